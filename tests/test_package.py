@@ -74,7 +74,7 @@ def test_there_are_few_hooks_and_nobody_else_imports_by_name() -> None:
 
 
 def test_importing_and_loading_are_light_and_silent() -> None:
-    """`import fh_notebook` and `%load_ext` print nothing and load none of the heavy libraries."""
+    """`import fh_notebook`, `%load_ext` and the names of calls and forms print nothing and load no heavy library."""
     script = """
 import sys
 import fh_notebook
@@ -90,6 +90,9 @@ assert not new, new
 assert "fetchhive" in shell.magics_manager.magics["cell"]
 shell.run_line_magic("unload_ext", "fh_notebook")
 assert "fetchhive" not in shell.magics_manager.magics["cell"]
+fh_notebook.Client, fh_notebook.Deployment, fh_notebook.form, fh_notebook.invoke
+new = [m for m in heavy if m in sys.modules and m not in before]
+assert not new, new
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr

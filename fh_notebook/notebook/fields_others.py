@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from ipywidgets import Box, Textarea
-
 from fh_notebook.notebook.fields_look import Look
 from fh_notebook.notebook.fields_put import Showing, put
 from fh_notebook.notebook.form_model import FormModel
@@ -33,6 +31,8 @@ class Others:
     """
 
     def __init__(self, model: FormModel, look: Look, changed: Callable[[], object]) -> None:
+        from ipywidgets import Box, Textarea
+
         self._model, self._changed = model, changed
         self._showing = Showing()
         self._box = Textarea(
