@@ -1,4 +1,4 @@
-"""The gate of a workspace: how many calls are out at once, and whether any may go out at all.
+"""Concurrency limiter of a workspace: how many calls are out at once, and whether any may go out at all.
 
 Rule of this file: one gate a workspace and process. Forms, cells and batches all go through it, so that a click during
 a batch neither gets a 429 nor starves: who waits longest goes first, and who makes one call after another in the same

@@ -1,4 +1,6 @@
-"""Jobs and runs -> one tidy table: a line a job, the same columns with the same dtypes whatever the answers.
+"""The columns of ``batch.frame`` (`COLUMNS`), and jobs and runs -> one tidy table: a line a job.
+
+The columns and their dtypes are the same whatever the answers.
 
 Rule of this file: columns are values. A source column keeps its name unless the toolkit uses it: then it is
 ``in.<name>``, and so is one that already begins with ``in.`` or ``out.``, so that no two names ever meet.

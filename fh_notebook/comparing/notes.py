@@ -1,4 +1,4 @@
-"""What must be said beside the numbers of a comparison. Pure.
+"""Notes of a comparison: the sentences beside its numbers. Pure.
 
 Rule of this file: whatever was left out, counted otherwise, or may have changed meanwhile is told, in one line each.
 """

@@ -1,4 +1,4 @@
-"""One sentence under a comparison.
+"""Verdict of a comparison: the sentence below its table.
 
 Rule of this file: it claims no more than the numbers. "Beats" needs a test after Holm's correction, and an interval of
 the difference that agrees with it; less than that is "not clear yet", with how many rows are lacking.

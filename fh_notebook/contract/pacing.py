@@ -1,4 +1,4 @@
-"""How many calls at once: the policy of the limiter, a small pure state machine. The gate holds one and waits by it.
+"""Policy of the concurrency limiter: how many calls at once, and what a refusal (429) changes. The gate holds one.
 
 Rule of this file: no clock, no waiting, no randomness. Times are arguments, and only their order matters; a round trip
 is counted in answers, as many as the limit is.

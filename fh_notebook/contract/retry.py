@@ -1,4 +1,6 @@
-"""What to do after an answer, and whether the call may have run: the one table (CONTRACT section 2).
+"""Retry policy: what to do after an answer (429, 5xx, timeout), and whether the call may have run: the one table.
+
+It is that of CONTRACT section 2.
 
 Rule of this file: nobody else judges an answer. `client.invoke` and the batch engine are two drivers of `decide`, and
 the gate hears every decision. Nothing that may have run is ever called again from here.

@@ -1,4 +1,4 @@
-"""The line of a ``%%fetchhive`` cell -> its options.
+"""Options of ``%%fetchhive``: the line of a cell -> `LineOptions`. Those of a batch are fields of `BatchOptions`.
 
 Rule of this file: the line is read with a shell's quoting and by argparse, so ``--help`` is true; what is wrong is
 IPython's `UsageError`, one line that stops Run All and names a help that can be had (IPython refuses a cell without a
