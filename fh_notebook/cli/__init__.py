@@ -16,6 +16,7 @@ from typing import Final
 from fh_notebook.audience import COMMAND
 from fh_notebook.cli.completion import complete
 from fh_notebook.cli.terminal import nobody_reads_on, show_what_can_be_shown
+from fh_notebook.contract.spell import in_words, nearest, short
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
@@ -40,8 +41,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _no_such(command: str) -> str:
     """Return what is said of a word that is no command."""
-    from fh_notebook.contract.spell import in_words, nearest, short
-
     close = nearest(command, COMMANDS)
     return (
         f"there is no command {short(command)}; {f'did you mean {close}?' if close else f'give {in_words(COMMANDS)}'}"

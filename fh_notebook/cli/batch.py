@@ -28,6 +28,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import fh_notebook as fh
+from fh_notebook.addresses import LOCAL, hostname, is_loopback
 from fh_notebook.audience import COMMAND
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.cli.batch_compare import Comparing, comparing
@@ -88,7 +90,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    import fh_notebook as fh
     from fh_notebook.batching.progress import TextProgress
     from fh_notebook.batching.start import begun
 
@@ -137,9 +138,7 @@ def _target(args: argparse.Namespace) -> Path | None:
 
 def _client(args: argparse.Namespace) -> Client:
     """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log."""
-    import fh_notebook as fh
     from fh_notebook import precedence
-    from fh_notebook.addresses import LOCAL, hostname, is_loopback
 
     if args.local:
         if args.base_url is not None:
@@ -156,7 +155,6 @@ def _client(args: argparse.Namespace) -> Client:
 
 def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
     """Return what ``--map`` and ``--const`` say; a constant is read as its Start variable is declared, as a cell is."""
-    import fh_notebook as fh
     from fh_notebook.contract.coerce import coerced
 
     columns, constants = args.map or [], args.const or []

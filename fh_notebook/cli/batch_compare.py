@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import fh_notebook as fh
 from fh_notebook.audience import COMMAND
+from fh_notebook.contract.spell import listed, nearest
 from fh_notebook.errors import FetchHiveError, SettingsError
 
 if TYPE_CHECKING:
@@ -51,7 +53,6 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         _check_other_file(check_report(args.report), args)
 
     def compare_it(batch: Batch) -> tuple[list[str], str]:
-        import fh_notebook as fh
         from fh_notebook.comparing import view
 
         try:
@@ -90,13 +91,9 @@ def score_of(name: str, option: str) -> Any:
     SettingsError
         There is none.
     """
-    from fh_notebook.contract.spell import listed, nearest
-
     ready = ready_scorers()
     kind, _, column = name.partition(":")
     if kind == "exact" and column:
-        import fh_notebook as fh
-
         return fh.score.exact(column)
     if name in ready:
         return ready[name]()
@@ -113,8 +110,6 @@ def score_of(name: str, option: str) -> Any:
 
 def ready_scorers() -> dict[str, Callable[[], Any]]:
     """Return the scorers of ``fh.score`` that need no argument, by name."""
-    import fh_notebook as fh
-
     found: dict[str, Callable[[], Any]] = {}
     for name in fh.score.__all__:
         made = getattr(fh.score, name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook import session
 from fh_notebook.comparing import asking
@@ -15,9 +15,7 @@ from fh_notebook.comparing.rating_items import Items
 from fh_notebook.comparing.rating_kinds import Kind
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
-
-if TYPE_CHECKING:
-    from fh_notebook.store.store import Store
+from fh_notebook.store.store import Store
 
 __all__ = ["checked_pair", "checked_rater", "checked_show", "own_store", "why_nothing"]
 
@@ -32,8 +30,6 @@ def own_store() -> Store:
 
 @cache
 def _in_memory() -> Store:
-    from fh_notebook.store.store import Store
-
     return Store.in_memory()
 
 

@@ -12,26 +12,23 @@ from typing import Any, Final
 
 from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.report_excel import write_workbook
+from fh_notebook.comparing.report_html import page
+from fh_notebook.comparing.report_markdown import markdown
 from fh_notebook.optional_deps import ensure_installed
 
 __all__ = ["SUFFIXES", "check_report", "write"]
 
 
 def _page(data: ComparisonData, target: Path) -> None:
-    from fh_notebook.comparing.report_html import page
-
     _text(target, page(data))
 
 
 def _markdown(data: ComparisonData, target: Path) -> None:
-    from fh_notebook.comparing.report_markdown import markdown
-
     _text(target, markdown(data))
 
 
 def _workbook(data: ComparisonData, target: Path) -> None:
-    from fh_notebook.comparing.report_excel import write_workbook
-
     write_workbook(data, target)
 
 

@@ -19,7 +19,9 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import arguments, html, loop
+from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
+from fh_notebook.comparing.comparison import compare
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.scoring_source import no_column
 from fh_notebook.contract.spell import short
@@ -39,7 +41,6 @@ from fh_notebook.notebook.notices import running_kernel
 from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
-    from fh_notebook.batching.batch import Batch
     from fh_notebook.comparing.comparison import Comparison
 
 __all__ = ["Browser", "browse"]
@@ -51,9 +52,6 @@ WARM_AFTER_S: Final = 0.5
 
 def browse(shown: Comparison | Batch, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Browser:
     """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``)."""
-    from fh_notebook.batching.batch import Batch
-    from fh_notebook.comparing.comparison import compare
-
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
     if isinstance(columns, str):

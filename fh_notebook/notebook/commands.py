@@ -14,8 +14,10 @@ from typing import Any, Final, NoReturn
 from IPython.core.error import UsageError
 
 from fh_notebook import keys
+from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
+from fh_notebook.notebook.command_use import use
 from fh_notebook.notebook.line import CELL_HELP, HelpShown, MagicParser, parser, whole_from_1, words_of
 from fh_notebook.notebook.masked import Masked
 from fh_notebook.notebook.notices import Stopped
@@ -84,7 +86,6 @@ def is_snippet_cell(line: str, cell: str) -> bool:
     first, _, rest = line.strip().partition(" ")
     if first != "snippet":
         return False
-    from fh_notebook.contract.snippet import looks_like_snippet
 
     return not rest.strip() or looks_like_snippet(cell)
 
@@ -169,8 +170,6 @@ def _doer(name: str) -> Callable[[Any, argparse.Namespace], Any]:
 
         return {"login": command_keys.login, "logout": command_keys.logout}[name]
     if name == "use":
-        from fh_notebook.notebook.command_use import use
-
         return use
     if name in ("deployments", "describe"):
         from fh_notebook.notebook import command_describe

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
+
 from fh_notebook.notebook.fields_put import Showing
 from fh_notebook.notebook.form_choice import MOST_REPEATS, Choice
 from fh_notebook.notebook.form_parts import LABELLED, Look, hear_all, line
@@ -44,8 +46,6 @@ class RunBar:
     """
 
     def __init__(self, look: Look, choice: Choice, acts: Acts) -> None:
-        from ipywidgets import BoundedIntText, Checkbox, Layout
-
         self._look, self._choice, self._acts = look, choice, acts
         self._showing = Showing()
         self._name: Any = None
@@ -105,8 +105,6 @@ class RunBar:
     # --- variants
 
     def _offer(self) -> None:
-        from ipywidgets import HTML
-
         offered = self._choice.offered
         if not offered:
             if not self._is_typed():
@@ -127,8 +125,6 @@ class RunBar:
         return any(child is self._name for child in self._variants.children)
 
     def _box(self, name: str) -> Any:
-        from ipywidgets import Checkbox
-
         box = Checkbox(description=name, indent=False, layout=self._look.input, style=LABELLED)
         box.add_class("fh-variant")
         box.observe(lambda _: self._checked(), "value")
@@ -140,8 +136,6 @@ class RunBar:
             self._changed()
 
     def _choose_in_list(self, offered: Sequence[str]) -> None:
-        from ipywidgets import SelectMultiple
-
         if not any(isinstance(child, SelectMultiple) for child in self._variants.children):
             listed = SelectMultiple(options=offered, rows=8, description="Variants", style=LABELLED)
             listed.add_class("fh-variant")
@@ -158,8 +152,6 @@ class RunBar:
             self._changed()
 
     def _typing(self) -> Any:
-        from ipywidgets import Text
-
         self._name = typed = Text(
             description="Variant", placeholder="its name; several: a, b", continuous_update=False, style=LABELLED,
             layout=self._look.input,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea
+
 from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.notebook.form_grow import (
     KINDS,
@@ -55,14 +57,10 @@ class GrowPanel:
     # --- rows
 
     def _row(self, *children: Any) -> Any:
-        from ipywidgets import Box, Layout
-
         # A layout of its own, since it is shown or not by itself.
         return Box(children, layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"))
 
     def _naming(self) -> Any:
-        from ipywidgets import Text
-
         self._new_name = Text(
             description="Deployment", placeholder="its name", continuous_update=False, style=LABELLED,
             layout=self._look.input,
@@ -71,8 +69,6 @@ class GrowPanel:
         return self._row(self._new_name, self._button("Use this name", "Run calls it", "fh-rename", self._rename))
 
     def _adding(self) -> Any:
-        from ipywidgets import Checkbox, Dropdown, Text
-
         self._name = Text(
             description="New variable", placeholder="its name", continuous_update=False, style=LABELLED,
             layout=self._look.input,
@@ -87,8 +83,6 @@ class GrowPanel:
         return self._row(self._name, self._kind, self._required, add)
 
     def _pasting(self) -> Any:
-        from ipywidgets import Layout, Textarea
-
         self._paste = unheard(Textarea)(
             placeholder=_PASTE, rows=2, continuous_update=False, description="Snippet", style=LABELLED,
             layout=Layout(width="100%", max_width="640px", height="auto"),
@@ -98,8 +92,6 @@ class GrowPanel:
         return self._row(self._paste)
 
     def _taking(self) -> Any:
-        from ipywidgets import Dropdown
-
         self._frame = Dropdown(options=(), description="DataFrame", style=LABELLED, layout=self._look.input)
         self._frame.add_class("fh-frame")
         self._take = self._button("Take its columns", "A field for each column", "fh-take-columns", self._take_columns)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ipywidgets import Dropdown, ToggleButtons
+
 from fh_notebook import html, session
 from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.errors import FetchHiveError
@@ -27,8 +29,6 @@ class HistoryPanel:
     """A dropdown of earlier calls; choosing one fills the fields with what it sent."""
 
     def __init__(self, core: Reused, look: Look) -> None:
-        from ipywidgets import Dropdown
-
         self._core, self._look = core, look
         self._drop = Dropdown(
             options=[("reading …", "")], description="Earlier calls", style=LABELLED, layout=look.input
@@ -71,8 +71,6 @@ class CopyPanel:
     """What Run would send, as a cell, as Python or as curl, to be selected by one click."""
 
     def __init__(self, core: Reused, look: Look) -> None:
-        from ipywidgets import ToggleButtons
-
         self._core = core
         self._places: _Places | None = None
         self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from ipywidgets import ToggleButton
+
 from fh_notebook.contract.snippet import is_placeholder
 from fh_notebook.notebook.form_grow import can_grow
 from fh_notebook.notebook.form_grow_view import GrowPanel
@@ -80,8 +82,6 @@ class Tools:
             self._read_history()
 
     def _toggle(self, name: str, text: str, tooltip: str) -> Any:
-        from ipywidgets import ToggleButton
-
         button = ToggleButton(description=text, tooltip=tooltip, layout=self._look.button_layout)
         button.add_class(f"fh-open-{name}")
         button.observe(lambda change: self._turned(name, change["new"]), "value")

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
+from fh_notebook.audience import CELL
+from fh_notebook.batching.options import BatchOptions
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.catalog_yaml import scalar
 from fh_notebook.contract.coerce import coerced
@@ -34,6 +36,7 @@ from fh_notebook.notebook.notices import notice
 from fh_notebook.notebook.template import Template, braced
 from fh_notebook.notebook.text_variables import text_variables
 from fh_notebook.problems import Problem
+from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -86,8 +89,6 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.audience import CELL
-    from fh_notebook.batching.options import BatchOptions
     from fh_notebook.batching.start import begun
 
     if not options.name:
@@ -106,7 +107,6 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     }
     if options.race and not options.dry_run:
         from fh_notebook.comparing.scorers import exact
-        from fh_notebook.racing.options import RaceOptions
         from fh_notebook.racing.start import begun as begun_race
 
         ran = begun_race(rows, deployment, RaceOptions.of(score=exact(options.race), **asked), CELL)

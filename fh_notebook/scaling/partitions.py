@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fh_notebook.scaling.comparing import compare_scaled
 from fh_notebook.scaling.forgetting import forget_files
+from fh_notebook.scaling.opening import open_parts
+from fh_notebook.scaling.start import scaled
 from fh_notebook.scaling.taking import seen_in_parts as seen_in_files
 
 if TYPE_CHECKING:
@@ -35,20 +38,14 @@ def batch_over_partitions(
     audience: Audience,
 ) -> tuple[Batch, BatchController]:
     """Return the batch of rows that are a Dask frame, or are run by Dask, and what starts it."""
-    from fh_notebook.scaling.start import scaled
-
     return scaled(rows, deployment, options, client=client, store=store, audience=audience)
 
 
 def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
     """Return the kept batch of a record."""
-    from fh_notebook.scaling.opening import open_parts
-
     return open_parts(store, record, client)
 
 
 def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
     """Return the comparison of a batch or a frame over partitions."""
-    from fh_notebook.scaling.comparing import compare_scaled
-
     return compare_scaled(source, score=score, pair_on=pair_on, failed=failed)
