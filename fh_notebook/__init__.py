@@ -25,7 +25,7 @@ __getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__} - {"annotations", "lazy_loader"})
 
 
 def load_ipython_extension(shell: object) -> None:

@@ -170,9 +170,17 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
 
 def _column_names(columns: Iterable[Any]) -> list[str]:
     names = [str(c) for c in columns]
+    _check_names(names)
     if doubled := sorted({n for n in names if names.count(n) > 1}):
         raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
     return names
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Raise for a name with half a character: neither a store nor a file could hold it, nor an Arrow column."""
+    for name in dict.fromkeys(names):
+        if not name.isascii() and any("\ud800" <= char <= "\udfff" for char in name):
+            raise InputError(f"the column name {short(name)} has half a character (a cut emoji); rename it")
 
 
 def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
@@ -194,6 +202,7 @@ def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
     ]
     if problems:
         raise InputError(_first(problems))
+    _check_names(name for record in records for name in record)
     # Copies: what the caller does to his own dicts afterwards changes no row.
     given = [dict(record) for record in records]
     read = tuple({name: plain(value) for name, value in record.items()} for record in given)
@@ -231,7 +240,10 @@ def _series(values: list[Any]) -> pd.Series[Any]:
     """Return a column of values that may be lists and dicts: pandas must not take those for rows."""
     if any(isinstance(v, list | tuple | dict) for v in values):
         return object_series(values)
-    return pd.Series(values, dtype=object).infer_objects()
+    try:
+        return pd.Series(values, dtype=object).infer_objects()
+    except UnicodeEncodeError:  # half a character: Arrow, which pandas keeps texts in, has only whole ones
+        return object_series(values)
 
 
 def _from_path(path: Path) -> Rows:

@@ -201,7 +201,8 @@ class Comparison:
     def slice(self, by: ColumnName) -> pd.DataFrame:
         """Return :meth:`summary` for each value of a column of the rows, such as a language.
 
-        Nothing is tested: among many slices, some differ by chance.
+        A column that is called as one of the summary stands as ``in.<name>``. Nothing is tested: among many
+        slices, some differ by chance.
 
         Parameters
         ----------

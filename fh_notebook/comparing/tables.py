@@ -62,13 +62,14 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
         for value in values
     ]
     slice_of = np.asarray(pd.factorize(texts)[0])
+    of_rows = f"in.{by}" if by in (*SUMMARY_COLUMNS, "cost") else by  # as in a batch's frame
     if not len(values):
-        return pd.DataFrame(columns=[by, *SUMMARY_COLUMNS])
+        return pd.DataFrame(columns=[of_rows, *SUMMARY_COLUMNS])
     first = np.unique(slice_of, return_index=True)[1]
     lines = summary_lines(data.lines, data.variants, slice_of)
     table = summary_table(lines, price=settings.current().price_per_call)
     table.attrs.clear()  # they are of one line a variant
-    table.insert(0, by, object_series([values[place] for place in first for _ in data.variants]))
+    table.insert(0, of_rows, object_series([values[place] for place in first for _ in data.variants]))
     return table
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fh_notebook as fh
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.errors import InputError
 
@@ -263,3 +264,31 @@ def test_text_survives_a_csv(texts: list[str]) -> None:
         path = Path(folder) / "a.csv"
         pd.DataFrame({"a": texts, "b": "x"}).to_csv(path, index=False)
         assert [record["a"] for record in read_rows(path).records] == texts
+
+
+HALF = "\ud83d"
+"""Of an emoji that was cut in two."""
+
+
+@pytest.mark.parametrize("as_rows", [list, iter], ids=["a list", "an iterator"])
+def test_half_a_character_in_a_column_is_kept_and_can_be_read(as_rows: Any) -> None:
+    """In a column that is no input, among others that have none: nothing that was paid for is lost for it."""
+    hive = fh.local.LocalHive(name="half")
+
+    @hive.workflow("echo", variant="a")
+    def echo(text: str) -> str:
+        return text
+
+    given = [{"text": str(n), "note": HALF if n == 2 else "whole"} for n in range(4)]
+    batch = fh.batch(as_rows(given), "echo", client=hive.client(), progress=False, name="half")
+    for seen in (batch, fh.open_batch("half", client=hive.client())):
+        assert seen.frame["note"].tolist() == ["whole", "whole", HALF, "whole"]
+
+
+@pytest.mark.parametrize(
+    "rows", [[{f"no{HALF}te": "x"}], pd.DataFrame([["x"]], columns=pd.Index([f"no{HALF}te"], dtype=object))]
+)
+def test_half_a_character_in_a_columns_name_is_refused(rows: Any) -> None:
+    """Before any call: neither a store nor a file could hold it."""
+    with pytest.raises(InputError, match="has half a character"):
+        read_rows(rows)

@@ -380,6 +380,15 @@ def test_a_slice_counts_rows_that_ask_the_same_once() -> None:
     pd.testing.assert_frame_equal(cmp.slice(by="of").drop(columns="of"), cmp.summary())
 
 
+@pytest.mark.parametrize("name", ["n", "mean", "failed", "variant"])
+def test_a_slice_by_a_column_of_the_summarys_names_keeps_both(name: str) -> None:
+    """The rows' own column stands beside the summary's as ``in.<name>``, as in a batch's frame."""
+    frame = pd.DataFrame({"row": [0, 1], "variant": "a", "s": [1, 0], name: ["a", "a"]})
+    table = fh.compare(frame, score="s").slice(by=name)
+    assert list(table.columns)[:2] == [f"in.{name}", "variant"]
+    assert table[["variant", "n", "mean"]].to_numpy().tolist() == [["a", 2, 0.5]]
+
+
 def test_float_noise_is_a_tie() -> None:
     """Tenths that were added up in another way are the same score, and the same difference: no win, and one rank."""
     first, second = [0.3, 0.3, 0.2, 0.1, 0.7, 0.6, 0.9], [0.1 + 0.2, 0.3, 0.3, 0.2, 0.8, 0.7, 0.1 * 3 * 3]
