@@ -22,7 +22,7 @@ from fh_notebook.notebook.form_kinds import Kind
 from fh_notebook.notebook.form_state import FieldState
 from fh_notebook.values import UNSET
 
-__all__ = ["Field", "View"]
+__all__ = ["Field", "View", "button_of"]
 
 NULL_SWITCH: Final = {"unset": "not set", "null": "null", "value": "a value"}
 """The choices of a switch that knows null, and how they are called."""
@@ -232,20 +232,6 @@ class Field:
         shown = "" if self.state.secret else self.state.json_text
         put(self.json_box, value=shown, rows=_rows(shown))
 
-    def button(self, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
-        """Return a button that calls `handler`; `mark` makes it as narrow as one sign."""
-        from ipywidgets import Button
-
-        look = self.view.look
-        button = Button(
-            description=text,
-            tooltip=tooltip,
-            layout=look.mark if mark else look.button,
-            style=look.button_style,
-        )
-        self._on_click(button, handler)
-        return button
-
     def _update_switch(self) -> None:
         if self.switch is None:
             self.switch = _made_switch(self)
@@ -279,8 +265,8 @@ class Field:
         wanted = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
         if wanted and self._empty is None:
             what = {Kind.OBJECT: "object"}.get(state.kind, "text" if state.empty == "" else "list")
-            self._empty = self.button(
-                f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
+            self._empty = button_of(
+                self, f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
             )
             self._empty.add_class("fh-send-empty")
         return self._empty if wanted else None
@@ -300,6 +286,17 @@ def _rows(text: str) -> int:
 
 
 # --- the switch beside a field: whether its name is sent at all, and where null is a value, whether null is
+
+
+def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
+    """Return a button of a field that calls `handler`; `mark` makes it as narrow as one sign."""
+    from ipywidgets import Button
+
+    look = field.view.look
+    layout = look.mark if mark else look.button
+    button = Button(description=text, tooltip=tooltip, layout=layout, style=look.button_style)
+    field._on_click(button, handler)
+    return button
 
 
 def _made_switch(field: Field) -> Any:

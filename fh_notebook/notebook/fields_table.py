@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.notebook.fields_base import Field
+from fh_notebook.notebook.fields_base import Field, button_of
 from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_hints import formula_free
 from fh_notebook.notebook.form_kinds import Kind
@@ -108,10 +108,10 @@ class TableField(Field):
     def _made_tools(self) -> Any:
         from ipywidgets import Box
 
-        add = self.button("Add a row", f"{self.label}: add a row", self._add)
-        paste = self.button("Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
-        back = self.button("Back", f"{self.label}: the rows before", lambda: self._turn(-1))
-        on = self.button("Next", f"{self.label}: the rows after", lambda: self._turn(1))
+        add = button_of(self, "Add a row", f"{self.label}: add a row", self._add)
+        paste = button_of(self, "Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
+        back = button_of(self, "Back", f"{self.label}: the rows before", lambda: self._turn(-1))
+        on = button_of(self, "Next", f"{self.label}: the rows after", lambda: self._turn(1))
         for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
             button.add_class(f"fh-rows-{word}")
         self._always = (add, paste)
@@ -142,7 +142,7 @@ class TableField(Field):
             style=look.text_style,
             _dom_classes=("fh-control", "fh-code"),
         )
-        add = self.button("Add these rows", f"{self.label}: add these rows", self._paste_rows)
+        add = button_of(self, "Add these rows", f"{self.label}: add these rows", self._paste_rows)
         add.add_class("fh-rows-pasted")
         self._paste = Box([self._pasted, add], layout=look.row)
 
@@ -216,7 +216,7 @@ class _Table:
         )
         buttons = []
         for mark, word, handler in marks:
-            button = field.button(mark, f"{named}: {word}", handler, mark=True)
+            button = button_of(field, mark, f"{named}: {word}", handler, mark=True)
             button.add_class(f"fh-row-{word}")
             buttons.append(button)
         return HBox(buttons, layout=field.view.look.cells_end)
