@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fh_notebook import arguments
+from fh_notebook.audience import Message, Phrase
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError
@@ -74,7 +75,8 @@ def read_arms(
     if isinstance(variants, tuple) and _is_pair(variants) and not _are_variants(variants, deployment):
         given = [variants]
     if not given:
-        raise InputError("no variant is known; give variants=[...]", where=deployment.name)
+        give = Phrase("variants=[...]", "--variant", cell="-v or --variant")
+        raise InputError(Message("no variant is known; give {}", (give,)), where=deployment.name)
     targets: list[Target] = [Target(deployment, inputs)]
     found: list[tuple[Target, str]] = []
     problems: list[str] = []

@@ -226,7 +226,7 @@ class BatchStatus:
 
     def note_admitted(self) -> None:
         """Keep what the gate has learned by a refusal of this start, and what it learns later, for whoever asks."""
-        if self._run is not None and (admits := self._run.admits) is not None:
+        if (run := self._run) is not None and (admits := run.admits) is not None:
             self._admits = admits
 
     def stop(self, stopped: Stopped) -> None:
@@ -261,7 +261,8 @@ class BatchStatus:
     @property
     def in_flight(self) -> int:
         """Calls that are out at this moment."""
-        return self._run.in_flight if self._run is not None else 0
+        run = self._run  # once: the loop's thread may end it in between, as everywhere here
+        return run.in_flight if run is not None else 0
 
     @property
     def running(self) -> bool:
@@ -288,7 +289,8 @@ class BatchStatus:
 
         Before a start it is how many it will begin with.
         """
-        limit = self._run.limit if self._run is not None else None
+        run = self._run
+        limit = run.limit if run is not None else None
         if limit is not None:
             return limit
         gate, number = self._work.caller.gate, self._max_concurrency
@@ -331,7 +333,8 @@ class BatchStatus:
     @property
     def waiting_until(self) -> datetime | None:
         """Until when it sleeps for the daily cap's renewal, UTC."""
-        return self._run.waiting_until if self._run is not None else None
+        run = self._run
+        return run.waiting_until if run is not None else None
 
     @property
     def current_name(self) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Unpack
 
 from fh_notebook import arguments, session, views
-from fh_notebook.audience import PYTHON, Audience
+from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.making import MadeBatch, make
@@ -243,7 +243,12 @@ def prepared_here(rows: Any, deployment: Deployment | str, options: BatchOptions
     """Return a batch as :func:`prepared` does, of rows that are in this process."""
     client, store = session.client_for(options.client), session.store()
     if options.parts is not None:
-        raise SettingsError("parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe")
+        raise SettingsError(
+            Phrase(
+                "parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe",
+                command="--parts is for a batch over partitions; give --dask, too",
+            )
+        )
     made = make(rows, deployment, options, client=client, store=store, audience=audience)
     _note(made.batch)
     return made

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from fh_notebook import arguments, views
+from fh_notebook.audience import Message, Phrase
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.making import MadeBatch
 from fh_notebook.batching.progress import Progress, progress_of
@@ -313,7 +314,8 @@ def _checked(variants: Sequence[str]) -> tuple[str, ...]:
     """Return who races: two variants at least."""
     if len(variants) < 2:
         alone = f"there is only {variants[0]!r}" if variants else "there is none"
-        raise SettingsError(f"a race needs two variants at least, and {alone}; name them: variants=['a', 'b']")
+        names = Phrase("variants=['a', 'b']", "-v a -v b", cell="-v a -v b")
+        raise SettingsError(Message("a race needs two variants at least, and {}; name them: {}", (alone, names)))
     return tuple(variants)
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 from fh_notebook import arguments
-from fh_notebook.audience import PYTHON, Audience
+from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.making import MadeBatch
 from fh_notebook.batching.rows import read_rows
@@ -161,7 +161,9 @@ def prepared(rows: Any, deployment: Deployment | str, options: RaceOptions, audi
         )
     read = read_rows(rows)
     check_score(options.score, read)
-    holder = replace(audience, resume="race.resume()") if audience == PYTHON else audience
+    # Not what goes on with its batch, which would call every row that is left.
+    resume = {"python": "race.resume()", "cell": str(RUN_AGAIN), "command": audience.resume}[audience.medium]
+    holder = replace(audience, resume=resume)
 
     def begin(progress: Any, on_event: Callable[[Event], object]) -> MadeBatch:
         shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.audience import flag
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, Written, written_options
 from fh_notebook.batching.stopping import checked_concurrency
 from fh_notebook.cli.batch_options import add_parser
@@ -175,3 +178,20 @@ def test_an_option_is_read_by_what_its_field_says(reads: Any, word: str, value: 
     assert reader.parse_args(["--new", word]).new == value
     flagged = Written(help="new", reads="flag").for_parser()
     assert flagged == {"action": "store_true"}
+
+
+def test_an_option_that_a_message_names_is_an_option_of_the_command() -> None:
+    """Every ``option("name", ...)`` in the code: a command is never advised to give one that it does not know."""
+    package = Path(fh.__file__).parent
+    named = {
+        node.args[0].value
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "option"
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_parser(commands)
+    known = set(commands.choices["batch"]._option_string_actions)
+    assert len(named) >= 10
+    assert {flag(name) for name in named} <= known

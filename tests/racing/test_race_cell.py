@@ -46,6 +46,17 @@ def test_a_cells_budget_holds_and_it_says_how_to_go_on(shell: Shell, hive: Local
     assert len(hive.calls) <= 16
 
 
+def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """And not with its batch, which would call every row that is left."""
+    shell.run(ROWS)
+    hive.configure(daily_cap=8)
+    _, said = shell.run(CELL.format(more=" --out race"))
+    stopped = shell.shell.user_ns["race"].batch.stopped
+    assert stopped.reason == "daily_cap"
+    assert "run the cell again" in stopped.message
+    assert "last_batch" not in stopped.message + said
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
