@@ -20,6 +20,7 @@ In a notebook each of them shows as one line (IPython asks `_render_traceback_`)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from fh_notebook.audience import PYTHON, Audience, masked, text_for
@@ -153,4 +154,16 @@ class RunFailed(CallError):
 
 
 class StoreError(FetchHiveError):
-    """The file of kept answers cannot be opened, read or written."""
+    """The file of kept answers cannot be opened, read or written.
+
+    Parameters
+    ----------
+    message : str
+        What happened and what to do next.
+    path : Path, optional
+        Which file, where it is one: a batch may be written to a second one.
+    """
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path

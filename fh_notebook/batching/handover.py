@@ -60,16 +60,16 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
     lines = tables.answer_ids()
     if "parts" in record.plan or lines is None:  # it may have the name of one in memory
         raise SettingsError(f"{name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
-    trouble, beside = "", ""
+    trouble, beside = "", None
     try:
         with partial(target) as part:
-            beside = str(part.path)
+            beside = part.path
             written = write_batch(store, part.path, record, lines, _ratings_on(name, store, workspace))
             part.put(private=True)
     except OSError as broken:
         trouble = f"{target} cannot be written: {broken.strerror or broken}"
     except StoreError as broken:
-        if beside not in str(broken):  # of the store that the batch is in: it says itself what to do
+        if broken.path is None or broken.path != beside:  # of the store that the batch is in: it says itself what to do
             raise
         trouble = f"{target} cannot be written: {reason_of(broken)}"
     if trouble:

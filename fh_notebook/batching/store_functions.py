@@ -102,15 +102,15 @@ def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
 
 
 def _written(target: Path, write: Callable[[Partial], object]) -> Path:
-    trouble, beside = "", ""
+    trouble, beside = "", None
     try:
         with partial(target) as part:
-            beside = str(part.path)
+            beside = part.path
             write(part)
     except OSError as broken:
         trouble = broken.strerror or str(broken)
     except StoreError as broken:
-        if beside not in str(broken):  # of one's own store: it says itself what to do
+        if broken.path is None or broken.path != beside:  # of one's own store: it says itself what to do
             raise
         trouble = reason_of(broken)
     if trouble:

@@ -78,7 +78,7 @@ class Kept:
         except Damaged as broken:
             if self.store is None:
                 raise
-            raise StoreError(told(self.store, broken)) from broken
+            raise StoreError(told(self.store, broken), path=self.store) from broken
 
 
 _KINDS: Final = (INT, TEXT, INT_OR_NONE, TEXT, TEXT, REAL, TEXT)

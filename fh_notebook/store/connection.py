@@ -145,7 +145,8 @@ def _prepare(
     if mode not in ("wal", "memory"):
         raise StoreError(
             f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
-            f"disk: {CURE}"
+            f"disk: {CURE}",
+            path=path,
         )
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
@@ -170,11 +171,12 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     if owner != APPLICATION_ID and (owner or tables):
-        raise StoreError(f"{path} is the SQLite file of another program; it was left as it is: {CURE}")
+        raise StoreError(f"{path} is the SQLite file of another program; it was left as it is: {CURE}", path=path)
     if version > newest:
         raise StoreError(
             f"the store {path} was written by a newer fh_notebook (its version is {version}, this one reads up to "
-            f"{newest}); upgrade with pip install -U fh-notebook, or {CURE}"
+            f"{newest}); upgrade with pip install -U fh-notebook, or {CURE}",
+            path=path,
         )
     return version
 

@@ -208,12 +208,12 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as broken:
-        raise StoreError(_words(path, broken)) from broken
+        raise StoreError(_words(path, broken), path=path) from broken
     except UnicodeDecodeError as broken:  # SQLite's own words of a damaged table are not even text
-        raise StoreError(told(path, Damaged("the names of its tables are no text"))) from broken
+        raise StoreError(told(path, Damaged("the names of its tables are no text")), path=path) from broken
     except OSError as broken:
         reason = broken.strerror or str(broken)
-        raise StoreError(f"the store {path} cannot be opened ({reason}): {CURE}") from broken
+        raise StoreError(f"the store {path} cannot be opened ({reason}): {CURE}", path=path) from broken
 
 
 def is_damage(broken: sqlite3.Error) -> bool:

@@ -110,7 +110,8 @@ def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: T
         if broken.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
             raise StoreError(
                 f"the store {path} cannot be brought {versions}, because its disk is full: meanwhile this takes up to "
-                f"{size} beside it. Make room and run again; it was left as it is"
+                f"{size} beside it. Make room and run again; it was left as it is",
+                path=path,
             ) from broken
         raise
     finally:

@@ -65,7 +65,8 @@ class Place:
         raise StoreError(
             f"the store {self.path} was {trouble} while this kernel had it open; the kernel still holds all of it: "
             'fh.store.rescue("rescued.sqlite3") writes it to a new file and goes on there, then '
-            'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel'
+            'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel',
+            path=self.path,
         )
 
     def clear(self) -> None:

@@ -195,3 +195,12 @@ def test_an_option_that_a_message_names_is_an_option_of_the_command() -> None:
     known = set(commands.choices["batch"]._option_string_actions)
     assert len(named) >= 10
     assert {flag(name) for name in named} <= known
+
+
+def test_a_judge_has_the_defaults_of_a_batch() -> None:
+    """Its calls are a batch: what it takes of the options of one is called, and meant, as there."""
+    of_batch = {option.name: option.default for option in fields(BatchOptions)}
+    of_judge = {name: given.default for name, given in inspect.signature(fh.score.judge).parameters.items()}
+    shared = of_judge.keys() & of_batch.keys() - {"inputs", "client", "variants"}
+    assert {"repeats", "max_calls", "max_cost", "max_concurrency", "rate", "progress"} <= shared
+    assert {name: of_judge[name] for name in shared} == {name: of_batch[name] for name in shared}
