@@ -27,3 +27,6 @@ class _Redacting(logging.Filter):
 log: Final = logging.getLogger("fh_notebook")
 log.addFilter(_Redacting())
 log.addHandler(logging.NullHandler())
+# Without a handler Python prints what a logger says: that calls were cut off when a server stopped would stand in the
+# cell, or below a command's "Stopped.". Who configures logging gets it all the same.
+logging.getLogger("uvicorn").addHandler(logging.NullHandler())

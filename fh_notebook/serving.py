@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import re
 import socket
@@ -25,10 +24,6 @@ __all__ = ["STOP_GRACE_S", "EventServer", "PlainHttp", "listen"]
 STOP_GRACE_S: Final = 1
 """Seconds that requests in hand get to end when a server is stopped; whole ones, as uvicorn takes them."""
 MAX_HEAD_BYTES: Final = 16 * 1024
-
-# Without a handler Python prints what a logger says: that calls were cut off when a server stopped would stand in the
-# cell, or after a command's "Stopped.". Who configures logging gets it all the same.
-logging.getLogger("uvicorn").addHandler(logging.NullHandler())
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
