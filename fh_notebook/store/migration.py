@@ -90,8 +90,11 @@ def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: T
     """
     is_alive(_owners_folder(path), LOCK)  # removes the file of a process that was killed
     size = f"{max(1, round(path.stat().st_size / 1e6)):,} MB"
-    owner = Owner(_owners_folder(path), name=LOCK)
     began = time.monotonic()
+    try:
+        owner = Owner(_owners_folder(path), name=LOCK)
+    except FileExistsError:  # of one that has committed and is about to remove it: the store's own lock is held here
+        owner = Owner(None)
     is_told = False
 
     def look() -> int:
