@@ -160,7 +160,7 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def option(name: str, value: Any = UNSET, *, call: str = "{}") -> Phrase:
+def option(name: str, value: Any = UNSET, *, call: str = "{}", in_cell: bool = False) -> Phrase:
     """Return an option by its name, or as it is given.
 
     Parameters
@@ -171,6 +171,8 @@ def option(name: str, value: Any = UNSET, *, call: str = "{}") -> Phrase:
         What is given; ``...`` is any value.
     call : str
         The Python call that takes it, with ``{}`` in its place.
+    in_cell : bool
+        Whether the line of a cell has it, too: a cell then reads of it as a command does.
 
     Examples
     --------
@@ -179,11 +181,9 @@ def option(name: str, value: Any = UNSET, *, call: str = "{}") -> Phrase:
     >>> [option(*given).command for given in [("rate",), ("name", ...), ("retry_unknown", True), ("reuse", "store")]]
     ['--rate', '--name', '--retry-unknown', '--reuse store']
     """
-    if value is UNSET:
-        return Phrase(call.format(name), flag(name))
-    if value is ...:
-        return Phrase(call.format(f"{name}="), flag(name))
-    return Phrase(call.format(f"{name}={value!r}"), flag(name) if value is True else f"{flag(name)} {value}")
+    given = name if value is UNSET else f"{name}=" if value is ... else f"{name}={value!r}"
+    written = flag(name) if value is UNSET or value is ... or value is True else f"{flag(name)} {value}"
+    return Phrase(call.format(given), written, cell=written if in_cell else None)
 
 
 PYTHON: Final = Audience(medium="python", resume="batch.resume()")

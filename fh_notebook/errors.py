@@ -50,6 +50,9 @@ class FetchHiveError(Exception):
         """Return the message as `audience` reads it: a command has options where Python has arguments."""
         return text_for(self.args[0], audience) if len(self.args) == 1 and isinstance(self.args[0], str) else str(self)
 
+    audience: Audience = PYTHON
+    """Who reads it, where a notebook shows it as one line: a magic sets that of a cell."""
+
     show_full_traceback: ClassVar[bool] = False
     """Set by ``fh.configure(tracebacks=...)``: whether a notebook shows the frames too."""
 
@@ -58,7 +61,7 @@ class FetchHiveError(Exception):
         # A property, so that IPython does not find it when it is to render its own traceback.
         if FetchHiveError.show_full_traceback:
             raise AttributeError("_render_traceback_")
-        return lambda: [f"{type(self).__name__}: {self}"]
+        return lambda: [f"{type(self).__name__}: {self.text(self.audience)}"]
 
 
 class InputError(FetchHiveError, ValueError):

@@ -146,7 +146,7 @@ class Deliver:
             if self._receiver is None:
                 receiver = Phrase("receiver=fh.CallbackReceiver(public_url=...)", command="--public-url")
                 told = "callbacks cannot come: give {}, an address that Fetch Hive reaches; or {}"
-                raise SettingsError(Message(told, (receiver, option("delivery", "poll"))))
+                raise SettingsError(Message(told, (receiver, option("delivery", "poll", in_cell=True))))
         ways: dict[str, Attempt] = {
             "direct": self._client.attempt, "callback": self._deliver, "poll": self._deliver, "auto": self._auto,
         }  # fmt: skip

@@ -172,7 +172,7 @@ def _tell_nearest(store: Store, name: str) -> None:
     if batches := store.batches.named(name):
         of = batches[0].deployment
         told = f"{short(name)} is a batch of {short(of)}, and history lists deployments: fh.open_batch({short(name)})"
-        views.frontend().notice(f"{told} opens it, fh.history({short(of)}) lists it")
+        views.frontend().notice(f"{told} opens it, and the history of {short(of)} lists it")
         return
     close = nearest(name, dict.fromkeys(known for known, _ in store.answers.deployment_names()))
     meant = f"; did you mean {close!r}?" if close else ""

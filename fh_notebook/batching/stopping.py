@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fh_notebook.audience import RUN_AGAIN, Message, option
 from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.options import check_option
+from fh_notebook.batching.options import BatchOptions, check_option, written_options
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.values import error_text
@@ -130,8 +130,11 @@ def checked_concurrency(value: Any) -> int | None:
     return checked
 
 
+_IN_CELL: Final = written_options(BatchOptions, in_cell=True)
+
+
 def _at_ceiling(reached: str, limit: str) -> Message:
-    return Message("{}, the ceiling that {} sets", (reached, option(limit)))
+    return Message("{}, the ceiling that {} sets", (reached, option(limit, in_cell=limit in _IN_CELL)))
 
 
 def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:

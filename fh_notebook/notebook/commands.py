@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 from IPython.core.error import UsageError
 
 from fh_notebook import keys
+from fh_notebook.audience import CELL
 from fh_notebook.contract.snippet import looks_like_snippet
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
@@ -120,6 +121,8 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
     except UsageError:
         raise  # one line, of IPython's own
     except (FetchHiveError, Stopped) as ours:
+        if isinstance(ours, FetchHiveError):
+            ours.audience = CELL
         trouble = Masked(ours) if is_pasted and not hasattr(ours, "_render_traceback_") else ours
     except (Exception, KeyboardInterrupt) as unexpected:
         if not is_pasted:

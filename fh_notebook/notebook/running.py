@@ -15,6 +15,7 @@ from IPython.core.error import UsageError
 
 from fh_notebook import keys, session
 from fh_notebook.addresses import LOCAL
+from fh_notebook.audience import CELL
 from fh_notebook.client.blocking import Client
 from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
@@ -51,6 +52,8 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
     except UsageError:
         raise  # one line, of IPython's own
     except (FetchHiveError, Stopped) as ours:
+        if isinstance(ours, FetchHiveError):
+            ours.audience = CELL
         trouble = masked_if_shown(ours, cell)
     except (Exception, KeyboardInterrupt) as unexpected:
         if not holds_key(cell):

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pandas as pd
 
+from fh_notebook.audience import Message, option
 from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.frames import COLUMNS, INSTANT, TEXT
 from fh_notebook.batching.sheet_safe import without_halves
@@ -86,10 +87,8 @@ def make_folder(folder: str) -> str:
             system.pipe_file(place, json.dumps({"folder": uuid4().hex}).encode())
         return str(json.loads(system.cat_file(place))["folder"])
     except (OSError, ValueError, ImportError, KeyError) as broken:
-        raise SettingsError(
-            f"answers cannot be kept in {folder} ({error_text(broken)}); give parts= a folder that you "
-            "and every worker can write"
-        ) from None
+        told = "answers cannot be kept in {} ({}); give {} a folder that you and every worker can write"
+        raise SettingsError(Message(told, (folder, error_text(broken), option("parts", ...)))) from None
 
 
 def has_mark(folder: str) -> bool:

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from fh_notebook.audience import Message, option
 from fh_notebook.errors import SettingsError
 from fh_notebook.filelock import is_at, share, try_lock
 from fh_notebook.scaling import parts
@@ -138,7 +139,8 @@ def check_folder(spec: Spec) -> None:
         It does not.
     """
     if not parts.has_mark(spec.folder):
-        raise SettingsError(
-            f"a worker does not see {spec.folder}; give parts= a folder that you and every worker share, such as a "
-            "network drive or an address like s3://bucket/folder"
+        told = (
+            "a worker does not see {}; give {} a folder that you and every worker share, such as a network drive or an "
+            "address like s3://bucket/folder"
         )
+        raise SettingsError(Message(told, (str(spec.folder), option("parts", ...))))

@@ -87,7 +87,7 @@ def scaled(
     if options.sample is not None:
         raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
     if options.delivery != "direct":
-        delivery = option("delivery", options.delivery)
+        delivery = option("delivery", options.delivery, in_cell=True)
         raise SettingsError(Message("{} is for one machine: callbacks come to one; leave it out", (delivery,)))
     name, repeats, dask = options.name, options.repeats, options.dask
     settings = RunSettings.of(options, audience=audience)

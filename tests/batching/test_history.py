@@ -277,4 +277,4 @@ def test_the_name_of_a_batch_is_no_deployment_and_history_says_what_lists_it(
     assert fh.history("pilot").empty
     said = capsys.readouterr().err
     assert "'pilot' is a batch of 'echo', and history lists deployments: fh.open_batch('pilot') opens it" in said
-    assert "fh.history('echo') lists it" in said
+    assert "the history of 'echo' lists it" in said

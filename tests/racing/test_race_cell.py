@@ -64,7 +64,7 @@ def test_a_cell_at_the_daily_cap_advises_to_go_on_with_the_race(shell: Shell, hi
         ("echo -v plain -v loud --over rows --race exact:want --score exact:want", "give --score, which runs all rows, or --race"),
         ("echo -v plain -v loud --over rows --race exact:wand", "--race: there is no column 'wand'; did you mean 'want'?"),
         ("echo -v plain -v loud --over rows --race exakt", "'exakt' is not exact or exact:COLUMN"),
-        ("echo -v plain --over rows --race exact:want", "a race needs two variants at least, and there is only 'plain'"),
+        ("echo -v plain --over rows --race exact:want", "a race needs two variants at least, and there is only 'plain'; name them: -v a -v b"),
     ],
 )  # fmt: skip
 def test_slips_on_the_line_are_told_before_a_call(
