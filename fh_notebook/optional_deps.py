@@ -40,7 +40,6 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
         "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "excel"),
         "scipy": OptionalPackage("scipy", "tests of a comparison", "compare"),
         "matplotlib": OptionalPackage("matplotlib", "plots of a comparison", "compare"),
-        "altair": OptionalPackage("Altair", 'cmp.plot(backend="altair")', "altair"),
         "rapidfuzz": OptionalPackage("rapidfuzz", "score.similarity", "score"),
         "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),
         "keyring": OptionalPackage("keyring", "the key in the system's keyring", "keyring"),

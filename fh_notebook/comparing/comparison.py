@@ -558,7 +558,7 @@ class Comparison:
         arguments.check(Comparison.browse, locals(), but={"columns"})
         return views.frontend().browse(self, columns=columns, page_size=page_size)
 
-    def plot(self, kind: str | None = None, *, backend: Literal["matplotlib", "altair"] = "matplotlib") -> Any:
+    def plot(self, kind: str | None = None, *, backend: str = "matplotlib") -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.
 
         It has no background and Jupyter's own colour of text, so that it reads in both themes; ``figure.alt`` says in
@@ -568,12 +568,12 @@ class Comparison:
         ----------
         kind : {"scores", "differences", "wins", "seconds"}, optional
             One of them alone.
-        backend : {"matplotlib", "altair"}
+        backend : {"matplotlib"}
             What draws it.
 
         Returns
         -------
-        Plot or altair.Chart
+        Plot
             A matplotlib ``Figure`` that shows itself.
 
         Raises

@@ -15,7 +15,7 @@ from fh_notebook.optional_deps import ensure_installed
 
 __all__ = ["plot"]
 
-BACKENDS: Final = ("matplotlib", "altair")
+BACKENDS: Final = ("matplotlib",)
 
 
 def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
@@ -26,6 +26,8 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     InputError
         There is nothing of that kind to be drawn.
     """
+    if backend == "altair":  # an option of earlier releases
+        raise InputError("backend='altair' was removed; leave backend= away, and matplotlib draws the same figures")
     check_one_of("backend", backend, BACKENDS)
     if kind is not None:
         check_one_of("kind", kind, tuple(KINDS))
@@ -33,11 +35,6 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
         raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
-    if backend == "altair":
-        ensure_installed("altair", "backend='altair' needs", otherwise=", or leave backend= away")
-        from fh_notebook.comparing.plots_altair import chart
-
-        return chart(facts, kinds)
     ensure_installed("matplotlib", "plots need")
     from fh_notebook.comparing.plot_svg import Plot
     from fh_notebook.comparing.plots_draw import PANELS

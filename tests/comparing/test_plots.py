@@ -151,20 +151,17 @@ def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:
             fh.compare(frame, score="s").plot(kind)
     with pytest.raises(fh.InputError, match="kind is 'bars'; give 'scores', 'differences', 'wins' or 'seconds'"):
         cmp.plot("bars")
-    with pytest.raises(fh.InputError, match="backend is 'plotly'; give 'matplotlib' or 'altair'"):
-        cmp.plot(backend="plotly")  # type: ignore[arg-type]
+    with pytest.raises(fh.InputError, match="backend is 'plotly'; give 'matplotlib'"):
+        cmp.plot(backend="plotly")
     assert "Score" not in fh.compare(frame, score="s").plot("scores").alt
 
 
-def test_altair_draws_the_same_numbers(cmp: fh.Comparison) -> None:
-    """With the same words as its description, and no background."""
-    chart = cmp.plot(backend="altair")
-    value = chart.to_dict()
-    assert value["config"]["background"] == "transparent"
-    assert [part["description"] for part in value["vconcat"]] == [cmp.plot(kind).alt for kind in KINDS]
-    tables = value["datasets"].values()
-    assert any([line.get("difference") for line in table] == cmp.pairs()["difference"].tolist() for table in tables)
-    assert cmp.plot("wins", backend="altair").to_dict()["description"] == cmp.plot("wins").alt
+def test_a_removed_backend_says_what_draws_instead(cmp: fh.Comparison) -> None:
+    """``backend="altair"`` raises one line, and is offered nowhere."""
+    with pytest.raises(fh.InputError, match="^backend='altair' was removed; leave backend= away") as raised:
+        cmp.plot(backend="altair")
+    assert "\n" not in str(raised.value)
+    assert "altair" not in (fh.Comparison.plot.__doc__ or "")
 
 
 # --- limits

@@ -1,4 +1,4 @@
-"""Without scipy, matplotlib or Altair: what can be done is done, and the rest names its cure."""
+"""Without scipy or matplotlib: what can be done is done, and the rest names its cure."""
 
 from __future__ import annotations
 
@@ -49,15 +49,9 @@ cmp.report("x.html")
 page = open("x.html").read()
 assert "Plots are left out: they need matplotlib (pip install &#x27;fh-notebook[compare]&#x27;)." in page, page[:2000]
 assert "<h2>Summary</h2>" in page and "All 12 rows" in page
-assert raised(lambda: cmp.plot(backend="altair")).startswith("backend='altair' needs Altair: pip install")
 cmp.report("x.md")
 assert cmp.verdict in open("x.md").read().replace("\\\\", "")
 assert cmp._repr_html_()
-"""
-
-WITHOUT_MATPLOTLIB = """
-cmp = fh.compare(answers, score="s")
-assert cmp.plot("wins", backend="altair").to_dict()["description"] == "Rows: b against a 6 won, 6 tied, 0 lost."
 """
 
 
@@ -65,9 +59,8 @@ assert cmp.plot("wins", backend="altair").to_dict()["description"] == "Rows: b a
     ("hidden", "script"),
     [
         (["scipy"], WITHOUT_SCIPY),
-        pytest.param(["matplotlib", "altair"], WITHOUT_PLOTS, marks=pytest.mark.long),
-        (["scipy", "matplotlib", "altair"], WITHOUT_PLOTS),
-        pytest.param(["matplotlib"], WITHOUT_MATPLOTLIB, marks=pytest.mark.long),
+        pytest.param(["matplotlib"], WITHOUT_PLOTS, marks=pytest.mark.long),
+        (["scipy", "matplotlib"], WITHOUT_PLOTS),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_cure(tmp_path: Path, hidden: list[str], script: str) -> None:
@@ -87,7 +80,7 @@ def test_comparing_imports_no_heavy_library_before_it_is_needed(tmp_path: Path) 
         + """
 cmp = fh.compare(answers, score="s")
 cmp.summary(), cmp.wide()
-assert not {"scipy", "matplotlib", "altair"} & set(sys.modules)
+assert not {"scipy", "matplotlib"} & set(sys.modules)
 """
     )
     done = subprocess.run(
