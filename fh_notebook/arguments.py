@@ -40,6 +40,7 @@ from fh_notebook.values import UNSET, NoSecret, Secret, is_real
 __all__ = [
     "ArgumentError",
     "Kind",
+    "RemovedError",
     "check",
     "check_names",
     "check_one",
@@ -59,6 +60,10 @@ MAX_EXPONENT: Final = 1_023
 
 class ArgumentError(InputError, SettingsError, TypeError):
     """An argument is of a wrong kind: whoever catches wrong inputs, wrong settings or wrong types catches it."""
+
+
+class RemovedError(SettingsError, AttributeError):
+    """A public name of an earlier release was removed; the message says what to use instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ from fh_notebook.clock import utc_now
 from fh_notebook.contract.pacing import Pace
 from fh_notebook.contract.retry import Decision, Verdict, next_reset
 from fh_notebook.errors import LimitReached
-from fh_notebook.moments import Event, Memory
 from fh_notebook.slots import Call, Slot, clock
 from fh_notebook.spelling import duration
 from fh_notebook.waiting import Line, Turns
@@ -99,8 +98,6 @@ class Gate:
         self._adapts = adapts
         self._asked: dict[Hashable, int] = {}
         self._asked_in_all = 0  # a number of its own, since the limit is read without the lock
-        self.memory = Memory()
-        """When the limit changed and why, for who wants to see it afterwards."""
         self.ceiling: int | None = None
         """The number that was given to this gate, by `fix` too."""
         self.in_flight = 0
@@ -174,7 +171,6 @@ class Gate:
             settings.whole(max_concurrency, "max_concurrency")
         with self._lock:
             self.ceiling = max_concurrency
-            self._note("fixed")
             self._grant()
 
     def ask(self, who: Hashable, number: int | None) -> None:
@@ -193,7 +189,6 @@ class Gate:
                 self._asked[who] = number
             self._asked_in_all = sum(self._asked.values())
             if self.limit != before:
-                self._note("fixed")
                 self._grant()
 
     def taught(self, admits: int) -> None:
@@ -204,8 +199,6 @@ class Gate:
     def reopen(self) -> None:
         """Forget that the daily cap was used up, for example after a change of plan."""
         with self._lock:
-            if self.closed_until is not None:
-                self._note("reopened")
             self.closed_until = None
 
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
@@ -299,7 +292,6 @@ class Gate:
                 self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock(), out=out)
             elif decision.verdict is Verdict.DONE:
                 self._admitted(call, left)
-            self._note("refused" if throttled else "answered")
 
     def _over_the_cap(self, call: Call | None, wait_s: float) -> None:
         facts: dict[str, Any] = {"now": clock(), "wait_s": wait_s, "begun_at": self.limit}
@@ -328,13 +320,9 @@ class Gate:
         with self._lock:
             self.out -= 1
 
-    def _note(self, event: Event) -> None:
-        self.memory.note(self._now(), limit=self.limit, out=self.in_flight, event=event)
-
     def _close(self) -> None:
         """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
         self.closed_until = next_reset(self._now())
-        self._note("closed")
         while self._waiting:
             if not (waiter := self._waiting.next()).wake():
                 self._waiting.settle(waiter)

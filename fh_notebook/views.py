@@ -156,10 +156,6 @@ class Frontend(Protocol):
         """Return a live table of a `Comparison` or a `Batch`."""
         ...
 
-    def plot_limits(self, batch: Any, kind: str, moments: Sequence[Any]) -> Any:
-        """Return the figure of the calls at once that a service let through."""
-        ...
-
     def show_rater(self, session: Any, items: Any, *, store: Any, result: Callable[[], list[str]]) -> Any:
         """Return what asks a person for ratings."""
         ...

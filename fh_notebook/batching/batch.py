@@ -194,25 +194,6 @@ class Batch:
         arguments.check(Batch.to_fhb, locals())
         return to_fhb(self.name, self._control, self._tables, path)
 
-    def plot(self, kind: str = "limits") -> Any:
-        """Return the figure of how many calls the service let through at once, and when it refused some.
-
-        A matplotlib ``Figure`` that shows itself in both themes, with ``alt``, what it shows in words. Only calls of
-        this process are known.
-
-        Parameters
-        ----------
-        kind : {"limits"}
-            What is drawn.
-
-        Raises
-        ------
-        SettingsError
-            `kind` is something else, this process has made no call for the batch, or matplotlib is not installed.
-        """
-        arguments.check(Batch.plot, locals())
-        return views.frontend().plot_limits(self, kind, self._status.moments)
-
     def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
         """Return a live table of the rows, variants beside each other, also while it runs.
 
@@ -321,6 +302,16 @@ class Batch:
         """
         self._control.wait()
         return self
+
+    if not TYPE_CHECKING:  # type checkers, `dir` and completion do not know the name
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "plot":
+                raise arguments.RemovedError(
+                    "batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
+                    "batch.counts.refused the calls that were refused (429)"
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, None, Batch]:
         yield from self._control.await_().__await__()

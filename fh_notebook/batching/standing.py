@@ -23,7 +23,6 @@ from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.wording import sentence
 from fh_notebook.contract.run import Run
 from fh_notebook.gate import Gate
-from fh_notebook.moments import Moment
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
@@ -314,12 +313,6 @@ class BatchStatus:
         ceiling = min((most for most in ceilings if most is not None), default=None)
         admits = self.admits
         return admits if ceiling is not None and admits is not None and admits < ceiling else None
-
-    @property
-    def moments(self) -> tuple[Moment, ...]:
-        """What the workspace's gate remembers of its limit, in this process."""
-        moments: tuple[Moment, ...] = self._work.caller.gate.memory.moments()
-        return moments
 
     @property
     def calls_left(self) -> int | None:

@@ -23,7 +23,7 @@
     hiding.py                 what nothing shown of it may say: passwords, whoever repeats them
     verdict.py, notes.py      one sentence that claims no more than the numbers, and what must be said beside it
     view.py, figures.py       a comparison as text and HTML; numbers as they are read
-    plot*.py                  the same as figures; limits_plot.py: what a service let through
+    plot*.py                  the same as figures
     diff*.py                  one row's answers against each other: words, JSON, marks
     rating_part.py, rating_*.py, ratings.py   blind rating by people: `HumanRatings`, which a comparison holds
     rated.py                  the data of a comparison by what people said

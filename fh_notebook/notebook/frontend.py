@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.rating_items import Items
     from fh_notebook.comparing.rating_session import RatingSession
     from fh_notebook.contract.deployment import Deployment
-    from fh_notebook.moments import Moment
     from fh_notebook.notebook.browse import Browser
     from fh_notebook.notebook.pending_view import Changing
     from fh_notebook.notebook.rate import Rater
@@ -30,7 +29,6 @@ __all__ = [
     "browse",
     "deployment_page",
     "notice",
-    "plot_limits",
     "race_progress",
     "show_pending",
     "show_rater",
@@ -70,13 +68,6 @@ def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_siz
     from fh_notebook.notebook import browse as browser
 
     return browser.browse(shown, columns=columns, page_size=page_size)
-
-
-def plot_limits(batch: Batch, kind: str, moments: Sequence[Moment]) -> Any:
-    """Return the figure of the calls at once that a service let through."""
-    from fh_notebook.comparing.limits_plot import plot_limits as plot
-
-    return plot(batch, kind, moments)
 
 
 def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:

@@ -17,7 +17,6 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.local import LocalHive
-from fh_notebook.moments import Moment
 from tests.batching.hives import KEY, Shouting, rows, until
 
 
@@ -177,7 +176,7 @@ def test_a_clients_number_holds_for_all_its_calls_and_for_no_other_client() -> N
     with Crowd().freed() as crowd, crowd.hive.serve() as server, ThreadPoolExecutor(4) as threads:
         asked: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
         with fh.Client(**asked, max_concurrency=2) as small, fh.Client(**asked) as large:
-            assert small.gate.memory is large.gate.memory  # one workspace, one limiter
+            assert small.gate.shared is large.gate.shared  # one workspace, one limiter
             batch = _batch(small, "small", 8, max_concurrency=4, wait=False)
             crowd.wait_for(small=2)
             clicks = [
@@ -276,16 +275,21 @@ def test_at_once_is_raised_and_lowered_while_it_runs() -> None:
     assert batch.counts.done == 200
 
 
-def test_the_memory_of_the_limit_tells_what_held() -> None:
-    """The number that a batch began with, what a refusal taught, and nothing of the bound after its end."""
+def test_a_limit_begins_at_the_number_and_forgets_it_at_the_end() -> None:
+    """A batch begins with its number, a refusal teaches less, and nothing of the number is left after its end."""
     shouting = Shouting(concurrency=3, latency_s=0.005)
     client = shouting.hive.client()
-    batch = fh.batch(rows(40), "shout", variants="loud", client=client, progress=False, max_concurrency=6)
-    moments: tuple[Moment, ...] = client.gate.memory.moments()
-    assert (moments[0].limit, moments[0].event) == (6, "fixed")
-    refused = [moment for moment in moments if moment.event == "refused"]
-    assert len(refused) == batch.counts.refused >= 1
-    assert all(moment.limit < 6 for moment in moments[moments.index(refused[-1]) :])
+    limits: list[int] = []
+
+    def look(event: object) -> None:
+        limits.append(client.gate.limit)
+
+    batch = fh.batch(
+        rows(40), "shout", variants="loud", client=client, progress=False, max_concurrency=6, on_event=look
+    )
+    assert batch.counts.refused >= 1
+    assert max(limits) <= 6
+    assert client.gate.limit < 6
     free = LocalHive()
 
     @free.workflow("shout", variant="loud")
@@ -293,6 +297,10 @@ def test_the_memory_of_the_limit_tells_what_held() -> None:
         return text
 
     gate = free.client().gate
-    fh.batch(rows(3), "shout", variants="loud", client=free.client(), progress=False, max_concurrency=9)
-    assert gate.memory.moments()[0].limit == 9
-    assert gate.memory.moments()[-1].limit == gate.limit < 9
+    limits.clear()
+    fh.batch(
+        rows(3), "shout", variants="loud", client=free.client(), progress=False, max_concurrency=9,
+        on_event=lambda event: limits.append(gate.limit),
+    )  # fmt: skip
+    assert 9 in limits
+    assert gate.limit < 9

@@ -1,10 +1,9 @@
-"""`cmp.plot()` and `batch.plot("limits")`: what is drawn, what it says in words, and that it reads in both themes."""
+"""`cmp.plot()`: what is drawn, what it says in words, and that it reads in both themes."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from datetime import UTC, datetime, timedelta
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +15,6 @@ import fh_notebook as fh
 from fh_notebook.comparing import plot_svg
 from fh_notebook.comparing.plots import told_apart
 from fh_notebook.local import LocalHive
-from fh_notebook.moments import Memory
 from tests.comparing.frames import scores, tall
 
 
@@ -164,48 +162,14 @@ def test_a_removed_backend_says_what_draws_instead(cmp: fh.Comparison) -> None:
     assert "altair" not in (fh.Comparison.plot.__doc__ or "")
 
 
-# --- limits
-
-
-def test_a_batch_shows_how_many_calls_the_service_let_through() -> None:
-    """The limit as it was learned, with the calls that were refused."""
-    hive = LocalHive(concurrency=3, latency_s=0.01)
+def test_a_batch_has_no_plot_of_its_own_any_more() -> None:
+    """``batch.plot`` raises one line that says what to use; completion does not offer it, and ``hasattr`` is false."""
+    hive = LocalHive()
     hive.workflow("echo", variant="a")(lambda text: text)
-    batch = fh.batch([{"text": str(i)} for i in range(60)], "echo", client=hive.client(), progress=False)
-    figure = batch.plot("limits")
-    told = re.fullmatch(
-        r"Calls at once over \d+\.\d s: the limit began at \d, was between \d and (\d+), and ended at 3; "
-        r"(\d+) calls? refused \(429\)\.", figure.alt,
-    )  # fmt: skip
-    assert told, figure.alt
-    assert (int(told[1]), int(told[2])) == (max(m.limit for m in batch._control.status.moments), batch.counts.refused)
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert labels == ["calls out", "limit", "refused (429)"]
-    assert "currentColor" in figure._repr_html_()
-
-
-def test_a_batch_that_called_nothing_here_has_no_limits_to_show() -> None:
-    """Its answers were there already: only calls of this process are known."""
-    hive = LocalHive(name="echoes")
-    hive.workflow("echo", variant="a")(lambda text: text)
-    rows = [{"text": "x"}]
-    fh.batch(rows, "echo", client=hive.client(), progress=False)
-    again = fh.batch(rows, "echo", client=hive.client(), progress=False)
-    with pytest.raises(fh.SettingsError, match="this process has made no call for echo-"):
-        again.plot("limits")
-    with pytest.raises(fh.SettingsError, match="kind is 'scores'; a batch plots 'limits'"):
-        again.plot("scores")
-
-
-def test_a_gate_remembers_changes_and_refusals_and_little_else() -> None:
-    """Answers that tell nothing new are thinned out in time; memory is bounded."""
-    memory, begin = Memory(), datetime(2026, 11, 25, tzinfo=UTC)
-    for i in range(40_000):
-        memory.note(begin + timedelta(milliseconds=i), limit=5, out=5, event="answered")
-    assert 150 <= len(memory.moments()) <= 161
-    memory.note(begin, limit=5, out=5, event="refused")
-    memory.note(begin, limit=4, out=5, event="answered")
-    assert [m.event for m in memory.moments()[-2:]] == ["refused", "limit"]
-    for i in range(30_000):
-        memory.note(begin, limit=i, out=1, event="answered")
-    assert len(memory.moments()) == 10_000
+    batch = fh.batch([{"text": "x"}], "echo", client=hive.client(), progress=False)
+    with pytest.raises(fh.SettingsError, match=r"^batch\.plot was removed; fh\.compare\(batch\)\.plot\(\) shows"):
+        batch.plot("limits")  # type: ignore[attr-defined]
+    assert "plot" not in dir(batch)
+    assert not hasattr(batch, "plot")
+    with pytest.raises(AttributeError, match="'Batch' object has no attribute 'missing'"):
+        batch.missing()  # type: ignore[attr-defined]

@@ -47,7 +47,7 @@ def test_every_public_function_is_called(world: World) -> None:
     assert missing == []
 
 
-NOT_SAMPLED = {"Batch.plot", "Comparison.plot", "Race.plot", "Comparison.report", "fh.race", "fh.arace", "fh.abatch"}
+NOT_SAMPLED = {"Comparison.plot", "Race.plot", "Comparison.report", "fh.race", "fh.arace", "fh.abatch"}
 """They draw, or run whole batches and races; ``fh.batch`` is sampled, and the long tier calls them all."""
 
 
