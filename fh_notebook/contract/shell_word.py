@@ -3,7 +3,7 @@ r"""A pasted command line cut into words: the words.
 Rule of this file: nothing is expanded. A word that a shell would have filled in (``$NAME``, ``$(command)``) keeps the
 text that stands there and is marked, and whoever needs its value refuses it.
 
-`shlex` is not used: it knows neither ``$'...'`` nor cmd's ``^``, and it does not say where in the text a word lies,
+`shlex` is not used: it does not know ``$'...'``, and it does not say where in the text a word lies,
 which a broken body needs for "line 9, column 5". Every character is looked at once or twice, however long the text.
 
 Two kindnesses, since text is pasted from web pages: a line that begins with ``-`` continues the command even when the

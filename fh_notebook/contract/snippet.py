@@ -3,7 +3,7 @@
 Rule of this file: a snippet that is not understood wholly is refused with a line that says what it is and what to do,
 and a workspace key in it leaves as a `Secret` or not at all: no error and no repr shows it.
 
-The shapes are those of CONTRACT section 9: curl for a POSIX shell or for Windows' cmd, and the JSON body alone. The way
+The shapes are those of CONTRACT section 9: curl for a POSIX shell, and the JSON body alone. The way
 back, :func:`to_curl` and :func:`to_python`, is in `snippet_write`.
 """
 
@@ -19,7 +19,6 @@ from urllib.parse import urlsplit, urlunsplit
 from fh_notebook.contract.curl import CurlCall, read_curl
 from fh_notebook.contract.infer import infer
 from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.shell_cmd import split_cmd
 from fh_notebook.contract.shell_posix import split_posix
 from fh_notebook.contract.shell_word import Word
 from fh_notebook.contract.snippet_body import read_body, read_fields
@@ -104,7 +103,7 @@ def parse_snippet(text: str | Hidden) -> Snippet:
     Parameters
     ----------
     text : str or Hidden
-        A curl command (POSIX or Windows quoting), or the JSON body of the call alone.
+        A curl command in POSIX quoting, or the JSON body of the call alone.
 
     Raises
     ------
@@ -172,12 +171,20 @@ def _what_else(text: str) -> str:
     return "this is not a Code Snippet; paste the curl command of the Code Snippet dialog, or its JSON body alone"
 
 
+_POSIX_ONLY: Final = (
+    "a POSIX curl command is read: copy the cURL snippet for macOS and Linux, or paste its JSON body alone"
+)
+
+
 def _words(text: str, at: int) -> list[Word]:
     first_line = text[at:].split("\n", 1)[0].rstrip()
     if re.search(r"[ \t]`$", first_line):
-        raise SnippetError("this is written for PowerShell; choose the cURL snippet for macOS and Linux, or for cmd")
-    is_cmd = first_line.endswith("^") or re.match(r"[^'\"]*\s\^\"", first_line)
-    words, end = (split_cmd if is_cmd else split_posix)(text, at)
+        raise SnippetError(f"this is written for PowerShell; {_POSIX_ONLY}")
+    if first_line.endswith("^") or re.match(r"[^'\"]*\s\^\"", first_line):
+        raise SnippetError(f"this is written for Windows' cmd; {_POSIX_ONLY}")
+    words, end = split_posix(text, at)
+    if any(word.text == "^" for word in words):  # a line's end that was lost on the way
+        raise SnippetError(f"this is written for Windows' cmd; {_POSIX_ONLY}")
     if _CURL.search(text, end):
         raise SnippetError("there are two curl commands here; paste one at a time")
     if any(word.text[:1] in "‘’“”" and word.text for word in words):
@@ -263,7 +270,6 @@ def is_placeholder(name: str | None) -> bool:
 # --- what was lost on the way
 
 _TOKENS: Final = re.compile(r"""(\$'(?:\\.|[^'\\])*'|'[^']*'|"(?:\\.|[^"\\])*"|\\\S)|\\[ \t]+(?=\S)""", re.DOTALL)
-_CMD_FOLD: Final = re.compile(r"(?<!\^)\^[ \t]+(?=-)")
 
 
 def unfolded(text: str) -> str:
@@ -279,8 +285,6 @@ def unfolded(text: str) -> str:
     """
     if not text.lstrip().startswith("curl"):
         return text
-    if '^"' in text:
-        return _CMD_FOLD.sub("^\n", text)
     return _TOKENS.sub(lambda found: found[1] or "\\\n", text)
 
 
@@ -299,4 +303,5 @@ def is_open(text: str) -> bool:
             return True
         return False
     rest = _TOKENS.sub("", text).rstrip(" ")
+    # A command for Windows' cmd is refused whole, so its lines (`^`) are read on, too.
     return rest.endswith(("\\", "^")) or "'" in rest or '"' in rest

@@ -1,4 +1,4 @@
-"""What bash or cmd would make of a pasted text is what we make of it, in linear time."""
+"""What bash would make of a pasted text is what we make of it, in linear time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fh_notebook.contract.shell_cmd import split_cmd
 from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
 from fh_notebook.errors import SnippetError
 from tests.contract.snippets import BODY, URL, bash_words, our_words, refusal
@@ -78,44 +77,31 @@ def test_any_text_in_any_quotes_is_read_as_bash_reads_it(parts: list[tuple[str, 
 
 
 CMD_BODY = BODY.replace('"', '\\"')
-CHROME = '{"deployment": "d", "variant": "v", "inputs": {"topic": "a ^ b & c \\"d\\" 100%"}}'
 # What a browser copies for cmd: JSON's quotes escaped for the C runtime, then all but plain characters for cmd.
-ESCAPED = CHROME.replace("\\", "\\\\").replace('"', '\\"')
-CHROME_CMD = '^"' + re.sub(r"([^\w\s\-:=+~'/.,?;()*`])", r"^\1", ESCAPED) + '^"'
+CHROME_CMD = '^"' + re.sub(r"([^\w\s\-:=+~'/.,?;()*`])", r"^\1", CMD_BODY) + '^"'
 
 
 @pytest.mark.parametrize(
-    ("text", "topic"),
+    "text",
     [
-        (f'curl "{URL}" ^\n  -H "Content-Type: application/json" ^\n  -d "{CMD_BODY}"', "AI"),
-        (f'curl.exe "{URL}" ^\r\n  -d "{CMD_BODY}" ^\r\n  --compressed\r\n', "AI"),
-        (f'curl ^"{URL}^" ^\n  --data-raw {CHROME_CMD}', 'a ^ b & c "d" 100%'),
-        (f'curl -X POST ^"{URL}^" --data-raw {CHROME_CMD}', 'a ^ b & c "d" 100%'),
-        (f'curl "{URL}" ^\n -d "{{ ^\n {CMD_BODY[1:]}"', "AI"),
-        (f'curl "{URL}" ^\n -d "{{\n {CMD_BODY[1:]}"', "AI"),
-        (f'curl -d "{CMD_BODY}" "{URL}"', "AI"),
+        f'curl "{URL}" ^\n  -H "Content-Type: application/json" ^\n  -d "{CMD_BODY}"',
+        f'curl.exe "{URL}" ^\r\n  -d "{CMD_BODY}" ^\r\n  --compressed\r\n',
+        f'curl ^"{URL}^" ^\n  --data-raw {CHROME_CMD}',
+        f'curl -X POST ^"{URL}^" --data-raw {CHROME_CMD}',
+        f'curl "{URL}" ^   -d "{CMD_BODY}"',
     ],
 )
-def test_windows_quoting_is_read(text: str, topic: str) -> None:
-    """Carets at the end of lines, carets before every quote (what browsers copy), and a quoted body over lines."""
-    assert parse_snippet(text).request.inputs == {"topic": topic}
+def test_a_command_for_cmd_is_refused_in_one_line(text: str) -> None:
+    """It says that a POSIX curl command is read, and that the JSON body alone is read as well."""
+    assert refusal(text) == (
+        "this is written for Windows' cmd; a POSIX curl command is read: copy the cURL snippet for macOS and Linux, "
+        "or paste its JSON body alone"
+    )
 
 
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ('curl ^"a b^" c', ["curl", "a b", "c"]),
-        ('curl "a^b" c^d', ["curl", "a^b", "cd"]),
-        ('curl "a\\\\" b\\c "d\\\\\\"e"', ["curl", "a\\", "b\\c", 'd\\"e']),
-        ('curl "a""b" "" c', ["curl", 'a"b', "", "c"]),
-        ("curl a ^\n\nb", ["curl", "a", "\nb"]),
-        ('curl "a & b" c & d', ["curl", "a & b", "c"]),
-        ('curl ^"100^%^" x', ["curl", "100%", "x"]),
-    ],
-)
-def test_words_of_cmd(command: str, words: list[str]) -> None:
-    """cmd's carets and the C runtime's backslashes and doubled quotes."""
-    assert [word.text for word in split_cmd(command)[0]] == words
+def test_a_body_in_double_quotes_is_read() -> None:
+    """A command on one line with ``\\"`` in double quotes means the same to both kinds of shell."""
+    assert parse_snippet(f'curl -d "{CMD_BODY}" "{URL}"').request.inputs == {"topic": "AI"}
 
 
 @given(st.text() | st.text("curl -d'\"\\$`{}:^\n #@https/workflow/invoke"))
@@ -130,10 +116,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "unit", ["'a'", '"a"', "\\a", "$'\\n'", "$'\\ud83d\\ude00'", "${", "x", '\\"', "a=b ", "$a", "'"]
 )
-@pytest.mark.parametrize("lead", ["", pytest.param("^\n", marks=pytest.mark.long)])
-def test_reading_takes_linear_time(unit: str, lead: str) -> None:
+def test_reading_takes_linear_time(unit: str) -> None:
     """Half a megabyte of any piece of quoting is read or refused at once."""
-    text = f"curl {URL} {lead} -d {unit * (500_000 // len(unit))}"
+    text = f"curl {URL} -d {unit * (500_000 // len(unit))}"
     start = time.process_time()
     refusal(text)
     assert time.process_time() - start < 5
