@@ -15,7 +15,6 @@ from typing import Any, Final
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.notebook.complete_body import complete_body
 from fh_notebook.notebook.complete_command import Commands, complete_command
-from fh_notebook.notebook.complete_expression import complete_expression
 from fh_notebook.notebook.complete_line import CellLine, complete_line
 from fh_notebook.notebook.complete_offer import NOTHING, Offer
 from fh_notebook.notebook.line import MagicParser, parser
@@ -73,7 +72,12 @@ def complete(text: str, cursor: int, known: Known) -> Offer:
         on_line = CellLine(known.parser, first, after.partition("\n")[0])
         return replace(complete_line(on_line, known.deployments, known.names), closed=True)
     line = CellLine(known.parser, f"{first}\n")
-    inside = complete_expression(body, after, known.names, line.value("over"))
-    if inside is not None:
-        return inside  # an expression of Python, of which IPython knows more
+    if _is_in_expression(body):
+        return NOTHING  # Python, which IPython completes
     return replace(complete_body(body, after, line.deployment(known.deployments)), closed=True)
+
+
+def _is_in_expression(body: str) -> bool:
+    """Whether a ``{{`` is open at the end of `body`; an expression stands on one line."""
+    line = body[body.rfind("\n") + 1 :]
+    return line.rfind("{{") > line.rfind("}}")

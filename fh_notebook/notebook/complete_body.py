@@ -1,7 +1,7 @@
 """The body of a ``%%fetchhive`` cell at the cursor: names of Start variables, and the values that they can have.
 
-Rule of this file: the place (which object, name or value) comes from `complete_yaml` or `complete_json`; what can stand
-there is read from the deployment's schema, required variables first.
+Rule of this file: the place (which object, name or value) comes from `complete_yaml`; what can stand there is read from
+the deployment's schema, required variables first. A body in JSON is not completed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.refs import followed
-from fh_notebook.notebook.complete_json import json_place
 from fh_notebook.notebook.complete_offer import NOTHING, Offer, joined, offer
 from fh_notebook.notebook.complete_place import Place
 from fh_notebook.notebook.complete_yaml import yaml_place
@@ -39,10 +38,9 @@ def complete_body(body: str, after: str, deployment: Deployment | None) -> Offer
     >>> complete_body("ticket: late\ntone: ", "", dep).texts
     ('calm', 'brief')
     """
-    if deployment is None:
+    if deployment is None or body.lstrip().startswith("{"):  # a body in JSON, or in one expression
         return NOTHING
-    in_json = body.lstrip().startswith("{") and not body.lstrip().startswith("{{")
-    place = json_place(body, after) if in_json else yaml_place(body, after)
+    place = yaml_place(body, after)
     if place is None:
         return NOTHING
     root = deployment.inputs
@@ -98,7 +96,7 @@ def _listed(value: Any) -> list[Any]:
 def _values(place: Place, here: list[Schema]) -> Offer:
     values = [value for one in here for value in _said(one)]
     texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and place.can_say(v)]
-    # JSON's other words: true, false, null and numbers. In quotes they would be texts.
+    # Words that are no texts: true, false, null and numbers. In quotes they would be texts.
     words = [json.dumps(v) for v in values if not isinstance(v, str | list | dict)] if not place.quote else []
     return joined(
         offer(place.fragment, "value", texts, typed=place.typed, spell=place.spell_text),

@@ -10,14 +10,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from types import ModuleType
 from typing import Any, Final
 
-__all__ = ["by_use", "columns", "is_rows", "row_names", "texts"]
+__all__ = ["columns", "is_rows", "row_names", "texts"]
 
 _ROWS_LOOKED_AT: Final = 100
 """Rows of a list whose keys are offered: later rows seldom have others, and Tab must not wait."""
-_DATA: Final = (str, int, float, bool, list, tuple, dict, set)
 
 
 def _is(value: object, *kinds: type) -> bool:
@@ -71,18 +69,3 @@ def row_names(names: Mapping[str, Any]) -> list[str]:
 def texts(names: Mapping[str, Any]) -> list[str]:
     """Return the variables that hold a text."""
     return sorted(n for n, v in names.items() if n.isidentifier() and not n.startswith("_") and _is(v, str))
-
-
-def by_use(names: Mapping[str, Any]) -> list[str]:
-    """Return the variables by how likely an expression wants them: data, then other objects, then modules.
-
-    Those that begin with ``_`` are left out.
-    """
-
-    def rank(name: str) -> int:
-        value = names[name]
-        if _is(value, *_DATA) or _is_frame(value):
-            return 0
-        return 2 if _is(value, ModuleType) else 1
-
-    return sorted((n for n in names if n.isidentifier() and not n.startswith("_")), key=lambda n: (rank(n), n))

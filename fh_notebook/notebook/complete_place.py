@@ -37,7 +37,6 @@ class Place:
     """The quote that is open."""
     given: frozenset[str] = frozenset()
     """The names that the object has already."""
-    is_json: bool = False
     after: str = ""
     """What follows on the line."""
 
@@ -55,7 +54,7 @@ class Place:
         """Return `text` in the quotes that were opened, or in those that it needs."""
         if self.quote == "'":
             written = "'" + text.replace("'", "''") + "'"
-        elif self.quote or self.is_json or not _PLAIN.fullmatch(text):
+        elif self.quote or not _PLAIN.fullmatch(text):
             written = json.dumps(text, ensure_ascii=False)
             if next(expressions(text), None):  # as it stands, it would be evaluated
                 written = written.replace("{{", "{\\u007b")

@@ -74,14 +74,9 @@ CELLS = [
         "%%fetchhive support-triage\nticket: late\ntone: calm",
     ),
     (
-        "%%fetchhive support-triage --over tickets\nticket: {{ row.t▮ }}",
-        [("ticket", "column")],
-        "%%fetchhive support-triage --over tickets\nticket: {{ row.ticket }}",
-    ),
-    (
-        "%%fetchhive support-triage --over tickets\nticket: {{ row['ca▮",
-        [("case no']", "column")],
-        "%%fetchhive support-triage --over tickets\nticket: {{ row['case no']",
+        "%%fetchhive support-triage --over tickets --score exact:ti▮",
+        [("exact:ticket", "column")],
+        "%%fetchhive support-triage --over tickets --score exact:ticket",
     ),
     ("x = 1\n%fetchhive desc▮", [("describe", "command")], "x = 1\n%fetchhive describe"),
 ]

@@ -15,7 +15,7 @@ from fh_notebook.notebook import commands
 from fh_notebook.notebook.cell import read_cell
 from fh_notebook.notebook.complete import Known, complete
 from fh_notebook.notebook.complete_command import Commands
-from fh_notebook.notebook.complete_names import by_use, columns, row_names
+from fh_notebook.notebook.complete_names import columns, row_names
 from fh_notebook.notebook.complete_offer import Offer
 from fh_notebook.notebook.description import Description
 from fh_notebook.notebook.line import read_line
@@ -253,24 +253,12 @@ OPTIONAL = ["tone: ", "urgent: ", "max_words: ", "tags: ", '"a: b": ']
         ("people:\n- name: Ann\n- ▮", ["name: ", "role: "], ""),
         ("people:\n- name: Ann\n  role: b▮", ["boss"], "b"),
         ("people:\n- role: b▮", ["boss"], "b"),
-        # JSON
-        ('{"t▮', ['"ticket": ', '"tone": ', '"tags": '], '"t'),
-        ('{"t▮"}', ['"ticket', '"tone', '"tags'], '"t'),
-        ('{"t▮": 1}', ['"ticket', '"tone', '"tags'], '"t'),
-        ("{ti▮", ['"ticket": '], "ti"),
-        ('{"ticket": "late {", "t▮, "tags": []}', ['"tone": '], '"t'),
-        ('{"ticket": {{ text }}, "to▮', ['"tone": '], '"to'),
-        ('{"tone": ▮', ['"calm"', '"brief"', '"no"', '"very, very calm"'], ""),
-        ('{"tone": "b▮"', ['"brief'], '"b'),
-        ('{"urgent": ▮}', ["true", "false"], ""),
-        ('{"address": {"kind": "h▮', ['"home"'], '"h'),
-        ('{"address": {"kind": "home", ▮', ['"city": '], ""),
-        ('{"tags": ["red", ▮', ['"red"', '"green"'], ""),
-        ('{"people": [{"name": "a"}, {"▮', ['"name": ', '"role": '], '"'),
-        ('{"ticket" ▮', [], ""),
-        ('{"ticket": "late"}▮', [], ""),
-        ('{"ticket": "late"▮', [], ""),
-        ('{"a": 1}}▮', [], ""),
+        # a body in JSON, or an expression: nothing
+        ('{"t▮', [], ""),
+        ('{"tone": ▮', [], ""),
+        ('{"address": {"kind": "h▮', [], ""),
+        ("ticket: {{ te▮", [], ""),
+        ('ticket: "{{ row.▮ }}"', [], ""),
     ],
 )
 def test_the_body(body: str, expected: list[str], fragment: str) -> None:
@@ -302,38 +290,6 @@ def test_a_body_without_a_known_deployment_has_no_names(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "expected", "fragment"),
-    [
-        ("▮", ["row", "empty", "record", "table", "text", "tickets", "helper", "np"], ""),
-        ("ti▮", ["tickets"], "ti"),
-        ("len(ti▮", ["tickets"], "ti"),
-        ("ro▮", ["row"], "ro"),
-        ("row.▮", ["ticket"], ""),
-        ("row.t▮ }}", ["ticket"], "t"),
-        ("row.TI▮ }}", ["ticket"], "TI"),
-        ("row['▮", ["ticket']", "case no']", "class']", 'say "hi"\']'], ""),
-        ('row["ca▮', ['case no"]'], "ca"),
-        ('row["ca▮"] }}', ["case no"], "ca"),
-        ('row["ca▮] }}', ['case no"'], "ca"),
-        ('row["sa▮', ['say \\"hi\\""]'], "sa"),
-        ("tickets['ti▮", ["ticket']"], "ti"),
-        ("table[0].a▮", [], ""),
-        ("text.up▮", [], ""),
-        ("unknown['▮", [], ""),
-        ("'ti▮", [], ""),
-        ("'it\\'s ti▮", [], ""),
-        ("f('x') + ti▮", ["tickets"], "ti"),
-        ('{"a": {}} | re▮', ["record"], "re"),
-        ("3▮", [], ""),
-    ],
-)
-def test_inside_an_expression(expression: str, expected: list[str], fragment: str) -> None:
-    """Names of the namespace, data first; ``row`` has the columns of the frame that --over names."""
-    found = offered(f'{TRIAGE_LINE}--over tickets\nticket: "see {{{{ {expression}')
-    assert (list(found.texts), found.fragment) == (expected, fragment)
-
-
-@pytest.mark.parametrize(
     ("body", "expected"),
     [
         ("ticket: {{ text }} ti▮", []),
@@ -346,14 +302,6 @@ def test_inside_an_expression(expression: str, expected: list[str], fragment: st
 def test_outside_an_expression(body: str, expected: list[str]) -> None:
     """What is closed, or on a line above, is over."""
     assert list(offered(f"{TRIAGE_LINE}--over tickets\n{body}").texts) == expected
-
-
-def test_without_over_there_is_no_row() -> None:
-    """``row`` is a name like others; a variable of that name is the user's own."""
-    assert offered("%%fetchhive refund\nx: {{ ro▮").candidates == ()
-    assert offered("%%fetchhive refund\nx: {{ row.▮").candidates == ()
-    known = Known(names={"row": pd.DataFrame({"mine": [1]})})
-    assert offered("%%fetchhive refund\nx: {{ row['▮", known).texts == ("mine']",)
 
 
 class Trap:
@@ -391,7 +339,6 @@ def test_nothing_of_the_users_is_called() -> None:
     rows = TrapList()
     list.append(rows, {"a": 1})
     names = {"trap": Trap(), "frame": TrapFrame({"ticket": [1]}), "rows": rows, "list": [Trap()]}
-    assert by_use(names) == ["frame", "list", "rows", "trap"]
     assert row_names(names) == ["frame", "rows"]
     assert columns(names["frame"]) == ["ticket"]
     assert columns(rows) == ["a"]
@@ -468,7 +415,7 @@ def test_a_name_that_begins_with_a_hyphen_is_offered_where_it_is_read() -> None:
     assert read_line(line.removeprefix("%%fetchhive")).variants == dashed.variants
 
 
-@pytest.mark.parametrize("start", ["text: ", 'text: "', '{"text": ', '{"text": "'])
+@pytest.mark.parametrize("start", ["text: ", 'text: "'])
 def test_a_value_that_reads_as_an_expression_is_written_so_that_it_is_none(start: str) -> None:
     """A prompt for another template language arrives as the schema has it, and nothing is evaluated."""
     choices = ["{{ name }}", "Dear {{{ {'a': {}} }}}", "{{#if a}}", "{a}"]
@@ -477,7 +424,7 @@ def test_a_value_that_reads_as_an_expression_is_written_so_that_it_is_none(start
     found = complete(line + start, len(line + start), Known(deployments=lambda: {"d": deployment})).texts
     assert len(found) == len(choices)
     for written, choice in zip(found, choices, strict=True):
-        body = start.removesuffix('"') + written + ("}" if start.startswith("{") else "")
+        body = start.removesuffix('"') + written
         assert dict(read_cell(body, name="d", find=lambda _: deployment).inputs) == {"text": choice}
 
 
