@@ -13,7 +13,6 @@ from typing import Any, Final
 import yaml
 
 from fh_notebook.contract.catalog_nodes import Reading, called, kind_of, line_of
-from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.objects import Variable, object_schema
 from fh_notebook.contract.spell import KINDS, nearest, short
 from fh_notebook.problems import Path, Problem
@@ -139,13 +138,9 @@ def inputs_of(reading: Reading, path: Path, node: yaml.Node) -> Any:
     if is_whole(plain):
         return plain
     before = reading.count
-    lines = lines_of(node)
     for key, value in node.value:
         if isinstance(key, yaml.ScalarNode) and key.value in plain:
             _check_variable(reading, (*path, key.value), value)
-            said = plain[key.value]
-            for slip in slips_of(key.value, said) if isinstance(said, dict) else ():
-                reading.tell(lines.get(slip.path, line_of(key)), slip.problem.inside(path))
     if reading.count == before and _looks_whole(plain):
         whole = "for a whole JSON Schema, write `type: object` beside `properties:`"
         reading.tell(node, Problem(path, "required", message=whole))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.catalog_slips import slips_of
 from fh_notebook.contract.catalog_variables import OF_SCHEMAS, WORDS, is_whole, schema_said
 from fh_notebook.contract.catalog_yaml import one_line
 from fh_notebook.contract.deployment import Deployment
@@ -67,9 +66,7 @@ def _short_form(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     said = {name: _variable(name, declared, name in needed) for name, declared in properties.items()}
     if is_whole(said) or schema_said(said, is_open="additionalProperties" not in schema) != schema:
         return None
-    # The short form is read more strictly: a default that does not fit would be a mistake there.
-    slips = any(slips_of(name, variable) for name, variable in said.items() if isinstance(variable, Mapping))
-    return None if slips else said
+    return said
 
 
 def _variable(name: str, schema: Mapping[str, Any], required: bool) -> Any:

@@ -191,9 +191,6 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     # the catalogue
     "a slip in a word of the catalogue": lambda: catalogue("deployments:\n  triage:\n    variant: [a]\n"),
     "no blank after a colon": lambda: catalogue("deployments:\n  triage:\n    inputs:\n      ticket:text\n"),
-    "a default that does not fit": lambda: catalogue(
-        "deployments:\n  t:\n    inputs:\n      n: {type: integer, default: abc}\n"
-    ),
     'YAML: : {}': lambda: catalogue('deployments:\n  : {}'),
     'YAML: variants: [a]': lambda: catalogue('deployments:\n  triage\n    variants: [a]\n'),
     'YAML: description: it: sorts': lambda: catalogue('deployments:\n  triage\n    description: it: sorts\n'),
