@@ -14,7 +14,6 @@
     pacing.py checks.py      one learned limit over all workers; whether a cluster can be used at all
     survey.py partition.py   on a worker: what a partition asks for, and its calls, by ``batching/engine.py``
     same_rows.py             whether the rows of partitions are those that are kept under a name, by their hashes
-    calm.py                  on a worker: a quiet collector
     merging.py places.py     what a part tells of its partition; where a partition keeps what it has
     taking.py                answers that cross over between the store and parts
     host.py gate.py budget.py sharing.py handing.py   on a worker: its client, and one budget over all workers

@@ -19,7 +19,6 @@ from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import told_of
-from fh_notebook.scaling.calm import calm
 from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.handing import hand_over, key_receiver
@@ -285,8 +284,7 @@ def _survey(frame: Any, spec: Spec, number: int) -> Found:
 
 
 def _run(frame: Any, spec: Spec, task: Task) -> Done:
-    with calm(task.rows):
-        return run_partition(frame, spec, task, host_of)
+    return run_partition(frame, spec, task, host_of)
 
 
 def _forget_topic(topic: str, dask_scheduler: Any = None) -> None:

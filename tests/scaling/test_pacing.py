@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from typing import Any
 
@@ -14,7 +13,6 @@ from fh_notebook.contract.retry import Decision, Verdict
 from fh_notebook.gate import Gate
 from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import LocalBudget
-from fh_notebook.scaling.calm import WORTH_ROWS, calm
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.pacing import Limit, Report, SharedPace, owed_of
 
@@ -263,15 +261,3 @@ def test_a_worker_that_begins_after_a_change_is_told_of_its_number_once() -> Non
         assert dask.changed.wait_for(lambda: len(dask.told) == 2, 20)
     announcer.end()
     assert dask.told == [(1, None), (1, ["late"])]
-
-
-def test_what_a_partition_leaves_is_collected_before_the_next() -> None:
-    """Set aside while large partitions run, also two at once, and looked at again after the last of them."""
-    before = gc.get_freeze_count()
-    with calm(WORTH_ROWS):
-        with calm(WORTH_ROWS):
-            pass
-        assert gc.get_freeze_count() > before
-    assert gc.get_freeze_count() == 0
-    with calm(WORTH_ROWS - 1):
-        assert gc.get_freeze_count() == 0
