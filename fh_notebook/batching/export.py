@@ -98,7 +98,7 @@ def to_csv(source: Source, path: Any, *, mark: bool = True, max_cell: int | None
     ends = suffix_of(target)
     separator = "\t" if ends == ".tsv" else ","
     care = Care(most=max_cell, inside=partial(neutralised_inside, separator=separator))
-    survey = Survey.of(source, target.parent)
+    survey = Survey.of(source)
     names = header(survey.shape, lambda name: care.of(name, None, name))
     rows = 0
     with replacing(target) as raw, _text(raw, packed=ends == ".csv.gz", mark=mark) as file:
@@ -126,7 +126,7 @@ def to_excel(source: Source, path: Any) -> Exported:
             f"{lines:,} rows are more than a sheet of Excel holds ({MAX_ROWS - 1:,}); batch.to_csv or to_parquet"
         )
     care = Care(most=EXCEL_CELL, inside=without_markup)
-    survey = Survey.of(source, target.parent)
+    survey = Survey.of(source)
     if len(survey.shape) > MAX_COLUMNS:
         raise SettingsError(
             f"{len(survey.shape):,} columns are more than a sheet of Excel holds ({MAX_COLUMNS:,}); "
@@ -154,7 +154,7 @@ def to_parquet(source: Source, path: Any) -> Exported:
     ensure_installed("pyarrow", "Parquet files need")
     target = _checked(source, path, PARQUET)
     care = Care()
-    survey = Survey.of(source, target.parent, with_index=True)
+    survey = Survey.of(source, with_index=True)
     names = header(survey.shape, without_halves)
 
     def whole(part: pd.DataFrame) -> pd.DataFrame:
@@ -181,7 +181,7 @@ def to_jsonl(source: Source, path: Any) -> Exported:
         It cannot be written there, or the batch is running.
     """
     target = _checked(source, path, JSONL)
-    survey = Survey.of(source, target.parent)
+    survey = Survey.of(source)
     names = list(survey.shape)
     rows = 0
     with replacing(target) as raw, _text(raw) as file:

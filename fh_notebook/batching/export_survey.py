@@ -1,6 +1,7 @@
 """What an export needs of a batch, and a first look at all of it.
 
-Rule of this file: no more than three parts are held at once, the first two and the one that is looked at.
+Rule of this file: no more than three parts are held at once, the first two and the one that is looked at; a table of
+several parts is read twice, once to be looked at and once to be written.
 """
 
 from __future__ import annotations
@@ -8,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pandas as pd
 
 from fh_notebook.batching.export_columns import as_shaped, index_as_columns, shape_of
-from fh_notebook.batching.export_spool import Spool
 from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.provenance import ATTRS
 
@@ -54,19 +53,20 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What a first look at all parts has found. They wait in a file until they are written, or are read twice."""
+    """What a first look at all parts has found."""
 
     shape: dict[str, Any]
     attrs: dict[Any, Any]
     template: pd.DataFrame
     """All columns with their kinds, and no line."""
     parts: Callable[[], Iterable[pd.DataFrame]]
+    """Gives all of them anew."""
     index_names: list[Any]
     """Of the levels of the table's own index, which are its first columns here; none without one, or not asked for."""
 
     @classmethod
-    def of(cls, source: Source, folder: Path, *, with_index: bool = False) -> Survey:
-        """Look at all parts of `source`, which wait in `folder` meanwhile."""
+    def of(cls, source: Source, *, with_index: bool = False) -> Survey:
+        """Look at all parts of `source`."""
         read = index_as_columns if with_index else _as_it_is
         stream = source.iter_frames(PART)
         came, second = next(stream, None), next(stream, None)
@@ -79,13 +79,12 @@ class Survey:
             template = _none_of(first, shape)
             return cls(shape=shape, attrs=attrs, template=template, parts=lambda: [only], index_names=names)
         head = first.iloc[:0]
-        spool = Spool(folder)
-        shape = shape_of(spool.through(chain([first, read(second)], map(read, stream))))
+        shape = shape_of(chain([first, read(second)], map(read, stream)))
         return cls(
             shape=shape,
             attrs=attrs,
             template=_none_of(head, shape),
-            parts=lambda: spool.parts() if spool.whole else map(read, source.iter_frames(PART)),
+            parts=lambda: map(read, source.iter_frames(PART)),
             index_names=names,
         )
 
