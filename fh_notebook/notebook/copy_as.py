@@ -19,7 +19,7 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet_write import python_literal, to_curl
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell import read_cell
-from fh_notebook.notebook.copy_holes import Holes, filled
+from fh_notebook.notebook.copy_holes import Hole, asked_for, filled, with_holes
 
 __all__ = ["as_cell", "as_curl", "as_python", "body_of", "line_of"]
 
@@ -64,9 +64,8 @@ def as_cell(
       Very.
     words: 3
     """
-    holes = Holes(deployment)
     line = line_of(deployment.name, variants, repeats, out, delivery)
-    return f"{line}\n{body_of(deployment, holes.in_place(inputs))}"
+    return f"{line}\n{body_of(deployment, with_holes(deployment, inputs))}"
 
 
 def as_python(
@@ -89,9 +88,8 @@ def as_python(
     }
     runs = [fh.invoke('triage', variant=variant, inputs=inputs) for variant in ['a', 'b']]
     """
-    holes = Holes(deployment)
-    held = holes.in_place(inputs)
-    lines = [*holes.asked_for(inputs), f"inputs = {python_literal(held)}"]
+    held = with_holes(deployment, inputs)
+    lines = [*asked_for(held), f"inputs = {python_literal(held)}"]
     send = "fh.invoke" if delivery == "direct" else "hive.submit"
     lines += ["hive = fh.Client()"] if delivery != "direct" else []
     variant = repr(variants[0]) if len(variants) == 1 else "variant"
@@ -119,8 +117,7 @@ def as_curl(
     >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
     curl 'https://api.fetchhive.com/v1/workflow/invoke' \
     """
-    holes = Holes(deployment)
-    held = filled(holes.in_place(inputs), lambda hole: f"YOUR_{hole.name.upper()}")
+    held = filled(with_holes(deployment, inputs), lambda hole: f"YOUR_{hole.name.upper()}")
     return "\n\n".join(
         to_curl(
             InvokeRequest(
@@ -180,7 +177,7 @@ def _reads(body: str, deployment: Deployment, held: dict[str, Any]) -> bool:
     def evaluate(source: str) -> Any:
         return f"{_STAMP}{source}"
 
-    wanted = filled(held, lambda hole: f"{_STAMP}{hole.name}")
+    wanted = filled(held, _stamped)
     with suppress(FetchHiveError):
         call = read_cell(body, name="x", variants=("x",), find=lambda _: deployment, evaluate=evaluate)
         return not call.warnings and _exactly(call.inputs, wanted)
@@ -198,7 +195,7 @@ def _json(held: dict[str, Any]) -> str:
 
 def _spelt(value: Any, indent: int | None = None) -> str:
     """A value as JSON in which nothing looks like an expression, but for the holes."""
-    said = json.dumps(filled(value, lambda hole: f"{_STAMP}{hole.name}"), ensure_ascii=False, indent=indent)
+    said = json.dumps(value, ensure_ascii=False, indent=indent, default=_stamped)
     said = _INVISIBLE.sub(lambda found: "".join(f"\\u{ord(sign):04x}" for sign in found[0]), said)
     said = said.replace("{{", "{\\u007b") if "{{" in said else said
     return re.sub(rf'"{_STAMP}(\w+)"', r'"{{ \1 }}"', said)
@@ -206,6 +203,11 @@ def _spelt(value: Any, indent: int | None = None) -> str:
 
 _STAMP: Final = f"fhx{uuid4().hex}x"
 """Marks a hole in a text, and is in no text of anybody's."""
+
+
+def _stamped(hole: Hole) -> str:
+    return f"{_STAMP}{hole.name}"
+
 
 # What a page or an editor may change or not show, and YAML may take for a break of line; and half characters.
 _INVISIBLE: Final = re.compile("[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")

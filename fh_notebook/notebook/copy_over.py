@@ -13,7 +13,7 @@ from typing import Any
 from fh_notebook.contract.snippet_write import python_literal
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.copy_as import body_of, line_of
-from fh_notebook.notebook.copy_holes import Hole, Holes
+from fh_notebook.notebook.copy_holes import Hole, asked_for, with_holes
 from fh_notebook.notebook.doubts import row_of
 from fh_notebook.notebook.form_over import From, RowMapping
 
@@ -41,7 +41,7 @@ def as_cell_over(
     """
     deployment = mapping.deployment
     columns = {name: Hole(f"fhcolumn{n}x") for n, name in enumerate(_by_column(mapping))}
-    held = _in_order(mapping, {**Holes(deployment, taken={rows}).in_place(_constants(mapping)), **columns})
+    held = _in_order(mapping, {**with_holes(deployment, _constants(mapping), taken={rows}), **columns})
     body = body_of(deployment, held)
     for name, hole in columns.items():
         expression = json.dumps(_row_of(mapping.sources[name].column))[1:-1]
@@ -68,16 +68,15 @@ def as_python_over(
     }
     batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
     """
-    holes = Holes(mapping.deployment, taken={rows})
-    constants = _constants(mapping)
-    held: dict[str, Any] = {name: _Const(value) for name, value in holes.in_place(constants).items()}
+    constants = with_holes(mapping.deployment, _constants(mapping), taken={rows})
+    held: dict[str, Any] = {name: _Const(value) for name, value in constants.items()}
     held.update({name: mapping.sources[name].column for name in _by_column(mapping)})
     more = [f"repeats={repeats}"] if repeats > 1 else []
     more += [f"delivery={delivery!r}"] if delivery != "direct" else []
     unwanted = [name for name in mapping.rows.columns if _is_left_out(mapping, name)]
     source = f"{rows}.drop(columns={unwanted!r})" if unwanted else rows
     call = [source, repr(mapping.deployment.name), f"variants={list(variants)!r}", "inputs=inputs", *more]
-    lines = [*holes.asked_for(constants), f"inputs = {python_literal(_in_order(mapping, held))}"]
+    lines = [*asked_for(constants), f"inputs = {python_literal(_in_order(mapping, held))}"]
     lines += [f"batch = fh.batch({', '.join(call)})"]
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell import CellCall, read_cell
 from fh_notebook.notebook.copy_as import as_cell, as_curl, as_python
-from fh_notebook.notebook.copy_holes import Holes
+from fh_notebook.notebook.copy_holes import Hole, with_holes
 from fh_notebook.notebook.line import read_line
 
 from .test_magic import Shell, shell  # noqa: F401 - the fixture
@@ -224,19 +224,24 @@ SECRETS = {
     "either": PASSWORD,
     "far": PASSWORD,
 }
-NAMES = ["class_", "a_b", "group_pin", "many_1", "many_2", "either", "far"]
+NAMES = {"class_": "class", "a_b": "a.b", "group": "group", "many": "many", "either": "either", "far": "far"}
+"""Each name with its variable."""
+
+
+def names_in(inputs: dict[str, Any]) -> list[str]:
+    return [value.name for value in with_holes(LOGIN, inputs).values() if isinstance(value, Hole)]
 
 
 def test_no_secret_is_in_any_of_them_and_each_has_a_name_in_its_place() -> None:
-    """However it is declared, and whatever stands beside it stays readable."""
-    assert Holes(LOGIN).names_in(SECRETS) == NAMES
+    """However it is declared: a variable that holds one is replaced as a whole, the others stay readable."""
+    assert names_in(SECRETS) == list(NAMES)
     written = (
         as_cell(LOGIN, ["a"], SECRETS), as_python(LOGIN, ["a"], SECRETS), as_curl(LOGIN, ["a"], SECRETS, base_url=BASE)
     )  # fmt: skip
     for text in written:
         assert PASSWORD not in text
         assert "ada" in text
-        assert "Paris" in text
+        assert "Paris" not in text
     for name in NAMES:
         assert f"{{{{ {name} }}}}" in written[0]
         assert f"YOUR_{name.upper()}" in written[2]
@@ -258,7 +263,7 @@ def test_a_copied_cell_takes_secrets_from_variables(
     seen: list[tuple[str, dict[str, Any]]],
 ) -> None:
     """And sends what was sent."""
-    shell.shell.user_ns.update(dict.fromkeys(NAMES, PASSWORD))
+    shell.shell.user_ns.update({name: SECRETS[variable] for name, variable in NAMES.items()})
     _, said = shell.run(as_cell(LOGIN, ["a"], SECRETS))
     assert [_exactly(inputs, SECRETS) for _, inputs in seen] == [True], said
 
@@ -271,11 +276,12 @@ def test_copied_python_asks_for_secrets(
 
     def answer(prompt: str) -> str:
         asked.append(prompt)
-        return PASSWORD
+        name, _, as_json = prompt.removesuffix(": ").partition(", as ")
+        return json.dumps(SECRETS[NAMES[name]]) if as_json else PASSWORD
 
     monkeypatch.setattr(getpass, "getpass", answer)  # nobody is there to type
     _run_python(as_python(LOGIN, ["a"], SECRETS))
-    assert asked == [f"{name}: " for name in NAMES]
+    assert asked == ["class_: ", "a_b: ", "group, as JSON: ", "many, as JSON: ", "either: ", "far: "]
     assert [_exactly(inputs, SECRETS) for _, inputs in seen] == [True]
 
 
@@ -303,5 +309,5 @@ def test_braces_in_a_name_stay_as_they_are() -> None:
 
 def test_a_secret_that_is_not_given_needs_no_variable() -> None:
     """None is none."""
-    assert Holes(LOGIN).names_in({"user": "ada", "class": None}) == []
+    assert names_in({"user": "ada", "class": None}) == []
     assert "getpass" not in as_python(LOGIN, ["a"], {"user": "ada"})
