@@ -192,7 +192,7 @@ class Gate:
                 self._grant()
 
     def taught(self, admits: int) -> None:
-        """Take over what was learned of the same workspace elsewhere, unless a refusal was heard here."""
+        """Take over what was learned of the same workspace elsewhere, unless less was learned here."""
         with self._lock:
             self._pace.taught(admits)
 

@@ -154,8 +154,8 @@ class Pace:
         return self.phase is Phase.SEEKING and self._in_use >= max(1, in_flight)
 
     def taught(self, admits: int) -> None:
-        """Take over what was learned of the same service elsewhere, unless a refusal was heard here."""
-        if self.phase is Phase.SEEKING:
+        """Take over what was learned of the same service elsewhere, unless less was learned here."""
+        if self.phase is Phase.SEEKING or admits < self.limit:
             self.limit, self._was_over = admits, True
             self._hold_from(FIRST_PROBE)
 

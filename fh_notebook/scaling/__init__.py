@@ -10,8 +10,8 @@
     tally.py                 one count over all workers
     threads.py cluster.py    where partitions run: threads of this process, or the workers of a cluster
     spec.py                  what travels to a worker: never a key
-    permits.py announcing.py the notebook's side of one budget, and of one limit that changes
-    pacing.py checks.py      one learned limit over all workers; whether a cluster can be used at all
+    permits.py leases.py     the notebook's side of one budget: permits, and how many calls at once in a round
+    checks.py                whether a cluster can be used at all
     survey.py partition.py   on a worker: what a partition asks for, and its calls, by ``batching/engine.py``
     same_rows.py             whether the rows of partitions are those that are kept under a name, by their hashes
     merging.py places.py     what a part tells of its partition; where a partition keeps what it has

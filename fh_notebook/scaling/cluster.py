@@ -11,18 +11,17 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.events import Stopped
-from fh_notebook.contract.pacing import BOUND
 from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
-from fh_notebook.scaling.announcing import Announcer
 from fh_notebook.scaling.budget import told_of
 from fh_notebook.scaling.checks import check_cluster
 from fh_notebook.scaling.coming import Lost
 from fh_notebook.scaling.handing import hand_over, key_receiver
-from fh_notebook.scaling.pacing import Limit, SharedPace
+from fh_notebook.scaling.leases import leases_of, lowered
 from fh_notebook.scaling.partition import run_partition
 from fh_notebook.scaling.permits import Feeder, drained
 from fh_notebook.scaling.places import check_folder
@@ -61,10 +60,9 @@ class Cluster:
         self._stopping: threading.Thread | None = None
         self._numbers: list[int] = []
         self._over_begun: set[int] = set()
-        self._announcer: Announcer | None = None
         self._is_shared = False
         self._is_stopped = self._is_paused = False
-        self.limit: Limit | None = None
+        self.leases: int | None = None
         check_cluster(dask, client)
 
     # --- looking
@@ -85,18 +83,20 @@ class Cluster:
 
     def begin(self, spec: Spec, hear: Hear, *, calls: int | None, spent: Stopped | None, rate: Rate | None) -> None:
         """Begin a round; what the workers share is made with the first of its partitions. Returns at once."""
-        self.limit = Limit(self._ceiling(spec.max_concurrency), SharedPace.of(self._client.gate.shared))
-        self._spec, self._loop, self._hear = spec, asyncio.get_running_loop(), hear
-        self._announcer, self._is_shared = None, False
+        self.leases = self._leases(spec.max_concurrency)
+        self._spec = replace(spec, leases=self.leases)
+        self._loop, self._hear = asyncio.get_running_loop(), hear
+        self._is_shared = False
         self._is_stopped = self._is_paused = False
         self._stopping = None
         self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
 
-    def _ceiling(self, number: int | None) -> int | None:
-        """Return the lowest ceiling: that of the batch, of the client, or of ``configure``."""
-        return min((most for most in (number, self._client.gate.most) if most is not None), default=None)
+    def _leases(self, number: int | None) -> int:
+        """Return the leases of a round within the lowest ceiling: that of the batch, the client, or ``configure``."""
+        ceiling = min((most for most in (number, self._client.gate.most) if most is not None), default=None)
+        return leases_of(ceiling, self._client.gate.learned)
 
-    async def _share(self, spec: Spec, limit: Limit) -> None:
+    async def _share(self, spec: Spec) -> None:
         from distributed import Event, Queue, Semaphore, Variable
 
         dask = self._dask
@@ -107,10 +107,8 @@ class Cluster:
             self._why = Variable(name_of(spec.run, "why"), client=dask)
             self._pause = Event(name_of(spec.run, "pause"), client=dask)
             places = name_of(spec.run, "places")
-            self._places = Semaphore(BOUND, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
+            self._places = Semaphore(spec.leases, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
             self._places.register()
-            self._announcer = Announcer(dask, spec.run, places, limit)
-            self._announcer.begin()
             self._permits = Queue(name_of(spec.run, "permits"), client=dask) if spec.metered else None
             dask.subscribe_topic(name_of(spec.run, "events"), self._heard)
 
@@ -123,10 +121,9 @@ class Cluster:
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[asyncio.Future[Done]]:
         """Run partitions on the workers."""
-        spec, limit = self._spec, self.limit
+        spec = self._spec
         assert spec is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
-        assert limit is not None, "begin() comes before run()"  # noqa: S101 - likewise
-        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, limit, partitions, tasks))
+        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, partitions, tasks))
 
         async def one(place: int) -> Done:
             futures = await asyncio.shield(begun)
@@ -135,10 +132,10 @@ class Cluster:
 
         return [asyncio.ensure_future(one(place)) for place in range(len(tasks))]
 
-    async def _begun(self, spec: Spec, limit: Limit, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
+    async def _begun(self, spec: Spec, partitions: Sequence[Any], tasks: Sequence[Task]) -> list[Any]:
         import dask
 
-        await self._share(spec, limit)
+        await self._share(spec)
         if self._is_paused:
             await asyncio.to_thread(self._tell_pause)
         if self._is_stopped:  # while all that was made: nothing is handed out
@@ -211,27 +208,28 @@ class Cluster:
         with self._telling:  # one after the other, by what holds then: of two clicks the last one counts
             (self._pause.set if self._is_paused else self._pause.clear)()
 
-    def retune(self, max_concurrency: int | None) -> None:
-        """Set the batch's ceiling of calls at once over all workers; ``None`` removes it. Returns at once."""
-        if self.limit is not None:
-            self.limit.fix(self._ceiling(max_concurrency))
-            if self._announcer is not None:
-                self._announcer.changed()
+    def retune(self, max_concurrency: int | None) -> bool:
+        """Return whether another ceiling of calls at once takes another round: leases are fixed for one."""
+        return self._spec is not None and self._leases(max_concurrency) != self.leases
+
+    def lower(self) -> bool:
+        """Have fewer leases from the next round on, and fewer calls of this process; return whether there can be."""
+        if self.leases is None or self.leases == 1:
+            return False
+        self._client.gate.taught(lowered(self.leases))
+        return True
 
     async def end(self) -> int | None:
         """End the round: workers close what they hold, and the scheduler forgets it."""
         spec, self._spec = self._spec, None
-        announcer, self._announcer = self._announcer, None
         is_shared, self._is_shared = self._is_shared, False
         self._futures, self._over_begun = [], set()
-        if announcer is not None:
-            announcer.end()
-        if spec is None or announcer is None or not is_shared:
+        if spec is None or not is_shared:
             return None
         self._feeding.set()
-        return await asyncio.to_thread(self._end, spec, announcer)
+        return await asyncio.to_thread(self._end, spec)
 
-    def _end(self, spec: Spec, announcer: Announcer) -> int | None:
+    def _end(self, spec: Spec) -> int | None:
         left: int | None = None
         if self._stopping is not None:  # else its reason could come after that of the end, which nobody would hear
             self._stopping.join(STOP_TOLD_S)
@@ -246,7 +244,7 @@ class Cluster:
                 self._permits.close()
             self._dask.unsubscribe_topic(name_of(spec.run, "events"))
             self._dask.run_on_scheduler(_forget_topic, name_of(spec.run, "events"))
-            announcer.close()
+            self._dask.run_on_scheduler(_close_places, name_of(spec.run, "places"))
             self._places.close()
         return left
 
@@ -259,18 +257,7 @@ class Cluster:
             threading.Thread(target=_quietly, args=(hand_over, *args), daemon=True).start()
             return
         with suppress(RuntimeError):
-            if (heard := message.get("heard")) is not None:
-                self._loop.call_soon_threadsafe(self._learn, heard)
             self._loop.call_soon_threadsafe(self._hear, message)
-
-    def _learn(self, heard: dict[str, Any]) -> None:
-        if self.limit is None or self._announcer is None:
-            return  # the round has ended meanwhile
-        self._announcer.heard_of(heard["worker"])
-        if self.limit.hear(heard, now=self._loop.time()):
-            self._announcer.changed()
-        if self.limit.admits is not None:
-            self._client.gate.taught(self.limit.admits)
 
 
 def _quietly(call: Callable[..., object], *arguments: Any) -> None:
@@ -293,3 +280,13 @@ def _forget_topic(topic: str, dask_scheduler: Any = None) -> None:
         topics: Any = getattr(events, "_topics", events)
         if hasattr(topics, "pop"):
             topics.pop(topic, None)
+
+
+def _close_places(name: str, dask_scheduler: Any = None) -> None:
+    # In one step: places that are set free first would be taken by who has not heard of the end yet. The scheduler
+    # would warn of what is held or waited for at the end, which here is as it should be.
+    semaphores = dask_scheduler.extensions["semaphores"]
+    if name in semaphores.max_leases:
+        semaphores.leases[name].clear()
+        semaphores.metrics["pending"].pop(name, None)
+        semaphores.close(name)

@@ -4,23 +4,21 @@ Rule of this file: to the engine it is a gate like any other. A place among all 
 call: one call after another goes through it, so a call costs no message to the scheduler. Each place is given back
 after some seconds, so that no worker waits while another one has all: who holds many gives many, whoever waits takes
 them, and what workers hold becomes alike. Once this process is stopped it gives none back: a call that was cut may
-still run at the service, and who has not heard of the stop would begin another one in its place. What is learned of
-the service's limit is learned for all: it is told to the notebook, which has the one policy.
+still run at the service, and who has not heard of the stop would begin another one in its place. A call that is refused
+for concurrency is told to the notebook, which says how many places the next round has.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from fh_notebook.batching.events import Stopped
 from fh_notebook.ceilings import BoundedGate
-from fh_notebook.contract.retry import NOT_REACHED, Decision
+from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict
 from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import Budget
-from fh_notebook.scaling.pacing import Report, owed_of
 from fh_notebook.slots import Call, clock
 
 __all__ = ["SharedGate"]
@@ -30,9 +28,6 @@ HELD_S: Final = 4.0
 TURN_S: Final = 0.1
 """At the most so often a process gives a place back; as somebody takes it, that is 20 messages a second for the
 scheduler."""
-
-KEPT_S: Final = 1.0
-"""So long at most the place of a refused call is kept: a new limit is here before."""
 
 
 class SharedGate:
@@ -50,10 +45,8 @@ class SharedGate:
         Whether it has been ended.
     shares : bool
         Whether places are shared with other processes.
-    report : Report, optional
-        Takes what is heard, where the number of places is learned from it.
-    urge : function
-        Has that told at once.
+    over_cap : function
+        Told of each call that was refused since too many were out.
     """
 
     def __init__(
@@ -64,8 +57,7 @@ class SharedGate:
         *,
         stopped: Callable[[], bool],
         shares: bool,
-        report: Report | None = None,
-        urge: Callable[[], None] = lambda: None,
+        over_cap: Callable[[], None] = lambda: None,
     ) -> None:
         self._inner = inner
         self._budget = budget
@@ -73,11 +65,7 @@ class SharedGate:
         self._is_stopped = stopped
         self._shares = shares
         self._turned = 0.0
-        self._report = report
-        self._urge = urge
-        self._owed = 0
-        self._refused_now = 0
-        self._kept: list[asyncio.TimerHandle] = []
+        self._over_cap = over_cap
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -103,9 +91,6 @@ class SharedGate:
         """Whether a slot must be given back: for this gate's reasons, or since others may wait for its place."""
         if self._inner.wants_back(group):
             return True
-        if self._owed:
-            self._owed -= 1
-            return True
         if not self._shares or (now := clock()) < self._turned + max(TURN_S, HELD_S / max(1, self._inner.in_flight)):
             return False
         self._turned = now
@@ -118,39 +103,12 @@ class SharedGate:
     def hear(self, decision: Decision, *, call: Call | None = None, left: int | None = None, **more: Any) -> None:
         """Learn from one answer; an attempt that reached nobody is no call."""
         self._inner.hear(decision, call=call, left=left, **more)
-        if self._report is not None and self._report.note(decision, call):
-            self._refused_now += 1
-            self._urge()
+        if decision.reason == "concurrency" and decision.verdict in (Verdict.THROTTLED, Verdict.FAILED):
+            self._over_cap()
         if decision.reason in NOT_REACHED:
             self._budget.refund()
 
-    def told(self) -> dict[str, Any] | None:
-        """Return what was heard since the last time, for the notebook; ``None`` where nothing is learned."""
-        return None if self._report is None else self._report.take(out=self._inner.out)
-
-    def cut(self, number: int, *, limit: int, places: int) -> None:
-        """Have another limit hold: give back what is too much, as calls end. On the background loop."""
-        if self._report is not None:
-            self._report.renumber(number)
-            for timer in self._kept:
-                timer.cancel()
-                self._free_place()
-            self._kept.clear()
-            self._owed = owed_of(self._inner.in_flight, limit=limit, places=places)
-
     def _give_place(self) -> None:
-        """Give a place back; that of a refused call not before the limit is known, else somebody is refused in it."""
-        if not self._refused_now:
-            self._free_place()
-            return
-        self._refused_now -= 1
-        self._kept.append(asyncio.get_running_loop().call_later(KEPT_S, self._give_kept))
-
-    def _give_kept(self) -> None:
-        self._kept.pop(0)  # they are as old as they are in order
-        self._free_place()
-
-    def _free_place(self) -> None:
         if not self._is_stopped():  # else the round ends with it, for everybody
             self._budget.give_place()
 

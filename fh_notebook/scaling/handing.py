@@ -22,12 +22,10 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.spec import Spec
 from fh_notebook.values import MASK, Secret
 
-__all__ = ["CUT", "OP", "Handed", "client_of", "hand_over", "key_receiver", "leave_stops_to_the_notebook", "receive"]
+__all__ = ["OP", "Handed", "client_of", "hand_over", "key_receiver", "leave_stops_to_the_notebook", "receive"]
 
 OP: Final = "fh_notebook_key"
 """The name of the message."""
-CUT: Final = "fh_notebook_cut"
-"""The name of the message that another limit holds."""
 PLUGIN: Final = "fh-notebook"
 WAIT_S: Final = 30.0
 """How long a worker waits for a key that it has asked for."""
@@ -65,7 +63,7 @@ def receive(workspace: str, handed: Handed) -> str:
 
 
 def key_receiver() -> Any:
-    """Return the worker's plugin that takes in keys, limits and stops. It has no key: the scheduler keeps it."""
+    """Return the worker's plugin that takes in keys. It has no key: the scheduler keeps it."""
     from distributed import WorkerPlugin
 
     class KeyReceiver(WorkerPlugin):  # type: ignore[misc,unused-ignore]  # untyped where Dask is missing
@@ -73,10 +71,9 @@ def key_receiver() -> Any:
         idempotent = True
 
         def setup(self, worker: Any) -> None:
-            from fh_notebook.scaling import handing, host
+            from fh_notebook.scaling import handing
 
             worker.handlers[handing.OP] = handing.receive
-            worker.handlers[handing.CUT] = host.cut
             handing.leave_stops_to_the_notebook()
 
     return KeyReceiver()

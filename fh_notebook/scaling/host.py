@@ -17,9 +17,8 @@ from fh_notebook.scaling.budget import Budget
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
-    from fh_notebook.scaling.gate import SharedGate
 
-__all__ = ["Host", "Runner", "closed", "cut", "hosted"]
+__all__ = ["Host", "Runner", "closed", "hosted"]
 
 
 class Runner(Protocol):
@@ -68,8 +67,6 @@ class Host:
         self.tell = tell
         self.folder = folder
         self.client: Client
-        self.gate: SharedGate | None = None
-        """What its calls go through, where processes share one budget."""
         self.names = Names(arms=arms, is_shared=True)
         """What is known of the deployments and variants that are called, by the answers that came to this process."""
         self.stopped: Stopped | None = None
@@ -85,7 +82,6 @@ class Host:
         """Let a partition go; what the last one had no need of is for others."""
         self._runners.discard(runner)
         if not self._runners:
-            self.tell_heard()
             await self._budget.give_back()
 
     def met(self, stopped: Stopped) -> None:
@@ -111,20 +107,6 @@ class Host:
         self.paused = paused
         for runner in list(self._runners):
             runner.pause(paused)
-
-    def heard(self) -> dict[str, Any] | None:
-        """Return what was heard since the last time, where a limit is learned. On the background loop."""
-        return self.gate.told() if self.gate is not None else None
-
-    def tell_heard(self) -> None:
-        """Tell that at once. On the background loop."""
-        if (heard := self.heard()) is not None:
-            self.tell({"kind": "heard", "heard": heard})
-
-    def cut(self, number: int, limit: int, places: int) -> None:
-        """Have another limit of calls at once hold. On the background loop."""
-        if self.gate is not None:
-            self.gate.cut(number, limit=limit, places=places)
 
     def in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         """Have something done on the background loop, from any thread."""
@@ -154,14 +136,6 @@ def hosted(run: str, make: Callable[[], Host]) -> Host:
                     closed(other.run)
             _hosts[run] = made
         return _hosts[run]
-
-
-def cut(run: str, number: int, limit: int, places: int) -> str:
-    """Take in that another limit holds: what a worker does with the message."""
-    host = _hosts.get(run)
-    if host is not None:
-        host.in_loop(host.cut, number, limit, places)
-    return "ok"
 
 
 def closed(run: str) -> None:

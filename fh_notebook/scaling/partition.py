@@ -130,9 +130,12 @@ class Partition:
         spec = self._spec
         again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
         known: dict[str, tuple[Run, bool]] = {}
+        settled: set[str] = set()
         for path in self._sources():
-            mine = self._is_mine(path)
+            mine, is_settled = self._is_of(path, spec.mine), self._is_of(path, spec.settled)
             for key, found, was_reused in parts.runs_in(path, again):
+                if is_settled:
+                    settled.add(key)
                 if key not in known or _counts_more(found, known[key][0]):
                     known[key] = found, was_reused or not mine
         elsewhere = self._task.skip
@@ -146,7 +149,7 @@ class Partition:
                 if run is not None:
                     kind = CODE_OF[kind_of(run)]
                     self._outcomes.put(job.number, kind, run=run, reused=reused and kind != UNKNOWN)
-                if _is_open(run, spec) and not (elsewhere and elsewhere[job.number]):
+                if _is_open(run, spec) and job.key not in settled and not (elsewhere and elsewhere[job.number]):
                     left.append(job)
         return list({job.key: job for job in reversed(left)}.values())[::-1]
 
@@ -160,11 +163,11 @@ class Partition:
         if self._spec.fresh:
             return known
         others = [path for path in parts_of_plan(self._spec, self._task) if path not in known]
-        return [*known, *(path for path in others if not self._spec.anew or self._is_mine(path))]
+        return [*known, *(path for path in others if not self._spec.anew or self._is_of(path, self._spec.mine))]
 
-    def _is_mine(self, path: str) -> bool:
-        """Whether a part was written in a round of this batch object."""
-        return any(path.endswith(f"-{run}.parquet") for run in self._spec.mine)
+    def _is_of(self, path: str, rounds: tuple[str, ...]) -> bool:
+        """Whether a part was written in one of these rounds."""
+        return any(path.endswith(f"-{run}.parquet") for run in rounds)
 
     # --- the calls
 
@@ -218,17 +221,17 @@ class Partition:
         elif self._spec.tells:
             self._events.append(shown_event(event))
         if time.monotonic() - self._told_at >= TELL_S:
-            self._tell(heard=self._host.heard())
+            self._tell()
 
     async def _beat(self) -> None:
         """Say how far it is, also when nothing comes: calls may take minutes."""
         while True:
             await asyncio.sleep(TELL_S)
-            self._tell(heard=self._host.heard())
+            self._tell()
             if self._host.stopped is not None:  # it may have come before there was an engine
                 self.stop(self._host.stopped)
 
-    def _tell(self, *, done: bool = False, heard: Any = None) -> None:
+    def _tell(self, *, done: bool = False) -> None:
         self._told_at = time.monotonic()
         counts = self._outcomes.counts()
         engine = self._start.engine if self._start is not None else None
@@ -246,7 +249,6 @@ class Partition:
                 "refused": counts.refused,
                 "in_flight": 0 if done or engine is None else engine.scheduler.in_flight,
                 "events": events,
-                "heard": heard,
             }
         )
 

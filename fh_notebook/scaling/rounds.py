@@ -25,7 +25,8 @@ from fh_notebook.loop import unbroken
 from fh_notebook.scaling.book import Book
 from fh_notebook.scaling.budget import cluster_lost, stop_of
 from fh_notebook.scaling.coming import Coming, Lost
-from fh_notebook.scaling.sharing import ENDED
+from fh_notebook.scaling.leases import are_too_many
+from fh_notebook.scaling.sharing import ENDED, LOWERED, OVER_CAP
 from fh_notebook.scaling.spec import Done, Spec, Task
 from fh_notebook.scaling.tally import Tally
 from fh_notebook.scaling.telling import event_of
@@ -117,20 +118,25 @@ class Rounds:
         self._unknown: Stopped | None = None
         """What to tell of variants that the service does not know, while others were called."""
         self._is_paused = False
+        self._is_ending = False
+        """Whether this round was stopped since the next one is to have another number of leases."""
+        self._may_lower = True
+        """Whether the leases were not lowered in this round."""
+        self._ends_at: float | None = None
+        self._refused = self._calls_before = 0
         self._errors_before = 0
 
     @property
     def limit(self) -> int | None:
-        """How many calls may be out at once over all workers, where that is learned."""
-        return self._place.limit.now if self._place.limit is not None else None
+        """How many calls may be out at once over all workers in this round, where leases say it."""
+        return self._place.leases
 
     @property
     def admits(self) -> int | None:
         """How many calls at once the service admits, once it has refused one of this batch."""
         if not self._tally.counts().refused:
             return None
-        here = self._place.limit.admits if self._place.limit is not None else None
-        return here or self._learned()
+        return self._learned()
 
     @property
     def in_flight(self) -> int:
@@ -165,9 +171,14 @@ class Rounds:
             await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
 
     async def _until_reset(self, left: int | None, ask: Ask, limits: Limits) -> int | None:
+        before: tuple[str, ...] = ()
         while True:
-            spec = self._spec_of(ask)
-            left = await self._round(self._book.tasks(spec), spec, left, limits)
+            spec = replace(self._spec_of(ask), settled=before)
+            left = await self._round(self._book.tasks(spec), spec, left, limits, goes_on=bool(before))
+            goes_on, self._is_ending = self._is_ending and self._stopped is None, False
+            before = (*before, spec.run) if goes_on else ()
+            if goes_on:
+                continue
             capped = self._stopped is not None and self._stopped.reason == "daily_cap"
             if not (capped and self._options.wait_for_reset):
                 return left
@@ -185,14 +196,19 @@ class Rounds:
             retry=ask.retry, error_code=ask.error_code,
         )  # fmt: skip
 
-    async def _round(self, tasks: list[Task], spec: Spec, left: int | None, limits: Limits) -> int | None:
+    async def _round(
+        self, tasks: list[Task], spec: Spec, left: int | None, limits: Limits, *, goes_on: bool = False
+    ) -> int | None:
+        """Run one round; `goes_on`: it is the rest of the one before, whose deadline and errors count."""
         if not tasks:
             return left
         spec = replace(spec, metered=left is not None or self._options.rate is not None)
         spent = limits.reached(calls=left or 0, elapsed_s=0, errors=0, planned=0) if left is not None else None
         if left is not None and spent is None:
             spent = _spent(limits)
-        self._limits, self._errors_before = limits, self._tally.errors
+        if not goes_on:
+            self._limits, self._errors_before, self._ends_at = limits, self._tally.errors, self._end_of(limits)
+        self._may_lower, self._refused, self._calls_before = True, 0, self._tally.calls
         self._planned = sum(self._book.pages[task.number].found.jobs for task in tasks)
         self._place.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
         if self._is_paused:  # before this round began
@@ -203,7 +219,7 @@ class Rounds:
             dict(zip(self._place.run(partitions, tasks), tasks, strict=True)),
             take=lambda done, task: self._take(done, task, spec),
             lost=lambda: self._place.stop(cluster_lost()),
-            has_stopped=lambda: self._stopped is not None,
+            has_stopped=lambda: self._stopped is not None or self._is_ending,
         )
         try:
             await coming.collect()
@@ -229,7 +245,7 @@ class Rounds:
             self._stop(cluster_lost(), tell=False)
         elif done.stopped is not None and done.goes_on:
             self._unknown = self._unknown or stop_of(done.stopped)
-        elif done.stopped is not None and reason != ENDED:
+        elif done.stopped is not None and reason not in (ENDED, LOWERED):
             self._stop(stop_of(done.stopped))
         line = self._book.pages[task.number].line
         if not done.path or (line is not None and line.path == done.path):
@@ -251,6 +267,13 @@ class Rounds:
     # --- what partitions say
 
     def _heard(self, message: dict[str, Any]) -> None:
+        if message.get("kind") == OVER_CAP:
+            self._refused += 1
+            if self._may_lower and are_too_many(self._refused, self._tally.calls - self._calls_before):
+                self._may_lower = False
+                if self._place.lower():
+                    self._begin_anew()
+            return
         if message.get("kind") != "tick":
             return
         self._tally.hear(message)
@@ -264,20 +287,35 @@ class Rounds:
                 self._stop(reached)
         self._changed()
 
+    def _begin_anew(self) -> None:
+        """End this round as its calls end: what is left goes on in another one, with another number of leases.
+
+        Where jobs with an outcome are called again on purpose, another round would call them once more: there the
+        number holds from the next start on.
+        """
+        ask = self._ask
+        if not (self._stopped or self._is_ending or ask.fresh or ask.retry or ask.call_lost):
+            self._is_ending = True
+            self._place.stop(Stopped(reason=LOWERED, detail="another number of calls at once"))
+
     def _stop(self, stopped: Stopped, *, tell: bool = True) -> None:
         if self._stopped is None:
             self._stopped = stopped
             if tell:
                 self._place.stop(stopped)
 
+    def _end_of(self, limits: Limits) -> float | None:
+        """Return when the rounds that follow one another must end, by the loop's clock."""
+        return None if limits.max_seconds is None else asyncio.get_running_loop().time() + limits.max_seconds
+
     def _deadline(self, limits: Limits) -> asyncio.TimerHandle | None:
-        if limits.max_seconds is None:
+        if limits.max_seconds is None or self._ends_at is None:
             return None
         passed = Limits(max_seconds=limits.max_seconds).reached(
             calls=0, elapsed_s=limits.max_seconds, errors=0, planned=0
         )
         assert passed is not None  # noqa: S101 - as long as it may be is too long
-        return asyncio.get_running_loop().call_later(limits.max_seconds, self._stop, passed)
+        return asyncio.get_running_loop().call_at(self._ends_at, self._stop, passed)
 
     async def _sleep_until_reset(self) -> None:
         self.waiting_until = next_reset(self._options.now())
@@ -296,7 +334,8 @@ class Rounds:
     def retune(self, max_concurrency: int | None) -> None:
         """Set the ceiling of calls at once, over all workers; ``None`` removes it."""
         self._spec = replace(self._spec, max_concurrency=max_concurrency)
-        self._place.retune(max_concurrency)
+        if self._place.retune(max_concurrency):
+            self._begin_anew()
 
 
 def _spent(limits: Limits) -> Stopped:

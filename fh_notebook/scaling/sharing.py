@@ -24,14 +24,17 @@ from fh_notebook.scaling import handing
 from fh_notebook.scaling.budget import stop_of, told_of
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
-from fh_notebook.scaling.pacing import Report
 from fh_notebook.scaling.places import check_folder, scratch
 from fh_notebook.scaling.spec import Spec
 
-__all__ = ["ENDED", "DaskBudget", "host_of", "name_of"]
+__all__ = ["ENDED", "LOWERED", "OVER_CAP", "DaskBudget", "host_of", "name_of"]
 
 ENDED: Final = "ended"
 """The reason of the stop at the end of every round: workers close what they hold."""
+LOWERED: Final = "lowered"
+"""The reason of the stop of a round after which another one has fewer leases."""
+OVER_CAP: Final = "over_cap"
+"""The kind of the message that a call was refused since too many were out."""
 WAIT_S: Final = 0.5
 """So long one question to the scheduler waits for a place or a permit: a cancel is heard after it."""
 LOOK_S: Final = 1.0
@@ -60,7 +63,9 @@ class DaskBudget:
     def __init__(self, spec: Spec, worker: Any, client: Any) -> None:
         from distributed import Queue, Semaphore
 
-        self._places = Semaphore(BOUND, name_of(spec.run, "places"), scheduler_rpc=worker.scheduler, loop=worker.loop)
+        self._places = Semaphore(
+            spec.leases, name_of(spec.run, "places"), scheduler_rpc=worker.scheduler, loop=worker.loop
+        )
         self._permits = Queue(name_of(spec.run, "permits"), client=client) if spec.metered else None
         self._left = 0
         self._one = asyncio.Lock()
@@ -176,20 +181,19 @@ def _made(spec: Spec) -> Host:
 
     budget = _on_loop(spec, worker, client)
     host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), arms=len(spec.arms))
-    host.gate = SharedGate(
-        Gate(BOUND, adapts=False),  # the places are the limit, and it is learned for all workers together
+    gate = SharedGate(
+        Gate(BOUND, adapts=False),  # the places are the limit
         budget,
         host.met,
         stopped=lambda: host.stopped is not None,
         shares=True,
-        report=Report(worker.address),
-        urge=host.tell_heard,
+        over_cap=lambda: tell({"kind": OVER_CAP}),
     )
     if told.is_set():  # the round was stopped, or has ended, before anything began here
         host.stopped = stop_of(json.loads(reason.get(timeout=REASON_S)))
     pause = Event(name_of(spec.run, "pause"), client=client)
     host.paused = bool(pause.is_set())  # likewise: who begins while all rest calls nothing
-    host.client = handing.client_of(spec, host.gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
+    host.client = handing.client_of(spec, gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
     watch = threading.Thread(target=_watch, args=(host, told, reason, pause), daemon=True, name="fh-watch")
     watch.start()
     return host

@@ -67,6 +67,10 @@ class Spec:
     """The rounds of this batch object before this one: what they paid for is not `reused`."""
     tells: bool = False
     """Whether somebody hears every event, and not only the counts."""
+    settled: tuple[str, ...] = ()
+    """The rounds of which this one is the rest: what has an outcome in them is not called again, whatever it is."""
+    leases: int = 1
+    """Calls that may be out at once over all workers of this round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ from fh_notebook.gate import Gate
 from fh_notebook.scaling.budget import LocalBudget
 from fh_notebook.scaling.gate import SharedGate
 from fh_notebook.scaling.host import Host, closed, hosted
-from fh_notebook.scaling.pacing import Limit
 from fh_notebook.scaling.partition import run_partition
 from fh_notebook.scaling.sharing import ENDED
 from fh_notebook.scaling.spec import Done, Found, Spec, Task
@@ -40,8 +39,8 @@ Hear = Callable[[dict[str, Any]], None]
 class Place(Protocol):
     """Where partitions run: what a round asks of it. Its methods are called on the background loop."""
 
-    limit: Limit | None
-    """How many calls may be out at once; ``None`` where the workspace's own gate says it."""
+    leases: int | None
+    """How many calls may be out at once in this round; ``None`` where the workspace's own gate says it."""
 
     async def survey(self, partitions: Sequence[Any], spec: Spec) -> list[Found]:
         """Look at every partition; nothing is called."""
@@ -67,8 +66,12 @@ class Place(Protocol):
         """Pause them all, or have them go on; returns at once."""
         ...
 
-    def retune(self, max_concurrency: int | None) -> None:
-        """Set the batch's ceiling of calls at once; ``None`` removes it. Returns at once."""
+    def retune(self, max_concurrency: int | None) -> bool:
+        """Set the batch's ceiling of calls at once; return whether that takes another round. Returns at once."""
+        ...
+
+    def lower(self) -> bool:
+        """Have fewer leases from the next round on; return whether there can be fewer."""
         ...
 
     async def end(self) -> int | None:
@@ -87,7 +90,7 @@ class Threads:
         Where the stores of running partitions lie.
     """
 
-    limit: Limit | None = None
+    leases: int | None = None
 
     def __init__(self, client: Client, folder: str) -> None:
         self._client = client
@@ -155,10 +158,15 @@ class Threads:
         if self._host is not None:
             self._host.pause(paused)
 
-    def retune(self, max_concurrency: int | None) -> None:
-        """Set the batch's ceiling of calls at once."""
+    def retune(self, max_concurrency: int | None) -> bool:
+        """Set the batch's ceiling of calls at once; it holds at once."""
         if self._host is not None:
             self._ceiling.fix(max_concurrency)
+        return False
+
+    def lower(self) -> bool:
+        """Do nothing: the workspace's gate adapts."""
+        return False
 
     async def end(self) -> int | None:
         """End the round."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -64,7 +65,7 @@ def test_without_a_number_all_workers_learn_one_limit(tmp_path: Path) -> None:
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
         batch = fh.batch(texts(400), "shout", **asked, wait=False)
         until(lambda: batch.counts.done >= 200)
-        assert 2 <= batch._control.status.limit <= 4  # as it is tried now and then
+        assert 2 <= batch._control.status.limit <= 3
         batch.wait()
         assert (batch.counts.done, batch.counts.failed, batch.counts.unknown) == (400, 0, 0)
         assert set(counting.ran.values()) == {1}
@@ -95,6 +96,39 @@ def test_a_workers_429_lowers_the_total_of_the_next_round(tmp_path: Path) -> Non
             assert 1 <= counting.most <= 8  # what was learned, and a probe of it: not the 10 that it asks for
             assert again.admits is not None
             assert again.admits < 10  # as it was told before, and what a probe has found since
+
+
+def test_what_failed_in_a_round_that_was_ended_is_not_called_again(tmp_path: Path) -> None:
+    """Every second row fails; the leases are lowered meanwhile, and each row has run once."""
+    counting = Counting(takes_s=0.05, concurrency=3)
+    rows = pd.DataFrame({"text": [f"{'bad ' if i % 2 else 't'}{i}" for i in range(160)]})
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "max_concurrency": 10}
+        batch = fh.batch(rows, "shout", **asked, dask=client)
+    assert (batch.counts.done, batch.counts.failed, batch.counts.pending) == (80, 80, 0)
+    assert set(counting.ran.values()) == {1}
+    assert batch.admits is not None
+    assert batch.admits < 10
+
+
+def test_at_once_takes_another_round_and_is_never_exceeded(tmp_path: Path) -> None:
+    """A ceiling of 6 that is set to 2 and then to 4 while calls are out: no more than the ceiling that holds."""
+    counting = Counting(takes_s=0.05)
+    with cluster(2, tmp_path) as (_, client), counting.hive.serve() as server, _client(server.url) as service:
+        asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "max_concurrency": 6}
+        batch = fh.batch(texts(400), "shout", **asked, dask=client, wait=False)
+        for number in (2, 4):
+            until(lambda: counting.now > 1)
+            batch.max_concurrency = number
+            until(lambda n=number: batch._control.status.limit == n)  # type: ignore[misc]  # bound at once
+            counting.most = counting.now
+            assert counting.most <= number
+            calls = counting.calls
+            until(lambda n=calls: counting.calls > n + 20)  # type: ignore[misc]  # likewise
+            assert counting.most <= number
+        batch.wait()
+    assert batch.counts.done == 400
+    assert set(counting.ran.values()) == {1}
 
 
 def test_a_number_of_the_client_holds_over_all_workers(tmp_path: Path) -> None:
