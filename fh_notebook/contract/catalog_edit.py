@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from fh_notebook.contract.catalog import Deployments, same
 from fh_notebook.contract.catalog_changes import changes_of, kept
@@ -118,7 +118,7 @@ def _edited(layout: Layout, new: Deployment, known: Deployments) -> str:
         return layout.with_lines_at_end(lines)
     key, value = entries["deployments"]
     column = key.start_mark.column
-    if not isinstance(value, yaml.MappingNode) or not value.value:
+    if not isinstance(value, MappingNode) or not value.value:
         lines = block("deployments", {new.name: data}, column, open_levels=3)
         return layout.apply([layout.replaced(key, value, lines)])
     _entries(value)  # between braces, nothing is edited
@@ -131,19 +131,19 @@ def _edited(layout: Layout, new: Deployment, known: Deployments) -> str:
     return layout.apply(list(_deployment_edits(layout, *at, known[new.name], new, indent, step)))
 
 
-def _entries(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+def _entries(node: Node) -> dict[str, tuple[Node, Node]]:
     """Return the entries of a mapping that is written in lines."""
-    if not isinstance(node, yaml.MappingNode) or node.flow_style:
+    if not isinstance(node, MappingNode) or node.flow_style:
         raise _Odd
     return {key.value: (key, value) for key, value in node.value}
 
 
 def _deployment_edits(
-    layout: Layout, key: yaml.Node, node: yaml.Node, old: Deployment, new: Deployment, indent: int, step: int
+    layout: Layout, key: Node, node: Node, old: Deployment, new: Deployment, indent: int, step: int
 ) -> Iterator[Edit]:
     """Change only those of a deployment's keys that say something else now."""
     data = data_of(new)
-    if not isinstance(node, yaml.MappingNode) or node.flow_style or not node.value:
+    if not isinstance(node, MappingNode) or node.flow_style or not node.value:
         yield layout.replaced(key, node, block(key.value, data, indent, step=step, open_levels=2))
         return
     entries = _entries(node)
@@ -169,7 +169,7 @@ def _deployment_edits(
         yield layout.appended(node, added)
 
 
-def _open_edits(layout: Layout, key: yaml.Node, value: yaml.Node, data: dict[str, Any], step: int) -> Iterator[Edit]:
+def _open_edits(layout: Layout, key: Node, value: Node, data: dict[str, Any], step: int) -> Iterator[Edit]:
     is_true = str(value.value).lower() == "true"
     if "open" in data:
         if not is_true:
@@ -178,11 +178,11 @@ def _open_edits(layout: Layout, key: yaml.Node, value: yaml.Node, data: dict[str
         yield layout.removed(key, value)
 
 
-def _gone(value: yaml.Node, word: str, new: Deployment) -> list[tuple[yaml.Node, yaml.Node]]:
+def _gone(value: Node, word: str, new: Deployment) -> list[tuple[Node, Node]]:
     """Return the variants or variables in `value` that the new deployment does not have."""
-    if word == "variants" and isinstance(value, yaml.SequenceNode):
+    if word == "variants" and isinstance(value, SequenceNode):
         return [(item, item) for item in value.value if item.value not in new.variants]
-    if word == "inputs" and isinstance(value, yaml.MappingNode) and not value.flow_style:
+    if word == "inputs" and isinstance(value, MappingNode) and not value.flow_style:
         names = [key.value for key, _ in value.value]
         if not ({"type", "$schema"} & set(names)):
             return [(key, said) for key, said in value.value if key.value not in new.variable_names]
@@ -195,16 +195,16 @@ def _meaning(deployment: Deployment, word: str) -> Any:
     return getattr(deployment, word)
 
 
-def _is_by_name(node: yaml.Node, data: dict[str, Any]) -> bool:
+def _is_by_name(node: Node, data: dict[str, Any]) -> bool:
     """Whether the variables are one by one before and after, in lines of their own."""
-    if not isinstance(node, yaml.MappingNode) or node.flow_style or is_whole(data):
+    if not isinstance(node, MappingNode) or node.flow_style or is_whole(data):
         return False
     plain = {key.value: value.value for key, value in node.value}
     return not is_whole(plain)
 
 
 def _variable_edits(
-    layout: Layout, key: yaml.Node, node: yaml.Node, old: Deployment, new: Deployment, step: int
+    layout: Layout, key: Node, node: Node, old: Deployment, new: Deployment, step: int
 ) -> Iterator[Edit]:
     """Change only those variables that are declared otherwise now."""
     data = data_of(new)["inputs"]

@@ -11,9 +11,10 @@ import re
 from dataclasses import replace
 from typing import Any, Final
 
-import yaml
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fh_notebook.contract.catalog_trouble import NO_BLANK, glued, write_apart
+from fh_notebook.contract.plain_yaml import tag_of
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
 from fh_notebook.problems import Path, Problem
@@ -23,23 +24,22 @@ __all__ = ["Reading", "called", "kind_of", "line_of", "twice"]
 MAX_TOLD: Final = 100
 """Problems that are told: more are not read, and most of them come from one."""
 
-Entries = dict[str, tuple[yaml.Node, yaml.Node]]
+Entries = dict[str, tuple[Node, Node]]
 """The entries of a mapping: name -> (the key's node, the value's node)."""
 
-_PREFIX: Final = "tag:yaml.org,2002:"
 _KINDS: Final = {"str": "text", "null": "nothing", "bool": "true or false", "int": "number", "float": "number"}
 
 
-def line_of(node: yaml.Node) -> int:
+def line_of(node: Node) -> int:
     """Return the line in which a node begins, counted from 1."""
     return int(node.start_mark.line) + 1
 
 
-def kind_of(node: yaml.Node) -> str:
+def kind_of(node: Node) -> str:
     """Return in a word what a node is: ``text``, ``list``, ``mapping``, ``nothing``, ..."""
-    if isinstance(node, yaml.ScalarNode):
-        return _KINDS.get(node.tag.removeprefix(_PREFIX), "text")
-    return "list" if isinstance(node, yaml.SequenceNode) else "mapping"
+    if isinstance(node, ScalarNode):
+        return _KINDS.get(tag_of(node), "text")
+    return "list" if isinstance(node, SequenceNode) else "mapping"
 
 
 def called(path: Path) -> str:
@@ -72,7 +72,7 @@ class Reading:
         """Whether something was told of a line already."""
         return any(line == earlier.line for earlier in self._told)
 
-    def tell(self, at: yaml.Node | int, problem: Problem, *, named: bool = True) -> None:
+    def tell(self, at: Node | int, problem: Problem, *, named: bool = True) -> None:
         """Note a problem at a node or in a line; its sentence begins with its path unless it is `named` in it."""
         self.count += 1
         if self.count <= MAX_TOLD:
@@ -94,12 +94,12 @@ class Reading:
         if told:
             raise InputError(told)
 
-    def entries(self, node: yaml.MappingNode) -> Entries:
+    def entries(self, node: MappingNode) -> Entries:
         """Return the entries of a mapping by their names, as they were written; of two with one name, the first."""
         self._check_tag(node, "map")
         found: Entries = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, ScalarNode):
                 cure = "put a text with brackets or braces in quotes"
                 self.tell(key, Problem(None, "propertyNames", f"a {kind_of(key)}", "is no name", cure))
                 continue
@@ -115,36 +115,36 @@ class Reading:
                 found[name] = (key, value)
         return found
 
-    def tell_kind(self, node: yaml.Node, path: Path, what: str, cure: str) -> None:
+    def tell_kind(self, node: Node, path: Path, what: str, cure: str) -> None:
         """Note that a node is no mapping, or the blank that is missing after a colon."""
-        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        is_plain = isinstance(node, ScalarNode) and node.style is None
         if meant := glued(node.value) if is_plain else None:
             self.tell(node, Problem(path, "syntax", message=write_apart(meant)), named=False)
         else:
             self.tell(node, Problem(path, "type", what, f"is a {kind_of(node)}", cure), named=False)
 
-    def text(self, path: Path, node: yaml.Node, part: str = "") -> str | None:
+    def text(self, path: Path, node: Node, part: str = "") -> str | None:
         """Return the text that a node is, or a `part` of it; ``None``, and a problem, when it is something else."""
-        value = self.value(node) if isinstance(node, yaml.ScalarNode) else None
+        value = self.value(node) if isinstance(node, ScalarNode) else None
         if isinstance(value, str):
             return value
-        cure = "put it in quotes" if isinstance(node, yaml.ScalarNode) and node.value else ""
+        cure = "put it in quotes" if isinstance(node, ScalarNode) and node.value else ""
         has = "empty" if kind_of(node) == "nothing" else f"a {kind_of(node)}"
         problem = Problem(path, "type", part or called(path), f"is {has}, not a text", cure)
         self.tell(node, problem, named=bool(part))
         return None
 
-    def value(self, node: yaml.Node) -> Any:
+    def value(self, node: Node) -> Any:
         """Return a node as a plain value."""
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, MappingNode):
             return {name: self.value(value) for name, (_, value) in self.entries(node).items()}
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, SequenceNode):
             self._check_tag(node, "seq")
             return [self.value(item) for item in node.value]
         return self._scalar(node)
 
-    def _scalar(self, node: yaml.Node) -> Any:
-        kind = node.tag.removeprefix(_PREFIX)
+    def _scalar(self, node: Node) -> Any:
+        kind = tag_of(node)
         try:
             if kind in ("bool", "null"):
                 return {"true": True, "false": False}.get(node.value.lower()) if kind == "bool" else None
@@ -161,12 +161,12 @@ class Reading:
             self.tell(node, _no_tag(node, "leave it out, or put the text in quotes"))
         return node.value
 
-    def _check_tag(self, node: yaml.Node, expected: str) -> None:
-        if node.tag != _PREFIX + expected:
+    def _check_tag(self, node: Node, expected: str) -> None:
+        if tag_of(node) != expected:
             self.tell(node, _no_tag(node, "leave it out"))
 
 
-def _no_tag(node: yaml.Node, cure: str) -> Problem:
+def _no_tag(node: Node, cure: str) -> Problem:
     return Problem(None, "tag", f"the tag {short(node.tag)}", "is not read", cure)
 
 
@@ -175,7 +175,7 @@ def twice(name: str, first: int) -> Problem:
     return Problem(None, "uniqueItems", short(name), "is given twice", f"the first is in line {first}")
 
 
-def _glued_name(mapping: yaml.MappingNode, key: yaml.ScalarNode, value: yaml.Node) -> str | None:
+def _glued_name(mapping: MappingNode, key: ScalarNode, value: Node) -> str | None:
     """Tell a name that holds its value, for want of a blank: ``ticket:{type: string}``, ``{type:string}``."""
     if key.style is not None or not (meant := glued(key.value)):
         return None

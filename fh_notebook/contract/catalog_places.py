@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-import yaml
+from ruamel.yaml.nodes import CollectionNode, Node, ScalarNode
+from ruamel.yaml.tokens import ScalarToken
 
-from fh_notebook.contract.plain_yaml import PlainLoader
+from fh_notebook.contract.plain_yaml import tokens
 
 __all__ = ["Edit", "Layout", "comments_of"]
 
@@ -45,14 +46,14 @@ def comments_of(text: str) -> list[str]:
 
 def _comments(text: str) -> list[tuple[int, str]]:
     """Comments are what lies between the tokens, but for blanks; and after the sign of a block of text."""
-    tokens = list(yaml.scan(text, Loader=PlainLoader))
+    found_tokens = tokens(text)
     found: list[tuple[int, str]] = []
-    for token in tokens:
-        if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
+    for token in found_tokens:
+        if isinstance(token, ScalarToken) and token.style in ("|", ">"):
             start = token.start_mark.index
             head = _BREAK.split(text[start : token.end_mark.index], maxsplit=1)[0]
             found += [(start + m.start(), m[0].rstrip()) for m in _COMMENT.finditer(head)]
-    ends = [(0, 0), *((t.start_mark.index, t.end_mark.index) for t in tokens), (len(text), len(text))]
+    ends = [(0, 0), *((t.start_mark.index, t.end_mark.index) for t in found_tokens), (len(text), len(text))]
     for (_, end), (start, _) in pairwise(ends):
         found += [(end + m.start(), m[0].rstrip()) for m in _COMMENT.finditer(text[end:start])]
     return sorted(found)
@@ -87,9 +88,7 @@ class Layout:
         ends_open = bool(self.text) and not self.text.endswith(("\n", "\r"))
         return self.text + (self.newline if ends_open else "") + self._joined(lines) + self.newline
 
-    def replaced(
-        self, key: yaml.Node, value: yaml.Node, lines: list[str], gone: Iterable[tuple[yaml.Node, yaml.Node]] = ()
-    ) -> Edit:
+    def replaced(self, key: Node, value: Node, lines: list[str], gone: Iterable[tuple[Node, Node]] = ()) -> Edit:
         """Return the edit that makes an entry say `lines`, which begin with its name.
 
         A comment after the value stays where it is, or comes after the name when the value takes several lines; those
@@ -111,7 +110,7 @@ class Layout:
         column = " " * key.start_mark.column
         return Edit(start, stop, self._joined([*(column + comment for comment in inner), *lines]))
 
-    def removed(self, key: yaml.Node, value: yaml.Node) -> Edit:
+    def removed(self, key: Node, value: Node) -> Edit:
         """Return the edit that takes an entry away, with its comments."""
         start = self._own_start(key, value)
         stop = self._line_end(self._end(key, value))
@@ -126,7 +125,7 @@ class Layout:
         self.dropped += found
         return found
 
-    def _own_start(self, key: yaml.Node, value: yaml.Node) -> int:
+    def _own_start(self, key: Node, value: Node) -> int:
         """Where an entry begins, with the comment lines above it that are its own.
 
         They are, where the next entry has its own too, or there is none: else they may be a heading of several.
@@ -150,7 +149,7 @@ class Layout:
             start = begin
         return start
 
-    def appended(self, mapping: yaml.Node, lines: list[str]) -> Edit:
+    def appended(self, mapping: Node, lines: list[str]) -> Edit:
         """Return the edit that writes `lines` after the last entry of a mapping, and the comments that belong to it."""
         pairs = mapping.value
         at = self._line_end(self._end(*pairs[-1]))
@@ -165,18 +164,18 @@ class Layout:
     def _joined(self, lines: Iterable[str]) -> str:
         return self.newline.join(lines)
 
-    def _line_start(self, key: yaml.Node) -> int:
+    def _line_start(self, key: Node) -> int:
         """Where the line of a name begins; before the name there are only blanks, or the place is an odd one."""
         start: int = key.start_mark.index - key.start_mark.column
         return start if not self.text[start : key.start_mark.index].strip() else int(key.start_mark.index)
 
-    def _end(self, key: yaml.Node, value: yaml.Node) -> int:
+    def _end(self, key: Node, value: Node) -> int:
         """Where the last word of an entry ends; the parser ends a block only where the next thing begins."""
-        if isinstance(value, yaml.CollectionNode) and not value.flow_style and value.value:
+        if isinstance(value, CollectionNode) and not value.flow_style and value.value:
             last = value.value[-1]
             return self._end(*last) if isinstance(last, tuple) else self._end(last, last)
         end: int = value.end_mark.index
-        if isinstance(value, yaml.ScalarNode) and value.style in ("|", ">"):
+        if isinstance(value, ScalarNode) and value.style in ("|", ">"):
             return len(self.text[:end].rstrip())
         return end if end > key.end_mark.index or value is key else self.text.index(":", key.end_mark.index) + 1
 
@@ -191,7 +190,7 @@ class Layout:
             yield end, self.text[line_break.end() : end]
             at = end
 
-    def _is_spaced(self, key: yaml.Node) -> bool:
+    def _is_spaced(self, key: Node) -> bool:
         """Whether there is an empty line above an entry."""
         above = self.text[: self._line_start(key)]
         return bool(re.search(r"(?:\r\n|\r|\n)[ \t]*(?:\r\n|\r|\n)$", above))

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-import yaml
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.catalog_nodes import Reading, called, kind_of, line_of, twice
@@ -72,7 +73,7 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     known: list[tuple[Deployment, str]] = []
     try:
         known = _read_root(reading, compose(text))
-    except yaml.YAMLError as broken:
+    except YAMLError as broken:
         line, words = trouble_in(broken, text)
         trouble = Problem(None, "syntax", message=words, line=line, place=f"{where}, line {line}")
     except RecursionError:
@@ -83,10 +84,10 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     return Deployments(known)
 
 
-def _read_root(reading: Reading, root: yaml.Node | None) -> list[tuple[Deployment, str]]:
+def _read_root(reading: Reading, root: Node | None) -> list[tuple[Deployment, str]]:
     if root is None or kind_of(root) == "nothing":
         return []
-    if not isinstance(root, yaml.MappingNode):
+    if not isinstance(root, MappingNode):
         reading.tell_kind(root, (), "the file", f"it begins with `version: {VERSION}` and `deployments:`")
         return []
     entries = reading.entries(root)
@@ -108,7 +109,7 @@ def unknown_key(path: Path, name: str, known: Collection[str], slips: Mapping[st
     return Problem(path, "additionalProperties", short(name), "is not known here", hint)
 
 
-def _check_version(reading: Reading, node: yaml.Node) -> None:
+def _check_version(reading: Reading, node: Node) -> None:
     value = reading.value(node)
     if isinstance(value, bool) or value != VERSION:
         cure = f"write `version: {VERSION}`, or update fh_notebook"
@@ -116,10 +117,10 @@ def _check_version(reading: Reading, node: yaml.Node) -> None:
         reading.tell(node, problem, named=False)
 
 
-def _read_deployments(reading: Reading, node: yaml.Node) -> list[tuple[Deployment, str]]:
+def _read_deployments(reading: Reading, node: Node) -> list[tuple[Deployment, str]]:
     if kind_of(node) == "nothing":
         return []
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, MappingNode):
         cure = "write each as `name:`, with its lines indented below"
         reading.tell_kind(node, ("deployments",), "deployments", cure)
         return []
@@ -138,10 +139,10 @@ def _read_deployments(reading: Reading, node: yaml.Node) -> list[tuple[Deploymen
     return found
 
 
-def _read_deployment(reading: Reading, name: str, key: yaml.Node, node: yaml.Node) -> Deployment | None:
+def _read_deployment(reading: Reading, name: str, key: Node, node: Node) -> Deployment | None:
     if kind_of(node) == "nothing":
         return Deployment(name)
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, MappingNode):
         reading.tell_kind(node, (name,), short(name), f"write {', '.join(KEYS)} below it")
         return None
     given: dict[str, Any] = {}
@@ -190,16 +191,16 @@ def _is_judged(path: tuple[str | int, ...]) -> bool:
     return names[-1:] in (["type"], ["required"])
 
 
-def _read_description(reading: Reading, path: Path, node: yaml.Node, part: str = "") -> str | None:
+def _read_description(reading: Reading, path: Path, node: Node, part: str = "") -> str | None:
     return None if kind_of(node) == "nothing" else reading.text(path, node, part)
 
 
-def _read_variants(reading: Reading, path: Path, node: yaml.Node) -> list[str]:
+def _read_variants(reading: Reading, path: Path, node: Node) -> list[str]:
     if kind_of(node) == "nothing":
         return []
-    if isinstance(node, yaml.ScalarNode):
+    if isinstance(node, ScalarNode):
         return _read_variant(reading, path, node)
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, SequenceNode):
         names: list[str] = []
         for item in node.value:
             found = _read_variant(reading, path, item)
@@ -207,7 +208,7 @@ def _read_variants(reading: Reading, path: Path, node: yaml.Node) -> list[str]:
                 reading.tell(item, Problem(path, "uniqueItems", short(found[0]), "is given twice"))
             names += found
         return names
-    entries = reading.entries(node) if isinstance(node, yaml.MappingNode) else {}
+    entries = reading.entries(node) if isinstance(node, MappingNode) else {}
     for name, (key, value) in entries.items():
         if not name.strip():
             reading.tell(key, _no_name(path))
@@ -219,17 +220,17 @@ def _no_name(path: Path) -> Problem:
     return Problem(path, "minLength", message="a variant needs a name")
 
 
-def _read_variant(reading: Reading, path: Path, node: yaml.Node) -> list[str]:
+def _read_variant(reading: Reading, path: Path, node: Node) -> list[str]:
     name = reading.text(path, node, "a variant")
     if name is not None and not name.strip():
         reading.tell(node, _no_name(path))
     return [name] if name and name.strip() else []
 
 
-def _read_open(reading: Reading, path: Path, node: yaml.Node) -> bool | None:
+def _read_open(reading: Reading, path: Path, node: Node) -> bool | None:
     if kind_of(node) == "nothing":
         return None
-    value = reading.value(node) if isinstance(node, yaml.ScalarNode) else None
+    value = reading.value(node) if isinstance(node, ScalarNode) else None
     if isinstance(value, bool):
         return value
     has = short(value) if isinstance(value, str) else f"a {kind_of(node)}"
@@ -237,7 +238,7 @@ def _read_open(reading: Reading, path: Path, node: yaml.Node) -> bool | None:
     return None
 
 
-_READERS: Final[dict[str, Callable[[Reading, Path, yaml.Node], Any]]] = {
+_READERS: Final[dict[str, Callable[[Reading, Path, Node], Any]]] = {
     "description": _read_description,
     "variants": _read_variants,
     "inputs": inputs_of,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import yaml
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from fh_notebook.contract.plain_yaml import trouble_of
 from fh_notebook.contract.spell import short
@@ -26,7 +26,7 @@ _GLUED: Final = re.compile(r"(?:- )?(?P<name>[^\s:\"'{}\[\],#-][^:\"'{}\[\],#]{0
 _BARE: Final = re.compile(r"[^\s:\"'{}\[\],#|>-][^:\"'{}\[\],#]{0,60}")
 
 
-def trouble_in(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
+def trouble_in(broken: YAMLError, text: str) -> tuple[int, str]:
     r"""Return the line, counted from 1, and what is wrong there, in a sentence.
 
     Examples
@@ -35,7 +35,7 @@ def trouble_in(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
     >>> def told(text):
     ...     try:
     ...         compose(text)
-    ...     except yaml.YAMLError as broken:
+    ...     except YAMLError as broken:
     ...         return trouble_in(broken, text)
     >>> told("deployments:\n  triage\n    variants: [a]\n")
     (2, "a colon is missing after 'triage'")
@@ -43,7 +43,7 @@ def trouble_in(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
     (2, "a blank is missing after the colon: write 'ticket: text'")
     """
     line, words = trouble_of(broken, text)
-    if not isinstance(broken, yaml.MarkedYAMLError) or broken.problem_mark is None:
+    if not isinstance(broken, MarkedYAMLError) or broken.problem_mark is None:
         return line, words
     lines = [_COMMENT.sub("", found).rstrip() for found in _BREAK.split(text)]
     said, mark = broken.problem or "", broken.problem_mark

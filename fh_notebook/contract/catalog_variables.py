@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
-import yaml
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fh_notebook.contract.catalog_nodes import Reading, called, kind_of, line_of
 from fh_notebook.contract.objects import Variable, object_schema
@@ -127,11 +127,11 @@ def schema_said(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str
     return {word: said for word, said in schema.items() if word != "additionalProperties"} if is_open else schema
 
 
-def inputs_of(reading: Reading, path: Path, node: yaml.Node) -> Any:
+def inputs_of(reading: Reading, path: Path, node: Node) -> Any:
     """Return what ``inputs:`` says, as `Deployment` takes it; every problem is told to `reading`."""
     if kind_of(node) == "nothing":
         return None
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, MappingNode):
         reading.tell_kind(node, path, called(path), "write each variable as `name: {type: string}` below it")
         return None
     plain = reading.value(node)
@@ -139,7 +139,7 @@ def inputs_of(reading: Reading, path: Path, node: yaml.Node) -> Any:
         return plain
     before = reading.count
     for key, value in node.value:
-        if isinstance(key, yaml.ScalarNode) and key.value in plain:
+        if isinstance(key, ScalarNode) and key.value in plain:
             _check_variable(reading, (*path, key.value), value)
     if reading.count == before and _looks_whole(plain):
         whole = "for a whole JSON Schema, write `type: object` beside `properties:`"
@@ -153,13 +153,13 @@ def _looks_whole(inputs: Mapping[str, Any]) -> bool:
     return isinstance(properties, dict) and bool(properties) and all(isinstance(v, dict) for v in properties.values())
 
 
-def _check_variable(reading: Reading, path: Path, node: yaml.Node) -> None:
-    if isinstance(node, yaml.MappingNode):
+def _check_variable(reading: Reading, path: Path, node: Node) -> None:
+    if isinstance(node, MappingNode):
         _check_keywords(reading, path, node, is_variable=True)
     elif kind_of(node) == "nothing":
         empty = Problem(path, "required", called(path), "is empty", f"write its kind: {', '.join(WORDS)}")
         reading.tell(node, empty, named=False)
-    elif isinstance(node, yaml.ScalarNode):
+    elif isinstance(node, ScalarNode):
         if kind_of(node) != "text" or node.value not in WORDS:
             word = node.value.casefold()
             close = _WORD_SLIPS.get(word) or nearest(word, WORDS)
@@ -170,9 +170,9 @@ def _check_variable(reading: Reading, path: Path, node: yaml.Node) -> None:
         reading.tell(node, Problem(path, "type", called(path), "is a list", cure), named=False)
 
 
-def _check_keywords(reading: Reading, path: Path, node: yaml.MappingNode, *, is_variable: bool = False) -> None:
+def _check_keywords(reading: Reading, path: Path, node: MappingNode, *, is_variable: bool = False) -> None:
     for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
+        if not isinstance(key, ScalarNode):
             continue
         word = key.value
         if word not in _KEYWORDS and (close := _keyword_meant(word)):
@@ -182,16 +182,16 @@ def _check_keywords(reading: Reading, path: Path, node: yaml.MappingNode, *, is_
             _check_type(reading, path, value)
         elif word == "required" and is_variable:
             _check_required(reading, path, value)
-        elif word in OF_SCHEMAS and isinstance(value, yaml.MappingNode):
+        elif word in OF_SCHEMAS and isinstance(value, MappingNode):
             for name, schema in value.value:
                 _go_on(reading, (*path, str(name.value)), schema)
         elif word in _SCHEMAS:
-            for schema in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            for schema in value.value if isinstance(value, SequenceNode) else [value]:
                 _go_on(reading, (*path, word), schema)
 
 
-def _go_on(reading: Reading, path: Path, node: yaml.Node) -> None:
-    if isinstance(node, yaml.MappingNode):
+def _go_on(reading: Reading, path: Path, node: Node) -> None:
+    if isinstance(node, MappingNode):
         _check_keywords(reading, path, node)
 
 
@@ -206,8 +206,8 @@ def _keyword_meant(word: str) -> str | None:
     return known[close[0]] if close else None
 
 
-def _check_type(reading: Reading, path: Path, node: yaml.Node) -> None:
-    for named in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+def _check_type(reading: Reading, path: Path, node: Node) -> None:
+    for named in node.value if isinstance(node, SequenceNode) else [node]:
         if kind_of(named) == "text" and isinstance(named.value, str) and named.value not in KINDS:
             word = named.value.casefold()
             close = _TYPE_SLIPS.get(word) or nearest(word, KINDS)
@@ -215,24 +215,24 @@ def _check_type(reading: Reading, path: Path, node: yaml.Node) -> None:
             reading.tell(named, Problem(path, "enum", f"the type {short(named.value)}", "is not known", hint))
 
 
-def _check_required(reading: Reading, path: Path, node: yaml.Node) -> None:
+def _check_required(reading: Reading, path: Path, node: Node) -> None:
     # A list of names is a group's own keyword, and judged as such.
-    if isinstance(node, yaml.ScalarNode) and kind_of(node) != "true or false":
+    if isinstance(node, ScalarNode) and kind_of(node) != "true or false":
         message = f"required is {short(node.value)}"
         reading.tell(node, Problem(path, "type", message=message, hint="write true or false"))
 
 
-def lines_of(node: yaml.Node) -> dict[tuple[str | int, ...], int]:
+def lines_of(node: Node) -> dict[tuple[str | int, ...], int]:
     """Return the line of every place in ``inputs:``, by its path; of a reference, by ``$ref`` and where it leads."""
     lines: dict[tuple[str | int, ...], int] = {}
-    pending: list[tuple[tuple[str | int, ...], yaml.Node]] = [((), node)]
+    pending: list[tuple[tuple[str | int, ...], Node]] = [((), node)]
     while pending:
         path, here = pending.pop()
-        if isinstance(here, yaml.SequenceNode):
+        if isinstance(here, SequenceNode):
             for index, item in enumerate(here.value):
                 lines[*path, index] = line_of(item)
                 pending.append(((*path, index), item))
-        for key, value in here.value if isinstance(here, yaml.MappingNode) else ():
+        for key, value in here.value if isinstance(here, MappingNode) else ():
             below = (*path, str(key.value))
             lines[below] = lines["properties", *below] = line_of(key)  # as a whole schema, and in the short form
             if key.value == "$ref":

@@ -1,7 +1,7 @@
 r"""JSON values -> YAML as a person would write it: short mappings on one line, long ones in blocks. Pure.
 
 Rule of this file: what could be read as anything but itself is quoted as JSON quotes it, with escapes; so every text
-survives, in `PlainLoader` as in a reader of YAML 1.1.
+survives, in `plain_yaml` as in a reader of YAML 1.1.
 """
 
 from __future__ import annotations

@@ -8,74 +8,119 @@ comes out is made of JSON's kinds.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Final
+from collections.abc import Callable
+from typing import Any, Final
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import ConstructorError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
+from ruamel.yaml.reader import Reader, ReaderError
+from ruamel.yaml.resolver import BaseResolver
+from ruamel.yaml.scanner import Scanner, ScannerError
+from ruamel.yaml.tokens import Token, ValueToken
 
-__all__ = ["PlainLoader", "compose", "name_of", "trouble_of"]
+__all__ = ["compose", "load", "name_of", "tag_of", "tokens", "trouble_of"]
 
 
 MAX_DEPTH: Final = 500
 """Brackets within each other: deeper ones end in a `RecursionError` anyway, and two hundred thousand took seconds."""
 
+_PREFIX: Final = "tag:yaml.org,2002:"
 
-class PlainLoader(yaml.SafeLoader):
-    """YAML that builds only what JSON can say: the 1.2 core words, no dates, no anchors, no repeated keys."""
 
-    # Explicit tags too: `!!binary` would make bytes, and `!!timestamp` a date.
-    yaml_constructors: ClassVar[dict[str | None, Any]] = {
-        tag: build
-        for tag, build in yaml.SafeLoader.yaml_constructors.items()
-        if tag is None or tag.rpartition(":")[2] in {"bool", "int", "float", "map", "null", "seq", "str"}
-    }
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as in the base class
+class _Reader(Reader):
+    """The characters of a text, in the lines of YAML 1.1: U+0085, U+2028 and U+2029 end one, too."""
+
+    forward = Reader.forward_1_1
+
+
+class _Scanner(Scanner):
+    """The tokens of YAML 1.1, without directives of one's own."""
 
     def scan_directive(self) -> Any:
         """Refuse ``%...`` in a line of its own, but those that YAML knows: a reader of YAML drops it."""
-        token: Any = super().scan_directive()
+        token = super().scan_directive()
         if token.name not in ("YAML", "TAG"):
             said = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
-            raise yaml.scanner.ScannerError(None, None, said, token.start_mark)
+            raise ScannerError(None, None, said, token.start_mark)
         return token
 
-    def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 - as in the base class
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803 - as in the base class
         """Refuse what no input needs before it is read to its end: its cost grows with the square of its depth."""
         if self.flow_level >= MAX_DEPTH:
-            told = "something is nested too deep to be read"
-            raise yaml.scanner.ScannerError(None, None, told, self.get_mark())
-        super().fetch_flow_collection_start(TokenClass)
+            raise ScannerError(None, None, "something is nested too deep to be read", self.reader.get_mark())
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+    def scan_plain(self) -> Any:
+        """Return a word without the colon before a bracket, brace or comma: ``{a:}`` and ``{a:[1]}`` name a."""
+        token = super().scan_plain()
+        reader = self.reader
+        if self.flow_level and token.value.endswith(":") and reader.peek() in ",[]{}":
+            reader.pointer, reader.index, reader.column = reader.pointer - 1, reader.index - 1, reader.column - 1
+            token.value, token.end_mark = token.value[:-1].rstrip(), reader.get_mark()
+        return token
+
+
+class _Parser(Parser):
+    """The events of a text, an empty value's at its own colon."""
+
+    def parse_block_mapping_value(self) -> Any:
+        """Return the event after a colon; the library gives an empty value the place of whatever comes next."""
+        colon = self.scanner.peek_token()
+        event = super().parse_block_mapping_value()
+        if isinstance(event, ScalarEvent) and event.start_mark is event.end_mark and isinstance(colon, ValueToken):
+            event.start_mark = event.end_mark = colon.end_mark
+        return event
+
+
+class _Composer(Composer):
+    """The nodes of a text that hands on every character."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Return the next node; refuse an alias, and what would take characters away from a text."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+        event = self.parser.peek_event()
         if problem := _lost_in(event, parent):
-            raise yaml.constructor.ConstructorError(None, None, problem, event.start_mark)
+            raise ConstructorError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping by the names as they were written; a second one of the same name is refused."""
-        built: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float | bool | None):
-                told = "a name must be a text; put a text with braces in quotes"
-                raise yaml.constructor.ConstructorError(None, None, told, key_node.start_mark)
-            if name_of(key) in built:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
-            built[name_of(key)] = self.construct_object(value_node, deep=True)
-        return built
+
+class _Resolver(BaseResolver):
+    """The kinds of plain words: those of JSON only, in the spellings of the core schema of YAML 1.2."""
+
+    def __init__(self, version: Any = None, loader: Any = None) -> None:
+        super().__init__(loader)
+
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """The grammar that is read, whatever ``%YAML`` says: 1.1, in which ``[a?]`` and ``[::a]`` are refused."""
+        return 1, 1
+
+
+# The core schema of YAML 1.2.2, section 10.3.2, without octal and without infinities, which JSON does not have.
+# (The library's own take `01234`, `1_000`, `0x1F` for numbers and 2026-11-25 for a date.)
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
+    ("null", r"^(?:null|Null|NULL|~|)$", [*"nN~", ""]),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", [*"-+0123456789"]),
+    ("float", r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789"]),
+):
+    _Resolver.add_implicit_resolver_base(_PREFIX + _tag, re.compile(_pattern), _first)
 
 
 def _lost_in(event: Any, parent: Any) -> str | None:
     """Say what of an event YAML would not hand on as it was written."""
-    if isinstance(event, yaml.AliasEvent):
+    if isinstance(event, AliasEvent):
         # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
         return "'*' begins an alias; quote the text"
-    if isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
+    if isinstance(event, ScalarEvent) and event.anchor is not None:
         return "'&' begins an anchor; put the text in quotes"
     if getattr(event, "tag", None) == "!":
         return "'!' begins a tag; put the text in quotes"
-    if isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"') and _leaves_its_place(event, parent):
+    if isinstance(event, ScalarEvent) and event.style in ("'", '"') and _leaves_its_place(event, parent):
         return "the quote that begins here is not closed in its place; close it, or indent the lines that belong to it"
     return None
 
@@ -83,33 +128,10 @@ def _lost_in(event: Any, parent: Any) -> str | None:
 def _leaves_its_place(event: Any, parent: Any) -> bool:
     """Whether a text in quotes goes on in a line that begins where names do: that quote was left open."""
     begin, end = event.start_mark, event.end_mark
-    if begin.line == end.line or not isinstance(parent, yaml.MappingNode) or parent.flow_style or begin.buffer is None:
+    if begin.line == end.line or not isinstance(parent, MappingNode) or parent.flow_style or begin.buffer is None:
         return False
     lines = begin.buffer[begin.pointer : end.pointer].split("\n")[1:]
     return any(line.strip() and len(line) - len(line.lstrip(" ")) <= parent.start_mark.column for line in lines)
-
-
-# The core schema of YAML 1.2.2, section 10.3.2, without octal and without infinities, which JSON does not have.
-# (PyYAML's own follow YAML 1.1, where `no` is false, 12:30 is a number and 2026-11-25 is a date.)
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
-    ("null", r"^(?:null|Null|NULL|~|)$", [*"nN~", ""]),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", [*"-+0123456789"]),
-    ("float", r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789"]),
-):
-    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-
-
-def _int(loader: PlainLoader, node: Any) -> int:
-    return int(loader.construct_scalar(node))
-
-
-def _float(loader: PlainLoader, node: Any) -> float:
-    return float(loader.construct_scalar(node))
-
-
-PlainLoader.add_constructor("tag:yaml.org,2002:int", _int)
-PlainLoader.add_constructor("tag:yaml.org,2002:float", _float)
 
 
 _WORDS: Final = {True: "true", False: "false", None: "null"}
@@ -126,20 +148,91 @@ def name_of(key: object) -> str:
     return _WORDS[key] if isinstance(key, bool) or key is None else str(key)
 
 
-def compose(text: str) -> yaml.Node | None:
+def tag_of(node: Node) -> str:
+    """Return a node's tag; of YAML's own, the word alone: ``str``, ``int``, ``map``, ..."""
+    return str(node.tag).removeprefix(_PREFIX)
+
+
+def _yaml() -> YAML:
+    """Return a reader of one text: it keeps what it read."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Reader, reader.Scanner, reader.Parser = _Reader, _Scanner, _Parser
+    reader.Composer, reader.Resolver = _Composer, _Resolver
+    return reader
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the tokens of `text`, each with its place.
+
+    Raises
+    ------
+    ruamel.yaml.error.YAMLError
+        It is not YAML.
+    """
+    return list(_yaml().scan(text))
+
+
+def compose(text: str) -> Node | None:
     """Return the tree of nodes that `text` is, each with its place; ``None`` for an empty text.
 
     Raises
     ------
-    yaml.YAMLError
+    ruamel.yaml.error.YAMLError
         It is not YAML, has an alias, or has a second document.
     """
-    loader = PlainLoader(text)
-    try:
-        node: yaml.Node | None = loader.get_single_node()
-    finally:
-        loader.dispose()
+    node: Node | None = _yaml().compose(text)
     return node
+
+
+_WORD_VALUES: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_BUILDERS: Final[dict[str, Callable[[str], Any]]] = {
+    "bool": lambda word: _WORD_VALUES[word.lower()],
+    "float": float,
+    "int": int,
+    "null": lambda word: None,
+    "str": str,
+}
+
+
+def load(text: str) -> Any:
+    r"""Return the JSON value that `text` is, its names as they were written; ``None`` for an empty text.
+
+    Raises
+    ------
+    ruamel.yaml.error.YAMLError
+        As :func:`compose`; or it has a tag that JSON has no value for, or a name twice.
+    ValueError
+        A number or truth value is tagged as one that it is not.
+
+    Examples
+    --------
+    >>> load("a: no\nb: [1, 1_000, 2026-11-25]")
+    {'a': 'no', 'b': [1, '1_000', '2026-11-25']}
+    """
+    node = compose(text)
+    return None if node is None else _value(node)
+
+
+def _value(node: Node) -> Any:
+    kind = tag_of(node)
+    if isinstance(node, ScalarNode) and kind in _BUILDERS:
+        return _BUILDERS[kind](node.value)
+    if isinstance(node, SequenceNode) and kind == "seq":
+        return [_value(item) for item in node.value]
+    if not isinstance(node, MappingNode) or kind != "map":
+        raise ConstructorError(
+            None, None, "'!' begins a tag, which is not read; put the text in quotes", node.start_mark
+        )
+    built: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = _value(key_node)
+        if isinstance(key, list | dict):
+            told = "a name must be a text; put a text with braces in quotes"
+            raise ConstructorError(None, None, told, key_node.start_mark)
+        if name_of(key) in built:
+            raise ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
+        built[name_of(key)] = _value(value_node)
+    return built
 
 
 _CURES: Final = (
@@ -158,7 +251,7 @@ _CURES: Final = (
     ("mapping keys are not allowed", "a text that begins with this sign is put in quotes"),
     ("expected the node content", "a text that begins with this sign is put in quotes"),
     ("sequence entries are not allowed", "'-' begins a list, in lines of its own; put a text that begins so in quotes"),
-    ("could not determine a constructor", "'!' begins a tag, which is not read; put the text in quotes"),
+    ("more indented follow up line", "the blank line that begins this text is indented more than the text; empty it"),
     ("expected <block end>, but found", "this line is indented otherwise than those above it"),
     ("expected ',' or", "a comma is missing before this, or the [ or { above it is not closed"),
     ("another document", "'---' begins a second document; keep one"),
@@ -180,24 +273,26 @@ _CURES_IN: Final = (
 """By what was being read, where the words of the problem itself say nothing to a person."""
 
 
-def trouble_of(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
+def trouble_of(broken: YAMLError, text: str) -> tuple[int, str]:
     r"""Return the line, counted from 1, and what is wrong there, in a sentence.
 
     Examples
     --------
     >>> try:
     ...     compose("a: 1\n\tb: 2")
-    ... except yaml.YAMLError as broken:
+    ... except YAMLError as broken:
     ...     trouble_of(broken, "a: 1\n\tb: 2")
     (2, 'a tab is no indentation in YAML; use spaces')
     """
-    if isinstance(broken, yaml.reader.ReaderError):
+    if isinstance(broken, ReaderError):
         place = int(broken.position)
         found = f"U+{ord(text[place]):04X}"
         return text.count("\n", 0, place) + 1, f'the character {found} is not allowed; write \\u.... in "..." quotes'
-    if not isinstance(broken, yaml.MarkedYAMLError):
+    if not isinstance(broken, MarkedYAMLError):
         return 1, " ".join(str(broken).split())[:200]
-    said = (broken.problem or broken.context or "is not YAML").replace("\n", " ")
+    context = (broken.context or "").replace(" an tag", " a tag")
+    said = (broken.problem or context or "is not YAML").replace("\n", " ")
+    said = re.sub(r"\(('[^']*'),\)", r"\1", said)  # the library prints a tuple of one there
     mark = broken.problem_mark or broken.context_mark
     if "<stream end>" in said and broken.context_mark is not None:
         return broken.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
@@ -206,7 +301,7 @@ def trouble_of(broken: yaml.YAMLError, text: str) -> tuple[int, str]:
     lines = text.splitlines()
     cured = _slip_of_line(said, mark.line if mark else 0, lines)
     cured = cured or (_slip_within(said, lines[mark.line][: mark.column]) if mark and mark.line < len(lines) else None)
-    cured = cured or next((cure for sign, cure in _CURES_IN if sign in (broken.context or "")), None)
+    cured = cured or next((cure for sign, cure in _CURES_IN if sign in context), None)
     cured = cured or next((cure for sign, cure in _CURES if sign in said), said)
     return (mark.line + 1 if mark else 1), cured
 

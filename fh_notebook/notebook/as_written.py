@@ -19,7 +19,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import yaml
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from fh_notebook.contract.catalog_yaml import scalar
 from fh_notebook.contract.deployment import Deployment
@@ -112,7 +113,7 @@ class _Reader:
         node = _alone(value)
         if node is None:
             return self._is_text(name, value, place)
-        if isinstance(node, yaml.ScalarNode):
+        if isinstance(node, ScalarNode):
             return _is_other(node, value, place)
         return name in self._texts or (name not in self._nested and _has_bare_names(node))
 
@@ -135,17 +136,17 @@ def _name_of(line: re.Match[str]) -> str:
     return line["double"] or line["single"] or (line["plain"] or "").rstrip()
 
 
-def _alone(value: str) -> yaml.Node | None:
+def _alone(value: str) -> Node | None:
     """Return what YAML makes of a value; ``None`` when it cannot read it."""
     try:
         root = compose(f"x: {value}")
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (YAMLError, ValueError, RecursionError):
         return None
-    node: yaml.Node | None = root.value[0][1] if isinstance(root, yaml.MappingNode) and len(root.value) == 1 else None
+    node: Node | None = root.value[0][1] if isinstance(root, MappingNode) and len(root.value) == 1 else None
     return node
 
 
-def _is_other(node: yaml.ScalarNode, value: str, place: int) -> bool:
+def _is_other(node: ScalarNode, value: str, place: int) -> bool:
     """Whether YAML reads one value as another than what is written."""
     if node.style in ("|", ">"):
         header = _HEADER.fullmatch(value)
@@ -159,10 +160,10 @@ def _is_other(node: yaml.ScalarNode, value: str, place: int) -> bool:
     return node.style is None and not is_whole
 
 
-def _has_bare_names(node: yaml.Node) -> bool:
+def _has_bare_names(node: Node) -> bool:
     """Whether it is a mapping with a name that has no value, as no JSON is."""
-    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return any(isinstance(item, yaml.ScalarNode) and item.style is None and not item.value for _, item in pairs)
+    pairs = node.value if isinstance(node, MappingNode) else ()
+    return any(isinstance(item, ScalarNode) and item.style is None and not item.value for _, item in pairs)
 
 
 def _closes(value: str) -> bool:

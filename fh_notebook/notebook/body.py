@@ -22,10 +22,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-import yaml
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.plain_yaml import PlainLoader, compose, trouble_of
+from fh_notebook.contract.plain_yaml import compose, load, tag_of, trouble_of
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.spell import nearest, path_text
 from fh_notebook.errors import InputError
@@ -120,9 +121,9 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     try:
         text = as_written(template.text, deployment)
         root = compose(text)
-    except (InputError, yaml.YAMLError, ValueError, RecursionError):  # then it is a text, and all of it is sent
+    except (InputError, YAMLError, ValueError, RecursionError):  # then it is a text, and all of it is sent
         return []
-    if not isinstance(root, yaml.MappingNode) or not all(isinstance(name, yaml.ScalarNode) for name, _ in root.value):
+    if not isinstance(root, MappingNode) or not all(isinstance(name, ScalarNode) for name, _ in root.value):
         return []
     names = [name.value for name, _ in root.value]
     if single_text(deployment) and _is_prose(names, deployment):
@@ -143,22 +144,22 @@ _CUT: Final = "from ' #' on it is a remark and is not sent; put the text in quot
 _FOLDED: Final = "the line breaks of this text are sent as blanks; write it below `name: |` to keep them"
 
 
-def _is_cut(node: yaml.ScalarNode, text: str) -> bool:
-    is_text = node.style is None and (node.tag.endswith(":str") or not node.value)
+def _is_cut(node: ScalarNode, text: str) -> bool:
+    is_text = node.style is None and (tag_of(node) == "str" or not node.value)
     return is_text and re.match(r"[ \t]+#", text[node.end_mark.index : node.end_mark.index + 200]) is not None
 
 
-def _is_folded(node: yaml.ScalarNode) -> bool:
+def _is_folded(node: ScalarNode) -> bool:
     return node.style in (None, "'", '"') and node.start_mark.line < node.end_mark.line and bool(node.value)
 
 
-def _scalars(node: yaml.Node, *, flow_only: bool = False) -> Iterator[yaml.ScalarNode]:
+def _scalars(node: Node, *, flow_only: bool = False) -> Iterator[ScalarNode]:
     """Yield every value in `node`, or those inside of braces only."""
-    if isinstance(node, yaml.ScalarNode):
+    if isinstance(node, ScalarNode):
         if not flow_only:
             yield node
-    elif isinstance(node, yaml.CollectionNode):
-        inner = flow_only and not (isinstance(node, yaml.MappingNode) and node.flow_style)
+    elif isinstance(node, CollectionNode):
+        inner = flow_only and not (isinstance(node, MappingNode) and node.flow_style)
         for part in node.value:
             yield from _scalars(part[1] if isinstance(part, tuple) else part, flow_only=inner)
 
@@ -228,8 +229,8 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
         return value
     trouble: Problem | None = None
     try:
-        value = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a subclass of SafeLoader
-    except yaml.YAMLError as broken:
+        value = load(text)
+    except YAMLError as broken:
         line, said = trouble_of(broken, text)
         trouble = _in_line(line, "syntax", said)
     except (ValueError, RecursionError) as broken:

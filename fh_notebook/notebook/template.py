@@ -108,8 +108,8 @@ class Template:
     Examples
     --------
     >>> template = Template("ticket: {{ t }}\ntags: [{{ t }}, 'is {{ n }} old']")
-    >>> import yaml
-    >>> template.fill(yaml.safe_load(template.text), {"t": "a: [b", "n": 3}.__getitem__)
+    >>> from fh_notebook.contract.plain_yaml import load
+    >>> template.fill(load(template.text), {"t": "a: [b", "n": 3}.__getitem__)
     {'ticket': 'a: [b', 'tags': ['a: [b', 'is 3 old']}
     """
 

@@ -7,14 +7,13 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator, FormatChecker
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog_read import read_catalog
 from fh_notebook.contract.catalog_variables import _KEYWORD_SLIPS, WORDS
-from fh_notebook.contract.plain_yaml import PlainLoader
+from fh_notebook.contract.plain_yaml import load
 
 from .catalogues import SEVERAL, dump_catalog
 from .test_catalog import WHOLE, WRONG
@@ -35,7 +34,7 @@ def _is_sayable(told: str) -> bool:
 
 
 def _plain(text: str) -> Any:
-    return yaml.load(text, Loader=PlainLoader)
+    return load(text)
 
 
 def _refuses(text: str) -> bool:

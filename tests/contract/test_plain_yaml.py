@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from ruamel.yaml.nodes import SequenceNode
 
 import fh_notebook as fh
+from fh_notebook.contract.plain_yaml import compose, load
 from fh_notebook.notebook.body import read_mapping
 
 # Written down by the reader over PyYAML 6.0 that this package had until version 0.1 (commit c3f2551).
@@ -173,6 +175,26 @@ def test_a_scalar_is_read_as_it_was_before(text: str, value: object) -> None:
     """Numbers with zeros before or signs within, dates, times, `no` and infinities are texts; types count, too."""
     found = read_mapping(f"v: {text}")["v"]
     assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("a:\n\n\nb: 1", 1), ("- x:\n  y: 1", 1), ("a:  # c\n# d\nb: 1\n", 1), ("b: 1\na:\n", 2)]
+)
+def test_an_empty_value_is_at_its_own_colon(text: str, line: int) -> None:
+    """A problem of a value that nobody wrote has the line of its name, not of what comes next."""
+    root = compose(text)
+    assert root is not None
+    entries = root.value[0].value if isinstance(root, SequenceNode) else root.value
+    [value] = [value for _, value in entries if not value.value]
+    assert (value.start_mark.line + 1, value.end_mark.line + 1) == (line, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("{a:}", {"a": None}), ("[a:,b]", [{"a": None}, "b"]), ("{a:[1], b :}", {"a": [1], "b": None})]
+)
+def test_a_colon_before_a_bracket_ends_a_name(text: str, value: object) -> None:
+    """Between brackets and braces, as before."""
+    assert load(text) == value
 
 
 @pytest.mark.parametrize("text", REFUSED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -191,13 +190,6 @@ def test_a_snippet_of_something_else_is_refused() -> None:
     """A prompt's snippet is not a workflow's."""
     with pytest.raises(SnippetError):
         read_cell(SEED.replace("/workflow/invoke", "/prompt/invoke"))
-
-
-def test_the_loader_is_a_safe_one() -> None:
-    """Only JSON's kinds can be built."""
-    from fh_notebook.contract.plain_yaml import PlainLoader
-
-    assert issubclass(PlainLoader, yaml.SafeLoader)
 
 
 def test_a_pasted_name_that_is_near_to_a_known_one_is_no_slip() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
+from ruamel.yaml import YAML
 
 import fh_notebook as fh
 from fh_notebook.local import LocalHive, ask_human
@@ -18,7 +18,7 @@ from fh_notebook.local.codes import BY_CODE
 pytestmark = pytest.mark.long
 
 KEY = "fhk_0123456789abcdef"
-DESCRIPTION = yaml.safe_load((Path(__file__).parent / "hive.openapi.yaml").read_text("utf-8"))
+DESCRIPTION = YAML(typ="safe").load(Path(__file__).parent / "hive.openapi.yaml")
 OPERATIONS = [(path, method) for path, methods in DESCRIPTION["paths"].items() for method in methods]
 EXAMPLES = 40
 """Of each operation and mode."""
