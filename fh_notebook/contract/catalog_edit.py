@@ -1,40 +1,54 @@
 """One deployment into the text of a catalogue, every other word of which stays as it is. Pure.
 
-Rule of this file: an edit is a few replacements at places that the YAML parser gave. What comes out is read again; if
-it does not say exactly what was meant, or a comment of what stays is gone, nothing is edited and the user is told what
-to paste.
+Rule of this file: an edit is one entry of the file, which ruamel.yaml reads, changes and writes with its quotes and the
+comments beside its lines; the lines around it are not touched, and comment lines within it go back above the names that
+they stood above. What comes out is read again; if it does not say exactly what was meant, or a comment of what stays is
+gone, nothing is edited and the user is told what to paste.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import StringIO
+from itertools import pairwise
 from typing import Any, Final
 
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import BaseResolver
+from ruamel.yaml.scalarstring import PlainScalarString
+from ruamel.yaml.tokens import ScalarToken
 
 from fh_notebook.contract.catalog import Deployments, same
 from fh_notebook.contract.catalog_changes import changes_of, kept
-from fh_notebook.contract.catalog_nodes import kind_of
-from fh_notebook.contract.catalog_places import Edit, Layout, comments_of
 from fh_notebook.contract.catalog_read import VERSION, read_catalog
 from fh_notebook.contract.catalog_variables import fields_of, is_whole
 from fh_notebook.contract.catalog_write import HEADER, data_of, paste_of, written
 from fh_notebook.contract.catalog_yaml import block
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.plain_yaml import compose
+from fh_notebook.contract.plain_yaml import compose, tokens
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["Edited", "edited", "put"]
+__all__ = ["Edited", "comments_of", "edited", "put"]
 
 PASTE_CAP: Final = 2_000
 """Characters of what is to be pasted; more is better written by hand than copied out of a message."""
 
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
+_ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+"""What YAML counts as the end of a line, and editors do not."""
+
+Path = tuple[str, ...]
+
 
 class _Odd(Exception):
-    """The text cannot be edited at this place; a way out of the depth of a file, never seen outside of `put`."""
+    """The text cannot be edited at this place; a way out of the depth of a file, never seen outside of `edited`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +93,15 @@ def edited(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") 
     new = written(deployment)
     if same(old, deployment) or same(old, new):
         return Edited(text)
-    if not text.strip():
-        text = HEADER
     refusal = f"{where} was left as it is: it cannot be edited without changing something else"
     try:
-        layout = Layout(text)
-        made = _edited(layout, new, known)
-        lost = Counter(comments_of(text)) - Counter(comments_of(made)) - Counter(layout.dropped)
+        end = "" if text.endswith("\n") else "\r\n" if "\r\n" in text else "\n"  # of a last line that is open
+        made, dropped = _edited(text + end if text.strip() else HEADER, new, known)
+        made = made.removesuffix(end) if text.strip() else made
+        lost = Counter(comments_of(text)) - Counter(comments_of(made)) - Counter(dropped)
         if _says(made, known, new, where) and not lost:
-            return Edited(made, changes_of(old, new, layout.dropped) if old else "")
-    except (_Odd, RecursionError):
+            return Edited(made, changes_of(old, new, dropped) if old else "")
+    except (_Odd, YAMLError, RecursionError):
         refusal = f"{where} was left as it is: this place of it ({{…}} on one line, or an odd layout) is not edited"
     paste = paste_of(new)
     cure = f"paste below `deployments:` (in place of {short(new.name)}) " if old else "paste below `deployments:` "
@@ -106,87 +119,261 @@ def _says(text: str, before: Deployments, new: Deployment, where: str) -> bool:
     return list(after) == names and all(same(after[n], new if n == new.name else before[n]) for n in names)
 
 
-def _edited(layout: Layout, new: Deployment, known: Deployments) -> str:
-    root = compose(layout.text)
-    data = data_of(new)
-    if root is None or kind_of(root) == "nothing":
-        lines = [f"version: {VERSION}", *block("deployments", {new.name: data}, open_levels=3)]
-        return layout.with_lines_at_end(lines)
-    entries = _entries(root)
-    if "deployments" not in entries:
-        lines = block("deployments", {new.name: data}, root.start_mark.column, open_levels=3)
-        return layout.with_lines_at_end(lines)
-    key, value = entries["deployments"]
-    column = key.start_mark.column
-    if not isinstance(value, MappingNode) or not value.value:
-        lines = block("deployments", {new.name: data}, column, open_levels=3)
-        return layout.apply([layout.replaced(key, value, lines)])
-    _entries(value)  # between braces, nothing is edited
-    indent = value.start_mark.column
-    step = max(1, indent - column) if indent > column else 2
-    at = next(((k, v) for k, v in value.value if k.value.strip() == new.name), None)
-    if at is None:
-        lines = block(new.name, data, indent, step=step, open_levels=2)
-        return layout.apply([layout.appended(value, lines)])
-    return layout.apply(list(_deployment_edits(layout, *at, known[new.name], new, indent, step)))
+def comments_of(text: str) -> list[str]:
+    r"""Return every comment of a text in YAML, without its blanks.
+
+    Examples
+    --------
+    >>> comments_of("# one\na: 'x # no'  # two\n")
+    ['# one', '# two']
+    """
+    return [comment for _, comment in _comments(text)]
 
 
-def _entries(node: Node) -> dict[str, tuple[Node, Node]]:
-    """Return the entries of a mapping that is written in lines."""
-    if not isinstance(node, MappingNode) or node.flow_style:
+def _comments(text: str) -> list[tuple[int, str]]:
+    """Return the comments with their lines, counted from 0.
+
+    They are what lies between the tokens, but for blanks; and after the sign of a block of text.
+    """
+    known = tokens(text)
+    ends = [(0, 0), *((t.start_mark.index, t.end_mark.index) for t in known), (len(text), len(text))]
+    gaps = [(end, start) for (_, end), (start, _) in pairwise(ends)]
+    for token in known:
+        if isinstance(token, ScalarToken) and token.style in ("|", ">"):
+            start = token.start_mark.index
+            gaps.append((start, start + len(re.split(r"[\r\n]", text[start : token.end_mark.index], maxsplit=1)[0])))
+    places = (
+        (start + m.start(), m[0].rstrip()) for start, end in sorted(gaps) for m in _COMMENT.finditer(text[start:end])
+    )
+    return [(text.count("\n", 0, place), comment) for place, comment in places]
+
+
+def _edited(text: str, new: Deployment, known: Deployments) -> tuple[str, list[str]]:
+    """Return the text with a deployment in it, and the comments that went with what was removed."""
+    if _ODD_BREAK.search(text):
         raise _Odd
-    return {key.value: (key, value) for key, value in node.value}
+    data = data_of(new)
+    lines = text.split("\n")  # each with its carriage return, if it has one
+    root = compose(text)
+    entries = {key.value: (key, value) for key, value in root.value} if isinstance(root, MappingNode) else {}
+    if "deployments" not in entries:
+        column = root.start_mark.column if root is not None and entries else 0
+        added = [] if entries else [f"version: {VERSION}"]
+        added += block("deployments", {new.name: data}, column, open_levels=3)
+        return "\n".join([*lines[:-1], *_ended(added, lines), ""]), []
+    key, value = entries["deployments"]
+    if not isinstance(value, MappingNode) or value.flow_style:
+        return _entry_changed(lines, key, value, lambda entry: _put_in(entry, new, known))
+    at = next(((k, v) for k, v in value.value if k.value.strip() == new.name), None)
+    if at is not None:
+        return _entry_changed(lines, *at, lambda entry: _change(entry, known[new.name], new), new)
+    column = value.start_mark.column
+    end = _last_line(lines, *value.value[-1]) + 1
+    while end < len(lines) and re.match(rf" {{{column + 1},}}#", lines[end]):  # comments of the last one
+        end += 1
+    above = lines[value.value[-1][0].start_mark.line - 1].strip()
+    spaced = [""] if len(value.value) > 1 and not above else []
+    added = block(new.name, data, column, step=max(1, column - key.start_mark.column), open_levels=2)
+    return "\n".join([*lines[:end], *_ended([*spaced, *added], lines), *lines[end:]]), []
 
 
-def _deployment_edits(
-    layout: Layout, key: Node, node: Node, old: Deployment, new: Deployment, indent: int, step: int
-) -> Iterator[Edit]:
+def _ended(added: Iterable[str], lines: list[str]) -> list[str]:
+    """Return new lines with the ends of those that are there: a carriage return in a file of Windows'."""
+    end = "\r" if lines[0].endswith("\r") else ""
+    return [line + end for line in added]
+
+
+def _last_line(lines: list[str], key: Node, value: Node) -> int:
+    """Return the line in which the last word of an entry is; the parser ends a block where the next thing begins."""
+    if isinstance(value, CollectionNode) and not value.flow_style and value.value:
+        last = value.value[-1]
+        return _last_line(lines, *last) if isinstance(last, tuple) else _last_line(lines, last, last)
+    end = int(value.end_mark.line)
+    if isinstance(value, ScalarNode) and value.style in ("|", ">"):
+        end -= not value.end_mark.column
+        while not lines[end].strip():
+            end -= 1
+    return end
+
+
+class _AsWritten(BaseResolver):
+    """Every plain word is a text, which is written as it was; only what is empty is nothing."""
+
+    def __init__(self, version: Any = None, loader: Any = None) -> None:
+        super().__init__(loader)
+
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """The grammar of `plain_yaml`."""
+        return 1, 1
+
+
+_AsWritten.add_implicit_resolver_base("tag:yaml.org,2002:null", re.compile("^$"), [""])
+
+
+def _yaml(step: int = 2, dash: int = 2) -> YAML:
+    yaml = YAML()
+    yaml.Resolver, yaml.preserve_quotes, yaml.width = _AsWritten, True, 1 << 30
+    yaml.indent(mapping=step, sequence=dash + 2, offset=dash)
+    return yaml
+
+
+def _entry_changed(
+    lines: list[str], key: Node, value: Node, change: Callable[[CommentedMap], None], new: Deployment | None = None
+) -> tuple[str, list[str]]:
+    """Return the text after a change of one entry of a mapping, and the comments of it that are gone."""
+    first, last, column = key.start_mark.line, _last_line(lines, key, value), key.start_mark.column
+    own = [line.rstrip("\r") for line in lines[first : last + 1]]
+    own = [line[column:] if not line[:column].strip() else line.lstrip(" ") for line in own]
+    known = list(_places(compose("\n".join(own)), ()))
+    if not known or known[0][1]:  # the entry does not begin its line
+        raise _Odd
+    above, bare = _without_comment_lines(own, known)
+    has_step = isinstance(value, MappingNode) and not value.flow_style and value.value
+    yaml = _yaml(max(1, value.start_mark.column - column) if has_step else 2, _dash(value))
+    entry = yaml.load("\n".join(bare) + "\n")
+    change(entry)
+    out = StringIO()
+    yaml.dump(entry, out)
+    made = out.getvalue().rstrip("\n").split("\n")
+    places = {(): 0, **dict(_places(compose("\n".join(made)), ()))}
+    for path, line in known:  # what differs in blanks only stays as it was
+        if path in places and _words(own[line]) == _words(made[places[path]]):
+            made[places[path]] = own[line]
+    # What ruamel.yaml does not keep by itself: comment lines, and comments beside what is written otherwise now.
+    lost = Counter(comments_of("\n".join(bare))) - Counter(comments_of("\n".join(made)))
+    beside: list[tuple[Path, list[str]]] = []
+    for line, comment in _comments("\n".join(own)):
+        if lost[comment] > 0:
+            lost[comment] -= 1
+            beside.append((next(path for path, at in reversed(known) if at <= line), [comment]))
+    paths = [path for path, _ in known]
+    gone: list[str] = []
+    inserted: dict[int, list[str]] = {}
+    for path, comments in [*above.items(), *beside]:
+        place = path
+        if new is not None and _is_gone(path, paths, new):
+            follower = next((p for p in paths[paths.index(path) + 1 :] if p[:-1] == path[:-1]), None)
+            # Lines above it go with it; but those above the first of several may be the heading of all.
+            if comments is not above.get(path) or follower is None or follower in above or follower not in places:
+                gone += comments
+                continue
+            place = follower
+        while place not in places:
+            place = place[:-1]
+        pad = re.match(" *", made[places[place]])
+        inserted.setdefault(places[place], []).extend(
+            f"{pad[0] if pad else ''}{line}" if line.startswith("#") else line for line in comments
+        )
+    for at in sorted(inserted, reverse=True):
+        made[at:at] = inserted[at]
+    told = [comment for comment in comments_of("\n".join(own)) if comment in {line.strip() for line in gone}]
+    changed = _ended((" " * column + line if line else "" for line in made), lines)
+    return "\n".join([*lines[:first], *changed, *lines[last + 1 :]]), told
+
+
+def _words(line: str) -> object:
+    """Return what a line says, whatever the blanks between its words; the line where that is open."""
+    try:
+        words = [(type(token), getattr(token, "value", None), getattr(token, "style", None)) for token in tokens(line)]
+        return len(line) - len(line.lstrip()), words, comments_of(line)
+    except YAMLError:
+        return line
+
+
+def _dash(value: Node) -> int:
+    """Return the blanks before the dashes of the first list in lines, from the name above it; 2 where there is none."""
+    for key, inner in value.value if isinstance(value, MappingNode) else ():
+        if isinstance(inner, SequenceNode) and not inner.flow_style:
+            return int(inner.start_mark.column - key.start_mark.column)
+    return 2
+
+
+def _places(node: Node | None, path: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the names and items that are written in lines, each with its line, counted from 0."""
+    if not isinstance(node, CollectionNode) or node.flow_style:
+        return
+    for number, part in enumerate(node.value):
+        key, value = part if isinstance(part, tuple) else (part, part)
+        here = (*path, key.value if isinstance(key, ScalarNode) else str(number))
+        yield here, int(key.start_mark.line)
+        yield from _places(value, here)
+
+
+def _without_comment_lines(lines: list[str], known: list[tuple[Path, int]]) -> tuple[dict[Path, list[str]], list[str]]:
+    """Return the lines that are empty or a comment alone by the names they stand above, and all other lines."""
+    said: set[int] = set()
+    for token in tokens("\n".join(lines)):
+        if token.end_mark.index > token.start_mark.index:
+            said.update(range(token.start_mark.line, token.end_mark.line + bool(token.end_mark.column)))
+    names = {line: path for path, line in reversed(known)}
+    above: dict[Path, list[str]] = {}
+    waiting: list[str] = []
+    for number, line in enumerate(lines):
+        if number not in said:
+            waiting.append(line)
+        elif number in names and waiting:
+            above[names[number]], waiting = waiting, []
+    if waiting:
+        above.setdefault(names[0], []).extend(waiting)
+    return above, [line for number, line in enumerate(lines) if number in said]
+
+
+def _is_gone(path: Path, known: list[Path], new: Deployment) -> bool:
+    """Whether a name in a deployment's entry is of something that the new deployment has not."""
+    word, *names = path[1:] or ("",)
+    if not names or word not in ("variants", "inputs"):
+        return bool(word) and word not in data_of(new)
+    is_schema = any(p[1:] in (("inputs", "type"), ("inputs", "$schema")) for p in known)
+    has = new.variants if word == "variants" else new.variable_names
+    return names[0] not in has and not (word == "inputs" and is_schema)
+
+
+def _node(name: str, value: Any, open_levels: int = 0) -> Any:
+    """Return a value as the catalogue writes it, to be put into an entry."""
+    node = _yaml().load("\n".join([*block(name, value, open_levels=open_levels), ""]))[name]
+    # In place of a text in quotes or lines, ruamel.yaml would write a bare `str` in the same way.
+    return PlainScalarString(node) if type(node) is str else node
+
+
+def _put_in(entry: CommentedMap, new: Deployment, known: Deployments) -> None:
+    """Put a deployment below ``deployments:``, where there is nothing or they stand between braces."""
+    there = entry["deployments"]
+    if not isinstance(there, CommentedMap) or not there:
+        entry["deployments"] = _node("deployments", {new.name: data_of(new)}, open_levels=3)
+        return
+    name = next((name for name in there if str(name).strip() == new.name), None)
+    if name is None:
+        there[new.name] = _node(new.name, data_of(new))
+    else:
+        inner = CommentedMap({name: there[name]})
+        _change(inner, known[new.name], new)
+        there[name] = inner[name]
+
+
+def _change(entry: CommentedMap, old: Deployment, new: Deployment) -> None:
     """Change only those of a deployment's keys that say something else now."""
     data = data_of(new)
-    if not isinstance(node, MappingNode) or node.flow_style or not node.value:
-        yield layout.replaced(key, node, block(key.value, data, indent, step=step, open_levels=2))
+    [(name, said)] = entry.items()
+    if not isinstance(said, CommentedMap) or not said:
+        entry[name] = _node(new.name, data, open_levels=2)
         return
-    entries = _entries(node)
-    column = node.start_mark.column
-    inner = column - indent
     is_other = _meaning(old, "inputs") != _meaning(new, "inputs")
-    for word, (word_key, value) in entries.items():
+    for word in list(said):
         if word == "open":  # it belongs to the inputs, and stays as it is with them
-            if is_other:
-                yield from _open_edits(layout, word_key, value, data, inner)
+            is_true = str(said[word]).lower() == "true"
+            if is_other and "open" in data:
+                said[word] = said[word] if is_true else "true"
+            elif is_other and (is_true or is_whole(data.get("inputs", {"type": "object"}))):
+                del said[word]
         elif word not in data:
             if _meaning(old, word) not in (None, ()):
-                yield layout.removed(word_key, value)
+                del said[word]
         elif _meaning(old, word) != _meaning(new, word):
-            if word == "inputs" and _is_by_name(value, data[word]):
-                yield from _variable_edits(layout, word_key, value, old, new, inner)
-            else:
-                lines = block(word, data[word], column, step=inner, open_levels=int(word == "inputs"))
-                yield layout.replaced(word_key, value, lines, _gone(value, word, new))
-    wanted = [word for word in data if word not in entries and (word != "open" or is_other)]
-    added = [line for word in wanted for line in block(word, data[word], column, step=inner, open_levels=1)]
-    if added:
-        yield layout.appended(node, added)
-
-
-def _open_edits(layout: Layout, key: Node, value: Node, data: dict[str, Any], step: int) -> Iterator[Edit]:
-    is_true = str(value.value).lower() == "true"
-    if "open" in data:
-        if not is_true:
-            yield layout.replaced(key, value, block("open", True, key.start_mark.column, step=step))
-    elif is_true or is_whole(data.get("inputs", {"type": "object"})):
-        yield layout.removed(key, value)
-
-
-def _gone(value: Node, word: str, new: Deployment) -> list[tuple[Node, Node]]:
-    """Return the variants or variables in `value` that the new deployment does not have."""
-    if word == "variants" and isinstance(value, SequenceNode):
-        return [(item, item) for item in value.value if item.value not in new.variants]
-    if word == "inputs" and isinstance(value, MappingNode) and not value.flow_style:
-        names = [key.value for key, _ in value.value]
-        if not ({"type", "$schema"} & set(names)):
-            return [(key, said) for key, said in value.value if key.value not in new.variable_names]
-    return []
+            _change_value(said, word, old, new)
+    for word in data:
+        if word not in said and (word != "open" or is_other):
+            said.insert(0 if word == "description" else len(said), word, _node(word, data[word], open_levels=1))
 
 
 def _meaning(deployment: Deployment, word: str) -> Any:
@@ -195,33 +382,23 @@ def _meaning(deployment: Deployment, word: str) -> Any:
     return getattr(deployment, word)
 
 
-def _is_by_name(node: Node, data: dict[str, Any]) -> bool:
-    """Whether the variables are one by one before and after, in lines of their own."""
-    if not isinstance(node, MappingNode) or node.flow_style or is_whole(data):
-        return False
-    plain = {key.value: value.value for key, value in node.value}
-    return not is_whole(plain)
-
-
-def _variable_edits(
-    layout: Layout, key: Node, node: Node, old: Deployment, new: Deployment, step: int
-) -> Iterator[Edit]:
-    """Change only those variables that are declared otherwise now."""
-    data = data_of(new)["inputs"]
-    column = node.start_mark.column
-    entries = _entries(node)
-    staying = [name for name in entries if name in data]
-    if not staying or list(data)[: len(staying)] != staying:  # the order counts: it is that of the form
-        lines = block(key.value, data, key.start_mark.column, step=step, open_levels=1)
-        yield layout.replaced(key, node, lines, _gone(node, "inputs", new))
-        return
-    before = fields_of(data_of(old)["inputs"])
-    after = fields_of(data)
-    for name, (name_key, value) in entries.items():
-        if name not in data:
-            yield layout.removed(name_key, value)
-        elif before.get(name) != after[name]:
-            yield layout.replaced(name_key, value, block(name, data[name], column, step=step))
-    added = [line for name in list(data)[len(staying) :] for line in block(name, data[name], column, step=step)]
-    if added:
-        yield layout.appended(node, added)
+def _change_value(said: CommentedMap, word: str, old: Deployment, new: Deployment) -> None:
+    """Change the parts of a list or mapping that are other now, where the others stay in their order."""
+    value, data = said[word], data_of(new)[word]
+    if word == "variants" and isinstance(value, CommentedSeq):
+        beside = {name: value.ca.items.get(place) for place, name in enumerate(value)}
+        items = [next((item for item in value if item == name), None) or _node("a", [name])[0] for name in data]
+        value.clear()
+        value.extend(items)
+        value.ca.items.clear()
+        value.ca.items.update({i: beside[name] for i, name in enumerate(data) if beside.get(name)})
+    elif isinstance(value, CommentedMap) and (word == "variants" or not (is_whole(value) or is_whole(data))):
+        for name in [name for name in value if name not in data]:
+            del value[name]
+        before, after = (fields_of(d) if word == "inputs" else {} for d in (data_of(old)[word], data))
+        for name in data:
+            if name not in value or before.get(name) != after.get(name):
+                value[name] = _node(name, data[name]) if word == "inputs" else None
+            value.move_to_end(name)
+    else:
+        said[word] = _node(word, data, open_levels=int(word == "inputs"))

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.contract.catalog import same
 from fh_notebook.contract.catalog_changes import kept
+from fh_notebook.contract.catalog_edit import comments_of, put
 from fh_notebook.contract.catalog_edit import edited as edit
-from fh_notebook.contract.catalog_edit import put
-from fh_notebook.contract.catalog_places import comments_of
 from fh_notebook.contract.catalog_read import read_catalog
 from fh_notebook.contract.catalog_write import HEADER, written
 
@@ -54,7 +53,7 @@ def _changes(edited: str, before: str = THEIRS) -> list[str]:
 CHANGES = [
     (
         fh.Deployment("a", variants=["x", "z"], inputs={"t": fh.text(), "n": fh.integer()}),
-        ["-    variants: [x]   # only one", "+    variants: [x, z]   # only one"],
+        ["-    variants: [x]   # only one", "+    variants: [x, z] # only one"],
     ),
     (
         fh.Deployment("a", variants=["x"], inputs={"t": fh.text(), "n": fh.integer(default=3)}),
@@ -121,23 +120,23 @@ A = fh.Deployment("a", variants=["z"])
 
 LAYOUTS = [
     ("", f"{HEADER}version: 1\ndeployments:\n  a:\n    variants: [z]\n"),
-    ("# mine", "# mine\nversion: 1\ndeployments:\n  a:\n    variants: [z]\n"),
+    ("# mine", "# mine\nversion: 1\ndeployments:\n  a:\n    variants: [z]"),
     ("version: 1\n", "version: 1\ndeployments:\n  a:\n    variants: [z]\n"),
     ("deployments:  # none\nversion: 1\n", "deployments:  # none\n  a:\n    variants: [z]\nversion: 1\n"),
-    ("deployments: {}  # none\n# x\n", "deployments:  # none\n  a:\n    variants: [z]\n# x\n"),
+    ("deployments: {}  # none\n# x\n", "deployments:     # none\n  a:\n    variants: [z]\n# x\n"),
     ("deployments: null", "deployments:\n  a:\n    variants: [z]"),
     ("deployments:\n  a:\n  b:\n", "deployments:\n  a:\n    variants: [z]\n  b:\n"),
     ("deployments:\n  b:", "deployments:\n  b:\n  a:\n    variants: [z]"),
-    ("deployments:\n  a: {variants: [y]} # n\n", "deployments:\n  a: # n\n    variants: [z]\n"),
-    ("deployments:\n  a : {variants: [y]}\n", "deployments:\n  a:\n    variants: [z]\n"),
+    ("deployments:\n  a: {variants: [y]} # n\n", "deployments:\n  a: {variants: [z]} # n\n"),
+    ("deployments:\n  a : {variants: [y]}\n", "deployments:\n  a: {variants: [z]}\n"),
     (
         "deployments:\n    b:\n        variants: [y]\n",
         "deployments:\n    b:\n        variants: [y]\n    a:\n        variants: [z]\n",
     ),
     ("deployments:\r\n  b:\r\n", "deployments:\r\n  b:\r\n  a:\r\n    variants: [z]\r\n"),
     (
-        "deployments:\n  a:\n    variants:\n    - y  # why\n    - x\n",
-        "deployments:\n  a:\n    variants: [z]\n",
+        "deployments:\n  a:\n    variants:\n    - y  # why\n    - z  # stays\n",
+        "deployments:\n  a:\n    variants:\n    - z  # stays\n",
     ),
     ("deployments:\n  a:\n    variants: {z: the last}\n", "deployments:\n  a:\n    variants: {z: the last}\n"),
     (
@@ -153,6 +152,8 @@ LAYOUTS = [
         "deployments:\n  b:\n    # about b\n\n# end\n",
         "deployments:\n  b:\n    # about b\n  a:\n    variants: [z]\n\n# end\n",
     ),
+    ("deployments: {b: {variants: [y]}}", "deployments: {b: {variants: [y]}, a: {variants: [z]}}"),
+    ("deployments: {a: {variants: [y]}}", "deployments: {a: {variants: [z]}}"),
     ("deployments:\n  a:\n    variants: &here [y]\n", "deployments:\n  a:\n    variants: [z]\n"),
 ]
 
@@ -167,9 +168,8 @@ def test_every_layout_that_can_be_edited_keeps_its_own_style(text: str, edited: 
 @pytest.mark.parametrize(
     "text",
     [
-        "deployments: {b: {variants: [y]}}",
-        "deployments: {a: {variants: [y]}}",
-        "{deployments: {}}",
+        "{version: 1,\n deployments: {}}",
+        "{version: 1}",
     ],
 )
 def test_an_odd_layout_is_left_as_it_is_with_a_line_to_paste(text: str) -> None:
@@ -201,7 +201,7 @@ def test_a_long_deployment_is_not_poured_into_the_message() -> None:
     """Beyond two thousand letters, the line to paste is cut."""
     huge = fh.Deployment("a", description="y" * 10_000)
     with pytest.raises(fh.InputError) as caught:
-        put("deployments: {b: {}}", huge)
+        put("{version: 1,\n deployments: {}}", huge)
     assert len(str(caught.value)) < 2_500
 
 
@@ -284,7 +284,7 @@ def test_the_comments_of_what_is_removed_go_with_it_and_are_told() -> None:
     new = fh.Deployment("triage", variants=["keywords"], inputs={"ticket": fh.text(), "name": fh.text()})
     made = edit(ORPHANS, new)
     assert comments_of(made.text) == ["# what came in", "# --- about the customer"]
-    assert made.text.startswith("deployments:\n  triage:\n    description: Sorts.\n    variants: [keywords]\n")
+    assert made.text.startswith("deployments:\n  triage:\n    description: Sorts.\n    variants:\n      - keywords\n")
     assert made.text.endswith("      # --- about the customer\n      name: text\n  next: {variants: [a]}\n")
     assert made.changes == (
         "removed the variant nearest, the variables max_words, tone and vip and the comments '# the slow one', "
@@ -311,6 +311,72 @@ def test_what_is_changed_is_told_and_what_is_only_new_is_not() -> None:
         assert made.changes == words
         assert made.text != text
         assert read_catalog(made.text)["a"].description == (change.get("description") or "Old.")
+
+
+HAND = """\
+# Catalogue of the support team
+deployments:
+
+    # ------------------------------ support
+    triage:                       # owner: Ana
+        description:  "Sorts: by hand"
+        variants:
+        -   keywords              # cheap
+        -   'nearest'             # costly
+        inputs:
+            # what came in
+            ticket:     {type: string}   # body
+            tone:       {enum: [calm, brief],
+                         default: calm}  # two lines
+
+    # ------------------------------ sales
+    quote: {variants: [a, b], description: 'short'}   # one line
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_blank_within_a_text_is_a_change(end: str) -> None:
+    """Blanks between words of the file's layout are not, and stay; those of a text are what it says."""
+    theirs = f"deployments:{end}  a:{end}    description:   Sortsmail   # d{end}    variants:  [ x ]{end}"
+    made = put(theirs, fh.Deployment("a", description="Sorts mail", variants=["x"]))
+    assert made == theirs.replace("  Sortsmail  ", "Sorts mail   ")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_new_deployment_is_only_added_to_a_file_formatted_by_hand(end: str) -> None:
+    """The difference is its own lines, in the file's indentation and with its line ends."""
+    theirs = HAND.replace("\n", end)
+    made = put(theirs, fh.Deployment("route", variants=["x"], inputs={"t": fh.text()}))
+    added = ["    route:", "        variants: [x]", "        inputs:", "            t: text"]
+    assert made == theirs + "".join(line + end for line in added)
+
+
+def test_quotes_comments_and_order_of_a_changed_deployment_survive() -> None:
+    """What is other now is changed in its place; the file's other deployments stay letter by letter."""
+    known = read_catalog(HAND)["triage"]
+    made = put(HAND, fh.Deployment("triage", variants=["llm", *known.variants[::-1]], inputs=known.inputs))
+    assert _changes(made, HAND) == [
+        "+        - llm",
+        "+        -   'nearest'             # costly",
+        "-        -   'nearest'             # costly",
+        "-            tone:       {enum: [calm, brief],",
+        "-                         default: calm}  # two lines",
+        "+            tone: {enum: [calm, brief], default: calm} # two lines",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{deployments: {a: {variants: [y]}}}  # all",
+        "deployments: {a: {variants: [y]}}  # all\rversion: 1\n",
+        "deployments:\n  a: {description: 'x\u2028 y'}\n",
+    ],
+)
+def test_a_file_with_line_ends_of_another_kind_is_left_as_it_is(text: str) -> None:
+    """Its lines are others for an editor than for YAML."""
+    with pytest.raises(fh.InputError, match="was left as it is"):
+        put(text, A)
 
 
 OPEN = "deployments:\n  a:\n    inputs:\n      t: {type: string, required: false}  # tt\n"

@@ -189,10 +189,10 @@ def test_a_name_that_the_file_system_refuses_is_one_clear_error(folder: Path) ->
 def test_a_refused_save_leaves_the_file_and_no_other(folder: Path) -> None:
     """An odd layout is told with what to paste."""
     path = folder / "fetchhive.yaml"
-    path.write_text("deployments: {b: {}}")
+    path.write_text("{version: 1,\n deployments: {}}")
     with pytest.raises(fh.InputError, match=r"this line: a: \{variants: \[x\], inputs: \{t: text\}\}"):
         A.save()
-    assert path.read_text() == "deployments: {b: {}}"
+    assert path.read_text() == "{version: 1,\n deployments: {}}"
     assert list(folder.iterdir()) == [path]
 
 
