@@ -156,11 +156,6 @@ class Comparison:
         paired permutation test of the mean; ``interval``: the rule of the interval (``tango`` for yes/no, the score
         interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.tango`; with
         repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
-
-        Raises
-        ------
-        SettingsError
-            Scores are numbers and scipy is not installed.
         """
         return tables.pairs(self.data)
 

@@ -22,8 +22,6 @@ from fh_notebook.comparing.hiding import Hidden
 from fh_notebook.comparing.pairs import Pair, Preferences, all_pairs, preferred_pairs
 from fh_notebook.comparing.scoring_source import Observation
 from fh_notebook.comparing.summary import SummaryLine, summary_lines
-from fh_notebook.errors import SettingsError
-from fh_notebook.optional_deps import is_installed
 from fh_notebook.values import ColumnName
 
 __all__ = ["ComparisonData", "ScoredRuns"]
@@ -165,27 +163,11 @@ class ComparisonData:
         return summary_lines(self.lines, self.variants)
 
     @cached_property
-    def tested_pairs(self) -> list[Pair]:
-        """The pairs of variants with their tests.
-
-        Raises
-        ------
-        SettingsError
-            Scores are numbers and scipy is not installed.
-        """
+    def pairs(self) -> list[Pair]:
+        """The pairs of variants with their tests."""
         if self.preferences is not None:
             return preferred_pairs(self.preferences, self.grid)
         return all_pairs(self.grid, self.which, lower=self.lower)
-
-    @cached_property
-    def pairs(self) -> list[Pair]:
-        """The pairs of variants; without their tests where those need scipy and it is not installed."""
-        try:
-            return self.tested_pairs
-        except SettingsError:
-            if is_installed("scipy"):
-                raise
-            return all_pairs(self.grid, self.which, tests=False, lower=self.lower)
 
     @cached_property
     def differing(self) -> list[Any]:

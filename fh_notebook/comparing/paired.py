@@ -1,7 +1,7 @@
 """Tests of paired differences. Pure, from numbers to numbers; each with its source.
 
 Rule of this file: what cannot be tested is NaN, never a guess: below `FEWEST_PAIRS` no pattern of wins can be told from
-chance. Only Wilcoxon's test needs scipy.
+chance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import NAN, SEED, Numbers
-from fh_notebook.optional_deps import ensure_installed
 
 __all__ = ["FEWEST_PAIRS", "holm", "mcnemar_exact", "p_permutation", "ps_permutation", "rank_biserial", "wilcoxon"]
 
@@ -63,17 +62,11 @@ def wilcoxon(differences: Numbers) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test, with scipy's defaults; 1 where nothing differs.
 
     F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), 80-83.
-
-    Raises
-    ------
-    SettingsError
-        scipy is not installed.
     """
-    ensure_installed("scipy", "Wilcoxon's test needs")
-    from scipy import stats
-
     if not differences.any():
         return 1.0
+    from scipy import stats  # at first use: its import takes longer than most tests
+
     return float(stats.wilcoxon(differences).pvalue)
 
 

@@ -148,16 +148,11 @@ def compared(
     behind : (int, int), optional
         Rows of the table, and scored lines of each variant, that the rows are made of; as many as the rows by default.
     tests : bool
-        ``False`` leaves the tests out, which may need scipy.
+        ``False`` leaves the tests out.
     lower : bool
         Whether a lower score is the better one: then it is what wins.
     within : ScoreRange, optional
         The range of the scores; by default that of these.
-
-    Raises
-    ------
-    SettingsError
-        scipy is needed and not installed.
     """
     side = _Sides(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
     return _compared([side], tests=tests, lower=lower)[0]
@@ -218,21 +213,13 @@ def _mean(values: Numbers) -> float:
     return float(values.mean()) if len(values) else NAN
 
 
-def all_pairs(
-    grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, tests: bool = True, lower: bool = False
-) -> list[Pair]:
-    """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested.
-
-    Raises
-    ------
-    SettingsError
-        scipy is needed and not installed.
-    """
+def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, lower: bool = False) -> list[Pair]:
+    """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested."""
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
     sides = [
         _Sides(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within) for a, b in names
     ]
-    return corrected(_compared(sides, tests=tests, lower=lower))
+    return corrected(_compared(sides, tests=True, lower=lower))
 
 
 def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:

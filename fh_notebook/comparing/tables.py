@@ -75,10 +75,10 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
 
 def pairs(data: ComparisonData) -> pd.DataFrame:
     """Return one line a pair of variants (see ``Comparison.pairs``); of preferences with ``win_rate``."""
-    table = pairs_table(data.tested_pairs)
+    table = pairs_table(data.pairs)
     if data.preferences is not None:
         found = [interval_of_share(share, len(share)) for share in data.preferences.values()]
-        table["win_rate"] = pd.Series([pair.mean_b for pair in data.tested_pairs], dtype="float64")
+        table["win_rate"] = pd.Series([pair.mean_b for pair in data.pairs], dtype="float64")
         table["win_low"] = pd.Series([interval.low for interval in found], dtype="float64")
         table["win_high"] = pd.Series([interval.high for interval in found], dtype="float64")
     return table

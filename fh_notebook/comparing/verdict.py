@@ -19,7 +19,6 @@ from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
 from fh_notebook.comparing.power import needs_of
 from fh_notebook.comparing.summary import SummaryLine
 from fh_notebook.errors import InputError
-from fh_notebook.optional_deps import OPTIONAL
 
 __all__ = [
     "about",
@@ -70,7 +69,7 @@ def verdict(
     summary : sequence of SummaryLine
         One a variant.
     pairs : sequence of Pair
-        Those that were compared; without a p where scipy is needed and not installed.
+        Those that were compared.
     scorer : str
         What scored; empty when nothing did.
     error : str
@@ -136,13 +135,6 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         return f"{b} and {a} score the same on each of the {rows} that both have a score of."
     low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
     interval = f"95% CI {size_text(low)} to {size_text(high)}"
-    if not pair.tested:
-        tally = f"better on {pair.wins:,}, worse on {pair.losses:,}, the same on {pair.ties:,}"
-        return (
-            f"{b} scores {size_text(pair.mean_b)} and {a} {size_text(pair.mean_a)} on {rows} ({tally}; difference "
-            f"{size_text(pair.lead)}, {interval}); whether that is more than chance is not tested: "
-            f"that needs scipy ({OPTIONAL['scipy'].command})."
-        )
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
     facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):
@@ -189,7 +181,7 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
             raise InputError(no_variant(name, data.variants))
     if not data.scorer:
         raise InputError(verdict_of(data))
-    pairs = data.tested_pairs
+    pairs = data.pairs
     found = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
     if found is None:
         raise InputError(f"{variant!r} and {than!r} were not compared with each other")
