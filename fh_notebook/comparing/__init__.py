@@ -14,7 +14,7 @@
     grid.py                   scores as an array, rows x variants: what every statistic is computed from (pure)
     clusters.py               which rows ask the same, and are one piece of evidence (pure)
     intervals.py, paired.py   confidence intervals, tests of paired differences (pure)
-    blaker.py, tango.py, bootstrap.py, student.py   what both are computed by (pure)
+    blaker.py, tango.py, bootstrap.py   what both are computed by (pure)
     ranges.py                 the range that limits keep to (pure)
     pairs.py, power.py        every pair of variants, and how many rows it would need (pure)
     summary.py                the summary lines, of a table, of slices and of partitions (pure)

@@ -1,8 +1,9 @@
 """Confidence intervals. Pure, from numbers to numbers; each formula with its source.
 
 Rule of this file: an interval that cannot be computed is NaN, never a guess; every interval names its rule, lies within
-the range of its scores (`ranges.py`) and has a width. Nothing here needs scipy, and every random number comes from a
-generator of a fixed seed: a table is the same at each display.
+the range of its scores (`ranges.py`) and has a width. Every random number comes from a generator of a fixed seed: a
+table is the same at each display. Of scipy only `scipy.special` is imported, at first use: `scipy.stats` takes several
+times as long.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from fh_notebook.comparing.bootstrap import (
     bca_intervals,
 )
 from fh_notebook.comparing.ranges import UNKNOWN, ScoreRange, spread_of
-from fh_notebook.comparing.student import t_quantile
 from fh_notebook.comparing.tango import tango_clustered, tango_interval
 
 __all__ = [
@@ -267,6 +267,19 @@ def _widening(n: int, level: float) -> float:
 
 
 # --- the rules
+
+
+def t_quantile(p: float, df: int) -> float:
+    """Return the quantile of Student's t distribution.
+
+    Examples
+    --------
+    >>> round(t_quantile(0.975, 10), 6)
+    2.228139
+    """
+    from scipy import special
+
+    return float(special.stdtrit(df, p))
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:

@@ -24,8 +24,6 @@ FLIPS: Final = 9_999
 """Random flips of a permutation test: the least p is 1 in 10,000."""
 ALL_FLIPS_TO: Final = 15
 """Up to so many pairs that differ all patterns of signs are counted: 32,768, in a millisecond or two."""
-COUNTED_TO: Final = 1_000
-"""Up to so many pairs a binomial probability is counted in whole numbers, and exact to the last digit."""
 FLIPPED_TO: Final = 5_000
 """Above it, the sum of flipped differences is normal to four digits (the central limit theorem)."""
 _BITS_AT_ONCE: Final = 8_000_000
@@ -42,20 +40,9 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     >>> round(mcnemar_exact(1, 9), 5), mcnemar_exact(3, 3), mcnemar_exact(0, 0)
     (0.02148, 1.0, 1.0)
     """
-    n, least = wins + losses, min(wins, losses)
-    if 2 * least >= n:
-        return 1.0
-    if n <= COUNTED_TO:
-        return min(1.0, float(2 * sum(math.comb(n, k) for k in range(least + 1)) / 2**n))
-    # By logarithms, from the largest term down: a million pairs are exact to 12 digits, and take no big numbers.
-    largest = math.lgamma(n + 1) - math.lgamma(least + 1) - math.lgamma(n - least + 1) - n * math.log(2)
-    term = total = 1.0
-    for k in range(least, 0, -1):
-        term *= k / (n - k + 1)
-        total += term
-        if term < 1e-18 * total:
-            break
-    return min(1.0, 2 * math.exp(largest) * total)
+    from scipy import special
+
+    return min(1.0, 2 * float(special.bdtr(min(wins, losses), wins + losses, 0.5)))
 
 
 def wilcoxon(differences: Numbers) -> float:

@@ -49,13 +49,17 @@ def test_what_is_not_installed_is_named_with_its_cure(tmp_path: Path) -> None:
 
 
 def test_comparing_imports_no_heavy_library_before_it_is_needed(tmp_path: Path) -> None:
-    """A summary loads neither scipy nor matplotlib."""
+    """Tables of rows load no scipy; a summary, its verdict and McNemar's test load scipy.special, and no scipy.stats."""
     program = (
         HIDE.format(hidden=[])
         + """
 cmp = fh.compare(answers, score="s")
-cmp.summary(), cmp.wide()
+cmp.wide()
 assert not {"scipy", "matplotlib"} & set(sys.modules)
+numbers = fh.compare(answers.assign(s=answers["s"] * 0.3), score="s")
+cmp.summary(), cmp.pairs(), cmp.verdict, numbers.summary()
+assert "scipy.special" in sys.modules
+assert not {"scipy.stats", "scipy.optimize", "matplotlib"} & set(sys.modules)
 """
     )
     done = subprocess.run(
