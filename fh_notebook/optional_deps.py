@@ -38,7 +38,6 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
         "jupyterlab": OptionalPackage("JupyterLab", "fh-notebook lab", "lab"),
         "pyarrow": OptionalPackage("pyarrow", "Parquet", "all"),
         "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "excel"),
-        "matplotlib": OptionalPackage("matplotlib", "plots of a comparison", "compare"),
         "rapidfuzz": OptionalPackage("rapidfuzz", "score.similarity", "score"),
         "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),
         "keyring": OptionalPackage("keyring", "the key in the system's keyring", "keyring"),

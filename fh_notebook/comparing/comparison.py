@@ -575,8 +575,6 @@ class Comparison:
         ------
         InputError
             `kind` or `backend` is something else, or there is nothing of it to be drawn.
-        SettingsError
-            What draws it is not installed.
         """
         arguments.check(Comparison.plot, locals())
         return plot(self.data, kind, backend=backend)
@@ -585,8 +583,7 @@ class Comparison:
         """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.
 
         The page needs no network and runs nothing of a model's; all rows are in it. No key is, nor are the values of
-        password Start variables: where an answer or an error repeats one, it is masked. Without matplotlib the page has
-        no plots, and says so.
+        password Start variables: where an answer or an error repeats one, it is masked.
 
         Raises
         ------

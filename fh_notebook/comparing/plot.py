@@ -1,6 +1,6 @@
 """``cmp.plot()``: which panels there are of a comparison, and what draws them.
 
-Rule of this file: what draws is an optional extra, and is asked for when it is needed.
+Rule of this file: matplotlib is imported when a figure is drawn, and not before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from fh_notebook.comparing.asking import check_one_of
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots import KINDS, Facts, facts_of
 from fh_notebook.errors import InputError
-from fh_notebook.optional_deps import ensure_installed
 
 __all__ = ["plot"]
 
@@ -35,7 +34,6 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
         raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
-    ensure_installed("matplotlib", "plots need")
     from fh_notebook.comparing.plot_svg import Plot
     from fh_notebook.comparing.plots_draw import PANELS
 

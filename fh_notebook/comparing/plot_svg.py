@@ -50,7 +50,7 @@ class Panel:
         return 0.85 + 0.34 * max(self.rows, 2)
 
 
-class Plot(Figure):  # type: ignore[misc]  # matplotlib is optional, and so Any to mypy
+class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotlib (see pyproject.toml)
     """The figure of a comparison: a matplotlib ``Figure`` that shows itself, with ``alt``, what it shows in words."""
 
     def __init__(self, panels: Sequence[Panel], *, columns: int = 2) -> None:

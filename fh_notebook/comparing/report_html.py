@@ -23,7 +23,6 @@ from fh_notebook.comparing.notes import notes_of
 from fh_notebook.comparing.plots import KINDS, facts_of
 from fh_notebook.comparing.report_rows import provenance_of, report_rows, settings_of
 from fh_notebook.comparing.verdict import verdict_of
-from fh_notebook.optional_deps import OPTIONAL, is_installed
 from fh_notebook.values import redact
 
 __all__ = ["page"]
@@ -130,16 +129,13 @@ def _scrolling(table: html.Html, name: str) -> html.Html:
 def _plots(data: ComparisonData) -> list[html.Html]:
     facts = facts_of(data)
     kinds = [name for name, has in KINDS.items() if has(facts)]
-    if not is_installed("matplotlib"):
-        lacking = html.el(
-            "p", f"Plots are left out: they need matplotlib ({OPTIONAL['matplotlib'].command}).", cls="notes"
-        )
-        return [html.el("h2", "Plots"), lacking] if kinds else []
+    if not kinds:
+        return []
     from fh_notebook.comparing.plot_svg import inline
     from fh_notebook.comparing.plots_draw import PANELS
 
     drawn = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
-    return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")] if drawn else []
+    return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")]
 
 
 def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:

@@ -7,22 +7,18 @@ line has a dash of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.asking import check_one_of
+from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel, Plot
 from fh_notebook.comparing.plots import OF_PAIR_SHOWN, told_apart
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
-from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.racing.tally import PairStanding, Tally
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from fh_notebook.comparing.plot_svg import Panel
 
 __all__ = ["plot"]
 
@@ -47,15 +43,10 @@ def plot(tally: Tally, kind: str | None) -> Any:
         check_one_of("kind", kind, tuple(_PANELS))
     if not tally.rows:
         raise InputError("there is nothing to draw: no row of the race is decided")
-    ensure_installed("matplotlib", "plots need")
-    from fh_notebook.comparing.plot_svg import Plot
-
     return Plot([_PANELS[name](tally) for name in ([kind] if kind else _PANELS)])
 
 
 def _evidence(tally: Tally) -> Panel:
-    from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel
-
     trail = np.maximum(np.array(tally.trail), LEAST)
     bar = 1 / tally.alpha
 
@@ -91,8 +82,6 @@ def _evidence(tally: Tally) -> Panel:
 
 
 def _intervals(tally: Tally) -> Panel:
-    from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, Panel
-
     rivals = tally.rivals()[:MOST_RIVALS]
     places = {name: place for place, name in enumerate(tally.variants)}
 

@@ -295,8 +295,6 @@ class Race:
         ------
         InputError
             `kind` is something else, or no row is decided.
-        SettingsError
-            matplotlib is not installed.
         """
         arguments.check(Race.plot, locals())
         from fh_notebook.racing.plot import plot
