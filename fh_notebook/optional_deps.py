@@ -36,12 +36,12 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
     {
         "ipykernel": OptionalPackage("ipykernel", "kernel"),
         "jupyterlab": OptionalPackage("JupyterLab", "fh-notebook lab", "lab"),
-        "pyarrow": OptionalPackage("pyarrow", "Parquet", "all"),
-        "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "excel"),
+        "pyarrow": OptionalPackage("pyarrow", "Parquet", "data"),
+        "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "data"),
         "rapidfuzz": OptionalPackage("rapidfuzz", "score.similarity", "score"),
         "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),
         "keyring": OptionalPackage("keyring", "the key in the system's keyring", "keyring"),
-        "dotenv": OptionalPackage("python-dotenv", "the key in a .env file", "dotenv"),
+        "dotenv": OptionalPackage("python-dotenv", "the key in a .env file", "keyring"),
         "dask": OptionalPackage("Dask", "batches past one machine", "dask"),
         "distributed": OptionalPackage("Dask", "batches past one machine", "dask"),
     }

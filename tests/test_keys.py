@@ -249,7 +249,7 @@ def test_a_missing_package_is_told_with_the_cure(tmp_path: Path, monkeypatch: py
     """Without python-dotenv, dotenv= says what to install."""
     (tmp_path / ".env").write_text("FETCH_HIVE_API_KEY=fhk_0123456789\n")
     monkeypatch.setitem(sys.modules, "dotenv", None)
-    with pytest.raises(SettingsError, match=r"needs python-dotenv: pip install 'fh-notebook\[dotenv\]'"):
+    with pytest.raises(SettingsError, match=r"needs python-dotenv: pip install 'fh-notebook\[keyring\]'"):
         fh.configure(dotenv=tmp_path / ".env")
 
 

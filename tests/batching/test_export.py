@@ -529,7 +529,7 @@ def test_the_check_before_the_first_call_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name", "words"),
-    [("xlsxwriter", "a.xlsx", "pip install 'fh-notebook[excel]'"), ("pyarrow", "a.parquet", "'fh-notebook[all]'")],
+    [("xlsxwriter", "a.xlsx", "pip install 'fh-notebook[data]'"), ("pyarrow", "a.parquet", "'fh-notebook[data]'")],
 )
 def test_a_missing_library_is_one_line_with_the_cure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str, words: str

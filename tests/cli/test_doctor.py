@@ -224,7 +224,7 @@ def test_a_missing_package_says_what_it_is_for(tmp_path: Path) -> None:
     for words in (
         r"problem +packages: missing: pandas\n +-> (?:\S*/)?pip install pandas",
         r"warning +ipykernel: not installed; for kernel\n +-> (?:\S*/)?pip install ipykernel",
-        r"OK +xlsxwriter: not installed; for batch\.to_excel\n +-> (?:\S*/)?pip install 'fh-notebook\[excel\]'",
+        r"OK +xlsxwriter: not installed; for batch\.to_excel\n +-> (?:\S*/)?pip install 'fh-notebook\[data\]'",
     ):
         assert re.search(f"^{words}", done.stdout, re.MULTILINE), done.stdout
     assert "\n1 problem and 1 warning.\n" in done.stdout
