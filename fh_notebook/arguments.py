@@ -48,6 +48,7 @@ __all__ = [
     "explicit_signature",
     "is_column_name",
     "is_finite",
+    "removed_names",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -64,6 +65,36 @@ class ArgumentError(InputError, SettingsError, TypeError):
 
 class RemovedError(SettingsError, AttributeError):
     """A public name of an earlier release was removed; the message says what to use instead."""
+
+
+def removed_names(**messages: str) -> Callable[[Any, str], Any]:
+    """Return the ``__getattr__`` of a class that had the names `messages` in its last release.
+
+    Neither `dir` nor completion knows them, and `hasattr` is false.
+
+    Parameters
+    ----------
+    **messages : str
+        What is said of each: that it was removed, and what to use instead.
+
+    Examples
+    --------
+    >>> class Table:
+    ...     __getattr__ = removed_names(draw="table.draw was removed; use table.plot")
+    >>> hasattr(Table(), "draw")
+    False
+    >>> Table().draw
+    Traceback (most recent call last):
+        ...
+    fh_notebook.arguments.RemovedError: table.draw was removed; use table.plot
+    """
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # it becomes the class's
+        if name in messages:
+            raise RemovedError(messages[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    return __getattr__
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,15 +303,11 @@ class Batch:
         self._control.wait()
         return self
 
-    if not TYPE_CHECKING:  # type checkers, `dir` and completion do not know the name
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "plot":
-                raise arguments.RemovedError(
-                    "batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
-                    "batch.counts.refused the calls that were refused (429)"
-                )
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    if not TYPE_CHECKING:  # type checkers do not know the names
+        __getattr__ = arguments.removed_names(
+            plot="batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
+            "batch.counts.refused the calls that were refused (429)"
+        )
 
     def __await__(self) -> Generator[Any, None, Batch]:
         yield from self._control.await_().__await__()

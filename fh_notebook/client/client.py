@@ -231,6 +231,12 @@ class AsyncClient:
         await self.connection.keep(run, request.secrets)
         return run
 
+    if not TYPE_CHECKING:  # type checkers do not know the names
+        __getattr__ = arguments.removed_names(
+            drive="AsyncClient.drive was removed; await client.send(request) retries as client.invoke does, "
+            "await client.attempt(request) makes one exchange"
+        )
+
     # --- runs whose outcome comes later
 
     @arguments.explicit_signature(CallOptions)

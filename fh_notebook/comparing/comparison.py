@@ -553,7 +553,7 @@ class Comparison:
         arguments.check(Comparison.browse, locals(), but={"columns"})
         return views.frontend().browse(self, columns=columns, page_size=page_size)
 
-    def plot(self, kind: str | None = None, *, backend: str = "matplotlib") -> Any:
+    def plot(self, kind: str | None = None, *, backend: Literal["matplotlib"] = "matplotlib") -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.
 
         It has no background and Jupyter's own colour of text, so that it reads in both themes; ``figure.alt`` says in
