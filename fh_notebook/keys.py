@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.log import log
-from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.optional_deps import OPTIONAL, ensure_installed
 from fh_notebook.spelling import type_text, with_article
 from fh_notebook.values import Secret, Unset, as_secret, redact
 
@@ -130,7 +130,7 @@ def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
     """
     keyring = _imported(_keyring)
     if keyring is None:
-        return False, "the package keyring is not installed"
+        return False, f"the package keyring is not installed ({OPTIONAL['keyring'].command})"
     try:
         name = str(getattr(keyring.get_keyring(), "name", "") or "keyring")
         if "plaintext" in name.lower():

@@ -54,7 +54,7 @@ def is_installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def ensure_installed(module: str, needs: str, *, otherwise: str = "") -> None:
+def ensure_installed(module: str, needs: str) -> None:
     """Raise where an optional package is not installed.
 
     Parameters
@@ -62,9 +62,7 @@ def ensure_installed(module: str, needs: str, *, otherwise: str = "") -> None:
     module : str
         One of :data:`OPTIONAL`.
     needs : str
-        What needs it, as the beginning of a sentence: ``"plots need"``.
-    otherwise : str
-        What can be done without it, as the end of the sentence: ``", or leave backend= away"``.
+        What needs it, as the beginning of a sentence: ``"Parquet files need"``.
 
     Raises
     ------
@@ -73,4 +71,4 @@ def ensure_installed(module: str, needs: str, *, otherwise: str = "") -> None:
     """
     if not is_installed(module):
         package = OPTIONAL[module]
-        raise SettingsError(f"{needs} {package.title}: {package.command}{otherwise}")
+        raise SettingsError(f"{needs} {package.title}: {package.command}")

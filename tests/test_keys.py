@@ -374,6 +374,13 @@ def test_nothing_is_kept_where_the_keyring_keeps_nothing() -> None:
     assert not keys.forget_in_keyring("api.fetchhive.com")
 
 
+def test_a_missing_keyring_package_is_told_with_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``%fetchhive login`` keeps the key in the kernel only, and says this."""
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    told = keys.keep_in_keyring("api.fetchhive.com", Secret("fhk_0123456789"))
+    assert told == (False, "the package keyring is not installed (pip install 'fh-notebook[keyring]')")
+
+
 def test_a_machine_without_a_keyring_is_told_so() -> None:
     """As on most servers: not by the name of keyring's error."""
     before = get_keyring()

@@ -34,10 +34,8 @@ def test_the_extra_that_is_named_installs_the_package(module: str, monkeypatch: 
     assert package.title.lower() in _of_extra(package.extra) & _of_extra("all")
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(SettingsError) as caught:
-        ensure_installed(module, "this needs", otherwise=", or do without")
-    assert str(caught.value) == (
-        f"this needs {package.title}: pip install 'fh-notebook[{package.extra}]', or do without"
-    )
+        ensure_installed(module, "this needs")
+    assert str(caught.value) == f"this needs {package.title}: pip install 'fh-notebook[{package.extra}]'"
 
 
 def test_extras_of_earlier_releases_are_installed_for_one_more() -> None:

@@ -31,6 +31,18 @@ NEVER = re.compile(r"(^|/)(\.git|\.venv|\.cache|__pycache__|\.pytest_cache|\.hyp
 UNWANTED = re.compile(r"\.(pyc|sqlite3|log|env|pem|key)$")
 
 
+SHOWN = """
+import fh_notebook as fh
+batch = fh.batch(fh.local.tickets(), "support-triage", variants=["keywords", "nearest"], progress=False)
+cmp = fh.compare(batch)
+assert cmp.pairs()["p"].notna().all() and cmp.plot().alt and cmp.verdict and cmp.power() is not None
+assert "<svg" in cmp.report("triage.html").read_text("utf-8") and cmp.report("triage.md").exists()
+lengths = fh.compare(batch, score="elapsed_s")
+assert lengths.pairs()["test"].notna().all()
+"""
+"""What the README shows of a comparison, without an extra."""
+
+
 def _project() -> dict[str, object]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -147,6 +159,8 @@ def test_the_wheel_alone_runs_the_demo_from_another_folder(built: tuple[Path, Pa
     assert (demo.returncode, demo.stderr) == (0, "")
     assert "What to open next" in demo.stdout
     assert list(elsewhere.iterdir()) == []
+    shown = subprocess.run([python, "-c", SHOWN], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    assert shown.returncode == 0, shown.stderr
     sizes = subprocess.run(
         [python, "-I", ROOT / "tests" / "benchmarks" / "installed.py"], cwd=elsewhere, env=env, capture_output=True, text=True, timeout=120
     )  # fmt: skip
