@@ -1,7 +1,7 @@
 """Power and sample size of a paired comparison: of one that was made, and of one that is planned. Pure.
 
-Yes and no by R. J. Connor, "Sample size for testing differences in proportions for the paired-sample design",
-Biometrics 43 (1987), 207-211; `rows_of_mcnemar` adds the rows that the exact test needs beyond that. Numbers by W. C.
+Yes and no by the power of the exact test, counted up to `MOST_COUNTED` rows; above, by R. J. Connor, "Sample size for
+testing differences in proportions for the paired-sample design", Biometrics 43 (1987), 207-211. Numbers by W. C.
 Guenther, "Sample size formulas for normal theory t tests", The American Statistician 35 (1981), 243-244.
 
 Rule of this file: what was seen is taken for the truth, which it is not: a number of rows is a rough one, and is told
@@ -22,7 +22,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.intervals import NAN
-from fh_notebook.comparing.paired import mcnemar_exact
 from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
 
 __all__ = [
@@ -32,6 +31,7 @@ __all__ = [
     "needs_of",
     "power_of_mcnemar",
     "power_table",
+    "rows_needed",
     "rows_of_mcnemar",
     "rows_of_numbers",
 ]
@@ -41,7 +41,9 @@ POWER: Final = 0.8
 POWER_COLUMNS: Final = ("a", "b", "n", "difference", "power", "rows_needed", "rows_more", "detectable")
 
 MOST_COUNTED: Final = 3_000
-"""Rows up to which the exact test's power is counted; above, it is the normal distribution's to three digits."""
+"""Rows up to which the exact test's power is counted; above, it is the normal distribution's to two digits or three."""
+_HALVINGS: Final = 20
+"""Of a difference that can be detected: to a millionth."""
 
 _NORMAL: Final = NormalDist()
 
@@ -72,27 +74,34 @@ def needs_of(pair: Pair, *, difference: float | None = None, power: float = POWE
     The share of pairs that differ, or the standard deviation of the differences, is taken as it was seen.
     """
     apart = abs(pair.difference if difference is None else difference)
-    z, reach = _quantiles(power, alpha)
-    law = _YesNo(pair, z) if pair.test == "mcnemar_exact" else _Numbers(pair, z)
+    law = _law(pair, power, alpha)
     return Needs(
         n=pair.n,
         difference=pair.difference if difference is None else difference,
         power=law.power(apart),
-        rows_needed=law.rows(apart, reach),
-        detectable=law.least(reach),
+        rows_needed=law.rows(apart),
+        detectable=law.least(),
     )
+
+
+def rows_needed(pair: Pair, *, power: float = POWER, alpha: float = ALPHA) -> float:
+    """Return the rows that a pair needs for the difference that was seen: `Needs.rows_needed` alone."""
+    return _law(pair, power, alpha).rows(abs(pair.difference))
+
+
+def _law(pair: Pair, power: float, alpha: float) -> _Numbers | _YesNo:
+    return _YesNo(pair, power, alpha) if pair.test == "mcnemar_exact" else _Numbers(pair, power, alpha)
 
 
 class _Numbers:
     """Of differences that are numbers."""
 
-    def __init__(self, pair: Pair, z: float) -> None:
-        self.z, self.n, self.spread = z, pair.n, pair.spread
+    def __init__(self, pair: Pair, power: float, alpha: float) -> None:
+        self.n, self.spread, self.asked, self.alpha = pair.n, pair.spread, power, alpha
+        self.z, self.reach = _quantiles(power, alpha)
 
-    def rows(self, apart: float, reach: float) -> float:
-        if not apart or self.spread != self.spread:
-            return math.inf if not apart else NAN
-        return math.ceil(_guenther(apart, self.spread, self.z, reach))
+    def rows(self, apart: float) -> float:
+        return rows_of_numbers(apart, self.spread, power=self.asked, alpha=self.alpha)
 
     def power(self, apart: float) -> float:
         if self.spread != self.spread:
@@ -101,8 +110,8 @@ class _Numbers:
             return 1.0 if apart else 0.0
         return _NORMAL.cdf(apart / self.spread * math.sqrt(self._worth) - self.z)
 
-    def least(self, reach: float) -> float:
-        return (self.z + reach) * self.spread / math.sqrt(self._worth) if self._worth else NAN
+    def least(self) -> float:
+        return (self.z + self.reach) * self.spread / math.sqrt(self._worth) if self._worth else NAN
 
     @property
     def _worth(self) -> float:
@@ -113,29 +122,28 @@ class _Numbers:
 class _YesNo:
     """Of yes and no: what counts are the pairs that differ."""
 
-    def __init__(self, pair: Pair, z: float) -> None:
-        self.z, self.n = z, pair.n
+    def __init__(self, pair: Pair, power: float, alpha: float) -> None:
+        self.n, self.asked, self.alpha = pair.n, power, alpha
         self.differing = (pair.wins + pair.losses) / pair.n
 
-    def rows(self, apart: float, reach: float) -> float:
-        if not apart:
-            return math.inf
-        return math.ceil(_connor(apart, max(self.differing, apart), self.z, reach))
+    def rows(self, apart: float) -> float:
+        return rows_of_mcnemar(*self._shares(apart), power=self.asked, alpha=self.alpha)
 
     def power(self, apart: float) -> float:
-        differing = max(self.differing, apart)
-        rest = math.sqrt(max(0.0, differing - apart**2))
-        over = math.sqrt(self.n) * apart - self.z * math.sqrt(differing)
-        if not rest:
-            return float(over > 0)
-        return _NORMAL.cdf(over / rest)
+        return power_of_mcnemar(self.n, *self._shares(apart), alpha=self.alpha)
 
-    def least(self, reach: float) -> float:
+    def least(self) -> float:
         low, high = 0.0, 1.0
-        for _ in range(60):
+        for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            low, high = (low, middle) if self.rows(middle, reach) <= self.n else (middle, high)
+            low, high = (low, middle) if self.power(middle) >= self.asked else (middle, high)
         return high
+
+    def _shares(self, apart: float) -> tuple[float, float]:
+        """Return the shares of rows that are won and lost."""
+        apart = min(apart, 1.0)
+        differing = max(self.differing, apart)
+        return (differing + apart) / 2, (differing - apart) / 2
 
 
 def power_table(
@@ -161,15 +169,6 @@ def _quantiles(power: float, alpha: float) -> tuple[float, float]:
     return -_NORMAL.inv_cdf(alpha / 2), _NORMAL.inv_cdf(power)
 
 
-def _connor(apart: float, differing: float, z: float, reach: float) -> float:
-    rest = math.sqrt(max(0.0, differing - apart**2))
-    return ((z * math.sqrt(differing) + reach * rest) / apart) ** 2
-
-
-def _guenther(apart: float, spread: float, z: float, reach: float) -> float:
-    return ((z + reach) * spread / apart) ** 2 + z**2 / 2
-
-
 # --- of a comparison that is planned
 
 
@@ -181,7 +180,11 @@ def rows_of_numbers(apart: float, spread: float, *, power: float, alpha: float) 
     >>> rows_of_numbers(0.1, 0.3, power=0.9, alpha=0.05)
     97
     """
-    return math.inf if abs(apart) < 1e-12 else math.ceil(_guenther(apart, spread, *_quantiles(power, alpha)))
+    # Differences of rows that cancel out leave the noise of binary fractions.
+    if not apart or abs(apart) <= 1e-12 * spread:
+        return math.inf
+    z, reach = _quantiles(power, alpha)
+    return NAN if math.isnan(spread) else math.ceil(((z + reach) * spread / apart) ** 2 + z**2 / 2)
 
 
 def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> float:
@@ -200,7 +203,8 @@ def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> f
     apart, differing = abs(won - lost), won + lost
     if apart < 1e-9:
         return math.inf
-    rows = max(1, math.floor(_connor(apart, differing, *_quantiles(power, alpha))))
+    z, reach = _quantiles(power, alpha)
+    rows = max(1, math.ceil(((z * math.sqrt(differing) + reach * _rest(apart, differing)) / apart) ** 2))
     while rows <= MOST_COUNTED and power_of_mcnemar(rows, won, lost, alpha=alpha) < power:
         rows += 1
     return rows
@@ -214,37 +218,40 @@ def power_of_mcnemar(rows: int, won: float, lost: float, *, alpha: float) -> flo
     >>> round(power_of_mcnemar(118, 0.32, 0.12, alpha=0.05), 3)
     0.902
     """
-    more, less = max(won, lost), min(won, lost)
-    differing = more + less
+    from scipy import special
+
+    less, differing = min(won, lost), min(1.0, won + lost)
     if not differing:
         return 0.0
-    share = more / differing
-    of_differing = _binomial(rows, differing)
-    found = 0.0
-    for n in np.flatnonzero(of_differing > 1e-12).tolist():
-        most_lost = _most_lost(n, alpha)
-        if most_lost >= 0:
-            found += of_differing[n] * float(_binomial(n, 1 - share)[: most_lost + 1].sum())
-    return float(found)
+    if rows > MOST_COUNTED:
+        z, apart = -_NORMAL.inv_cdf(alpha / 2), abs(won - lost)
+        over, rest = math.sqrt(rows) * apart - z * math.sqrt(differing), _rest(apart, differing)
+        return _NORMAL.cdf(over / rest) if rest else float(over > 0)
+    # Numbers of rows that differ, but for those beyond eight standard deviations.
+    mean, reach = rows * differing, 8 * math.sqrt(rows * differing * (1 - differing)) + 1
+    n = np.arange(max(0, math.floor(mean - reach)), min(rows, math.ceil(mean + reach)) + 1)
+    chances = np.diff(special.bdtr(n, rows, differing), prepend=0.0)
+    most_lost = _most_lost(2 ** rows.bit_length(), alpha)[n]
+    may_be_found = most_lost >= 0
+    found = special.bdtr(most_lost[may_be_found], n[may_be_found], less / differing)
+    return float(chances[may_be_found] @ found)
 
 
-@lru_cache(maxsize=4_096)
-def _most_lost(n: int, alpha: float) -> int:
-    """How many of `n` rows that differ may be lost so that the test still finds a difference; -1 where none may."""
-    low, high = -1, n // 2
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if mcnemar_exact(n - middle, middle) < alpha else (low, middle - 1)
-    return low
+def _rest(apart: float, differing: float) -> float:
+    """Return the standard deviation of the difference on one row."""
+    return math.sqrt(max(0.0, differing - apart**2))
 
 
-def _binomial(n: int, share: float) -> NDArray[np.float64]:
-    """Return the chance of each number from 0 to `n`."""
-    if share <= 0 or share >= 1:
-        certain = np.zeros(n + 1)
-        certain[0 if share <= 0 else n] = 1.0
-        return certain
-    k = np.arange(n + 1)
-    logs = np.concatenate([[0.0], np.log(np.arange(1, n + 1)).cumsum()])  # of the factorials
-    chances = logs[n] - logs[k] - logs[n - k] + k * math.log(share) + (n - k) * math.log1p(-share)
-    return np.asarray(np.exp(chances))
+@lru_cache(maxsize=64)
+def _most_lost(size: int, alpha: float) -> NDArray[np.int64]:
+    """Return, for 0 to `size` - 1 rows that differ, how many may be lost so that the test still finds a difference.
+
+    -1 where none may.
+    """
+    from scipy import special
+
+    n = np.arange(size)
+    most = np.full(size, -1)
+    some = 2 * 0.5**n < alpha
+    most[some] = np.floor(special.bdtrik(alpha / 2, n[some], 0.5))
+    return most

@@ -16,7 +16,7 @@ from fh_notebook.comparing.clusters import distinct_text
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.paired import FEWEST_PAIRS
 from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
-from fh_notebook.comparing.power import needs_of
+from fh_notebook.comparing.power import rows_needed
 from fh_notebook.comparing.summary import SummaryLine
 from fh_notebook.errors import InputError
 
@@ -157,7 +157,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
 
 def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     share = alpha / max(1, tested_in(pairs))
-    more = needs_of(pair, alpha=share).rows_more
+    more = max(0.0, rows_needed(pair, alpha=share) - pair.n)
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:
         return "not enough rows to tell, and hardly ever would be at this difference"
     if more < 1:

@@ -527,7 +527,7 @@ def _frame(a: list[float], b: list[float]) -> pd.DataFrame:
             [1, 1, 1, 1, 0, 0, 1, 1],
             [1, 0, 0, 1, 1, 0, 1, 0],
             "a is ahead of b by 0.25 (95% CI -0.27 to 0.65, p = 0.62, 8 rows), but which is better is not clear yet; "
-            "there are not enough rows to tell: about 53 more at this difference.",
+            "there are not enough rows to tell: about 59 more at this difference.",
         ),
         (
             [1, 0, 1, 0, 1, 0],

@@ -18,7 +18,7 @@ from statsmodels.stats.power import TTestPower
 
 from fh_notebook.comparing.paired import holm, mcnemar_exact, p_permutation, rank_biserial, wilcoxon
 from fh_notebook.comparing.pairs import compared
-from fh_notebook.comparing.power import needs_of
+from fh_notebook.comparing.power import needs_of, power_of_mcnemar
 
 # R. A. Fisher, "The Design of Experiments" (1935), section 21: of the 32,768 ways to give signs to the differences of
 # Darwin's 15 pairs of maize plants, 863 have a sum of 314 or more, and as many of -314 or less.
@@ -176,14 +176,15 @@ def test_rows_needed_for_numbers_are_those_of_statsmodels(difference: float) -> 
 
 
 def test_rows_needed_for_yes_and_no_have_the_power_that_was_asked_for() -> None:
-    """By simulation: with so many rows, about 80 % of datasets show the difference (the exact test a little fewer)."""
+    """By simulation: with so many rows, 80 % of datasets show the difference by the exact test."""
     first, second = np.zeros(100), np.zeros(100)
     second[:20] = first[20:30] = 1
     pair = compared("a", "b", first, second, yes_no=True)
     needed = int(needs_of(pair).rows_needed)
     draws = np.random.default_rng(8).multinomial(needed, [0.2, 0.1, 0.7], size=1_000)
     seen = np.mean([mcnemar_exact(int(wins), int(losses)) < 0.05 for wins, losses, _ in draws])
-    assert 0.72 <= seen <= 0.84
+    assert seen == pytest.approx(0.8, abs=0.03)
+    assert power_of_mcnemar(needed, 0.2, 0.1, alpha=0.05) >= 0.8 > power_of_mcnemar(needed - 1, 0.2, 0.1, alpha=0.05)
     assert needs_of(pair, difference=needs_of(pair).detectable).rows_needed <= 100
     assert needs_of(pair).rows_more == needed - 100
 

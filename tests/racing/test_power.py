@@ -64,6 +64,18 @@ def test_a_pilot_batch_tells_what_a_race_like_it_needs() -> None:
     assert smaller.fixed_rows > 2 * needs.fixed_rows
 
 
+@pytest.mark.parametrize("numbers", [False, True])
+def test_a_comparison_and_a_plan_by_it_need_the_same_rows(numbers: bool) -> None:
+    """`cmp.power()` of a comparison and `fh.power` by it as a pilot are one computation, also for another difference."""
+    rng = np.random.default_rng(3)
+    table = np.clip(rng.normal((0.4, 0.55), 0.2, (60, 2)), 0, 1) if numbers else rng.random((60, 2)) < (0.5, 0.65)
+    cmp = fh.compare(frame_of(table.astype(float)), score="score")
+    assert fh.power(cmp, races=2, power=0.8).fixed_rows == cmp.power()["rows_needed"].iloc[0]
+    if not numbers:
+        planned = fh.power(cmp, races=2, power=0.8, difference=0.15).fixed_rows
+        assert planned == pytest.approx(cmp.power(difference=0.15)["rows_needed"].iloc[0], rel=0.01)
+
+
 def test_what_was_not_played_is_not_claimed() -> None:
     """A difference so small that the plan has more rows than a race on paper is played."""
     needs = fh.power(rates=[0.5, 0.51], races=20)
