@@ -22,7 +22,7 @@ from fh_notebook import html
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import one_line
 from fh_notebook.comparing.figures import figure, percent
-from fh_notebook.comparing.kappa import Kappa, cohen, fleiss, table_of
+from fh_notebook.comparing.kappa import Kappa, cohen, fleiss, krippendorff, table_of
 from fh_notebook.comparing.rating_items import Item
 from fh_notebook.comparing.rating_kinds import SIDES, TIE, Kind, turned
 from fh_notebook.comparing.ratings import Standing
@@ -71,17 +71,25 @@ class Agreement:
         Columns: ``who``, ``others``; ``n`` items that both have rated; ``agree``: the share on which they agree;
         ``kappa`` with its 95 % interval ``ci_low, ci_high``; ``method``: ``cohen``, ``cohen, weighted`` (a scale) or
         ``fleiss``. A kappa that is not defined, since all said the same always, is NaN.
+
+        Fleiss' kappa knows no order of answers, and takes only items that all have rated. So three people or more have
+        one more line on a scale, and where only some of them have rated an item: ``method`` is ``krippendorff``, or
+        ``krippendorff, ordinal`` of a scale; ``n`` items that two or more have rated; ``agree`` the share of pairs of
+        ratings of an item that are the same; ``alpha`` Krippendorff's alpha in place of ``kappa``, with its interval.
         """
+        by_alpha = np.array([x.method in ALPHAS for x in self._lines], dtype=bool)
+        values = pd.Series([x.found.kappa for x in self._lines], dtype="float64")
         return pd.DataFrame(
             {
                 "who": pd.Series([x.who for x in self._lines], dtype="object"),
                 "others": pd.Series([x.others for x in self._lines], dtype="object"),
                 "n": pd.Series([x.found.n for x in self._lines], dtype="int64"),
-                **{
-                    name: pd.Series([getattr(x.found, of) for x in self._lines], dtype="float64")
-                    for name, of in (("agree", "agree"), ("kappa", "kappa"), ("ci_low", "low"), ("ci_high", "high"))
-                },
+                "agree": pd.Series([x.found.agree for x in self._lines], dtype="float64"),
+                "kappa": values.mask(by_alpha),
+                "ci_low": pd.Series([x.found.low for x in self._lines], dtype="float64"),
+                "ci_high": pd.Series([x.found.high for x in self._lines], dtype="float64"),
                 "method": pd.Series([x.method for x in self._lines], dtype="object"),
+                "alpha": values.where(by_alpha),
             }
         )
 
@@ -98,7 +106,7 @@ class Agreement:
 
     def _repr_html_(self) -> str:
         said = [html.el("p", sentence, cls="fh-say") for sentence in str(self).splitlines()]
-        head = ("who", "with", "items", "agree", "kappa", "95% interval", "method")
+        head = ("who", "with", "items", "agree", "kappa or alpha", "95% interval", "method")
         cells = [
             (
                 one_line(x.who, NAME_SHOWN), one_line(x.others, NAME_SHOWN), f"{x.found.n:,}", percent(x.found.agree),
@@ -114,11 +122,20 @@ METHODS: Final = {
     "cohen": "Cohen's kappa",
     "cohen, weighted": "Cohen's kappa, squared distances",
     "fleiss": "Fleiss' kappa",
+    "krippendorff": "Krippendorff's alpha",
+    "krippendorff, ordinal": "Krippendorff's ordinal alpha",
 }
+ALPHAS: Final = ("krippendorff", "krippendorff, ordinal")
+"""Methods whose value is alpha."""
 
 
 def _sentence(line: Line) -> str:
     found, who = line.found, one_line(line.who, NAME_SHOWN)
+    if line.method in ALPHAS:
+        value = f"{found.kappa:.2f}" if not math.isnan(found.kappa) else "is not defined: all said the same"
+        over = f"over {counted(found.n, line.what[:-1])} that two or more have rated"
+        alike = f"{percent(found.agree)} of two ratings of one are the same"
+        return f"{METHODS[line.method]} of {who} {value}{_in_brackets(found)}, {over}; {alike}."
     all_of_them = line.method == "fleiss"
     two = who if all_of_them else f"{who} and {one_line(line.others, NAME_SHOWN)}"
     if not found.n:
@@ -155,19 +172,29 @@ def between_people(said: Standing, kind: Kind) -> list[Line]:
         counts = table_of(first, second, kind.choices)
         lines.append(Line(who=one, others=other, what=what, method=method, found=cohen(counts, ordered=kind.is_scale)))
     if len(said) > 2:
-        lines.append(_all_of_them(said, kind.choices, what))
+        lines += _all_of_them(said, kind, what)
     return lines
 
 
-def _all_of_them(said: Standing, answers: Sequence[str], what: str) -> Line:
-    raters = list(said.values())
-    shared = [item for item in raters[0] if all(item in of for of in raters)]
-    counts = np.zeros((len(shared), len(answers)))
-    for place, item in enumerate(shared):
-        for of in raters:
-            counts[place, answers.index(_as_in(of[item], raters[0][item]))] += 1
+def _all_of_them(said: Standing, kind: Kind, what: str) -> list[Line]:
+    rated: dict[str, list[RatingLine]] = {}
+    for of in said.values():
+        for item, line in of.items():
+            rated.setdefault(item, []).append(line)
+    counts = np.zeros((len(rated), len(kind.choices)))
+    for place, lines in enumerate(rated.values()):
+        for line in lines:
+            counts[place, kind.choices.index(_as_in(line, lines[0]))] += 1
+    times = counts.sum(1)
+    shared = times == len(said)
     who = f"{', '.join(list(said)[:-1])} and {list(said)[-1]}"
-    return Line(who=who, others="", what=what, method="fleiss", found=fleiss(counts))
+    found = [Line(who=who, others="", what=what, method="fleiss", found=fleiss(counts[shared]))]
+    pairable = times >= 2
+    if pairable.any() and (kind.is_scale or not shared[pairable].all()):
+        method = "krippendorff, ordinal" if kind.is_scale else "krippendorff"
+        alpha = krippendorff(counts, ordered=kind.is_scale)
+        found.append(Line(who=who, others="", what=what, method=method, found=alpha))
+    return found
 
 
 def _as_in(line: RatingLine, other: RatingLine | Item) -> str:

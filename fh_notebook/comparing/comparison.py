@@ -464,8 +464,9 @@ class Comparison:
     def agreement(self, *, scale: int | None = None, labels: Sequence[str] | None = None) -> Agreement:
         """Return how far people agree with each other, and each score of this comparison with people.
 
-        Two people by Cohen's kappa (on a scale weighted by squared distances), more of them by Fleiss' too; a judge or
-        a scorer by which of two outputs it prefers, against the majority of people.
+        Two people by Cohen's kappa (on a scale weighted by squared distances), more of them by Fleiss' too,
+        and by Krippendorff's alpha on a scale or where only some have rated an item; a judge or a scorer by which of
+        two outputs it prefers, against the majority of people.
 
         Parameters
         ----------

@@ -1,15 +1,16 @@
-"""Agreement beyond chance, against statsmodels and by the papers' own definitions."""
+"""Agreement beyond chance, against statsmodels and krippendorff, and by the papers' own definitions."""
 
 from __future__ import annotations
 
 import itertools
 import math
 
+import krippendorff as peer_of_alpha
 import numpy as np
 import pytest
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
-from fh_notebook.comparing.kappa import cohen, fleiss, table_of
+from fh_notebook.comparing.kappa import cohen, fleiss, krippendorff, table_of
 from tests.benchmarks import coverage
 
 ATTRIBUTES = pytest.mark.parametrize("seed", range(5))
@@ -83,3 +84,47 @@ def test_the_intervals_of_fleiss_kappa_begin_at_its_lowest_value(raters: int) ->
         found = fleiss(counts)
         assert -1 / (raters - 1) <= found.low <= found.kappa + 1e-9
         assert found.kappa - 1e-9 <= found.high <= 1
+
+
+# Four people, twelve units, five answers: K. Krippendorff, "Computing Krippendorff's alpha-reliability" (2011), part C.
+CODED = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
+
+
+def _counts_of(coded: tuple[str, ...], answers: str) -> np.ndarray:
+    return np.array([[unit.count(answer) for answer in answers] for unit in zip(*coded, strict=True)], dtype=float)
+
+
+def test_alpha_is_that_of_krippendorffs_own_example() -> None:
+    """With ratings that are missing: 0.743 of names, 0.815 of a scale; what one person alone rated says nothing."""
+    counts = _counts_of(CODED, "12345")
+    found = krippendorff(counts)
+    assert found.n == 11
+    assert found.kappa == pytest.approx(0.743, abs=5e-4)
+    assert krippendorff(counts, ordered=True).kappa == pytest.approx(0.815, abs=5e-4)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("ordered", [False, True])
+def test_alpha_is_that_of_the_package_krippendorff(seed: int, ordered: bool) -> None:
+    """Of any number of people, answers and ratings that are missing; its interval holds it and has a width."""
+    rng = np.random.default_rng(seed)
+    people, items, answers = rng.integers(2, 6), rng.integers(5, 40), rng.integers(2, 7)
+    rated = rng.random((people, items)) < rng.choice([0.5, 0.8, 1.0])
+    given = rng.integers(0, answers, (people, items))
+    counts = np.stack([((given == answer) & rated).sum(0) for answer in range(answers)], axis=1)
+    found = krippendorff(counts.astype(float), ordered=ordered)
+    level = "ordinal" if ordered else "nominal"
+    assert found.kappa == pytest.approx(
+        peer_of_alpha.alpha(value_counts=counts[counts.sum(1) > 0], level_of_measurement=level), abs=1e-12
+    )
+    assert found.low < found.high
+    assert found.low <= found.kappa <= found.high <= 1
+
+
+def test_alpha_is_not_defined_where_there_is_one_answer_or_no_pair() -> None:
+    """The share of agreement is there, where there is any; full agreement on two answers has an interval."""
+    same = krippendorff(np.array([[3.0, 0.0], [2.0, 0.0]]), ordered=True)
+    assert (same.n, same.agree, math.isnan(same.kappa), math.isnan(same.low)) == (2, 1.0, True, True)
+    assert krippendorff(np.array([[1.0, 0.0], [0.0, 1.0]])).n == 0
+    full = krippendorff(np.array([[3.0, 0.0], [0.0, 2.0]] * 4))
+    assert full.low < full.kappa == full.high == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,32 @@ def test_agreement_of_people_and_of_a_scorer_with_them() -> None:
     assert "anna, ben and clara" in cmp.agreement()._repr_html_()
     cmp.add_score(fh.score.length(), name="letters")
     assert cmp.agreement().frame["who"].tolist()[-2:] == ["s", "letters"]
+
+
+def test_three_people_on_a_scale_or_on_unequal_items_are_compared_by_krippendorffs_alpha() -> None:
+    """Fleiss' kappa knows no order and takes only what all have rated; alpha has a column of its own."""
+    cmp = compared(12)
+    for place, rater in enumerate(("anna", "ben", "clara")):
+        rate_by(cmp, rater, lambda item, place=place: "skip" if item.row % 3 == place else _scored(cmp, item))
+    table = cmp.agreement().frame
+    assert table["method"].tolist() == ["cohen", "cohen", "cohen", "fleiss", "krippendorff", "cohen"]
+    assert list(table.columns)[-2:] == ["method", "alpha"]
+    fleiss, alpha = table.iloc[3], table.iloc[4]
+    assert (fleiss["n"], alpha["n"], alpha["agree"], alpha["alpha"]) == (0, 12, 1.0, 1.0)
+    assert math.isnan(alpha["kappa"])
+    assert table["alpha"].drop(4).isna().all()
+    said = "Krippendorff's alpha of anna, ben and clara 1.00 (95 % interval "
+    assert said in str(cmp.agreement())
+    assert "over 12 pairs that two or more have rated; 100 % of two ratings of one are the same." in str(
+        cmp.agreement()
+    )
+    assert "Krippendorff&#x27;s alpha" in cmp.agreement()._repr_html_()
+    for rater, shift in (("anna", 0), ("ben", 1), ("clara", 0)):
+        rate_by(cmp, rater, lambda item, shift=shift: str(1 + (item.row + shift) % 5), scale=5)
+    table = cmp.agreement(scale=5).frame
+    assert table["method"].tolist()[3:5] == ["fleiss", "krippendorff, ordinal"]
+    assert table["n"].tolist()[3:5] == [24, 24]
+    assert table["kappa"].iloc[3] < table["alpha"].iloc[4], "to be off by one is not to be wrong"
 
 
 def test_a_judge_of_two_at_a_time_is_asked_for_its_verdict_on_the_two() -> None:
