@@ -5,7 +5,7 @@
     scorers.py      ready scorers, public as ``fh.score``; by kind in scorer_*.py
     scorer_base.py  what a scorer is, and what its answer means
     scorer_run.py   many runs through one scorer: kept scores, async ones, several in one
-    scorer_version.py, scorer_state.py   whether a user's function is still the same
+    scorer_version.py         the version of a user's function, under which its scores are kept
     judge.py        another deployment as judge: judge_calls.py asks, judge_answers.py reads, judge_pairs.py weighs
     scoring.py      runs and rows -> scores; a scorer that raises gives a missing score, never zero
     scoring_source.py         where runs come from

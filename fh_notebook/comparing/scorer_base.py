@@ -76,8 +76,7 @@ class Scorer:
     name : str
         With all its options: it stands above the table.
     version : str or None
-        Under which its scores are kept. ``None``: they are not, because nobody can tell whether the function has
-        changed.
+        Under which its scores are kept. ``None``: they are not, because a change of the function cannot be detected.
     lower_is_better : bool
         As with seconds.
     """
@@ -95,6 +94,10 @@ class Scorer:
     is_async: bool = field(default=False, repr=False)
     max_concurrency: int = field(default=8, repr=False)
     """How many runs an async one scores at once."""
+    hashed: Callable[..., Any] | None = field(default=None, repr=False)
+    """The user's function whose hash is the version, computed at each scoring; ``None`` where the version is fixed."""
+    unversioned: str = field(default="", repr=False)
+    """Why there is no version."""
 
     def __post_init__(self) -> None:
         arguments.check(Scorer.__init__, {"name": self.name, "function": self.function, "version": self.version})

@@ -1,6 +1,6 @@
 """A user's function as a scorer: ``(run)`` or ``(run, row)``, sync or async.
 
-Rule of this file: the function is called as it is; what it needs is told from its signature, what it is from its code.
+Rule of this file: the function is called as it is; its signature says what it needs, its source what its version is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, overload
 
 from fh_notebook import arguments
 from fh_notebook.comparing.scorer_base import Scorer, number_of
-from fh_notebook.comparing.scorer_version import version_of
+from fh_notebook.comparing.scorer_version import versioned
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
@@ -69,8 +69,10 @@ def scorer(
     name : str, optional
         What stands above the table; the function's own by default.
     version : str or int, optional
-        Under which its scores are kept, in place of the hash of its code (see
-        :mod:`fh_notebook.comparing.scorer_version`): it is scored anew when you give another one.
+        Under which its scores are kept: it is scored anew when you give another one. By default a hash of its source,
+        its default arguments, the constants that it reads, the versions of the libraries that it reads, and the same of
+        the Python functions that it calls. A function that reads anything else, such as a list or a client, or has no
+        source has no version: its scores are not kept, and one line says so.
     max_concurrency : int
         How many runs an async function scores at once.
     lower_is_better : bool
@@ -128,22 +130,23 @@ def _made(
         raise InputError(f"version is {short(version)}; give a text or a number, another one when the function changes")
     ends = None if bounds is None else _ends(bounds)
     named = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
-    hashed = version_of(function) if version is None else None
-    own = str(version) if version is not None else hashed
     reads_row = _takes_row(function)
 
     def score(run: Run, row: Mapping[str, Any]) -> Any:
         return function(run, dict(row)) if reads_row else function(run)
 
-    return Scorer(
-        named,
-        score,
-        version=f"{named} {own}" if own is not None else None,
-        lower_is_better=lower,
-        bounds=ends,
-        reads_row=reads_row,
-        is_async=_is_async(function),
-        max_concurrency=max_concurrency,
+    return versioned(
+        Scorer(
+            named,
+            score,
+            version=None if version is None else f"{named} {version}",
+            lower_is_better=lower,
+            bounds=ends,
+            reads_row=reads_row,
+            is_async=_is_async(function),
+            max_concurrency=max_concurrency,
+            hashed=function if version is None else None,
+        )
     )
 
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from fh_notebook import loop
+from fh_notebook import loop, precedence, session
 from fh_notebook.comparing.scorer_base import NO_SCORE, Result, Scorer, error_result, result_of
 from fh_notebook.comparing.scorer_combined import Combined
+from fh_notebook.comparing.scorer_function import scorer_of
 from fh_notebook.comparing.scorer_kept import Keeper
+from fh_notebook.comparing.scorer_version import versioned
 from fh_notebook.comparing.scoring_source import Observation, no_column
+from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["results"]
+__all__ = ["pinned", "results"]
 
 WINDOW: Final = 5_000
 """Runs whose kept scores are looked up together, and after which what was computed is kept."""
@@ -52,10 +56,27 @@ def results(scorer: Any, found: Sequence[Observation], *, fresh: bool = False) -
     return _of_each(scorer, found, fresh)
 
 
+def pinned(score: Any) -> Any:
+    """Return a score that is given many times, with the version that it has now.
+
+    A function's source is not read again for each row of a race, and a worker of a cluster does not have it. What has
+    no version is told here: a worker cannot.
+    """
+    if isinstance(score, Combined):
+        return replace(score, members=[pinned(member) for member in score.members])
+    if not callable(score) or hasattr(score, "score_all"):
+        return score
+    scorer = versioned(score if isinstance(score, Scorer) else scorer_of(score))
+    _tell_not_kept(scorer)
+    return replace(scorer, hashed=None, unversioned="")
+
+
 def _of_each(scorer: Scorer, found: Sequence[Observation], fresh: bool) -> list[Result]:
     said = [NO_SCORE] * len(found)
     open_places = [place for place, o in enumerate(found) if o.completed]
+    scorer = versioned(scorer)
     if scorer.version is None:
+        _tell_not_kept(scorer)
         _compute(scorer, found, open_places, said)
         return said
     keeper = Keeper(scorer)
@@ -65,6 +86,14 @@ def _of_each(scorer: Scorer, found: Sequence[Observation], fresh: bool) -> list[
     finally:
         keeper.settle()
     return said
+
+
+def _tell_not_kept(scorer: Scorer) -> None:
+    if scorer.unversioned and precedence.store_path() is not None:
+        session.tell_once(
+            f"Scores of {short(scorer.name)} are not kept: {scorer.unversioned}. To keep them, give the function a "
+            f'version, and another one when it changes: fh.score.scorer(..., version="1").'
+        )
 
 
 def _of_window(

@@ -20,6 +20,7 @@ from fh_notebook.batching.outcomes import Outcome
 from fh_notebook.batching.rows import EXPECTED, Rows
 from fh_notebook.comparing.hiding import hidden_of
 from fh_notebook.comparing.scorer_base import Scorer
+from fh_notebook.comparing.scorer_run import pinned
 from fh_notebook.comparing.scoring import LOWER, Score, scored
 from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in, no_column
 from fh_notebook.contract.run import Run
@@ -108,7 +109,7 @@ class Marker:
     """
 
     def __init__(self, score: Score, variants: Sequence[str], *, failed: str) -> None:
-        self._score = score
+        self._score: Score = pinned(score)
         self._places = {name: place for place, name in enumerate(variants)}
         self.failed = failed
         self.name = ""

@@ -33,6 +33,7 @@ from fh_notebook.comparing.notes import failed_note, span_note
 from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, mcnemar_exact, p_permutation
 from fh_notebook.comparing.pairs import Pair, compared, corrected, pairs_table
 from fh_notebook.comparing.ranges import ScoreRange
+from fh_notebook.comparing.scorer_run import pinned
 from fh_notebook.comparing.sources import take
 from fh_notebook.comparing.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdict import verdict
@@ -70,6 +71,7 @@ def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> Sca
     if not (is_batch and pair_on == "row"):
         frame = _with_whole_rows(frame, pair_on)
     frame = _with_whole_clusters(frame, pair_on)
+    score = pinned(score)
     sums = _added_up(frame, score, pair_on, failed)
     asking.check_zero(failed, sums.scorer, lower=sums.lower)
     return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)

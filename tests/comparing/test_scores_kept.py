@@ -68,16 +68,33 @@ def test_scoring_again_calls_the_function_for_what_is_new_only(client: fh.Client
     assert len(CALLS) == 18
 
 
-def test_a_function_without_a_version_is_not_kept(client: fh.Client) -> None:
-    """Nobody could tell whether it changed; one that can be hashed is."""
-    batch = _run(client)
-    shelf = object()
-    fh.compare(batch, score=lambda run: shelf is not None)
+def test_a_function_without_a_version_is_not_kept_and_one_line_says_so(
+    client: fh.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody could tell whether it changed. The line is shown once, and names the remedy; without a store there is none."""
+    batch, labels = _run(client), ["T0"]
+
+    def right(run: Run) -> bool:
+        return run.text in labels
+
+    capsys.readouterr()
+    for _ in range(2):
+        fh.compare(batch, score=right)
     assert scores_in(_store()) == 0
-    fh.compare(batch, score=lambda run: len(run.text))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "Scores of 'right' are not kept: it reads labels, a list. To keep them, give the function a "
+    )
+    assert line.endswith('fh.score.scorer(..., version="1").')
+    fh.compare(batch, score=fh.score.scorer(right, version="1"))
     assert scores_in(_store()) == 8
-    fh.compare(batch, score=fh.score.similarity("text"))
+    fh.compare(batch, score=lambda run: len(run.text))
     assert scores_in(_store()) == 16
+    fh.compare(batch, score=fh.score.similarity("text"))
+    assert scores_in(_store()) == 24
+    fh.configure(store=None)
+    fh.compare(batch.frame, score=lambda run: labels)
+    assert capsys.readouterr().err == ""
 
 
 READY = {
@@ -213,22 +230,29 @@ def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path
         assert keeper.marks_of(found) == [None]
 
 
-def test_a_function_that_counts_its_calls_is_scored_once(client: fh.Client) -> None:
-    """What it writes to is no part of what it is; what it reads is."""
-    batch, labels, number = _run(client, 4, variants="loud"), ["T0"], 0
+LEAST = 3
 
-    def right(run: Run) -> bool:
-        nonlocal number
-        number += 1
-        CALLS.append(run.text)
-        return run.text in labels
 
-    for _ in range(2):
-        assert fh.compare(batch, score=right).summary()["mean"].tolist() == [0.25]
-        assert number == len(CALLS) == 4
-    labels.append("T1")
-    assert fh.compare(batch, score=right).summary()["mean"].tolist() == [0.5]
-    assert number == 8
+def _has_least(run: Run) -> bool:
+    return len(run.text) >= LEAST
+
+
+@fh.score.scorer
+def long_enough(run: Run) -> bool:
+    return _has_least(run)
+
+
+def test_a_constant_of_a_helper_is_read_whenever_the_function_scores(
+    client: fh.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the function became a scorer before the constant changed."""
+    batch = _run(client, variants="loud")
+    given = (long_enough, fh.score.not_(fh.score.not_(long_enough)))
+    for least, mean, kept in ((3, 0.0, 4), (2, 1.0, 8), (3, 0.0, 8)):
+        monkeypatch.setitem(globals(), "LEAST", least)
+        for score in given:
+            assert fh.compare(batch, score=score).summary()["mean"].tolist() == [mean]
+        assert scores_in(_store()) == kept
 
 
 def test_another_row_is_scored_anew_where_the_scorer_reads_it(client: fh.Client) -> None:

@@ -104,6 +104,24 @@ def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
         own.report("x.html")
 
 
+def test_the_version_of_a_function_is_read_once_for_all_partitions(capsys: pytest.CaptureFixture[str]) -> None:
+    """A worker does not have its source. What has none is told in one line, by the notebook."""
+    frame = pd.DataFrame({"row": range(8), "variant": "a", "output": list("abcdefgh")})
+    many = dask.from_pandas(frame, npartitions=4)
+    first, seen = ["a", "b"], []
+
+    def right(run: fh.Run) -> bool:
+        seen.append(run.output)
+        return run.output in first
+
+    for version, calls in (("1", 8), ("1", 8), (None, 16)):
+        score = right if version is None else fh.score.scorer(right, version=version)
+        assert fh.compare(many, score=score).summary()["mean"].tolist() == [0.25]
+        assert len(seen) == calls
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Scores of 'right' are not kept: it reads first, a list.")
+
+
 def test_rows_that_are_cut_apart_are_brought_together() -> None:
     """Runs of one row in different partitions are shuffled into one, and paired."""
     frame = _runs(100, yes_no=True).sample(frac=1.0, random_state=1).reset_index(drop=True)

@@ -157,10 +157,42 @@ def test_scores_are_kept_and_nobody_is_asked_for_them_again(hive: LocalHive) -> 
     made.ASKED.clear()
     for batch in (fh.open_batch("tickets", client=client), made.tickets(client)):
         for name, scorer in (("letters", made.letters), ("manners", made.manners(client))):
-            scores = made.scores_of(fh.compare(batch, score=scorer))
-            check_scores(scores, name)
+            cmp = fh.compare(batch, score=scorer)
+            check_scores(made.scores_of(cmp), name)
+            check_scores(made.scores_of(cmp.rescore()), name)
     assert made.ASKED == []
     assert hive.counts.requests == 0
+
+
+VERSIONS = {
+    "exact()": '1 ["expected_output",{"path":null}]',
+    "exact('label', path='a.b')": '1 ["label",{"path":"a.b"}]',
+    "contains()": '1 ["expected_output",{"ignore_case":false,"path":null}]',
+    "regex('T')": '1 [null,{"ignore_case":false,"path":null,"pattern":"T","whole":false}]',
+    "number(0.1)": '1 ["expected_output",{"path":null,"relative":0.0,"tolerance":0.1,"which":"last"}]',
+    "json_valid()": "1 [null,{}]",
+    "json_schema({'type': 'integer'})": '1 [null,{"path":null,"rules":{"type":"integer"}}]',
+    "json_path('$.x', equals=1)": '1 [null,{"equals":[1],"path":"$.x"}]',
+    "json_fields()": '1 ["expected_output",{"compare":{},"fields":null,"path":null}]',
+    "rouge_l()": '1 ["expected_output",{"library":"1","options":{},"path":null}]',
+    "similarity()": '1 ["expected_output",{"library":"rapidfuzz %s","options":{"ignore_case":false,"method":"ratio"},"path":null}]',
+    "bleu()": '1 ["expected_output",{"library":"sacrebleu %s","options":{"lowercase":false,"tokenize":"13a"},"path":null}]',
+    "chrf()": '1 ["expected_output",{"library":"sacrebleu %s","options":{"lowercase":false,"word_order":0},"path":null}]',
+    "latency()": '1 [null,{"at_most":null}]',
+    "length('words', at_most=3)": '1 [null,{"at_least":null,"at_most":3,"path":null,"unit":"words"}]',
+}  # fmt: skip
+"""What d287664 kept the scores of ready scorers under, behind their name."""
+
+
+@pytest.mark.parametrize("spelling", VERSIONS)
+def test_scores_of_ready_scorers_are_found_under_the_version_that_they_had(spelling: str) -> None:
+    """Where one has another version than then, all that it scored is scored anew."""
+    then = VERSIONS[spelling]
+    if "%s" in then:
+        library = then.split('"library":"')[1].partition(" ")[0]
+        then %= pytest.importorskip(library).__version__
+    scorer = eval(f"fh.score.{spelling}")
+    assert scorer.version == f"{spelling.partition('(')[0]} {then}"
 
 
 def test_what_was_out_when_its_process_was_killed_may_have_run(hive: LocalHive) -> None:
