@@ -226,7 +226,7 @@ def _entry_changed(
     own = [line.rstrip("\r") for line in lines[first : last + 1]]
     own = [line[column:] if not line[:column].strip() else line.lstrip(" ") for line in own]
     known = list(_places(compose("\n".join(own)), ()))
-    if not known or known[0][1]:  # the entry does not begin its line
+    if not known or known[0][1] or lines[first][:column].strip():  # the entry does not begin its line (`? name`)
         raise _Odd
     above, bare = _without_comment_lines(own, known)
     has_step = isinstance(value, MappingNode) and not value.flow_style and value.value

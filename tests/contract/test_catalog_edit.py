@@ -6,7 +6,7 @@ import difflib
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
@@ -247,11 +247,27 @@ def test_a_deployment_is_changed_into_any_other_in_its_place(
     named = fh.Deployment(old.name, variants=new.variants, inputs=new.inputs, description=new.description)
     first, last = fh.Deployment("first one", variants=["a"]), fh.Deployment("last one", inputs={"t": fh.text()})
     text = _commented(dump_catalog([first, old, last]), places)
+    assume("  ? " not in text)
     edited = put(text, named)
     assert same(read_catalog(edited)[old.name], written(kept(read_catalog(text)[old.name], named))) or edited == text
     head, tail = text.partition("  first one:")[0], text.rpartition("  last one:")[2]
     assert edited.startswith(head)
     assert edited.endswith(tail)
+
+
+@pytest.mark.parametrize(
+    ("length", "is_edited"), [(100, True), (200, True), (1_200, False)], ids=["short", "long", "not on one line"]
+)
+def test_a_name_that_yaml_cannot_have_before_its_colon_is_not_edited(length: int, is_edited: bool) -> None:
+    """YAML has names of up to 1,024 characters on the line of their value; a longer one (`? name`) is refused."""
+    old = fh.Deployment("x" * length, variants=["a"])
+    text = dump_catalog([old, fh.Deployment("last one", variants=["b"])])
+    new = fh.Deployment(old.name, variants=["z"])
+    if is_edited:
+        assert read_catalog(put(text, new))[old.name].variants == ("z",)
+    else:
+        with pytest.raises(fh.InputError, match="left as it is"):
+            put(text, new)
 
 
 ORPHANS = """\
