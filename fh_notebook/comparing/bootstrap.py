@@ -2,13 +2,15 @@
 
 Rule of this file: samples of one size share their draws (the generator has a fixed seed), so that many cost little more
 than one; and whatever is not the plain bootstrap of the books is a function of its own, with its reason and its name.
+
+Why not `scipy.stats.bootstrap`: in ``python -m tests.benchmarks compare`` the summary of 5,000 rows of numbers takes 11
+times as long with it (1.03 s, not 0.09 s), `pairs()` 5 times (1.48 s, not 0.27 s). A test compares both.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -35,7 +37,6 @@ _TAIL: Final = 0.2
 """Skewness of a mean from which its expansion is not trusted: one outlier then makes up the whole of it."""
 
 Numbers = NDArray[np.float64]
-_NORMAL: Final = NormalDist()
 
 
 def bca_interval(
@@ -91,6 +92,8 @@ def bca_intervals(
 
 
 def _of_part(samples: Numbers, level: float, resamples: int, seed: int) -> Numbers:
+    from scipy import special
+
     mean = samples.mean(axis=1)
     apart = samples - mean[:, None]
     spread = np.square(apart).sum(axis=1)
@@ -100,35 +103,23 @@ def _of_part(samples: Numbers, level: float, resamples: int, seed: int) -> Numbe
     near = 1e-12 * np.sqrt(spread)[:, None]
     below = ((means < -near).sum(axis=1) + (means <= near).sum(axis=1)) / (2 * resamples)
     with np.errstate(invalid="ignore", divide="ignore"):
-        acceleration = (apart**3).sum(axis=1) / (6 * spread**1.5)
-    found = np.empty((len(samples), 2))
-    for place in range(len(samples)):
-        if alike[place]:
-            found[place] = mean[place]
-            continue
-        # A share of 0 or 1 has no quantile: half a resample is the least that can be told.
-        bias = _NORMAL.inv_cdf(min(max(float(below[place]), 0.5 / resamples), 1 - 0.5 / resamples))
-        reaches = _bca_reaches(bias, float(acceleration[place]), level)
-        found[place] = mean[place] + _quantiles(means[place], [_NORMAL.cdf(reach) for reach in reaches])
-    return found
-
-
-def _bca_reaches(bias: float, acceleration: float, level: float) -> list[float]:
-    """Return at which quantiles of the resamples the limits lie, as numbers of the normal distribution."""
-    found = []
-    for share in ((1 - level) / 2, (1 + level) / 2):
-        reach = bias + _NORMAL.inv_cdf(share)
-        found.append(bias + reach / (1 - acceleration * reach))
-    return found
-
-
-def _quantiles(means: Numbers, shares: list[float]) -> Numbers:
-    """``numpy.quantile`` of what is sorted already."""
-    places = np.array(shares) * (len(means) - 1)
+        acceleration = np.where(alike, 0.0, (apart**3).sum(axis=1) / (6 * spread**1.5))
+    # A share of 0 or 1 has no quantile: half a resample is the least that can be told.
+    bias = special.ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
+    # `numpy.quantile` of what is sorted already.
+    places = special.ndtr(_bca_reaches(bias[:, None], acceleration[:, None], level)) * (resamples - 1)
     lower = places.astype(np.intp)
-    upper = np.minimum(lower + 1, len(means) - 1)
-    found: Numbers = means[lower] + (places - lower) * (means[upper] - means[lower])
-    return found
+    at_lower, at_upper = (np.take_along_axis(means, np.minimum(at, resamples - 1), axis=1) for at in (lower, lower + 1))
+    reach = np.where(alike[:, None], 0.0, at_lower + (places - lower) * (at_upper - at_lower))
+    return np.asarray(mean[:, None] + reach)
+
+
+def _bca_reaches(bias: Numbers | float, acceleration: Numbers | float, level: float) -> Numbers:
+    """Return at which quantiles of the resamples the limits lie, as numbers of the normal distribution."""
+    from scipy import special
+
+    reach = bias + special.ndtri([(1 - level) / 2, (1 + level) / 2])
+    return np.asarray(bias + reach / (1 - acceleration * reach))
 
 
 def _means_of_resamples(samples: Numbers, resamples: int, seed: int) -> Numbers:
@@ -182,7 +173,7 @@ def analytic_bca(values: Numbers, level: float = LEVEL) -> tuple[float, float] |
     if abs(skewness) > _TAIL or peak > _TAIL:
         return None
     limits = []
-    for z in _bca_reaches(skewness / 6, skewness / 6, level):
+    for z in _bca_reaches(skewness / 6, skewness / 6, level).tolist():
         away = z + (z * z - 1) * skewness / 6 + (z**3 - 3 * z) * peak / 24 - (2 * z**3 - 5 * z) * skewness**2 / 36
         limits.append(mean + away * deviation / math.sqrt(n))
     return limits[0], limits[1]
