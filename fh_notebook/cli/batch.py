@@ -32,7 +32,7 @@ import fh_notebook as fh
 from fh_notebook.addresses import LOCAL, hostname, is_loopback
 from fh_notebook.audience import COMMAND
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.cli.batch_compare import Comparing, comparing
+from fh_notebook.cli.batch_compare import Comparing, checked_rows, comparing
 from fh_notebook.cli.batch_dask import connected, rows_for
 from fh_notebook.cli.batch_options import NO_KEY, add_parser, given, settings_given
 from fh_notebook.cli.batch_race import check_race, code_of_race, run_race
@@ -101,12 +101,13 @@ def _run(args: argparse.Namespace) -> int:
         shown = not (args.quiet or args.dry_run)
         asked = {"client": client, "inputs": _inputs(args, client), **given(args)}
         reader = replace(COMMAND, resume=_again(args))
-        race = run_race(args, asked, reader, progress=shown)
+        rows = checked_rows(args, rows_for(args, dask))
+        race = run_race(args, rows, asked, reader, progress=shown)
         batch = (
             race.batch
             if race is not None
             else begun(
-                rows_for(args, dask),
+                rows,
                 args.deployment,
                 BatchOptions(
                     progress=TextProgress if shown else False,

@@ -21,7 +21,7 @@ from fh_notebook.errors import FetchHiveError, SettingsError
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
 
-__all__ = ["Comparing", "comparing", "ready_scorers", "score_of"]
+__all__ = ["Comparing", "checked_rows", "comparing", "ready_scorers", "score_of"]
 
 Comparing = Callable[["Batch"], tuple[list[str], str]]
 """Compares a batch; returns what to say, and what went wrong."""
@@ -66,6 +66,24 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         return told, ""
 
     return compare_it
+
+
+def checked_rows(args: argparse.Namespace, rows: Any) -> Any:
+    """Return the rows, read where they are a file, with the columns that ``--compare`` reads.
+
+    Raises
+    ------
+    InputError
+        The rows cannot be read, or do not have them.
+    """
+    from fh_notebook.batching.rows import read_rows
+    from fh_notebook.comparing.scoring import check_columns
+
+    if args.compare is None:
+        return rows
+    read = rows if hasattr(rows, "columns") else read_rows(rows)
+    check_columns(score_of(args.compare, "--compare"), read.columns)
+    return read
 
 
 def _check_other_file(report: Path, args: argparse.Namespace) -> None:

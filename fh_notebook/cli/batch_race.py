@@ -41,7 +41,9 @@ def check_race(args: argparse.Namespace) -> None:
         )
 
 
-def run_race(args: argparse.Namespace, asked: dict[str, Any], reader: Audience, *, progress: bool) -> Race | None:
+def run_race(
+    args: argparse.Namespace, rows: Any, asked: dict[str, Any], reader: Audience, *, progress: bool
+) -> Race | None:
     """Run the race that the options ask for; ``None`` where they ask for none.
 
     Raises
@@ -61,7 +63,7 @@ def run_race(args: argparse.Namespace, asked: dict[str, Any], reader: Audience, 
         asked["reuse"] = None
     score = score_of(args.race, "--race")
     options = RaceOptions.of(score=score, **{**asked, **own, "progress": NoProgress})
-    made = prepared(args.data, args.deployment, options, reader)
+    made = prepared(rows, args.deployment, options, reader)
     if progress:
         made.show_by(lambda: RaceText(made))
     return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))

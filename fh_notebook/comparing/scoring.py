@@ -6,15 +6,16 @@ never zero. Only completed runs are scored, by a function or by a column: failed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
 from fh_notebook import arguments
 from fh_notebook.batching.cells import object_series
+from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.scorer_base import NO_SCORE, Result, number_of, result_of
+from fh_notebook.comparing.scorer_base import NO_SCORE, Result, expected_in, number_of, result_of
 from fh_notebook.comparing.scorer_function import scorer_of
 from fh_notebook.comparing.scorer_run import results
 from fh_notebook.comparing.scorers import READY, exact
@@ -23,10 +24,22 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 
-__all__ = ["LOWER", "Observation", "Score", "column_score", "observations", "parts_table", "scored"]
+__all__ = [
+    "LOWER",
+    "OUT",
+    "Observation",
+    "Score",
+    "check_columns",
+    "column_score",
+    "observations",
+    "parts_table",
+    "scored",
+]
 
 Score = str | Callable[..., Any] | None
 
+OUT: Final = "out."
+"""What begins the name of a part of an output."""
 LOWER: Final = frozenset({"elapsed_s", "attempts"})
 """Columns that a batch measures, of which less is better; what more is of any other one is for the user to know."""
 
@@ -103,6 +116,29 @@ def column_score(score: Any, columns: Container[str]) -> Any:
     return named if isinstance(named, str) and named in columns else score
 
 
+def check_columns(score: Any, columns: Collection[str]) -> None:
+    """Raise where a score reads a column that a batch of rows with these columns will not have, before a call is paid.
+
+    What a function reads is not known, and which parts an output has (``out.<name>``) only answers tell. A table
+    without rows may have no columns either.
+
+    Raises
+    ------
+    InputError
+        With the nearest name.
+    """
+    sources = dict.fromkeys(map(source_name, columns))
+    there = dict.fromkeys([*(column.name for column in COLUMNS), *sources])
+    for member in getattr(score, "members", ()):
+        check_columns(member, columns)
+    for name in (score,) if isinstance(score, str) else getattr(score, "columns", None) or ():
+        if not columns or name in there or name.startswith(OUT):
+            continue
+        if isinstance(score, str):
+            raise InputError(no_column(name, list(there), "score"))
+        expected_in(sources, name)
+
+
 def _seconds(run: Run | None) -> float:
     return run.elapsed_s if run is not None and run.ok and run.elapsed_s else float("nan")
 
@@ -147,7 +183,7 @@ class ColumnScorer:
 
 def _cell(seen: Observation, column: str) -> Any:
     """Return what a run has in a column; a key of the output counts also where it has no column in the table."""
-    if column in seen.row or not column.startswith("out.") or seen.run is None:
+    if column in seen.row or not column.startswith(OUT) or seen.run is None:
         return seen.row.get(column)
     output = seen.run.output
-    return output.get(column.removeprefix("out.")) if isinstance(output, Mapping) else None
+    return output.get(column.removeprefix(OUT)) if isinstance(output, Mapping) else None

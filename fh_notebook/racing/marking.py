@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,20 +17,13 @@ from numpy.typing import NDArray
 from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
-from fh_notebook.batching.rows import EXPECTED, Rows
 from fh_notebook.comparing.hiding import hidden_of
-from fh_notebook.comparing.scorer_base import Scorer
 from fh_notebook.comparing.scorer_run import pinned
-from fh_notebook.comparing.scoring import LOWER, Score, scored
-from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in, no_column
+from fh_notebook.comparing.scoring import LOWER, OUT, Score, scored
+from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import InputError
-from fh_notebook.problems import Problem
 
-__all__ = ["Marked", "Marker", "calls_service", "check_score", "is_lower"]
-
-OUT: Final = "out."
-"""What begins the name of a part of an output: which parts there are, only answers tell."""
+__all__ = ["Marked", "Marker", "calls_service", "is_lower"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +46,6 @@ def calls_service(score: Any) -> bool:
 def is_lower(score: Any) -> bool:
     """Whether a lower score is the better one."""
     return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
-
-
-def check_score(score: Any, rows: Rows) -> None:
-    """Raise where a score cannot be had of rows with these columns, before a call is paid for.
-
-    Raises
-    ------
-    InputError
-        With the nearest name.
-    """
-    if score is None and EXPECTED not in rows.columns:
-        raise InputError(
-            "there is no score to race by: score=fh.score.exact('COLUMN') needs a column of right answers, "
-            f"and None one that is called {EXPECTED}"
-        )
-    if isinstance(score, str):
-        there = [*(column.name for column in COLUMNS), *map(source_name, rows.columns)]
-        if score not in there and not score.startswith(OUT):
-            raise InputError(no_column(score, there, "score"))
-    elif _is_ready(score) and rows.records:
-        _check_expected(score, rows.records[0])
-
-
-def _is_ready(score: Any) -> bool:
-    """Whether it is a scorer of ours that only looks at what it is given: somebody's own is not called for a trial."""
-    return isinstance(score, Scorer) and str(getattr(score.function, "__module__", "")).startswith("fh_notebook.")
-
-
-def _check_expected(score: Scorer, record: Mapping[str, Any]) -> None:
-    """Raise where a ready scorer misses the column of right answers: no row that is paid for would have a score."""
-    row = {source_name(name): value for name, value in record.items()}
-    told: tuple[Problem, ...] = ()
-    try:
-        score(Run(status="completed", output=""), row)
-    except InputError as missed:
-        told = missed.problems
-    except Exception:  # what it makes of an empty output is told when it has real ones
-        return
-    if any(problem.keyword == "column" for problem in told):
-        raise InputError(told)
 
 
 class Marker:

@@ -14,11 +14,11 @@ from fh_notebook import arguments
 from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience
 from fh_notebook.batching.events import Event
 from fh_notebook.batching.making import MadeBatch
-from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.rows import EXPECTED, read_rows
 from fh_notebook.batching.start import OWN_CHECKS, prepared_here
+from fh_notebook.comparing.scoring import check_columns
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.errors import SettingsError
-from fh_notebook.racing.marking import check_score
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
 
@@ -160,7 +160,12 @@ def prepared(rows: Any, deployment: Deployment | str, options: RaceOptions, audi
             "a race draws its rows at random, so it must know all of them, and an iterator does not; give list(rows)"
         )
     read = read_rows(rows)
-    check_score(options.score, read)
+    if options.score is None and EXPECTED not in read.columns:
+        raise InputError(
+            "there is no score to race by: score=fh.score.exact('COLUMN') needs a column of right answers, "
+            f"and None one that is called {EXPECTED}"
+        )
+    check_columns(options.score, read.columns)
     # Not what goes on with its batch, which would call every row that is left.
     resume = {"python": "race.resume()", "cell": str(RUN_AGAIN), "command": audience.resume}[audience.medium]
     holder = replace(audience, resume=resume)

@@ -57,6 +57,9 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
     ("words", "said"),
     [
         (["--compare", "exakt"], "--compare 'exakt' is no scorer; did you mean exact?"),
+        (["--compare", "exact:expected_outpt"], "no column 'expected_outpt' to compare with; did you mean 'expected_output'?"),
+        (["--compare", "exact:label"], "no column 'label' to compare with; the columns are 'ticket' and 'expected_output'"),
+        (["--compare", "exact:expected", "--race", "exact"], "no column 'expected' to compare with"),
         (["--compare", "0815"], "or a column of the output like out.score"),
         (["--compare", "exact", "--report", "x.pdf"], "it must end in '.html', '.md' or '.xlsx'"),
         (["--report", "no/x.html"], "there is no folder"),
@@ -65,7 +68,7 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
         (["--compare", "elapsed_s", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
         (["-o", "x.xlsx", "--report", "./x.xlsx"], "is the file of the answers, which would be lost"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_told_before_a_call_is_paid_for(
     data: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
 ) -> None:

@@ -402,6 +402,7 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
         ({"score": "elapsed"}, "did you mean 'elapsed_s'"),
         ({"score": "elapsed_s", "failed": "zero"}, "lower is better"),
         ({"score": fh.score.exact("answer")}, "there is no column 'answer' to compare with"),
+        ({"score": fh.score.all_of(fh.score.exact("answer"))}, "there is no column 'answer' to compare with"),
         ({"score": None, "rows": [{"number": 1}]}, "there is no score to race by"),
     ],
 )
@@ -412,6 +413,20 @@ def test_misuse_is_told_before_a_call(options: dict[str, Any], told: str) -> Non
     with pytest.raises((InputError, SettingsError), match=told):
         run(quiz, options.get("rows", 5), **rest)
     assert quiz.calls == 0
+
+
+def test_a_function_of_the_users_is_not_called_for_a_trial() -> None:
+    """It may cost a call of its own: it is given answers only."""
+    quiz = Quiz(CLEAR)
+    seen: list[Any] = []
+
+    def right(run: fh.Run, row: dict[str, Any]) -> bool:
+        seen.append(run.output)
+        return bool(run.output == row["expected_output"])
+
+    run(quiz, 5, score=fh.score.scorer(right, version=1))
+    assert len(seen) == quiz.calls
+    assert "" not in seen
 
 
 def test_a_scorer_that_only_raises_ends_a_race_early() -> None:
