@@ -21,6 +21,7 @@ function that only hands them on begins with `check_names`, since any of its cal
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import math
 import numbers
@@ -171,14 +172,16 @@ def check_names(function: Any, options: Any) -> None:
     Raises
     ------
     ArgumentError
-        With a name that it does not take, and those that it takes.
+        With a name that it does not take, the nearest one, and those that it takes.
     """
     keywords = _KEYWORDS[getattr(function, "__func__", function)]
     unknown = [name for name in options if name not in keywords.annotations]
     if unknown:
         options.clear()
+        close = difflib.get_close_matches(unknown[0], keywords.every, n=1)
+        hint = f"did you mean {close[0]}? It takes" if close else "give"
         known = f"{', '.join(keywords.every[:-1])} or {keywords.every[-1]}"
-        raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; give {known}")
+        raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; {hint} {known}")
 
 
 def check_one(name: str, value: Any, annotation: str) -> None:
@@ -220,6 +223,10 @@ def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) 
     Traceback (most recent call last):
     ...
     fh_notebook.arguments.ArgumentError: unexpected keyword argument 'hight'; give width or fill
+    >>> draw("circle", widht=2)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.arguments.ArgumentError: unexpected keyword argument 'widht'; did you mean width? It takes width or fill
     """
     # From the class's own annotations: `get_type_hints` would evaluate names that are imported for types only.
     hints = options.__annotations__

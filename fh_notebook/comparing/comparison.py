@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import pandas as pd
 
@@ -36,12 +36,18 @@ from fh_notebook.values import ColumnName
 __all__ = ["Comparison", "compare"]
 
 
+class CompareKeywords(TypedDict, total=False):
+    """The options of a comparison, as keywords of :func:`compare`."""
+
+    score: Score
+    pair_on: ColumnName
+    failed: Literal["drop", "zero"]
+
+
+@arguments.explicit_signature(CompareKeywords, {"score": None, "pair_on": "row", "failed": "drop"})
 def compare(
     batch_or_frame: Batch | pd.DataFrame | Sequence[Any] | Mapping[str, Any],
-    *,
-    score: Score = None,
-    pair_on: ColumnName = "row",
-    failed: Literal["drop", "zero"] = "drop",
+    **options: Unpack[CompareKeywords],
 ) -> Comparison:
     """Compare the variants of a batch, a frame or a list on the same rows, or the same variant on two dates.
 
@@ -75,6 +81,7 @@ def compare(
     [['a', 2, 1.0], ['b', 2, 0.5]]
     """
     arguments.check(compare, locals(), but={"score"})
+    score, pair_on, failed = options.get("score"), options.get("pair_on", "row"), options.get("failed", "drop")
     asking.check_failed(failed)
     is_partitioned = isinstance(batch_or_frame, Batch) and batch_or_frame.is_partitioned
     if is_partitioned or type(batch_or_frame).__module__.startswith("dask."):

@@ -62,13 +62,14 @@ def test_a_keyword_that_is_not_known_is_refused_before_any_call() -> None:
     hive = demo_hive()
     client = hive.client()
     wrong: dict[str, Any] = {"varient": "keywords"}
-    with pytest.raises(TypeError, match=r"^unexpected keyword argument 'varient'; give variant, inputs, .* or client"):
+    told = r"^unexpected keyword argument 'varient'; did you mean variant\? It takes variant, inputs, .* or client"
+    with pytest.raises(TypeError, match=told):
         fh.invoke("support-triage", client=client, **wrong)
     with pytest.raises(TypeError, match="unexpected keyword argument 'varient'"):
         client.submit("support-triage", **wrong)
     url: dict[str, Any] = {"callback_url": "http://127.0.0.1:9/x"}
     with pytest.raises(
-        TypeError, match=r"unexpected keyword argument 'callback_url'; give variant, .*, callback or poll"
+        TypeError, match=r"unexpected keyword argument 'callback_url'; .* takes variant, .*, callback or poll"
     ):
         client.submit("support-triage", variant="keywords", inputs={"ticket": "a"}, **url)
     assert hive.calls == ()

@@ -659,3 +659,16 @@ def test_tab_completion_offers_scorers_and_nothing_else() -> None:
     """Behind `fh.score.` stands what can be used."""
     assert dir(fh.score) == sorted(fh.score.__all__)
     assert all(callable(getattr(fh.score, name)) for name in dir(fh.score))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("scor", "did you mean score?"), ("pairon", "did you mean pair_on?"), ("x", "give")]
+)
+def test_a_misspelt_keyword_is_told_with_the_nearest_one(name: str, meant: str) -> None:
+    """And with those that there are."""
+    frame = pd.DataFrame({"row": [0], "variant": "a", "score": 1.0})
+    with pytest.raises(fh.SettingsError) as caught:
+        fh.compare(frame, **{name: "score"})
+    told = f"unexpected keyword argument {name!r}; {meant}"
+    assert str(caught.value).startswith(told)
+    assert str(caught.value).endswith("score, pair_on or failed")
