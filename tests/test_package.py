@@ -78,7 +78,7 @@ def test_importing_and_loading_are_light_and_silent() -> None:
     script = """
 import sys
 import fh_notebook
-heavy = "pandas numpy ipywidgets matplotlib scipy nest_asyncio starlette uvicorn httpx jsonschema IPython ruamel.yaml".split()
+heavy = "pandas numpy ipywidgets matplotlib scipy nest_asyncio starlette uvicorn httpx jsonschema jsonschema_rs IPython ruamel.yaml".split()
 assert not [m for m in heavy if m in sys.modules], [m for m in heavy if m in sys.modules]
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()

@@ -24,11 +24,10 @@ from fh_notebook.batching.cells import is_missing, object_series, plain
 from fh_notebook.batching.rows import Rows
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.quick import quick_check
 from fh_notebook.contract.schema import fill_defaults
-from fh_notebook.contract.schema import problems as schema_problems
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.contract.validate import Checker, problems
 from fh_notebook.errors import InputError
 from fh_notebook.problems import Problem
 from fh_notebook.values import MASK, error_text
@@ -236,8 +235,8 @@ class Mapper:
         }
 
     @cached_property
-    def _fits_plainly(self) -> Callable[[Mapping[str, Any]], bool] | None:
-        return quick_check(self.deployment.inputs)
+    def _checker(self) -> Checker:
+        return Checker.of(self.deployment.inputs)
 
     @cached_property
     def _plain_texts(self) -> frozenset[str]:
@@ -271,9 +270,7 @@ class Mapper:
 
     def problems_of(self, inputs: Mapping[str, Any]) -> list[Problem]:
         """Return every problem of made inputs, with the column where it is not the variable's own."""
-        if self._fits_plainly is not None and self._fits_plainly(inputs):
-            return []
-        return [self._located(p) for p in schema_problems(self.deployment.inputs, inputs)]
+        return [self._located(p) for p in self._checker.problems(inputs)]
 
     def _value(self, name: str, source: Source, record: dict[str, Any]) -> dict[str, Any]:
         """Return the variable with its value, or nothing where the row has none."""
@@ -305,4 +302,4 @@ class Mapper:
 def _takes_null(schema: Any) -> bool:
     if not isinstance(schema, Mapping):
         return False
-    return not schema_problems({"type": "object", "properties": {"x": schema}}, {"x": None})
+    return not problems({"type": "object", "properties": {"x": schema}}, {"x": None})

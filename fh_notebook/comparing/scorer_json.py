@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +13,12 @@ from fh_notebook.comparing.scorer_combined import Combined
 from fh_notebook.comparing.scorer_equal import is_equal, is_same
 from fh_notebook.comparing.scorer_function import scorer_of
 from fh_notebook.comparing.scorer_paths import NOTHING, found_by, part_of, query_of, steps_of
-from fh_notebook.comparing.scorer_patterns import bounded_search
 from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.fits import fits
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.schema import to_schema
 from fh_notebook.contract.spell import short
-from fh_notebook.contract.validate import schema_problems
+from fh_notebook.contract.validate import Checker, fits, schema_problems
 from fh_notebook.errors import InputError
 from fh_notebook.values import UNSET, ColumnName
 
@@ -30,8 +28,8 @@ __all__ = ["json_fields", "json_path", "json_schema"]
 def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     """Return a scorer that asks whether the output fits a JSON Schema.
 
-    An output of text is read as JSON, also from inside a code fence. Patterns in the schema have the time limit of
-    :func:`regex`.
+    An output of text is read as JSON, also from inside a code fence. Patterns in the schema are
+    those of JSON Schema (ECMA 262), and none of them can hang the notebook.
 
     Parameters
     ----------
@@ -58,13 +56,12 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     rules = _schema(schema)
     if found := schema_problems(rules):
         raise InputError(f"the schema cannot be used: {'; '.join(map(str, found[:3]))}")
-    search = _Patterns()
-    for pattern in _patterns_in(rules):
-        search.add(pattern)
+    if trouble := Checker.of(rules).trouble:
+        raise InputError(f"the schema cannot be used: {trouble}")
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:
         value = _json_at(run, steps)
-        return value is not NOTHING and fits(rules, value, search=search)
+        return value is not NOTHING and fits(rules, value)
 
     return ready(spelt("json_schema", rules, path=(path, None)), score, reads=None, rules=rules, path=path)
 
@@ -78,34 +75,6 @@ def _schema(schema: Any) -> dict[str, Any]:
 def _declares(schema: Mapping[str, Any]) -> bool:
     """Whether it is names of fields, and not a schema: a schema has no values with a schema of their own."""
     return bool(schema) and all(hasattr(value, "schema") for value in schema.values())
-
-
-class _Patterns:
-    """Bounded searches by their pattern."""
-
-    def __init__(self) -> None:
-        self._searches: dict[str, Callable[[str], bool]] = {}
-
-    def add(self, pattern: str) -> None:
-        self._searches[pattern] = bounded_search(pattern)
-
-    def __call__(self, pattern: str, text: str) -> bool:
-        if pattern not in self._searches:
-            self.add(pattern)
-        return self._searches[pattern](text)
-
-
-def _patterns_in(schema: Any) -> Iterator[str]:
-    if isinstance(schema, Mapping):
-        if isinstance(schema.get("pattern"), str):
-            yield schema["pattern"]
-        if isinstance(schema.get("patternProperties"), Mapping):
-            yield from schema["patternProperties"]
-        for part in schema.values():
-            yield from _patterns_in(part)
-    elif isinstance(schema, list):
-        for part in schema:
-            yield from _patterns_in(part)
 
 
 def _json_at(run: Run, steps: tuple[str | int, ...]) -> Any:

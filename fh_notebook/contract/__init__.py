@@ -11,9 +11,7 @@ What they call UNKNOWN is read tolerantly.
     Start variables       variables.py objects.py schema.py refs.py      one by one, several, whatever the source
                           annotations.py signature.py limits.py          from Python's annotations
                           docstrings.py infer.py                         from docstrings, from samples
-    checked               validate.py patterns.py visits.py              by the library, within time and bounds
-                          plain_schema.py multiples.py                   by a look; numbers in decimals
-                          quick.py fits.py                               a quick yes; any JSON value
+    checked               validate.py visits.py                          by the library, within bounds
                           explain.py spell.py                            problems in words
     secrets               secrets.py                                     which values are, and the masking of them
                           coerce.py jsonable.py canonical.py             text and Python values as JSON, spelt once

@@ -1,4 +1,4 @@
-"""From the library's validation errors to problems: the path, what is wrong, and what to do.
+"""From broken rules of a schema to problems: the path, what is wrong, and what to do.
 
 Rule of this file: the library's own messages are never used. They spell out whole values, and a value may be huge,
 hostile, or secret. A value under a variable that has a password in it is never spelt.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fh_notebook.contract.refs import meant
 from fh_notebook.contract.secrets import Secrets
@@ -18,23 +18,38 @@ from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path
 from fh_notebook.plural import counted
 from fh_notebook.problems import Problem
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-
-__all__ = ["explain"]
+__all__ = ["Broken", "explain"]
 
 
-def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> list[Problem]:
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule of a schema that a value breaks."""
+
+    keyword: str | None
+    """``None`` for the schema ``false``."""
+    path: tuple[str | int, ...]
+    """Where the value is."""
+    instance: Any
+    """The value; for ``required`` and ``additionalProperties`` the object."""
+    limit: Any
+    """What the schema says under the keyword; for ``uniqueItems`` the place of the first equal item."""
+    schema: Mapping[str, Any]
+    """The part of the schema that has the keyword."""
+    branches: tuple[tuple[Broken, ...], ...] = ()
+    """What is broken of each alternative of ``anyOf`` and ``oneOf``; none where several fit."""
+
+
+def explain(errors: Iterable[Broken], schema: Mapping[str, Any]) -> list[Problem]:
     """Return one problem for each of the `errors`, in the order of the schema's properties, without repetitions."""
     pending = list(errors)
     if not pending:
         return []
     properties = schema.get("properties")
     order = {name: i for i, name in enumerate(properties)} if isinstance(properties, Mapping) else {}
-    pending.sort(key=lambda e: order.get(e.absolute_path[0], len(order)) if e.absolute_path else len(order))
+    pending.sort(key=lambda e: order.get(e.path[0], len(order)) if e.path else len(order))
     # "It is not one of these" says all that "it is not a text" says.
-    chosen = {tuple(e.absolute_path) for e in pending if _keyword(e) == "enum"}
-    pending = [e for e in pending if _keyword(e) != "type" or tuple(e.absolute_path) not in chosen]
+    chosen = {e.path for e in pending if e.keyword == "enum"}
+    pending = [e for e in pending if e.keyword != "type" or e.path not in chosen]
     secrets = Secrets.of(schema)
     return list(dict.fromkeys(problem for error in pending for problem in _problems(error, secrets, schema)))
 
@@ -43,17 +58,17 @@ def explain(errors: Iterable[ValidationError], schema: Mapping[str, Any]) -> lis
 class _Case:
     """One error with what a sentence needs of it."""
 
-    error: ValidationError
+    error: Broken
     secrets: Secrets
     root: Mapping[str, Any]
     """The whole schema, in which references look."""
 
     @property
     def path(self) -> tuple[str | int, ...]:
-        return tuple(self.error.absolute_path)
+        return self.error.path
 
     def problem(self, message: str, hint: str = "", *, value: str = "", expected: str = "") -> Problem:
-        return Problem(self.path, _keyword(self.error) or "", value, message, hint, expected=expected)
+        return Problem(self.path, self.error.keyword or "", value, message, hint, expected=expected)
 
     def of_value(self, message: str, hint: str = "", *, expected: str = "") -> Problem:
         """Return the problem with the value alone, for a sentence about its content and not its kind."""
@@ -61,7 +76,7 @@ class _Case:
 
     @property
     def hidden(self) -> bool:
-        return self.secrets.cover(list(self.error.absolute_path))
+        return self.secrets.cover(list(self.path))
 
     @property
     def value(self) -> str:
@@ -82,7 +97,7 @@ class _Case:
 
     @property
     def limit(self) -> Any:
-        return self.error.validator_value
+        return self.error.limit
 
     @property
     def count(self) -> str:
@@ -96,7 +111,7 @@ class _Case:
     @property
     def name(self) -> str:
         """The last name of the path."""
-        return str(self.error.absolute_path[-1]) if self.error.absolute_path else ""
+        return str(self.path[-1]) if self.path else ""
 
     @property
     def properties(self) -> Mapping[str, Any]:
@@ -105,19 +120,19 @@ class _Case:
 
     @property
     def schema(self) -> Mapping[str, Any]:
-        return self.error.schema if isinstance(self.error.schema, Mapping) else {}
+        return self.error.schema
 
 
-def _problems(error: ValidationError, secrets: Secrets, root: Mapping[str, Any]) -> list[Problem]:
+def _problems(error: Broken, secrets: Secrets, root: Mapping[str, Any]) -> list[Problem]:
     value = error.instance
     if isinstance(value, float) and not isfinite(value):
         return []  # json_problems tells it, once
     if not isinstance(value, str | int | float | Mapping | list | tuple | None):
         return []
     case = _Case(error, secrets, root)
-    if _keyword(error) in ("anyOf", "oneOf"):
+    if error.keyword in ("anyOf", "oneOf"):
         return _alternatives(case)
-    return [_PROBLEM.get(str(error.validator), _otherwise)(case)]
+    return [_PROBLEM.get(str(error.keyword), _otherwise)(case)]
 
 
 def _type(case: _Case) -> Problem:
@@ -161,9 +176,6 @@ def _parts(text: str, schema: Mapping[str, Any]) -> list[Any]:
 
 
 def _missing(case: _Case) -> Problem:
-    if case.error.message:  # the library's own: one error at the object, for a name that only its message says
-        names = [name for name in case.limit if name not in case.held]
-        return case.problem(f"lacks {listed(names, 'and')}", "give what is missing")
     wanted = case.properties.get(case.name)
     if isinstance(wanted, Mapping):
         wanted = meant(wanted, case.root)
@@ -173,9 +185,7 @@ def _missing(case: _Case) -> Problem:
 
 
 def _unknown(case: _Case) -> Problem:
-    if case.error.message:
-        return case.problem("has a name that is not taken here", "leave it out", value=case.value)
-    noun = "variable" if len(case.error.absolute_path) == 1 else "name here"
+    noun = "variable" if len(case.path) == 1 else "name here"
     if (close := nearest(case.name, case.properties)) is not None:
         return case.problem(f"there is no such {noun}", f"did you mean {short(close)}?")
     names = list(case.properties)
@@ -211,7 +221,7 @@ def _format(case: _Case) -> Problem:
 def _length(case: _Case) -> Problem:
     value = case.error.instance
     size = len(value) if isinstance(value, str | Mapping | list | tuple) else 0
-    name = str(case.error.validator)
+    name = str(case.error.keyword)
     unit = {"Length": "character", "Items": "item", "Properties": "name"}[name[3:]]
     bound = f"at {'least' if name.startswith('min') else 'most'} {case.count} {unit}{'' if case.limit == 1 else 's'}"
     if not size:
@@ -231,9 +241,7 @@ def _as_written(pattern: Any) -> str:
 
 
 def _unique(case: _Case) -> Problem:
-    if not isinstance(case.limit, int) or isinstance(case.limit, bool):
-        return case.problem("has an item twice", "give each once", value=case.value)
-    first = path_text([*list(case.error.absolute_path)[:-1], case.limit])
+    first = path_text([*case.path[:-1], case.limit])
     return case.of_value(f"is there already ({first})", "give each item once")
 
 
@@ -260,9 +268,9 @@ def _contains(case: _Case) -> Problem:
 
 
 def _otherwise(case: _Case) -> Problem:
-    if _keyword(case.error) is None:
+    if case.error.keyword is None:
         return case.of_value("is not taken", "leave it out")  # the library does not say under which name
-    return case.of_value(f"does not fit the schema's {short(str(_keyword(case.error)))[1:-1]}")
+    return case.of_value(f"does not fit the schema's {short(case.error.keyword)[1:-1]}")
 
 
 _PROBLEM: Final[Mapping[str, Callable[[_Case], Problem]]] = {
@@ -294,17 +302,14 @@ _PROBLEM: Final[Mapping[str, Callable[[_Case], Problem]]] = {
 
 def _alternatives(case: _Case) -> list[Problem]:
     """Tell a failed anyOf or oneOf by the one branch that was meant, or else by all that would do."""
-    branches: dict[Any, list[ValidationError]] = {}
-    for error in case.error.context or ():
-        if error.relative_schema_path:  # the library does not say which branch is `false`
-            branches.setdefault(error.relative_schema_path[0], []).append(error)
-    if not case.error.context:
+    branches = case.error.branches
+    if not branches:
         hint = "it must be clear which is meant"
         return [case.problem("fits more than one of the kinds allowed", hint, value=case.value)]
-    of_kind = [b for b in branches.values() if not any(_is_other(e, "type", None) for e in b)]
-    likely = [b for b in of_kind if not any(_is_other(e, "const", "enum") for e in b)] or of_kind
+    of_kind = [b for b in branches if not any(e.path == case.path and e.keyword in ("type", None) for e in b)]
+    likely = [b for b in of_kind if not any(_is_choice(e) and e.path == case.path for e in b)] or of_kind
     if len(likely) > 1:  # a tagged union: the branch with the right tag
-        likely = [b for b in likely if not any(_keyword(e) in ("const", "enum") for e in b)] or likely
+        likely = [b for b in likely if not any(map(_is_choice, b))] or likely
     if len(likely) == 1:
         return [problem for error in likely[0] for problem in _problems(error, case.secrets, case.root)]
     limit = case.limit if isinstance(case.limit, list) else []
@@ -312,17 +317,12 @@ def _alternatives(case: _Case) -> list[Problem]:
     if case.hidden or not kinds:
         return [case.problem("is not of a kind that is allowed", value=case.value)]
     message = f"is {'not' if len(kinds) == 1 else 'neither'} {' nor '.join(kinds)}"
-    closest = min(likely, key=len, default=[])
-    if closest and _keyword(closest[0]) not in ("const", "enum"):
+    closest = min(likely, key=len, default=())
+    if closest and not _is_choice(closest[0]):
         nearest_one = "; ".join(map(str, _problems(closest[0], case.secrets, case.root)[:1]))
         message += f" (nearest: {nearest_one})"
     return [case.problem(message, value=case.value)]
 
 
-def _is_other(error: ValidationError, *keywords: str | None) -> bool:
-    return not error.relative_path and _keyword(error) in keywords
-
-
-def _keyword(error: ValidationError) -> str | None:
-    # None for a schema that is `false`; the library's type also knows "not set yet", which no finished error is.
-    return error.validator if isinstance(error.validator, str) else None
+def _is_choice(error: Broken) -> bool:
+    return error.keyword in ("const", "enum")

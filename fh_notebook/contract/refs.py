@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-__all__ = ["followed", "meant"]
+__all__ = ["followed", "meant", "place_at"]
 
 MAX_HOPS: Final = 20
 """References that are followed one after the other; more is a circle."""
@@ -32,12 +32,12 @@ def followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         target = schema.get("$ref")
         if not isinstance(target, str) or not target.startswith("#"):
             break
-        schema = _at(root, target[1:])
+        schema = place_at(root, target[1:])
     return found
 
 
-def _at(root: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) leads to, ``None`` when nowhere."""
+def place_at(root: Any, pointer: str) -> Any:
+    """Return what a JSON pointer (RFC 6901) leads to, ``None`` when nowhere."""
     place = root
     for step in unquote(pointer).split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")

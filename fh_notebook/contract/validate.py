@@ -1,55 +1,65 @@
-"""Validation by the library `jsonschema`, imported at the first use and bent in seven places.
+"""Validation of JSON values by the library `jsonschema_rs`, imported at the first use.
 
 - Nothing is fetched: a ``$ref`` that points outside of the schema is an error of the schema.
-- A missing and an unknown name are each an error of their own, at their own path; the library lumps them together.
+- A missing and an unknown name are each an error of their own, at their own path.
 - Any mapping is an object and any tuple a list, as for the encoder that will write them.
-- ``uniqueItems`` takes linear time; the library's takes quadratic time on lists of objects.
-- A pattern is matched within a time limit (:mod:`~fh_notebook.contract.patterns`).
-- A check is bounded (:mod:`~fh_notebook.contract.visits`), whatever the schema.
-- ``multipleOf`` is about decimals (:mod:`~fh_notebook.contract.multiples`); the library divides in binary.
-
-The formats that are checked do not depend on which optional packages happen to be installed.
+- Patterns are those of JSON Schema (ECMA 262): matched in linear time, or within a limit of steps where they look
+  around or back.
+- A schema that would look too often at one value is refused before it is tried (:mod:`~fh_notebook.contract.visits`):
+  the library cannot be stopped.
+- The formats that are checked are those below; others say how a value is typed in, or are nobody's to check.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import cache, partial
-from itertools import islice
+from functools import cache, lru_cache
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.explain import explain
-from fh_notebook.contract.multiples import is_multiple
-from fh_notebook.contract.patterns import TooSlow, keywords, unnamed
-from fh_notebook.contract.patterns import found as is_found
-from fh_notebook.contract.plain_schema import is_plain
+from fh_notebook.contract.canonical import MAX_INT_BITS, json_problems
+from fh_notebook.contract.explain import Broken, explain
+from fh_notebook.contract.jsonable import MAX_DEPTH
 from fh_notebook.contract.spell import short
-from fh_notebook.contract.visits import TooManyVisits, bounded, counted
-from fh_notebook.problems import Problem
+from fh_notebook.contract.visits import MOST, References
+from fh_notebook.errors import InputError
+from fh_notebook.problems import Path, Problem
 from fh_notebook.values import is_number
 
 if TYPE_CHECKING:
-    from jsonschema import FormatChecker
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
+    from jsonschema_rs import ValidationError, Validator
 
-__all__ = ["formats", "library_errors", "problems", "root_of", "schema_problems", "validator_class", "why_not"]
+__all__ = ["Checker", "fits", "problems", "schema_problems"]
 
 MAX_PROBLEMS: Final = 1_000
 """More sentences are read by nobody, and a hostile list of a million wrong items would make a million of them."""
+MAX_STEPS: Final = 100_000
+"""Of a pattern that looks around or back, on one text: some milliseconds."""
 
 _DIALECTS: Final = {
-    "2020-12": "Draft202012Validator",
-    "2019-09": "Draft201909Validator",
-    "draft-07": "Draft7Validator",
-    "draft-06": "Draft6Validator",
-    "draft-04": "Draft4Validator",
+    "2020-12": ("Draft202012Validator", "https://json-schema.org/draft/2020-12/schema"),
+    "2019-09": ("Draft201909Validator", "https://json-schema.org/draft/2019-09/schema"),
+    "draft-07": ("Draft7Validator", "http://json-schema.org/draft-07/schema#"),
+    "draft-06": ("Draft6Validator", "http://json-schema.org/draft-06/schema#"),
+    "draft-04": ("Draft4Validator", "http://json-schema.org/draft-04/schema#"),
 }
 """The dialects that are read by their own rules; whatever else ``$schema`` says is read as 2020-12."""
+
+_TOO_DEEP: Final = "something is nested too deep"
+_ENDLESS: Final = f"{_TOO_DEEP}, or the schema refers to itself without end"
+_MULTIPLIES: Final = (
+    f"the schema would be looked at more than {MOST:,} times: definitions that refer to others twice multiply; "
+    "refer to each once"
+)
+_NOWHERE: Final = "a $ref of the schema leads nowhere"
+_NO_SCHEMA: Final = "a $ref of the schema leads to what is no schema"
+_NO_PATTERN: Final = "a pattern of the schema cannot be read; write it as JSON Schema has them (ECMA 262)"
 
 
 def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
@@ -78,12 +88,23 @@ def problems(schema: Mapping[str, Any], inputs: Any) -> list[Problem]:
     >>> print(*problems(closed, {"tag": []}))
     tag: there is no such variable; did you mean 'tags'?
     """
-    if not isinstance(inputs, Mapping):
-        return [Problem((), "type", short(inputs), "is not a mapping of names to values", "give {'name': value}")]
-    found = json_problems(inputs)[:MAX_PROBLEMS]
-    if not set(schema) - {"type"}:
-        return found  # open: there is nothing to check, and no need to import the library
-    return found + _told(validator_class(schema), root_of(schema), inputs, "inputs")
+    return Checker.of(schema).problems(inputs)
+
+
+def fits(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether any JSON value fits a schema.
+
+    Raises
+    ------
+    InputError
+        It cannot be checked to the end.
+
+    Examples
+    --------
+    >>> [fits({"pattern": "^a"}, text) for text in "ab"]
+    [True, False]
+    """
+    return Checker.of(schema).fits(value)
 
 
 def schema_problems(schema: dict[str, Any]) -> list[Problem]:
@@ -96,163 +117,256 @@ def schema_problems(schema: dict[str, Any]) -> list[Problem]:
     """
     if found := json_problems(schema):
         return found
-    if is_plain(schema):
-        return []
-    kind = validator_class(schema)
-    return _told(kind, kind.META_SCHEMA, schema, "schema") or _lost_references(schema)
+    if found := _told(_of_schemas(_dialect(schema)), {}, {}, _plain(schema, []), schema, "schema"):
+        return found
+    message, hint = "is not in this schema, and nothing is fetched", "define it under $defs"
+    return [Problem(("$ref",), "$ref", short(name), message, hint) for name in Checker.of(schema).lost]
 
 
-def _told(kind: type[Validator], schema: Mapping[str, Any], value: Any, what: str) -> list[Problem]:
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # ships no types; fetches nothing
+class _Unchecked(ValueError):
+    """Something could not be checked to the end; the message says why."""
 
-    make: Callable[..., Validator] = kind
-    checker = make(schema, registry=REGISTRY, format_checker=formats())
-    came: list[ValidationError] = []
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """A schema that is ready to check many values."""
+
+    schema: Mapping[str, Any]
+    """Without the name of its dialect."""
+    dialect: str
+    trouble: str = ""
+    """Why it cannot be used."""
+    lost: tuple[str, ...] = ()
+    """The references that lead nowhere."""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """The schema and those that are bundled in it, by their address."""
+    max_depth: int = MAX_DEPTH
+    """Deeper values would be looked at too often."""
+    validators: tuple[Validator, Validator] | None = None
+    """One that says whether a value fits, and one that says what does not; ``None`` when there is trouble."""
+
+    @classmethod
+    def of(cls, schema: Mapping[str, Any]) -> Checker:
+        """Return the checker of a schema; equal schemas have the same one."""
+        # The library answers a `$schema` that it does not know with an error.
+        own = {name: value for name, value in schema.items() if name != "$schema"}
+        try:
+            return _compiled(json.dumps(own), _dialect(schema))
+        except (RecursionError, ValueError):
+            return cls(own, _dialect(schema), _TOO_DEEP)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Checker], tuple[str, str]]:
+        return _compiled, (json.dumps(self.schema), self.dialect)  # on a worker it is compiled again
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value`, any JSON value, fits.
+
+        Raises
+        ------
+        InputError
+            It cannot be checked to the end.
+        """
+        from jsonschema_rs import ValidationError
+
+        try:
+            plain, quick, _ = self._ready(value, [])
+            if quick.is_valid(plain):
+                return True
+            quick.validate(plain)
+        except ValidationError as broken:
+            if slow := _too_slow(broken):
+                raise InputError(f"it could not be checked to the end; {slow}") from None
+        except _Unchecked as why:
+            raise InputError(f"it could not be checked to the end; {why}") from None
+        return False
+
+    def problems(self, inputs: Any) -> list[Problem]:
+        """Return everything about `inputs` that does not fit, as :func:`problems` does."""
+        if not isinstance(inputs, Mapping):
+            return [Problem((), "type", short(inputs), "is not a mapping of names to values", "give {'name': value}")]
+        odd: list[Any] = []
+        try:
+            plain, quick, full = self._ready(inputs, odd)
+        except _Unchecked as why:
+            trouble = Problem(message=f"inputs: could not be checked to the end; {why}")
+            return [*json_problems(inputs)[:MAX_PROBLEMS], trouble]
+        if not odd and quick.is_valid(plain):
+            return []
+        return json_problems(inputs)[:MAX_PROBLEMS] + _told(full, self.schema, self.resources, plain, inputs, "inputs")
+
+    def _ready(self, value: Any, odd: list[Any]) -> tuple[Any, Validator, Validator]:
+        """Return `value` as the library reads it, and the two validators."""
+        if self.validators is None:
+            raise _Unchecked(self.trouble)
+        plain = _plain(value, odd)
+        if self.max_depth < MAX_DEPTH and _depth(plain) > self.max_depth:
+            raise _Unchecked(_MULTIPLIES)
+        return plain, *self.validators
+
+
+@lru_cache(maxsize=1_024)
+def _compiled(text: str, dialect: str) -> Checker:
+    import jsonschema_rs
+
+    schema = json.loads(text)
+    known = References(schema)
+    made = Checker(schema, dialect, "", tuple(known.lost), known.resources)
     try:
-        with bounded(value):
-            came.extend(islice(checker.iter_errors(value), MAX_PROBLEMS))
-    except library_errors(ValueError) as broken:
-        return [*explain(came, schema), Problem(message=f"{what}: could not be checked to the end; {why_not(broken)}")]
-    told = explain(came, schema)
-    if len(came) == MAX_PROBLEMS:
+        depth = known.max_depth()
+        if depth == 0:  # the library would not come to the end of compiling it
+            return replace(made, trouble=_MULTIPLIES)
+        plain = _plain(schema, [])
+        make = getattr(jsonschema_rs, _DIALECTS[dialect][0])
+        quick = make(plain, **_options())
+        full = make(plain, **_options(), keywords={"required": _Required})
+    except RecursionError:
+        return replace(made, trouble=_ENDLESS)
+    except jsonschema_rs.ValidationError as broken:
+        return replace(made, trouble=_why_not(broken))
+    except ValueError:  # of the library, which reads a schema of some hundred levels
+        return replace(made, trouble=_TOO_DEEP)
+    return replace(made, max_depth=depth, validators=(quick, full))
+
+
+@cache
+def _of_schemas(dialect: str) -> Validator:
+    """Return what checks a schema itself."""
+    import jsonschema_rs
+
+    name, address = _DIALECTS[dialect]
+    made: Validator = getattr(jsonschema_rs, name)({"$ref": address}, **_options())
+    return made
+
+
+def _options() -> dict[str, Any]:
+    from jsonschema_rs import FancyRegexOptions
+
+    limit = FancyRegexOptions(backtrack_limit=MAX_STEPS)
+    return {"offline": True, "validate_formats": True, "formats": _formats(), "pattern_options": limit}
+
+
+def _dialect(schema: Mapping[str, Any]) -> str:
+    named = schema.get("$schema")
+    return next((w for w in _DIALECTS if isinstance(named, str) and w in named), "2020-12")
+
+
+class _Required:
+    """The keyword ``required`` as one error for all names that an object lacks.
+
+    The library makes one for each name, each with a copy of the object: quadratic time where thousands are missing.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], names: list[str], path: list[str | int]) -> None:
+        self.names = names
+
+    def validate(self, instance: Any) -> None:
+        """Refuse an object that lacks a name."""
+        if isinstance(instance, dict) and not all(name in instance for name in self.names):
+            raise ValueError
+
+
+def _why_not(broken: ValidationError) -> str:
+    """Return in words why a schema cannot be used."""
+    from jsonschema_rs import ValidationErrorKind as Kind
+
+    if isinstance(broken.kind, Kind.Referencing):
+        return _NOWHERE
+    return _NO_PATTERN if isinstance(broken.kind, Kind.Format) else _NO_SCHEMA
+
+
+def _told(
+    checker: Validator, schema: Mapping[str, Any], resources: Mapping[str, Any], plain: Any, value: Any, what: str
+) -> list[Problem]:
+    errors = list(islice(checker.iter_errors(plain), MAX_PROBLEMS))
+    slow = dict.fromkeys(filter(None, map(_too_slow, errors)))
+    came = _rules((error for error in errors if not _too_slow(error)), value, resources)
+    told = explain(came[:MAX_PROBLEMS], schema)
+    told += [Problem(message=f"{what}: could not be checked to the end; {why}") for why in slow]
+    if max(len(errors), len(came)) >= MAX_PROBLEMS:
         told.append(Problem(message=f"{what}: there are more problems than these"))
     return told
 
 
-def library_errors(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """Return what the library may raise in the middle of a check, and `more`; none of it may end in a traceback.
+def _too_slow(error: ValidationError) -> str:
+    """Return what to say of a pattern that needed more than `MAX_STEPS`; empty where none did."""
+    from jsonschema_rs import ValidationErrorKind as Kind
 
-    A schema that refers to itself without end, a name that is not a string, an integer of more digits than Python
-    spells; and what is no schema at all, where only a ``$ref`` leads to it: no meta-schema has judged that.
-    """
-    from jsonschema.exceptions import UnknownType
-    from referencing.exceptions import Unresolvable
-
-    of_schema = (re.error, UnknownType, Unresolvable, TooManyVisits)
-    return RecursionError, ArithmeticError, TypeError, AttributeError, *of_schema, *more
+    if not isinstance(error.kind, Kind.BacktrackLimitExceeded | Kind.RegexEngineFailure):
+        return ""
+    # The text is not spelt: nobody knows here whether it is a password.
+    return "a pattern of the schema takes too long on a text; write it without a repeat inside a repeat"
 
 
-def why_not(broken: Exception) -> str:
-    """Return in words why something could not be checked to the end."""
-    from referencing.exceptions import Unresolvable
-
-    if isinstance(broken, RecursionError):
-        return "something is nested too deep, or the schema refers to itself without end"
-    if isinstance(broken, TooSlow | TooManyVisits):
-        return str(broken)
-    if isinstance(broken, TypeError):
-        return "a name or a value is none of JSON's"
-    if isinstance(broken, ValueError | ArithmeticError):
-        return "a number is too large; give it as a text"
-    if isinstance(broken, re.error):
-        return "a pattern of the schema cannot be read"
-    return f"a $ref of the schema leads {'nowhere' if isinstance(broken, Unresolvable) else 'to what is no schema'}"
+def _rules(errors: Iterable[ValidationError], value: Any, resources: Mapping[str, Any]) -> list[Broken]:
+    """Return errors of the library as ours; those of one value in the order of the schema's keywords."""
+    found: list[Broken] = []
+    for _, of_one in groupby(errors, key=lambda error: (error.instance_path, error.schema_path[:-1])):
+        rules = [rule for error in of_one for rule in _broken(error, value, resources)]
+        found += sorted(rules, key=lambda rule: [*rule.schema, rule.keyword].index(rule.keyword))
+    return found
 
 
-def _lost_references(schema: dict[str, Any]) -> list[Problem]:
-    from jsonschema_specifications import REGISTRY
-    from referencing import Resource
-    from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import DRAFT202012
+def _broken(error: ValidationError, value: Any, resources: Mapping[str, Any]) -> Iterator[Broken]:
+    """Yield an error of the library as ours: one for each missing, unknown or repeated part."""
+    from jsonschema_rs import ValidationErrorKind as Kind
 
-    root = Resource.from_contents(schema, default_specification=DRAFT202012)
-    lost: list[str] = []
-    pending = [(root, REGISTRY.with_resource("", root).resolver_with_root(root))]
-    while pending:
-        resource, resolver = pending.pop()
-        named = resource.contents.get("$ref") if isinstance(resource.contents, Mapping) else None
-        if isinstance(named, str):
-            try:
-                resolver.lookup(named)
-            except (Unresolvable, ValueError, TypeError):  # a step into a list by a word, or into a text
-                lost.append(named)
-        pending += [(sub, resolver.in_subresource(sub)) for sub in resource.subresources()]
-    message, hint = "is not in this schema, and nothing is fetched", "define it under $defs"
-    return [Problem(("$ref",), "$ref", short(name), message, hint) for name in lost]
-
-
-def root_of(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `schema` without the name of its dialect, which is told by :func:`validator_class`."""
-    # The library answers a `$schema` that it meets again (by `"$ref": "#"`) with a class of its own, without our bends.
-    return {name: value for name, value in schema.items() if name != "$schema"}
-
-
-def validator_class(schema: Mapping[str, Any], search: Callable[[str, str], bool] = is_found) -> type[Validator]:
-    """Return the library's class for the dialect of `schema`, bent as this file says; `search` looks for patterns."""
-    named = schema.get("$schema")
-    dialect = next((w for w in _DIALECTS if isinstance(named, str) and w in named), "2020-12")
-    return _bent_once(_DIALECTS[dialect]) if search is is_found else _bent(_DIALECTS[dialect], search)
+    kind: Any = error.kind
+    path, instance = _at(value, error.instance_path)
+    address = (error.absolute_keyword_location or "").partition("#")[0]
+    _, holder = _at(resources.get(address), error.schema_path[:-1])
+    schema = holder if isinstance(holder, Mapping) else {}
+    keyword: str | None = str(error.schema_path[-1]) if error.schema_path else None
+    if isinstance(kind, Kind.PropertyNames):
+        kind, instance = kind.error.kind, kind.error.instance
+    if isinstance(kind, Kind.FalseSchema) and keyword == "items":  # no item more than those of `prefixItems`
+        path, instance = _at(value, error.instance_path[:-1])
+    elif isinstance(kind, Kind.FalseSchema):
+        keyword = None
+    one = Broken(keyword, path, instance, schema.get(keyword or "", kind.value), schema)
+    if keyword == "required" and isinstance(instance, Mapping) and isinstance(one.limit, list):
+        names = map(_named, one.limit)
+        yield from (replace(one, path=(*path, name)) for name in names if name not in instance)
+    elif isinstance(kind, Kind.AdditionalProperties):
+        yield from (replace(one, path=(*path, _named(name))) for name in kind.unexpected)
+    elif isinstance(kind, Kind.UniqueItems):
+        for index, earlier in _repeated(instance):
+            yield replace(one, path=(*path, index), instance=instance[index], limit=earlier)
+    elif isinstance(kind, Kind.AnyOf | Kind.OneOfNotValid):
+        yield replace(one, branches=tuple(tuple(_rules(branch, value, resources)) for branch in kind.context))
+    else:
+        yield one
 
 
-@cache
-def _bent_once(name: str) -> type[Validator]:
-    return _bent(name, is_found)
+def _at(whole: Any, path: Iterable[str | int]) -> tuple[Path, Any]:
+    """Return a path of the library's and the part that it leads to; there, a name of digits is a number."""
+    found: list[str | int] = []
+    for step in path:
+        found.append(_named(str(step)) if isinstance(whole, Mapping) else step)
+        try:
+            whole = whole[found[-1]]
+        except (KeyError, IndexError, TypeError):  # a name that is no text, or a schema under an unknown address
+            whole = _NOTHING
+    return tuple(found), whole
 
 
-def _bent(name: str, search: Callable[[str, str], bool]) -> type[Validator]:
-    import jsonschema
-    from jsonschema import validators
-
-    kind = getattr(jsonschema, name)
-    matching = keywords(search)
-    types = {
-        "array": lambda _, value: isinstance(value, list | tuple),
-        "object": lambda _, value: isinstance(value, Mapping),
-    }
-    bends = {
-        **matching,
-        "additionalProperties": partial(_additional, matching["additionalProperties"], search),
-        "multipleOf": _multiple,
-        "required": _required,
-        "uniqueItems": _unique,
-    }
-    extend: Callable[..., Any] = validators.extend  # untyped in the stubs
-    made = extend(kind, bends, type_checker=kind.TYPE_CHECKER.redefine_many(types))
-    made.evolve = counted(made.evolve)  # on a class of our own; the library takes no other way to go on
-    bent: type[Validator] = made
-    return bent
+_EMPTY: Final = "\ue000"
+"""Stands for an empty name, which the library leaves out of its paths."""
 
 
-def _required(validator: Validator, names: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    if isinstance(instance, Mapping):
-        for name in names:
-            if name not in instance:
-                yield ValidationError("", path=[name])
+def _named(name: str) -> str:
+    return "" if name == _EMPTY else name
 
 
-def _multiple(validator: Validator, step: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    # Other kinds of number have no JSON form, which is told elsewhere.
-    if is_number(instance) and not is_multiple(instance, step):
-        yield ValidationError("")
+_NOTHING: Final = object()
 
 
-def _additional(
-    original: Any, search: Callable[[str, str], bool], validator: Validator, rule: Any, instance: Any, schema: Any
-) -> Iterable[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    if rule is not False:
-        found: Iterable[ValidationError] = original(validator, rule, instance, schema) or ()
-        return found
-    if not isinstance(instance, Mapping):
-        return ()
-    return (ValidationError("", path=[name]) for name in unnamed(instance, schema, search))
-
-
-def _unique(validator: Validator, rule: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    if not rule or not isinstance(instance, list | tuple):
-        return
+def _repeated(items: Any) -> Iterator[tuple[int, int]]:
+    """Yield the place of each item that was there already, and the first place of it."""
     first: dict[Any, int] = {}
-    for index, item in enumerate(instance):
+    for index, item in enumerate(items):
         earlier = first.setdefault(_key(item), index)
         if earlier != index:
-            yield ValidationError("", path=[index], instance=item, validator_value=earlier)
+            yield index, earlier
 
 
 def _key(value: Any) -> Any:
@@ -265,23 +379,63 @@ def _key(value: Any) -> Any:
     return (kind, value)
 
 
+def _plain(value: Any, odd: list[Any], depth: int = 0) -> Any:
+    """Return `value` of Python's own types, which alone the library reads; what JSON cannot say is put in `odd`.
+
+    Raises
+    ------
+    _Unchecked
+        It is nested too deep.
+    """
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        text = value if type(value) is str else str.__str__(value)
+        if text.isascii():
+            return text
+        known = text.encode("utf-8", "replace").decode()
+        if known != text:
+            odd.append(value)
+        return known
+    if isinstance(value, int):
+        if value.bit_length() <= MAX_INT_BITS:
+            return int.__index__(value)
+        odd.append(value)
+        return MAX_INT_BITS
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            odd.append(value)
+        return float.__float__(value)
+    if depth > MAX_DEPTH:
+        raise _Unchecked(_TOO_DEEP)
+    if isinstance(value, list | tuple):
+        return [_plain(item, odd, depth + 1) for item in value]
+    if not isinstance(value, Mapping):
+        odd.append(value)
+        return None
+    made: dict[str, Any] = {}
+    for name, item in value.items():
+        if not isinstance(name, str):
+            odd.append(name)
+        made[_plain(str(name), odd) or _EMPTY] = _plain(item, odd, depth + 1)
+    if isinstance(names := made.get("required"), list) and "" in names:  # of a schema
+        made["required"] = [_EMPTY if name == "" else name for name in names]
+    return made
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)
+
+
 @cache
-def formats() -> FormatChecker:
-    """Return the formats that are checked."""
-    from jsonschema import FormatChecker
-
-    # These four need no optional package and no rule of ours.
-    checker = FormatChecker(formats=("ipv4", "ipv6", "uuid", "idn-email"))
-    for name, test in _FORMATS.items():
-        checker.checks(name)(_of_text(test))
-    return checker
-
-
-def _of_text(test: Callable[[str], bool]) -> Callable[[object], bool]:
-    def holds(value: object) -> bool:
-        return not isinstance(value, str) or test(value)
-
-    return holds
+def _formats() -> dict[str, Callable[[str], bool]]:
+    """Return our formats, and the library's other ones as such that any text has."""
+    unchecked = (
+        "duration hostname idn-hostname iri iri-reference json-pointer relative-json-pointer time uri-reference "
+        "uri-template"
+    )
+    return {**dict.fromkeys(unchecked.split(), lambda text: True), **_FORMATS}
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -310,7 +464,14 @@ def _is_uri(text: str) -> bool:
 
 
 def _is_pattern(text: str) -> bool:
-    return _reads(re.compile, text)
+    """Whether JSON Schema or Python can read it: a catalogue with a pattern of Python's alone is still opened."""
+    import jsonschema_rs
+
+    try:
+        jsonschema_rs.validator_for({"pattern": text})
+    except (jsonschema_rs.ValidationError, ValueError):
+        return _reads(re.compile, text)
+    return True
 
 
 def _reads(read: Callable[[str], object], text: str) -> bool:
@@ -321,10 +482,11 @@ def _reads(read: Callable[[str], object], text: str) -> bool:
     return True
 
 
-_FORMATS: Final = {
+_FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date": _is_date,
     "date-time": _is_moment,
     "email": _is_email,
+    "idn-email": _is_email,
     "regex": _is_pattern,
     "uri": _is_uri,
 }

@@ -60,7 +60,8 @@ def text(
     min_length, max_length : int, optional
         In characters.
     pattern : str, optional
-        A regular expression that is found somewhere in the text; anchor it with ``^`` and ``$`` for the whole.
+        A regular expression of JSON Schema (ECMA 262: digits and word characters are ASCII) that is found somewhere in
+        the text; anchor it with ``^`` and ``$`` for the whole.
     examples : sequence, optional
         Values to show as examples.
 

@@ -1,82 +1,185 @@
-"""A bound on how often one check by the library of JSON Schema looks at a part of a schema. Pure.
+"""How often one value can be looked at by a check of a schema, and which references lead nowhere. Pure.
 
-Rule of this file: looks are counted, not seconds: the same inputs fit or do not fit on any machine. Definitions that
-refer to others twice multiply at each step: 25 of them are looked at 33 million times for one value.
+Rule of this file: it is told from the schema alone, before anything is checked, since the library cannot be stopped.
+Definitions that refer to others twice multiply at each step: 25 of them are looked at 33 million times for one value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urljoin
 
-__all__ = ["TooManyVisits", "bounded", "counted"]
+from fh_notebook.contract.jsonable import MAX_DEPTH
+from fh_notebook.contract.refs import place_at
+
+__all__ = ["MOST", "References"]
 
 MOST: Final = 20_000
-"""A quarter of a second."""
-MOST_A_VALUE: Final = 200
-"""Of inputs with many values, for each: a sane schema takes some ten."""
+"""Looks at the parts of a schema on the way to one value; the slowest keywords need a second for so many."""
+
+_IN_PLACE: Final = frozenset(
+    {"allOf", "anyOf", "dependencies", "dependentSchemas", "else", "if", "not", "oneOf", "then"}
+)
+_EACH: Final = frozenset({"contains", "patternProperties", "propertyNames"})
+_ONE: Final = frozenset(
+    {"additionalItems", "additionalProperties", "items", "prefixItems", "properties", "unevaluatedItems",
+     "unevaluatedProperties"}
+)  # fmt: skip
+_MAPS: Final = frozenset(
+    {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
+)
+_PARTS: Final = _IN_PLACE | _EACH | _ONE | _MAPS
+_REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
+_META: Final = ("http://json-schema.org/draft-", "https://json-schema.org/draft/")
+"""The schemas of schemas, which the library has: they do not multiply."""
 
 
-class TooManyVisits(ValueError):
-    """A check has looked at its schema more often than any sane one must."""
+class References:
+    """What the references of `schema` lead to.
+
+    Examples
+    --------
+    >>> found = References({"$defs": {"n": True}, "items": {"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/m"}]}})
+    >>> found.lost, found.max_depth()
+    (['#/m'], 200)
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.lost: list[str] = []
+        """Those of ``$ref`` that lead nowhere."""
+        self.resources: dict[str, Any] = {"": schema}
+        """The schema and those that are bundled in it, by the address that their ``$id`` gives them."""
+        self._schema = schema
+        self._anchors: dict[str, list[Mapping[str, Any]]] = {}
+        self._bases: dict[int, str] = {}
+        self._targets: dict[int, list[Any]] = {}
+        known = list(self._walk(schema, ""))
+        for part in known:
+            self.lost += self._follow(part)
+
+    def _walk(self, part: Any, base: str) -> Iterator[Mapping[str, Any]]:
+        """Note the address of each part of a schema, and yield it."""
+        pending = [(part, base)]
+        while pending:
+            part, base = pending.pop()
+            if not isinstance(part, Mapping) or id(part) in self._bases:
+                continue
+            if isinstance(named := part.get("$id"), str):
+                base = _joined(base, named).rstrip("#")
+                self.resources[base] = part
+            for keyword in ("$anchor", "$dynamicAnchor"):
+                if isinstance(anchor := part.get(keyword), str):
+                    self._anchors.setdefault(f"{base}#{anchor}", []).append(part)
+                    self._anchors.setdefault(f"{keyword}#{anchor}", []).append(part)
+            self._bases[id(part)] = base
+            pending += [(inner, base) for word in part for inner in _parts(part, word)]
+            yield part
+
+    def _follow(self, part: Mapping[str, Any]) -> list[str]:
+        """Note where the references of `part` lead, and return those that lead nowhere."""
+        lost = []
+        targets = self._targets[id(part)] = []
+        for keyword in _REFERENCES:
+            named = part.get(keyword)
+            if not isinstance(named, str):
+                continue
+            found = self._found(named, self._bases[id(part)])
+            if keyword == "$dynamicRef":  # any of that name may be meant, whoever refers to what holds it
+                found = self._anchors.get(f"$dynamicAnchor#{named.partition('#')[2]}") or found
+            targets += found
+            lost += [named] if not found and keyword == "$ref" else []
+            for target in found:  # what lies under a keyword that nobody knows is no part until it is referred to
+                for new in list(self._walk(target, self._bases[id(part)])):
+                    self._follow(new)
+        return lost
+
+    def _found(self, named: str, base: str) -> list[Any]:
+        address, _, fragment = _joined(base, named).partition("#")
+        if address.startswith(_META):
+            return [True]
+        if fragment and not fragment.startswith("/"):
+            return list(self._anchors.get(f"{address}#{fragment}", []))
+        found = place_at(self.resources[address], fragment) if address in self.resources else None
+        return [] if found is None else [found]
+
+    def max_depth(self) -> int:
+        """Return how deep a value may be nested so that it is looked at no more than `MOST` times.
+
+        Raises
+        ------
+        RecursionError
+            The schema refers to itself without end, or is nested too deep.
+        """
+        reached: dict[int, _Edges] = {}
+        pending = [self._schema]
+        while pending:
+            part = pending.pop()
+            if isinstance(part, Mapping) and id(part) not in reached:
+                edges = reached[id(part)] = _Edges.of(part, self._targets.get(id(part), []))
+                pending += [*edges.here, *edges.each, *edges.one]
+        inside: dict[int, int] = {}
+        for depth in range(MAX_DEPTH):
+            looks: dict[int, int] = {}
+            for place in reached:
+                _count(place, reached, looks, inside)
+            if looks[id(self._schema)] > MOST:
+                return depth
+            if looks == inside:
+                break  # deeper values are looked at as often
+            inside = looks
+        return MAX_DEPTH
 
 
-class _Visits:
-    """What is left for one check of `value`."""
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """The schemas that a part of a schema applies to the same value, and to what is inside of it."""
 
-    def __init__(self, value: Any) -> None:
-        self._value = value
-        self._left = MOST
-        self._is_counted = False
+    here: list[Any]
+    each: list[Any]
+    """All of these can be about the same value."""
+    one: list[Any]
+    """Only one of these is."""
 
-    def spend(self) -> None:
-        self._left -= 1
-        if self._left > 0:
-            return
-        if not self._is_counted:
-            self._is_counted = True
-            self._left += MOST_A_VALUE * _size(self._value)
-        else:
-            raise TooManyVisits(
-                f"the schema would be looked at more than {MOST:,} times: definitions that refer to others twice "
-                "multiply; refer to each once"
-            )
+    @classmethod
+    def of(cls, part: Mapping[str, Any], targets: list[Any]) -> _Edges:
+        def under(words: frozenset[str]) -> list[Any]:
+            return [inner for word in part if word in words for inner in _parts(part, word)]
+
+        return cls([*under(_IN_PLACE), *targets], under(_EACH), under(_ONE))
 
 
-def _size(value: Any) -> int:
-    """Return how many values there are in `value`, itself included."""
-    pending, size = [value], 0
-    while pending:
-        part = pending.pop()
-        size += 1
-        if isinstance(part, Mapping):
-            pending += part.values()
-        elif isinstance(part, list | tuple):
-            pending += part
-    return size
+_UNDER_WAY: Final = -1
 
 
-_current: ContextVar[_Visits | None] = ContextVar("fh_schema_visits", default=None)
+def _count(place: int, reached: Mapping[int, _Edges], looks: dict[int, int], inside: Mapping[int, int]) -> int:
+    """Note how often a part and what it refers to look on the way to one value; `inside` is for what lies in it."""
+    if place not in reached:
+        return 1
+    if looks.setdefault(place, _UNDER_WAY) != _UNDER_WAY:
+        return looks[place]
+    edges = reached[place]
+    found = 1
+    for part in edges.here:
+        if looks.get(id(part)) == _UNDER_WAY:
+            raise RecursionError
+        found += _count(id(part), reached, looks, inside)
+    found += sum(inside.get(id(part), 1) for part in edges.each)
+    found += max((inside.get(id(part), 1) for part in edges.one), default=0)
+    looks[place] = min(found, MOST + 1)
+    return looks[place]
 
 
-@contextmanager
-def bounded(value: Any) -> Iterator[None]:
-    """Bound the check of `value` that is done inside of the block; it raises `TooManyVisits`."""
-    before = _current.set(_Visits(value))
-    try:
-        yield
-    finally:
-        _current.reset(before)
+def _parts(part: Mapping[str, Any], word: str) -> list[Any]:
+    """Return the schemas under a keyword."""
+    value = part.get(word)
+    if word in _MAPS:
+        return list(value.values()) if isinstance(value, Mapping) else []
+    if word not in _PARTS:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
-def counted(evolve: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `evolve`, by which the library goes on to each part of a schema, so that it counts."""
-
-    def evolve_counted(validator: Any, **changes: Any) -> Any:
-        if (visits := _current.get()) is not None:
-            visits.spend()
-        return evolve(validator, **changes)
-
-    return evolve_counted
+def _joined(base: str, named: str) -> str:
+    return base + named if named.startswith("#") else urljoin(base, named)

@@ -33,7 +33,7 @@ from fh_notebook.local.options import (
     Spelling,
     options_from,
 )
-from fh_notebook.local.registry import WebhookEndpoint, new_secret, warm_up
+from fh_notebook.local.registry import WebhookEndpoint, new_secret
 from fh_notebook.local.service import Service
 from fh_notebook.values import Seconds, Secret, as_secret
 
@@ -319,7 +319,6 @@ class LocalHive:
         arguments.check(LocalHive.serve, locals())
         from fh_notebook.local.server import HiveServer
 
-        warm_up()
         return HiveServer(
             self.app, host=host, port=port, keep_alive_s=keep_alive_s, has_key=lambda: self.api_key is not None
         )

@@ -19,7 +19,7 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.local.codes import Refusal
 from fh_notebook.values import Secret
 
-__all__ = ["Registry", "WebhookEndpoint", "Workflow", "new_secret", "warm_up"]
+__all__ = ["Registry", "WebhookEndpoint", "Workflow", "new_secret"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,15 +168,6 @@ class Registry:
             Deployment(name, variants=list(variants), inputs=union(*(w.schema for w in variants.values())))
             for name, variants in self.workflows.items()
         ]
-
-
-def warm_up() -> None:
-    """Import what the first check of inputs would import.
-
-    With the format packages that Jupyter installs, the library behind it takes a second or more to import: better so
-    than in an event loop that answers others.
-    """
-    _schema.problems({"type": "object", "properties": {}}, {})
 
 
 def new_secret() -> Secret:

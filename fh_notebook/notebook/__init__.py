@@ -17,7 +17,7 @@ a plain text twin; an error of ours is one line.
                           form_containers.py                             fields with fields inside
                           form_rows.py form_options.py form_files.py     lists, choices, files
                           form_reading.py form_hints.py form_merging.py  what is typed; what stands under a field
-                          form_quick.py form_choice.py form_by_name.py   no wait for the library; which variants; names
+                          form_choice.py form_by_name.py                 which variants; names
                           fields.py fields_*.py                          the widgets of fields
                           form_view.py form_bar.py form_parts.py         the widgets around them
                           own_keys.py                                    keys that stay in them

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from fh_notebook.contract.catalog import near_name
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.patterns import TooSlow, found
 from fh_notebook.contract.spell import FORMATS, KINDS, short
+from fh_notebook.contract.validate import fits
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.template import braced
 from fh_notebook.problems import Problem
 
@@ -72,11 +73,11 @@ def slips_of_names(names: Iterable[str], deployment: Deployment) -> list[Problem
     if deployment.inputs.get("additionalProperties") is False:
         return []  # the check tells every name that is not declared
     given = list(names)
-    patterns = deployment.inputs.get("patternProperties", {})
+    named = {"patternProperties": dict.fromkeys(deployment.inputs.get("patternProperties", {}), False)}
     left = [name for name in deployment.variable_names if name not in given]
     try:
-        strange = [n for n in given if n not in deployment.variable_names and not any(found(p, n) for p in patterns)]
-    except TooSlow:
+        strange = [n for n in given if n not in deployment.variable_names and fits(named, {n: None})]
+    except InputError:
         return []  # the check of the inputs says so
     near = ((name, near_name(name, left)) for name in strange)
     declare = "(to send it all the same, declare it in fetchhive.yaml)"

@@ -8,8 +8,6 @@ kept by one script for all of a form (`own_keys`).
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -29,9 +27,6 @@ from fh_notebook.notebook.form_model import FormModel
 from fh_notebook.notebook.form_state import FieldState
 
 __all__ = ["Field", "FieldsView", "GroupField"]
-
-IMPORT_AFTER_S: Final = 1.0
-"""The page needs the kernel first."""
 
 _CLASSES: Final[dict[Kind, type[Field]]] = {
     Kind.TEXT: TextField,
@@ -111,7 +106,6 @@ class FieldsView:
         made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
         self._fixed = tuple(parts)
         self._show_others(made)
-        _import_the_judge()
         return made
 
     def refresh(self) -> None:
@@ -173,15 +167,3 @@ class FieldsView:
 
             close_all(self._widget)
             self.look.close()
-
-
-def _import_the_judge() -> None:
-    """Import the library of JSON Schema when the form is on the screen, so that the first edit does not wait for it."""
-    if "jsonschema" not in sys.modules:
-        later = threading.Timer(IMPORT_AFTER_S, _import)
-        later.daemon = True
-        later.start()
-
-
-def _import() -> None:
-    import jsonschema  # noqa: F401 - only imported

@@ -10,7 +10,6 @@ import math
 from fractions import Fraction
 from typing import Any, Final
 
-from fh_notebook.contract.multiples import exact
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_put import put
 from fh_notebook.notebook.form_kinds import Kind
@@ -108,7 +107,7 @@ class NumberField(TextField):
         if isinstance(number, int):
             self.state.set(number)
         elif self._unit is not None:
-            self.state.set(float(round(exact(number) / self._unit) * self._unit))
+            self.state.set(float(round(Fraction(str(number)) / self._unit) * self._unit))
         else:
             # 0.1 + 0.2 is nobody's wish: ten digits are more than a slider has places.
             self.state.set(float(f"{number:.10g}"))
@@ -147,7 +146,8 @@ def _range(says: Any, unit: Fraction | None) -> tuple[Fraction, Fraction, Fracti
 
 
 def _exact(number: Any) -> Fraction | None:
-    return exact(number) if is_number(number) and abs(number) <= MOST_EXACT else None
+    # A float is the decimal that it is written as: 0.1 is a tenth.
+    return Fraction(str(number)) if is_number(number) and abs(number) <= MOST_EXACT else None
 
 
 def _positive(number: Any) -> Fraction | None:

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
+from fh_notebook.contract.canonical import json_problems
 from fh_notebook.contract.jsonable import jsonable
 from fh_notebook.contract.objects import plain
 from fh_notebook.contract.secrets import hidden
 from fh_notebook.contract.spell import path_text, short
+from fh_notebook.contract.validate import fits
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.form_kinds import Kind, Shape
-from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.notebook.form_reading import (
     Read,
     can_show,
@@ -363,7 +365,10 @@ class FieldState:
         value = self.current
         if value is UNSET:
             return self.required and self.passed_over
-        return not surely_fits(value, self.schema)
+        try:
+            return bool(json_problems(value)) or not fits(self.schema, value)
+        except InputError:  # a reference leads out of the field's own part of the schema
+            return True
 
     def walk(self) -> Iterator[FieldState]:
         """Yield it and every field inside of it that was made so far."""

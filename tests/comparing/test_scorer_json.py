@@ -80,15 +80,19 @@ def test_a_schema_that_cannot_be_used_raises_at_once() -> None:
         fh.score.json_schema({"properties": {"a": {"pattern": "(?<z>a)(?<z"}}})
 
 
-def test_a_pattern_in_a_schema_has_a_time_limit_too() -> None:
+SLOW = "^(?!b)(a|aa)+$(?!c)"  # it looks around; else it would take linear time
+
+
+def test_a_pattern_in_a_schema_has_a_limit_too() -> None:
     """Wherever it stands; the error is kept, and is not false."""
     hostile = "a" * 90 + "b"
     for schema, output in (
-        ({"type": "array", "items": {"pattern": "^(a|aa)+$"}}, [hostile]),
-        ({"patternProperties": {"^(a|aa)+$": {}}}, {hostile: 1}),
-        ({"additionalProperties": False, "patternProperties": {"^(a|aa)+$": {}}}, {hostile: 1}),
+        ({"type": "array", "items": {"pattern": SLOW}}, [hostile]),
+        ({"items": {"not": {"pattern": SLOW}}}, [hostile]),
+        ({"patternProperties": {SLOW: {"type": "string"}}}, {hostile: 1}),
+        ({"additionalProperties": False, "patternProperties": {SLOW: {}}}, {hostile: 1}),
     ):
-        with pytest.raises(fh.InputError, match=r"took longer than 0\.25 s"):
+        with pytest.raises(fh.InputError, match="takes too long on a text"):
             fh.score.json_schema(schema)(_run(output))
 
 

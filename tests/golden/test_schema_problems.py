@@ -86,7 +86,7 @@ EITHER = {"oneOf": [{"type": "integer"}, {"minimum": 2}]}
         ({"not": {"type": "string"}}, "a", "x: 'a' is not allowed here"),
         ({"propertyNames": {"maxLength": 1}}, {"ab": 1}, "x: has 2 characters; give at most 1 character"),
         ({"items": False, "prefixItems": [{}]}, [1, 2], "x: has 2 items; give at most 1"),
-        ({"properties": {"a": False}}, {"a": 1}, "x: 1 is not taken; leave it out"),
+        ({"properties": {"a": False}}, {"a": 1}, "x.a: 1 is not taken; leave it out"),
         ({"unevaluatedProperties": False}, {"a": 1}, "x: {'a': 1} does not fit the schema's unevaluatedProperties"),
         (fh.date(), "31.1.2026", "x: '31.1.2026' is not a date like '2026-01-31'"),
         (fh.date(), "2026-02-30", "x: '2026-02-30' is not a date like '2026-01-31'"),

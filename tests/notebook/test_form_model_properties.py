@@ -14,7 +14,6 @@ from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.contract.validate import schema_problems
 from fh_notebook.notebook.form_hints import help_html, name_of
 from fh_notebook.notebook.form_model import FieldState, FormModel, GroupState, OneOfState, RowsState
-from fh_notebook.notebook.form_quick import surely_fits
 from fh_notebook.values import UNSET
 
 from .form_schemas import input_schemas, json_values, property_schemas
@@ -97,16 +96,6 @@ def test_a_value_that_is_set_is_the_value(schema: Any, value: Any) -> None:
     field.unset()
     assert field.value is UNSET
     assert "v" not in model.value
-
-
-@few
-@given(property_schemas, json_values)
-def test_a_quick_yes_is_never_wrong(schema: Any, value: Any) -> None:
-    """It only spares the library."""
-    whole = {"type": "object", "properties": {"v": schema}}
-    hypothesis.assume(not schema_problems(whole))
-    if surely_fits(value, schema):
-        assert problems_of(whole, {"v": value}) == []
 
 
 @few
