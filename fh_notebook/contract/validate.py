@@ -301,7 +301,7 @@ def _rules(errors: Iterable[ValidationError], value: Any, resources: Mapping[str
     """Return errors of the library as ours; those of one value in the order of the schema's keywords."""
     found: list[Broken] = []
     for _, of_one in groupby(errors, key=lambda error: (error.instance_path, error.schema_path[:-1])):
-        rules = [rule for error in of_one for rule in _broken(error, value, resources)]
+        rules = [rule for error in of_one for rule in islice(_broken(error, value, resources), MAX_PROBLEMS)]
         found += sorted(rules, key=lambda rule: [*rule.schema, rule.keyword].index(rule.keyword))
     return found
 

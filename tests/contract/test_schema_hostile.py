@@ -131,7 +131,7 @@ def test_names_are_shortened_and_made_printable_too() -> None:
 @pytest.mark.parametrize(
     ("declared", "inputs"),
     [
-        (TRIAGE, {"ticket": "x", "tone": "calm", "tags": [{"a": i} for i in range(200_000)]}),
+        (TRIAGE, {"ticket": "x", "tone": "calm", "tags": [{"a": i} for i in range(50_000)]}),
         (TRIAGE, {f"name{i}": i for i in range(200_000)}),
         (to_schema({f"name_{i}": fh.text() for i in range(2_000)}), {f"nome_{i}": i for i in range(5_000)}),
         (to_schema({"x": fh.array(unique=True)}), {"x": [{"a": [i]} for i in range(100_000)]}),

@@ -227,6 +227,19 @@ def test_a_checker_is_made_once_for_equal_schemas_and_travels_to_other_processes
     assert [p.keyword for p in sent.problems({"n": "x"})] == ["type"]
 
 
+def test_the_demos_deployments_need_no_large_library(tmp_path: Path) -> None:
+    """The first Tab, which lists them, does not wait for an import."""
+    code = (
+        "import sys\nfrom fh_notebook import session\nprint(list(session.deployments()))\n"
+        "print([m for m in ('jsonschema', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment.for_process(tmp_path), cwd=tmp_path, text=True,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["['support-triage']", "[]"]
+
+
 def test_the_first_call_of_a_process_waits_for_no_large_library(tmp_path: Path) -> None:
     """On a hive in process, its time counts in ``elapsed_s``: 2 to 6 s were the import of `jsonschema`."""
     code = (
