@@ -49,10 +49,10 @@ from .errors import SnippetError as SnippetError
 from .errors import StoreError as StoreError
 from .notebook.form import Form as Form
 from .notebook.form_api import form as form
+from .racing.api import arace as arace
+from .racing.api import race as race
 from .racing.power import power as power
 from .racing.race import Race as Race
-from .racing.start import arace as arace
-from .racing.start import race as race
 from .reattaching import areattach as areattach
 from .reattaching import pending as pending
 from .reattaching import reattach as reattach

@@ -52,8 +52,8 @@ def run_race(
         There is no such scorer, or as ``fh.race`` says.
     """
     from fh_notebook.batching.progress import NoProgress
-    from fh_notebook.racing.progress_text import RaceText
-    from fh_notebook.racing.start import prepared
+    from fh_notebook.racing.api import prepare_race
+    from fh_notebook.racing.display import RaceText
 
     if args.race is None:
         return None
@@ -63,7 +63,7 @@ def run_race(
         asked["reuse"] = None
     score = score_of(args.race, "--race")
     options = RaceOptions.of(score=score, **{**asked, **own, "progress": NoProgress})
-    made = prepared(rows, args.deployment, options, reader)
+    made = prepare_race(rows, args.deployment, options, reader)
     if progress:
         made.show_by(lambda: RaceText(made))
     return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fh_notebook.notebook.browse import Browser
     from fh_notebook.notebook.pending_view import Changing
     from fh_notebook.notebook.rate import Rater
-    from fh_notebook.racing.progress_text import RaceDisplay
+    from fh_notebook.racing.display import RaceDisplay
     from fh_notebook.racing.race import Race
     from fh_notebook.store.store import Store
 

@@ -11,8 +11,8 @@ from fh_notebook.batching.progress_state import State
 from fh_notebook.notebook.cancel import has_person
 from fh_notebook.notebook.notices import running_kernel
 from fh_notebook.notebook.progress import CellOutput, LiveProgress
-from fh_notebook.racing import view
-from fh_notebook.racing.progress_text import RaceDisplay, RaceText
+from fh_notebook.racing import display
+from fh_notebook.racing.display import RaceDisplay, RaceText
 
 if TYPE_CHECKING:
     from fh_notebook.racing.race import Race
@@ -40,8 +40,8 @@ class RaceView:
     """
 
     def __init__(self, race: Race, *, last: bool = False) -> None:
-        self._html = view.live_html(race, last=last)
-        self._text = view.live_text(race, last=last)
+        self._html = display.live_html(race, last=last)
+        self._text = display.live_text(race, last=last)
 
     def __repr__(self) -> str:
         return self._text

@@ -1,4 +1,4 @@
-"""`RaceOptions`: what can be asked of a race, as one value: its own options, and those of its batch."""
+"""`RaceOptions`: the options of a race and of its batch, as one frozen value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fh_notebook.batching.options import (
 )
 
 if TYPE_CHECKING:
-    from fh_notebook.racing.scale import Bounds
+    from fh_notebook.racing.scores import Bounds
 
 __all__ = ["NOT_OF_A_RACE", "RaceKeywords", "RaceOptions", "race_defaults"]
 

@@ -1,13 +1,13 @@
-"""`power`: what a race, and a comparison that looks once, would need; said before a call is paid for.
+"""`power`: the rows and calls that a race, and a comparison of fixed size, would need, before any call is made.
 
-Rule of this file: a race is played through many times by the evidence that it would use; rates that are assumed, or
-seen in a pilot, are taken for the truth, which they are not, and the sentence says "about".
+A race is simulated many times with the evidence that a real race uses. Rates that are assumed, or were seen in a pilot,
+are taken as exact, which they are not; so the sentence says "about".
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -25,19 +25,102 @@ from fh_notebook.comparing.scoring import Score
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
-from fh_notebook.racing.scale import Bounds, Scale
-from fh_notebook.racing.simulating import Draw, independent, resampled, simulate
+from fh_notebook.racing.evidence import Evidence, Numbers
+from fh_notebook.racing.scores import Bounds, ScoreScale
 
-__all__ = ["Power", "power"]
+__all__ = ["Draw", "Power", "SimulatedRaces", "independent", "power", "resampled", "simulate"]
+
+
+Draw = Callable[[np.random.Generator, int], Numbers]
+"""Gives the scores of one row of so many races: races x variants, in [0, 1]."""
+
+
+COMPACT_EVERY: Final = 16
+"""Rows after which the races that are decided are put aside: most of the time is theirs otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedRaces:
+    """Many races of one kind, an entry each."""
+
+    rows: NDArray[np.int64]
+    """Until it was decided; all of them where it was not."""
+    calls: NDArray[np.int64]
+    """Without any lookahead."""
+    winner: NDArray[np.int64]
+    """The place of who was named, -1 where nobody was."""
+    racing: NDArray[np.bool_]
+    """Who was in at the end: races x variants."""
+
+
+def simulate(
+    draw: Draw,
+    variants: int,
+    *,
+    rows: int,
+    races: int,
+    alpha: float,
+    by_rank: bool = False,
+    seed: int | Sequence[int] = 0,
+) -> SimulatedRaces:
+    """Return what came of `races` races over at most `rows` rows each.
+
+    Parameters
+    ----------
+    draw : function of a generator and a number
+        Gives the scores of a row.
+    seed : int or sequence of int
+        Of the generator.
+
+    Examples
+    --------
+    >>> raced = simulate(independent((0.2, 0.9)), 2, rows=100, races=50, alpha=0.05)
+    >>> float(np.median(raced.rows)) < 20, set(raced.winner.tolist())
+    (True, {1})
+    """
+    rng = np.random.default_rng(seed)
+    evidence = Evidence(variants, alpha=alpha, by_rank=by_rank, races=(races,))
+    ended, calls = np.full(races, rows), np.zeros(races, dtype=np.int64)
+    racing = np.ones((races, variants), dtype=bool)
+    there = np.arange(races)
+    for row in range(1, rows + 1):
+        is_open = ~evidence.decided
+        calls[there[is_open]] += evidence.racing.sum(axis=-1)[is_open]
+        evidence.take(draw(rng, len(there)))
+        racing[there] = evidence.racing
+        ended[there[is_open & evidence.decided]] = row
+        if row % COMPACT_EVERY == 0:
+            left = ~evidence.decided
+            if not left.any():
+                break
+            there = there[left]
+            evidence.keep(left)
+    winner = np.where(racing.sum(axis=-1) == 1, racing.argmax(axis=-1), -1)
+    return SimulatedRaces(rows=ended, calls=calls, winner=winner, racing=racing)
+
+
+def independent(rates: tuple[float, ...]) -> Draw:
+    """Return rows on which each variant is right with its rate, whatever the others are."""
+    return lambda rng, races: (rng.random((races, len(rates))) < rates).astype(np.float64)
+
+
+def resampled(scores: Numbers) -> Draw:
+    """Return rows drawn, with replacement, from those of a pilot: rows x variants."""
+    return lambda rng, races: np.asarray(scores[rng.integers(0, len(scores), races)])
+
 
 RACES: Final = 400
-MOST_ROWS: Final = 3_000
+
+MAX_ROWS: Final = 3_000
 """Rows after which a race on paper is given up."""
-MOST_RACES: Final = 1_000_000
+
+MAX_RACES: Final = 1_000_000
 """All of them are simulated at once."""
 
-TIMES_THE_PLAN: Final = 4
-FEWEST: Final = 6
+
+MAX_ROWS_FACTOR: Final = 4
+
+MIN_PILOT_ROWS: Final = 6
 """Rows of a pilot below which nothing is known of a difference."""
 
 
@@ -159,8 +242,8 @@ def power(
     arguments.check(globals()["power"], locals(), but={"score", "races"})
     check_chances(power=power, alpha=alpha)
     check_difference(difference)
-    if isinstance(races, bool) or not isinstance(races, int) or not 1 <= races <= MOST_RACES:
-        raise InputError(f"races is {short(races)}; give a whole number from 1 to {MOST_RACES:,}")
+    if isinstance(races, bool) or not isinstance(races, int) or not 1 <= races <= MAX_RACES:
+        raise InputError(f"races is {short(races)}; give a whole number from 1 to {MAX_RACES:,}")
     if seed < 0:
         raise InputError(f"seed is {short(seed)}; give a whole number from 0")
     names, draw, apart, unit, by_rank = (
@@ -168,7 +251,7 @@ def power(
     )
     pair_alpha = alpha / math.comb(len(names), 2)
     fixed = _fixed_rows(apart, power=power, alpha=pair_alpha)
-    rows = int(min(MOST_ROWS, max(50, TIMES_THE_PLAN * fixed)))
+    rows = int(min(MAX_ROWS, max(50, MAX_ROWS_FACTOR * fixed)))
     raced = simulate(draw, len(names), rows=rows, races=races, alpha=alpha, by_rank=by_rank, seed=seed)
     right = raced.winner == 0
     taken = np.sort(np.where(right, raced.rows, np.inf))
@@ -186,11 +269,11 @@ def power(
     )
 
 
-_Asked = tuple[tuple[str, ...], Draw, tuple[float, float, float, float], float, bool]
+_PowerRequest = tuple[tuple[str, ...], Draw, tuple[float, float, float, float], float, bool]
 """Names, the best one first; rows; shares won and lost of the two best, mean and spread; difference; by rank."""
 
 
-def _of_rates(rates: Any, difference: float | None) -> _Asked:
+def _of_rates(rates: Any, difference: float | None) -> _PowerRequest:
     named = (
         dict(rates)
         if isinstance(rates, Mapping)
@@ -210,7 +293,7 @@ def _of_rates(rates: Any, difference: float | None) -> _Asked:
     return tuple(order), independent(tuple(float(named[n]) for n in order)), facts, best - second, False
 
 
-def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _Asked:
+def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _PowerRequest:
     is_table = isinstance(pilot, Comparison | Mapping | list | tuple) or hasattr(pilot, "columns")
     if isinstance(pilot, type) or not (is_table or hasattr(pilot, "frame")):
         raise InputError(
@@ -221,13 +304,13 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
         raise InputError("rows are drawn from the pilot, so it must be in memory; give a sample of the rows that is")
     if not cmp.scorer:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
-    scale = Scale.of(bounds, lower=cmp.data.lower)
+    scale = ScoreScale.of(bounds, lower=cmp.data.lower)
     grid = cmp.data.grid
     known = grid.means[~np.isnan(grid.means).any(axis=1)]
-    if grid.means.shape[1] < 2 or len(known) < FEWEST:
+    if grid.means.shape[1] < 2 or len(known) < MIN_PILOT_ROWS:
         raise InputError(
             f"the pilot has {counted(len(known), 'row')} with a score of every variant; "
-            f"give {FEWEST} rows of two variants at least"
+            f"give {MIN_PILOT_ROWS} rows of two variants at least"
         )
     for name, column in zip(grid.variants, known.T, strict=True):
         scale.check(column, where=name)
@@ -237,7 +320,7 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
     apart = np.sign(scores[:, 0] - scores[:, 1]) if scale.by_rank else scores[:, 0] - scores[:, 1]
     draw = resampled(scores)
     if difference is not None:
-        apart = _moved(apart, scale.unit_of(abs(difference), "difference") if difference else 0.0)
+        apart = _shift_mean(apart, scale.unit_of(abs(difference), "difference") if difference else 0.0)
         names, draw = names[:2], resampled(np.column_stack([np.maximum(apart, 0), np.maximum(-apart, 0)]))
     yes_no = bool(np.isin(apart, (-1.0, 0.0, 1.0)).all())
     won, lost = float((apart > 0).mean()), float((apart < 0).mean())
@@ -252,7 +335,7 @@ def _best_first(scores: NDArray[np.float64], *, by_rank: bool) -> list[int]:
     return [int(i) for i in np.argsort(-ahead, kind="stable")]
 
 
-def _moved(apart: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
+def _shift_mean(apart: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
     """Return differences like these with another mean; of yes and no, as many rows differ where that can be."""
     if not np.isin(apart, (-1.0, 0.0, 1.0)).all():
         return np.asarray(np.clip(apart - apart.mean() + mean, -1.0, 1.0))

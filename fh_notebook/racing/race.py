@@ -1,7 +1,7 @@
-"""`Race`: what a user holds of a race.
+"""`Race`: the handle of a race, with its tables, verdict and display.
 
-Rule of this file: it reads and hands on. What may be concluded is in `evidence.py`, the order of rows in `course.py`,
-what is sent when in `sending.py`; the calls are a batch's.
+It only delegates: `schedule.py` has the order of the rows and sends them, `evidence.py` draws the conclusions, and a
+batch makes the calls.
 """
 
 from __future__ import annotations
@@ -24,16 +24,22 @@ from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log
 from fh_notebook.plural import agreeing, counted
-from fh_notebook.racing import view
-from fh_notebook.racing.course import AT_ONCE, Course
-from fh_notebook.racing.marking import Marker, calls_service, is_lower
+from fh_notebook.racing import display
+from fh_notebook.racing.display import (
+    BUDGET_SPENT,
+    INTERRUPTED,
+    RaceCost,
+    RaceDisplay,
+    RaceText,
+    interval_notes,
+    notes_of,
+    progress_line,
+    verdict,
+)
 from fh_notebook.racing.options import RaceOptions
-from fh_notebook.racing.progress_text import RaceDisplay, RaceText
-from fh_notebook.racing.scale import Scale
-from fh_notebook.racing.sending import Sender
-from fh_notebook.racing.tables import pairs_table, summary_table
-from fh_notebook.racing.tally import PATIENCE, Tally
-from fh_notebook.racing.words import BUDGET_SPENT, INTERRUPTED, Spent, notes_of, running_line, verdict, wider_intervals
+from fh_notebook.racing.schedule import SCORED_AT_ONCE, Schedule, Sender
+from fh_notebook.racing.scores import RowScorer, ScoreScale, calls_service, is_lower
+from fh_notebook.racing.state import PATIENCE, RaceState, pairs_table, summary_table
 
 __all__ = ["Race"]
 
@@ -48,7 +54,7 @@ class Race:
         Of all rows and variants: what the race has run is done, the rest pending. ``race.batch.resume()`` runs it.
     variants : tuple of str
         In the order of the plan.
-    tally : Tally
+    tally : RaceState
         The evidence so far: what text, HTML and figures are made of.
     """
 
@@ -56,23 +62,23 @@ class Race:
         self._progress, self._on_event = options.batch.progress, options.batch.on_event
         score = options.score
         self._sender: Sender | None = None
-        scale = Scale.of(options.bounds, lower=is_lower(score))
-        check_zero(options.failed, _named(score), lower=scale.lower)
+        scale = ScoreScale.of(options.bounds, lower=is_lower(score))
+        check_zero(options.failed, _score_name(score), lower=scale.lower)
         made = begin(self._display, self._hear)
         self.batch = made.batch
         self._control = made.control
         self._status = made.control.status
-        self.variants = _checked(self._status.plan().variants)
-        self.tally = Tally(
+        self.variants = _check_variants(self._status.plan().variants)
+        self.tally = RaceState(
             self.variants,
             scale=scale,
             alpha=options.alpha,
             min_difference=options.min_difference,
             patience=options.patience,
         )
-        marker = Marker(score, self.variants, failed=options.failed)
-        at_once = AT_ONCE if not calls_service(score) else 1
-        self._course = Course(made.agenda, made.reader, self.tally, marker, seed=options.seed, scored_at_once=at_once)
+        marker = RowScorer(score, self.variants, failed=options.failed)
+        at_once = SCORED_AT_ONCE if not calls_service(score) else 1
+        self._course = Schedule(made.agenda, made.reader, self.tally, marker, seed=options.seed, scored_at_once=at_once)
         self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
         self._calls = self._calls_before = 0
@@ -243,9 +249,9 @@ class Race:
     # --- how it is shown
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> RaceCost:
         """What it has cost, and what all other rows would."""
-        return Spent(calls=self.calls, left=self.calls_left, reused=self.reused, all_rows=len(self._course.order))
+        return RaceCost(calls=self.calls, left=self.calls_left, reused=self.reused, all_rows=len(self._course.order))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -261,7 +267,7 @@ class Race:
             error=course.marker.error or next((run.error or "" for run in course.marker.unknown.values()), ""),
             bounds=(scale.low, scale.high),
         )
-        return tuple(said) + wider_intervals(self.tally)
+        return tuple(said) + interval_notes(self.tally)
 
     @property
     def plan_line(self) -> str:
@@ -276,7 +282,7 @@ class Race:
     @property
     def line(self) -> str:
         """How far it is, in one line."""
-        return running_line(self.tally, self.spent)
+        return progress_line(self.tally, self.spent)
 
     def plot(self, kind: Literal["evidence", "intervals"] | None = None) -> Any:
         """Return the figure of the race: the evidence against each variant, and the leader's narrowing intervals.
@@ -297,18 +303,18 @@ class Race:
             `kind` is something else, or no row is decided.
         """
         arguments.check(Race.plot, locals())
-        from fh_notebook.racing.plot import plot
+        from fh_notebook.racing.plots import plot
 
         return plot(self.tally, kind)
 
     def __repr__(self) -> str:
-        return view.text(self)
+        return display.race_text(self)
 
     def _repr_html_(self) -> str:
-        return view.html_of(self)
+        return display.race_html(self)
 
 
-def _checked(variants: Sequence[str]) -> tuple[str, ...]:
+def _check_variants(variants: Sequence[str]) -> tuple[str, ...]:
     """Return who races: two variants at least."""
     if len(variants) < 2:
         alone = f"there is only {variants[0]!r}" if variants else "there is none"
@@ -317,6 +323,6 @@ def _checked(variants: Sequence[str]) -> tuple[str, ...]:
     return tuple(variants)
 
 
-def _named(score: Any) -> str:
+def _score_name(score: Any) -> str:
     """Return what a score is called."""
     return score if isinstance(score, str) else str(getattr(score, "name", getattr(score, "__name__", "score")))

@@ -71,10 +71,9 @@ def key_receiver() -> Any:
         idempotent = True
 
         def setup(self, worker: Any) -> None:
-            from fh_notebook.scaling import handing
 
-            worker.handlers[handing.OP] = handing.receive
-            handing.leave_stops_to_the_notebook()
+            worker.handlers[OP] = receive
+            leave_stops_to_the_notebook()
 
     return KeyReceiver()
 

@@ -22,8 +22,8 @@ from fh_notebook.comparing.intervals import interval_of_share, interval_of_share
 from fh_notebook.comparing.kappa import cohen, fleiss
 from fh_notebook.comparing.paired import FEWEST_PAIRS, mcnemar_exact
 from fh_notebook.comparing.tango import tango_interval
-from fh_notebook.racing.scale import Scale
-from fh_notebook.racing.tally import WINNER, Tally
+from fh_notebook.racing.scores import ScoreScale
+from fh_notebook.racing.state import WINNER, RaceState
 from tests.benchmarks.measuring import table
 
 SEED: Final = 20_261_127
@@ -296,7 +296,7 @@ def copies_raced(races: int, *, questions: int = 5, copies: int = 12) -> tuple[f
         right = (rng.random((questions, 2)) < 0.5).astype(float)
         order = rng.permutation(np.repeat(np.arange(questions), copies))
         for place, rows in enumerate((order, dict.fromkeys(order.tolist()))):
-            tally = Tally(["a", "b"], scale=Scale(), alpha=0.05)
+            tally = RaceState(["a", "b"], scale=ScoreScale(), alpha=0.05)
             for row in rows:
                 tally.take(right[row])
             named[place] += tally.ending == WINNER

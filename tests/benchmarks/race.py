@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.paired import mcnemar_exact
 from fh_notebook.comparing.power import rows_of_mcnemar
-from fh_notebook.racing.bets import BETS, SPLIT
-from fh_notebook.racing.simulating import Raced, independent, simulate
+from fh_notebook.racing.evidence import BETS, SPLIT
+from fh_notebook.racing.power import SimulatedRaces, independent, simulate
 from tests.benchmarks.measuring import table
 
 RACES: Final = 4_000
@@ -22,14 +22,16 @@ PLAN: Final = rows_of_mcnemar(0.8 * 0.4, 0.2 * 0.6, power=0.9, alpha=ALPHA)
 """Rows of the fixed comparison of 0.6 with 0.8 by the exact test of McNemar, for a power of 90 %."""
 
 
-def raced(rates: tuple[float, ...], *, rows: int, races: int = RACES, seed: int = 0) -> Raced:
+def raced(rates: tuple[float, ...], *, rows: int, races: int = RACES, seed: int = 0) -> SimulatedRaces:
     """Race variants that are right at these `rates`."""
     kind = [seed, rows, *(int(1_000 * rate) for rate in rates)]
     return simulate(independent(rates), len(rates), rows=rows, races=races, alpha=ALPHA, seed=kind)
 
 
 def oracle(rates: tuple[float, float], *, rows: int, races: int = RACES, seed: int = 0) -> NDArray[np.int64]:
-    """Return the deciding rows of who bets as is best for this very difference, and does not know the direction only."""
+    """Return the deciding rows of who bets as is best for this very difference, and does not know
+    the direction only.
+    """
     right = np.random.default_rng([seed, 1]).random((races, rows, 2)) < rates
     apart = right[..., 1].astype(float) - right[..., 0]
     won, lost = rates[1] * (1 - rates[0]), rates[0] * (1 - rates[1])

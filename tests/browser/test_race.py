@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from fh_notebook.local import LocalHive
-from fh_notebook.racing.course import in_order
+from fh_notebook.racing.schedule import seeded_order
 from tests.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -22,7 +22,7 @@ SETUP = (
 )
 NAMES = ("hopeless", "so so", "strong <b>in words</b>")
 RACE = f"race = fh.race(rows, 'quiz', variants={NAMES!r}, score=fh.score.exact(), name='morning', lookahead=1)"
-STUCK = in_order(range(60), 0)[14]
+STUCK = seeded_order(range(60), 0)[14]
 """The row that is out until the test lets it go: by then somebody is dropped, and nobody has won."""
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.diff import Difference, compare_runs, compare_texts, pretty
+from fh_notebook.comparing.diff import Difference, compare_runs, compare_texts
+from fh_notebook.contract.jsonable import pretty
 
 # Few words, so that they repeat; and white space, punctuation and signs that are words of their own.
 TEXTS = st.lists(

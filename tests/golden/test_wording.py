@@ -1,7 +1,7 @@
 """The wording of messages, for each audience: the only tests that fail when a sentence is written anew.
 
-``wording.txt`` has each message by a name, a line an audience; a command's and a cell's where they differ from Python's. After a change of
-wording, ``python -m tests.golden.test_wording`` writes it anew, to be read in the diff.
+``wording.txt`` has each message by a name, a line an audience; a command's and a cell's where they differ from
+Python's. After a change of wording, ``python -m tests.golden.test_wording`` writes it anew, to be read in the diff.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from fh_notebook.notebook.body import read_inputs
 from fh_notebook.notebook.line import read_line
 from fh_notebook.notebook.template import Template
 from fh_notebook.racing.options import RaceOptions
-from fh_notebook.racing.scale import Scale
+from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.budget import cluster_lost, stop_of, told_of
 from fh_notebook.store.batches import BatchRecord
 from tests.batching.planning import make_plan
@@ -164,7 +164,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a fraction of a stream": lambda: raised(lambda: RunSettings.of(BatchOptions(fail_on_error=0.5), is_stream=True)),
     "a cost without a price": lambda: raised(lambda: RunSettings.of(BatchOptions(max_cost=1))),
     "an alpha beyond 1": lambda: raised(lambda: RaceOptions(score="exact", alpha=2)),
-    "a difference beyond the scale": lambda: raised(lambda: Scale().unit_of(3, "min_difference")),
+    "a difference beyond the scale": lambda: raised(lambda: ScoreScale().unit_of(3, "min_difference")),
     "a price of nothing": lambda: raised(lambda: fh.configure(price_per_call=0)),
     "no daily cap": lambda: raised(lambda: fh.configure(daily_cap=0)),
     "a public address without a scheme": lambda: raised(lambda: check_public_url("hooks.example.com")),

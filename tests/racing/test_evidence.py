@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fh_notebook.racing.bets import BETS, SPLIT, capital, excludes, hedged, interval
-from fh_notebook.racing.evidence import Evidence, adjusted
+from fh_notebook.racing.evidence import BETS, SPLIT, Evidence, adjusted, capital, excludes, hedged, interval
 
 D = (-1.0, 0.0, 1.0)
 unit = st.floats(-1, 1, allow_nan=False, width=32)

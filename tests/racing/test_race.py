@@ -13,7 +13,7 @@ import fh_notebook as fh
 from fh_notebook.batching.events import Finished, Started
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local.hive import LocalHive
-from fh_notebook.racing.course import in_order
+from fh_notebook.racing.schedule import seeded_order
 from tests.racing.quiz import Quiz, questions
 
 CLEAR = {"weak": 0.3, "strong": 0.95}
@@ -30,7 +30,9 @@ def standing(race: fh.Race) -> Any:
 
 
 def test_a_race_names_the_better_one_and_pays_for_no_more_than_it_needs() -> None:
-    """It stops as soon as it is clear: calls are those that the hive counted, at most the lookahead more than decided."""
+    """It stops as soon as it is clear: calls are those that the hive counted, at most the lookahead
+    more than decided.
+    """
     quiz = Quiz(CLEAR)
     race = run(quiz, lookahead=2)
     assert (race.winner, race.ending) == ("strong", "winner")
@@ -142,7 +144,9 @@ def test_losers_are_dropped_and_not_called_any_more() -> None:
 
 
 def test_a_spent_budget_says_the_interval_and_how_many_more_and_goes_on_where_it_was() -> None:
-    """`max_calls` ends it without an error; going on gives what one go would have given, and nothing is called twice."""
+    """`max_calls` ends it without an error; going on gives what one go would have given, and
+    nothing is called twice.
+    """
     rates = {"weak": 0.5, "strong": 0.8}
     quiz = Quiz(rates)
     race = run(quiz, max_calls=20)
@@ -169,7 +173,7 @@ def test_the_services_own_cap_ends_it_as_a_batch() -> None:
     assert "daily cap" in race.verdict
 
 
-STUCK = in_order(range(120), 0)[5]
+STUCK = seeded_order(range(120), 0)[5]
 """The row whose calls are out for long."""
 
 

@@ -12,8 +12,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.race_progress import RaceView
-from fh_notebook.racing.progress_text import RaceText
-from fh_notebook.racing.words import notes_of
+from fh_notebook.racing.display import RaceText, notes_of
 from tests.racing.quiz import Quiz, questions
 
 HOSTILE = "<img src=x onerror=alert(1)>$\\frac$"

@@ -1,53 +1,67 @@
-"""The rows of a race in their order: which are sent next, which are decided, and what was taken of them.
+"""Schedule of a race: the seeded order of its rows, which rows are sent next, and which are decided.
 
-Rule of this file: evidence is taken in the seeded order of rows, never in the order in which answers come (fast answers
-would be seen first, and fast may be wrong more often), and only of whole rows. What is asked of a row hangs on the rows
-before it alone. Rows of the table with equal inputs share their answers, so they are one row of a race.
+Evidence is taken in the seeded order of the rows, never in the order in which responses arrive: fast responses would be
+seen first, and fast may be wrong more often. It is taken of whole rows only. Which calls a row needs depends only on
+the rows before it. Rows of the table with equal inputs share their answers, so they are one row of a race.
+
+At most `lookahead` rows run beyond the last decided row. This is the most that a race can pay for without need.
+Everything else (store, claims, limits, retries, the limiter) belongs to the batch engine, which receives a batch whose
+jobs arrive row by row.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
 from fh_notebook.audience import RUN_AGAIN, Message, Phrase, option
 from fh_notebook.batching.agenda import Agenda
+from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
 from fh_notebook.batching.feed import Seen
 from fh_notebook.batching.job import Job
+from fh_notebook.batching.names import UNKNOWN_NAME
 from fh_notebook.batching.outcomes import PENDING, Outcome
 from fh_notebook.batching.reader import Reader
+from fh_notebook.batching.standing import BatchStatus
+from fh_notebook.batching.windows import Windows
+from fh_notebook.batching.worker import CANCELLED
 from fh_notebook.comparing.clusters import clusters_of
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import CallError, InputError
-from fh_notebook.racing.marking import Marked, Marker
-from fh_notebook.racing.tally import Tally
+from fh_notebook.racing.scores import RowScorer, RowScores
+from fh_notebook.racing.state import RaceState
 
-__all__ = ["MOST_AHEAD", "Course", "calls_of", "in_order"]
+__all__ = ["MAX_LOOKAHEAD", "Schedule", "Sender", "distinct_calls", "seeded_order"]
 
-MOST_AHEAD: Final = 8
+
+MAX_LOOKAHEAD: Final = 8
 """Rows that may run beyond the last decided one, unless `lookahead` says otherwise."""
-TRIED: Final = 5
+
+UNSCORED_ROWS: Final = 5
 """Rows after which a race ends whose scorer has no score of any: calls are scarce, and all would say nothing."""
-LOST: Final = 10
+
+UNSCORED_VARIANT_ROWS: Final = 10
 """Rows after which a race ends of which a variant has not had one score: of that one it could never decide."""
-AT_ONCE: Final = 64
+
+SCORED_AT_ONCE: Final = 64
 """Decided rows that are scored together."""
 
 
-def in_order(positions: Sequence[int], seed: int) -> list[int]:
+def seeded_order(positions: Sequence[int], seed: int) -> list[int]:
     """Return the positions in a random order that is the same for ever: by the SHA-256 of seed and position.
 
     Examples
     --------
-    >>> in_order(range(6), 0), in_order(range(6), 1)
+    >>> seeded_order(range(6), 0), seeded_order(range(6), 1)
     ([4, 3, 2, 0, 5, 1], [4, 5, 2, 3, 0, 1])
     """
     return sorted(positions, key=lambda position: sha256(f"{seed}:{position}".encode()).digest())
 
 
-class Course:
+class Schedule:
     """The rows of one race.
 
     Parameters
@@ -56,9 +70,9 @@ class Course:
         Of the batch that holds them.
     reader : Reader
         Reads what came of them.
-    tally : Tally
+    tally : RaceState
         Takes what they say.
-    marker : Marker
+    marker : RowScorer
         Scores them.
     seed : int
         Of their order.
@@ -70,11 +84,11 @@ class Course:
         self,
         agenda: Agenda,
         reader: Reader,
-        tally: Tally,
-        marker: Marker,
+        tally: RaceState,
+        marker: RowScorer,
         *,
         seed: int,
-        scored_at_once: int = AT_ONCE,
+        scored_at_once: int = SCORED_AT_ONCE,
     ) -> None:
         self.tally = tally
         self.marker = marker
@@ -88,7 +102,7 @@ class Course:
         self._jobs: dict[int, list[Job]] = {}
         for job in jobs:
             self._jobs.setdefault(self._row_of[job.position], []).append(job)
-        self.order = in_order(list(self._jobs), seed)
+        self.order = seeded_order(list(self._jobs), seed)
         self.failed = self.missing = self.beyond = self.reused = 0
         """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
         self._paid: set[str] = set()
@@ -133,7 +147,7 @@ class Course:
         if self.has_ended:
             return 0
         if self._left is None:  # nothing was begun yet
-            return sum(len(calls_of(self.open_at(place))) for place in range(self.decided, len(self.order)))
+            return sum(len(distinct_calls(self.open_at(place))) for place in range(self.decided, len(self.order)))
         return sum(len(self._left[name]) for name in self.tally.racing)
 
     @property
@@ -196,7 +210,7 @@ class Course:
         records = source.records_at([job.position for job, _ in found])
         return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
 
-    def _take(self, jobs: Sequence[Job], marked: Marked) -> None:
+    def _take(self, jobs: Sequence[Job], marked: RowScores) -> None:
         tally = self.tally
         tally.scale.check(marked.scores, where=f"row {jobs[0].row if jobs else ''}")
         self.taken += len(jobs)
@@ -209,20 +223,22 @@ class Course:
 
     def _check_scored(self) -> None:
         """Raise where all further calls would be wasted."""
-        if self.tally.rows not in (TRIED, LOST):
+        if self.tally.rows not in (UNSCORED_ROWS, UNSCORED_VARIANT_ROWS):
             return
         scored = dict(zip(self.tally.variants, self.tally.scored(), strict=True))
-        nothing = self.tally.rows == TRIED and not any(scored.values())
+        nothing = self.tally.rows == UNSCORED_ROWS and not any(scored.values())
         if nothing and not self.marker.completed and self.marker.unknown:
             raise self._no_answers()
         if nothing and (why := self._says_nothing()):
             raise InputError(
                 Message(
                     "no run of the first {} rows could be scored ({}); what is answered is kept: correct {} and {}",
-                    (str(TRIED), why, Phrase("score=", command="--race"), RUN_AGAIN),
+                    (str(UNSCORED_ROWS), why, Phrase("score=", command="--race"), RUN_AGAIN),
                 )
             )
-        if self.tally.rows == LOST and (lost := [name for name in self.tally.racing if not scored[name]]):
+        if self.tally.rows == UNSCORED_VARIANT_ROWS and (
+            lost := [name for name in self.tally.racing if not scored[name]]
+        ):
             name, unknown = lost[0], self.marker.unknown.get(lost[0])
             why = self.marker.failures.get(name) or (unknown.error if unknown else "") or self.marker.error
             cure = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
@@ -234,7 +250,7 @@ class Course:
                 Message(
                     "{} has no score of any of the first {} rows ({}) and cannot be decided: leave it out of {}, or "
                     "{}; what is answered is kept",
-                    (repr(name), str(LOST), said, left_out, cure),
+                    (repr(name), str(UNSCORED_VARIANT_ROWS), said, left_out, cure),
                 )
             )
 
@@ -247,7 +263,7 @@ class Course:
             Message(
                 "no run of the first {} rows was answered ({}), so there is nothing to race by, and they may have run. "
                 "When the service answers again, run the {} with {}",
-                (str(TRIED), said, Phrase("cell", command="command"), option("retry_unknown", True)),
+                (str(UNSCORED_ROWS), said, Phrase("cell", command="command"), option("retry_unknown", True)),
             ),
             status_code=run.status_code,
             error_code=run.error_code,
@@ -266,12 +282,12 @@ class Course:
         """Count what was paid for once, whichever of the rows that ask the same is taken first."""
         reused = self._agenda.outcomes.reused
         self.reused += sum(
-            job.key in self._asked if job.key in self._paid else reused(job.number) for job in calls_of(jobs)
+            job.key in self._asked if job.key in self._paid else reused(job.number) for job in distinct_calls(jobs)
         )
         self._asked |= {job.key for job in jobs}
 
 
-def calls_of(jobs: Iterable[Job]) -> list[Job]:
+def distinct_calls(jobs: Iterable[Job]) -> list[Job]:
     """Return one of the jobs that ask the same, which are called once; those that cannot be called each by itself."""
     return list({job.key or job.number: job for job in jobs}.values())
 
@@ -283,3 +299,98 @@ def _rows_of(jobs: Sequence[Job]) -> dict[int, int]:
     ).tolist()
     first: dict[int, int] = {}
     return {job.position: first.setdefault(row, job.position) for job, row in zip(jobs, clusters, strict=True)}
+
+
+class Sender:
+    """Hands out the rows of one start of a race.
+
+    Parameters
+    ----------
+    course : Schedule
+        The rows.
+    status : BatchStatus
+        Of the batch: it knows how many calls may be out at once.
+    lookahead : int, optional
+        Rows beyond the last decided one; by default the concurrency limit divided by the jobs of a row, at most 8.
+    """
+
+    def __init__(self, course: Schedule, status: BatchStatus, *, lookahead: int | None) -> None:
+        self._course = course
+        self._status = status
+        self._lookahead = lookahead
+        self._changed: asyncio.Event | None = None
+        self._sent: set[str] = set()
+        self._out: set[str] = set()
+        """Keys of jobs that were handed out and have no outcome, and are not kept back."""
+        self._kept_back: set[str] = set()
+        self._is_over = False
+
+    def heard(self, event: Event) -> None:
+        """Note what became of a job: its outcome, or that others are waited for. In the loop's thread."""
+        match event:
+            case Finished():
+                self._course.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
+                self._kept_back.discard(event.job.key)
+            case KeptBack():
+                self._kept_back.add(event.job.key)
+            case Stopped(reason=reason) if reason == UNKNOWN_NAME:
+                self._is_over = True  # without one of its variants nothing is decided
+            case _:
+                return
+        if not isinstance(event, Stopped):
+            self._out.discard(event.job.key)
+        if self._changed is not None:
+            self._changed.set()
+
+    async def windows(self, opened: Windows) -> AsyncIterator[list[Job]]:
+        """Yield the jobs of each row when its turn has come, until the race has ended.
+
+        Parameters
+        ----------
+        opened : async iterator of Seen or list of Job
+            What the batch would call, all at once.
+        """
+        self._changed = asyncio.Event()
+        callable_now = await self._take_in(opened)
+        course = self._course
+        place = course.decided
+        while True:
+            self._changed.clear()
+            if course.is_ready:
+                await asyncio.to_thread(course.decide)
+            if course.has_ended or self._is_over:
+                return
+            place = max(place, course.decided)
+            # A row that is kept back is decided by what others are answered: they come before their turn.
+            if place < min(len(course.order), course.decided + self.lookahead + len(self._kept_back)):
+                if jobs := self._to_send(place, callable_now):
+                    yield jobs
+                place += 1
+            elif self._kept_back and not self._out:
+                return  # nothing will come that could say more of them
+            elif not course.is_ready:
+                await self._changed.wait()
+
+    @property
+    def lookahead(self) -> int:
+        """Rows that may run beyond the last decided one, now."""
+        if self._lookahead is not None:
+            return self._lookahead
+        row = max(1, len(distinct_calls(self._course.jobs_at(min(self._course.decided, len(self._course.order) - 1)))))
+        return max(1, min(MAX_LOOKAHEAD, self._status.limit // row))
+
+    async def _take_in(self, opened: Windows) -> dict[str, Job]:
+        found: dict[str, Job] = {}
+        async for window in opened:
+            for job in self._course.take(window):
+                found[job.key] = job
+        self._course.begin(found.values())
+        return found
+
+    def _to_send(self, place: int, callable_now: dict[str, Job]) -> list[Job]:
+        """Return the jobs of a row that are to be sent; those that ask the same as an earlier row's are out already."""
+        jobs = {job.key: callable_now.get(job.key, job) for job in self._course.open_at(place)}
+        fresh = [job for key, job in jobs.items() if key and key not in self._sent]
+        self._sent |= {job.key for job in fresh}
+        self._out |= {job.key for job in fresh}
+        return fresh

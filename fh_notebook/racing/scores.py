@@ -1,19 +1,24 @@
-"""The outcomes of whole rows -> one score a variant, by the scorers of a comparison.
+"""Scores of a race: the outcomes of a row become one score a variant, on a scale from 0 to 1.
 
-Rule of this file: what a comparison would make of a row, a race makes of it: repeats of a row are averaged to one
-value, a failed run has no score or counts as 0 by an explicit rule, a run that may have run has none.
+A race scores a row as a comparison does: repeats of a row are averaged to one value, a failed run has no score or
+counts as 0 by an explicit rule, and a run that may have run has no score.
+
+The scale is fixed before the first score is seen, and never derived from scores: a bound that is learned from the data
+is not a bound. A score outside of the bounds is reported, and never adjusted silently.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fh_notebook.arguments import is_finite
+from fh_notebook.audience import Message, option
 from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
@@ -22,12 +27,112 @@ from fh_notebook.comparing.scorer_run import pinned
 from fh_notebook.comparing.scoring import LOWER, OUT, Score, scored
 from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.racing.evidence import Numbers
 
-__all__ = ["Marked", "Marker", "calls_service", "is_lower"]
+__all__ = ["RANKS", "Bounds", "RowScorer", "RowScores", "ScoreScale", "calls_service", "is_lower"]
+
+
+RANKS: Final = "ranks"
+
+Bounds = tuple[float, float] | Literal["ranks"] | None
+
+
+BOUNDS_HINT: Final = "give bounds=(lowest, highest), or bounds='ranks' to count only which variant is ahead on a row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreScale:
+    """How scores become numbers in [0, 1].
+
+    Examples
+    --------
+    >>> ScoreScale.of((0, 10), lower=True).of_scores(np.array([2.0, 10.0, 12.0])).tolist()
+    [0.8, 0.0, 0.0]
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    lower: bool = False
+    """Whether less is better."""
+    by_rank: bool = False
+    """Whether only who is ahead counts: then scores need no bounds."""
+    stated: bool = False
+    """Whether the bounds were given: then a score beyond them counts as the bound."""
+
+    @classmethod
+    def of(cls, bounds: Any, *, lower: bool) -> ScoreScale:
+        """Return the scale that `bounds` ask for; without any, of what a lower score is better of (seconds): by rank.
+
+        Raises
+        ------
+        SettingsError
+            They are no bounds.
+        """
+        if (isinstance(bounds, str) and bounds == RANKS) or (bounds is None and lower):
+            return cls(lower=lower, by_rank=True)
+        if bounds is None:
+            return cls(lower=lower)
+        if not isinstance(bounds, tuple | list) or len(bounds) != 2 or not all(map(is_finite, bounds)):
+            raise SettingsError(f"bounds is {short(bounds)}; {BOUNDS_HINT}")
+        low, high = map(float, bounds)
+        if low >= high:
+            raise SettingsError(f"bounds is {short(bounds)}: the first one must be the lower one")
+        return cls(low=low, high=high, lower=lower, stated=True)
+
+    def of_scores(self, scores: Numbers) -> Numbers:
+        """Return scores as they are compared; a missing one is NaN and stays it."""
+        if self.by_rank:
+            return -scores if self.lower else scores
+        unit = np.clip((scores - self.low) / (self.high - self.low), 0.0, 1.0)
+        return np.asarray(1.0 - unit if self.lower else unit)
+
+    def check(self, scores: Numbers, *, where: str) -> None:
+        """Raise where a score is beyond bounds that nobody has stated.
+
+        Raises
+        ------
+        InputError
+            With the cure.
+        """
+        if self.by_rank or self.stated:
+            return
+        strange = scores[(scores < self.low) | (scores > self.high)]
+        if len(strange):
+            raise InputError(
+                f"{where} has the score {strange[0]:g}, and a race takes scores from 0 to 1; {BOUNDS_HINT}"
+            )
+
+    def beyond(self, scores: Numbers) -> int:
+        """Return how many scores count as the bound that they are beyond."""
+        if self.by_rank:
+            return 0
+        return int(((scores < self.low) | (scores > self.high)).sum())
+
+    def in_units(self, lead: float) -> float:
+        """Return how much better one is, in the unit of the score; by rank it stays a share of rows."""
+        return lead if self.by_rank else lead * (self.high - self.low)
+
+    def unit_of(self, difference: float, name: str) -> float:
+        """Return a difference in the unit of the score as one of what is compared.
+
+        Raises
+        ------
+        SettingsError
+            It is none that could be; with the `name` of the option.
+        """
+        unit = difference if self.by_rank else difference / (self.high - self.low)
+        if not 0 < unit < 1:
+            most = "1" if self.by_rank else f"{self.high - self.low:g}"
+            raise SettingsError(
+                Message("{} is {}; give a number above 0 and below {}", (option(name), repr(difference), most))
+            )
+        return unit
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class RowScores:
     """One decided row."""
 
     scores: NDArray[np.float64]
@@ -48,7 +153,7 @@ def is_lower(score: Any) -> bool:
     return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
 
 
-class Marker:
+class RowScorer:
     """Scores rows.
 
     Parameters
@@ -76,7 +181,7 @@ class Marker:
         self.completed = 0
         """Runs that a scorer had something to say of."""
 
-    def mark(self, rows: Sequence[Sequence[tuple[Job, Outcome, Mapping[str, Any]]]]) -> list[Marked]:
+    def mark(self, rows: Sequence[Sequence[tuple[Job, Outcome, Mapping[str, Any]]]]) -> list[RowScores]:
         """Return what each row scores; a row is its runs.
 
         Raises
@@ -100,10 +205,10 @@ class Marker:
         ends = np.cumsum([len(row) for row in rows])
         return [self._of_row(lines.iloc[end - len(row) : end]) for row, end in zip(rows, ends, strict=True)]
 
-    def _of_row(self, lines: pd.DataFrame) -> Marked:
+    def _of_row(self, lines: pd.DataFrame) -> RowScores:
         scores = np.full(len(self._places), np.nan)
         if not len(lines):
-            return Marked(scores, failed=0, missing=0)
+            return RowScores(scores, failed=0, missing=0)
         failed = (lines["status"] == "failed").to_numpy()
         values = lines["score"].to_numpy(dtype="float64")
         missing = int((np.isnan(values) & ~failed).sum())
@@ -115,7 +220,7 @@ class Marker:
                 by_variant.setdefault(name, []).append(value)
         for name, several in by_variant.items():
             scores[self._places[name]] = float(np.mean(several))
-        return Marked(scores, failed=int(failed.sum()), missing=missing)
+        return RowScores(scores, failed=int(failed.sum()), missing=missing)
 
 
 def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score: Any) -> Observation:

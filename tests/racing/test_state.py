@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fh_notebook.racing.scale import Scale
-from fh_notebook.racing.tables import pairs_table, summary_table
-from fh_notebook.racing.tally import Tally
-from fh_notebook.racing.words import Spent, running_line, verdict, wider_intervals
+from fh_notebook.racing.display import RaceCost, interval_notes, progress_line, verdict
+from fh_notebook.racing.scores import ScoreScale
+from fh_notebook.racing.state import RaceState, pairs_table, summary_table
 
-SPENT = Spent(calls=8, left=20, reused=3, all_rows=40)
+SPENT = RaceCost(calls=8, left=20, reused=3, all_rows=40)
 
 
-def tally_of(rows: object, *, variants: int = 2, **options: object) -> Tally:
-    given = {"scale": Scale(), "alpha": 0.05} | options
-    tally = Tally([f"v{n}" for n in range(variants)], **given)  # type: ignore[arg-type]
+def tally_of(rows: object, *, variants: int = 2, **options: object) -> RaceState:
+    given = {"scale": ScoreScale(), "alpha": 0.05} | options
+    tally = RaceState([f"v{n}" for n in range(variants)], **given)  # type: ignore[arg-type]
     for row in np.asarray(rows, dtype=float):
         tally.take(row)
     return tally
@@ -56,15 +55,15 @@ def test_after_the_end_nothing_is_taken() -> None:
 def test_numbers_are_told_in_their_own_unit() -> None:
     """Between bounds of 10 and 30 a lead of 5 is told as 5, and where less is better b - a keeps its sign."""
     rows = [[15.0, 20.0]] * 6
-    more = tally_of(rows, scale=Scale.of((10, 30), lower=False))
-    less = tally_of(rows, scale=Scale.of((10, 30), lower=True))
+    more = tally_of(rows, scale=ScoreScale.of((10, 30), lower=False))
+    less = tally_of(rows, scale=ScoreScale.of((10, 30), lower=True))
     assert summary_table(more)["mean"].tolist() == summary_table(less)["mean"].tolist() == [15.0, 20.0]
     for tally, ahead in ((more, "v1"), (less, "v0")):
         line = pairs_table(tally).iloc[0]
         assert (line["difference"], line["ahead"]) == (pytest.approx(5.0), ahead)
         assert line["ci_low"] <= 5.0 <= line["ci_high"]
     assert less.variants[less.leader()] == "v0"
-    ranked = tally_of(rows, scale=Scale.of("ranks", lower=True))
+    ranked = tally_of(rows, scale=ScoreScale.of("ranks", lower=True))
     assert summary_table(ranked)["mean"].tolist() == [15.0, 20.0]
     assert pairs_table(ranked).iloc[0]["ahead"] == "v0"
 
@@ -81,7 +80,7 @@ def test_numbers_are_told_in_their_own_unit() -> None:
         (tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["at this difference it would hardly ever be decided"]),
     ],
 )  # fmt: skip
-def test_each_ending_has_its_sentence(tally: Tally, ending: str, why: str, says: list[str]) -> None:
+def test_each_ending_has_its_sentence(tally: RaceState, ending: str, why: str, says: list[str]) -> None:
     """Who wins, what is left out, what is lacking, and why it stopped."""
     said = verdict(tally, ending=ending, why=why, spent=SPENT)
     for part in says:
@@ -92,18 +91,18 @@ def test_who_was_beaten_though_an_interval_reaches_0_is_explained() -> None:
     """The intervals of all pairs hold at once, which is more than is claimed of who is beaten; it is said."""
     tally = tally_of([[0, 0, 0, 1]] * 12, variants=4)
     assert tally.winner == "v3"
-    [note] = wider_intervals(tally)
+    [note] = interval_notes(tally)
     assert "all 6 pairs hold at once" in note
-    assert wider_intervals(tally_of([[0, 1]] * 8)) == ()
+    assert interval_notes(tally_of([[0, 1]] * 8)) == ()
 
 
 def test_the_running_line_has_calls_evidence_and_who_is_out() -> None:
     """In one line: how far, what was spent, what is left at the most, evidence against its bar."""
     tally = tally_of([[0, 1, 1]] * 11, variants=3)
-    assert running_line(tally, SPENT).startswith(
+    assert progress_line(tally, SPENT).startswith(
         "row 11 of 40; 8 calls, 3 reused, at most 20 left; evidence against (out at 20): v1 "
     )
-    assert running_line(tally, SPENT).endswith("; dropped: v0")
+    assert progress_line(tally, SPENT).endswith("; dropped: v0")
 
 
 def test_about_how_many_rows_more_is_right_for_rows_like_these() -> None:

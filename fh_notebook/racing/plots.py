@@ -1,7 +1,7 @@
-"""``race.plot()``: the evidence against each variant row by row, and the leader's confidence sequences narrowing.
+"""Plots of a race: the evidence against each variant row by row, and the narrowing confidence sequences of the leader.
 
-Rule of this file: it draws what the tables say, says in words what it draws, and tells nothing by colour alone: each
-line has a dash of its own.
+A plot draws what the tables contain and describes itself in words. Each line has its own dash pattern, so no meaning
+depends on colour alone.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel, Plot
 from fh_notebook.comparing.plots import OF_PAIR_SHOWN, told_apart
 from fh_notebook.comparing.verdict import size_text
 from fh_notebook.errors import InputError
-from fh_notebook.racing.tally import PairStanding, Tally
+from fh_notebook.racing.state import PairStanding, RaceState
 
 __all__ = ["plot"]
 
-LINES: Final = 7
+PANEL_LINES: Final = 7
 """The height of a panel, in lines of other figures."""
-MOST_RIVALS: Final = 5
+MAX_RIVALS: Final = 5
 """More intervals than that in one panel nobody reads."""
 LEAST: Final = 0.02
 """Evidence below it is drawn at it: nobody asks how little there is."""
-DASHED: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
+DASH_STYLES: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
 
 
-def plot(tally: Tally, kind: str | None) -> Any:
+def plot(tally: RaceState, kind: str | None) -> Any:
     """Return the figure (see ``Race.plot``).
 
     Raises
@@ -46,7 +46,7 @@ def plot(tally: Tally, kind: str | None) -> Any:
     return Plot([_PANELS[name](tally) for name in ([kind] if kind else _PANELS)])
 
 
-def _evidence(tally: Tally) -> Panel:
+def _evidence(tally: RaceState) -> Panel:
     trail = np.maximum(np.array(tally.trail), LEAST)
     bar = 1 / tally.alpha
 
@@ -56,7 +56,7 @@ def _evidence(tally: Tally) -> Panel:
             end = tally.dropped.get(name, tally.rows)
             colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
             rows = np.arange(1, end + 1)
-            dash = DASHED[place % len(DASHED)]
+            dash = DASH_STYLES[place % len(DASH_STYLES)]
             axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=dash, label=shown[name])
             axes.plot([end], trail[[end - 1], place], "o", color=colour, markersize=4)
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
@@ -77,12 +77,12 @@ def _evidence(tally: Tally) -> Panel:
         draw,
         title="Evidence against each variant",
         alt=f"Evidence against each variant, out at {bar:g}: {told}.",
-        rows=LINES,
+        rows=PANEL_LINES,
     )
 
 
-def _intervals(tally: Tally) -> Panel:
-    rivals = tally.rivals()[:MOST_RIVALS]
+def _intervals(tally: RaceState) -> Panel:
+    rivals = tally.rivals()[:MAX_RIVALS]
     places = {name: place for place, name in enumerate(tally.variants)}
 
     def draw(axes: Axes) -> None:
@@ -93,7 +93,7 @@ def _intervals(tally: Tally) -> Panel:
             colour = BETTER if pair.a in tally.dropped else GREY
             axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.22, linewidth=0)
             for ends, label in ((path[:, 1], shown[pair.a]), (path[:, 2], None)):
-                dash = DASHED[number % len(DASHED)]
+                dash = DASH_STYLES[number % len(DASH_STYLES)]
                 axes.step(path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=dash, label=label)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows")
@@ -106,7 +106,7 @@ def _intervals(tally: Tally) -> Panel:
         draw,
         title=f"Lead of {told_apart(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
         alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
-        rows=LINES,
+        rows=PANEL_LINES,
     )
 
 
@@ -115,11 +115,11 @@ def _legend(axes: Axes) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False, fontsize=8.5, handlelength=3)
 
 
-def _shown(tally: Tally, places: dict[str, int], pair: PairStanding) -> Sequence[tuple[int, float, float]]:
+def _shown(tally: RaceState, places: dict[str, int], pair: PairStanding) -> Sequence[tuple[int, float, float]]:
     """Return the path of a pair up to where one of both was dropped."""
     path = tally.path(places[pair.a], places[pair.b])
     end = min(tally.dropped.get(pair.a, tally.rows), tally.dropped.get(pair.b, tally.rows))
     return [step for step in path if step[0] <= end] or path[:1]
 
 
-_PANELS: Final[dict[str, Callable[[Tally], Panel]]] = {"evidence": _evidence, "intervals": _intervals}
+_PANELS: Final[dict[str, Callable[[RaceState], Panel]]] = {"evidence": _evidence, "intervals": _intervals}

@@ -1,7 +1,7 @@
-"""`race` and `arace`: begin to race the variants of a deployment over rows.
+"""`race` and `arace`: check the arguments, and start a race.
 
-Rule of this file: whatever cannot be meant is told before anything is kept or called. What can be asked is in
-`options.py`, from where both functions have their keywords; what comes of it is a `Race`, in `race.py`.
+All checks run before anything is stored or called. `RaceOptions` has the keywords of both functions; the result is a
+`Race`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
 
-__all__ = ["arace", "begun", "prepared", "race"]
+__all__ = ["arace", "prepare_race", "race", "start_race"]
 
 
 @arguments.explicit_signature(RaceKeywords, race_defaults())
@@ -123,7 +123,7 @@ def race(
     ('plain', 16)
     """
     arguments.check(race, locals(), but=OWN_CHECKS)
-    return begun(rows, deployment, RaceOptions.of(score=score, **options))
+    return start_race(rows, deployment, RaceOptions.of(score=score, **options))
 
 
 @arguments.explicit_signature(RaceKeywords, race_defaults())
@@ -137,17 +137,17 @@ async def arace(
     """Await :func:`race`: the same arguments, results and errors, from any running loop."""
     arguments.check(arace, locals(), but=OWN_CHECKS)
     asked = RaceOptions.of(score=score, **options)
-    made = prepared(rows, deployment, asked)
+    made = prepare_race(rows, deployment, asked)
     return made if asked.batch.dry_run else await made.aresume(retry_unknown=asked.batch.retry_unknown)
 
 
-def begun(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
+def start_race(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
     """Return the race that is asked for, begun unless it is a dry run."""
-    made = prepared(rows, deployment, options, audience)
+    made = prepare_race(rows, deployment, options, audience)
     return made if options.batch.dry_run else made.resume(retry_unknown=options.batch.retry_unknown)
 
 
-def prepared(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
+def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
     """Return the race that is asked for, checked and looked up; it has called nothing. `audience` reads its messages.
 
     Raises

@@ -1,7 +1,7 @@
-"""What a race knows: the rows that were decided, the evidence of them, and how it ends. Pure: scores -> a standing.
+"""`RaceState`: the decided rows, the evidence of them, how the race ends, and its tables.
 
-Rule of this file: rows are taken in one order, whoever answers first; the same rows give the same standing, however
-often somebody looked in between.
+Pure. Rows are taken in one order, whichever response arrives first; the same rows give the same state, however often it
+was displayed in between.
 """
 
 from __future__ import annotations
@@ -12,22 +12,38 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
-from fh_notebook.racing.bets import BETS, Numbers, excludes, interval
-from fh_notebook.racing.evidence import Evidence
-from fh_notebook.racing.scale import Scale
+from fh_notebook.racing.evidence import BETS, Evidence, Numbers, excludes, interval
+from fh_notebook.racing.scores import ScoreScale
 
-__all__ = ["NO_DIFFERENCE", "PATIENCE", "WINNER", "PairStanding", "Tally"]
+__all__ = [
+    "NO_DIFFERENCE",
+    "PAIR_COLUMNS",
+    "PATIENCE",
+    "SUMMARY_COLUMNS",
+    "WINNER",
+    "PairStanding",
+    "RaceState",
+    "pairs_table",
+    "summary_table",
+]
+
 
 WINNER: Final = "winner"
+
 NO_DIFFERENCE: Final = "no difference"
+
 PATIENCE: Final = "patience"
 
-ROOM: Final = 64
+
+INITIAL_CAPACITY: Final = 64
 """Rows that there is room for at first."""
-ENDS_EACH: Final = 100
-"""As `LOOKS_EACH`, of whether no difference is left: beyond 100 rows, a look after each costs more than it saves."""
-LOOKS_EACH: Final = 20
+
+END_CHECKS: Final = 100
+"""As `PLOTTED_LOOKS`, of whether no difference is left: beyond 100 rows, a look after each costs more than it saves."""
+
+PLOTTED_LOOKS: Final = 20
 """A confidence sequence is drawn after each of the first rows, then at this many moments while the rows double."""
 
 
@@ -54,14 +70,14 @@ class PairStanding:
     """About how many more rows that takes at this lead; infinite where there is none."""
 
 
-class Tally:
+class RaceState:
     """The rows of a race so far.
 
     Parameters
     ----------
     variants : sequence of str
         In the order of the plan.
-    scale : Scale
+    scale : ScoreScale
         How scores are compared.
     alpha : float
         The chance of a wrong claim.
@@ -72,7 +88,7 @@ class Tally:
 
     Examples
     --------
-    >>> tally = Tally(["a", "b"], scale=Scale(), alpha=0.05)
+    >>> tally = RaceState(["a", "b"], scale=ScoreScale(), alpha=0.05)
     >>> while not tally.ending:
     ...     tally.take(np.array([0.0, 1.0]))
     >>> tally.ending, tally.winner, tally.rows
@@ -83,7 +99,7 @@ class Tally:
         self,
         variants: Sequence[str],
         *,
-        scale: Scale,
+        scale: ScoreScale,
         alpha: float,
         min_difference: float | None = None,
         patience: int | None = None,
@@ -102,7 +118,7 @@ class Tally:
         """The evidence against each variant after each row."""
         self.rows = 0
         """Rows taken."""
-        self._table: Numbers = np.full((ROOM, len(self.variants)), np.nan)
+        self._table: Numbers = np.full((INITIAL_CAPACITY, len(self.variants)), np.nan)
         self._paths: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
         self._least = None if min_difference is None else scale.unit_of(min_difference, "min_difference")
         self._within: dict[tuple[int, int], set[float]] = {}
@@ -147,7 +163,7 @@ class Tally:
     def _ends(self) -> str:
         if bool(self.evidence.decided):
             return WINNER
-        if self._least is not None and is_look(self.rows, ENDS_EACH) and self._are_alike(self._least):
+        if self._least is not None and is_look(self.rows, END_CHECKS) and self._are_alike(self._least):
             return NO_DIFFERENCE
         since = self.rows - max(self.dropped.values(), default=0)
         return PATIENCE if self.patience is not None and since >= self.patience else ""
@@ -220,7 +236,7 @@ class Tally:
             high=high,
             evidence=evidence,
             needed=needed,
-            rows_more=_rows_more(known, evidence, needed),
+            rows_more=_estimate_rows(known, evidence, needed),
         )
 
     def leader(self) -> int:
@@ -260,7 +276,7 @@ def looks(*, after: int, to: int) -> list[int]:
     >>> looks(after=18, to=27), looks(after=100, to=119)
     ([19, 20, 22, 24, 26], [102, 108, 114])
     """
-    return [row for row in range(after + 1, to + 1) if is_look(row, LOOKS_EACH)]
+    return [row for row in range(after + 1, to + 1) if is_look(row, PLOTTED_LOOKS)]
 
 
 def is_look(row: int, each: int) -> bool:
@@ -268,7 +284,7 @@ def is_look(row: int, each: int) -> bool:
     return row % math.ceil(row / each) == 0
 
 
-def _rows_more(apart: Numbers, evidence: float, needed: float) -> float:
+def _estimate_rows(apart: Numbers, evidence: float, needed: float) -> float:
     """Return about how many rows like these the wealth takes to grow to what is needed, by the bet that suits them."""
     if evidence >= needed:
         return 0.0
@@ -276,3 +292,58 @@ def _rows_more(apart: Numbers, evidence: float, needed: float) -> float:
         return math.inf
     growth = float(np.log1p(np.outer(BETS, apart)).mean(axis=1).max())
     return math.log(needed / max(evidence, 1e-12)) / growth if growth > 0 else math.inf
+
+
+SUMMARY_COLUMNS: Final = ("variant", "standing", "rows", "mean", "evidence", "threshold", "dropped_after")
+
+PAIR_COLUMNS: Final = (
+    *("a", "b", "n", "wins", "losses", "difference", "ci_low", "ci_high"),
+    *("ahead", "evidence", "needed", "rows_more"),
+)
+
+
+def summary_table(tally: RaceState) -> pd.DataFrame:
+    """Return ``Race.summary``."""
+    scale = tally.scale
+    means = tally.means()
+    if scale.by_rank:
+        means = -means if scale.lower else means
+    else:
+        means = scale.low + (1 - means if scale.lower else means) * (scale.high - scale.low)
+    table = pd.DataFrame(
+        {
+            "variant": list(tally.variants),
+            "standing": [standing_of(tally, name) for name in tally.variants],
+            "rows": tally.scored(),
+            "mean": means,
+            "evidence": tally.evidence.adjusted,
+            "threshold": 1 / tally.alpha,
+            "dropped_after": pd.array([tally.dropped.get(name) for name in tally.variants], dtype="Int64"),
+        }
+    )
+    return table[list(SUMMARY_COLUMNS)]
+
+
+def standing_of(tally: RaceState, variant: str) -> str:
+    """Return how a variant stands."""
+    if variant == tally.winner:
+        return "winner"
+    return "dropped" if variant in tally.dropped else "racing"
+
+
+def pairs_table(tally: RaceState) -> pd.DataFrame:
+    """Return ``Race.pairs``."""
+    places = range(len(tally.variants))
+    lines = [_line(tally, i, j) for i in places for j in places if i < j]
+    return pd.DataFrame(lines, columns=list(PAIR_COLUMNS))
+
+
+def _line(tally: RaceState, i: int, j: int) -> tuple[object, ...]:
+    pair = tally.pair(i, j)
+    ahead = pair if not pair.lead < 0 else tally.pair(j, i)
+    low, high, lead = pair.low, pair.high, pair.lead
+    if tally.scale.lower and not tally.scale.by_rank:  # b - a, as in a comparison
+        low, high, lead = -high, -low, -lead
+    ahead_named = ahead.b if pair.n and pair.lead else None
+    figures = (ahead.evidence, ahead.needed, ahead.rows_more) if ahead_named else (np.nan, np.nan, math.inf)
+    return (pair.a, pair.b, pair.n, pair.wins, pair.losses, lead, low, high, ahead_named, *figures)
