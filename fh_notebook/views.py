@@ -168,7 +168,7 @@ HOOKS: Final[dict[type, str]] = {
     FrameSchema: "fh_notebook.batching.frame_schema",
     History: "fh_notebook.batching.history",
     StoreFunctions: "fh_notebook.batching.store_functions",
-    Partitions: "fh_notebook.scaling.partitions",
+    Partitions: "fh_notebook.scaling.api",
     Frontend: "fh_notebook.notebook.frontend",
 }
 """Protocol -> the module of a higher layer that has its functions."""

@@ -1,13 +1,14 @@
-"""One start of a batch over many partitions: rounds, in each of which partitions are handed out and come in.
+"""Rounds of one start of a batch over partitions: submit partitions, and collect their results and counts.
 
-Rule of this file: as `batching/running.py` on one machine: whatever ends a start, what was answered is kept and what
-was not is pending. A part counts once its keys are in the store of the notebook.
+Whatever ends a start, completed answers are kept and the other jobs are pending. A part counts once its keys are in the
+store of the notebook. The report of a partition replaces what was known of it; calls are never forgotten, including
+those of a worker that has died.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 from fh_notebook.audience import Message
 from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.outcomes import Counts
 from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.running import said
 from fh_notebook.batching.stopping import Limits, cut_short
@@ -22,24 +24,120 @@ from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
 from fh_notebook.loop import unbroken
-from fh_notebook.scaling.book import Book
-from fh_notebook.scaling.budget import cluster_lost, stop_of
-from fh_notebook.scaling.coming import Coming, Lost
-from fh_notebook.scaling.leases import are_too_many
-from fh_notebook.scaling.sharing import ENDED, LOWERED, OVER_CAP
-from fh_notebook.scaling.spec import Done, Spec, Task
-from fh_notebook.scaling.tally import Tally
-from fh_notebook.scaling.telling import event_of
-from fh_notebook.scaling.threads import Place
+from fh_notebook.scaling.cluster.limits import needs_fewer_leases
+from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionResults, PartitionRunner
+from fh_notebook.scaling.messages import (
+    BatchSpec,
+    PartitionResult,
+    PartitionTask,
+    cluster_lost_stop,
+    decode_event,
+    decode_stop,
+)
+from fh_notebook.scaling.storage.index import PartitionIndex
+from fh_notebook.scaling.worker.dask_budget import ENDED, LOWERED, OVER_CAP
 
-__all__ = ["Ask", "Rounds"]
+__all__ = ["CallRequest", "ProgressTally", "Rounds"]
 
-TRIES: Final = 3
+
+@dataclass(frozen=True, slots=True)
+class _PartitionCounts:
+    done: int = 0
+    failed: int = 0
+    unknown: int = 0
+    reused: int = 0
+
+
+class ProgressTally:
+    """The counts of one batch object.
+
+    Examples
+    --------
+    >>> tally = ProgressTally(planned=4)
+    >>> told = {"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "reused": 0, "calls": 3,
+    ...         "refused": 1, "in_flight": 1}
+    >>> tally.hear(told)
+    >>> counts = tally.counts()
+    >>> counts.done, counts.pending, counts.calls, tally.in_flight
+    (2, 2, 3, 1)
+    >>> tally.hear(told | {"attempt": "b", "calls": 2})  # another worker, since that one was killed
+    >>> tally.counts().calls, tally.in_flight
+    (5, 1)
+    """
+
+    def __init__(self, planned: int = 0) -> None:
+        self.planned = planned
+        self._shares: dict[int, _PartitionCounts] = {}
+        self._sum = [0, 0, 0, 0]
+        self._calls: dict[str, int] = {}
+        self._refused: dict[str, int] = {}
+        self._called = self._refusals = 0
+        self._out: dict[int, int] = {}
+
+    def put(self, number: int, *, done: int, failed: int, unknown: int, reused: int) -> None:
+        """Set what is known of a partition, in place of what was."""
+        old, new = self._shares.get(number, _PartitionCounts()), _PartitionCounts(done, failed, unknown, reused)
+        self._shares[number] = new
+        for place, (before, now) in enumerate(zip(_numbers(old), _numbers(new), strict=True)):
+            self._sum[place] += now - before
+
+    def hear(self, message: Mapping[str, Any]) -> None:
+        """Take in what a partition says: ``number, attempt``, its counts and ``in_flight``."""
+        number, attempt = message["number"], message["attempt"]
+        self.put(number, **{name: message[name] for name in ("done", "failed", "unknown", "reused")})
+        self.called(attempt, message["calls"], message["refused"])
+        self._out[number] = message["in_flight"]
+
+    def called(self, attempt: str, calls: int, refused: int) -> None:
+        """Note how many requests an attempt at a partition has sent so far; it never goes back."""
+        calls, refused = max(calls, self._calls.get(attempt, 0)), max(refused, self._refused.get(attempt, 0))
+        self._called += calls - self._calls.get(attempt, 0)
+        self._refusals += refused - self._refused.get(attempt, 0)
+        self._calls[attempt], self._refused[attempt] = calls, refused
+
+    def ended(self, number: int) -> None:
+        """Note that a partition has ended, and nothing of it is out any more."""
+        self._out.pop(number, None)
+
+    @property
+    def calls(self) -> int:
+        """Requests sent."""
+        return self._called
+
+    @property
+    def settled(self) -> int:
+        """Jobs with an outcome."""
+        return sum(self._sum[:3])
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out, by what was last said."""
+        return sum(self._out.values())
+
+    @property
+    def errors(self) -> int:
+        """Jobs that failed or are unknown."""
+        return self._sum[1] + self._sum[2]
+
+    def counts(self) -> Counts:
+        """Return the counts of this moment."""
+        done, failed, unknown, reused = self._sum
+        return Counts(
+            planned=self.planned, done=done, failed=failed, unknown=unknown,
+            pending=self.planned - done - failed - unknown, reused=reused, calls=self._called, refused=self._refusals,
+        )  # fmt: skip
+
+
+def _numbers(share: _PartitionCounts) -> tuple[int, int, int, int]:
+    return share.done, share.failed, share.unknown, share.reused
+
+
+MAX_TRIES: Final = 3
 """Rounds of a start: permits may be left over in one worker and lacking in another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class CallRequest:
     """What a start is to call."""
 
     call_lost: bool = False
@@ -53,15 +151,15 @@ class Rounds:
 
     Parameters
     ----------
-    book : Book
+    book : PartitionIndex
         The partitions.
-    place : Place
+    place : PartitionRunner
         Where they run.
-    spec : Spec
+    spec : BatchSpec
         What holds for all of them.
-    ask : Ask
+    ask : CallRequest
         What is to be called.
-    tally : Tally
+    tally : ProgressTally
         Takes the counts.
     options : RunSettings
         How.
@@ -84,11 +182,11 @@ class Rounds:
     def __init__(
         self,
         *,
-        book: Book,
-        place: Place,
-        spec: Spec,
-        ask: Ask,
-        tally: Tally,
+        book: PartitionIndex,
+        place: PartitionRunner,
+        spec: BatchSpec,
+        ask: CallRequest,
+        tally: ProgressTally,
         options: RunSettings,
         limits: Callable[[], Limits],
         hear: Callable[[Event], None],
@@ -158,7 +256,7 @@ class Rounds:
     async def _run(self) -> None:
         limits = self._find_limits()
         left, ask = limits.most_calls, self._ask
-        for _ in range(TRIES if left is not None else 1):
+        for _ in range(MAX_TRIES if left is not None else 1):
             left = await self._until_reset(left, ask, limits)
             ask = replace(ask, fresh=False, retry=False) if ask.fresh else ask
             spent = self._stopped is not None and self._stopped.reason == "max_calls"
@@ -170,7 +268,7 @@ class Rounds:
         elif waiting := self._book.waiting():
             await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
 
-    async def _until_reset(self, left: int | None, ask: Ask, limits: Limits) -> int | None:
+    async def _until_reset(self, left: int | None, ask: CallRequest, limits: Limits) -> int | None:
         before: tuple[str, ...] = ()
         while True:
             spec = replace(self._spec_of(ask), settled=before)
@@ -187,7 +285,7 @@ class Rounds:
             limits = self._find_limits()
             left = limits.most_calls
 
-    def _spec_of(self, ask: Ask) -> Spec:
+    def _spec_of(self, ask: CallRequest) -> BatchSpec:
         """Return what holds for the next round, under a name of its own."""
         mine = tuple(self._rounds)
         self._rounds.append(uuid4().hex[:12])
@@ -197,7 +295,7 @@ class Rounds:
         )  # fmt: skip
 
     async def _round(
-        self, tasks: list[Task], spec: Spec, left: int | None, limits: Limits, *, goes_on: bool = False
+        self, tasks: list[PartitionTask], spec: BatchSpec, left: int | None, limits: Limits, *, goes_on: bool = False
     ) -> int | None:
         """Run one round; `goes_on`: it is the rest of the one before, whose deadline and errors count."""
         if not tasks:
@@ -215,10 +313,10 @@ class Rounds:
             self._place.pause(True)
         deadline = self._deadline(limits)
         partitions = [self._book.pages[task.number].partition for task in tasks]
-        coming = Coming(
+        coming = PartitionResults(
             dict(zip(self._place.run(partitions, tasks), tasks, strict=True)),
             take=lambda done, task: self._take(done, task, spec),
-            lost=lambda: self._place.stop(cluster_lost()),
+            lost=lambda: self._place.stop(cluster_lost_stop()),
             has_stopped=lambda: self._stopped is not None or self._is_ending,
         )
         try:
@@ -227,8 +325,8 @@ class Rounds:
             self._place.stop(cut_short("cancelled", self._tally.in_flight))
             await unbroken(coming.come_in())
             raise
-        except Lost:
-            self._stop(cluster_lost(), tell=False)
+        except ClusterLost:
+            self._stop(cluster_lost_stop(), tell=False)
         finally:
             if deadline is not None:
                 deadline.cancel()
@@ -238,15 +336,15 @@ class Rounds:
             self._changed()
         return rest if left is not None else None
 
-    async def _take(self, done: Done, task: Task, spec: Spec) -> None:
+    async def _take(self, done: PartitionResult, task: PartitionTask, spec: BatchSpec) -> None:
         """Keep the keys of a partition's part, and count it."""
         reason = None if done.stopped is None else done.stopped["reason"]
         if reason == "cancelled":  # by us, who tell of it then; else its worker has lost the scheduler
-            self._stop(cluster_lost(), tell=False)
+            self._stop(cluster_lost_stop(), tell=False)
         elif done.stopped is not None and done.goes_on:
-            self._unknown = self._unknown or stop_of(done.stopped)
+            self._unknown = self._unknown or decode_stop(done.stopped)
         elif done.stopped is not None and reason not in (ENDED, LOWERED):
-            self._stop(stop_of(done.stopped))
+            self._stop(decode_stop(done.stopped))
         line = self._book.pages[task.number].line
         if not done.path or (line is not None and line.path == done.path):
             return
@@ -269,7 +367,7 @@ class Rounds:
     def _heard(self, message: dict[str, Any]) -> None:
         if message.get("kind") == OVER_CAP:
             self._refused += 1
-            if self._may_lower and are_too_many(self._refused, self._tally.calls - self._calls_before):
+            if self._may_lower and needs_fewer_leases(self._refused, self._tally.calls - self._calls_before):
                 self._may_lower = False
                 if self._place.lower():
                     self._begin_anew()
@@ -279,7 +377,7 @@ class Rounds:
         self._tally.hear(message)
         self._place.begun(message["number"])
         for told in message.get("events", ()):
-            self._hear(event_of(told))
+            self._hear(decode_event(told))
         errors = self._tally.errors - self._errors_before
         if self._stopped is None and self._limits.errors_reached(errors, self._planned):
             reached = self._limits.reached(calls=-1, elapsed_s=0, errors=errors, planned=self._planned)

@@ -1,7 +1,7 @@
-"""On a worker: what a partition asks for, before anything is called.
+"""Survey of a partition on a worker: its jobs and its problems, before anything is called.
 
-Rule of this file: nothing is called or kept here. Every partition is looked at before the first call is paid for, so
-that inputs which do not fit are told all together, as on one machine.
+Nothing is called or stored. All partitions are surveyed before the first paid call, so that invalid inputs are reported
+together, as on one machine.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from fh_notebook.batching.labels import labels_of
 from fh_notebook.batching.planner import Planner, refused
 from fh_notebook.batching.rows import Rows, read_rows
 from fh_notebook.errors import InputError
-from fh_notebook.scaling.same_rows import first_of_targets
-from fh_notebook.scaling.spec import HASH_BYTES, PREFIX_BYTES, Found, Spec
+from fh_notebook.scaling.messages import HASH_BYTES, PREFIX_BYTES, BatchSpec, PartitionSurvey
+from fh_notebook.scaling.row_hashes import first_of_targets
 from fh_notebook.store.parts import KEY_BYTES
 
 __all__ = ["keys_of", "plan_of", "planned", "rows_of", "survey"]
 
 
-def rows_of(frame: pd.DataFrame, spec: Spec, start: int) -> Rows:
+def rows_of(frame: pd.DataFrame, spec: BatchSpec, start: int) -> Rows:
     """Return the rows of a partition, each under its label among all rows of the batch."""
     rows = read_rows(frame.reset_index(drop=True))
     labels = labels_of(frame.index)[0] if spec.labelled else tuple(range(start, start + len(rows)))
     return replace(rows, labels=labels, index=None, note="")
 
 
-def planned(rows: Rows, spec: Spec, start: int) -> tuple[Planner, frozenset[str], list[list[Job]]]:
+def planned(rows: Rows, spec: BatchSpec, start: int) -> tuple[Planner, frozenset[str], list[list[Job]]]:
     """Return the planner of a partition, the columns that hold secrets, and its jobs by row.
 
     Raises
@@ -47,7 +47,7 @@ def planned(rows: Rows, spec: Spec, start: int) -> tuple[Planner, frozenset[str]
     return planner, hidden, list(planner.jobs(rows))
 
 
-def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
+def survey(frame: pd.DataFrame, spec: BatchSpec, number: int) -> PartitionSurvey:
     """Return what a partition asks for."""
     rows = rows_of(frame, spec, 0)
     ends = labels_of(frame.index[[0, -1]])[0] if len(frame) > 1 else labels_of(frame.index)[0]
@@ -66,7 +66,7 @@ def survey(frame: pd.DataFrame, spec: Spec, number: int) -> Found:
             Message("partition {}: {}", (str(number), problem)) for problem in (told.problems if told else ())
         )
     keys = keys_of(job.key for job in checked)
-    return Found(
+    return PartitionSurvey(
         rows=len(rows),
         jobs=len(jobs),
         plan=plan_of(keys, frame),
@@ -115,8 +115,8 @@ def _hashed(by_row: Sequence[Sequence[Job]], places: Sequence[int]) -> bytes:
     return b"".join(blake2b(text.encode(), digest_size=HASH_BYTES).digest() for text in texts)
 
 
-def _nothing(rows: int, wrong: InputError) -> Found:
-    return Found(rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=wrong.problems)
+def _nothing(rows: int, wrong: InputError) -> PartitionSurvey:
+    return PartitionSurvey(rows=rows, jobs=0, plan=b"", total=0, prefixes=b"", invalid=rows, problems=wrong.problems)
 
 
 def _grows(index: pd.Index[Any]) -> bool:

@@ -40,7 +40,7 @@ from fh_notebook.notebook.line import read_line
 from fh_notebook.notebook.template import Template
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
-from fh_notebook.scaling.budget import cluster_lost, stop_of, told_of
+from fh_notebook.scaling.messages import cluster_lost_stop, decode_stop, encode_stop
 from fh_notebook.store.batches import BatchRecord
 from tests.batching.planning import make_plan
 
@@ -182,7 +182,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
         stopping.unreached(fh.Run(status="failed", error="refused", origin="10.0.0.7:80"), in_a_row=9, lasted_s=6.0)
     ),
     "cancelled": lambda: of_stop(stopping.cut_short("cancelled", 2)),
-    "the scheduler is lost": lambda: of_stop(stop_of(json.loads(json.dumps(told_of(cluster_lost()))))),
+    "the scheduler is lost": lambda: of_stop(decode_stop(json.loads(json.dumps(encode_stop(cluster_lost_stop()))))),
     # plan and summary
     "a plan with unknown calls": lambda: of_plan(unknown=2),
     "a plan answered in the store": lambda: of_plan(elsewhere=3),

@@ -1,4 +1,6 @@
-"""Bringing a store to the present version: what it costs, who waits for whom, and what is there when it is cut short."""
+"""Bringing a store to the present version: what it costs, who waits for whom, and what is there
+when it is cut short.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.errors import StoreError
-from fh_notebook.scaling.places import begun_in
-from fh_notebook.scaling.spec import Spec
+from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.storage.files import begun_in
 from fh_notebook.store.connection import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from tests import environment
@@ -272,7 +274,9 @@ except StoreError as told:
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of files are POSIX")
 def test_a_full_disk_on_the_way_leaves_the_earlier_version(old_root: Path) -> None:
-    """One error that says what was done, how much room it takes and that nothing changed; the log gives its room back."""
+    """One error that says what was done, how much room it takes and that nothing changed; the log
+    gives its room back.
+    """
     path = old_root / "old.sqlite3"
     before = dumped(path)
     done = subprocess.run(
@@ -294,10 +298,12 @@ def test_a_full_disk_on_the_way_leaves_the_earlier_version(old_root: Path) -> No
 
 
 def test_a_call_that_was_out_in_a_workers_store_may_have_run(path: Path) -> None:
-    """Of a worker that was killed before anything came of its first call there is a claim, and no record of the batch."""
+    """Of a worker that was killed before anything came of its first call there is a claim, and no
+    record of the batch.
+    """
     with closing(open_connection(path, migrations=MIGRATIONS[:V7])) as old:
         old.execute("INSERT INTO claims VALUES ('parted', ?, 'gone', 10.0)", (key_of(1),))
-    spec = Spec(run="r", name="parted", workspace="w", arms=(), folder="nowhere")
+    spec = BatchSpec(run="r", name="parted", workspace="w", arms=(), folder="nowhere")
     with Store(path).closing() as store:
         assert store.claims.of_batch(begun_in(store, spec).id) == {key_of(1): "gone"}
         assert [(record.name, record.workspace) for record in store.batches.every()] == [("parted", "w")]

@@ -1,0 +1,380 @@
+"""Start a batch over partitions; with the other functions that lower layers call for partitions (`core.hooks`).
+
+As on one machine, everything is checked before the first call. An option that does not apply to partitions is refused
+with what to use instead.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import pandas as pd
+
+from fh_notebook import loop, session, settings
+from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience, Message, option
+from fh_notebook.batching.arms import Arm, read_arms
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import BatchController
+from fh_notebook.batching.lookup import LookUp, beside_of
+from fh_notebook.batching.making import known_deployment
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.plan import NAME_DIGITS, Plan
+from fh_notebook.batching.provenance import provenance
+from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.run_settings import RunSettings
+from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.standing import Caller
+from fh_notebook.batching.stored import Stored, check_name
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.plural import counted
+from fh_notebook.scaling.cluster.cluster import Cluster, check_cluster
+from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionRunner, Threads
+from fh_notebook.scaling.comparison import compare_scaled
+from fh_notebook.scaling.controller import PartitionWork
+from fh_notebook.scaling.messages import BatchSpec, PartitionSurvey
+from fh_notebook.scaling.reopen import KnownBatch, Registration, known_batch, open_parts, other_key
+from fh_notebook.scaling.storage import parts
+from fh_notebook.scaling.storage.files import forget_files, scratch
+from fh_notebook.scaling.storage.index import PartitionIndex
+from fh_notebook.scaling.storage.reuse import seen_in_files
+from fh_notebook.scaling.tables import AS_IT_IS, PartitionTables, meta_of
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.scaling.comparison import ScaledComparison
+    from fh_notebook.store.batches import BatchRecord
+
+__all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "scaled", "seen_in_files"]
+
+
+ROWS_A_PARTITION: Final = 10_000
+"""Of a pandas frame that is cut for the user: a partition lives for seconds at the least, and a killed worker's part
+of it is small."""
+
+PROBLEMS_SHOWN: Final = 30
+
+
+def scaled(
+    rows: Any,
+    deployment: Deployment | str,
+    options: BatchOptions,
+    *,
+    client: Client,
+    store: Store | None,
+    audience: Audience = PYTHON,
+) -> tuple[Batch, BatchController]:
+    """Return the batch over partitions that :func:`fh_notebook.batch` was asked for, and what starts it.
+
+    It has called nothing.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As :func:`fh_notebook.batch` says.
+    """
+    _ensure_dask()
+    if options.sample is not None:
+        raise SettingsError("sample= is for a table in memory; give rows.sample(frac=...) of the Dask frame, or first=")
+    if options.delivery != "direct":
+        delivery = option("delivery", options.delivery, in_cell=True)
+        raise SettingsError(Message("{} is for one machine: callbacks come to one; leave it out", (delivery,)))
+    name, repeats, dask = options.name, options.repeats, options.dask
+    settings = RunSettings.of(options, audience=audience)
+    target = known_deployment(client, deployment)
+    arms = read_arms(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
+    if name is not None and store is not None and not options.replace:
+        check_name(store, name, client.workspace, arms, partitions=True)
+    if dask is not None:
+        check_cluster(dask, client)  # before the rows are touched
+    ddf, labelled = _as_dask(rows, dask)
+    base = _base(options.parts, store)
+    spec = _spec_of(
+        client,
+        arms,
+        settings,
+        repeats=repeats,
+        metadata=dict(options.metadata or {}),
+        skip_invalid=options.on_invalid == "skip",
+    )
+
+    def place() -> PartitionRunner:
+        return Cluster(dask, client) if dask is not None else Threads(client, scratch())
+
+    looking = _SurveyRunner(
+        place(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name
+    )
+    partitions = ddf.to_delayed()
+    whole = found = looking.at(partitions)
+    named = name or _name_of(target.name, arms, found)
+    if options.first is not None:
+        partitions = ddf.head(options.first, npartitions=-1, compute=False).to_delayed()
+        found = looking.at(partitions)
+    compare = partial(
+        known_batch,
+        store,
+        named,
+        client.workspace,
+        arms,
+        repeats,
+        whole=whole,
+        planned=found,
+        is_named=name is not None,
+    )
+    known = compare(replace_other=options.replace)
+    spec = replace(
+        spec,
+        name=named,
+        folder=_own_folder(base, named, known, is_given=options.parts is not None),
+        labelled=_is_unique(found, labelled),
+    )
+    keeper = store if store is not None else session.store_in_memory()
+    book = PartitionIndex(partitions, found, keeper, spec)
+    meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
+    # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
+    again = partial(compare, replace_other=False)
+    return _batch_of(book, place, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
+
+
+def _spec_of(client: Client, arms: tuple[Arm, ...], options: RunSettings, **asked: Any) -> BatchSpec:
+    """Return what holds for every partition, but for the batch's name and folder."""
+    return BatchSpec(
+        run=uuid4().hex[:12],
+        name="",
+        workspace=client.workspace,
+        is_named=isinstance(settings.current().workspace, str),
+        arms=arms,
+        folder="",
+        max_concurrency=options.max_concurrency,
+        stop_at_error=options.limits.fail_on_error is True,
+        anew=uuid4().hex[:12] if options.reuse is None else "",
+        **asked,
+        **_connection_of(client),
+    )
+
+
+def _batch_of(
+    book: PartitionIndex,
+    place: Callable[[], PartitionRunner],
+    spec: BatchSpec,
+    client: Client,
+    store: Store,
+    options: RunSettings,
+    meta: pd.DataFrame,
+    known: KnownBatch,
+    compare: Callable[[], KnownBatch],
+    *,
+    replaces: bool,
+) -> tuple[Batch, BatchController]:
+    """Return the batch of partitions that were looked at, with what is answered of them already."""
+    batch_of, since = _reused(options, spec.name)
+    stored = Stored(store, known.before.id if known.before is not None else 0)
+    replaced = (known.record.id,) if known.replaced and known.record is not None else ()
+    stored.replaced_ids = (*replaced, *store.batches.before(spec.name, spec.workspace))
+    if not spec.anew:
+        beside = beside_of(store, spec.name, spec.workspace, reuse=options.reuse, replaces=replaces)
+        look_up = LookUp(
+            stored=stored, workspace=spec.workspace, reuse=options.reuse, beside=beside, over_partitions=True
+        )
+        book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
+    plan = _plan(spec.name, spec.arms, book, options, client, store)
+    registration = Registration(stored, plan, spec, book, meta, known=known, compare=compare, anywhere=batch_of is None)
+    work = PartitionWork(
+        plan, book, place, spec, caller=Caller.of(client), options=options, stored=stored, register=registration.write
+    )
+    about = provenance(
+        (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace
+    )
+    control = BatchController(work, options)
+    return Batch(control, PartitionTables(work, meta, about)), control
+
+
+def _ensure_dask() -> None:
+    for module in ("dask", "distributed"):
+        ensure_installed(module, "batches past one machine need")
+    ensure_installed("pyarrow", "Parquet files need")
+
+
+def _connection_of(client: Client) -> dict[str, Any]:
+    """What a worker needs to reach the service, without the key. A proxy is its own: it may hold a password."""
+    connection = client.aclient.connection
+    verify = connection.verify if isinstance(connection.verify, bool | str) else True
+    return {
+        "base_url": connection.base_url,
+        "timeout_s": connection.timeout_s,
+        "max_response_bytes": connection.max_response_bytes,
+        "verify": verify,
+    }
+
+
+def _as_dask(rows: Any, dask_client: Any) -> tuple[Any, bool | None]:
+    """Return the rows as a Dask frame; whether its index tells rows apart, where that is known."""
+    import dask
+    import dask.dataframe as dd
+
+    if isinstance(rows, dd.DataFrame):
+        return rows, None
+    read = read_rows(rows)
+    frame = rows if isinstance(rows, pd.DataFrame) else read.frame
+    workers = 1
+    if dask_client is not None:
+        workers = sum(int(w["nthreads"]) for w in dask_client.scheduler_info(n_workers=-1)["workers"].values()) or 1
+    count = max(-(-len(frame) // ROWS_A_PARTITION), min(len(frame), 2 * workers), 1)
+    with dask.config.set(AS_IT_IS):
+        return dd.from_pandas(frame, npartitions=count, sort=False), not read.note
+
+
+class _SurveyRunner:
+    """Looks at partitions, where they run; what does not fit is told before anything is called."""
+
+    def __init__(self, place: PartitionRunner, spec: BatchSpec, where: str) -> None:
+        self._place = place
+        self._spec = spec
+        self._where = where
+
+    def at(self, partitions: Sequence[Any]) -> list[PartitionSurvey]:
+        """Return what each partition asks for.
+
+        Raises
+        ------
+        InputError, SettingsError
+            Inputs do not fit, all told together; or the scheduler has gone.
+        """
+        try:
+            found = loop.run(self._place.survey(partitions, self._spec))
+        except ClusterLost:
+            raise SettingsError(
+                Message(
+                    "the Dask scheduler was lost while the rows were looked at; nothing was called: {} with a client "
+                    "that is connected",
+                    (RUN_AGAIN,),
+                )
+            ) from None
+        problems = [problem for one in found for problem in one.problems]
+        if problems:
+            more = len(problems) - PROBLEMS_SHOWN
+            shown = [*problems[:PROBLEMS_SHOWN], *([f"and {counted(more, 'more problem')}"] if more > 0 else [])]
+            raise InputError(list(dict.fromkeys(shown)), where=self._where)
+        return found
+
+
+def _name_of(deployment: str, arms: Sequence[Arm], found: Sequence[PartitionSurvey]) -> str:
+    """Return the name of an unnamed batch: of all keys, whatever their order and the partitions are."""
+    total = sum(one.total for one in found) % 2**256
+    asked = [deployment, [arm.label for arm in arms], sum(one.jobs for one in found), f"{total:064x}"]
+    return f"{deployment}-{sha256(canonical_json(asked).encode()).hexdigest()[:NAME_DIGITS]}"
+
+
+def _is_unique(found: Sequence[PartitionSurvey], known: bool | None) -> bool:
+    """Whether the index tells all rows apart: it grows from partition to partition, too."""
+    if known is not None:
+        return known
+    there = [one for one in found if one.rows]
+    if not all(one.ordered for one in there) or len({type(one.first) for one in there}) > 1:
+        return False
+    return all(a.last < b.first for a, b in pairwise(there))
+
+
+def _reused(options: RunSettings, name: str) -> tuple[str | None, datetime | None]:
+    """Return of which batch, and since when, parts count."""
+    reuse = options.reuse
+    since = datetime.now(UTC) - reuse if isinstance(reuse, timedelta) else None
+    return (None if reuse == "store" or since is not None else name), since
+
+
+def _base(given: Any, store: Store | None) -> str:
+    """Where parts lie: as it was given, else beside the store, else a folder that ends with the machine's session."""
+    if given is not None:
+        return str(given) if "://" in str(given) else str(Path(given).expanduser().absolute())
+    if store is not None:
+        return str(store.path.with_name(f"{store.path.name}-parts"))
+    return os.path.join(tempfile.mkdtemp(prefix="fh-notebook-"), "parts")
+
+
+def _folder(base: str, name: str) -> str:
+    folder = parts.folder_of(base, name)
+    parts.make_folder(folder)
+    return folder
+
+
+def _own_folder(base: str, name: str, known: KnownBatch, *, is_given: bool) -> str:
+    """Return the folder of a batch: the one that it has, unless another place is given.
+
+    A batch that takes the name of another one has a folder of its own: the files of the other one say its old name.
+    """
+    if known.replaced:
+        return _folder(base, f"{name}-{uuid4().hex[:8]}")
+    kept = str(known.record.plan["parts"]["folder"]) if known.record is not None else ""
+    if kept and (not is_given or kept.rsplit("/", 1)[0] == base.rstrip("/")):
+        parts.make_folder(kept)
+        return kept
+    return _folder(base, name)
+
+
+def _plan(
+    name: str, arms: Sequence[Arm], book: PartitionIndex, options: RunSettings, client: Client, store: Store
+) -> Plan:
+    lines = [page.line for page in book.pages if page.line is not None]
+    foreseen_answered, foreseen_unknown = book.foreseen
+    answered = sum(line.done + line.failed for line in lines) + foreseen_answered
+    unknown = sum(line.unknown for line in lines) + foreseen_unknown
+    invalid = sum(page.found.invalid for page in book.pages)
+    calls = max(0, book.jobs - answered - unknown - invalid)
+    repeats = 1 if not book.rows else max(1, book.jobs // (book.rows * len(arms)))
+    looks = calls and options.reuse is not None
+    found = [page.found for page in book.pages]
+    return Plan(
+        name=name,
+        deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
+        variants=tuple(arm.label for arm in arms),
+        rows=book.rows,
+        repeats=repeats,
+        jobs=book.jobs,
+        note=counted(len(book.pages), "partition"),
+        answered=answered,
+        answered_at=max((line.kept_at for line in lines), default=None),
+        unknown=unknown,
+        invalid=invalid,
+        calls=calls,
+        other_key=other_key(store, client.workspace, arms, repeats, found) if looks else None,
+        max_calls=options.limits.max_calls,
+        max_seconds=options.limits.max_seconds,
+        budget=budget_of(client.workspace, store, datetime.now(UTC)),
+        audience=options.audience,
+    )
+
+
+def batch_over_partitions(
+    rows: Any,
+    deployment: Deployment | str,
+    options: BatchOptions,
+    *,
+    client: Client,
+    store: Store | None,
+    audience: Audience,
+) -> tuple[Batch, BatchController]:
+    """Return the batch of rows that are a Dask frame, or are run by Dask, and what starts it."""
+    return scaled(rows, deployment, options, client=client, store=store, audience=audience)
+
+
+def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
+    """Return the kept batch of a record."""
+    return open_parts(store, record, client)
+
+
+def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
+    """Return the comparison of a batch or a frame over partitions."""
+    return compare_scaled(source, score=score, pair_on=pair_on, failed=failed)

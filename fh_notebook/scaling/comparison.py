@@ -1,0 +1,362 @@
+"""`ScaledComparison`: `fh.compare` over partitions. Rows are scored where they are; only sums reach the notebook.
+
+With few rows, each number is that of a table in memory, except for the order in which a bootstrap draws. With more than
+`EXACT_ROWS`, intervals come from the Poisson bootstrap and ranks are tested from counted differences, and the table
+says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import html, settings
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.comparing import asking
+from fh_notebook.comparing.blaker import blaker_interval
+from fh_notebook.comparing.clusters import asked_of, distinct_text, note_of, tied_of
+from fh_notebook.comparing.intervals import (
+    MANY_ROWS,
+    Interval,
+    interval_of_mean,
+    interval_of_share,
+    interval_of_shares_apart,
+)
+from fh_notebook.comparing.notes import failed_note, span_note
+from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, mcnemar_exact, p_permutation
+from fh_notebook.comparing.pairs import Pair, compared, corrected, pairs_table
+from fh_notebook.comparing.ranges import ScoreRange
+from fh_notebook.comparing.scorer_run import pinned
+from fh_notebook.comparing.sources import take
+from fh_notebook.comparing.summary import SummaryLine, summary_table
+from fh_notebook.comparing.verdict import verdict
+from fh_notebook.comparing.view import title_of
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
+
+__all__ = ["ScaledComparison", "compare_scaled"]
+
+EXACT_ROWS: Final = MANY_ROWS
+"""Up to so many rows the scores themselves are added up."""
+FAN_IN: Final = 16
+"""Sums that are added in one task."""
+_SCORES: Final = {"pair": "object", "variant": "object", "status": "object", "score": "float64"}
+"""The columns of `ScaledComparison.scores`."""
+_LABEL: Final = "fh_cluster"
+"""A column for the time of a shuffle."""
+
+
+def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
+    """Return the comparison of a batch over partitions, or of a ``dask.dataframe``.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As ``fh.compare`` says.
+    """
+    asking.check_failed(failed)
+    is_batch = isinstance(source, Batch)
+    frame = source.frame if is_batch else source
+    for needed in (pair_on, "variant"):
+        if needed not in frame.columns:
+            raise InputError(f"there is no column {needed!r}; compare needs it")
+    if not (is_batch and pair_on == "row"):
+        frame = _with_whole_rows(frame, pair_on)
+    frame = _with_whole_clusters(frame, pair_on)
+    score = pinned(score)
+    sums = _added_up(frame, score, pair_on, failed)
+    asking.check_zero(failed, sums.scorer, lower=sums.lower)
+    return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
+
+
+def _with_whole_rows(frame: Any, pair_on: str) -> Any:
+    """Return the frame with all lines of a row in one partition: shuffled, where that is not so."""
+    import dask
+
+    marks = [dask.delayed(_marks)(part, pair_on) for part in frame.to_delayed()]
+    found = dask.compute(*marks)
+    apart = sum(len(mark) for mark in found)
+    return frame if len(np.unique(np.concatenate(found))) == apart else frame.shuffle(pair_on)
+
+
+def _with_whole_clusters(frame: Any, pair_on: str) -> Any:
+    """Return the frame with rows that ask the same in one partition: shuffled, where that is not so.
+
+    What is asked in several partitions is found first; then all pairs that are tied to it come together.
+    """
+    if "key" not in frame.columns:
+        return frame
+    import dask
+
+    parts = frame[list(dict.fromkeys((pair_on, "variant", "key")))].to_delayed()
+    found = dask.compute(*(dask.delayed(_asked)(part, pair_on) for part in parts))
+    asked, times = np.unique(np.concatenate(found), return_counts=True)
+    shared = asked[times > 1]
+    if not len(shared):
+        return frame
+    tied = dask.compute(*(dask.delayed(_tied)(part, pair_on, shared) for part in parts))
+    lines, of_lines = (np.concatenate(of) for of in zip(*tied, strict=True))
+    pairs, first = np.unique(lines, return_index=True)
+    together = _TiedPairs(pairs, tied_of(lines, of_lines)[first])
+    meta = frame._meta.assign(**{_LABEL: np.zeros(0, dtype=np.uint64)})
+    return frame.map_partitions(_labelled, pair_on, together, meta=meta).shuffle(_LABEL).drop(columns=_LABEL)
+
+
+class _TiedPairs(NamedTuple):
+    """The pairs that are tied over partitions."""
+
+    pairs: Any
+    """Sorted, by their numbers."""
+    tied: Any
+    """A number for each that those have which are tied to it."""
+
+
+def _of(part: pd.DataFrame, pair_on: str) -> Any:
+    return asked_of(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
+
+
+def _asked(part: pd.DataFrame, pair_on: str) -> Any:
+    _, asked = _of(part, pair_on)
+    return np.unique(asked[asked != 0])
+
+
+def _tied(part: pd.DataFrame, pair_on: str, shared: Any) -> Any:
+    """Return the lines, as numbers, of the pairs of a partition that are tied to what others ask as well."""
+    pairs, asked = _of(part, pair_on)
+    tied = tied_of(pairs, asked)
+    touched = np.isin(tied, tied[np.isin(asked, shared)])
+    return pairs[touched], asked[touched]
+
+
+def _labelled(part: pd.DataFrame, pair_on: str, together: _TiedPairs) -> pd.DataFrame:
+    pairs, asked = _of(part, pair_on)
+    place = np.searchsorted(together.pairs, pairs).clip(max=len(together.pairs) - 1)
+    # What is tied in this partition only stays together, too.
+    tied = np.where(together.pairs[place] == pairs, together.tied[place], tied_of(pairs, asked))
+    return part.assign(**{_LABEL: tied})
+
+
+def _marks(part: pd.DataFrame, pair_on: str) -> Any:
+    return np.unique(pd.util.hash_array(part[pair_on].astype(object).to_numpy()))
+
+
+def _added_up(frame: Any, score: Any, pair_on: str, failed: str) -> Sums:
+    import dask
+
+    parts = [dask.delayed(_sums, pure=False)(part, score, pair_on, failed) for part in frame.to_delayed()]
+    while len(parts) > 1:
+        parts = [dask.delayed(_plus, pure=False)(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
+    (found,) = dask.compute(*parts)
+    sums: Sums = found
+    return sums
+
+
+def _sums(part: pd.DataFrame, score: Any, pair_on: str, failed: str) -> Sums:
+    if not len(part):
+        return Sums()
+    taken = take(_with_parts(part, score), score=score, pair_on=pair_on)
+    lines = taken.lines
+    if failed == "zero" and taken.scorer:
+        lines = lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
+    lower = bool(taken.lines.attrs.get("lower_is_better", False))
+    return sums_of(lines, scorer=taken.scorer, lower=lower, few=EXACT_ROWS)
+
+
+def _with_parts(part: pd.DataFrame, score: Any) -> pd.DataFrame:
+    """Return the lines with the column ``out.<name>`` that is the score: the lazy frame has none of them."""
+    if not isinstance(score, str) or not score.startswith("out.") or score in part.columns or "output" not in part:
+        return part
+    name = score.removeprefix("out.")
+    values = [o.get(name) if isinstance(o, dict) else None for o in part["output"]]
+    return part.assign(**{score: pd.Series(values, index=part.index, dtype="object").infer_objects()})
+
+
+def _plus(parts: Sequence[Sums]) -> Sums:
+    total = parts[0]
+    for more in parts[1:]:
+        total = total.plus(more, EXACT_ROWS)
+    return total
+
+
+class ScaledComparison:
+    """What :func:`fh_notebook.compare` found over partitions.
+
+    Attributes
+    ----------
+    scorer : str
+        What scored; empty when nothing did.
+    variants : list of str
+        In the order in which they first appear.
+    failed : str
+        What a failed run counts as.
+    """
+
+    def __init__(self, sums: Sums, frame: Any, *, score: Any, pair_on: str, failed: str) -> None:
+        self.scorer = sums.scorer
+        self.variants = list(sums.variants)
+        self.failed = failed
+        self.pair_on = pair_on
+        self._sums = sums
+        self._lines = frame
+        self._score = score
+
+    def scores(self) -> Any:
+        """Return a lazy ``dask.dataframe`` of ``pair``, ``variant``, ``status`` and ``score``, one line a run."""
+        return self._lines.map_partitions(_scores, self._score, self.pair_on, meta=_no_scores())
+
+    def summary(self) -> pd.DataFrame:
+        """Return one line a variant, as ``Comparison.summary``; medians and seconds to a part in 2,000 or so."""
+        return summary_table(self._summary_lines, price=settings.current().price_per_call)
+
+    @cached_property
+    def _summary_lines(self) -> list[SummaryLine]:
+        return [_summary_line(name, total, self._sums.within) for name, total in self._sums.variants.items()]
+
+    def pairs(self) -> pd.DataFrame:
+        """Return one line for every two variants, as ``Comparison.pairs``."""
+        return pairs_table(self._pairs)
+
+    @cached_property
+    def _pairs(self) -> list[Pair]:
+        yes_no, within = all(total.yes_no for total in self._sums.variants.values()), self._sums.within
+        found = [
+            _pair(a, b, s, yes_no=yes_no, lower=self._sums.lower, within=within)
+            for (a, b), s in self._sums.pairs.items()
+        ]
+        return corrected(found)
+
+    @property
+    def verdict(self) -> str:
+        """What can be said of the variants, in one sentence."""
+        return verdict(self._summary_lines, self._pairs, scorer=self.scorer, lower=self._sums.lower)
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be said beside the numbers."""
+        variants = self._sums.variants.values()
+        alike = note_of(self._row_count, self._distinct_count)
+        told = [*([alike] if alike else []), *self._sums.notes]
+        if self.scorer and (broken := sum(v.failed for v in variants)):
+            told.append(failed_note(broken, self.failed))
+        if errors := sum(v.errors for v in variants):
+            told.append(
+                f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer."
+            )
+        moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
+        span = span_note(pd.Series(moments)) if moments else ""
+        return [*told, *([span] if span else [])]
+
+    @property
+    def _row_count(self) -> int:
+        return max((total.copies for total in self._sums.variants.values()), default=0)
+
+    @property
+    def _distinct_count(self) -> int:
+        return max((total.rows for total in self._sums.variants.values()), default=0)
+
+    def report(self, *_: Any, **__: Any) -> Any:
+        """Refuse: it shows rows, of which there are too many.
+
+        Raises
+        ------
+        SettingsError
+            Always, with what to do.
+        """
+        raise SettingsError(
+            "that shows rows, and these are in many partitions; compare some of them: "
+            "fh.compare(batch.frame.partitions[0].compute(), ...)"
+        )
+
+    wide = diff = browse = rate = plot = report
+
+    def _head(self) -> str:
+        return title_of(self.variants, distinct_text(self._row_count, self._distinct_count), self.scorer)
+
+    def __repr__(self) -> str:
+        table = self.summary()
+        return "\n".join(
+            [f"Comparison of {self._head()}", frame_text(table, list(table.columns)), self.verdict, *self.notes]
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.summary()
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", self._head()), cls="fh-head"),
+            frame_html(table, list(table.columns)),
+            html.el("p", self.verdict),
+            *[html.el("p", note, cls="fh-dim") for note in self.notes],
+            cls="fh",
+        )
+
+
+def _scores(part: pd.DataFrame, score: Any, pair_on: str) -> pd.DataFrame:
+    if not len(part):
+        return _no_scores()
+    return take(_with_parts(part, score), score=score, pair_on=pair_on).lines[list(_SCORES)]
+
+
+def _no_scores() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in _SCORES.items()})
+
+
+# --- from sums to numbers
+
+
+def _summary_line(name: str, total: VariantSum, within: ScoreRange) -> SummaryLine:
+    found = _interval_of(total, within)
+    return SummaryLine(
+        variant=name, n=total.scored, missing=total.missing, failed=total.failed, charged=total.charged,
+        mean=total.total / total.rows if total.rows else math.nan, ci_low=found.low, ci_high=found.high,
+        median=total.means.quantile(0.5), p50_s=total.seconds.quantile(0.5), p95_s=total.seconds.quantile(0.95),
+        interval=found.rule, rows=total.rows,
+    )  # fmt: skip
+
+
+def _interval_of(total: VariantSum, within: ScoreRange) -> Interval:
+    if total.rows <= EXACT_ROWS:
+        means = total.means.expanded()
+        return interval_of_share(means, total.lines) if total.yes_no else interval_of_mean(means, within=within)
+    if not total.yes_no:
+        return Interval(*poisson_interval(total.means), "poisson")
+    if total.lines <= total.rows:
+        return Interval(*blaker_interval(total.total, total.rows), "blaker")
+    share = min(max(total.total / total.rows, 0.0), 1.0)
+    variance = max(0.0, total.squares / total.rows - share * share) / (total.rows - 1)
+    trials = min(max(share * (1 - share) / variance, total.rows), total.lines) if variance > 0 else float(total.rows)
+    return Interval(*blaker_interval(share * trials, trials), "blaker, clustered")
+
+
+def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: ScoreRange) -> Pair:
+    if total.few is not None:
+        behind = (total.rows, total.lines)
+        return compared(a, b, *total.few, yes_no=yes_no, behind=behind, lower=lower, within=within)
+    n, apart = total.n, total.apart
+    difference = (total.total_b - total.total_a) / n
+    found = Interval(*poisson_interval(apart), "poisson")
+    if yes_no:
+        found = interval_of_shares_apart(apart.values, total.lines, counts=apart.counts)
+    ranked, effect = wilcoxon_of(ValueCounts(-apart.values[::-1], apart.counts[::-1]) if lower else apart)
+    whole = yes_no and bool(np.isin(apart.values, (-1.0, 0.0, 1.0)).all())
+    # The sum of flipped differences is normal to many digits here (as in `paired.p_permutation`).
+    spread = total.squares - n * difference * difference
+    flipped = math.erfc(abs(difference) * n / math.sqrt(2 * total.squares)) if total.squares else 1.0
+    moved = ValueCounts(apart.values[apart.values != 0], apart.counts[apart.values != 0])
+    if moved.n <= FLIPPED_TO:
+        flipped = p_permutation(moved.expanded())
+    return Pair(
+        a=a, b=b, n=n, mean_a=total.total_a / n, mean_b=total.total_b / n, difference=difference, ci_low=found.low,
+        ci_high=found.high, wins=total.wins, ties=n - total.wins - total.losses, losses=total.losses,
+        test="none" if n < FEWEST_PAIRS else "mcnemar_exact" if whole else "wilcoxon",
+        p=mcnemar_exact(total.wins, total.losses) if whole else ranked, effect=effect,
+        p_permutation=mcnemar_exact(total.wins, total.losses) if whole else flipped, interval=found.rule,
+        spread=math.sqrt(max(0.0, spread) / (n - 1)) if n > 1 else math.nan, rows=total.rows, lower=lower,
+    )  # fmt: skip

@@ -1,0 +1,170 @@
+"""`PartitionWork`: the calls of a batch over partitions, for the controller of every batch.
+
+The batch controller has what a user does with a batch; this module has the source of the jobs and where they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from fh_notebook.batching.events import Event
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.run_settings import RunSettings
+from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.standing import Caller
+from fh_notebook.batching.stopping import Limits
+from fh_notebook.batching.stored import Stored
+from fh_notebook.batching.windows import Windows, at_once
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
+from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.rounds import CallRequest, ProgressTally, Rounds
+from fh_notebook.scaling.storage.index import PartitionIndex
+
+__all__ = ["PartitionWork"]
+
+
+class PartitionWork:
+    """The calls that a batch over many partitions stands for.
+
+    Parameters
+    ----------
+    plan : Plan
+        As it is before the first start.
+    book : PartitionIndex
+        The partitions.
+    place : function, optional
+        Makes the place where they run; none where the batch calls nothing.
+    spec : BatchSpec
+        What holds for all of them.
+    caller : Caller
+        Who calls.
+    options : RunSettings
+        How it is started.
+    stored : Stored
+        Which batch of the store it is.
+    register : function
+        Keeps what the batch's name stands for, in any thread.
+    """
+
+    settle_s = RESULTS_WAIT_S
+
+    def __init__(
+        self,
+        plan: Plan,
+        book: PartitionIndex,
+        place: Callable[[], PartitionRunner] | None,
+        spec: BatchSpec,
+        *,
+        caller: Caller,
+        options: RunSettings,
+        stored: Stored,
+        register: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.plan = plan
+        self.book = book
+        self.spec = spec
+        self.caller = caller
+        self.stored = stored
+        self._place = place
+        self._options = options
+        self._register = register
+        self._tally = ProgressTally(book.jobs)
+        self._ask = CallRequest()
+        self._rounds: list[str] = []
+        """The names of the rounds of all starts: their parts are the batch object's own."""
+        for number, page in enumerate(book.pages):
+            line = page.line
+            if line is not None:
+                self._tally.put(
+                    number, done=line.done, failed=line.failed, unknown=line.unknown, reused=line.done + line.failed
+                )
+
+    @property
+    def paths(self) -> list[tuple[str, bool]]:
+        """The parts, each with whether it was there before this batch object; none of a forgotten batch."""
+        mine = tuple(f"-{run}.parquet" for run in self._rounds)
+        return [] if self.stored.is_forgotten else [(path, not path.endswith(mine)) for path in self.book.paths]
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is, over all workers, by what was last heard."""
+        return self._tally.counts()
+
+    @property
+    def settled(self) -> int:
+        """How many jobs have an outcome."""
+        return self._tally.settled
+
+    def calls_open(self, settled_before: int) -> int:
+        """Return how many calls are not made."""
+        return self.counts.pending
+
+    def first_windows(self) -> Windows:
+        """Return nothing: partitions make their own windows. What is to be called is noted."""
+        fresh = self._options.reuse is None
+        return self._asked(CallRequest(fresh=fresh, call_lost=self._options.retry_unknown or fresh))
+
+    def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
+        """Note that what is pending is to be called."""
+        return self._asked(CallRequest(call_lost=retry_unknown))
+
+    def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
+        """Note that what failed is to be called again."""
+        return self._asked(CallRequest(retry=True, error_code=error_code))
+
+    def _asked(self, ask: CallRequest) -> Windows:
+        self._ask = ask
+        counts = self.counts
+        answered, unknown = self.book.foreseen
+        calls = counts.failed if ask.retry else counts.pending - answered - unknown
+        if ask.call_lost and not ask.retry:
+            calls += counts.unknown + unknown
+        if ask.fresh:
+            calls = counts.planned
+        self.plan = replace(self.plan, calls=calls)
+        return at_once([])
+
+    def new_run(self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]) -> Rounds:
+        """Return the next start."""
+        assert self._place is not None, "what calls nothing is refused before"  # noqa: S101 - a defect of ours
+        return Rounds(
+            book=self.book,
+            place=self._place(),
+            spec=replace(self.spec, max_concurrency=settings.max_concurrency, tells=settings.on_event is not None),
+            ask=self._ask,
+            tally=self._tally,
+            options=settings,
+            limits=lambda: self._limits(settings),
+            learned=lambda: self.caller.gate.learned,
+            hear=hear,
+            changed=changed,
+            stored=self.stored,
+            register=self._register,
+            rounds=self._rounds,
+        )
+
+    def _limits(self, settings: RunSettings) -> Limits:
+        """The limits of this start, with what the configured daily cap leaves now."""
+        budget = budget_of(self.caller.workspace, self.stored.store, datetime.now(UTC))
+        return replace(settings.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)
+
+    def unknown_windows(self) -> NoReturn:
+        """Refuse: where the answers of partitions lie, nothing is changed in place.
+
+        Raises
+        ------
+        SettingsError
+            Always, with what to do.
+        """
+        raise SettingsError("a batch over partitions cannot ask for single runs; batch.resume(retry_unknown=True)")
+
+    async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
+        """Refuse, as :meth:`unknown_windows`."""
+        self.unknown_windows()

@@ -1,0 +1,380 @@
+"""Registration of a batch over partitions in the store, and reopening it by its name.
+
+Nothing is called and no row is read. The rows are not stored, because they do not fit; a reopened batch shows, compares
+and exports what was answered. To resume it, run its cell again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook import views
+from fh_notebook.addresses import LOCAL
+from fh_notebook.batching.arms import Arm
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.control import BatchController
+from fh_notebook.batching.plan import OtherKey, Plan
+from fh_notebook.batching.provenance import provenance, schema_hashes
+from fh_notebook.batching.run_settings import kept_settings
+from fh_notebook.batching.standing import Caller
+from fh_notebook.batching.stored import (
+    Stored,
+    earlier_name,
+    other_rows,
+    other_table,
+    record_of,
+    refused_name,
+    running_refused,
+)
+from fh_notebook.contract.spell import short
+from fh_notebook.plural import counted
+from fh_notebook.scaling.controller import PartitionWork
+from fh_notebook.scaling.messages import PREFIX_BYTES, BatchSpec, PartitionSurvey
+from fh_notebook.scaling.row_hashes import RowDifference, RowHashes, arms_of_targets, compare_hashes
+from fh_notebook.scaling.storage import parts
+from fh_notebook.scaling.storage.index import PartitionIndex
+from fh_notebook.scaling.survey import keys_of
+from fh_notebook.scaling.tables import PartitionTables
+from fh_notebook.store import batches, claims, planned_rows
+from fh_notebook.store.batch_plan import RUNNING, revision_of
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.damage import json_of
+from fh_notebook.store.parts import KEY_BYTES
+from fh_notebook.store.planned_rows import HashLine
+from fh_notebook.store.spelling import spelt
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["KnownBatch", "Registration", "known_batch", "open_parts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownBatch:
+    """What is kept under the name of a batch that is asked for, and what its rows are to that."""
+
+    record: BatchRecord | None = None
+    replaced: bool = False
+    """Whether it is another table, which gives the name up (``replace=True``)."""
+    strange: int = 0
+    """How many of the planned rows are not among the kept ones."""
+    missing: int = 0
+    """How many of the kept rows are not among the planned ones."""
+    is_hashed: bool = False
+    """Whether the hashes of the kept rows are kept: earlier versions kept none."""
+
+    @property
+    def before(self) -> BatchRecord | None:
+        """The batch that is gone on with, if there is one."""
+        return None if self.replaced else self.record
+
+    @property
+    def is_part(self) -> bool:
+        """Whether what is asked for is a part of it: then it stays the whole that it is."""
+        return bool(self.missing and not self.strange)
+
+
+class Registration:
+    """What the name of a batch over partitions stands for: written at each start, by which it is opened again.
+
+    It is written over the state that the rows were compared with: where somebody else has changed that since, they are
+    compared again first.
+
+    Parameters
+    ----------
+    stored : Stored
+        Takes the batch's number.
+    plan, spec, book, meta
+        Of the batch.
+    known : KnownBatch
+        What was kept under the name before.
+    compare : function
+        Compares the rows again with what is kept under the name.
+    anywhere : bool
+        Whether parts of other batches answer it, too.
+    """
+
+    def __init__(
+        self,
+        stored: Stored,
+        plan: Plan,
+        spec: BatchSpec,
+        book: PartitionIndex,
+        meta: pd.DataFrame,
+        *,
+        known: KnownBatch,
+        compare: Callable[[], KnownBatch],
+        anywhere: bool,
+    ) -> None:
+        self._stored = stored
+        self._plan = plan
+        self._spec = spec
+        self._book = book
+        self._known = known
+        self._compare = compare
+        self._arms = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
+        self._told = {
+            "folder": spec.folder,
+            "partitions": [[p.found.plan.hex(), p.found.rows, p.found.jobs, p.found.invalid] for p in book.pages],
+            "columns": [[str(name), _named(dtype)] for name, dtype in meta.dtypes.items()],
+            "anywhere": anywhere or known.replaced,
+        }
+
+    def write(self) -> None:
+        """Write it.
+
+        Raises
+        ------
+        InputError
+            Another table has the name by now; nothing of this start was called.
+        """
+        while not self._is_written():
+            self._known = self._compare()
+            self._stored.id = self._known.before.id if self._known.before is not None else 0
+
+    def _is_written(self) -> bool:
+        known, store = self._known, self._stored.store
+        record, seen = self._record(), revision_of(known.record)
+        base = known.before.plan if known.before is not None else {}
+        # The same partitions of the same arms have the same rows: a re-run writes none.
+        is_same = base.get("arms") == self._arms and base["parts"]["partitions"] == self._told["partitions"]
+        arms = spelt(arms_of_targets(self._spec.arms))
+        is_kept = known.is_part or (is_same and known.is_hashed)
+        hashes = [] if is_kept else [HashLine(arms, page.found.inputs) for page in self._book.pages]
+        earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
+
+        def write(connection: sqlite3.Connection) -> int:
+            if revision_of(batches.find(connection, record.name, record.workspace)) != seen:
+                return 0
+            if known.before is not None:
+                batch_id = known.before.id
+                batches.update(connection, batch_id, record)
+            else:
+                if known.record is not None:
+                    if claims.is_run(connection, known.record.id, store.owners.is_alive):
+                        return RUNNING
+                    batches.rename(connection, known.record.id, earlier)
+                batch_id = batches.write(connection, record)
+                earlier_ids = batches.before(connection, record.name, record.workspace)
+                batches.note_replaced(connection, earlier_ids if known.record is not None else [], by=batch_id)
+            if hashes:
+                planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
+            return batch_id
+
+        batch_id = store.database.put(write).result()
+        if batch_id == RUNNING:
+            raise running_refused(record.name)
+        if batch_id:
+            if known.record is not None and known.before is None:
+                views.frontend().notice(f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
+            self._stored.id = batch_id
+            is_hashed = known.is_hashed or bool(hashes)
+            self._known = KnownBatch(record=replace(record, id=batch_id), missing=known.missing, is_hashed=is_hashed)
+        return bool(batch_id)
+
+    def _record(self) -> BatchRecord:
+        known, plan = self._known, self._plan
+        base = known.before.plan if known.before is not None else {}
+        arms, kept_rows = list(base.get("arms", ())), int(base.get("rows") or 0)
+        kept_parts = base.get("parts", {})
+        told = {**self._told, "anywhere": self._told["anywhere"] or bool(kept_parts.get("anywhere"))}
+        return record_of(
+            plan,
+            self._spec.workspace,
+            arms=arms + [arm for arm in self._arms if arm not in arms],
+            rows=kept_rows + known.strange if known.missing else max(plan.rows or 0, kept_rows),
+            repeats=max(plan.repeats, int(base.get("repeats") or 1)),
+            schema_sha256={
+                **base.get("schema_sha256", {}),
+                **schema_hashes(arm.target.deployment for arm in self._spec.arms),
+            },
+            parts=kept_parts if known.is_part and kept_parts else told,
+            revision=revision_of(known.record)[1] + 1,
+        )
+
+
+def known_batch(
+    store: Store | None,
+    name: str,
+    workspace: str,
+    arms: Sequence[Arm],
+    repeats: int,
+    *,
+    whole: Sequence[PartitionSurvey],
+    planned: Sequence[PartitionSurvey],
+    is_named: bool,
+    replace_other: bool,
+) -> KnownBatch:
+    """Return what is kept under a name, compared with what partitions ask for.
+
+    Parameters
+    ----------
+    whole, planned : sequence of PartitionSurvey
+        Of all partitions, and of those that are run (``first=``): as on one machine, all rows are compared.
+    is_named : bool
+        Whether the user gave the name: then another table is refused, unless it is to replace the earlier one.
+
+    Raises
+    ------
+    InputError
+        Another table is kept under the name; nothing was called.
+    """
+    record = store.batches.find(name, workspace) if store is not None else None
+    if store is None or record is None:
+        return KnownBatch()
+    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+    why = other_table(record, own, partitions=True)
+    if not why:
+        kept = store.planned_rows.of_batch(record.id)
+        compare = _comparison(store, record, kept, arms, repeats)
+        found = compare(whole)
+        if found.is_same or not is_named:
+            part = found if planned is whole else compare(planned)
+            return KnownBatch(
+                record=record, strange=int(part.strange.sum()), missing=part.missing, is_hashed=bool(kept)
+            )
+        why = other_rows(
+            kept=int(record.plan.get("rows") or 0),
+            missing=found.missing,
+            rows=len(found.strange),
+            strange=int(found.strange.sum()),
+        )
+    if not replace_other:
+        raise refused_name(record, why)
+    return KnownBatch(record=record, replaced=True)
+
+
+def other_key(
+    store: Store, workspace: str, arms: Sequence[Arm], repeats: int, found: Sequence[PartitionSurvey]
+) -> OtherKey | None:
+    """Return which other workspace of the same host has run most of these rows over partitions; ``None`` without one.
+
+    Rows are compared by their hashes, which are the same under each key; a join does not copy answers in files, so the
+    remedy is to name the workspace. Local hives are left out: they have no keys.
+    """
+    origin = workspace.partition("#")[0]
+    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+    best: OtherKey | None = None
+    for record in store.batches.every() if origin != LOCAL else ():
+        host, _, label = record.workspace.partition("#")
+        if host != origin or record.workspace == workspace or other_table(record, own, partitions=True):
+            continue
+        kept = store.planned_rows.of_batch(record.id)
+        lines = store.parts.every(record.workspace, batch=record.name)
+        done = sum(line.done for line in {line.plan: line for line in lines}.values())  # the newest comes last
+        if not (kept and done):
+            continue
+        there = int((~_comparison(store, record, kept, arms, repeats)(found).strange).sum())
+        rows = min(there, done)
+        if rows and (best is None or rows > best.rows):
+            command = f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)})"
+            best = OtherKey(workspace=record.workspace, rows=rows, command=command, copies=False)
+    return best
+
+
+def _comparison(
+    store: Store, record: BatchRecord, lines: Sequence[HashLine], arms: Sequence[Arm], repeats: int
+) -> Callable[[Sequence[PartitionSurvey]], RowDifference]:
+    """Return what compares rows with those that are kept of a batch, by their hashes where those are kept."""
+    if not lines:
+        return partial(_compared_by_answers, store, record, [arm.label for arm in arms], repeats)
+    with store.decoding():
+        kept = [RowHashes.of(json_of(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
+    targets = arms_of_targets(arms)
+    return lambda found: compare_hashes(kept, RowHashes.of(targets, b"".join(one.inputs for one in found)))
+
+
+def _compared_by_answers(
+    store: Store, record: BatchRecord, labels: Sequence[str], repeats: int, found: Sequence[PartitionSurvey]
+) -> RowDifference:
+    """Compare rows with the answered ones of a batch that was kept by a version that kept no hashes of the others."""
+    lines = store.parts.every(record.workspace, batch=record.name)
+    mine = _prefixes([one.prefixes for one in found], PREFIX_BYTES).reshape(-1, repeats, len(labels))
+    # Other variants and repeats are no other rows: only those that both have are compared.
+    common = {label for label, _, _ in record.plan["arms"]}.intersection(labels)
+    fewest = min(repeats, int(record.plan.get("repeats") or 1))
+    asked = mine[:, :fewest, [label in common for label in labels]].reshape(len(mine), -1)
+    kept = [
+        frame[frame["variant"].isin(common) & (frame["repeat"] <= fewest) & frame["key"].notna()].assign(part=number)
+        for number, line in enumerate(lines)
+        if parts.exists(line.path)
+        for frame in [parts.read_columns(line.path, ["key", "variant", "repeat", "row"])]
+    ]
+    if not asked.shape[1] or not any(map(len, kept)):  # nothing can be said
+        return RowDifference(np.zeros(len(mine), dtype=bool), 0)
+    answered = pd.concat(kept, ignore_index=True)
+    keys = _prefixes([keys_of(answered["key"])], KEY_BYTES)
+    is_missing = ~np.isin(keys, asked)
+    missing = answered.assign(missing=is_missing).groupby(["part", "row"])["missing"].all()
+    # What does not fit has no key (zero), and no answer: it says nothing of its row.
+    return RowDifference(~np.isin(asked, keys).any(axis=1) & (asked != 0).any(axis=1), int(missing.sum()))
+
+
+def _prefixes(keys: Sequence[bytes], width: int) -> NDArray[np.uint64]:
+    """Return the first bytes of keys that stand behind each other, as numbers."""
+    whole = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, width)
+    return np.ascontiguousarray(whole[:, :PREFIX_BYTES]).view(np.uint64).ravel()
+
+
+def open_parts(store: Store, record: BatchRecord, client: Client) -> Batch:
+    """Return the batch over partitions that a record stands for."""
+    kept = record.plan["parts"]
+    found = [
+        PartitionSurvey(rows=rows, jobs=jobs, plan=bytes.fromhex(plan), total=0, prefixes=b"", invalid=invalid)
+        for plan, rows, jobs, invalid in kept["partitions"]
+    ]
+    spec = BatchSpec(run="", name=record.name, workspace=record.workspace, arms=(), folder=kept["folder"])
+    book = PartitionIndex([None] * len(found), found, store, spec)
+    stored = Stored(store, record.id)
+    book.look(batch=None if kept["anywhere"] else record.name)
+    plan = Plan(
+        name=record.name, deployment=record.deployment, variants=record.variants, rows=book.rows,
+        repeats=record.plan["repeats"], jobs=book.jobs, note=counted(len(found), "partition"),
+    )  # fmt: skip
+    refusal = (
+        f"the rows of the batch {record.name!r} over partitions are not kept; run its cell again with them: what is "
+        "answered costs nothing"
+    )
+    options = kept_settings("batch")
+    work = PartitionWork(
+        plan, book, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
+    )
+    about = provenance(
+        (deployment for _, deployment, _ in record.plan["arms"]),
+        variants=record.variants,
+        batch=record.name,
+        workspace=record.workspace,
+        created=record.created_at,
+        hashes=record.plan.get("schema_sha256", {}),
+    )
+    return Batch(BatchController(work, options), PartitionTables(work, _meta(kept["columns"]), about))
+
+
+def _meta(columns: list[list[str]]) -> pd.DataFrame:
+    made: Mapping[str, Any] = {name: _empty(dtype) for name, dtype in columns}
+    return pd.DataFrame(made, index=pd.RangeIndex(0))
+
+
+def _named(dtype: Any) -> str:
+    """Return the name of a dtype; that of a text says too little: how it is stored is not in it."""
+    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
+        return f"string[{dtype.storage}]"
+    return str(dtype)
+
+
+def _empty(dtype: str) -> pd.Series[Any]:
+    try:
+        return pd.Series([], dtype=dtype)
+    except TypeError:  # of a package that is not loaded: values as they are
+        return pd.Series([], dtype="object")

@@ -1,0 +1,374 @@
+"""`PartitionIndex`: the partitions of a batch in the notebook, which part answers each, and which jobs are left to
+call.
+
+It only looks up and decides; it calls nothing. A partition is identified by the keys of its jobs, so the same frame
+finds its parts again, however it is divided. Where a partition differs, its answers are looked up by key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fh_notebook.batching.lookup import Known, LookUp
+from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
+from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
+from fh_notebook.scaling.storage import parts
+from fh_notebook.scaling.storage.parts import done_of, failure_of
+from fh_notebook.scaling.storage.reuse import (
+    KeyPrefixes,
+    is_copied,
+    placeholder_job,
+    prefixes_of,
+    runs_of,
+    write_copied,
+)
+from fh_notebook.scaling.survey import keys_of
+from fh_notebook.store.forgetting import Which
+from fh_notebook.store.parts import KEY_BYTES, PartLine
+from fh_notebook.store.store import Store
+
+__all__ = ["PartitionIndex"]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One partition."""
+
+    partition: Any
+    found: PartitionSurvey
+    start: int
+    line: PartLine | None = None
+    skip: bytes = b""
+    waits_for: tuple[int, ...] = ()
+    """Partitions that call jobs of this one, too."""
+    foreseen: tuple[int, int] = (0, 0)
+    """How many more jobs are answered, and may have run, by what lies elsewhere than in its part."""
+    given: str = ""
+    """A file of answers that lie in the store, for the next round."""
+    busy: bytes = b""
+    """One byte a job: 1 where another batch of the store has it out."""
+
+
+class PartitionIndex:
+    """The partitions of one batch object.
+
+    Parameters
+    ----------
+    partitions : sequence of Delayed
+        The rows.
+    found : sequence of PartitionSurvey
+        What each asks for.
+    store : Store
+        Where keys are kept.
+    spec : BatchSpec
+        Of the batch, as its first round has it.
+    """
+
+    def __init__(
+        self, partitions: Sequence[Any], found: Sequence[PartitionSurvey], store: Store, spec: BatchSpec
+    ) -> None:
+        starts = np.concatenate([[0], np.cumsum([f.rows for f in found])]).tolist()
+        self.pages = [_Entry(p, f, int(s)) for p, f, s in zip(partitions, found, starts, strict=False)]
+        self._store = store
+        self._spec = spec
+        self._elsewhere: list[PartLine] = []
+        self._look_up: LookUp | None = None
+        self._note_doubles()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(page.found.rows for page in self.pages)
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there are."""
+        return sum(page.found.jobs for page in self.pages)
+
+    @property
+    def paths(self) -> list[str]:
+        """The parts that there are, in the order of the partitions."""
+        return [page.line.path for page in self.pages if page.line is not None and page.line.path]
+
+    # --- what is known
+
+    def look(
+        self,
+        *,
+        batch: str | None,
+        since: datetime | None = None,
+        replaced: bool = False,
+        look_up: LookUp | None = None,
+    ) -> None:
+        """Find the parts that answer partitions: by their plan, else by the keys of their jobs.
+
+        With `replaced` they are those of the batch that had the name before: they are read, and stay its own.
+        `look_up` says which answers of the store count, too.
+        """
+        if not replaced:
+            self._adopt()
+        spec = self._spec
+        known = self._store.parts.every(spec.workspace, batch=batch, since=since)
+        known = [replace(line, batch="") if replaced else line for line in known if parts.exists(line.path)]
+        if batch is not None:  # what had the name before gives its answers, and stays its own
+            earlier = self._store.parts.before(spec.workspace, batch)
+            known = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *known]
+        for other in look_up.beside() if look_up is not None else ():
+            theirs = other.parts.every(spec.workspace, batch=None, since=since)
+            known = [*(replace(line, batch="") for line in theirs if parts.exists(line.path)), *known]
+        by_plan = {line.plan: line for line in known}  # the newest comes last
+        for page in self.pages:
+            line = by_plan.get(page.found.plan)
+            page.line = replace(line, keys=b"") if line is not None else None
+        used = {page.line.path for page in self.pages if page.line is not None}
+        self._elsewhere = [line for line in known if line.path not in used]
+        self._look_up = look_up
+        self._foresee()
+
+    @property
+    def foreseen(self) -> tuple[int, int]:
+        """How many more jobs are answered, and may have run, than the parts of partitions say."""
+        pages = [page.foreseen for page in self.pages]
+        return sum(answered for answered, _ in pages), sum(unknown for _, unknown in pages)
+
+    def _foresee(self) -> None:
+        """Count what parts of other partitions and the store have answered; a partition takes it in when it is run."""
+        numbers = [n for n, page in enumerate(self.pages) if page.found.prefixes and not _is_whole(page)]
+        sources = self._sources(numbers)
+        lines = {line.path: line for line in self._elsewhere}
+        outcomes: dict[str, tuple[KeyPrefixes, KeyPrefixes]] = {}
+        keys = _Keys(self._store, self._look_up)
+        for n in numbers:
+            page, mine = self.pages[n], _prefixes(self.pages[n].found)
+            stands, lost = keys.outcomes(mine)
+            own_stands, own_lost = np.zeros_like(stands), np.zeros_like(lost)
+            for path in sources[n]:
+                if path not in outcomes:
+                    outcomes[path] = _outcomes_in(lines.get(path) or page.line, path)
+                in_it = [np.isin(mine, prefixes) for prefixes in outcomes[path]]
+                if page.line is not None and path == page.line.path:
+                    own_stands, own_lost = in_it
+                stands, lost = stands | in_it[0], lost | in_it[1]
+            lost &= ~stands
+            page.foreseen = (
+                int((stands & ~own_stands).sum()),
+                int((lost & ~own_lost).sum()) - int((own_lost & stands).sum()),
+            )
+
+    def remove_left(self) -> None:
+        """Remove the files of :meth:`give` that kernels have left which ended; not where somebody runs the batch."""
+        spec = self._spec
+        if not self._store.running(Which(batch=spec.name, workspace=spec.workspace)):
+            for path in filter(is_copied, parts.names_in(spec.folder)):
+                parts.remove(path)
+
+    def give(self, *, call_lost: bool) -> None:
+        """Write what the store has answered of open partitions to files, one a partition, that its worker reads.
+
+        It is looked up anew at each start: others may have answered, or have out, what was pending before.
+        """
+        keys = _Keys(self._store, self._look_up)
+        for page in self.pages:
+            page.busy = b""
+            if not page.found.jobs or _is_whole(page):
+                continue
+            mine = _prefixes(page.found)
+            found = keys.of(mine, call_lost=call_lost)
+            busy = [key for key, known in found.items() if known.kind == PENDING]
+            if busy:
+                page.busy = np.isin(mine, prefixes_of(bytes.fromhex("".join(busy)))).astype(np.uint8).tobytes()
+            if runs := runs_of(self._store, found):
+                page.given = write_copied(self._spec, page.found.plan, runs)
+
+    def take_back(self) -> None:
+        """Remove the files that were written for a start."""
+        for page in self.pages:
+            if page.given:
+                parts.remove(page.given)
+                page.given = ""
+
+    def _adopt(self) -> None:
+        """Take in parts that were merged when nobody was there to note them: the kernel had gone."""
+        spec = self._spec
+        known = self._store.parts.paths(spec.workspace, spec.name)
+        for path in parts.names_in(spec.folder):
+            if path in known or is_copied(path):
+                continue
+            facts, _ = parts.read_keys(path)
+            if facts.get("workspace") == spec.workspace and facts.get("batch") == spec.name:
+                task = PartitionTask(number=0, start=0, rows=0, plan=bytes.fromhex(facts["plan"]))
+                self._write(done_of(path, task), task.plan)
+
+    def _write(self, done: PartitionResult, plan: bytes) -> PartLine:
+        line = PartLine(
+            path=done.path, batch=self._spec.name, workspace=self._spec.workspace, plan=plan, jobs=done.jobs,
+            done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.requests,
+            keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
+        )  # fmt: skip
+        self._store.parts.keep(line).result()
+        return replace(line, keys=b"")  # they are in the store: ten million are 320 MB
+
+    def keep(self, done: PartitionResult, *, fresh: bool = False) -> None:
+        """Note what came of a partition; the part that it took in is not needed any more, unless all was asked anew."""
+        if not done.path:
+            return
+        page = self.pages[done.number]
+        old, page.line = page.line, self._write(done, page.found.plan)
+        page.foreseen = 0, 0
+        if not fresh and old is not None and old.path != done.path and old.batch == self._spec.name:
+            self._store.parts.forget(old.path).result()
+            parts.remove(old.path)
+
+    # --- what is to be run
+
+    def tasks(self, spec: BatchSpec) -> list[PartitionTask]:
+        """Return the partitions that a round runs."""
+        open_pages = [n for n, page in enumerate(self.pages) if page.found.jobs and _is_open(page, spec)]
+        sources = self._sources(open_pages) if not spec.fresh else {}
+        return [self._task(n, sources.get(n, ()), skip=_either(self.pages[n])) for n in open_pages]
+
+    def waiting(self) -> list[PartitionTask]:
+        """Return the partitions whose jobs were called by others, with the parts where the answers are; once."""
+        tasks = []
+        for n, page in enumerate(self.pages):
+            if page.waits_for and (page.line is None or page.line.pending):
+                others = [self.pages[other].line for other in page.waits_for]
+                paths = tuple(line.path for line in (page.line, *others) if line is not None)
+                tasks.append(self._task(n, paths, skip=page.busy))
+            page.waits_for, page.skip = (), b""  # what is pending still is called by the next start
+        return tasks
+
+    def _task(self, number: int, sources: tuple[str, ...], *, skip: bytes = b"") -> PartitionTask:
+        page = self.pages[number]
+        return PartitionTask(
+            number=number, start=page.start, rows=page.found.rows, plan=page.found.plan, asked=page.found.asked,
+            sources=sources, skip=skip, valid=not page.found.invalid,
+        )  # fmt: skip
+
+    def _sources(self, wanted: Iterable[int]) -> dict[int, tuple[str, ...]]:
+        """Return the files in which answers to partitions lie; what counts more comes behind the rest.
+
+        The part of a partition is the last one: what it has stands.
+        """
+        wanted = list(wanted)
+        found: dict[int, tuple[str, ...]] = dict.fromkeys(wanted, ())
+        if self._elsewhere:
+            keys = [prefixes_of(line.keys) for line in self._elsewhere]
+            all_keys = np.concatenate(keys)
+            of_line = np.repeat(np.arange(len(keys)), [len(k) for k in keys])
+            order = np.argsort(all_keys, kind="stable")
+            all_keys, of_line = all_keys[order], of_line[order]
+            for n in wanted:
+                mine = _prefixes(self.pages[n].found)
+                low, high = np.searchsorted(all_keys, mine, "left"), np.searchsorted(all_keys, mine, "right")
+                lines = {int(x) for a, b in zip(low[high > low], high[high > low], strict=True) for x in of_line[a:b]}
+                found[n] = tuple(self._elsewhere[i].path for i in sorted(lines))
+        for n in wanted:
+            line, given = self.pages[n].line, self.pages[n].given
+            found[n] += tuple(path for path in (given, line.path if line is not None else "") if path)
+        return found
+
+    def _note_doubles(self) -> None:
+        """Find jobs that several partitions ask for: the first one calls them."""
+        each = [_prefixes(page.found) for page in self.pages]
+        if not each:
+            return
+        everything = np.concatenate(each)
+        unique, first, inverse = np.unique(everything, return_index=True, return_inverse=True)
+        if len(unique) == len(everything):
+            return
+        ends = np.cumsum([len(e) for e in each])
+        owner = np.searchsorted(ends, first[inverse], side="right")
+        begin = 0
+        for n, (page, mine) in enumerate(zip(self.pages, each, strict=True)):
+            others = owner[begin : begin + len(mine)]
+            double = (others != n) & (mine != 0)
+            begin += len(mine)
+            if double.any():
+                page.skip = double.astype(np.uint8).tobytes()
+                page.waits_for = tuple(int(x) for x in np.unique(others[double]))
+
+
+def _is_open(page: _Entry, spec: BatchSpec) -> bool:
+    line = page.line
+    if spec.retry:
+        return line is not None and line.failed > 0
+    if line is None or spec.fresh:
+        return True
+    if line.unknown and page.foreseen[0]:  # what may have run was answered elsewhere
+        return True
+    return bool(line.pending or line.again or (spec.call_lost and line.unknown))
+
+
+def _is_whole(page: _Entry) -> bool:
+    """Whether each job of a partition has an outcome that stands."""
+    line = page.line
+    return line is not None and not (line.pending or line.again or line.unknown)
+
+
+def _either(page: _Entry) -> bytes:
+    """Return of each job whether another partition, or another batch, calls it; nothing where none is."""
+    if not (page.skip and page.busy):
+        return page.skip or page.busy
+    return np.bitwise_or(np.frombuffer(page.skip, np.uint8), np.frombuffer(page.busy, np.uint8)).tobytes()
+
+
+def _outcomes_in(line: PartLine | None, path: str) -> tuple[KeyPrefixes, KeyPrefixes]:
+    """Return the jobs of a part whose outcome stands, and those that may have run."""
+    if line is not None and line.keys and not (line.failed or line.unknown):
+        return prefixes_of(line.keys), prefixes_of(b"")
+    _, lines = parts.read_keys(path)
+    lines = lines[lines["key"].notna()]
+    failed = lines["status"] == "failed"
+    runs = [failure_of(*both) for both in zip(lines["error_code"], lines[parts.STATUS_CODE], strict=True)]
+    stands = (lines["status"] == "completed") | (failed & np.array([is_reusable(run) for run in runs], dtype=bool))
+    lost = ~lines["status"].isin(["completed", "failed"])
+    return prefixes_of(keys_of(lines.loc[stands, "key"])), prefixes_of(keys_of(lines.loc[lost, "key"]))
+
+
+class _Keys:
+    """The keys of what the store has answered, or others have out, that may stand for jobs of partitions."""
+
+    def __init__(self, store: Store, look_up: LookUp | None) -> None:
+        self._look_up = look_up
+        keys = b""
+        if look_up is not None:
+            stores: list[tuple[Store, tuple[int, ...] | None]] = [(other, None) for other in look_up.beside()]
+            if look_up.anywhere or look_up.stored.replaced_ids:
+                stores.append((store, None if look_up.anywhere else look_up.stored.ids))
+            keys = b"".join(one.answers.keys_of(look_up.workspace, batches=batches) for one, batches in stores)
+        order = np.argsort(prefixes_of(keys), kind="stable")
+        self._keys = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)[order]
+        self._prefixes = prefixes_of(keys)[order]
+
+    def of(self, jobs: KeyPrefixes, *, call_lost: bool = False) -> dict[str, Known]:
+        """Return what stands for jobs, by their whole keys."""
+        if self._look_up is None or not len(self._prefixes):
+            return {}
+        asked = np.unique(jobs)
+        low, high = np.searchsorted(self._prefixes, asked, "left"), np.searchsorted(self._prefixes, asked, "right")
+        there = high > low
+        places = [at for a, b in zip(low[there], high[there], strict=True) for at in range(a, b)]
+        wanted = [self._keys[at].tobytes().hex() for at in places]
+        stand_ins = [placeholder_job(key) for key in wanted]
+        return self._look_up.of(stand_ins, now=datetime.now(UTC), call_lost=call_lost) if wanted else {}
+
+    def outcomes(self, jobs: KeyPrefixes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return of each job whether it is answered, and whether it may have run."""
+        found = self.of(jobs)
+        stands, lost = (
+            prefixes_of(bytes.fromhex("".join(key for key, known in found.items() if known.kind in kinds)))
+            for kinds in ((DONE, FAILED), (UNKNOWN,))
+        )
+        return np.isin(jobs, stands), np.isin(jobs, lost)
+
+
+def _prefixes(found: PartitionSurvey) -> KeyPrefixes:
+    return np.frombuffer(found.prefixes, dtype=np.uint64)

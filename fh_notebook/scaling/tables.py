@@ -1,0 +1,223 @@
+"""`PartitionTables`: the tables of a batch over partitions, as lazy Dask frames over its parts.
+
+Computing a table reads files and calls nothing. Columns and dtypes are known in advance, so keys of outputs
+(``out.<name>``) are no columns: they depend on the answers. What would need all lines at once is read part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.frames import RESERVED, tidy_frame
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.outcomes import Outcome
+from fh_notebook.batching.provenance import ATTRS
+from fh_notebook.batching.reader import Entry
+from fh_notebook.batching.rows import read_rows
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+from fh_notebook.scaling.controller import PartitionWork
+from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.storage import parts
+from fh_notebook.scaling.survey import planned, rows_of
+
+__all__ = ["AS_IT_IS", "PartitionTables", "frame_of", "frames_of", "meta_of", "pending_of"]
+
+
+AS_IT_IS: Final = {"dataframe.convert-string": False}
+"""Dask would make a text of every object in a column: of lists, and of outputs that are objects."""
+
+
+def meta_of(source: pd.DataFrame, label: Any) -> pd.DataFrame:
+    """Return the tidy table of no line: the columns and dtypes of every part.
+
+    Parameters
+    ----------
+    source : DataFrame
+        The source's columns and dtypes, of no line.
+    label : int or str
+        The label of a row, for its kind.
+    """
+    source = source.iloc[:0].reset_index(drop=True)
+    for name in source.columns:
+        if not _categories_are_known(source[name]):  # they are known by partition only: values as they are
+            source = source.assign(**{name: source[name].astype("object")})
+    rows = read_rows(source)
+    meta = tidy_frame([], rows, about={})
+    meta["row"] = pd.Series([label]).iloc[:0].reset_index(drop=True)
+    meta.attrs = {}
+    return meta
+
+
+def frame_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame) -> Any:
+    """Return the lines of parts as a ``dask.dataframe``, one partition a part.
+
+    Parameters
+    ----------
+    paths : sequence of (str, bool)
+        Each part, and whether the batch object took it over whole: then it paid for none of its answers.
+    meta : DataFrame
+        The columns and dtypes.
+    """
+    import dask
+    import dask.dataframe as dd
+
+    with dask.config.set(AS_IT_IS):
+        if not paths:
+            return dd.from_pandas(meta, npartitions=1)
+        return dd.from_map(_read, [path for path, _ in paths], [taken for _, taken in paths], like=meta, meta=meta)
+
+
+def _read(path: str, taken: bool, *, like: pd.DataFrame) -> pd.DataFrame:
+    frame = parts.read_part(path, like)
+    if taken:
+        answered = frame["status"].isin(["completed", "failed"]) & frame["key"].notna()
+        frame["reused"] = frame["reused"].mask(answered, other=True).astype(like["reused"].dtype)
+    return frame
+
+
+def frames_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame, n: int) -> Iterator[pd.DataFrame]:
+    """Yield the lines of parts, at most `n` at once."""
+    for path, taken in paths:
+        part = _read(path, taken, like=meta)
+        for at in range(0, len(part), n):
+            yield part.iloc[at : at + n].reset_index(drop=True)
+
+
+def pending_of(
+    partitions: Sequence[Any], starts: Sequence[int], paths: Sequence[str], spec: BatchSpec, meta: Any
+) -> Any:
+    """Return the jobs without an outcome as a ``dask.dataframe``; each partition is read and planned for it."""
+    import dask
+    import dask.dataframe as dd
+
+    pending = dask.delayed(_pending, pure=False)
+    made = [pending(p, start, path, spec, meta) for p, start, path in zip(partitions, starts, paths, strict=True)]
+    with dask.config.set(AS_IT_IS):
+        return dd.from_delayed(made, meta=meta, verify_meta=False)
+
+
+def _categories_are_known(column: Any) -> bool:
+    from dask.dataframe.utils import has_known_categories as known
+
+    return not isinstance(column.dtype, pd.CategoricalDtype) or bool(known(column))
+
+
+def _pending(frame: pd.DataFrame, start: int, path: str, spec: BatchSpec, meta: pd.DataFrame) -> pd.DataFrame:
+    known: set[str] = set()
+    if path:
+        _, lines = parts.read_keys(path)
+        known = set(lines["key"].dropna())
+    rows = rows_of(frame, spec, start)
+    _, _, by_row = planned(rows, spec, start)
+    pairs = [(job, None) for row in by_row for job in row if job.key and job.key not in known]
+    tidy = tidy_frame(pairs, rows, about={})
+    return tidy.reset_index(drop=True)[list(meta.columns)]
+
+
+LINES: Final = 10_000
+"""Lines of a part that are held at once."""
+
+
+class PartitionTables:
+    """Tables of a batch over many partitions, as ``dask.dataframe`` objects.
+
+    Parameters
+    ----------
+    work : PartitionWork
+        Knows the partitions and their files.
+    meta : DataFrame
+        The source's columns, without rows.
+    about : mapping
+        What is noted with tables of it.
+    """
+
+    unbrowsable = (
+        "these rows are in many partitions; look at some of them: "
+        "fh.compare(batch.frame.partitions[0].compute()).browse()"
+    )
+
+    def __init__(self, work: PartitionWork, meta: pd.DataFrame, about: Mapping[str, Any]) -> None:
+        self._work = work
+        self._meta = meta
+        self._about = about
+
+    def refresh(self) -> None:
+        """Do nothing: which files are there is looked at when they are read."""
+
+    def answered(self) -> Any:
+        """Return one line for every job that has an outcome, lazily.
+
+        The columns are those of `Batch.frame` without ``out.<name>``, which hang on the answers; the index counts the
+        lines of each partition from 0, and the column ``row`` is the label of the source's row.
+        """
+        return frame_of(self._work.paths, self._meta)
+
+    def failed(self) -> Any:
+        """Return the lines of jobs that failed."""
+        frame = self.answered()
+        return frame[frame["status"] == "failed"]
+
+    def pending(self) -> Any:
+        """Return one line for every job without an outcome, of the same columns, lazily; the rows are read for it.
+
+        Raises
+        ------
+        SettingsError
+            The rows are not here.
+        """
+        pages = [page for page in self._work.book.pages if page.found.jobs]
+        if any(page.partition is None for page in pages):
+            raise SettingsError("the rows of a batch over partitions are not kept; run its cell again with them")
+        paths = [page.line.path if page.line is not None else "" for page in pages]
+        return pending_of(
+            [page.partition for page in pages], [page.start for page in pages], paths, self._work.spec, self._meta
+        )
+
+    def head(self, lines: int) -> pd.DataFrame:
+        """Return the first lines of jobs that have an outcome."""
+        return next(self.parts(lines), self._meta)
+
+    def parts(self, lines: int) -> Iterator[pd.DataFrame]:
+        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        for part in frames_of(self._work.paths, self._meta, lines):
+            part.attrs[ATTRS] = dict(self._about)
+            yield part
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every job that has an outcome, with it and its row; read part by part."""
+        for part in self.parts(LINES):
+            for line in part.to_dict("records"):
+                row = {str(name): value for name, value in line.items() if name not in RESERVED}
+                yield _job(line), Outcome(run=_run(line), reused=bool(line["reused"])), row
+
+    def digest(self) -> str:
+        """Return nothing: what went wrong is not known without reading all files."""
+        return ""
+
+    def answer_ids(self) -> None:
+        """Return ``None``: the answers lie in files."""
+
+
+def _job(line: Mapping[Any, Any]) -> Job:
+    return Job(
+        position=0, row=line["row"], deployment="", variant=line["variant"], repeat=int(line["repeat"]), inputs={},
+        metadata={}, key=line["key"] if isinstance(line["key"], str) else "", sealed=True,
+    )  # fmt: skip
+
+
+def _run(line: Mapping[Any, Any]) -> Run:
+    def text(name: str) -> str | None:
+        value = line[name]
+        return value if isinstance(value, str) else None
+
+    at = line["started_at"]
+    return Run(
+        status=line["status"], output=line["output"], error=text("error"), error_code=text("error_code"),
+        attempts=int(line["attempts"]), elapsed_s=0.0 if line["elapsed_s"] != line["elapsed_s"] else line["elapsed_s"],
+        started_at=None if pd.isna(at) else at.to_pydatetime(warn=False), request_id=text("request_id"),
+        variant=line["variant"],
+    )  # fmt: skip

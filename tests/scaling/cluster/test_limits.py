@@ -1,0 +1,82 @@
+"""Leases of a round over all workers, and what a worker tells of a refusal: values, no cluster."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.gate import Gate
+from fh_notebook.scaling.cluster.limits import leases_of, lower_leases
+from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
+
+
+@pytest.mark.parametrize("admits", [1, 2, 3, 5, 20, 60])
+def test_after_a_few_rounds_the_leases_are_what_the_service_admits(admits: int) -> None:
+    """From ten times as many: at least two thirds of them, never more than before, and never none."""
+    leases, rounds = 10 * admits, 0
+    while leases > admits:
+        assert 1 <= lower_leases(leases) < leases
+        leases, rounds = lower_leases(leases), rounds + 1
+    assert rounds <= 9
+    assert 2 / 3 * admits <= leases <= admits
+
+
+def test_what_a_round_was_refused_lowers_the_next_one_and_calls_of_this_process() -> None:
+    """By the workspace's gate: a lower number is taken over, a higher one is not."""
+    gate = Gate()
+    assert leases_of(10, gate.learned) == 10
+    for taught, learned in ((7, 7), (5, 5), (6, 5)):
+        gate.taught(taught)
+        assert gate.learned == gate.limit == learned
+        assert leases_of(10, gate.learned) == learned
+    assert leases_of(2, gate.learned) == 2
+
+
+def test_a_worker_tells_of_each_call_that_was_refused_for_concurrency() -> None:
+    """And of no other refusal, and of no answer."""
+    asyncio.run(_told())
+
+
+async def _told() -> None:
+    told: list[int] = []
+    gate = SharedLimiter(
+        Gate(9), LocalBudget(), lambda _: None, stopped=lambda: False, shares=True, over_cap=lambda: told.append(1)
+    )
+    for verdict, reason, count in (
+        (Verdict.DONE, "", 0), (Verdict.THROTTLED, "provider", 0), (Verdict.THROTTLED, "concurrency", 1),
+        (Verdict.FAILED, "concurrency", 2),
+    ):  # fmt: skip
+        async with gate.slot():
+            with gate.call() as call:
+                pass
+            gate.hear(Decision(verdict=verdict, reason=reason, wait_s=0.1), call=call)
+        assert len(told) == count
+
+
+class _Places(LocalBudget):
+    """Counts the places that are given back."""
+
+    given = 0
+
+    def give_place(self) -> None:
+        self.given += 1
+
+
+def test_a_worker_that_was_stopped_keeps_its_places() -> None:
+    """What it had out may still run at the service: another worker, which has not heard yet, must
+    not take the place.
+    """
+    asyncio.run(_stopped())
+
+
+async def _stopped() -> None:
+    budget, stops = _Places(), [False, True]
+    gate = SharedLimiter(Gate(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True)
+    async with gate.slot():
+        pass
+    assert budget.given == 1
+    async with gate.slot():
+        stops.reverse()
+    assert budget.given == 1
