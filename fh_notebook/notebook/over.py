@@ -107,9 +107,9 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     }
     if options.race and not options.dry_run:
         from fh_notebook.comparing.scorers import exact
-        from fh_notebook.racing.api import start_race as begun_race
+        from fh_notebook.racing.api import start_race
 
-        ran = begun_race(rows, deployment, RaceOptions.of(score=exact(options.race), **asked), CELL)
+        ran = start_race(rows, deployment, RaceOptions.of(score=exact(options.race), **asked), CELL)
         if not ran.is_shown:  # lines of text have told how it went, and no table
             display(ran)  # type: ignore[no-untyped-call]  # IPython ships some types
         return ran

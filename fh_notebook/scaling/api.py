@@ -42,10 +42,10 @@ from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.plural import counted
 from fh_notebook.scaling.cluster.cluster import Cluster, check_cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionRunner, Threads
-from fh_notebook.scaling.comparison import compare_scaled
+from fh_notebook.scaling.comparison import compare
 from fh_notebook.scaling.controller import PartitionWork
 from fh_notebook.scaling.messages import BatchSpec, PartitionSurvey
-from fh_notebook.scaling.reopen import KnownBatch, Registration, known_batch, open_parts, other_key
+from fh_notebook.scaling.reopen import KnownBatch, Registration, known_batch, open_batch, other_key
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import forget_files, scratch
 from fh_notebook.scaling.storage.index import PartitionIndex
@@ -55,10 +55,8 @@ from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
-    from fh_notebook.scaling.comparison import ScaledComparison
-    from fh_notebook.store.batches import BatchRecord
 
-__all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "scaled", "seen_in_files"]
+__all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "seen_in_files"]
 
 
 ROWS_A_PARTITION: Final = 10_000
@@ -68,7 +66,7 @@ of it is small."""
 PROBLEMS_SHOWN: Final = 30
 
 
-def scaled(
+def batch_over_partitions(
     rows: Any,
     deployment: Deployment | str,
     options: BatchOptions,
@@ -114,16 +112,16 @@ def scaled(
     def place() -> PartitionRunner:
         return Cluster(dask, client) if dask is not None else Threads(client, scratch())
 
-    looking = _SurveyRunner(
+    surveys = _SurveyRunner(
         place(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name
     )
     partitions = ddf.to_delayed()
-    whole = found = looking.at(partitions)
+    whole = found = surveys.at(partitions)
     named = name or _name_of(target.name, arms, found)
     if options.first is not None:
         partitions = ddf.head(options.first, npartitions=-1, compute=False).to_delayed()
-        found = looking.at(partitions)
-    compare = partial(
+        found = surveys.at(partitions)
+    find_known = partial(
         known_batch,
         store,
         named,
@@ -134,7 +132,7 @@ def scaled(
         planned=found,
         is_named=name is not None,
     )
-    known = compare(replace_other=options.replace)
+    known = find_known(replace_other=options.replace)
     spec = replace(
         spec,
         name=named,
@@ -145,7 +143,7 @@ def scaled(
     book = PartitionIndex(partitions, found, keeper, spec)
     meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
     # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
-    again = partial(compare, replace_other=False)
+    again = partial(find_known, replace_other=False)
     return _batch_of(book, place, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
 
 
@@ -355,26 +353,3 @@ def _plan(
         budget=budget_of(client.workspace, store, datetime.now(UTC)),
         audience=options.audience,
     )
-
-
-def batch_over_partitions(
-    rows: Any,
-    deployment: Deployment | str,
-    options: BatchOptions,
-    *,
-    client: Client,
-    store: Store | None,
-    audience: Audience,
-) -> tuple[Batch, BatchController]:
-    """Return the batch of rows that are a Dask frame, or are run by Dask, and what starts it."""
-    return scaled(rows, deployment, options, client=client, store=store, audience=audience)
-
-
-def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
-    """Return the kept batch of a record."""
-    return open_parts(store, record, client)
-
-
-def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
-    """Return the comparison of a batch or a frame over partitions."""
-    return compare_scaled(source, score=score, pair_on=pair_on, failed=failed)

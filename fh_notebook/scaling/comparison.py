@@ -41,7 +41,7 @@ from fh_notebook.comparing.view import title_of
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
 
-__all__ = ["ScaledComparison", "compare_scaled"]
+__all__ = ["ScaledComparison", "compare"]
 
 EXACT_ROWS: Final = MANY_ROWS
 """Up to so many rows the scores themselves are added up."""
@@ -53,7 +53,7 @@ _LABEL: Final = "fh_cluster"
 """A column for the time of a shuffle."""
 
 
-def compare_scaled(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
+def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComparison:
     """Return the comparison of a batch over partitions, or of a ``dask.dataframe``.
 
     Raises

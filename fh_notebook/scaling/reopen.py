@@ -57,7 +57,7 @@ from fh_notebook.store.store import Store
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client
 
-__all__ = ["KnownBatch", "Registration", "known_batch", "open_parts"]
+__all__ = ["KnownBatch", "Registration", "known_batch", "open_batch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +327,7 @@ def _prefixes(keys: Sequence[bytes], width: int) -> NDArray[np.uint64]:
     return np.ascontiguousarray(whole[:, :PREFIX_BYTES]).view(np.uint64).ravel()
 
 
-def open_parts(store: Store, record: BatchRecord, client: Client) -> Batch:
+def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
     """Return the batch over partitions that a record stands for."""
     kept = record.plan["parts"]
     found = [
