@@ -36,7 +36,7 @@ GROUPS: Final = {
 
 MODULES: Final = {
     "local": "fh_notebook.local",
-    "score": "fh_notebook.comparing.scorers",
+    "score": "fh_notebook.comparing.scorers.registry",
     "store": "fh_notebook.store",
 }
 """Public names that stand for a whole module, each with a page of its own."""

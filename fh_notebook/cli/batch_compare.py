@@ -39,8 +39,8 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         There is no such scorer, or the report cannot be written there, or not without a loss; or failed runs would
         count as the best.
     """
-    from fh_notebook.comparing.asking import check_zero
-    from fh_notebook.comparing.report import check_report
+    from fh_notebook.comparing.checks import check_zero
+    from fh_notebook.comparing.report.report import check_report
 
     if args.compare is None and args.report is None:
         if args.failed is not None and args.race is None:
@@ -53,11 +53,11 @@ def comparing(args: argparse.Namespace) -> Comparing | None:
         _check_other_file(check_report(args.report), args)
 
     def compare_it(batch: Batch) -> tuple[list[str], str]:
-        from fh_notebook.comparing import view
+        from fh_notebook.comparing.report import display
 
         try:
             cmp = fh.compare(batch, score=score, failed=args.failed or "drop")
-            told = [view.words(cmp.data, COMMAND)]
+            told = [display.summary_text(cmp.data, COMMAND)]
             if args.report is not None:
                 cmp.report(args.report)
                 told.append(f"Written to {args.report!r}: the comparison")
@@ -77,7 +77,7 @@ def checked_rows(args: argparse.Namespace, rows: Any) -> Any:
         The rows cannot be read, or do not have them.
     """
     from fh_notebook.batching.rows import read_rows
-    from fh_notebook.comparing.scoring import check_columns
+    from fh_notebook.comparing.scorers.runner import check_columns
 
     if args.compare is None:
         return rows
@@ -96,9 +96,9 @@ def _check_other_file(report: Path, args: argparse.Namespace) -> None:
 
 
 def _is_lower(score: Any) -> bool:
-    from fh_notebook.comparing.scoring import LOWER
+    from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER
 
-    return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
+    return score in LOWER_IS_BETTER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
 
 
 def score_of(name: str, option: str) -> Any:

@@ -1,8 +1,6 @@
-"""`compare` and `Comparison`: variants side by side on the same rows.
+"""`compare` and `Comparison`: the facade of a comparison.
 
-Rule of this file: it says what there is to ask of a comparison, checks what is asked, and hands on. Scores come from
-`score_set.py`, tables from `tables.py`, sentences from `verdict.py` and `notes.py`, what is shown from `view.py`,
-`plot.py`, `diff_of.py` and `report.py`, ratings from `rating_part.py`: all are functions of the data (`data.py`).
+It documents and checks what can be asked, and delegates: everything else is a function of the data (`data.py`).
 """
 
 from __future__ import annotations
@@ -16,20 +14,18 @@ import pandas as pd
 
 from fh_notebook import arguments, views
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing import asking, report, tables, view
-from fh_notebook.comparing.agreement import Agreement
+from fh_notebook.comparing import checks, tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.diff_of import diff_of
-from fh_notebook.comparing.diff_show import RowDiff
-from fh_notebook.comparing.notes import notes_of
-from fh_notebook.comparing.pairs import ALPHA
-from fh_notebook.comparing.plot import plot
-from fh_notebook.comparing.power import POWER
-from fh_notebook.comparing.rating_part import HumanRatings
-from fh_notebook.comparing.ratings import Ratings
+from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
+from fh_notebook.comparing.plots.plot import plot
+from fh_notebook.comparing.rating.agreement import Agreement
+from fh_notebook.comparing.rating.human_ratings import HumanRatings
+from fh_notebook.comparing.rating.ratings import Ratings
+from fh_notebook.comparing.report import display, report
 from fh_notebook.comparing.score_set import ScoreSet
-from fh_notebook.comparing.scoring import Score, parts_table
-from fh_notebook.comparing.verdict import assert_better, verdict_of
+from fh_notebook.comparing.scorers.runner import Score, parts_table
+from fh_notebook.comparing.stats.pairs import ALPHA, POWER
+from fh_notebook.comparing.verdict import assert_better, notes_of, verdict_of
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.values import ColumnName
 
@@ -82,7 +78,7 @@ def compare(
     """
     arguments.check(compare, locals(), but={"score"})
     score, pair_on, failed = options.get("score"), options.get("pair_on", "row"), options.get("failed", "drop")
-    asking.check_failed(failed)
+    checks.check_failed(failed)
     is_partitioned = isinstance(batch_or_frame, Batch) and batch_or_frame.is_partitioned
     if is_partitioned or type(batch_or_frame).__module__.startswith("dask."):
         # It has the same tables, and no row: those stay where they are.
@@ -142,11 +138,10 @@ class Comparison:
         ``cost``, of the calls that ran or may have run.
 
         The interval of yes/no is Blaker's exact one, which covers in at least 95 %, see
-        :mod:`fh_notebook.comparing.blaker`; that of numbers is the BCa bootstrap's. Below 40 rows plain BCa covers too
-        seldom (86 % at 6 rows, 91 % at 12) and is widened as Student's is, which covers in 93 to 97 %; above 5,000 it
-        is computed
-        without resampling. It lies in the range of the score, as the scorer states it (``bounds``, a judge's or a
-        rating's scale), else as the scores show it: 0 to 1, -1 to 1, from 0 on, or any number. Numbers
+        :mod:`fh_notebook.comparing.stats.intervals`; that of numbers is the BCa bootstrap's. Below 40 rows plain BCa
+        covers too seldom (86 % at 6 rows, 91 % at 12) and is widened as Student's is, which covers in 93 to 97 %; above
+        5,000 it is computed without resampling. It lies in the range of the score, as the scorer states it (``bounds``,
+        a judge's or a rating's scale), else as the scores show it: 0 to 1, -1 to 1, from 0 on, or any number. Numbers
         that are all equal have one with a width (``all equal``). ``attrs["interval"]`` names it for each variant:
         ``blaker``, ``bca``, ``bca, widened``, ``bca, analytic``; ``attrs["rows"]`` has the number of distinct rows.
         """
@@ -161,8 +156,8 @@ class Comparison:
         ``mcnemar_exact`` for yes/no, else ``wilcoxon``, ``none`` below 6 pairs; its ``p``, and ``p_holm``: corrected
         for all pairs; ``effect``: the matched-pairs rank-biserial correlation, from -1 to 1; ``p_permutation``: of the
         paired permutation test of the mean; ``interval``: the rule of the interval (``tango`` for yes/no, the score
-        interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.tango`; with
-        repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
+        interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.stats.intervals`;
+        with repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
         """
         return tables.pairs(self.data)
 
@@ -525,7 +520,7 @@ class Comparison:
           It is [-late-]{+lost+}.
         """
         arguments.check(Comparison.diff, locals())
-        return diff_of(self.data, row, a=a, b=b)
+        return compare_row(self.data, row, a=a, b=b)
 
     def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
         """Return a live table of the rows, variants beside each other: sorted, searched, filtered, opened, by keyboard.
@@ -599,10 +594,10 @@ class Comparison:
             It cannot be written there, or what it needs is not installed.
         """
         arguments.check(Comparison.report, locals())
-        return report.write(self.data, path)
+        return report.write_report(self.data, path)
 
     def __repr__(self) -> str:
-        return view.text(self.data)
+        return display.comparison_text(self.data)
 
     def _repr_html_(self) -> str:
-        return view.html_of(self.data)
+        return display.comparison_html(self.data)

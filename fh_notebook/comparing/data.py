@@ -1,7 +1,7 @@
-"""`ComparisonData`: what is compared, as one frozen value that tables, sentences, plots and reports are functions of.
+"""`ComparisonData`: what is compared, as one frozen value of which tables, sentences, plots and reports are functions.
 
-Rule of this file: a comparison that is scored again has another value, so what was computed of one is never stale. What
-several functions need (the grid, the pairs, the summary lines) is computed once, when it is first asked for.
+Scoring again makes a new value, so a computed result is never stale. What several functions need (the grid, the pairs,
+the summary lines) is computed once, at first use.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import pandas as pd
 
 from fh_notebook.batching.frames import RESERVED
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.asking import check_zero
-from fh_notebook.comparing.clusters import distinct_text
-from fh_notebook.comparing.grid import Grid
-from fh_notebook.comparing.hiding import Hidden
-from fh_notebook.comparing.pairs import Pair, Preferences, all_pairs, preferred_pairs
-from fh_notebook.comparing.scoring_source import Observation
-from fh_notebook.comparing.summary import SummaryLine, summary_lines
+from fh_notebook.comparing.checks import check_zero
+from fh_notebook.comparing.masks import HiddenValues
+from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.stats.clusters import distinct_text
+from fh_notebook.comparing.stats.grid import Grid
+from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, preferred_pairs
+from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
 from fh_notebook.values import ColumnName
 
 __all__ = ["ComparisonData", "ScoredRuns"]
@@ -51,7 +51,7 @@ class ScoredRuns:
     """The pairs of variants that are compared, of several dates the same variant on two of them; all by default."""
     found: Sequence[Observation] | None = None
     """The runs, unless a table was read as columns."""
-    secret: Callable[[], Hidden] = Hidden
+    secret: Callable[[], HiddenValues] = HiddenValues
     """Asks for what password Start variables were given: only what is shown row by row needs it."""
     some: Callable[[str, Sequence[int]], list[Any]] | None = None
     """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""

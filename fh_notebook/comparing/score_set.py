@@ -1,7 +1,7 @@
-"""`ScoreSet`: the runs of one source with their scores, the comparison's own and others, and scoring them again.
+"""`ScoreSet`: the scores of the runs of one source; add a score, score again, and group by a column.
 
-Rule of this file: what was scored stays as it was until `rescore` is asked for, and scoring again calls nothing that
-was called before, unless ``fresh=True`` says so. The runs stay the same, until the source is read again.
+Scores stay as they are until `rescore` is called, and scoring again repeats no call unless ``fresh=True`` says so. The
+runs stay the same until the source is read again.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import Any
 import pandas as pd
 
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
-from fh_notebook.comparing.dated import take_dated
-from fh_notebook.comparing.scorer_base import Scorer
-from fh_notebook.comparing.scorer_function import scorer
-from fh_notebook.comparing.scoring import Score
-from fh_notebook.comparing.sources import of_observations, take
+from fh_notebook.comparing.scorers.base import Scorer
+from fh_notebook.comparing.scorers.function import scorer
+from fh_notebook.comparing.scorers.runner import Score
+from fh_notebook.comparing.sources import read_named_sources, read_source, score_observations
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError
 from fh_notebook.values import ColumnName
@@ -141,7 +140,7 @@ class ScoreSet:
         if anew or self._runs.found is None:  # a table that was read as whole columns has no runs yet
             self._runs = _read_runs(self.source, score, pair_on=self.data.pair_on, fresh=fresh)
             return self._runs
-        after = of_observations(self._runs.found, score, fresh=fresh)
+        after = score_observations(self._runs.found, score, fresh=fresh)
         return replace(self._runs, lines=after.lines, scorer=after.scorer)
 
     def _data_of(self, runs: ScoredRuns, name: str) -> ComparisonData:
@@ -150,8 +149,8 @@ class ScoreSet:
 
 def _read_runs(source: Any, score: Score, *, pair_on: ColumnName, fresh: bool = False) -> ScoredRuns:
     if isinstance(source, Mapping):
-        return take_dated(source, score=score, pair_on=pair_on, fresh=fresh)
-    return take(source, score=score, pair_on=pair_on, fresh=fresh)
+        return read_named_sources(source, score=score, pair_on=pair_on, fresh=fresh)
+    return read_source(source, score=score, pair_on=pair_on, fresh=fresh)
 
 
 def _with_version(score: Any, name: str | None, version: str | int | None) -> Any:

@@ -1,7 +1,12 @@
-"""What can be compared -> one line a run with its score, and what is known of where it is from.
+"""Sources of a comparison: a batch, a table, a list, or several by name (before and after), read as scored runs.
 
-Rule of this file: a batch, a table, a list and a mapping of names to them come out alike. A table whose score is a
-column of numbers is read as whole columns: it needs no object a line.
+All sources give the same kind of lines. A table whose score is a numeric column is read as whole columns, without an
+object for each line.
+
+**Before and after**, ``fh.compare({"monday": b1, "today": b2})``: a live variant can change without notice, so the same
+variant on two dates is compared as two variants. What would make this comparison wrong (the same answers twice, other
+inputs in a row) is reported. The number of a row is its position in a table and does not identify its inputs: where the
+same inputs have other positions, rows are paired by their inputs.
 """
 
 from __future__ import annotations
@@ -9,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -17,21 +23,33 @@ import pandas as pd
 from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.frames import OutputKeys, frame_of_runs
+from fh_notebook.batching.frames import RESERVED, OutputKeys, frame_of_runs
 from fh_notebook.batching.labels import told_apart
+from fh_notebook.batching.plan import counted
 from fh_notebook.batching.provenance import ATTRS
 from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.comparing.clusters import clusters_of
 from fh_notebook.comparing.data import ScoredRuns
-from fh_notebook.comparing.hiding import hidden_of
-from fh_notebook.comparing.scoring import LOWER, Observation, Score, column_score, observations, scored
+from fh_notebook.comparing.masks import find_hidden
+from fh_notebook.comparing.scorers.runner import (
+    LOWER_IS_BETTER,
+    Observation,
+    Score,
+    column_score,
+    observations,
+    score_runs,
+)
+from fh_notebook.comparing.stats.clusters import clusters_of
+from fh_notebook.comparing.verdict import span_note
+from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import listed
 from fh_notebook.errors import InputError
+from fh_notebook.values import ColumnName
 
-__all__ = ["about_of", "as_table", "of_observations", "take"]
+__all__ = ["as_table", "describe_source", "read_named_sources", "read_source", "score_observations"]
 
 
-def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> ScoredRuns:
+def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> ScoredRuns:
     """Read a batch, a DataFrame, or a list of runs or of records; `fresh` leaves kept scores aside.
 
     Raises
@@ -43,11 +61,11 @@ def take(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> Sco
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
     found = observations(source, pair_on=pair_on)
-    taken, keys = of_observations(found, score, fresh=fresh), OutputKeys()
+    taken, keys = score_observations(found, score, fresh=fresh), OutputKeys()
     if isinstance(source, Batch):  # a table has the columns that it has
         keys.of(o.run.output for o in found if o.run is not None)
     notes = (f"{keys.note[0].upper()}{keys.note[1:]}.",) if keys.note else ()
-    return replace(taken, about=about_of(source), notes=notes)
+    return replace(taken, about=describe_source(source), notes=notes)
 
 
 def as_table(source: Any) -> Any:
@@ -83,16 +101,16 @@ def _of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def about_of(source: Any) -> dict[str, Any]:
+def describe_source(source: Any) -> dict[str, Any]:
     """Return where a batch or a table is from."""
     if isinstance(source, Batch):
         source = next(source.iter_frames(1), None)
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
 
 
-def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> ScoredRuns:
+def score_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> ScoredRuns:
     """Score runs one by one."""
-    lines, scorer = scored(found, score, fresh=fresh)
+    lines, scorer = score_runs(found, score, fresh=fresh)
     rows, keys = ([o.row.get(name) for o in found] for name in ("row", "key"))
     lines["cluster"] = clusters_of([o.pair for o in found], variants=lines["variant"], rows=rows, keys=keys)
     runs = [o.run for o in found]
@@ -103,7 +121,7 @@ def of_observations(found: Sequence[Observation], score: Score, *, fresh: bool =
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
     expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
     names = tuple(dict.fromkeys(name for o in found for name in o.row))
-    secret = cache(lambda: hidden_of(found, names))
+    secret = cache(lambda: find_hidden(found, names))
     known = frozenset(names)
 
     def column(name: str) -> pd.Series[Any] | None:
@@ -154,7 +172,7 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns |
     )  # fmt: skip
     rows, keys = (frame[name].tolist() if name in frame.columns else None for name in ("row", "key"))
     lines["cluster"] = clusters_of(lines["pair"], variants=lines["variant"], rows=rows, keys=keys)
-    lines.attrs["lower_is_better"] = score in LOWER
+    lines.attrs["lower_is_better"] = score in LOWER_IS_BETTER
     expected = None
     if EXPECTED in frame:
         expected = dict(zip(lines["pair"], _none_for_missing(frame[EXPECTED]), strict=True))
@@ -200,3 +218,150 @@ def _seconds(frame: pd.DataFrame) -> Any:
 def _moments(frame: pd.DataFrame) -> Any:
     given = frame["started_at"] if "started_at" in frame.columns else pd.Series([None] * len(frame), dtype=object)
     return pd.to_datetime(given, utc=True, errors="coerce", format="ISO8601").reset_index(drop=True)
+
+
+def read_named_sources(
+    sources: Mapping[Any, Any], *, score: Score, pair_on: ColumnName, fresh: bool = False
+) -> ScoredRuns:
+    """Read several batches or tables under names of their own; the same variant under every two names is compared.
+
+    The variants are called by the names where each has one variant only, else ``variant (name)``.
+
+    Raises
+    ------
+    InputError
+        There is only one, two names read the same, or they have no variant in common.
+    """
+    column = arguments.column_text(pair_on)
+    if len(sources) < 2:
+        raise InputError(f"give at least two, by name: {{'before': ..., 'after': ...}}; there is {len(sources)}")
+    if len({str(name) for name in sources}) < len(sources):
+        raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
+    tables = {str(name): as_table(source) for name, source in sources.items()}
+    found = {name: observations(source, pair_on=column) for name, source in tables.items()}
+    moved = _pair_by_inputs(found, score) if column == "row" else []
+    of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in found.items()}
+    alone = all(len(variants) == 1 for variants in of_name.values())
+    labelled = {
+        name: [replace(o, variant=_label(name, o.variant, alone)) for o in part] for name, part in found.items()
+    }
+    which = _which(of_name, alone)
+    runs = score_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
+    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(runs.lines, which)]
+    other, most = _other_inputs(found, score)
+    notes += other
+    caution = f"With other inputs on {counted(most, 'row')}" if most else ""
+    for name in labelled:
+        within = runs.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
+        notes += [note] if (note := span_note(runs.lines["started_at"][within], f"The answers of {name}")) else []
+
+    about = {"compared": {name: describe_source(source) for name, source in tables.items()}}
+    return replace(runs, notes=tuple(notes), about=about, caution=caution, which=tuple(which))
+
+
+def _label(name: str, variant: str, alone: bool) -> str:
+    return name if alone else f"{variant} ({name})"
+
+
+def _which(of_name: Mapping[str, list[str]], alone: bool) -> list[tuple[str, str]]:
+    if alone:
+        return list(combinations(of_name, 2))
+    which = [
+        (_label(first, variant, alone), _label(second, variant, alone))
+        for first, second in combinations(of_name, 2)
+        for variant in of_name[first]
+        if variant in of_name[second]
+    ]
+    if not which:
+        told = "; ".join(f"{name} has {listed(variants, 'and')}" for name, variants in of_name.items())
+        raise InputError(f"no variant is in two of them ({told}); before and after compares the same variant")
+    return which
+
+
+def _other_variants(of_name: Mapping[str, list[str]], alone: bool) -> list[str]:
+    if not alone or len({variants[0] for variants in of_name.values()}) == 1:
+        return []
+    return ["These are not the same variant: " + ", ".join(f"{name} ran {v[0]}" for name, v in of_name.items()) + "."]
+
+
+def _same_answers(lines: pd.DataFrame, which: list[tuple[str, str]]) -> list[str]:
+    """Say where two names hold the very same runs: then nothing was called anew."""
+    told = []
+    ids = {v: set(part.dropna()) for v, part in lines.groupby("variant")["request_id"]}
+    for first, second in which:
+        if same := ids.get(first, set()) & ids.get(second, set()):
+            told.append(
+                f"{counted(len(same), 'answer')} of {second} {'is' if len(same) == 1 else 'are'} the very run of "
+                f"{first}, reused: call anew with fh.batch(..., fresh=True), or the two cannot differ there."
+            )
+    return told
+
+
+def _pair_by_inputs(found: dict[str, list[Observation]], score: Score) -> list[str]:
+    """Pair the rows of all names with those of the first by their inputs, where more rows find their like so.
+
+    The k-th row of the same inputs is paired with the k-th of them. Rows without their like are left alone.
+    """
+    (first, *rest), told = found, []
+    before = _inputs_of(found[first], found, score)
+    for name in rest:
+        after = _inputs_of(found[name], found, score)
+        paired: dict[Any, Any] = {pair: pair for pair, asked in after.items() if before.get(pair) == asked}
+        by_place = len(paired)
+        open_of: dict[str, list[Any]] = {}
+        for pair in reversed([pair for pair in before if pair not in paired]):
+            open_of.setdefault(before[pair], []).append(pair)
+        for pair, asked in after.items():
+            if pair not in paired and open_of.get(asked):
+                paired[pair] = open_of[asked].pop()
+        if (more := len(paired) - by_place) <= 0:
+            continue
+        alone = {pair: f"{pair} ({name})" for pair in after if pair not in paired and pair in before}
+        found[name] = [replace(o, pair=paired.get(o.pair, alone.get(o.pair, o.pair))) for o in found[name]]
+        told.append(
+            f"{counted(more, 'row')} of {name} {'has' if more == 1 else 'have'} another place than the same inputs in "
+            f"{first}, so rows are paired by their inputs and not by their numbers."
+        )
+    return told
+
+
+def _inputs_of(part: list[Observation], found: Mapping[str, list[Observation]], score: Score) -> dict[Any, str]:
+    """Return the inputs of each row as a text, of the source columns that all names have; nothing without any."""
+    shared = set.intersection(*(set(_source(of[0], score)) if of else set() for of in found.values()))
+    try:
+        return {
+            o.pair: canonical_json({k: v for k, v in _source(o, score).items() if k in shared}) for o in part if shared
+        }
+    except (TypeError, ValueError):
+        return {}
+
+
+def _other_inputs(found: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
+    """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
+    (first, *rest), told, most = found, [], 0
+    before = {o.pair: _source(o, score) for o in found[first]}
+    for name in rest:
+        after = {o.pair: _source(o, score) for o in found[name]}
+        other = [pair for pair in after if pair in before and _differ(before[pair], after[pair])]
+        most = max(most, len(other))
+        if other:
+            told.append(
+                f"On {counted(len(other), 'row')} the inputs of {first} and {name} are not the same (the first: "
+                f"{other[0]}); pair_on= names another column to pair by."
+            )
+    return told, most
+
+
+def _source(observation: Observation, score: Score) -> dict[str, Any]:
+    row = observation.row
+    score = column_score(score, row)
+    other = {*RESERVED, EXPECTED, *([score] if isinstance(score, str) else [])}
+    return {k: v for k, v in row.items() if k not in other and not k.startswith("out.")}
+
+
+def _differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    shared = a.keys() & b.keys()
+    try:
+        return any(canonical_json(a[name]) != canonical_json(b[name]) for name in shared)
+    except (TypeError, ValueError):
+        return False

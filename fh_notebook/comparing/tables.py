@@ -1,7 +1,7 @@
-"""The tables of a comparison, as functions of its data: what ``cmp.summary()``, ``cmp.wide()`` and others return.
+"""Tables of a comparison as functions of its data: what ``cmp.summary()``, ``cmp.wide()`` and other methods return.
 
-Rule of this file: whatever is computed over rows is computed from the grid, where a row is one value; and a cell that
-is not answered yet differs from nothing.
+What is computed over rows is computed from the grid, in which a row is one value. A cell without an answer differs from
+no other cell.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ import pandas as pd
 
 from fh_notebook import settings
 from fh_notebook.batching.cells import object_series
-from fh_notebook.comparing.asking import check_chances, check_difference, column_named
+from fh_notebook.comparing.checks import check_chances, check_difference, column_named
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.grid import Grid, scores_apart
-from fh_notebook.comparing.intervals import interval_of_share
-from fh_notebook.comparing.pairs import Pair, pairs_table
-from fh_notebook.comparing.power import power_table
-from fh_notebook.comparing.summary import SUMMARY_COLUMNS, summary_lines, summary_table
+from fh_notebook.comparing.stats.grid import Grid, score_spread
+from fh_notebook.comparing.stats.intervals import interval_of_share
+from fh_notebook.comparing.stats.pairs import Pair, pairs_table, power_table
+from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.jsonable import pretty
 from fh_notebook.contract.spell import short
@@ -141,7 +140,7 @@ def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFram
         [_do_differ(line, done) for line, done in zip(outputs, completed, strict=True)], dtype="bool"
     )
     if data.scorer:
-        columns["scores_differ"] = pd.Series(scores_apart(scores) > 0, dtype="bool")
+        columns["scores_differ"] = pd.Series(score_spread(scores) > 0, dtype="bool")
     for place, variant in enumerate(variants):
         columns[f"{variant}.output"] = object_series(outputs[:, place])
         if data.scorer:

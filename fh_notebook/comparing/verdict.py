@@ -1,39 +1,87 @@
-"""Verdict of a comparison: the sentence below its table.
+"""Verdict and notes of a comparison: sentences that claim no more than the numbers.
 
-Rule of this file: it claims no more than the numbers. "Beats" needs a test after Holm's correction, and an interval of
-the difference that agrees with it; less than that is "not clear yet", with how many rows are lacking.
+"Beats" needs a significant test after Holm's correction, and an interval of the difference that agrees with it;
+anything less is "not clear yet", with the number of rows that are missing. A note, one line each, states what was left
+out, counted differently, or may have changed in the meantime.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
+import pandas as pd
+
+from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.plan import counted
-from fh_notebook.comparing.asking import check_chances, no_variant
-from fh_notebook.comparing.clusters import distinct_text
+from fh_notebook.comparing.checks import check_chances, no_variant
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.paired import FEWEST_PAIRS
-from fh_notebook.comparing.pairs import ALPHA, Pair, tested_in
-from fh_notebook.comparing.power import rows_needed
-from fh_notebook.comparing.summary import SummaryLine
+from fh_notebook.comparing.stats.clusters import distinct_text, note_of
+from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
+from fh_notebook.comparing.stats.number_format import about, names_in_words, p_text, size_text
+from fh_notebook.comparing.stats.pairs import ALPHA, Pair, rows_needed, tested_in
+from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.errors import InputError
 
-__all__ = [
-    "about",
-    "after_holm",
-    "assert_better",
-    "names_in_words",
-    "of_pair",
-    "p_text",
-    "size_text",
-    "verdict",
-    "verdict_of",
-]
+__all__ = ["after_holm", "assert_better", "failed_note", "notes_of", "of_pair", "span_note", "verdict", "verdict_of"]
 
-LONG_FROM: Final = 1e9
-"""A number of more digits is written with an exponent."""
+
+LONG: Final = timedelta(hours=24)
+"""Of answers that were taken over more than a day, an editor may have worked on a variant in between."""
+
+
+_LOOK: Final = Phrase(": cmp.score_errors()", command="")
+"""Where the errors of a scorer are."""
+
+
+def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ...]:
+    """Return what must be said of a comparison, as `audience` reads it."""
+    lines = data.lines
+    told = [note_of(data.row_count, data.distinct_count), *data.runs.notes]
+    told += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
+    if data.scorer and (broken := int((lines["status"] == "failed").sum())):
+        told.append(failed_note(broken, data.failed, audience))
+    told += [_missing(lines, data.scorer, audience), span_note(lines["started_at"])]
+    return tuple(note for note in told if note)
+
+
+def failed_note(broken: int, failed: str, audience: Audience = PYTHON) -> str:
+    """Return what so many failed runs count as."""
+    runs, one = counted(broken, "failed run"), broken == 1
+    if failed == "zero":
+        return f"{runs} {'counts' if one else 'count'} as 0 (failed='zero')."
+    cure = Phrase(f"; failed='zero' counts {'it' if one else 'them'} as 0", command="")
+    return f"{runs} {'is' if one else 'are'} left out{cure.text(audience)}."
+
+
+def _missing(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
+    if not scorer:
+        return ""
+    lacking = lines[lines["score"].isna() & (lines["status"] != "failed")]
+    if lacking.empty:
+        return ""
+    errors = int(lacking["score_error"].notna().sum())
+    others = lacking[lacking["score_error"].isna()]["status"].value_counts()
+    why = [f"{errors:,} by an error of the scorer{_LOOK.text(audience)}"] if errors else []
+    words = {"completed": "had nothing to be scored by"}
+    why += [f"{number:,} {words.get(str(status), str(status))}" for status, number in others.items()]
+    return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(why)})."
+
+
+def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
+    """Return a sentence where answers were taken over a long time; empty where they were not."""
+    known = moments.dropna()
+    if known.empty or (last := known.max()) - (first := known.min()) <= LONG:
+        return ""
+    days = (last - first) / timedelta(days=1)
+    return (
+        f"{of} were taken over {days:.1f} days ({first.day} {first:%b %H:%M} to {last.day} {last:%b %H:%M} UTC): "
+        "a live variant may have changed meanwhile."
+    )
+
+
 MANY_TIMES: Final = 1_000
 """A difference that needs so many times the rows is none that anybody will look for."""
 
@@ -193,55 +241,6 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
         )
 
 
-def about(number: float) -> int:
-    """Return an estimated number of rows, rounded up to two digits: it has no more.
-
-    Examples
-    --------
-    >>> about(0.3), about(98.2), about(1_234)
-    (1, 99, 1300)
-    """
-    unit: int = 10 ** max(0, int(math.log10(max(number, 1))) - 1)
-    return math.ceil(number / unit) * unit
-
-
 def after_holm(pairs: Sequence[Pair]) -> str:
     """Return what is said behind a p of one of `pairs`: of a single one there was nothing to correct."""
     return " after Holm" if tested_in(pairs) > 1 else ""
-
-
-def p_text(p: float) -> str:
-    """Return a p as it is written in a sentence.
-
-    Examples
-    --------
-    >>> p_text(0.0043), p_text(0.00002), p_text(0.46)
-    ('p = 0.004', 'p < 0.001', 'p = 0.46')
-    """
-    if p < 0.001:
-        return "p < 0.001"
-    return f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
-
-
-def size_text(value: float) -> str:
-    """Return a score or a difference as it is written in a sentence: two digits behind the point, more for small ones.
-
-    Examples
-    --------
-    >>> size_text(0.1739), size_text(-0.0042), size_text(1234.5), size_text(1.234e160), size_text(-0.0)
-    ('0.17', '-0.0042', '1,234.50', '1.23e+160', '0.00')
-    """
-    if 0.01 <= abs(value) < LONG_FROM:
-        return f"{value:,.2f}"
-    return "0.00" if value == 0 else f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
-
-
-def names_in_words(names: Sequence[str]) -> str:
-    """Return names as a list in words.
-
-    Examples
-    --------
-    >>> names_in_words(["a"]), names_in_words(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

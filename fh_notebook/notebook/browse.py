@@ -23,7 +23,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.scoring_source import no_column
+from fh_notebook.comparing.scorers.observations import unknown_column
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.log import log
@@ -76,7 +76,7 @@ class Browser:
         self._columns = [*map(arguments.column_text, columns)] if columns is not None else table.columns[:COLUMNS_SHOWN]
         for name in self._columns:
             if not isinstance(name, str) or name not in table.columns:
-                raise InputError(no_column(name, table.columns, "of the rows"))
+                raise InputError(unknown_column(name, table.columns, "of the rows"))
         self._view = View(size=page_size)
         self._heard = 0
         self._said: deque[Mapping[str, Any]] = deque()

@@ -17,7 +17,7 @@ from fh_notebook import loop
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.score_set import ScoreSet
-from fh_notebook.comparing.scorer_base import NO_SCORE, Result
+from fh_notebook.comparing.scorers.base import NO_SCORE, Result
 from fh_notebook.log import log
 
 __all__ = ["Live"]

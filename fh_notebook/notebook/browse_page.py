@@ -13,10 +13,9 @@ import numpy as np
 
 from fh_notebook import html
 from fh_notebook.batching.wording import one_line
-from fh_notebook.comparing.diff_changes import pieces_of
-from fh_notebook.comparing.diff_row import STATES, Answer, Versus, versus
-from fh_notebook.comparing.diff_show import EMPTY, SIGNS, spelt
-from fh_notebook.comparing.figures import score_text
+from fh_notebook.comparing.diff.markup import path_pieces
+from fh_notebook.comparing.diff.row_diff import EMPTY, SIGNS, STATES, Answer, AnswerDiff, compare_answers, value_text
+from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.contract.jsonable import pretty
 from fh_notebook.notebook import browse_table
 from fh_notebook.notebook.browse_find import Finder
@@ -132,7 +131,7 @@ def _row(table: Table, row: int, own: Sequence[Any], differs: bool, most: int) -
 def _cell(table: Table, row: int, place: int, best: bool, most: int) -> dict[str, Any]:
     answer = table.answer(row, place)
     text = answer.output if answer.ok else answer.error
-    said = text if isinstance(text, str) else spelt(text, most) if text is not None else ""
+    said = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
     return {
         "text": one_line(said, most) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
@@ -174,7 +173,7 @@ def _opened(table: Table, view: View, order: Any) -> dict[str, Any] | None:
     cards = []
     for place in range(len(table.variants)):
         answer = table.answer(row, place)
-        found = versus(baseline, answer, limit=COMPARED) if place != first else None
+        found = compare_answers(baseline, answer, limit=COMPARED) if place != first else None
         cards.append(_card(table, answer, found, most, table.best(row) == place))
     return {
         "row": row,
@@ -186,7 +185,7 @@ def _opened(table: Table, view: View, order: Any) -> dict[str, Any] | None:
     }
 
 
-def _card(table: Table, answer: Answer, found: Versus | None, most: int, best: bool) -> dict[str, Any]:
+def _card(table: Table, answer: Answer, found: AnswerDiff | None, most: int, best: bool) -> dict[str, Any]:
     said = output_of(answer, most)
     text, more = _cut(said, most)
     is_text = not answer.ok or isinstance(answer.output, str)
@@ -221,7 +220,7 @@ def _cut(text: str, most: int) -> tuple[str, int]:
     return html.printable(text[:most]), max(len(text) - most, 0)
 
 
-def _marks(found: Versus, most: int) -> list[list[str]]:
+def _marks(found: AnswerDiff, most: int) -> list[list[str]]:
     """Return two texts as one, in pieces: ``same``, ``here``, ``there``, ``gap``."""
     if found.words is None or found.words.same:
         return []
@@ -244,12 +243,12 @@ def _marks(found: Versus, most: int) -> list[list[str]]:
     return pieces
 
 
-def _changes(found: Versus) -> list[list[Any]]:
+def _changes(found: AnswerDiff) -> list[list[Any]]:
     """Return the changes of JSON: a sign, the kind, the pieces of the path, what was, what is."""
     listed = found.changes.listed if found.changes is not None else ()
     told: list[list[Any]] = [
-        [SIGNS[c.kind], c.kind, pieces_of(one_line(c.path, 200)) or ["the whole value"],
-         "" if c.kind == "added" else spelt(c.before), "" if c.kind == "removed" else spelt(c.after)]
+        [SIGNS[c.kind], c.kind, path_pieces(one_line(c.path, 200)) or ["the whole value"],
+         "" if c.kind == "added" else value_text(c.before), "" if c.kind == "removed" else value_text(c.after)]
         for c in listed[:CHANGES]
     ]  # fmt: skip
     left = len(listed) - len(told)

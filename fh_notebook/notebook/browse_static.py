@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from fh_notebook import html
 from fh_notebook.batching.plan import counted
-from fh_notebook.comparing.diff_changes import changes_style, changes_table
-from fh_notebook.comparing.diff_marks import MARKS_STYLE
-from fh_notebook.comparing.diff_show import SIGNS
+from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table
+from fh_notebook.comparing.diff.row_diff import SIGNS
 from fh_notebook.notebook.notices import no_lost_widget
 
 __all__ = ["page_html", "page_text"]

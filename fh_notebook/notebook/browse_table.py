@@ -18,9 +18,8 @@ import pandas as pd
 
 from fh_notebook.batching.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.diff_of import MISSING, masked
-from fh_notebook.comparing.diff_row import Answer
-from fh_notebook.comparing.hiding import Masks
+from fh_notebook.comparing.diff.row_diff import MISSING, Answer, masked
+from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.jsonable import pretty
 
@@ -251,7 +250,7 @@ class Table:
         return list(self.labels.tolist())
 
     @cached_property
-    def _masks(self) -> Masks:
+    def _masks(self) -> RowMasker:
         return self._data.runs.secret().masks()
 
     @cached_property

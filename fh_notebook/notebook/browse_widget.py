@@ -11,8 +11,7 @@ from typing import Any
 
 import traitlets
 
-from fh_notebook.comparing.diff_changes import changes_style
-from fh_notebook.comparing.diff_marks import marks_style
+from fh_notebook.comparing.diff.markup import changes_style, marks_style
 from fh_notebook.log import log
 from fh_notebook.notebook.page_widget import PageWidget, script, text_of_file
 

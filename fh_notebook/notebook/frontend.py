@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.progress import Progress
     from fh_notebook.comparing.comparison import Comparison
-    from fh_notebook.comparing.rating_items import Items
-    from fh_notebook.comparing.rating_session import RatingSession
+    from fh_notebook.comparing.rating.questions import Items
+    from fh_notebook.comparing.rating.session import RatingSession
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.notebook.browse import Browser
     from fh_notebook.notebook.pending_view import Changing

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from fh_notebook import html, loop
-from fh_notebook.comparing.rating_items import Items
-from fh_notebook.comparing.rating_kinds import Kind
-from fh_notebook.comparing.rating_session import Event, RatingSession
+from fh_notebook.comparing.rating.questions import Items, Question
+from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
 from fh_notebook.errors import StoreError
 from fh_notebook.log import log
 from fh_notebook.notebook.cancel import hear_clicks
@@ -117,7 +116,7 @@ class Rater:
     async def _events(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         told = content.get("events")
         events = [
-            e for x in (told if isinstance(told, list) else [])[:EVENTS_AT_ONCE] if (e := Event.read(x)) is not None
+            e for x in (told if isinstance(told, list) else [])[:EVENTS_AT_ONCE] if (e := KeyEvent.read(x)) is not None
         ]
         change = self.session.plan(events, now=self._now())
         if change.lines or change.undone:
@@ -220,11 +219,11 @@ def _cut(text: str, cap: int) -> str:
     return html.printable(html.clip(text, cap))
 
 
-def _question(kind: Kind) -> str:
+def _question(kind: Question) -> str:
     return "Which is better?" if kind.is_pair else "How good is it?" if kind.is_scale else "Which label fits?"
 
 
-def _answers(kind: Kind) -> list[str]:
+def _answers(kind: Question) -> list[str]:
     """What stands beside each key."""
     if kind.is_pair:
         return ["is better", "is better"]

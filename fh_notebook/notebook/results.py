@@ -16,7 +16,7 @@ from ipywidgets.widgets.widget_description import DescriptionStyle
 from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook import html
-from fh_notebook.comparing.diff_marks import MARKS_STYLE
+from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.notebook.results_clock import Clock
 from fh_notebook.notebook.results_column import Column

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.comparing.diff import compare_texts, text_to_compare
-from fh_notebook.comparing.diff_marks import marked
+from fh_notebook.comparing.diff.markup import mark_text
+from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.jsonable import pretty
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.markdown_view import markdown
@@ -116,7 +116,7 @@ def _text(run: Run, look: Look) -> html.Html:
     first = look.first
     if first is not None and isinstance(run.output, str) and isinstance(first.output, str):
         found = compare_texts(run.output, first.output, limit=COMPARED)
-        return marked(found, cap=look.cap, whole=look.whole, both=False)
+        return mark_text(found, cap=look.cap, whole=look.whole, both=False)
     text, is_whole = text_of(run, look.cap)
     whole = look.whole if is_whole or len(text) >= look.cap else "run.text has all"
     # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
@@ -137,7 +137,7 @@ def _differences(run: Run, first: Run, look: Look) -> html.Html:
     found = compare_texts(mine, other, limit=COMPARED)
     said = str(found) if mine_whole and other_whole else f"{found}; not compared to the end"
     head = html.el("div", said, cls="fh-dim fh-said")
-    return html.el("div", head, marked(found, cap=look.cap, whole=look.whole, both=True))
+    return html.el("div", head, mark_text(found, cap=look.cap, whole=look.whole, both=True))
 
 
 def _apart(inside: html.Html) -> html.Html:

@@ -16,7 +16,7 @@ from fh_notebook.batching.events import Event
 from fh_notebook.batching.making import MadeBatch
 from fh_notebook.batching.rows import EXPECTED, read_rows
 from fh_notebook.batching.start import OWN_CHECKS, prepared_here
-from fh_notebook.comparing.scoring import check_columns
+from fh_notebook.comparing.scorers.runner import check_columns
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults

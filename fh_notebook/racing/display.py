@@ -22,9 +22,9 @@ from fh_notebook.batching.plan import counted
 from fh_notebook.batching.progress import Output, Progress, TextLines
 from fh_notebook.batching.progress_state import Snapshot, State
 from fh_notebook.batching.wording import frame_text, one_line
-from fh_notebook.comparing.clusters import distinct_text
-from fh_notebook.comparing.plots import BETTER, WORSE
-from fh_notebook.comparing.verdict import about, names_in_words, size_text
+from fh_notebook.comparing.plots.panels import BETTER, WORSE
+from fh_notebook.comparing.stats.clusters import distinct_text
+from fh_notebook.comparing.stats.number_format import about, names_in_words, size_text
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 

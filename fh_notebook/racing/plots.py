@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.batching.plan import counted
-from fh_notebook.comparing.asking import check_one_of
-from fh_notebook.comparing.plot_svg import BETTER, GREY, INK, WORSE, Panel, Plot
-from fh_notebook.comparing.plots import OF_PAIR_SHOWN, told_apart
-from fh_notebook.comparing.verdict import size_text
+from fh_notebook.comparing.checks import check_one_of
+from fh_notebook.comparing.plots.matplotlib_plots import BETTER, GREY, INK, WORSE, Panel, Plot
+from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
+from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.racing.state import PairStanding, RaceState
 
@@ -51,7 +51,7 @@ def _evidence(tally: RaceState) -> Panel:
     bar = 1 / tally.alpha
 
     def draw(axes: Axes) -> None:
-        shown = told_apart(tally.variants)
+        shown = distinct_names(tally.variants)
         for place, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
             colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
@@ -87,7 +87,7 @@ def _intervals(tally: RaceState) -> Panel:
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        shown = told_apart(tally.variants)
+        shown = distinct_names(tally.variants)
         for number, pair in enumerate(rivals):
             path = np.array(_shown(tally, places, pair))
             colour = BETTER if pair.a in tally.dropped else GREY
@@ -104,7 +104,7 @@ def _intervals(tally: RaceState) -> Panel:
     ahead = tally.variants[tally.leader()]
     return Panel(
         draw,
-        title=f"Lead of {told_apart(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
+        title=f"Lead of {distinct_names(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
         alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
         rows=PANEL_LINES,
     )

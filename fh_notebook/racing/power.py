@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from fh_notebook import arguments, html
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
-from fh_notebook.comparing.asking import check_chances, check_difference
+from fh_notebook.comparing.checks import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
-from fh_notebook.comparing.power import rows_of_mcnemar, rows_of_numbers
-from fh_notebook.comparing.scoring import Score
-from fh_notebook.comparing.verdict import size_text
+from fh_notebook.comparing.scorers.runner import Score
+from fh_notebook.comparing.stats.number_format import size_text
+from fh_notebook.comparing.stats.pairs import rows_of_mcnemar, rows_of_numbers
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.racing.evidence import Evidence, Numbers

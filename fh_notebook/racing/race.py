@@ -18,8 +18,8 @@ from fh_notebook.batching.events import Event
 from fh_notebook.batching.making import MadeBatch
 from fh_notebook.batching.progress import Progress, progress_of
 from fh_notebook.batching.windows import Windows
-from fh_notebook.comparing.asking import check_zero
-from fh_notebook.comparing.clusters import distinct_text
+from fh_notebook.comparing.checks import check_zero
+from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log

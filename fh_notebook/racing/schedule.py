@@ -28,7 +28,7 @@ from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.standing import BatchStatus
 from fh_notebook.batching.windows import Windows
 from fh_notebook.batching.worker import CANCELLED
-from fh_notebook.comparing.clusters import clusters_of
+from fh_notebook.comparing.stats.clusters import clusters_of
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.scores import RowScorer, RowScores

@@ -22,10 +22,9 @@ from fh_notebook.audience import Message, option
 from fh_notebook.batching.frames import COLUMNS, source_name
 from fh_notebook.batching.job import Job
 from fh_notebook.batching.outcomes import Outcome
-from fh_notebook.comparing.hiding import hidden_of
-from fh_notebook.comparing.scorer_run import pinned
-from fh_notebook.comparing.scoring import LOWER, OUT, Score, scored
-from fh_notebook.comparing.scoring_source import Observation, cell_of, hidden_in
+from fh_notebook.comparing.masks import find_hidden
+from fh_notebook.comparing.scorers.observations import Observation, cell_of, hidden_in
+from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER, OUTPUT_PREFIX, Score, pinned, score_runs
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
@@ -150,7 +149,7 @@ def calls_service(score: Any) -> bool:
 
 def is_lower(score: Any) -> bool:
     """Whether a lower score is the better one."""
-    return score in LOWER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
+    return score in LOWER_IS_BETTER if isinstance(score, str) else bool(getattr(score, "lower_is_better", False))
 
 
 class RowScorer:
@@ -190,7 +189,7 @@ class RowScorer:
             The scorer cannot be used.
         """
         found = [_observation(*entry, score=self._score) for row in rows for entry in row]
-        masked = hidden_of(found, ()).masked  # an error may repeat what a run was sent
+        masked = find_hidden(found, ()).masked  # an error may repeat what a run was sent
         for seen in found:
             if seen.run is None or seen.run.ok:
                 self.completed += seen.completed
@@ -200,7 +199,7 @@ class RowScorer:
                 self.unknown[seen.variant] = replace(seen.run, error=masked(seen.run.error or "no answer came"))
         if not found:
             return [self._of_row(pd.DataFrame()) for _ in rows]
-        lines, self.name = scored(found, self._score)
+        lines, self.name = score_runs(found, self._score)
         self.error = self.error or masked(next((error for error in lines["score_error"] if error), ""))
         ends = np.cumsum([len(row) for row in rows])
         return [self._of_row(lines.iloc[end - len(row) : end]) for row, end in zip(rows, ends, strict=True)]
@@ -227,10 +226,10 @@ def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score
     output = outcome.run.output
     row = {column.name: cell_of(column.value(job, outcome)) for column in COLUMNS}
     row |= {source_name(name): value for name, value in source.items()}
-    if isinstance(score, str) and score.startswith(OUT):
+    if isinstance(score, str) and score.startswith(OUTPUT_PREFIX):
         row[score] = None  # of an output without this part
     if isinstance(output, Mapping):
-        row |= {f"{OUT}{name}": value for name, value in output.items()}
+        row |= {f"{OUTPUT_PREFIX}{name}": value for name, value in output.items()}
     # Paired by its place: two rows may have the same label.
     return Observation(
         pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line, hidden=hidden_in(job)

@@ -19,25 +19,24 @@ from fh_notebook import html, settings
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.plan import counted
 from fh_notebook.batching.wording import frame_html, frame_text
-from fh_notebook.comparing import asking
-from fh_notebook.comparing.blaker import blaker_interval
-from fh_notebook.comparing.clusters import asked_of, distinct_text, note_of, tied_of
-from fh_notebook.comparing.intervals import (
+from fh_notebook.comparing import checks
+from fh_notebook.comparing.report.display import title_of
+from fh_notebook.comparing.scorers.runner import pinned
+from fh_notebook.comparing.sources import read_source
+from fh_notebook.comparing.stats.clusters import asked_of, distinct_text, note_of, tied_of
+from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS, FLIPPED_TO, mcnemar_exact, p_permutation
+from fh_notebook.comparing.stats.intervals import (
     MANY_ROWS,
     Interval,
+    blaker_interval,
     interval_of_mean,
     interval_of_share,
     interval_of_shares_apart,
 )
-from fh_notebook.comparing.notes import failed_note, span_note
-from fh_notebook.comparing.paired import FEWEST_PAIRS, FLIPPED_TO, mcnemar_exact, p_permutation
-from fh_notebook.comparing.pairs import Pair, compared, corrected, pairs_table
-from fh_notebook.comparing.ranges import ScoreRange
-from fh_notebook.comparing.scorer_run import pinned
-from fh_notebook.comparing.sources import take
-from fh_notebook.comparing.summary import SummaryLine, summary_table
-from fh_notebook.comparing.verdict import verdict
-from fh_notebook.comparing.view import title_of
+from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
+from fh_notebook.comparing.stats.score_range import ScoreRange
+from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
+from fh_notebook.comparing.verdict import failed_note, span_note, verdict
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
 
@@ -61,7 +60,7 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     InputError, SettingsError
         As ``fh.compare`` says.
     """
-    asking.check_failed(failed)
+    checks.check_failed(failed)
     is_batch = isinstance(source, Batch)
     frame = source.frame if is_batch else source
     for needed in (pair_on, "variant"):
@@ -72,7 +71,7 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     frame = _with_whole_clusters(frame, pair_on)
     score = pinned(score)
     sums = _added_up(frame, score, pair_on, failed)
-    asking.check_zero(failed, sums.scorer, lower=sums.lower)
+    checks.check_zero(failed, sums.scorer, lower=sums.lower)
     return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
 
 
@@ -161,7 +160,7 @@ def _added_up(frame: Any, score: Any, pair_on: str, failed: str) -> Sums:
 def _sums(part: pd.DataFrame, score: Any, pair_on: str, failed: str) -> Sums:
     if not len(part):
         return Sums()
-    taken = take(_with_parts(part, score), score=score, pair_on=pair_on)
+    taken = read_source(_with_parts(part, score), score=score, pair_on=pair_on)
     lines = taken.lines
     if failed == "zero" and taken.scorer:
         lines = lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
@@ -230,7 +229,7 @@ class ScaledComparison:
             _pair(a, b, s, yes_no=yes_no, lower=self._sums.lower, within=within)
             for (a, b), s in self._sums.pairs.items()
         ]
-        return corrected(found)
+        return correct_for_tests(found)
 
     @property
     def verdict(self) -> str:
@@ -301,7 +300,7 @@ class ScaledComparison:
 def _scores(part: pd.DataFrame, score: Any, pair_on: str) -> pd.DataFrame:
     if not len(part):
         return _no_scores()
-    return take(_with_parts(part, score), score=score, pair_on=pair_on).lines[list(_SCORES)]
+    return read_source(_with_parts(part, score), score=score, pair_on=pair_on).lines[list(_SCORES)]
 
 
 def _no_scores() -> pd.DataFrame:
@@ -338,7 +337,7 @@ def _interval_of(total: VariantSum, within: ScoreRange) -> Interval:
 def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: ScoreRange) -> Pair:
     if total.few is not None:
         behind = (total.rows, total.lines)
-        return compared(a, b, *total.few, yes_no=yes_no, behind=behind, lower=lower, within=within)
+        return compare_variants(a, b, *total.few, yes_no=yes_no, behind=behind, lower=lower, within=within)
     n, apart = total.n, total.apart
     difference = (total.total_b - total.total_a) / n
     found = Interval(*poisson_interval(apart), "poisson")

@@ -1,4 +1,6 @@
-"""A batch as one file: handed over, opened by somebody else, rated there, and its ratings taken back; or tampered with."""
+"""A batch as one file: handed over, opened by somebody else, rated there, and its ratings taken
+back; or tampered with.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store import handover
-from tests.comparing.rating import rate_by
+from tests.comparing.rating.page import rate_by
 from tests.store.kept import scores_in
 
 SECRET = "correct-horse-battery"

@@ -20,7 +20,7 @@ from fh_notebook.batching.plan import OtherKey, Plan
 from fh_notebook.store.store import Store
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows
-from tests.comparing.rating import rate_by
+from tests.comparing.rating.page import rate_by
 from tests.data import build_d287664 as made
 from tests.store.test_earlier_versions import EXPECTED, IN_MEMORY, as_then, restored
 

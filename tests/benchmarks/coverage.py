@@ -18,10 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from fh_notebook.comparing.intervals import interval_of_share, interval_of_shares_apart, t_quantile
-from fh_notebook.comparing.kappa import cohen, fleiss
-from fh_notebook.comparing.paired import FEWEST_PAIRS, mcnemar_exact
-from fh_notebook.comparing.tango import tango_interval
+from fh_notebook.comparing.rating.agreement import cohen, fleiss
+from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS, mcnemar_exact
+from fh_notebook.comparing.stats.intervals import (
+    interval_of_share,
+    interval_of_shares_apart,
+    t_quantile,
+    tango_interval,
+)
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.racing.state import WINNER, RaceState
 from tests.benchmarks.measuring import table

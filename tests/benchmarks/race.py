@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fh_notebook.comparing.paired import mcnemar_exact
-from fh_notebook.comparing.power import rows_of_mcnemar
+from fh_notebook.comparing.stats.hypothesis_tests import mcnemar_exact
+from fh_notebook.comparing.stats.pairs import rows_of_mcnemar
 from fh_notebook.racing.evidence import BETS, SPLIT
 from fh_notebook.racing.power import SimulatedRaces, independent, simulate
 from tests.benchmarks.measuring import table

@@ -1,8 +1,8 @@
 """Scoring 100,000 runs: `exact`, `contains`, `json_valid`, and what of it is the scorer's own.
 
-The bar is 5 seconds a scorer, for runs that are at hand (`scored`): computed without a store, computed and kept, and
-found kept at the next time. Beside it: the whole of ``fh.compare`` over a DataFrame of these runs and over a batch that
-is read back from its store, which also read, pair and sum up.
+The bar is 5 seconds a scorer, for runs that are at hand (`score_runs`): computed without a store, computed and kept,
+and found kept at the next time. Beside it: the whole of ``fh.compare`` over a DataFrame of these runs and over a batch
+that is read back from its store, which also read, pair and sum up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.comparing.scoring import Observation, observations, scored
+from fh_notebook.comparing.scorers.runner import Observation, observations, score_runs
 from tests.benchmarks.measuring import table
 
 RUNS: Final = 100_000
@@ -53,8 +53,8 @@ def _at_hand(runs: int, repeats: int) -> None:
     lines = []
     for scorer, note in ready:
         alone = _median(lambda scorer=scorer: _timed(lambda: _without_store(found, scorer)), repeats)
-        kept = _median(lambda scorer=scorer: _timed(lambda: scored(found, scorer, fresh=True)), repeats)
-        again = _median(lambda scorer=scorer: _timed(lambda: scored(found, scorer)), repeats)
+        kept = _median(lambda scorer=scorer: _timed(lambda: score_runs(found, scorer, fresh=True)), repeats)
+        again = _median(lambda scorer=scorer: _timed(lambda: score_runs(found, scorer)), repeats)
         name = getattr(scorer, "name", "lambda run: len(run.text) > 20")
         lines.append((name, f"{alone:.2f} s", f"**{kept:.2f} s**", f"{again:.2f} s", note))
     table((f"{runs:,} runs at hand", "computed", "and kept", "again, found kept", ""), lines)
@@ -65,7 +65,7 @@ def _without_store(found: Sequence[Observation], scorer: Any) -> None:
     kept = os.environ["FH_NOTEBOOK_STORE"]
     fh.configure(store=None)
     try:
-        scored(found, scorer)
+        score_runs(found, scorer)
     finally:
         fh.configure(store=kept)
 

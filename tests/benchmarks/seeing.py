@@ -1,8 +1,8 @@
 """Rows in the notebook: how soon a page of 100,000 rows x 4 variants is there, what is sent for it, and a diff.
 
 Rule of this file: the clock of a page is the page's own. It starts when the cell is run (or the filter is chosen) and
-stops in the animation frame in which the rows have a place on the screen, so the kernel, the server, the sockets and the
-page are all in it. What is sent is counted on the page's sockets, everything that came over them.
+stops in the animation frame in which the rows have a place on the screen, so the kernel, the server, the sockets and
+the page are all in it. What is sent is counted on the page's sockets, everything that came over them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.comparing.diff import compare_texts
-from fh_notebook.comparing.diff_json import changes_of
+from fh_notebook.comparing.diff.json_diff import changes_of
+from fh_notebook.comparing.diff.text_diff import compare_texts
 from tests.benchmarks.measuring import table
 from tests.lab import Lab, find_chromium, run_browser, run_lab
 

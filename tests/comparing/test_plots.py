@@ -12,8 +12,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import fh_notebook as fh
-from fh_notebook.comparing import plot_svg
-from fh_notebook.comparing.plots import told_apart
+from fh_notebook.comparing.plots import matplotlib_plots
+from fh_notebook.comparing.plots.panels import distinct_names
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall
 
@@ -63,7 +63,7 @@ def test_names_that_differ_in_two_places_are_shown_different() -> None:
     """Several groups of them that are short of one place get numbers that are each one's own; none is too long."""
     begin, between = "a-prompt-with-many-examples-", "-and-a-long-rule-for-the-end-of-it-"
     names = [f"{begin}{a}{between}{b}" for a in "ab" for b in "xyz"]
-    labels = told_apart([*names, "short"])
+    labels = distinct_names([*names, "short"])
     assert len(set(labels.values())) == 7
     assert max(map(len, labels.values())) <= 28
 
@@ -95,13 +95,13 @@ def test_it_has_no_background_and_the_ink_of_the_page(cmp: fh.Comparison) -> Non
     for part in re.findall(r"<svg.*?</svg>", shown, re.DOTALL):
         ElementTree.fromstring(part)
         assert "currentColor" in part
-        for absent in ("<style", "style=", "<script", plot_svg.INK, "#ffffff", "#000000", "<image"):
+        for absent in ("<style", "style=", "<script", matplotlib_plots.INK, "#ffffff", "#000000", "<image"):
             assert absent not in part, absent
     assert figure.patch.get_alpha() == 0
     assert all(axes.patch.get_alpha() == 0 for axes in figure.axes)
 
 
-@pytest.mark.parametrize("colour", [plot_svg.INK, plot_svg.BETTER, plot_svg.WORSE])
+@pytest.mark.parametrize("colour", [matplotlib_plots.INK, matplotlib_plots.BETTER, matplotlib_plots.WORSE])
 @pytest.mark.parametrize("paper", ["#ffffff", "#111111"])
 def test_colours_read_on_white_and_on_black(colour: str, paper: str) -> None:
     """3 to 1 is what WCAG 2.2 asks of figures (success criterion 1.4.11)."""

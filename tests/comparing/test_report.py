@@ -16,7 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 import fh_notebook as fh
-from fh_notebook.comparing.report_markdown import escaped
+from fh_notebook.comparing.report.markdown import escaped
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import TELL
 

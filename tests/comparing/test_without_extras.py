@@ -1,4 +1,4 @@
-"""Libraries that take long to load are loaded at first use."""
+"""Without scipy or matplotlib: what can be done is done, and the rest names its cure."""
 
 from __future__ import annotations
 

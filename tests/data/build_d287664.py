@@ -228,7 +228,7 @@ def said(client: fh.Client) -> dict[str, Any]:
 
 def _build(root: Path) -> None:
     from fh_notebook import session
-    from tests.comparing.rating import rate_by
+    from tests.comparing.rating.page import rate_by
 
     store = root / "store.sqlite3"
     fh.configure(store=store)

@@ -29,7 +29,7 @@ from fh_notebook.batching.run_settings import RunSettings
 from fh_notebook.batching.stored import refused_name
 from fh_notebook.batching.wording import sentence
 from fh_notebook.client.reach import check_public_url
-from fh_notebook.comparing import view
+from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog import Deployments, meant
 from fh_notebook.contract.catalog_read import read_catalog
 from fh_notebook.contract.rate import Rate
@@ -107,7 +107,7 @@ def of_comparison(scores: dict[str, list[Any]], **options: Any) -> Says:
         for name, of_variant in scores.items() for row, score in enumerate(of_variant)
     ]  # fmt: skip
     cmp = fh.compare(pd.DataFrame(lines), score="score", **options)
-    return lambda audience: "\n".join(view.words(cmp.data, audience).splitlines()[-1 - len(cmp.notes) :])
+    return lambda audience: "\n".join(display.summary_text(cmp.data, audience).splitlines()[-1 - len(cmp.notes) :])
 
 
 def catalogue(text: str) -> Says:

@@ -11,7 +11,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.events import Finished
 from fh_notebook.notebook.browse_live import Live
-from tests.comparing.rating import rate_by
+from tests.comparing.rating.page import rate_by
 from tests.notebook.browse_frames import small
 from tests.notebook.hostile import dangers
 from tests.notebook.paced_hive import PacedHive

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.diff import compare_texts
-from fh_notebook.comparing.diff_marks import marked
+from fh_notebook.comparing.diff.markup import mark_text
+from fh_notebook.comparing.diff.text_diff import compare_texts
 from fh_notebook.notebook.results_column import error_of, head_of
 from fh_notebook.notebook.results_copy import COPY_CAP, copy_area
 from fh_notebook.notebook.results_files import file_line, host_of, is_picture
@@ -120,11 +120,11 @@ def test_where_only_differences_are_looked_at_long_equal_stretches_are_cut() -> 
 def test_a_long_marked_text_is_folded_and_says_where_all_is() -> None:
     """The open part, the fold, and what is beyond the cap."""
     found = compare_texts("x one " * 20_000, "y one " * 20_000)
-    page = marked(found, cap=10_000, whole="there is all", both=False)
+    page = mark_text(found, cap=10_000, whole="there is all", both=False)
     assert "more characters</summary>" in page
     assert "more characters; there is all" in page
     assert len(page) < 200_000
-    assert "<details" not in marked(compare_texts("a b", "a c"), cap=10_000, whole="", both=False)
+    assert "<details" not in mark_text(compare_texts("a b", "a c"), cap=10_000, whole="", both=False)
 
 
 def test_json_that_is_cut_as_text_counts_no_rest_that_nobody_has_counted() -> None:

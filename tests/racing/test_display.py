@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.comparing.verdict import size_text
+from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.race_progress import RaceView
 from fh_notebook.racing.display import RaceText, notes_of

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import fh_notebook as fh
-from fh_notebook.comparing.power import power_of_mcnemar
+from fh_notebook.comparing.stats.pairs import power_of_mcnemar
 from fh_notebook.errors import InputError
 from tests.racing.quiz import Quiz, questions
 
@@ -66,7 +66,9 @@ def test_a_pilot_batch_tells_what_a_race_like_it_needs() -> None:
 
 @pytest.mark.parametrize("numbers", [False, True])
 def test_a_comparison_and_a_plan_by_it_need_the_same_rows(numbers: bool) -> None:
-    """`cmp.power()` of a comparison and `fh.power` by it as a pilot are one computation, also for another difference."""
+    """`cmp.power()` of a comparison and `fh.power` by it as a pilot are one computation, also for
+    another difference.
+    """
     rng = np.random.default_rng(3)
     table = np.clip(rng.normal((0.4, 0.55), 0.2, (60, 2)), 0, 1) if numbers else rng.random((60, 2)) < (0.5, 0.65)
     cmp = fh.compare(frame_of(table.astype(float)), score="score")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.intervals import normal_interval
-from fh_notebook.comparing.paired import rank_biserial, wilcoxon
-from fh_notebook.comparing.sources import take
+from fh_notebook.comparing.sources import read_source
+from fh_notebook.comparing.stats.hypothesis_tests import rank_biserial, wilcoxon
+from fh_notebook.comparing.stats.intervals import normal_interval
 from fh_notebook.scaling.sums import MAX_VALUES, ValueCounts, poisson_interval, sums_of, wilcoxon_of
 from tests.scaling.counting import Counting, texts
 
@@ -71,7 +71,7 @@ def test_what_is_missing_is_counted_beside_what_failed(failed: Any) -> None:
 def test_what_differs_by_the_noise_of_binary_fractions_is_a_tie() -> None:
     """As in a table in memory: 0.3 and 0.1 + 0.2 are the same score, and nobody wins."""
     frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "score": [0.3, 0.1 + 0.2, 0.5, 0.7]})
-    lines = take(frame, score="score", pair_on="row").lines
+    lines = read_source(frame, score="score", pair_on="row").lines
     pair = sums_of(lines, scorer="score", lower=False, few=0).pairs["a", "b"]
     assert (pair.n, pair.wins, pair.losses) == (2, 1, 0)
     assert pair.apart.values.tolist() == [0.0, 0.2]

@@ -1,0 +1,1 @@
+"""Differences between the outputs of a row: words of texts, paths of JSON values."""

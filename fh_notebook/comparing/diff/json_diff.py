@@ -1,0 +1,177 @@
+"""Difference of two JSON values, by paths: what was added, removed and changed. Pure, and bounded in time.
+
+Objects are compared by their names, in any order. Items of lists are aligned first, so one more item at the beginning
+is one addition. Nothing recurses, so no depth is too deep; a budget of characters and changes ends the comparison,
+which the result says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from fh_notebook.comparing.diff.text_diff import matches
+from fh_notebook.contract.canonical import canonical_json
+
+__all__ = ["Change", "Changes", "changes_of"]
+
+MOST: Final = 10_000
+"""Changes that are looked for at most: values with more are other values."""
+BUDGET: Final = 8_000_000
+"""Characters of items that are spelt to align lists; behind it, items are compared place by place."""
+
+ChangeKind = Literal["added", "removed", "changed"]
+_KINDS: Final[tuple[ChangeKind, ...]] = ("added", "removed", "changed")
+_PLAIN_NAME_ENDS: Final = frozenset(".[]\"' \n\t")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference of two JSON values."""
+
+    kind: ChangeKind
+    """``added``: only the second value has it; ``removed``: only the first; ``changed``: both, otherwise."""
+    path: str
+    """Where, such as ``items[0].name``, which ``fh.score.exact(path=...)`` takes too; a name with a dot or a bracket is
+    ``['a.b']``, and the whole value is empty. The place in a list is that of the second value, but of what was removed:
+    that of the first."""
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came of comparing two JSON values."""
+
+    listed: tuple[Change, ...]
+    to_end: bool = True
+    """Whether all were found."""
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.listed
+
+    def count(self, kind: ChangeKind) -> int:
+        """Return how many of a kind there are."""
+        return sum(change.kind == kind for change in self.listed)
+
+    def __str__(self) -> str:
+        """Return what is different in one line."""
+        if self.same:
+            return "same"
+        told = [f"{n:,} {kind}" for kind in _KINDS if (n := self.count(kind))]
+        return f"differs: {', '.join(told)}{'' if self.to_end else '; not compared to the end'}"
+
+
+def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
+    """Return what of one JSON value is otherwise in another, in the order of the paths.
+
+    Parameters
+    ----------
+    before, after : JSON value
+        Of any size and depth. ``1`` and ``1.0`` are the same, ``1`` and ``True`` are not.
+    most : int
+        Changes that are looked for at most.
+
+    Examples
+    --------
+    >>> found = changes_of({"label": "late", "tags": ["b"]}, {"label": "lost", "tags": ["a", "b"], "score": 1})
+    >>> for change in found.listed:
+    ...     print(change.kind, change.path, change.before, change.after)
+    changed label late lost
+    added tags[0] None a
+    added score None 1
+    >>> print(found)
+    differs: 2 added, 1 changed
+    """
+    walk = _JsonWalker()
+    listed: list[Change] = []
+    for change in walk.changes(before, after):
+        if len(listed) == most:
+            return Changes(tuple(listed), to_end=False)
+        listed.append(change)
+    return Changes(tuple(listed))
+
+
+_Pending = Change | tuple[str, Any, Any]
+"""A change that was found, or a path with two values that are still to be compared."""
+
+
+class _JsonWalker:
+    """Goes through two values at once, in order, with a stack of its own."""
+
+    def __init__(self) -> None:
+        self._left = BUDGET
+
+    def changes(self, before: Any, after: Any) -> Iterator[Change]:
+        pending: list[_Pending] = [("", before, after)]
+        while pending:
+            item = pending.pop()
+            if isinstance(item, Change):
+                yield item
+                continue
+            path, one, two = item
+            if isinstance(one, Mapping) and isinstance(two, Mapping):
+                pending.extend(reversed(list(_of_names(path, one, two))))
+            elif _is_list(one) and _is_list(two):
+                pending.extend(reversed(list(self._of_items(path, one, two))))
+            elif not _equal(one, two):
+                yield Change("changed", path, one, two)
+
+    def _of_items(self, path: str, one: Sequence[Any], two: Sequence[Any]) -> Iterator[_Pending]:
+        i = j = 0
+        for at, of, length in [*sorted(self._aligned(one, two)), (len(one), len(two), 0)]:
+            both = min(at - i, of - j)  # neighbours that have no like on the other side changed into each other
+            yield from ((f"{path}[{j + k}]", one[i + k], two[j + k]) for k in range(both))
+            yield from (Change("removed", f"{path}[{k}]", before=one[k]) for k in range(i + both, at))
+            yield from (Change("added", f"{path}[{k}]", after=two[k]) for k in range(j + both, of))
+            i, j = at + length, of + length
+
+    def _aligned(self, one: Sequence[Any], two: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
+        if self._left <= 0:
+            return iter(())
+        numbers: dict[Any, int] = {}
+        spelt = [[numbers.setdefault(self._spelt(item), len(numbers)) for item in items] for items in (one, two)]
+        return matches(*spelt)
+
+    def _spelt(self, item: Any) -> Any:
+        if type(item) is str:  # most items of long lists; never the spelling of a number
+            return f'"{item}'
+        if self._left <= 0:
+            return object()
+        try:
+            text = canonical_json(item)
+        except (TypeError, ValueError, RecursionError):  # no JSON, or nested deeper than Python writes
+            self._left -= 10_000
+            return object()
+        self._left -= len(text)
+        return text
+
+
+def _of_names(path: str, one: Mapping[Any, Any], two: Mapping[Any, Any]) -> Iterator[_Pending]:
+    for name, value in one.items():
+        where = _below(path, name)
+        yield (where, value, two[name]) if name in two else Change("removed", where, before=value)
+    yield from (Change("added", _below(path, name), after=value) for name, value in two.items() if name not in one)
+
+
+def _below(path: str, name: Any) -> str:
+    text = str(name)
+    if not text or not _PLAIN_NAME_ENDS.isdisjoint(text):
+        return f"{path}[{text!r}]"
+    return f"{path}.{text}" if path else text
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _equal(one: Any, two: Any) -> bool:
+    if isinstance(one, bool) or isinstance(two, bool):
+        return one is two
+    try:
+        return bool(one == two) or bool(one != one and two != two)  # a missing number is the same as another one
+    except (TypeError, ValueError, RecursionError):
+        return False

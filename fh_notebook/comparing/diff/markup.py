@@ -1,0 +1,192 @@
+"""HTML of differences: a text with marks, and the table of changes of a JSON value.
+
+No meaning depends on colour: what only this text has is underlined, what only the other has is struck through. Long
+texts are folded, then cut, as elsewhere. The table has four columns in a wide place, and a block for each change in a
+narrow one. A path breaks between its names and the words of a name, not inside of a word, unless a single word is wider
+than its place; it can be copied unchanged, because no character marks the breaks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from fh_notebook import html
+from fh_notebook.comparing.diff.text_diff import Segment, TextDifference
+from fh_notebook.plural import agreeing, counted
+
+__all__ = ["MARKS_STYLE", "changes_style", "changes_table", "mark_text", "marks_style", "path_pieces"]
+
+
+NAMES: Final = ("before", "after")
+
+_BREAKS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_\-/])|(?=[.\[])")
+
+
+def path_pieces(path: str) -> list[str]:
+    """Return a path in the pieces that it may be broken into.
+
+    Examples
+    --------
+    >>> path_pieces("items[0].postalCode")
+    ['items', '[0]', '.postal', 'Code']
+    """
+    return [piece for piece in _BREAKS.split(path) if piece]
+
+
+def changes_table(lines: Iterable[tuple[str, list[str], object, object]]) -> html.Html:
+    """Return the table of changes: sign and kind, the pieces of the path, what was, what is."""
+    head = html.el("tr", *(html.el("th", name, scope="col") for name in ("", "path", *NAMES)))
+    rows = (
+        html.el("tr", html.el("td", kind), html.el("td", *map(_piece, path)), *map(_value, NAMES, values))
+        for kind, path, *values in lines
+    )
+    made = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-table fh-changes")
+    return html.el("div", made, cls="fh-changed")
+
+
+def _piece(piece: str) -> html.Html:
+    return html.el("span", piece, cls="fh-piece")
+
+
+def _value(name: str, value: object) -> html.Html:
+    return html.el("td", value, cls=f"fh-{name}", dir=html.direction(value))
+
+
+def changes_style(inside: str) -> str:
+    """Return the style of such tables inside of what a selector finds."""
+    # With the wrapper: another output of the page has html.STYLE again, behind this style.
+    table = f"{inside} .fh-changed table.fh-changes"
+    values = f"{table} td.fh-before,{table} td.fh-after"
+    labels = f"{table} td.fh-before::before,{table} td.fh-after::before"
+    narrow = (
+        f"{table},{table} tbody{{display:block}}{table} thead{{display:none}}"
+        f"{table} tr{{display:grid;grid-template-columns:max-content minmax(0,1fr);"
+        "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
+        f"{table} td{{border:0;padding:2px 8px 2px 0}}"
+        f"{values}{{grid-column:1/-1;display:grid;grid-template-columns:4.5em minmax(0,1fr)}}"
+        f"{table} td.fh-before::before{{content:'before'}}{table} td.fh-after::before{{content:'after'}}"
+        f"{labels}{{color:var(--jp-ui-font-color2,inherit)}}"
+        f"{table} td:empty{{display:none}}{table} tr>:first-child{{padding-top:6px}}"
+        f"{table} tr>:nth-child(2){{padding-top:6px}}{table} tr>:last-child{{padding-bottom:6px}}"
+    )
+    return (
+        f"{inside} .fh-changed{{container-type:inline-size;max-width:100%}}"
+        f"{table}{{display:table;table-layout:fixed;width:100%;margin:4px 0}}"
+        f"{table} td,{table} th{{min-width:0;max-width:none;white-space:pre-wrap;overflow-wrap:anywhere}}"
+        f"{table} th:first-child{{width:7em}}{table} th:nth-child(2){{width:36%}}"
+        f"{table} td:first-child{{font-weight:600;white-space:nowrap}}"
+        f"{table} td:nth-child(2){{font-family:var(--jp-code-font-family,monospace)}}"
+        f"{table} .fh-piece{{display:inline-block;max-width:100%}}"
+        f"{table} .fh-out{{border:0;padding:0;background:none;font-size:inherit}}"
+        f"@container (max-width:620px){{{narrow}}}"
+    )
+
+
+AROUND: Final = 300
+"""Characters that are left at each end of what both texts have, where only differences are looked at."""
+
+MARKS: Final = 2_000
+"""Marks that are shown at most: a text with more is another text."""
+
+
+def marks_style(inside: str) -> str:
+    """Return the style of marks inside of what a selector finds."""
+    return (
+        f"{inside} ins,{inside} del{{color:inherit;border-radius:2px;padding:0 1px}}"
+        f"{inside} ins{{text-decoration:underline 2px;background:rgba(46,160,67,.22)}}"
+        f"{inside} del{{text-decoration:line-through;background:rgba(229,83,75,.2)}}"
+    )
+
+
+MARKS_STYLE: Final = marks_style(".fh")
+
+
+def mark_text(found: TextDifference, *, cap: int, whole: str, both: bool) -> html.Html:
+    """Return what was `found` as one text.
+
+    Parameters
+    ----------
+    found : TextDifference
+        This text, compared to another.
+    cap : int
+        Characters that are shown at most.
+    whole : str
+        Where all of it is, in words.
+    both : bool
+        Whether what only the other text has is shown too, and of what both have only what stands around.
+
+    Examples
+    --------
+    >>> from fh_notebook.comparing.diff.text_diff import compare_texts
+    >>> found = compare_texts("It is late.", "It is lost.")
+    >>> "late</ins>" in mark_text(found, cap=99, whole="", both=False)
+    True
+    >>> "lost</del>" in mark_text(found, cap=99, whole="", both=True)
+    True
+    """
+    parts = list(_parts(found, both))
+    kept = _kept(parts, cap)
+    more = sum(len(part.text) for part in parts) - sum(len(part.text) for part in kept)
+    text = "".join(part.text for part in kept)
+    open_part, _ = html.opened(text)
+    head, rest = _cut(kept, len(open_part))
+    end = [html.el("div", f"… {counted(more, 'more character')}; {whole}", cls="fh-dim")] if more else []
+    if rest:
+        said = f"… {counted(len(text) - len(open_part), 'more character')}"
+        end = [html.fold(said, html.el("div", *map(_element, rest), *end, cls="fh-rest"))]
+    style = "white-space:pre-wrap;unicode-bidi:isolate"
+    return html.el("div", *map(_element, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
+
+
+def _parts(found: TextDifference, both: bool) -> Iterator[Segment]:
+    last = len(found.segments) - 1
+    for number, part in enumerate(found.segments):
+        if part.kind == "there" and not both:
+            continue
+        if not both or part.kind != "same" or len(part.text) <= 3 * AROUND:
+            yield part
+            continue
+        before = part.text[:AROUND] if number else ""
+        after = part.text[-AROUND:] if number < last else ""
+        left = len(part.text) - len(before) - len(after)
+        yield Segment("same", f"{before} […{counted(left, 'character')} {agreeing(left, 'are')} the same…] {after}")
+
+
+def _kept(parts: Sequence[Segment], cap: int) -> list[Segment]:
+    """Return the first `cap` characters of the parts, with not too many marks in them."""
+    kept, marks = [], 0
+    for part in parts:
+        marks += part.kind in ("here", "there")
+        if cap <= 0 or marks > MARKS:
+            break
+        kept.append(Segment(part.kind, part.text[:cap]))
+        cap -= len(part.text)
+    return kept
+
+
+def _cut(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment]]:
+    """Return the parts before a place in their text, and those behind it."""
+    head: list[Segment] = []
+    rest: list[Segment] = []
+    for part in parts:
+        if part.text[:at]:
+            head.append(Segment(part.kind, part.text[:at]))
+        if part.text[at:]:
+            rest.append(Segment(part.kind, part.text[at:]))
+        at = max(at - len(part.text), 0)
+    return head, rest
+
+
+def _element(part: Segment) -> html.Html:
+    """A part in its mark, white space at its end outside of it."""
+    tag, title = {
+        "here": ("ins", "only here"),
+        "there": ("del", "only in the first"),
+        "uncompared": ("span", "not compared"),
+        "same": ("span", None),
+    }[part.kind]
+    words = part.text.rstrip()
+    # Two texts of at most a cap's length each: an element cuts what is longer.
+    return html.join([html.el(tag, words, title=title), html.el("span", part.text[len(words) :])])

@@ -1,0 +1,506 @@
+"""`RowDiff`: the answers to one row against a baseline, as text and as HTML: what ``cmp.diff(row)`` returns.
+
+Texts are compared by words, objects and lists by paths; an answer that did not complete shows its status. Of repeats,
+the first completed run is shown, as in `Comparison.wide`, with the number of them. Passwords and keys are masked
+wherever they occur.
+
+What a model wrote is text, escaped and cut. No meaning depends on colour, and the text version contains all that the
+page contains, with ``[-removed-]`` and ``{+added+}`` as in ``wdiff``.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import html
+from fh_notebook.batching.cells import is_missing, object_series, plain
+from fh_notebook.batching.labels import label_from
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing.checks import no_variant
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
+from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
+from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts
+from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError
+
+__all__ = [
+    "EMPTY",
+    "MISSING",
+    "SIGNS",
+    "Answer",
+    "AnswerDiff",
+    "RowDiff",
+    "answer_of",
+    "compare_answers",
+    "compare_row",
+    "diff_html",
+    "diff_text",
+    "masked",
+    "value_text",
+    "wdiff",
+]
+
+
+PARSED_AT_MOST: Final = 1_000_000
+"""Characters of a text that is tried as JSON: some 20 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one variant said to a row."""
+
+    variant: str
+    status: str = "completed"
+    output: Any = None
+    error: str | None = None
+    score: float = float("nan")
+    seconds: float = float("nan")
+    answers: int = 1
+    """How many runs of the row there are; with repeats, this is the first completed one."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an output to be compared."""
+        return self.status == "completed"
+
+    @property
+    def run(self) -> Run:
+        """The answer as a run."""
+        return Run(status=self.status, output=self.output, error=self.error, variant=self.variant)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDiff:
+    """One answer compared to another: ``words`` for texts, ``changes`` for JSON, neither where one did not complete."""
+
+    a: Answer
+    b: Answer
+    words: TextDifference | None = None
+    changes: Changes | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs, white space aside; what was not compared is not the same."""
+        found = self.changes if self.changes is not None else self.words
+        return found is not None and found.same
+
+    def __str__(self) -> str:
+        """Return what is different in one line."""
+        found = self.changes if self.changes is not None else self.words
+        if found is not None:
+            return str(found)
+        missing = self.b if not self.b.ok else self.a
+        return f"not compared: {missing.variant} {STATES.get(missing.status, f'is {missing.status}')}"
+
+
+STATES: Final = {"failed": "failed", "pending": "is pending", "unknown": "may have run", "missing": "has no run"}
+
+
+def compare_answers(a: Answer, b: Answer, *, limit: int = LIMIT) -> AnswerDiff:
+    """Compare answer `b` to answer `a`; `limit` is how many characters of texts are compared.
+
+    Examples
+    --------
+    >>> first, second = Answer(variant="a", output={"label": "late"}), Answer(variant="b", output='{"label": "lost"}')
+    >>> compare_answers(first, second).changes.listed
+    (Change(kind='changed', path='label', before='late', after='lost'),)
+    >>> print(compare_answers(Answer(variant="a", output="It is late."), Answer(variant="b", output="It is lost.")))
+    differs: 1 word only here, 1 word only there
+    """
+    if not (a.ok and b.ok):
+        return AnswerDiff(a=a, b=b)
+    one, two = _json_of(a), _json_of(b)
+    if isinstance(one, Mapping | list) and isinstance(two, Mapping | list):
+        return AnswerDiff(a=a, b=b, changes=changes_of(one, two))
+    return AnswerDiff(a=a, b=b, words=compare_runs(b.run, a.run, limit=limit))
+
+
+def _json_of(answer: Answer) -> Any:
+    output = answer.output
+    if isinstance(output, str):
+        if len(output) > PARSED_AT_MOST or output.lstrip()[:1] not in ("{", "[", "`"):
+            return None
+        try:
+            return answer.run.json()
+        except (ValueError, RecursionError):
+            return None
+    return output
+
+
+CHANGES_SHOWN: Final = 100
+
+VALUE_SHOWN: Final = 300
+"""Characters of one value beside its path."""
+
+TEXT_SHOWN: Final = 2_000
+"""Characters of one difference, or of one output, in the text twin."""
+
+AROUND: Final = 80
+"""Characters of what both have that stand around a difference in the text twin."""
+
+WORDS_MARKED: Final = 40
+"""A text of a JSON value that is longer than so many characters has its words marked."""
+
+EMPTY: Final = "(empty)"
+"""What an answer without any text is shown as, as in rating."""
+
+SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
+
+
+STYLE: Final = html.Html(
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
+    ".fh .fh-inputs{margin:0 0 8px;overflow-wrap:anywhere}"
+    ".fh .fh-against{margin:8px 0 2px;overflow-wrap:anywhere}"
+    "</style>"
+)
+
+
+# --- HTML
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowDiff:
+    """What the variants said to one row, each against a baseline; it shows itself as HTML and as text.
+
+    Attributes
+    ----------
+    row : object
+        Which row: a value of the column that pairs.
+    parts : tuple of AnswerDiff
+        One a variant: ``part.a`` is the baseline, ``part.b`` the variant, ``part.words`` or ``part.changes`` what is
+        different, ``str(part)`` the same in a line.
+    """
+
+    row: Any
+    parts: tuple[AnswerDiff, ...]
+    pair_on: str = "row"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """The row's own columns, such as the ticket."""
+    has_score: bool = False
+    alone: tuple[Answer, ...] = ()
+    """Of a row with nothing to compare: the only variant's answer."""
+
+    @property
+    def same(self) -> bool:
+        """Whether all variants said the same."""
+        return all(part.same for part in self.parts)
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Every answer once, baselines before what is compared to them."""
+        found = {answer.variant: answer for part in self.parts for answer in (part.a, part.b)}
+        return tuple(found.values()) or self.alone
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One line a difference.
+
+        Columns: ``a, b``: the two variants; ``kind``: ``added`` (only b has it), ``removed`` (only a) or ``changed``;
+        ``path`` into the JSON, empty for texts; ``before, after``: what each has there.
+        """
+        lines = [(p.a.variant, p.b.variant, *line) for p in self.parts for line in _lines(p)]
+        columns: Sequence[str] = ("a", "b", "kind", "path", "before", "after")
+        return pd.DataFrame({name: object_series([line[at] for line in lines]) for at, name in enumerate(columns)})
+
+    def __str__(self) -> str:
+        return diff_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return diff_html(self)
+
+
+def diff_html(diff: RowDiff) -> html.Html:
+    """Return a row's answers beside each other, with what is different under each."""
+    by_name = _by_variant(diff)
+    cards = [_card(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
+    head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
+    told = [
+        html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
+        for name, value in _inputs(diff)
+    ]
+    inputs = html.el("div", html.join(told, " · "), cls="fh-dim fh-inputs") if told else None
+    return html.el(
+        "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
+    )  # fmt: skip
+
+
+def _by_variant(diff: RowDiff) -> dict[str, list[AnswerDiff]]:
+    """Return what each variant is compared to: of three dates the last one to both before it."""
+    found: dict[str, list[AnswerDiff]] = {}
+    for part in diff.parts:
+        found.setdefault(part.b.variant, []).append(part)
+    return found
+
+
+def _title(diff: RowDiff) -> str:
+    baselines = dict.fromkeys(part.a.variant for part in diff.parts)
+    against = f", against {', '.join(baselines)}" if baselines else "; one variant, and nothing to compare it to"
+    return one_line(f"{diff.pair_on} {diff.row}{against}", 200)
+
+
+def _inputs(diff: RowDiff) -> list[tuple[str, str]]:
+    known = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
+    told = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in known[:8]]
+    return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in told]
+
+
+def _card(answer: Answer, parts: Sequence[AnswerDiff], has_score: bool) -> html.Html:
+    facts = html.el("span", _facts(answer, has_score), cls="fh-dim")
+    badge = html.badge(answer.status) if not answer.ok else None
+    head = html.el("div", html.el("strong", answer.variant), " ", badge, " ", facts, cls="fh-head")
+    whole = "the comparison's frame has all"
+    if answer.ok:
+        body = html.folded(_output(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
+    else:
+        error = answer.error or str(answer.status)
+        body = html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
+    return html.el("div", head, body, *(told for part in parts for told in _against(part, whole)), cls="fh-card")
+
+
+def _facts(answer: Answer, has_score: bool) -> str:
+    told = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
+    told += [f"{answer.seconds:.3g} s"] if answer.seconds == answer.seconds else []
+    told += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
+    return " · ".join(told)
+
+
+def _output(answer: Answer) -> str:
+    if answer.output is None or answer.output == "":
+        return EMPTY
+    return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
+
+
+def _against(part: AnswerDiff, whole: str) -> Iterator[html.Html]:
+    yield html.el("div", f"To {part.a.variant}: {part}", cls="fh-against fh-dim")
+    if part.words is not None and not part.words.same:
+        yield mark_text(part.words, cap=html.TEXT_CAP, whole=whole, both=True)
+    if part.changes is not None and not part.changes.same:
+        yield _table(part.changes)
+
+
+def _table(changes: Changes) -> html.Html:
+    shown = changes.listed[:CHANGES_SHOWN]
+    rows = [
+        (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_both(c))
+        for c in shown
+    ]  # fmt: skip
+    left = len(changes.listed) - len(shown)
+    more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
+    return html.el("div", changes_table(rows), more)
+
+
+def _both(change: Change) -> tuple[object, object]:
+    before, after = change.before, change.after
+    if change.kind == "changed" and _are_long(before, after):
+        found = compare_texts(after, before, limit=10_000)
+        return html.clip(before, VALUE_SHOWN), mark_text(found, cap=2_000, whole=".frame has all", both=True)
+    return (
+        "" if change.kind == "added" else value_text(before),
+        "" if change.kind == "removed" else value_text(after),
+    )
+
+
+def _are_long(before: Any, after: Any) -> bool:
+    return isinstance(before, str) and isinstance(after, str) and min(len(before), len(after)) > WORDS_MARKED
+
+
+def value_text(value: Any, limit: int = VALUE_SHOWN) -> str:
+    """Return a JSON value in one printable line of at most `limit` characters.
+
+    Examples
+    --------
+    >>> value_text({"a": [1, "x"]}), value_text([1, 2, 3], 5)
+    ('{"a": [1, "x"]}', '[1, …')
+    """
+    if isinstance(value, str):
+        return one_line(json.dumps(value[: limit * 2], ensure_ascii=False), limit)
+    told, is_whole = pretty(value, limit=limit * 4, indent=None)
+    return one_line(told if is_whole else f"{told}…", limit)
+
+
+# --- text
+
+
+def diff_text(diff: RowDiff) -> str:
+    """Return a row's differences as text."""
+    by_name = _by_variant(diff)
+    inputs = " · ".join(f"{name}: {value}" for name, value in _inputs(diff))
+    said = [_title(diff), *([inputs] if inputs else [])]
+    for answer in diff.answers:
+        facts = _facts(answer, diff.has_score)
+        said.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
+        if not (parts := by_name.get(answer.variant, ())):
+            shown = _output(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
+            said.append(_indented(html.folded_text(shown, whole="the comparison's frame has all")))
+        for part in parts:
+            to = f"to {one_line(part.a.variant)}: " if len(parts) > 1 else ""
+            said += [f"  {to}{part}", *_told(part)]
+    return "\n".join(said)
+
+
+def _told(part: AnswerDiff) -> Iterator[str]:
+    if part.changes is not None:
+        for change in part.changes.listed[:CHANGES_SHOWN]:
+            yield f"  {SIGNS[change.kind]} {html.printable(change.path) or '(the whole value)'}: {_arrow(change)}"
+        if (left := len(part.changes.listed) - CHANGES_SHOWN) > 0:
+            yield f"  … {left:,} more; .frame has all"
+    elif part.words is not None and not part.words.same:
+        yield _indented(wdiff(part.words))
+    elif not part.b.ok and part.b.error:
+        yield f"  {one_line(part.b.error, VALUE_SHOWN)}"
+
+
+def _arrow(change: Change) -> str:
+    if change.kind == "changed":
+        return f"{value_text(change.before)} → {value_text(change.after)}"
+    return value_text(change.after if change.kind == "added" else change.before)
+
+
+def wdiff(found: TextDifference, limit: int = TEXT_SHOWN) -> str:
+    """Return two texts as one, with ``[-what only the first has-]`` and ``{+what only this has+}``.
+
+    Examples
+    --------
+    >>> print(wdiff(compare_texts("It is lost.", "It is late.")))
+    It is [-late-]{+lost+}.
+    """
+    parts, length, last = [], 0, len(found.segments) - 1
+    for number, segment in enumerate(found.segments):
+        words = segment.text.rstrip()
+        after = segment.text[len(words) :]
+        if segment.kind in ("here", "there"):
+            begin, end = ("{+", "+}") if segment.kind == "here" else ("[-", "-]")
+            parts.append(f"{begin}{words}{end}{after}")
+        elif len(segment.text) > 3 * AROUND:
+            head = segment.text[:AROUND] if number else ""
+            tail = segment.text[-AROUND:] if number < last else ""
+            parts.append(f"{head} […] {tail}")
+        else:
+            parts.append(segment.text)
+        length += len(parts[-1])
+        if length > limit:
+            return html.printable(html.clip("".join(parts), limit))
+    return html.printable("".join(parts))
+
+
+def _indented(said: str) -> str:
+    return textwrap.indent(said, "  ", lambda line: True)
+
+
+def _lines(part: AnswerDiff) -> list[tuple[Any, ...]]:
+    if part.changes is not None:
+        return [(c.kind, c.path, c.before, c.after) for c in part.changes.listed]
+    segments = part.words.segments if part.words is not None else ()
+    found: list[tuple[Any, ...]] = []
+    before = ""
+    for segment in segments:
+        if segment.kind == "there":
+            found.append(("removed", "", segment.text, None))
+        elif segment.kind == "here" and before == "there":
+            found[-1] = ("changed", "", found[-1][2], segment.text)
+        elif segment.kind == "here":
+            found.append(("added", "", None, segment.text))
+        before = segment.kind
+    return found
+
+
+MISSING: Final = "missing"
+"""The status of a variant that has no run on a row, not even a planned one."""
+
+
+def compare_row(
+    data: ComparisonData, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None
+) -> RowDiff:
+    """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
+    if getattr(row, "ndim", 0) or isinstance(row, list | dict | set | np.ndarray) or row is pd.NA:
+        raise InputError(f"row is {short(row)}; give one value of {short(data.pair_on)}")
+    lines = data.lines
+    pairs_at = lines["pair"].tolist()
+    places = [at for at, pair in enumerate(pairs_at) if pair == row]
+    if not places:  # a value of the frame's own index: a moment, a row of a MultiIndex
+        label = label_from(row)
+        places = [at for at, pair in enumerate(pairs_at) if pair == label]
+        row = label if places else row
+    if not places:
+        raise InputError(_no_row(row, data))
+    masks = data.runs.secret().masks()
+    answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in data.variants}
+    if data.runs.expected is not None:
+        expected = data.runs.expected.get(row)
+        answers[EXPECTED] = Answer(
+            variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
+        )
+    pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(data, a, b)]
+    alone = () if pairs else tuple(answers.values())
+    return RowDiff(
+        row=row,
+        parts=tuple(compare_answers(one, two) for one, two in pairs),
+        pair_on=data.pair_on,
+        inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.row_columns},
+        has_score=bool(data.scorer),
+        alone=alone,
+    )
+
+
+def _pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
+    if a is None and b is None and data.which is not None:
+        return list(data.which)  # of two dates: each variant against itself
+    others = [b] if isinstance(b, str) else list(b) if b is not None else None
+    first = a if a is not None else next((v for v in data.variants if others is None or v not in others), None)
+    if first is None:
+        raise InputError("there is no variant left to be the baseline; name it: cmp.diff(row, a=...)")
+    return [(first, other) for other in (others if others is not None else data.variants) if other != first]
+
+
+def _one_of(variant: Any, answers: dict[str, Answer]) -> Answer:
+    if variant not in answers:
+        raise InputError(no_variant(variant, answers))
+    return answers[variant]
+
+
+def _no_row(row: Any, data: ComparisonData) -> str:
+    pairs = list(dict.fromkeys(data.lines["pair"]))
+    close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
+    if close is None:
+        close = next((pair for pair in pairs if short(pair).strip("'") == short(row).strip("'")), None)
+    hint = f"did you mean {close!r}?" if close is not None else f"there are {listed(pairs, 'and') or 'none'}"
+    return f"there is no {data.pair_on} {short(row)}; {hint}"
+
+
+def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answer:
+    """Return what a variant said on the lines of one row: of repeats the first that completed."""
+    own = [at for at in places if lines["variant"].iat[at] == variant]
+    if not own:
+        return Answer(variant=variant, status=MISSING, answers=0)
+    at = next((at for at in own if lines["status"].iat[at] == "completed"), own[0])
+    line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
+    error = line["error"]
+    return Answer(
+        variant=variant,
+        status=str(line["status"]),
+        output=line["output"],
+        error=str(error) if error is not None and error == error else None,
+        score=float(line["score"]),
+        seconds=float(line["seconds"]),
+        answers=len(own),
+    )
+
+
+def masked(answer: Answer, row: Any, masks: RowMasker) -> Answer:
+    """Return an answer without the passwords and keys that it, or its error, repeats."""
+    error = None if answer.error is None else masks.of(row, answer.error)
+    return replace(answer, output=masks.value(row, answer.output), error=error)

@@ -1,0 +1,380 @@
+"""Difference of two texts, by words. Pure, and bounded in time.
+
+A word is compared without the white space behind it, so a text that was only wrapped again is the same. The common
+beginning and end are removed first, at the speed of comparing strings. Of the rest, at most `limit` characters are
+compared, with a budget of steps; a part that was not compared is marked.
+
+The words of both are matched by patience diff (Bram Cohen: the words that both have exactly once are the anchors)
+around Myers' greedy algorithm (Algorithmica 1, 1986), which finds few differences fast and is abandoned where there are
+many.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, Literal
+
+from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.run import Run
+
+__all__ = ["LIMIT", "Segment", "TextDifference", "compare_runs", "compare_texts", "matches", "text_to_compare"]
+
+
+STEPS_A_WORD: Final = 35
+
+LEAST: Final = 600_000
+
+STEPS: Final = 3_000_000
+"""What one comparison may cost, by the words of both: two unrelated texts of 10,000 words take 0.1 s, and no texts
+more than some 0.5 s. Texts of which half the words were changed need a tenth of it."""
+
+FEW: Final = 48
+"""Differences that Myers' way looks for before the anchors are tried."""
+
+MANY: Final = 600
+"""And where there are no anchors."""
+
+
+def matches(a: Sequence[int], b: Sequence[int], *, steps: int | None = None) -> Iterator[tuple[int, int, int]]:
+    """Yield (place in a, place in b, length) of what both have in common, in no order.
+
+    Parameters
+    ----------
+    a, b : sequence of int
+        The words, each as a number.
+    steps : int, optional
+        What it may cost; when it is used up, the rest counts as different.
+
+    Examples
+    --------
+    >>> sorted(matches([1, 2, 3, 4], [9, 2, 3, 5, 4]))
+    [(1, 1, 2), (3, 4, 1)]
+    """
+    if steps is None:
+        steps = min(max(STEPS_A_WORD * (len(a) + len(b)), LEAST), STEPS)
+    return _Matcher(a, b, steps).matches()
+
+
+class _Matcher:
+    """Finds the runs of words that two lists have in common, in order, within a budget of steps."""
+
+    def __init__(self, a: Sequence[int], b: Sequence[int], steps: int) -> None:
+        self._a, self._b, self._steps = a, b, steps
+
+    def matches(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (place in a, place in b, length), in no order."""
+        pending = [(0, len(self._a), 0, len(self._b))]
+        while pending:
+            low, high, start, stop = pending.pop()
+            a, b = self._a, self._b
+            length = 0
+            while low + length < high and start + length < stop and a[low + length] == b[start + length]:
+                length += 1
+            if length:
+                yield low, start, length
+                low, start = low + length, start + length
+            length = 0
+            while low < high - length and start < stop - length and a[high - length - 1] == b[stop - length - 1]:
+                length += 1
+            if length:
+                high, stop = high - length, stop - length
+                yield high, stop, length
+            if low == high or start == stop or self._steps <= 0:
+                continue
+            self._steps -= (high - low) + (stop - start)
+            found = self._myers(low, high, start, stop, FEW)
+            if found is None and (anchors := self._anchors(low, high, start, stop)):
+                edges = [(low, start), *anchors, (high, stop)]
+                # An anchor itself begins the part behind it, and is taken off there with what follows it.
+                pending += [(x, u, y, v) for (x, y), (u, v) in pairwise(edges)]
+                continue
+            yield from found or self._myers(low, high, start, stop, MANY) or ()
+
+    def _anchors(self, low: int, high: int, start: int, stop: int) -> list[tuple[int, int]]:
+        """The longest row of words that both parts have once, in order in both."""
+        a, b = self._a, self._b
+        once_a, once_b = Counter(a[low:high]), Counter(b[start:stop])
+        places = {word: at for at, word in enumerate(b[start:stop], start) if once_b[word] == 1}
+        pairs = [(at, places[w]) for at, w in enumerate(a[low:high], low) if once_a[w] == 1 and w in places]
+        ends: list[int] = []  # the least last place in b of an increasing row, by its length
+        tails: list[int] = []
+        before: list[int] = []
+        for number, (_, place) in enumerate(pairs):
+            at = bisect_left(ends, place)
+            before.append(tails[at - 1] if at else -1)
+            ends[at : at + 1] = [place]
+            tails[at : at + 1] = [number]
+        row, number = [], tails[-1] if tails else -1
+        while number >= 0:
+            row.append(pairs[number])
+            number = before[number]
+        return row[::-1]
+
+    def _myers(self, low: int, high: int, start: int, stop: int, most: int) -> list[tuple[int, int, int]] | None:
+        """The runs in common where at most `most` words differ; ``None`` where there are more."""
+        a, b = self._a[low:high], self._b[start:stop]
+        n, m, steps = len(a), len(b), self._steps
+        furthest = [0] * (2 * min(most, n + m) + 3)  # by k from the middle: a list, because this is where the time goes
+        middle = len(furthest) // 2
+        history: list[list[int]] = []
+        for d in range(min(most, n + m) + 1):
+            steps -= d + 1
+            self._steps = steps
+            if steps <= 0:
+                return None
+            history.append(furthest[middle - d - 1 : middle + d + 2])
+            for at in range(middle - d, middle + d + 1, 2):
+                left, right = furthest[at - 1], furthest[at + 1]
+                x = right if at == middle - d or (left < right and at != middle + d) else left + 1
+                y = x - at + middle
+                begun = x
+                while x < n and y < m and a[x] == b[y]:
+                    x += 1
+                    y += 1
+                steps -= x - begun
+                furthest[at] = x
+                if x >= n and y >= m:
+                    return [(low + p, start + q, length) for p, q, length in _traced(history, n, m)]
+        return None
+
+
+def _traced(history: Sequence[Sequence[int]], n: int, m: int) -> Iterator[tuple[int, int, int]]:
+    """Go back the way that Myers' search came, and yield its diagonals."""
+    x, y = n, m
+    for d in range(len(history) - 1, -1, -1):
+        furthest, k = history[d], x - y
+        at = k + d + 1
+        down = k == -d or (k != d and furthest[at - 1] < furthest[at + 1])
+        from_k = k + 1 if down else k - 1
+        px = furthest[from_k + d + 1]
+        py = px - from_k
+        after = (px, py + 1) if down else (px + 1, py)
+        if d == 0:
+            after = (0, 0)
+        if x > after[0]:
+            yield after[0], after[1], x - after[0]
+        x, y = px, py
+
+
+LIMIT: Final = 200_000
+"""Characters of each text, between their common beginning and end, that are compared at most."""
+
+PRETTY_LIMIT: Final = 1_000_000
+"""Characters of a JSON output's pretty text that are made at most: some 0.3 s."""
+
+SegmentKind = Literal["same", "here", "there", "uncompared"]
+
+
+# Each sign of Chinese and Japanese is a word of its own: there are no blanks to tell words by.
+_IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+
+_WORD: Final = re.compile(rf"(?:[{_IDEOGRAPHS}]|[^\W{_IDEOGRAPHS}]+|[^\w\s])\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of text."""
+
+    kind: SegmentKind
+    """``same``: both have it; ``here``: only this text; ``there``: only the other; ``uncompared``: of this text."""
+    text: str
+
+
+@dataclass(frozen=True)
+class TextDifference:
+    """What came of comparing two texts.
+
+    The texts of all segments but those that are only ``there`` are, one after the other, exactly this text.
+    The same without those that are only ``here`` are the other one, but for white space.
+    """
+
+    segments: tuple[Segment, ...]
+    to_end: bool = True
+    """Whether both texts were compared to their ends."""
+    identical: bool = False
+    """Whether they are the same character by character."""
+
+    @property
+    def same(self) -> bool:
+        """Whether no word differs, as far as was compared; white space may."""
+        return all(segment.kind in ("same", "uncompared") for segment in self.segments)
+
+    @cached_property
+    def words(self) -> tuple[int, int]:
+        """How many words only this text has, and how many only the other."""
+        here, there = (
+            sum(sum(1 for _ in _WORD.finditer(s.text)) for s in self.segments if s.kind == kind)
+            for kind in ("here", "there")
+        )
+        return here, there
+
+    def __str__(self) -> str:
+        """Return what is different in one line."""
+        if self.identical:
+            return "same"
+        end = "" if self.to_end else "; not compared to the end"
+        if self.same:
+            return f"same words, other white space{end}" if self.to_end else "same as far as compared"
+        here, there = self.words
+        return f"differs: {_words(here)} only here, {_words(there)} only there{end}"
+
+
+def _words(number: int) -> str:
+    return "1 word" if number == 1 else f"{number:,} words"
+
+
+def compare_texts(here: str, there: str, *, limit: int = LIMIT) -> TextDifference:
+    """Return what of `here` is not in `there`, and the other way round, by words.
+
+    Parameters
+    ----------
+    here, there : str
+        The texts, of any length.
+    limit : int
+        Characters of each that are compared at most, between what both begin and end with.
+
+    Examples
+    --------
+    >>> for segment in compare_texts("Your parcel is late.", "The parcel is late, sorry.").segments:
+    ...     print(segment.kind, repr(segment.text))
+    there 'The '
+    here 'Your '
+    same 'parcel is late'
+    there ', sorry'
+    same '.'
+    >>> str(compare_texts("a b c", "a  b c")), str(compare_texts("a b", "a c"))
+    ('same words, other white space', 'differs: 1 word only here, 1 word only there')
+    """
+    if here == there:
+        return TextDifference((Segment("same", here),) if here else (), identical=True)
+    begin = _common_begin(here, there)
+    end = _common_end(here, there, begin)
+    mine, other = here[begin : len(here) - end], there[begin : len(there) - end]
+    cut = _at_word(mine, limit)
+    cut_other = _at_word(other, limit)
+    to_end = cut >= len(mine) and cut_other >= len(other)
+    middle = [*_compared(mine[:cut], other[:cut_other])]
+    rest = [Segment("uncompared", mine[cut:])] if mine[cut:] else []
+    parts = [Segment("same", here[:begin]), *middle, *rest, Segment("same", here[len(here) - end :])]
+    return TextDifference(tuple(_joined(parts)), to_end=to_end)
+
+
+def compare_runs(here: Run, there: Run, *, limit: int = LIMIT) -> TextDifference:
+    """Return what the output of one run has otherwise than that of another; JSON outputs by their pretty text.
+
+    Examples
+    --------
+    >>> one, two = (Run(status="completed", output={"b": 1, "a": label}) for label in ("late", "lost"))
+    >>> print(compare_runs(one, two))
+    differs: 1 word only here, 1 word only there
+    """
+    mine, mine_whole = text_to_compare(here)
+    other, other_whole = text_to_compare(there)
+    found = compare_texts(mine, other, limit=limit)
+    if mine_whole and other_whole:
+        return found
+    return TextDifference(found.segments, to_end=False)
+
+
+def text_to_compare(run: Run) -> tuple[str, bool]:
+    """Return the text by which a run is compared, and whether it is all of it: JSON has its names sorted.
+
+    Examples
+    --------
+    >>> text_to_compare(Run(status="completed", output='{"b": 1, "a": 2}'))[0].split()
+    ['{', '"a":', '2,', '"b":', '1', '}']
+    """
+    value = run.output
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[", "`"):
+        try:
+            value = run.json()
+        except (ValueError, RecursionError):
+            return run.output, True
+    if value is None or isinstance(value, str):
+        return value or "", True
+    return pretty(value, limit=PRETTY_LIMIT, sort=True)
+
+
+# --- what both begin and end with
+
+
+def _common_begin(one: str, two: str) -> int:
+    """How many characters both begin with, to the end of a word."""
+    low, high = 0, min(len(one), len(two))
+    while low < high:  # by halves, each a comparison of strings
+        middle = (low + high + 1) // 2
+        if one[low:middle] == two[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    for at in range(low, max(low - _FAR, 0), -1):
+        if one[at - 1].isspace() and not one[at : at + 1].isspace() and not two[at : at + 1].isspace():
+            return at
+    return max(low - _FAR, 0)
+
+
+def _common_end(one: str, two: str, begin: int) -> int:
+    """How many characters both end with, behind their common beginning, from the beginning of a word."""
+    low, high = 0, min(len(one), len(two)) - begin
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[len(one) - middle : len(one) - low] == two[len(two) - middle : len(two) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    start = len(one) - low
+    for at in range(start + 1, min(start + _FAR, len(one))):
+        if one[at - 1].isspace() and not one[at].isspace():
+            return len(one) - at
+    return max(low - _FAR, 0)
+
+
+_FAR: Final = 1_000
+"""Characters that are looked at for the border of a word."""
+
+
+def _at_word(text: str, limit: int) -> int:
+    """Where to cut `text`, near its `limit`: behind white space where there is some."""
+    if len(text) <= limit:
+        return len(text)
+    return next((at for at in range(limit, max(limit - _FAR, 0), -1) if text[at - 1].isspace()), limit)
+
+
+# --- words
+
+
+def _compared(here: str, there: str) -> Iterator[Segment]:
+    before = len(here) - len(here.lstrip())
+    yield Segment("same", here[:before])  # white space, which is not compared
+    mine, other = _WORD.findall(here), _WORD.findall(there)
+    numbers: dict[str, int] = {}
+    a = [numbers.setdefault(word.rstrip(), len(numbers)) for word in mine]
+    b = [numbers.setdefault(word.rstrip(), len(numbers)) for word in other]
+    i = j = 0
+    for at, of, length in [*sorted(matches(a, b)), (len(a), len(b), 0)]:
+        yield Segment("there", "".join(other[j:of]))
+        yield Segment("here", "".join(mine[i:at]))
+        yield Segment("same", "".join(mine[at : at + length]))
+        i, j = at + length, of + length
+
+
+def _joined(parts: Sequence[Segment]) -> Iterator[Segment]:
+    """The parts without empty ones, neighbours of a kind as one."""
+    kind: SegmentKind | None = None
+    texts: list[str] = []
+    for part in parts:
+        if not part.text:
+            continue
+        if part.kind != kind and kind is not None:
+            yield Segment(kind, "".join(texts))
+            texts = []
+        kind = part.kind
+        texts.append(part.text)
+    if kind is not None:
+        yield Segment(kind, "".join(texts))

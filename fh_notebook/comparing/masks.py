@@ -1,0 +1,112 @@
+"""Masking of secrets: values of password Start variables and API keys, in everything that a comparison shows.
+
+A column that contains a password is left out, and the password is masked in all other texts: an error of the service
+may repeat what it was sent, and so may an answer. Reports, differences, the row browser and rating all mask here. The
+compared runs hold the passwords; nothing is read again to find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fh_notebook.comparing.scorers.observations import Observation, is_source
+from fh_notebook.contract.secrets import Mask
+from fh_notebook.values import redact
+
+__all__ = ["HiddenValues", "RowMasker", "find_hidden"]
+
+FEW: Final = 100
+"""Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
+NOTHING: Final = frozenset[str]()
+AT_ONCE: Final = 1_000
+"""So many texts are first looked at as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenValues:
+    """Columns that are left out, and values that are masked."""
+
+    columns: frozenset[str] = frozenset()
+    values: Mapping[Any, frozenset[str]] = field(default_factory=dict, repr=False)
+    """By what a row is paired by."""
+
+    def masked(self, text: str) -> str:
+        """Return a text that is of no row, without any of the values and without keys."""
+        return redact(text, frozenset().union(*self.values.values()))
+
+    def masks(self) -> RowMasker:
+        """Return what masks the texts of rows, many of them."""
+        return RowMasker(self)
+
+
+class RowMasker:
+    """Masks what is said on rows. Made by :meth:`HiddenValues.masks`."""
+
+    def __init__(self, hidden: HiddenValues) -> None:
+        every = frozenset[str]().union(*hidden.values.values())
+        self._everywhere = every if len(every) <= FEW else frozenset[str]()
+        self._values = hidden.values
+
+    def of(self, pair: Any, text: str) -> str:
+        """Return a text of a row as it may be shown."""
+        return redact(text, self._of(pair))
+
+    def value(self, pair: Any, value: Any) -> Any:
+        """Return a text or a JSON value of a row as it may be shown.
+
+        Examples
+        --------
+        >>> masks = HiddenValues(values={7: frozenset({"hunter2"})}).masks()
+        >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_" + "0123456789")
+        ({'said': ['it is ***']}, 'hunter fhk_***')
+        """
+        return Mask(self._of(pair)).value(value)
+
+    def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.
+
+        Examples
+        --------
+        >>> HiddenValues().masks().many([0, 1, 2], ["late", {"key": "fhk_" + "0123456789"}, None])
+        ['late', {'key': 'fhk_***'}, None]
+        """
+        found = list(values)
+        texts_only = set(map(type, found)) <= {str}
+        if self._values or not texts_only:
+            for at, value in enumerate(found):
+                if type(value) is not str:
+                    found[at] = None if value is None else self.value(pairs[at], value)
+                elif hidden := self._of(pairs[at]):
+                    found[at] = redact(value, hidden)
+        for begin in range(0, len(found), AT_ONCE):
+            part = found[begin : begin + AT_ONCE]
+            whole = "\n".join(part if texts_only else [value for value in part if type(value) is str])
+            if redact(whole) != whole:
+                found[begin : begin + AT_ONCE] = [redact(own) if type(own) is str else own for own in part]
+        return found
+
+    def _of(self, pair: Any) -> frozenset[str]:
+        return self._everywhere | self._values.get(pair, frozenset()) if self._values else self._everywhere
+
+
+def find_hidden(found: Iterable[Observation], names: Iterable[str]) -> HiddenValues:
+    """Return what the runs of a batch hide; of a table no Start variables are known, and so no passwords.
+
+    Parameters
+    ----------
+    found : iterable of Observation
+        The runs.
+    names : iterable of str
+        The columns of their rows.
+    """
+    columns, values = set[str](), dict[Any, frozenset[str]]()
+    open_names = {name for name in names if is_source(name)}
+    for one in found:
+        if hidden := one.hidden:
+            if taken := {name for name in open_names if one.row.get(name) in hidden}:
+                open_names -= taken
+                columns |= taken
+            values[one.pair] = values.get(one.pair, NOTHING) | Mask.of(hidden).texts
+    return HiddenValues(frozenset(columns), values)

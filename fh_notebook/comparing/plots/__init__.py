@@ -1,0 +1,1 @@
+"""Plots of a comparison, and the figure that other plots use."""

@@ -1,0 +1,273 @@
+"""Panels drawn by matplotlib, and a figure that displays itself as inline SVG in the page's text colour.
+
+A panel shows a number and its interval as a dot and a line, with names on the left and figures beside them, so no
+meaning depends on colour alone.
+
+A figure has no background, and one ink. In a page the ink is `currentColor`, so the figure is readable in every theme;
+in a file (``figure.savefig``) it is a grey that is readable on white and on black. pyplot is not used: no window opens,
+no figure is kept alive, and ``%matplotlib inline`` shows nothing twice.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure, FigureBase
+
+from fh_notebook import html
+from fh_notebook.comparing.plots.panels import (
+    BETTER,
+    GREY,
+    INK,
+    OF_PAIR_SHOWN,
+    PANEL_TEXTS,
+    WORSE,
+    PanelText,
+    PlotData,
+    distinct_names,
+    marks_of,
+    scored_lines,
+    shown_pairs,
+)
+from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
+from fh_notebook.comparing.stats.pairs import Pair
+
+__all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Panel", "Plot", "inline"]
+
+
+_RC: Final[dict[str, Any]] = {
+    "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse
+    "svg.hashsalt": "fh_notebook",  # the same figure is the same bytes: a saved notebook does not change by itself
+    "font.size": 9.5,
+    "font.family": "DejaVu Sans",
+    "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK,
+    "xtick.color": INK, "ytick.color": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
+    "ytick.left": False, "axes.formatter.useoffset": False,
+}  # fmt: skip
+
+
+class Panel:
+    """One plot of a figure: what draws it, and what it says in words."""
+
+    def __init__(self, draw: Callable[[Axes], None], *, title: str, alt: str, rows: int) -> None:
+        self.draw = draw
+        self.title = title
+        self.alt = alt
+        self.rows = rows
+        """Lines of it: its height."""
+
+    @property
+    def height(self) -> float:
+        """Inches."""
+        return 0.85 + 0.34 * max(self.rows, 2)
+
+
+class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotlib (see pyproject.toml)
+    """The figure of a comparison: a matplotlib ``Figure`` that shows itself, with ``alt``, what it shows in words."""
+
+    def __init__(self, panels: Sequence[Panel], *, columns: int = 2) -> None:
+        self.panels = list(panels)
+        self.alt = " ".join(panel.alt for panel in panels)
+        columns = min(columns, len(panels))
+        lines = [self.panels[i : i + columns] for i in range(0, len(panels), columns)]
+        heights = [max(panel.height for panel in line) for line in lines]
+        with mpl.rc_context(_RC):
+            super().__init__(figsize=(5.2 * columns, sum(heights)), layout="constrained")
+            parts = self.subfigures(len(lines), columns, height_ratios=heights, squeeze=False)
+            for part, panel in zip(parts.flat, self.panels, strict=False):
+                _drawn(part, panel)
+            _bare(self)
+
+    def _repr_html_(self) -> str:
+        """Each panel is a picture of its own, so that they stand beside each other where there is room."""
+        # The words are seen where the picture is not: a notebook that is not trusted loses pictures and style sheets.
+        cards = [
+            html.el("div", inline(panel), html.el("p", panel.alt, cls="fh-alt"), cls="fh-plot") for panel in self.panels
+        ]
+        return html.el("div", html.STYLE, PLOT_STYLE, html.el("div", *cards, cls="fh-plots"), cls="fh")
+
+    def __repr__(self) -> str:
+        return f"Plot: {self.alt}"
+
+
+PLOT_STYLE: Final = html.Html(
+    "<style>.fh-plots{display:grid;gap:10px 28px;align-items:start;"
+    "grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}"
+    ".fh-alt{display:none}"
+    ".fh-plot{max-width:460px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
+)
+
+
+def _drawn(figure: FigureBase, panel: Panel) -> None:
+    """Draw a panel. Its title begins over the names: beside long ones the axes alone are too narrow for it."""
+    figure.suptitle(panel.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    panel.draw(figure.add_subplot())
+
+
+def _bare(figure: Figure) -> None:
+    """Take every background away."""
+    for part in (figure, *figure.subfigs):
+        part.patch.set_alpha(0)
+    for axes in figure.axes:
+        axes.patch.set_alpha(0)
+
+
+def inline(panel: Panel) -> html.Html:
+    """Return one panel as inline SVG, for a page."""
+    with mpl.rc_context(_RC):
+        figure = Figure(figsize=(5.2, panel.height), layout="constrained")
+        _drawn(figure, panel)
+        _bare(figure)
+        return _svg_of(figure, panel.alt)
+
+
+_STYLE: Final = re.compile(r' style="([^"]*)"')
+
+_PROLOGUE: Final = re.compile(
+    r"^.*?(?=<svg)|<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", re.DOTALL
+)
+
+_SIZE: Final = re.compile(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>')
+
+
+def _svg_of(figure: Figure, alt: str) -> html.Html:
+    """Return a figure as inline SVG: its ink is the page's, its styles are attributes, its words are in it.
+
+    A style sheet inside of an SVG that is in a page holds for all of the page, and a strict content policy refuses
+    styles in place: so there is neither. Texts are outlines, so no text of a user's or a model's comes in as markup.
+    """
+    file = io.StringIO()
+    with mpl.rc_context(_RC):
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+    body = _PROLOGUE.sub("", file.getvalue())
+    body = _STYLE.sub(_as_attributes, body).replace(INK, "currentColor")
+    label = html.el("b", title=alt)[len("<b title=") : -len("></b>")]  # quoted and escaped
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    head = rf'<svg {spaces} viewBox="\1" role="img" aria-label={_literal(label)}>'
+    return html.Html(_SIZE.sub(head, body, count=1).strip())
+
+
+def _literal(text: str) -> str:
+    """As the replacement of a pattern, in which a backslash has a meaning."""
+    return text.replace("\\", r"\\")
+
+
+def _as_attributes(found: re.Match[str]) -> str:
+    pairs = (part.partition(":") for part in found[1].split(";") if part.strip())
+    return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
+
+
+ON_COLOUR: Final = "#fefefe"
+"""Of figures in a coloured bar; those in a grey one, through which the page is seen, have the page's ink."""
+
+IN_A_BAR: Final[dict[str, Any]] = {"ha": "center", "va": "center", "fontweight": "bold", "fontsize": 8.5}
+
+
+def _scores(facts: PlotData) -> Panel:
+    lines = scored_lines(facts)
+
+    def draw(axes: Axes) -> None:
+        for y, line in enumerate(lines):
+            _dot(axes, y, line["mean"], line["ci_low"], line["ci_high"], BETTER)
+        _names(axes, list(distinct_names(line["variant"] for line in lines).values()))
+        _figures(axes, [figure(line["mean"]) for line in lines])
+        if facts.yes_no:
+            axes.set_xlim(-0.02, 1.02)
+
+    return _panel(draw, PANEL_TEXTS["scores"](facts))
+
+
+def _differences(facts: PlotData) -> Panel:
+    pairs = shown_pairs(facts.pairs)
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+        for y, pair in enumerate(pairs):
+            colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
+            _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
+        _names(axes, _of_pairs(pairs, "−"))
+        told = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in pairs)
+        _figures(axes, [difference + p for difference, p in told])
+
+    return _panel(draw, PANEL_TEXTS["differences"](facts))
+
+
+def _wins(facts: PlotData) -> Panel:
+    pairs = shown_pairs(facts.pairs)
+
+    def draw(axes: Axes) -> None:
+        for y, pair in enumerate(pairs):
+            begin = 0
+            for number, colour in ((pair.wins, BETTER), (pair.ties, GREY), (pair.losses, WORSE)):
+                axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.55 if colour == GREY else 1)
+                if number >= 0.06 * pair.n:
+                    axes.text(
+                        begin + number / 2, y, f"{number:,}", color=INK if colour == GREY else ON_COLOUR, **IN_A_BAR
+                    )
+                begin += number
+        _names(axes, _of_pairs(pairs, "vs"))
+        _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
+        axes.set_xlim(0, max(pair.n for pair in pairs))
+
+    return _panel(draw, PANEL_TEXTS["wins"](facts))
+
+
+def _seconds(facts: PlotData) -> Panel:
+    marks = marks_of(facts)
+
+    def draw(axes: Axes) -> None:
+        for y, (low, quarter, middle, three, high) in enumerate(marks.values()):
+            axes.hlines(y, low, high, color=BETTER, linewidth=1.4)
+            axes.hlines(y, quarter, three, color=BETTER, linewidth=6, alpha=0.55)
+            axes.plot([middle], [y], "o", color=BETTER, markersize=6)
+        _names(axes, list(distinct_names(marks).values()))
+        _figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
+        axes.set_xlim(left=0)
+
+    return _panel(draw, PANEL_TEXTS["seconds"](facts))
+
+
+PANELS: Final[dict[str, Callable[[PlotData], Panel]]] = {
+    "scores": _scores,
+    "differences": _differences,
+    "wins": _wins,
+    "seconds": _seconds,
+}
+
+
+def _panel(draw: Callable[[Axes], None], words: PanelText) -> Panel:
+    return Panel(draw, title=words.title, alt=words.alt, rows=words.rows)
+
+
+def _of_pairs(pairs: Sequence[Pair], between: str) -> list[str]:
+    shown = distinct_names((name for pair in pairs for name in (pair.b, pair.a)), OF_PAIR_SHOWN)
+    return [f"{shown[pair.b]} {between} {shown[pair.a]}" for pair in pairs]
+
+
+def _dot(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
+    if low == low:
+        axes.hlines(y, low, high, color=colour, linewidth=2)
+        axes.plot([low, high], [y, y], "|", color=colour, markersize=8, markeredgewidth=1.6)
+    axes.plot([middle], [y], "o", color=colour, markersize=6.5)
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.margins(x=0.08)
+    axes.grid(axis="x", color=INK, alpha=0.22, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _figures(axes: Axes, texts: Sequence[str]) -> None:
+    """Write a figure at the right of every line."""
+    place: Any = axes.get_yaxis_transform()
+    for y, text in enumerate(texts):
+        axes.text(1.02, y, text, transform=place, va="center", ha="left", fontsize=8.5)

@@ -1,0 +1,1 @@
+"""Blind rating of outputs by people, and how far they agree."""

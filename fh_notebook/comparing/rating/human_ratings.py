@@ -1,0 +1,344 @@
+"""`HumanRatings`: start a rating, store its answers, and report them for a comparison.
+
+Ratings are found by what was rated, in the session's store and in the files that batches were read from. A new rating
+is stored in the session's store before the page is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import session, views
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.rating_hash import kept_label
+from fh_notebook.comparing import checks, tables
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.rating.agreement import Agreement, between_people, preferences_of_people, with_scorer
+from fh_notebook.comparing.rating.questions import PAIR, Items, Question, items_of, pairs_among, question_of
+from fh_notebook.comparing.rating.ratings import (
+    SCORER,
+    CountedRatings,
+    Ratings,
+    count_ratings,
+    rated_alone,
+    rated_pairs,
+)
+from fh_notebook.comparing.rating.session import RatingSession, seeded_draw
+from fh_notebook.comparing.stats.number_format import figure, percent
+from fh_notebook.comparing.verdict import verdict_of
+from fh_notebook.contract.spell import listed, short
+from fh_notebook.errors import InputError
+from fh_notebook.store.store import Store
+from fh_notebook.values import ColumnName
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fh_notebook.store.ratings import RatingLine
+
+__all__ = [
+    "HumanRatings",
+    "check_pair",
+    "check_rater",
+    "check_shown_columns",
+    "nothing_to_rate",
+    "own_store",
+    "result_of",
+]
+
+
+RATER_CAP: Final = 60
+"""Characters of a rater's name."""
+
+
+def own_store() -> Store:
+    """Where ratings are kept; with ``store=None``, as long as this process lives."""
+    return session.store() or _in_memory()
+
+
+@cache
+def _in_memory() -> Store:
+    return Store.in_memory()
+
+
+def check_rater(rater: Any) -> str:
+    """Return who rates: as it is given, else the name of the user of this machine.
+
+    Raises
+    ------
+    InputError
+        It is no name.
+    """
+    if rater is None:
+        from getpass import getuser
+
+        try:
+            return getuser()[:RATER_CAP] or "me"
+        except (OSError, KeyError, ImportError):  # a container without a user's name
+            return "me"
+    if not isinstance(rater, str) or not rater.strip() or len(rater) > RATER_CAP:
+        raise InputError(f"rater is {short(rater)}; give a name of at most {RATER_CAP} characters")
+    return rater.strip()
+
+
+def check_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
+    """Return two variants in the order in which they are compared.
+
+    Raises
+    ------
+    InputError
+        They are not two of them.
+    """
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        raise InputError(f"pair is {short(pair)}; give two variants, such as {tuple(variants[:2])}")
+    for name in pair:
+        if name not in variants:
+            raise InputError(checks.no_variant(name, variants))
+    first, second = sorted(pair, key=list(variants).index)
+    if first == second:
+        raise InputError(f"pair is {short(tuple(pair))}; give two variants")
+    return first, second
+
+
+def check_shown_columns(show: Any, columns: Sequence[str]) -> list[str] | None:
+    """Return the columns that are to be shown; ``None`` for all of the row's own.
+
+    Raises
+    ------
+    InputError
+        There is no such column.
+    """
+    if show is None:
+        return None
+    if isinstance(show, str) or not isinstance(show, Sequence):
+        raise InputError(f"show is {short(show)}; give a list of columns")
+    return [checks.column_named(columns, name, "to show") for name in show]
+
+
+def nothing_to_rate(kind: Question, found: Items, variants: Sequence[str]) -> str:
+    """Return why there is nothing to be rated, in words."""
+    if found.same:
+        return f"there is nothing to rate: on all {len(found.same):,} pairs the outputs are the same text"
+    if not variants:
+        return "there is nothing to rate: there are no runs"
+    if kind.is_pair and len(variants) < 2:
+        return "there is nothing to rate: only one variant ran; scale=5 or labels=[...] rates each output by itself"
+    return "there is nothing to rate: no row has completed runs" + (" of two variants" if kind.is_pair else "")
+
+
+class HumanRatings:
+    """What people say of outputs. Each method is given the data of the comparison that is rated."""
+
+    def __init__(self) -> None:
+        self._rated_in: tuple[Store, ...] = ()
+        """The stores that pages of ratings write to, whatever the session's is now."""
+
+    def rate(
+        self,
+        data: ComparisonData,
+        *,
+        pair: tuple[str, str] | None,
+        rater: str | None,
+        rows: int | Sequence[Any] | None,
+        scale: int | None,
+        labels: Sequence[str] | None,
+        seed: int,
+        show: Sequence[ColumnName] | None,
+        skipped: bool,
+    ) -> Any:
+        """Return what asks a person for ratings (see ``Comparison.rate``)."""
+        kind = question_of(scale, labels)
+        who = check_rater(rater)
+        shown = check_shown_columns(show, data.runs.names)
+        items = self._asked(data, kind, pair=pair, rows=rows, seed=seed, show=shown)
+        about = data.runs.about
+        session = RatingSession(
+            items.asked,
+            kind,
+            rater=who,
+            seed=seed,
+            known=self._lines(data, [item.id for item in items.asked]),
+            skipped=skipped,
+            batch=str(about.get("batch") or ""),
+            workspace=str(about.get("workspace") or ""),
+        )
+        if (store := own_store()) not in self._rated_in:
+            self._rated_in = (*self._rated_in, store)
+        return views.frontend().show_rater(session, items, store=store, result=lambda: self.result(data, kind, who))
+
+    def result(self, data: ComparisonData, kind: Question, rater: str) -> list[str]:
+        """Return the result of one rater in sentences, the names in them."""
+        labels = None if kind.is_pair or kind.is_scale else list(kind.answers)
+        scale = len(kind.answers) if kind.is_scale else None
+        try:
+            rated = self.rated(data, rater=rater, scale=scale, labels=labels, label=None)
+        except InputError as nothing:  # all were skipped
+            return [str(nothing)]
+        return result_of(rated, kind)
+
+    def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:
+        """Return what people said of these outputs, whatever was asked (see ``Comparison.ratings``)."""
+        known = {item.id: item.row for kind in (PAIR, _ALONE) for item in self._all_items(data, kind).asked}
+        lines = [x for x in self._lines(data, list(known)) if rater is None or x.rater == rater]
+        return Ratings(lines, labels=known, about=data.runs.about)
+
+    def rated(
+        self,
+        data: ComparisonData,
+        *,
+        rater: str | None,
+        scale: int | None,
+        labels: Sequence[str] | None,
+        label: str | None,
+    ) -> ComparisonData:
+        """Return the data of the same runs with what people said as the score (see ``Comparison.rated``)."""
+        kind, said = self._said(data, scale, labels, rater)
+        items = self._all_items(data, kind).asked
+        if kind.is_pair:
+            return rated_pairs(data, items, said)
+        if label is not None and (kind.is_scale or label not in kind.answers):
+            raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
+        shared = None if kind.is_scale else label or kind.answers[0]
+        return rated_alone(data, items, said, shared, highest=len(kind.answers) if kind.is_scale else None)
+
+    def agreement(
+        self,
+        data: ComparisonData,
+        scored: Iterable[tuple[str, pd.DataFrame]],
+        *,
+        scale: int | None,
+        labels: Sequence[str] | None,
+    ) -> Agreement:
+        """Return how far people agree with each other, and each score, by its name, with people."""
+        kind, said = self._said(data, scale, labels, None)
+        lines = between_people(said, kind)
+        if kind.is_pair or kind.is_scale:
+            people = preferences_of_people(said, self._all_items(data, kind).asked, kind)
+            lines += [with_scorer(name, frame, people) for name, frame in scored if name not in ("", SCORER)]
+        return Agreement(lines)
+
+    # --- what there is to be rated, and what was said
+
+    def _said(
+        self, data: ComparisonData, scale: int | None, labels: Sequence[str] | None, rater: str | None
+    ) -> tuple[Question, CountedRatings]:
+        found = self.ratings(data, rater=rater)
+        kind = question_of(scale, labels)
+        if scale is None and labels is None and PAIR not in found.kinds and len(found.kinds) == 1:
+            kind = found.kinds[0]
+        said = count_ratings(found.lines, kind)
+        if not said:
+            who = "nobody" if rater is None else short(rater)
+            others = [k.in_words for k in found.kinds if k != kind]
+            hint = f"; there are ratings {listed(others, 'and')}: give scale= or labels=" if others else ": cmp.rate()"
+            raise InputError(f"{who} has rated these outputs yet ({kind.in_words}){hint}")
+        return kind, said
+
+    def _all_items(self, data: ComparisonData, kind: Question) -> Items:
+        """What can have been rated: of the rows that anybody rated, which are few of a large table."""
+        rated = {line.row for store in self._stores(data) for line in store.ratings.of_batch()}
+        return _items(data, kind, wanted=lambda row: kept_label(row) in rated)
+
+    def _asked(
+        self, data: ComparisonData, kind: Question, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None
+    ) -> Items:
+        """What a rater is asked.
+
+        Raises
+        ------
+        InputError
+            There is no such variant or row, or nothing to be rated.
+        """
+        if isinstance(rows, int) and not isinstance(rows, bool):
+            if rows < 1:
+                raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
+            found = _items(
+                data, kind, pair=pair, show=show, most=rows, order=lambda row: seeded_draw(seed, "row", kept_label(row))
+            )
+        elif rows is not None:
+            if (
+                isinstance(rows, str | bytes | bool)
+                or not isinstance(rows, Sequence)
+                or not all(isinstance(row, Hashable) for row in rows)
+            ):
+                raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
+            found = _items(data, kind, pair=pair, show=show, wanted=set(rows).__contains__)
+            there = {item.row for item in found.asked}
+            if missing := [row for row in rows if row not in there]:
+                raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
+        else:
+            found = _items(data, kind, pair=pair, show=show)
+        if not found.asked:
+            raise InputError(nothing_to_rate(kind, found, data.variants))
+        return found
+
+    def _stores(self, data: ComparisonData) -> list[Store]:
+        """Where ratings are: in the session's store, those they were given in, and the files of the batches."""
+        of_files = (run.store for run in data.runs.found or ())
+        return list(dict.fromkeys(s for s in (own_store(), *self._rated_in, *of_files) if s is not None))
+
+    def _lines(self, data: ComparisonData, items: Sequence[str]) -> list[RatingLine]:
+        """All ratings of these items, the oldest first: those of the session's store, and those that files brought."""
+        found: dict[str, RatingLine] = {}
+        for store in self._stores(data):
+            for line in store.ratings.of_items(items):
+                # Taken back in one of them is taken back.
+                if line.uid not in found or found[line.uid].undone_at is None:
+                    found[line.uid] = line
+        return sorted(found.values(), key=lambda line: (line.rated_at, line.uid))
+
+
+def _items(
+    data: ComparisonData,
+    kind: Question,
+    *,
+    pair: Any = None,
+    show: Sequence[str] | None = None,
+    wanted: Callable[[Any], bool] | None = None,
+    order: Callable[[Any], int] | None = None,
+    most: int | None = None,
+) -> Items:
+    pairs = data.which if data.which is not None else pairs_among(data.variants)
+    if pair is not None:
+        pairs = [check_pair(pair, data.variants)]
+    return items_of(
+        data.runs,
+        kind,
+        pair_on=data.pair_on,
+        pairs=list(pairs),
+        variants=data.variants if pair is None else list(pairs[0]),
+        show=show,
+        wanted=wanted,
+        order=order,
+        most=most,
+    )
+
+
+_ALONE: Final = Question("outputs", ())
+"""Of any question on one output: its items are the same."""
+
+
+def result_of(rated: ComparisonData, kind: Question) -> list[str]:
+    """Return who won, in sentences, the names in them: for the end, when nothing is left that knowing it could sway."""
+    if not kind.is_pair:
+        share = "" if kind.is_scale else f" ({kind.answers[0]})"
+        means = [f"{line.variant} {figure(line.mean)}" for line in rated.summary_lines]
+        return [f"Mean{share}: {', '.join(means)}.", verdict_of(rated)]
+    told = []
+    for line in tables.pairs(rated).to_dict("records"):
+        ahead, behind = ("b", "a") if line["win_rate"] >= 0.5 else ("a", "b")
+        rate, low, high = line["win_rate"], line["win_low"], line["win_high"]
+        if ahead == "a":
+            rate, low, high = 1 - rate, 1 - high, 1 - low
+        level = f"{line[ahead]} and {line[behind]} are level: {line[ahead]} is preferred"
+        head = level if rate == 0.5 else f"{line[ahead]} is preferred to {line[behind]}"
+        p = f", sign test p = {line['p']:.2g}" if line["test"] == "sign" else ""
+        wins, losses = (line["wins"], line["losses"]) if ahead == "b" else (line["losses"], line["wins"])
+        told.append(
+            f"{head} on {percent(rate)} of {counted(line['n'], 'row')} "
+            f"(95 % interval {percent(low)} to {percent(high)}): {wins:,} won, "
+            f"{line['ties']:,} ties, {losses:,} lost{p}."
+        )
+    return told

@@ -1,0 +1,355 @@
+"""Rating questions: which of two outputs is better, how good one is, or which label fits; and the items that are rated.
+Pure.
+
+A key of the keyboard means a place (the left or the right output) or an answer, never a variant.
+
+A rating belongs to what was read. An item is the hash of its row, of the keys of the runs (without keys, of the row's
+own columns) and of the texts of the outputs, in any order. So the same outputs are the same item in another kernel and
+in another person's store, and an output that changed is another item. Only columns that are the same for all runs of
+the row are shown: one that differs would identify a variant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Any, Final
+
+from fh_notebook.batching.cells import plain
+from fh_notebook.batching.frames import RESERVED
+from fh_notebook.batching.rating_hash import digest_of, hash_of, spelt, text_of
+from fh_notebook.comparing.data import ScoredRuns
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+
+__all__ = [
+    "PAIR",
+    "SIDES",
+    "SKIP",
+    "TIE",
+    "Item",
+    "Items",
+    "Question",
+    "items_of",
+    "pairs_among",
+    "places_by_row",
+    "question_named",
+    "question_of",
+    "swap_sides",
+]
+
+
+SKIP: Final = "skip"
+
+TIE: Final = "tie"
+
+SIDES: Final = ("a", "b", TIE)
+"""What may be said of two: the first one, the second one, neither."""
+
+MOST: Final = 9
+"""Answers that the keys 1 to 9 stand for."""
+
+LABEL_CAP: Final = 60
+"""Characters of a label: it is a button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, with its answers in the order of their keys."""
+
+    name: str
+    """As it is kept: ``pair``, ``scale 5``, or ``labels`` with their names as JSON."""
+    answers: tuple[str, ...]
+    """What the keys 1, 2, ... stand for; of a pair the places."""
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether two outputs are compared."""
+        return self.name == "pair"
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether the answers are numbers."""
+        return self.name.startswith("scale ")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be said, as it is kept; a skip says nothing."""
+        return SIDES if self.is_pair else self.answers
+
+    @property
+    def in_words(self) -> str:
+        """The question as it is told.
+
+        Examples
+        --------
+        >>> PAIR.in_words, question_of(5, None).in_words, question_of(None, ["good", "bad"]).in_words
+        ('which is better', 'on a scale from 1 to 5', 'good or bad')
+        """
+        if self.is_pair:
+            return "which is better"
+        if self.is_scale:
+            return f"on a scale from 1 to {len(self.answers)}"
+        return f"{', '.join(self.answers[:-1])} or {self.answers[-1]}"
+
+    def choice_of(self, key: str, *, swapped: bool) -> str | None:
+        """Return what a key means for outputs shown in this order; ``None`` where it means nothing.
+
+        Examples
+        --------
+        >>> PAIR.choice_of("1", swapped=True), PAIR.choice_of("tie", swapped=True), PAIR.choice_of("4", swapped=False)
+        ('b', 'tie', None)
+        """
+        if key == SKIP or (key == TIE and self.is_pair):
+            return key
+        if not (len(key) == 1 and key.isascii() and key.isdigit() and 1 <= int(key) <= len(self.answers)):
+            return None
+        place = int(key) - 1
+        return "ab"[place ^ swapped] if self.is_pair else self.answers[place]
+
+
+def swap_sides(choice: str) -> str:
+    """Return what was said of two by somebody who has them in the other order."""
+    return {"a": "b", "b": "a"}.get(choice, choice)
+
+
+PAIR: Final = Question("pair", ("1", "2"))
+
+
+def question_of(scale: Any, labels: Any) -> Question:
+    """Return the question that ``scale=`` and ``labels=`` ask for: by default, which of two is better.
+
+    Raises
+    ------
+    InputError
+        Both are given, or one of them cannot be used.
+    """
+    if scale is not None and labels is not None:
+        raise InputError("scale= and labels= are two questions; ask one at a time")
+    if scale is not None:
+        if isinstance(scale, bool) or not isinstance(scale, int) or not 2 <= scale <= MOST:
+            raise InputError(f"scale is {short(scale)}; give a whole number from 2 to {MOST}: one key each")
+        return Question(f"scale {scale}", tuple(str(n) for n in range(1, scale + 1)))
+    return PAIR if labels is None else Question(f"labels {_spelt(labels)}", tuple(labels))
+
+
+def _spelt(labels: Any) -> str:
+    if isinstance(labels, str) or not isinstance(labels, Sequence) or not 2 <= len(labels) <= MOST:
+        raise InputError(f"labels is {short(labels)}; give a list of 2 to {MOST} texts: one key each")
+    for label in labels:
+        if not isinstance(label, str) or not label.strip() or len(label) > LABEL_CAP:
+            raise InputError(f"a label is {short(label)}; give a text of at most {LABEL_CAP} characters")
+    if len(set(labels)) < len(labels) or {SKIP, TIE} & set(labels):
+        raise InputError(f"labels is {short(list(labels))}; each once, and none of them 'skip' or 'tie'")
+    return json.dumps(list(labels), ensure_ascii=False)
+
+
+def question_named(name: str) -> Question | None:
+    """Return the question that is kept under this name; ``None`` where there is none of that name.
+
+    Examples
+    --------
+    >>> question_named('labels ["good", "bad"]').answers, question_named("scale 5").answers[-1], question_named("?")
+    (('good', 'bad'), '5', None)
+    """
+    what, _, of = name.partition(" ")
+    try:
+        found = (
+            PAIR
+            if name == "pair"
+            else question_of(int(of), None)
+            if what == "scale"
+            else question_of(None, json.loads(of))
+        )
+    except (ValueError, InputError, RecursionError):
+        return None
+    return found if found.name == name else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One question: two outputs of a row, or one."""
+
+    id: str
+    """Its hash."""
+    row: Any
+    a: str
+    b: str | None
+    """The variants."""
+    place_a: int
+    place_b: int | None
+    """The lines of the comparison that they are on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """All that can be asked, and what is read of each."""
+
+    asked: tuple[Item, ...]
+    same: tuple[Item, ...]
+    """Pairs whose outputs are the same text: ties, and nobody is asked."""
+    text: Callable[[int], str]
+    """The output on a line."""
+    about: Callable[[Item], list[tuple[str, str]]]
+    """The row's own columns, those that say nothing of whose an output is."""
+
+
+def items_of(
+    runs: ScoredRuns,
+    kind: Question,
+    *,
+    pair_on: str,
+    pairs: Sequence[tuple[str, str]],
+    variants: Sequence[str],
+    show: Sequence[str] | None = None,
+    wanted: Callable[[Any], bool] | None = None,
+    order: Callable[[Any], int] | None = None,
+    most: int | None = None,
+) -> Items:
+    """Return what can be rated: of completed runs, repeat by repeat.
+
+    Parameters
+    ----------
+    runs : ScoredRuns
+        The runs.
+    kind : Question
+        What is asked.
+    pair_on : str
+        The column that tells which runs belong together.
+    pairs, variants : sequence
+        Which variants are compared with each other, or rated alone.
+    show : sequence of str, optional
+        The columns that are shown above the outputs; by default all of the row's own.
+    wanted : function of a row's label, optional
+        Which rows; what is not looked at costs nothing.
+    order, most : optional
+        At most so many rows with something to be asked, the first in this order.
+    """
+    columns = _Columns(runs, pair_on, show)
+    texts = _Texts(runs.lines["output"].tolist())
+    rows = places_by_row(runs)
+
+    @cache
+    def digest(variant: str, place: int) -> bytes:
+        return digest_of([variant, columns.identity(place), texts.of(place)])
+
+    asked: dict[str, Item] = {}
+    same: dict[str, Item] = {}
+    with_any = 0
+    for row in rows if order is None else sorted(rows, key=order):
+        if most is not None and with_any >= most:
+            break
+        if wanted is not None and not wanted(row):
+            continue
+        before = len(asked)
+        for those in _runs_of(rows[row], kind, pairs, variants):
+            a, i = those[0]
+            b, j = those[1] if len(those) == 2 else (None, None)
+            item_id = hash_of(row, [digest(variant, place) for variant, place in those])
+            item = Item(id=item_id, row=row, a=a, b=b, place_a=i, place_b=j)
+            alike = len(those) == 2 and len({texts.of(place).strip() for _, place in those}) == 1
+            (same if alike else asked).setdefault(item.id, item)
+        with_any += len(asked) > before
+    masks, of_place = runs.secret().masks(), runs.lines["pair"].tolist()
+    by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
+    return Items(
+        asked=tuple(asked.values()),
+        same=tuple(same.values()),
+        text=lambda place: masks.of(of_place[place], texts.of(place)),
+        about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
+    )
+
+
+def _runs_of(
+    places: dict[str, list[int]], kind: Question, pairs: Sequence[tuple[str, str]], variants: Sequence[str]
+) -> Iterator[tuple[tuple[str, int], ...]]:
+    """Yield what is asked together of one row, each run by its variant and line: two runs, or one."""
+    if kind.is_pair:
+        for a, b in pairs:
+            yield from (((a, i), (b, j)) for i, j in zip(places.get(a, ()), places.get(b, ()), strict=False))
+    else:
+        yield from (((variant, place),) for variant in variants for place in places.get(variant, ()))
+
+
+def places_by_row(runs: ScoredRuns) -> dict[Any, dict[str, list[int]]]:
+    """Return the lines of completed runs: row -> variant -> places, in the order of the table."""
+    lines = runs.lines
+    rows: dict[Any, dict[str, list[int]]] = {}
+    columns = (lines["pair"].tolist(), lines["variant"].tolist(), lines["status"].tolist())
+    for place, (row, variant, status) in enumerate(zip(*columns, strict=True)):
+        if status == "completed":
+            rows.setdefault(row, {}).setdefault(variant, []).append(place)
+    return rows
+
+
+def pairs_among(variants: Sequence[str]) -> list[tuple[str, str]]:
+    """Return every two of the variants."""
+    return list(combinations(variants, 2))
+
+
+class _Texts:
+    """The outputs as text, each made once."""
+
+    def __init__(self, outputs: Sequence[Any]) -> None:
+        self._outputs = outputs
+        self._made: dict[int, str] = {}
+
+    def of(self, place: int) -> str:
+        if place not in self._made:
+            self._made[place] = text_of(self._outputs[place])
+        return self._made[place]
+
+
+class _Columns:
+    """The row's own columns: what makes an item without a key, and what is shown of it."""
+
+    def __init__(self, runs: ScoredRuns, pair_on: str, show: Sequence[str] | None) -> None:
+        own = {*RESERVED, str(pair_on), runs.scorer}
+        names = [n for n in runs.names if n not in own and not n.startswith("out.")]
+        self._runs = runs
+        self._names = names if show is None else list(show)
+        self._keys = _values(runs, "key")
+        self._source = [] if self._keys else list(_of_rows(runs, names))
+        self._shown: list[tuple[str, list[Any]]] | None = None
+
+    def identity(self, place: int) -> str:
+        """What a run is known by beside its output: the key of its job, else the row's columns."""
+        key = self._keys[place] if self._keys else None
+        return key if isinstance(key, str) else spelt({name: plain(values[place]) for name, values in self._source})
+
+    def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
+        """The columns that are the same on all these lines, as text; a password's never."""
+        if self._shown is None:
+            secret = self._runs.secret().columns
+            found = ((name, _values(self._runs, name)) for name in self._names if name not in secret)
+            self._shown = [(name, values) for name, values in found if values is not None]
+        told = []
+        for name, values in self._shown:
+            texts = {text_of(values[place]) for place in places}
+            if len(texts) == 1 and (text := texts.pop()):
+                told.append((name, text))
+        return told
+
+
+def _of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the columns that say the same on all lines of a row: another score of a run makes no other question."""
+    pairs = runs.lines["pair"].tolist()
+    for name in names:
+        values, first = _values(runs, name) or [], dict[Any, Any]()
+        if all(_is_same(first.setdefault(pair, value), value) for pair, value in zip(pairs, values, strict=False)):
+            yield name, values
+
+
+def _is_same(one: Any, two: Any) -> bool:
+    try:
+        return one is two or bool(one == two) or bool(one != one and two != two)
+    except (ValueError, TypeError, RecursionError):  # an array
+        return spelt(plain(one)) == spelt(plain(two))
+
+
+def _values(runs: ScoredRuns, name: str) -> list[Any] | None:
+    found = runs.column(name)
+    return None if found is None else found.tolist()

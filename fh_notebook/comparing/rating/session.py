@@ -1,0 +1,239 @@
+"""`RatingSession`: one person's rating as a pure state machine: the order of items, the meaning of keys, what to store.
+
+It has no page, store or clock. An event has the client that made it and a number; the same event twice is one rating.
+The state changes only by :meth:`RatingSession.accept`, after the planned ratings are committed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+from fh_notebook.batching.rating_hash import kept_label
+from fh_notebook.comparing.rating.questions import SKIP, Item, Question
+from fh_notebook.comparing.scorers.base import number_of
+from fh_notebook.store.ratings import RatingLine
+
+__all__ = ["KeyEvent", "RatingChange", "RatingSession", "seeded_draw"]
+
+UNDO: Final = "undo"
+A_DAY_S: Final = 86_400.0
+"""A page that was left open over night tells nothing of how hard the choice was."""
+TICK_S: Final = 1e-5
+"""Between two ratings at least, so that they have an order: a float of today's seconds has steps of 2e-7."""
+_CLIENT: Final = re.compile(r"[0-9a-f]{16,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEvent:
+    """A key, as the page tells it."""
+
+    client: str
+    """The page's own random name."""
+    seq: int
+    """Its number there, from 1."""
+    n: int
+    """The item that was on the screen."""
+    choice: str
+    """``1`` to ``9``, ``tie``, ``skip`` or ``undo``."""
+    seconds: float = 0.0
+    of: str = ""
+    """The rating that an undo takes back."""
+
+    @property
+    def uid(self) -> str:
+        """The rating's own name."""
+        return f"{self.client}-{self.seq}"
+
+    @classmethod
+    def read(cls, told: Any) -> KeyEvent | None:
+        """Return what a message tells; ``None`` where it is no event."""
+        if not isinstance(told, Mapping):
+            return None
+        client, seq, n, choice, of = (told.get(name) for name in ("client", "seq", "n", "choice", "of"))
+        if not (isinstance(client, str) and _CLIENT.fullmatch(client) and isinstance(choice, str)):
+            return None
+        if type(seq) is not int or type(n) is not int or not 0 < seq < 2**53:
+            return None
+        seconds = number_of(told.get("seconds")) or 0.0
+        return cls(
+            client=client, seq=seq, n=n, choice=choice, of=of if isinstance(of, str) else "",
+            seconds=min(max(seconds, 0.0), A_DAY_S),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingChange:
+    """What some events come to: to be kept, and then accepted."""
+
+    lines: tuple[RatingLine, ...] = ()
+    undone: tuple[str, ...] = ()
+    """The ratings that are taken back."""
+    standing: Mapping[int, RatingLine | None] = field(default_factory=dict)
+    """By item: what counts then."""
+    uids: frozenset[str] = frozenset()
+
+
+class RatingSession:
+    """Where one person stands.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        All that is asked, in any order.
+    kind : Question
+        What is asked.
+    rater : str
+        Who.
+    seed : int
+        Of the order of the items, and of which output stands where.
+    known : iterable of RatingLine
+        What is kept already, the oldest first; other people's and other questions' are left aside.
+    skipped : bool
+        Whether what was skipped is asked again.
+    batch, workspace : str
+        Whose outputs.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        kind: Question,
+        *,
+        rater: str,
+        seed: int = 0,
+        known: Iterable[RatingLine] = (),
+        skipped: bool = False,
+        batch: str = "",
+        workspace: str = "",
+    ) -> None:
+        self.kind, self.rater, self.seed = kind, rater, seed
+        self.items: tuple[Item, ...] = tuple(sorted(items, key=lambda item: seeded_draw(seed, item.id)))
+        self._batch, self._workspace = batch, workspace
+        self._uids: set[str] = set()
+        self._last_at = 0.0
+        self._standing: dict[int, RatingLine] = {}
+        place = {item.id: n for n, item in enumerate(self.items)}
+        for line in known:
+            if line.rater != rater or line.kind != kind.name or line.item not in place:
+                continue
+            self._uids.add(line.uid)
+            self._last_at = max(self._last_at, line.rated_at)
+            if line.undone_at is None and not (skipped and line.choice == SKIP):
+                n = place[line.item]
+                self._standing.pop(n, None)  # the newest comes last, for what is taken back first
+                self._standing[n] = line
+
+    # --- what is shown
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.items)
+
+    @property
+    def skipped(self) -> int:
+        """How many were left out."""
+        return sum(line.choice == SKIP for line in self._standing.values())
+
+    @property
+    def rated(self) -> int:
+        """How many have a rating."""
+        return len(self._standing) - self.skipped
+
+    @property
+    def left(self) -> int:
+        """How many are still asked."""
+        return self.total - len(self._standing)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells whether another page asks the very same in the very same order."""
+        told = "\n".join([self.kind.name, self.rater, *(item.id for item in self.items)])
+        return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    def is_swapped(self, n: int) -> bool:
+        """Whether the second variant stands on the left: by chance, the same whenever it is asked."""
+        return self.kind.is_pair and seeded_draw(self.seed, self.items[n].id, self.rater) % 2 == 1
+
+    def places(self, n: int) -> list[int]:
+        """Return the lines of the outputs of an item, from left to right."""
+        item = self.items[n]
+        if item.place_b is None:
+            return [item.place_a]
+        return [item.place_b, item.place_a] if self.is_swapped(n) else [item.place_a, item.place_b]
+
+    def open_from(self, cursor: int) -> Iterable[int]:
+        """Yield the items from this place on that are still asked."""
+        return (n for n in range(max(cursor, 0), self.total) if n not in self._standing)
+
+    def latest(self, most: int) -> list[tuple[int, str]]:
+        """Return the last ratings, the newest last: the item, and the rating's own name."""
+        return [(n, line.uid) for n, line in list(self._standing.items())[-most:]]
+
+    # --- what a key does
+
+    def plan(self, events: Iterable[KeyEvent], *, now: float) -> RatingChange:
+        """Return what the events come to; nothing changes before :meth:`accept`.
+
+        What is no key here, is known already, or takes back what is not there, comes to nothing.
+        """
+        lines: dict[str, RatingLine] = {}
+        undone: list[str] = []
+        standing: dict[int, RatingLine | None] = {}
+        at = self._last_at
+        for event in events:
+            if not 0 <= event.n < self.total or event.uid in self._uids or event.uid in lines:
+                continue
+            if event.choice == UNDO:
+                line = standing.get(event.n, self._standing.get(event.n))
+                if line is not None and line.uid == event.of:
+                    undone.append(line.uid)
+                    standing[event.n] = None
+                continue
+            at = max(now, at + TICK_S)  # many may come at once, and the newest counts, also where a clock was put back
+            line = self._line(event, at)
+            if line is not None:
+                before = standing.get(event.n, self._standing.get(event.n))
+                undone += [before.uid] if before is not None else []  # of one person and item, one rating stands
+                lines[event.uid] = standing[event.n] = line
+        return RatingChange(lines=tuple(lines.values()), undone=tuple(undone), standing=standing, uids=frozenset(lines))
+
+    def _line(self, event: KeyEvent, now: float) -> RatingLine | None:
+        item, swapped = self.items[event.n], self.is_swapped(event.n)
+        choice = self.kind.choice_of(event.choice, swapped=swapped)
+        if choice is None:
+            return None
+        return RatingLine(
+            uid=event.uid, rater=self.rater, kind=self.kind.name, item=item.id, batch=self._batch,
+            workspace=self._workspace, row=kept_label(item.row), a=item.a, b=item.b,
+            shown=("ba" if swapped else "ab") if item.b is not None else "a",
+            choice=choice, seconds=event.seconds, rated_at=now,
+        )  # fmt: skip
+
+    def accept(self, change: RatingChange) -> None:
+        """Take a change in that is committed."""
+        self._uids |= change.uids
+        self._last_at = max([self._last_at, *(line.rated_at for line in change.lines)])
+        for n, line in change.standing.items():
+            self._standing.pop(n, None)
+            if line is not None:
+                self._standing[n] = line
+
+    def __repr__(self) -> str:
+        return f"RatingSession({self.summary()!r})"
+
+    def summary(self) -> str:
+        """Return how far it is, without a word of which is which."""
+        what = "pair" if self.kind.is_pair else "output"
+        skipped = f", {self.skipped:,} skipped" if self.skipped else ""
+        return f"{self.rated:,} of {self.total:,} {what}{'' if self.total == 1 else 's'} rated{skipped}"
+
+
+def seeded_draw(seed: int, *of: str) -> int:
+    """Return a number by chance, the same for the same things: so an order needs no memory."""
+    told = ":".join([str(seed), *of])
+    return int.from_bytes(sha256(told.encode("utf-8", "surrogatepass")).digest()[:8], "big")

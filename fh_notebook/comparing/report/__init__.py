@@ -1,0 +1,1 @@
+"""Displays and reports of a comparison: text, HTML, Markdown, Excel."""

@@ -1,0 +1,321 @@
+"""Display of a comparison in a notebook: summary, verdict and the rows that differ most, as text and as HTML.
+
+What a model wrote is text, escaped and cut. The text version contains all that the page contains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import html
+from fh_notebook.audience import PYTHON, Audience
+from fh_notebook.batching.cells import is_missing
+from fh_notebook.batching.plan import counted, money
+from fh_notebook.batching.wording import frame_text, one_line
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.stats.number_format import figure, p_text, score_text, seconds
+from fh_notebook.comparing.stats.pairs import pairs_table
+from fh_notebook.comparing.tables import incomplete_rows
+from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.values import MASK
+
+__all__ = [
+    "STYLE",
+    "comparison_html",
+    "comparison_text",
+    "differing",
+    "pairs_html",
+    "range_bar",
+    "summary_html",
+    "summary_text",
+    "title",
+    "title_of",
+]
+
+
+# Beside html.STYLE. A bar says no more than the two numbers beside it, so it needs no colour of its own. A scroll bar
+# that a style draws stays where the system would hide its own.
+STYLE: Final = html.Html(
+    "<style>"
+    ".fh .fh-num td:not(:first-child),.fh .fh-num th:not(:first-child){text-align:right;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums}"
+    ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
+    ".fh .fh-num::-webkit-scrollbar-thumb,.fh .fh-cells::-webkit-scrollbar-thumb"
+    "{background:var(--jp-border-color1,currentColor);border-radius:4px}"
+    ".fh-bar{position:relative;height:14px;min-width:100px;border-bottom:1px solid currentColor;opacity:.9}"
+    ".fh-bar i{position:absolute;top:5px;height:5px;background:currentColor;opacity:.35;border-radius:2px}"
+    ".fh-bar b{position:absolute;top:2px;width:3px;height:11px;margin-left:-1px;background:currentColor}"
+    ".fh .fh-say{font-weight:600;margin:8px 0 4px;max-width:62em}"
+    ".fh .fh-notes{margin:2px 0 6px;padding-left:1.2em;max-width:70em}"
+    ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}.fh .fh-cells td:not(:first-child){min-width:7em}"
+    ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
+    "</style>"
+)
+
+
+def title(data: ComparisonData) -> str:
+    """Return what is compared, in a line."""
+    return title_of(data.variants, data.rows_text, data.scorer)
+
+
+def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
+    """Return how many variants are compared, on which rows and by which score, in a line."""
+    return f"{counted(len(variants), 'variant')} on {rows}{f' by {scorer}' if scorer else ''}"
+
+
+def comparison_text(data: ComparisonData) -> str:
+    """Return a comparison as text."""
+    about, table = differing(data)
+    table = table.rename(columns=str)  # what is paired on may be called 5
+    hidden = ("outputs_differ", "scores_differ")
+    shown = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
+    return "\n".join(part for part in (summary_text(data), about, frame_text(table, shown)) if part)
+
+
+def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
+    """Return the summary and the sentences as text, without any row, as `audience` reads them."""
+    summary, masked = tables.summary(data), data.runs.secret().masked
+    head = f"Comparison of {title(data)}"
+    said = map(masked, (verdict_of(data), *notes_of(data, audience)))  # a scorer's error may repeat what a run was sent
+    return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *said) if part)
+
+
+def comparison_html(data: ComparisonData) -> html.Html:
+    """Return a comparison as HTML."""
+    about, table = differing(data)
+    pairs, masked = pairs_html(data), data.runs.secret().masked
+    notes = [html.el("li", masked(note)) for note in notes_of(data)]
+    return html.el(
+        "div",
+        html.STYLE,
+        STYLE,
+        html.el("div", html.el("strong", f"Comparison of {title(data)}"), cls="fh-head"),
+        summary_html(data),
+        html.el("p", masked(verdict_of(data)), cls="fh-say"),
+        html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
+        html.fold(f"{counted(len(data.pairs), 'pair')}, with tests", pairs) if pairs else None,
+        html.el("p", about, cls="fh-dim") if about else None,
+        rows_html(data, table) if len(table) else None,
+        cls="fh",
+    )
+
+
+# --- the summary
+
+
+def summary_html(data: ComparisonData, *, bar: Callable[..., html.Html] | None = None) -> html.Html:
+    """Return the summary as a table: intervals drawn beside their numbers (by `bar`), and their rule named."""
+    draw = bar or range_bar
+    summary = tables.summary(data)
+    low, high = _scale(data, summary)
+    scored = bool(data.scorer)
+    head: list[Any] = ["variant"]
+    head += ["mean", "95% interval", _scale_head(low, high), "median"] if scored else []
+    head += ["runs", "missing", "failed", "median s", "p95 s", *(["cost"] if "cost" in summary else [])]
+    lines = []
+    for line in summary.to_dict("records"):
+        cells: list[Any] = [line["variant"]]
+        if scored:
+            interval = f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else ""
+            drawn = draw(line["mean"], line["ci_low"], line["ci_high"], low, high)
+            cells += [figure(line["mean"]), interval, drawn, figure(line["median"])]
+        cells += [f"{line['n']:,}" if scored else f"{_completed(data, line['variant']):,}", f"{line['missing']:,}"]
+        cells += [_failed(data, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
+        cells += [money(line["cost"])] if "cost" in summary else []
+        lines.append(cells)
+    parts = [html.table(head, lines, cls="fh-table fh-num")]
+    if scored and (rules := sorted({r for r in summary.attrs["interval"].values() if r != "none"})):
+        parts.append(
+            html.el("div", f"95% intervals over rows: {', '.join(RULES[r] for r in rules)}.", cls="fh-dim fh-foot")
+        )
+    return html.join(parts)
+
+
+RULES: Final = {
+    "blaker": "Blaker's exact interval of a share",
+    "blaker, clustered": "Blaker's exact interval of a share, repeats of a row as a cluster",
+    "tango": "Tango's score interval of paired shares",
+    "tango, clustered": "Tango's score interval of paired shares, repeats of a row as a cluster",
+    "t": "Student's t (fewer than 40 rows)",
+    "bca": "BCa bootstrap of rows (2,000 resamples, fixed seed)",
+    "bca, widened": "BCa bootstrap of rows (2,000 resamples, fixed seed), widened for fewer than 40 rows",
+    "bca, analytic": "BCa bootstrap of rows, its limit (more than 5,000 rows)",
+    "normal": "normal (more than 5,000 rows)",
+    "all equal": "Student's t with one more row, since all scores are equal",
+}
+
+
+def _completed(data: ComparisonData, variant: str) -> int:
+    lines = data.lines
+    return int(((lines["variant"] == variant) & (lines["status"] == "completed")).sum())
+
+
+def _failed(data: ComparisonData, line: dict[Any, Any]) -> str:
+    if not line["failed"]:
+        return "0"
+    total = int((data.lines["variant"] == line["variant"]).sum())
+    return f"{line['failed']:,} ({line['failed'] / total:.1%})"
+
+
+def _scale(data: ComparisonData, summary: pd.DataFrame) -> tuple[float, float]:
+    if data.grid.yes_no:
+        return 0.0, 1.0
+    numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
+    return (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
+
+
+def _scale_head(low: float, high: float) -> html.Html:
+    return html.el("span", f"{figure(low)} … {figure(high)}" if high > low else "")
+
+
+def range_bar(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
+    """Return an interval as a small bar on a scale; nothing where there is none."""
+    if not (end > begin and math.isfinite(mean)):
+        return html.join([])
+    at = [
+        100 * (x - begin) / (end - begin) if math.isfinite(x) else 100 * (mean - begin) / (end - begin)
+        for x in (low, mean, high)
+    ]
+    left, middle, right = (min(max(x, 0.0), 100.0) for x in at)
+    return html.el(
+        "div",
+        html.el("i", style=f"left:{left:.1f}%;width:{right - left:.1f}%"),
+        html.el("b", style=f"left:{middle:.1f}%"),
+        cls="fh-bar",
+        role="img",
+        aria_label=f"{figure(mean)}, from {figure(low)} to {figure(high)}",
+    )
+
+
+# --- the pairs
+
+
+def pairs_html(data: ComparisonData) -> html.Html | None:
+    """Return the pairs as a table; nothing where there is none."""
+    if not data.scorer or not data.pairs:
+        return None
+    head = ["b - a", "difference", "95% interval", "b wins", "ties", "loses"]
+    head += ["test", "p", "p (Holm)", "effect", "p (permutation)", "rows"]
+    lines = []
+    for line in pairs_table(data.pairs).to_dict("records"):
+        interval = (
+            f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
+        )
+        counts = [f"{line[name]:,}" for name in ("wins", "ties", "losses")]
+        p, p_holm, p_permutation = (_p(line[name]) for name in ("p", "p_holm", "p_permutation"))
+        first = (f"{line['b']} - {line['a']}", figure(line["difference"]), interval)
+        tested = (TESTS[line["test"]], p, p_holm, figure(line["effect"]), p_permutation)
+        lines.append([*first, *counts, *tested, f"{line['n']:,}"])
+    return html.table(head, lines, cls="fh-table fh-num")
+
+
+TESTS: Final = {
+    "mcnemar_exact": "McNemar, exact",
+    "wilcoxon": "Wilcoxon",
+    "sign": "sign test, exact",
+    "none": "none (fewer than 6 pairs)",
+}
+
+
+def _p(value: float) -> str:
+    return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
+
+
+# --- the rows on which the variants differ, masked as everything that is shown row by row
+
+ROWS_SHOWN: Final = 10
+OUTPUT_SHOWN: Final = 200
+"""Characters of an output beside the others."""
+ASKED_SHOWN: Final = 120
+"""Characters of what was asked: enough to know the row again, and little where it is narrow."""
+INPUTS_SHOWN: Final = 2
+"""So many of what a row asked stand before what was said; the rest is in `Comparison.browse`."""
+
+
+def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.DataFrame]:
+    """Return a sentence on how many rows differ, and the lines of those that differ most."""
+    if len(data.variants) < 2:
+        return "", pd.DataFrame()
+    by: Literal["score", "output"] = "score" if data.scorer else "output"
+    if by == "score":
+        found, pairs = len(data.differing), data.differing[:most]
+        rows = tables.wide(data, pairs)
+        places = {pair: place for place, pair in enumerate(pairs)}
+        table = rows.iloc[sorted(range(len(rows)), key=lambda i: places[rows[data.pair_on].iloc[i]])]
+    else:
+        whole = tables.disagreements(data, "output")
+        found, table = len(whole), whole.head(most)
+    left = incomplete_rows(data, by)
+    lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
+    shown = len(table)
+    cut = f"; the {shown} that differ most:" if by == "score" else f"; the first {shown}:"
+    first = "." if not shown else ":" if shown == found else cut
+    sentence = f"The variants differ on {counted(found, 'row')}{lacking}{first}"
+    return sentence, _as_shown(data, table.reset_index(drop=True))
+
+
+def _asked(data: ComparisonData) -> list[str]:
+    """Return the columns that say what a row asked: Start variables before other columns."""
+    names = data.row_columns if len(data.variants) > 1 else []
+    return [n for n in names if n.startswith("in.")] or [n for n in names if not n.startswith("metadata.")]
+
+
+def _as_shown(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines with what was asked behind what pairs them, and all of it masked."""
+    table.attrs["asked"] = []
+    if table.empty:
+        return table
+    rows = list(table[data.pair_on])
+    masks = data.runs.secret().masks()
+    said = [f"{variant}.output" for variant in data.variants]
+    for name in (*said, *(["expected_output"] if "expected_output" in table else [])):
+        table[name] = pd.Series(masks.many(rows, table[name].tolist()), dtype=object, index=table.index)
+    places: dict[Any, int] = {}
+    pairs = data.lines["pair"]
+    for place in np.flatnonzero(pairs.isin(rows)).tolist():
+        places.setdefault(pairs.iat[place], place)
+    asked: list[str] = []
+    for name in _asked(data):
+        if len(asked) == INPUTS_SHOWN:
+            break
+        head = name.removeprefix("in.")
+        cells = masks.many(rows, data.runs.cells(name, [places[row] for row in rows]))
+        if head not in table and set(map(str, cells)) != {MASK}:
+            table.insert(1 + len(asked), head, pd.Series(cells, dtype=object, index=table.index))
+            asked.append(head)
+    table.attrs["asked"] = asked
+    return table
+
+
+def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
+    """Return rows with the variants beside each other, the score under each output."""
+    expected = "expected_output" in table
+    asked = table.attrs["asked"]
+    head = [data.pair_on, *asked, *(["expected"] if expected else []), *data.variants]
+    lines = []
+    for line in table.to_dict("records"):
+        cells: list[Any] = [one_line(line[data.pair_on], 40), *(_said(line[name], ASKED_SHOWN) for name in asked)]
+        cells += [_said(line["expected_output"])] if expected else []
+        cells += [_answer(data, line, variant) for variant in data.variants]
+        lines.append(cells)
+    return html.stacked(head, lines, cls="fh-table fh-cells")
+
+
+def _answer(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:
+    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
+    said = _said(output) or ("no answer" if score != score else "")
+    parts = [
+        html.el("span", said, cls="" if output is not None else "fh-dim", dir=html.direction(said)),
+        html.el("span", score_text(score, data.grid.yes_no), cls="fh-score"),
+    ]
+    return html.join(parts, " ")  # apart also on GitHub, which takes all style away
+
+
+def _said(value: Any, limit: int = OUTPUT_SHOWN) -> str:
+    return "" if is_missing(value) else one_line(value, limit)

@@ -1,0 +1,214 @@
+"""HTML report: one page that works offline and is safe to open and to send.
+
+Its content security policy allows no address. Its only script and style sheet are ours, identified by their hashes, and
+what a model wrote is JSON text in an element that runs nothing. So a defect of this module could not execute any of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.batching.plan import counted
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.plots.panels import KINDS, plot_data
+from fh_notebook.comparing.report import display
+from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
+from fh_notebook.comparing.stats.number_format import figure
+from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.values import redact
+
+__all__ = ["page"]
+
+FIRST_ROWS: Final = 25
+"""Rows that are there also where scripts are off."""
+LOW_SHARE: Final = 0.1
+"""The share of rows that "low score" finds, where scores are numbers."""
+
+ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
+SIZES: Final = (25, 100, 500)
+
+
+def page(data: ComparisonData) -> str:
+    """Return the whole page."""
+    style = files("fh_notebook.comparing.report").joinpath("report.css").read_text("utf-8").strip()
+    script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
+    rows = list(report_rows(data))
+    body = html.el("main", *_parts(data, rows))
+    title = html.el("title", redact(f"Comparison of {display.title(data)}"))
+    return "\n".join([
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script, style)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">',
+        title,
+        f"<style>{style}</style></head><body>",
+        body,
+        f'<script type="application/json" id="data">{_data(data, rows)}</script>',
+        f"<script>{script}</script>",
+        "</body></html>\n",
+    ])  # fmt: skip
+
+
+def _policy(script: str, style: str) -> str:
+    """Return the content policy: nothing but our own script and style, told by their hashes."""
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _data(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the script shows, as JSON that cannot end its element."""
+    value = {
+        "pairOn": data.pair_on,
+        "variants": [redact(variant) for variant in data.variants],
+        "inputs": data.row_columns,
+        "expected": any(row["expected"] is not None for row in rows),
+        "scored": bool(data.scorer),
+        "yesNo": data.grid.yes_no,
+        "low": _low(data),
+        "rows": rows,
+    }
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # As JSON escapes, which mean the same: no tag, no comment, and no line end that only JavaScript knows.
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
+
+
+def _low(data: ComparisonData) -> float:
+    scores = data.lines["score"].dropna()
+    if scores.empty or data.grid.yes_no:
+        return 0.0
+    return float(scores.quantile(LOW_SHARE))
+
+
+# --- its parts
+
+
+def _parts(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> list[html.Html | None]:
+    pairs = display.pairs_html(data)
+    return [
+        html.el("h1", redact(f"Comparison of {display.title(data)}")),
+        html.el("p", data.runs.secret().masked(verdict_of(data)), cls="say"),
+        html.el("ul", *(html.el("li", data.runs.secret().masked(note)) for note in notes_of(data)), cls="notes")
+        if notes_of(data)
+        else None,
+        html.el("h2", "Summary"),
+        _scrolling(display.summary_html(data, bar=_bar), "Summary"),
+        *([html.el("h2", "Pairs"), _scrolling(pairs, "Pairs")] if pairs else []),
+        *_plots(data),
+        html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
+        _tools(data),
+        _table(data, rows),
+        html.el("h2", "Where this is from"),
+        _list(provenance_of(data)),
+        html.el("h2", "Settings"),
+        _list(settings_of(data)),
+    ]
+
+
+def _scrolling(table: html.Html, name: str) -> html.Html:
+    """Return a table that scrolls sideways where it is too wide, by keyboard too."""
+    return html.el("div", table, cls="wide", role="region", aria_label=name, tabindex=0)
+
+
+def _plots(data: ComparisonData) -> list[html.Html]:
+    facts = plot_data(data)
+    kinds = [name for name, has in KINDS.items() if has(facts)]
+    if not kinds:
+        return []
+    from fh_notebook.comparing.plots.matplotlib_plots import PANELS, inline
+
+    drawn = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
+    return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")]
+
+
+def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
+    """Return an interval as a small drawing: attributes in place of styles, which the page's policy refuses."""
+    if not end > begin or mean != mean:
+        return html.join([])
+    low, high = (low, high) if low == low else (mean, mean)
+    left, middle, right = (min(max(100 * (x - begin) / (end - begin), 0.0), 100.0) for x in (low, mean, high))
+    told = f"{figure(mean)}, from {figure(low)} to {figure(high)}"
+    parts = [  # the scale, the interval, the mean
+        html.el("rect", x=0, y=14, width=100, height=1, fill="currentColor"),
+        html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35),
+        html.el("rect", x=f"{middle - 0.8:.1f}", y=2, width="1.6", height=12, fill="currentColor"),
+    ]
+    shape = {"viewBox": "0 0 100 16", "preserveAspectRatio": "none"}
+    return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=told, **shape)
+
+
+def _tools(data: ComparisonData) -> html.Html:
+    which = {"all": "all rows", "differ": "that differ", "failed": "failed", "low": "low score", "missing": "no score"}
+    if not data.scorer:
+        which = {name: words for name, words in which.items() if name not in ("low", "missing")}
+    orders = ORDERS if data.scorer else {"plan": ORDERS["plan"]}
+    sizes = {str(size): f"{size} a page" for size in SIZES}
+    return html.el(
+        "div",
+        html.el("input", type="search", id="search", dir="auto", placeholder="search (/)", aria_label="search"),
+        _select("which", which, "which rows"),
+        _select("order", orders, "order"),
+        _select("size", sizes, "rows a page"),
+        html.el("button", "←", type="button", id="back", aria_label="previous page"),
+        html.el("span", id="where", aria_live="polite"),
+        html.el("button", "→", type="button", id="on", aria_label="next page"),
+        cls="tools",
+        id="tools",
+        hidden="hidden",
+    )
+
+
+def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
+    options = (html.el("option", words, value=value) for value, words in choices.items())
+    return html.el("select", *options, id=name, aria_label=label)
+
+
+def _table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+    """Return the first rows: what is there before the script takes over, or where there is none."""
+    inputs, expected = data.row_columns, any(row["expected"] is not None for row in rows)
+    head = [
+        html.el("th", data.pair_on, cls="key", scope="col"),
+        *([html.el("th", "inputs", scope="col")] if inputs else []),
+    ]
+    head += [
+        html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, data.variants)]
+    ]
+    lines = []
+    for row in rows[:FIRST_ROWS]:
+        cells = [html.el("td", row["pair"], cls="key", dir="auto")]
+        told = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
+        cells += [html.el("td", html.clip("\n".join(told), 600), cls="out", dir="auto")] if inputs else []
+        cells += [html.el("td", row["expected"] or "", cls="out", dir="auto")] if expected else []
+        cells += [html.el("td", html.clip(_said(run), 600), cls="out", dir="auto") for run in row["runs"]]
+        lines.append(html.el("tr", *cells))
+    more = f"Scripts are off: these are the first {FIRST_ROWS} of {len(rows):,} rows."
+    table = html.el("table", html.el("thead", html.el("tr", *head)), html.el("tbody", *lines, id="body"))
+    return html.el("div", html.el("noscript", html.el("p", more)) if len(rows) > FIRST_ROWS else None, table, id="rows")
+
+
+def _said(run: Mapping[str, Any] | None) -> str:
+    if run is None:
+        return "not there"
+    said = run.get("output") or run.get("error") or run["status"]
+    return f"{said}\n{figure(run['score'])}" if "score" in run else str(said)
+
+
+def _list(told: Mapping[str, str]) -> html.Html:
+    return html.el(
+        "dl",
+        *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),
+    )

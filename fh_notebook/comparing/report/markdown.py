@@ -1,0 +1,129 @@
+"""Markdown report: for a pull request, an issue, or a wiki.
+
+What a model wrote is text in a table cell: none of its markup, HTML, links, images and mentions takes effect; and a
+cell is one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from fh_notebook.batching.plan import counted, money
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.report import display
+from fh_notebook.comparing.report.content import provenance_of, settings_of
+from fh_notebook.comparing.stats.number_format import figure, score_text
+from fh_notebook.comparing.stats.pairs import pairs_table
+from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.values import redact
+
+__all__ = ["escaped", "markdown"]
+
+ROWS: Final = 50
+"""Of the rows that differ: more nobody reads in a comment. The page and the workbook have all."""
+CELL: Final = 160
+
+_MARKS: Final = re.compile(r"([\\`*_\[\]|~$#])")
+_LINE_STARTS: Final = re.compile(r"^([-+]|\d+[.)])(?=\s)")
+# What renders as itself by its number, and begins nothing: a tag, an entity, a mention, an e-mail or an address.
+_NUMBERED: Final = {ord(mark): f"&#{ord(mark)};" for mark in "&<>@"}
+_ADDRESS: Final = re.compile(r"://|(?<=www)\.", re.IGNORECASE)
+
+
+def escaped(value: Any, limit: int = CELL) -> str:
+    r"""Return a text as one line of Markdown that shows what it is, and does nothing.
+
+    Examples
+    --------
+    >>> print(escaped("a | *b* <img src=x> @you, see https://x.example"))
+    a \| \*b\* &#60;img src=x&#62; &#64;you, see https:&#47;&#47;x.example
+    """
+    text = one_line(redact("" if value is None else str(value)), limit)
+    text = _LINE_STARTS.sub(lambda found: found[1][:-1] + "\\" + found[1][-1], _MARKS.sub(r"\\\1", text))
+    return _ADDRESS.sub(
+        lambda found: "".join(f"&#{ord(c)};" if c != ":" else c for c in found[0]), text.translate(_NUMBERED)
+    )
+
+
+def markdown(data: ComparisonData) -> str:
+    """Return the whole report."""
+    about, table = display.differing(data, ROWS)
+    masked = data.runs.secret().masked
+    parts = [
+        f"# Comparison of {escaped(display.title(data), 300)}",
+        f"**{escaped(masked(verdict_of(data)), 2_000)}**",
+        "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
+        "## Summary",
+        _summary(data),
+        *(["## Pairs", _pairs(data)] if data.scorer and data.pairs else []),
+        *(["## Rows that differ", escaped(about, 300), _rows(data, table)] if about else []),
+        "## Where this is from",
+        _listed(provenance_of(data)),
+        "## Settings",
+        _listed(settings_of(data)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _summary(data: ComparisonData) -> str:
+    summary = tables.summary(data)
+    rules = summary.attrs["interval"]
+    lines = [
+        [escaped(line["variant"]), *map(figure, (line["mean"], line["ci_low"], line["ci_high"])),
+         rules[line["variant"]], figure(line["median"]), *map(str, (line["n"], line["missing"], line["failed"])),
+         figure(line["p50_s"]), figure(line["p95_s"]), *([money(line["cost"])] if "cost" in line else [])]
+        for line in summary.to_dict("records")
+    ]  # fmt: skip
+    head = ["variant", "mean", "95% from", "to", "interval", "median", "runs", "missing", "failed", "median s", "p95 s"]
+    return _table([*head, *(["cost"] if "cost" in summary else [])], lines, right=range(1, 13))
+
+
+def _pairs(data: ComparisonData) -> str:
+    table = pairs_table(data.pairs)
+    head = list(table.columns)
+    lines = [
+        [escaped(v) if isinstance(v, str) else figure(v) if isinstance(v, float) else str(v) for v in line]
+        for line in table.itertuples(index=False, name=None)
+    ]
+    return _table(
+        head, lines, right=[place for place, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
+    )
+
+
+def _rows(data: ComparisonData, table: Any) -> str:
+    if not len(table):
+        return ""
+    head = [data.pair_on, *(["expected"] if "expected_output" in table else []), *data.variants]
+    lines, masks = [], data.runs.secret().masks()
+    for line in table.to_dict("records"):
+        mask = partial(masks.of, line[data.pair_on])
+        cells = [escaped(mask(str(line[data.pair_on])), 40)]
+        cells += [escaped(_masked(line["expected_output"], mask))] if "expected_output" in table else []
+        cells += [_answer(data, line, variant, mask) for variant in data.variants]
+        lines.append(cells)
+    more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
+    return _table([escaped(name) for name in head], lines) + more
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> str:
+    return "" if value is None else mask(str(value))
+
+
+def _answer(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
+    output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
+    said = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
+    return f"{said} ({score_text(score, data.grid.yes_no)})" if score == score else said
+
+
+def _listed(told: Mapping[str, str]) -> str:
+    return "\n".join(f"- {escaped(name)}: {escaped(value, 500)}" for name, value in told.items())
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] | range = ()) -> str:
+    rule = ["---:" if place in right else "---" for place in range(len(head))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *lines])

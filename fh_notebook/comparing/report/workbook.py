@@ -1,0 +1,108 @@
+"""Excel report: summary, pairs, rows, and provenance.
+
+A text is written as a text, whatever it looks like, and made safe as in an exported batch: no formula, no markup, and
+no longer than a cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.export_cells import WHOLE_DIGITS
+from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, without_markup
+from fh_notebook.batching.export_file import replacing
+from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
+from fh_notebook.comparing.stats.pairs import pairs_table
+from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.errors import SettingsError
+from fh_notebook.values import redact
+
+__all__ = ["write_workbook"]
+
+WIDE: Final = 44
+NARROW: Final = 13
+
+
+def write_workbook(data: ComparisonData, target: Path) -> None:
+    """Write the workbook.
+
+    Raises
+    ------
+    SettingsError
+        There are more rows or columns than a sheet holds, or it cannot be written.
+    """
+    import xlsxwriter
+
+    head, lines = _rows(data)
+    if len(lines) >= MAX_ROWS or len(head) > MAX_COLUMNS:
+        raise SettingsError(
+            f"{len(lines):,} rows of {len(head):,} columns are more than a sheet of Excel holds; give a name in .html"
+        )
+    care = Care(most=EXCEL_CELL, inside=without_markup)
+    with replacing(target) as raw:
+        book = xlsxwriter.Workbook(raw, {"in_memory": True, "nan_inf_to_errors": False})
+        bold = book.add_format({"bold": True})
+        for name, (columns, cells) in _sheets(data, head, lines).items():
+            sheet = book.add_worksheet(name)
+            sheet.freeze_panes(1, 0)
+            for place, column in enumerate(columns):
+                sheet.set_column(place, place, WIDE if _is_wide(name, column) else NARROW)
+                sheet.write_string(0, place, care.of(redact(column), None, column), bold)
+            for at, line in enumerate(cells, 1):
+                for place, value in enumerate(line):
+                    _write(sheet, at, place, value, care, columns[place])
+        book.close()
+
+
+def _sheets(
+    data: ComparisonData, head: Sequence[str], lines: Sequence[Sequence[Any]]
+) -> dict[str, tuple[Sequence[str], Any]]:
+    summary = tables.leaderboard(data)
+    sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _cells(summary)}
+    if data.scorer and data.pairs:
+        sheets["pairs"] = _cells(pairs_table(data.pairs))
+    sheets["rows"] = (head, lines)
+    masked = data.runs.secret().masked
+    about = [("verdict", masked(verdict_of(data))), *(("note", masked(note)) for note in notes_of(data))]
+    about += [*provenance_of(data).items(), *settings_of(data).items()]
+    return {**sheets, "about": (("name", "value"), about)}
+
+
+def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
+    return [str(c) for c in table.columns], [list(line) for line in table.itertuples(index=False, name=None)]
+
+
+def _rows(data: ComparisonData) -> tuple[list[str], list[list[Any]]]:
+    inputs = data.row_columns
+    parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error")
+    head = [str(data.pair_on), *inputs, "expected_output", "differ"]
+    head += [f"{variant}.{part}" for variant in data.variants for part in parts]
+    lines = [
+        [row["pair"], *row["inputs"], row["expected"], row["differ"],
+         *((run or {}).get(part) for run in row["runs"] for part in parts)]
+        for row in report_rows(data)
+    ]  # fmt: skip
+    return head, lines
+
+
+def _is_wide(sheet: str, column: str) -> bool:
+    return column.endswith((".output", ".error", "value", "expected_output")) or (sheet == "rows" and "." not in column)
+
+
+def _write(sheet: Any, at: int, place: int, value: Any, care: Care, column: str) -> None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(at, place, value)
+    elif isinstance(value, float) or (isinstance(value, int) and abs(value) < WHOLE_DIGITS):
+        sheet.write_number(at, place, value)
+    else:
+        sheet.write_string(at, place, care.of(redact(str(value)), at - 1, column))

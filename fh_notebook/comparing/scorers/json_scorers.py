@@ -1,0 +1,258 @@
+"""Scorers of JSON outputs: `json_schema`, `json_path`, `json_fields`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fh_notebook import arguments
+from fh_notebook.comparing.scorers.base import (
+    MAX_PARTS,
+    Scorer,
+    expected_in,
+    expecting_scorer_text,
+    ready_scorer,
+    scorer_text,
+)
+from fh_notebook.comparing.scorers.combined import Combined
+from fh_notebook.comparing.scorers.function import scorer_of
+from fh_notebook.comparing.scorers.output_values import (
+    NOTHING,
+    is_equal,
+    is_same,
+    parse_path,
+    parse_query,
+    part_of,
+    select,
+)
+from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.schema import to_schema
+from fh_notebook.contract.spell import short
+from fh_notebook.contract.validate import Checker, fits, schema_problems
+from fh_notebook.errors import InputError
+from fh_notebook.values import UNSET, ColumnName
+
+__all__ = ["json_fields", "json_path", "json_schema"]
+
+
+def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
+    """Return a scorer that asks whether the output fits a JSON Schema.
+
+    An output of text is read as JSON, also from inside a code fence. Patterns in the schema are
+    those of JSON Schema (ECMA 262), and none of them can hang the notebook.
+
+    Parameters
+    ----------
+    schema : mapping, or class with ``model_json_schema``
+        A JSON Schema of whatever kind; a pydantic model; or names of fields with ``fh.text()`` and its like.
+    path : str, optional
+        A path into the output, such as ``items[0]``.
+
+    Raises
+    ------
+    InputError
+        The schema, a pattern in it, or the path cannot be read.
+
+    Examples
+    --------
+    >>> rule = json_schema({"type": "object", "required": ["label"]})
+    >>> [rule(Run(status="completed", output=text)) for text in ('{"label": "x"}', "{}", "x")]
+    [True, False, False]
+    """
+    arguments.check(json_schema, locals(), but={"path"})
+    steps = parse_path(path)
+    if not isinstance(schema, Mapping | bool | type):
+        raise InputError(f"schema is {short(schema)}; give a JSON Schema, or a model that has one")
+    rules = _schema(schema)
+    if found := schema_problems(rules):
+        raise InputError(f"the schema cannot be used: {'; '.join(map(str, found[:3]))}")
+    if trouble := Checker.of(rules).trouble:
+        raise InputError(f"the schema cannot be used: {trouble}")
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool:
+        value = _json_at(run, steps)
+        return value is not NOTHING and fits(rules, value)
+
+    return ready_scorer(scorer_text("json_schema", rules, path=(path, None)), score, reads=None, rules=rules, path=path)
+
+
+def _schema(schema: Any) -> dict[str, Any]:
+    if isinstance(schema, Mapping) and not _declares(schema):
+        return dict(schema)
+    return to_schema(schema)
+
+
+def _declares(schema: Mapping[str, Any]) -> bool:
+    """Whether it is names of fields, and not a schema: a schema has no values with a schema of their own."""
+    return bool(schema) and all(hasattr(value, "schema") for value in schema.values())
+
+
+def _json_at(run: Run, steps: tuple[str | int, ...]) -> Any:
+    try:
+        return part_of(run, steps) if steps else run.json()
+    except (ValueError, RecursionError):
+        return NOTHING
+
+
+def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = None) -> Scorer:
+    """Return a scorer that asks what a path finds in the output: anything, or a certain value.
+
+    Of several values that it finds, one is enough. ``null`` is found only by ``equals=None``. At most 100,000 values of
+    one output are looked at; an output that has more has a missing score that says so.
+
+    Parameters
+    ----------
+    path : str
+        ``label``, ``items[0].name``, ``$.items[*].name``, ``$..price``, ``$['a name'][-1]``: names, places, ``*`` and
+        ``..`` of RFC 9535 (JSONPath); there are no filters.
+    equals : JSON value, optional
+        What it must find.
+    expected : str, optional
+        The column of the row that holds what it must find, in place of `equals`.
+
+    Raises
+    ------
+    InputError
+        The path cannot be read, or both are given.
+
+    Examples
+    --------
+    >>> run = Run(status="completed", output={"items": [{"name": "a"}, {"name": "b"}]})
+    >>> json_path("$.items[*].name")(run), json_path("$.items[*].name", equals="c")(run)
+    (True, False)
+    """
+    arguments.check(json_path, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    equals = equals if equals is UNSET else jsonable(equals)
+    if equals is not UNSET and (found := json_problems(equals, ("equals",))):
+        raise InputError(found)
+    if equals is not UNSET and expected is not None:
+        raise InputError("json_path takes equals= or expected=, not both")
+    query = parse_query(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+        wanted = expected_in(row, expected) if expected is not None else equals
+        if expected is not None and wanted is None:
+            return None
+        value = _json_at(run, ())
+        found = [] if value is NOTHING else select(query, value)
+        if wanted is UNSET:
+            return any(part is not None for part in found)
+        same = is_same if expected is not None else is_equal
+        return any(same(part, wanted) for part in found)
+
+    equal = ("nothing given" if equals is UNSET else equals, "nothing given")
+    name = scorer_text("json_path", path, equals=equal, expected=(expected, None))
+    given = [] if equals is UNSET else [equals]
+    return ready_scorer(name, score, reads=expected, path=path, equals=given)
+
+
+def json_fields(
+    expected: ColumnName = "expected_output",
+    *,
+    path: str | None = None,
+    fields: Sequence[str] | None = None,
+    compare: Mapping[str, Any] | None = None,
+) -> Scorer:
+    """Return a scorer that compares field by field with an expected object: the share that is right, and each part.
+
+    A field that is not there is wrong. Fields that nobody expects do not count.
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the object, or its JSON text.
+    path : str, optional
+        A path into the output, to the object that is compared.
+    fields : list of str, optional
+        Which fields; all that the row expects by default.
+    compare : mapping of field to scorer, optional
+        How some are compared, such as ``{"total": fh.score.number(0.01)}``: the scorer gets a run whose output is the
+        field, and a row whose ``expected_output`` is what is expected of it. The others must be equal.
+
+    Raises
+    ------
+    InputError
+        The path or the fields cannot be read.
+
+    Examples
+    --------
+    >>> run = Run(status="completed", output={"label": "billing", "urgent": False})
+    >>> json_fields()(run, {"expected_output": {"label": "billing", "urgent": True}})
+    {'label': True, 'urgent': False, 'score': 0.5}
+    """
+    arguments.check(json_fields, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    steps = parse_path(path)
+    if fields is not None and not isinstance(fields, str):
+        fields = list(fields)  # an array has no truth value, and an iterator ends
+    if isinstance(fields, str) or fields == []:
+        raise InputError(f"fields is {short(fields)}; give a list of names")
+    ways = {name: _way(name, way) for name, way in (compare or {}).items()}
+
+    def score(run: Run, row: Mapping[str, Any]) -> dict[str, Any] | None:
+        wanted = _object(expected_in(row, expected), expected)
+        if wanted is None:
+            return None
+        names = list(wanted) if fields is None else [name for name in fields if name in wanted]
+        if not names:
+            return None
+        if len(names) >= MAX_PARTS:
+            raise InputError(f"{len(names):,} fields are expected; {MAX_PARTS:,} can be told apart: give fields=[...]")
+        value = _json_at(run, steps)
+        there = value if isinstance(value, Mapping) else {}
+        found = {str(n): _field(there.get(n, NOTHING), wanted[n], ways.get(n), run) for n in names}
+        known = [float(v) for v in found.values() if v is not None]
+        # A field of the name "score" is a part like the others, and is told under another name.
+        told = {("score_" if name == "score" else name): value for name, value in found.items()}
+        return {**told, "score": sum(known) / len(known) if known else None}
+
+    name = expecting_scorer_text(
+        "json_fields",
+        expected,
+        path=(path, None),
+        fields=(fields, None),
+        compare=({n: w.name for n, w in ways.items()}, {}),
+    )
+    versions = {n: getattr(w, "version", None) for n, w in ways.items()}
+    made = ready_scorer(name, score, reads=expected, path=path, fields=fields, compare=versions)
+    are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in ways.items())
+    return made if are_ready else replace(made, version=None)  # a function of your own may read more than its field
+
+
+def _way(name: str, given: Any) -> Any:
+    if not callable(given):
+        raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
+    made = given if isinstance(given, Scorer | Combined) else scorer_of(given)
+    if made.is_async:
+        raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
+    return made
+
+
+def _object(cell: Any, column: str) -> Mapping[str, Any] | None:
+    if isinstance(cell, str):
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            raise InputError(f"the column {short(column)} holds {short(cell)}, which is no JSON object") from None
+    if cell is None:
+        return None
+    if not isinstance(cell, Mapping):
+        raise InputError(f"the column {short(column)} holds {short(cell)}, which is no object")
+    return cell
+
+
+def _field(value: Any, wanted: Any, way: Any, run: Run) -> Any:
+    if value is NOTHING:
+        return False
+    if way is None:
+        return is_equal(value, wanted)
+    return way(_run_of_field(run, value), {"expected_output": wanted})
+
+
+def _run_of_field(run: Run, value: Any) -> Run:
+    return Run(status=run.status, output=value, elapsed_s=run.elapsed_s, variant=run.variant)

@@ -1,0 +1,558 @@
+"""`judge`: another deployment as a scorer, which grades an output or says which of two is better.
+
+A judge is called like any other deployment: through a batch, with its store, limiter and budget, and a stored answer is
+not paid for twice. It is never told which variant an output is from. A judgement that did not arrive, or cannot be
+read, is a missing score with its error.
+
+**Pairwise.** Judges prefer a position, often the first (P. Wang et al., "Large Language Models are not Fair
+Evaluators", ACL 2024), so each pair is asked twice with the order swapped. A verdict that changes with the order is a
+tie, and the number of such changes is reported.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from statistics import fmean
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook import arguments, session
+from fh_notebook.audience import PYTHON
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.plan import counted
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.start import begun
+from fh_notebook.comparing.scorers.base import NO_SCORE, Result, number_of, scorer_text
+from fh_notebook.comparing.scorers.judge_replies import JudgeScale, Reply, read_score, read_verdict
+from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.scorers.output_values import parse_path
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
+from fh_notebook.values import ColumnName
+
+__all__ = [
+    "Judge",
+    "JudgeAnswer",
+    "JudgeCalls",
+    "JudgedPair",
+    "Points",
+    "PositionBias",
+    "add_points",
+    "answers_of",
+    "bias_of",
+    "judge",
+    "missing_reason",
+    "pairs_of",
+    "question_columns",
+    "settle",
+    "share_of_points",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeCalls:
+    """Whom to ask, and how."""
+
+    deployment: Deployment | str
+    variant: str | None = None
+    rubric: str | None = None
+    expected: str = EXPECTED
+    options: BatchOptions = field(default_factory=BatchOptions, repr=False)
+
+    def ask(self, rows: Sequence[Mapping[str, Any]], own: Sequence[str], *, fresh: bool = False) -> Batch:
+        """Run a batch over `rows`, and return it; `own` are the columns that a judge without declared inputs gets.
+
+        Raises
+        ------
+        InputError, SettingsError
+            The judge cannot be asked so; nothing was sent.
+        """
+        client = session.client_for(self.options.client)
+        target = self._target(client)
+        given = [dict(row) for row in rows]
+        if not target.inputs.get("properties") and self.options.inputs is None:
+            # It takes whatever it is sent: then only what a judge needs, and nothing of the row's other columns.
+            given = [{name: row[name] for name in own if name in row} for row in given]
+        variants = [self.variant or target.variants[0]]
+        return begun(given, target, replace(self.options, variants=variants, reuse=None if fresh else "store"))
+
+    def _target(self, client: Any) -> Deployment:
+        target = self.deployment
+        if not isinstance(target, Deployment):
+            target = client.aclient.connection.find_deployment(target) or Deployment(target)
+        if self.variant is None and len(target.variants) != 1:
+            known = f"it has {', '.join(map(short, target.variants))}" if target.variants else "none is known"
+            raise InputError(f"which variant of the judge {short(target.name)}? Give variant= ({known})")
+        return target
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeAnswer:
+    """What the judge said to one question: its runs, one a repeat; ``None`` is one that was not asked."""
+
+    runs: tuple[Run | None, ...]
+    stopped: str = ""
+    """Why those were not asked."""
+
+    @property
+    def request_id(self) -> str | None:
+        """Of the first run that has one."""
+        return next((run.request_id for run in self.runs if run is not None and run.request_id), None)
+
+
+def answers_of(asked: Batch, number: int) -> list[JudgeAnswer]:
+    """Return what came of each of the `number` rows that were asked about."""
+    runs: list[list[Run | None]] = [[] for _ in range(number)]
+    for job, outcome, _ in asked.entries():
+        runs[job.position].append(outcome.run if outcome else None)
+    stopped = "its batch has not ended"
+    if asked.stopped is not None:
+        stopped = replace(
+            asked.stopped, audience=replace(PYTHON, resume="cmp.rescore()")
+        ).message  # which asks the rest, and reads it
+    return [JudgeAnswer(runs=tuple(found), stopped=stopped) for found in runs]
+
+
+def question_columns(observation: Observation, calls: JudgeCalls) -> dict[str, Any]:
+    """Return the columns that a judge may be asked with, but the output: those of the row, and what was asked."""
+    source = observation.source()
+    wanted = source.pop(calls.expected, observation.row.get(calls.expected))
+    row: dict[str, Any] = {**source, "input": _input(observation, source)}
+    if wanted is not None:
+        row["expected"] = wanted if isinstance(wanted, str) else json.dumps(wanted, ensure_ascii=False)
+    if calls.rubric is not None:
+        row["rubric"] = calls.rubric
+    return row
+
+
+def _input(observation: Observation, source: Mapping[str, Any]) -> str:
+    """What the variant was asked, as one text: its only input, or all of them as JSON."""
+    run = observation.run
+    asked = dict(run.inputs) if run is not None and run.inputs else dict(source)
+    if len(asked) == 1:
+        only = next(iter(asked.values()))
+        if isinstance(only, str):
+            return only
+    return json.dumps(asked, ensure_ascii=False, default=str)
+
+
+def missing_reason(run: Run | None, stopped: str) -> Problem | None:
+    """Return why a question has no answer; ``None`` where it has one."""
+    if run is None:
+        return Problem(None, "not_asked", message=f"not judged: {one_line(stopped, 200)}")
+    if run.ok:
+        return None
+    if run.status == "failed":
+        why = one_line(run.error or run.error_code or "without a reason", 200)
+        return Problem(None, "failed", message=f"the judge failed: {why}")
+    message = f"the judge's call is {one_line(run.status)}: it may have run, and no answer came"
+    return Problem(None, "unknown", message=message)
+
+
+Points = dict[int, list[tuple[str, float | None, str]]]
+"""By the place of a run: against which variant, its share of the point, and why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPair:
+    """Two runs of two variants on one row, by their places among the observations."""
+
+    a: int
+    b: int
+    same: bool = False
+    """Whether both gave the same text: a tie, without a call."""
+
+
+def pairs_of(found: Sequence[Observation]) -> list[JudgedPair]:
+    """Return every pair of variants on each row, repeat by repeat; only completed runs."""
+    order = {name: place for place, name in enumerate(dict.fromkeys(o.variant for o in found))}
+    rows: dict[Any, dict[str, list[int]]] = {}
+    for place, observation in enumerate(found):
+        if observation.completed:
+            rows.setdefault(observation.pair, {}).setdefault(observation.variant, []).append(place)
+    pairs = []
+    for of_row in rows.values():
+        for x, y in combinations(sorted(of_row, key=order.__getitem__), 2):
+            pairs += [
+                JudgedPair(a, b, _pairwise_text(found[a]) == _pairwise_text(found[b]))
+                for a, b in zip(of_row[x], of_row[y], strict=False)
+            ]
+    return pairs
+
+
+def _pairwise_text(observation: Observation) -> str:
+    return observation.run.text.strip() if observation.run is not None else ""
+
+
+def settle(straight: Reply[str], swapped: Reply[str]) -> tuple[float | None, str]:
+    """Return how much of the point the first of a pair gets (1, 0.5 or 0), or ``None`` and why.
+
+    Examples
+    --------
+    >>> settle(Reply("a"), Reply("b")), settle(Reply("a"), Reply("a")), settle(Reply("b"), Reply("tie"))
+    ((1.0, ''), (0.5, ''), (0.25, ''))
+    """
+    if error := straight.error or swapped.error:
+        return None, error
+    points = {"a": 1.0, "tie": 0.5, "b": 0.0}
+    return (points[str(straight.value)] + 1.0 - points[str(swapped.value)]) / 2, ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionBias:
+    """How often a judge preferred a place, whatever stood there."""
+
+    pairs: int
+    """Pairs with a verdict in both orders."""
+    first: int
+    """Answers that preferred the one that was shown first."""
+    second: int
+    ties: int
+    turned: int
+    """Pairs whose verdict turned with the order."""
+    to_first: int
+    """Of these, those that preferred the first place both times."""
+    to_second: int
+    p: float
+    """Two-sided sign test of `to_first` against `to_second`; NaN where none turned."""
+
+    def __str__(self) -> str:
+        if not self.pairs:
+            return "Position bias: no pair has a verdict in both orders."
+        chance = "" if math.isnan(self.p) else f" (sign test p = {self.p:.2g})"
+        return (
+            f"Position bias: {self.turned} of {self.pairs} pairs turned with the order and count as ties, "
+            f"{self.to_first} towards the first place and {self.to_second} towards the second{chance}; of "
+            f"{2 * self.pairs} answers {self.first} preferred the first, {self.second} the second, {self.ties} neither."
+        )
+
+
+def bias_of(verdicts: Iterable[tuple[Reply[str], Reply[str]]]) -> PositionBias:
+    """Return how often a place was preferred, from the verdicts in both orders (``a`` is what was shown first).
+
+    Examples
+    --------
+    >>> bias_of([(Reply("a"), Reply("a")), (Reply("a"), Reply("b"))]).to_first
+    1
+    """
+    readable = [(str(x.value), str(y.value)) for x, y in verdicts if x.value is not None and y.value is not None]
+    answers = [value for both in readable for value in both]
+    to_first, to_second = readable.count(("a", "a")), readable.count(("b", "b"))
+    return PositionBias(
+        pairs=len(readable),
+        first=answers.count("a"),
+        second=answers.count("b"),
+        ties=answers.count("tie"),
+        turned=to_first + to_second,
+        to_first=to_first,
+        to_second=to_second,
+        p=_sign_test(to_first, to_second),
+    )
+
+
+def _sign_test(x: int, y: int) -> float:
+    """Return the exact two-sided p of a fair coin (W. J. Dixon and A. M. Mood, JASA 41 (1946), 557-566)."""
+    n = x + y
+    if not n:
+        return float("nan")
+    tail = sum(math.comb(n, k) for k in range(min(x, y) + 1))
+    return min(1.0, float(2 * tail / (1 << n)))
+
+
+def add_points(
+    points: Points,
+    found: Sequence[Observation],
+    pair: JudgedPair,
+    share: float | None,
+    error: str,
+) -> None:
+    """Note what both runs of a pair get: `share` is the first one's, ``None`` where it has no verdict."""
+    points.setdefault(pair.a, []).append((found[pair.b].variant, share, error))
+    points.setdefault(pair.b, []).append((found[pair.a].variant, None if share is None else 1.0 - share, error))
+
+
+def share_of_points(told: Sequence[tuple[str, float | None, str]]) -> Result:
+    """Return a run's share of the points against the others; a row without another variant has none."""
+    shares = [share for _, share, _ in told if share is not None]
+    parts = {f"vs {name}": share for name, share, _ in told}
+    if shares:
+        return Result(fmean(shares), None, parts)
+    return Result(float("nan"), next((error for _, _, error in told if error), None), parts or None)
+
+
+POINTWISE: Final = ("output", "input", "expected", "rubric")
+
+PAIRWISE: Final = ("output_a", "output_b", "input", "expected", "rubric")
+
+
+def judge(
+    deployment: Deployment | str,
+    *,
+    variant: str | None = None,
+    rubric: str | None = None,
+    pairwise: bool = False,
+    scale: tuple[float, float] | None = None,
+    path: str | None = None,
+    expected: ColumnName = EXPECTED,
+    inputs: Mapping[str, Any] | None = None,
+    repeats: int = 1,
+    client: Any = None,
+    max_calls: int | None = None,
+    max_cost: float | None = None,
+    max_concurrency: int | None = None,
+    rate: float | str | None = None,
+    progress: Any = True,
+) -> Judge:
+    """Return a scorer that asks another deployment: how good is this answer, or which of two is better.
+
+    The judge's calls are a batch: its answers are kept and never paid for twice, limits and the daily cap hold, and
+    ``judge.batch`` is it. It is not told which variant an answer is from.
+
+    Its Start variables take what has their name: the row's columns, and ``output`` (or ``output_a`` and ``output_b``),
+    ``input`` (what the variant was asked), ``expected``, ``rubric``. A judge that declares none gets these and no other
+    column.
+
+    Its answer may be a number, yes or no, an object (``score``, ``rating``, ...; ``winner``, ``verdict``, ...), or a
+    text that has one of these, ``Score: 4``, ``[[B]]``, ``4/5``. What cannot be read, or lies outside of `scale`, is a
+    missing score with its error kept, never 0.
+
+    Parameters
+    ----------
+    deployment : Deployment or str
+        The judge.
+    variant : str, optional
+        Of the judge; needed where it has several, or none is known.
+    rubric : str, optional
+        By what it is to judge.
+    pairwise : bool
+        Compare the variants of a row two by two, each pair in both orders. The score of a run is then its share of the
+        points against the other variants: 1 a win, 0.5 a tie (also a verdict that turns with the order), 0 a loss.
+        Equal answers are a tie without a call. ``judge.bias`` says how often the judge preferred a place.
+    scale : (lowest, highest), optional
+        What scores are possible, such as ``(1, 5)``.
+    path : str, optional
+        Where in the judge's output its score or verdict is.
+    expected : str
+        The column of the row that is given as ``expected``.
+    inputs : mapping, optional
+        As in :func:`fh_notebook.batch`, over the columns above.
+    repeats : int
+        How often each question is asked; the mean counts.
+    client, max_calls, max_cost, max_concurrency, rate, progress
+        As in :func:`fh_notebook.batch`.
+
+    Raises
+    ------
+    InputError
+        An option cannot be meant; when it is asked: the judge cannot be asked so.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("polite", variant="v1")
+    ... def polite(output: str) -> dict:
+    ...     return {"score": 5 if "please" in output else 2, "reason": "manners"}
+    >>> frame = pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "output": ["Wait.", "Wait, please."]})
+    >>> manners = fh.score.judge("polite", scale=(1, 5), client=hive.client(), progress=False)
+    >>> fh.compare(frame, score=manners).summary()["mean"].tolist()
+    [2.0, 5.0]
+    """
+    arguments.check(judge, locals(), but={"path"})
+    if not isinstance(deployment, Deployment | str):
+        raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+    expected = arguments.column_text(expected)
+    if scale is not None and (pairwise or not _is_scale(scale)):
+        wrong = "a judge of pairs has no scale" if pairwise else f"scale is {short(scale)}; give (lowest, highest)"
+        raise InputError(wrong)
+    calls = JudgeCalls(
+        deployment=deployment,
+        variant=variant,
+        rubric=rubric,
+        expected=expected,
+        options=BatchOptions(
+            inputs=inputs,
+            repeats=repeats,
+            client=client,
+            max_calls=max_calls,
+            max_cost=max_cost,
+            max_concurrency=max_concurrency,
+            rate=rate,
+            progress=progress,
+            on_invalid="skip",
+            metadata={"fh_judge": True},
+        ),
+    )
+    target = deployment.name if isinstance(deployment, Deployment) else deployment
+    name = scorer_text("judge", target, variant=(variant, None), pairwise=(pairwise, False), rubric=(rubric, None))
+    return Judge(name, calls, pairwise=pairwise, scale=scale, path=parse_path(path))
+
+
+def _is_scale(scale: Any) -> bool:
+    if not isinstance(scale, tuple | list) or len(scale) != 2:
+        return False
+    low, high = map(number_of, scale)
+    return low is not None and high is not None and low < high
+
+
+class Judge:
+    """A deployment that scores. Made by :func:`judge`; what it said last can be read here.
+
+    Attributes
+    ----------
+    batch : Batch or None
+        Of its last calls.
+    bias : PositionBias or None
+        Of its last comparisons in pairs.
+    notes : list of str
+        Sentences to be shown with its scores.
+    """
+
+    is_async = True  # it cannot score a single run
+
+    def __init__(
+        self, name: str, calls: JudgeCalls, *, pairwise: bool, scale: JudgeScale, path: tuple[str | int, ...]
+    ) -> None:
+        self.name = name
+        self.pairwise = pairwise
+        self.batch: Batch | None = None
+        self.bias: PositionBias | None = None
+        self.notes: list[str] = []
+        self._calls = calls
+        self._scale = (float(scale[0]), float(scale[1])) if scale is not None else None
+        self._path = path
+        self._answers: list[dict[str, Any]] = []
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Between which its scores are: its scale."""
+        return self._scale
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """What it said last, one line a question.
+
+        Columns: ``pair``, ``variant`` (in pairs: ``first`` and ``second``, as they were shown), ``said``, ``reason``,
+        ``error``, ``request_id``. Of repeats: the mean, and the first reason and error.
+        """
+        return pd.DataFrame(self._answers)
+
+    def score_all(self, found: Sequence[Observation], *, fresh: bool) -> list[Result]:
+        """Return the results of all runs; those that did not complete are not judged."""
+        self._answers, self.notes, self.batch, self.bias = [], [], None, None
+        return self._in_pairs(found, fresh) if self.pairwise else self._one_by_one(found, fresh)
+
+    def _one_by_one(self, found: Sequence[Observation], fresh: bool) -> list[Result]:
+        places = [place for place, o in enumerate(found) if o.completed]
+        rows = [{**question_columns(found[p], self._calls), "output": _text(found[p])} for p in places]
+        said = [NO_SCORE] * len(found)
+        for place, question in zip(places, self._ask(rows, POINTWISE, fresh), strict=True):
+            heard = self._heard(question, lambda run: read_score(run, path=self._path, scale=self._scale))
+            mean = _mean(heard)
+            reason = next((h.reason for h in heard if h.reason), "")
+            said[place] = Result(mean.score, mean.error, {"reason": reason}) if reason else mean
+            self._note(found[place].pair, {"variant": found[place].variant}, said[place], reason, question)
+        self._report(len(places), sum(math.isnan(said[place].score) for place in places))
+        return said
+
+    def _in_pairs(self, found: Sequence[Observation], fresh: bool) -> list[Result]:
+        pairs = pairs_of(found)
+        open_pairs = [pair for pair in pairs if not pair.same]
+        rows = []
+        for pair in open_pairs:
+            about = question_columns(found[pair.a], self._calls)
+            a, b = _text(found[pair.a]), _text(found[pair.b])
+            rows += [{**about, "output_a": a, "output_b": b}, {**about, "output_a": b, "output_b": a}]
+        questions = self._ask(rows, PAIRWISE, fresh)
+        points: Points = {}
+        verdicts: list[tuple[Reply[str], Reply[str]]] = []
+        for pair in (pair for pair in pairs if pair.same):
+            add_points(points, found, pair, 0.5, "")
+        for number, pair in enumerate(open_pairs):
+            both = questions[2 * number : 2 * number + 2]
+            heard = [self._heard(q, lambda run: read_verdict(run, path=self._path)) for q in both]
+            orders = list(zip(*heard, strict=True))
+            verdicts += orders
+            share, error = _shared([settle(x, y) for x, y in orders])
+            add_points(points, found, pair, share, error)
+            for (x, y), said, question in zip(((pair.a, pair.b), (pair.b, pair.a)), heard, both, strict=True):
+                self._note_verdict(found, x, y, said, question)
+        self.bias = bias_of(verdicts)
+        unread = sum(share is None for told in points.values() for _, share, _ in told) // 2
+        self._report(len(rows), unread, same=len(pairs) - len(open_pairs))
+        return [share_of_points(points.get(place, [])) for place in range(len(found))]
+
+    def _ask(self, rows: list[dict[str, Any]], own: Sequence[str], fresh: bool) -> list[JudgeAnswer]:
+        if not rows:
+            return []
+        self.batch = self._calls.ask(rows, own, fresh=fresh)
+        return answers_of(self.batch, len(rows))
+
+    def _heard(self, question: JudgeAnswer, read: Callable[[Any], Reply[Any]]) -> list[Reply[Any]]:
+        lacking = [(run, missing_reason(run, question.stopped)) for run in question.runs]
+        return [read(run) if problem is None else Reply(problem=problem) for run, problem in lacking]
+
+    def _note(self, pair: Any, who: Mapping[str, Any], result: Result, reason: str, question: JudgeAnswer) -> None:
+        facts = {"said": result.score, "reason": reason, "error": result.error, "request_id": question.request_id}
+        self._answers.append({"pair": pair, **who, **facts})
+
+    def _note_verdict(
+        self, found: Sequence[Observation], first: int, second: int, heard: Sequence[Reply[str]], question: JudgeAnswer
+    ) -> None:
+        names = {"a": found[first].variant, "b": found[second].variant, "tie": "tie"}
+        told = [names[h.value] for h in heard if h.value is not None]
+        error = next((h.error for h in heard if h.error), None)
+        self._answers.append(
+            {
+                "pair": found[first].pair,
+                "first": found[first].variant,
+                "second": found[second].variant,
+                "said": ", ".join(told) or None,
+                "reason": next((h.reason for h in heard if h.reason), ""),
+                "error": error,
+                "request_id": question.request_id,
+            }
+        )
+
+    def _report(self, questions: int, unread: int, same: int = 0) -> None:
+        counts = self.batch.counts if self.batch is not None else None
+        calls = f"{counted(counts.calls, 'call')}, {counts.reused} reused" if counts else "no call"
+        self.notes = [f"{self.name}: {counted(questions, 'question')}, {calls}."]
+        if same:
+            self.notes.append(f"{counted(same, 'pair')} of equal answers counted as ties without a call.")
+        if unread:
+            what = "comparison" if self.pairwise else "judgement"
+            self.notes.append(f"{counted(unread, what)} did not come or could not be read: missing, not 0.")
+        if self.bias is not None:
+            self.notes.append(str(self.bias))
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _text(observation: Observation) -> str:
+    return observation.run.text if observation.run is not None else ""
+
+
+def _mean(heard: Sequence[Reply[float]]) -> Result:
+    values = [h.value for h in heard if h.value is not None]
+    if values:
+        return Result(fmean(values))
+    return Result(float("nan"), next((h.error for h in heard if h.error), "not judged"))
+
+
+def _shared(settled_once: Sequence[tuple[float | None, str]]) -> tuple[float | None, str]:
+    """Return the mean over repeats."""
+    shares = [share for share, _ in settled_once if share is not None]
+    if shares:
+        return fmean(shares), ""
+    return None, next((error for _, error in settled_once if error), "not judged")

@@ -1,0 +1,204 @@
+"""Scorers that measure or read a number: `number`, `latency`, `length`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from fh_notebook import arguments
+from fh_notebook.comparing.scorers.base import MAX_CHARS, Scorer, expected_in, number_of, ready_scorer, scorer_text
+from fh_notebook.comparing.scorers.output_values import parse_path, part_of, text_of
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+from fh_notebook.values import ColumnName, Whole
+
+__all__ = ["latency", "length", "number"]
+
+_NUMBER: Final = re.compile(
+    r"(?<![\w.,])[-+−]?(?:\d{1,3}(?:,\d{3}){1,20}(?:\.\d{1,300})?|\d{1,300}(?:\.\d{1,300})?|\.\d{1,300})"
+    r"(?:[eE][-+]?\d{1,4})?(?!\w|[.,]\d)",
+    re.ASCII,
+)
+"""As English writes them: ``1,234.5``. A digit next to a letter (``v2``) or in a date's dots is no number. Every repeat
+has a bound, so that reading takes time in proportion to the text."""
+
+
+def number(
+    tolerance: float = 0.0,
+    *,
+    relative: float = 0.0,
+    expected: ColumnName = "expected_output",
+    path: str | None = None,
+    which: Literal["last", "first", "only"] = "last",
+) -> Scorer:
+    """Return a scorer that asks whether the number in the output is the expected one, within a tolerance.
+
+    Numbers are read as English writes them (``1,234.5``, ``-3``, ``1e-3``). A text without a number is wrong.
+
+    Parameters
+    ----------
+    tolerance : float
+        How far it may be away.
+    relative : float
+        How far, as a share of the expected number; the larger of both counts (as in ``math.isclose``).
+    expected : str
+        The column of the row that holds the number, or a text with one.
+    path : str, optional
+        A path into the output, such as ``total.amount``.
+    which : {"last", "first", "only"}
+        Of several numbers in a text: the last one (answers end with it), the first one, or none is right.
+
+    Raises
+    ------
+    InputError
+        An option cannot be meant.
+
+    Examples
+    --------
+    >>> number(0.5)(Run(status="completed", output="3 x 4 makes 12."), {"expected_output": 12.3})
+    True
+    """
+    arguments.check(number, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    for name, value in (("tolerance", tolerance), ("relative", relative)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise InputError(f"{name} is {short(value)}; give a number from 0")
+    if which not in ("last", "first", "only"):
+        raise InputError(f"which is {short(which)}; give 'last', 'first' or 'only'")
+    steps = parse_path(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+        cell = expected_in(row, expected)
+        if cell is None:
+            return None
+        wanted = _number_in(cell, "only")
+        if wanted is None:
+            raise InputError(f"the column {short(expected)} holds {short(cell)}, which is not one number")
+        found = _number_in(part_of(run, steps), which)
+        # Given as they are written: 0.1 away from 0.3 must hold 0.2, which binary fractions miss by 3e-17.
+        slack = 1e-12 * max(abs(wanted), 1.0) if tolerance or relative else 0.0
+        return found is not None and abs(found - wanted) <= max(tolerance, relative * abs(wanted)) + slack
+
+    name = scorer_text(
+        "number",
+        *([tolerance] if tolerance else []),
+        relative=(relative, 0.0),
+        expected=(expected, "expected_output"),
+        path=(path, None),
+        which=(which, "last"),
+    )
+    return ready_scorer(
+        name, score, reads=expected, tolerance=float(tolerance), relative=float(relative), path=path, which=which
+    )
+
+
+def _number_in(value: Any, which: str) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if (own := number_of(value)) is not None:
+        return own
+    text = text_of(value) if isinstance(value, str) else ""
+    if len(text) > MAX_CHARS:
+        raise InputError(f"the text has {len(text):,} characters, and a number is looked for in {MAX_CHARS:,} at most")
+    found = _NUMBER.findall(text)
+    if not found or (which == "only" and len(found) > 1):
+        return None
+    read = float(found[0 if which == "first" else -1].replace(",", "").replace("−", "-"))
+    return read if math.isfinite(read) else None
+
+
+def latency(at_most: float | None = None) -> Scorer:
+    """Return a scorer that gives the seconds of a run (less is better), or asks whether they are few enough.
+
+    Parameters
+    ----------
+    at_most : float, optional
+        In seconds: the score is then yes or no.
+
+    Raises
+    ------
+    InputError
+        `at_most` cannot be meant.
+
+    Examples
+    --------
+    >>> latency()(Run(status="completed", elapsed_s=0.5)), latency(at_most=0.2)(Run(status="completed", elapsed_s=0.5))
+    (0.5, False)
+    """
+    arguments.check(latency, locals())
+    _check_bounds(at_most=at_most)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool | float | None:
+        if not run.elapsed_s:
+            return None  # a run of a table that has no times
+        return run.elapsed_s if at_most is None else run.elapsed_s <= at_most
+
+    name = scorer_text("latency", at_most=(at_most, None))
+    return ready_scorer(name, score, reads=None, at_most=at_most, lower_is_better=at_most is None)
+
+
+def length(
+    unit: Literal["characters", "words"] = "characters",
+    *,
+    at_least: Whole | None = None,
+    at_most: Whole | None = None,
+    path: str | None = None,
+) -> Scorer:
+    """Return a scorer that counts the characters or words of the output, or asks whether they are within bounds.
+
+    Blanks around a text do not count. An output that is an object counts as its JSON.
+
+    Parameters
+    ----------
+    unit : {"characters", "words"}
+        What is counted; words are what stands between blanks.
+    at_least, at_most : int, optional
+        Bounds, both inclusive: the score is then yes or no.
+    path : str, optional
+        A path into the output; where it leads nowhere, the length is 0.
+
+    Raises
+    ------
+    InputError
+        An option cannot be meant.
+
+    Examples
+    --------
+    >>> run = Run(status="completed", output="Sorry for that.")
+    >>> length()(run), length("words")(run), length("words", at_most=2)(run)
+    (15, 3, False)
+    """
+    arguments.check(length, locals(), but={"path"})
+    if unit not in ("characters", "words"):
+        raise InputError(f"unit is {short(unit)}; give 'characters' or 'words'")
+    _check_bounds(at_least=at_least, at_most=at_most)
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise InputError(f"at_least is {at_least} and at_most is {at_most}; nothing has such a length")
+    steps = parse_path(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool | int:
+        text = text_of(part_of(run, steps)).strip()
+        count = len(text.split()) if unit == "words" else len(text)
+        if at_least is None and at_most is None:
+            return count
+        return (at_least is None or count >= at_least) and (at_most is None or count <= at_most)
+
+    name = scorer_text(
+        "length",
+        *([unit] if unit != "characters" else []),
+        at_least=(at_least, None),
+        at_most=(at_most, None),
+        path=(path, None),
+    )
+    return ready_scorer(name, score, reads=None, unit=unit, at_least=at_least, at_most=at_most, path=path)
+
+
+def _check_bounds(**bounds: float | None) -> None:
+    for name, value in bounds.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise InputError(f"{name} is {short(value)}; give a number from 0")

@@ -1,0 +1,185 @@
+"""`Observation`: a run with the columns of its row, from a batch or a DataFrame.
+
+A row has the column names of the tidy frame, wherever it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.frames import COLUMNS, OutputKeys, source_name
+from fh_notebook.batching.job import Job
+from fh_notebook.batching.labels import told_apart
+from fh_notebook.batching.plan import counted
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
+from fh_notebook.spelling import type_text
+
+__all__ = ["Observation", "cell_of", "hidden_in", "is_source", "observations", "unknown_column"]
+
+OWN: Final = frozenset(column.name for column in COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One run of one variant on one row, and the row's columns."""
+
+    pair: Any
+    """What it is paired by."""
+    variant: str
+    run: Run | None
+    """``None`` while it is pending."""
+    row: Mapping[str, Any] = field(repr=False)
+    """By the names of the tidy frame, whether it came out of a batch or of a frame."""
+    line: int = 0
+    """Of the answer in the store; 0 of a line of a table, whose scores are kept by what stands in it."""
+    store: Any = field(default=None, repr=False, compare=False)
+    """The store that the line is of; ``None`` is the session's."""
+    hidden: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    """What its password Start variables were given."""
+
+    @property
+    def completed(self) -> bool:
+        """Whether there is an answer to be scored."""
+        return self.run is not None and self.run.ok
+
+    @property
+    def answer(self) -> Run:
+        """The run of one that :attr:`completed`.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        if self.run is None:
+            raise ValueError(f"{self.variant} has no answer yet")
+        return self.run
+
+    def source(self) -> dict[str, Any]:
+        """Return the columns that are the user's own: those of no run."""
+        return {n: v for n, v in self.row.items() if is_source(n)}
+
+
+def is_source(name: str) -> bool:
+    """Whether a column of the tidy frame is the user's own: of no run."""
+    return name not in OWN and not name.startswith("out.")
+
+
+def observations(source: Any, *, pair_on: str) -> list[Observation]:
+    """Return the runs of a batch, or of the lines of a frame.
+
+    Raises
+    ------
+    InputError
+        The source is something else, or has not the columns that are needed.
+    """
+    found = _of(source, pair_on)
+    if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
+        raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
+    apart = told_apart(o.pair for o in found)
+    return [o if o.pair is pair else replace(o, pair=pair) for o, pair in zip(found, apart, strict=True)]
+
+
+def _of(source: Any, pair_on: str) -> list[Observation]:
+    if isinstance(source, Batch):
+        return _of_batch(source, pair_on)
+    if isinstance(source, pd.DataFrame):
+        return _of_frame(source, pair_on)
+    raise InputError(
+        f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not {type_text(source)}"
+    )
+
+
+def _lines_have(n: int) -> str:
+    return f"{counted(n, 'line')} {'has' if n == 1 else 'have'}"
+
+
+def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
+    entries = list(batch.entries())
+    outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
+    parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
+    own = [(column.name, column.value) for column in COLUMNS]
+    shown: dict[str, str] = {}  # a batch has as many names of columns as one row
+    found = []
+    for (job, outcome, source), output in zip(entries, outputs, strict=True):
+        row = {name: cell_of(value(job, outcome)) for name, value in own}
+        for name, value in source.items():
+            row[shown.get(name) or shown.setdefault(name, source_name(name))] = value
+        if parts_of:
+            parts = output if isinstance(output, Mapping) else {}
+            row |= {told: parts.get(name) for name, told in parts_of.items()}
+        if pair_on not in row:
+            raise InputError(unknown_column(pair_on, list(row), "pair_on"))
+        run, line = (outcome.run, outcome.line) if outcome else (None, 0)
+        of_file = batch.file_store
+        hidden = hidden_in(job)
+        found.append(
+            Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
+        )
+    return found
+
+
+def hidden_in(job: Job) -> tuple[Any, ...]:
+    """Return what the password Start variables of a job were given."""
+    if not (job.secrets.all or job.secrets.names):
+        return ()
+    return tuple(value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None)
+
+
+def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
+    columns = [str(c) for c in frame.columns]
+    if doubled := sorted({c for c in columns if columns.count(c) > 1}):
+        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+    for needed in (pair_on, "variant"):
+        if needed not in columns:
+            raise InputError(unknown_column(needed, columns, "compare needs it"))
+    found = []
+    for values in frame.itertuples(index=False, name=None):
+        row = dict(zip(columns, map(cell_of, values), strict=True))
+        found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
+    if nameless := sum(o.row["variant"] is None for o in found):
+        raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
+    return found
+
+
+def cell_of(value: Any) -> Any:
+    """Return what a cell holds as a scorer sees it: a plain value, ``None`` where there is nothing."""
+    kind = type(value)
+    if value is None or kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
+        return value
+    if kind is float:
+        return value if value == value else None
+    if kind is datetime:
+        return value.isoformat()
+    return None if is_missing(value) else plain(value)
+
+
+def unknown_column(name: str, columns: Iterable[str], why: str) -> Problem:
+    """Return the problem of a column that is not there, with the nearest name."""
+    there: Sequence[str] = list(columns)
+    close = nearest(name, there)
+    hint = f"did you mean {close!r}?" if close else f"the columns are {listed(there, 'and') or 'none'}"
+    return Problem(None, "column", f"there is no column {short(name)}", f"({why})", hint)
+
+
+def _run_of(row: Mapping[str, Any]) -> Run:
+    """Return the run that a line tells of; a line without a status completed."""
+    seconds = row.get("elapsed_s")
+    return Run(
+        status=str(row.get("status") or "completed"),
+        output=row.get("output"),
+        error=row.get("error") if isinstance(row.get("error"), str) else None,
+        error_code=row.get("error_code") if isinstance(row.get("error_code"), str) else None,
+        elapsed_s=float(seconds) if isinstance(seconds, int | float) else 0.0,
+        variant=str(row["variant"]),
+    )

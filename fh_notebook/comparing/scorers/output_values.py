@@ -1,0 +1,247 @@
+"""Values inside an output: paths and queries that select them, and equality with an expected value.
+
+``items[0].name`` leads to one value, ``$.items[*].name`` to any number of values. A path is parsed when the scorer is
+made, so a mistake is one error and not a hundred missing scores. Its evaluation takes time in proportion to the output:
+a value is visited once a step, and at most `MAX_VALUES` are.
+
+A text that can only be the value equals this value; ``True`` does not equal 1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+from fh_notebook import arguments
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+
+__all__ = [
+    "MAX_VALUES",
+    "NOTHING",
+    "Step",
+    "is_equal",
+    "is_same",
+    "parse_path",
+    "parse_query",
+    "part_of",
+    "select",
+    "text_of",
+]
+
+
+NOTHING: Final = object()
+"""What a path leads to where it leads nowhere: equal to nothing that can be expected."""
+
+MAX_VALUES: Final = 100_000
+"""Values that a query looks at in one output; more is a missing score that says so."""
+
+MAX_STEPS: Final = 100
+
+
+_STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+def parse_path(path: str | None) -> tuple[str | int, ...]:
+    """Read ``items[0].name`` as ``("items", 0, "name")``.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    """
+    if path is None:
+        return ()
+    _check_text(path)
+    steps: list[str | int] = []
+    at = 0
+    while at < len(path):
+        found = _STEP.match(path, at)
+        if found is None:
+            raise InputError(f"path {short(path)} cannot be read; it is like 'label' or 'items[0].name'")
+        steps.append(int(found[2]) if found[2] is not None else found[1])
+        at = found.end()
+    if not steps:
+        raise InputError("path is empty; leave it out to take the whole output")
+    return tuple(steps)
+
+
+def _check_text(path: Any) -> None:
+    if not isinstance(path, str):
+        raise InputError(f"path is {short(path)}; give a text, such as 'label' or 'items[0].name'")
+    arguments.check_one("path", path, "str")
+
+
+def part_of(run: Run, steps: tuple[str | int, ...]) -> Any:
+    """Return the value that steps lead to in an output, or `NOTHING`; JSON that came as text is read for it."""
+    if not steps:
+        return run.output
+    try:
+        value = run.json()
+    except (ValueError, RecursionError):
+        return NOTHING
+    for step in steps:
+        value = _into(value, step)
+    return value
+
+
+def _into(value: Any, step: str | int) -> Any:
+    if isinstance(step, str):
+        return value.get(step, NOTHING) if isinstance(value, Mapping) else NOTHING
+    return value[step] if isinstance(value, list) and -len(value) <= step < len(value) else NOTHING
+
+
+def text_of(value: Any) -> str:
+    """Return a value as a text to be looked into: a text as it is, nothing as an empty one, all else as JSON."""
+    if value is NOTHING or value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+class Step(NamedTuple):
+    """One step of a query."""
+
+    kind: Literal["name", "place", "each", "below"]
+    """``below``: the value itself and everything in it (RFC 9535, section 2.5.2: descendants)."""
+    at: str | int = ""
+
+
+_QUERY_STEP: Final = re.compile(
+    r"""(?P<below>\.\.(?=[^.]))?  # two dots, before a name or a bracket
+        (?:
+          \[\s*(?: (?P<each>\*) | (?P<place>-?\d{1,9}) | (?P<quoted>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*") )\s*\]
+        | (?P<dot>\.)?(?: (?P<star>\*) | (?P<name>[^.\[\]*'"]+) )
+        )""",
+    re.VERBOSE,
+)
+
+
+def parse_query(path: str) -> tuple[Step, ...]:
+    """Read a query: names, ``[0]``, ``[-1]``, ``['a name']``, ``*`` and ``..``, a part of RFC 9535 without filters.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+
+    Examples
+    --------
+    >>> [step.kind for step in parse_query("$.items[*]..name")]
+    ['name', 'each', 'below', 'name']
+    """
+    _check_text(path)
+    at = 1 if path.startswith("$") else 0
+    steps: list[Step] = []
+    while at < len(path):
+        found = _QUERY_STEP.match(path, at)
+        needs_dot = bool(at) and found is not None and (found["star"] or found["name"]) and not found["below"]
+        if found is None or (needs_dot and not found["dot"]) or (found["below"] and found["dot"]):
+            raise InputError(f"path {short(path)} cannot be read; it is like 'label', '$.items[*].name' or '$..price'")
+        steps += [Step("below")] if found["below"] else []
+        steps.append(_step(found))
+        at = found.end()
+    if not steps or len(steps) > MAX_STEPS:
+        raise InputError(f"path {short(path)} has {len(steps)} steps; give 1 to {MAX_STEPS}")
+    return tuple(steps)
+
+
+def _step(found: re.Match[str]) -> Step:
+    if found["each"] or found["star"]:
+        return Step("each")
+    if found["place"]:
+        return Step("place", int(found["place"]))
+    quoted = found["quoted"]
+    return Step("name", re.sub(r"\\(.)", r"\1", quoted[1:-1]) if quoted else found["name"])
+
+
+def select(steps: Sequence[Step], value: Any) -> list[Any]:
+    """Return all values that a query leads to, each once.
+
+    Raises
+    ------
+    InputError
+        It would look at more than `MAX_VALUES`.
+    """
+    here, left = [value], MAX_VALUES
+    for step in steps:
+        found: list[Any] = []
+        for led in _below(here) if step.kind == "below" else _led(_unique(here), step):
+            left -= 1
+            if left < 0:
+                raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path looks at")
+            found.append(led)
+        here = found
+    return here
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    """Below what is below another value lies the same once more: containers are told apart by identity."""
+    containers = {id(value): value for value in values if isinstance(value, Mapping | list)}
+    return [*containers.values(), *(value for value in values if not isinstance(value, Mapping | list))]
+
+
+def _led(values: list[Any], step: Step) -> Iterator[Any]:
+    for value in values:
+        if step.kind == "each":
+            yield from _children(value)
+        elif (led := _into(value, step.at)) is not NOTHING:
+            yield led
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def _below(values: list[Any]) -> Iterator[Any]:
+    """Yield values and all that is in them, in the order of the text; a container that was met is not met again."""
+    met: set[int] = set()
+    pending = values[::-1]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping | list):
+            if id(value) in met:
+                continue
+            met.add(id(value))
+            pending += list(_children(value))[::-1]
+        yield value
+
+
+def is_same(output: Any, wanted: Any) -> bool:
+    r"""Whether an output is what a cell of a table expects: a CSV holds nothing but text, pandas makes numbers of it.
+
+    Examples
+    --------
+    >>> is_same("billing\n", "billing"), is_same({"a": 1}, '{"a": 1.0}'), is_same("3", 3), is_same("1", True)
+    (True, True, True, False)
+    """
+    if isinstance(output, str) and isinstance(wanted, str):
+        return output.strip() == wanted.strip()
+    if isinstance(wanted, str) and output is not NOTHING:
+        try:
+            wanted = json.loads(wanted)
+        except (ValueError, RecursionError):
+            return False
+    if isinstance(output, str) and isinstance(wanted, bool | int | float):
+        try:
+            # pandas takes True, TRUE and true for the same; JSON has but one of them.
+            output = json.loads(output.lower() if isinstance(wanted, bool) else output)
+        except (ValueError, RecursionError):
+            return False
+    return is_equal(output, wanted)
+
+
+def is_equal(a: Any, b: Any) -> bool:
+    """Whether two JSON values are the same; ``True`` is not 1, and 1 is 1.0."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(is_equal(a[k], b[k]) for k in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(is_equal(x, y) for x, y in zip(a, b, strict=True))
+    return bool(a == b)

@@ -1,0 +1,361 @@
+"""Scorers of text outputs: `regex`, `similarity`, `rouge_l`, `bleu`, `chrf`.
+
+Similarities are from 0 to 1, and are those of the libraries that papers cite, or proven equal to them. A text of more
+than 100,000 characters is a missing score with its reason.
+
+Python's ``re`` cannot be interrupted, and a hostile output of 40 characters can occupy some patterns for years. So the
+package ``regex`` does the matching: it understands the same patterns and takes a time limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, get_args
+
+from fh_notebook import arguments
+from fh_notebook.comparing.scorers.base import (
+    MAX_CHARS,
+    Scorer,
+    expected_in,
+    expecting_scorer_text,
+    ready_scorer,
+    scorer_text,
+)
+from fh_notebook.comparing.scorers.output_values import parse_path, part_of, text_of
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.values import ColumnName
+
+__all__ = ["TIMEOUT_S", "bleu", "bounded_search", "chrf", "common_subsequence", "regex", "rouge_l", "similarity"]
+
+
+TIMEOUT_S: Final = 0.25
+"""For one output: a sane pattern takes microseconds."""
+
+
+def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = False) -> Callable[[str], bool]:
+    """Return a function that asks whether `pattern` is found in a text, within `MAX_CHARS` and `TIMEOUT_S`.
+
+    Raises
+    ------
+    InputError
+        The pattern cannot be read; by the function: the text is too long, or matching takes too long.
+    """
+    import regex as bounded
+
+    try:
+        compiled = bounded.compile(pattern, bounded.IGNORECASE if ignore_case else 0)
+    except (bounded.error, TypeError, ValueError, OverflowError, RecursionError) as broken:
+        raise InputError(f"the pattern {short(pattern)} cannot be read: {broken}") from None
+    match = compiled.fullmatch if whole else compiled.search
+
+    def search(text: str) -> bool:
+        if len(text) > MAX_CHARS:
+            raise InputError(f"the text has {len(text):,} characters, and a pattern reads {MAX_CHARS:,} at most")
+        try:
+            return match(text, timeout=TIMEOUT_S) is not None
+        except TimeoutError:
+            raise InputError(f"the pattern {short(pattern)} took longer than {TIMEOUT_S} s on this text") from None
+
+    return search
+
+
+def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, whole: bool = False) -> Scorer:
+    r"""Return a scorer that asks whether a pattern is found in the output.
+
+    An output of more than 100,000 characters, and one on which the pattern takes longer than a quarter of a second, has
+    a missing score that says so: no output can hang the notebook.
+
+    Parameters
+    ----------
+    pattern : str
+        As for Python's ``re``.
+    path : str, optional
+        A path into the output, such as ``label``.
+    ignore_case : bool
+        Whether ``late`` finds ``Late``.
+    whole : bool
+        Whether all of the text must match.
+
+    Raises
+    ------
+    InputError
+        The pattern or the path cannot be read.
+
+    Examples
+    --------
+    >>> regex(r"order \d+")(Run(status="completed", output="Your order 4711 is late."))
+    True
+    """
+    arguments.check(regex, locals(), but={"path"})
+    steps = parse_path(path)
+    search = bounded_search(pattern, ignore_case=ignore_case, whole=whole)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool:
+        return search(text_of(part_of(run, steps)))
+
+    name = scorer_text("regex", pattern, path=(path, None), ignore_case=(ignore_case, False), whole=(whole, False))
+    return ready_scorer(name, score, reads=None, pattern=pattern, path=path, ignore_case=ignore_case, whole=whole)
+
+
+Options = dict[str, tuple[object, object]]
+"""What was given, and what it is by default."""
+
+Method = Literal["ratio", "partial_ratio", "token_sort_ratio", "token_set_ratio", "levenshtein", "jaro_winkler"]
+
+METHODS: Final[tuple[str, ...]] = get_args(Method)
+
+MAX_PLACES: Final = 4_000_000
+"""The product of both lengths for ``partial_ratio``, whose time grows with its square: 5 seconds at 16 million."""
+
+
+def similarity(
+    expected: ColumnName = "expected_output",
+    *,
+    path: str | None = None,
+    method: Method = "ratio",
+    ignore_case: bool = False,
+) -> Scorer:
+    """Return a scorer that says how similar the output is to the expected text, by letters: 0 to 1 (rapidfuzz).
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the text.
+    path : str, optional
+        A path into the output.
+    method : str
+        ``ratio`` (insertions and deletions), ``partial_ratio`` (the best place in the longer text; up to 2,000 letters
+        in 2,000), ``token_sort_ratio`` and ``token_set_ratio`` (in any order of words), ``levenshtein`` (replacements,
+        too), or ``jaro_winkler`` (for names).
+    ignore_case : bool
+        Whether ``Late`` and ``late`` are the same.
+
+    Raises
+    ------
+    InputError
+        The path or the method cannot be read.
+    SettingsError
+        rapidfuzz is not installed.
+
+    Examples
+    --------
+    >>> round(similarity()(Run(status="completed", output="colour"), {"expected_output": "color"}), 3)
+    0.909
+    """
+    arguments.check(similarity, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    if not isinstance(method, str) or method not in METHODS:
+        raise InputError(f"method is {short(method)}; give one of {', '.join(METHODS)}")
+    measure, version = _fuzzy(method)
+
+    def score(text: str, wanted: str) -> float:
+        if method == "partial_ratio" and len(text) * len(wanted) > MAX_PLACES:
+            raise InputError(f"partial_ratio would look at {len(text) * len(wanted):,} places, {MAX_PLACES:,} at most")
+        return measure(text.casefold(), wanted.casefold()) if ignore_case else measure(text, wanted)
+
+    options: Options = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
+    return _of_texts("similarity", score, expected, path, version, options)
+
+
+def _fuzzy(method: str) -> tuple[Callable[[str, str], float], str]:
+    ensure_installed("rapidfuzz", "score.similarity needs")
+    import rapidfuzz
+    from rapidfuzz import distance, fuzz
+
+    version = f"rapidfuzz {rapidfuzz.__version__}"
+    if method == "levenshtein":
+        return distance.Levenshtein.normalized_similarity, version
+    if method == "jaro_winkler":
+        return distance.JaroWinkler.normalized_similarity, version
+    ratio: Callable[[str, str], float] = getattr(fuzz, method)
+    return lambda a, b: ratio(a, b) / 100.0, version
+
+
+def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
+    """Return a scorer of the longest common run of words, gaps allowed: ROUGE-L, the F-measure, 0 to 1.
+
+    C.-Y. Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop Text Summarization Branches Out
+    (2004), section 3.1, with precision and recall of equal weight, as the package ``rouge-score`` computes it: without
+    stemming; words are runs of letters and digits, in lower case. Other than there, letters of all languages count.
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the reference.
+    path : str, optional
+        A path into the output.
+
+    Raises
+    ------
+    InputError
+        The path cannot be read.
+
+    Examples
+    --------
+    >>> rouge_l()(Run(status="completed", output="police kill the gunman"),
+    ...           {"expected_output": "police killed the gunman"})
+    0.75
+    """
+    arguments.check(rouge_l, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+
+    def score(text: str, wanted: str) -> float:
+        ours, theirs = _words(text), _words(wanted)
+        common = common_subsequence(ours, theirs)
+        return 2.0 * common / (len(ours) + len(theirs)) if common else 0.0
+
+    return _of_texts("rouge_l", score, expected, path, "1", {})
+
+
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+    """Return the length of the longest common subsequence.
+
+    H. Hyyrö, "Bit-parallel LCS-length computation revisited", Australasian Workshop on Combinatorial Algorithms (2004):
+    a row of the table is one number of ``len(a)`` bits.
+
+    Examples
+    --------
+    >>> common_subsequence("ABCBDAB", "BDCABA")
+    4
+    """
+    places: dict[str, int] = {}
+    for place, item in enumerate(a):
+        places[item] = places.get(item, 0) | 1 << place
+    mask = (1 << len(a)) - 1
+    row = mask
+    for item in b:
+        matched = row & places.get(item, 0)
+        row = ((row + matched) | (row - matched)) & mask
+    return len(a) - row.bit_count()
+
+
+def bleu(
+    expected: ColumnName = "expected_output",
+    *,
+    path: str | None = None,
+    tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a",
+    lowercase: bool = False,
+) -> Scorer:
+    """Return a scorer of BLEU for one text against one reference, 0 to 1 (sacrebleu's ``sentence_bleu``).
+
+    The mean over rows is a mean of sentences, which is not the BLEU of a corpus that papers report. Orders of n-grams
+    that the text is too short for are left out (``effective_order``), the rest is smoothed (``exp``).
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the reference.
+    path : str, optional
+        A path into the output.
+    tokenize : str
+        As in sacrebleu: ``char`` or ``zh`` for languages without blanks.
+    lowercase : bool
+        Whether both texts are taken in lower case.
+
+    Raises
+    ------
+    InputError
+        An option cannot be read.
+    SettingsError
+        sacrebleu is not installed.
+
+    Examples
+    --------
+    >>> same = "The quick brown fox jumps."
+    >>> round(bleu()(Run(status="completed", output=same), {"expected_output": same}), 6)
+    1.0
+    """
+    arguments.check(bleu, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    if tokenize not in ("13a", "intl", "char", "zh", "none"):
+        raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
+    options: Options = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
+    return _of_sacrebleu("bleu", expected, path, options, effective_order=True)
+
+
+def chrf(
+    expected: ColumnName = "expected_output", *, path: str | None = None, word_order: int = 0, lowercase: bool = False
+) -> Scorer:
+    """Return a scorer of chrF for one text against one reference, 0 to 1 (sacrebleu's ``sentence_chrf``).
+
+    M. Popović, "chrF: character n-gram F-score for automatic MT evaluation", WMT (2015). By letters, so that it is
+    fair to languages with many endings; ``word_order=2`` is chrF++.
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds the reference.
+    path : str, optional
+        A path into the output.
+    word_order : int
+        The longest word n-grams that count as well.
+    lowercase : bool
+        Whether both texts are taken in lower case.
+
+    Raises
+    ------
+    InputError
+        An option cannot be read.
+    SettingsError
+        sacrebleu is not installed.
+
+    Examples
+    --------
+    >>> chrf()(Run(status="completed", output="same"), {"expected_output": "same"})
+    1.0
+    """
+    arguments.check(chrf, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    if isinstance(word_order, bool) or not isinstance(word_order, int) or not 0 <= word_order <= 6:
+        raise InputError(f"word_order is {short(word_order)}; give a whole number from 0 to 6")
+    return _of_sacrebleu("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})
+
+
+def _of_sacrebleu(name: str, expected: str, path: str | None, options: Options, **always: object) -> Scorer:
+    """Return the scorer of one of sacrebleu's metrics for a sentence, as a share of 1."""
+    ensure_installed("sacrebleu", f"score.{name} needs")
+    import sacrebleu
+    from sacrebleu import metrics
+
+    metric = getattr(metrics, name.upper())(**{option: value for option, (value, _) in options.items()}, **always)
+
+    def measure(text: str, wanted: str) -> float:
+        return float(metric.sentence_score(text, [wanted]).score) / 100.0
+
+    return _of_texts(name, measure, expected, path, f"sacrebleu {sacrebleu.__version__}", options)
+
+
+def _of_texts(
+    name: str,
+    measure: Callable[[str, str], float],
+    expected: str,
+    path: str | None,
+    library: str,
+    options: Options,
+) -> Scorer:
+    steps = parse_path(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> float | None:
+        cell = expected_in(row, expected)
+        if cell is None:
+            return None
+        text, wanted = text_of(part_of(run, steps)).strip(), text_of(cell).strip()
+        for one, whose in ((text, "the output"), (wanted, "the expected text")):
+            if len(one) > MAX_CHARS:
+                raise InputError(f"{whose} has {len(one):,} characters, and {name} reads {MAX_CHARS:,} at most")
+        return measure(text, wanted)
+
+    asked = {key: value for key, (value, _) in options.items()}
+    spelling = expecting_scorer_text(name, expected, path=(path, None), **options)
+    return ready_scorer(spelling, score, reads=expected, path=path, library=library, options=asked)

@@ -1,0 +1,1 @@
+"""Statistics of a comparison: pure functions from scores to intervals, tests and power."""

@@ -1,0 +1,223 @@
+"""Clusters: rows with equal inputs, which count as one observation. Pure.
+
+Rows with equal inputs are called once and share their answers, so together they say no more than one of them. Two rows
+are one cluster where every variant that both have got the same inputs. A row that lacks a variant, and so equals
+several rows that differ from each other, is a copy of none of them. The order of the rows does not matter. Inputs are
+identified by the key of the job, a SHA-256 of workspace, deployment, variant, inputs and repeat. Lines without such a
+key, of a table from elsewhere, are grouped by what pairs them and by nothing else.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.batching.cells import object_series
+from fh_notebook.batching.plan import counted
+
+__all__ = ["asked_of", "clusters_of", "distinct_text", "note_of", "tied_of"]
+
+KEY_LENGTH: Final = 64
+"""Hexadecimal digits of a SHA-256."""
+
+Codes = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+
+
+def clusters_of(
+    pairs: Iterable[Hashable],
+    *,
+    variants: Iterable[str],
+    rows: Iterable[Any] | None = None,
+    keys: Iterable[Any] | None = None,
+) -> Codes:
+    """Return the number of the cluster that each line belongs to, in the order of their first lines.
+
+    Parameters
+    ----------
+    pairs : iterable
+        What each line is paired by: lines of one pair are one cluster in any case.
+    variants : iterable of str
+        The variant of each line.
+    rows : iterable, optional
+        The row of each line, where several rows may be one pair.
+    keys : iterable, optional
+        The key of the job of each line; what is no such key is left aside.
+
+    Examples
+    --------
+    >>> keys = [letter * 64 for letter in "abab"]
+    >>> clusters_of([0, 0, 1, 1], variants=["x", "y"] * 2, keys=keys).tolist()
+    [0, 0, 0, 0]
+    >>> clusters_of([0, 0, 1, 1], variants=["x", "y"] * 2, keys=["a" * 64, "b" * 64, "a" * 64, "c" * 64]).tolist()
+    [0, 0, 1, 1]
+    """
+    pair_of = _codes(pairs)
+    told = None if keys is None else [key if _is_key(key) else None for key in keys]
+    if told is None or not any(told):
+        return pair_of
+    variant_of = _codes(variants)
+    row_of = pair_of if rows is None else _together(pair_of, _codes(rows))
+    key_of = pd.factorize(object_series(told))[0].astype(np.int64)  # -1 where there is none
+    known = key_of >= 0
+    asked_of = np.full(len(pair_of), -1, dtype=np.int64)
+    asked_of[known] = _together(key_of[known], variant_of[known])
+    # What is asked by one row only ties it to no other one: most tables end here.
+    first_row = np.zeros(int(asked_of.max()) + 1, dtype=np.int64)
+    first_row[asked_of[known][::-1]] = row_of[known][::-1]  # backwards: the first one is written last, and stays
+    shared = np.zeros(len(first_row), dtype=bool)
+    shared[asked_of[known][first_row[asked_of[known]] != row_of[known]]] = True
+    if not shared.any():
+        return pair_of
+    touched = np.zeros(int(row_of.max()) + 1, dtype=bool)
+    touched[row_of[known][shared[asked_of[known]]]] = True
+    lines = np.flatnonzero(known & touched[row_of])
+    return _joined(pair_of, row_of[lines], variant_of[lines], asked_of[lines], lines)
+
+
+def _joined(pair_of: Codes, row_of: Codes, variant_of: Codes, asked_of: Codes, lines: Codes) -> Codes:
+    """Return the clusters, after the pairs of rows that ask the same are joined."""
+    question_of = _questions(row_of, variant_of, asked_of)
+    pair_of_row: dict[int, int] = {}
+    questions: dict[int, dict[int, int]] = {}
+    for row, variant, question, pair in zip(
+        row_of.tolist(), variant_of.tolist(), question_of, pair_of[lines].tolist(), strict=True
+    ):
+        questions.setdefault(row, {})[variant] = question
+        pair_of_row[row] = pair
+    join = _Joined(int(pair_of.max()) + 1)
+    # Rows with the same variants are copies where all is equal: one of the copies stands for them from here on.
+    kinds: dict[frozenset[int], dict[tuple[int, ...], int]] = {}
+    for row, asked in questions.items():
+        of_kind = kinds.setdefault(frozenset(asked), {})
+        first = of_kind.setdefault(tuple(asked[variant] for variant in sorted(asked)), row)
+        join(pair_of_row[first], pair_of_row[row])
+    for row, other in _ties(kinds, questions):
+        join(pair_of_row[row], pair_of_row[other])
+    roots = np.array([join.root_of(pair) for pair in range(len(join.root))])
+    return pd.factorize(roots[pair_of])[0].astype(np.int64)
+
+
+def _questions(row_of: Codes, variant_of: Codes, asked_of: Codes) -> list[int]:
+    """Return a code of the inputs of each line: of what a row asked of a variant, repeats have keys of their own."""
+    join = _Joined(int(asked_of.max()) + 1)
+    first: dict[tuple[int, int], int] = {}
+    for row, variant, asked in zip(row_of.tolist(), variant_of.tolist(), asked_of.tolist(), strict=True):
+        join(asked, first.setdefault((row, variant), asked))
+    return [join.root_of(asked) for asked in asked_of.tolist()]
+
+
+def _ties(
+    kinds: dict[frozenset[int], dict[tuple[int, ...], int]], questions: dict[int, dict[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of rows with different variants that are equal in all that both have.
+
+    A row that is so equal to rows that differ from each other is left out: it may be a copy of any of them.
+    """
+    equal: dict[int, list[int]] = {}
+    unclear: set[int] = set()
+    for one, other in itertools.permutations(kinds, 2):
+        if not (shared := sorted(one & other)):
+            continue
+        theirs: dict[tuple[int, ...], list[int]] = {}
+        for row in kinds[other].values():
+            theirs.setdefault(tuple(questions[row][variant] for variant in shared), []).append(row)
+        for row in kinds[one].values():
+            found = theirs.get(tuple(questions[row][variant] for variant in shared), [])
+            if len(found) == 1:
+                equal.setdefault(row, []).append(found[0])
+            elif found:
+                unclear.add(row)
+    for row, others in equal.items():
+        told: dict[int, int] = {}
+        if any(told.setdefault(v, asked) != asked for other in others for v, asked in questions[other].items()):
+            unclear.add(row)
+    for row, others in equal.items():
+        if row not in unclear:
+            yield from ((row, other) for other in others if other not in unclear)
+
+
+class _Joined:
+    """Which numbers belong together: the root of each is the least that is joined to it."""
+
+    def __init__(self, size: int) -> None:
+        self.root = list(range(size))
+
+    def root_of(self, number: int) -> int:
+        root = self.root
+        while root[number] != number:
+            root[number] = root[root[number]]
+            number = root[number]
+        return number
+
+    def __call__(self, one: int, other: int) -> None:
+        one, other = sorted((self.root_of(one), self.root_of(other)))
+        self.root[other] = one
+
+
+def asked_of(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
+    """Return of each line a number of its pair and one of what it asks, the same in every partition; 0: not known."""
+    asks = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
+    known = np.array([text is not None for text in asks], dtype=bool)
+    asked = np.zeros(len(asks), dtype=np.uint64)
+    asked[known] = _hashed([text for text in asks if text is not None])
+    return _hashed(pairs), asked
+
+
+def _hashed(values: Sequence[Any]) -> Hashes:
+    return np.asarray(pd.util.hash_array(object_series(list(values)).to_numpy(), categorize=False), dtype=np.uint64)
+
+
+def tied_of(pairs: Hashes, asked: Hashes) -> Hashes:
+    """Return of each line a number that pairs share which ask the same anywhere, however indirectly.
+
+    Pairs that are one cluster are tied; what is tied need not be one cluster.
+    """
+    numbers, pair_of = np.unique(pairs, return_inverse=True)
+    join = _Joined(len(numbers))
+    first: dict[int, int] = {}
+    for pair, of in zip(pair_of.tolist(), asked.tolist(), strict=True):
+        if of:
+            join(first.setdefault(of, pair), pair)
+    roots = np.array([join.root_of(pair) for pair in range(len(numbers))], dtype=np.int64)
+    return np.asarray(numbers[roots[pair_of]])
+
+
+def _is_key(value: Any) -> bool:
+    """Whether a value looks like the key of a job; of each of a million, so without a pattern."""
+    return isinstance(value, str) and len(value) == KEY_LENGTH and value.isalnum()
+
+
+def _codes(values: Iterable[Any]) -> Codes:
+    return pd.factorize(object_series(list(values)))[0].astype(np.int64)
+
+
+def _together(one: Codes, other: Codes) -> Codes:
+    """Return a code for each pair of codes."""
+    return pd.factorize(one * (int(other.max(initial=-1)) + 2) + other)[0].astype(np.int64)
+
+
+def distinct_text(rows: int, distinct: int) -> str:
+    """Return how many rows there are, and how many of them are distinct where some ask the same.
+
+    Examples
+    --------
+    >>> distinct_text(60, 5), distinct_text(60, 60)
+    ('60 rows, 5 distinct', '60 rows')
+    """
+    return counted(rows, "row") + (f", {distinct:,} distinct" if distinct < rows else "")
+
+
+def note_of(rows: int, distinct: int) -> str:
+    """Return what must be said where rows ask the same; empty where none do."""
+    if distinct >= rows:
+        return ""
+    return (
+        f"{distinct_text(rows, distinct)}: rows with equal inputs get the same answers, so they count as one in means, "
+        "intervals, tests and power."
+    )

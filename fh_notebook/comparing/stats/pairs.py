@@ -1,0 +1,509 @@
+"""Pairs of variants on the rows that both have a score of: difference, interval, test, effect, power, and sample size.
+Pure.
+
+`a` comes before `b`, and everything is stated of `b`: its difference to `a`, its wins, its effect. Rows with equal
+inputs count as one.
+
+**Power and sample size** of a comparison that was made, or is planned. Yes/no scores by the power of the exact test,
+counted up to `MOST_COUNTED` rows; above, by R. J. Connor, "Sample size for testing differences in proportions for the
+paired-sample design", Biometrics 43 (1987), 207-211. Numbers by W. C. Guenther, "Sample size formulas for normal theory
+t tests", The American Statistician 35 (1981), 243-244. The observed difference is taken as exact, which it is not: a
+number of rows is an estimate, and the texts say "about".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.comparing.stats.grid import Grid, without_noise
+from fh_notebook.comparing.stats.hypothesis_tests import (
+    FEWEST_PAIRS,
+    holm,
+    mcnemar_exact,
+    p_permutation,
+    ps_permutation,
+    rank_biserial,
+    wilcoxon,
+)
+from fh_notebook.comparing.stats.intervals import (
+    NAN,
+    Interval,
+    Numbers,
+    interval_of_shares_apart,
+    intervals_of_differences,
+)
+from fh_notebook.comparing.stats.score_range import ScoreRange, spread_of
+
+__all__ = [
+    "ALPHA",
+    "PAIR_COLUMNS",
+    "POWER",
+    "POWER_COLUMNS",
+    "Pair",
+    "PowerEstimate",
+    "Preferences",
+    "all_pairs",
+    "compare_variants",
+    "correct_for_tests",
+    "estimate_power",
+    "pairs_table",
+    "power_of_mcnemar",
+    "power_table",
+    "preferred_pairs",
+    "rows_needed",
+    "rows_of_mcnemar",
+    "rows_of_numbers",
+    "tested_in",
+]
+
+
+ALPHA: Final = 0.05
+
+
+Preferences = Mapping[tuple[str, str], Numbers]
+"""By two variants that people rated beside each other: one share a row of the second one; a tie is half."""
+
+
+PAIR_COLUMNS: Final = (
+    *("a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses"),
+    *("test", "p", "p_holm", "effect", "p_permutation", "interval"),
+)
+
+
+_DTYPES: Final = {
+    **dict.fromkeys(("a", "b", "test", "interval"), "object"),
+    **dict.fromkeys(("n", "wins", "ties", "losses"), "int64"),
+    **dict.fromkeys(
+        ("mean_a", "mean_b", "difference", "ci_low", "ci_high", "p", "p_holm", "effect", "p_permutation"), "float64"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One line of the table of pairs: `PAIR_COLUMNS`."""
+
+    a: str
+    b: str
+    n: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    ci_low: float
+    ci_high: float
+    wins: int
+    ties: int
+    losses: int
+    test: str
+    """``mcnemar_exact``, ``wilcoxon``, ``sign`` of preferences, or ``none`` below six pairs."""
+    p: float
+    p_holm: float = NAN
+    effect: float
+    p_permutation: float
+    interval: str
+    spread: float
+    """The standard deviation of the differences; not in the table, nor are:"""
+    rows: int = 0
+    """Rows of the table that the `n` are made of: more, where some ask the same."""
+    lower: bool = False
+    """Whether a lower score is the better one, as with seconds."""
+
+    @property
+    def lead(self) -> float:
+        """How far `b` is ahead: the difference, in the direction that is the better one."""
+        return -self.difference if self.lower else self.difference
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a p."""
+        return self.p == self.p
+
+    def turned(self) -> Pair:
+        """Return the same with `a` and `b` exchanged."""
+        return Pair(
+            a=self.b, b=self.a, n=self.n, mean_a=self.mean_b, mean_b=self.mean_a, difference=-self.difference,
+            ci_low=-self.ci_high, ci_high=-self.ci_low, wins=self.losses, ties=self.ties, losses=self.wins,
+            test=self.test, p=self.p, p_holm=self.p_holm, effect=-self.effect, p_permutation=self.p_permutation,
+            interval=self.interval, spread=self.spread, rows=self.rows, lower=self.lower,
+        )  # fmt: skip
+
+    def is_better(self, alpha: float = ALPHA) -> bool:
+        """Whether `b` is better: by the test after Holm, and by the interval that is shown as well.
+
+        Wilcoxon's test is of ranks. Where a variant wins often by little and loses rarely by much, test and mean say
+        opposite things, and neither variant is called better.
+        """
+        return self.p_holm < alpha and (self.ci_high < 0 if self.lower else self.ci_low > 0)
+
+
+def compare_variants(
+    a: str,
+    b: str,
+    first: Numbers,
+    second: Numbers,
+    *,
+    yes_no: bool,
+    behind: tuple[int, int] | None = None,
+    tests: bool = True,
+    lower: bool = False,
+    within: ScoreRange | None = None,
+) -> Pair:
+    """Compare two variants on the rows that both have a score of.
+
+    Parameters
+    ----------
+    a, b : str
+        Their names.
+    first, second : array
+        One value a row, of `a` and of `b`. What differs by less than the noise of binary fractions is a tie.
+    yes_no : bool
+        Whether scores are true or false. With repeats the means of rows are numbers between: then ranks are tested.
+    behind : (int, int), optional
+        Rows of the table, and scored lines of each variant, that the rows are made of; as many as the rows by default.
+    tests : bool
+        ``False`` leaves the tests out.
+    lower : bool
+        Whether a lower score is the better one: then it is what wins.
+    within : ScoreRange, optional
+        The range of the scores; by default that of these.
+    """
+    side = _Sides(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
+    return _compared([side], tests=tests, lower=lower)[0]
+
+
+class _Sides:
+    """Two variants, and their differences on the rows that both have a score of."""
+
+    def __init__(
+        self,
+        a: str,
+        b: str,
+        first: Numbers,
+        second: Numbers,
+        yes_no: bool,
+        *,
+        behind: tuple[int, int],
+        within: ScoreRange | None,
+    ) -> None:
+        self.rows, self.lines = behind
+        self.yes_no = yes_no
+        self.within = (ScoreRange.of([first, second]) if within is None else within).of_differences
+        self.a, self.b, self.mean_a, self.mean_b = a, b, _mean(first), _mean(second)
+        self.apart = without_noise(second - first, first, second)
+        self.whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
+
+
+def _compared(sides: Sequence[_Sides], *, tests: bool, lower: bool) -> list[Pair]:
+    """Compare many pairs: those with as many rows share what is drawn at random."""
+    numbers = [side for side in sides if not side.yes_no]
+    of_numbers = iter(intervals_of_differences([s.apart for s in numbers], within=[s.within for s in numbers]))
+    intervals = [interval_of_shares_apart(s.apart, s.lines) if s.yes_no else next(of_numbers) for s in sides]
+    tested = [tests and len(side.apart) >= FEWEST_PAIRS for side in sides]
+    flipped = iter(ps_permutation([side.apart for side, is_tested in zip(sides, tested, strict=True) if is_tested]))
+    return [
+        _pair(side, found, next(flipped) if is_tested else NAN, is_tested, lower)
+        for side, found, is_tested in zip(sides, intervals, tested, strict=True)
+    ]
+
+
+def _pair(side: _Sides, found: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
+    apart, n = side.apart, len(side.apart)
+    gained = -apart if lower else apart
+    wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
+    test, p = "none", NAN
+    if is_tested:
+        test = "mcnemar_exact" if side.whole else "wilcoxon"
+        p = mcnemar_exact(wins, losses) if side.whole else wilcoxon(apart)
+    return Pair(
+        a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(apart),
+        ci_low=found.low, ci_high=found.high, wins=wins, ties=n - wins - losses, losses=losses,
+        test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=found.rule,
+        spread=spread_of(apart) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=side.rows, lower=lower,
+    )  # fmt: skip
+
+
+def _mean(values: Numbers) -> float:
+    return float(values.mean()) if len(values) else NAN
+
+
+def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, lower: bool = False) -> list[Pair]:
+    """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested."""
+    names = list(combinations(grid.variants, 2)) if which is None else list(which)
+    sides = [
+        _Sides(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within) for a, b in names
+    ]
+    return correct_for_tests(_compared(sides, tests=True, lower=lower))
+
+
+def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
+    """Return the pairs of variants that people preferred one of, by the shares of each on the rows of both.
+
+    Who won a row is tested, and not by how much, which is no number here: by the exact two-sided sign test, which is
+    McNemar's exact one.
+    """
+    found = []
+    for (a, b), share in preferences.items():
+        n = len(share)
+        pair = compare_variants(
+            a, b, 1.0 - share, share, yes_no=grid.yes_no, behind=(n, n), tests=False, within=grid.within
+        )
+        if n >= FEWEST_PAIRS:
+            p = mcnemar_exact(pair.wins, pair.losses)
+            pair = replace(pair, test="sign", p=p, p_permutation=p_permutation(2 * share - 1.0))
+        found.append(pair)
+    return correct_for_tests(found)
+
+
+def correct_for_tests(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs with their ``p_holm``: corrected for how many were tested."""
+    return [replace(pair, p_holm=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
+
+
+def tested_in(pairs: Sequence[Pair]) -> int:
+    """Return how many were tested: it is for so many that Holm corrects."""
+    return sum(pair.tested for pair in pairs)
+
+
+def pairs_table(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Return the pairs as a table: `PAIR_COLUMNS`."""
+    columns: dict[str, Any] = {
+        name: pd.Series([getattr(pair, name) for pair in pairs], dtype=_DTYPES[name]) for name in PAIR_COLUMNS
+    }
+    return pd.DataFrame(columns)
+
+
+POWER: Final = 0.8
+"""The chance to see a difference that is there, that is usually asked for."""
+
+POWER_COLUMNS: Final = ("a", "b", "n", "difference", "power", "rows_needed", "rows_more", "detectable")
+
+
+MOST_COUNTED: Final = 3_000
+"""Rows up to which the exact test's power is counted; above, it is the normal distribution's to two digits or three."""
+
+_HALVINGS: Final = 20
+"""Of a difference that can be detected: to a millionth."""
+
+
+_NORMAL: Final = NormalDist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerEstimate:
+    """What one comparison can see, and what it would need."""
+
+    n: int
+    """Rows that it has."""
+    difference: float
+    power: float
+    """The chance to see this difference with so many rows."""
+    rows_needed: float
+    """For the power that was asked for; infinite where there is no difference."""
+    detectable: float
+    """The smallest difference that so many rows show with the power that was asked for."""
+
+    @property
+    def rows_more(self) -> float:
+        """Rows that are lacking."""
+        return max(0.0, self.rows_needed - self.n)
+
+
+def estimate_power(
+    pair: Pair, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA
+) -> PowerEstimate:
+    """Return what a pair needs, for the difference that was seen, or for another one.
+
+    The share of pairs that differ, or the standard deviation of the differences, is taken as it was seen.
+    """
+    apart = abs(pair.difference if difference is None else difference)
+    law = _law(pair, power, alpha)
+    return PowerEstimate(
+        n=pair.n,
+        difference=pair.difference if difference is None else difference,
+        power=law.power(apart),
+        rows_needed=law.rows(apart),
+        detectable=law.least(),
+    )
+
+
+def rows_needed(pair: Pair, *, power: float = POWER, alpha: float = ALPHA) -> float:
+    """Return the rows that a pair needs for the difference that was seen: `PowerEstimate.rows_needed` alone."""
+    return _law(pair, power, alpha).rows(abs(pair.difference))
+
+
+def _law(pair: Pair, power: float, alpha: float) -> _Numbers | _YesNo:
+    return _YesNo(pair, power, alpha) if pair.test == "mcnemar_exact" else _Numbers(pair, power, alpha)
+
+
+class _Numbers:
+    """Of differences that are numbers."""
+
+    def __init__(self, pair: Pair, power: float, alpha: float) -> None:
+        self.n, self.spread, self.asked, self.alpha = pair.n, pair.spread, power, alpha
+        self.z, self.reach = _quantiles(power, alpha)
+
+    def rows(self, apart: float) -> float:
+        return rows_of_numbers(apart, self.spread, power=self.asked, alpha=self.alpha)
+
+    def power(self, apart: float) -> float:
+        if self.spread != self.spread:
+            return NAN
+        if self.spread == 0:
+            return 1.0 if apart else 0.0
+        return _NORMAL.cdf(apart / self.spread * math.sqrt(self._worth) - self.z)
+
+    def least(self) -> float:
+        return (self.z + self.reach) * self.spread / math.sqrt(self._worth) if self._worth else NAN
+
+    @property
+    def _worth(self) -> float:
+        """Rows, less what estimating the spread costs."""
+        return max(0.0, self.n - self.z**2 / 2)
+
+
+class _YesNo:
+    """Of yes and no: what counts are the pairs that differ."""
+
+    def __init__(self, pair: Pair, power: float, alpha: float) -> None:
+        self.n, self.asked, self.alpha = pair.n, power, alpha
+        self.differing = (pair.wins + pair.losses) / pair.n
+
+    def rows(self, apart: float) -> float:
+        return rows_of_mcnemar(*self._shares(apart), power=self.asked, alpha=self.alpha)
+
+    def power(self, apart: float) -> float:
+        return power_of_mcnemar(self.n, *self._shares(apart), alpha=self.alpha)
+
+    def least(self) -> float:
+        low, high = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.power(middle) >= self.asked else (middle, high)
+        return high
+
+    def _shares(self, apart: float) -> tuple[float, float]:
+        """Return the shares of rows that are won and lost."""
+        apart = min(apart, 1.0)
+        differing = max(self.differing, apart)
+        return (differing + apart) / 2, (differing - apart) / 2
+
+
+def power_table(
+    pairs: Sequence[Pair], *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA
+) -> pd.DataFrame:
+    """Return one line a pair: `POWER_COLUMNS`. `alpha` is divided by the number of pairs, as Holm's first step does."""
+    share = alpha / max(1, tested_in(pairs))
+    lines = []
+    for pair in pairs:
+        needs = estimate_power(pair, difference=difference, power=power, alpha=share) if pair.n else None
+        figures = (
+            (needs.difference, needs.power, needs.rows_needed, needs.rows_more, needs.detectable)
+            if needs
+            else (NAN,) * 5
+        )
+        lines.append((pair.a, pair.b, pair.n, *figures))
+    table = pd.DataFrame(lines, columns=list(POWER_COLUMNS))
+    return table.astype({"n": "int64", **dict.fromkeys(POWER_COLUMNS[3:], "float64")})
+
+
+def _quantiles(power: float, alpha: float) -> tuple[float, float]:
+    """Return the normal quantiles of a two-sided test and of the power."""
+    return -_NORMAL.inv_cdf(alpha / 2), _NORMAL.inv_cdf(power)
+
+
+# --- of a comparison that is planned
+
+
+def rows_of_numbers(apart: float, spread: float, *, power: float, alpha: float) -> float:
+    """Return the rows of a paired test of numbers; `spread` is the standard deviation of the differences.
+
+    Examples
+    --------
+    >>> rows_of_numbers(0.1, 0.3, power=0.9, alpha=0.05)
+    97
+    """
+    # Differences of rows that cancel out leave the noise of binary fractions.
+    if not apart or abs(apart) <= 1e-12 * spread:
+        return math.inf
+    z, reach = _quantiles(power, alpha)
+    return NAN if math.isnan(spread) else math.ceil(((z + reach) * spread / apart) ** 2 + z**2 / 2)
+
+
+def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> float:
+    """Return the rows from which the exact test has this `power`; infinite where there is no difference.
+
+    Parameters
+    ----------
+    won, lost : float
+        The shares of rows on which only the one, or only the other, is right.
+
+    Examples
+    --------
+    >>> rows_of_mcnemar(0.8 * 0.4, 0.2 * 0.6, power=0.9, alpha=0.05)
+    118
+    """
+    apart, differing = abs(won - lost), won + lost
+    if apart < 1e-9:
+        return math.inf
+    z, reach = _quantiles(power, alpha)
+    rows = max(1, math.ceil(((z * math.sqrt(differing) + reach * _rest(apart, differing)) / apart) ** 2))
+    while rows <= MOST_COUNTED and power_of_mcnemar(rows, won, lost, alpha=alpha) < power:
+        rows += 1
+    return rows
+
+
+def power_of_mcnemar(rows: int, won: float, lost: float, *, alpha: float) -> float:
+    """Return the chance that the exact two-sided test finds, after `rows`, that who wins more often is ahead.
+
+    Examples
+    --------
+    >>> round(power_of_mcnemar(118, 0.32, 0.12, alpha=0.05), 3)
+    0.902
+    """
+    from scipy import special
+
+    less, differing = min(won, lost), min(1.0, won + lost)
+    if not differing:
+        return 0.0
+    if rows > MOST_COUNTED:
+        z, apart = -_NORMAL.inv_cdf(alpha / 2), abs(won - lost)
+        over, rest = math.sqrt(rows) * apart - z * math.sqrt(differing), _rest(apart, differing)
+        return _NORMAL.cdf(over / rest) if rest else float(over > 0)
+    # Numbers of rows that differ, but for those beyond eight standard deviations.
+    mean, reach = rows * differing, 8 * math.sqrt(rows * differing * (1 - differing)) + 1
+    n = np.arange(max(0, math.floor(mean - reach)), min(rows, math.ceil(mean + reach)) + 1)
+    chances = np.diff(special.bdtr(n, rows, differing), prepend=0.0)
+    most_lost = _most_lost(2 ** rows.bit_length(), alpha)[n]
+    may_be_found = most_lost >= 0
+    found = special.bdtr(most_lost[may_be_found], n[may_be_found], less / differing)
+    return float(chances[may_be_found] @ found)
+
+
+def _rest(apart: float, differing: float) -> float:
+    """Return the standard deviation of the difference on one row."""
+    return math.sqrt(max(0.0, differing - apart**2))
+
+
+@lru_cache(maxsize=64)
+def _most_lost(size: int, alpha: float) -> NDArray[np.int64]:
+    """Return, for 0 to `size` - 1 rows that differ, how many may be lost so that the test still finds a difference.
+
+    -1 where none may.
+    """
+    from scipy import special
+
+    n = np.arange(size)
+    most = np.full(size, -1)
+    some = 2 * 0.5**n < alpha
+    most[some] = np.floor(special.bdtrik(alpha / 2, n[some], 0.5))
+    return most

@@ -1,0 +1,192 @@
+"""Summary lines of a comparison: one line a variant, or one line for each value of a column and variant.
+
+This is the only computation of a summary line, whether of a whole table, of thousands of slices, or of sums over
+partitions. All slices are computed in one pass, in which a whole table is one slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.comparing.stats.grid import Grid
+from fh_notebook.comparing.stats.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
+from fh_notebook.comparing.stats.score_range import ScoreRange
+
+__all__ = ["SUMMARY_COLUMNS", "SummaryLine", "summary_lines", "summary_table"]
+
+SUMMARY_COLUMNS: Final = (
+    "variant",
+    "n",
+    "missing",
+    "failed",
+    "mean",
+    "ci_low",
+    "ci_high",
+    "median",
+    "p50_s",
+    "p95_s",
+)
+_DTYPES: Final = {"variant": None, **dict.fromkeys(("n", "missing", "failed"), "int64")}
+"""Of the columns that are not float64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryLine:
+    """What is said of one variant: `SUMMARY_COLUMNS`, and what is known beside them."""
+
+    variant: str
+    n: int
+    """Scored runs."""
+    missing: int
+    """Runs without a score that did not fail."""
+    failed: int
+    mean: float
+    ci_low: float
+    ci_high: float
+    median: float
+    p50_s: float
+    p95_s: float
+    interval: str
+    """The rule of the interval."""
+    rows: int
+    """Distinct rows that mean, median and interval are of."""
+    charged: int
+    """Runs that may have cost money."""
+
+    @classmethod
+    def of(
+        cls,
+        variant: str,
+        means: Numbers,
+        seconds: Numbers,
+        interval: Interval,
+        *,
+        n: int,
+        missing: int,
+        failed: int,
+        charged: int,
+    ) -> SummaryLine:
+        """Return the line of a variant by the means of its rows, its seconds (NaN for none) and its counts."""
+        known = seconds[~np.isnan(seconds)]
+        p50_s, p95_s = np.quantile(known, [0.5, 0.95]) if len(known) else (NAN, NAN)
+        return cls(
+            variant=variant, n=n, missing=missing, failed=failed, charged=charged,
+            mean=float(means.mean()) if len(means) else NAN, ci_low=interval.low, ci_high=interval.high,
+            median=float(np.median(means)) if len(means) else NAN, p50_s=float(p50_s), p95_s=float(p95_s),
+            interval=interval.rule, rows=len(means),
+        )  # fmt: skip
+
+
+def summary_table(lines: Sequence[SummaryLine], *, price: float | None = None) -> pd.DataFrame:
+    """Return summary lines as a table: `SUMMARY_COLUMNS`, and ``cost`` where a call has a price.
+
+    ``attrs["interval"]`` names the rule of each variant's interval, ``attrs["rows"]`` how many rows it is over.
+    """
+    columns: dict[str, Any] = {
+        name: pd.Series([getattr(line, name) for line in lines], dtype=_DTYPES.get(name, "float64"))
+        for name in SUMMARY_COLUMNS
+    }
+    if price is not None:
+        columns["cost"] = pd.Series([price * line.charged for line in lines], dtype="float64")
+    table = pd.DataFrame(columns)
+    table.attrs["interval"] = {line.variant: line.interval for line in lines}
+    table.attrs["rows"] = {line.variant: line.rows for line in lines}
+    return table
+
+
+def summary_lines(
+    lines: pd.DataFrame, variants: Sequence[str], slice_of: NDArray[np.intp] | None = None
+) -> list[SummaryLine]:
+    """Return the summary lines of scored runs: a line for each slice and variant, slice by slice.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        One line a run, as :class:`~fh_notebook.comparing.data.ScoredRuns` has them.
+    variants : sequence of str
+        In this order.
+    slice_of : array of int, optional
+        The slice of each line, from 0; by default all are of one.
+    """
+    if not variants:
+        return []
+    if slice_of is None:
+        slice_of = np.zeros(len(lines), dtype=np.intp)
+    return _Cells(lines, slice_of, int(slice_of.max(initial=0)) + 1, variants).lines()
+
+
+class _Cells:
+    """The lines, by slice and variant: a cell each."""
+
+    def __init__(self, lines: pd.DataFrame, slice_of: NDArray[np.intp], slices: int, variants: Sequence[str]) -> None:
+        self._lines, self._variants, self._slices = lines, variants, slices
+        self._size = slices * len(variants)
+        place = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
+        self._cell_of = slice_of * len(variants) + place
+        scores = lines["score"].to_numpy(dtype="float64")
+        self._scored = ~np.isnan(scores)
+        with np.errstate(invalid="ignore"):
+            other = np.bincount(slice_of, self._scored & (scores != 0) & (scores != 1), minlength=slices)
+        self._yes_no = (other == 0) & (np.bincount(slice_of, self._scored, minlength=slices) > 0)
+
+    def lines(self) -> list[SummaryLine]:
+        """Return a summary line a cell."""
+        failed = (self._lines["status"] == "failed").to_numpy(dtype=bool)
+        counts = zip(
+            *(
+                self._count(which).tolist()
+                for which in (
+                    self._scored, ~self._scored & ~failed, failed, self._lines["charged"].to_numpy(dtype=bool)
+                )
+            ),
+            strict=True,
+        )  # fmt: skip
+        means, scored_lines = self._means()
+        return [
+            SummaryLine.of(variant, of_rows, seconds, interval, n=n, missing=missing, failed=bad, charged=charged)
+            for variant, of_rows, seconds, interval, (n, missing, bad, charged) in zip(
+                list(self._variants) * self._slices,
+                means,
+                self._parts(self._lines["seconds"].to_numpy(dtype="float64")),
+                self._intervals(means, scored_lines),
+                counts,
+                strict=True,
+            )
+        ]
+
+    def _count(self, which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(self._cell_of[which], minlength=self._size).astype(np.int64)
+
+    def _parts(self, values: Numbers) -> list[Numbers]:
+        """Return the values of each cell."""
+        order = np.argsort(self._cell_of, kind="stable")
+        ends = np.cumsum(np.bincount(self._cell_of, minlength=self._size))[:-1]
+        return np.split(values[order], ends)
+
+    def _means(self) -> tuple[list[Numbers], NDArray[np.int64]]:
+        """Return the means of rows in each cell, and how many scored lines are behind them, copies left out."""
+        row_of, rows = pd.factorize(self._lines["cluster"])
+        pairs = self._lines["pair"]
+        scores = self._lines["score"].to_numpy(dtype="float64")
+        has_copies = len(rows) < pairs.nunique(dropna=False)
+        return Grid.by_cell(np.asarray(row_of), self._cell_of, scores, self._size, pairs=pairs if has_copies else None)
+
+    def _intervals(self, means: Sequence[Numbers], scored_lines: NDArray[np.int64]) -> list[Interval]:
+        found = [Interval(NAN, NAN, "none")] * self._size
+        many = len(self._variants)
+        numbers = [cell for cell in range(self._size) if not self._yes_no[cell // many]]
+        stated = self._lines.attrs.get("bounds")
+        ranges = [ScoreRange.of(means[begin : begin + many], stated) for begin in range(0, self._size, many)]
+        of_numbers = intervals_of_means([means[c] for c in numbers], within=[ranges[c // many] for c in numbers])
+        for cell, interval in zip(numbers, of_numbers, strict=True):
+            found[cell] = interval
+        for cell in range(self._size):
+            if self._yes_no[cell // many]:
+                found[cell] = interval_of_share(means[cell], int(scored_lines[cell]))
+        return found
