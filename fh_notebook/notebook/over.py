@@ -106,7 +106,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         "progress": not options.dry_run,
     }
     if options.race and not options.dry_run:
-        from fh_notebook.comparing.scorers.registry import exact
+        from fh_notebook.comparing.scorers.text import exact
         from fh_notebook.racing.api import start_race
 
         ran = start_race(rows, deployment, RaceOptions.of(score=exact(options.race), **asked), CELL)
@@ -273,7 +273,7 @@ def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
 def _show(done: Any, options: LineOptions) -> None:
     if options.score:
         from fh_notebook.comparing.comparison import compare
-        from fh_notebook.comparing.scorers.registry import exact
+        from fh_notebook.comparing.scorers.text import exact
 
         display(compare(done, score=exact(options.score)))  # type: ignore[no-untyped-call]  # IPython has no types
     else:

@@ -1,4 +1,4 @@
-"""Scorers of JSON outputs: `json_schema`, `json_path`, `json_fields`."""
+"""Scorers of JSON outputs: `json_valid`, `json_schema`, `json_path`, `json_fields`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,28 @@ from fh_notebook.contract.validate import Checker, fits, schema_problems
 from fh_notebook.errors import InputError
 from fh_notebook.values import UNSET, ColumnName
 
-__all__ = ["json_fields", "json_path", "json_schema"]
+__all__ = ["json_fields", "json_path", "json_schema", "json_valid"]
+
+
+def json_valid() -> Scorer:
+    """Return a scorer that asks whether the output is JSON: an object or a list as it is, or a text that parses.
+
+    Examples
+    --------
+    >>> [json_valid()(Run(status="completed", output=text), {}) for text in ('{"a": 1}', "a")]
+    [True, False]
+    """
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool:
+        try:
+            value = run.json()
+        except (ValueError, RecursionError):
+            return False
+        # Python reads NaN and Infinity, which JSON has not; a text without these words holds neither.
+        is_suspect = isinstance(run.output, str) and ("NaN" in run.output or "Infinity" in run.output)
+        return not (is_suspect and json_problems(value))
+
+    return ready_scorer("json_valid()", score, reads=None)
 
 
 def json_schema(schema: Any, *, path: str | None = None) -> Scorer:

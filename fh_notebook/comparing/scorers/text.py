@@ -1,4 +1,4 @@
-"""Scorers of text outputs: `regex`, `similarity`, `rouge_l`, `bleu`, `chrf`.
+"""Scorers that compare a whole output: `exact`, `contains`, `regex`, `similarity`, `rouge_l`, `bleu`, `chrf`.
 
 Similarities are from 0 to 1, and are those of the libraries that papers cite, or proven equal to them. A text of more
 than 100,000 characters is a missing score with its reason.
@@ -22,18 +22,103 @@ from fh_notebook.comparing.scorers.base import (
     ready_scorer,
     scorer_text,
 )
-from fh_notebook.comparing.scorers.output_values import parse_path, part_of, text_of
+from fh_notebook.comparing.scorers.output_values import is_same, parse_path, part_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.values import ColumnName
 
-__all__ = ["TIMEOUT_S", "bleu", "bounded_search", "chrf", "common_subsequence", "regex", "rouge_l", "similarity"]
+__all__ = [
+    "TIMEOUT_S",
+    "bleu",
+    "bounded_search",
+    "chrf",
+    "common_subsequence",
+    "contains",
+    "exact",
+    "regex",
+    "rouge_l",
+    "similarity",
+]
 
 
 TIMEOUT_S: Final = 0.25
 """For one output: a sane pattern takes microseconds."""
+
+
+def exact(expected: ColumnName = "expected_output", *, path: str | None = None) -> Scorer:
+    """Return a scorer that asks whether the output is what was expected.
+
+    Blanks around a text do not count; its case does. A number equals a number of the same value. An expected text that
+    is JSON equals the output that is that value (a CSV can hold nothing but text), and where a number, true or false is
+    expected, an output of text is read as JSON (``pandas.read_csv`` makes numbers of a column of digits).
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds it.
+    path : str, optional
+        A path into the output, such as ``label`` or ``items[0].name``; an output of JSON text is parsed for it.
+
+    Raises
+    ------
+    InputError
+        The path cannot be read.
+
+    Examples
+    --------
+    >>> exact()(Run(status="completed", output="billing "), {"expected_output": "billing"})
+    True
+    >>> exact(path="label")(Run(status="completed", output={"label": "other"}), {"expected_output": "billing"})
+    False
+    """
+    arguments.check(exact, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    steps = parse_path(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+        wanted = expected_in(row, expected)
+        return None if wanted is None else is_same(part_of(run, steps), wanted)
+
+    return ready_scorer(expecting_scorer_text("exact", expected, path=(path, None)), score, reads=expected, path=path)
+
+
+def contains(expected: ColumnName = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
+    """Return a scorer that asks whether the expected text stands somewhere in the output.
+
+    Parameters
+    ----------
+    expected : str
+        The column of the row that holds it.
+    path : str, optional
+        A path into the output, as in :func:`exact`.
+    ignore_case : bool
+        Whether ``Billing`` contains ``billing``.
+
+    Raises
+    ------
+    InputError
+        The path cannot be read.
+
+    Examples
+    --------
+    >>> contains()(Run(status="completed", output="This is about billing."), {"expected_output": "billing"})
+    True
+    """
+    arguments.check(contains, locals(), but={"path"})
+    expected = arguments.column_text(expected)
+    steps = parse_path(path)
+
+    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+        wanted = expected_in(row, expected)
+        if wanted is None:
+            return None
+        text, part = text_of(part_of(run, steps)), text_of(wanted).strip()
+        return part.casefold() in text.casefold() if ignore_case else part in text
+
+    name = expecting_scorer_text("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
+    return ready_scorer(name, score, reads=expected, path=path, ignore_case=ignore_case)
 
 
 def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = False) -> Callable[[str], bool]:
