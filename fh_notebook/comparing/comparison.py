@@ -17,7 +17,6 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import checks, tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
-from fh_notebook.comparing.plots.plot import plot
 from fh_notebook.comparing.rating.agreement import Agreement
 from fh_notebook.comparing.rating.human_ratings import HumanRatings
 from fh_notebook.comparing.rating.ratings import Ratings
@@ -580,6 +579,8 @@ class Comparison:
             `kind` or `backend` is something else, or there is nothing of it to be drawn.
         """
         arguments.check(Comparison.plot, locals())
+        from fh_notebook.comparing.plots.matplotlib_plots import plot
+
         return plot(self.data, kind, backend=backend)
 
     def report(self, path: str | PathLike[str]) -> Path:

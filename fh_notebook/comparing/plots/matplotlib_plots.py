@@ -1,4 +1,6 @@
-"""Panels drawn by matplotlib, and a figure that displays itself as inline SVG in the page's text colour.
+"""Panels drawn by matplotlib (``cmp.plot()``), and a figure that displays itself as inline SVG in the page's ink.
+
+Importing this module imports matplotlib, so it is imported when a figure is drawn.
 
 A panel shows a number and its interval as a dot and a line, with names on the left and figures beside them, so no
 meaning depends on colour alone.
@@ -21,10 +23,13 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
 
 from fh_notebook import html
+from fh_notebook.comparing.checks import check_one_of
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import (
     BETTER,
     GREY,
     INK,
+    KINDS,
     OF_PAIR_SHOWN,
     PANEL_TEXTS,
     WORSE,
@@ -32,14 +37,17 @@ from fh_notebook.comparing.plots.panels import (
     PlotData,
     distinct_names,
     marks_of,
+    plot_data,
     scored_lines,
     shown_pairs,
 )
 from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
+from fh_notebook.errors import InputError
 
-__all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Panel", "Plot", "inline"]
+__all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Panel", "Plot", "inline", "plot"]
 
+BACKENDS: Final = ("matplotlib",)
 
 _RC: Final[dict[str, Any]] = {
     "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse
@@ -271,3 +279,29 @@ def _figures(axes: Axes, texts: Sequence[str]) -> None:
     place: Any = axes.get_yaxis_transform()
     for y, text in enumerate(texts):
         axes.text(1.02, y, text, transform=place, va="center", ha="left", fontsize=8.5)
+
+
+def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
+    """Return the figure (see ``Comparison.plot``).
+
+    Raises
+    ------
+    InputError
+        There is nothing of that kind to be drawn.
+    """
+    if backend == "altair":  # an option of earlier releases
+        raise InputError("backend='altair' was removed; leave backend= away, and matplotlib draws the same figures")
+    check_one_of("backend", backend, BACKENDS)
+    if kind is not None:
+        check_one_of("kind", kind, tuple(KINDS))
+    facts = plot_data(data)
+    kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
+    if not kinds or (kind is not None and not KINDS[kind](facts)):
+        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
+    return Plot([PANELS[kind](facts) for kind in kinds])
+
+
+def _why(facts: PlotData, kind: str | None) -> str:
+    if kind == "seconds":
+        return "no run has its seconds"
+    return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"
