@@ -17,6 +17,7 @@ __all__ = [
     "FORMATS",
     "KINDS",
     "KIND_OF_TYPE",
+    "byte_size",
     "in_words",
     "kind_text",
     "listed",
@@ -127,3 +128,16 @@ def in_words(words: Sequence[str], last: str = "or") -> str:
 def types_of(limit: Any) -> list[str]:
     """Return the value of the keyword ``type`` as a list."""
     return [limit] if isinstance(limit, str) else [t for t in limit if isinstance(t, str)]
+
+
+def byte_size(size: int) -> str:
+    """Return a number of bytes for a person.
+
+    Examples
+    --------
+    >>> byte_size(12), byte_size(12_300), byte_size(5_000_000)
+    ('12 bytes', '12.3 kB', '5.0 MB')
+    """
+    if size < 1_000:
+        return f"{size} bytes"
+    return f"{size / 1_000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"

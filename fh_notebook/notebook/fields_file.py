@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from fh_notebook import html
+from fh_notebook.contract.spell import byte_size
 from fh_notebook.notebook.fields_base import Field
 from fh_notebook.notebook.fields_put import put
-from fh_notebook.notebook.form_files import MAX_BYTES, FileTrouble, encoding_of, file_text, size_text, what_is_sent
+from fh_notebook.notebook.form_files import MAX_BYTES, FileTrouble, encoding_of, file_text, what_is_sent
 
 __all__ = ["FileField"]
 
@@ -66,7 +67,7 @@ class FileField(Field):
             multiple=False,
             # Named in full: of two fields for files, who hears the buttons must know which is which.
             description=f"Choose a file for {self.shown_name}",
-            tooltip=f"at most {size_text(MAX_BYTES)}",
+            tooltip=f"at most {byte_size(MAX_BYTES)}",
             layout=look.button,
             style=look.button_style,
             _dom_classes=("fh-upload",),
@@ -82,7 +83,7 @@ class FileField(Field):
             except FileTrouble as broken:
                 self.notice = str(broken)
             else:
-                self._about = f"{file['name']}, {size_text(len(data))}"
+                self._about = f"{file['name']}, {byte_size(len(data))}"
                 self.state.set(text)
 
     def _show(self) -> None:

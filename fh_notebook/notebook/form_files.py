@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.spell import short
+from fh_notebook.contract.spell import byte_size, short
 from fh_notebook.notebook.form_kinds import Shape
 from fh_notebook.plural import counted
 
-__all__ = ["MAX_BYTES", "FileTrouble", "encoding_of", "file_text", "size_text", "what_is_sent"]
+__all__ = ["MAX_BYTES", "FileTrouble", "encoding_of", "file_text", "what_is_sent"]
 
 MAX_BYTES: Final = 5_000_000
 """A file travels inside the JSON of one call: whoever has a larger one gives its address instead."""
@@ -63,7 +63,7 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
     """
     called = one_line(name, 80)
     if len(data) > MAX_BYTES:
-        raise FileTrouble(f"{called} has {size_text(len(data))}; give one of at most {size_text(MAX_BYTES)}")
+        raise FileTrouble(f"{called} has {byte_size(len(data))}; give one of at most {byte_size(MAX_BYTES)}")
     encoding = encoding_of(shape)
     if encoding == "data-url":
         kind = media_type or "application/octet-stream"
@@ -75,19 +75,6 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
     except UnicodeDecodeError as broken:
         told = f"{called} is no UTF-8 text (byte {broken.start:,}); save it as UTF-8"
     raise FileTrouble(told)
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes for a person.
-
-    Examples
-    --------
-    >>> size_text(12), size_text(12_300), size_text(5_000_000)
-    ('12 bytes', '12.3 kB', '5.0 MB')
-    """
-    if size < 1_000:
-        return f"{size} bytes"
-    return f"{size / 1_000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
 
 
 def what_is_sent(value: Any, shape: Shape) -> str:

@@ -1,8 +1,7 @@
 """The widgets of a form: fields, the row to run them, results beside each other, and what else can be opened.
 
 Rule of this file: it arranges and hands on. A handler returns at once; what comes later comes by an observer's call, on
-whatever thread, and is shown by setting traits. The results observe the submits themselves. What is seldom wanted is
-made when it is first opened.
+whatever thread, and is shown by setting traits. What is seldom wanted is made when it is first opened.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from fh_notebook.notebook.form_core import FormCore
 from fh_notebook.notebook.form_listener import FormObserver
 from fh_notebook.notebook.form_parts import Look, hear_all, place_in_words
 from fh_notebook.notebook.form_pending import pending_page
-from fh_notebook.notebook.form_running import Submission, SubmitObserver
+from fh_notebook.notebook.form_running import Submission
 from fh_notebook.notebook.form_style import head_of
 from fh_notebook.notebook.form_tools import Tools
 from fh_notebook.notebook.results import ResultsView
@@ -52,20 +51,18 @@ class FormView(FormObserver):
         self._head = look.text(head_of(core.deployment))
         acts = Acts(run=self._run, cancel=self._cancel, chosen=self._chosen)
         self._bar = RunBar(look, core.choice, acts)
-        self._results = ResultsView(shown=lambda run: mask_run(run, core.secrets))
+        self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
         self._tools = Tools(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
         self.widget = look.panel(
             self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending, self._tools.widget
         )
-        self._of_submits: tuple[SubmitObserver, ...] = (self._results, self)
-        """Who shows what is sent and comes."""
-        core.observe(self, self._of_submits)
+        core.observe(self, (self,))
         hear_all(self.widget)
 
     def leave(self) -> None:
         """Show nothing more of the form."""
-        self._core.leave(self, self._of_submits)
+        self._core.leave(self, (self,))
 
     # --- what a person does
 
@@ -107,15 +104,20 @@ class FormView(FormObserver):
 
     def began(self, submission: Submission) -> None:
         """Show that calls are made; the columns wait."""
+        self._results.begin(submission.variants, submission.repeats, sent=len(submission.requests))
         self._refused = False
         self._bar.running(True, may_run=False)
         self._bar.say("")
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
-        """Leave it to the results."""
+        """Show an answer, without secrets."""
+        self._results.show(index, mask_run(run, self._core.secrets))
 
     def accepted(self, submission: Submission, index: int) -> None:
-        """Leave it to the results."""
+        """Show that a call was accepted, and how far it is."""
+        pending = submission.waits.get(index)
+        if pending is not None:
+            self._results.waits(index, pending.run)
 
     def waited(self) -> None:
         """Show what is waited for; once all is handed over, another run can be begun."""
@@ -127,7 +129,9 @@ class FormView(FormObserver):
             self._bar.running(bool(waited_for))
 
     def ended(self, submission: Submission) -> None:
-        """Show that no more will come."""
+        """Show that no more will come, and why, where it was stopped."""
+        if submission.stopped:
+            self._results.stopped(submission.stopped, was_sent=submission.was_sent)
         self._bar.running(bool(self._core.waited_for))
         self._bar.say(f"Calls go to {place_in_words(self._core.place)}." if self._core.place else "")
         self._tools.ran()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ipywidgets import HTML, Box, ButtonStyle, Layout, ToggleButtonsStyle, VBox
 from ipywidgets.widgets.widget_description import DescriptionStyle
@@ -24,9 +24,6 @@ from fh_notebook.notebook.results_copy import COPY_STYLE
 from fh_notebook.notebook.results_state import Submit, columns_of
 from fh_notebook.notebook.results_tree import TREE_STYLE
 from fh_notebook.plural import agreeing, counted
-
-if TYPE_CHECKING:
-    from fh_notebook.notebook.form_running import Submission
 
 __all__ = ["ResultsView"]
 
@@ -56,8 +53,6 @@ class ResultsView:
     ----------
     clock : callable
         Seconds that only grow.
-    shown : callable, optional
-        Returns a run as it may be shown, without secrets.
 
     Attributes
     ----------
@@ -73,12 +68,9 @@ class ResultsView:
     (['billing'], False)
     """
 
-    def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, shown: Callable[[Run], Run] = lambda run: run
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.RLock()
         self._number = 0
-        self._shown = shown
         self._submit: Submit | None = None
         self._columns: list[Column] = []
         self._looks: dict[str, dict[str, Any]] = {}
@@ -88,37 +80,19 @@ class ResultsView:
         self.widget = VBox()
         self.widget.add_class("fh-results")
 
-    # --- as the observer of a form's submits: see `SubmitObserver`
-
-    def began(self, submission: Submission) -> None:
-        """Show a new submit: every column waits."""
-        with self._lock:
-            self.begin(submission.variants, submission.repeats)
-            for index in range(len(submission.requests)):
-                self.started(index)
-
-    def came(self, submission: Submission, index: int, run: Run) -> None:
-        """Show an answer."""
-        self.show(index, self._shown(run))
-
-    def accepted(self, submission: Submission, index: int) -> None:
-        """Show that a call was accepted, and how far it is."""
-        pending = submission.waits.get(index)
-        if pending is not None:
-            self.waits(index, pending.run)
-
-    def waited(self) -> None:
-        """Leave it: the form says below what is waited for."""
-
-    def ended(self, submission: Submission) -> None:
-        """Show why no more will come, where it was stopped."""
-        if submission.stopped:
-            self.stopped(submission.stopped, was_sent=submission.was_sent)
-
     # --- call by call
 
-    def begin(self, variants: Sequence[str], repeats: int = 1) -> int:
+    def begin(self, variants: Sequence[str], repeats: int = 1, *, sent: int = 0) -> int:
         """Show a new submit: every column waits. Answers to the one before are dropped from now on.
+
+        Parameters
+        ----------
+        variants : sequence of str
+            That of each call.
+        repeats : int
+            Calls of each variant.
+        sent : int
+            The first so many calls are sent already: their columns say ``running``.
 
         Returns
         -------
@@ -128,6 +102,8 @@ class ResultsView:
         with self._lock:
             self._number += 1
             self._submit = Submit(columns_of(variants), repeats)
+            for index in range(sent):
+                self._submit.begin(index)
             self._clock.start()
             self._arrange(self._submit)
             self._draw(afresh=True)

@@ -15,8 +15,8 @@ from ipywidgets import HTML, Button, VBox
 from fh_notebook import html
 from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
+from fh_notebook.contract.spell import byte_size
 from fh_notebook.notebook.cancel import hear_clicks
-from fh_notebook.notebook.form_files import size_text
 from fh_notebook.plural import counted
 
 __all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
@@ -61,7 +61,7 @@ def file_line(asset: Asset) -> html.Html:
     """Return what is known of a file, and a link to it, which a person may follow."""
     name = one_line(asset.file_name or asset.id or "file", NAME_SHOWN)
     size = asset.file_size if asset.file_size is not None else -1
-    facts = [one_line(asset.file_type or "", 40), size_text(size) if size >= 0 else ""]
+    facts = [one_line(asset.file_type or "", 40), byte_size(size) if size >= 0 else ""]
     host = host_of(asset)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
