@@ -25,10 +25,10 @@ from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, open_workbo
 from fh_notebook.batching.export_file import checked_target, replacing, replacing_partly, suffix_of
 from fh_notebook.batching.export_parquet import open_parquet
 from fh_notebook.batching.export_survey import Source, Survey
-from fh_notebook.batching.plan import counted
 from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care, neutralised_inside, without_halves
 from fh_notebook.errors import SettingsError
 from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.plural import counted
 from fh_notebook.store.catalog_file import shown
 
 __all__ = ["Exported", "Source", "check_export", "export", "to_csv", "to_excel", "to_jsonl", "to_parquet"]

@@ -13,10 +13,10 @@ from typing import Any, Final
 from fh_notebook import session
 from fh_notebook.batching.control import BatchController
 from fh_notebook.batching.export_file import checked_target, reason_of
-from fh_notebook.batching.plan import counted
 from fh_notebook.batching.reader import BatchTables
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.partial import partial
+from fh_notebook.plural import counted
 from fh_notebook.store.catalog_file import shown
 from fh_notebook.store.handover import write_batch
 from fh_notebook.store.ratings import RatingLine

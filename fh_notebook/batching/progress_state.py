@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from fh_notebook import html
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import counted
+from fh_notebook.plural import counted
 from fh_notebook.spelling import duration
 
 __all__ = ["Planned", "Snapshot", "State", "admitting", "outcome_parts", "rate_in_words", "resting"]

@@ -21,7 +21,7 @@ from fh_notebook.batching.handover import FHB
 from fh_notebook.batching.kept import KeptJobs
 from fh_notebook.batching.lookup import LookUp, read_reuse
 from fh_notebook.batching.outcomes import Outcomes
-from fh_notebook.batching.plan import Plan, counted
+from fh_notebook.batching.plan import Plan
 from fh_notebook.batching.provenance import provenance
 from fh_notebook.batching.reader import Reader
 from fh_notebook.batching.run_settings import kept_settings
@@ -31,6 +31,7 @@ from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.plural import counted
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.handover import read_batch, read_ratings
 from fh_notebook.store.store import Store

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from fh_notebook.batching.feed import Feed
 from fh_notebook.batching.job import Job
-from fh_notebook.batching.plan import counted
 from fh_notebook.batching.stored import Stored
 from fh_notebook.contract.run import Run
+from fh_notebook.plural import counted
 
 if TYPE_CHECKING:
     from fh_notebook.client.blocking import Client

@@ -19,10 +19,11 @@ from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.cells import is_missing
 from fh_notebook.batching.events import Stopped
 from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import RETRY_UNKNOWN, counted
+from fh_notebook.batching.plan import RETRY_UNKNOWN
 from fh_notebook.batching.progress_state import admitting, outcome_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
+from fh_notebook.plural import counted
 
 __all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "sentence"]
 

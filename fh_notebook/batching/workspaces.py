@@ -19,11 +19,11 @@ from fh_notebook import session, views
 from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.batch_copy import PlannedCopy
 from fh_notebook.batching.frames import INSTANT, TEXT, series_of
-from fh_notebook.batching.plan import counted
 from fh_notebook.batching.rating_copy import copied_ratings
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import in_words, nearest, short
 from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.plural import counted
 from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.forgetting import Which
 from fh_notebook.store.store import Store

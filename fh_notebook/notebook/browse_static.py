@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.batching.plan import counted
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table
 from fh_notebook.comparing.diff.row_diff import SIGNS
 from fh_notebook.notebook.notices import no_lost_widget
+from fh_notebook.plural import counted
 
 __all__ = ["page_html", "page_text"]
 

@@ -30,7 +30,7 @@ FOLDED: Final = 100_000_000
 SEARCHED: Final = 1_000_000
 """Characters of one JSON output that are searched."""
 
-_TABLES: Final = WeakValueDictionary[int, "Table"]()
+_TABLES: Final[WeakValueDictionary[int, Table]] = WeakValueDictionary()
 """By the identity of its data, which a table holds: the number is nobody else's while the table lives."""
 _FINDING: Final = threading.Lock()
 

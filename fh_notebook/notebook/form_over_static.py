@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html
-from fh_notebook.batching.plan import counted
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.form_over import From, Preview, RowMapping
 from fh_notebook.notebook.form_reading import json_line
 from fh_notebook.notebook.notices import no_lost_widget
+from fh_notebook.plural import counted
 from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
