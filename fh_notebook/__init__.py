@@ -30,13 +30,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: object) -> None:
     """Register the magics: ``%load_ext fh_notebook``. Nothing is printed, patched or called."""
-    from fh_notebook.notebook import load
+    from fh_notebook.notebook.magics.extension import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: object) -> None:
     """Take the magics away again: ``%unload_ext fh_notebook``."""
-    from fh_notebook.notebook import unload
+    from fh_notebook.notebook.magics.extension import unload
 
     unload(shell)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.cli import COMMANDS
-from fh_notebook.notebook.line import parser
+from fh_notebook.notebook.cell.options import parser
 from tests import environment
 from tests.kernel import Kernel
 from tests.notebooks import shipped, timeless
@@ -129,7 +129,9 @@ def test_the_lines_for_a_shell_are_right() -> None:
 
 
 def test_the_lines_for_windows_are_those_for_bash() -> None:
-    """The same environment and extras; and each command is one that pip puts into ``Scripts``. None was run on Windows."""
+    """The same environment and extras; and each command is one that pip puts into ``Scripts``. None
+    was run on Windows.
+    """
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -1,4 +1,4 @@
-"""The notebook as lower layers see it: the functions of :class:`fh_notebook.views.Frontend`.
+"""Implementation of `fh_notebook.views.Frontend`: what lower packages display in a notebook.
 
 Rule of this file: no logic of its own. Each display is imported when it is first shown: a notice needs no widgets.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.notices import notice
+from fh_notebook.notebook.kernel.shell import notice
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.rating.questions import Items
     from fh_notebook.comparing.rating.session import RatingSession
     from fh_notebook.contract.deployment import Deployment
-    from fh_notebook.notebook.browse import Browser
-    from fh_notebook.notebook.pending_view import Changing
-    from fh_notebook.notebook.rate import Rater
+    from fh_notebook.notebook.browser.browser import Browser
+    from fh_notebook.notebook.magics.pending_results import ChangingDisplay
+    from fh_notebook.notebook.rating.rater import Rater
     from fh_notebook.racing.display import RaceDisplay
     from fh_notebook.racing.race import Race
     from fh_notebook.store.store import Store
@@ -37,41 +37,41 @@ __all__ = [
 
 def deployment_page(deployment: Deployment) -> dict[str, Any]:
     """Return how a deployment is displayed, by media type."""
-    from fh_notebook.notebook.description import page_of
+    from fh_notebook.notebook.commands.description import page_of
 
     return page_of(deployment)
 
 
-def show_pending(pending: Changing) -> None:
+def show_pending(pending: ChangingDisplay) -> None:
     """Display a pending run, and follow it until its outcome is here."""
-    from fh_notebook.notebook.pending_view import show
+    from fh_notebook.notebook.magics.pending_results import show
 
     show(pending)
 
 
 def batch_progress() -> Progress | None:
     """Return a new display of a batch's progress; ``None`` where there is no notebook."""
-    from fh_notebook.notebook.progress import live_progress
+    from fh_notebook.notebook.progress.display import live_progress
 
     return live_progress()
 
 
 def race_progress(race: Race) -> RaceDisplay | None:
     """Return a new display of a race; ``None`` where there is no notebook."""
-    from fh_notebook.notebook.race_progress import live_race
+    from fh_notebook.notebook.progress.race_display import live_race
 
     return live_race(race)
 
 
 def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_size: int) -> Browser:
     """Return a live table of a comparison, or of a batch's rows."""
-    from fh_notebook.notebook import browse as browser
+    from fh_notebook.notebook.browser import browser as browser
 
     return browser.browse(shown, columns=columns, page_size=page_size)
 
 
 def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
     """Return what asks a person for ratings."""
-    from fh_notebook.notebook.rate import show_rater as show
+    from fh_notebook.notebook.rating.rater import show_rater as show
 
     return show(session, items, store=store, result=result)

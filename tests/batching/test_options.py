@@ -20,7 +20,7 @@ from fh_notebook.batching.options import BatchKeywords, BatchOptions, Written, w
 from fh_notebook.batching.stopping import checked_concurrency
 from fh_notebook.cli.batch_options import add_parser
 from fh_notebook.errors import SettingsError
-from fh_notebook.notebook.line import parser, read_line
+from fh_notebook.notebook.cell.options import parser, read_line
 from fh_notebook.racing.options import NOT_OF_A_RACE, RaceKeywords, RaceOptions
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.benchmarks.measuring import medians, notebook, table
-from tests.notebook.form_schemas import CASES, whole
+from tests.notebook.forms.form_schemas import CASES, whole
 
 PEERS: Final = {"ipywidgets-jsonschema": "ipywidgets_jsonschema", "ipyautoui": "ipyautoui"}
 OURS: Final = "fh_notebook"
@@ -24,8 +24,8 @@ BESIDE_THE_POINT: Final = {"password", "true", "false", "text file", "several ty
 
 BUILD: Final = """
 begun = time.perf_counter()
-from fh_notebook.notebook.fields import FieldsView
-from fh_notebook.notebook.form_model import FormModel
+from fh_notebook.notebook.forms.fields.view import FieldsView
+from fh_notebook.notebook.forms.model.model import FormModel
 import ipywidgets
 FieldsView(FormModel(schema)).widget
 first = time.perf_counter() - begun
@@ -76,8 +76,8 @@ def peer(schema, name, value):
         form = AutoUi(schema)
         form.value = {"v": value}
         return form.value
-    from fh_notebook.notebook.fields import FieldsView
-    from fh_notebook.notebook.form_model import FormModel
+    from fh_notebook.notebook.forms.fields.view import FieldsView
+    from fh_notebook.notebook.forms.model.model import FormModel
     view = FieldsView(FormModel(schema))
     view.widget
     view.fields["v"].value = value

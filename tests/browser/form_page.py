@@ -9,7 +9,7 @@ from typing import Final
 from playwright.sync_api import Locator, expect
 
 from tests.lab import Lab
-from tests.notebook.form_hive import DECLARED
+from tests.notebook.forms.form_hive import DECLARED
 
 SETUP: Final = (
     "%load_ext fh_notebook\nimport fh_notebook as fh\nimport pandas as pd\n"

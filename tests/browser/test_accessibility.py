@@ -15,8 +15,8 @@ import pytest
 
 from tests.browser.form_page import setup
 from tests.lab import Lab
-from tests.notebook.form_hive import FormHive
-from tests.notebook.form_schemas import CASES, DEFS
+from tests.notebook.forms.form_hive import FormHive
+from tests.notebook.forms.form_schemas import CASES, DEFS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

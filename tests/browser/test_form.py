@@ -14,8 +14,8 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.form_page import accessible, pictures, setup, wait_until_at_work
 from tests.lab import Lab, LabServer
-from tests.notebook.form_hive import KEY, PASSWORD, PATIENCE_S, FormHive
-from tests.notebook.form_schemas import CASES, DEFS
+from tests.notebook.forms.form_hive import KEY, PASSWORD, PATIENCE_S, FormHive
+from tests.notebook.forms.form_schemas import CASES, DEFS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

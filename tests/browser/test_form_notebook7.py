@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.form_page import pictures, setup
 from tests.lab import Lab
-from tests.notebook.form_hive import FormHive
+from tests.notebook.forms.form_hive import FormHive
 
 pytestmark = pytest.mark.browser
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from tests import environment, notebooks
 from tests.browser.form_page import cut_off, setup
 from tests.lab import PATIENCE_MS, end_process, free_port
-from tests.notebook.form_hive import PASSWORD, FormHive
+from tests.notebook.forms.form_hive import PASSWORD, FormHive
 
 pytestmark = pytest.mark.browser
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ElementHandle, Locator, expect
 
-from fh_notebook.notebook.page_widget import script
+from fh_notebook.notebook.ui.page_widget import script
 from tests.browser.form_page import setup, wait_until_at_work
 from tests.lab import Lab
-from tests.notebook.form_hive import FormHive
+from tests.notebook.forms.form_hive import FormHive
 from tests.notebook.paced_hive import PacedHive
 
 pytestmark = pytest.mark.browser

@@ -24,7 +24,7 @@ PIXEL = bytes.fromhex(
 
 SETUP = """
 import fh_notebook as fh
-from fh_notebook.notebook.results import ResultsView
+from fh_notebook.notebook.results.view import ResultsView
 from tests.notebook.hostile import EVIL, INVISIBLE, MARKDOWN, OUTPUTS
 
 def run(variant, output=None, **more):
@@ -145,7 +145,7 @@ def test_all_of_an_output_is_copied(lab: Lab, by: str) -> None:
     begun = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.open(
-        "import fh_notebook as fh; from fh_notebook.notebook.results import ResultsView; view = ResultsView()\n"
+        "import fh_notebook as fh; from fh_notebook.notebook.results.view import ResultsView; view = ResultsView()\n"
         f"text = {begun!r} + '\\nmore of it' * 20_000\n"
         "view.begin(['a']); view.show(0, fh.Run(status='completed', output=text)); view.widget"
     )

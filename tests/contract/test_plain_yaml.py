@@ -7,7 +7,7 @@ from ruamel.yaml.nodes import SequenceNode
 
 import fh_notebook as fh
 from fh_notebook.contract.plain_yaml import compose, load
-from fh_notebook.notebook.body import read_mapping
+from fh_notebook.notebook.cell.parser import read_mapping
 
 # Written down by the reader over PyYAML 6.0 that this package had until version 0.1 (commit c3f2551).
 VALUES: list[tuple[str, object]] = [

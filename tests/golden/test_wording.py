@@ -35,9 +35,9 @@ from fh_notebook.contract.catalog_read import read_catalog
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.validate import problems
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.body import read_inputs
-from fh_notebook.notebook.line import read_line
-from fh_notebook.notebook.template import Template
+from fh_notebook.notebook.cell.options import read_line
+from fh_notebook.notebook.cell.parser import read_inputs
+from fh_notebook.notebook.cell.template import Template
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.messages import cluster_lost_stop, decode_stop, encode_stop

@@ -14,7 +14,7 @@ from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.body import read_mapping
+from fh_notebook.notebook.cell.parser import read_mapping
 
 pytestmark = pytest.mark.long
 MANY = settings(

@@ -11,7 +11,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.race_progress import RaceView
+from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import RaceText, notes_of
 from tests.racing.quiz import Quiz, questions
 

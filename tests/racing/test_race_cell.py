@@ -13,14 +13,16 @@ import fh_notebook as fh
 from fh_notebook.cli import main
 from fh_notebook.local import LocalHive
 from tests import environment
-from tests.notebook.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
+from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
 
 ROWS = "import pandas as pd\nrows = pd.DataFrame({'said': [f'w{i}' for i in range(40)], 'want': [f'w{i}' for i in range(40)]})"
 CELL = '%%fetchhive echo -v plain -v loud --over rows --race exact:want{more}\ntext: "{{{{ row.said }}}}"'
 
 
 def test_a_cell_races_variants_over_rows(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
-    """It stops when it is clear; the race is in the variable and in `Out`, its calls are the hive's, and it is shown."""
+    """It stops when it is clear; the race is in the variable and in `Out`, its calls are the
+    hive's, and it is shown.
+    """
     shell.run(ROWS)
     result, said = shell.run(CELL.format(more=" --out race"))
     assert result.error_in_exec is None, said

@@ -29,8 +29,8 @@ from fh_notebook.contract.signing import SignedHeader, StandardWebhooks, sign, v
 from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell import read_cell
-from fh_notebook.notebook.json_values import as_json
+from fh_notebook.notebook.cell.request import read_cell
+from fh_notebook.notebook.cell.template import as_json
 from fh_notebook.values import Secret
 from tests.notebook.hostile import EVIL, MARKDOWN, dangers
 from tests.security.found import FOUND
@@ -206,7 +206,9 @@ def _always(deployment: fh.Deployment, _: str) -> fh.Deployment:
 
 
 def cell(text: str) -> None:
-    """Any body is a call, or an `InputError` of one line; what is between ``{{ }}`` reaches the evaluator and no one else."""
+    """Any body is a call, or an `InputError` of one line; what is between ``{{ }}`` reaches the evaluator and no one
+    else.
+    """
     asked: list[str] = []
 
     def evaluate(source: str) -> Any:
@@ -254,7 +256,9 @@ TARGETS: Final[dict[str, tuple[Target, st.SearchStrategy[Any]]]] = {
 
 
 def checked(target: str, value: Any) -> None:
-    """Ask a target about one value, watched: nothing is run, opened or connected to, and it takes its time in bounds."""
+    """Ask a target about one value, watched: nothing is run, opened or connected to, and it takes
+    its time in bounds.
+    """
     begun = time.process_time()
     with watching() as seen:
         TARGETS[target][0](value)

@@ -13,10 +13,10 @@ import fh_notebook as fh
 from fh_notebook.batching.progress_state import State
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.local import LocalHive
-from fh_notebook.notebook.description import Description
-from fh_notebook.notebook.panel import SideBySide
-from fh_notebook.notebook.progress_view import ProgressView
-from fh_notebook.notebook.results import ResultsView
+from fh_notebook.notebook.commands.description import Description
+from fh_notebook.notebook.progress.display import ProgressView
+from fh_notebook.notebook.results.cards import SideBySide
+from fh_notebook.notebook.results.view import ResultsView
 from tests.notebook.hostile import EVIL, dangers
 from tests.security.corpus import NAMES, OUTPUTS, frame
 

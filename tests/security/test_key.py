@@ -28,7 +28,7 @@ CELLS = (
     "from fh_notebook import session, settings\nprint(settings.current(), vars(fh.Client()), vars(fh.Client().aclient), fh.Client().check())",
     "import pickle\nopen('p.pickle', 'wb').write(pickle.dumps([settings.current()]))",
     "fh.Client().invoke('echo', variant='plain', inputs={'text': object()})",
-    "from fh_notebook.notebook import sending\nsending._result = None\nfh.configure(tracebacks='full')",
+    "from fh_notebook.notebook.magics import cell_magic as sending\nsending._result = None\nfh.configure(tracebacks='full')",
     "%%fetchhive echo -v plain\ntext: a defect",
     "%%fetchhive echo -v plain --api-key whatever\ntext: x",
     "%tb",
@@ -54,7 +54,9 @@ def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_the_key_is_in_nothing_that_a_day_of_work_leaves_behind(tmp_path: Path) -> None:
-    """Login, cells, forms, batches, exports, reports, callbacks, tracebacks, logs, history: the key is in no byte of it."""
+    """Login, cells, forms, batches, exports, reports, callbacks, tracebacks, logs, history: the key is in no byte of
+    it.
+    """
     import nbformat
 
     hive = LocalHive(api_key=KEY)

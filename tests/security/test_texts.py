@@ -16,7 +16,7 @@ from fh_notebook.contract.catalog_read import read_catalog
 from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
 from fh_notebook.contract.validate import fits
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.cell import read_cell
+from fh_notebook.notebook.cell.request import read_cell
 from tests.security import fuzz
 from tests.security.corpus import CATALOGUES, FORBIDDEN, KEY, NAMES, SNIPPETS, TOUCHED, Entry
 from tests.security.found import FOUND
@@ -91,7 +91,9 @@ def test_a_hostile_snippet_is_parsed_and_never_executed(entry: Entry) -> None:
 
 @pytest.mark.parametrize("entry", NAMES, ids=str)
 def test_a_hostile_name_stays_a_name(entry: Entry, tmp_path: Path) -> None:
-    """Of a deployment, a variant and a Start variable: kept in a catalogue and read again, as it was, in its own file."""
+    """Of a deployment, a variant and a Start variable: kept in a catalogue and read again, as it
+    was, in its own file.
+    """
     name = entry.value
     made = fh.Deployment(
         name, variants=[name], inputs={name: fh.text(description=name, default=name)}, description=name

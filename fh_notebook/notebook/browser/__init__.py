@@ -1,0 +1,1 @@
+"""Browser of rows and variants: a paged table in the notebook."""

@@ -1,0 +1,385 @@
+"""`Browser`: a table of rows and variants, paged from the kernel, updated while a batch runs.
+
+Reading takes at most a fifth of the time, whatever the batch has; nothing is called for it: scores that are asked of
+the service (a judge's) stay as they are until ``cmp.rescore()``, and the page says so.
+
+The first page can be read while the widget's libraries are still being imported (0.3 s, the first time in a kernel).
+When the widget is there it hides the plain page; where no widget is, the plain page stays.
+
+A page says how it wants to look, and the kernel answers with that page. Its handler returns at once: what is found is
+found on a thread of its own, no key is dropped, and what comes back is one trait. The page's last state, as plain HTML
+and text, stays in the saved notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook import arguments, html, loop
+from fh_notebook.batching.batch import Batch
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.comparison import compare
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.score_set import ScoreSet
+from fh_notebook.comparing.scorers.base import NO_SCORE, Result
+from fh_notebook.comparing.scorers.observations import unknown_column
+from fh_notebook.errors import InputError
+from fh_notebook.log import log
+from fh_notebook.notebook.browser.page import head_of, page_of
+from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
+from fh_notebook.notebook.browser.static import page_html, page_text
+from fh_notebook.notebook.browser.table import BrowserTable, table_of
+from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
+from fh_notebook.notebook.ui.buttons import enable_clicks, has_person
+from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
+from fh_notebook.notebook.ui.latest_task import LatestTask
+from fh_notebook.spelling import short
+from fh_notebook.values import ColumnName
+
+if TYPE_CHECKING:
+    from fh_notebook.comparing.comparison import Comparison
+
+__all__ = ["Browser", "BrowserDisplay", "LiveComparison", "browse"]
+
+
+EVERY_S: Final = 1.0
+
+LOOK_S: Final = 0.2
+
+SHARE: Final = 5
+"""After each reading, so many times as long as it took is waited."""
+
+
+class LiveComparison:
+    """Follows the batches of a comparison while they run.
+
+    Parameters
+    ----------
+    scores : ScoreSet
+        Of what; it is left as it is.
+    renewed : callable
+        Takes the data of what there is now.
+    """
+
+    def __init__(self, scores: ScoreSet, renewed: Callable[[ComparisonData], object]) -> None:
+        self._scores = scores.copy()
+        self._renewed = renewed
+        self._batches = _batches_of(scores.source)
+        self._lock = threading.Lock()
+        self._following = False
+        self._seen = self._counts()
+
+    @property
+    def going(self) -> bool:
+        """Whether a batch is running."""
+        return any(batch.running for batch in self._batches)
+
+    @property
+    def said(self) -> str:
+        """How far the batches are, in words; nothing when they have ended."""
+        if not self.going:
+            return ""
+        counts = [batch.counts for batch in self._batches]
+        pending, planned = sum(c.pending for c in counts), sum(c.planned for c in counts)
+        asked = "; new answers are scored by cmp.rescore()" if _asks(self._scores.own_score) else ""
+        return f"running: {planned - pending:,} of {planned:,} answered{asked}"
+
+    def follow(self) -> None:
+        """Read again while a batch is running; without one, nothing. From any thread."""
+        with self._lock:
+            if self._following or not (self.going or self._counts() != self._seen):
+                return
+            self._following = True
+        loop.background().submit(self._follow())
+
+    def refresh(self) -> None:
+        """Read again now, on this thread."""
+        self._seen = self._counts()
+        score = self._scores.own_score
+        keeps = self.data.rated or _asks(score)
+        self._scores.reread(_KeptScores(self.data) if keeps else score)
+        self._renewed(self.data)
+
+    @property
+    def data(self) -> ComparisonData:
+        """What there was when it was read last."""
+        return self._scores.data
+
+    def _counts(self) -> list[Any]:
+        counts = [(batch.counts, batch.running) for batch in self._batches]
+        return [(c.planned, c.done, c.failed, c.unknown, running) for c, running in counts]
+
+    async def _follow(self) -> None:
+        try:
+            while True:
+                if self._counts() != self._seen:
+                    began = time.monotonic()
+                    await asyncio.to_thread(self.refresh)
+                    await asyncio.sleep(max(EVERY_S, SHARE * (time.monotonic() - began)))
+                elif not self.going:
+                    return
+                else:
+                    await asyncio.sleep(LOOK_S)
+        except Exception:
+            log.warning("a browser of rows could not read its batch again", exc_info=True)
+        finally:
+            with self._lock:
+                self._following = False
+
+
+def _batches_of(source: Any) -> list[Batch]:
+    if isinstance(source, Batch):
+        return [source]
+    return [one for one in source.values() if isinstance(one, Batch)] if isinstance(source, Mapping) else []
+
+
+def _asks(score: Any) -> bool:
+    """Whether scoring may call the service, or code of the user's that waits: it, or one of its parts, is async."""
+    return bool(getattr(score, "is_async", False)) or any(_asks(one) for one in getattr(score, "members", ()))
+
+
+class _KeptScores:
+    """Gives each run the score that it had, and a new one none: nothing is asked for."""
+
+    def __init__(self, data: ComparisonData) -> None:
+        self.name = data.scorer
+        self.lower_is_better = data.lower
+        self._had: dict[Any, deque[float]] = {}
+        lines = data.lines
+        for pair, variant, score, status in zip(
+            lines["pair"], lines["variant"], lines["score"], lines["status"], strict=True
+        ):
+            if status == "completed":
+                self._had.setdefault((pair, variant), deque()).append(score)
+
+    def score_all(self, found: Sequence[Any], *, fresh: bool) -> list[Result]:
+        """Return the scores that there were."""
+        had = {key: deque(scores) for key, scores in self._had.items()}
+        return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in found]
+
+    @staticmethod
+    def _of(scores: deque[float] | None) -> Result:
+        return Result(scores.popleft()) if scores else NO_SCORE
+
+
+class BrowserDisplay(WidgetDisplay):
+    """The places in which one browser is shown."""
+
+    def show(self, make_widget: Callable[[], Any]) -> None:
+        """Show the page under the running cell, then the widget; in a terminal, the page's text."""
+        if self.printed():
+            return
+        self.show_page()
+        new_handle().display({WIDGET_VIEW: widget_view(make_widget()), "text/plain": ""}, raw=True)
+
+
+COLUMNS_SHOWN: Final = 2
+
+WARM_AFTER_S: Final = 0.5
+"""Behind the first page: what a search needs is made while a person reads."""
+
+
+def browse(shown: Comparison | Batch, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Browser:
+    """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``)."""
+    if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
+        raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
+    if isinstance(columns, str):
+        raise InputError(f"columns is {short(columns)}; give a list of columns: [{short(columns)}]")
+    arguments.check_one("columns", columns, "Sequence[Any] | None")
+    cmp = compare(shown) if isinstance(shown, Batch) else shown
+    return Browser(cmp, columns=columns, page_size=page_size)
+
+
+class Browser:
+    """A live table of the rows of a comparison. Made by ``Comparison.browse``.
+
+    It shows itself at the end of a cell. What a person does on the page changes :attr:`view`; :meth:`show` does the
+    same from a cell.
+    """
+
+    def __init__(self, cmp: Comparison, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> None:
+        self._lock = threading.RLock()
+        self._data = cmp.data
+        self._finder = RowFinder(table_of(cmp.data))
+        table = self._finder.table
+        self._columns = [*map(arguments.column_text, columns)] if columns is not None else table.columns[:COLUMNS_SHOWN]
+        for name in self._columns:
+            if not isinstance(name, str) or name not in table.columns:
+                raise InputError(unknown_column(name, table.columns, "of the rows"))
+        self._view = TableQuery(size=page_size)
+        self._heard = 0
+        self._said: deque[Mapping[str, Any]] = deque()
+        self._trouble = ""
+        self._class = f"fh-browse-{uuid4().hex[:8]}"
+        self._widget: Any = None
+        self._live = LiveComparison(cmp.score_set, self._renewed)
+        self._head = self._new_head()
+        self._page: dict[str, Any] = {}
+        self._later = LatestTask(self._tell)
+        self._display = BrowserDisplay(
+            lambda: page_html(self._head, self._now(), cls=self._class), lambda: page_text(self._head, self._now())
+        )
+
+    # --- what it is
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """How the table is looked at: what is searched, filtered, sorted, and opened; :meth:`show` takes the same."""
+        return asdict(self._view) | {"where": dict(self._view.where)}
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows that the filters leave, in the order shown, as ``cmp.wide()`` has them."""
+        with self._lock:  # both of one moment: a batch that runs is read anew meanwhile
+            data, table = self._data, self._finder.table
+            labels = [table.label(int(row)) for row in self._finder.order(self._view)]
+        wide = tables.wide(data, labels)
+        places = {label: place for place, label in enumerate(labels)}
+        found = [places[label] for label in wide[data.pair_on]]
+        return wide.iloc[np.argsort(found, kind="stable")].reset_index(drop=True)
+
+    def show(self, *, row: Any = None, **view: Any) -> Browser:
+        """Look at the table in another way, and return the browser; the page follows.
+
+        Parameters
+        ----------
+        row : object, optional
+            The row to be opened, by the column that pairs.
+        **view : object
+            ``search="late"``; ``only``: ``different``, ``scores``, ``tied``, ``failed``, ``unknown``, ``pending`` or
+            ``unscored``; ``won="nearest"``; ``low=0.5`` with ``low_of="nearest"``: a score no better than that;
+            ``where={"language": "de"}``; ``sort``: ``row``, ``apart``, ``score:<variant>``, ``seconds:<variant>`` or
+            ``column:<name>``, with ``down=True``; ``page`` and ``size``; ``baseline="nearest"``: what others are
+            compared to.
+
+        Raises
+        ------
+        InputError
+            There is no such row, variant, column or word.
+
+        Examples
+        --------
+        >>> import fh_notebook as fh
+        >>> frame = pd.DataFrame({"row": [0, 1], "variant": "a", "s": [1, 0], "language": ["en", "de"]})
+        >>> fh.compare(frame, score="s").browse().show(where={"language": "de"}).frame["a.score"].tolist()
+        [0.0]
+        """
+        with self._lock:
+            table = self._finder.table
+            asked = checked_query(self._view, view, variants=table.variants, columns=table.columns)
+            if row is not None:
+                place = table.place(row)
+                if place is None:
+                    raise InputError(f"there is no {table.pair_on} {short(row)}")
+                asked = replace(asked, open=place)
+                shown = self._finder.order(asked)
+                asked = stepped(asked, shown, 0) if place in shown else asked
+            self._view = asked
+            self._refresh()
+        return self
+
+    def refresh(self) -> Browser:
+        """Read the batch again, and return the browser; while it runs, this is done by itself."""
+        self._live.refresh()
+        return self
+
+    # --- how it shows
+
+    def _ipython_display_(self) -> None:
+        self._display.show(self._made)
+        self._live.follow()
+        if has_person(running_kernel()):
+            loop.background().submit(_warm(self._finder.table))
+
+    def _repr_html_(self) -> str:
+        return page_html(self._head, self._now())
+
+    def __repr__(self) -> str:
+        return page_text(self._head, self._now())
+
+    @property
+    def widget(self) -> Any:
+        """The table as one widget, to be put among others; made at the first use."""
+        made = self._made()
+        self._live.follow()
+        return made
+
+    def _made(self) -> Any:
+        with self._lock:
+            if self._widget is None or is_closed(self._widget):
+                from fh_notebook.notebook.browser.widget import BrowserWidget
+
+                self._widget = BrowserWidget(self._head, self._now(), self._hear)
+                enable_clicks(self._widget)
+            return self._widget
+
+    def _new_head(self) -> dict[str, Any]:
+        return head_of(self._finder.table, self._columns, live=self._live.going) | {"static": self._class}
+
+    def _now(self) -> dict[str, Any]:
+        with self._lock:
+            if not self._page:
+                said = " · ".join(part for part in (self._live.said, self._trouble) if part)
+                made = page_of(self._finder, self._view, self._columns, said=html.printable(said))
+                self._page = made | {"heard": self._heard}
+            return self._page
+
+    # --- what the page says, on any thread
+
+    def _hear(self, said: Mapping[str, Any]) -> None:
+        self._said.append(said)  # every one is done, in their order: keys come faster than pages are made
+        self._later.do(self._look, lambda _: self._show())
+        self._live.follow()
+
+    def _look(self) -> None:
+        with self._lock:
+            self._trouble, self._page = "", {}
+            while self._said:
+                said = self._said.popleft()
+                number = said.get("number")
+                self._heard = number if isinstance(number, int) else self._heard
+                self._view = query_after(self._view, said, self._finder)
+            self._now()
+
+    def _renewed(self, data: ComparisonData) -> None:
+        """Show what a batch has answered meanwhile, on the background loop's thread."""
+        with self._lock:
+            self._data = data
+            self._finder = RowFinder(table_of(data))
+            self._refresh()
+
+    def _tell(self, trouble: str) -> None:
+        with self._lock:
+            self._trouble = trouble
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._page, self._head = {}, self._new_head()
+        self._show()
+
+    def _show(self) -> None:
+        with self._lock:
+            page = self._now()
+            if self._widget is not None and not is_closed(self._widget):
+                with self._widget.hold_sync():
+                    self._widget.head, self._widget.page = self._head, page
+                enable_clicks(self._widget)
+        self._display.update()
+
+
+async def _warm(table: BrowserTable) -> None:
+    await asyncio.sleep(WARM_AFTER_S)
+    try:
+        await asyncio.to_thread(table.warm)
+    except Exception:  # it is only sooner: a search that cannot be done says so itself
+        log.debug("a browser of rows could not look ahead", exc_info=True)

@@ -1,0 +1,258 @@
+"""One page of the browser as JSON: texts and numbers of the shown rows, never HTML.
+
+Rule of this file: a page puts every text in as text, so nothing a model said can run; what could not be seen (control
+characters, marks that turn the direction) is written out here. One page of 100 rows x 4 variants stays under 300 KB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from fh_notebook import html
+from fh_notebook.batching.wording import one_line
+from fh_notebook.comparing.diff.markup import path_pieces
+from fh_notebook.comparing.diff.row_diff import EMPTY, SIGNS, STATES, Answer, AnswerDiff, compare_answers, value_text
+from fh_notebook.comparing.stats.number_format import score_text
+from fh_notebook.contract.jsonable import pretty
+from fh_notebook.notebook.browser import table as table_module
+from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
+from fh_notebook.notebook.browser.table import BrowserTable
+from fh_notebook.plural import agreeing, counted
+
+__all__ = ["head_of", "page_of"]
+
+CELL: Final = 160
+"""Characters of an output in the table; of a page of many variants fewer, so that it stays small."""
+CELLS: Final = 120_000
+"""Characters of all outputs of one page of the table together."""
+OUTPUT: Final = 20_000
+"""Characters of an output that is opened; of many variants fewer."""
+OPENED: Final = 100_000
+"""Characters of an opened row together, outputs and differences each."""
+COMPARED: Final = 60_000
+"""Characters that are compared for the marks: more than are shown."""
+CHANGES: Final = 200
+MARKS: Final = 2_000
+VALUES: Final = 100
+"""Values of a column that are offered, the most frequent first."""
+NAME: Final = 80
+AROUND: Final = 300
+"""Characters of what both have that stand around a difference."""
+
+
+def head_of(table: BrowserTable, columns: Sequence[str], *, live: bool) -> dict[str, Any]:
+    """Return what does not change from page to page."""
+    scored = bool(table.scorer)
+    return {
+        "pair_on": _name(table.pair_on),
+        "variants": [_name(variant) for variant in table.variants],
+        "ids": table.variants,
+        "scorer": _name(table.scorer),
+        "lower": table.lower,
+        "columns": [_name(name) for name in columns],
+        "column_ids": list(columns),
+        "expected": table.has_expected,
+        "own": [[name, _name(name)] for name in table.columns[:200]],
+        "only": [[key, said] for key, said in ONLY.items() if scored or key not in ("scores", "tied", "unscored")],
+        "sorts": [
+            [key, _name(said)]
+            for key, said in sorts(table.variants, table.columns[:200], scored=scored, seconds=table.is_timed).items()
+        ],
+        "total": table.rows,
+        "live": live,
+    }
+
+
+def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, said: str = "") -> dict[str, Any]:
+    """Return one page of the table, and the opened row.
+
+    Parameters
+    ----------
+    finder : Finder
+        Of the table.
+    view : View
+        How it is looked at; a page behind the last one is the last one.
+    columns : list of str
+        The rows' own columns that are shown.
+    said : str
+        What is told above the table, such as how far a batch is.
+    """
+    table, order = finder.table, finder.order(view)
+    pages = max(-(-len(order) // view.size), 1)
+    page = min(view.page, pages - 1)
+    rows = [int(row) for row in order[page * view.size : (page + 1) * view.size]]
+    most = max(min(CELL, CELLS // max(len(rows) * len(table.variants), 1)), 20)
+    return {
+        "found": len(order),
+        "total": table.rows,
+        "pages": pages,
+        "page": page,
+        "view": _shown(view, page),
+        "rows": [
+            _row(table, row, own, differs, most)
+            for row, own, differs in zip(rows, _own_of(table, rows, columns), table.differs(rows), strict=True)
+        ],
+        "values": _values(table, view.facet),
+        "open": _opened(table, view, order),
+        "said": said,
+    }
+
+
+def _shown(view: TableQuery, page: int) -> dict[str, Any]:
+    names = ("search", "only", "won", "low", "low_of", "sort", "down", "size", "open", "baseline", "facet")
+    return {
+        **{name: getattr(view, name) for name in names},
+        "page": page,
+        "where": [[column, value, _name(f"{column}: {value or '(empty)'}")] for column, value in view.where],
+    }
+
+
+def _own_of(table: BrowserTable, rows: Sequence[int], columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Return of each row its own columns: a column is asked once, for all of them."""
+    return list(zip(*(table.own(name, rows) for name in columns), strict=True)) if columns else [()] * len(rows)
+
+
+def _row(table: BrowserTable, row: int, own: Sequence[Any], differs: bool, most: int) -> dict[str, Any]:
+    best = table.best(row)
+    return {
+        "row": row,
+        "label": one_line(table.label(row), NAME),
+        "differs": differs,
+        "own": [one_line(table_module.cell_text(value), most) for value in own],
+        "expected": one_line(table_module.cell_text(table.expected(row)), most) if table.has_expected else None,
+        "cells": [_cell(table, row, place, best == place, most) for place in range(len(table.variants))],
+    }
+
+
+def _cell(table: BrowserTable, row: int, place: int, best: bool, most: int) -> dict[str, Any]:
+    answer = table.answer(row, place)
+    text = answer.output if answer.ok else answer.error
+    said = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
+    return {
+        "text": one_line(said, most) or (EMPTY if answer.ok else ""),
+        "status": "" if answer.ok else one_line(answer.status, 40),
+        "score": score_of(table, answer),
+        "best": best,
+    }
+
+
+def score_of(table: BrowserTable, answer: Answer) -> str:
+    """Return a score as it is read; nothing where nothing is scored, or there is no answer."""
+    if not table.scorer or (not answer.ok and answer.score != answer.score):
+        return ""
+    return score_text(answer.score, table.yes_no)
+
+
+def _values(table: BrowserTable, column: str) -> list[list[Any]]:
+    if not column or column not in table.columns:
+        return []
+    codes, texts = table.values(column)
+    counts = np.bincount(codes, minlength=len(texts)) if len(texts) else np.array([], dtype=int)
+    most = np.argsort(-counts, kind="stable")[:VALUES]
+    return [[texts[at], _name(texts[at] or "(empty)"), int(counts[at])] for at in most if len(texts[at]) <= 1_000]
+
+
+# --- the opened row
+
+
+def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any] | None:
+    row = view.open
+    if row is None or row >= table.rows:
+        return None
+    first = table.variants.index(view.baseline) if view.baseline in table.variants else 0
+    baseline = table.answer(row, first)
+    at = np.flatnonzero(order == row)
+    most = max(min(OUTPUT, OPENED // len(table.variants)), 500)
+    own = [(_name(name), table_module.cell_text(table.own(name, [row])[0])) for name in table.columns[:30]]
+    if table.has_expected:
+        own.append(("expected_output", table_module.cell_text(table.expected(row))))
+    cards = []
+    for place in range(len(table.variants)):
+        answer = table.answer(row, place)
+        found = compare_answers(baseline, answer, limit=COMPARED) if place != first else None
+        cards.append(_card(table, answer, found, most, table.best(row) == place))
+    return {
+        "row": row,
+        "label": one_line(table.label(row), NAME),
+        "place": int(at[0]) + 1 if len(at) else None,
+        "own": [[name, *_cut(text, 4_000)] for name, text in own],
+        "baseline": first,
+        "cards": cards,
+    }
+
+
+def _card(table: BrowserTable, answer: Answer, found: AnswerDiff | None, most: int, best: bool) -> dict[str, Any]:
+    said = output_of(answer, most)
+    text, more = _cut(said, most)
+    is_text = not answer.ok or isinstance(answer.output, str)
+    left = (
+        f"… {counted(more, 'more character')}" if is_text else "… the rest is not shown"
+    )  # of JSON, no more is spelt out
+    return {
+        "status": one_line(answer.status, 40),
+        "score": score_of(table, answer),
+        "seconds": f"{answer.seconds:.3g} s" if answer.seconds == answer.seconds else "",
+        "answers": answer.answers,
+        "best": best,
+        "text": text,
+        "more": left if more else "",
+        "said": "" if found is None else html.printable(str(found)),
+        "marks": [] if found is None else _marks(found, most),
+        "changes": [] if found is None else _changes(found),
+    }
+
+
+def output_of(answer: Answer, most: int) -> str:
+    """Return what a variant said, as text; of a failed run its error; of JSON at most a character more than `most`."""
+    if not answer.ok:
+        return answer.error or STATES.get(answer.status, answer.status)
+    if answer.output is None or answer.output == "":
+        return EMPTY
+    return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=most + 1)[0]
+
+
+def _cut(text: str, most: int) -> tuple[str, int]:
+    """Return the beginning of a text, and how many characters are behind it."""
+    return html.printable(text[:most]), max(len(text) - most, 0)
+
+
+def _marks(found: AnswerDiff, most: int) -> list[list[str]]:
+    """Return two texts as one, in pieces: ``same``, ``here``, ``there``, ``gap``."""
+    if found.words is None or found.words.same:
+        return []
+    pieces: list[list[str]] = []
+    last, left = len(found.words.segments) - 1, most
+    for number, segment in enumerate(found.words.segments):
+        if left <= 0 or len(pieces) > MARKS:
+            pieces.append(["gap", "… the rest is not shown"])
+            break
+        text = segment.text
+        if segment.kind == "same" and len(text) > 3 * AROUND:
+            before, after = text[:AROUND] if number else "", text[-AROUND:] if number < last else ""
+            left = len(text) - len(before) - len(after)
+            gap = f" … {counted(left, 'character')} {agreeing(left, 'are')} the same … "
+            pieces += [["same", html.printable(before)], ["gap", gap], ["same", html.printable(after)]]
+            left -= 2 * AROUND
+            continue
+        pieces.append(["gap" if segment.kind == "uncompared" else segment.kind, html.printable(text[:left])])
+        left -= len(text)
+    return pieces
+
+
+def _changes(found: AnswerDiff) -> list[list[Any]]:
+    """Return the changes of JSON: a sign, the kind, the pieces of the path, what was, what is."""
+    listed = found.changes.listed if found.changes is not None else ()
+    told: list[list[Any]] = [
+        [SIGNS[c.kind], c.kind, path_pieces(one_line(c.path, 200)) or ["the whole value"],
+         "" if c.kind == "added" else value_text(c.before), "" if c.kind == "removed" else value_text(c.after)]
+        for c in listed[:CHANGES]
+    ]  # fmt: skip
+    left = len(listed) - len(told)
+    return [*told, ["", "", [f"… {left:,} more; cmp.diff(row).frame has all"], "", ""]] if left else told
+
+
+def _name(text: Any) -> str:
+    return one_line(text, NAME)

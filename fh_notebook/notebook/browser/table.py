@@ -1,0 +1,298 @@
+"""Rows and variants of a comparison as arrays: what the browser searches, filters and sorts. Pure.
+
+Pure: no widget, no thread.
+
+Rule of this file: what the first page needs is made at once, in a fraction of a second for 400,000 runs; what only a
+filter needs is made when it is first asked for, or before, by :meth:`BrowserTable.warm`: once, whoever is first. All
+browsers of one comparison look at one table.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.diff.row_diff import MISSING, Answer, masked
+from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.jsonable import pretty
+
+__all__ = ["BrowserTable", "output_text", "table_of"]
+
+FOLDED: Final = 100_000_000
+"""Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
+SEARCHED: Final = 1_000_000
+"""Characters of one JSON output that are searched."""
+
+_TABLES: Final[WeakValueDictionary[int, BrowserTable]] = WeakValueDictionary()
+"""By the identity of its data, which a table holds: the number is nobody else's while the table lives."""
+_FINDING: Final = threading.Lock()
+
+
+def table_of(data: ComparisonData) -> BrowserTable:
+    """Return the table of a comparison's data: one, however many browsers look at it."""
+    with _FINDING:
+        found = _TABLES.get(id(data))
+        if found is None:
+            found = _TABLES[id(data)] = BrowserTable(data)
+        return found
+
+
+class BrowserTable:
+    """The rows of a comparison, by their place in the plan, from 0.
+
+    Parameters
+    ----------
+    data : ComparisonData
+        Of what.
+    """
+
+    def __init__(self, data: ComparisonData) -> None:
+        self._data = data
+        lines = data.lines
+        self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
+        self.variants = data.variants
+        self.pair_on, self.scorer, self.lower = data.pair_on, data.scorer, data.lower
+        row_of, labels = pd.factorize(lines["pair"])
+        self.labels: Any = labels
+        self.rows = len(labels)
+        self.output: Any = lines["output"].to_numpy(dtype=object)
+        self.status: Any = lines["status"].to_numpy(dtype=object)
+        self._error: Any = lines["error"].to_numpy(dtype=object)
+        self._seconds: Any = lines["seconds"].to_numpy(dtype="float64")
+        self.completed: Any = self.status == "completed"
+        self.line, self.answers = self._cells(np.asarray(row_of), lines["variant"])
+        self._first = np.full(self.rows, -1, dtype=np.int64)
+        self._first[row_of[::-1]] = np.arange(len(row_of))[::-1]
+
+    def _cells(self, row_of: Any, variants: Any) -> tuple[Any, Any]:
+        """Return for each row and variant its line (of repeats the first completed one; -1 for none), and how many."""
+        place = pd.Index(self.variants).get_indexer(pd.Index(variants))
+        cell = row_of * len(self.variants) + place
+        line = np.full(self.rows * len(self.variants), -1, dtype=np.int64)
+        lines = np.arange(len(cell))
+        for wanted in (~self.completed, self.completed):  # backwards: the first one is written last, and stays
+            line[cell[wanted][::-1]] = lines[wanted][::-1]
+        shape = (self.rows, len(self.variants))
+        return line.reshape(shape), np.bincount(cell, minlength=line.size).reshape(shape)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is known of any answer how long it took; the array of all cells is not made for this."""
+        return bool(np.isfinite(self._seconds).any())
+
+    # --- of one row
+
+    def label(self, row: int) -> Any:
+        """Return the value of the column that pairs."""
+        return self.labels[row]
+
+    def place(self, label: Any) -> int | None:
+        """Return the row of a label."""
+        return next((row for row, own in enumerate(self.labels) if own == label), None)
+
+    def answer(self, row: int, variant: int) -> Answer:
+        """Return what a variant said to a row."""
+        at = int(self.line[row, variant])
+        if at < 0:
+            return Answer(variant=self.variants[variant], status=MISSING, answers=0)
+        error = self._error[at]
+        answer = Answer(
+            variant=self.variants[variant],
+            status=str(self.status[at]),
+            output=self.output[at],
+            error=str(error) if error is not None and error == error else None,
+            score=float(self.scores[row, variant]),
+            seconds=float(self._seconds[at]),
+            answers=int(self.answers[row, variant]),
+        )
+        return masked(answer, self.label(row), self._masks)
+
+    def expected(self, row: int) -> Any:
+        """Return what was expected; ``None`` where nothing was."""
+        known = self._data.runs.expected
+        return None if known is None else self._masks.value(self.label(row), known.get(self.label(row)))
+
+    @property
+    def has_expected(self) -> bool:
+        """Whether anything was expected of any row."""
+        return self._data.runs.expected is not None
+
+    def own(self, column: str, rows: Sequence[int]) -> list[Any]:
+        """Return what rows have in one of their own columns."""
+        found = self._data.runs.cells(column, self._first[list(rows)].tolist())
+        return self._masks.many([self._pairs[row] for row in rows], found)
+
+    def differs(self, rows: Sequence[int]) -> list[bool]:
+        """Return of each row whether its completed outputs are not all the same."""
+        found = []
+        for row in rows:
+            cells = [at for at in self.line[row] if at >= 0 and self.completed[at]]
+            found.append(len({output_text(self.output[at]) for at in cells}) > 1)
+        return found
+
+    def best(self, row: int) -> int | None:
+        """Return the variant that won a row: it alone has the best score, of at least two."""
+        place = int(self.winners[row])
+        return place if place >= 0 else None
+
+    # --- of all rows, made when they are first needed
+
+    def warm(self) -> None:
+        """Make what a first search and the filters need, unless that is very much; who asks meanwhile goes between."""
+        if sum(len(said) if type(said) is str else 1_000 for said in self.output if said is not None) > FOLDED:
+            return
+        for make in (lambda: self.rows_with("\n\n"), lambda: self.different, lambda: (self.winners, self.apart)):
+            with self.making:
+                make()
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The rows' own columns, without those whose values must not be shown."""
+        return self._data.row_columns
+
+    @cached_property
+    def scores(self) -> Any:
+        """Rows x variants; the mean of repeats, NaN where there is none."""
+        return self._data.grid_of_rows.means
+
+    @property
+    def yes_no(self) -> bool:
+        """Whether all scores are true or false."""
+        return self._data.grid_of_rows.yes_no
+
+    @cached_property
+    def seconds(self) -> Any:
+        """Rows x variants; NaN where nothing was measured."""
+        known = np.append(self._seconds, np.nan)  # a line of -1 is the last one
+        return known[self.line]
+
+    @cached_property
+    def winners(self) -> Any:
+        """The place of each row's winner; -1 for a tie, or where fewer than two have a score."""
+        if self.scores.shape[1] < 2:
+            return np.full(self.rows, -1)
+        scores = -self.scores if self.lower else self.scores
+        known = np.where(np.isnan(scores), -np.inf, scores)
+        best = known.max(axis=1)
+        alone = ((known == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
+        return np.where(alone, known.argmax(axis=1), -1)
+
+    @cached_property
+    def apart(self) -> Any:
+        """How far apart the scores of each row are; NaN where fewer than two have one."""
+        known = ~np.isnan(self.scores)
+        low = np.where(known, self.scores, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(known, self.scores, -np.inf).max(axis=1, initial=-np.inf)
+        return np.where(known.sum(axis=1) > 1, high - low, np.nan)
+
+    @cached_property
+    def different(self) -> Any:
+        """Of each row, whether its completed outputs are not all the same; blanks around a text do not count."""
+        texts = np.fromiter(map(output_text, self.output), dtype=object, count=len(self.output))
+        codes = np.append(pd.factorize(texts)[0], -1)
+        done = np.append(self.completed, False)
+        code = np.where(done[self.line], codes[self.line], -1)
+        high = code.max(axis=1, initial=-1)
+        low = np.where(code < 0, np.iinfo(np.int64).max, code).min(axis=1, initial=np.iinfo(np.int64).max)
+        return (high >= 0) & (low < high)
+
+    def with_status(self, *statuses: str) -> Any:
+        """Return of each row whether a run of it has one of the statuses."""
+        own = np.append(np.isin(self.status, statuses), MISSING in statuses)
+        return own[self.line].any(axis=1)
+
+    def values(self, column: str) -> tuple[Any, list[str]]:
+        """Return for each row a number, and the texts that the numbers stand for."""
+        found = self._values.get(column)
+        if found is None:
+            values = map(cell_text, self.own(column, range(self.rows)))
+            codes, texts = pd.factorize(np.fromiter(values, dtype=object, count=self.rows))
+            found = self._values[column] = (codes, texts.tolist())
+        return found
+
+    def rows_with(self, text: str) -> Any:
+        """Return of each row whether a column, an output or an error has `text`, which is case folded, in it."""
+        found = _hits(self._label_texts, text)
+        for name in [*self.columns, *([EXPECTED] if self.has_expected else [])]:
+            codes, texts = self.values(name)  # a value that many rows have is looked at once
+            found |= _hits(map(str.casefold, texts), text)[codes]
+        lines = np.append(_hits(self._line_texts(), text), False)
+        for place in range(self.line.shape[1]):
+            found |= lines[self.line[:, place]]
+        return found
+
+    @cached_property
+    def _label_texts(self) -> list[str]:
+        return [str(label).casefold() for label in self.labels]
+
+    def _line_texts(self) -> Iterable[str]:
+        """What each run said, as it is searched: its output, or its error."""
+        return self._folded if self._folded is not None else map(str.casefold, self._said)
+
+    @cached_property
+    def _said(self) -> list[str]:
+        told = [
+            output if type(output) is str else str(error or "") if output is None else _json(output)
+            for output, error in zip(self.output, self._error, strict=True)
+        ]
+        return self._masks.many(self._data.lines["pair"].tolist(), told)
+
+    @cached_property
+    def _pairs(self) -> list[Any]:
+        """The labels as a list, of which 100,000 take a hundredth of the time that an index takes."""
+        return list(self.labels.tolist())
+
+    @cached_property
+    def _masks(self) -> RowMasker:
+        return self._data.runs.secret().masks()
+
+    @cached_property
+    def _folded(self) -> list[str] | None:
+        if sum(map(len, self._said)) > FOLDED:
+            return None
+        return [text.casefold() for text in self._said]
+
+    @cached_property
+    def _values(self) -> dict[str, tuple[Any, list[str]]]:
+        return {}
+
+
+def _hits(texts: Iterable[str], text: str) -> Any:
+    return np.fromiter((text in own for own in texts), dtype=bool)
+
+
+def output_text(output: Any) -> str:
+    """Return an output as a text to tell outputs apart by: JSON by its canonical spelling."""
+    if type(output) is str:
+        return output.strip()
+    if output is None:
+        return ""
+    try:
+        return f"\x00{canonical_json(output)}"
+    except (TypeError, ValueError, RecursionError):
+        return f"\x00{_json(output)}"
+
+
+def cell_text(value: Any) -> str:
+    """Return a cell of a row as text; a missing one is empty."""
+    if type(value) is str:
+        return value
+    if value is None or value != value:
+        return ""
+    return _json(value) if isinstance(value, list | dict) else str(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return canonical_json(value)
+    except (TypeError, ValueError, RecursionError):
+        return pretty(value, limit=SEARCHED)[0]

@@ -1,0 +1,50 @@
+"""Widget of the browser; imported when it is shown, because anywidget takes some 0.2 s.
+
+Rule of this file: nothing is fetched: the page's script and style are files of this package, put in as text. It is
+imported when a browser is first shown, because anywidget and ipywidgets take some 0.2 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import traitlets
+
+from fh_notebook.comparing.diff.markup import changes_style, marks_style
+from fh_notebook.log import log
+from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
+
+__all__ = ["BrowserWidget"]
+
+
+class BrowserWidget(PageWidget):
+    """What a page shows of a browser.
+
+    Parameters
+    ----------
+    head : dict
+        What does not change from page to page.
+    page : dict
+        The present page.
+    hear : callable
+        Takes what the page says; it returns at once.
+    """
+
+    _esm = script("browser/browser.js")
+    _css = text_of_file("browser/browser.css") + marks_style(".fhb") + changes_style(".fhb")
+    head = traitlets.Dict().tag(sync=True)
+    page = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, head: dict[str, Any], page: dict[str, Any], hear: Callable[[Mapping[str, Any]], object]) -> None:
+        super().__init__(head=head, page=page)
+        self.add_class("fh-browse")
+        self._hear = hear
+        self.on_msg(self._said)
+
+    def _said(self, widget: Any, content: Any, buffers: Any) -> None:
+        if isinstance(content, Mapping):
+            try:
+                self._hear(content)
+            except Exception:  # a defect here must not end the kernel's own handler
+                log.warning("a browser of rows could not do what its page asked for", exc_info=True)

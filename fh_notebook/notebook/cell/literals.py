@@ -1,0 +1,241 @@
+"""Free text in a cell body: the variables that take it, and values that YAML would misread.
+
+Pure.
+
+``ticket: & co are late``, ``ticket: 'tis late``, ``ticket: {name}, hi``: a person who writes so means the text, and
+YAML means an anchor, a quote that is not closed, a mapping. So such a text is put in quotes before YAML reads a body:
+
+1. What YAML cannot read, or of which it would drop a character, is the text that stands there, to the line's end.
+2. Of a variable that takes a text, so is a list or a mapping in one line: it could be nothing else.
+3. So is ``#1 is late``, which is no remark (``# late``): without it, the text would be empty, and refused.
+4. So are names in braces without values (``{x}``), for which JSON has no word, unless an object is declared.
+
+What YAML reads as it is written is left to YAML: plain texts, texts in quotes, what goes on in lines below, a second
+``: ``, a remark. So is what a person most likely did not mean as it stands: a quote or a bracket that is not closed is
+told, with its line.
+
+YAML takes such a blank for a letter of the name, or the name's line for a text. It is told with its line; within a text
+it is the user's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from fh_notebook.contract.catalog_yaml import scalar
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.plain_yaml import compose
+from fh_notebook.contract.refs import meant
+from fh_notebook.contract.spell import types_of
+from fh_notebook.errors import InputError
+
+__all__ = ["name_with_unicode_space", "quoted_as_written", "single_text", "text_variables", "unicode_space"]
+
+
+def text_variables(deployment: Deployment) -> list[str]:
+    """Return the Start variables that take any text, and nothing else but null."""
+    properties = deployment.inputs.get("properties", {})
+    kinds = {name: meant(schema, deployment.inputs) for name, schema in properties.items()}
+    return [n for n, says in kinds.items() if _is_free_text(says) and {*types_of(says["type"])} <= {"string", "null"}]
+
+
+def single_text(deployment: Deployment) -> str | None:
+    """Return the one text variable of a deployment, when nothing else must be given."""
+    properties = deployment.inputs.get("properties", {})
+    texts = [name for name, schema in properties.items() if _is_free_text(meant(schema, deployment.inputs))]
+    needed = deployment.inputs.get("required", [])
+    wanted = [name for name in texts if name in needed] or texts
+    return wanted[0] if len(wanted) == 1 and set(needed) <= set(wanted) else None
+
+
+def _is_free_text(schema: Mapping[str, Any]) -> bool:
+    return types_of(schema.get("type", []))[:1] == ["string"] and not {"enum", "const"} & set(schema)
+
+
+_LINE: Final = re.compile(
+    r"""(?P<head>(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^']|'')*)'|(?P<plain>[^\s"'#\[\]{}&*!|>%@`,?:-][^:#\n]*))"""
+    r"""[ \t]*:[ \t]+)(?P<value>\S.*)"""
+)
+
+_SIGNS: Final = frozenset("&*!|>'\"%@`{}[],?:-")
+"""What YAML gives a meaning at the beginning of a value."""
+
+_ODD_SIGNS: Final = re.compile("[\t\r\x85\u2028\u2029]")
+"""What ends a plain text, or is folded in it."""
+
+_BREAK: Final = re.compile("[\r\x85\u2028\u2029]")
+"""What begins a new line for YAML, and for nobody who sees the cell."""
+
+_HEADER: Final = re.compile(r"[|>](?P<indent>[+-]?[1-9]?[+-]?)[ \t]*(?:#.*)?")
+
+_CORE_TAG: Final = re.compile(r"!!(?:bool|float|int|map|null|seq|str)(?:\s|$)")
+
+
+def quoted_as_written(text: str, deployment: Deployment) -> str:
+    r"""Return a body with those texts in quotes that YAML would not read as they stand.
+
+    Raises
+    ------
+    InputError
+        A text is begun and does not come: a quote is not closed, or nothing is below a ``|``.
+
+    Examples
+    --------
+    >>> print(as_written("ticket: & co are late\nhello: 'tis *me*\nsizes: [1, 2]", Deployment("triage")))
+    ticket: "& co are late"
+    hello: "'tis *me*"
+    sizes: [1, 2]
+    """
+    if text.lstrip().startswith(("{", "[")):
+        return text
+    reader = _Reader(deployment)
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        found = _LINE.fullmatch(line.rstrip(" \t\r"))
+        if line[:1] in tuple("[]{}") or (found and reader.leaves_open(found) and not reader.takes(found, place)):
+            break  # a list or a mapping over several lines, which need not be indented: all is YAML's from here
+        if found and not _goes_on(lines, place) and reader.takes(found, place):
+            lines[place] = found["head"] + scalar(found["value"])
+    return "\n".join(lines)
+
+
+def _goes_on(lines: Sequence[str], place: int) -> bool:
+    """Whether the lines below this one belong to it: they are indented."""
+    is_indented = False
+    for below in range(place + 1, len(lines)):
+        is_indented = is_indented or lines[below][:1] in (" ", "\t")
+        if lines[below].strip():
+            return lines[below][:1] in (" ", "\t")
+    return is_indented
+
+
+class _Reader:
+    """What the values of one deployment's variables can be."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        properties = deployment.inputs.get("properties", {})
+        kinds = {
+            name: types_of(meant(schema, deployment.inputs).get("type", [])) for name, schema in properties.items()
+        }
+        self._texts = set(text_variables(deployment))
+        self._nested = {name for name, types in kinds.items() if {"array", "object"} & set(types)}
+        # With one text variable, lines of other names may be that text: they stay as they are.
+        self._only = set(properties) if single_text(deployment) else None
+
+    def leaves_open(self, line: re.Match[str]) -> bool:
+        """Whether a bracket that the value begins with is not closed in its line."""
+        return line["value"][0] in "[{" and not _closes(line["value"])
+
+    def takes(self, line: re.Match[str], place: int) -> bool:
+        """Whether the value of a `line` is the text that stands there."""
+        value, name = line["value"], _name_of(line)
+        if value[0] == "#":
+            return name in self._texts and not value[1:2].isspace() and len(value) > 1
+        if (self._only is not None and name not in self._only) or (
+            value[0] not in _SIGNS and not _ODD_SIGNS.search(value)
+        ):
+            return False
+        if value[0] in "&!" and not _CORE_TAG.match(value):
+            return True
+        node = _alone(value)
+        if node is None:
+            return self._is_text(name, value, place)
+        if isinstance(node, ScalarNode):
+            return _is_other(node, value, place)
+        return name in self._texts or (name not in self._nested and _has_bare_names(node))
+
+    def _is_text(self, name: str, value: str, place: int) -> bool:
+        """Whether what cannot be read is a text."""
+        sign = value[0]
+        if sign == '"' and '"' not in value[1:]:
+            raise InputError(
+                f"line {place + 1} of the body: the quote that begins here is not closed; close it, leave it out, "
+                "or write the text below `name: |`"
+            )
+        if sign in "\"'":
+            return len(value) == 1 or not value.endswith(sign)  # "it's "so"": told, since it can be read in two ways
+        if sign in "[{":
+            return name not in self._nested and _closes(value)
+        return sign in _SIGNS or ": " not in value or _BREAK.search(value) is not None
+
+
+def _name_of(line: re.Match[str]) -> str:
+    return line["double"] or line["single"] or (line["plain"] or "").rstrip()
+
+
+def _alone(value: str) -> Node | None:
+    """Return what YAML makes of a value; ``None`` when it cannot read it."""
+    try:
+        root = compose(f"x: {value}")
+    except (YAMLError, ValueError, RecursionError):
+        return None
+    node: Node | None = root.value[0][1] if isinstance(root, MappingNode) and len(root.value) == 1 else None
+    return node
+
+
+def _is_other(node: ScalarNode, value: str, place: int) -> bool:
+    """Whether YAML reads one value as another than what is written."""
+    if node.style in ("|", ">"):
+        header = _HEADER.fullmatch(value)
+        if header is None or any(sign.isdigit() for sign in header["indent"]):
+            return True
+        raise InputError(
+            f"line {place + 1} of the body: there is no text below {value[0]}; indent it there, or write it in quotes"
+        )
+    rest = value.removeprefix(node.value)
+    is_whole = value.startswith(node.value) and (not rest.strip() or re.match(r"[ \t]+#", rest))
+    return node.style is None and not is_whole
+
+
+def _has_bare_names(node: Node) -> bool:
+    """Whether it is a mapping with a name that has no value, as no JSON is."""
+    pairs = node.value if isinstance(node, MappingNode) else ()
+    return any(isinstance(item, ScalarNode) and item.style is None and not item.value for _, item in pairs)
+
+
+def _closes(value: str) -> bool:
+    """Whether the brackets that a value begins with are closed in it."""
+    depth = 0
+    for sign in value:
+        depth += (sign in "[{") - (sign in "]}")
+        if depth == 0:
+            return True
+    return False
+
+
+_ODD: Final = "\u00a0\u2000-\u200b\u202f\u3000\ufeff"
+
+_BESIDE: Final = re.compile(rf"""[ ]*(?:[{_ODD}][\s{_ODD}]*["']?([^\W\d]\w*)["']?\s*:|([^\W\d]\w*)[ ]*:[{_ODD}])""")
+
+
+def unicode_space(lines: Iterable[tuple[int, str]]) -> str | None:
+    r"""Say in which of the numbered `lines` of a body such a blank stands beside a name.
+
+    Examples
+    --------
+    >>> odd_blank([(1, "ticket: late"), (2, "tone:\xa0calm")])
+    'line 2 of the body: the blank beside tone is not that of the space bar, as in copied text; type it anew'
+    """
+    for number, line in lines:
+        if found := _BESIDE.match(line):
+            name = found[1] or found[2]
+            told = f"the blank beside {name} is not that of the space bar, as in copied text; type it anew"
+            return f"line {number} of the body: {told}"
+    return None
+
+
+def name_with_unicode_space(
+    names: Iterable[str], lines: Iterable[tuple[int, str]], deployment: Deployment
+) -> str | None:
+    """Say where such a blank was read as a part of one of the `names`; a text that only reads as names is its own."""
+    known, is_text = deployment.variable_names, single_text(deployment) is not None
+    for name in names:
+        bare = re.sub(rf"^[\s{_ODD}]+", "", name)
+        if bare != name and name not in known and (bare.strip("\"'") in known or not is_text):
+            return unicode_space(lines)
+    return None

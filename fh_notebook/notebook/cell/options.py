@@ -1,0 +1,369 @@
+"""Options of the ``%%fetchhive`` line: parser, help, and `LineOptions`. Batch options are fields of `BatchOptions`.
+
+Those of a batch are fields of `BatchOptions`.
+
+Rule of this file: the line is read with a shell's quoting and by argparse, so ``--help`` is true; what is wrong is
+IPython's `UsageError`, one line that stops Run All and names a help that can be had (IPython refuses a cell without a
+body, so ``%%fetchhive --help`` alone is none). A key is never an option: a cell is saved with the notebook; and what
+follows an option that is not known is not repeated, since it may be one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import json
+import keyword
+import re
+import shlex
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import PurePath
+from typing import Any, Final, NoReturn
+
+from IPython.core.error import UsageError
+
+from fh_notebook import keys
+from fh_notebook.audience import flag
+from fh_notebook.batching.options import BatchOptions, Written, written_options
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.values import redact
+
+__all__ = [
+    "CELL_HELP",
+    "SHOW",
+    "HelpShown",
+    "LineOptions",
+    "MagicParser",
+    "parser",
+    "read_line",
+    "whole_from_1",
+    "words_of",
+]
+
+CELL_HELP: Final = "%fetchhive help cell"
+"""What shows all options of a cell, whether there is a cell or not."""
+
+SHOW: Final = ("text", "markdown", "json", "table")
+MAX_DIGITS: Final = 9
+"""Of a number on a line."""
+
+_EXAMPLES: Final = """\
+the body is a YAML or JSON mapping of inputs, or a pasted Code Snippet. {{ expression }} takes the value of a notebook
+expression. With one text variable, a body that is not a mapping is that text.
+
+  %%fetchhive support-triage -v keywords -v nearest --out runs
+  ticket: |
+    Parcel is late and the tracking page is empty.
+
+  %%fetchhive support-triage --all-variants --over tickets --score exact:expected_output
+  ticket: "{{ row.ticket }}"
+
+  %%fetchhive support-triage --all-variants --over tickets --race exact:expected_output --max-calls 50
+  ticket: "{{ row.ticket }}"
+
+the result is in VAR and in _ : a Run, a DataFrame when there are several, a Race, or what is waited for where answers
+come later."""
+
+
+class HelpShown(Exception):
+    """``--help`` was asked for and printed."""
+
+
+class MagicParser(argparse.ArgumentParser):
+    """argparse for a magic's line: what is wrong is one line that names the help.
+
+    Parameters
+    ----------
+    see : str
+        What shows the help.
+    **options
+        As of `argparse.ArgumentParser`.
+
+    Attributes
+    ----------
+    actions : list of argparse.Action
+        What was added, ``--help`` too: argparse itself has no public list of it.
+    """
+
+    def __init__(self, *, see: str, **options: Any) -> None:
+        self.actions: list[argparse.Action] = []
+        self._see = see
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Add an option or a place, and note it."""
+        action = super().add_argument(*names, **options)
+        self.actions.append(action)
+        return action
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong with the line as IPython's `UsageError`."""
+        end = "" if message.endswith("?") else "."
+        raise UsageError(redact(f"{self.prog}: {message}{end} See {self._see}"))
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise `HelpShown`: a kernel goes on."""
+        raise HelpShown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineOptions:
+    """What the line says."""
+
+    name: str | None
+    variants: tuple[str, ...]
+    all_variants: bool
+    out: str | None
+    metadata: dict[str, Any]
+    over: str | None
+    score: str | None
+    race: str | None
+    show: str | None
+    of_batch: Mapping[str, Any]
+    """The options that `fh.batch` has, too, by their names there; one that is not given has its default."""
+
+    @property
+    def repeats(self) -> int:
+        """How often each variant is run."""
+        return int(self.of_batch["repeats"])
+
+    @property
+    def max_calls(self) -> int | None:
+        """More calls than this are refused; over rows, they are not made."""
+        most: int | None = self.of_batch["max_calls"]
+        return most
+
+    @property
+    def delivery(self) -> str:
+        """How answers come."""
+        return str(self.of_batch["delivery"])
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether calls are shown and not made."""
+        return bool(self.of_batch["dry_run"])
+
+
+def _variable(name: str) -> str:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not a name that a variable can have")
+    return unicodedata.normalize("NFKC", name)  # as Python reads it in every other cell
+
+
+def _table(name: str) -> str:
+    if name.isidentifier() and not keyword.iskeyword(name):
+        return unicodedata.normalize("NFKC", name)
+    suffix = PurePath(name).suffix.lower()
+    made = f"pd.read_csv({name!r})" if suffix in (".csv", ".tsv") else name
+    made = repr(name) if suffix in (".jsonl", ".json", ".ndjson", ".parquet") else made
+    raise argparse.ArgumentTypeError(
+        f"{name!r} is not the name of a variable; assign it to one first: rows = {made}, then --over rows"
+    )
+
+
+def _new_variable(name: str) -> str:
+    name = _variable(name)
+    if _IPYTHON.fullmatch(name):
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is a name of IPython's own, which keeps results there; take another"
+        )
+    if hasattr(builtins, name):
+        raise argparse.ArgumentTypeError(f"{name!r} is a name of Python's own, which later cells may need")
+    return name
+
+
+_IPYTHON: Final = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[dios]h|In|Out|get_ipython|exit|quit")
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, _scalar(value)
+
+
+def _scalar(text: str) -> Any:
+    """A number, true, false or null as JSON has them; anything else is the text that it is."""
+    try:
+        value = json.loads(text, parse_constant=str)
+    except ValueError:
+        return text
+    return value if value is None or isinstance(value, bool | int | float) else text
+
+
+def whole_from_1(text: str) -> int:
+    """Read a number of calls or lines; one that nobody can mean is refused, and never taken for a smaller one."""
+    digits = text.lstrip("0")
+    if not (text.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
+        raise argparse.ArgumentTypeError(f"{short(text)} is not a whole number from 1 to {10**MAX_DIGITS - 1:,}")
+    return int(digits)
+
+
+def _score(text: str) -> str:
+    kind, colon, column = text.partition(":")
+    if kind != "exact" or (colon and not column):
+        raise argparse.ArgumentTypeError(f"{text!r} is not exact or exact:COLUMN")
+    return column or "expected_output"
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text in words:
+            return text
+        close = nearest(text, words)
+        meant = f"; did you mean {close!r}?" if close else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{meant}")
+
+    return read
+
+
+_KEY_IN_CELL: Final = f"a key does not belong in a cell, which is saved; {keys.LOGIN_CURE}"
+
+
+def _no_key(text: str) -> NoReturn:
+    raise argparse.ArgumentTypeError(_KEY_IN_CELL)
+
+
+def parser() -> MagicParser:
+    """Return the parser of the line; completion reads its options too."""
+    made = MagicParser(
+        prog="%%fetchhive",
+        description="Run a Fetch Hive deployment with the inputs in the cell's body.",
+        epilog=_EXAMPLES,
+        see=CELL_HELP,
+    )
+    add = made.add_argument
+    add("name", nargs="?", metavar="NAME", help="the deployment; a snippet in the body names it itself")
+    add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
+        help="a variant to run; say it several times to see variants side by side")  # fmt: skip
+    add("--all-variants", action="store_true", help="every variant that the deployment is known to have")
+    add("--out", type=_new_variable, metavar="VAR", help="the notebook variable that takes the result")
+    add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
+        help="a value for the service's logs; may be said several times")  # fmt: skip
+    add("--over", type=_table, metavar="FRAME",
+        help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
+    add("--score", type=_score, metavar="exact:COLUMN",
+        help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
+    add("--race", type=_score, metavar="exact:COLUMN",
+        help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
+    add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
+    for name, written in written_options(BatchOptions, in_cell=True).items():
+        _add_option(made, name, written)
+    add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
+    return made
+
+
+def _add_option(made: MagicParser, name: str, written: Written) -> None:
+    """Add an option of a batch; one that is not given has the default of `fh.batch`."""
+    shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
+    shown |= written.for_parser()
+    if written.choices:
+        shown["type"] = _one_of(written.choices)
+    elif written.reads == "whole":
+        shown["type"] = whole_from_1
+    made.add_argument(flag(name), **shown)
+
+
+_DEFAULTS: Final = {option.name: option.default for option in fields(BatchOptions)}
+_OF_A_KEY: Final = re.compile(r"key|token|secret|passw|bearer|auth|credential", re.IGNORECASE)
+
+
+def _unknown(words: Sequence[str], reader: MagicParser) -> str:
+    """Say what is wrong with words that are no option, without the values of options: one may be a key."""
+    names = [word.partition("=")[0] for word in words if word.startswith("-")]
+    if not names:
+        return f"{short(words[0])} is a word too many; say -v before each variant, and put a name with blanks in quotes"
+    if any(_OF_A_KEY.search(name) for name in names):
+        return f"there is no such option, and {_KEY_IN_CELL}"
+    shown = (name if name.startswith("--") else name[:2] for name in names)
+    return f"unrecognized arguments: {' '.join(shown)}{_meant(names[0], reader)}"
+
+
+def _meant(unknown: str, reader: MagicParser) -> str:
+    """Say which option an unknown one was most likely meant to be."""
+    shown = (action for action in reader.actions if action.help != argparse.SUPPRESS)
+    names = [name.lstrip("-") for action in shown for name in action.option_strings if name.startswith("--")]
+    close = nearest(unknown.lstrip("-"), names)
+    return f"; did you mean --{close}?" if close else ""
+
+
+def words_of(line: str, magic: str) -> list[str]:
+    """Return the words of a `magic`'s line, by a shell's rules of quoting.
+
+    Raises
+    ------
+    UsageError
+        A quote is not closed, or a backslash is the last sign.
+    """
+    trouble = ""
+    try:
+        return shlex.split(line)
+    except ValueError as broken:
+        trouble = str(broken)
+    if trouble == "No escaped character":  # a backslash at its end
+        raise UsageError(f"{magic}: a line does not go on below with a \\; write all of it in one line")
+    raise UsageError(f"{magic}: the line cannot be read ({trouble}); quotes come in pairs")
+
+
+_LONG_DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")
+
+
+def _with_hyphens(word: str, reader: MagicParser) -> str:
+    """Say what to write for a dash that a text editor made of hyphens."""
+    name = word.partition("=")[0].lstrip("".join(_LONG_DASHES) + "-")
+    if _OF_A_KEY.search(name):
+        return f"there is no such option, and {_KEY_IN_CELL}"
+    option = f"-{name}" if len(name) == 1 else f"--{name}"
+    known = {shown for action in reader.actions for shown in action.option_strings}
+    meant = f"write {option}" if option in known else "an option begins with hyphens"
+    return f"{short(name)} has a long dash before it, as text editors make it; {meant}"
+
+
+def read_line(line: str) -> LineOptions:
+    """Return what `line` says.
+
+    Raises
+    ------
+    UsageError
+        With what is wrong and where the help is.
+    HelpShown
+        ``--help`` was printed.
+    """
+    reader = parser()
+    parsed, left = reader.parse_known_args(words_of(line, "%%fetchhive"))
+    if dashed := next((word for word in (parsed.name or "", *left) if word[:1] in _LONG_DASHES and word[1:]), None):
+        reader.error(_with_hyphens(dashed, reader))
+    if left:
+        reader.error(_unknown(left, reader))
+    read = vars(parsed)
+    if read["variants"] and read["all_variants"]:
+        raise UsageError("%%fetchhive: give -v or --all-variants, not both")
+    if read["score"] and not read["over"]:
+        raise UsageError("%%fetchhive: --score goes with --over: it compares variants over rows")
+    if read["race"] and not read["over"]:
+        raise UsageError("%%fetchhive: --race goes with --over: it races variants over rows")
+    if read["race"] and read["score"]:
+        raise UsageError("%%fetchhive: give --score, which runs all rows, or --race, which stops when it is clear")
+    if read["over"] and read["out"] == read["over"]:
+        raise UsageError(f"%%fetchhive: --out {read['out']} would take the place of the rows; name another variable")
+    read.pop("api_key")
+    metadata = _metadata(read["metadata"], line)
+    of_batch = {name: read.pop(name) for name in written_options(BatchOptions, in_cell=True)}
+    return LineOptions(**{**read, "variants": tuple(read["variants"]), "metadata": metadata, "of_batch": of_batch})
+
+
+def _metadata(pairs: Sequence[tuple[str, Any]], line: str) -> dict[str, Any]:
+    """Return the pairs by their names; each is said once, and as it is sent."""
+    metadata: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in metadata:
+            raise UsageError(f"%%fetchhive: --metadata {name} is given twice; give it once")
+        if isinstance(value, str) and value[:1] in ("{", "[") and f"{name}={value}" not in line:
+            raise UsageError(
+                f"%%fetchhive: --metadata {name}: the line takes quotes away, as a shell does; {short(value)} is left: "
+                f"put single quotes around all of it: --metadata '{name}={{\"a\": 1}}'"
+            )
+        metadata[name] = value
+    return metadata

@@ -1,0 +1,338 @@
+"""`CellRequest`: deployment, variants and inputs of a ``%%fetchhive`` cell, and its requests as text. Pure.
+
+Pure: no shell, no call.
+
+Rule of this file: what is missing is asked for, in one line, before anything is sent; a snippet is parsed and never
+executed.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.client.connection import Connection
+from fh_notebook.contract.callbacks import NOWHERE
+from fh_notebook.contract.catalog import UnknownDeployment
+from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
+from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in
+from fh_notebook.notebook.cell.template import Evaluate, Template, expressions
+from fh_notebook.problems import Problem
+
+__all__ = ["CellRequest", "chosen", "delivered", "read_cell", "request_text", "shortened"]
+
+
+NO_VARIANTS: Final = "its variants are not known here; name each with -v"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellRequest:
+    """What one cell asks for: a deployment, one or several variants, and one set of inputs."""
+
+    deployment: Deployment
+    variants: tuple[str, ...]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] | None = None
+    callback_url: str | None = None
+    user: str | None = None
+    tool_approval: str | None = None
+    key_was_dropped: bool = False
+    """Whether a pasted snippet carried a key, which is not used."""
+    ignored: tuple[str, ...] = ()
+    """Fields of a pasted snippet that a workflow's call does not have; they are not sent."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Variables that one ``{{ expression }}`` gives, each with its source."""
+    warnings: tuple[str, ...] = ()
+    """What of the body was perhaps meant otherwise, in sentences; it is sent as it stands."""
+
+    def requests(self, repeats: int = 1) -> list[InvokeRequest]:
+        """Return `repeats` checked requests a variant, those of a variant next to each other.
+
+        Raises
+        ------
+        InputError
+            The inputs do not fit the Start variables.
+        """
+        inputs = _completed(self.deployment, self.inputs, self.sources)
+        secrets = Secrets.of(self.deployment.inputs)
+        made = [
+            InvokeRequest(
+                deployment=self.deployment.name,
+                variant=variant,
+                inputs=inputs,
+                metadata=self.metadata,
+                callback_url=self.callback_url,
+                user=self.user,
+                tool_approval=self.tool_approval,
+                secrets=secrets,
+            )
+            for variant in self.variants
+        ]
+        return [request for request in made for _ in range(repeats)]
+
+
+def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs with their defaults, checked; what a person types in a cell has one more cure."""
+    problems: tuple[Problem, ...] = ()
+    try:
+        return deployment.complete(inputs)
+    except InputError as told:
+        problems = told.problems
+    raise InputError([with_hint(problem, sources, deployment) for problem in problems], where=deployment.name)
+
+
+def _cannot_evaluate(source: str) -> Any:
+    raise InputError(f"{{{{ {source} }}}} needs a notebook to be evaluated in")
+
+
+def read_cell(
+    body: str,
+    *,
+    name: str | None = None,
+    variants: tuple[str, ...] = (),
+    all_variants: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    find: Callable[[str], Deployment | None] = lambda name: None,
+    evaluate: Evaluate = _cannot_evaluate,
+) -> CellRequest:
+    """Return what a cell with this `body` asks for.
+
+    Parameters
+    ----------
+    body : str
+        A YAML or JSON mapping of inputs, a pasted Code Snippet, or nothing; the text itself where the deployment has
+        one text variable; or one ``{{ expression }}`` that gives such a mapping or such a text.
+    name : str, optional
+        The deployment that the cell's line names.
+    variants : tuple of str
+        The variants that the line names.
+    all_variants : bool
+        Every variant that the deployment is known to have.
+    metadata : mapping, optional
+        What the line adds to a snippet's metadata.
+    find : callable
+        Looks a deployment up by its name where deployments are known.
+    evaluate : callable
+        Gives the value of an expression in ``{{ }}``.
+
+    Raises
+    ------
+    InputError
+        No deployment or variant is named, the body is neither a mapping nor a snippet, or an expression cannot be
+        evaluated.
+    SnippetError
+        The body is a snippet of something else, or a broken one.
+    """
+    if looks_like_snippet(body):
+        call = _from_snippet(parse_snippet(body), name, variants, find, all_variants=all_variants)
+        return replace(call, metadata={**(call.metadata or {}), **metadata}) if metadata else call
+    if not name:
+        raise InputError("which deployment? Name it: %%fetchhive NAME -v VARIANT, or paste its Code Snippet")
+    deployment = find(name) or Deployment(name)
+    wanted = deployment.variants if all_variants else chosen(deployment, variants)
+    if not wanted:
+        raise InputError(NO_VARIANTS, where=name)
+    template = Template(body)
+    inputs, sources = _inputs(template, deployment, evaluate)
+    return CellRequest(
+        deployment=deployment,
+        variants=wanted,
+        inputs=inputs,
+        metadata=metadata or None,
+        sources=sources,
+        warnings=(*template.doubtful(), *remarks_in(template, deployment)),
+    )
+
+
+def _inputs(
+    template: Template, deployment: Deployment, evaluate: Evaluate
+) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """The inputs that a body is: text is read as declared, what an expression gives keeps its type; and its source."""
+    if template.is_one_expression:
+        value = template.fill(template.text, evaluate)
+        if isinstance(value, Mapping):  # the inputs themselves
+            return value, {}
+    if is_blank(template.text) and deployment.inputs.get("additionalProperties") is not False:
+        told = "the body gives nothing; write `name: value` lines, or {} when there is nothing to give"
+        raise InputError(told, where=deployment.name)
+    read = read_inputs(template, deployment)
+    if slips := misspelt_names(read, deployment):
+        raise InputError([template.untoken(str(slip)) for slip in slips], where=deployment.name)
+    sources = {name: source for name, part in read.items() if (source := template.source_of(part)) is not None}
+    if template.is_one_expression:  # it can only be the text of a deployment with one
+        return dict.fromkeys(read, value), sources
+    return template.fill(coerced(read, deployment.inputs), evaluate), sources
+
+
+def _from_snippet(
+    snippet: Snippet,
+    name: str | None,
+    variants: tuple[str, ...],
+    find: Callable[[str], Deployment | None],
+    *,
+    all_variants: bool,
+) -> CellRequest:
+    request = snippet.request
+    if name and name != request.deployment:
+        raise InputError(f"the line names {name!r}, the snippet {request.deployment!r}: leave one of them out")
+    # What is known is checked. A snippet shows one variant and one set of values: others may be as good.
+    guessed = Deployment(request.deployment, inputs=snippet.inputs)
+    try:
+        deployment = find(request.deployment) or guessed
+    except UnknownDeployment:  # the service itself wrote the name: near to a known one, it is no slip
+        deployment = guessed
+    if all_variants and not deployment.variants:
+        raise InputError(NO_VARIANTS, where=request.deployment)
+    named = deployment.variants if all_variants else variants or ((request.variant,) if request.variant else ())
+    return CellRequest(
+        deployment=deployment,
+        variants=chosen(deployment, named),
+        inputs=coerced(request.inputs, deployment.inputs),
+        metadata=request.metadata,
+        callback_url=request.callback_url,
+        user=request.user,
+        tool_approval=request.tool_approval,
+        key_was_dropped=snippet.key is not None,
+        ignored=snippet.ignored,
+        warnings=_not_evaluated(request.inputs),
+    )
+
+
+def _not_evaluated(inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say which expressions are sent as text: what is pasted is never evaluated, whoever wrote it."""
+    found = [text[start:end] for text in _texts(inputs) for start, end, _ in expressions(text)]
+    if not found:
+        return ()
+    told = f"{found[0]} is sent as text, since nothing in a snippet is evaluated; to give a value of the notebook, "
+    return (told + "name the deployment on the line and write the inputs as `name: value`",)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
+
+
+def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the variants to run; without any named, the only one there is.
+
+    Raises
+    ------
+    InputError
+        None is named, and there are several or none known.
+    """
+    if variants:
+        if (several := next((v for v in variants if "," in v and v not in deployment.variants), None)) is not None:
+            said = " ".join(f"-v {shlex.quote(name.strip())}" for name in several.split(",") if name.strip())
+            raise InputError(f"-v takes one variant; say {said}", where=deployment.name)
+        if problem := deployment.variant_problem(variants):
+            raise InputError(problem, where=deployment.name)
+        return tuple(dict.fromkeys(variants))
+    if len(deployment.variants) == 1:
+        return deployment.variants
+    known = " or ".join(map(option_of, deployment.variants)) or "-v NAME"
+    raise InputError(f"which variant? Say {known}", where=deployment.name)
+
+
+def option_of(variant: str) -> str:
+    """Return how a line names a variant; one that begins with a hyphen would be read as an option.
+
+    Examples
+    --------
+    >>> option_of("a b"), option_of("-b")
+    ("-v 'a b'", '--variant=-b')
+    """
+    return f"--variant={shlex.quote(variant)}" if variant.startswith("-") else f"-v {shlex.quote(variant)}"
+
+
+TEXT_CAP: Final = 500
+"""Characters of one text: enough to see that it is the right one."""
+
+
+ITEMS_CAP: Final = 20
+"""Items of one list: more are never read one by one."""
+
+
+def shortened(value: Any) -> Any:
+    """Return `value` with its long texts and lists cut, and said how long they are.
+
+    Examples
+    --------
+    >>> shortened({"ticket": "x" * 12_345})["ticket"][-24:]
+    'xxx… (12,345 characters)'
+    >>> shortened(list(range(1_000)))[-2:]
+    [19, '… (1,000 items)']
+    """
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_CAP else f"{value[:TEXT_CAP]}… ({len(value):,} characters)"
+    if isinstance(value, dict):
+        return {name: shortened(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        more = [f"… ({len(value):,} items)"] if len(value) > ITEMS_CAP else []
+        return [shortened(item) for item in value[:ITEMS_CAP]] + more
+    return value
+
+
+MADE_LATER: Final = "(this kernel's receiver: its address is made when the call is)"
+
+
+def delivered(request: InvokeRequest, delivery: str, here: Connection) -> InvokeRequest:
+    """Return a request as ``--delivery`` has it sent; ``auto`` sends it directly first."""
+    if delivery not in ("callback", "poll"):
+        return request
+    return request.delivered_to(MADE_LATER if delivery == "callback" and here.is_near else NOWHERE)
+
+
+def request_text(
+    base_url: str, key: object, request: InvokeRequest, secrets: Secrets | None = None, *, whole: bool = False
+) -> str:
+    """Return one request as text, as it would be sent.
+
+    Parameters
+    ----------
+    base_url : str
+        Where it would go.
+    key : Secret
+        Shown as its mask.
+    request : InvokeRequest
+        What would be sent.
+    secrets : Secrets, optional
+        Which inputs are shown as ``***``.
+    whole : bool
+        Whether long texts and lists are shown to their end.
+
+    Examples
+    --------
+    >>> from fh_notebook.values import Secret
+    >>> request = InvokeRequest(deployment="brief", variant="a", inputs={"topic": "AI"})
+    >>> print(request_text("https://api.example.com/v1", Secret("fhk_1"), request))
+    POST https://api.example.com/v1/workflow/invoke
+    Authorization: Bearer ***
+    {
+      "deployment": "brief",
+      "variant": "a",
+      "inputs": {
+        "topic": "AI"
+      }
+    }
+    """
+    body = request.body()
+    body["inputs"] = dict(mask_inputs(request.inputs, secrets or Secrets()))
+    spelt = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
+    if html.printable(spelt) != spelt:  # what a terminal obeys, or what turns a text around, as JSON can write it too
+        spelt = "".join(sign if html.printable(sign) == sign else f"\\u{ord(sign):04x}" for sign in spelt)
+    return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{spelt}"

@@ -1,0 +1,1 @@
+"""Commands of ``%fetchhive``; `registry` has the list."""

@@ -1,0 +1,249 @@
+"""``%fetchhive use``, ``login`` and ``logout``: the address of the service, the key, and the store.
+
+Rule of this file: the key is never shown, and where it is kept is always said. The service is not called by itself, and
+answers of another key are copied only after a yes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import html, keys, precedence, session, settings
+from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
+from fh_notebook.client.blocking import Client
+from fh_notebook.client.connection import Connection
+from fh_notebook.contract.spell import nearest
+from fh_notebook.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
+from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_yes
+from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.problems import Problem
+from fh_notebook.spelling import short
+from fh_notebook.store import catalog_file, join
+from fh_notebook.values import MASK, Secret
+
+if TYPE_CHECKING:
+    from fh_notebook.store.store import Store
+
+__all__ = ["SettingsTable", "login", "logout", "use"]
+
+
+_LIVE: Final = "live"
+
+
+class SettingsTable:
+    """Names with values, as a small table.
+
+    Examples
+    --------
+    >>> Facts([("calls go to", "the local hive"), ("key", "none is needed")])
+    calls go to  the local hive
+    key          none is needed
+    """
+
+    def __init__(self, facts: Sequence[tuple[str, str]]) -> None:
+        self.facts = tuple(facts)
+
+    def __repr__(self) -> str:
+        width = max(len(name) for name, _ in self.facts)
+        return "\n".join(f"{name.ljust(width)}  {html.printable(value)}" for name, value in self.facts)
+
+    def _repr_html_(self) -> str:
+        wrapped = "overflow-wrap:anywhere"  # a path is one long word
+        rows = (
+            html.el("tr", html.el("th", name, scope="row"), html.el("td", value, style=wrapped))
+            for name, value in self.facts
+        )
+        return html.el("div", html.STYLE, html.el("table", html.el("tbody", *rows), cls="fh-table"), cls="fh")
+
+
+def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
+    """Send calls to `options.address` from now on, if there is one, and return what is in use.
+
+    Raises
+    ------
+    SettingsError
+        The address cannot be used; nothing is changed then.
+    """
+    if options.address:
+        if close := _slip(options.address):
+            raise SettingsError(f"{short(options.address)} is not an address; did you mean {close}?")
+        settings.configure(base_url=DEFAULT_BASE_URL if options.address == _LIVE else options.address)
+    address, chosen = precedence.find_base_url()
+    here, trouble = _connection()
+    store = precedence.store_path()
+    return SettingsTable(
+        [
+            ("calls go to", _place(address, chosen, here)),
+            ("key", _key(address, here)),
+            ("workspace", here.workspace if here else f"none: {trouble}"),
+            ("answers are kept in", str(store) if store else "nothing: fh.configure(store=None) says so"),
+            ("catalogue", _catalogue()),
+        ]
+    )
+
+
+def _slip(word: str) -> str | None:
+    """Return which of the two words one that cannot be an address was most likely meant to be."""
+    known = (LOCAL, _LIVE)
+    return None if word in known or set(word) & set(":/.") else nearest(word, known)
+
+
+def _connection() -> tuple[Connection | None, str]:
+    try:
+        return session.client_for(None).aclient.connection, ""
+    except SettingsError as missing:
+        return None, str(missing)
+
+
+def _place(address: str, chosen: bool, here: Connection | None) -> str:
+    if address == LOCAL:
+        return "the local hive in this kernel"
+    if here is not None and here.origin == LOCAL:
+        return f"the local hive in this kernel, as there is no key for {origin(address)}"
+    return address if chosen else f"{address} (the service's own)"
+
+
+def _key(address: str, here: Connection | None) -> str:
+    if here is not None and here.origin != LOCAL:
+        needed = here.key.reveal() != session.NO_KEY_NEEDED
+        return f"{MASK} from {here.key_source}" if needed else here.key_source
+    if address == LOCAL:
+        return "none is needed"
+    return "; ".join([f"none: {keys.LOGIN_CURE}", *precedence.find_key(base_url=address).hints])
+
+
+def _catalogue() -> str:
+    found = catalog_file.find()
+    if found is None:
+        return "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"
+    place = catalog_file.shown(found)
+    try:
+        catalog_file.read(found)
+    except FetchHiveError as broken:
+        problems = broken.problems if isinstance(broken, InputError) else Problem.of(str(broken))
+        more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
+        # The file's name stands there already.
+        told = replace(problems[0], place=problems[0].place.removeprefix(place).lstrip(", :"))
+        return f"{place}, which cannot be used: {told}{more}"
+    return place
+
+
+_PLACEHOLDER: Final = re.compile(r"(?:fhk_)?[*.…•·xX]+|YOUR_.*|<.*>|\[.*\]|\{.*\}|\$.*|%.*%", re.IGNORECASE)
+"""What documentation writes in place of a key."""
+
+KEYS_ASKED: Final = 3
+"""Other workspaces of one host that a login asks about, the newest first."""
+
+
+def login(shell: Any, options: argparse.Namespace) -> None:
+    """Ask for the key of the service in use, and use it from now on.
+
+    Where the store has answers under another key of this host, it is asked whether they are to be copied.
+
+    Raises
+    ------
+    SettingsError
+        Nobody can be asked, or what was given is no key; nothing is changed then.
+    AuthError
+        With ``--check``: the service refused the key; nothing is changed then.
+    """
+    address, _ = precedence.find_base_url()
+    if address == LOCAL:
+        raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
+    place = origin(address)
+    key = _ask(place)
+    checked = _check(key, address) if options.check else ""
+    kept, words = (False, "--here was said") if options.here else keys.keep_in_keyring(place, key)
+    settings.log_in(key, base_url=address, source="keyring" if kept else "%fetchhive login")
+    if kept:
+        notice(f"The key for {place} is in the system's keyring ({words}), and is used from now on.")
+        if keys.from_environment():
+            notice(f"A new kernel will take {keys.KEY_NAME} before it, as long as that is set.")
+    else:
+        notice(f"The key for {place} is kept in this kernel only, until it ends: {words}.")
+    notice(checked or "It was not tried: fh.Client().check() says whether it is good, and runs nothing.")
+    with suppress(StoreError):  # the key is kept all the same, and the first call that needs the store says it
+        _offer_join(shell, place)
+
+
+def _offer_join(shell: Any, place: str) -> None:
+    """Ask whether answers under other keys of this host are to be copied: two keys may be of two workspaces."""
+    store = session.store()
+    if store is None:
+        return
+    here = session.client_for(None).workspace
+    for other, answers in _other_keys(store, place, here):
+        from fh_notebook.batching.other_keys import join_command
+
+        told = f"{answers:,} answer{'s' if answers != 1 else ''}"
+        notice(
+            f"The store has {told} of {place} under another key ({other}). A call under this key pays for them again."
+        )
+        said = ask_yes(shell, f"Are both keys of the same workspace, and shall {told} be copied to {here}?")
+        if said:
+            join(other, here)
+        else:
+            notice(f"Nothing was copied. If both keys are of one workspace: {join_command(other, here)}")
+        if said is None:
+            return
+
+
+def _other_keys(store: Store, place: str, here: str) -> list[tuple[str, int]]:
+    """Return the workspaces of a host that have answers which `here` has not, with how many; the newest first."""
+    others = [line.name for line in store.workspaces.every() if line.name.startswith(f"{place}#") and line.name != here]
+    found = [(name, store.workspaces.count_not_copied(name, here)) for name in others[:KEYS_ASKED]]
+    return [(name, answers) for name, answers in found if answers]
+
+
+def _ask(place: str) -> Secret:
+    given = ask_hidden(
+        f"Key for {place} (not shown): ", cure=f"set {keys.KEY_NAME} in the environment before the kernel starts"
+    )
+    key = keys.usable_key(given, "the prompt")
+    if key is None:
+        raise SettingsError("no key was given; nothing was changed")
+    if _PLACEHOLDER.fullmatch(key.reveal()):
+        raise SettingsError("that is the placeholder of an example and no key; nothing was changed")
+    return key
+
+
+def _check(key: Secret, address: str) -> str:
+    with Client(api_key=key, base_url=address) as client:
+        found = client.check()
+    if found.status == "bad":
+        raise AuthError(f"{origin(address)} refused the key; nothing was kept")
+    return f"good: {origin(address)} takes the key." if found.status == "good" else f"{found}."
+
+
+def logout(shell: Any, options: argparse.Namespace) -> None:
+    """Forget the key of the service in use, here and in the keyring, and say what calls do now.
+
+    A login at another service is left as it is.
+    """
+    address, _ = precedence.find_base_url()
+    place = origin(address)
+    had = settings.log_out(address)
+    deleted = address != LOCAL and keys.forget_in_keyring(place)
+    gone = [*(["this kernel"] if had else []), *([f"the keyring ({place})"] if deleted else [])]
+    service = "the local hive" if address == LOCAL else place
+    notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {service} to forget.")
+    if (other := settings.current().login) is not None:
+        notice(f"The login for {other.origin} stays: %fetchhive use its address first, to forget that one.")
+    if address == LOCAL:
+        return
+    left = next((look for look in precedence.look_for_key(base_url=address) if look.key), None)
+    if left is not None:
+        notice(f"Calls still have a key, from {left.source}: {_CURES.get(left.source, 'remove it there too')}.")
+    elif not precedence.find_base_url()[1]:
+        notice("Calls now go to the local hive in this process, not to Fetch Hive.")
+
+
+_CURES: Final = {
+    keys.KEY_NAME: "unset that variable before the kernel starts",
+    "keyring": "the keyring did not let go of it; remove it there",
+}

@@ -1,0 +1,250 @@
+"""``%fetchhive deployments`` and ``describe``: the known deployments, and the variables and variants of one.
+
+Pure.
+
+Rule of this file: a default of what is or holds a secret is never spelt; descriptions and choices are somebody else's
+text, printable and cut.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from fh_notebook import html, session
+from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.refs import followed
+from fh_notebook.contract.run import one_line
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.spell import kind_text, listed
+from fh_notebook.notebook.cell.request import option_of
+from fh_notebook.spelling import path_text, short
+from fh_notebook.values import MASK
+
+__all__ = ["Description", "VariableLine", "deployments", "describe", "page_of", "variable_lines"]
+
+
+COLUMNS: Final = ("name", "kind", "required", "default", "choices", "description")
+
+DEPTH: Final = 3
+"""Groups within groups that are spelt out; deeper ones are "an object with named values"."""
+
+LINES_CAP: Final = 200
+"""Lines of the table; where there are more, it says so."""
+
+TEXT_CAP: Final = 300
+"""Characters of a description on a page; in plain text it is a third of that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableLine:
+    """One Start variable, or one field of a group, in words."""
+
+    name: str
+    kind: str
+    required: str
+    default: str
+    choices: str
+    description: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Return it in the order of :data:`COLUMNS`."""
+        return (self.name, self.kind, self.required, self.default, self.choices, self.description)
+
+
+def variable_lines(schema: Mapping[str, Any]) -> list[VariableLine]:
+    """Return the Start variables that a JSON Schema declares, each followed by the fields of its group.
+
+    At most one line more than are shown, by which whoever shows them knows that there are more.
+
+    Examples
+    --------
+    >>> from fh_notebook.contract.variables import choice, integer
+    >>> deployment = Deployment("d", inputs={"tone": choice("calm", "brief"), "n": integer(default=3, minimum=1)})
+    >>> [line.cells()[:5] for line in variable_lines(deployment.inputs)]
+    [('tone', 'a choice', 'yes', '', "'calm' or 'brief'"), ('n', 'a whole number, at least 1', '', '3', '')]
+    """
+    return list(islice(_lines(schema, schema, Secrets.of(schema), ()), LINES_CAP + 1))
+
+
+def _lines(
+    root: Mapping[str, Any], schema: Mapping[str, Any], secrets: Secrets, path: tuple[str, ...]
+) -> Iterator[VariableLine]:
+    properties = schema.get("properties")
+    required = schema.get("required")
+    for name, declared in properties.items() if isinstance(properties, Mapping) else ():
+        here = (*path, str(name))
+        variable = followed(declared, root)
+        yield VariableLine(
+            name=path_text(here),
+            kind=_kind(variable),
+            required="yes" if isinstance(required, list) and name in required else "",
+            default=_default(variable, hidden=secrets.cover(here)),
+            choices=listed(variable["enum"]) if isinstance(variable.get("enum"), list) else "",
+            description=one_line(str(variable.get("description") or variable.get("title") or ""), TEXT_CAP),
+        )
+        if len(here) < DEPTH:
+            yield from _lines(root, variable, secrets, here)
+
+
+_LIMITS: Final = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "like {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+}
+
+
+def _kind(variable: Mapping[str, Any]) -> str:
+    if isinstance(variable.get("enum"), list):
+        return "a choice"
+    kind = (
+        kind_text(variable) if any(k in variable for k in ("type", "const", "format", "title", "$ref")) else "anything"
+    )
+    if variable.get("format") == "textarea":
+        kind += " of several lines"
+    if variable.get("format") == "password":
+        kind = "a secret"
+    told = (words.format(short(variable[name], 40)) for name, words in _LIMITS.items() if name in variable)
+    return ", ".join([kind, *told])
+
+
+def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
+    if "default" not in variable:
+        return ""
+    return MASK if hidden else _json(variable["default"])
+
+
+def _json(value: Any) -> str:
+    return one_line(value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False), 80)
+
+
+class Description:
+    """What is known of a deployment, to be read: the value of ``%fetchhive describe NAME``.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What is described.
+    source : str
+        Where it is from, such as ``"fetchhive.yaml:12"``.
+    """
+
+    def __init__(self, deployment: Deployment, source: str = "") -> None:
+        self.deployment = deployment
+        self.source = source
+        self.lines = variable_lines(deployment.inputs)
+
+    def example(self) -> str:
+        """Return a cell that runs it, with something to fill in for each variable that must be given."""
+        options = " ".join(map(option_of, self.deployment.variants)) or "-v VARIANT"
+        needed = self.deployment.inputs.get("required") or self.deployment.variable_names[:1]
+        kinds = {line.name: line.kind for line in self.lines}
+        # Empty, so that the cell is refused until it is filled in: an unchanged copy must not be a paid call.
+        body = "\n".join(
+            f"{_yaml_name(name)}:  # {html.printable(one_line(kinds.get(path_text([name]), 'a value'), 80))}"
+            for name in needed
+            if isinstance(name, str)
+        )
+        body = body or ("{}" if self._takes_none() else "name: value")
+        return f"%%fetchhive {shlex.quote(self.deployment.name)} {options}\n{body}"
+
+    def _head(self) -> list[str]:
+        about = self.deployment
+        variants = f"variants: {', '.join(about.variants)}" if about.variants else "variants: not known"
+        return [*([one_line(about.description, TEXT_CAP)] if about.description else []), variants]
+
+    def _takes_none(self) -> bool:
+        return not self.lines and self.deployment.inputs.get("additionalProperties") is False
+
+    def _note(self) -> str:
+        if self._takes_none():
+            return "It takes no Start variables."
+        if not self.lines:
+            return "Its Start variables are not known: inputs are sent unchecked."
+        said = ["There are more; Deployment.inputs has all of them."] if len(self.lines) > LINES_CAP else []
+        if self.deployment.inputs.get("additionalProperties") is not False:
+            said.append("There may be others: what is not declared is sent unchecked.")
+        return " ".join(said)
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """The columns that say anything, and their cells."""
+        cells = [line.cells() for line in self.lines[:LINES_CAP]]
+        wanted = [i for i, name in enumerate(COLUMNS) if name in ("name", "kind") or any(line[i] for line in cells)]
+        return [COLUMNS[i] for i in wanted], [[line[i] for i in wanted] for line in cells]
+
+    def __repr__(self) -> str:
+        columns, rows = self._table()
+        title = f"{self.deployment.name}  ({self.source})" if self.source else self.deployment.name
+        parts = ["\n".join(html.printable(text) for text in [title, *self._head()])]
+        if rows:
+            parts.append(_text_table(columns, rows))
+        parts += [self._note()] if self._note() else []
+        return "\n\n".join([*parts, html.printable(self.example())])
+
+    def _repr_html_(self) -> str:
+        columns, rows = self._table()
+        source = html.el("span", self.source, cls="fh-dim") if self.source else None
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", self.deployment.name), " ", source, cls="fh-head"),
+            *(html.el("div", line) for line in self._head()),
+            html.stacked(columns, rows) if rows else None,
+            html.el("div", self._note(), cls="fh-dim") if self._note() else None,
+            html.el("div", self.example(), cls="fh-out", style="white-space:pre-wrap"),
+            cls="fh",
+        )
+
+
+def page_of(deployment: Deployment) -> dict[str, str]:
+    """Return what the value of a cell shows of a deployment, by its media type.
+
+    Examples
+    --------
+    >>> print(page_of(Deployment("greet", variants=["plain"]))["text/plain"].splitlines()[0])
+    greet
+    """
+    shown = Description(deployment)
+    return {"text/plain": repr(shown), "text/html": shown._repr_html_()}
+
+
+def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    shown = [list(columns), *([one_line(cell, TEXT_CAP // 3) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in shown) for i in range(len(columns))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in shown)
+
+
+def _yaml_name(name: str) -> str:
+    return name if name.isidentifier() and name.casefold() not in _YAML_WORDS else json.dumps(name, ensure_ascii=False)
+
+
+_YAML_WORDS: Final = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+
+
+def deployments(shell: Any, options: argparse.Namespace) -> Deployments:
+    """Return every deployment that is known, which shows itself as a table."""
+    return session.deployments()
+
+
+def describe(shell: Any, options: argparse.Namespace) -> Description:
+    """Return what is known of one deployment.
+
+    Raises
+    ------
+    InputError
+        There is none of this name; with the nearest one.
+    """
+    known = session.deployments()
+    return Description(known[options.name], known.source_of(options.name))

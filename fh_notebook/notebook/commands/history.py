@@ -1,0 +1,52 @@
+"""``%fetchhive history`` and ``last``: earlier runs and batches, and the last result."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pandas as pd
+
+from fh_notebook import session
+from fh_notebook.batching import history as past
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.start import last_batch, last_batch_at
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.kernel.shell import notice
+
+__all__ = ["history", "last"]
+
+
+def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
+    """Return what the store remembers, as :func:`fh.history <fh_notebook.batching.history.history>` does.
+
+    Where that is nothing, a line says so, and there is no table.
+    """
+    found = past.history(deployment=options.name, limit=options.limit)
+    if len(found):
+        return found
+    if options.name is None:
+        if session.store():
+            notice("Nothing was run yet: each answer is a line here.")
+    elif options.name.isdecimal():
+        notice(f"For the newest lines of all deployments: %fetchhive history -n {options.name}")
+    return None
+
+
+def last(shell: Any, options: argparse.Namespace) -> Run | Batch:
+    """Return the newest of this process's last batch and of this workspace's last kept single run.
+
+    Raises
+    ------
+    InputError
+        There is neither.
+    """
+    batch, made_at = last_batch(), last_batch_at()
+    kept = past.last_run(session.client_for(None).workspace)
+    if batch is not None and made_at is not None and (kept is None or made_at > kept.kept_at):
+        return batch
+    if kept is not None:
+        return kept.run
+    why = "" if session.store() else " (nothing is kept: fh.configure(store=None) says so)"
+    raise InputError(f"nothing was run yet in this workspace{why}")

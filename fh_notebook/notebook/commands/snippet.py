@@ -1,0 +1,117 @@
+"""``%fetchhive snippet``: save a pasted Code Snippet as a deployment of the catalogue. No call is made.
+
+No call is made.
+
+Rule of this file: a key in a snippet is dropped, never kept and never shown, and that is said. What was declared is
+worth more than what is guessed from one sample: a known schema stays, and only what is new is added, and said.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from fh_notebook import keys, session
+from fh_notebook.contract.catalog import merged, new_variables
+from fh_notebook.contract.deployment import Deployment, deployment_of
+from fh_notebook.contract.snippet import Snippet, is_open, is_placeholder, parse_snippet, unfolded
+from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
+from fh_notebook.contract.validate import problems as validated
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_lines, has_page
+from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.spelling import type_text
+from fh_notebook.store.catalog_file import shown
+
+__all__ = ["snippet"]
+
+
+def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
+    """Save the deployment of a snippet: the cell's body, the text of a variable, or what is pasted at a prompt.
+
+    Raises
+    ------
+    InputError, SnippetError
+        There is no such variable, or its text is no snippet of a workflow.
+    SettingsError
+        Nobody can be asked.
+    """
+    if options.cell is not None:
+        pasted, where = parse_snippet(options.cell), "this cell"
+    elif options.variable is not None:
+        pasted, where = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
+    else:
+        pasted, where = _asked(shell), ""
+    guessed = deployment_of(pasted)
+    known = session.deployments().get(guessed.name)
+    saved = merged(known, guessed)
+    path = saved.save()
+    _tell(pasted, known, saved, shown(path), where)
+    return saved
+
+
+def _text_of(shell: Any, name: str) -> str:
+    names = shell.user_ns
+    if name not in names:
+        texts = [n for n, v in dict(names).items() if isinstance(v, str) and not n.startswith("_")]
+        close = nearest(name, texts)
+        hint = f"did you mean {close}?" if close else "assign the snippet's text to it, as r'''...'''"
+        raise InputError(f"there is no variable {short(name)}; {hint}")
+    value = names[name]
+    if not isinstance(value, str):
+        raise InputError(f"the variable {name} is {type_text(value)} and not the text of a snippet")
+    return value
+
+
+def _asked(shell: Any) -> Snippet:
+    cure = "give the snippet as a cell: %%fetchhive snippet, or by a variable: %fetchhive snippet NAME"
+    if has_page(shell):
+        # Hidden, since a page saves what is typed at an open prompt with the notebook, and a key may be in it.
+        given = ask_hidden("Paste the Code Snippet (not shown, as it may have a key in it): ", cure=cure)
+    else:
+        given = ask_lines("Paste the Code Snippet: ", is_open, cure=cure)
+    if not given:
+        raise InputError("nothing was pasted, and nothing was saved")
+    return parse_snippet(unfolded(given.reveal()))
+
+
+# What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
+def _tell_variables(known: Deployment, pasted: Snippet) -> None:
+    """Say what is new among the Start variables, and what the snippet has otherwise than it was declared."""
+    guessed = deployment_of(pasted)
+    new = new_variables(known, guessed)
+    for name, schema in new.items():
+        notice(f"{path_text([name])} is new: added as {kind_text(schema) if schema else 'anything'}, not required.")
+    for name, value in pasted.request.inputs.items():
+        declared = known.inputs["properties"].get(name)
+        types = types_of(declared.get("type", [])) if isinstance(declared, Mapping) else []
+        if types and validated({"properties": {name: {"type": types}}}, {name: value}):
+            guess = guessed.inputs["properties"].get(name)
+            found = kind_text(guess) if guess else "null"
+            notice(
+                f"{path_text([name])} stays {kind_text({'type': types})}, as declared; in the snippet it is {found}."
+            )
+    if not new:
+        notice("Its Start variables were known, and stay as they are.")
+
+
+def _tell(pasted: Snippet, known: Deployment | None, saved: Deployment, path: str, where: str) -> None:
+    new = [v for v in saved.variants if known is None or v not in known.variants]
+    variants = f" with the variant {', '.join(new)}" if new else ""
+    notice(f"Saved {saved.name}{variants} in {path}. No call was made.")
+    if known is not None and "properties" in known.inputs:
+        _tell_variables(known, pasted)
+    elif saved.variable_names:
+        notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
+    if placeholders := [n for n in (saved.name, *new) if is_placeholder(n)]:
+        notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
+    if pasted.key is not None:
+        left = f", but {where} still has it: delete it there" if where else ""
+        notice(f"The key in the snippet was dropped and is kept nowhere{left}. {keys.LOGIN_CURE}.")
+    if pasted.ignored:
+        notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")
+
+
+def _kinds(properties: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path_text([name])} ({kind_text(schema)})" for name, schema in properties.items())

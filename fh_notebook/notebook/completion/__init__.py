@@ -1,0 +1,1 @@
+"""Tab completion in ``%fetchhive`` lines and ``%%fetchhive`` cells."""

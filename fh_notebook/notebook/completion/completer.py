@@ -1,0 +1,135 @@
+"""Completer: the text of a cell, the cursor and the known names to candidates. Pure.
+
+Rule of this file: the options and places of a command are read from the parser that will read its line.
+
+Pure.
+
+Rule of these files (``complete`` and those beside it): what is offered would be accepted by the cell as it stands, a
+text that makes no sense has no candidates, and nothing of the user's is called. Only plain dicts, lists and pandas'
+frames are looked into, told by their type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.notebook.cell.options import MagicParser, parser
+from fh_notebook.notebook.completion.body import complete_body
+from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
+from fh_notebook.notebook.completion.line import CellLine, Deployments, complete_line, split_words, word_completions
+from fh_notebook.notebook.kernel.namespace import texts
+
+__all__ = ["Commands", "CompletionContext", "complete", "complete_command"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """The commands of the line magic, as `commands` has them."""
+
+    help: Mapping[str, str] = field(default_factory=dict)
+    """Each with its one-line help."""
+    parser: Callable[[str], MagicParser] = lambda name: MagicParser(see="")
+    """The parser of what follows a command."""
+    addresses: Sequence[str] = ()
+    """Where calls can go."""
+
+
+def complete_command(
+    line: str, after: str, commands: Commands, deployments: Deployments, names: Mapping[str, Any]
+) -> Completions:
+    """Return what can stand at the end of `line`, which begins behind ``%fetchhive``.
+
+    Examples
+    --------
+    >>> complete_command("d", "", Commands(help={"describe": "show one", "use": "local"}), dict, {}).texts
+    ('describe',)
+    """
+    words, word = split_words(line)
+    if not words:
+        return word_completions(word, "command", commands.help, after)
+    name = words[0]
+    if name not in commands.help or not line.lstrip().startswith(name):
+        return NOTHING
+    parser = commands.parser(name)
+    rest = CellLine(parser, line.lstrip()[len(name) :], after)
+    if rest.pending is not None:
+        return NOTHING
+    if word.raw.startswith("-"):
+        return matching_completions(word.raw, "option", rest.free_options())
+    places = [action.dest for action in parser.actions if not action.option_strings]
+    place = dict(enumerate(places)).get(len(rest.values.get("name", ())), "")
+    about = {
+        "name": lambda: word_completions(word, "deployment", deployments(), after),
+        "address": lambda: word_completions(word, "address", commands.addresses, after),
+        "command": lambda: word_completions(word, "command", [*commands.help, "cell"], after),
+        "variable": lambda: word_completions(word, "name", texts(names), after),
+    }
+    found = about[place]() if place in about else NOTHING
+    return found if word.raw else joined_completions(found, matching_completions("", "option", rest.free_options()))
+
+
+_CELL: Final = re.compile(r"\s*%%fetchhive(?=\s|$)")
+
+# IPython also knows `name = %magic`; what is before is not ours to judge.
+_COMMAND: Final = re.compile(r"\s*(?:[\w.,\s]+=\s*)?%fetchhive[ \t]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionContext:
+    """What candidates are taken from."""
+
+    deployments: Callable[[], Mapping[str, Deployment]] = dict
+    """Asked only where a deployment matters: the first answer may have to make the local hive."""
+    names: Mapping[str, Any] = field(default_factory=dict)
+    """The user's variables."""
+    parser: MagicParser = field(default_factory=parser)
+    """Of the cell's line."""
+    commands: Commands = field(default_factory=Commands)
+    """The words after ``%fetchhive``."""
+
+
+def complete(text: str, cursor: int, known: CompletionContext) -> Completions:
+    """Return what can stand at `cursor`, counted in characters of `text`, the whole cell.
+
+    The fragment of the offer is the text right before the cursor that a candidate takes the place of. An offer in a
+    line or a body of ours is closed: names of Python and of files have no place there.
+
+    Examples
+    --------
+    >>> known = Known(deployments=lambda: {"triage": Deployment("triage", variants=["short", "long"])})
+    >>> complete("%%fetchhive tri", 15, known).texts
+    ('triage',)
+    >>> complete("%%fetchhive triage -v sh", 24, known)
+    Offer(candidates=(Candidate(text='short', type='variant'),), fragment='sh')
+    """
+    before, after = text[:cursor], text[cursor:]
+    cell = _CELL.match(before)
+    if cell is None:
+        start = before.rfind("\n") + 1
+        command = _COMMAND.match(before, start)
+        # A line of another cell magic is that magic's own.
+        if command is None or text.lstrip().startswith("%%"):
+            return NOTHING
+        rest = after.partition("\n")[0]
+        offer = complete_command(before[command.end() :], rest, known.commands, known.deployments, known.names)
+        return replace(offer, closed=True)
+    first, newline, body = before[cell.end() :].partition("\n")
+    if not newline:
+        if not first:
+            return NOTHING  # the cursor is in the magic's own name, which IPython completes
+        on_line = CellLine(known.parser, first, after.partition("\n")[0])
+        return replace(complete_line(on_line, known.deployments, known.names), closed=True)
+    line = CellLine(known.parser, f"{first}\n")
+    if _is_in_expression(body):
+        return NOTHING  # Python, which IPython completes
+    return replace(complete_body(body, after, line.deployment(known.deployments)), closed=True)
+
+
+def _is_in_expression(body: str) -> bool:
+    """Whether a ``{{`` is open at the end of `body`; an expression stands on one line."""
+    line = body[body.rfind("\n") + 1 :]
+    return line.rfind("{{") > line.rfind("}}")

@@ -1,0 +1,1 @@
+"""Forms: `form()` shows fields, Run and results for a deployment, or for the rows of a table."""

@@ -1,0 +1,326 @@
+"""Code export: the inputs of a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
+
+Pure.
+
+A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by one name.
+
+What is written sends exactly what the form sent, and is tried before it is handed out. A secret is never in it: its
+place has a variable's name (a cell, Python) or a placeholder (curl).
+"""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.snippet_write import python_literal, to_curl
+from fh_notebook.errors import FetchHiveError, InputError
+from fh_notebook.notebook.cell.request import read_cell
+
+__all__ = [
+    "SecretPlaceholder",
+    "as_cell",
+    "as_curl",
+    "as_python",
+    "body_of",
+    "fill_placeholders",
+    "line_of",
+    "prompt_lines",
+    "with_placeholders",
+]
+
+
+class SecretPlaceholder:
+    """The place of a secret, or of whatever else a name stands for."""
+
+    def __init__(self, name: str, *, is_text: bool = True) -> None:
+        self.name = name
+        self.is_text = is_text
+        """Whether a text is in its place; a person types other values as JSON."""
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def with_placeholders(
+    deployment: Deployment, inputs: Mapping[str, Any], *, taken: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return `inputs` with a hole for each variable that may hold a secret.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        Whose variables.
+    inputs : mapping
+        Their values.
+    taken : collection of str
+        Names that stand for something else in what is written, beside those that the code itself uses.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> login = fh.Deployment("login", inputs={"user": fh.text(), "class": fh.text(secret=True)})
+    >>> with_holes(login, {"user": "ada", "class": "1234"})
+    {'user': 'ada', 'class': class_}
+    """
+    secrets = Secrets.of(deployment.inputs)
+    names = _TAKEN.union(taken)
+    held: dict[str, Any] = {}
+    for variable, value in jsonable(inputs).items():
+        held[variable] = value
+        if value is not None and secrets.cover([variable]):
+            name = re.sub(r"\W+", "_", variable, flags=re.ASCII).strip("_")
+            name = name if name.isidentifier() else f"secret_{name}".strip("_")
+            while name in names:
+                name += "_"
+            names |= {name}
+            held[variable] = SecretPlaceholder(name, is_text=isinstance(value, str))
+    return held
+
+
+_TAKEN: Final = frozenset(
+    {"fh", "hive", "row", "rows", "inputs", "run", "runs", "variant", "getpass", "json", *keyword.kwlist}
+)
+"""Names that the code itself uses."""
+
+
+def prompt_lines(held: Mapping[str, Any]) -> list[str]:
+    """Return the first lines of Python code: its imports, and a question to a person for each hole."""
+    holes = [value for value in held.values() if isinstance(value, SecretPlaceholder)]
+    lines = []
+    for hole in holes:
+        asked = f"getpass({hole.name + (': ' if hole.is_text else ', as JSON: ')!r})"
+        lines.append(f"{hole.name} = {asked if hole.is_text else f'json.loads({asked})'}")
+    imports = [*(["import json"] if not all(hole.is_text for hole in holes) else []), "from getpass import getpass", ""]
+    return [*(imports if holes else []), "import fh_notebook as fh", "", *lines]
+
+
+def fill_placeholders(held: Mapping[str, Any], fill: Callable[[SecretPlaceholder], Any]) -> dict[str, Any]:
+    """Return inputs with what `fill` makes of each hole in its place."""
+    return {name: fill(value) if isinstance(value, SecretPlaceholder) else value for name, value in held.items()}
+
+
+def as_cell(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    repeats: int = 1,
+    out: str = "",
+    delivery: str = "direct",
+) -> str:
+    r"""Return the ``%%fetchhive`` cell of a submit.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What is run.
+    variants : sequence of str
+        Which variants.
+    inputs : mapping
+        What was sent.
+    repeats : int
+        How often each call is made.
+    out : str
+        The variable that takes the result.
+    delivery : str
+        How answers come, as ``--delivery`` has it.
+
+    Raises
+    ------
+    InputError
+        A name cannot stand in a cell's line.
+
+    Examples
+    --------
+    >>> print(as_cell(Deployment("triage"), ["a", "b"], {"ticket": "It is late.\nVery.", "words": 3}))
+    %%fetchhive triage -v a -v b
+    ticket: |-
+      It is late.
+      Very.
+    words: 3
+    """
+    line = line_of(deployment.name, variants, repeats, out, delivery)
+    return f"{line}\n{body_of(deployment, with_placeholders(deployment, inputs))}"
+
+
+def as_python(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    repeats: int = 1,
+    delivery: str = "direct",
+) -> str:
+    """Return the Python code of a submit; where answers come later, each run is a ``PendingRun``.
+
+    Examples
+    --------
+    >>> print(as_python(Deployment("triage"), ["a", "b"], {"ticket": "Late."}))
+    import fh_notebook as fh
+    <BLANKLINE>
+    inputs = {
+        'ticket': 'Late.',
+    }
+    runs = [fh.invoke('triage', variant=variant, inputs=inputs) for variant in ['a', 'b']]
+    """
+    held = with_placeholders(deployment, inputs)
+    lines = [*prompt_lines(held), f"inputs = {python_literal(held)}"]
+    send = "fh.invoke" if delivery == "direct" else "hive.submit"
+    lines += ["hive = fh.Client()"] if delivery != "direct" else []
+    variant = repr(variants[0]) if len(variants) == 1 else "variant"
+    call = f"{send}({deployment.name!r}, variant={variant}, inputs=inputs)"
+    again = f" for variant in {list(variants)!r}" if len(variants) != 1 else ""
+    again += f" for _ in range({repeats})" if repeats > 1 else ""
+    lines.append(f"runs = [{call}{again}]" if again else f"run = {call}")
+    return "\n".join(lines)
+
+
+def as_curl(
+    deployment: Deployment,
+    variants: Sequence[str],
+    inputs: Mapping[str, Any],
+    *,
+    base_url: str,
+    delivery: str = "direct",
+) -> str:
+    r"""Return a curl command a variant, for a POSIX shell; ``YOUR_API_KEY`` is in the place of the key.
+
+    Where answers come later, ``YOUR_CALLBACK_URL`` is in the place of the address that they come to.
+
+    Examples
+    --------
+    >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
+    curl 'https://api.fetchhive.com/v1/workflow/invoke' \
+    """
+    held = fill_placeholders(with_placeholders(deployment, inputs), lambda hole: f"YOUR_{hole.name.upper()}")
+    return "\n\n".join(
+        to_curl(
+            InvokeRequest(
+                deployment=deployment.name,
+                variant=variant,
+                inputs=held,
+                callback_url=None if delivery == "direct" else "https://YOUR_CALLBACK_URL",
+            ),
+            base_url=base_url,
+        )
+        for variant in variants
+    )
+
+
+# --- a cell
+
+
+def line_of(name: str, variants: Sequence[str], repeats: int, out: str, delivery: str) -> str:
+    """Return the line of a cell.
+
+    Raises
+    ------
+    InputError
+        A name cannot stand in it.
+    """
+    words = [_word(name, "deployment")]
+    words += [f"-v {_word(variant, 'variant')}" for variant in variants]
+    words += [f"--repeats {repeats}"] if repeats > 1 else []
+    words += [f"--delivery {delivery}"] if delivery != "direct" else []
+    words += [f"--out {out}"] if out else []
+    return f"%%fetchhive {' '.join(words)}"
+
+
+def _word(name: str, kind: str) -> str:
+    if name.startswith(("-", "$", "{")) or not name.isprintable():
+        raise InputError(f"the {kind} {name!r} cannot be named in a cell's line; copy it as Python")
+    return shlex.quote(name)
+
+
+def body_of(deployment: Deployment, held: dict[str, Any]) -> str:
+    """Return the first way of writing the inputs that is read back as just them, where they are known and where not.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    name = deployment.name
+    known = (Deployment(name, inputs=deployment.inputs), Deployment(name))
+    for body in (*_yaml(held), _json(held)):
+        if all(_reads(body, places, held) for places in known):
+            return body
+    raise InputError("these inputs cannot be written as a cell; copy them as Python", where=deployment.name)
+
+
+def _reads(body: str, deployment: Deployment, held: dict[str, Any]) -> bool:
+    def evaluate(source: str) -> Any:
+        return f"{_STAMP}{source}"
+
+    wanted = fill_placeholders(held, _stamped)
+    with suppress(FetchHiveError):
+        call = read_cell(body, name="x", variants=("x",), find=lambda _: deployment, evaluate=evaluate)
+        return not call.warnings and _exactly(call.inputs, wanted)
+    return False
+
+
+def _exactly(one: Any, two: Any) -> bool:
+    """Whether two JSON values are the same, ``1`` and ``1.0`` and ``True`` apart, and in the same order."""
+    return json.dumps(one) == json.dumps(two)
+
+
+def _json(held: dict[str, Any]) -> str:
+    return _spelt(held, indent=2)
+
+
+def _spelt(value: Any, indent: int | None = None) -> str:
+    """A value as JSON in which nothing looks like an expression, but for the holes."""
+    said = json.dumps(value, ensure_ascii=False, indent=indent, default=_stamped)
+    said = _INVISIBLE.sub(lambda found: "".join(f"\\u{ord(sign):04x}" for sign in found[0]), said)
+    said = said.replace("{{", "{\\u007b") if "{{" in said else said
+    return re.sub(rf'"{_STAMP}(\w+)"', r'"{{ \1 }}"', said)
+
+
+_STAMP: Final = f"fhx{uuid4().hex}x"
+"""Marks a hole in a text, and is in no text of anybody's."""
+
+
+def _stamped(hole: SecretPlaceholder) -> str:
+    return f"{_STAMP}{hole.name}"
+
+
+# What a page or an editor may change or not show, and YAML may take for a break of line; and half characters.
+_INVISIBLE: Final = re.compile("[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+
+
+def _yaml(held: dict[str, Any]) -> Iterator[str]:
+    if not held:
+        return
+    lines = []
+    for name, value in held.items():
+        key = name if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) else _spelt(name)
+        lines.append(f"{key}: {_of_yaml(value)}")
+    yield "\n".join(lines)
+
+
+def _of_yaml(value: Any) -> str:
+    if isinstance(value, str) and "\n" in value and not _UNFIT.search(value) and value.strip("\n"):
+        kept = value.rstrip("\n")
+        ends = len(value) - len(kept)
+        if not kept.startswith(("\n", " ", "\t")) and not re.search(r"[ \t]$", kept, re.MULTILINE) and ends < 2:
+            inside = kept.replace("\n", "\n  ").replace("\n  \n", "\n\n")
+            return f"|{'' if ends else '-'}\n  {re.sub('(?m)^[ ]+$', '', inside)}"
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return value
+    return _spelt(value)
+
+
+_UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f]|\{\{|" + _INVISIBLE.pattern)
+
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z ,.'()/]*[A-Za-z.)]")

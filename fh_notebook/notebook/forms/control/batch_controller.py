@@ -1,0 +1,277 @@
+"""`BatchFormController`: state and actions of a form over rows, whose Run starts a batch.
+
+Rule of this file: it builds without a key or a service, as every form; a client is looked for when calls are counted or
+made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import session
+from fh_notebook.audience import CELL
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.frames import frame_of_runs
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.rows import frame_of_records
+from fh_notebook.batching.start import begun
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.contract.spell import short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.notebook.forms.control.controller import NAMELESS, FieldMap
+from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
+from fh_notebook.notebook.forms.control.run_options import RunOptions
+from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
+from fh_notebook.notebook.forms.control.submission import Submission
+from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceField, SourceKind
+from fh_notebook.notebook.kernel.shell import running_shell
+from fh_notebook.problems import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.pending import PendingRun
+
+__all__ = ["BatchFormController"]
+
+GO_ON: Final = "press Run again, or form.batch.resume()"
+
+
+class BatchFormController:
+    """What a form over rows knows and does.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        What is run.
+    rows : DataFrame, iterable of mappings, or path
+        As :func:`fh_notebook.batch` takes them.
+    variants, values, client
+        As :func:`fh_notebook.form`.
+
+    Raises
+    ------
+    InputError
+        The rows cannot be read, or there is no such variant.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        rows: Any,
+        *,
+        variants: str | Iterable[str] | None = None,
+        values: Mapping[str, Any] | None = None,
+        client: Client | AsyncClient | None = None,
+    ) -> None:
+        if values is not None and not isinstance(values, Mapping):
+            raise InputError(f"values is {short(values)}; give a mapping of Start variables to constants")
+        self.deployment = deployment
+        self.choice = RunOptions(deployment, variants)
+        self.mapping = RowMapping(deployment, rows, values)
+        self.batch: Batch | None = None
+        self.observers: Observers[BatchFormObserver] = Observers()
+        """Whoever is told of what is chosen and begun."""
+        self.progress: Any = True
+        """Where a batch shows how far it is, as :func:`fh_notebook.batch` takes it: under the cell, or in widgets."""
+        self._given = rows
+        self.lock = threading.Lock()
+        self._client = client
+
+    @property
+    def fields_by_name(self) -> Mapping[str, SourceField]:
+        """What each variable takes, as a user asks for it."""
+        mapping = self.mapping
+        return FieldMap({name: SourceField(mapping, name, self.tell_changed) for name in mapping.sources})
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The mapping as :func:`fh_notebook.batch` takes it."""
+        return self.mapping.inputs()
+
+    @property
+    def value_problems(self) -> list[Problem]:
+        """What is wrong with the mapping and with the first rows."""
+        return list(self.mapping.preview().problems)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that keeps Run from starting: of the mapping, and of the first rows."""
+        nameless = [NAMELESS] if is_placeholder(self.deployment.name) else []
+        return [
+            *Problem.of(nameless),
+            *self.mapping.preview().problems,
+            *Problem.of(filter(None, [self.choice.problem])),
+        ]
+
+    @property
+    def running(self) -> bool:
+        """Whether the batch makes calls."""
+        return self.batch is not None and self.batch.running
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """No run: a batch may have a million, and :attr:`frame` has them."""
+        return ()
+
+    @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """No run: the batch waits for its own."""
+        return ()
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What has come of the batch; empty before."""
+        return self.batch.frame if self.batch is not None else frame_of_runs([])
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """No line, and a column for each variable: nothing is collected."""
+        return frame_of_records([], [name for name in self.deployment.variable_names if not self.secrets.cover([name])])
+
+    @property
+    def secrets(self) -> Secrets:
+        """Which of the variables are never shown."""
+        return Secrets.of(self.deployment.inputs)
+
+    def requests(self) -> list[InvokeRequest]:
+        """Return what is sent for the first row, its secrets masked."""
+        first = self.mapping.preview().inputs[:1]
+        return self.choice.requests(first[0]) if first else []
+
+    @property
+    def copied_as(self) -> Sequence[str]:
+        """In which ways the batch can be written out: curl makes one call, and no batch."""
+        return ("cell", "Python")
+
+    def written(self, way: str, base_url: str = "") -> str:
+        """Return the batch written out; the rows by the name that the notebook has for them, else ``rows``.
+
+        Raises
+        ------
+        InputError
+            It cannot be written so.
+        """
+        from fh_notebook.notebook.forms.batch_code_export import as_cell_over, as_python_over
+
+        write = as_cell_over if way == "cell" else as_python_over
+        choice = self.choice
+        rows = _name_of(self._given)
+        return write(self.mapping, choice.chosen, rows=rows, repeats=choice.repeats, delivery=choice.delivery)
+
+    def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
+        """Take as constants what an earlier call sent, where no column is taken.
+
+        Returns
+        -------
+        list of str
+            The secrets that are missing now: the store keeps none.
+        """
+        self.mapping.take_past(values)
+        self.tell_changed()
+        sources = self.mapping.sources
+        return [name for name in masked if name in sources and sources[name].kind is SourceKind.NOTHING]
+
+    def grow(self, grown: ExtendedDeployment) -> None:
+        """Go on with a deployment that has grown; what was chosen stays."""
+        self.deployment = grown.deployment
+        self.choice.moved_to(grown.deployment)
+        self.mapping.moved_to(grown.deployment)
+        self.tell_changed()
+
+    @property
+    def has_client(self) -> bool:
+        """Whether it was given a client of its own."""
+        return self._client is not None
+
+    def find_client(self) -> Client:
+        """Return whom to ask; it may wait for a person."""
+        return session.client_for(self._client)
+
+    def collect(self) -> None:
+        """Refuse: its rows are there already.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError("a form over rows collects nothing: form.frame has its rows with what came of them")
+
+    def submit(self) -> Batch | Submission:
+        """Begin the batch and return it; where something does not fit, send nothing and say why.
+
+        Raises
+        ------
+        SettingsError
+            It is running already.
+        """
+        if problems := self.problems:
+            return Submission(problems=problems)
+        self._refuse_second()
+        self.observers.tell(lambda observer: observer.starting())
+        try:
+            return self.start()
+        except InputError as told:  # of a row behind the first ones
+            reason = str(told)
+            self.observers.tell(lambda observer: observer.failed(reason))
+            return Submission(problems=told.problems)
+
+    def start(self) -> Batch:
+        """Begin the batch in the background; every row is checked before the first call.
+
+        Raises
+        ------
+        InputError
+            Something does not fit.
+        SettingsError
+            It is running already.
+        """
+        if problems := self.problems:
+            raise InputError(problems)
+        with self.lock:
+            self._refuse_second()
+            options = BatchOptions(
+                variants=list(self.choice.chosen),
+                inputs=self.mapping.inputs(),
+                repeats=self.choice.repeats,
+                client=self.find_client(),
+                wait=False,
+                progress=self.progress,
+                delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `RunOptions` has checked it
+            )
+            self.batch = batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
+        self.observers.tell(lambda observer: observer.started(batch))
+        return batch
+
+    def _refuse_second(self) -> None:
+        if self.running:
+            raise SettingsError("the form's batch is running; wait for it, or cancel it first")
+
+    def cancel(self) -> None:
+        """End the batch. What has come is kept."""
+        if self.batch is not None:
+            self.batch.cancel()
+
+    def renew(self) -> None:
+        """Go on with other widgets: nothing of the mapping is in the old ones."""
+
+    def tell_changed(self) -> None:
+        """Tell whoever shows the form that a program or a panel has changed the mapping, the choice, the deployment."""
+        self.observers.tell(lambda observer: observer.changed())
+
+
+def _name_of(rows: Any) -> str:
+    """Return the name by which the notebook knows these rows."""
+    names = getattr(running_shell(), "user_ns", {})
+    found = (name for name, value in list(names.items()) if value is rows and not name.startswith("_"))
+    return next((name for name in found if name.isidentifier()), "rows")

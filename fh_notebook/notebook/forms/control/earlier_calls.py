@@ -1,0 +1,155 @@
+"""Earlier calls of a deployment, newest first, with their inputs.
+
+Rule of this file: it reads, a bounded number of answers at a time. What is masked in the store comes back as not set:
+three stars are never sent as a password.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby, islice
+from typing import Any, Final
+
+from fh_notebook.contract.run import one_line
+from fh_notebook.store.answers import Inputs
+from fh_notebook.store.store import Store
+from fh_notebook.values import MASK
+
+__all__ = ["LIMIT", "EarlierCall", "EarlierCalls"]
+
+LIMIT: Final = 50
+"""Entries that are offered: more are no help in a dropdown, and `fh.history` has all."""
+READ: Final = 4 * LIMIT
+"""Answers that are read for them: those of a submit with several variants are one entry."""
+LOOK: Final = 60
+"""Characters of the inputs in a label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierCall:
+    """One earlier submit: neighbouring calls with the same inputs."""
+
+    at: datetime
+    """When the last of its answers was kept, UTC."""
+    variants: tuple[str, ...]
+    statuses: tuple[str, ...]
+    """One a call, in the order of the calls."""
+    inputs: Mapping[str, Any]
+    masked: tuple[str, ...] = ()
+    """The variables that were secrets: they are not in `inputs`."""
+
+    def again(self) -> dict[str, Any]:
+        """Return the inputs to fill in once more, a copy of their own; what was masked is not among them."""
+        copied: dict[str, Any] = json.loads(json.dumps(self.inputs))
+        return copied
+
+    def label(self, *, zone: tzinfo | None = None) -> str:
+        """Return one line: the time of day where the person is, variants, how it ended, a look at the inputs."""
+        when = self.at.astimezone(zone).strftime("%d %b %H:%M")
+        kinds = [f"{self.statuses.count(kind)} {kind}" for kind in dict.fromkeys(self.statuses)]
+        ended = self.statuses[0] if len(self.statuses) == 1 else ", ".join(kinds)
+        named = one_line(", ".join(self.variants), 40)
+        return one_line(" · ".join(filter(None, (when, named, ended, _look(self.inputs)))), 160)
+
+
+class EarlierCalls:
+    """The earlier calls of one deployment in one workspace.
+
+    Parameters
+    ----------
+    deployment : str
+        The name of the one whose calls they are.
+    workspace : str
+        Where: ``client.workspace``.
+    store : Store or None
+        Where answers are kept (``session.store()``); without one there is no history.
+    limit : int
+        Entries at most.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> store = Store.in_memory()
+    >>> run = fh.Run(status="completed", deployment="triage", variant="a", inputs={"ticket": "Late."})
+    >>> _ = store.answers.keep(run, "here").result()
+    >>> history = FormHistory("triage", workspace="here", store=store)
+    >>> [(_, past)] = history.options()
+    >>> past.again()
+    {'ticket': 'Late.'}
+    """
+
+    def __init__(
+        self,
+        deployment: str,
+        *,
+        workspace: str,
+        store: Store | None,
+        limit: int = LIMIT,
+        zone: tzinfo | None = None,
+    ) -> None:
+        self._name = deployment
+        self._workspace = workspace
+        self._store = store
+        self._limit = limit
+        self._zone = zone
+        self._past: tuple[EarlierCall, ...] = ()
+
+    @property
+    def past(self) -> tuple[EarlierCall, ...]:
+        """What was read last, the newest first."""
+        return self._past
+
+    def refresh(self) -> None:
+        """Read anew.
+
+        Raises
+        ------
+        StoreError
+            The file of kept answers cannot be read.
+        """
+        if self._store is not None:
+            calls = self._store.answers.inputs_of(self._workspace, self._name, READ)
+            self._past = tuple(islice(_grouped(calls), self._limit))
+
+    def options(self) -> list[tuple[str, EarlierCall]]:
+        """Read anew, and return each entry with its label: the options of a dropdown.
+
+        Raises
+        ------
+        StoreError
+            The file of kept answers cannot be read.
+        """
+        self.refresh()
+        return [(past.label(zone=self._zone), past) for past in self._past]
+
+
+def _grouped(calls: Sequence[Inputs]) -> Iterator[EarlierCall]:
+    """Yield an entry for neighbouring calls with the same inputs; within it, the calls in the order they were made."""
+    for spelt, group in groupby(calls, key=lambda call: call.json):
+        yield _past(json.loads(spelt), list(group)[::-1])
+
+
+def _past(inputs: dict[str, Any], calls: Sequence[Inputs]) -> EarlierCall:
+    masked = tuple(name for name, value in inputs.items() if value == MASK)
+    return EarlierCall(
+        at=calls[-1].kept_at,
+        variants=tuple(dict.fromkeys(call.variant for call in calls if call.variant)),
+        statuses=tuple(call.status for call in calls),
+        inputs={name: value for name, value in inputs.items() if name not in masked},
+        masked=masked,
+    )
+
+
+def _look(inputs: Mapping[str, Any]) -> str:
+    """The beginning of the inputs, without their names where there is one alone."""
+    parts = [_short(value) if len(inputs) == 1 else f"{name}: {_short(value)}" for name, value in inputs.items()]
+    return one_line(", ".join(parts), LOOK)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return one_line(value[: 2 * LOOK], LOOK)
+    return one_line(json.dumps(value, ensure_ascii=False, default=str)[: 2 * LOOK], LOOK)

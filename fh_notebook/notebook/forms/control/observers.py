@@ -1,0 +1,80 @@
+"""Observer interface of forms, and the list of the observers of one form.
+
+Rule of this file: an observer may be told on any thread, and returns at once; what it does not care for, it leaves as
+it is. What is sent by a form of one call, and what comes, is told to a `SubmitObserver`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from fh_notebook.log import log
+from fh_notebook.problems import Problem
+
+if TYPE_CHECKING:
+    from fh_notebook.batching.batch import Batch
+
+__all__ = ["BatchFormObserver", "FormObserver", "Observers"]
+
+
+class FormObserver:
+    """Whoever shows a form: told of what happens, on whatever thread; must return at once."""
+
+    def changed(self) -> None:
+        """Several values, or the choice of variants, have changed by a program: the fields are to be shown anew."""
+
+    def edited(self) -> None:
+        """A field has changed, which shows it already, or a person has chosen other variants."""
+
+    def refused(self, problems: Sequence[Problem]) -> None:
+        """Run was pressed, and nothing was sent."""
+
+    def grown(self) -> None:
+        """The deployment has other variables or variants now."""
+
+    def collected(self) -> None:
+        """Inputs were added to the dataset."""
+
+
+class BatchFormObserver(FormObserver):
+    """Whoever shows a form over rows: told also of the batch that a program begins by it."""
+
+    def starting(self) -> None:
+        """The rows are being checked, and the batch is begun when all fit."""
+
+    def started(self, batch: Batch) -> None:
+        """The batch was begun, by a program or a person; a short one is over already."""
+
+    def failed(self, reason: str) -> None:
+        """The batch was not begun: a row does not fit."""
+
+
+Watcher = TypeVar("Watcher", bound=FormObserver)
+
+
+class Observers(Generic[Watcher]):
+    """All who show one form."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._observers: tuple[Watcher, ...] = ()
+
+    def add(self, observer: Watcher) -> None:
+        """Tell `observer` too."""
+        with self._lock:
+            self._observers = (*self._observers, observer)
+
+    def remove(self, observer: Watcher) -> None:
+        """Tell `observer` no more, where it is told anything yet."""
+        with self._lock:
+            self._observers = tuple(other for other in self._observers if other is not observer)
+
+    def tell(self, call: Callable[[Watcher], None]) -> None:
+        """Tell every observer; one that breaks keeps nobody else from being told."""
+        for observer in self._observers:
+            try:
+                call(observer)
+            except Exception:
+                log.warning("a form could not be shown as it is", exc_info=True)

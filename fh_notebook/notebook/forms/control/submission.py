@@ -1,0 +1,404 @@
+"""Submissions of a form: sent requests, runs, errors, and the observers of both.
+
+Pure.
+
+One line, with the cure; whether the call may have run is always said.
+
+Only the newest submit is shown. An answer to an older one is dropped here, after the client has kept it in the store:
+it was paid for. Observers are told of one thing at a time, under one lock, on whatever thread; nobody waits for a call
+but who asks to (:meth:`Submission.wait`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from fh_notebook import loop
+from fh_notebook.client.blocking import Client
+from fh_notebook.client.pending import PendingRun
+from fh_notebook.contract.callbacks import NOWHERE
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import CallError, FetchHiveError, InputError
+from fh_notebook.log import log
+from fh_notebook.problems import Problem
+from fh_notebook.values import error_text
+
+__all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "run_of_error", "stopped_text"]
+
+
+NOTHING_SENT: Final = "cancelled before anything was sent"
+
+
+def run_of_error(error: Exception, request: InvokeRequest) -> Run:
+    """Return what was raised for a call as the failed run that a form shows: one line, with the cure.
+
+    Examples
+    --------
+    >>> run_of_error(CallError("refused", status_code=401), InvokeRequest(deployment="d", variant="v"))
+    Run(failed, d/v, error='refused')
+    """
+    about: dict[str, Any] = {"error_code": "unforeseen"}
+    said = error_text(error)
+    if isinstance(error, FetchHiveError):
+        said, about = str(error), {}
+    if isinstance(error, CallError):
+        about = {
+            "status_code": error.status_code,
+            "error_code": error.error_code,
+            "request_id": error.request_id,
+            "status": "unknown" if error.may_have_run else "failed",
+        }
+    named = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
+    return Run(**{"status": "failed", "error": said, **named, **about})
+
+
+def stopped_text(asked: int, *, came: int, waits: int) -> str:
+    """Return what became of the calls of a submit that a person cancelled; `waits` of them the service had taken.
+
+    Examples
+    --------
+    >>> stopped_text(2, came=1, waits=0)
+    'cancelled: the call that was out may have run at the service all the same; 1 of 2 answers came before'
+    >>> stopped_text(2, came=0, waits=2)
+    'cancelled: 2 runs go on at the service, and fh.reattach() waits for them again'
+    """
+    said = []
+    if left := asked - came - waits:
+        calls = "the call that was out may have run" if left == 1 else f"the {left} calls that were out may have run"
+        said.append(f"{calls} at the service all the same")
+    if waits:
+        runs, them = ("1 run goes", "it") if waits == 1 else (f"{waits} runs go", "them")
+        said.append(f"{runs} on at the service, and fh.reattach() waits for {them} again")
+    if came:
+        said.append(f"{came} of {asked} answers came before")
+    return f"cancelled: {'; '.join(said)}"
+
+
+class SubmitObserver(Protocol):
+    """Who shows the newest submit. Called on the thread that submits or on the loop's; must return at once."""
+
+    def began(self, submission: Submission) -> None:
+        """It was begun: what was shown before is old."""
+        ...
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        """An answer has come to the call at place `index`."""
+        ...
+
+    def accepted(self, submission: Submission, index: int) -> None:
+        """The service has accepted the call at place `index`, or says more of it; the answer comes later."""
+        ...
+
+    def ended(self, submission: Submission) -> None:
+        """No more will come."""
+        ...
+
+    def waited(self) -> None:
+        """What is waited for has changed, of the newest submit or an older one."""
+        ...
+
+
+class Submission:
+    """One submit of a form: what was asked, and what has come of it so far. It can be awaited.
+
+    Parameters
+    ----------
+    requests : sequence of InvokeRequest
+        One a call, in the order in which they are shown: variant by variant, then its repeats.
+    inputs : mapping, optional
+        The inputs as the runs are to have them: the same values, of which a password does not show in a `repr`.
+    problems : sequence of Problem
+        Why nothing was sent; then there are no requests.
+    """
+
+    def __init__(
+        self,
+        requests: Sequence[InvokeRequest] = (),
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        self.requests = tuple(requests)
+        self.inputs = inputs
+        self.problems = tuple(problems)
+        self.stopped = ""
+        """What to tell of calls that a person ended; empty while none was."""
+        self.was_sent = False
+        """Whether calls may have gone out: not while it is still looked for whom to ask."""
+        self.errors: list[Exception] = []
+        """What was raised for calls, in the order in which it was."""
+        self._came: dict[int, Run] = {}
+        self._waits: dict[int, PendingRun] = {}
+        self._began = time.monotonic()
+        self._ended: float | None = self._began if problems else None
+        self._job: loop.Job[None] | None = None
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What has come, in the order in which it was asked for. A call that was refused is a failed run."""
+        return tuple(run for _, run in sorted(self._came.items()))
+
+    @property
+    def came(self) -> dict[int, Run]:
+        """What has come, by its place in :attr:`requests`."""
+        return dict(self._came)
+
+    @property
+    def waits(self) -> dict[int, PendingRun]:
+        """The runs that the service has taken and whose answers are waited for, by their place in :attr:`requests`."""
+        return {index: pending for index, pending in sorted(self._waits.items()) if index not in self._came}
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether every call has an answer, or was taken by the service to be answered later."""
+        return not self.running or self._came.keys() | self._waits.keys() == set(range(len(self.requests)))
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What was run, each once, in order."""
+        return tuple(dict.fromkeys(str(request.variant) for request in self.requests))
+
+    @property
+    def repeats(self) -> int:
+        """Calls of each variant."""
+        return len(self.requests) // max(1, len(self.variants))
+
+    @property
+    def running(self) -> bool:
+        """Whether a call is still out."""
+        return self._ended is None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it was begun, until it ended."""
+        return (time.monotonic() if self._ended is None else self._ended) - self._began
+
+    def replay(self, observer: SubmitObserver) -> None:
+        """Tell an observer that came late what has happened so far."""
+        observer.began(self)
+        for index in self.waits:
+            observer.accepted(self, index)
+        for index, run in self.came.items():
+            observer.came(self, index, run)
+        observer.waited()
+        if not self.running:
+            observer.ended(self)
+
+    def cancel(self) -> None:
+        """End what is out, from any thread, without waiting. What has come is kept."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def wait(self) -> tuple[Run, ...]:
+        """Wait until every answer has come, and return the runs.
+
+        Raises
+        ------
+        InputError
+            Nothing was sent, because the inputs do not fit.
+        FetchHiveError
+            As :func:`fh_notebook.invoke`: the key was refused, the service not reached, a limit reached.
+        """
+        if self._job is not None:
+            while not self._job.finished.wait(loop.POLL_S):
+                pass
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, tuple[Run, ...]]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> tuple[Run, ...]:
+        while self._job is not None and not self._job.finished.is_set():  # noqa: ASYNC110 - another loop's, which must look up for an interrupt
+            await asyncio.sleep(loop.POLL_S)
+        return self._outcome()
+
+    def _outcome(self) -> tuple[Run, ...]:
+        if self.problems:
+            raise InputError(self.problems)
+        if self.errors:
+            raise self.errors[0]
+        return self.runs
+
+    def __repr__(self) -> str:
+        if self.problems:
+            return f"Nothing was sent: {'; '.join(map(str, self.problems))}"
+        how_far = f"{len(self._came)} of {len(self.requests)} answered"
+        how_far += f", {len(self.waits)} waited for" if self.waits and self.running else ""
+        state = "running" if self.running else self.stopped or "ended"
+        return f"Submission({', '.join(self.variants)}: {how_far}; {state})"
+
+
+class SubmissionRunner:
+    """Sends what a form submits, on the background loop.
+
+    Parameters
+    ----------
+    find_client : callable
+        Returns the client to ask. It may wait for a person (a keyring), so it is called on a thread of its own.
+    *observers : SubmitObserver
+        Who is told; :meth:`observe` adds more.
+    """
+
+    def __init__(self, find_client: Callable[[], Client], *observers: SubmitObserver) -> None:
+        self._find_client = find_client
+        self._observers = list(observers)
+        self._lock = threading.RLock()
+        self._newest: Submission | None = None
+        self._out: list[Submission] = []
+        self.place = ""
+        """Whom the last submit asked; empty before the first."""
+
+    @property
+    def newest(self) -> Submission | None:
+        """The submit that counts."""
+        return self._newest
+
+    @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """Every run that the service has taken and that is waited for, of older submits too."""
+        with self._lock:
+            return tuple(run for submission in self._out for run in submission.waits.values() if run.waiting)
+
+    def observe(self, observer: SubmitObserver) -> None:
+        """Have an observer told of every submit, after those that are told already, and now of what happened so far."""
+        with self._lock:
+            self._observers.append(observer)
+            if self._newest is not None:
+                self._newest.replay(observer)
+
+    def leave(self, observer: SubmitObserver) -> None:
+        """Tell an observer no more, where it is told anything yet."""
+        with self._lock:
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+    def submit(
+        self,
+        requests: Sequence[InvokeRequest],
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        delivery: str = "direct",
+    ) -> Submission:
+        """Send `requests` in the background, all at once within the gate, and return at once."""
+        made = Submission(requests, inputs=inputs)
+        with self._lock:
+            self._newest = made
+            self._out.append(made)
+            made._job = loop.background().submit(self._drive(made, delivery))
+            self._tell(made, lambda observer: observer.began(made))
+            made._job.call_at_end(lambda: self._never_began(made))
+        return made
+
+    def cancel(self) -> None:
+        """End everything that is out, older submits too, from any thread, without waiting."""
+        with self._lock:
+            for submission in self._out:
+                submission.cancel()
+
+    def _tell(self, submission: Submission | None, call: Callable[[SubmitObserver], None]) -> None:
+        """Tell every observer of the newest submit, and of no other; ``None``: of whichever.
+
+        What an observer raises never ends paid work, and keeps nobody else from being told.
+        """
+        with self._lock:
+            if submission is not None and submission is not self._newest:
+                return
+            for observer in tuple(self._observers):
+                try:
+                    call(observer)
+                except Exception:
+                    log.warning("the form could not show what came of its call; form.runs has it", exc_info=True)
+
+    # --- on the loop
+
+    async def _drive(self, submission: Submission, delivery: str) -> None:
+        try:
+            await self._send_all(submission, delivery)
+        except asyncio.CancelledError:
+            if submission.was_sent:
+                asked, came, waits = len(submission.requests), len(submission.came), len(submission.waits)
+                submission.stopped = stopped_text(asked, came=came, waits=waits)
+            else:
+                submission.stopped = NOTHING_SENT
+            for pending in submission.waits.values():
+                pending.cancel_waiting()
+        finally:
+            self._close(submission)
+
+    def _never_began(self, submission: Submission) -> None:
+        """Close what was cancelled at once: the loop never came to its first line, and so not to its last."""
+        if submission.running:
+            submission.stopped = NOTHING_SENT
+            self._close(submission)
+
+    def _close(self, submission: Submission) -> None:
+        """Note and tell that nothing more will come, once."""
+        with self._lock:
+            if submission not in self._out:
+                return
+            self._out.remove(submission)
+            submission._ended = time.monotonic()
+        if submission._waits:
+            self._tell_waited()
+        self._tell(submission, lambda observer: observer.ended(submission))
+
+    async def _send_all(self, submission: Submission, delivery: str) -> None:
+        try:
+            client = await asyncio.to_thread(self._find_client)
+        except FetchHiveError as missing:
+            for index in range(len(submission.requests)):
+                self._take_error(submission, index, missing)
+            return
+        self.place = client.origin
+        submission.was_sent = True
+
+        async def send(index: int, request: InvokeRequest) -> None:
+            try:
+                if delivery == "direct":
+                    run = await client.aclient.send(request)
+                else:
+                    run = await self._delivered(client, submission, index, delivery)
+            except Exception as error:
+                self._take_error(submission, index, error)
+            else:
+                self._take(submission, index, run)
+
+        await asyncio.gather(*(send(index, request) for index, request in enumerate(submission.requests)))
+
+    async def _delivered(self, client: Client, submission: Submission, index: int, delivery: str) -> Run:
+        """Submit a call whose answer comes later, and wait for it."""
+        callback = NOWHERE if delivery == "poll" else None
+        pending = await client.aclient.submit_request(submission.requests[index], callback=callback)
+        if pending.waiting:
+            submission._waits[index] = pending
+            pending.on_change(lambda _: self._hears(submission, index))
+            self._hears(submission, index)
+        return await pending.outcome()
+
+    def _hears(self, submission: Submission, index: int) -> None:
+        if index not in submission.came:
+            self._tell(submission, lambda observer: observer.accepted(submission, index))
+        self._tell_waited()
+
+    def _tell_waited(self) -> None:
+        self._tell(None, lambda observer: observer.waited())
+
+    def _take(self, submission: Submission, index: int, run: Run) -> None:
+        if submission.inputs is not None:
+            run = replace(run, inputs=submission.inputs)
+        submission._came[index] = run
+        self._tell(submission, lambda observer: observer.came(submission, index, run))
+        if index in submission._waits:
+            self._tell_waited()
+
+    def _take_error(self, submission: Submission, index: int, error: Exception) -> None:
+        if not isinstance(error, FetchHiveError):
+            log.warning("a call of a form broke in an unforeseen way", exc_info=error)
+        submission.errors.append(error)
+        self._take(submission, index, run_of_error(error, submission.requests[index]))

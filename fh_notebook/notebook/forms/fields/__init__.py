@@ -1,0 +1,1 @@
+"""Fields of a form as widgets, one module for each group of kinds; `view` has the table of kinds."""

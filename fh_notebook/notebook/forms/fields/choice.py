@@ -1,0 +1,111 @@
+"""Fields for choices: one of several values, several of them, yes or no, a constant.
+
+Rule of this file: a choice is known by its place in the list, never by its value (1 and True are equal in Python). A
+value that is none of the choices stands in the list as what it is, so that it can be seen and changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fh_notebook.contract.spell import short
+from fh_notebook.notebook.forms.fields.field import Field, set_traits
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Option, option_label, same
+from fh_notebook.values import UNSET
+
+__all__ = ["ChoiceField", "ChoicesField"]
+
+NONE: Final = -1
+"""The place of "nothing is chosen"."""
+STRANGE: Final = -2
+"""The place of a value that is none of the choices."""
+MOST_ROWS: Final = 8
+_TRUTH: Final = (Option(True, "true"), Option(False, "false"))
+
+
+class ChoiceField(Field):
+    """One value out of a few."""
+
+    @property
+    def _options(self) -> tuple[Option, ...]:
+        if self.state.kind is FieldKind.BOOLEAN:
+            return _TRUTH
+        if self.state.kind is FieldKind.CONST:
+            return (Option(self.state.const, option_label(self.state.const)),)
+        return self.state.shape.options
+
+    def _make(self) -> Any:
+        from ipywidgets import Dropdown
+
+        look = self.view.look
+        control = Dropdown(
+            description=self.label,
+            options=self._listed(),
+            value=self._place(),
+            layout=look.control,
+            style=look.plain_style,
+            _dom_classes=("fh-control",),
+        )
+        self.hear(control, self._chosen)
+        return control
+
+    def _listed(self) -> tuple[tuple[str, int], ...]:
+        none = "null" if self._place() == NONE and self.state.is_null else "not set"
+        first = (none if self.state.switchable or none == "null" else "choose …", NONE)
+        listed = [(option.label, i) for i, option in enumerate(self._options)]
+        strange = [(f"{short(self.state.value)} (not a choice)", STRANGE)] if self._place() == STRANGE else []
+        return (first, *listed, *strange)
+
+    def _place(self) -> int:
+        value = self.state.value
+        found = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
+        if found is not None:
+            return found
+        return NONE if value is UNSET or (value is None and self.state.nullable) else STRANGE
+
+    def _chosen(self, place: int) -> None:
+        if place >= 0:
+            self.state.set(self._options[place].value)
+        elif place == NONE:
+            self.state.unset()
+
+    def _show(self) -> None:
+        listed = self._listed()
+        if tuple(self.control.options) != listed:
+            self.control.options = listed
+        set_traits(self.control, value=self._place())
+
+
+class ChoicesField(Field):
+    """Several values out of a few."""
+
+    def _make(self) -> Any:
+        from ipywidgets import SelectMultiple
+
+        look = self.view.look
+        options = self.state.shape.options
+        control = SelectMultiple(
+            description=self.label,
+            options=[(option.label, i) for i, option in enumerate(options)],
+            value=self._places(),
+            rows=min(max(len(options), 2), MOST_ROWS),
+            layout=look.control,
+            style=look.plain_style,
+            _dom_classes=("fh-control",),
+        )
+        self.hear(control, self._chosen)
+        return control
+
+    def _places(self) -> tuple[int, ...]:
+        value = self.state.value
+        held = value if isinstance(value, list) else []
+        return tuple(i for i, o in enumerate(self.state.shape.options) if any(same(o.value, item) for item in held))
+
+    def _chosen(self, places: tuple[int, ...]) -> None:
+        if places or not self.state.required:
+            self.state.set([self.state.shape.options[place].value for place in places])
+        else:
+            self.state.unset()
+
+    def _show(self) -> None:
+        set_traits(self.control, value=self._places())

@@ -1,0 +1,395 @@
+"""`Field`: base class of the field widgets: label, control, "set" switch, help, problems, JSON editor.
+
+Rule of this file: a page may be heard on a thread of its own while a cell or an answer shows the form anew. So the
+thread tells what is put in: whatever comes on another one meanwhile was typed or clicked.
+
+Rules of this file:
+
+- A widget shows the state and never holds it: what is typed goes to the state, and the state is shown again. So a field
+  may be set in a cell, by a click and from the history, and always says what would be sent.
+- Optional parts are made when there is something to show in them.
+- Handlers return at once and may be called on any thread; what a handler itself sets is not heard again.
+- A switch shows what the state says, also right after a click: one that has nothing to set its field to (a number that
+  was never typed) waits, greyed, for a value.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, name_of, problem_html
+from fh_notebook.notebook.forms.model.field import FieldState
+from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.ui.theme import FieldTheme
+from fh_notebook.values import UNSET
+
+__all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "set_traits"]
+
+
+def set_traits(widget: Any, **traits: Any) -> None:
+    """Set the traits that have another value: each one that is set is a message to the page."""
+    for name, value in traits.items():
+        if getattr(widget, name) != value:
+            setattr(widget, name, value)
+
+
+class UpdateGuard(threading.local):
+    """True in a thread that is putting values into widgets, within its ``with``, which may lie in another one.
+
+    Examples
+    --------
+    >>> showing = Showing()
+    >>> with showing:
+    ...     bool(showing)
+    True
+    >>> bool(showing)
+    False
+    """
+
+    _depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+    def __bool__(self) -> bool:
+        return self._depth > 0
+
+
+NULL_SWITCH: Final = {"unset": "not set", "null": "null", "value": "a value"}
+"""The choices of a switch that knows null, and how they are called."""
+
+
+class FieldsViewProtocol(Protocol):
+    """What a field needs of the form that shows it."""
+
+    @property
+    def look(self) -> FieldTheme:
+        """The layouts and styles."""
+
+    def changed(self, field: Field) -> None:
+        """Show what a change of `field` has changed."""
+
+    def field_of(self, state: FieldState, *, label: str = "") -> Field:
+        """Return the field that shows a state."""
+
+
+class Field:
+    """One field of a form, as a person sees it.
+
+    A kind of field says what its control is (:meth:`_make`), how it shows the state (:meth:`_show`), and,
+    where it has more than a control, what stands beside it (:meth:`_controls`) or all that is shown (:meth:`_parts`).
+
+    Parameters
+    ----------
+    view : View
+        The form it is part of.
+    state : FieldState
+        What it shows and sets.
+    label : str, optional
+        What it is called, where it is not its own name.
+    """
+
+    holds_others = False
+    """Whether other fields stand behind its line of problems."""
+
+    def __init__(self, view: FieldsViewProtocol, state: FieldState, *, label: str = "") -> None:
+        self.view = view
+        self.state = state
+        self.shown_name = formula_free(label or name_of(state))
+        """What it is called, in the names of what stands beside its control too."""
+        self.label = f"{self.shown_name} *" if state.required and not label else self.shown_name
+        """What stands above its control: with a star where it must be given."""
+        self.control: Any = None
+        """The widget of its kind; ``None`` until it is first needed, as are the next three."""
+        self.json_box: Any = None
+        """The box in which any value can be written as JSON."""
+        self.switch: Any = None
+        """What says whether it is sent at all."""
+        self.help_line: Any = None
+        """What its schema says of it."""
+        self._widget: Any = None
+        self._problem: Any = None
+        self._empty: Any = None
+        self.notice = ""
+        """What went wrong with the last thing that was done here and left the value as it was."""
+        self._said = ""
+        """The problems as they are shown."""
+        self._showing = UpdateGuard()
+
+    def __repr__(self) -> str:
+        return f"<Field {repr(self.state)[1:]}"
+
+    # ------------------------------------------------------------------ what a program uses
+
+    @property
+    def name(self) -> str:
+        """The Start variable's name."""
+        return self.state.name
+
+    @property
+    def value(self) -> Any:
+        """What would be sent; ``fh.UNSET`` when it is left out. Set it to anything: what does not fit is told."""
+        return self.state.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.state.set(value)
+        self.view.changed(self)
+
+    @property
+    def problems(self) -> list[str]:
+        """All problems of the present value."""
+        return [str(problem) for problem in self.state.problems]
+
+    @property
+    def is_set(self) -> bool:
+        """Whether its name is sent."""
+        return self.state.is_set
+
+    # ------------------------------------------------------------------ its widgets
+
+    @property
+    def widget(self) -> Any:
+        """Its container; made at the first use."""
+        if self._widget is None:
+            self._widget = self._build()
+            self.refresh()
+        return self._widget
+
+    def _build(self) -> Any:
+        from ipywidgets import Box
+
+        return Box((), layout=self.view.look.field, _dom_classes=("fh-field", f"fh-field-{self.state.kind}"))
+
+    def refresh(self) -> None:
+        """Show the state again."""
+        if self._widget is not None:
+            with self._showing:
+                self._refresh()
+
+    def _refresh(self) -> None:
+        as_json = not self.state.can_show
+        if as_json:
+            self.show_json()
+        else:
+            if self.control is None:
+                self.control = self._make()
+            self._show()
+        self._update_switch()
+        self._show_help()
+        self._show_problem()
+        self._arrange(self.json_box if as_json else self.control)
+
+    def refresh_problems(self) -> None:
+        """Show its problems again: another field may have made or mended them."""
+        if self._widget is not None:
+            with self._showing:
+                self._show_problem()
+                self._arrange(self.json_box if not self.state.can_show and self.json_box is not None else self.control)
+
+    def _arrange(self, control: Any) -> None:
+        shown = tuple(part for part in self._parts(control) if part is not None)
+        if shown != self._widget.children:
+            self._widget.children = shown
+
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        """Return all that is shown, in its order, ``None`` for what is not there.
+
+        Parameters
+        ----------
+        control : Widget
+            The field's control, or the JSON box in its place.
+        """
+        return (*self._controls(control), self.switch, self.help_line, self.problem_line(), self.empty_button())
+
+    def problem_line(self) -> Any:
+        """Return the line of problems, where there is any.
+
+        A field that holds others has it always: a page draws anew what stands behind a part that comes or goes, and
+        what was typed there and not sent yet would be lost.
+        """
+        if not self.holds_others:
+            return self._problem if self._said else None
+        if self._problem is None:
+            self._problem = self.view.look.html("")
+        look = self.view.look
+        set_traits(self._problem, value=self._said, layout=look.whole if self._said else look.hidden)
+        return self._problem
+
+    def _controls(self, control: Any) -> tuple[Any, ...]:
+        """Return what is in place of the control: it, and what stands beside it."""
+        return (control,)
+
+    def _make(self) -> Any:
+        """Return the control: called once."""
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        """Put the state's value into the control."""
+        raise NotImplementedError
+
+    def children(self) -> Iterator[Field]:
+        """Yield the fields inside of it that were made so far."""
+        yield from ()
+
+    # ------------------------------------------------------------------ hearing
+
+    def hear(self, widget: Any, handler: Callable[[Any], None], trait: str = "value") -> None:
+        """Call `handler` with what a person has put into `widget`."""
+
+        def heard(change: Any) -> None:
+            if not self._showing:
+                self.notice = ""
+                handler(change["new"])
+                self.view.changed(self)
+
+        widget.observe(heard, trait)
+
+    def _on_click(self, button: Any, handler: Callable[[], None]) -> None:
+        def clicked(_: Any) -> None:
+            self.notice = ""
+            handler()
+            self.view.changed(self)
+
+        button.on_click(clicked)
+
+    # ------------------------------------------------------------------ its parts
+
+    def show_json(self) -> None:
+        """Make the JSON box and put the value into it."""
+        if self.json_box is None:
+            self.json_box = self.view.look.text_area(self.label, rows=4, more=("fh-code",))
+            self.hear(self.json_box, self.state.set_json)
+        shown = "" if self.state.secret else self.state.json_text
+        set_traits(self.json_box, value=shown, rows=_rows(shown))
+
+    def _update_switch(self) -> None:
+        if self.switch is None:
+            self.switch = _made_switch(self)
+        if self.switch is not None:
+            _show_switch(self.switch, self.state)
+
+    def _show_help(self) -> None:
+        if self.help_line is None and (said := help_html(self.state)):
+            self.help_line = self.view.look.html(said)
+
+    def _show_problem(self) -> None:
+        # Beside the field of that name, a problem of the field itself does not need its path.
+        problems = self.state.shown_problems
+        told = [problem.sentence if problem.path == self.state.path else str(problem) for problem in problems]
+        told = [self.notice, *told] if self.notice else told
+        self._said = problem_html(told) if told else ""
+        if self._problem is None and self._said:
+            self._problem = self.view.look.html(self._said)
+        elif self._said:
+            set_traits(self._problem, value=self._said)
+        self._mark(wrong=bool(told))
+
+    def _mark(self, *, wrong: bool) -> None:
+        for control in (self.control, self.json_box):
+            if control is not None:
+                (control.add_class if wrong else control.remove_class)("fh-wrong")
+
+    def empty_button(self) -> Any:
+        """Return a way to send an empty text or list where one is required, once it is told that it is missing."""
+        state = self.state
+        wanted = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
+        if wanted and self._empty is None:
+            what = {FieldKind.OBJECT: "object"}.get(state.kind, "text" if state.empty == "" else "list")
+            self._empty = button_of(
+                self, f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
+            )
+            self._empty.add_class("fh-send-empty")
+        return self._empty if wanted else None
+
+    def placeholder(self) -> str:
+        """What an empty control says of itself."""
+        state = self.state
+        if state.is_null:
+            return "null"
+        if state.is_set:
+            return {"": "an empty text"}.get(state.value, "empty") if isinstance(state.value, str) else "empty"
+        return "not set" if state.switchable else "\u200b"
+
+
+def _rows(text: str) -> int:
+    return min(max(text.count("\n") + 1, 3), 14)
+
+
+# --- the switch beside a field: whether its name is sent at all, and where null is a value, whether null is
+
+
+def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
+    """Return a button of a field that calls `handler`; `mark` makes it as narrow as one sign."""
+    from ipywidgets import Button
+
+    look = field.view.look
+    layout = look.mark if mark else look.button
+    button = Button(description=text, tooltip=tooltip, layout=layout, style=look.button_style)
+    field._on_click(button, handler)
+    return button
+
+
+def _made_switch(field: Field) -> Any:
+    """Return the switch of a field; ``None`` for one that must be given and takes no null."""
+    if field.state.nullable:
+        return _null_switch(field)
+    return _check(field) if field.state.switchable else None
+
+
+def _show_switch(switch: Any, state: FieldState) -> None:
+    """Show what the state says."""
+    if state.nullable:
+        set_traits(
+            switch, value="null" if state.is_null else "value" if state.is_set or not state.switchable else "unset"
+        )
+    else:
+        set_traits(switch, value=state.is_set, disabled=not state.is_set and not state.can_fill)
+
+
+def _check(field: Field) -> Any:
+    from ipywidgets import Checkbox
+
+    look, state = field.view.look, field.state
+    # Fifty switches that are all called "set" are no help to who hears them: the CSS shows no more than that word.
+    switch = Checkbox(
+        description=f"set {field.shown_name}",
+        indent=False,
+        layout=look.switch,
+        style=look.check_style,
+        _dom_classes=("fh-switch", "fh-heard"),
+    )
+    field.hear(switch, lambda on: state.fill() if on else state.unset())
+    return switch
+
+
+def _null_switch(field: Field) -> Any:
+    from ipywidgets import Dropdown
+
+    look, state = field.view.look, field.state
+    kinds = [kind for kind in NULL_SWITCH if kind != "unset" or state.switchable]
+    switch = Dropdown(
+        options=[(NULL_SWITCH[kind], kind) for kind in kinds],
+        description=f"what to send for {field.label}",
+        layout=look.choice_switch,
+        style=look.plain_style,
+        _dom_classes=("fh-switch", "fh-heard"),
+    )
+    field.hear(switch, lambda kind: _switched(state, kind))
+    return switch
+
+
+def _switched(state: FieldState, kind: str) -> None:
+    if kind == "null":
+        state.set(None)
+    elif kind == "unset":
+        state.unset()
+    else:
+        if state.is_null:
+            state.unset()
+        state.fill()

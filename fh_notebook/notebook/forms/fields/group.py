@@ -1,0 +1,139 @@
+"""Fields that contain fields: objects, and choices of kinds.
+
+Rule of this file: what lies inside is made when it is first needed, so a schema that holds itself is built as far as a
+person has opened it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fh_notebook import html
+from fh_notebook.contract.spell import listed
+from fh_notebook.notebook.forms.fields.field import Field, set_traits
+from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
+
+__all__ = ["GroupField", "OneOfField"]
+
+
+class GroupField(Field):
+    """An object, with a field for each of its names."""
+
+    state: GroupState
+    holds_others = True
+    bare = False
+    """Whether it stands under a choice that has its name and its switch."""
+    _fields: dict[str, Field] | None = None
+    _inner: Any = None
+    _extras: Any = None
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """Its fields by name."""
+        if self._fields is None:
+            self._fields = {name: self.view.field_of(state) for name, state in self.state.fields.items()}
+        return self._fields
+
+    def children(self) -> Iterator[Field]:
+        """Yield its fields that were made so far."""
+        for field in (self._fields or {}).values():
+            yield field
+            yield from field.children()
+
+    def _make(self) -> Any:
+        # A heading to who hears the page as well, so that they find the fields that stand under it.
+        level = str(min(3 + len(self.state.path), 6))
+        heading = html.el("div", self.label, cls="fh-title", role="heading", aria_level=level)
+        return self.view.look.html(heading, layout=self.view.look.title)
+
+    def _show(self) -> None:
+        if self.state.is_set and not self.state.is_null:
+            if self._inner is None:
+                self._inner = self._made_inner()
+            for field in self.fields.values():
+                field.refresh()
+
+    def _made_inner(self) -> Any:
+        from ipywidgets import VBox
+
+        return VBox(
+            [field.widget for field in self.fields.values()], layout=self.view.look.inner, _dom_classes=("fh-group",)
+        )
+
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        is_open = self.state.is_set and not self.state.is_null and control is self.control
+        extra = self._extra_names() if is_open else None
+        inner = self._inner if is_open else None
+        is_bare = self.bare and control is self.control
+        head = (None, None) if is_bare else (control, self.switch)
+        return (*head, self.help_line, self.problem_line(), inner, extra)
+
+    def _extra_names(self) -> Any:
+        """Return a line about what was given under names that have no field, and is sent."""
+        if not self.state.extras:
+            return None
+        names = listed(list(self.state.extras), "and")
+        said = html.el("div", f"also sent, without a field: {names}", cls="fh-note")
+        if self._extras is None:
+            self._extras = self.view.look.html(said)
+        set_traits(self._extras, value=said)
+        return self._extras
+
+
+class OneOfField(Field):
+    """A choice of kinds, with the field of the one that is chosen."""
+
+    state: OneOfState
+    holds_others = True
+    _inside: dict[int, Field]
+
+    def _make(self) -> Any:
+        from ipywidgets import Dropdown
+
+        self._inside = {}
+        look = self.view.look
+        control = Dropdown(
+            description=self.label,
+            options=[("not set" if self.state.switchable else "choose …", -1), *self._labels()],
+            value=-1,
+            layout=look.control,
+            style=look.plain_style,
+            _dom_classes=("fh-control",),
+        )
+        self.hear(control, lambda place: self.state.choose(place) if place >= 0 else self.state.unset())
+        return control
+
+    def _labels(self) -> list[tuple[str, int]]:
+        return [(label, i) for i, label in enumerate(self.state.labels)]
+
+    @property
+    def _is_open(self) -> bool:
+        return self.state.is_open
+
+    def _show(self) -> None:
+        set_traits(self.control, value=self.state.index if self._is_open and self.state.index is not None else -1)
+        if (branch := self._branch()) is not None:
+            branch.refresh()
+
+    def _branch(self) -> Field | None:
+        """The field of the chosen branch; none for a constant, which its name says."""
+        state, index = self.state.branch, self.state.index
+        if not self._is_open or state is None or index is None:
+            return None
+        if index not in self._inside:
+            made = self._inside[index] = self.view.field_of(state, label=self.state.labels[index])
+            if isinstance(made, GroupField):
+                made.bare = True
+        return self._inside[index]
+
+    def children(self) -> Iterator[Field]:
+        """Yield the fields of its branches that were made so far."""
+        for field in getattr(self, "_inside", {}).values():
+            yield field
+            yield from field.children()
+
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        branch = self._branch() if control is self.control else None
+        inside = None if branch is None else branch.widget
+        return (control, self.switch, self.help_line, self.problem_line(), inside)

@@ -1,0 +1,285 @@
+"""Field for a list of objects: an editable table that takes pasted cells, or JSON.
+
+Rule of this file: cells are kept and shown again, whatever row is in them: adding, moving and taking away rows changes
+what they show, and only a row more than ever before makes new ones. A long table is shown a page at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.notebook.forms.fields.field import Field, button_of, set_traits
+from fh_notebook.notebook.forms.fields.help_text import formula_free
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Option, same
+from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
+from fh_notebook.values import UNSET
+
+__all__ = ["TableField"]
+
+PAGE_ROWS: Final = 20
+"""Rows at once: each cell is a widget, and a page of more than some hundreds is slow to come."""
+_NONE: Final = -1
+_STRANGE: Final = -2
+
+
+class TableField(Field):
+    """Rows of named cells."""
+
+    state: RowsState
+    _table: _Table | None = None
+    _paste: Any = None
+    _as_json = False
+    _tools: Any = None
+    _body: Any = None
+
+    def _make(self) -> Any:
+        from ipywidgets import Dropdown
+
+        look = self.view.look
+        control = Dropdown(
+            description=self.label,
+            options=self._ways(),
+            value=self._as_json,
+            layout=look.control,
+            style=look.plain_style,
+            _dom_classes=("fh-control", "fh-rows-way"),
+        )
+        self.hear(control, self._show_as)
+        return control
+
+    def _ways(self) -> tuple[tuple[str, bool], ...]:
+        """How the rows are edited, with their number: the control that the field's name is tied to."""
+        state = self.state
+        rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}" if state.is_set else "no rows"
+        told = "null" if state.is_null else rows
+        return ((f"{told}, as a table", False), (f"{told}, as JSON", True))
+
+    def _show_as(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def _show(self) -> None:
+        if self.control.options != self._ways():
+            self.control.options = self._ways()
+        set_traits(self.control, value=self._as_json)
+        if self._as_json:
+            self.show_json()
+        elif self.state.rows:
+            if self._table is None:
+                self._table = _Table(self)
+            self._table.show()
+
+    def _parts(self, control: Any) -> tuple[Any, ...]:
+        is_table = control is self.control
+        if self.json_box is not None:
+            self.json_box.layout = self.view.look.whole_control
+            # Its name stands above already, at the choice of how to edit.
+            (self.json_box.add_class if is_table else self.json_box.remove_class)("fh-heard")
+        if self._as_json or not is_table:
+            body = self.json_box
+        else:
+            body = self._table.box if self._table is not None and self.state.rows else None
+        title = control if is_table else None
+        place, tools = self._place_of(body), (self._toolbar(), self._paste)
+        return (title, self.switch, self.help_line, place, *tools, self.problem_line(), self.empty_button())
+
+    def _place_of(self, body: Any) -> Any:
+        """Return the box of the rows, there without any too: the first row leaves what stands behind it as it is."""
+        from ipywidgets import Box
+
+        if self._body is None:
+            self._body = Box((), layout=self.view.look.whole, _dom_classes=("fh-rows-body",))
+        set_traits(self._body, children=() if body is None else (body,))
+        return self._body
+
+    # ------------------------------------------------------------------ its tools
+
+    def _toolbar(self) -> Any:
+        if self._tools is None:
+            self._tools = self._made_tools()
+        pages = self._table is not None and self._table.pages > 1 and not self._as_json
+        shown = (*self._always, *(self._turning if pages else ()))
+        if self._tools.children != shown:
+            self._tools.children = shown
+        return self._tools
+
+    def _made_tools(self) -> Any:
+        from ipywidgets import Box
+
+        add = button_of(self, "Add a row", f"{self.label}: add a row", self._add)
+        paste = button_of(self, "Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
+        back = button_of(self, "Back", f"{self.label}: the rows before", lambda: self._turn(-1))
+        on = button_of(self, "Next", f"{self.label}: the rows after", lambda: self._turn(1))
+        for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
+            button.add_class(f"fh-rows-{word}")
+        self._always = (add, paste)
+        self._turning = (back, on)
+        return Box(self._always, layout=self.view.look.row, _dom_classes=("fh-tools",))
+
+    def _add(self) -> None:
+        self._as_json = False
+        self.state.add()
+        self._turn(10**9)
+
+    def _turn(self, by: int) -> None:
+        if self._table is not None:
+            self._table.page += by
+
+    def _toggle_paste(self) -> None:
+        from ipywidgets import Box, Textarea
+
+        if self._paste is not None:
+            self._paste = None
+            return
+        look = self.view.look
+        self._pasted = Textarea(
+            description="Rows from a spreadsheet (with or without its header), then Add",
+            rows=4,
+            continuous_update=False,
+            layout=look.whole_control,
+            style=look.text_style,
+            _dom_classes=("fh-control", "fh-code"),
+        )
+        add = button_of(self, "Add these rows", f"{self.label}: add these rows", self._paste_rows)
+        add.add_class("fh-rows-pasted")
+        self._paste = Box([self._pasted, add], layout=look.row)
+
+    def _paste_rows(self) -> None:
+        try:
+            added = self.state.paste(self._pasted.value)
+        except TooManyRows as told:
+            self.notice = str(told)
+            return
+        if not added:
+            self.notice = "there are no rows in what was pasted"
+            return
+        self._paste = None
+        self._turn(10**9)
+
+
+class _Table:
+    """The cells of one page."""
+
+    def __init__(self, field: TableField) -> None:
+        from ipywidgets import GridBox
+
+        self._field = field
+        self._columns = field.state.columns
+        self._cells: list[list[Any]] = []
+        self._ends: list[Any] = []
+        self._head = [field.view.look.html(html.el("div", _head(c), cls="fh-head-cell")) for c in self._columns]
+        self._head.append(field.view.look.html(""))
+        self.page = 0
+        self.box = GridBox((), layout=field.view.look.table(len(self._columns)), _dom_classes=("fh-table-box",))
+
+    @property
+    def pages(self) -> int:
+        """How many pages the rows fill."""
+        return -(-len(self._field.state.rows) // PAGE_ROWS)
+
+    def show(self) -> None:
+        """Put the page's rows into its cells."""
+        rows = self._field.state.rows
+        self.page = min(max(self.page, 0), max(self.pages - 1, 0))
+        first = self.page * PAGE_ROWS
+        shown = rows[first : first + PAGE_ROWS]
+        while len(self._cells) < len(shown):
+            self._make_row(len(self._cells))
+        for place, row in enumerate(shown):
+            for column, cell in zip(self._columns, self._cells[place], strict=True):
+                cell.show(row.get(column.name, UNSET))
+        made = [
+            widget
+            for place in range(len(shown))
+            for widget in (*(c.widget for c in self._cells[place]), self._ends[place])
+        ]
+        children = (*self._head, *made)
+        if children != self.box.children:
+            self.box.children = children
+
+    def _make_row(self, place: int) -> None:
+        self._cells.append([_Cell(self, column, place) for column in self._columns])
+        self._ends.append(self._made_end(place))
+
+    def _made_end(self, place: int) -> Any:
+        from ipywidgets import HBox
+
+        field = self._field
+        state = field.state
+        named = f"{field.label}: row {place + 1} of the page"
+        marks = (
+            ("↑", "up", lambda: state.move(self.row(place), -1)),
+            ("↓", "down", lambda: state.move(self.row(place), 1)),
+            ("✕", "remove", lambda: state.remove(self.row(place))),
+        )
+        buttons = []
+        for mark, word, handler in marks:
+            button = button_of(field, mark, f"{named}: {word}", handler, mark=True)
+            button.add_class(f"fh-row-{word}")
+            buttons.append(button)
+        return HBox(buttons, layout=field.view.look.cells_end)
+
+    def row(self, place: int) -> int:
+        """Return which row is shown at a place of the page."""
+        return self.page * PAGE_ROWS + place
+
+
+class _Cell:
+    """One cell: a text, or a choice."""
+
+    def __init__(self, table: _Table, column: TableColumn, place: int) -> None:
+        self._table = table
+        self._column = column
+        self._place = place
+        self._field = table._field
+        self._options = _options(column)
+        self.widget = self._made()
+
+    def _made(self) -> Any:
+        from ipywidgets import Dropdown, Text
+
+        look = self._field.view.look
+        name = formula_free(f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}")
+        traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
+        if self._options:
+            made = Dropdown(options=self._listed(), style=look.plain_style, **traits)
+            self._field.hear(made, self._chosen)
+        else:
+            made = Text(continuous_update=False, style=look.text_style, **traits)
+            self._field.hear(made, self._typed)
+        return made
+
+    def _listed(self, strange: str | None = None) -> tuple[tuple[str, int], ...]:
+        """Return what can be chosen; `strange` is a value that stands there and is no choice."""
+        listed = (("", _NONE), *((option.label, i) for i, option in enumerate(self._options)))
+        return listed if strange is None else (*listed, (f"{strange} (not a choice)", _STRANGE))
+
+    def _typed(self, text: str) -> None:
+        self._field.state.set_cell(self._table.row(self._place), self._column.name, text)
+
+    def _chosen(self, place: int) -> None:
+        if place == _STRANGE:  # it is what stands there already
+            return
+        value = self._options[place].value if place >= 0 else UNSET
+        self._field.state.set_value(self._table.row(self._place), self._column.name, value)
+
+    def show(self, value: Any) -> None:
+        """Put a value into it."""
+        if not self._options:
+            set_traits(self.widget, value=self._column.text(value))
+            return
+        otherwise = _NONE if value is UNSET else _STRANGE
+        place = next((i for i, option in enumerate(self._options) if same(option.value, value)), otherwise)
+        set_traits(
+            self.widget, options=self._listed(self._column.text(value) if place == _STRANGE else None), value=place
+        )
+
+
+def _options(column: TableColumn) -> tuple[Option, ...]:
+    if column.shape.kind is FieldKind.BOOLEAN:
+        return (Option(True, "true"), Option(False, "false"))
+    return column.shape.options if column.shape.kind is FieldKind.CHOICE else ()
+
+
+def _head(column: TableColumn) -> str:
+    return f"{column.name} *" if column.required else column.name

@@ -1,0 +1,274 @@
+"""Fields with a text box: text, numbers, lists, JSON, passwords, dates and times.
+
+What is typed is sent on commit (Enter or leaving the field), never per key; whatever was typed stays in sight until it
+is mended. A password is in a trait only on its way from the page to the state.
+
+JSON has no dates, so what is sent is a text of an exact form; that text is what is seen. A picker writes a day as
+``2026-01-31``, a moment in UTC, and a time with the offset that is there already, else UTC's.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime, time
+from fractions import Fraction
+from typing import Any, Final
+
+from fh_notebook.notebook.forms.fields.field import Field, set_traits
+from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.values import is_number
+
+__all__ = ["NumberField", "PasswordField", "TextAreaField", "TextField", "TimeField", "picked", "to_pick"]
+
+
+_ROWS: Final = {FieldKind.MULTILINE: 4, FieldKind.TEXTS: 3, FieldKind.NUMBERS: 3}
+
+_CODE: Final = frozenset({FieldKind.JSON, FieldKind.OBJECT, FieldKind.NOTHING})
+
+MOST_ROWS: Final = 14
+
+MOST_STEPS: Final = 10_000
+"""A slider of more steps cannot be put on one of them by hand."""
+
+MOST_EXACT: Final = 2**53
+"""Beyond it a page has not every whole number."""
+
+
+class TextField(Field):
+    """One line of text."""
+
+    def _make(self) -> Any:
+        from ipywidgets import Text
+
+        look = self.view.look
+        control = Text(
+            description=self.label,
+            continuous_update=False,
+            layout=look.control,
+            style=look.text_style,
+            value=self.state.text,
+            placeholder=self.placeholder(),
+            _dom_classes=("fh-control",),
+        )
+        self.hear(control, self.state.set_text)
+        return control
+
+    def _show(self) -> None:
+        set_traits(self.control, value=self.state.text, placeholder=self.placeholder())
+
+
+class TextAreaField(Field):
+    """Several lines: a long text, a list of lines, JSON."""
+
+    def _make(self) -> Any:
+        code = ("fh-code",) if self.state.kind in _CODE else ()
+        control = self.view.look.text_area(self.label, rows=_ROWS.get(self.state.kind, 3), more=code)
+        self.hear(control, self.state.set_text)
+        return control
+
+    def _show(self) -> None:
+        text = self.state.text
+        least = _ROWS.get(self.state.kind, 3)
+        # It grows with what is there and never shrinks under the hand.
+        rows = min(max(text.count("\n") + 1, least, self.control.rows or 0), MOST_ROWS)
+        set_traits(self.control, value=text, placeholder=self.placeholder(), rows=rows)
+
+
+class NumberField(TextField):
+    """A number: typed, since only a text can be empty or wrong; with a slider beside it where there is a range."""
+
+    _slider: Any = None
+    _unit: Fraction | None = None
+    """What each value is a multiple of."""
+
+    def _controls(self, control: Any) -> tuple[Any, ...]:
+        if self._slider is None and control is self.control:
+            self._slider = self._make_slider()
+        return (control,) if self._slider is None else (control, self._slider)
+
+    def _make_slider(self) -> Any:
+        from ipywidgets import FloatSlider, IntSlider
+
+        whole = self.state.kind is FieldKind.INTEGER
+        self._unit = _unit(self.state.says, whole=whole)
+        found = _range(self.state.says, self._unit)
+        if found is None:
+            return None
+        least, most, step = map(int if whole else float, found)
+        look = self.view.look
+        slider = (IntSlider if whole else FloatSlider)(
+            min=least,
+            max=most,
+            step=step,
+            value=self._place(least, most),
+            readout=False,
+            continuous_update=False,
+            description=f"slide {self.label}",
+            layout=look.beside,
+            style=look.slider_style,
+            _dom_classes=("fh-slider",),
+        )
+        self.hear(slider, self._slid)
+        return slider
+
+    def _slid(self, number: float) -> None:
+        if isinstance(number, int):
+            self.state.set(number)
+        elif self._unit is not None:
+            self.state.set(float(round(Fraction(str(number)) / self._unit) * self._unit))
+        else:
+            # 0.1 + 0.2 is nobody's wish: ten digits are more than a slider has places.
+            self.state.set(float(f"{number:.10g}"))
+
+    def _place(self, least: float, most: float) -> float:
+        value = self.state.value
+        return min(max(value, least), most) if is_number(value) else least
+
+    def _show(self) -> None:
+        super()._show()
+        if self._slider is not None:
+            set_traits(self._slider, value=self._place(self._slider.min, self._slider.max))
+
+
+def _unit(says: Any, *, whole: bool) -> Fraction | None:
+    """Return what each value is a multiple of, if anything."""
+    multiple = _positive(says.get("multipleOf"))
+    if not whole:
+        return multiple
+    return Fraction(multiple.numerator if multiple else 1)  # of whole numbers, multiples of 1.5 are those of 3
+
+
+def _range(says: Any, unit: Fraction | None) -> tuple[Fraction, Fraction, Fraction] | None:
+    """Return the ends and the step of a slider, where one can be put on each value by hand and each is taken."""
+    least, most = _exact(says.get("minimum")), _exact(says.get("maximum"))
+    if least is None or most is None:
+        return None
+    step = _positive(says.get("step")) or unit or (most - least) / 100
+    if unit is not None:
+        step, least, most = (
+            math.ceil(step / unit) * unit,
+            math.ceil(least / unit) * unit,
+            math.floor(most / unit) * unit,
+        )
+    return (least, most, step) if least < most <= least + MOST_STEPS * step else None
+
+
+def _exact(number: Any) -> Fraction | None:
+    # A float is the decimal that it is written as: 0.1 is a tenth.
+    return Fraction(str(number)) if is_number(number) and abs(number) <= MOST_EXACT else None
+
+
+def _positive(number: Any) -> Fraction | None:
+    found = _exact(number)
+    return found if found is not None and found > 0 else None
+
+
+class PasswordField(Field):
+    """A secret: typed unseen, taken out of the page at once, and never shown again."""
+
+    def _make(self) -> Any:
+        from ipywidgets import Password
+
+        from fh_notebook.notebook.ui.widgets import without_echo
+
+        look = self.view.look
+        control = without_echo(Password)(
+            description=self.label,
+            continuous_update=False,
+            layout=look.control,
+            style=look.text_style,
+            placeholder=self._hidden(),
+            _dom_classes=("fh-control",),
+        )
+        self.hear(control, self._typed)
+        return control
+
+    def _typed(self, text: str) -> None:
+        if text:
+            self.state.set_text(text)
+
+    def _hidden(self) -> str:
+        if self.state.is_null:
+            return "null"
+        return "set, hidden" if self.state.is_set else self.placeholder()
+
+    def _show(self) -> None:
+        set_traits(self.control, value="", placeholder=self._hidden())
+
+
+_OFFSET: Final = re.compile(r"([Zz]|[+-]\d{2}:\d{2})$")
+
+
+class TimeField(TextField):
+    """A date, a time or a moment."""
+
+    _picker: Any = None
+
+    def _controls(self, control: Any) -> tuple[Any, ...]:
+        if control is not self.control:
+            return (control,)
+        if self._picker is None:
+            self._picker = self._make_picker()
+        return (control, self._picker)
+
+    def _make_picker(self) -> Any:
+        from ipywidgets import DatePicker, DatetimePicker, TimePicker
+
+        kinds = {FieldKind.DATE: DatePicker, FieldKind.TIME: TimePicker, FieldKind.DATETIME: DatetimePicker}
+        look = self.view.look
+        picker = kinds[self.state.kind](
+            value=to_pick(self.state.text, self.state.kind),
+            description=f"pick {self.label}",
+            layout=look.beside,
+            style=look.plain_style,
+            _dom_classes=("fh-picker", "fh-heard"),
+        )
+        self.hear(picker, self._picked)
+        return picker
+
+    def _picked(self, value: Any) -> None:
+        self.state.set_text("" if value is None else picked(value, self.state.text))
+
+    def _show(self) -> None:
+        super()._show()
+        if self._picker is not None:
+            set_traits(self._picker, value=to_pick(self.state.text, self.state.kind))
+
+
+def picked(value: date | time | datetime, before: str = "") -> str:
+    """Return the text that is sent for what was picked; `before` is the text that it replaces.
+
+    Examples
+    --------
+    >>> picked(date(2026, 1, 31)), picked(time(9, 30), "08:00:00+02:00"), picked(time(9, 30))
+    ('2026-01-31', '09:30:00+02:00', '09:30:00Z')
+    >>> from datetime import timedelta, timezone
+    >>> picked(datetime(2026, 1, 31, 9, 30, tzinfo=timezone(timedelta(hours=1))))
+    '2026-01-31T08:30:00Z'
+    """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    offset = _OFFSET.search(before)
+    return value.replace(tzinfo=None).isoformat(timespec="seconds") + (offset[0] if offset else "Z")
+
+
+def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
+    """Return what a picker shows for a text; ``None`` for one that is no date or time.
+
+    Examples
+    --------
+    >>> to_pick("2026-01-31", Kind.DATE), to_pick("09:30:00Z", Kind.TIME), to_pick("31.1.2026", Kind.DATE)
+    (datetime.date(2026, 1, 31), datetime.time(9, 30), None)
+    """
+    try:
+        if kind is FieldKind.DATE:
+            return date.fromisoformat(text)
+        if kind is FieldKind.TIME:
+            return time.fromisoformat(_OFFSET.sub("", text))
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -1,0 +1,215 @@
+"""`FieldsView`: all fields of a form as widgets, and the table of kinds and their field classes.
+
+As a field, it shows what the model holds and hears on commit; what cannot be read stays in sight.
+
+The model is the truth. Whoever sets it otherwise (the history, a cell) calls `FieldsView.refresh`. Plain ipywidgets, so
+that it works wherever they do; what they cannot do is left out: a key for Run inside of a text area is one of those
+(Tab leads on to the Run button, and Space presses it). Keys, focus and the direction of text are kept by one script for
+all of a form (`own_keys`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.notebook.forms.fields.choice import ChoiceField, ChoicesField
+from fh_notebook.notebook.forms.fields.field import Field, UpdateGuard, set_traits
+from fh_notebook.notebook.forms.fields.file import FileField
+from fh_notebook.notebook.forms.fields.group import GroupField, OneOfField
+from fh_notebook.notebook.forms.fields.help_text import problem_html
+from fh_notebook.notebook.forms.fields.table import TableField
+from fh_notebook.notebook.forms.fields.text import NumberField, PasswordField, TextAreaField, TextField, TimeField
+from fh_notebook.notebook.forms.model.field import FieldState
+from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.forms.model.model import FormModel
+from fh_notebook.notebook.ui.theme import CSS, FieldTheme
+
+__all__ = ["Field", "FieldsView", "GroupField", "UndeclaredInputs"]
+
+
+ROWS: Final = 5
+
+
+class UndeclaredInputs:
+    """A box for a JSON object.
+
+    Parameters
+    ----------
+    model : FormModel
+        Whose values without a field are typed.
+    look : Look
+        The form's layouts.
+    changed : callable
+        Called after a person has typed.
+    """
+
+    def __init__(self, model: FormModel, look: FieldTheme, changed: Callable[[], object]) -> None:
+        from ipywidgets import Box, Textarea
+
+        self._model, self._changed = model, changed
+        self._showing = UpdateGuard()
+        self._box = Textarea(
+            description="Other inputs, as JSON" if model.fields else "Inputs, as JSON",
+            placeholder='{"name": "value"}',
+            rows=ROWS,
+            continuous_update=False,
+            layout=look.control,
+            style=look.text_style,
+            _dom_classes=("fh-control", "fh-code", "fh-others"),
+        )
+        self._box.observe(self._typed, "value")
+        self.widget = Box((self._box,), layout=look.field, _dom_classes=("fh-field",))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what the model holds."""
+        with self._showing:
+            set_traits(self._box, value=self._model.others_text)
+
+    def _typed(self, change: Any) -> None:
+        if not self._showing:
+            self._model.set_others_text(change["new"])
+            self._changed()
+
+
+_CLASSES: Final[dict[FieldKind, type[Field]]] = {
+    FieldKind.TEXT: TextField,
+    FieldKind.EMAIL: TextField,
+    FieldKind.URI: TextField,
+    FieldKind.MULTILINE: TextAreaField,
+    FieldKind.TEXTS: TextAreaField,
+    FieldKind.NUMBERS: TextAreaField,
+    FieldKind.JSON: TextAreaField,
+    FieldKind.OBJECT: TextAreaField,
+    FieldKind.NOTHING: TextAreaField,
+    FieldKind.INTEGER: NumberField,
+    FieldKind.NUMBER: NumberField,
+    FieldKind.PASSWORD: PasswordField,
+    FieldKind.BOOLEAN: ChoiceField,
+    FieldKind.CHOICE: ChoiceField,
+    FieldKind.CONST: ChoiceField,
+    FieldKind.CHOICES: ChoicesField,
+    FieldKind.DATE: TimeField,
+    FieldKind.TIME: TimeField,
+    FieldKind.DATETIME: TimeField,
+    FieldKind.FILE: FileField,
+    FieldKind.TABLE: TableField,
+    FieldKind.GROUP: GroupField,
+    FieldKind.ONE_OF: OneOfField,
+}
+
+
+class FieldsView:
+    """All fields of a form.
+
+    Parameters
+    ----------
+    model : FormModel
+        What they show and set.
+    on_change : callable, optional
+        Called without arguments after a person or a program has changed a field, perhaps on another thread.
+
+    Examples
+    --------
+    >>> view = FieldsView(FormModel({"type": "object", "properties": {"n": {"type": "integer"}}}))
+    >>> view.fields["n"].value = 3
+    >>> view.model.value
+    {'n': 3}
+    >>> view.widget.children[1].children[0].description
+    'n'
+    """
+
+    def __init__(self, model: FormModel, *, on_change: Callable[[], object] | None = None) -> None:
+        self.model = model
+        self.look = FieldTheme()
+        self._on_change = on_change
+        self._widget: Any = None
+        self._problem: Any = None
+        self._others: UndeclaredInputs | None = None
+        self.fields: dict[str, Field] = {name: self.field_of(state) for name, state in model.fields.items()}
+
+    def field_of(self, state: FieldState, *, label: str = "") -> Field:
+        """Return a field for a state: what shows it is made later, when it is asked for."""
+        return _CLASSES[state.kind](self, state, label=label)
+
+    @property
+    def widget(self) -> Any:
+        """The column of all fields; made at the first use."""
+        if self._widget is None:
+            self._widget = self._build()
+        return self._widget
+
+    def _build(self) -> Any:
+        from ipywidgets import HTML, VBox
+
+        style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
+        parts = [style, *(field.widget for field in self.fields.values())]
+        if self.model.takes_others:
+            self._others = UndeclaredInputs(self.model, self.look, self._others_changed)
+            parts.append(self._others.widget)
+        made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
+        self._fixed = tuple(parts)
+        self._show_others(made)
+        return made
+
+    def refresh(self) -> None:
+        """Show the model again: after it was set otherwise than by a field, and after Run has looked at everything."""
+        if self._widget is not None:
+            for field in self.fields.values():
+                field.refresh()
+            if self._others is not None:
+                self._others.refresh()
+            self._show_others(self._widget)
+
+    def _others_changed(self) -> None:
+        self.refresh()
+        if self._on_change is not None:
+            self._on_change()
+
+    def changed(self, field: Field) -> None:
+        """Show what a change of `field` has changed."""
+        if self._widget is not None:
+            field.refresh()
+            for other in self._all():
+                if other is not field:
+                    other.refresh_problems()
+            self._refresh_around(field)
+            self._show_others(self._widget)
+        if self._on_change is not None:
+            self._on_change()
+
+    def _refresh_around(self, field: Field) -> None:
+        """Show again what `field` lies in: something in it was set, so it is."""
+        for outer in self._all():
+            if field in outer.children():
+                outer.refresh()
+
+    def _all(self) -> Iterator[Field]:
+        for field in self.fields.values():
+            yield field
+            yield from field.children()
+
+    def _show_others(self, widget: Any) -> None:
+        """Show what belongs to no field: what is sent without one, and problems."""
+        told, also = self.model.shown_other_problems, "" if self._others is not None else self.model.also_sent
+        note = html.el("div", also, cls="fh-note") if also else ""
+        said = f"{note}{problem_html(list(map(str, told))) if told else ''}"
+        if self._problem is None and said:
+            from ipywidgets import HTML
+
+            self._problem = HTML(said, layout=self.look.whole, style=self.look.html_style)
+        elif self._problem is not None and self._problem.value != said:
+            self._problem.value = said
+        shown = (*self._fixed, self._problem) if said else self._fixed
+        if widget.children != shown:
+            widget.children = shown
+
+    def close(self) -> None:
+        """Take all widgets out of the page."""
+        if self._widget is not None:
+            from fh_notebook.notebook.ui.widgets import close_all
+
+            close_all(self._widget)
+            self.look.close()

@@ -1,0 +1,335 @@
+"""`Form`: the public object of a form: fields, values, submissions, runs.
+
+Rule of this file: it is what a user holds. It reads and hands on: what a form knows and does is in its core
+(`form_core` of one call, `form_batch_core` over rows), and what a page shows of it in its widgets (`form_view`,
+`form_over_view`). Nothing here waits for a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import finalize
+
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.run import Run
+from fh_notebook.half_made import shows_half_made
+from fh_notebook.notebook.forms.control.controller import FormController
+from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
+from fh_notebook.notebook.forms.control.run_options import RunOptions
+from fh_notebook.notebook.forms.control.submission import Submission
+from fh_notebook.notebook.forms.static import page_of, text_of
+from fh_notebook.notebook.ui.display import WidgetDisplay, bundle, hold_while_shown, is_closed
+from fh_notebook.problems import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fh_notebook.batching.batch import Batch
+    from fh_notebook.client.pending import PendingRun
+
+__all__ = ["Form", "FormProtocol", "Redraw", "Widgets", "form_of_call"]
+
+
+class FormProtocol(Protocol):
+    """What a :class:`Form` needs of its core: of one call, or over rows."""
+
+    deployment: Deployment
+    choice: RunOptions
+
+    @property
+    def observers(self) -> Observers[Any]:
+        """Whoever is told of what is typed and chosen."""
+
+    @property
+    def fields_by_name(self) -> Mapping[str, Any]:
+        """The fields, as a user asks for them."""
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """What would be sent."""
+
+    @property
+    def value_problems(self) -> list[Problem]:
+        """What is wrong with it."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """What has come of the last submit."""
+
+    @property
+    def waited_for(self) -> tuple[PendingRun, ...]:
+        """The runs that go on at the service."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What has come, as a tidy table."""
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """The inputs that were collected."""
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that was begun."""
+
+    def submit(self) -> Any:
+        """Do what Run does; return a :class:`Submission`, or the batch."""
+
+    def cancel(self) -> None:
+        """End what is out."""
+
+    def collect(self) -> None:
+        """Add the present inputs to the dataset."""
+
+    def renew(self) -> None:
+        """Go on with other widgets: the old ones were closed."""
+
+
+class Widgets(Protocol):
+    """What a :class:`Form` needs of its widgets."""
+
+    widget: Any
+
+    def leave(self) -> None:
+        """Show nothing more of the form."""
+
+
+@shows_half_made
+class Form:
+    """A form: what it holds, what it would send, and what came of the last submit. Made by :func:`form`.
+
+    As the value of a cell it shows its fields. All of it can be used by a program as well, without any page.
+
+    Parameters
+    ----------
+    core : FormProtocol
+        What it knows and does.
+    display : FormDisplay
+        Where it is shown without widgets.
+    make_widgets : callable
+        Makes its widgets, when they are first shown.
+    """
+
+    def __init__(self, core: FormProtocol, display: WidgetDisplay, make_widgets: Callable[[], Widgets]) -> None:
+        self._core = core
+        self._display = display
+        self._make_widgets = make_widgets
+        self._view: Widgets | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what would be set to no effect."""
+        known = getattr(type(self), name, None)
+        if not name.startswith("_") and (not isinstance(known, property) or known.fset is None):
+            raise AttributeError(
+                f"form.{name} cannot be set; set form.fields[NAME].value, form.variants, form.repeats, form.delivery"
+            )
+        super().__setattr__(name, value)
+
+    # --- what it holds
+
+    @property
+    def deployment(self) -> Deployment:
+        """What it runs; another value after the form has grown."""
+        return self._core.deployment
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """A field for each Start variable, by its name: ``form.fields["ticket"].value = "Late."``.
+
+        An object is a `GroupField` with ``fields`` of its own; everything else is one field. Of a form over rows,
+        ``.column`` or ``.value``, a constant, can be assigned.
+        """
+        return self._core.fields_by_name
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The inputs that Run would send now, exactly; what is not set is not in them.
+
+        Of a form over rows, what each Start variable takes, as :func:`fh_notebook.batch` takes it in ``inputs``.
+        """
+        return self._core.value
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the present value; while there is anything, nothing is sent."""
+        return [str(problem) for problem in self._core.value_problems]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that Run would run; names can be assigned."""
+        return self._core.choice.chosen
+
+    @variants.setter
+    def variants(self, names: str | Iterable[str]) -> None:
+        self._core.choice.choose(names)
+        self._changed()
+
+    @property
+    def repeats(self) -> int:
+        """How often Run would run each variant, for each row of a form over rows; a whole number can be assigned."""
+        return self._core.choice.repeats
+
+    @repeats.setter
+    def repeats(self, number: int) -> None:
+        self._core.choice.repeats = number
+        self._changed()
+
+    @property
+    def delivery(self) -> str:
+        """How answers come: ``"direct"``, in the response; ``"callback"``, later, as "Deliver by callback" has it; or
+        ``"poll"``, later too, by being asked for. One of them can be assigned.
+        """
+        return self._core.choice.delivery
+
+    @delivery.setter
+    def delivery(self, delivery: str) -> None:
+        self._core.choice.delivery = delivery
+        self._changed()
+
+    # --- what is done
+
+    def submit(self) -> Submission:
+        """Do what Run does, and return at once: ``form.submit().wait()``, or ``await form.submit()``, has the runs.
+
+        Where the inputs do not fit nothing is sent; what is returned says why, and raises when it is waited for.
+        """
+        submission: Submission = self._core.submit()
+        return submission
+
+    def cancel(self) -> None:
+        """End every call that is out. What has come is kept, and what was out may have run."""
+        self._core.cancel()
+
+    def add_to_batch(self) -> None:
+        """Add the present inputs to :attr:`dataset`.
+
+        Raises
+        ------
+        InputError
+            They do not fit, or it is a form over rows: :attr:`frame` has its rows with what came of them.
+        """
+        self._core.collect()
+
+    # --- what came of it
+
+    @property
+    def runs(self) -> list[Run]:
+        """What has come of the last submit, by variant and repeat; an answer to an older one is not among them.
+
+        A call that was refused, or never reached the service, is a failed run here. Of a form over rows it is empty:
+        a batch may have a million; :attr:`frame` has what came, ``batch.iter_frames(n)`` its parts.
+        """
+        return list(self._core.runs)
+
+    @property
+    def pending(self) -> list[PendingRun]:
+        """The runs that go on at the service and are waited for, of older submits too; ``fh.pending()`` has all."""
+        return list(self._core.waited_for)
+
+    @property
+    def run(self) -> Run | None:
+        """The first of :attr:`runs`; ``None`` while there is none."""
+        runs = self.runs
+        return runs[0] if runs else None
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The runs as a tidy table, one line each, as :func:`fh_notebook.compare` takes it; passwords masked.
+
+        Of a form over rows, one line for every job of the batch that has an outcome, as ``batch.frame``.
+        """
+        return self._core.frame
+
+    @property
+    def dataset(self) -> pd.DataFrame:
+        """The inputs that "Add to batch" has collected, one line each, as a batch takes it; without passwords."""
+        return self._core.dataset
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that Run began; ``None`` for a form that is not over rows, and before Run."""
+        return self._core.batch
+
+    @property
+    def widget(self) -> Any:
+        """All of the form as one widget, to be put among others; made at the first use, there until it is closed."""
+        made = self._widget()
+        made.fh_form = self  # whoever holds the widget alone has a form that works
+        return made
+
+    # --- how it shows
+
+    def _changed(self) -> None:
+        self._core.observers.tell(lambda observer: observer.changed())
+
+    def _widget(self) -> Any:
+        """The widgets, made when they are first shown."""
+        view = self._view
+        if view is not None and is_closed(view.widget):
+            view.leave()
+            self._core.renew()
+            view = None
+        if view is None:
+            self._view = view = self._make_widgets()
+            # When nobody holds the form, no page can use them.
+            finalize(self, _close, view).atexit = False
+        return view.widget
+
+    def _ipython_display_(self) -> None:
+        self._display.show(self._widget)
+        hold_while_shown(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return bundle(self._display.page(), repr(self), self._widget())
+
+    def _repr_html_(self) -> str:
+        return self._display.page()
+
+    def __repr__(self) -> str:
+        return self._display.text()
+
+
+def _close(view: Widgets) -> None:
+    from fh_notebook.notebook.ui.widgets import close_whole
+
+    view.leave()  # else what was clicked just before would make a column
+    close_whole(view)
+
+
+def form_of_call(core: FormController) -> Form:
+    """Return the form of one call, with where and how it shows."""
+
+    def make_widgets() -> Widgets:
+        from fh_notebook.notebook.forms.widgets.form_view import FormView
+
+        return FormView(core)
+
+    display = WidgetDisplay(lambda: page_of(core), lambda: text_of(core))
+    redraw = Redraw(display)
+    core.observe(redraw, [redraw])
+    return Form(core, display, make_widgets)
+
+
+class Redraw(BatchFormObserver):
+    """Keeps the last state under a form up to date.
+
+    Parameters
+    ----------
+    display : FormDisplay
+        Where it is shown.
+    """
+
+    def __init__(self, display: WidgetDisplay) -> None:
+        self._display = display
+
+    def _update(self, *_: Any, **__: Any) -> None:
+        self._display.update()
+
+    changed = edited = refused = grown = began = accepted = ended = _update
+
+    def came(self, *_: Any) -> None:
+        """Leave it: the state of the end has every answer."""
+
+    def waited(self) -> None:
+        """Leave it: what is waited for was told by `accepted`."""

@@ -1,0 +1,1 @@
+"""State of the fields of a form, pure: no widgets."""

@@ -1,0 +1,394 @@
+"""`FieldState`: value, text and problems of one field. Pure.
+
+Pure.
+
+Rule of this file: four things differ and stay different: not set (the name is left out), empty, null, and the default.
+A field with a default begins set to it, because what is sent must be seen; once it is unset, nothing is sent for it.
+No `repr` holds a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
+
+from fh_notebook.contract.canonical import json_problems
+from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.objects import plain
+from fh_notebook.contract.secrets import hidden
+from fh_notebook.contract.spell import path_text, short
+from fh_notebook.contract.validate import fits
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
+from fh_notebook.notebook.forms.model.text_codec import (
+    ParsedText,
+    can_show,
+    json_text,
+    read_json,
+    read_text,
+    refuse_endless,
+    text_of,
+)
+from fh_notebook.problems import Problem
+from fh_notebook.values import UNSET
+
+__all__ = ["Container", "FieldLocation", "FieldState", "Model"]
+
+Path = tuple[str | int, ...]
+
+
+class Container(Protocol):
+    """What a field lies in."""
+
+    def child_changed(self, child: Any) -> None:
+        """Hear that one of its fields has another value."""
+
+
+class FieldLocation:
+    """Where a field is: its name, its path, whether it must be given, and in what it lies."""
+
+    __slots__ = ("name", "parent", "path", "required", "within")
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        *,
+        required: bool,
+        parent: Container | None = None,
+        within: frozenset[str | int] = frozenset(),
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.required = required
+        self.parent = parent
+        self.within = within
+        """The references and schemas on the way here: one that comes again is a schema that holds itself."""
+
+
+class Model(Protocol):
+    """What a field needs of the form that it is part of."""
+
+    all_touched: bool
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Held while two threads could make the same field."""
+
+    @property
+    def root(self) -> Mapping[str, Any]:
+        """Where references look."""
+
+    def state_of(self, place: FieldLocation, schema: Any) -> FieldState:
+        """Return the state of a property that lies in another one."""
+
+    def changed(self) -> None:
+        """Hear that a value is another one."""
+
+    def problems_at(self, path: tuple[str | int, ...]) -> list[Problem]:
+        """Return the problems of the value at a path."""
+
+
+class FieldState:
+    """One property: what its schema says, its value, whether it is set, and its problems.
+
+    A value is set by a program (:meth:`set`), or from what a person typed (:meth:`set_text`). A field with fields
+    inside overrides :meth:`begin`, :attr:`current`, :meth:`load` and :meth:`hold`: all else is written with these.
+
+    Attributes
+    ----------
+    model : Model
+        The form that it is part of.
+    place : Place
+        Where it is in the form.
+    """
+
+    def __init__(self, model: Model, place: FieldLocation, schema: Any, shape: Shape) -> None:
+        self.model = model
+        self.place = place
+        self.schema: Any = schema
+        """As it was written."""
+        self.shape = shape
+        self.kind: FieldKind = shape.kind
+        self.name, self.path, self.required = place.name, place.path, place.required
+        self.draft = ""
+        """Why the text that was typed cannot be read; empty when it can."""
+        self.touched = False
+        """Whether a person or a program has set it since the form was built."""
+        self.passed_over = False
+        """Whether what it lies in was given without it."""
+        self._before: Any = UNSET
+        """What it was before it was switched off."""
+        self._value: Any = UNSET
+        self.begin()
+
+    def begin(self) -> None:
+        """Set it to what a new form has: its default, or its constant, where there is nothing to choose."""
+        if self.default is not UNSET:
+            self._value = self._copy(self.default)
+        elif self.kind is FieldKind.CONST and self.required:
+            self._value = self._copy(self.const)
+
+    def __repr__(self) -> str:
+        state = "set" if self.is_set else "not set"
+        return f"<{path_text(self.path)}: {self.kind}, {'required' if self.required else 'optional'}, {state}>"
+
+    # ------------------------------------------------------------------ what its schema says
+
+    @property
+    def says(self) -> Mapping[str, Any]:
+        """The keywords of its schema, with those behind references."""
+        return self.shape.says
+
+    @property
+    def nullable(self) -> bool:
+        """Whether null is a value beside those of the kind."""
+        return self.shape.nullable
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is or holds a password."""
+        return self.shape.secret
+
+    @property
+    def marks(self) -> frozenset[str | int]:
+        """What its schema is known by when it comes again inside of itself."""
+        return frozenset({id(self.schema), *self.shape.refs})
+
+    @property
+    def recursive(self) -> bool:
+        """Whether it lies in its own schema: then a person begins it, default or not, or there would be no end."""
+        return bool(self.marks & self.place.within)
+
+    @property
+    def switchable(self) -> bool:
+        """Whether it may be left out: beside such a field is a switch."""
+        return not self.required
+
+    @property
+    def title(self) -> str:
+        """The schema's title; empty without one."""
+        return self._text("title")
+
+    @property
+    def description(self) -> str:
+        """The schema's description; empty without one."""
+        return self._text("description")
+
+    def _text(self, keyword: str) -> str:
+        said = self.says.get(keyword)
+        return said if isinstance(said, str) else ""
+
+    @property
+    def default(self) -> Any:
+        """The schema's default; ``UNSET`` without one."""
+        return self.says.get("default", UNSET)
+
+    @property
+    def const(self) -> Any:
+        """The one value allowed; null where nothing else is."""
+        return self.says.get("const")
+
+    @property
+    def examples(self) -> list[Any]:
+        """The schema's examples; none of a secret."""
+        said = self.says.get("examples")
+        return list(said) if isinstance(said, list) and not self.secret else []
+
+    # ------------------------------------------------------------------ its value
+
+    @property
+    def value(self) -> Any:
+        """What would be sent for it; ``UNSET`` when it is left out.
+
+        What cannot be read is its text, and one of the problems says so.
+        """
+        with self.model.lock:
+            return plain(self.current)
+
+    @property
+    def current(self) -> Any:
+        """The value itself, of which :attr:`value` is a copy: read it while the model's lock is held."""
+        return self._value
+
+    @property
+    def is_set(self) -> bool:
+        """Whether its name is sent."""
+        return self.current is not UNSET
+
+    @property
+    def is_null(self) -> bool:
+        """Whether null is sent."""
+        return self.current is None
+
+    def set(self, value: Any) -> None:
+        """Set it: to any value, also to one that does not fit; to ``UNSET`` as :meth:`unset` does.
+
+        Raises
+        ------
+        InputError
+            It is nested deeper than anything that can be sent.
+        """
+        refuse_endless(value, self.path)
+        with self.model.lock:
+            if value is None or value is UNSET:
+                self._remember()
+            self.load(value)
+            for part in self.walk():
+                part.touched = True
+            self.changed()
+
+    def _remember(self) -> None:
+        value = self.current
+        if value is not UNSET and value is not None and not self.draft:
+            self._before = value
+
+    def unset(self) -> None:
+        """Leave it out of what is sent; :meth:`fill` brings back what it was."""
+        with self.model.lock:
+            self._remember()
+            self.load(UNSET)
+            self.changed()
+
+    def set_text(self, text: str) -> None:
+        """Set it to what `text` means; an empty text leaves a required field unset, so that nothing is sent unawares.
+
+        To send an empty text for a required field: ``set("")``.
+        """
+        if text or self.required or self.empty is UNSET or not self.is_set:
+            self._accept(text, ParsedText(UNSET) if not text else read_text(text, self.shape, self.model.root))
+        else:
+            self.set(self.empty)  # its switch is on, and nothing is in it
+
+    def set_json(self, text: str) -> None:
+        """Set it to the value that a JSON text says."""
+        self._accept(text, read_json(text) if text.strip() else ParsedText(UNSET))
+
+    def _accept(self, text: str, read: ParsedText) -> None:
+        with self.model.lock:
+            self.load(read.value)
+            if read.trouble:
+                self.hold(text)
+            self.draft = read.trouble
+            self.changed()
+
+    def hold(self, value: Any) -> None:
+        """Hold a value as it is: a text that cannot be read, or what its own fields cannot show."""
+        self._value = value
+
+    @property
+    def json_text(self) -> str:
+        """What a JSON editor shows."""
+        value = self.current
+        if value is UNSET:
+            return ""
+        return value if self.draft and isinstance(value, str) else json_text(value)
+
+    @property
+    def text(self) -> str:
+        """What a text field shows: what was typed, or the value in the same spelling."""
+        value = self.current
+        if value is None and self.kind is not FieldKind.JSON:
+            return ""
+        return value if self.draft and isinstance(value, str) else text_of(value, self.shape)
+
+    @property
+    def can_show(self) -> bool:
+        """Whether the kind's own field shows the value so that it reads back as the same; else JSON does."""
+        return not self.draft and can_show(self.current, self.shape, self.model.root)
+
+    def fill(self) -> None:
+        """Set it to something to begin with, as its switch does: to what it was before, the default, or empty."""
+        with self.model.lock:
+            if not self.is_set and (value := self._first()) is not UNSET:
+                self.load(value)
+                self.changed()
+
+    @property
+    def can_fill(self) -> bool:
+        """Whether its switch has something to set it to."""
+        return self._first() is not UNSET
+
+    def _first(self) -> Any:
+        if self._before is not UNSET:
+            return self._before
+        if self.default is not UNSET:
+            return self.default
+        return self.const if self.kind is FieldKind.CONST else self.empty
+
+    @property
+    def empty(self) -> Any:
+        """The empty value of its kind, where one can be meant; else ``UNSET``."""
+        shortest = self.says.get("minItems" if self.kind in _LISTS else "minLength", 0)
+        return _EMPTY[self.kind]() if self.kind in _EMPTY and not shortest else UNSET
+
+    def load(self, value: Any) -> None:
+        """Set it without noting an edit, as a form that is built does; ``UNSET`` leaves it out."""
+        self.draft = ""
+        self._value = UNSET if value is UNSET else self._copy(jsonable(value))
+
+    def _copy(self, value: Any) -> Any:
+        copied = plain(value)
+        return hidden(copied) if self.kind is FieldKind.PASSWORD else copied
+
+    def changed(self) -> None:
+        """Note that it was set, and tell the form and what it lies in."""
+        self.touched = True
+        self.model.changed()
+        if self.place.parent is not None:
+            self.place.parent.child_changed(self)
+
+    def child_changed(self, child: FieldState) -> None:
+        """Hear that something inside of it was set."""
+
+    # ------------------------------------------------------------------ its problems
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All problems of its present value, those of its parts among them."""
+        return self.model.problems_at(self.path)
+
+    @property
+    def own_problems(self) -> list[Problem]:
+        """Its problems without those that a field inside of it shows."""
+        return self.problems
+
+    @property
+    def shown_problems(self) -> list[Problem]:
+        """The problems to show beside it: after the first edit or Run, and of a default or a given value at once."""
+        if self.touched or self.model.all_touched or self.was_given_wrong:
+            return self.own_problems
+        return []
+
+    @property
+    def was_given_wrong(self) -> bool:
+        """Whether a default or a given value may not fit; what plainly fits is not judged yet."""
+        value = self.current
+        if value is UNSET:
+            return self.required and self.passed_over
+        try:
+            return bool(json_problems(value)) or not fits(self.schema, value)
+        except InputError:  # a reference leads out of the field's own part of the schema
+            return True
+
+    def walk(self) -> Iterator[FieldState]:
+        """Yield it and every field inside of it that was made so far."""
+        yield self
+
+    @property
+    def noted(self) -> str:
+        """What its present value is, in a few words; of a secret only that it is there."""
+        value = self.current
+        if value is UNSET:
+            return "not set"
+        return "set, hidden" if self.secret else short(value)
+
+
+_LISTS: Final = frozenset({FieldKind.TEXTS, FieldKind.NUMBERS, FieldKind.CHOICES, FieldKind.TABLE})
+_EMPTY: Final[Mapping[FieldKind, Any]] = {
+    **dict.fromkeys((FieldKind.TEXT, FieldKind.MULTILINE), str),
+    **dict.fromkeys(_LISTS, list),
+    FieldKind.OBJECT: dict,
+}
+"""Kinds whose empty value may be meant."""

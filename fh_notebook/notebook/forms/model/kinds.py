@@ -1,0 +1,385 @@
+"""Kinds of fields: which kind, choices and branches a JSON Schema property has. Pure.
+
+Pure.
+
+Rule of this file: it only decides how a value is typed in. Whether a value fits is the contract's to say, by the schema
+as it was written; so a kind that was guessed wrong costs comfort and never truth, and what is not understood is JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from fh_notebook.contract.refs import followed
+from fh_notebook.contract.spell import KINDS, kind_text, types_of
+from fh_notebook.notebook.forms.model.keywords import effective_keywords, reaches_secret, united_keywords
+from fh_notebook.spelling import short
+
+__all__ = [
+    "NO_SCHEMA",
+    "Branch",
+    "FieldKind",
+    "Option",
+    "Shape",
+    "branches_of",
+    "option_label",
+    "options_of",
+    "same",
+    "shape_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One value to choose, and how it is called."""
+
+    value: Any
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One of several kinds of value, and how it is called."""
+
+    schema: Any
+    label: str
+
+
+def options_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Option, ...]:
+    """Return the values to choose from: an ``enum``, or alternatives that are constants, by their titles."""
+    values = says.get("enum")
+    if isinstance(values, list) and values:
+        taken = _labels_of_others(values)
+        return tuple(Option(value, option_label(value, taken)) for value in _each_once(values))
+    parts = says.get("oneOf") or says.get("anyOf")
+    if not isinstance(parts, list) or not parts:
+        return ()
+    found = [followed(part, root) for part in parts]
+    if not all("const" in part or part.get("type") == "null" for part in found):
+        return ()
+    values = [part.get("const") for part in found]
+    titles = [part.get("title") for part in found]
+    taken = _labels_of_others(values)
+    return tuple(
+        Option(value, short(title, 80)[1:-1] if isinstance(title, str) and title else option_label(value, taken))
+        for value, title in zip(values, titles, strict=True)
+    )
+
+
+def _each_once(values: Sequence[Any]) -> Iterator[Any]:
+    seen: list[Any] = []
+    texts: set[str] = set()  # most are texts, and a list of cities has thousands
+    for value in values:
+        if isinstance(value, str):
+            if value not in texts:
+                texts.add(value)
+                yield value
+        elif not any(same(value, other) for other in seen):
+            seen.append(value)
+            yield value
+
+
+def _labels_of_others(values: Sequence[Any]) -> frozenset[str]:
+    """Return how those that are no texts are called."""
+    return frozenset(option_label(value) for value in values if not isinstance(value, str))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same and of the same kind: ``1`` is not ``True``, and not ``1.0`` here.
+
+    Examples
+    --------
+    >>> same([1], [1]), same(1, True), same({"a": 1}, {"a": 1.0})
+    (True, False, False)
+    """
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return isinstance(one, type(other)) and isinstance(other, type(one)) and bool(one == other)
+
+
+def option_label(value: Any, taken: Collection[str] = ()) -> str:
+    """Return how a value is called in a list of choices; a text that another kind's value looks like is quoted.
+
+    `taken` has the labels of the values that are no texts.
+
+    Examples
+    --------
+    >>> [option_label(v, {"1", "null", "true"}) for v in ("calm", 1, "1", None, "", True)]
+    ['calm', '1', "'1'", 'null', "''", 'true']
+    """
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if not isinstance(value, str):
+        return short(value, 80)
+    looks_so = value.strip() != value or value in taken
+    return short(value, 80) if looks_so or not value else short(value, 80)[1:-1].replace("\\'", "'")
+
+
+# Keywords of a branch that only narrow what its base has said: there is nothing of its own to fill in.
+_NARROWING: Final = frozenset({"required", "not", "title", "description", "$comment", "minProperties", "maxProperties"})
+
+
+def branches_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Branch, ...]:
+    """Return the kinds to choose from: of ``oneOf``, ``anyOf``, or a list of types; none where there is no choice."""
+    for keyword in ("oneOf", "anyOf"):
+        parts = says.get(keyword)
+        if isinstance(parts, list) and len(parts) > 1:
+            base = {name: value for name, value in says.items() if name not in (keyword, "default", "examples")}
+            telling = [part for part in parts if followed(part, root).get("type") != "null"]
+            if all(isinstance(p, Mapping) and _NARROWING.issuperset(p) for p in telling):
+                return ()
+            return _named([_branch(base, part) for part in telling], telling, root)
+    types = [t for t in types_of(says.get("type", [])) if t in KINDS and t != "null"]
+    if len(types) > 1 and set(types) != {"integer", "number"}:
+        base = {name: value for name, value in says.items() if name not in ("type", "default", "examples")}
+        branches = [{**base, "type": t} for t in types]
+        return _named(branches, [{"type": t} for t in types], root)
+    return ()
+
+
+def _branch(base: Mapping[str, Any], part: Any) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    told = {name: base[name] for name in base if name not in ("title", "description")}
+    return united_keywords(part, told) if "$ref" not in part else {**told, "allOf": [part]}
+
+
+def _named(branches: Sequence[Any], parts: Sequence[Any], root: Mapping[str, Any]) -> tuple[Branch, ...]:
+    labels = [_branch_label(part, root) for part in parts]
+    return tuple(
+        Branch(branch, label if labels.count(label) == 1 else f"{label} ({i + 1})")
+        for i, (branch, label) in enumerate(zip(branches, labels, strict=True))
+    )
+
+
+def _branch_label(part: Any, root: Mapping[str, Any]) -> str:
+    says = followed(part, root)
+    if isinstance(title := says.get("title"), str) and title:
+        return short(title)[1:-1]
+    if isinstance(part, Mapping) and isinstance(part.get("$ref"), str):
+        return short(part["$ref"].rpartition("/")[2] or "the whole again")[1:-1]
+    properties = says.get("properties")
+    for tag in properties.values() if isinstance(properties, Mapping) else ():
+        if isinstance(tag, Mapping) and isinstance(tag.get("const"), str):
+            return short(tag["const"])[1:-1]
+    if isinstance(properties, Mapping) and properties:
+        return f"an object with {', '.join(short(name, 20)[1:-1] for name in list(properties)[:3])}"
+    return kind_text(says) if isinstance(part, Mapping) and part else "any JSON"
+
+
+class FieldKind(StrEnum):
+    """The kinds of field; the value of each is the word of its CSS class."""
+
+    TEXT = "text"
+    MULTILINE = "multiline"
+    PASSWORD = "password"  # noqa: S105 - a kind, no password
+    """Everything that is or holds a secret and is no group: typed unseen, as JSON where it is no text."""
+    EMAIL = "email"
+    URI = "uri"
+    DATE = "date"
+    TIME = "time"
+    DATETIME = "date-time"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    CONST = "const"
+    TEXTS = "texts"
+    """A list of texts, one a line."""
+    NUMBERS = "numbers"
+    """A list of numbers."""
+    CHOICES = "choices"
+    """A list of values out of a few."""
+    TABLE = "table"
+    """A list of objects with named values: rows."""
+    GROUP = "group"
+    """An object with fields of its own."""
+    OBJECT = "object"
+    """An object with names of the person's own."""
+    ONE_OF = "one-of"
+    """A choice of kinds, each with a field of its own."""
+    FILE = "file"
+    JSON = "json"
+    """Anything, and whatever else is not understood."""
+    NOTHING = "nothing"
+    """The schema ``false``: no value fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How a value of one property is typed in."""
+
+    kind: FieldKind
+    says: Mapping[str, Any]
+    """The property's keywords, with those behind references and ``allOf``."""
+    nullable: bool = False
+    """Whether null is a value beside those of the kind."""
+    options: tuple[Option, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    refs: frozenset[str] = field(default_factory=frozenset)
+    """The references that led here: one that comes again is recursion."""
+    secret: bool = False
+    """Whether a value is or holds a password, so that it is shown nowhere."""
+
+    @property
+    def types(self) -> list[str]:
+        """The types of the value, without null."""
+        return [t for t in types_of(self.says.get("type", [])) if t != "null"]
+
+
+NO_SCHEMA: Final = Shape(kind=FieldKind.JSON, says={})
+
+
+TALL_TEXT: Final = 200
+"""A text that may be this long is read better in several lines."""
+
+MAX_COLUMNS: Final = 24
+"""A table of more columns is no help to anybody; its rows are edited as JSON."""
+
+
+_TEXT_FORMATS: Final = {
+    "textarea": FieldKind.MULTILINE,
+    "email": FieldKind.EMAIL,
+    "idn-email": FieldKind.EMAIL,
+    "uri": FieldKind.URI,
+    "url": FieldKind.URI,
+    "iri": FieldKind.URI,
+    "uri-reference": FieldKind.URI,
+    "date": FieldKind.DATE,
+    "time": FieldKind.TIME,
+    "date-time": FieldKind.DATETIME,
+    "binary": FieldKind.FILE,
+    "byte": FieldKind.FILE,
+    "base64": FieldKind.FILE,
+    "data-url": FieldKind.FILE,
+}
+
+_LINE_KINDS: Final = frozenset(
+    {FieldKind.TEXT, FieldKind.EMAIL, FieldKind.URI, FieldKind.DATE, FieldKind.TIME, FieldKind.DATETIME}
+)
+
+_OF_ITEM: Final = {
+    FieldKind.CHOICE: FieldKind.CHOICES,
+    FieldKind.INTEGER: FieldKind.NUMBERS,
+    FieldKind.NUMBER: FieldKind.NUMBERS,
+    FieldKind.GROUP: FieldKind.TABLE,
+    **dict.fromkeys(_LINE_KINDS, FieldKind.TEXTS),
+}
+
+
+def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
+    """Return how a value of `schema` is typed in; `root` is the whole schema, in which references look.
+
+    Examples
+    --------
+    >>> shape_of({"type": "array", "items": {"type": "string"}}, {}).kind
+    <Kind.TEXTS: 'texts'>
+    >>> shape = shape_of({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}, {"$defs": {"N": {"type": "integer"}}})
+    >>> shape.kind, shape.nullable, sorted(shape.refs)
+    (<Kind.INTEGER: 'integer'>, True, ['#/$defs/N'])
+    >>> shape_of({"$ref": "https://example.com/far"}, {}).kind
+    <Kind.JSON: 'json'>
+    """
+    if schema is False:
+        return Shape(kind=FieldKind.NOTHING, says={})
+    if not isinstance(schema, Mapping):
+        return NO_SCHEMA
+    says, nullable, refs = effective_keywords(schema, root)
+    options = options_of(says, root)
+    branches: tuple[Branch, ...] = ()
+    if not options and "const" not in says:
+        branches = branches_of(says, root)
+    nullable = nullable or ("null" in types_of(says.get("type", [])) and types_of(says["type"]) != ["null"])
+    kind = _kind(says, options, branches, root)
+    if kind is FieldKind.CHOICES:
+        options = options_of(effective_keywords(says["items"], root)[0], root)
+    if secret := reaches_secret(says, root):
+        kind = kind if kind in (FieldKind.GROUP, FieldKind.ONE_OF) else FieldKind.PASSWORD
+    return Shape(
+        kind=kind,
+        says=says,
+        # A choice has null among its values, or does not take it.
+        nullable=nullable and kind not in (FieldKind.CHOICE, FieldKind.CONST, FieldKind.JSON, FieldKind.NOTHING),
+        options=options if kind in (FieldKind.CHOICE, FieldKind.CHOICES) else (),
+        branches=branches if kind is FieldKind.ONE_OF else (),
+        refs=refs,
+        secret=secret,
+    )
+
+
+def _kind(
+    says: Mapping[str, Any], options: Sequence[Option], branches: Sequence[Branch], root: Mapping[str, Any]
+) -> FieldKind:
+    if "const" in says:
+        return FieldKind.CONST
+    if options:
+        return FieldKind.CHOICE
+    if branches:
+        return FieldKind.ONE_OF
+    types = [t for t in types_of(says.get("type", [])) if t != "null"] or _implied(says)
+    if set(types) == {"integer", "number"}:
+        return FieldKind.NUMBER
+    match types:
+        case ["string"]:
+            return _text_kind(says)
+        case ["integer"] | ["number"] | ["boolean"]:
+            return FieldKind(types[0])
+        case ["array"]:
+            return _list_kind(says, root)
+        case ["object"]:
+            return FieldKind.GROUP if _has_all_fields(says) else FieldKind.OBJECT
+    return FieldKind.CONST if types_of(says.get("type", [])) == ["null"] else FieldKind.JSON
+
+
+def _has_all_fields(says: Mapping[str, Any]) -> bool:
+    """Whether an object has a field for each name that must be given, and one at all; else it is typed as JSON."""
+    properties, required = says.get("properties"), says.get("required")
+    if not isinstance(properties, Mapping) or not properties:
+        return False
+    return not isinstance(required, list) or all(name in properties for name in required)
+
+
+def _implied(says: Mapping[str, Any]) -> list[str]:
+    """Return the type that is meant where none is said; keywords of numbers and lengths bind only their own types."""
+    if "type" in says:
+        return []
+    if isinstance(says.get("properties"), Mapping) and says["properties"]:
+        return ["object"]
+    if isinstance(says.get("items"), Mapping):
+        return ["array"]
+    return ["string"] if says.get("format") in _TEXT_FORMATS or "contentEncoding" in says else []
+
+
+def _text_kind(says: Mapping[str, Any]) -> FieldKind:
+    if "contentEncoding" in says or "contentMediaType" in says:
+        return FieldKind.FILE
+    found = _TEXT_FORMATS.get(says["format"]) if isinstance(says.get("format"), str) else None
+    if found is None:
+        longest = says.get("maxLength")
+        return FieldKind.MULTILINE if isinstance(longest, int | float) and longest > TALL_TEXT else FieldKind.TEXT
+    return found
+
+
+def _list_kind(says: Mapping[str, Any], root: Mapping[str, Any]) -> FieldKind:
+    if not isinstance(says.get("items"), Mapping) or "prefixItems" in says:
+        return FieldKind.JSON
+    item = _item_shape(says["items"], root)
+    if item.nullable or (item.kind is FieldKind.GROUP and len(item.says["properties"]) > MAX_COLUMNS):
+        return FieldKind.JSON
+    return _OF_ITEM.get(item.kind, FieldKind.JSON)
+
+
+def _item_shape(items: Mapping[str, Any], root: Mapping[str, Any]) -> Shape:
+    """The shape of an item, without looking into its own items: a list of itself would never end."""
+    says, nullable, _ = effective_keywords(items, root)
+    options = options_of(says, root)
+    if not options and ("oneOf" in says or "anyOf" in says):
+        return NO_SCHEMA
+    is_list = types_of(says.get("type", [])) == ["array"] or "items" in says
+    kind = FieldKind.JSON if is_list else _kind(says, options, (), root)
+    return Shape(kind=kind, says=says, nullable=nullable or "null" in types_of(says.get("type", [])))

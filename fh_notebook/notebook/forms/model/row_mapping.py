@@ -1,0 +1,260 @@
+"""`RowMapping`: which Start variable takes which column or constant of the rows of a batch form.
+
+Pure but for the plan.
+
+Rule of this file: what is previewed is made by the very mapper that the batch uses, so that a row looks here as it is
+sent. A constant that was typed is text, and is read as declared; one that a program gave keeps its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from fh_notebook import session
+from fh_notebook.audience import CELL
+from fh_notebook.batching import making
+from fh_notebook.batching.mapping import LeftOut, const, read_mapping
+from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
+from fh_notebook.contract.spell import path_text
+from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
+from fh_notebook.values import UNSET
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["PREVIEWED", "Preview", "RowMapping", "SourceField", "SourceKind", "VariableSource", "plan_of"]
+
+PREVIEWED: Final = 3
+"""Rows that are shown as they would be sent."""
+
+NEEDED: Final = "is required; choose its column, or give a constant"
+
+
+class SourceKind(Enum):
+    """Where a variable's value is from."""
+
+    COLUMN = "column"
+    CONSTANT = "constant"
+    NOTHING = "nothing"
+    """It is not sent, unless as its declared default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableSource:
+    """What one Start variable takes."""
+
+    kind: SourceKind
+    column: str = ""
+    value: Any = None
+    """Of a constant, as it is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The first rows as they would be sent."""
+
+    labels: tuple[Any, ...] = ()
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    """One a row, secrets masked."""
+    problems: tuple[Problem, ...] = ()
+    """What does not fit: of the mapping itself, else of these rows."""
+
+
+class RowMapping:
+    """Which Start variable takes what of a row.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        Whose variables; where none is declared, each plain column is one.
+    rows : DataFrame, iterable of mappings, or path
+        As :func:`fh_notebook.batch` takes them.
+    values : mapping, optional
+        Constants.
+
+    Raises
+    ------
+    InputError
+        The rows cannot be read.
+
+    Examples
+    --------
+    >>> from fh_notebook.contract.variables import integer, text
+    >>> dep = Deployment("brief", variants=["a"], inputs={"topic": text(), "words": integer(default=100)})
+    >>> mapping = RowMapping(dep, [{"subject": "AI"}, {"subject": "tea"}])
+    >>> print(*mapping.preview().problems)
+    topic: is required; choose its column, or give a constant
+    >>> mapping.take_column("topic", "subject")
+    >>> mapping.preview().inputs
+    ({'topic': 'AI', 'words': 100}, {'topic': 'tea', 'words': 100})
+    """
+
+    def __init__(self, deployment: Deployment, rows: Any, values: Mapping[str, Any] | None = None) -> None:
+        self.deployment = deployment
+        self.rows: Rows = read_rows(rows)
+        self._secrets = Secrets.of(deployment.inputs)
+        self._sources = {name: self._first_source(name, values or {}) for name in self._names(values or {})}
+
+    def _names(self, values: Mapping[str, Any]) -> list[str]:
+        declared = self.deployment.variable_names or self.rows.plain_columns
+        return list(dict.fromkeys([*declared, *values]))
+
+    def _first_source(self, name: str, values: Mapping[str, Any]) -> VariableSource:
+        if name in values:
+            return self._constant(name, values[name])
+        if name in self.rows.columns:
+            return VariableSource(kind=SourceKind.COLUMN, column=name)
+        return VariableSource(kind=SourceKind.NOTHING)
+
+    @property
+    def sources(self) -> dict[str, VariableSource]:
+        """What each variable takes, by its name."""
+        return dict(self._sources)
+
+    def schema_of(self, name: str) -> Any:
+        """Return the declared JSON Schema of a variable, ``{}`` where there is none."""
+        return self.deployment.inputs.get("properties", {}).get(name, {})
+
+    def is_required(self, name: str) -> bool:
+        """Whether a call without it is refused."""
+        return name in self.deployment.inputs.get("required", ())
+
+    def is_secret(self, name: str) -> bool:
+        """Whether its value is never shown."""
+        return self._secrets.cover([name])
+
+    def take_column(self, name: str, column: str) -> None:
+        """Have a variable take a column's value."""
+        self._sources[name] = VariableSource(kind=SourceKind.COLUMN, column=column)
+
+    def take_typed(self, name: str, typed: str) -> None:
+        """Have a variable take what a person typed, in every row."""
+        self.take_value(name, coerced(typed, self.schema_of(name), self.deployment.inputs))
+
+    def take_value(self, name: str, value: Any) -> None:
+        """Have a variable take a value of a program's, in every row; ``UNSET`` leaves it out."""
+        self._sources[name] = self._constant(name, value)
+
+    def _constant(self, name: str, value: Any) -> VariableSource:
+        if value is UNSET:
+            return VariableSource(kind=SourceKind.NOTHING)
+        return VariableSource(kind=SourceKind.CONSTANT, value=hidden(value) if self.is_secret(name) else value)
+
+    def take_nothing(self, name: str) -> None:
+        """Leave a variable out."""
+        self._sources[name] = VariableSource(kind=SourceKind.NOTHING)
+
+    def take_past(self, values: Mapping[str, Any]) -> None:
+        """Take as constants what an earlier call sent, for the variables that take no column."""
+        for name, value in values.items():
+            if name in self._sources and self._sources[name].kind is not SourceKind.COLUMN:
+                self.take_value(name, value)
+
+    def moved_to(self, deployment: Deployment) -> None:
+        """Go on with a deployment that has grown: new variables are there, and what was chosen stays."""
+        self.deployment = deployment
+        self._secrets = Secrets.of(deployment.inputs)
+        self._sources = {
+            name: self._sources[name] if name in self._sources else self._first_source(name, {})
+            for name in dict.fromkeys([*deployment.variable_names, *self._sources])
+        }
+
+    def inputs(self) -> dict[str, Any]:
+        """Return the mapping as :func:`fh_notebook.batch` takes it."""
+        return {name: _as_input(name, source) for name, source in self._sources.items()}
+
+    def preview(self) -> Preview:
+        """Return the first rows as they would be sent."""
+        if missing := [name for name, source in self._sources.items() if self._is_missing(name, source)]:
+            return Preview(problems=tuple(Problem((name,), "required", message=NEEDED) for name in missing))
+        try:
+            mapper = read_mapping(self.inputs(), self.rows, self.deployment)
+        except InputError as told:
+            return Preview(problems=told.problems)
+        labels, made, problems = self.rows.labels[:PREVIEWED], [], []
+        for label, record in zip(labels, self.rows.records, strict=False):
+            inputs, found = mapper.made_of(record)
+            made.append(mask_inputs(inputs, self._secrets))
+            found = found or mapper.problems_of(inputs)
+            problems += [replace(problem, rows=(label,)) for problem in found]
+        return Preview(labels=labels, inputs=tuple(made), problems=tuple(problems))
+
+    def _is_missing(self, name: str, source: VariableSource) -> bool:
+        schema = self.schema_of(name)
+        has_default = isinstance(schema, Mapping) and "default" in schema
+        return source.kind is SourceKind.NOTHING and self.is_required(name) and not has_default
+
+
+def _as_input(name: str, source: VariableSource) -> Any:
+    if source.kind is SourceKind.COLUMN:
+        return source.column
+    return const(source.value) if source.kind is SourceKind.CONSTANT else LeftOut(frozenset({name}))
+
+
+class SourceField:
+    """What one Start variable of a form over rows takes, for a program.
+
+    Parameters
+    ----------
+    mapping : RowMapping
+        Of which it is a part.
+    name : str
+        The variable.
+    changed : callable
+        Called after something was assigned.
+    """
+
+    def __init__(self, mapping: RowMapping, name: str, changed: Callable[[], object]) -> None:
+        self._mapping, self.name, self._changed = mapping, name, changed
+
+    @property
+    def column(self) -> str | None:
+        """The column whose value it takes; ``None`` where it takes none. A name can be assigned."""
+        source = self._mapping.sources[self.name]
+        return source.column if source.kind is SourceKind.COLUMN else None
+
+    @column.setter
+    def column(self, name: str) -> None:
+        self._mapping.take_column(self.name, name)
+        self._changed()
+
+    @property
+    def value(self) -> Any:
+        """The constant of every row; ``fh.UNSET`` where it is none. Any value can be assigned."""
+        source = self._mapping.sources[self.name]
+        return source.value if source.kind is SourceKind.CONSTANT else UNSET
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._mapping.take_value(self.name, value)
+        self._changed()
+
+    def __repr__(self) -> str:
+        return f"<{path_text([self.name])}: {self._mapping.sources[self.name].kind.value}>"
+
+
+def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], repeats: int = 1) -> Plan:
+    """Return what a batch would do: every row is checked, and looked up in the store; nothing is called or kept.
+
+    As ``fh.batch(..., dry_run=True)``, but that ``fh.last_batch()`` stays what it was: nobody has asked for a batch.
+
+    Raises
+    ------
+    InputError
+        A row does not fit.
+    """
+    options = BatchOptions(
+        variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False, dry_run=True
+    )
+    store = session.store()
+    made = making.make(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
+    return made.batch.plan()

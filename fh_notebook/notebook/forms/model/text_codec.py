@@ -1,0 +1,343 @@
+"""Text of a field to a JSON value, and back; the text of a file. Pure.
+
+Pure.
+
+Rule of this file: nothing that was typed is lost. A text that is no value of its kind stays what it is, a text, and the
+check names it ("the text '12x' is not a whole number"); only where any text would be a value (JSON, a file) a sentence
+says that it cannot be read. So what is shown can always be read back into what is held.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.jsonable import MAX_DEPTH
+from fh_notebook.contract.run import one_line
+from fh_notebook.contract.spell import byte_size
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same
+from fh_notebook.plural import counted
+from fh_notebook.spelling import path_text, short
+from fh_notebook.values import UNSET
+
+__all__ = [
+    "HALF",
+    "LINE_KINDS",
+    "MAX_BYTES",
+    "FileError",
+    "ParsedText",
+    "can_show",
+    "encoding_of",
+    "file_text",
+    "is_endless",
+    "json_line",
+    "json_text",
+    "read_json",
+    "read_text",
+    "refuse_endless",
+    "text_of",
+    "what_is_sent",
+]
+
+
+LINE_KINDS: Final = frozenset(
+    {
+        FieldKind.TEXT,
+        FieldKind.MULTILINE,
+        FieldKind.EMAIL,
+        FieldKind.URI,
+        FieldKind.DATE,
+        FieldKind.TIME,
+        FieldKind.DATETIME,
+        FieldKind.FILE,
+    }
+)
+"""Kinds whose value is the very text that is typed."""
+
+JSON_KINDS: Final = frozenset(
+    {FieldKind.JSON, FieldKind.OBJECT, FieldKind.TABLE, FieldKind.GROUP, FieldKind.ONE_OF, FieldKind.NOTHING}
+)
+"""Kinds that are typed as JSON where they are typed at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """What a text was read as."""
+
+    value: Any
+    """A JSON value; the text itself where it is none; ``UNSET`` where nothing was typed."""
+    trouble: str = ""
+    """Why it cannot be read, and the cure; empty where the check will tell whatever there is to tell."""
+
+
+def read_text(text: str, shape: Shape, root: Mapping[str, Any] | None = None) -> ParsedText:
+    """Return what `text`, typed into a field of this `shape`, means.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> count = shape_of({"type": "integer"}, {})
+    >>> read_text(" 12 ", count).value, read_text("12x", count).value, read_text("", count).value
+    (12, '12x', UNSET)
+    >>> read_text('{"a": }', shape_of({}, {})).trouble
+    'this is not JSON: a value is missing at line 1, column 7'
+    """
+    kind = shape.kind
+    if kind in LINE_KINDS:
+        return ParsedText(text)
+    if kind is FieldKind.TEXTS:
+        # Pressing Enter after the last line is no wish to send an empty text.
+        return ParsedText(text.rstrip("\n").split("\n") if text.strip("\n") else UNSET)
+    if not text.strip():
+        return ParsedText(UNSET)
+    if kind is FieldKind.NUMBERS:
+        items = {"items": shape.says.get("items", {}), "type": "array"}
+        return ParsedText(coerced([w for w in re.split(r"[\s,;]+", text.strip()) if w], items, root or {}))
+    if kind in JSON_KINDS:
+        return read_json(text)
+    if kind is FieldKind.PASSWORD:
+        return _read_secret(text, shape)
+    return ParsedText(coerced(text, shape.says, root or {}))
+
+
+def _read_secret(text: str, shape: Shape) -> ParsedText:
+    types = shape.types
+    if not types or "string" in types:
+        return ParsedText(text)
+    return ParsedText(read_json(text).value)  # what it is not, the check says, without spelling it
+
+
+def is_endless(value: Any) -> bool:
+    """Whether a value is nested deeper than anything that is sent, or holds itself: it could not even be copied.
+
+    Examples
+    --------
+    >>> endless = []
+    >>> endless.append(endless)
+    >>> is_endless(endless), is_endless([[1]])
+    (True, False)
+    """
+    level: dict[int, Any] = {id(value): value}
+    for _ in range(MAX_DEPTH + 1):
+        inner = (_inner(held) for held in level.values() if isinstance(held, Mapping | list | tuple))
+        level = {id(item): item for items in inner for item in items}
+        if not level:
+            return False
+    return True
+
+
+def refuse_endless(value: Any, path: tuple[str | int, ...]) -> None:
+    """Refuse such a value.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    if is_endless(value):
+        raise InputError(f"{path_text(path)}: is nested more than {MAX_DEPTH} deep")
+
+
+def _inner(held: Mapping[Any, Any] | Sequence[Any]) -> Iterable[Any]:
+    return held.values() if isinstance(held, Mapping) else held
+
+
+def read_json(text: str) -> ParsedText:
+    """Return the value that a JSON text says.
+
+    Examples
+    --------
+    >>> read_json('{"a": [1, null]}').value
+    {'a': [1, None]}
+    >>> read_json('{"a": True}').trouble
+    'this is not JSON: a value is missing at line 1, column 7; write true'
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except json.JSONDecodeError as broken:
+        return ParsedText(text, f"this is not JSON: {_why(broken, text)}")
+    except RecursionError:
+        return ParsedText(text, _TOO_DEEP)
+    except ValueError as broken:  # NaN, or a number of more digits than Python reads
+        return ParsedText(text, f"this is not JSON: {str(broken).partition(';')[0].replace('Exceeds', 'exceeds')}")
+    return ParsedText(text, _TOO_DEEP) if is_endless(value) else ParsedText(value)
+
+
+_TOO_DEEP: Final = "this is nested too deep to be read"
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} has no JSON form; give null or a number")
+
+
+_WORDS: Final = {
+    "Expecting value": "a value is missing",
+    "Expecting property name enclosed in double quotes": "a name is missing",
+    "Expecting ',' delimiter": "a comma is missing",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Extra data": "there is something after its end",
+    "Unterminated string starting at": "a quote is not closed that opens",
+    "Illegal trailing comma before end of object": "there is a comma too many",
+    "Illegal trailing comma before end of array": "there is a comma too many",
+}
+"""The decoder's messages in plain words."""
+
+
+def _why(broken: json.JSONDecodeError, text: str) -> str:
+    said = _WORDS.get(broken.msg, broken.msg[:1].lower() + broken.msg[1:])
+    place = f"{said} at line {broken.lineno}, column {broken.colno}"
+    if "'" in text and '"' not in text:
+        return f'{place}; JSON\'s quotes are double: {{"name": "value"}}'
+    found = re.match(r"\s*(True|False|None)\b", text[broken.pos :])
+    meant = {"True": "true", "False": "false", "None": "null"}
+    return f"{place}; write {meant[found[1]]}" if found else place
+
+
+def text_of(value: Any, shape: Shape) -> str:
+    r"""Return the text that shows `value` in a field of this `shape`.
+
+    What :func:`can_show` says no to is shown as JSON, which no field of such a kind reads back.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> text_of([1, 2.5], shape_of({"type": "array", "items": {"type": "number"}}, {}))
+    '1\n2.5'
+    >>> text_of("12x", shape_of({"type": "integer"}, {})), text_of(UNSET, shape_of({}, {}))
+    ('12x', '')
+    """
+    if value is UNSET:
+        return ""
+    if shape.kind in (FieldKind.TEXTS, FieldKind.NUMBERS) and isinstance(value, list):
+        return "\n".join(item if isinstance(item, str) else json_text(item, indent=None) for item in value)
+    if isinstance(value, str) and shape.kind not in JSON_KINDS:
+        return value
+    return json_text(value)
+
+
+def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) -> bool:
+    r"""Whether a field of this `shape` shows `value` so that it reads back as the same.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> texts = shape_of({"type": "array", "items": {"type": "string"}}, {})
+    >>> [can_show(v, texts) for v in (["a", "b"], ["two\nlines"], [3], "no list")]
+    [True, False, False, False]
+    """
+    if value is UNSET or value is None:
+        return True
+    if shape.kind not in JSON_KINDS and HALF.search(text_of(value, shape)):
+        return False  # in JSON it is spelt; as it is no page can be sent it
+    if shape.kind in (FieldKind.TEXTS, FieldKind.NUMBERS):
+        if not isinstance(value, list) or (
+            shape.kind is FieldKind.TEXTS and not all(isinstance(v, str) for v in value)
+        ):
+            return False
+        return not value or read_text(text_of(value, shape), shape, root).value == value
+    if shape.kind is FieldKind.CHOICES:
+        places = [_place(item, shape) for item in value] if isinstance(value, list) else [-1]
+        return -1 not in places and len(set(places)) == len(places)
+    return True
+
+
+def _place(value: Any, shape: Shape) -> int:
+    return next((i for i, option in enumerate(shape.options) if same(option.value, value)), -1)
+
+
+HALF: Final = re.compile("[\ud800-\udfff]")
+"""Half a character, which has no UTF-8."""
+
+
+def json_line(value: Any) -> str:
+    """Return `value` as JSON in one line; what of it has no JSON form is spelt as Python does."""
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """Return `value` as JSON for a person; what has no JSON form is spelt as in a message."""
+    try:
+        said = json.dumps(value, ensure_ascii=False, indent=indent)
+        return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", said)
+    except (TypeError, ValueError, RecursionError):
+        return short(value)
+
+
+MAX_BYTES: Final = 5_000_000
+"""A file travels inside the JSON of one call: whoever has a larger one gives its address instead."""
+
+
+_ENCODERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "base64": base64.b64encode,
+    "base64url": base64.urlsafe_b64encode,
+    "base32": base64.b32encode,
+    "base16": base64.b16encode,
+}
+
+_BINARY_FORMATS: Final = frozenset({"binary", "byte", "base64"})
+
+
+class FileError(ValueError):
+    """A file that cannot be sent; its text is one line with the cure."""
+
+
+def encoding_of(shape: Shape) -> str:
+    """Return how a file is sent: ``"text"``, ``"data-url"`` or the name of an encoding.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> [encoding_of(shape_of({"type": "string", **more}, {}))
+    ...  for more in ({"contentEncoding": "base64"}, {"contentMediaType": "text/csv"}, {"format": "binary"})]
+    ['base64', 'text', 'base64']
+    """
+    said = shape.says.get("contentEncoding")
+    if isinstance(said, str):
+        return said.lower() if said.lower() in _ENCODERS else "text"
+    if shape.says.get("format") == "data-url":
+        return "data-url"
+    return "base64" if shape.says.get("format") in _BINARY_FORMATS else "text"
+
+
+def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> str:
+    r"""Return the text that is sent for a file.
+
+    Raises
+    ------
+    FileTrouble
+        It is too large, or it is sent as text and is none.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> file_text("a.bin", b"\x00\xff", shape_of({"type": "string", "contentEncoding": "base64"}, {}))
+    'AP8='
+    """
+    called = one_line(name, 80)
+    if len(data) > MAX_BYTES:
+        raise FileError(f"{called} has {byte_size(len(data))}; give one of at most {byte_size(MAX_BYTES)}")
+    encoding = encoding_of(shape)
+    if encoding == "data-url":
+        kind = media_type or "application/octet-stream"
+        return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    if encoding != "text":
+        return _ENCODERS[encoding](data).decode()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        told = f"{called} is no UTF-8 text (byte {broken.start:,}); save it as UTF-8"
+    raise FileError(told)
+
+
+def what_is_sent(value: Any, shape: Shape) -> str:
+    """Return in words what a file's field holds."""
+    if not isinstance(value, str):
+        return short(value)
+    encoding = encoding_of(shape)
+    return f"{counted(len(value), 'character')}{'' if encoding == 'text' else f' of {encoding}'}"

@@ -1,0 +1,170 @@
+"""Static display of a form: HTML and text without widgets, for saved notebooks, nbconvert and terminals.
+
+A row is there from when the service has taken its call until the answer has come, also when a newer submit has the
+columns; nothing here waits, and closing the notebook loses none of them (``fh.reattach()``).
+
+A password is only said to be there, long values are folded, and what cannot be clicked is not drawn as if it could be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from fh_notebook import html
+from fh_notebook.contract.run import one_line
+from fh_notebook.contract.secrets import mask_run
+from fh_notebook.notebook.forms.control.controller import FormController
+from fh_notebook.notebook.forms.model.field import FieldState
+from fh_notebook.notebook.forms.model.text_codec import json_line
+from fh_notebook.notebook.kernel.shell import no_lost_widget
+from fh_notebook.notebook.results.cards import LastState
+from fh_notebook.notebook.results.state import SubmitState
+from fh_notebook.plural import agreeing, counted
+from fh_notebook.problems import Problem
+from fh_notebook.spelling import path_text
+from fh_notebook.values import UNSET
+
+if TYPE_CHECKING:
+    from fh_notebook.client.pending import PendingRun
+
+__all__ = ["page_of", "pending_page", "text_of", "waited_text"]
+
+
+SHOWN: Final = 20
+"""Rows at most; ``form.pending`` has all."""
+
+
+def waited_text(pending: PendingRun) -> str:
+    """Return in one line what a run waits for, or why nothing is heard of it."""
+    who = f"It waits for {one_line(pending.waits_for, 300)}" if pending.waits_for else ""
+    return "; ".join(filter(None, (who, one_line(pending.trouble, 300)))) or "The answer comes later"
+
+
+def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
+    """Return the runs that are waited for as rows; nothing where there is none."""
+    if not runs:
+        return ""
+    number = f"{counted(len(runs), 'run')} {agreeing(len(runs), 'are')}"
+    left = len(runs) - SHOWN
+    return html.el(
+        "div",
+        html.STYLE,
+        html.el("div", f"{number} waited for; the answer shows here when it comes", cls="fh-dim", role="status"),
+        *map(_row, runs[:SHOWN]),
+        html.el("div", f"and {left:,} more; form.pending has all", cls="fh-dim") if left > 0 else None,
+        cls="fh",
+    )
+
+
+def _row(run: PendingRun) -> html.Html:
+    """One run: how far, which variant, what it waits for, since when; it wraps where the page is narrow."""
+    since = f"since {run.started_at:%H:%M:%S} UTC" if run.started_at else ""
+    facts = " · ".join(filter(None, (since, one_line(run.request_id or run.run_id or "", 80))))
+    return html.el(
+        "div",
+        html.el("div", html.badge(one_line(run.status, 40)), " ", html.el("strong", one_line(run.variant or "", 80))),
+        html.el("div", html.el("bdi", waited_text(run))),
+        html.el("div", facts, cls="fh-dim fh-foot"),
+        cls="fh-pending-row",
+        style="padding:4px 0;overflow-wrap:anywhere",
+    )
+
+
+FIELDS_SHOWN: Final = 60
+"""Of a form with more, the rest is counted."""
+
+VALUE_SHOWN: Final = 2_000
+"""Characters of one value; ``form.value`` has all of it."""
+
+IN_A_LINE: Final = 100
+"""Characters of one value in the text twin."""
+
+
+def page_of(core: FormController) -> html.Html:
+    """Return the form as HTML that needs neither a kernel nor a script."""
+    rows = [
+        html.el(
+            "tr",
+            html.el("th", _name(state), scope="row"),
+            html.el("td", shown := _shown(state), dir=html.direction(shown), style="width:100%"),
+        )
+        for state in _first(core)
+    ]
+    left = len(core.model.fields) - FIELDS_SHOWN
+    return html.el(
+        "div",
+        html.STYLE,
+        no_lost_widget("fh-form-static"),
+        html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
+        html.el("div", said, cls="fh-dim", dir=html.direction(said)) if (said := core.deployment.description) else None,
+        html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
+        html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
+        html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,
+        *(html.el("div", problem, cls="fh-error") for problem in _told(core)),
+        last.html() if (last := _last_state(core)) is not None else None,
+        cls="fh fh-form-static",
+    )
+
+
+def text_of(core: FormController) -> str:
+    """Return the form as text."""
+    width = max((len(_name(state)) for state in _first(core)), default=0)
+    lines = [f"Form of {core.deployment.name} ({core.choice})"]
+    lines += [html.printable(f"  {_name(state).ljust(width)}  {_in_a_line(state)}") for state in _first(core)]
+    left = len(core.model.fields) - FIELDS_SHOWN
+    lines += [f"  and {counted(left, 'more variable')}"] if left > 0 else []
+    lines += [html.printable(f"  {also}")] if (also := core.model.also_sent) else []
+    lines += [html.printable(f"! {problem}") for problem in _told(core)]
+    if (last := _last_state(core)) is not None:
+        lines += ["", repr(last)]
+    return "\n".join(lines)
+
+
+def _first(core: FormController) -> list[FieldState]:
+    return list(core.model.fields.values())[:FIELDS_SHOWN]
+
+
+def _name(state: FieldState) -> str:
+    return path_text([state.name]) + ("*" if state.required else "")
+
+
+def _shown(state: FieldState) -> object:
+    value = state.value
+    if value is UNSET or state.secret:
+        return html.el("span", state.noted, cls="fh-dim")
+    said = state.text if isinstance(value, str) else json_line(value)
+    return html.folded(said, whole="form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4)
+
+
+def _in_a_line(state: FieldState) -> str:
+    value = state.value
+    if value is UNSET or state.secret:
+        return state.noted
+    said = " ".join((value if isinstance(value, str) else json_line(value)).split())
+    return said if len(said) <= IN_A_LINE else f"{said[: IN_A_LINE - 1]}…"
+
+
+def _told(core: FormController) -> list[Problem]:
+    """The problems that the page shows: all after Run, before it those of what was edited, and of what was given."""
+    model = core.model
+    if model.all_touched:
+        return model.problems
+    beside = [problem for state in model.walk() for problem in state.shown_problems]
+    return list(dict.fromkeys([*beside, *model.shown_other_problems]))
+
+
+def _last_state(core: FormController) -> LastState | None:
+    """What came of the last submit; ``None`` before the first."""
+    submission = core.newest
+    if submission is None:
+        return None
+    submit = SubmitState(submission.variants, submission.repeats)
+    for index, pending in submission.waits.items():
+        submit.wait(index, pending.run, waited_text(pending))
+    for index, run in submission.came.items():
+        submit.answer(index, mask_run(run, core.secrets))
+    if submission.stopped:
+        submit.stop(was_sent=submission.was_sent)
+    line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
+    return LastState(submit.calls, core.deployment.name, line)

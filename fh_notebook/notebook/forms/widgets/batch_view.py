@@ -1,0 +1,373 @@
+"""`BatchFormView`: the widgets of a form over rows: mapping, preview, number of calls, progress of the batch.
+
+A constant for a password is typed unseen, and its box is emptied as soon as its text has come: what a page saves with a
+notebook is what the box holds.
+
+Drawn as every batch is (`progress_view`), but into a widget of the form, and with no display of its own: a click has no
+cell under which one could stand.
+
+It arranges and hands on; a handler returns at once, and what takes long comes later.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from ipywidgets import Dropdown, Layout, Password, Text
+
+from fh_notebook import html
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.pacer import Pacer
+from fh_notebook.batching.plan import Plan
+from fh_notebook.batching.progress_state import Snapshot, State
+from fh_notebook.errors import InputError
+from fh_notebook.notebook.forms.batch_static import preview_page
+from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
+from fh_notebook.notebook.forms.control.observers import BatchFormObserver
+from fh_notebook.notebook.forms.fields.field import UpdateGuard
+from fh_notebook.notebook.forms.model.row_mapping import SourceKind, plan_of
+from fh_notebook.notebook.forms.model.text_codec import json_line
+from fh_notebook.notebook.forms.widgets.panels import PanelBar
+from fh_notebook.notebook.forms.widgets.run_bar import RunActions, RunBar
+from fh_notebook.notebook.progress.controls import BatchControls
+from fh_notebook.notebook.progress.display import ProgressView
+from fh_notebook.notebook.ui.buttons import ControlDisplay
+from fh_notebook.notebook.ui.latest_task import LatestTask
+from fh_notebook.notebook.ui.widgets import (
+    LABELLED,
+    FormTheme,
+    enable_all_clicks,
+    head_of,
+    line,
+    problems_list,
+    without_echo,
+)
+from fh_notebook.spelling import path_text
+from fh_notebook.values import MASK, Secret
+
+__all__ = ["BatchFormView", "FormProgress", "SourceRow"]
+
+
+_CONSTANT: Final = ("constant", "")
+
+_NOTHING: Final = ("nothing", "")
+
+
+class SourceRow:
+    """One Start variable: where its value is from, and the constant where it is one."""
+
+    def __init__(self, core: BatchFormController, name: str, look: FormTheme, edited: Callable[[], object]) -> None:
+        self._core, self._name, self._look, self._edited = core, name, look, edited
+        mapping = core.mapping
+        self._showing = UpdateGuard()
+        self._constant: Any = None
+        needed = "*" if mapping.is_required(name) else ""
+        columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
+        self._from = Dropdown(
+            options=[*columns, ("a constant …", _CONSTANT), (_left_out(core, name), _NOTHING)],
+            description=f"{html.printable(path_text([name]))}{needed}",
+            style={"description_width": "132px"},
+            layout=Layout(width="100%", max_width="420px", margin="2px 8px 2px 0"),
+        )
+        self._from.add_class("fh-from")
+        self._from.observe(self._chosen, "value")
+        self.widget = look.row(self._from)
+
+    def follow(self) -> None:
+        """Show what the variable takes."""
+        source = self._core.mapping.sources[self._name]
+        with self._showing:
+            if source.kind is SourceKind.COLUMN:
+                column = ("column", source.column)
+                # A column that a program gave and that is not there: the mapping's problem names it.
+                self._from.value = column if source.column in self._core.mapping.rows.columns else None
+            else:
+                self._from.value = _CONSTANT if source.kind is SourceKind.CONSTANT else _NOTHING
+            self._offer_constant(source.kind is SourceKind.CONSTANT)
+            if self._constant is not None and not self._is_secret and source.kind is SourceKind.CONSTANT:
+                value = source.value
+                self._constant.value = value if isinstance(value, str) else html.printable(json_line(value))
+
+    @property
+    def _is_secret(self) -> bool:
+        return self._core.mapping.is_secret(self._name)
+
+    @property
+    def _is_set(self) -> bool:
+        return bool(self._core.mapping.sources[self._name].value)
+
+    def _offer_constant(self, is_offered: bool) -> None:
+        if not is_offered:
+            self.widget.children = (self._from,)
+            return
+        if self._constant is None:
+            self._constant = self._new_constant()
+        self.widget.children = (self._from, self._constant)
+        enable_all_clicks(self.widget)
+
+    def _new_constant(self) -> Any:
+        # Named, since on a narrow page it stands below what it belongs to.
+        named = f"{html.printable(path_text([self._name]))} in every row"
+        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": named}
+        made = (
+            without_echo(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
+            if self._is_secret
+            else Text(**more)
+        )
+        made.add_class("fh-constant")
+        made.observe(self._typed, "value")
+        return made
+
+    def _chosen(self, change: Any) -> None:
+        if self._showing or change["new"] is None:
+            return
+        kind, column = change["new"]
+        mapping = self._core.mapping
+        if kind == "column":
+            mapping.take_column(self._name, column)
+        elif kind == "constant":
+            mapping.take_typed(self._name, "")
+        else:
+            mapping.take_nothing(self._name)
+        self._offer_constant(kind == "constant")
+        self._edited()
+
+    def _typed(self, change: Any) -> None:
+        if self._showing:
+            return
+        typed = Secret(change["new"]) if self._is_secret else change["new"]
+        if isinstance(typed, Secret):
+            if not typed:
+                return  # it was emptied here
+            self._constant.value = ""
+            self._constant.placeholder = "set, hidden"
+            self._core.mapping.take_typed(self._name, typed.reveal())
+        else:
+            self._core.mapping.take_typed(self._name, typed)
+        self._edited()
+
+
+def _left_out(core: BatchFormController, name: str) -> str:
+    schema = core.mapping.schema_of(name)
+    if not isinstance(schema, dict) or "default" not in schema:
+        return "not sent"
+    return f"default: {MASK if core.mapping.is_secret(name) else json_line(schema['default'])[:60]}"
+
+
+class FormProgress:
+    """A display of one start of a batch, in two widgets of a form.
+
+    Parameters
+    ----------
+    show : callable
+        Called with a :class:`ProgressView` for every state; on the loop's thread.
+    place : callable
+        Called with the widget to click, or ``None`` when there is nothing to click any more.
+    ended : callable
+        Called when no more will come.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[ProgressView], object],
+        place: Callable[[Any], object],
+        ended: Callable[[], object],
+    ) -> None:
+        self._show, self._place, self._ended = show, place, ended
+        self._pacer = Pacer(self._draw)
+        self._plan = ""
+        self._offer: ControlDisplay | None = None
+
+    def begin(self, batch: Snapshot) -> None:
+        """Show the plan and an empty bar, and in a while what can be clicked."""
+        self._pacer.begin(batch)
+        self._plan = str(batch.plan())
+        self._show(ProgressView(self._plan, self._pacer.state()))
+        controls = BatchControls(batch, self._pacer.update, has_cancel=False)
+        self._offer = ControlDisplay(controls, blocks=False, place=self._place)
+        self._offer.begin()
+
+    def update(self, batch: Snapshot) -> None:
+        """Show how far it is, unless that was shown just now."""
+        self._pacer.update()
+
+    def end(self, batch: Snapshot) -> None:
+        """Show how it ended, and take the buttons away."""
+        state = self._pacer.state()
+        self._pacer.end()
+        self._place(None)
+        if self._offer is not None:
+            self._offer.end()
+        self._show(ProgressView(self._plan, state, summary=batch.summary()))
+        self._ended()
+
+    def _draw(self, state: State) -> None:
+        self._show(ProgressView(self._plan, state))
+        if self._offer is not None:
+            self._offer.follow()
+
+
+class BatchFormView(BatchFormObserver):
+    """The widgets of one form over rows.
+
+    Parameters
+    ----------
+    core : BatchCore
+        What is shown.
+
+    Attributes
+    ----------
+    widget : VBox
+        All of it.
+    """
+
+    def __init__(self, core: BatchFormController) -> None:
+        self._core = core
+        self._look = look = FormTheme()
+        self._later = LatestTask(self._trouble)
+        self._starting = LatestTask(self._trouble)
+        self._lock = threading.Lock()
+        self._begun: Batch | None = None
+        """What Run began, once that is known: a short batch is over before."""
+        self._cancel_asked = False
+        self._lines: dict[str, SourceRow] = {}
+        self._mapping = look.column(dom_class="fh-mapping")
+        self._preview = look.text(dom_class="fh-preview")
+        self._problems = look.text(dom_class="fh-problems")
+        self._plan = look.text(dom_class="fh-plan")
+        self._bar = RunBar(look, core.choice, RunActions(run=self._run, cancel=self._cancel, chosen=self._edited))
+        self._progress = look.text(dom_class="fh-batch-progress")
+        self._controls = look.row()
+        self._result = look.text(dom_class="fh-batch-result")
+        self._head = look.text()
+        self._tools = PanelBar(core, look, self._bar.say)
+        self.widget = look.panel(
+            self._head, self._mapping, self._preview, self._problems, self._plan, self._bar.widget,
+            self._progress, self._controls, self._result, self._tools.widget,
+        )  # fmt: skip
+        self.changed()
+        core.observers.add(self)
+        core.progress = self._make_progress
+
+    def leave(self) -> None:
+        """Show nothing more of the form."""
+        self._core.observers.remove(self)
+
+    def changed(self) -> None:
+        """Show the mapping and the choice as they are now."""
+        core = self._core
+        self._head.value = head_of(core.deployment)
+        for name in core.mapping.sources:
+            if name not in self._lines:
+                self._lines[name] = SourceRow(core, name, self._look, self._edited)
+            self._lines[name].follow()
+        lines = tuple(self._lines[name].widget for name in core.mapping.sources)
+        if self._mapping.children != lines:
+            self._mapping.children = lines
+        self._bar.follow()
+        self.edited()
+        enable_all_clicks(self.widget)
+
+    def starting(self) -> None:
+        """Show that the rows are being checked: what came of an earlier batch is old."""
+        self._begun, self._cancel_asked = None, False
+        self._bar.running(True, may_run=False)
+        self._bar.say("Checking every row …")
+        self._result.value = ""
+
+    def _make_progress(self) -> FormProgress:
+        return FormProgress(self._show_progress, self._place_controls, self._ended)
+
+    def started(self, batch: Batch) -> None:
+        """Show what a batch comes to; a short one is over already."""
+        with self._lock:
+            self._begun = batch
+        if self._cancel_asked:
+            batch.cancel()
+        if not batch.running:
+            self._ended()
+
+    # --- what a person does
+
+    def _edited(self) -> None:
+        self._core.observers.tell(lambda observer: observer.edited())
+
+    def _run(self) -> None:
+        problems = self._core.problems
+        if problems:
+            self._problems.value = problems_list(problems)
+            self._bar.say(f"Nothing was sent: {len(problems)} to put right, listed above.", kind="error")
+            return
+        self.starting()
+        self._starting.do(self._core.start, lambda _: None)  # `started` is told of it
+
+    def _cancel(self) -> None:
+        self._bar.cancelling()
+        self._cancel_asked = True
+        if self._begun is not None:
+            self._begun.cancel()
+
+    # --- what is shown
+
+    def edited(self) -> None:
+        """Show what follows from the mapping and the choice."""
+        self._tools.follow()
+        preview = self._core.mapping.preview()
+        self._preview.value = str(preview_page(self._core.mapping, preview))
+        self._problems.value = problems_list(preview.problems)
+        self._bar.show_calls(None)
+        if preview.problems or self._core.choice.problem:
+            self._plan.value = line(self._core.choice.problem)
+            return
+        core, chosen, repeats = self._core, self._core.choice.chosen, self._core.choice.repeats
+        self._plan.value = line("Counting the calls …")
+        self._later.do(lambda: _planned(core, chosen, repeats), self._show_plan)
+
+    def _show_plan(self, plan: Plan | InputError) -> None:
+        if isinstance(plan, InputError):
+            self._problems.value = problems_list(plan.problems)
+            self._plan.value = ""
+        else:
+            self._plan.value = line(str(plan), kind="plain")
+            self._bar.show_calls(plan.most_calls)
+        enable_all_clicks(self.widget)
+
+    def _show_progress(self, view: ProgressView) -> None:
+        self._progress.value = view._repr_html_()
+        self._bar.say("")
+
+    def _place_controls(self, widget: Any) -> None:
+        self._controls.children = () if widget is None else (widget,)
+
+    def _ended(self) -> None:
+        with self._lock:
+            batch = self._begun
+        if batch is None:
+            return  # `started` will say so
+        self._bar.running(False)
+        self._progress.value = ""  # how it ended is the head of the result
+        self._result.value = batch._repr_html_()
+        self._bar.say("All of it is in form.frame.")
+        self._tools.ran()
+        self._edited()
+        enable_all_clicks(self.widget)
+
+    def failed(self, reason: str) -> None:
+        """Say why nothing was sent."""
+        self._trouble(reason)
+
+    def _trouble(self, text: str) -> None:
+        """Say in one line what could not be done."""
+        self._plan.value = ""
+        if not self._core.running:
+            self._bar.running(False)
+        self._bar.say(text, kind="error")
+
+
+def _planned(core: BatchFormController, chosen: tuple[str, ...], repeats: int) -> Plan | InputError:
+    try:
+        return plan_of(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
+    except InputError as told:
+        return told

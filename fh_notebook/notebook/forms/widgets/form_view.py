@@ -1,0 +1,167 @@
+"""`FormView`: the widgets of a form of one call.
+
+Rule of this file: it arranges and hands on. A handler returns at once; what comes later comes by an observer's call, on
+whatever thread, and is shown by setting traits. What is seldom wanted is made when it is first opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import mask_run
+from fh_notebook.contract.spell import path_text
+from fh_notebook.notebook.forms.control.controller import FormController
+from fh_notebook.notebook.forms.control.observers import FormObserver
+from fh_notebook.notebook.forms.control.submission import Submission
+from fh_notebook.notebook.forms.static import pending_page
+from fh_notebook.notebook.forms.widgets.panels import PanelBar
+from fh_notebook.notebook.forms.widgets.run_bar import RunActions, RunBar
+from fh_notebook.notebook.results.view import ResultsView
+from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, head_of, place_in_words
+from fh_notebook.problems import Problem
+
+__all__ = ["FormView"]
+
+NAMED: Final = 6
+"""Fields that are named in one line."""
+
+
+class FormView(FormObserver):
+    """The widgets of one form.
+
+    Parameters
+    ----------
+    core : FormCore
+        What is shown.
+
+    Attributes
+    ----------
+    widget : VBox
+        All of it.
+    """
+
+    def __init__(self, core: FormController) -> None:
+        self._core, self._fields = core, core.fields
+        self._look = look = FormTheme()
+        self._refused = False
+        """Whether a person is told why nothing was sent."""
+        self._head = look.text(head_of(core.deployment))
+        acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._chosen)
+        self._bar = RunBar(look, core.choice, acts)
+        self._results = ResultsView()
+        self._pending = look.text(dom_class="fh-pending")
+        self._tools = PanelBar(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
+        self.widget = look.panel(
+            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending, self._tools.widget
+        )
+        core.observe(self, (self,))
+        enable_all_clicks(self.widget)
+
+    def leave(self) -> None:
+        """Show nothing more of the form."""
+        self._core.leave(self, (self,))
+
+    # --- what a person does
+
+    def _run(self) -> None:
+        if self._core.busy:  # a second click that was on its way: each call costs
+            self._bar.say("A run is out: wait for it, or Cancel it first.")
+        else:
+            self._core.submit()
+
+    def _chosen(self) -> None:
+        self._core.observers.tell(lambda observer: observer.edited())
+
+    def _cancel(self) -> None:
+        self._bar.cancelling()
+        self._core.cancel()
+
+    # --- what happens
+
+    def changed(self) -> None:
+        """Show the values as they are now."""
+        self._core.fields.refresh()
+        self._bar.follow()
+        self.edited()
+
+    def edited(self) -> None:
+        """Show what follows from the values."""
+        if self._refused:
+            self._refused = bool(self._core.problems)
+            self._bar.say(*self._to_put_right())
+        self._tools.follow()
+        enable_all_clicks(self.widget)
+
+    def refused(self, problems: Sequence[Problem]) -> None:
+        """Say that nothing was sent, and where to look; each problem stands beside its field."""
+        self._refused = True
+        self._core.fields.refresh()
+        self._bar.say(*self._to_put_right())
+        enable_all_clicks(self.widget)
+
+    def began(self, submission: Submission) -> None:
+        """Show that calls are made; the columns wait."""
+        self._results.begin(submission.variants, submission.repeats, sent=len(submission.requests))
+        self._refused = False
+        self._bar.running(True, may_run=False)
+        self._bar.say("")
+
+    def came(self, submission: Submission, index: int, run: Run) -> None:
+        """Show an answer, without secrets."""
+        self._results.show(index, mask_run(run, self._core.secrets))
+
+    def accepted(self, submission: Submission, index: int) -> None:
+        """Show that a call was accepted, and how far it is."""
+        pending = submission.waits.get(index)
+        if pending is not None:
+            self._results.waits(index, pending.run)
+
+    def waited(self) -> None:
+        """Show what is waited for; once all is handed over, another run can be begun."""
+        waited_for = self._core.waited_for
+        page = str(pending_page(waited_for))
+        if page != self._pending.value:
+            self._pending.value = page
+        if not self._core.busy:
+            self._bar.running(bool(waited_for))
+
+    def ended(self, submission: Submission) -> None:
+        """Show that no more will come, and why, where it was stopped."""
+        if submission.stopped:
+            self._results.stopped(submission.stopped, was_sent=submission.was_sent)
+        self._bar.running(bool(self._core.waited_for))
+        self._bar.say(f"Calls go to {place_in_words(self._core.place)}." if self._core.place else "")
+        self._tools.ran()
+        enable_all_clicks(self.widget)
+
+    def collected(self) -> None:
+        """Say how many inputs there are."""
+        self._tools.follow()
+        number = self._core.collected
+        self._bar.say(f"{number:,} {'input is' if number == 1 else 'inputs are'} in form.dataset.")
+
+    def grown(self) -> None:
+        """Show other fields; what was typed is in them."""
+        self._head.value = head_of(self._core.deployment)
+        head, _, *rest = self.widget.children
+        self.widget.children = (head, self._core.fields.widget, *rest)
+        gone, self._fields = self._fields, self._core.fields
+        if gone is not self._fields:  # another thread has shown them already
+            gone.close()
+        self._bar.follow()
+        self.edited()
+
+    def _to_put_right(self) -> tuple[str, str]:
+        """What keeps Run from sending, in one line: fields by name, which tell their own problems."""
+        core = self._core
+        names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
+        others = [problem for problem in core.problems if problem not in core.model.problems]
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+        parts = [*map(str, [*others, *core.model.other_problems[:1]]), *([f"To put right: {shown}."] if names else [])]
+        return (f"Nothing was sent. {' '.join(_sentence(part) for part in parts)}", "error") if parts else ("", "dim")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

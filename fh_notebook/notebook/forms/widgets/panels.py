@@ -1,0 +1,511 @@
+"""Panels below a form: request, earlier calls, code export, schema editor; and the row of buttons that opens them.
+
+A panel reads the form and hands back to it; it knows neither its buttons nor the other panels.
+
+It is made of the very requests that Run would send. Only the key and secret inputs are masked, and what is longer than
+a page bears is folded, with its length.
+
+Nothing is sent. What was masked in the store is not filled in, so what a person has typed for it stays; and what is
+written out has a name or a placeholder where a secret would stand.
+
+A pasted snippet may have a key in it, so the box is emptied as soon as its text has come: what a page saves with a
+notebook is what the box holds.
+
+Each is a button that opens and closes a panel; a panel is made when it is first opened, and follows what is typed only
+while it is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea, ToggleButton, ToggleButtons
+
+from fh_notebook import html, session
+from fh_notebook.addresses import DEFAULT_BASE_URL
+from fh_notebook.client.connection import Connection
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.errors import FetchHiveError, InputError
+from fh_notebook.notebook.cell.request import delivered, request_text
+from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
+from fh_notebook.notebook.forms.control.run_options import RunOptions
+from fh_notebook.notebook.forms.control.schema_editor import (
+    KINDS,
+    ExtendedDeployment,
+    can_extend,
+    renamed,
+    with_columns,
+    with_snippet,
+    with_variable,
+)
+from fh_notebook.notebook.kernel.shell import running_shell
+from fh_notebook.notebook.results.column import COPY_STYLE
+from fh_notebook.notebook.ui.latest_task import LatestTask
+from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, place_in_words, without_echo
+from fh_notebook.problems import Problem
+from fh_notebook.store import catalog_file
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = [
+    "CopyPanel",
+    "HistoryPanel",
+    "Panel",
+    "PanelBar",
+    "PanelOwner",
+    "RequestPanel",
+    "SchemaPanel",
+    "request_page",
+]
+
+
+class PanelOwner(Protocol):
+    """What these panels need of whose they are: of a form, or of a form over rows."""
+
+    deployment: Deployment
+    choice: RunOptions
+
+    @property
+    def secrets(self) -> Secrets:
+        """Which of the variables are never shown."""
+        ...
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that keeps Run from sending."""
+        ...
+
+    @property
+    def has_client(self) -> bool:
+        """Whether it was given a client of its own."""
+        ...
+
+    def requests(self) -> list[InvokeRequest]:
+        """Return what Run would send first."""
+        ...
+
+    @property
+    def copied_as(self) -> Sequence[str]:
+        """In which ways its call can be written out."""
+        ...
+
+    def written(self, way: str, base_url: str) -> str:
+        """Return the call written out in one of them; it raises `InputError` where that cannot be."""
+        ...
+
+    def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
+        """Fill in what an earlier call sent, and return the secrets that are missing now."""
+        ...
+
+    def grow(self, grown: ExtendedDeployment) -> None:
+        """Go on with a deployment that has grown."""
+        ...
+
+    def find_client(self) -> Client:
+        """Return whom to ask."""
+        ...
+
+
+class Panel(Protocol):
+    """Something that can be opened below a form; made with the form's core and its layouts."""
+
+    widget: Any
+    """What is put into the page."""
+
+    def follow(self) -> None:
+        """Show the form as it is now; called while it is open."""
+
+
+class RequestPanel:
+    """Shows the request while it is open."""
+
+    def __init__(self, core: PanelOwner, look: FormTheme) -> None:
+        self._core = core
+        self.widget = look.text(dom_class="fh-request")
+        self._later = LatestTask(self._tell)
+
+    def follow(self) -> None:
+        """Show what Run would send now. Whom to ask is found on a thread: a keyring may ask the person first."""
+        self._later.do(lambda: self._core.find_client().aclient.connection, self._found)
+
+    def _found(self, connection: Connection) -> None:
+        try:
+            delivery = self._core.choice.delivery
+            requests = [delivered(request, delivery, connection) for request in self._core.requests()]
+        except InputError as told:
+            self._tell(str(told))
+            return
+        self.widget.value = str(request_page(connection, requests, self._core.secrets, self._core.problems))
+
+    def _tell(self, trouble: str) -> None:
+        self.widget.value = line(trouble, kind="error")
+
+
+def request_page(
+    connection: Connection, requests: Sequence[InvokeRequest], secrets: Secrets, problems: Sequence[Problem] = ()
+) -> html.Html:
+    """Return the page: of the first variant all, of the others that they differ in its name alone."""
+    if not requests:
+        return html.el("div", str(problems[0]) if problems else "nothing to send", cls="fh fh-error")
+    said = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
+    variants = list(dict.fromkeys(request.variant for request in requests))
+    notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]
+    if len(variants) > 1:
+        others = "the other is" if len(requests) == 2 else "the others are"
+        notes.append(f"{others} the same with the variant {', '.join(str(name) for name in variants[1:])}")
+    refused = html.el("div", "Run would send nothing: there are problems.", cls="fh-error") if problems else None
+    return html.el(
+        "div",
+        html.el("div", "; ".join(notes), cls="fh-dim"),
+        refused,
+        html.folded(said, whole="form.value has all inputs", cap=4 * html.TEXT_CAP),
+        cls="fh",
+    )
+
+
+_CHOOSE: Final = ("choose an earlier call …", "")
+
+
+class HistoryPanel:
+    """A dropdown of earlier calls; choosing one fills the fields with what it sent."""
+
+    def __init__(self, core: PanelOwner, look: FormTheme) -> None:
+        self._core, self._look = core, look
+        self._drop = Dropdown(
+            options=[("reading …", "")], description="Earlier calls", style=LABELLED, layout=look.input
+        )
+        self._drop.add_class("fh-history")
+        self._drop.observe(self._picked, "value")
+        self._said = look.text()
+        self._later = LatestTask(self._tell)
+        self.widget = look.row(self._drop, self._said)
+
+    def follow(self) -> None:
+        """Nothing that is typed changes what was called before."""
+
+    def read(self) -> None:
+        """Read anew what was called before."""
+        self._later.do(self._read, self._show)
+
+    def _read(self) -> list[tuple[str, EarlierCall]]:
+        client = self._core.find_client()
+        name = self._core.deployment.name
+        return EarlierCalls(name, workspace=client.workspace, store=session.store()).options()
+
+    def _show(self, options: list[tuple[str, EarlierCall]]) -> None:
+        self._drop.options = [_CHOOSE, *options] if options else [("no call of this deployment is kept", "")]
+
+    def _picked(self, change: Any) -> None:
+        past = change["new"]
+        if isinstance(past, EarlierCall):  # and not one of the lines that say something else
+            self._look.safely(lambda: self._fill(past), self._tell)()
+
+    def _fill(self, past: EarlierCall) -> None:
+        left = self._core.take_past(past.again(), past.masked)
+        self._tell(f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim")
+
+    def _tell(self, text: str, kind: str = "error") -> None:
+        self._said.value = line(text, kind=kind)
+
+
+class CopyPanel:
+    """What Run would send, as a cell, as Python or as curl, to be selected by one click."""
+
+    def __init__(self, core: PanelOwner, look: FormTheme) -> None:
+        self._core = core
+        self._places: _Places | None = None
+        self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
+        self._way.add_class("fh-copy-as")
+        self._way.observe(lambda _: self.follow(), "value")
+        self._text = look.text(dom_class="fh-copy-text")
+        self._later = LatestTask(lambda told: self._show_page(line(told, kind="error")))
+        self.widget = look.column(self._way, self._text)
+
+    def follow(self) -> None:
+        """Write out what the fields hold now."""
+        way, places = self._way.value, self._places
+        if places is None and way == "curl":
+            self._later.do(self._find_places, self._found)
+            return
+        base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
+        try:
+            self._show_page(f"{line(note)}{_selectable(self._core.written(way, base_url))}")
+        except FetchHiveError as told:
+            self._show_page(line(str(told), kind="error"))
+        if places is None and self._core.has_client:
+            self._later.do(self._find_places, self._found)
+
+    def _find_places(self) -> _Places:
+        own = self._core.find_client()
+        url, form = own.aclient.connection.base_url, place_in_words(own.origin)
+        if not self._core.has_client:
+            return _Places(url, form)
+        try:
+            return _Places(url, form, f"This calls {place_in_words(session.client_for(None).origin)}")
+        except FetchHiveError as told:
+            return _Places(url, form, f"This would call nobody yet ({str(told).rstrip('.')})")
+
+    def _found(self, places: _Places) -> None:
+        self._places = places
+        self.follow()
+
+    def _show_page(self, page: str) -> None:
+        self._text.value = page
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Whom a form calls; and whom a cell and Python would, where the form has a client of its own."""
+
+    form_url: str
+    form: str
+    code_calls: str = ""
+
+    @property
+    def base_url(self) -> str:
+        """What curl calls: a hive in process has no address."""
+        return DEFAULT_BASE_URL if self.form_url == session.LOCAL_URL else self.form_url
+
+    def note(self, way: str) -> str:
+        """Say where the code calls, unless that is where the form does."""
+        if way == "curl":
+            return (
+                f"This calls {DEFAULT_BASE_URL}: {self.form} has no address." if self.base_url != self.form_url else ""
+            )
+        if not self.code_calls:
+            return ""
+        return f"{self.code_calls}, by the notebook's own client; the form calls {self.form} by its client=."
+
+
+def _selectable(text: str) -> html.Html:
+    pieces = (text[at : at + html.TEXT_CAP] for at in range(0, len(text), html.TEXT_CAP))
+    how = html.el("div", "Click the text to select all of it, then press Ctrl+C (⌘C).", cls="fh-dim")
+    box = html.el("pre", *pieces, cls="fh-all", tabindex=0, aria_label="What Run would send")
+    return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), how, box, cls="fh")
+
+
+_PASTE: Final = "Paste the Code Snippet (curl) of the deployment here, and leave the box."
+
+
+class SchemaPanel:
+    """The widgets; the core is what grows."""
+
+    def __init__(self, core: PanelOwner, look: FormTheme) -> None:
+        self._core, self._look = core, look
+        self._said = look.text(dom_class="fh-grow-said")
+        self._rows = [self._naming(), self._adding(), self._pasting(), self._taking(), self._saving()]
+        self.widget = look.column(*self._rows, self._said, dom_class="fh-grow")
+        self.follow()
+
+    def follow(self) -> None:
+        """Show what can be done with the deployment as it is."""
+        grows, nameless = can_extend(self._core.deployment), is_placeholder(self._core.deployment.name)
+        naming, adding, pasting, taking, _ = self._rows
+        frames = _frames()
+        shown = ((naming, nameless), (adding, grows), (pasting, grows), (taking, grows and bool(frames)))
+        for row, is_shown in shown:
+            row.layout.display = None if is_shown else "none"
+        if tuple(self._frame.options) != frames:
+            self._frame.options = frames
+            self._frame.value = frames[0] if frames else None
+
+    # --- rows
+
+    def _row(self, *children: Any) -> Any:
+        # A layout of its own, since it is shown or not by itself.
+        return Box(children, layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"))
+
+    def _naming(self) -> Any:
+        self._new_name = Text(
+            description="Deployment", placeholder="its name", continuous_update=False, style=LABELLED,
+            layout=self._look.input,
+        )  # fmt: skip
+        self._new_name.add_class("fh-deployment-name")
+        return self._row(self._new_name, self._button("Use this name", "Run calls it", "fh-rename", self._rename))
+
+    def _adding(self) -> Any:
+        self._name = Text(
+            description="New variable", placeholder="its name", continuous_update=False, style=LABELLED,
+            layout=self._look.input,
+        )  # fmt: skip
+        self._name.add_class("fh-new-name")
+        self._kind = Dropdown(options=KINDS, description="Kind", style=LABELLED, layout=self._look.input)
+        self._kind.add_class("fh-new-kind")
+        self._required = Checkbox(
+            value=True, description="required", indent=False, style=LABELLED, layout=self._look.input
+        )
+        add = self._button("Add", "Add a field for this Start variable", "fh-add-variable", self._add)
+        return self._row(self._name, self._kind, self._required, add)
+
+    def _pasting(self) -> Any:
+        self._paste = without_echo(Textarea)(
+            placeholder=_PASTE, rows=2, continuous_update=False, description="Snippet", style=LABELLED,
+            layout=Layout(width="100%", max_width="640px", height="auto"),
+        )  # fmt: skip
+        self._paste.add_class("fh-snippet")
+        self._paste.observe(self._pasted, "value")
+        return self._row(self._paste)
+
+    def _taking(self) -> Any:
+        self._frame = Dropdown(options=(), description="DataFrame", style=LABELLED, layout=self._look.input)
+        self._frame.add_class("fh-frame")
+        self._take = self._button("Take its columns", "A field for each column", "fh-take-columns", self._take_columns)
+        return self._row(self._frame, self._take)
+
+    def _saving(self) -> Any:
+        save = self._button("Save to catalogue", "Write the deployment into fetchhive.yaml", "fh-save", self._save)
+        return self._row(save)
+
+    def _button(self, text: str, tooltip: str, dom_class: str, act: Callable[[], object]) -> Any:
+        return self._look.button(text, tooltip, dom_class, self._look.safely(act, self._trouble))
+
+    # --- what is done
+
+    def _rename(self) -> None:
+        self._core.grow(ExtendedDeployment(deployment=renamed(self._core.deployment, self._new_name.value)))
+        self._tell(f"Run calls {self._core.deployment.name}.")
+
+    def _add(self) -> None:
+        grown = with_variable(self._core.deployment, self._name.value, self._kind.value, required=self._required.value)
+        self._grow(grown)
+        self._name.value = ""
+
+    def _pasted(self, change: Any) -> None:
+        text = Secret(change["new"])
+        if not text:
+            return
+        self._paste.value = ""
+        self._look.safely(lambda: self._grow(with_snippet(self._core.deployment, text.reveal())), self._trouble)()
+
+    def _take_columns(self) -> None:
+        shell = running_shell()
+        self._grow(with_columns(self._core.deployment, shell.user_ns[self._frame.value]))
+
+    def _save(self) -> None:
+        path = self._core.deployment.save()
+        self._tell(f"Saved {self._core.deployment.name} in {catalog_file.shown(path)}.")
+
+    def _grow(self, grown: ExtendedDeployment) -> None:
+        self._core.grow(grown)
+        self._tell(grown.told)
+
+    def _tell(self, text: str) -> None:
+        self._said.value = line(text, kind="plain")
+
+    def _trouble(self, text: str) -> None:
+        self._said.value = line(text, kind="error")
+
+
+def _frames() -> tuple[str, ...]:
+    """The names of the notebook's DataFrames; without pandas there is none."""
+    names = getattr(running_shell(), "user_ns", {})
+    return tuple(
+        name
+        for name, value in list(names.items())
+        if not name.startswith("_") and type(value).__name__ == "DataFrame" and hasattr(value, "dtypes")
+    )
+
+
+_GROW: Final = ("Variables …", "Add Start variables, and save them to the catalogue")
+
+_ADD: Final = "Collect these inputs as a row of form.dataset, which fh.batch takes"
+
+_SAVE: Final = ("Catalogue …", "Save the deployment to the catalogue")
+
+
+class PanelBar:
+    """The row of buttons, and the panels that are open.
+
+    Parameters
+    ----------
+    core : Reused
+        Whose: a form's, or a form's over rows.
+    look : Look
+        The form's layouts.
+    say : callable
+        Shows one line beside Run.
+    collect : callable, optional
+        Adds the inputs to those for a batch; a form over rows has them already.
+    is_empty : bool
+        Whether there is nothing to fill in yet: then the panel to add variables is open.
+    """
+
+    def __init__(
+        self,
+        core: PanelOwner,
+        look: FormTheme,
+        say: Callable[..., None],
+        *,
+        collect: Callable[[], object] | None = None,
+        is_empty: bool = False,
+    ) -> None:
+        self._core, self._look = core, look
+        self._panels: dict[str, Panel] = {}
+        self._open: list[str] = []
+        self._buttons = {
+            "request": self._toggle("request", "Request", "Show exactly what Run would send"),
+            "history": self._toggle("history", "Earlier calls", "Fill the fields with what was sent before"),
+            "copy": self._toggle("copy", "Copy as …", "What Run does, as a %%fetchhive cell or as code"),
+            "grow": self._toggle("grow", *_GROW if can_extend(core.deployment) else _SAVE),
+        }
+        buttons = list(self._buttons.values())
+        if collect is not None:
+            add = look.safely(collect, lambda trouble: say(trouble, kind="error"))
+            buttons.append(look.button("Add to batch", _ADD, "fh-add", add))
+        self._row = look.row(*buttons, dom_class="fh-tools")
+        self._place = look.column()
+        self.widget = look.column(self._row, self._place)
+        if is_placeholder(core.deployment.name) or (can_extend(core.deployment) and is_empty):
+            self._buttons["grow"].value = True
+
+    def follow(self) -> None:
+        """Have what is open show the form as it is now."""
+        for name in self._open:
+            self._panels[name].follow()
+
+    def ran(self) -> None:
+        """Have the earlier calls, where they are open, show the last one too."""
+        if "history" in self._open:
+            self._read_history()
+
+    def _toggle(self, name: str, text: str, tooltip: str) -> Any:
+        button = ToggleButton(description=text, tooltip=tooltip, layout=self._look.button_layout)
+        button.add_class(f"fh-open-{name}")
+        button.observe(lambda change: self._turned(name, change["new"]), "value")
+        return button
+
+    def _turned(self, name: str, is_open: bool) -> None:
+        if is_open:
+            panel = self._panels.get(name) or self._made(name)
+            self._open.append(name)
+            self._place.children = (*self._place.children, panel.widget)
+            panel.follow()
+            if name == "history":
+                self._read_history()
+            enable_all_clicks(panel.widget)
+        else:
+            self._open.remove(name)
+            closed = self._panels[name].widget
+            self._place.children = tuple(child for child in self._place.children if child is not closed)
+
+    def _made(self, name: str) -> Panel:
+        kinds: dict[str, Callable[[PanelOwner, FormTheme], Panel]] = {
+            "request": RequestPanel,
+            "history": HistoryPanel,
+            "copy": CopyPanel,
+            "grow": SchemaPanel,
+        }
+        self._panels[name] = made = kinds[name](self._core, self._look)
+        return made
+
+    def _read_history(self) -> None:
+        panel = self._panels["history"]
+        if isinstance(panel, HistoryPanel):
+            panel.read()

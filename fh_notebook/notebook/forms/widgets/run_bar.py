@@ -1,0 +1,181 @@
+"""Run bar: variants, repeats, delivery, Run, Cancel, and one line of status.
+
+Rule of this file: it shows what a :class:`RunOptions` says and tells of clicks; it decides nothing. While calls are
+out, Run cannot be pressed and Cancel beside it can: a second click would cost once more. Fields stay editable
+meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
+
+from fh_notebook.notebook.forms.control.run_options import MOST_REPEATS, RunOptions
+from fh_notebook.notebook.forms.fields.field import UpdateGuard
+from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
+
+__all__ = ["RunActions", "RunBar"]
+
+CHECKED_MOST: Final = 12
+"""Variants that have a box each; more are a list to choose from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunActions:
+    """What a person can do in the row."""
+
+    run: Callable[[], object]
+    cancel: Callable[[], object]
+    chosen: Callable[[], object]
+    """Other variants were chosen, another number of repeats, or another way in which answers come."""
+
+
+class RunBar:
+    """The row of widgets.
+
+    Parameters
+    ----------
+    look : Look
+        The form's layouts.
+    choice : Choice
+        What is chosen; changed here when a person chooses.
+    acts : Acts
+        What is done.
+    """
+
+    def __init__(self, look: FormTheme, choice: RunOptions, acts: RunActions) -> None:
+        self._look, self._choice, self._acts = look, choice, acts
+        self._showing = UpdateGuard()
+        self._name: Any = None
+        """The box for names, where no variant is known to choose from."""
+        self._variants = look.row(dom_class="fh-variants")
+        self._run = look.button("Run", "", "fh-run", acts.run, button_style="primary", icon="play")
+        self._cancel = look.button("Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel)
+        self._cancel.disabled = True
+        self._repeats = BoundedIntText(
+            value=choice.repeats, min=1, max=MOST_REPEATS, description="Repeat", style=LABELLED,
+            layout=Layout(width="112px", margin="2px 6px 2px 0"), tooltip="How often each variant runs",
+        )  # fmt: skip
+        self._repeats.add_class("fh-repeats")
+        self._repeats.observe(self._repeated, "value")
+        self._callback = Checkbox(
+            description="Deliver by callback", indent=False, layout=look.input, style=LABELLED,
+            tooltip="The answer comes later: for workflows that wait for a person, or take long",
+        )  # fmt: skip
+        self._callback.add_class("fh-by-callback")
+        self._callback.observe(self._delivered, "value")
+        self._status = look.text(dom_class="fh-status")
+        self.widget = look.column(
+            self._variants,
+            look.row(self._run, self._cancel, self._repeats, self._callback, self._status),
+            dom_class="fh-run-bar",
+        )
+        self.follow()
+
+    def follow(self) -> None:
+        """Show the choice as it is."""
+        with self._showing:
+            self._offer()
+            self._repeats.value = self._choice.repeats
+            self._callback.value = self._choice.delivery != "direct"
+            self.show_calls(self._choice.calls)
+
+    def show_calls(self, number: int | None) -> None:
+        """Show on Run how many calls it makes; ``None`` while that is not known."""
+        self._run.description = "Run" if number in (None, 0, 1) else f"Run {number:,} calls"
+        self._run.tooltip = f"Send it ({self._choice.in_words(number)})"
+
+    def say(self, text: str, kind: str = "dim") -> None:
+        """Show one line beside the buttons."""
+        self._status.value = line(text, kind=kind)
+        enable_all_clicks(self.widget)
+
+    def running(self, is_running: bool, *, may_run: bool = True) -> None:
+        """Show whether there is something to cancel, and whether Run can be pressed meanwhile."""
+        self._cancel.disabled = not is_running
+        self._run.disabled = is_running and not may_run
+        enable_all_clicks(self.widget)
+
+    def cancelling(self) -> None:
+        """Show that the click was heard: a second one would do no more."""
+        self._cancel.disabled = True
+
+    # --- variants
+
+    def _offer(self) -> None:
+        offered = self._choice.offered
+        if not offered:
+            if not self._is_typed():
+                self._variants.children = (self._typing(),)
+        elif self._is_typed():
+            self._variants.children[0].value = ", ".join(self._choice.chosen)
+        elif len(offered) > CHECKED_MOST:
+            self._choose_in_list(offered)
+        else:
+            known = [getattr(box, "description", "") for box in self._variants.children[1:]]
+            if known != list(offered):
+                label = HTML("Variants", layout=self._look.input)
+                self._variants.children = (label, *(self._box(name) for name in offered))
+            for box in self._variants.children[1:]:
+                box.value = box.description in self._choice.chosen
+
+    def _is_typed(self) -> bool:
+        return any(child is self._name for child in self._variants.children)
+
+    def _box(self, name: str) -> Any:
+        box = Checkbox(description=name, indent=False, layout=self._look.input, style=LABELLED)
+        box.add_class("fh-variant")
+        box.observe(lambda _: self._checked(), "value")
+        return box
+
+    def _checked(self) -> None:
+        if not self._showing:
+            self._choice.choose([box.description for box in self._variants.children[1:] if box.value])
+            self._changed()
+
+    def _choose_in_list(self, offered: Sequence[str]) -> None:
+        if not any(isinstance(child, SelectMultiple) for child in self._variants.children):
+            listed = SelectMultiple(options=offered, rows=8, description="Variants", style=LABELLED)
+            listed.add_class("fh-variant")
+            listed.observe(self._selected, "value")
+            self._variants.children = (listed,)
+        [listed] = self._variants.children
+        if tuple(listed.options) != tuple(offered):
+            listed.options = offered
+        listed.value = self._choice.chosen
+
+    def _selected(self, change: Any) -> None:
+        if not self._showing:
+            self._choice.choose(change["new"])
+            self._changed()
+
+    def _typing(self) -> Any:
+        self._name = typed = Text(
+            description="Variant", placeholder="its name; several: a, b", continuous_update=False, style=LABELLED,
+            layout=self._look.input,
+        )  # fmt: skip
+        typed.add_class("fh-variant-name")
+        typed.observe(self._named, "value")
+        return typed
+
+    def _named(self, change: Any) -> None:
+        if not self._showing:
+            self._choice.name_them(change["new"])
+            self._changed()
+
+    def _repeated(self, change: Any) -> None:
+        if not self._showing:
+            self._choice.repeats = int(change["new"])
+            self._changed()
+
+    def _delivered(self, change: Any) -> None:
+        if not self._showing:
+            self._choice.delivery = "callback" if change["new"] else "direct"
+            self._changed()
+
+    def _changed(self) -> None:
+        self.follow()
+        self._acts.chosen()

@@ -1,0 +1,1 @@
+"""Magics ``%fetchhive`` and ``%%fetchhive``: `extension` registers them, `cell_magic` runs a cell."""

@@ -1,0 +1,334 @@
+"""Run one ``%%fetchhive`` cell: read it, send its requests, show and bind the result.
+
+Rule of this file: it hands on. The line is read in `line`, the body in `body` and `cell`, calls are made in `sending`
+and `over`; an error that is ours leaves as one line (it is raised outside the `except` block, or IPython would show its
+context too), and whatever happens in a cell that holds a key, no traceback repeats the cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any, Final
+
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from fh_notebook import keys, loop, session
+from fh_notebook.addresses import LOCAL
+from fh_notebook.audience import CELL
+from fh_notebook.client.blocking import Client
+from fh_notebook.contract.catalog import UnknownDeployment
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.contract.spell import listed
+from fh_notebook.errors import FetchHiveError, InputError
+from fh_notebook.notebook.cell.options import HelpShown, LineOptions, read_line
+from fh_notebook.notebook.cell.request import CellRequest, delivered, read_cell, request_text
+from fh_notebook.notebook.cell.template import value_of
+from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
+from fh_notebook.notebook.kernel.shell import Masked, Stopped, holds_key, masked_if_shown, notice
+from fh_notebook.notebook.magics import pending_results
+from fh_notebook.notebook.magics.over_rows import run_over
+from fh_notebook.notebook.results.cards import OutputsSideBySide, SideBySide
+from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay
+from fh_notebook.spelling import short
+
+__all__ = ["CellResult", "dry_run_text", "run_magic", "send_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What came of a cell's calls."""
+
+    runs: tuple[Run, ...]
+    asked: int
+    result: Any
+    """The `Run` of a cell with one call, else the frame of all; ``None`` when nothing came."""
+    trouble: BaseException | None = None
+
+    def shows_itself(self, show: str | None) -> bool:
+        """Whether the result's own display is the one that is wanted."""
+        return self.asked == 1 and show is None
+
+    def show(self, show: str | None) -> None:
+        """Show the runs, unless the cell's value does it or there are none."""
+        if not self.runs or (self.trouble is None and self.shows_itself(show)):
+            return
+        shown = SideBySide(self.runs) if show is None else OutputsSideBySide(self.runs, show)
+        display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
+
+    def raise_trouble(self) -> None:
+        """Raise what ended the calls early, if anything did."""
+        if self.trouble is not None:
+            raise self.trouble
+
+
+def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
+    """Send every request, all at once within the gate, and return what came, also when Stop or Cancel ended it."""
+    came: dict[int, Run] = {}
+    trouble: BaseException | None = None
+    interrupted = False
+    try:
+        errors = loop.run(_send_all(client, requests, came))
+        trouble = errors[0] if errors else None
+        for more in {str(error) for error in errors[1:]} - {str(trouble)}:
+            notice(f"Also: {more}")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        interrupted = True
+    if interrupted:
+        trouble = Stopped(_stopped_text(len(requests), len(came)))
+    runs = tuple(came[i] for i in sorted(came))
+    return CellResult(runs, len(requests), _result(requests, came), trouble)
+
+
+async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dict[int, Run]) -> list[BaseException]:
+    """Send every request; put the runs into `came` as they come, and return the errors."""
+
+    async def send(index: int, request: InvokeRequest) -> None:
+        came[index] = await client.aclient.send(request)
+
+    this = asyncio.current_task()
+    offer = ControlDisplay(CancelButton(this.cancel if this is not None else lambda: None))
+    offer.begin()
+    try:
+        done = await asyncio.gather(*(send(i, r) for i, r in enumerate(requests)), return_exceptions=True)
+    finally:
+        offer.end()
+    return [error for error in done if error is not None]
+
+
+def _result(requests: Sequence[InvokeRequest], came: Mapping[int, Run]) -> Any:
+    """The run, or the frame of several, which shows their inputs: secrets masked."""
+    if not came or len(requests) == 1:
+        return came.get(0)
+    from fh_notebook.batching.frames import frame_of_runs
+
+    return frame_of_runs(
+        [replace(came[i], inputs=mask_inputs(came[i].inputs, requests[i].secrets)) for i in sorted(came)]
+    )
+
+
+def _stopped_text(asked: int, came: int) -> str:
+    """Return what became of the calls of a cell that was stopped.
+
+    Examples
+    --------
+    >>> _stopped_text(2, 1)
+    'the call in flight may have run at the service all the same; 1 of 2 answers came before and are kept'
+    >>> _stopped_text(2, 2)
+    'every answer had come, and is kept'
+    """
+    left = asked - came
+    if not left:
+        return "every answer had come, and is kept"
+    calls = "the call" if left == 1 else f"{left} calls"
+    kept = f"; {came} of {asked} answers came before and are kept" if came else ""
+    return f"{calls} in flight may have run at the service all the same{kept}"
+
+
+def dry_run_text(
+    client: Client, requests: Sequence[InvokeRequest], deployment: Deployment, delivery: str = "direct"
+) -> str:
+    """Say how many calls a cell would make, and show each one: the key and secret inputs masked, long values cut."""
+    here = client.aclient.connection
+    calls = "1 call" if len(requests) == 1 else f"{len(requests):,} calls"
+    parts = [f"Dry run: {calls} to {client.origin}, none made."]
+    secrets = Secrets.of(deployment.inputs)
+    of_variant = Counter(request.variant for request in requests)  # the repeats of a variant are the same request
+    different = list({request.variant: request for request in requests}.values())
+    for request in different[:REQUESTS_SHOWN]:
+        times = f"{of_variant[request.variant]} times:\n" if of_variant[request.variant] > 1 else ""
+        parts.append(times + request_text(here.base_url, here.key, delivered(request, delivery, here), secrets))
+    if left := [str(request.variant) for request in different[REQUESTS_SHOWN:]]:
+        parts.append(f"and the same for {', '.join(left)}.")
+    return "\n\n".join(parts)
+
+
+REQUESTS_SHOWN: Final = 5
+"""Requests that a dry run shows: those of further variants differ in the variant's name only."""
+
+
+def run_magic(shell: Any, line: str, cell: str) -> Any:
+    """Run a cell in `shell` and return what its value is.
+
+    Raises
+    ------
+    FetchHiveError, Stopped, UsageError
+        Each shows as one line.
+    Masked
+        Something unexpected, in a cell that holds a key.
+    """
+    trouble: BaseException
+    try:
+        return _Cell(shell).run(read_line(line), cell)
+    except HelpShown:
+        return None
+    except UsageError:
+        raise  # one line, of IPython's own
+    except (FetchHiveError, Stopped) as ours:
+        if isinstance(ours, FetchHiveError):
+            ours.audience = CELL
+        trouble = masked_if_shown(ours, cell)
+    except (Exception, KeyboardInterrupt) as unexpected:
+        if not holds_key(cell):
+            raise
+        trouble = Masked(unexpected)
+    trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
+    raise trouble
+
+
+class _Cell:
+    """One cell, in one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def run(self, options: LineOptions, cell: str) -> Any:
+        client = session.client_for(None)
+        if options.name is not None:
+            self._check_name(options.name, client)
+            self._check_command(options, cell, client)
+        self._check_out(options.out)
+        if options.over is not None:
+            return self._run_over(options, cell, client)
+        call, requests = self._read(options, cell, client)
+        _tell(call)
+        if options.dry_run:
+            print(dry_run_text(client, requests, call.deployment, options.delivery))  # noqa: T201 - a cell's output
+            return None
+        return self._send(options, requests, client)
+
+    def _read(self, options: LineOptions, cell: str, client: Client) -> tuple[CellRequest, list[InvokeRequest]]:
+        """Return what the cell asks for, and its calls: checked, and no more than the line allows."""
+        call = read_cell(
+            cell,
+            name=options.name,
+            variants=options.variants,
+            all_variants=options.all_variants,
+            metadata=options.metadata,
+            find=client.aclient.connection.find_deployment,
+            evaluate=self._evaluate,
+        )
+        if not options.dry_run:
+            check_there(call.deployment.name, client)
+        asked = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
+        if options.max_calls is not None and asked > options.max_calls:
+            raise InputError(f"{asked} calls are more than --max-calls {options.max_calls}", where=options.name or "")
+        requests = call.requests(options.repeats)
+        return call, requests
+
+    def _send(self, options: LineOptions, requests: list[InvokeRequest], client: Client) -> Any:
+        """Make the calls; bind what comes, show it, and return what is the cell's value."""
+        if options.delivery in ("callback", "poll"):
+            return self._submitted(options, pending_results.submit_all(client, requests, options.delivery))
+        sent = send_all(client, requests)
+        if options.delivery == "auto" and sent.trouble is None and pending_results.any_refused(sent.runs):
+            return self._submitted(options, pending_results.submit_refused(client, requests, sent.runs))
+        if sent.result is not None:
+            self._bind(options.out, sent.result)
+        sent.show(options.show)
+        if sent.trouble is None and sent.shows_itself(options.show):
+            return sent.result
+        if sent.result is not None:
+            self._remember(sent.result)  # also what came before a stop
+        sent.raise_trouble()
+        return None
+
+    def _submitted(self, options: LineOptions, result: Any) -> Any:
+        """Bind what goes on, and return it: as the cell's value it shows itself, and what comes of it."""
+        self._bind(options.out, result)
+        return result
+
+    def _run_over(self, options: LineOptions, cell: str, client: Client) -> Any:
+        if options.name is not None and not options.dry_run:
+            check_there(options.name, client)
+        done = run_over(options, cell, client, self._user_names())
+        if done is None:
+            return None
+        batch = done.batch if options.race else done
+        result = done if options.race else batch.frame
+        self._bind(options.out, result)
+        self._remember(result)
+        if batch.stopped is not None and batch.stopped.reason == "cancelled":
+            raise Stopped(batch.stopped.message)  # by a person: the cells behind it must not go on paying
+        return None
+
+    def _check_name(self, name: str, client: Client) -> None:
+        """Refuse what is no name of a deployment, but the way to one in Python."""
+        if name.startswith(("$", "{")) and name not in client.aclient.connection.known_deployments():
+            raise InputError(f"{name}: a line is taken as it stands; write the deployment's name itself")
+        made = self._user_names().get(name)
+        if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():
+            raise InputError(f"{name} is a variable of this notebook; its deployment is {made.name!r}: write that name")
+
+    def _check_command(self, options: LineOptions, cell: str, client: Client) -> None:
+        """Refuse a command that was written as a cell: ``%%fetchhive login`` is no deployment without a variant."""
+        name = options.name or ""
+        if name not in COMMANDS or options.variants or client.aclient.connection.find_deployment(name) is not None:
+            return
+        if name == "login":
+            refuse_key(cell, "%%fetchhive login")
+        raise UsageError(f"%%fetchhive: {name} is a command, and a line with one %: %fetchhive {name}")
+
+    def _check_out(self, out: str | None) -> None:
+        """Refuse to put a result in the place of a module, such as ``fh`` or ``pd``."""
+        if out is not None and isinstance(self._user_names().get(out), ModuleType):
+            raise InputError(f"--out {out} would take the place of the module {out}; name another variable")
+
+    def _user_names(self) -> dict[str, Any]:
+        names: dict[str, Any] = self._shell.user_ns
+        return names
+
+    def _evaluate(self, source: str) -> Any:
+        return value_of(source, self._user_names())
+
+    def _bind(self, out: str | None, result: Any) -> None:
+        if out:
+            self._user_names()[out] = result
+
+    def _remember(self, result: Any) -> None:
+        """Let ``_`` and ``Out[n]`` be `result`, whose display has already been shown in a better form."""
+        update = getattr(self._shell.displayhook, "update_user_ns", None)
+        if update is not None:
+            update(result)
+
+
+def check_there(name: str, client: Client) -> None:
+    """Refuse a deployment that a hive in this process has not, where nobody else declares it: all it has is known.
+
+    Raises
+    ------
+    InputError
+        With the names that are there.
+    """
+    here = client.aclient.connection
+    with suppress(UnknownDeployment):  # near to a known name, and out of a snippet: unknown all the same
+        if client.origin != LOCAL or here.find_deployment(name) is not None:
+            return
+    names = listed(list(here.known_deployments()), "and") or "none"
+    raise InputError(
+        f"the local hive in this process has no deployment {short(name)}; known are: {names}. "
+        "To call Fetch Hive itself: %fetchhive use live"
+    )
+
+
+KEY_IN_CELL: Final = (
+    "The pasted snippet carries a key. It was not used, but it stands in this cell, and so in the saved notebook and "
+    f"in IPython's history: take it out of the cell; {keys.LOGIN_CURE}."
+)
+
+
+def _tell(call: CellRequest) -> None:
+    if call.key_was_dropped:
+        notice(KEY_IN_CELL)
+    if call.ignored:
+        notice(f"Not sent, because no workflow call is known to take it: {', '.join(call.ignored)}.")
+    for warning in call.warnings:
+        notice(warning)

@@ -1,0 +1,164 @@
+"""Pending results: submit the requests of a cell for later delivery, and update the display when runs change.
+
+The display handle is updated from the background loop, whatever cell runs by then; a saved notebook has the last state,
+as HTML and as text.
+
+Nothing waits here. A workflow with a human in the loop may take days, and the one who decides may sit at this very
+notebook: a cell that waited for the answer would keep them from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fh_notebook import html, loop
+from fh_notebook.client.blocking import Client
+from fh_notebook.client.pending import PendingRun
+from fh_notebook.contract.callbacks import NOWHERE, refused_direct
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.notebook.kernel.shell import new_handle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PendingResults", "any_refused", "show", "submit_all", "submit_refused"]
+
+
+class ChangingDisplay(Protocol):
+    """What shows itself, and changes: a pending run, or several."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it may still change."""
+        ...
+
+    def on_change(self, call: Callable[[Any], None]) -> None:
+        """Have `call` called when it does."""
+        ...
+
+    def _repr_html_(self) -> str: ...
+
+
+class _Card:
+    """What is shown of it at one moment."""
+
+    def __init__(self, shown: ChangingDisplay) -> None:
+        self.said = shown._repr_html_(), repr(shown)
+
+    def __repr__(self) -> str:
+        return self.said[1]
+
+    def _repr_html_(self) -> str:
+        return self.said[0]
+
+
+def show(shown: ChangingDisplay) -> None:
+    """Display `shown`, and follow it until nothing more will come."""
+    handle = new_handle()
+    handle.display(card := _Card(shown))
+    if shown.waiting:
+        shown.on_change(lambda changed: handle.update(_Card(changed)))
+    # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
+    while (now := _Card(shown)).said != card.said:
+        handle.update(card := now)
+
+
+class PendingResults(Sequence[Any]):
+    """The calls of one cell, of which some are answered later: a `PendingRun` each, or a `Run` that is there already.
+
+    Parameters
+    ----------
+    calls : sequence of PendingRun or Run
+        In the order in which they were asked for.
+    """
+
+    def __init__(self, calls: Sequence[PendingRun | Run]) -> None:
+        self._calls = tuple(calls)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._calls[place]
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[PendingRun | Run]:
+        return iter(self._calls)
+
+    @property
+    def pending(self) -> tuple[PendingRun, ...]:
+        """Those that are waited for still."""
+        return tuple(call for call in self._calls if isinstance(call, PendingRun) and call.waiting)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All calls as they are now, a line each."""
+        from fh_notebook.batching.frames import frame_of_runs
+
+        return frame_of_runs([call.run if isinstance(call, PendingRun) else call for call in self._calls])
+
+    def wait(self, timeout_s: float | None = None) -> pd.DataFrame:
+        """Wait for all of them, and return their frame; after `timeout_s` seconds, as far as it is known."""
+        loop.run(self._all(timeout_s))
+        return self.frame
+
+    async def _all(self, timeout_s: float | None) -> None:
+        await asyncio.gather(*(call.outcome(timeout_s) for call in self.pending))
+
+    def on_change(self, call: Any) -> None:
+        """Have `call` called, on the background loop, when the status of one changes."""
+        for pending in self.pending:
+            pending.on_change(lambda _: call(self))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any of them is waited for."""
+        return bool(self.pending)
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(call) for call in self._calls)
+
+    def _repr_html_(self) -> str:
+        cards = [call.html_card() for call in self._calls]
+        return html.el("div", html.STYLE, html.el("div", *cards, cls="fh-side"), cls="fh")
+
+    def _ipython_display_(self) -> None:
+        show(self)
+
+
+def submit_all(client: Client, requests: Sequence[InvokeRequest], delivery: str) -> PendingRun | PendingResults:
+    """Submit every request, and return what goes on: of one request its `PendingRun`.
+
+    Raises
+    ------
+    FetchHiveError
+        The service refused the key, or the day is used up; what was submitted before is among ``fh.pending()``.
+    """
+
+    async def submit(request: InvokeRequest) -> PendingRun:
+        return await client.aclient.submit_request(request, callback=NOWHERE if delivery == "poll" else None)
+
+    async def all_of_them() -> list[PendingRun]:
+        return await asyncio.gather(*(submit(request) for request in requests))
+
+    calls = loop.run(all_of_them())
+    return calls[0] if len(calls) == 1 else PendingResults(calls)
+
+
+def any_refused(runs: Sequence[Run]) -> bool:
+    """Whether a direct call was refused that can be made by callback delivery."""
+    return any(refused_direct(run) for run in runs)
+
+
+def submit_refused(
+    client: Client, requests: Sequence[InvokeRequest], runs: Sequence[Run]
+) -> PendingRun | PendingResults:
+    """Submit those of the requests whose direct call was refused, and return all calls, in their order."""
+    refused = [place for place, run in enumerate(runs) if refused_direct(run)]
+    made = submit_all(client, [requests[place] for place in refused], "callback")
+    calls: list[PendingRun | Run] = list(runs)
+    for place, call in zip(refused, [made] if isinstance(made, PendingRun) else made, strict=True):
+        calls[place] = call
+    return made if isinstance(made, PendingRun) and len(runs) == 1 else PendingResults(calls)

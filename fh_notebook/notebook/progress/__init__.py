@@ -1,0 +1,1 @@
+"""Progress displays of batches and races in a notebook."""

@@ -1,0 +1,168 @@
+"""Controls of a batch in the background: pause, cancel, and the limit of concurrent calls.
+
+Rule of this file: a handler returns at once, on whatever thread it was called; all that is done, is done on the loop's
+thread. The widgets show how the batch is, not what was clicked: the batch may be paused or tuned in a cell as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fh_notebook.batching.progress_state import Snapshot
+from fh_notebook.notebook.ui.buttons import OnLoopHandler, enable_clicks
+from fh_notebook.notebook.ui.theme import handle_css
+
+__all__ = ["BatchControls"]
+
+LEAST_ROOM: Final = 16
+"""The slider's end at least: room to move where the limit is still small."""
+MOST: Final = 10_000
+"""What can be typed; more than any plan admits."""
+STYLE: Final = f"<style>{handle_css('.fh-controls .fh-throttle')}</style>"
+
+IN_CODE: Final = (
+    "Running in the background. In a cell: "
+    "batch.pause(), batch.resume(wait=False), batch.cancel(), batch.max_concurrency = 4"
+)
+
+
+class BatchControls:
+    """Buttons and a throttle of one start of a batch that no cell waits for.
+
+    Parameters
+    ----------
+    batch : Snapshot
+        What is paused, cancelled and tuned.
+    changed : callable
+        Called on the loop's thread after something was done to the batch.
+    has_cancel : bool
+        Whether a button to cancel is among them; a form has one of its own.
+    """
+
+    text = IN_CODE
+
+    def __init__(self, batch: Snapshot, changed: Callable[[], object], *, has_cancel: bool = True) -> None:
+        self._has_cancel = has_cancel
+        self._batch = batch
+        self._changed = changed
+        self._shown: tuple[int, int] = (0, 0)
+        """What we put into the box, and where we put the slider: what they say then is no wish."""
+
+    def follow(self) -> None:
+        """Show how the batch is."""
+        if self._cancel.disabled:
+            return
+        batch, number, limit = self._batch, self._batch.max_concurrency, self._batch.limit
+        self._pause.description = "Go on" if batch.paused else "Pause"
+        self._pause.tooltip = GO_ON if batch.paused else PAUSE
+        # It never shrinks: an end that moves under the hand cannot be aimed at.
+        self._throttle.max = max(self._throttle.max, LEAST_ROOM, 2 * limit)
+        now = number or limit
+        self._shown = min(now, MOST), min(now, self._throttle.max)
+        self._number.value, self._throttle.value = self._shown
+        self._adapts.value = "adaptive" if number is None else ""
+        self._adapt.layout.display = "none" if number is None else None
+        for widget in self._clickable:
+            enable_clicks(widget)
+
+    def make(self, on_loop: OnLoopHandler) -> Any:
+        """Return the buttons and the throttle in a line."""
+        from ipywidgets import HTML, Box, Layout
+
+        self._pause = _button("Pause", PAUSE, "fh-pause", on_loop(self._clicked_pause))
+        self._cancel = _button("Cancel", CANCEL, "fh-cancel", on_loop(self._clicked_cancel))
+        self._adapt = _button("Adaptive", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
+        self._make_throttle(on_loop)
+        self._clickable = (self._pause, self._cancel, self._number, self._throttle, self._adapt)
+        throttle = Box(
+            [self._number, self._throttle, self._adapts, self._adapt],
+            layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
+        )
+        buttons = [self._pause, self._cancel] if self._has_cancel else [self._pause]
+        made = Box(
+            [HTML(STYLE, layout=Layout(display="none")), *buttons, throttle],
+            layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
+        )
+        made.add_class("fh-controls")
+        self.follow()
+        return made
+
+    def _make_throttle(self, on_loop: OnLoopHandler) -> None:
+        from ipywidgets import BoundedIntText, IntSlider, Label, Layout
+
+        # On the way to 8 neither must let 30 calls go out: what holds is what the hand is taken from.
+        self._number = BoundedIntText(
+            value=1,
+            min=1,
+            max=MOST,
+            description="At once",
+            tooltip=THROTTLE,
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout=Layout(width="112px", margin="2px 4px 2px 0"),
+        )
+        self._throttle = IntSlider(
+            value=1,
+            min=1,
+            max=LEAST_ROOM,
+            readout=False,
+            continuous_update=False,
+            description="slide At once",  # heard, not seen
+            layout=Layout(width="96px", margin="2px 4px 2px 0"),
+        )
+        self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
+        self._adapts.add_class("fh-adapts")
+        wished = on_loop(self._wished)
+
+        def changed(change: Any) -> None:
+            if change["new"] != self._shown[change["owner"] is self._throttle]:
+                wished(change["new"])
+
+        for widget, dom_class in ((self._number, "fh-at-once"), (self._throttle, "fh-throttle")):
+            widget.observe(changed, "value")
+            widget.add_class(dom_class)
+
+    def _clicked_pause(self, _: Any) -> None:
+        if self._batch.paused:
+            self._batch.unpause()
+        else:
+            self._batch.pause()
+        self._done()
+
+    def _clicked_cancel(self, _: Any) -> None:
+        for widget in self._clickable:
+            widget.disabled = True
+        self._cancel.description = "Cancelling…"
+        self._batch.cancel()
+
+    def _clicked_adapt(self, _: Any) -> None:
+        self._batch.max_concurrency = None
+        self._done()
+
+    def _wished(self, number: int) -> None:
+        self._batch.max_concurrency = number
+        self._done()
+
+    def _done(self) -> None:
+        self.follow()
+        self._changed()
+
+
+PAUSE: Final = "Start no further call; what is in flight is waited for"
+GO_ON: Final = "Start calls again"
+CANCEL: Final = "End the calls. What is finished is kept."
+ADAPT: Final = "Follow what the service admits"
+THROTTLE: Final = "At most so many calls of this batch in flight at once"
+
+
+def _button(text: str, tooltip: str, dom_class: str, clicked: Callable[[Any], None]) -> Any:
+    from ipywidgets import Button, Layout
+
+    button = Button(
+        description=text, tooltip=tooltip, layout=Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
+    )
+    button.on_click(clicked)
+    button.add_class(dom_class)
+    enable_clicks(button)
+    return button

@@ -1,0 +1,270 @@
+"""Progress display of a batch: bar and numbers as HTML, updated in place; lines of text without a page.
+
+No colour says what a word does not. What must hold everywhere is in place (``style=``), because JupyterLab takes style
+sheets out of a notebook that it does not trust.
+
+One display handle a start: it lands in the cell that began the batch, from any thread, and is one message an update.
+Once there is something to click, what is shown is among the widgets, which a page that is reloaded has again; the
+display stays for the saved file. Where nobody sits before a page (nbclient, nbconvert, papermill), lines of text take
+its place.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import re
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.pacer import Pacer
+from fh_notebook.batching.progress import Progress, TextProgress
+from fh_notebook.batching.progress_state import Snapshot, State
+from fh_notebook.notebook.kernel.shell import new_handle, no_lost_widget, running_kernel
+from fh_notebook.notebook.progress.controls import BatchControls
+from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, has_person
+
+__all__ = ["CellOutput", "LiveProgress", "PlainProgress", "ProgressView", "live_progress"]
+
+
+# Numbers, not Jupyter's variables: these are left in a notebook that is not trusted. Each stands out from white and
+# from black by 3 to 1 at least.
+_COLOURS: Final = {"done": "#388e3c", "reused": "#0097a7", "failed": "#e53935", "unknown": "#ef6c00"}
+
+_TRACK: Final = "rgba(128,128,128,0.3)"
+
+_BAR: Final = "display:flex;height:8px;border-radius:4px;overflow:hidden;max-width:640px;margin:5px 0"
+
+_OF_UNKNOWN_LENGTH: Final = f"repeating-linear-gradient(135deg,{_TRACK} 0 6px,transparent 6px 12px)"
+
+
+class ProgressView:
+    """What is shown of one state: HTML, and the same as text.
+
+    Parameters
+    ----------
+    plan : str
+        The plan in one line.
+    state : State
+        How far it is.
+    summary : str
+        How it ended; empty while it runs.
+    """
+
+    def __init__(self, plan: str, state: State, *, summary: str = "") -> None:
+        self._plan, self._state, self._summary = plan, state, summary
+
+    def __repr__(self) -> str:
+        return f"{self._plan}\n{self._summary or self._state}"
+
+    def _repr_html_(self) -> str:
+        plan = html.el("div", self._plan, cls="fh-dim")
+        said = html.el("div", *_coloured(self._summary, self._state.counts)) if self._summary else self._facts()
+        return html.el("div", html.STYLE, plan, self._bar(), said, cls="fh fh-progress")
+
+    def _bar(self) -> html.Html:
+        state = self._state
+        counts, known = state.counts, state.rows_so_far is None or bool(self._summary)
+        track = f"background-color:{_TRACK}" if known else f"background:{_OF_UNKNOWN_LENGTH}"
+        return html.el(
+            "div",
+            *(_part(kind, number, counts) for kind, number in _parts(counts).items() if number and known),
+            cls="fh-bar",
+            style=f"{_BAR};{track}",
+            role="progressbar",
+            aria_label=f"Progress of {state.name}",
+            aria_valuemin=0 if known else None,
+            aria_valuemax=counts.planned if known else None,
+            aria_valuenow=state.ended if known else None,
+            aria_valuetext=self._summary or state.nameless,
+        )
+
+    def _facts(self) -> html.Html:
+        state = self._state
+        words = html.el("span", *_coloured(state.how_far, state.counts))
+        rest = [html.el("span", part) for part in state.rest if part != state.held_by]
+        held = html.el("strong", state.held_by) if state.held_by else None
+        return html.el("div", words, *rest, held, style="display:flex;flex-wrap:wrap;gap:0 16px")
+
+
+def _parts(counts: Counts) -> dict[str, int]:
+    """Return the parts of the bar, in its order; what was reused and failed is under failed."""
+    reused = min(counts.reused - counts.reused_failed, counts.done)
+    return {"reused": reused, "done": counts.done - reused, "failed": counts.failed, "unknown": counts.unknown}
+
+
+def _part(kind: str, number: int, counts: Counts) -> html.Html:
+    # Two pixels at least: one failure of 10,000 must be seen.
+    style = f"width:{100 * number / max(counts.planned, 1):.3f}%;min-width:2px;background-color:{_COLOURS[kind]}"
+    # The words around the bar count what was reused as done.
+    words = {"done": "done by calls", "reused": "done, reused"}.get(kind, kind) if counts.reused else kind
+    return html.el("span", cls=f"fh-bar-{kind}", style=style, title=f"{number:,} {words}")
+
+
+_A_PART: Final = re.compile(r"([\d,]+(?: of [\d,]+)? (done|failed|unknown|reused)\b)")
+
+
+def _coloured(words: str, counts: Counts) -> list[object]:
+    """Return `words` with the colour of each part of the bar before its number, where the bar has several."""
+    if sum(number > 0 for number in _parts(counts).values()) < 2:
+        return [words]
+    before, *rest = _A_PART.split(words)
+    parts: list[object] = [before]
+    to_show = dict(_COLOURS)
+    for number, kind, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        parts += [_swatch(to_show.pop(kind))] if kind in to_show else []
+        parts += [number, after]
+    return parts
+
+
+def _swatch(colour: str) -> html.Html:
+    style = f"display:inline-block;width:8px;height:8px;border-radius:2px;margin-right:4px;background-color:{colour}"
+    return html.el("span", cls="fh-swatch", style=style, aria_hidden="true")
+
+
+STAND_IN_EVERY_S: Final = 10.0
+"""How old what stands in for widgets may be: a notebook saves itself every two minutes."""
+
+
+def live_progress() -> Progress | None:
+    """Return a display for the kernel that this runs in; ``None`` where there is none: a terminal has its own line."""
+    kernel = running_kernel()
+    if kernel is None:
+        return None
+    return PlainProgress() if has_person(kernel) is False else LiveProgress()
+
+
+class LiveProgress:
+    """A progress display of its own handle, with what a person can click under it."""
+
+    def __init__(self) -> None:
+        self._pacer = Pacer(self._draw)
+        self._handle: Any = None
+        self._offer: ControlDisplay | None = None
+        self._plan = ""
+        self._said = ""
+        self._shown: Any = None
+        self._stands_in = ("", "")
+        self._stood_in_at = 0.0
+
+    def begin(self, batch: Snapshot) -> None:
+        """Show the plan and an empty bar, and in a while a way to cancel."""
+        self._pacer.begin(batch)
+        self._plan = str(batch.plan())
+        self._handle = new_handle()
+        self._shown = self._view(self._pacer.state())
+        self._handle.display(self._shown)
+        controls = CancelButton(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
+        self._offer = ControlDisplay(controls, blocks=batch.blocks, above=self)
+        self._offer.begin()
+
+    def update(self, batch: Snapshot) -> None:
+        """Show how far it is, unless that was shown just now."""
+        self._pacer.update()
+
+    def end(self, batch: Snapshot) -> None:
+        """Show how it ended: this stays in the saved notebook."""
+        self._shown = self._view(self._pacer.state(), summary=batch.summary())
+        self._pacer.end()
+        if self._offer is not None:
+            self._offer.end()
+        if self._handle is not None:
+            self._handle.update(self._shown)
+
+    def show_last(self, view: Any) -> None:
+        """Show `view` in place of how it ended: this stays in the saved notebook."""
+        self._shown = view
+        if self._offer is not None:
+            self._offer.show(self.page())
+        if self._handle is not None:
+            self._handle.update(view)
+
+    def _draw(self, state: State) -> None:
+        if (said := self._said_of(state)) != self._said:  # else the page would be sent what it has
+            self._said = said
+            self._shown = self._view(state)
+            self._show()
+        if self._offer is not None:
+            self._offer.follow()
+
+    def _show(self) -> None:
+        if self._offer is None or not self._offer.has_bar:
+            self._handle.update(self._shown)
+            return
+        self._offer.show(self.page())
+        if (now := time.monotonic()) - self._stood_in_at >= STAND_IN_EVERY_S:
+            self._stood_in_at = now
+            self._handle.update(_StandIn(self._shown, *self._stands_in))
+
+    # What is done for an offer.
+
+    def page(self) -> str:
+        """Return what is shown now, as HTML."""
+        return str(self._shown._repr_html_())
+
+    def stand_in(self, dom_class: str, text: str) -> None:
+        """Be what is seen where there are no widgets."""
+        self._stands_in, self._stood_in_at = (dom_class, text), time.monotonic()
+        self._handle.update(_StandIn(self._shown, dom_class, text))
+
+    # What another thing than a batch shows otherwise.
+
+    def _view(self, state: State, *, summary: str = "") -> object:
+        return ProgressView(self._plan, state, summary=summary)
+
+    def _said_of(self, state: State) -> str:
+        return str(state)
+
+
+class _StandIn:
+    """What is seen of a batch that goes on where its widgets are not: how it was at a time, and what can be done."""
+
+    def __init__(self, view: Any, dom_class: str, text: str) -> None:
+        self._view, self._dom_class = view, dom_class
+        self._text = f"State of {datetime.now(UTC):%H:%M:%S} UTC, not updated after a reload. {text}"
+
+    def __repr__(self) -> str:
+        return f"{self._view}\n{self._text}"
+
+    def _repr_html_(self) -> str:
+        told = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
+        hide = no_lost_widget(self._dom_class)
+        return html.el("div", hide, self._view._repr_html_(), told, cls=self._dom_class)
+
+
+class PlainProgress(TextProgress):
+    """Lines of text under a cell that a program runs."""
+
+    def __init__(self) -> None:
+        self._output = CellOutput()
+        super().__init__(self._output)
+
+    def begin(self, batch: Snapshot) -> None:
+        """Say the plan."""
+        self._output.of_batch = batch.blocks
+        super().begin(batch)
+
+
+class CellOutput:
+    """Standard output: a page shows standard error in red, and nothing is wrong here.
+
+    What a batch in the background says goes to the cell that runs at that moment: nbclient drops what is said for a
+    cell that has ended.
+    """
+
+    of_batch = True
+    """Whether the batch's own cell is still there to take it."""
+
+    def write(self, text: str) -> None:
+        """Write `text`."""
+        if self.of_batch:
+            sys.stdout.write(text)
+        else:
+            # ipykernel finds the cell of an output in the context; in an empty one, it takes the present cell.
+            contextvars.Context().run(sys.stdout.write, text)
+
+    def flush(self) -> None:
+        """Nothing waits here: ipykernel sends what was written a moment later."""

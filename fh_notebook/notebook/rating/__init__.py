@@ -1,0 +1,1 @@
+"""Blind rating of outputs in a notebook."""

@@ -1,0 +1,234 @@
+"""`Rater`: blind rating of outputs with the keyboard; the object that `cmp.rate()` shows.
+
+What `cmp.rate()` shows.
+
+Rule of this file: the page is told texts and numbers of items in messages of their own, never by a trait: widget state
+is saved with a notebook, and neither outputs nor names belong into it. A handler returns at once, on whatever thread it
+was called; messages are served on the background loop, one after the other, and a key is acknowledged after its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from fh_notebook import html, loop
+from fh_notebook.comparing.rating.questions import Items, Question
+from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
+from fh_notebook.errors import StoreError
+from fh_notebook.log import log
+from fh_notebook.notebook.kernel.shell import no_lost_widget
+from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
+from fh_notebook.store.place import IN_MEMORY
+from fh_notebook.store.store import Store
+from fh_notebook.values import error_text, redact
+
+__all__ = ["Rater", "show_rater"]
+
+ITEMS_AT_ONCE: Final = 40
+CHARS_AT_ONCE: Final = 200_000
+"""What the page has ahead at most; a single longer item is sent all the same."""
+PAST: Final = 20
+"""Ratings of before that can be taken back in a new page."""
+TEXT_CAP: Final = html.TEXT_CAP
+ABOUT_CAP: Final = 4_000
+"""Characters of one column of the row."""
+TWIN_EVERY_S: Final = 1.0
+"""How often the twin without widgets is brought up to date at most: keys are faster."""
+EVENTS_AT_ONCE: Final = 1_000
+
+
+def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
+    """Return what `cmp.rate()` returns."""
+    return Rater(session, items, store=store, result=result)
+
+
+class Rater:
+    """Blind rating of a comparison's outputs. Made by ``cmp.rate()``; it shows itself under its cell.
+
+    Attributes
+    ----------
+    session : RatingSession
+        How far it is: ``rated``, ``skipped``, ``left``, ``total``.
+    """
+
+    def __init__(
+        self,
+        session: RatingSession,
+        items: Items,
+        *,
+        store: Store,
+        result: Callable[[], list[str]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.session = session
+        self._items, self._store, self._result, self._now = items, store, result, now
+        self._kept = store.path != IN_MEMORY
+        self._one_at_a_time = asyncio.Lock()
+        self._display = WidgetDisplay(self._page, self.__repr__)
+        self._twin_is_due = False
+        self._widget: Any = None
+
+    # --- the page's messages
+
+    def hear(self, content: Any, send: Callable[[dict[str, Any]], object]) -> Any:
+        """Have a message of the page served, and return the job of it; what is said to the page goes to `send`."""
+        return loop.background().submit(self._served(content, send))
+
+    async def _served(self, content: Any, send: Callable[[dict[str, Any]], object]) -> None:
+        if not isinstance(content, Mapping) or not isinstance(content.get("client"), str):
+            return
+        serve = {"hello": self._hello, "more": self._more, "events": self._events, "result": self._told}.get(
+            str(content.get("kind"))
+        )
+        if serve is None:
+            return
+        async with self._one_at_a_time:
+            try:
+                for said in await serve(content):
+                    send(said)
+            except StoreError as told:
+                send({"kind": "problem", "to": content["client"], "text": f"Not saved yet: {redact(str(told))}"})
+            except Exception as defect:
+                log.warning("a message of a rating's page could not be served", exc_info=True)
+                send({"kind": "problem", "to": content["client"], "text": error_text(defect)})
+
+    async def _hello(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        session = self.session
+        items, cursor = self._cards(0)
+        past = [{"item": self._card(n), "uid": uid} for n, uid in session.latest(PAST)]
+        kind = session.kind
+        return [
+            {
+                "kind": "state", "to": content["client"], "pair": kind.is_pair,
+                "question": _question(kind), "answers": _answers(kind),
+                "rater": html.printable(session.rater), "fingerprint": session.fingerprint, "kept": self._kept,
+                "items": items, "cursor": cursor, "past": past, **self._counts(),
+            }
+        ]  # fmt: skip
+
+    async def _more(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        cursor = content.get("cursor")
+        items, after = self._cards(cursor if type(cursor) is int else 0)
+        return [{"kind": "items", "to": content["client"], "items": items, "cursor": after}]
+
+    async def _events(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        told = content.get("events")
+        events = [
+            e for x in (told if isinstance(told, list) else [])[:EVENTS_AT_ONCE] if (e := KeyEvent.read(x)) is not None
+        ]
+        change = self.session.plan(events, now=self._now())
+        if change.lines or change.undone:
+            await self._store.ratings.keep(change.lines, change.undone)
+            self.session.accept(change)
+            self._bring_twin_up_to_date()
+        return [
+            {
+                "kind": "ack",
+                "client": content["client"],
+                "message": content.get("message"),
+                "counts": self._counts(),
+                "changed": sorted(change.standing),
+                "foreign": sorted({e.n for e in events if e.client != content["client"]} & set(change.standing)),
+            }
+        ]
+
+    async def _told(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        if self.session.left:
+            return []
+        lines = [*await asyncio.to_thread(self._result), "Row by row: cmp.rated().browse(), cmp.rated().diff(row)."]
+        return [{"kind": "result", "to": content["client"], "lines": [html.printable(line) for line in lines]}]
+
+    def _counts(self) -> dict[str, int]:
+        session = self.session
+        return {"total": session.total, "left": session.left, "skipped": session.skipped}
+
+    # --- what is on a page
+
+    def _cards(self, cursor: int) -> tuple[list[dict[str, Any]], int | None]:
+        """Return the next items from a place on, and where the rest begins; ``None`` where there is no rest."""
+        cards: list[dict[str, Any]] = []
+        size = 0
+        for n in self.session.open_from(cursor):
+            if len(cards) >= ITEMS_AT_ONCE or size > CHARS_AT_ONCE:
+                return cards, n
+            cards.append(self._card(n))
+            size += sum(map(len, cards[-1]["texts"])) + sum(len(text) for _, text in cards[-1]["about"])
+        return cards, None
+
+    def _card(self, n: int) -> dict[str, Any]:
+        texts = [_cut(self._items.text(place), TEXT_CAP) for place in self.session.places(n)]
+        about = [[_cut(name, 200), _cut(text, ABOUT_CAP)] for name, text in self._items.about(self.session.items[n])]
+        return {"n": n, "texts": texts, "about": about}
+
+    # --- where it is shown
+
+    def _ipython_display_(self) -> None:
+        self._display.show(self._made_widget)
+
+    def _made_widget(self) -> Any:
+        if self._widget is None or is_closed(self._widget):
+            from fh_notebook.notebook.rating.widget import RateWidget
+
+            widget = self._widget = RateWidget()
+
+            def send(said: dict[str, Any]) -> None:
+                widget.send(said)
+                enable_clicks(widget)
+
+            def came(_: Any, content: Any, __: Iterable[Any]) -> None:
+                enable_clicks(widget)
+                self.hear(content, send)
+
+            widget.on_msg(came)
+            enable_clicks(widget)
+        return self._widget
+
+    def _bring_twin_up_to_date(self) -> None:
+        if self._twin_is_due:
+            return
+        self._twin_is_due = True
+
+        def update() -> None:
+            self._twin_is_due = False
+            self._display.update()
+
+        asyncio.get_running_loop().call_later(TWIN_EVERY_S, update)
+
+    def _lines(self) -> list[str]:
+        session = self.session
+        head = f"Blind rating by {session.rater}, {session.kind.in_words}: {session.summary()}."
+        rest = (
+            f"{session.left:,} to go: run this cell to go on."
+            if session.left
+            else "Nothing is left: cmp.rated() has the result."
+        )
+        return [head, rest if self._kept else f"{rest} Nothing is kept (store=None): it ends with this kernel."]
+
+    def _page(self) -> html.Html:
+        head, rest = self._lines()
+        lines = (html.el("div", html.el("strong", head)), html.el("div", rest, cls="fh-dim"))
+        return html.el("div", html.STYLE, no_lost_widget("fh-rate-static"), *lines, cls="fh fh-rate-static")
+
+    def __repr__(self) -> str:
+        return html.printable("\n".join(self._lines()))
+
+
+def _cut(text: str, cap: int) -> str:
+    return html.printable(html.clip(text, cap))
+
+
+def _question(kind: Question) -> str:
+    return "Which is better?" if kind.is_pair else "How good is it?" if kind.is_scale else "Which label fits?"
+
+
+def _answers(kind: Question) -> list[str]:
+    """What stands beside each key."""
+    if kind.is_pair:
+        return ["is better", "is better"]
+    if kind.is_scale:
+        return ["worst", *[""] * (len(kind.answers) - 2), "best"]
+    return [html.printable(answer) for answer in kind.answers]

@@ -1,0 +1,189 @@
+"""Runs side by side as HTML and text, without widgets.
+
+Long outputs are folded, many runs too, and what is left out says where it is.
+
+Nothing of its own is drawn. Runs are the cards of :class:`SideBySide`, and what has no run is one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fh_notebook import html
+from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
+from fh_notebook.notebook.results.formats import markdown, table_of
+from fh_notebook.notebook.results.state import CallState
+from fh_notebook.plural import agreeing, counted
+
+__all__ = ["LastState", "OutputsSideBySide", "SideBySide"]
+
+
+RUNS_OPEN: Final = 12
+
+RUNS_SHOWN: Final = 100
+"""Runs that are open to the eye, and runs that are shown at all; the result has every one."""
+
+PAGE_CAP: Final = 400_000
+"""Characters of all outputs of one display together."""
+
+
+class SideBySide:
+    """Several runs of the same inputs, to be looked at together.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One a variant, in the order in which they were asked for.
+    whole : str, optional
+        Where all of a long output is, in words; else it is in the run, or in the result's frame.
+    """
+
+    def __init__(self, runs: Sequence[Run], *, whole: str | None = None) -> None:
+        self.runs = tuple(runs)
+        many = len(self.runs) > 1
+        self._whole, self._whole_error = (
+            (whole, whole)
+            if whole is not None
+            else ("the result's column output has all", "the result's column error has all")
+            if many
+            else (WHOLE, WHOLE_ERROR)
+        )
+        self._open_chars = html.CHARS_OPEN // 2 if many else html.CHARS_OPEN  # beside others, a card is narrow
+        self._cap = min(html.TEXT_CAP, PAGE_CAP // max(min(len(self.runs), RUNS_SHOWN), 1))
+
+    def _repr_html_(self) -> str:
+        return self.page()
+
+    def page(self, head: html.Html | None = None) -> html.Html:
+        """Return the cards as HTML, `head` above them."""
+        cards = [self._card(run) for run in self.runs[:RUNS_SHOWN]]
+        parts = [html.el("div", *cards[:RUNS_OPEN], cls="fh-side")]
+        if folded := cards[RUNS_OPEN:]:
+            more = f"… {counted(len(self.runs) - RUNS_OPEN, 'more run')}"
+            parts.append(html.fold(more, html.el("div", *folded, cls="fh-side")))
+        return html.el("div", html.STYLE, head, *parts, self._left_out(), cls="fh")
+
+    def _left_out(self) -> html.Html | None:
+        left = len(self.runs) - RUNS_SHOWN
+        return (
+            html.el(
+                "div", f"{counted(left, 'run')} {agreeing(left, 'are')} not shown; the result has all", cls="fh-dim"
+            )
+            if left > 0
+            else None
+        )
+
+    def _card(self, run: Run) -> html.Html:
+        return run.html_card(whole=self._whole, cap=self._cap, open_chars=self._open_chars)
+
+    def __repr__(self) -> str:
+        width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+        said = [self._text_of(run, width) for run in self.runs[:RUNS_OPEN]]
+        left = len(self.runs) - RUNS_OPEN
+        return "\n\n".join([*said, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else said)
+
+    def _text_of(self, run: Run, width: int) -> str:
+        seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
+        where = "/".join(one_line(name) for name in (run.deployment, run.variant) if name) or "run"
+        head = f"{where}: {one_line(run.status)}{seconds}"
+        if run.output is None:
+            code = f" ({run.error_code})" if run.error_code else ""
+            said, whole = f"{run.error or ''}{code}".strip(), self._whole_error
+        else:
+            said, whole = self._said(run), self._whole
+        if not said and run.output is None:
+            return head
+        lines = html.folded_text(said, whole=whole).splitlines() or [""]
+        body = "\n".join(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ") for line in lines)
+        return f"{head}\n{body}"
+
+    def _said(self, run: Run) -> str:
+        """The output as the text that is shown of it."""
+        return run.text
+
+
+class OutputsSideBySide(SideBySide):
+    """The outputs alone, beside each other, in the form that ``--show`` names.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        One a call.
+    show : {"text", "markdown", "json", "table"}
+        How each output is shown; one that has not this form is shown as text.
+    """
+
+    def __init__(self, runs: Sequence[Run], show: str) -> None:
+        super().__init__(runs)
+        self._show = show
+
+    def _card(self, run: Run) -> html.Html:
+        return html.el("div", self._head(run), self._body(run), cls="fh-card")
+
+    def _head(self, run: Run) -> html.Html | None:
+        if len(self.runs) == 1 and run.ok:
+            return None
+        return html.el("div", html.badge(run.status), " ", html.el("strong", run.variant or ""), cls="fh-head")
+
+    def _body(self, run: Run) -> html.Html:
+        if run.output is None:
+            said = run.error or run.error_code or run.status
+            return self._folded(said, self._whole_error, cls="fh-error")
+        if self._show == "markdown" and isinstance(run.output, str):
+            return markdown(run.output, whole=self._whole, cap=self._cap)
+        if self._show == "table" and (made := table_of(_json_of(run), whole=self._whole)) is not None:
+            return made
+        return self._folded(self._said(run), self._whole)
+
+    def _folded(self, said: str, whole: str, cls: str = "fh-out") -> html.Html:
+        return html.folded(said, whole=whole, cap=self._cap, open_chars=self._open_chars, cls=cls)
+
+    def _said(self, run: Run) -> str:
+        value = _json_of(run) if self._show == "json" else None
+        return run.text if value is None else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _json_of(run: Run) -> Any:
+    try:
+        return run.json()
+    except ValueError:
+        return None
+
+
+class LastState(SideBySide):
+    """All calls of a submit, as they are now.
+
+    Parameters
+    ----------
+    calls : sequence of Asked
+        In the order of the columns.
+    deployment : str
+        What was run.
+    line : str
+        How far it is, in one line.
+    """
+
+    def __init__(self, calls: Sequence[CallState], deployment: str, line: str) -> None:
+        super().__init__([_as_run(call, deployment) for call in calls], whole="form.frame has all")
+        self._line = line
+
+    def html(self) -> html.Html:
+        """Return it as HTML."""
+        return self.page(html.el("div", self._line, cls="fh-dim") if self._line else None)
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __repr__(self) -> str:
+        return "\n\n".join(filter(None, (self._line, super().__repr__())))
+
+
+def _as_run(call: CallState, deployment: str) -> Run:
+    """What has no answer, in the shape of what is shown of one."""
+    if call.run is not None:
+        return call.run
+    return Run(status=call.status, deployment=deployment, variant=call.variant, error=call.said or None)

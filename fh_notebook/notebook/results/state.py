@@ -1,0 +1,142 @@
+"""State of the calls of one submission, as its results view shows them. Pure.
+
+Pure: no widget, no clock of its own.
+
+Rule of this file: the calls of a variant lie next to each other, as :meth:`CellRequest.requests` has them, so call
+``variant * repeats + repeat`` is one place in every room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from fh_notebook.contract.run import Run
+from fh_notebook.spelling import duration
+
+__all__ = ["CallState", "State", "SubmitState", "columns_of"]
+
+State = Literal["waiting", "running", "later", "answered", "stopped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallState:
+    """One call: what is known of it, also before an answer came, and where none will come."""
+
+    variant: str
+    repeat: int = 1
+    """From 1."""
+    state: State = "waiting"
+    run: Run | None = None
+    said: str = ""
+    """Why no answer will come, in one line; of one that comes later, what it waits for."""
+    word: str = ""
+    """Of an answer that comes later: the service's word for how far it is."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in ("answered", "stopped")
+
+    @property
+    def status(self) -> str:
+        """The word that is shown: the run's own, where there is a run."""
+        if self.run is not None:
+            return self.run.status
+        return self.word or ("cancelled" if self.state == "stopped" else self.state)
+
+
+GOES_ON: Final = "it is not waited for here any more, and goes on at the service"
+NEVER_SENT: Final = "it was not sent"
+MAY_HAVE_RUN: Final = "no answer was waited for; the call may have run at the service all the same"
+
+
+class SubmitState:
+    """The calls of one submit.
+
+    Parameters
+    ----------
+    variants : sequence of str
+        In the order of the columns.
+    repeats : int
+        Calls of each.
+
+    Examples
+    --------
+    >>> submit = Submit(["a", "b"], 2)
+    >>> submit.answer(3, Run(status="completed", output="hi"))
+    >>> [(call.variant, call.repeat, call.status) for call in submit.calls]
+    [('a', 1, 'waiting'), ('a', 2, 'waiting'), ('b', 1, 'waiting'), ('b', 2, 'completed')]
+    >>> submit.line(1.5)
+    'Running 1.5 s: 1 of 4 answered'
+    """
+
+    def __init__(self, variants: Sequence[str], repeats: int = 1) -> None:
+        self.variants = tuple(variants)
+        self.repeats = repeats
+        self.calls = [CallState(variant=name, repeat=n) for name in self.variants for n in range(1, repeats + 1)]
+        self.ended_s: float | None = None
+        """How long all of it took, once it is over."""
+        self.said = ""
+        """Why it ended early, in one line with the cure."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return all(call.over for call in self.calls)
+
+    @property
+    def rests(self) -> bool:
+        """Whether all that is out was taken by the service: then nobody counts seconds, it may take days."""
+        return not self.over and all(call.over or call.state == "later" for call in self.calls)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that came, in the order of the calls."""
+        return tuple(call.run for call in self.calls if call.run is not None)
+
+    def of_column(self, column: int) -> Sequence[CallState]:
+        """Return the calls of one variant."""
+        return self.calls[column * self.repeats : (column + 1) * self.repeats]
+
+    def begin(self, index: int) -> None:
+        """Note that a call was sent."""
+        if self.calls[index].state == "waiting":
+            self.calls[index] = replace(self.calls[index], state="running")
+
+    def wait(self, index: int, run: Run, said: str = "") -> None:
+        """Note that the service has taken a call, and how far it is: its answer comes later."""
+        if not self.calls[index].over:
+            self.calls[index] = replace(self.calls[index], state="later", word=run.status, said=said)
+
+    def answer(self, index: int, run: Run) -> None:
+        """Note what came; an answer that comes after a stop is an answer."""
+        self.calls[index] = replace(self.calls[index], state="answered", run=run, said="", word="")
+
+    def stop(self, said: str = "", *, was_sent: bool = True) -> None:
+        """Note that nothing more is waited for, and why; `was_sent` is whether calls may have run."""
+        for index, call in enumerate(self.calls):
+            if not call.over:
+                why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if was_sent else NEVER_SENT
+                self.calls[index] = replace(call, state="stopped", said=why, word="")
+        self.said = said
+
+    def line(self, elapsed_s: float) -> str:
+        """Return how far it is, in one line."""
+        calls, asked = self.calls, len(self.calls)
+        answered = sum(call.run is not None for call in calls)
+        if self.rests:
+            later = sum(call.state == "later" for call in calls)
+            return f"{answered:,} of {asked:,} answered; {later:,} waited for"
+        if not self.over:
+            return f"Running {duration(elapsed_s, exact=True)}: {answered:,} of {asked:,} answered"
+        parts = [f"{sum(call.run is not None and call.run.ok for call in calls):,} of {asked:,} completed"]
+        kinds = dict.fromkeys(call.status for call in calls if call.run is None or not call.run.ok)
+        parts += [f"{sum(c.status == kind for c in calls):,} {kind}" for kind in kinds]
+        return f"{', '.join(parts)}; {duration(elapsed_s, exact=True)}"
+
+
+def columns_of(variants: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the columns: each variant once, in order."""
+    return tuple(dict.fromkeys(variants))

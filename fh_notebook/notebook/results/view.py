@@ -1,0 +1,315 @@
+"""`ResultsView`: the results of a submission, one column for each variant, with elapsed time.
+
+A timer of the background loop, not a thread; it ends with what it ticks for.
+
+Plain ipywidgets, and traits only. Whoever calls may be on any thread: a click's, a cell's, or the background loop's. A
+late answer to an older submit is dropped here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from ipywidgets import HTML, Box, ButtonStyle, Layout, ToggleButtonsStyle, VBox
+from ipywidgets.widgets.widget_description import DescriptionStyle
+from ipywidgets.widgets.widget_string import HTMLStyle
+
+from fh_notebook import html, loop
+from fh_notebook.comparing.diff.markup import MARKS_STYLE
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.log import log
+from fh_notebook.notebook.results.column import COPY_STYLE, ResultColumn
+from fh_notebook.notebook.results.formats import TREE_STYLE
+from fh_notebook.notebook.results.state import SubmitState, columns_of
+from fh_notebook.plural import agreeing, counted
+
+__all__ = ["ResultsView", "TickTimer"]
+
+
+BEAT_S: Final = 0.5
+
+LEAST_S: Final = 0.2
+"""At most 5 updates a second (JUPYTER.md), whoever asks for more."""
+
+
+class TickTimer:
+    """Calls `tick` on the background loop, twice a second, from :meth:`start` until it returns false.
+
+    Parameters
+    ----------
+    tick : callable
+        Shows how far it is; returns whether it goes on.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(self, tick: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tick = tick
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._began = 0.0
+        self._shown = 0.0
+
+    def start(self) -> None:
+        """Begin at zero."""
+        self._began = self._shown = self._clock()
+        with suppress(RuntimeError):  # the loop has ended: then time does not tick
+            running = loop.background().loop
+            running.call_soon_threadsafe(self._again, running)
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since the start."""
+        return self._clock() - self._began
+
+    def due(self) -> bool:
+        """Whether something may be shown again, and note that it is."""
+        now = self._clock()
+        if now - self._shown < LEAST_S:
+            return False
+        self._shown = now
+        return True
+
+    def _again(self, running: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = running.call_later(BEAT_S, self._beat, running)
+
+    def _beat(self, running: asyncio.AbstractEventLoop) -> None:
+        try:
+            goes_on = self._tick()
+        except Exception:  # a page that has gone is no reason to say so twice a second
+            log.warning("the elapsed time cannot be shown any more", exc_info=True)
+            goes_on = False
+        if goes_on:
+            self._again(running)
+
+
+PAGE_CAP: Final = 200_000
+"""Characters of all outputs together that are sent to the page for one state."""
+
+COLUMNS_SHOWN: Final = 40
+
+
+_STYLE: Final = html.Html(
+    f"{html.STYLE}<style>{MARKS_STYLE}{TREE_STYLE}{COPY_STYLE}"
+    ".fh-results .widget-html-content{line-height:inherit;font-size:inherit}"
+    ".fh-column{border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:4px}"
+    ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
+    ".fh-column .widget-html-content{flex:1 1 0}"
+    ".fh-column .widget-toggle-button{padding:0 8px}"
+    ".fh-cure{margin:-4px 0 6px}"
+    ".fh a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
+    ".fh-md h1,.fh-md h2{font-size:1.25em}.fh-md h3,.fh-md h4{font-size:1.1em}.fh-md>:first-child{margin-top:4px}"
+    ".fh-md{overflow-wrap:anywhere}.fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto}"
+    "</style>"
+)
+
+
+class ResultsView:
+    """What came of each variant, beside each other.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds that only grow.
+
+    Attributes
+    ----------
+    widget : VBox
+        To be put into a form. Nothing but it is made before the first submit.
+
+    Examples
+    --------
+    >>> view = ResultsView()
+    >>> submit = view.begin(["a", "b"])
+    >>> view.show(1, Run(status="completed", output="billing", deployment="triage", variant="b"), submit=submit)
+    >>> [run.output for run in view.runs], view.over
+    (['billing'], False)
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.RLock()
+        self._number = 0
+        self._submit: SubmitState | None = None
+        self._columns: list[ResultColumn] = []
+        self._looks: dict[str, dict[str, Any]] = {}
+        self._clock = TickTimer(self._beat, clock=clock)
+        self._line = HTML()
+        self._side: Any = None
+        self.widget = VBox()
+        self.widget.add_class("fh-results")
+
+    # --- call by call
+
+    def begin(self, variants: Sequence[str], repeats: int = 1, *, sent: int = 0) -> int:
+        """Show a new submit: every column waits. Answers to the one before are dropped from now on.
+
+        Parameters
+        ----------
+        variants : sequence of str
+            That of each call.
+        repeats : int
+            Calls of each variant.
+        sent : int
+            The first so many calls are sent already: their columns say ``running``.
+
+        Returns
+        -------
+        int
+            The submit's number, for :meth:`show` and its like.
+        """
+        with self._lock:
+            self._number += 1
+            self._submit = SubmitState(columns_of(variants), repeats)
+            for index in range(sent):
+                self._submit.begin(index)
+            self._clock.start()
+            self._arrange(self._submit)
+            self._draw(afresh=True)
+            return self._number
+
+    def started(self, index: int, *, submit: int | None = None) -> None:
+        """Show that a call was sent: its column says ``running``. A form need not know it."""
+        with self._lock:
+            if self._is_now(submit) and self._submit is not None:
+                self._submit.begin(index)
+                self._draw(only=index)
+
+    def waits(self, index: int, run: Run, *, submit: int | None = None) -> None:
+        """Show that the service has taken a call, and how far it is; the form says below what it waits for."""
+        with self._lock:
+            if self._is_now(submit) and self._submit is not None:
+                self._submit.wait(index, run)
+                self._draw(only=index)
+
+    def show(self, index: int, run: Run, *, submit: int | None = None) -> None:
+        """Show what came of a call.
+
+        Parameters
+        ----------
+        index : int
+            The place of the call: those of a variant lie next to each other, as in ``CellRequest.requests``.
+        run : Run
+            What came.
+        submit : int, optional
+            The number that :meth:`begin` gave; the answer to an older submit is dropped. ``None``: the present one.
+        """
+        with self._lock:
+            if self._is_now(submit) and self._submit is not None:
+                self._submit.answer(index, run)
+                self._draw(only=index)
+
+    def stopped(self, said: str = "", *, was_sent: bool = True, submit: int | None = None) -> None:
+        """Show that nothing more is waited for, and why, in one line; `was_sent` is whether calls may have run."""
+        with self._lock:
+            if self._is_now(submit) and self._submit is not None:
+                self._submit.stop(one_line(said, 2_000), was_sent=was_sent)
+                self._draw()
+
+    def tick(self) -> None:
+        """Show the time that has passed, unless that was shown less than a fifth of a second ago."""
+        with self._lock:
+            if self._submit is not None and not self._submit.over and self._clock.due():
+                self._show_line(self._submit)
+
+    # --- what is known
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs of the last submit that came, in the order of its calls."""
+        with self._lock:
+            return self._submit.runs if self._submit is not None else ()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is waited for."""
+        with self._lock:
+            return self._submit is None or self._submit.over
+
+    # --- drawing; with the lock
+
+    def _is_now(self, submit: int | None) -> bool:
+        return submit is None or submit == self._number
+
+    def _arrange(self, submit: SubmitState) -> None:
+        """Make the columns that are missing; those that are there are used again."""
+        shown = min(len(submit.variants), COLUMNS_SHOWN)
+        if self._side is None:
+            self._looks = _looks()
+            self._side = Box(**self._looks["side"])
+            self.widget.children = (HTML(_STYLE), self._line, self._side)
+        while len(self._columns) < shown:
+            self._columns.append(ResultColumn(self._looks, self._lock, self._redraw))
+        children = tuple(column.widget for column in self._columns[:shown])
+        if children != self._side.children:
+            self._side.children = children
+
+    def _redraw(self) -> None:
+        """Compare anew: another repeat of the first variant is looked at."""
+        with self._lock:
+            self._draw()
+
+    def _draw(self, *, only: int | None = None, afresh: bool = False) -> None:
+        submit = self._submit
+        if submit is None:
+            return
+        if submit.over and submit.ended_s is None:
+            submit.ended_s = self._clock.elapsed_s()
+        columns = self._columns[: len(submit.variants)]
+        cap = min(html.TEXT_CAP, PAGE_CAP // max(len(columns), 1))
+        # What the first column shows is what all others are compared to.
+        wanted = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
+        for number in wanted:
+            if number < len(columns):
+                first = columns[0].run if number else None
+                columns[number].show(submit.of_column(number), first, cap, afresh=afresh)
+        self._show_line(submit)
+
+    def _beat(self) -> bool:
+        self.tick()
+        with self._lock:
+            return self._submit is not None and not self._submit.over and not self._submit.rests
+
+    def _seconds(self, submit: SubmitState) -> float:
+        return self._clock.elapsed_s() if submit.ended_s is None else submit.ended_s
+
+    def _show_line(self, submit: SubmitState) -> None:
+        left = len(submit.variants) - COLUMNS_SHOWN
+        more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown; form.frame has all" if left > 0 else None
+        said = html.el("div", submit.said, cls="fh-error") if submit.said else None
+        line = html.el("div", submit.line(self._seconds(submit)), cls="fh-dim fh-line", role="status")
+        value = html.el("div", line, said, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
+        if value != self._line.value:
+            self._line.value = value
+
+
+def _looks() -> dict[str, dict[str, Any]]:
+    """What the widgets of all columns share, by kind: every Layout and every Style is a message to the page."""
+    return {
+        # A grid, so that the columns of a second row have the width of those above; one alone takes all of it.
+        "side": {
+            "layout": Layout(
+                display="grid",
+                grid_template_columns="repeat(auto-fit, minmax(min(280px, 100%), 1fr))",
+                grid_gap="12px",
+                overflow="visible",
+            )
+        },
+        "column": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
+        "box": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
+        "html": {"layout": Layout(), "style": HTMLStyle()},
+        "forms": {"layout": Layout(width="auto", max_width="100%"), "style": ToggleButtonsStyle(button_width="auto")},
+        "repeats": {
+            "layout": Layout(width="260px", max_width="100%"),
+            "style": DescriptionStyle(description_width="initial"),
+        },
+        "button": {
+            "layout": Layout(width="auto", min_width="72px", max_width="100%", align_self="flex-start"),
+            "style": ButtonStyle(),
+        },
+    }

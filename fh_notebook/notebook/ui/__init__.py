@@ -1,0 +1,1 @@
+"""Building blocks of the displays: widgets, layouts, buttons, displays, background look-ups."""

@@ -1,0 +1,340 @@
+"""Cancel button and other controls of running work: when they are displayed, and how clicks reach a busy kernel.
+
+Rule of this file: it appears only after :data:`DELAY_S`, only where a person sits before a page, and nothing of it
+stays in the saved notebook. All but the click itself happens on the loop's thread: kernels with subshells handle clicks
+on a thread of their own.
+
+Facts, by kernel:
+
+1. ipykernel 6 hears a click when the cell has ended: no button, but the line.
+2. ipykernel 7 has subshells, over which JupyterLab sends clicks: they are heard at once.
+3. From 7.4 a comm notes over which shell it was used last, which is the busy one that runs the cell, and has clicks
+   follow. Taking that note away lets the page's own subshell have them. It is private: should it go, a click waits for
+   the end of the cell, and Stop works as ever.
+4. ipykernel 6 puts a display under the cell that runs when it is made, and not under the one that it was made for. An
+   update goes to its display. So where a cell does not wait, the place is taken at once, and filled in a while.
+5. A page that was reloaded hears no update of a display that was made before, and hears those of widgets. So what goes
+   on is shown in the widgets, and a display beside them, which they hide by a style, is what is seen where they are
+   not: in the saved file, and in a page that was reloaded while a cell runs, which has no widgets before its end,
+   because JupyterLab waits for the kernel's first word; there Stop works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from enum import Enum
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from fh_notebook import html
+from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
+
+__all__ = [
+    "DELAY_S",
+    "USE_STOP",
+    "CancelButton",
+    "CancelMethod",
+    "ClickControls",
+    "ControlDisplay",
+    "HostDisplay",
+    "OnLoopHandler",
+    "cancel_method",
+    "enable_clicks",
+    "has_person",
+]
+
+DELAY_S: Final = 1.0
+"""What takes less is over before anybody could click; and ipywidgets is not imported for it."""
+
+USE_STOP: Final = "Running. To cancel, use Stop (the square in the toolbar)."
+
+ENDED: Final = (
+    "The cell has ended. Its output went to the page that was open before; what came is kept: see _, or fh.history()."
+)
+"""What a page says that was reloaded while the cell ran."""
+
+_left: Final[deque[Any]] = deque(maxlen=4)
+"""Widgets whose work has ended, kept for pages that were reloaded."""
+
+_NOTHING: Final = {"text/plain": ""}
+"""What is left of the display. An empty bundle would be shorter, but nbconvert warns of one."""
+
+
+class CancelMethod(Enum):
+    """How a person can end what is running."""
+
+    BUTTON = "button"
+    STOP = "stop"
+    NONE = "none"
+    """Nobody is there: a terminal (Ctrl-C is known there), or a notebook that a program runs."""
+
+
+def cancel_method(kernel: Any, *, blocks: bool = True) -> CancelMethod:
+    """Return how what runs in `kernel` can be cancelled.
+
+    Parameters
+    ----------
+    kernel : object
+        The shell's kernel; ``None`` where there is none.
+    blocks : bool
+        Whether a cell waits for it. Otherwise every kernel hears a click.
+    """
+    if not has_person(kernel):
+        return CancelMethod.NONE
+    return CancelMethod.BUTTON if not blocks or _has_subshells(kernel) else CancelMethod.STOP
+
+
+def _has_subshells(kernel: Any) -> bool:
+    facts = getattr(kernel, "kernel_info", None) or {}
+    return "kernel subshells" in facts.get("supported_features", ())
+
+
+def has_person(kernel: Any) -> bool | None:
+    """Whether somebody sits before a page of `kernel`: what runs was sent from one that can ask, or by a click there.
+
+    nbclient, nbconvert and papermill say that they cannot ask. ``None`` where nobody can know: there is no kernel, or
+    it is another one than ipykernel, which may keep what it was sent elsewhere, or nowhere.
+    """
+    with suppress(Exception):
+        parent = kernel.get_parent("shell")
+        if parent.get("header", {}).get("msg_type") == "comm_msg":
+            return True
+        return bool(parent["content"]["allow_stdin"])
+    return None
+
+
+def enable_clicks(widget: Any) -> None:
+    """Have the page's own subshell bring the clicks on `widget` (fact 3). Call it after whatever was sent to it."""
+    with suppress(AttributeError, TypeError):
+        vars(widget.comm).pop("_reply_subshell_id", None)
+
+
+def _import_widgets() -> None:
+    import fh_notebook.notebook.ui.page_widget  # noqa: F401 - only imported, and ipywidgets with it
+
+
+class HostDisplay(Protocol):
+    """A display above an offer: what an offer repeats in its widgets, because they go on after the page is reloaded."""
+
+    def page(self) -> str:
+        """Return it as it is now, as HTML."""
+        ...
+
+    def stand_in(self, dom_class: str, text: str) -> None:
+        """Be what is seen where the widgets are not: take the class that they hide, and say `text`."""
+        ...
+
+
+OnLoopHandler = Callable[[Callable[..., object]], Callable[..., None]]
+"""Returns a handler that returns at once, and does on the loop's thread what it was given."""
+
+
+class ClickControls(Protocol):
+    """What can be clicked."""
+
+    text: str
+    """What is shown in place of widgets, where there are none."""
+
+    def make(self, on_loop: OnLoopHandler) -> Any:
+        """Return the widget with all that can be clicked; called once, on the loop. Handlers go through `on_loop`."""
+        ...
+
+    def follow(self) -> None:
+        """Show what has changed meanwhile; called after :meth:`make`."""
+        ...
+
+
+class ControlDisplay:
+    """Something to click, from its beginning to its end; both on the loop that does the work.
+
+    Parameters
+    ----------
+    controls : Controls
+        What can be clicked.
+    blocks : bool
+        Whether a cell waits for the work.
+    above : Above, optional
+        The display of what goes on.
+    place : callable, optional
+        Puts the widget into others, where it is not shown under a cell; then no text takes its place.
+    """
+
+    def __init__(
+        self,
+        controls: ClickControls,
+        *,
+        blocks: bool = True,
+        above: HostDisplay | None = None,
+        place: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._controls = controls
+        self._blocks = blocks
+        self._above = above
+        self._place = place
+        self._later: asyncio.Task[None] | None = None
+        self._handle: Any = None
+        self._line: Any = None
+        """The display that stands in for widgets, where nothing is above."""
+        self._widget: Any = None
+        self._bar: Any = None
+        self._hiding = ""
+
+    def begin(self) -> None:
+        """Make the offer, in a while, in the cell that this was called for."""
+        kernel = running_kernel()
+        way = cancel_method(kernel, blocks=self._blocks)
+        if way is not CancelMethod.NONE:
+            if not (self._blocks or _has_subshells(kernel)):
+                self._display(_NOTHING)  # fact 4
+            # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
+            self._later = asyncio.get_running_loop().create_task(self._offer(way))
+
+    def follow(self) -> None:
+        """Show what has changed meanwhile."""
+        if self._widget is not None:
+            self._controls.follow()
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether what is above is shown in the widgets, which hide it."""
+        return self._bar is not None
+
+    def show(self, page: str) -> None:
+        """Show what goes on, as it is now; also after the end."""
+        if self._bar is not None:
+            self._bar.value = f"{self._hiding}{page}"
+
+    def end(self) -> None:
+        """Take the offer away again: the displays are emptied, and the widgets closed with all that belongs to them."""
+        if self._later is not None:
+            self._later.cancel()
+        if self._bar is not None:
+            self._leave_bar()
+        elif self._widget is not None:
+            _close(self._widget)
+        for handle in (self._handle, self._line):
+            if handle is not None:
+                handle.update(_NOTHING, raw=True)
+        self._later = self._widget = self._handle = self._line = None
+
+    def _leave_bar(self) -> None:
+        """Take away what can be clicked, and let a page that was reloaded see the end (fact 5)."""
+        self._widget.children = (self._bar,)
+        for child in self._clicked_on:
+            _close(child)
+        self.show(self._above.page() if self._above is not None else str(_dim(ENDED)))
+        if len(_left) == _left.maxlen:
+            _close(_left[0])
+        _left.append(self._widget)
+
+    async def _offer(self, way: CancelMethod) -> None:
+        await asyncio.sleep(DELAY_S)
+        if way is CancelMethod.BUTTON:
+            await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
+            self._widget = self._controls.make(self._on_loop)
+            if self._place is not None:
+                self._place(self._widget)
+            else:
+                self._place_under_cell()
+        else:
+            self._display(self._instead())
+
+    def _place_under_cell(self) -> None:
+        """Show the widget under the cell, what goes on above it, and what stands in where neither is known."""
+        from ipywidgets import HTML, Layout, VBox
+
+        from fh_notebook.notebook.ui.page_widget import own_keys
+
+        clicked_on, hidden = self._widget, f"fh-in-widgets-{uuid4().hex[:8]}"
+        self._hiding = f"<style>.{hidden}{{display:none}}</style>"
+        self._bar = HTML(layout=Layout(width="100%", margin="0"))
+        self._bar.add_class("fh-live")
+        self.show(self._above.page() if self._above is not None else "")
+        self._widget = own_keys(VBox([self._bar, clicked_on]))
+        self._clicked_on = self._widget.children[1:]
+        # Without the text: where the widgets are not known, what stands in has it.
+        self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._widget)})
+        if self._above is not None:
+            self._above.stand_in(hidden, self._controls.text)
+        else:
+            self._line = new_handle()
+            self._line.display(self._instead(hidden), raw=True)
+
+    def _instead(self, dom_class: str = "") -> Mapping[str, Any]:
+        hide = no_lost_widget(dom_class) if dom_class else None
+        return {
+            "text/plain": self._controls.text,
+            "text/html": str(html.el("div", hide, _dim(self._controls.text), cls=dom_class)),
+        }
+
+    def _display(self, shown: Mapping[str, Any]) -> None:
+        if self._place is not None:
+            return
+        if self._handle is not None:
+            self._handle.update(shown, raw=True)
+            return
+        self._handle = new_handle()
+        self._handle.display(shown, raw=True)
+
+    def _on_loop(self, call: Callable[..., object]) -> Callable[..., None]:
+        """Return a handler that returns at once: `call` is called on the loop's thread, unless all is over by then."""
+        loop = asyncio.get_running_loop()
+
+        def act(*arguments: Any) -> None:
+            if self._widget is not None:
+                call(*arguments)
+
+        def handle(*arguments: Any) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and the work with it
+                loop.call_soon_threadsafe(act, *arguments)
+
+        return handle
+
+
+class CancelButton:
+    """The button that ends the work.
+
+    Parameters
+    ----------
+    cancel : callable
+        Ends the work. Called on the loop's thread.
+    """
+
+    text = USE_STOP
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        self._cancel = cancel
+
+    def make(self, on_loop: OnLoopHandler) -> Any:
+        """Return the button."""
+        from ipywidgets import Button
+
+        button = Button(description="Cancel", tooltip="End the calls. What is finished is kept.")
+        button.on_click(on_loop(self._clicked))
+        button.add_class("fh-cancel")
+        enable_clicks(button)
+        return button
+
+    def follow(self) -> None:
+        """Nothing about it changes."""
+
+    def _clicked(self, button: Any) -> None:
+        button.disabled = True
+        button.description = "Cancelling…"
+        self._cancel()
+
+
+def _dim(text: str) -> html.Html:
+    return html.el("div", html.STYLE, html.el("span", text, cls="fh-dim"), cls="fh")
+
+
+def _close(widget: Any) -> None:
+    """Close a widget with its children, and what each of them is made of."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    for part in (widget.layout, getattr(widget, "style", None), widget):
+        if part is not None:
+            part.close()

@@ -1,0 +1,69 @@
+"""Background look-ups of a display: one at a time, of which only the latest result is shown.
+
+Rule of this file: whoever asks returns at once. Of several things that were asked for, the last one counts; one is
+looked up at a time, and those between the first and the last never are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fh_notebook import loop
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.log import log
+from fh_notebook.values import error_text
+
+__all__ = ["LatestTask"]
+
+T = TypeVar("T")
+
+
+class LatestTask:
+    """Does one thing at a time, and shows what came of the last.
+
+    Parameters
+    ----------
+    tell : callable
+        Shows in one line why it could not be done.
+    """
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._next: tuple[Callable[[], Any], Callable[[Any], object]] | None = None
+        self._busy = False
+
+    def do(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Have `work` done on a thread, and `then` called with what it returned, on the background loop."""
+        with self._lock:
+            self._next = (work, then)
+            if self._busy:
+                return
+            self._busy = True
+        loop.background().submit(self._all())
+
+    async def _all(self) -> None:
+        while True:
+            with self._lock:
+                if self._next is None:
+                    self._busy = False
+                    return
+                (work, then), self._next = self._next, None
+            try:
+                found = await asyncio.to_thread(work)
+                if self._next is None:
+                    then(found)
+            except FetchHiveError as told:
+                self._told(str(told))
+            except Exception as defect:
+                log.warning("a form could not look up what it shows", exc_info=True)
+                self._told(error_text(defect))
+
+    def _told(self, trouble: str) -> None:
+        try:
+            self._tell(trouble)
+        except Exception:  # else nothing would ever be looked up again
+            log.warning("it could not be shown that %s", trouble, exc_info=True)

@@ -1,0 +1,58 @@
+"""Base class of the widgets with a script of their own, and the script that keeps keys and focus inside a widget.
+
+Nothing is fetched and nothing is watched: of a path, anywidget would watch the file, with a thread, when its debugging
+mode is on. It is imported when one is first shown, because anywidget takes some 0.2 s.
+
+One widget without a look of its own, in the same box as what it serves; what it does, is in its script. Where a page
+cannot load it, the others work as they do without.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import anywidget
+from ipywidgets import Layout
+
+__all__ = ["PageWidget", "own_keys", "script", "text_of_file"]
+
+
+def text_of_file(name: str) -> str:
+    """Return the text of a script or a style beside this file."""
+    return files("fh_notebook.notebook").joinpath(name).read_text("utf-8")
+
+
+def script(name: str) -> str:
+    """Return a page's script with what all pages share before it: one module, which needs no bundler."""
+    return text_of_file("ui/page.js") + text_of_file(name)
+
+
+class PageWidget(anywidget.AnyWidget):
+    """A widget whose page is a script of this package."""
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Return the data alone, as ipywidgets does; anywidget adds metadata, which only Colab needs."""
+        made: Any = super()._repr_mimebundle_(**kwargs)
+        return made[0] if isinstance(made, tuple) else made
+
+
+class _OwnKeys(PageWidget):
+    """Serves the box that it lies in."""
+
+    _esm = script("ui/own_keys.js")
+
+
+def own_keys(box: Any, hidden: Any = None) -> Any:
+    """Have `box` keep its keys and its focus, and lay out its texts in their own direction; return it.
+
+    Parameters
+    ----------
+    box : Box
+        What is served.
+    hidden : Layout, optional
+        One that shows nothing, where there is one to share.
+    """
+    box.add_class("fh-own-keys")
+    box.children = (*box.children, _OwnKeys(layout=hidden or Layout(display="none")))
+    return box

@@ -1,0 +1,301 @@
+"""Layouts, styles and CSS of form fields; each widget object is created once for each form.
+
+Rule of this file: one object a look, made at its first use and shared by all fields of a form, because every Layout and
+Style of its own costs as much as the widget. They belong to one form, so that closing one leaves the others alone.
+Colours are Jupyter's own variables; without the CSS everything is still there and works, only less neat.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Final
+
+from fh_notebook import html
+
+__all__ = ["CSS", "FORM_WIDTH", "FieldTheme", "handle_css"]
+
+FORM_WIDTH: Final = "860px"
+"""Longer lines are hard to read; a narrow page takes what it has."""
+
+
+class FieldTheme:
+    """The layouts and styles of one form, and the plain widgets that are made of them."""
+
+    def __init__(self) -> None:
+        self._made: list[Any] = []
+
+    def _layout(self, **traits: Any) -> Any:
+        from ipywidgets import Layout
+
+        layout = Layout(**traits)
+        self._made.append(layout)
+        return layout
+
+    def _style(self, kind: str, **traits: Any) -> Any:
+        from ipywidgets.widgets import widget_bool, widget_button, widget_description, widget_int, widget_string
+
+        modules = (widget_description, widget_string, widget_bool, widget_button, widget_int)
+        found = next(getattr(module, kind) for module in modules if hasattr(module, kind))
+        style = found(**traits)
+        self._made.append(style)
+        return style
+
+    def close(self) -> None:
+        """Take all of them out of the page."""
+        for made in self._made:
+            made.close()
+
+    # ------------------------------------------------------------------ layouts
+
+    @cached_property
+    def form(self) -> Any:
+        """The whole column of fields."""
+        return self._layout(width="100%", max_width=FORM_WIDTH, overflow="visible")
+
+    @cached_property
+    def field(self) -> Any:
+        """One field with its switch, its help and its problems."""
+        return self._layout(
+            width="100%",
+            flex_flow="row wrap",
+            align_items="flex-end",
+            overflow="visible",
+            margin="0 0 10px 0",
+            grid_gap="0 8px",
+        )
+
+    @cached_property
+    def control(self) -> Any:
+        """What is typed into, its label above it."""
+        return self._layout(
+            width="auto",
+            height="auto",
+            min_width="0",
+            flex="1 1 160px",
+            flex_flow="column",
+            align_items="stretch",
+            margin="0",
+        )
+
+    @cached_property
+    def switch(self) -> Any:
+        """The switch beside an optional field."""
+        return self._layout(width="auto", flex="0 0 auto", margin="0")
+
+    @cached_property
+    def choice_switch(self) -> Any:
+        """The switch of a field that takes null."""
+        return self._layout(width="92px", flex="0 0 auto", margin="0")
+
+    @cached_property
+    def whole(self) -> Any:
+        """A line of its own."""
+        return self._layout(width="100%", flex="1 1 100%", margin="0", height="auto", overflow="visible")
+
+    @cached_property
+    def hidden(self) -> Any:
+        """What has its place and is not seen."""
+        return self._layout(display="none")
+
+    @cached_property
+    def whole_control(self) -> Any:
+        """A control that has a line of its own."""
+        return self._layout(
+            width="auto", height="auto", flex="1 1 100%", flex_flow="column", align_items="stretch", margin="0"
+        )
+
+    @cached_property
+    def beside(self) -> Any:
+        """A second control of a field: a picker, a slider."""
+        return self._layout(width="200px", flex="0 1 200px", min_width="120px", margin="0")
+
+    @cached_property
+    def title(self) -> Any:
+        """The name of a group, with a switch beside it."""
+        return self._layout(
+            width="auto", min_width="0", flex="1 1 160px", margin="0", height="auto", align_self="center"
+        )
+
+    @cached_property
+    def row(self) -> Any:
+        """Controls and buttons in a line, as far as there is room."""
+        return self._layout(
+            width="100%", flex="1 1 100%", flex_flow="row wrap", align_items="center", overflow="visible", margin="0"
+        )
+
+    @cached_property
+    def inner(self) -> Any:
+        """The fields of a group."""
+        return self._layout(
+            width="100%",
+            flex="1 1 100%",
+            overflow="visible",
+            margin="4px 0 0 0",
+            padding="2px 0 2px 12px",
+            border_left="2px solid var(--jp-border-color1, rgba(128,128,128,.5))",
+        )
+
+    @cached_property
+    def button(self) -> Any:
+        """A button as wide as its word."""
+        return self._layout(width="auto", flex="0 0 auto", margin="2px 6px 2px 0")
+
+    @cached_property
+    def mark(self) -> Any:
+        """A button of one sign."""
+        return self._layout(width="30px", flex="0 0 auto", margin="0 2px 0 0", padding="0")
+
+    @cached_property
+    def cell(self) -> Any:
+        """A cell of a table."""
+        return self._layout(width="auto", min_width="0", margin="0")
+
+    @cached_property
+    def cells_end(self) -> Any:
+        """The buttons at the end of a row."""
+        return self._layout(width="auto", flex_flow="row nowrap", overflow="visible", margin="0")
+
+    def table(self, columns: int) -> Any:
+        """Return the layout of a table of so many columns, with room for the buttons at the end of its rows."""
+        return self._layout(
+            width="100%",
+            flex="1 1 100%",
+            overflow="auto",
+            grid_gap="4px 6px",
+            align_items="center",
+            padding="2px",
+            grid_template_columns=f"repeat({columns}, minmax(64px, 1fr)) 98px",
+        )
+
+    # ------------------------------------------------------------------ widgets that several kinds of fields have
+
+    def text_area(self, label: str, *, rows: int, more: tuple[str, ...] = ()) -> Any:
+        """Return a box for several lines, its label above it; `more` are classes for the CSS."""
+        from ipywidgets import Textarea
+
+        return Textarea(
+            description=label,
+            continuous_update=False,
+            rows=rows,
+            layout=self.control,
+            style=self.text_style,
+            _dom_classes=("fh-control", *more),
+        )
+
+    def html(self, text: str, *, layout: Any = None) -> Any:
+        """Return a piece of HTML; on a line of its own unless `layout` says otherwise."""
+        from ipywidgets import HTML
+
+        return HTML(text, layout=layout or self.whole, style=self.html_style)
+
+    # ------------------------------------------------------------------ styles
+
+    @cached_property
+    def text_style(self) -> Any:
+        """Of texts and text areas."""
+        return self._style("TextStyle", description_width="auto")
+
+    @cached_property
+    def plain_style(self) -> Any:
+        """Of choices and pickers."""
+        return self._style("DescriptionStyle", description_width="auto")
+
+    @cached_property
+    def check_style(self) -> Any:
+        """Of switches."""
+        return self._style("CheckboxStyle", description_width="auto")
+
+    @cached_property
+    def html_style(self) -> Any:
+        """Of help and problems."""
+        return self._style("HTMLStyle")
+
+    @cached_property
+    def button_style(self) -> Any:
+        """Of buttons."""
+        return self._style("ButtonStyle")
+
+    @cached_property
+    def slider_style(self) -> Any:
+        """Of sliders."""
+        return self._style("SliderStyle", description_width="auto")
+
+
+HEARD: Final = (
+    "position:absolute;width:1px!important;height:1px;margin:0;padding:0;overflow:hidden;clip-path:inset(50%);"
+    "white-space:nowrap"
+)
+"""A name that is heard and not seen."""
+
+
+def handle_css(slider: str) -> str:
+    """Return the rules for the sliders that a selector names, each of which writes the number in a box beside it.
+
+    The box has a name, and ipywidgets gives the handle none; `own_keys` does. Where a page cannot load that script, the
+    handle is for the pointer alone: out of the order of Tab and of what is read out, and drawn by what lies in it.
+    """
+    handle, area = f"{slider} .noUi-handle", f"{slider} .noUi-touch-area"
+    return (
+        f"{handle}:not([aria-label]){{visibility:hidden}}{handle}{{outline:none}}"
+        f"{area}{{visibility:visible;box-sizing:border-box;border-radius:50%;"
+        "border:1px solid var(--jp-widgets-slider-border-color,currentColor);"
+        "background:var(--jp-widgets-slider-handle-background-color,currentColor)}"
+        f"{area}:hover{{background:var(--jp-widgets-slider-active-handle-color,currentColor)}}"
+        f"{handle}:focus-visible .noUi-touch-area{{outline:2px solid var(--jp-brand-color1,currentColor);"
+        "outline-offset:1px}"
+        f"{slider}{{position:relative}}{slider}>.widget-label{{{HEARD}}}"
+    )
+
+
+CSS: Final = html.Html(
+    "<style>"
+    # A label above its control, as wide as the page allows; ipywidgets puts it to the left, right-aligned.
+    ".fh-form .fh-control>.widget-label{text-align:left;width:auto;max-width:100%;margin:0 0 1px;line-height:1.5;"
+    "height:auto;white-space:normal;overflow-wrap:anywhere;font-weight:600;color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
+    "border-box;flex:0 0 auto;margin:0}"
+    ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:28px}"
+    # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
+    ".fh-form select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
+    ".fh-form .fh-control>select[multiple]{padding:4px 6px}"
+    ".fh-form .fh-picker input{width:100%;min-width:0;height:28px;margin:0;box-sizing:border-box;"
+    "font-family:inherit;font-size:inherit;padding:2px 6px;"
+    "border:1px solid var(--jp-widgets-input-border-color,currentColor);"
+    "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
+    ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
+    ".fh-form .fh-switch input{margin:0}"
+    ".fh-form .fh-told>input:disabled{opacity:1;color:var(--jp-ui-font-color2,inherit);border-style:dashed}"
+    f"{handle_css('.fh-form .fh-slider')}"
+    # ipywidgets writes how many files it holds at a button's end: always 0, since what was chosen leaves it at once.
+    ".fh-form .fh-upload{font-size:0}.fh-form .fh-upload i{font-size:13px}"
+    ".fh-form .fh-upload::after{content:' Choose a file';content:' Choose a file' / '';"
+    "font-size:var(--jp-widgets-font-size,13px)}"
+    # A name that is heard and not seen: what it belongs to is plain to see.
+    ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
+    # Important: the width of a label is written at the label itself, by its style's description_width.
+    f".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{{{HEARD}}}"
+    ".fh-form .widget-checkbox.fh-heard .widget-label-basic::after{content:'set';content:'set' / ''}"
+    ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
+    ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
+    ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"
+    ".fh-form button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    # Gone as soon as something is typed or chosen: Tab, with which the kernel hears of it, must not lead to it.
+    ".fh-form .fh-field:has(>.fh-control>:is(input,textarea):not(:placeholder-shown))>.fh-send-empty,"
+    ".fh-form .fh-field:has(>.fh-control option:checked)>.fh-send-empty{display:none}"
+    ".fh-form .fh-help{font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere;"
+    "margin-top:2px}"
+    ".fh-form .fh-help .fh-about{color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-form .fh-help .fh-about+.fh-hint::before{content:'· '}"
+    ".fh-form .fh-help details{display:inline}.fh-form .fh-help summary{display:inline;cursor:pointer}"
+    ".fh-form .fh-problem{color:var(--jp-error-color1,inherit);font-size:12px;line-height:1.4;"
+    "overflow-wrap:anywhere;margin-top:2px}"
+    ".fh-form .fh-wrong>input,.fh-form .fh-wrong>select,.fh-form .fh-wrong>textarea"
+    "{border-color:var(--jp-error-color1,currentColor)!important}"
+    ".fh-form .fh-title{font-weight:600;color:var(--jp-ui-font-color1,inherit);line-height:1.5;overflow-wrap:anywhere}"
+    ".fh-form .fh-note{font-size:12px;color:var(--jp-ui-font-color2,inherit);line-height:1.4;overflow-wrap:anywhere}"
+    ".fh-form .fh-head-cell{font-size:12px;font-weight:600;color:var(--jp-ui-font-color2,inherit);"
+    "overflow-wrap:anywhere}"
+    ".fh-form .widget-checkbox{width:auto}.fh-form .widget-html-content{line-height:1.4}"
+    ".fh-form .widget-html,.fh-form .jupyter-widget-html{line-height:1.4}"
+    "</style>"
+)

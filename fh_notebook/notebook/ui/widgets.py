@@ -1,0 +1,203 @@
+"""Small widgets that forms are built of: rows, buttons, lines of text, style sheet; handlers that report errors.
+
+Colours are Jupyter's variables, which both themes have; what is narrow wraps, and nothing is cut.
+
+Widgets of one form share their Layout objects, each of which is a message to the page. A handler never raises: what a
+person did wrong is told beside what was clicked, in one line, and a defect goes to the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, Final
+
+from ipywidgets import HTML, Box, Button, Layout, VBox, Widget
+from traitlets import Unicode
+
+from fh_notebook import html
+from fh_notebook.addresses import LOCAL
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.log import log
+from fh_notebook.notebook.ui.buttons import enable_clicks
+from fh_notebook.notebook.ui.display import HIDE_STATIC
+from fh_notebook.notebook.ui.page_widget import own_keys
+from fh_notebook.values import error_text
+
+__all__ = [
+    "LABELLED",
+    "STYLE",
+    "FormTheme",
+    "close_all",
+    "close_whole",
+    "enable_all_clicks",
+    "head_of",
+    "line",
+    "place_in_words",
+    "problems_list",
+    "without_echo",
+]
+
+
+STYLE: Final = html.Html(
+    "<style>"
+    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 10px;"
+    "overflow:visible;box-sizing:border-box;max-width:100%}"
+    ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto;min-width:0;"
+    "max-width:100%}"
+    ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
+    ".fh-panel .widget-checkbox{margin-right:14px}"
+    ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox label{display:flex;align-items:center;height:28px}"
+    ".fh-panel :is(.fh-run-bar,.fh-grow) .widget-checkbox input{margin:0 6px 0 0}"
+    # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
+    ".fh-panel select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
+    ".fh-panel .fh-preview>.widget-html-content{overflow-x:auto}"
+    ".fh-panel .fh-plain{font-size:13px}"
+    ".fh-panel .fh-run-bar{margin:6px 0}"
+    ".fh-panel .fh-tools{margin-top:8px}"
+    ".fh-panel .fh-status{flex:1 1 12em}"
+    ".fh-panel button:focus-visible,.fh-panel input:focus-visible,.fh-panel select:focus-visible,"
+    ".fh-panel textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    "</style>"
+)
+
+
+def head_of(deployment: Deployment) -> str:
+    """Return the form's head as HTML."""
+    said = deployment.description
+    about = html.el("div", said, cls="fh-dim", dir=html.direction(said)) if said else None
+    name = html.el("div", html.el("strong", deployment.name, dir=html.direction(deployment.name)), cls="fh-plain")
+    return str(html.el("div", html.STYLE, STYLE, HIDE_STATIC, name, about, cls="fh"))
+
+
+LABELLED: Final = {"description_width": "initial"}
+"""A style under which a label has the room that it needs: a cut label names nothing."""
+
+
+class FormTheme:
+    """The layouts of one form, made once, and its small widgets."""
+
+    def __init__(self) -> None:
+        self.button_layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
+        self._row = Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="2px 6px")
+        self._column = Layout(overflow="visible", max_width="100%")
+        self._text = Layout(margin="2px 0", max_width="100%", min_width="0", flex="0 1 auto")
+        self.hidden = Layout(display="none")
+        self.input = Layout(width="auto", max_width="100%", margin="2px 6px 2px 0")
+
+    def button(self, text: str, tooltip: str, dom_class: str, clicked: Callable[[], object], **more: Any) -> Any:
+        """Return a button; what it does is told nothing of the widget."""
+        made = Button(description=text, tooltip=tooltip, layout=self.button_layout, **more)
+        made.add_class(dom_class)
+        made.on_click(lambda _: clicked())
+        return made
+
+    def row(self, *children: Any, dom_class: str = "") -> Any:
+        """Return widgets beside each other, on several lines where the page is narrow."""
+        return self._classed(Box(children, layout=self._row), dom_class)
+
+    def column(self, *children: Any, dom_class: str = "") -> Any:
+        """Return widgets below each other."""
+        return self._classed(VBox(children, layout=self._column), dom_class)
+
+    def panel(self, *children: Any) -> Any:
+        """Return the whole of a form."""
+        return own_keys(self.column(*children, dom_class="fh-panel"), self.hidden)
+
+    def text(self, value: str = "", dom_class: str = "") -> Any:
+        """Return a widget of HTML that is escaped already."""
+        return self._classed(HTML(value, layout=self._text), dom_class)
+
+    def _classed(self, widget: Any, dom_class: str) -> Any:
+        if dom_class:
+            widget.add_class(dom_class)
+        return widget
+
+    def safely(self, call: Callable[[], object], tell: Callable[[str], None]) -> Callable[[], None]:
+        """Return a handler that does `call`, and tells what of it is a person's to put right."""
+
+        def handle() -> None:
+            try:
+                call()
+            except FetchHiveError as told:
+                tell(str(told))
+            except Exception as defect:
+                log.warning("a form could not do what was clicked", exc_info=True)
+                tell(error_text(defect))
+
+        return handle
+
+
+def line(text: str, *, kind: str = "dim") -> str:
+    """Return one line as HTML that is read out when it appears; `kind` is ``dim``, ``error`` or ``plain``."""
+    return str(html.el("div", text, cls=f"fh fh-{kind}", role="status")) if text else ""
+
+
+def problems_list(problems: Iterable[object], *, most: int = 8) -> str:
+    """Return problems as a list that a page reads out when it appears; empty for none."""
+    told = list(problems)
+    if not told:
+        return ""
+    items = [html.el("li", problem) for problem in told[:most]]
+    if left := len(told) - most:
+        items += [html.el("li", f"and {left:,} more")] if left > 0 else []
+    listed = html.el("ul", *items, style="margin:2px 0;padding-left:20px")  # a list that is an alert would be no list
+    return str(html.el("div", listed, cls="fh fh-error", role="alert"))
+
+
+def place_in_words(origin: str) -> str:
+    """Say where calls go."""
+    return "the local hive in this process" if origin == LOCAL else origin
+
+
+@cache
+def without_echo(kind: type[Any]) -> type[Any]:
+    """Return a class of widgets whose value, once typed, is not told to the other pages that are open: it is secret."""
+
+    class Unheard(kind):  # type: ignore[misc]  # ipywidgets ships no types
+        value = Unicode("").tag(sync=True, echo_update=False)
+
+    return Unheard
+
+
+def close_all(widget: Any) -> None:
+    """Take a widget and all in it off the page; the layouts and styles that it shares with others stay."""
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    widget.close()
+
+
+OURS: Final = "fh_notebook.notebook."
+"""The modules whose objects hold the widgets of a form."""
+
+
+def close_whole(view: Any) -> None:
+    """Close every widget that a view holds in any of its parts: also those out of sight, and their layouts and styles.
+
+    ipywidgets keeps every widget until it is closed, whether or not a page shows it.
+    """
+    pending, seen, found = [view], set[int](), list[Widget]()
+    while pending:
+        part = pending.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Widget):
+            found.append(part)
+            pending += [getattr(part, name, None) for name in ("children", "layout", "style")]
+        elif isinstance(part, dict):
+            pending += part.values()
+        elif isinstance(part, list | tuple):
+            pending += part
+        elif type(part).__module__.startswith(OURS):
+            pending += getattr(part, "__dict__", {}).values()
+    for widget in found:
+        widget.close()
+
+
+def enable_all_clicks(widget: Any) -> None:
+    """Have the page's own subshell bring what is done to a widget and to all in it, also while a cell runs."""
+    enable_clicks(widget)
+    for child in getattr(widget, "children", ()):
+        enable_all_clicks(child)

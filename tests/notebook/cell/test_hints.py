@@ -1,0 +1,200 @@
+"""What a person is told who slips in a cell: what to write there, before any call."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.errors import InputError
+from fh_notebook.local import LocalHive
+from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def local(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalHive:  # noqa: F811
+    """The session's own hive, with workflows of several kinds, and a deployment that a snippet showed."""
+    monkeypatch.chdir(tmp_path)
+    made = session.local_hive()
+
+    @made.workflow("many", variant="v")
+    def many(
+        ticket: str,
+        words: int = 3,
+        when: date | None = None,
+        tags: list[str] = [],  # noqa: B006
+        sizes: list[int] = [],  # noqa: B006
+    ) -> str:
+        return ticket
+
+    @made.workflow("single", variant="v")
+    def single(ticket: str) -> str:
+        return ticket
+
+    @made.workflow("nothing", variant="v")
+    def nothing() -> str:
+        return "done"
+
+    guessed = {"type": "object", "properties": {"topic": {"type": "string"}, "words": {"type": "integer"}}}
+    fh.Deployment("brief", variants="v", inputs=guessed).save()
+    shell.shell.user_ns.update(day=pd.Timestamp("2020-01-01"), rows=pd.DataFrame({"t": ["a"]}), pd=pd)
+    return made
+
+
+MANY = "%%fetchhive many -v v\nticket: x\n"
+SINGLE = "%%fetchhive single -v v\n"
+BRIEF = "%%fetchhive brief -v v\n"
+ALL_THE_SAME = "(to send it all the same, declare it in fetchhive.yaml)"
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        (f"{MANY}words:", "many: words: is empty; give a whole number, or leave its line out"),
+        (f"{MANY}words: null", "many: words: is empty; give a whole number, or leave its line out"),
+        (f"{MANY}sizes: [1, null]", "many: sizes[1]: is empty; give a whole number"),
+        ("%%fetchhive many -v v --over rows\nticket: x\nwords:", "many: words: is empty; give a whole number, or leave"),
+        (f"{MANY}tags: late, lost", "tags: the text 'late, lost' is not a list; give ['late', 'lost']"),
+        (f"{MANY}tags: late", "give ['late']"),
+        (f"{MANY}tags: |\n  - late\n  - lost", "give ['late', 'lost']"),
+        (f"{MANY}sizes: 1, 2", "give [1, 2]"),
+        (f"{MANY}when: {{{{ day }}}}", "is not a date like '2026-01-31'; write {{ day.date() }}"),
+        (f"{SINGLE}ticket: {{{{ row.t }}}}", "{{ row.t }}: there is a row only with --over FRAME, a table; add it to the line"),
+        (f"{SINGLE}ticket:late", "line 1 of the body: write a colon and a blank, `ticket: late`"),
+        (f"{SINGLE}ticket\uff1alate", "line 1 of the body: write a colon and a blank, `ticket: late`"),
+        (f"{MANY}words:12", "line 2 of the body: write a colon and a blank, `words: 12`"),
+        (f"{MANY}words\uff1a 12", "line 2 of the body: write a colon and a blank, `words: 12`"),
+        ("%%fetchhive single -v v --over rows\nticket: {{ row }}", "{{ row }} is a whole row; take a column of it, such as {{ row.t }}"),
+        (f"{SINGLE}ticket: # a text", "ticket: is empty; write its text"),
+        (f"{SINGLE}Hi: I am late", "Hi: no such variable is there; if the body is the text of ticket, write `ticket: |` above it"),
+        (f"{SINGLE}subject: late\nfrom: me", "subject, from: no such variables are there; if the body is the text of ticket"),
+        (f"{SINGLE}tickt: late", "tickt: there is no such variable; did you mean 'ticket'?"),
+        (f"{SINGLE}ticket: late\nHi: x", "Hi: there is no such variable; there is only 'ticket'"),
+        (f"{BRIEF}topc: x", f"topc: no such variable is known; did you mean 'topic'? {ALL_THE_SAME}"),
+        (f"{BRIEF}Topic: x\nwords: 3", "Topic: no such variable is known; did you mean 'topic'?"),
+        ("%%fetchhive brief -v v --over rows\ntopc: x", f"did you mean 'topic'? {ALL_THE_SAME}"),
+        (f"{BRIEF}# remark", "brief: the body gives nothing; write `name: value` lines, or {} when there is nothing to give"),
+        ("%%fetchhive brief -v v --over rows\n#", "no column has the name of a Start variable (topic, words), so the body must say"),
+    ],
+)  # fmt: skip
+def test_a_slip_has_the_cure_for_a_cell(shell: Shell, local: LocalHive, cell: str, told: str) -> None:  # noqa: F811
+    """In one line; the hive hears nothing."""
+    before = len(local.calls)
+    result, said = shell.run(cell)
+    assert isinstance(result.error_in_exec, InputError), said
+    assert told in said
+    assert len(local.calls) == before
+
+
+@pytest.mark.parametrize("body", ["# remark", "\n \n#"])
+def test_an_undeclared_deployment_is_not_called_with_nothing(body: str) -> None:
+    """An empty body is a forgotten one; ``{}`` says that there is nothing to give."""
+    from fh_notebook.notebook.cell.request import read_cell
+
+    with pytest.raises(InputError, match="the body gives nothing; write `name: value` lines, or {} when"):
+        read_cell(body, name="mystery", variants=("v",))
+    assert read_cell("{}", name="mystery", variants=("v",)).inputs == {}
+
+
+def test_what_takes_nothing_needs_nothing(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """A declared deployment without Start variables, or with defaults for all that it needs."""
+    for body in ("#", "{}"):
+        result, said = shell.run(f"%%fetchhive nothing -v v\n{body}")
+        assert result.error_in_exec is None, said
+        assert result.result.output == "done"
+
+
+def test_other_names_of_an_open_deployment_are_sent(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """A name that is no slip, one beside the variable that it resembles, and whatever an expression gives."""
+    for body, names in (
+        ("topic: a\ntone: calm", ["topic", "tone"]),
+        ("topic: a\ntopc: b", ["topic", "topc"]),
+        ("{{ {'topc': 'x'} }}", ["topc"]),
+    ):
+        result, said = shell.run(f"%%fetchhive brief -v v --dry-run\n{body}")
+        assert result.error_in_exec is None, said
+        assert all(f'"{name}": ' in said for name in names)
+
+
+def test_a_text_that_reads_as_names_of_an_open_deployment_is_told(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """It may be what was meant, so it is sent."""
+    fh.Deployment("one", variants="v", inputs={"type": "object", "properties": {"topic": {"type": "string"}}}).save()
+    result, said = shell.run("%%fetchhive one -v v --dry-run\nHi: I am late")
+    assert result.error_in_exec is None, said
+    assert "Hi: sent as written, though no such variable is known; if the body is the text of topic, write" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "cure"),
+    [
+        ("day", "{{ day.date() }}"),
+        ("pd.Timestamp('2020-01-01')", "{{ pd.Timestamp('2020-01-01').date() }}"),
+        ("day + pd.Timedelta(1, 'D')", "{{ (day + pd.Timedelta(1, 'D')).date() }}"),
+    ],
+)
+def test_a_timestamp_for_a_day_is_told_how_it_becomes_one(source: str, cure: str) -> None:
+    """With the expression that stands in the cell; and in Python with the day."""
+    from tests.notebook.cell.test_parser import call_of
+
+    names: dict[str, Any] = {"pd": pd, "day": pd.Timestamp("2020-01-01")}
+    deployment = fh.Deployment("d", variants="v", inputs={"when": fh.date()})
+    with pytest.raises(InputError) as caught:
+        call_of(f"when: {{{{ {source} }}}}", names, deployment).requests()
+    assert str(caught.value).endswith(f"is not a date like '2026-01-31'; write {cure}")
+    assert call_of(f"when: {cure}", names, deployment).requests()[0].inputs["when"].startswith("2020-01-0")
+    [problem] = deployment.problems({"when": eval(source, dict(names))})
+    assert problem.endswith(
+        "is not a date like '2026-01-31'; give its day, '2020-01-0" + ("2'" if "+" in source else "1'")
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("fh.invoke(3, variant='x')", "InputError: deployment is 3; give a Deployment or its name"),
+        ("await fh.ainvoke(None, variant='x')", "InputError: deployment is None; give a Deployment or its name"),
+        ("fh.invoke({'a': 1})", "InputError: deployment is {'a': 1}; give a Deployment or its name"),
+        ("fh.Deployment.from_snippet(None)", "SnippetError: a Code Snippet is a text, and this is None; paste it as r"),
+        ("fh.Deployment.from_snippet(b'curl')", "SnippetError: a Code Snippet is a text, and this is a bytes;"),
+        ("fh.history(3)", "InputError: deployment is 3; give a Deployment or its name"),
+    ],
+)
+def test_a_wrong_kind_of_argument_is_one_line(shell: Shell, local: LocalHive, call: str, told: str) -> None:  # noqa: F811
+    """And no error from inside."""
+    shell.run("import fh_notebook as fh")
+    before = len(local.calls)
+    _, said = shell.run(call)
+    assert said.startswith(told)
+    assert "Traceback" not in said
+    assert len(said.strip().splitlines()) <= 2, said  # the notice of a newcomer's first call is the other one
+    assert len(local.calls) == before
+
+
+def test_history_takes_the_name_as_the_line_does(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """``fh.history("single")`` is ``%fetchhive history single``."""
+    shell.run(f"{SINGLE}ticket: late")
+    assert list(fh.history("single")["output"]) == list(fh.history(deployment="single")["output"]) == ["late"]
+
+
+def test_an_invalid_declaration_in_code_is_shown_and_raises_nothing() -> None:
+    """A default that does not fit is a problem of the value, when it is sent; a form shows it."""
+    odd = fh.Deployment(
+        "odd",
+        variants="v",
+        inputs={
+            "a": fh.integer(default="x"),  # type: ignore[arg-type]
+            "b": fh.integer(minimum=5, maximum=1, required=False),
+            "c": {"type": "string", "mimimum": 3},
+        },
+    )
+    assert odd.problems({"a": "x", "c": "y"}) == ["a: the text 'x' is not a whole number"]
+    with pytest.raises(InputError, match="a: the text 'x' is not a whole number"):
+        odd.complete({"c": "y"})
+    from fh_notebook.notebook.commands.description import Description
+
+    assert "x" in repr(Description(odd))

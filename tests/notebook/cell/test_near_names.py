@@ -1,0 +1,45 @@
+"""A misspelt name gets the nearest one that is there, whatever it names, before any call."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - the fixture
+
+NAMES = """
+import pandas as pd
+tickets = pd.DataFrame({"ticket": ["late"], "want": ["delivery"]})
+ticket_text = "late"
+def broken():
+    return ticket_texd
+"""
+OVER = "%%fetchhive support-triage -v keywords --over"
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        (f"{OVER} tickts\nticket: x", "--over tickts: there is no variable of this name; did you mean 'tickets'?"),
+        (f"{OVER} zebra\nticket: x", "--over zebra: there is no variable of this name\n"),
+        (f"{OVER} tickets\nticket: '{{{{ row.tickt }}}}'", "there is no column 'tickt'; did you mean 'ticket'?"),
+        (f"{OVER} tickets\nticket: '{{{{ ticket_txt }}}}'", "'ticket_txt' is not defined; did you mean 'ticket_text'?"),
+        (f"{OVER} tickets --varient a\nticket: x", "arguments: --varient; did you mean --variant?"),
+        ("%%fetchhive support-triage --varient=a\nticket: x", "arguments: --varient; did you mean --variant?"),
+        ("%%fetchhive support-triage -v a --dryrun\nticket: x", "arguments: --dryrun; did you mean --dry-run? See"),
+        ("%%fetchhive support-triage -v a --colour\nticket: x", "arguments: --colour. See"),
+        ("%%fetchhive support-triage -v a --kee x\nticket: x", "arguments: --kee. See"),
+        ("%%fetchhive support-triage -v a --show jsn\nticket: x", "'jsn' is none of text, markdown, json, table; did you mean 'json'? See"),
+        ("%%fetchhive support-triage -v a --show picture\nticket: x", "'picture' is none of text, markdown, json, table. See"),
+        ("%%fetchhive support-triage -v keywords\nticket: {{ tickts }}", "'tickts' is not defined; did you mean 'tickets'?"),
+        ("%%fetchhive support-triage -v keywords\nticket: {{ tickts }}", "write {{ '{{ tickts }}' }}"),
+        ("%%fetchhive support-triage -v keywords\nticket: {{ zebra }}", "'zebra' is not defined; to send"),
+        ("%%fetchhive support-triage -v keywords\nticket: {{ broken() }}", "'ticket_texd' is not defined; to send"),
+    ],
+)  # fmt: skip
+def test_a_slip_gets_the_nearest_name(shell: Shell, cell: str, told: str) -> None:  # noqa: F811
+    """Frames, columns, options, choices and names of the notebook; nothing where nothing is near."""
+    shell.run(NAMES)
+    result, said = shell.run(cell)
+    assert result.error_in_exec is not None
+    assert told in f"{said}\n"
+    assert "--api-key" not in said

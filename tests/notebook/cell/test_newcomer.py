@@ -1,0 +1,235 @@
+"""What a newcomer writes into a cell: what is meant is what is sent, and a slip is one line before any call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.local import LocalHive
+from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
+
+
+@pytest.fixture
+def local() -> LocalHive:
+    """The session's own hive, with a workflow that says what it was sent."""
+    made = session.local_hive()
+
+    @made.workflow("echoing", variant="v")
+    @made.workflow("echoing", variant="w")
+    def echoing(
+        ticket: str,
+        tone: Literal["calm", "brief"] = "calm",
+        max_words: int = 7,
+        token: Annotated[str, fh.text(secret=True)] = "",
+    ) -> dict[str, Any]:
+        return {"ticket": ticket, "tone": tone, "max_words": max_words}
+
+    return made
+
+
+@pytest.fixture
+def calls(local: LocalHive) -> Iterator[Any]:
+    """How many calls the test has made so far."""
+    before = len(local.calls)
+    return lambda: len(local.calls) - before  # type: ignore[return-value]
+
+
+def _outputs(shell: Shell) -> list[Any]:  # noqa: F811
+    return list(shell.shell.user_ns["out"]["output"])
+
+
+def _refused(shell: Shell, cell: str, told: str) -> str:  # noqa: F811
+    """Run a cell that is refused, and return what it said."""
+    result, said = shell.run(cell)
+    assert result.error_in_exec is not None, said
+    assert told in said
+    return said
+
+
+OVER = "%%fetchhive echoing -v v --over rows --out out\n"
+
+
+def test_over_sends_what_the_body_names_and_nothing_else(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """A column that is called like a variable is not sent by itself; declared defaults are."""
+    shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a"], "tone": ["brief"], "max_words": [99], "token": ["s3"]})
+    _, said = shell.run(OVER + "ticket: '{{ row.ticket }}'")
+    assert _outputs(shell) == [{"ticket": "a", "tone": "calm", "max_words": 7}]
+    assert "s3" not in said  # and a password's column is not shown, sent or not
+    assert "s3" not in shell.run("out")[1]
+    shell.run(OVER + "ticket: '{{ row.ticket }}'\nmax_words: '{{ row.max_words }}'")
+    assert _outputs(shell) == [{"ticket": "a", "tone": "calm", "max_words": 99}]
+
+
+def test_over_an_empty_body_each_variable_takes_the_column_of_its_name(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """As ``fh.batch`` does."""
+    shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a"], "tone": ["brief"], "other": [1]})
+    shell.run(OVER + "# every column")
+    assert _outputs(shell) == [{"ticket": "a", "tone": "brief", "max_words": 7}]
+
+
+def test_over_a_required_variable_that_the_body_does_not_name_is_asked_for(shell: Shell, calls: Any) -> None:  # noqa: F811
+    """With the line to write, where there is a column."""
+    shell.shell.user_ns["rows"] = [{"ticket": "a"}]
+    said = _refused(shell, OVER + "tone: calm", "ticket: the body does not give it, and it is required")
+    assert 'write `ticket: "{{ row.ticket }}"`' in said
+    assert calls() == 0
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_a_missing_value_inside_a_text_is_told_with_its_row(shell: Shell, calls: Any, missing: object) -> None:  # noqa: F811
+    """It would be the word null, and paid for. Alone, it is the null that it is."""
+    shell.shell.user_ns["rows"] = pd.DataFrame({"t": ["a", "b", missing]}, dtype=object)
+    shell.shell.user_ns["x"] = missing
+    told = "row 2: ticket: {{ row.t }} is missing inside a text; drop such rows or write {{ row.t or '' }}"
+    _refused(shell, OVER + 'ticket: "T: {{ row.t }}"', told)
+    _refused(shell, OVER + 'ticket: "T: {{ row.t if 1 else 0 }}"', "write {{ (row.t if 1 else 0) or '' }}")
+    _refused(
+        shell,
+        '%%fetchhive echoing -v v\nticket: "T: {{ x }}"',
+        "{{ x }} is missing (None or NaN) inside a text; give it a value first",
+    )
+    assert calls() == 0
+    shell.run(OVER + "ticket: \"T: {{ row.t or '' }}\"")
+    assert [output["ticket"] for output in _outputs(shell)] == ["T: a", "T: b", "T: "]
+
+
+REMARK = "from ' #' on it is a remark and is not sent; put the text in quotes to send all of it"
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("ticket: 100% sure #1 customer", 1),
+        ("tone: calm\nticket: hi {{ 1 }} #2", 2),
+        ("ticket: '100% sure #1 customer'", None),
+        ("ticket: |\n  100% sure #1 customer", None),
+        ("ticket: {{ 'x' }} # a remark", None),
+        ("ticket: hi\ntone: calm # or brief\nmax_words: 3 # enough", None),
+        ("ticket: hi#1\n# ticket: ho", None),
+        ('{"ticket": "sure #1"}', None),
+        ("My order #12 broke: twice #1", None),
+    ],
+)
+def test_a_remark_that_cuts_a_text_is_said(shell: Shell, local: LocalHive, body: str, line: int | None) -> None:  # noqa: F811
+    """In a cell and over rows; not where there is nothing to lose."""
+    shell.shell.user_ns["rows"] = [{}]
+    for magic in ("%%fetchhive echoing -v v\n", OVER):
+        result, said = shell.run(magic + body)
+        assert result.error_in_exec is None, said
+        assert (f"line {line} of the body: {REMARK}" in said) == (line is not None)
+        assert (REMARK in said) == (line is not None)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("- ticket: hello", "line 1 of the body: '-' begins a list; did you mean `ticket: hello`?"),
+        ("{'ticket': None, 'max_words': 3}", "line 1 of the body: this is Python; write null for None, true for True"),
+        ("ticket: x\nmax_words: {a: [1, None]}", "line 2 of the body: this is Python; write null for None"),
+        ("ticket:", "echoing: ticket: is empty; write its text"),
+        ("ticket: {{ nan }}", "echoing: ticket: is empty; write its text"),
+        ('ticket: "{{ x }}"', "ticket: 3.5 is not a text; write {{ str(x) }}"),
+        ("{{ x }}", "ticket: 3.5 is not a text; write {{ str(x) }}"),
+        ("ticket: 3.5", "ticket: 3.5 is not a text; put it in quotes"),
+        ("ticket: hi\n tone: brief", "line 2 of the body: this line is indented more than the one above it"),
+        ("ticket: |\n    hi\n  ho", "line 3 of the body: this line is indented less than the text above it"),
+        ('ticket: "he said "hi" to me"', 'line 1 of the body: a " inside of the text ends its quotes; use `name: |`'),
+        ("ticket: 'it's late'", "line 1 of the body: a ' inside of the text ends its quotes; use `name: |`"),
+        ("ticket: [x\nmax_words: 3", "line 2 of the body: a comma is missing before this, or the [ or {"),
+    ],
+)
+def test_a_slip_in_the_body_has_a_cure_that_helps(shell: Shell, calls: Any, body: str, told: str) -> None:  # noqa: F811
+    """One line, before any call."""
+    shell.run("x, nan = 3.5, float('nan')")
+    said = _refused(shell, f"%%fetchhive echoing -v v\n{body}", told)
+    assert len(said.splitlines()) <= 2, said  # the notice of a newcomer's first cell is the other one
+    assert calls() == 0
+
+
+def test_what_python_and_yaml_both_say_is_sent(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """A list of texts, a word of Python in a text, and a dict without None are no slips."""
+    for body, sent in (("- one\n- two", "- one\n- two"), ("ticket: None", "None"), ("{'ticket': 'x'}", "x")):
+        result, said = shell.run(f"%%fetchhive echoing -v v\n{body}")
+        assert result.error_in_exec is None, said
+        assert result.result.output["ticket"] == sent
+
+
+def test_a_column_of_numbers_for_a_text_is_one_line(shell: Shell, calls: Any) -> None:  # noqa: F811
+    """Not one for each number; and leaving rows out is no cure where it is the template that is wrong."""
+    shell.shell.user_ns["rows"] = pd.DataFrame({"m": range(500), "b": [True] * 500, "ticket": range(500)})
+    rows = "echoing: rows 0, 1, 2, 3, 4 and 495 more: ticket: "
+    for body, told in (
+        ('ticket: "{{ row.m }}"', "{{ row.m }} is a number, not a text; write {{ str(row.m) }}"),
+        ('ticket: "{{ row.b }}"', "{{ row.b }} is true or false, not a text; write {{ str(row.b) }}"),
+        ("ticket: 42", "42 is not a text; put it in quotes"),
+        ("# by their names", "0, 1, 2, … is not a text"),
+    ):
+        said = _refused(shell, OVER + body, f"InputError: {rows}{told}\n")
+        assert "on_invalid" not in said
+    assert calls() == 0
+
+
+def test_what_a_cell_is_told_it_can_do(shell: Shell, local: LocalHive) -> None:  # noqa: F811
+    """Options of ``fh.batch`` are not a cell's."""
+    shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a", None]})
+    said = _refused(shell, OVER + "ticket: '{{ row.ticket }}'", "row 1: ticket: is missing; give a text")
+    assert "; correct such rows, or leave them out of the table" in said
+    assert "on_invalid" not in said
+    shell.run("%%fetchhive echoing -v v\nticket: a")
+    shell.shell.user_ns["rows"] = pd.DataFrame({"ticket": ["a"]})
+    _, said = shell.run("%%fetchhive echoing -v v --over rows --dry-run\nticket: '{{ row.ticket }}'")
+    assert "1 of these are answered in the store; 1 call" in said
+    assert "reuse=" not in said
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%fetchhive dep -v v\nticket: x", "dep is a variable of this notebook; its deployment is 'echoing': write that name"),
+        ("%%fetchhive dep -v v --over rows\nticket: x", "its deployment is 'echoing': write that name"),
+        ("%%fetchhive $name -v v\nticket: x", "$name: a line is taken as it stands; write the deployment's name itself"),
+        ("%%fetchhive {name} -v v\nticket: x", "{name}: a line is taken as it stands; write the deployment's name"),
+        ("%%fetchhive brief -v v\nticket: x", "the local hive in this process has no deployment 'brief'; known are: 'support-triage' and 'echoing'"),
+        ("%%fetchhive brief -v v --over rows\nticket: x", "has no deployment 'brief'"),
+        ("%%fetchhive echoing -v v,w\nticket: x", "echoing: -v takes one variant; say -v v -v w"),
+        ("%%fetchhive echoing -v v --over rows.head(1)\nticket: x", "'rows.head(1)' is not the name of a variable; assign it to one first: rows = rows.head(1), then --over rows"),
+        ("%%fetchhive echoing -v v --over t.csv\nticket: x", "assign it to one first: rows = pd.read_csv('t.csv'), then --over rows"),
+        ("%%fetchhive echoing -v v --over t.jsonl\nticket: x", "assign it to one first: rows = 't.jsonl', then --over rows"),
+    ],
+)  # fmt: skip
+def test_a_line_that_means_python_is_told_what_to_write(shell: Shell, calls: Any, cell: str, told: str) -> None:  # noqa: F811
+    """A variable for its deployment, an expression for a frame, several variants in one word; before any call."""
+    shell.run("import fh_notebook as fh\ndep = fh.Deployment('echoing')\nname = 'echoing'\nrows = [{}]")
+    _refused(shell, cell, told)
+    assert calls() == 0
+
+
+def test_a_broken_catalogue_stops_no_cell_that_needs_none_of_it(
+    shell: Shell,  # noqa: F811
+    local: LocalHive,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    """The hive's own names are looked up first."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fetchhive.yaml").write_text("deployments: [")
+    result, said = shell.run("%%fetchhive echoing -v v\nticket: x")
+    assert result.error_in_exec is None, said
+
+
+def test_a_service_elsewhere_may_have_what_is_not_known_here(shell: Shell, hive: LocalHive) -> None:  # noqa: F811
+    """Only of a hive in this process all names are known."""
+    result, said = shell.run("%%fetchhive nobody -v v\nticket: x")
+    assert result.error_in_exec is None, said
+    assert result.result.error_code == "not_found"
+
+
+def test_a_call_written_as_a_line_is_told_of_its_body(shell: Shell) -> None:  # noqa: F811
+    """IPython refuses a cell that has none."""
+    _, said = shell.run("%fetchhive support-triage")
+    assert "%%fetchhive support-triage -v VARIANT, and its inputs below it, or {} when there is nothing to give" in said

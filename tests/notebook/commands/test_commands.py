@@ -1,0 +1,805 @@
+"""``%fetchhive COMMAND`` in a real IPython shell, against the local hive."""
+
+# ruff: noqa: F811 - fixtures of another file, used as arguments
+from __future__ import annotations
+
+import argparse
+import builtins
+import getpass
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from keyring import get_keyring, set_keyring
+from keyring.backend import KeyringBackend
+
+import fh_notebook as fh
+from fh_notebook import keys, precedence, session, settings
+from fh_notebook.addresses import origin
+from fh_notebook.batching.batch import Batch
+from fh_notebook.local import LocalHive
+from fh_notebook.notebook.cell.options import parser
+from fh_notebook.notebook.commands.registry import COMMANDS
+from fh_notebook.notebook.magics.extension import FetchHiveMagics
+from fh_notebook.values import Secret
+from tests.notebook.magics.test_magic import KEY, Shell, hive, shell  # noqa: F401 - fixtures
+
+OTHER = "fhk_another_key_0123"
+
+
+class Held(KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 9  # type: ignore[assignment]
+    name = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.held.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.held[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.held[service, username]
+
+
+@pytest.fixture
+def keyring() -> Iterator[Held]:
+    """A keyring that keeps, as the system's."""
+    before, held = get_keyring(), Held()
+    set_keyring(held)
+    yield held
+    set_keyring(before)
+
+
+class Terminal(io.StringIO):
+    """A standard input that a person types at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """What the person types at the prompts of a terminal, in order; the list has the prompts that were shown."""
+
+    def type_(*lines: str) -> list[str]:
+        left, prompts = list(lines), []
+
+        def answer(prompt: str = "") -> str:
+            prompts.append(prompt)
+            if not left:
+                raise EOFError
+            return left.pop(0)
+
+        monkeypatch.setattr(getpass, "getpass", answer)
+        monkeypatch.setattr(builtins, "input", answer)
+        monkeypatch.setattr(sys, "stdin", Terminal())
+        return prompts
+
+    return type_
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder without a catalogue."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def keyless(hive: LocalHive) -> LocalHive:
+    """The hive as the service in use, without its key."""
+    url = settings.current().base_url
+    settings.reset()
+    fh.configure(base_url=url)
+    return hive
+
+
+def _everywhere(shell: Shell) -> str:
+    """Whatever the shell remembers, as text."""
+    names = {k: v for k, v in shell.shell.user_ns.items() if k not in ("In",)}
+    history = list(shell.shell.history_manager.get_tail(100, include_latest=True))
+    return repr(names) + repr(shell.shell.user_ns["In"]) + repr(shell.shell.user_ns["Out"]) + repr(history)
+
+
+# --- the line
+
+
+def test_alone_it_shows_the_help_of_both_forms(shell: Shell) -> None:
+    """Every command with its line, and a cell to begin with; help and --help are the same."""
+    result, said = shell.run("%fetchhive")
+    assert result.error_in_exec is None
+    for name, words in COMMANDS.items():
+        assert f"%fetchhive {name.ljust(11)}  {words}" in said
+    assert "%%fetchhive support-triage -v keywords" in said
+    assert shell.run("%fetchhive help")[1] == shell.run("%fetchhive --help")[1] == said
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(shell: Shell, name: str) -> None:
+    """By `help NAME` and by `--help`; and it is in the docstring that `%fetchhive?` shows."""
+    result, said = shell.run(f"%fetchhive help {name}")
+    assert result.error_in_exec is None
+    assert f"usage: %fetchhive {name}" in said
+    assert f"  %fetchhive {name}" in said.partition("examples:")[2]
+    assert shell.run(f"%fetchhive {name} --help")[1] == said
+    assert f"%fetchhive {name}" in (FetchHiveMagics.command.__doc__ or "")
+
+
+def test_the_docstring_of_a_cell_names_every_option() -> None:
+    """It is what `%%fetchhive?` shows, and has them in the words of the parser."""
+    usage = (FetchHiveMagics.fetchhive.__doc__ or "").partition("The body is")[0]
+    named = {*re.findall(r"--?[a-z][a-z-]*", usage), "-h"}
+    known = [action for action in parser()._actions if action.option_strings and action.help != argparse.SUPPRESS]
+    assert not [action.dest for action in known if not named & {*action.option_strings}]
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("%fetchhive?", "%fetchhive login"), ("%%fetchhive?", "--dry-run")])
+def test_a_question_mark_shows_real_help(shell: Shell, asked: str, shown: str) -> None:
+    """The docstring of the form that was asked for, with examples."""
+    shell.run(asked)  # shown by a pager
+    info = shell.shell.object_inspect(asked.rstrip("?"))
+    assert info["found"]
+    assert shown in info["docstring"]
+    assert "Examples" in info["docstring"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("logn", "there is no command 'logn'; did you mean login?"),
+        ("describ x", "did you mean describe?"),
+        ("support-triage -v keywords", "a call is a cell, with %%: %%fetchhive support-triage -v VARIANT"),
+        ("zzz", "there is no command 'zzz'. See %fetchhive help"),
+        ("help logn", "did you mean login?"),
+        ("describe", "%fetchhive describe: the following arguments are required: NAME"),
+        ("history -n 0", "argument -n: '0' is not a whole number from 1"),
+        ("deployments now", "unrecognized arguments: now"),
+        ("describe 'x", "the line cannot be read (No closing quotation)"),
+    ],
+)
+def test_a_line_that_is_wrong_is_one_line(shell: Shell, line: str, told: str) -> None:
+    """IPython's UsageError, which stops Run All, with the nearest right word."""
+    result, said = shell.run(f"%fetchhive {line}")
+    assert type(result.error_in_exec).__name__ == "UsageError"
+    assert said.startswith("UsageError: %fetchhive")
+    assert told in said
+    assert said.strip().count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"%fetchhive login {KEY}",
+        "%fetchhive login a-key-of-another-shape",
+        "%fetchhive login --key=a-key-of-another-shape",
+        "%fetchhive login --here=a-key-of-another-shape",
+        "%fetchhive login --check=a-key-of-another-shape --here",
+        "%fetchhive login --her a-key-of-another-shape",
+        f"%fetchhive use {KEY}",
+        f"%fetchhive {KEY}",
+        f"%%fetchhive echo -v plain --metadata note={KEY}\ntext: hi",
+        f"%%fetchhive echo -v plain --api-key {KEY}\ntext: hi",
+    ],
+)
+def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHive, cell: str) -> None:
+    """It is in the cell and in the history: the person is told to make a new one. Nothing is called or changed."""
+    before = settings.current()
+    result, said = shell.run(cell)
+    assert type(result.error_in_exec).__name__ == "UsageError"
+    assert "make a new key" in said
+    assert keys.LOGIN_CURE in said
+    assert result.error_in_exec.__context__ is None  # argparse's own error repeats the text
+    assert KEY not in said
+    assert "another-shape" not in said
+    assert settings.current() is before
+    assert not hive.calls
+
+
+def test_a_command_that_was_written_as_a_cell_is_told(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """It is no deployment whose variant is asked for; a key below ``%%fetchhive login`` is in the
+    cell and is told so.
+    """
+    result, said = shell.run("%%fetchhive deployments\n{}")
+    assert type(result.error_in_exec).__name__ == "UsageError"
+    assert "deployments is a command, and a line with one %: %fetchhive deployments" in said
+    _, said = shell.run(f"%%fetchhive login\n{KEY}")
+    assert "make a new key" in said
+    assert KEY not in said
+    fh.Deployment("history", variants=["plain"]).save()
+    _, said = shell.run("%%fetchhive history --dry-run\ntext: x")
+    assert "Dry run: 1 call" in said
+    assert not hive.calls
+
+
+def test_what_only_begins_like_a_key_is_left_alone(shell: Shell, hive: LocalHive) -> None:
+    """The prefix by itself, and a placeholder, are no keys."""
+    result, said = shell.run("%%fetchhive echo -v plain --metadata prefix=fhk_ --metadata like=fhk_...\ntext: hi")
+    assert result.error_in_exec is None, said
+
+
+# --- login and logout
+
+
+def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
+    shell: Shell,
+    keyless: LocalHive,
+    keyring: Held,
+    typed: Callable[..., list[str]],
+) -> None:
+    """The next cell uses it, a new kernel finds it, nothing shows it, and the service was not called."""
+    prompts = typed(f" {KEY} ")
+    result, said = shell.run("%fetchhive login")
+    assert result.error_in_exec is None, said
+    place = origin(str(settings.current().base_url))
+    assert prompts == [f"Key for {place} (not shown): "]
+    assert keyring.held == {("fh_notebook", place): KEY}
+    assert f"The key for {place} is in the system's keyring (memory)" in said
+    assert "fh.Client().check()" in said
+    assert not keyless.calls
+    result, more = shell.run("%%fetchhive echo -v plain\ntext: hi")
+    assert result.result.output == "hi"
+    assert shell.run("%fetchhive use")[1].count("*** from keyring") == 1
+    assert KEY not in said + more + _everywhere(shell)
+    settings.log_out(str(settings.current().base_url))  # what a new kernel knows
+    assert precedence.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
+
+
+@pytest.mark.parametrize(("options", "why"), [("", "the keyring keeps nothing"), ("--here", "--here was said")])
+def test_a_login_says_when_it_is_for_this_kernel_only(
+    shell: Shell,
+    keyless: LocalHive,
+    typed: Callable[..., list[str]],
+    options: str,
+    why: str,
+) -> None:
+    """Where the keyring keeps nothing, or as the person wishes; the session's client has the key all the same."""
+    typed(KEY)
+    _, said = shell.run(f"%fetchhive login {options}")
+    assert f"is kept in this kernel only, until it ends: {why}" in said
+    assert session.client_for(None).check().status == "good"
+    assert session.client_for(None).aclient.connection.key_source == "%fetchhive login"
+
+
+def test_here_leaves_the_keyring_alone(
+    shell: Shell,
+    keyless: LocalHive,
+    keyring: Held,
+    typed: Callable[..., list[str]],
+) -> None:
+    """Also where there is one."""
+    typed(KEY)
+    shell.run("%fetchhive login --here")
+    assert keyring.held == {}
+
+
+def test_a_login_counts_before_what_was_there(
+    shell: Shell,
+    hive: LocalHive,
+    typed: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over configure() and the environment, in this kernel; logout gives the word back to the environment."""
+    monkeypatch.setenv("FETCH_HIVE_API_KEY", "fhk_of_the_environment")
+    fh.configure(api_key="fhk_of_configure")
+    assert session.client_for(None).check().status == "bad"
+    typed(KEY)
+    shell.run("%fetchhive login")
+    assert session.client_for(None).check().status == "good"
+    _, said = shell.run("%fetchhive logout")
+    assert "The key is gone from this kernel." in said
+    assert "Calls still have a key, from FETCH_HIVE_API_KEY: unset that variable" in said
+    assert session.client_for(None).check().status == "bad"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("", "no key was given"),
+        ("YOUR_API_KEY", "no key was given"),
+        ("fhk_...", "that is the placeholder of an example"),
+        ("fhk_xxxx", "that is the placeholder of an example"),
+        ("<your key>", "a character that no key has"),
+        ("'fhk_0123456789'", "without quotes"),
+        ("Bearer fhk_0123456789", "a character that no key has"),
+        ("fhk_schlüssel0123", "a character that no key has"),
+    ],
+)
+def test_what_is_no_key_is_refused_and_changes_nothing(
+    shell: Shell,
+    keyless: LocalHive,
+    typed: Callable[..., list[str]],
+    given: str,
+    told: str,
+) -> None:
+    """In one line, which does not repeat what was typed."""
+    before = settings.current()
+    typed(given)
+    _, said = shell.run("%fetchhive login")
+    assert said.startswith("SettingsError: ")
+    assert told in said
+    assert not given or given not in said
+    assert settings.current() is before
+
+
+def test_a_login_with_a_check_keeps_only_a_key_that_is_taken(
+    shell: Shell,
+    keyless: LocalHive,
+    keyring: Held,
+    typed: Callable[..., list[str]],
+) -> None:
+    """Refused: nothing is kept, and the key before it stays. Good: it says so."""
+    typed(OTHER)
+    _, said = shell.run("%fetchhive login --check")
+    assert said.startswith("AuthError: ")
+    assert "refused the key; nothing was kept" in said
+    assert keyring.held == {}
+    typed(KEY)
+    _, said = shell.run("%fetchhive login --check")
+    assert "good: " in said
+    assert list(keyring.held.values()) == [KEY]
+
+
+def test_a_login_needs_a_service_to_log_in_to(shell: Shell, typed: Callable[..., list[str]]) -> None:
+    """The local hive in the kernel takes no key."""
+    fh.configure(base_url="local")
+    prompts = typed(KEY)
+    _, said = shell.run("%fetchhive login")
+    assert "SettingsError: calls go to the local hive" in said
+    assert prompts == []
+
+
+def test_an_interrupted_prompt_is_one_line(
+    shell: Shell,
+    keyless: LocalHive,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stop at the prompt: nothing was changed, and Run All stops."""
+
+    def interrupt(prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(getpass, "getpass", interrupt)
+    result, said = shell.run("%fetchhive login")
+    assert said.strip() == "Stopped: nothing was given, and nothing was changed"
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)
+
+
+def test_a_terminal_that_would_show_the_key_is_refused(
+    shell: Shell, keyless: LocalHive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """getpass warns and goes on to show what is typed: here it stops before anything is read."""
+    monkeypatch.setattr(getpass, "getpass", getpass.fallback_getpass)  # type: ignore[attr-defined]  # not in the stubs
+    typed = io.StringIO(f"{KEY}\n")
+    monkeypatch.setattr("sys.stdin", typed)
+    _, said = shell.run("%fetchhive login")
+    assert "SettingsError: nobody can be asked here" in said
+    assert typed.tell() == 0
+
+
+def test_a_logout_forgets_the_keyrings_key_too(
+    shell: Shell,
+    keyless: LocalHive,
+    keyring: Held,
+    typed: Callable[..., list[str]],
+) -> None:
+    """Of this service only; the session's client has no key any more; a second logout has nothing to do."""
+    keyring.held["fh_notebook", "api.fetchhive.com"] = OTHER
+    typed(KEY)
+    shell.run("%fetchhive login")
+    place = origin(str(settings.current().base_url))
+    _, said = shell.run("%fetchhive logout")
+    assert f"The key is gone from this kernel and the keyring ({place})." in said
+    assert keyring.held == {("fh_notebook", "api.fetchhive.com"): OTHER}
+    assert session.client_for(None).check().status == "bad"
+    assert f"There was no key for {place} to forget." in shell.run("%fetchhive logout")[1]
+
+
+def test_a_logout_is_about_the_service_in_use(
+    shell: Shell, keyless: LocalHive, keyring: Held, typed: Callable[..., list[str]]
+) -> None:
+    """A login at another service stays, and that is said; from the local hive there is nothing to log out."""
+    url, place = str(settings.current().base_url), origin(str(settings.current().base_url))
+    typed(KEY)
+    shell.run("%fetchhive login")
+    shell.run("%fetchhive use live")
+    _, said = shell.run("%fetchhive logout")
+    assert f"There was no key for api.fetchhive.com to forget.\nThe login for {place} stays" in said
+    shell.run("%fetchhive use local")
+    _, said = shell.run("%fetchhive logout")
+    assert f"There was no key for the local hive to forget.\nThe login for {place} stays" in said
+    assert keyring.held == {("fh_notebook", place): KEY}
+    shell.run(f"%fetchhive use {url}")
+    assert session.client_for(None).check().status == "good"
+    _, said = shell.run("%fetchhive logout")
+    assert f"The key is gone from this kernel and the keyring ({place})." in said
+    assert "stays" not in said
+    assert keyring.held == {}
+
+
+def test_a_keyring_that_is_in_the_clear_is_not_used(keyring: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that everybody's backup has is no place for a key."""
+    monkeypatch.setattr(Held, "name", "PlaintextKeyring")
+    kept, why = keys.keep_in_keyring("x", Secret(KEY))
+    assert not kept
+    assert "in the clear" in why
+    assert keyring.held == {}
+
+
+# --- use
+
+
+def test_use_says_what_is_in_use(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """Address, key by its source, workspace, store and catalogue; the key is nowhere."""
+    (work / "fetchhive.yaml").write_text("deployments: {}\n")
+    result, said = shell.run("%fetchhive use")
+    assert result.error_in_exec is None, said
+    facts = dict(result.result.facts)
+    assert facts["calls go to"] == settings.current().base_url
+    assert facts["key"] == "*** from configure()"
+    assert facts["workspace"] == session.client_for(None).workspace
+    assert facts["answers are kept in"] == str(precedence.store_path())
+    assert facts["catalogue"] == "fetchhive.yaml"
+    assert KEY not in said + result.result._repr_html_()
+
+
+def test_use_names_the_way_to_the_catalogue_and_says_when_it_is_broken(
+    shell: Shell, hive: LocalHive, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder below; the first problem with its line, and how many more there are."""
+    (work / "fetchhive.yaml").write_text("deployments: [a]\n")
+    (work / "deep").mkdir()
+    monkeypatch.chdir(work / "deep")
+    facts = dict(shell.run("%fetchhive use")[0].result.facts)
+    assert facts["catalogue"].startswith("../fetchhive.yaml, which cannot be used: line 1: deployments is a list;")
+    (work / "fetchhive.yaml").write_text("a: 1\nb: 2\nc: 3\n")
+    assert dict(shell.run("%fetchhive use")[0].result.facts)["catalogue"].endswith(" (and 2 more)")
+
+
+def test_use_sends_calls_elsewhere(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """The local hive, an address, the service itself; what cannot be an address changes nothing."""
+    url = str(settings.current().base_url)
+    result, _ = shell.run("%fetchhive use local")
+    assert dict(result.result.facts)["calls go to"] == "the local hive in this kernel"
+    assert dict(result.result.facts)["key"] == "none is needed"
+    assert session.client_for(None).origin == "local"
+    result, _ = shell.run(f"%fetchhive use {url}/")
+    assert dict(result.result.facts)["calls go to"] == url
+    result, _ = shell.run("%fetchhive use live")
+    assert session.client_for(None).origin == "api.fetchhive.com"
+    for word, told in (
+        ("api.fetchhive.com", "base_url 'api.fetchhive.com' is not an address; write https://api.fetchhive.com/v1"),
+        ("127.0.0.1:8000/v1", "base_url '127.0.0.1:8000/v1' is not an address; write http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000", "does not end in /v1, as the service's addresses do; write http://127.0.0.1:8000/v1"),
+        ("lcoal", "'lcoal' is not an address; did you mean local?"),
+        ("Live", "'Live' is not an address; did you mean live?"),
+        ("zebra", "base_url 'zebra' is not an address; it begins with https:// and ends in /v1"),
+    ):
+        _, said = shell.run(f"%fetchhive use {word}")
+        assert said.startswith("SettingsError: ")
+        assert told in said
+        assert session.client_for(None).origin == "api.fetchhive.com"
+
+
+def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None:
+    """A newcomer's kernel: the local hive. Live without a key: nowhere, with the cure."""
+    result, _ = shell.run("%fetchhive use")
+    assert "the local hive in this kernel, as there is no key for" in dict(result.result.facts)["calls go to"]
+    assert dict(result.result.facts)["key"] == f"none: {keys.LOGIN_CURE}"
+    fh.configure(store=None)
+    result, said = shell.run("%fetchhive use live")
+    assert result.error_in_exec is None, said
+    assert dict(result.result.facts)["workspace"].startswith("none: there is no key for api.fetchhive.com")
+    assert dict(result.result.facts)["answers are kept in"].startswith("nothing")
+
+
+# --- deployments and describe
+
+
+CATALOGUE = """
+deployments:
+  support-triage-2:
+    description: Sorts <b>tickets</b>.
+    variants: [keywords, nearest]
+    inputs:
+      type: object
+      properties:
+        ticket: {type: string, format: textarea, description: What the customer wrote.}
+        tone: {enum: [calm, brief], default: calm}
+      required: [ticket]
+      additionalProperties: false
+"""
+
+
+def test_deployments_are_shown_as_a_table(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """The value is the mapping, and shows itself."""
+    (work / "fetchhive.yaml").write_text(CATALOGUE)
+    result, said = shell.run("%fetchhive deployments")
+    assert result.error_in_exec is None, said
+    assert list(result.result) == ["support-triage-2"]
+    assert "keywords, nearest" in said
+
+
+def test_describe_shows_variants_and_start_variables(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """With where it is from, and a cell to copy that names them all; text of others is escaped."""
+    (work / "fetchhive.yaml").write_text(CATALOGUE)
+    result, said = shell.run("%fetchhive describe support-triage-2")
+    assert result.error_in_exec is None, said
+    assert "fetchhive.yaml:3" in said
+    assert "variants: keywords, nearest" in said
+    for words in ("ticket", "a text of several lines", "What the customer wrote.", "a choice", "'calm' or 'brief'"):
+        assert words in said
+    assert "%%fetchhive support-triage-2 -v keywords -v nearest\nticket:  # a text" in said
+    assert "<b>" not in result.result._repr_html_()
+    _, said = shell.run("%fetchhive describe suport-triage-2")
+    assert "did you mean 'support-triage-2'?" in said
+    assert said.strip().count("\n") == 0
+
+
+# --- snippet
+
+
+def _snippet(key: str = "YOUR_API_KEY", variant: str = "live", **inputs: Any) -> str:
+    body = json.dumps(
+        {"deployment": "brief", "variant": variant, "inputs": inputs or {"topic": "AI", "words": 100}}, indent=2
+    )
+    return (
+        "curl 'https://api.fetchhive.com/v1/workflow/invoke' \\\n  -X POST \\\n"
+        f"  -H 'Authorization: Bearer {key}' \\\n  -H 'Content-Type: application/json' \\\n  --data-raw '{body}'\n"
+    )
+
+
+def test_a_cell_with_a_snippet_is_saved_and_not_called(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """Where, what was guessed, and no call; the next cell finds it."""
+    result, said = shell.run("%%fetchhive snippet\n" + _snippet())
+    assert result.error_in_exec is None, said
+    assert not hive.calls
+    assert "Saved brief with the variant live in fetchhive.yaml. No call was made." in said
+    assert "topic (a text), words (a whole number)" in said
+    assert isinstance(result.result, fh.Deployment)
+    assert fh.deployments()["brief"].variants == ("live",)
+    assert "key" not in said.replace("Guessed", "")
+
+
+@pytest.mark.parametrize("by", ["cell", "variable", "prompt"])
+def test_a_key_in_a_snippet_is_dropped_and_said(
+    shell: Shell,
+    hive: LocalHive,
+    work: Path,
+    typed: Callable[..., list[str]],
+    by: str,
+) -> None:
+    """It is in no file and in no output; where it still is, the person is told."""
+    text = _snippet(key=OTHER)
+    if by == "cell":
+        _, said = shell.run("%%fetchhive snippet\n" + text)
+        assert "but this cell still has it" in said
+    elif by == "variable":
+        shell.shell.user_ns["pasted"] = text
+        _, said = shell.run("%fetchhive snippet pasted")
+        assert "but the variable pasted still has it" in said
+    else:
+        typed(*text.splitlines())
+        _, said = shell.run("%fetchhive snippet")
+        assert OTHER not in _everywhere(shell)
+    assert "The key in the snippet was dropped" in said
+    assert "Saved brief" in said
+    assert OTHER not in said
+    assert OTHER not in "".join(p.read_text() for p in work.rglob("*") if p.is_file())
+
+
+def test_a_second_snippet_adds_what_is_new_and_keeps_what_was_declared(
+    shell: Shell, hive: LocalHive, work: Path
+) -> None:
+    """A new variable need not be given, a known one keeps its kind, another name is refused as before; all is said."""
+    declared = fh.Deployment("brief", variants=["live"], inputs={"topic": fh.text(description="What of.")})
+    declared.save()
+    result, said = shell.run("%%fetchhive snippet\n" + _snippet(variant="draft", topic=3, vip=True, odd=None))
+    assert result.error_in_exec is None, said
+    known = fh.deployments()["brief"]
+    assert known.variants == ("live", "draft")
+    assert known.inputs["properties"] == {**declared.inputs["properties"], "vip": {"type": "boolean"}, "odd": {}}
+    assert known.inputs["required"] == ["topic"]
+    assert known.problems({"topic": "AI", "vip": True}) == []
+    assert known.problems({"topic": "AI", "wip": True}) == ["wip: there is no such variable; did you mean 'vip'?"]
+    assert "with the variant draft in" in said
+    assert "vip is new: added as true or false, not required." in said
+    assert "odd is new: added as anything, not required." in said
+    assert "topic stays a text, as declared; in the snippet it is a whole number." in said
+    assert "stay as they are" not in said
+    assert "Replaced" not in said
+    _, said = shell.run("%%fetchhive snippet\n" + _snippet(variant="draft", topic="AI"))
+    assert "Its Start variables were known, and stay as they are." in said
+
+
+def test_a_snippet_is_saved_as_a_person_would_write_it(shell: Shell, hive: LocalHive, work: Path) -> None:
+    """In the short form, which is there to be corrected; others are taken still."""
+    shell.run("%%fetchhive snippet\n" + _snippet())
+    text = (work / "fetchhive.yaml").read_text()
+    assert "      topic: {type: string, required: false}\n" in text
+    assert text.endswith("    open: true\n")
+    assert fh.deployments()["brief"].problems({"topic": "AI", "another": 3}) == []
+
+
+def test_what_comes_through_a_pipe_is_no_snippet(
+    shell: Shell, hive: LocalHive, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the rest of a script: nobody can be asked, as for a login, and not a line of it is read."""
+    piped = io.StringIO(_snippet())
+    monkeypatch.setattr(sys, "stdin", piped)
+    _, said = shell.run("%fetchhive snippet")
+    assert "SettingsError: nobody can be asked here" in said
+    assert "%%fetchhive snippet" in said
+    assert piped.tell() == 0
+    assert not (work / "fetchhive.yaml").exists()
+    assert "in a terminal it is" in shell.run("%fetchhive help snippet")[1]
+
+
+def test_a_snippet_whose_line_breaks_were_lost_is_read(
+    shell: Shell,
+    hive: LocalHive,
+    work: Path,
+    typed: Callable[..., list[str]],
+) -> None:
+    """A browser's box of one line drops them: a backslash before blanks is the end of a line; one in a text is not."""
+    text = _snippet(topic="back\\slash \\ and 'quotes'".replace("'", "")).replace("\n", "")
+    prompts = typed(text)
+    _, said = shell.run("%fetchhive snippet")
+    assert "Saved brief" in said, said
+    assert len(prompts) == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%fetchhive snippet\nticket: late", "SnippetError: this is not a Code Snippet"),
+        ("%fetchhive snippet pastd", "InputError: there is no variable 'pastd'; did you mean pasted?"),
+        ("%fetchhive snippet number", "InputError: the variable number is an int"),
+        ("%fetchhive snippet pasted", "SnippetError: this is not a Code Snippet"),
+    ],
+)
+def test_what_is_no_snippet_is_told(shell: Shell, hive: LocalHive, work: Path, cell: str, told: str) -> None:
+    """In one line, and nothing is saved or called."""
+    shell.run("pasted = 'some text'; number = 3")
+    _, said = shell.run(cell)
+    assert told in said
+    assert not (work / "fetchhive.yaml").exists()
+    assert not hive.calls
+
+
+def test_a_deployment_called_snippet_can_still_be_called(shell: Shell, hive: LocalHive) -> None:
+    """With a variant and inputs, it is a call as any other."""
+
+    @hive.workflow("snippet", variant="plain")
+    def plain(text: str) -> str:
+        return text
+
+    result, said = shell.run("%%fetchhive snippet -v plain\ntext: hi")
+    assert result.error_in_exec is None, said
+    assert result.result.output == "hi"
+
+
+# --- history and last
+
+
+def test_history_is_the_table(shell: Shell, hive: LocalHive) -> None:
+    """Of all, of one deployment, of so many lines; the value is the frame."""
+    for i in range(3):
+        shell.run(f"%%fetchhive echo -v plain\ntext: t{i}")
+    result, _ = shell.run("%fetchhive history")
+    assert isinstance(result.result, pd.DataFrame)
+    assert result.result["output"].tolist() == ["t2", "t1", "t0"]
+    assert len(shell.run("%fetchhive history echo -n 2")[0].result) == 2
+    assert len(shell.run("%fetchhive history -n 2")[0].result) == 2
+
+
+def test_history_of_nothing_is_a_line_and_no_empty_table(shell: Shell, hive: LocalHive) -> None:
+    """A number alone was meant as -n."""
+    result, said = shell.run("%fetchhive history")
+    assert result.result is None
+    assert said.strip() == "Nothing was run yet: each answer is a line here."
+    shell.run("%%fetchhive echo -v plain\ntext: t")
+    result, said = shell.run("%fetchhive history ecko")
+    assert result.result is None
+    assert said.strip() == "Nothing is kept of 'ecko'; did you mean 'echo'?"
+    result, said = shell.run("%fetchhive history 2")
+    assert result.result is None
+    assert "Nothing is kept of '2'" in said
+    assert "%fetchhive history -n 2" in said
+    assert "DataFrame" not in said
+
+
+def test_last_gives_the_newest_result_again(shell: Shell, hive: LocalHive) -> None:
+    """A single run, then a batch, then a run: each is the value of the line and `_`."""
+    shell.run("%%fetchhive echo -v plain\ntext: one")
+    result, _ = shell.run("%fetchhive last")
+    assert result.result.output == "one"
+    assert shell.shell.user_ns["_"] is result.result
+    batch = fh.batch([{"text": "many"}], "echo", variants="plain", inputs={"times": fh.const(1)}, progress=False)
+    result, _ = shell.run("%fetchhive last")
+    assert isinstance(result.result, Batch)
+    assert result.result is batch
+    shell.run("%%fetchhive echo -v plain\ntext: two")
+    assert shell.run("%fetchhive last")[0].result.output == "two"
+
+
+# --- secrets
+
+
+@pytest.mark.parametrize("way", ["the keyring breaks", "the service refuses", "the key is broken"])
+def test_no_frame_of_a_login_shows_the_key(
+    shell: Shell,
+    keyless: LocalHive,
+    keyring: Held,
+    typed: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    way: str,
+) -> None:
+    """IPython's %xmode Verbose prints the variables of every frame, and full tracebacks show all of ours."""
+
+    def set_password(self: Held, service: str, username: str, password: str) -> None:
+        raise RuntimeError(f"cannot keep {password}")
+
+    monkeypatch.setattr(Held, "set_password", set_password)
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    given = {"the keyring breaks": KEY, "the service refuses": OTHER, "the key is broken": f"{KEY} and more"}[way]
+    typed(given)
+    with caplog.at_level("DEBUG"):
+        result, said = shell.run(f"%fetchhive login {'--check' if way == 'the service refuses' else ''}")
+    assert (result.error_in_exec is None) == (way == "the keyring breaks")
+    if way == "the keyring breaks":
+        assert "the keyring refused it (RuntimeError)" in said
+    else:
+        assert "Traceback" in said
+    assert given not in said + caplog.text + _everywhere(shell)
+    assert KEY not in said + caplog.text
+
+
+@pytest.mark.parametrize("by", ["cell", "variable", "prompt"])
+@pytest.mark.parametrize("trouble", ["broken snippet", "defect"])
+def test_no_frame_of_a_snippet_shows_its_key(
+    shell: Shell,
+    hive: LocalHive,
+    work: Path,
+    typed: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+    trouble: str,
+) -> None:
+    """Neither the cell's own source nor a variable of a frame, with full tracebacks in %xmode Verbose."""
+
+    def replace(*names: object) -> None:
+        raise RuntimeError("a defect")
+
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    text = _snippet(key=OTHER)
+    if trouble == "defect":
+        monkeypatch.setattr("os.fsync", replace)
+    else:
+        text = text.replace("/workflow/invoke", "/agent/invoke")
+    if by == "variable":
+        shell.shell.user_ns["pasted"] = text
+    typed(*text.splitlines())
+    line = {"cell": "%%fetchhive snippet\n" + text, "variable": "%fetchhive snippet pasted"}.get(
+        by, "%fetchhive snippet"
+    )
+    result, said = shell.run(line)
+    assert result.error_in_exec is not None
+    assert "Traceback" in said
+    assert ("RuntimeError: a defect" if trouble == "defect" else "SnippetError: this is") in said
+    assert OTHER not in said

@@ -1,0 +1,581 @@
+"""The fields as widgets: what a person does to them, and what they show. A change in the page arrives as a trait."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import ipywidgets
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.contract.schema import to_schema
+from fh_notebook.contract.spell import path_text
+from fh_notebook.notebook.forms.fields.group import OneOfField
+from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField
+from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.forms.model.model import FormModel
+from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
+
+KINDS = pytest.mark.parametrize("name", list(CASES))
+
+
+def _view(schema: Any, *, required: bool = False, values: Any = None) -> FieldsView:
+    view = FieldsView(FormModel(whole(schema, required=required), values))
+    assert view.widget is view.widget
+    return view
+
+
+def _inside(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _inside(child)
+
+
+def _parts(field: Field, kind: type[Any]) -> list[Any]:
+    return [part for part in _inside(field.widget) if type(part) is kind or part.__class__.__bases__[0] is kind]
+
+
+def _text(widget: Any) -> str:
+    """All that a person can read in it."""
+    said = []
+    for part in _inside(widget):
+        said += [str(getattr(part, name, "")) for name in ("description", "value", "placeholder")]
+    return "\n".join(said)
+
+
+@KINDS
+@pytest.mark.parametrize("required", [True, False])
+def test_every_kind_has_a_control_with_its_name(name: str, required: bool) -> None:
+    """A label that is tied to it, a star where it must be given, a switch where it may be left out, what it is for."""
+    case = CASES[name]
+    schema = case.schema
+    if isinstance(schema, dict):
+        schema = {**schema, "description": "What it is for.", "examples": [case.good]}
+    view = _view(schema, required=required)
+    field = view.fields["v"]
+    label = "v *" if required else "v"
+    named = [part for part in _inside(field.widget) if getattr(part, "description", "") == label]
+    if field.state.kind is not FieldKind.GROUP:  # a group is a heading; its own fields have their names
+        assert [part for part in named if not isinstance(part, ipywidgets.HTML)], "no control has the field's name"
+    assert label in _text(field.widget)
+    switches = [part for part in _inside(field.widget) if "fh-switch" in part._dom_classes]
+    top = [part for part in switches if part in field.widget.children]
+    assert len(top) == (not required or field.state.nullable)
+    if isinstance(schema, dict):
+        assert "What it is for." in _text(field.widget)
+        assert field.state.secret or "for example" in _text(field.widget)
+
+
+@KINDS
+def test_every_kind_shows_what_was_set_in_a_cell(name: str) -> None:
+    """A good value and a bad one, with its problem; and nothing again when it is unset."""
+    case = CASES[name]
+    view = _view(case.schema)
+    field = view.fields["v"]
+    for value in (case.good, case.bad, fh.UNSET):
+        field.value = value
+        assert field.value == value or value != value
+        problems = [*view.model.problems] if value is not fh.UNSET else []
+        assert ("⚠" in _text(view.widget)) is bool(problems), (value, problems)
+        before = view.model.value
+        view.refresh()
+        assert repr(view.model.value) == repr(before)  # to show is not to set
+
+
+@KINDS
+def test_half_a_character_in_a_cells_value_is_shown_and_can_be_sent_to_a_page(name: str) -> None:
+    """Spelt as JSON spells it, with its problem: no widget holds what has no UTF-8, in whatever the value is nested."""
+    view = _view(CASES[name].schema)
+    field = view.fields["v"]
+    assert field.widget is not None
+    for value in ("a\ud800b", ["a\ud800b"], {"a": "a\ud800b"}, [{"a": "a\ud800b"}]):
+        field.value = value
+        assert view.model.problems
+        for part in _inside(view.widget):
+            json.dumps(part.get_state(), ensure_ascii=False, default=repr).encode()
+        assert field.value == value
+
+
+def test_a_text_goes_to_the_model_on_commit_and_its_switch_follows() -> None:
+    """Emptied, it is an empty text; switched off, nothing; switched on again, what it was."""
+    view = _view({"type": "string"})
+    field = view.fields["v"]
+    (text,), (switch,) = _parts(field, ipywidgets.Text), _parts(field, ipywidgets.Checkbox)
+    assert not text.continuous_update
+    assert (text.placeholder, switch.value) == ("not set", False)
+    text.value = "late"
+    assert (view.model.value, switch.value) == ({"v": "late"}, True)
+    text.value = ""
+    assert (view.model.value, switch.value, text.placeholder) == ({"v": ""}, True, "an empty text")
+    text.value = "lost"
+    switch.value = False
+    assert (view.model.value, text.value, text.placeholder) == ({}, "", "not set")
+    switch.value = True
+    assert (view.model.value, text.value) == ({"v": "lost"}, "lost")
+
+
+def test_a_number_that_is_none_stays_in_sight_with_its_problem() -> None:
+    """And the switch of a field that has nothing to begin with waits for a value."""
+    view = _view({"type": "integer"})
+    field = view.fields["v"]
+    (text,), (switch,) = _parts(field, ipywidgets.Text), _parts(field, ipywidgets.Checkbox)
+    assert switch.disabled
+    text.value = "12x"
+    assert text.value == "12x"
+    assert field.problems == ["v: the text '12x' is not a whole number"]
+    assert "the text &#x27;12x&#x27; is not a whole number" in _text(field.widget)
+    assert "fh-wrong" in text._dom_classes
+    text.value = " 12 "
+    assert (view.model.value, text.value, "⚠" in _text(field.widget)) == ({"v": 12}, "12", False)
+    assert "fh-wrong" not in text._dom_classes
+
+
+@pytest.mark.parametrize(
+    ("schema", "slid", "sent"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 5}, 3, 3),
+        ({"type": "integer", "minimum": 0, "maximum": 100, "multipleOf": 10}, 30, 30),
+        ({"type": "number", "minimum": 0, "maximum": 1}, 0.1 + 0.2, 0.3),
+        ({"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.1}, 0.7000000000000001, 0.7),
+        ({"type": "number", "minimum": 0.25, "maximum": 1, "multipleOf": 0.1}, 0.71, 0.7),
+        ({"type": "number", "minimum": 4200, "maximum": 4240, "multipleOf": 0.01}, 4232.529999, 4232.53),
+        ({"type": "number", "minimum": 0, "maximum": 1, "step": 0.25}, 0.3, 0.3),
+        ({"type": "integer", "minimum": 0, "maximum": 9, "multipleOf": 1.5}, 6, 6),
+        ({"type": "integer", "minimum": 0, "maximum": 2**60, "multipleOf": 2**59}, None, None),
+        ({"type": "integer", "minimum": 1}, None, None),
+        ({"type": "integer", "minimum": 0, "maximum": 10**9}, None, None),
+        ({"type": "number", "minimum": 1, "maximum": 1}, None, None),
+    ],
+)
+def test_a_range_has_a_slider_where_each_value_can_be_reached(schema: Any, slid: Any, sent: Any) -> None:
+    """Slider and text follow each other."""
+    view = _view(schema)
+    field = view.fields["v"]
+    sliders = [part for part in _inside(field.widget) if "fh-slider" in part._dom_classes]
+    assert len(sliders) == (slid is not None)
+    if slid is None:
+        return
+    (slider,), (text,) = sliders, _parts(field, ipywidgets.Text)
+    slider.value = slid
+    assert (view.model.value, text.value, view.model.problems) == ({"v": sent}, str(sent), [])
+    text.value = str(schema["minimum"])
+    assert slider.value == max(schema["minimum"], slider.min)
+    text.value = "many"
+    assert view.model.value == {"v": "many"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "ends"),
+    [
+        (fh.number(minimum=0, maximum=1, step=0.1), (0, 1, 0.1)),
+        (fh.number(minimum=0, maximum=1, multiple_of=0.05), (0, 1, 0.05)),
+        (fh.number(minimum=0.07, maximum=0.99, multiple_of=0.05, step=0.12), (0.1, 0.95, 0.15)),
+        (fh.number(minimum=0, maximum=1), (0, 1, 0.01)),
+        (fh.integer(minimum=1, maximum=100, multiple_of=5, step=10), (5, 100, 10)),
+        (fh.integer(minimum=0, maximum=100, step=25), (0, 100, 25)),
+    ],
+)
+def test_a_slider_moves_by_the_step_over_what_is_taken(variable: Any, ends: tuple[float, ...]) -> None:
+    """``step`` is the increment of the control only; it is widened to a multiple of what each value
+    is a multiple of.
+    """
+    schema = to_schema({"v": variable})
+    (slider,) = (p for p in _inside(_view(variable.schema).fields["v"].widget) if "fh-slider" in p._dom_classes)
+    assert (slider.min, slider.max, slider.step) == ends
+    assert fh.Deployment("d", inputs=schema).problems({"v": 37 if "integer" in str(schema) else 0.37}) == [
+        "v: 37 is not a multiple of 5" if "integer" in str(schema) else "v: 0.37 is not a multiple of 0.05"
+    ] * ("multipleOf" in variable.schema)
+
+
+def test_a_choice_is_known_by_its_place_and_shows_a_value_that_is_none() -> None:
+    """1, "1" and true are three choices."""
+    view = _view(CASES["untyped enum"].schema, values={"v": 2})
+    (choice,) = _parts(view.fields["v"], ipywidgets.Dropdown)
+    assert [label for label, _ in choice.options] == ["not set", "1", "'1'", "null", "true", "2 (not a choice)"]
+    sent = []
+    for label in ("1", "'1'", "null", "true", "not set"):
+        choice.value = dict(choice.options)[label]
+        sent.append(view.model.value)
+    assert repr(sent) == repr([{"v": 1}, {"v": "1"}, {"v": None}, {"v": True}, {}])
+    assert "2 (not a choice)" not in dict(choice.options)
+
+
+def test_true_and_false_and_neither() -> None:
+    """A required one begins with neither."""
+    view = _view({"type": "boolean"}, required=True)
+    (choice,) = _parts(view.fields["v"], ipywidgets.Dropdown)
+    assert [label for label, _ in choice.options] == ["choose …", "true", "false"]
+    assert view.model.value == {}
+    choice.value = 1
+    assert view.model.value == {"v": False}
+
+
+def test_several_choices() -> None:
+    """What is not among them is edited as JSON, and comes back as a list when it is mended."""
+    view = _view(CASES["array of enum"].schema)
+    field = view.fields["v"]
+    (select,) = _parts(field, ipywidgets.SelectMultiple)
+    select.value = (0, 2)
+    assert view.model.value == {"v": ["a", "c"]}
+    select.value = ()
+    assert view.model.value == {"v": []}
+    field.value = ["a", "z"]
+    assert _parts(field, ipywidgets.SelectMultiple) == []
+    (text,) = _parts(field, ipywidgets.Textarea)
+    assert json.loads(text.value) == ["a", "z"]
+    text.value = '["b"]'
+    assert view.model.value == {"v": ["b"]}
+    assert _parts(field, ipywidgets.SelectMultiple) == [select]
+    assert select.value == (1,)
+
+
+def test_lists_are_typed_one_a_line() -> None:
+    """Numbers with commas too; one that is none is told with its place."""
+    texts, numbers = _view(CASES["array of strings"].schema), _view(CASES["array of numbers"].schema)
+    (area,) = _parts(texts.fields["v"], ipywidgets.Textarea)
+    area.value = "late\nlost, perhaps\n"
+    assert texts.model.value == {"v": ["late", "lost, perhaps"]}
+    (area,) = _parts(numbers.fields["v"], ipywidgets.Textarea)
+    area.value = "1, 2.5\nx"
+    assert numbers.model.value == {"v": [1, 2.5, "x"]}
+    assert "[2]: the text &#x27;x&#x27; is not a number" in _text(numbers.widget)
+
+
+def test_broken_json_stays_and_says_where() -> None:
+    """It is neither lost nor sent."""
+    view = _view({})
+    (area,) = _parts(view.fields["v"], ipywidgets.Textarea)
+    area.value = '{"a": }'
+    assert area.value == '{"a": }'
+    assert "line 1, column 7" in _text(view.widget)
+    assert view.model.problems
+    area = _parts(view.fields["v"], ipywidgets.Textarea)[0]
+    area.value = '{"a": [1]}'
+    assert view.model.value == {"v": {"a": [1]}}
+    assert "⚠" not in _text(view.widget)
+
+
+def test_null_is_chosen_beside_the_field() -> None:
+    """Back from null is what was there before."""
+    view = _view(CASES["type list"].schema)
+    field = view.fields["v"]
+    (text,), (switch,) = _parts(field, ipywidgets.Text), _parts(field, ipywidgets.Dropdown)
+    assert [label for label, _ in switch.options] == ["not set", "null", "a value"]
+    text.value = "x"
+    assert switch.value == "value"
+    switch.value = "null"
+    assert (view.model.value, text.value, text.placeholder) == ({"v": None}, "", "null")
+    switch.value = "value"
+    assert (view.model.value, text.value) == ({"v": "x"}, "x")
+    switch.value = "unset"
+    assert view.model.value == {}
+    needed = _view(CASES["nullable"].schema, required=True)
+    (switch,) = _parts(needed.fields["v"], ipywidgets.Dropdown)
+    assert [label for label, _ in switch.options] == ["null", "a value"]
+
+
+@pytest.mark.parametrize(
+    ("name", "picked", "sent"),
+    [
+        ("date", date(2026, 1, 31), "2026-01-31"),
+        ("time", time(9, 30), "09:30:00Z"),
+        ("date-time", datetime(2026, 1, 31, 9, 30, tzinfo=UTC), "2026-01-31T09:30:00Z"),
+    ],
+)
+def test_a_picker_writes_the_exact_text(name: str, picked: Any, sent: str) -> None:
+    """Which can be typed as well; what is no date leaves the picker empty."""
+    view = _view(CASES[name].schema)
+    field = view.fields["v"]
+    (picker,) = [part for part in _inside(field.widget) if "fh-picker" in part._dom_classes]
+    (text,) = _parts(field, ipywidgets.Text)
+    picker.value = picked
+    assert (view.model.value, text.value, view.model.problems) == ({"v": sent}, sent, [])
+    text.value = "soon"
+    assert (view.model.value, picker.value) == ({"v": "soon"}, None)
+    text.value = sent
+    assert picker.value == picked
+
+
+def _upload(field: Field, name: str, data: bytes, media_type: str = "") -> None:
+    (upload,) = _parts(field, ipywidgets.FileUpload)
+    file = {"name": name, "type": media_type, "size": len(data), "content": memoryview(data)}
+    upload.value = ({**file, "last_modified": datetime(2026, 1, 1, tzinfo=UTC)},)
+    assert upload.value == ()  # its bytes do not stay in what a notebook saves
+
+
+@pytest.mark.parametrize(
+    ("schema", "sent"),
+    [
+        ({"type": "string", "contentEncoding": "base64"}, base64.b64encode(b"a,b").decode()),
+        ({"type": "string", "contentEncoding": "base16"}, "612C62"),
+        ({"type": "string", "format": "binary"}, base64.b64encode(b"a,b").decode()),
+        ({"type": "string", "format": "data-url"}, "data:text/csv;base64,YSxi"),
+        ({"type": "string", "contentMediaType": "text/csv"}, "a,b"),
+    ],
+)
+def test_a_file_is_sent_as_the_schema_says(schema: Any, sent: str) -> None:
+    """As text, or encoded; the field says which file it is."""
+    view = _view(schema)
+    _upload(view.fields["v"], "rows.csv", b"a,b", "text/csv")
+    assert view.model.value == {"v": sent}
+    assert "rows.csv, 3 bytes" in _text(view.widget) or sent in _text(view.widget)
+
+
+def test_a_file_that_cannot_be_sent_is_told_and_leaves_the_field_as_it_was() -> None:
+    """Too large, or no text."""
+    view = _view({"type": "string", "contentMediaType": "text/plain"}, values={"v": "before"})
+    for data, told in ((b"\xff\xfe\x00", "is no UTF-8 text"), (b"x" * 5_000_001, "give one of at most 5.0 MB")):
+        _upload(view.fields["v"], "<b>photo.png", data)
+        assert told in _text(view.widget)
+        assert "&lt;b&gt;photo.png" in _text(view.widget)
+        assert view.model.value == {"v": "before"}
+    view.fields["v"].value = "after"
+    view.refresh()
+
+
+def test_a_group_opens_with_its_switch() -> None:
+    """Its fields are made then; what is set in them is in it."""
+    view = _view(CASES["object"].schema)
+    group = view.fields["v"]
+    assert isinstance(group, GroupField)
+    assert _parts(group, ipywidgets.Text) == []
+    (switch,) = _parts(group, ipywidgets.Checkbox)
+    switch.value = True
+    assert view.model.value == {"v": {}}
+    city, _ = _parts(group, ipywidgets.Text)
+    city.value = "Kiel"
+    assert view.model.value == {"v": {"city": "Kiel"}}
+    assert group.fields["city"].value == "Kiel"
+    switch.value = False
+    assert view.model.value == {}
+    group.fields["zip"].value = "24103"
+    assert view.model.value == {"v": {"city": "Kiel", "zip": "24103"}}
+    assert switch.value is True
+    group.value = "no object"
+    (area,) = _parts(group, ipywidgets.Textarea)
+    assert area.value == '"no object"'
+
+
+def test_a_recursive_group_is_opened_level_by_level() -> None:
+    """As deep as a person goes."""
+    view = _view(CASES["recursive $ref"].schema, required=True)
+    field = view.fields["v"]
+    for _ in range(4):
+        assert isinstance(field, GroupField)
+        field = field.fields["next"]
+        (switch, *_) = _parts(field, ipywidgets.Checkbox)
+        switch.value = True
+    assert view.model.value == {"v": {"next": {"next": {"next": {"next": {}}}}}}
+
+
+def test_a_choice_of_kinds_shows_the_fields_of_the_one_that_is_chosen() -> None:
+    """And what was typed into another is there when it is chosen again."""
+    view = _view(SHAPES)
+    field = view.fields["v"]
+    assert isinstance(field, OneOfField)
+    choice = _parts(field, ipywidgets.Dropdown)[0]
+    assert [label for label, _ in choice.options] == ["not set", "Circle", "Square"]
+    choice.value = 0
+    (number,) = _parts(field, ipywidgets.Text)
+    number.value = "2"
+    assert view.model.value == {"v": {"kind": "circle", "r": 2}}
+    choice.value = 1
+    assert view.model.value == {"v": {"kind": "square"}}
+    choice.value = 0
+    assert view.model.value == {"v": {"kind": "circle", "r": 2}}
+    choice.value = -1
+    assert view.model.value == {}
+
+
+def _click(field: Field, dom_class: str, place: int = 0) -> None:
+    [part for part in _inside(field.widget) if dom_class in part._dom_classes][place].click()
+
+
+def test_a_table_is_edited_by_row_and_pasted_into() -> None:
+    """Add, type, choose, move, remove, paste, as JSON and back."""
+    view = _view(CASES["array of objects"].schema)
+    field = view.fields["v"]
+    _click(field, "fh-rows-add")
+    sku, count = _parts(field, ipywidgets.Text)
+    assert sku.description == "v, row 1 of the page: sku"
+    sku.value, count.value = "A-1", "2x"
+    assert view.model.value == {"v": [{"sku": "A-1", "count": "2x"}]}
+    assert "[0].count: the text &#x27;2x&#x27; is not a whole number" in _text(view.widget)
+    count.value = "2"
+    _, gift = _parts(field, ipywidgets.Dropdown)
+    gift.value = 0
+    _click(field, "fh-rows-paste")
+    (pasted,) = _parts(field, ipywidgets.Textarea)
+    pasted.value = "A-1\n" * 10_001
+    _click(field, "fh-rows-pasted")
+    assert "10,001 rows were pasted, and none was added" in _text(view.widget)
+    pasted.value = "sku\tcount\nB-2\t3\nC-3\t4"
+    _click(field, "fh-rows-pasted")
+    assert _parts(field, ipywidgets.Textarea) == []
+    _click(field, "fh-row-up", 2)
+    _click(field, "fh-row-down", 0)
+    _click(field, "fh-row-remove", 2)
+    assert view.model.value == {"v": [{"sku": "C-3", "count": 4}, {"sku": "A-1", "count": 2, "gift": True}]}
+    assert [part.value for part in _parts(field, ipywidgets.Text)] == ["C-3", "4", "A-1", "2"]
+    (way,) = [part for part in _parts(field, ipywidgets.Dropdown) if "fh-rows-way" in part._dom_classes]
+    assert (way.description, way.label) == ("v", "2 rows, as a table")
+    way.value = True
+    (area,) = _parts(field, ipywidgets.Textarea)
+    area.value = '[{"sku": "D-4"}]'
+    assert way.label == "1 row, as JSON"
+    way.value = False
+    assert [part.value for part in _parts(field, ipywidgets.Text)] == ["D-4", ""]
+    assert view.model.value == {"v": [{"sku": "D-4"}]}
+
+
+def test_a_cell_shows_a_value_that_is_none_of_its_choices() -> None:
+    """A default, or what came from elsewhere: it is shown with its problem, sent as it is, and can be put right."""
+    schema = {"type": "array", "items": {"type": "object", "properties": {"k": {"enum": ["a", "b"]}}}}
+    view = _view(schema, values={"v": [{"k": "c"}, {}, {"k": "b"}]})
+    field = view.fields["v"]
+
+    def cells() -> list[Any]:
+        return [part for part in _parts(field, ipywidgets.Dropdown) if "fh-rows-way" not in part._dom_classes]
+
+    assert [cell.label for cell in cells()] == ["c (not a choice)", "", "b"]
+    assert ["not a choice" in str(cell.options) for cell in cells()] == [True, False, False]
+    assert view.model.value == {"v": [{"k": "c"}, {}, {"k": "b"}]}
+    assert view.model.problems[0].path == ("v", 0, "k")
+    cells()[0].value = 0
+    assert view.model.value == {"v": [{"k": "a"}, {}, {"k": "b"}]}
+    assert [cell.label for cell in cells()] == ["a", "", "b"]
+    assert "not a choice" not in str(cells()[0].options)
+    _click(field, "fh-row-up", 2)
+    assert [cell.label for cell in cells()] == ["a", "b", ""]
+
+
+def test_a_long_table_is_shown_by_the_page() -> None:
+    """All rows are sent; an edit goes to the row that is shown."""
+    rows = [{"sku": f"A-{i}"} for i in range(50)]
+    view = _view(CASES["array of objects"].schema, values={"v": rows})
+    field = view.fields["v"]
+    assert len(_parts(field, ipywidgets.Text)) == 40
+    _click(field, "fh-rows-next")
+    _click(field, "fh-rows-next")
+    cells = _parts(field, ipywidgets.Text)
+    assert [cells[0].value, len(cells)] == ["A-40", 20]
+    cells[0].value = "changed"
+    assert field.value[40] == {"sku": "changed"}
+    assert len(field.value) == 50
+
+
+def test_a_password_is_in_no_trait_no_repr_and_no_text() -> None:
+    """Typed by a person or set in a cell; what is sent has it."""
+    view = _view({"type": "string", "format": "password", "default": "hunter2-default"}, required=True)
+    field = view.fields["v"]
+    (control,) = _parts(field, ipywidgets.Password)
+    for typed in (True, False):
+        if typed:
+            control.value = "hunter2-typed"
+        else:
+            field.value = "hunter2-set"
+        assert view.model.value["v"].startswith("hunter2")
+        assert (control.value, control.placeholder) == ("", "set, hidden")
+        state = repr([part.get_state() for part in _inside(view.widget)])
+        assert "hunter2" not in state + repr([field, view.model, field.value, view.model.value, control])
+    assert control.traits()["value"].metadata["echo_update"] is False
+
+
+def test_an_empty_text_is_offered_where_one_is_missing() -> None:
+    """After Run has asked for it, and only where an empty one fits."""
+    view = FieldsView(FormModel(to_schema({"a": fh.text(), "b": fh.text(min_length=1), "c": fh.array(fh.text())})))
+    assert "Send an empty" not in _text(view.widget)
+    view.model.touch_all()
+    view.refresh()
+    assert [("Send an empty" in _text(field.widget)) for field in view.fields.values()] == [True, False, True]
+    for name in ("a", "c"):
+        _click(view.fields[name], "fh-send-empty")
+    assert view.model.value == {"a": "", "c": []}
+    assert "Send an empty" not in _text(view.fields["a"].widget)
+
+
+def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
+    """Two variables that need each other."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+        "dependentRequired": {"a": ["b"]},
+    }
+    view = FieldsView(FormModel(schema))
+    assert view.widget
+    view.fields["a"].value = "x"
+    assert "is missing" in _text(view.widget)
+    view.fields["b"].value = "y"
+    assert "is missing" not in _text(view.widget)
+
+
+def test_names_without_a_field_are_told_at_once() -> None:
+    """Under the fields."""
+    view = _view({"type": "string"}, values={"w": 1})
+    assert "there is no such variable" in _text(view.widget)
+
+
+def test_hostile_names_and_descriptions_are_text() -> None:
+    """In labels, help and problems."""
+    name = "<script>alert(1)</script>\u202e"
+    schema = {"properties": {name: {"type": "integer", "description": "<img src=x onerror=alert(1)>", "title": "<b>"}}}
+    view = FieldsView(FormModel(schema))
+    view.fields[name].value = "<i>"
+    for part in _inside(view.widget):
+        if isinstance(part, ipywidgets.HTML):
+            assert not any(tag in part.value for tag in ("<script", "<img", "<i>", "<b>"))
+        assert "\u202e" not in str(getattr(part, "description", ""))
+
+
+@pytest.mark.parametrize("name", ["price$ and cost$", "\\(x\\)", "$\\href{javascript:alert(1)}{x}$"])
+def test_a_label_holds_no_formula(name: str) -> None:
+    """ipywidgets sets formulas in labels; one may hold a link. A single dollar is one."""
+    view = FieldsView(FormModel({"properties": {name: {"type": "integer"}, "price$": {"type": "integer"}}}))
+    labels = [part.description for part in _inside(view.widget) if isinstance(part, ipywidgets.Text)]
+    assert not set("$\\") & set(labels[0])
+    assert labels[0].translate({ord("＄"): "$", ord("＼"): "\\"}) == path_text([name])
+    assert labels[1] == "price$"
+
+
+def test_fields_are_set_before_any_widget_is_made() -> None:
+    """A form builds without a page, and shows later what was set."""
+    view = FieldsView(FormModel(to_schema({"n": fh.integer(default=3), "g": fh.group({"a": fh.text()})})))
+    group = view.fields["g"]
+    assert isinstance(group, GroupField)
+    group.fields["a"].value = "x"
+    view.fields["n"].value = fh.UNSET
+    assert view._widget is None
+    assert view.model.value == {"g": {"a": "x"}}
+    assert "x" in [getattr(part, "value", "") for part in _inside(view.widget)]
+
+
+def test_whoever_listens_is_told_of_each_change_on_the_thread_of_its_handler() -> None:
+    """Kernels with subshells handle clicks on another thread."""
+    heard: list[tuple[str, dict[str, Any]]] = []
+    model = FormModel(whole({"type": "string"}, required=False))
+    view = FieldsView(model, on_change=lambda: heard.append((threading.current_thread().name, model.value)))
+    (text,) = _parts(view.fields["v"], ipywidgets.Text)
+    thread = threading.Thread(target=setattr, args=(text, "value", "late"), name="subshell")
+    thread.start()
+    thread.join()
+    view.refresh()
+    assert heard == [("subshell", {"v": "late"})]
+
+
+def test_widgets_share_their_layouts_and_styles() -> None:
+    """Each of its own would cost as much as the field; they belong to one form."""
+    schema = {"properties": {f"v{i}": {"type": "string", "description": "d"} for i in range(50)}}
+    views = [FieldsView(FormModel(schema)) for _ in range(2)]
+    looks = [{id(part.layout) for part in _inside(view.widget)} for view in views]
+    assert all(len(look) <= 6 for look in looks)
+    assert not looks[0] & looks[1]
+    before = (
+        len(ipywidgets.Widget.get_manager_state()["state"]) if hasattr(ipywidgets.Widget, "get_manager_state") else 0
+    )
+    views[0].close()
+    assert before == 0 or len(ipywidgets.Widget.get_manager_state()["state"]) < before

@@ -1,0 +1,337 @@
+"""``%%fetchhive`` in a real IPython shell, against the local hive."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+import fh_notebook as fh
+from fh_notebook import session, settings
+from fh_notebook.local import LocalHive
+from tests.notebook.cell.test_request import SEED
+
+KEY = "fhk_0123456789abcdef"
+
+
+@pytest.fixture
+def hive(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHive]:
+    """A hive on a socket with the seed's workflow and two that differ, as the session's service."""
+    hive = LocalHive(api_key=KEY)
+
+    @hive.workflow("YOUR_DEPLOYMENT_NAME", variant="YOUR_VARIANT_NAME")
+    def seed(topic: str) -> str:
+        return f"{topic}: all is well."
+
+    @hive.workflow("echo", variant="plain")
+    def plain(text: str, times: int = 1) -> str:
+        return text * times
+
+    @hive.workflow("echo", variant="loud")
+    def loud(text: str, times: int = 1) -> dict[str, Any]:
+        return {"said": text.upper() * times}
+
+    @hive.workflow("echo", variant="broken")
+    def broken(text: str, times: int = 1) -> str:
+        raise RuntimeError(f"cannot say {text!r}")
+
+    with hive.serve() as server:
+        fh.configure(base_url=server.url, api_key=KEY)
+        monkeypatch.setenv("HIVE_URL", server.url)
+        yield hive
+
+
+class Shell:
+    """A fresh interactive shell in which cells are run and read."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+
+    def run(self, cell: str) -> tuple[Any, str]:
+        """Run a cell; return its result object and everything that it showed."""
+        with capture_output() as captured:
+            result = self.shell.run_cell(cell, store_history=True)
+        shown = [str(o.data.get("text/plain", "")) for o in captured.outputs]
+        return result, captured.stdout + captured.stderr + "\n".join(shown)
+
+
+@pytest.fixture
+def shell(tmp_path) -> Iterator[Shell]:
+    """A real shell with the extension loaded."""
+    InteractiveShell.clear_instance()
+    instance = InteractiveShell.instance()
+    instance.colors = "nocolor"
+    made = Shell(instance)
+    _, said = made.run("%load_ext fh_notebook")
+    assert said == ""
+    yield made
+    instance.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def test_a_cell_runs_a_variant_and_gives_the_run(shell: Shell, hive: LocalHive) -> None:
+    """The result is the cell's value, `_`, and the variable that --out names."""
+    result, said = shell.run("%%fetchhive echo -v plain --out answer\ntext: hi\ntimes: 2")
+    assert result.error_in_exec is None, said
+    assert isinstance(result.result, fh.Run)
+    assert (result.result.status, result.result.output) == ("completed", "hihi")
+    assert shell.shell.user_ns["answer"] is result.result
+    assert shell.shell.user_ns["_"] is result.result
+
+
+def test_several_variants_are_shown_side_by_side_and_give_a_frame(shell: Shell, hive: LocalHive) -> None:
+    """Each variant is called once, in order; the frame has one row a variant; `_` is the frame."""
+    result, said = shell.run("%%fetchhive echo -v plain -v loud -v broken --out runs\ntext: hi")
+    assert result.error_in_exec is None, said
+    frame = shell.shell.user_ns["runs"]
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame["variant"]) == ["plain", "loud", "broken"]
+    assert list(frame["status"]) == ["completed", "completed", "failed"]
+    assert shell.shell.user_ns["_"] is frame
+    assert "echo/plain: completed" in said
+    assert '"said": "HI"' in said
+    assert "cannot say 'hi'" in said
+    assert len(hive.calls) == 3
+
+
+def test_the_seeds_two_requests_work_pasted_as_they_stand(shell: Shell, hive: LocalHive) -> None:
+    """The sync one completes; the async one returns at once; both go to the configured service and not to the host in
+    the text.
+    """
+    sync = re.sub(r'    "async": \{.*?\},\n', "", SEED, flags=re.DOTALL)
+    result, said = shell.run("%%fetchhive\n" + sync)
+    assert result.error_in_exec is None, said
+    assert result.result.output == "State of enterprise AI in 2026: all is well."
+    result, said = shell.run("%%fetchhive\n" + SEED)
+    assert result.error_in_exec is None, said
+    assert result.result.status in ("running", "queued")
+    assert result.result.webhook_secret is not None
+    assert result.result.webhook_secret.reveal() not in said + repr(result.result) + result.result._repr_html_()
+
+
+def test_a_dry_run_shows_the_calls_and_makes_none(shell: Shell, hive: LocalHive) -> None:
+    """The number of calls and each exact request, the key masked."""
+    result, said = shell.run("%%fetchhive echo -v plain -v loud --dry-run\ntext: hi")
+    assert result.error_in_exec is None
+    assert "2 calls" in said
+    bodies = [json.loads(b) for b in re.findall(r"^\{.*?^\}", said, flags=re.DOTALL | re.MULTILINE)]
+    assert bodies[1] == {"deployment": "echo", "variant": "loud", "inputs": {"text": "hi"}}
+    assert "Bearer ***" in said
+    assert KEY not in said
+    assert len(hive.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("%%fetchhive echo -v plain\n- a list", "InputError: echo: the cell's body is a list"),
+        ("%%fetchhive\ntext: hi", "InputError: which deployment?"),
+        ("%%fetchhive echo\ntext: hi", "InputError: echo: which variant? Say -v NAME"),
+        ("%%fetchhive echo -v plain --out 3x\ntext: hi", "UsageError: %%fetchhive: argument --out: '3x' is not a name"),
+        ("%%fetchhive echo -v plain --colour\ntext: hi", "UsageError: %%fetchhive: unrecognized arguments: --colour"),
+        ("%%fetchhive echo -v 'plain\ntext: hi", "UsageError: %%fetchhive: the line cannot be read (No closing"),
+        ("%%fetchhive echo -v plain\nt: a: b", "InputError: echo: line 1 of the body"),
+        ('%%fetchhive\ncurl https://api.fetchhive.com/v1/agent/invoke -d \'{"agent": "a"}\'', "SnippetError: "),
+    ],
+)
+def test_a_wrong_cell_is_one_line_and_no_call(shell: Shell, hive: LocalHive, cell: str, told: str) -> None:
+    """Misuse is an error of the cell (Run All stops), and what a person sees is one line with the cure."""
+    result, said = shell.run(cell)
+    assert result.error_in_exec is not None
+    assert said.strip().startswith(told)
+    assert len(said.strip().splitlines()) == 1, said
+    assert len(hive.calls) == 0
+
+
+def test_a_failed_run_is_a_value_and_not_an_error(shell: Shell, hive: LocalHive) -> None:
+    """The cell succeeds; the run says what went wrong."""
+    result, _ = shell.run("%%fetchhive echo -v broken\ntext: hi")
+    assert result.error_in_exec is None
+    assert (result.result.status, result.result.ok) == ("failed", False)
+    result, _ = shell.run("%%fetchhive echo -v nobody\ntext: hi")
+    assert (result.result.status, result.result.error_code) == ("failed", "not_found")
+
+
+@pytest.mark.parametrize("xmode", ["Minimal", "Plain", "Context", "Verbose"])
+def test_a_refused_key_is_one_line_that_does_not_show_it(shell: Shell, hive: LocalHive, xmode: str) -> None:
+    """In every mode of tracebacks, also the one that prints variables."""
+    wrong = "fhk_wrong_" + "w" * 20
+    fh.configure(api_key=wrong)
+    shell.run(f"%xmode {xmode}")
+    result, said = shell.run("%%fetchhive echo -v plain\ntext: hi")
+    assert isinstance(result.error_in_exec, fh.AuthError)
+    assert said.startswith("AuthError: ")
+    assert len(said.strip().splitlines()) == 1, said
+    assert wrong not in said
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "fh.Client().invoke('echo', variant='plain', inputs={'text': 'hi'})",
+        "fh.Client(api_key=ask(), base_url='ftp://x')",
+        "fh.AsyncClient(api_key=ask(), timeout='soon')",
+        "fh.configure(api_key=ask(), timeout=0)",
+        "fh.configure(api_key=ask(), store=3)",
+        "fh.Client(api_key=ask(), max_concurrency=0)",
+    ],
+)
+def test_full_tracebacks_do_not_show_the_key_either(
+    shell: Shell, hive: LocalHive, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for frames and their variables gets them, with `***` where the key is."""
+    wrong = "key-of-no-known-shape-" + "w" * 20
+    monkeypatch.setenv("FETCH_HIVE_API_KEY", wrong)
+    settings.reset()
+    fh.configure(tracebacks="full", base_url=os.environ["HIVE_URL"])
+    shell.run("%xmode Verbose")
+    shell.run("import os, fh_notebook as fh\ndef ask(): return os.environ['FETCH_HIVE_API_KEY']")
+    _, said = shell.run(call)
+    assert "Error" in said
+    assert re.search(r"^ +(self|api_key|changed|value|address) = |api_key=\*\*\*", said, re.MULTILINE), (
+        said
+    )  # variables show
+    assert len(said.splitlines()) > 10
+    assert wrong not in said
+
+
+def test_a_key_in_a_pasted_snippet_is_dropped_and_told(shell: Shell, hive: LocalHive) -> None:
+    """The call goes with the configured key; the other one is neither used nor shown nor kept."""
+    real = "fhk_pasted_0123456789"
+    result, said = shell.run("%%fetchhive\n" + SEED.replace("YOUR_API_KEY", real))
+    assert result.error_in_exec is None
+    assert "take it out of the cell" in said
+    assert real not in said
+    session.reset()  # the store's file is whole once it is closed
+    store = os.environ["FH_NOTEBOOK_STORE"]
+    kept = b"".join(Path(store + end).read_bytes() for end in ("", "-wal") if Path(store + end).exists())
+    assert kept
+    assert real.encode() not in kept
+    assert KEY.encode() not in kept
+
+
+def test_braces_and_dollars_in_the_body_are_left_alone(shell: Shell, hive: LocalHive) -> None:
+    """The body is the user's text: nothing of it is expanded, nor of the line."""
+    shell.run("x = 'expanded'")
+    result, said = shell.run("%%fetchhive echo -v plain\ntext: '{x} $x %x {{nor this}} {{}}'")
+    assert result.error_in_exec is None, said
+    assert result.result.output == "{x} $x %x {{nor this}} {{}}"
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%fetchhive --help\ntext: hi", "%fetchhive help cell", "%fetchhive help %%fetchhive"]
+)
+def test_help_is_help(shell: Shell, hive: LocalHive, cell: str) -> None:
+    """It prints the options of a cell with an example, also without a cell, and calls nothing."""
+    result, said = shell.run(cell)
+    assert result.error_in_exec is None
+    assert "--dry-run" in said
+    assert "%%fetchhive support-triage" in said
+    assert len(hive.calls) == 0
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%fetchhive echo -v plain --colour\ntext: hi", "%%fetchhive --show x\na", "%fetchhive"]
+)
+def test_every_help_that_is_named_is_one_that_can_be_had(shell: Shell, cell: str) -> None:
+    """Alone in a cell, as a person types it: IPython refuses ``%%fetchhive --help`` without a body."""
+    _, said = shell.run(cell)
+    named = set(re.findall(r"%{1,2}fetchhive (?:help \w+|[\w ]*--help)", said)) - {"%fetchhive help COMMAND"}
+    assert "%fetchhive help cell" in named
+    for line in named:
+        result, help_text = shell.run(line)
+        assert result.error_in_exec is None, help_text
+        assert "--dry-run" in help_text or line != "%fetchhive help cell"
+    assert "body is empty" in shell.run("%%fetchhive --help")[1]  # so it is never the help to name
+
+
+def test_without_a_key_a_cell_goes_to_the_local_hive_and_says_so(shell: Shell) -> None:
+    """A newcomer's first cell works offline; one line says that this is not Fetch Hive, once."""
+    fh.configure(store=None)
+    cell = "%%fetchhive support-triage -v keywords\nticket: I was charged twice for one order."
+    result, said = shell.run(cell)
+    assert result.error_in_exec is None, said
+    assert result.result.origin == "local"
+    assert "local hive in this process, not to Fetch Hive" in said
+    _, said = shell.run(cell)
+    assert "not to Fetch Hive" not in said
+    result, said = shell.run("%%fetchhive support-triage -v keywords\ntickt: x")
+    assert "ticket" in said
+    assert said.startswith("InputError: support-triage: 2 problems")
+
+
+def test_a_broken_store_does_not_cost_the_answer(shell: Shell, hive: LocalHive, tmp_path) -> None:
+    """The answer is paid for: it is shown, and the store's trouble is told in a line."""
+    broken = tmp_path / "broken.sqlite3"
+    broken.write_bytes(b"not a database" * 100)
+    fh.configure(store=broken)
+    result, said = shell.run("%%fetchhive echo -v plain\ntext: hi")
+    assert result.error_in_exec is None
+    assert result.result.output == "hi"
+    assert "The answer was not kept" in said
+    assert broken.read_bytes() == b"not a database" * 100
+
+
+UNREADABLE = (
+    "curl 'https://api.fetchhive.com/v1/workflow/invoke' -H 'Authorization: Token qwertzuiopasdfgh --data-raw '{"
+)
+
+
+KINDS = ("[ask()]", "ask().encode()", "{'key': ask()}")
+
+
+@pytest.mark.parametrize(
+    ("call", "kinds"),
+    [
+        ("fh.Client(api_key={})", KINDS),
+        ("fh.AsyncClient(api_key={}, base_url='https://x.example/v1')", KINDS),
+        ("fh.configure(api_key={})", KINDS),
+        ("fh.local.LocalHive(api_key={})", KINDS),
+        ("fh.local.demo_hive().configure(api_key={})", KINDS),
+        ("fh.local.demo_hive().client().trigger('e', 'v', secret={})", KINDS),
+        ("fh.local.demo_hive().webhook('support-triage', 'keywords', secret={})", KINDS),
+        ("fh.local.demo_hive().rotate_webhook_secret('support-triage', {})", KINDS),
+        ("fh.CallbackReceiver(secrets=[{}])", KINDS),
+        ("fh.Secret({})", KINDS),
+        ("fh.Deployment.from_snippet({})", ("unreadable()", "[unreadable()]")),
+        ("fh.form({})", ("unreadable()",)),
+    ],
+)
+def test_no_frame_shows_a_key_of_a_wrong_kind_or_a_snippet_that_cannot_be_read(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, call: str, kinds: tuple[str, ...]
+) -> None:
+    """Full tracebacks in %xmode Verbose have the variables of each of our frames: bytes, lists and dicts are masked
+    too.
+    """
+    key = "qwertzuiopasdfgh"
+    monkeypatch.setenv("THE_KEY", key)
+    monkeypatch.setenv("THE_TEXT", UNREADABLE)
+    shell.run("import os, fh_notebook as fh\ndef ask(): return os.environ['THE_KEY']")
+    shell.run("def unreadable(): return os.environ['THE_TEXT']")
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    for kind in kinds:
+        result, said = shell.run(call.format(kind))
+        assert isinstance(result.error_in_exec, fh.InputError | fh.SettingsError | TypeError), said
+        assert "Traceback" in said
+        assert key not in said
+        assert key not in str(result.error_in_exec)
+
+
+@pytest.mark.parametrize("line", ["%%fetchhive", "%%fetchhive echo -v plain", "%%fetchhive snippet"])
+def test_no_frame_of_a_cell_shows_a_snippet_that_cannot_be_read(shell: Shell, hive: LocalHive, line: str) -> None:
+    """Nobody knows where the key is in it: so neither the cell nor a variable is in the traceback."""
+    fh.configure(tracebacks="full")
+    shell.run("%xmode Verbose")
+    result, said = shell.run(f"{line}\n{UNREADABLE}")
+    assert result.error_in_exec is not None
+    assert "SnippetError: the command has no body" in said
+    assert "qwertzuiop" not in said

@@ -1,0 +1,150 @@
+"""``%%fetchhive NAME --delivery callback``: the cell ends at once, and shows its answers when they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.utils.capture import capture_output
+
+import fh_notebook as fh
+from fh_notebook.client.pending import PendingRun
+from fh_notebook.local import LocalHive, aask_human
+from fh_notebook.notebook.magics.pending_results import PendingResults, show
+from tests.callbacks.senders import KEY, until
+from tests.kernel import Kernel
+from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - a fixture
+
+
+class Refunds(LocalHive):
+    """Deployment ``refund``: ``free`` answers at once, ``paused`` waits for finance."""
+
+    def __init__(self) -> None:
+        super().__init__(api_key=KEY)
+
+        @self.workflow("refund", variant="free")
+        async def free(amount: int) -> str:
+            return f"paid {amount}"
+
+        @self.workflow("refund", variant="paused", human="finance")
+        async def paused(amount: int) -> str:
+            return f"paid {amount}" if (await aask_human(f"Refund {amount}?")).approved else "refused"
+
+
+@pytest.fixture
+def hive() -> Iterator[Refunds]:
+    made = Refunds()
+    with made.serve() as server:
+        fh.configure(base_url=server.url, api_key=KEY)
+        yield made
+
+
+def _run(shell: Shell, cell: str) -> Any:  # noqa: F811
+    result, said = shell.run(cell)
+    assert result.error_in_exec is None, said
+    return result.result
+
+
+@pytest.mark.parametrize("delivery", ["callback", "poll"])
+def test_a_cell_by_callback_ends_at_once_with_what_goes_on(shell: Shell, hive: Refunds, delivery: str) -> None:  # noqa: F811
+    """Its value and its variable are the pending run; a person decides in a later cell."""
+    pending = _run(shell, f"%%fetchhive refund -v paused --delivery {delivery} --out refund\namount: 5")
+    assert isinstance(pending, PendingRun)
+    assert shell.shell.user_ns["refund"] is pending
+    hive.wait_approval()
+    assert pending.refresh().status == "awaiting_approval"
+    hive.decide(pending)
+    assert pending.refresh().output == "paid 5" or pending.wait(20).output == "paid 5"
+
+
+def test_several_variants_are_several_that_go_on(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """Waited for together, they are the frame that a direct cell gives."""
+    made = _run(shell, "%%fetchhive refund -v free -v paused --delivery callback --out runs\namount: 5")
+    assert isinstance(made, PendingResults)
+    assert len(made) == 2
+    hive.wait_approval()
+    hive.decide(approve=False)
+    frame = made.wait(20)
+    assert frame[["variant", "output"]].values.tolist() == [["free", "paid 5"], ["paused", "refused"]]
+    assert not made.waiting
+    assert "paid 5" in made._repr_html_()
+    assert "refused" in repr(made)
+
+
+def test_auto_makes_directly_what_can_be_made_so(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """A run where nothing was refused; the refused one goes on, beside those that are there."""
+    assert isinstance(_run(shell, "%%fetchhive refund -v free --delivery auto\namount: 5"), fh.Run)
+    alone = _run(shell, "%%fetchhive refund -v paused --delivery auto\namount: 5")
+    assert isinstance(alone, PendingRun)
+    both = _run(shell, "%%fetchhive refund -v free -v paused --delivery auto\namount: 5")
+    assert [type(call) for call in both] == [fh.Run, PendingRun]
+    until(lambda: len(hive.approvals) == 2)
+    for approval in hive.approvals:
+        hive.decide(approval.request_id)
+    assert both.wait(20)["output"].tolist() == ["paid 5", "paid 5"]
+    assert alone.wait(20).ok
+
+
+def test_a_direct_call_that_cannot_be_one_says_what_to_do(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """With the option that does it."""
+    run = _run(shell, "%%fetchhive refund -v paused\namount: 5")
+    assert run.status == "failed"
+    assert "--delivery callback" in run.error
+
+
+def test_over_takes_the_option_along(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """The rows are a batch by callback."""
+    _run(shell, "rows = [{'amount': n} for n in range(3)]")
+    _run(shell, "%%fetchhive refund -v free --over rows --delivery callback --out out\namount: '{{ row.amount }}'")
+    assert shell.shell.user_ns["out"]["output"].tolist() == ["paid 0", "paid 1", "paid 2"]
+    assert all(call.callback_url for call in hive.calls)
+
+
+def test_a_way_that_is_none_is_refused_with_the_nearest(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """In one line, before any call."""
+    _, said = shell.run("%%fetchhive refund -v free --delivery calback\namount: 5")
+    assert "did you mean 'callback'?" in said
+    assert not hive.calls
+
+
+class Ending:
+    """A run that ends while its card is put on the page."""
+
+    waiting = True
+    status = "running"
+
+    def on_change(self, call: Any) -> None:
+        """Nothing more will change."""
+
+    def _repr_html_(self) -> str:
+        return self.status
+
+    def __repr__(self) -> str:
+        said, self.status, self.waiting = self.status, "completed", False
+        return said
+
+
+def test_a_card_whose_run_ends_while_it_is_put_on_the_page_says_so(shell: Shell) -> None:  # noqa: F811
+    """Nobody listened yet; a card that went on saying "running" would say so for ever."""
+    with capture_output() as captured:
+        show(Ending())
+    assert captured.outputs[-1].data["text/plain"] == "completed"
+
+
+def test_cards_change_when_answers_come(tmp_path: Path) -> None:
+    """In a real kernel: who is waited for shows, and then the answer, in the first cell's own display."""
+    hive = Refunds()
+    with hive.serve() as server, Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel:
+        kernel.run("%load_ext fh_notebook")
+        cell = kernel.send("%%fetchhive refund -v free -v paused --delivery callback --out runs\namount: 5")
+        kernel.wait(cell)
+        hive.wait_approval()
+        kernel.run("_ = runs[1].refresh()")
+        kernel.wait_until(lambda: "Refund 5?" in kernel.shown(cell)[0]["text/html"], "who it waits for")
+        hive.decide()
+        kernel.wait_until(
+            lambda: kernel.shown(cell)[0]["text/html"].count("paid 5") == 2 and "output=paid 5" in kernel.shown(cell)[0]["text/plain"],
+            "the answers",
+        )  # fmt: skip

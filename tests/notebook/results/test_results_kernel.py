@@ -1,0 +1,60 @@
+"""The results of a submit in a real kernel: answers from the background, clicks while a cell runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.kernel import Kernel
+
+SETUP = """
+import asyncio, threading
+import fh_notebook as fh
+from fh_notebook import loop
+from fh_notebook.notebook.results.view import ResultsView
+view = ResultsView()
+ready = threading.Event()
+
+async def answer(submit):
+    for index, variant in enumerate("ab"):
+        run = fh.Run(status="completed", deployment="triage", variant=variant, output=[{"label": variant * 5}],
+                     inputs={"token": "correct-horse-battery"}, request_id=f"req_{variant}")
+        view.show(index, run, submit=submit)
+    ready.set()
+"""
+BACKGROUND = "loop.background().submit(answer(view.begin(['a', 'b']))); view.widget"
+BLOCKING = "print('begun'); held = threading.Event(); held.wait(60)"
+
+
+def _states(kernel: Kernel, dom_class: str) -> dict[str, dict[str, Any]]:
+    return {name: s for name, s in kernel.widgets().items() if dom_class in s.get("_dom_classes", ())}
+
+
+def _pages(kernel: Kernel) -> str:
+    return "".join(str(state.get("value", "")) for state in kernel.widgets().values())
+
+
+def test_answers_arrive_and_clicks_are_heard_also_while_a_cell_runs(kernel: Kernel) -> None:
+    """From the background loop, and over a subshell where the kernel has them; and no input is in any widget."""
+    kernel.run(SETUP)
+    kernel.run(BACKGROUND)
+    kernel.wait_until(lambda: "2 of 2 completed" in _pages(kernel), "the answers")
+    for part in ("aaaaa", "bbbbb", "req_a", "≠ differs"):
+        assert part in _pages(kernel)
+
+    subshell = kernel.subshell()
+    running = kernel.send(BLOCKING) if subshell else None
+    if running:
+        kernel.wait_for_text(running, "begun")
+    copy = next(iter(_states(kernel, "fh-copy")))
+    kernel.click(copy, subshell=subshell)
+    kernel.wait_until(lambda: "fh-all" in _pages(kernel), "the text to be copied")
+    toggle = next(iter(_states(kernel, "fh-forms")))
+    kernel.set(toggle, subshell=subshell, index=1)
+    kernel.wait_until(lambda: "fh-tree" in _pages(kernel).split("</style>")[-1], "the tree")
+    if running:
+        assert kernel._idle.get(running) is None
+        kernel.interrupt()
+        kernel.wait(running)
+    assert "correct-horse-battery" not in repr(kernel.widgets())
+    assert "correct-horse-battery" in kernel.run("print(view.runs[0].inputs)")
+    assert "Traceback" not in kernel.log

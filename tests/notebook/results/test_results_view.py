@@ -1,0 +1,446 @@
+"""The results of a submit as widgets, without a page: what is shown when, and what is not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ipywidgets import HTML, Button, Dropdown, ToggleButtons, Widget
+
+import fh_notebook as fh
+from fh_notebook import loop
+from fh_notebook.notebook.results.cards import LastState
+from fh_notebook.notebook.results.state import CallState, SubmitState
+from fh_notebook.notebook.results.view import ResultsView
+from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
+
+PASSWORD = "correct-horse-battery"
+
+
+def _run(output: Any = "hello there", variant: str = "a", **more: Any) -> fh.Run:
+    known = {"status": "completed", "deployment": "triage", "request_id": "req_1", "elapsed_s": 1.5}
+    return fh.Run(**{**known, "output": output, "variant": variant, **more})
+
+
+class Time:
+    """Seconds that pass when they are told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _inside(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _inside(child)
+
+
+def _all(view: ResultsView, kind: type) -> list[Any]:
+    return [widget for widget in _inside(view.widget) if isinstance(widget, kind)]
+
+
+def _columns(view: ResultsView) -> list[Any]:
+    return [widget for widget in _inside(view.widget) if "fh-column" in getattr(widget, "_dom_classes", ())]
+
+
+def _text(widget: Any) -> str:
+    """What a person reads of a widget."""
+    return "\n".join(Page(part.value).text for part in _inside(widget) if isinstance(part, HTML))
+
+
+def _one(widget: Any, kind: type) -> Any:
+    [found] = [part for part in _inside(widget) if isinstance(part, kind)]
+    return found
+
+
+def test_nothing_is_made_before_the_first_submit() -> None:
+    """A form of 50 fields has no time for it."""
+    made: list[Widget] = []
+    Widget.on_widget_constructed(made.append)
+    try:
+        view = ResultsView()
+    finally:
+        Widget.on_widget_constructed(None)
+    assert view.widget.children == ()
+    assert (view.runs, view.over) == ((), True)
+    assert len(made) <= 5  # the box, the line, and what they look like
+
+
+def test_a_column_a_variant_from_waiting_to_its_answer() -> None:
+    """Badge, variant, seconds, request id and output, each in its own column."""
+    view = ResultsView()
+    submit = view.begin(["a", "b"])
+    assert [_text(column).split() for column in _columns(view)] == [["waiting", "a"], ["waiting", "b"]]
+    view.started(1, submit=submit)
+    assert "running b" in _text(_columns(view)[1])
+    view.show(1, _run("good bye", "b"), submit=submit)
+    first, second = _columns(view)
+    assert "waiting" in _text(first)
+    for part in ("completed", "b", "1.5 s", "req_1", "good bye"):
+        assert part in _text(second)
+    assert not view.over
+    view.show(0, _run(), submit=submit)
+    assert view.over
+    assert [run.output for run in view.runs] == ["hello there", "good bye"]
+    assert "2 of 2 completed" in _text(view.widget)
+
+
+def test_a_late_answer_to_an_older_submit_is_dropped() -> None:
+    """And a late stop, too; what belongs to the present one counts."""
+    view = ResultsView()
+    old = view.begin(["a"])
+    new = view.begin(["a"])
+    view.show(0, _run("old"), submit=old)
+    view.started(0, submit=old)
+    view.stopped("old stop", submit=old)
+    assert (view.runs, view.over) == ((), False)
+    assert "old" not in _text(view.widget)
+    view.show(0, _run("new"), submit=new)
+    assert [run.output for run in view.runs] == ["new"]
+
+
+def test_what_ended_without_an_answer_is_one_line_with_the_cure() -> None:
+    """A wrong key in one column, a stop of all others."""
+    view = ResultsView()
+    view.begin(["a", "b", "c"])
+    view.show(0, _run())
+    view.show(1, _run(None, "b", status="failed", error="the key was refused;\nset FETCH_HIVE_API_KEY"))
+    view.stopped("cancelled:\n1 of 3 answers came before")
+    columns = [_text(column) for column in _columns(view)]
+    assert "failed b" in columns[1]
+    assert "the key was refused;" in columns[1]
+    assert "cancelled c" in columns[2]
+    assert "may have run at the service all the same" in columns[2]
+    assert "1 of 3 completed, 1 failed, 1 cancelled" in _text(view.widget)
+    assert "cancelled: 1 of 3 answers came before" in _text(view.widget)
+    assert len(view.runs) == 2
+    view.begin(["a"])
+    view.stopped("cancelled before anything was sent", was_sent=False)
+    assert "it was not sent" in _text(view.widget)
+
+
+def test_an_answer_after_a_cancel_is_shown() -> None:
+    """It is paid for."""
+    view = ResultsView()
+    submit = view.begin(["a"])
+    view.stopped()
+    view.show(0, _run("late, but here"), submit=submit)
+    assert "late, but here" in _text(view.widget)
+
+
+def test_later_columns_say_whether_they_differ_from_the_first_whatever_came_first() -> None:
+    """Also when the first variant answers last."""
+    view = ResultsView()
+    view.begin(["a", "b", "c"])
+    view.show(2, _run("hello you", "c"))
+    view.show(1, _run("hello there", "b"))
+    assert "differs" not in _text(view.widget)
+    view.show(0, _run("hello there", "a"))
+    columns = _columns(view)
+    assert "differs" not in _text(columns[0])
+    assert "= same" in _text(columns[1])
+    assert "≠ differs" in _text(columns[2])
+    assert '<ins title="only here">you</ins>' in "".join(
+        part.value for part in _inside(columns[2]) if isinstance(part, HTML)
+    )
+
+
+def test_the_form_is_chosen_by_a_toggle_and_stays_for_the_next_submit() -> None:
+    """The best one by default; an output that has not the chosen one is shown at its best."""
+    view = ResultsView()
+    view.begin(["a"])
+    view.show(0, _run([{"label": "billing"}]))
+    toggle = _one(view.widget, ToggleButtons)
+    assert ([name for name, _ in toggle.options], toggle.value) == (["Text", "JSON", "Table"], "table")
+    toggle.value = "json"
+    assert 'label: "billing"' in _text(view.widget)
+    view.begin(["a"])
+    view.show(0, _run("# Title\n\n*words*"))
+    assert _one(view.widget, ToggleButtons).value == "markdown"
+    view.begin(["a"])
+    view.show(0, _run([{"label": "delivery"}]))
+    assert _one(view.widget, ToggleButtons).value == "json"
+    view.begin(["a"])
+    view.show(0, _run("plain"))
+    assert _all(view, ToggleButtons) == []
+
+
+def test_repeats_are_looked_at_one_at_a_time() -> None:
+    """A dropdown says how each ended; others are compared to the repeat of the first that is looked at."""
+    view = ResultsView()
+    view.begin(["a", "b"], repeats=2)
+    for index, (output, variant) in enumerate([("one", "a"), ("two", "a"), ("two", "b"), ("three", "b")]):
+        view.show(index, _run(output, variant))
+    first, second = _columns(view)
+    assert "≠ differs" in _text(second)
+    chooser = _one(first, Dropdown)
+    assert [label for label, _ in chooser.options] == ["1 of 2: completed", "2 of 2: completed"]
+    chooser.value = 1
+    assert "two" in _text(first)
+    assert "= same" in _text(second)
+    assert "4 of 4 completed" in _text(view.widget)
+
+
+def test_copy_shows_all_and_hides_it_again() -> None:
+    """Only then is it sent; and another output takes it away."""
+    text = "a line of many\n" * 10_000
+    view = ResultsView()
+    view.begin(["a"])
+    view.show(0, _run(text))
+    button = _one(view.widget, Button)
+    assert len(_text(view.widget)) < 30_000
+    button.click()
+    assert text in _text(view.widget)
+    assert button.description == "Hide copy"
+    button.click()
+    assert len(_text(view.widget)) < 30_000
+    button.click()
+    view.show(0, _run("another"))
+    assert "a line of many" not in _text(view.widget)
+    assert button.description == "Copy"
+
+
+def test_a_picture_is_on_the_page_after_a_click_only() -> None:
+    """Nothing is fetched by itself, and who will be asked is on the button."""
+    assets = [{"file_url": f"https://files.example/{n}.png", "file_name": f"{n}.png"} for n in range(2)]
+    view = ResultsView()
+    view.begin(["a"])
+    view.show(0, _run({"assets": assets}))
+    buttons = [b for b in _all(view, Button) if "fh-show-file" in b._dom_classes]
+    assert [b.description for b in buttons] == ["Show picture from files.example"] * 2
+    page = "".join(part.value for part in _all(view, HTML))
+    assert "<img" not in page
+    buttons[1].click()
+    page = "".join(part.value for part in _all(view, HTML))
+    assert page.count("<img") == 1
+    assert 'src="https://files.example/1.png"' in page
+    assert 'referrerpolicy="no-referrer"' in page
+    view.begin(["a"])
+    assert "<img" not in "".join(part.value for part in _all(view, HTML))
+
+
+@pytest.mark.parametrize("number", range(len(OUTPUTS)))
+def test_hostile_outputs_are_inert_in_every_widget_and_in_both_twins(number: int) -> None:
+    """Also where they stand in names, errors and ids; and no button or toggle has an invisible sign."""
+    view, names = ResultsView(), [EVIL, "b", INVISIBLE]
+    view.begin(names)
+    view.show(0, _run(OUTPUTS[number], EVIL))
+    view.show(1, _run(OUTPUTS[number - 1], "b", status=EVIL, error=EVIL + INVISIBLE, error_code=EVIL, request_id=EVIL))
+    view.stopped(EVIL + INVISIBLE)
+    for part in _all(view, HTML):
+        assert dangers(part.value) == []
+    for part in (*_all(view, Button), *_all(view, ToggleButtons)):
+        assert part.description.isprintable()
+    last = LastState(
+        [CallState(variant=name, run=run) for name, run in zip(names, view.runs, strict=False)], EVIL, EVIL
+    )
+    assert dangers(last.html()) == []
+    assert all(sign == "\n" or sign.isprintable() for sign in str(last))
+
+
+def test_what_is_sent_for_many_long_outputs_is_capped() -> None:
+    """20 results of 100 KB are no more on the page than a few; more variants than can be looked at are told."""
+    view = ResultsView()
+    names = [f"v{n}" for n in range(50)]
+    view.begin(names)
+    for index, name in enumerate(names):
+        view.show(index, _run("words of an output " * 6_000 + name, name))
+    assert sum(len(part.value) for part in _all(view, HTML)) < 700_000
+    assert len(_columns(view)) == 40
+    assert "10 variants are not shown; form.frame has all" in _text(view.widget)
+    assert len(view.runs) == 50
+
+
+def test_the_files_of_an_older_run_leave_the_page() -> None:
+    """Their widgets are closed, and more files than can be looked at are told."""
+    view = ResultsView()
+    view.begin(["a"])
+    view.show(0, _run({"assets": [{"file_url": f"https://a.example/{n}.png"} for n in range(30)]}))
+    old = [button for button in _all(view, Button) if "fh-show-file" in button._dom_classes]
+    assert len(old) == 24
+    assert "6 more files; form.frame has all" in _text(view.widget)
+    view.begin(["a"])
+    view.show(0, _run({"assets": [{"file_url": "https://a.example/x.png", "file_size": 12}]}))
+    assert all(button.comm is None for button in old)
+    assert "12 bytes" in _text(view.widget)
+
+
+def test_columns_are_used_again() -> None:
+    """A submit after a submit makes no new widgets, so a page does not fill up."""
+    view = ResultsView()
+    view.begin(["a", "b"])
+    for _ in range(2):
+        view.show(0, _run("one"))
+        view.show(1, _run("two", "b"))
+        view.begin(["a", "b"])
+    before = {widget.model_id for widget in _inside(view.widget)}
+    view.begin(["c", "b"])
+    assert {widget.model_id for widget in _inside(view.widget)} <= before
+    assert "waiting c" in " ".join(_text(view.widget).split())
+
+
+def test_time_ticks_at_most_five_times_a_second() -> None:
+    """However often it is asked for; and it stops with the last answer."""
+    clock = Time()
+    view = ResultsView(clock=clock)
+    view.begin(["a"])
+    said: list[str] = []
+    line = view.widget.children[1]
+    line.observe(lambda change: said.append(Page(change["new"]).text), "value")
+    for _ in range(100):
+        clock.now += 0.02
+        view.tick()
+    assert 8 <= len(said) <= 10
+    assert said[-1].startswith(("Running 1.8 s", "Running 2.0 s"))
+    clock.now += 100
+    view.show(0, _run())
+    assert said[-1] == "1 of 1 completed; 102 s"
+    clock.now += 5
+    view.tick()
+    assert said[-1] == "1 of 1 completed; 102 s"
+
+
+def _until(happened: Callable[[], bool], view: ResultsView) -> None:
+    """Wait for a change of the line until `happened`."""
+    changed = threading.Event()
+    line = view.widget.children[1]
+    line.observe(lambda _: changed.set(), "value")
+    while not happened():
+        changed.clear()
+        assert happened() or changed.wait(10)
+
+
+def test_time_ticks_by_itself_on_the_background_loop_without_a_thread() -> None:
+    """And no timer is left when all is over."""
+    clock = Time()
+    view = ResultsView(clock=clock)
+    loop.run(_nothing())  # the loop's own thread is there
+    before = set(threading.enumerate())
+    view.begin(["a"])
+    clock.now += 7
+    _until(lambda: "Running 7.0 s" in view.widget.children[1].value, view)
+    assert set(threading.enumerate()) <= before
+    view.show(0, _run())
+    assert loop.run(_timers_of(view)) == 0
+
+
+def test_a_page_that_has_gone_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """And the clock ends."""
+    from fh_notebook.notebook.results.view import TickTimer
+
+    ticks: list[int] = []
+    told = threading.Event()
+
+    def tick() -> bool:
+        ticks.append(1)
+        told.set()
+        raise OSError("the socket is closed")
+
+    clock = TickTimer(tick)
+    clock.start()
+    assert told.wait(10)
+    loop.run(_timers_of_clock(clock))
+    assert len(ticks) == 1
+    assert "cannot be shown any more" in caplog.text
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _timers_of(view: ResultsView) -> int:
+    return await _timers_of_clock(view._clock)
+
+
+async def _timers_of_clock(clock: Any) -> int:
+    """How many timers there are of a clock, after the beat in which the clock notices the end."""
+    import asyncio
+
+    from fh_notebook.notebook.results.view import BEAT_S
+
+    here = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = here.create_future()
+
+    def count() -> None:
+        timers = here._scheduled  # type: ignore[attr-defined]
+        ended.set_result(sum(getattr(t._callback, "__self__", None) is clock for t in timers))
+
+    here.call_later(BEAT_S, count)  # behind the clock's own, which was set before
+    return await ended
+
+
+def test_answers_may_come_on_any_thread_while_a_person_clicks() -> None:
+    """Everything arrives, and nothing is torn."""
+    view = ResultsView()
+    names = [f"v{n}" for n in range(8)]
+    view.begin(names, repeats=3)
+    troubles: list[BaseException] = []
+
+    def answer(indices: range) -> None:
+        try:
+            for index in indices:
+                view.show(index, _run([{"n": index}], names[index // 3]))
+                view.tick()
+        except BaseException as trouble:
+            troubles.append(trouble)
+
+    threads = [threading.Thread(target=answer, args=(range(start, 24, 4),)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for toggle in _all(view, ToggleButtons):
+            toggle.value = "json" if toggle.value == "table" else "table"
+        for chooser in _all(view, Dropdown):
+            chooser.value = (chooser.value + 1) % 3
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+    assert [run.output[0]["n"] for run in view.runs] == list(range(24))
+    assert "24 of 24 completed" in _text(view.widget)
+
+
+def test_the_twins_have_the_last_state_without_widgets() -> None:
+    """For nbconvert and GitHub, and for a terminal; long outputs say where all is."""
+    submit = SubmitState(["a", "b", "c"])
+    submit.answer(0, _run("first line\n" + "more\n" * 100))
+    submit.answer(1, _run(None, "b", status="failed", error="the key was refused; set FETCH_HIVE_API_KEY"))
+    last = LastState(submit.calls, "triage", submit.line(1.0))
+    page, text = last.html(), str(last)
+    for part in ("first line", "the key was refused; set FETCH_HIVE_API_KEY", "waiting", "2 of 3 answered"):
+        assert part in text
+        assert part in Page(page).text
+    assert "form.frame has all" in text
+    assert "<details" in page
+    assert last._repr_html_() == page
+    assert "triage/b: failed" in text
+    submit.stop()
+    last = LastState(submit.calls, "triage", submit.line(1.0))
+    assert "triage/c: cancelled" in str(last)
+    assert "1 of 3 completed, 1 failed, 1 cancelled" in str(last)
+
+
+def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
+    """Not in a widget, and not in a twin: inputs are not shown at all."""
+    view = ResultsView()
+    view.begin(["a"])
+    view.show(0, _run("fine", inputs={"token": PASSWORD}))
+    for button in _all(view, Button):
+        button.click()
+    last = LastState([CallState(variant="a", run=run) for run in view.runs], "triage", "")
+    shown = repr([widget.get_state() for widget in _inside(view.widget)]) + last.html() + str(last)
+    assert "fine" in shown
+    assert PASSWORD not in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0.0 s"), (9.94, "9.9 s"), (10, "10 s"), (119.4, "119 s"), (120, "2 min"), (3_725, "1 h 2 min 5 s")],
+)
+def test_time_is_said_as_a_person_reads_it(seconds: float, said: str) -> None:
+    """Tenths at first, then seconds, then minutes."""
+    assert SubmitState(["a"]).line(seconds) == f"Running {said}: 0 of 1 answered"
