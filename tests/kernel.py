@@ -33,7 +33,7 @@ PATIENCE_S = 90.0
 TRIES = 3
 """Of starting a kernel: another process may take one of its ports before it listens there."""
 
-NO_OFFER = "from fh_notebook.notebook.ui import buttons as cancel\ncancel.DELAY_S = 3600.0"
+NO_OFFER = "from fh_notebook.notebook.ui import buttons\nbuttons.DELAY_S = 3600.0"
 """A cell after which no offer to cancel comes: on a busy machine the shortest cell takes the second until it does."""
 
 

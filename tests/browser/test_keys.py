@@ -223,7 +223,7 @@ def test_what_hides_itself_hands_the_focus_on(browser: Browser) -> None:
     page.evaluate(
         "async source => (await import(`data:text/javascript,${encodeURIComponent(source)}`)).default"
         ".render({el: document.querySelector('p')})",
-        script("own_keys.js"),
+        script("ui/own_keys.js"),
     )
     one, two, three = (page.get_by_text(name) for name in ("one", "two", "three"))
     two.press("Space")

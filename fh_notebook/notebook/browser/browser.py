@@ -1,14 +1,11 @@
 """`Browser`: a table of rows and variants, paged from the kernel, updated while a batch runs.
 
-Reading takes at most a fifth of the time, whatever the batch has; nothing is called for it: scores that are asked of
-the service (a judge's) stay as they are until ``cmp.rescore()``, and the page says so.
-
-The first page can be read while the widget's libraries are still being imported (0.3 s, the first time in a kernel).
-When the widget is there it hides the plain page; where no widget is, the plain page stays.
-
-A page says how it wants to look, and the kernel answers with that page. Its handler returns at once: what is found is
-found on a thread of its own, no key is dropped, and what comes back is one trait. The page's last state, as plain HTML
-and text, stays in the saved notebook.
+- A page sends the query, and the kernel answers with that page as one trait. The handler returns at once; the search
+  runs on a thread, and no key is dropped. The last state, as plain HTML and text, stays in the saved notebook.
+- The static page is shown first, so it can be read while the libraries of the widget are imported (0.3 s, once in a
+  kernel). The widget hides it; where widgets are unknown, it stays.
+- Reading a running batch takes at most a fifth of the time. Nothing is called for it: scores that need the service (a
+  judge's) stay as they are until ``cmp.rescore()``, and the page says so.
 """
 
 from __future__ import annotations

@@ -71,9 +71,9 @@ def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, said
 
     Parameters
     ----------
-    finder : Finder
+    finder : RowFinder
         Of the table.
-    view : View
+    view : TableQuery
         How it is looked at; a page behind the last one is the last one.
     columns : list of str
         The rows' own columns that are shown.

@@ -1,14 +1,10 @@
 """`TableQuery`: search, filter, sort order, page and opened row, and the rows that match. Pure.
 
-Pure values.
-
-A page may say anything, and an old page something old, so what does not fit is left as it was; a person in a cell is
-told what there is. A filter goes back to the first page; to turn the page closes no row.
-
-Pure, on whole arrays.
-
-100,000 rows x 4 variants take a fraction of a second, and what was found is kept until something else is asked for: to
-turn a page looks for nothing.
+- A page may send anything, and an old page something outdated: what does not fit is ignored. An invalid argument in a
+  cell is an error with the valid values.
+- A filter returns to the first page; turning the page keeps the opened row.
+- 100,000 rows x 4 variants take a fraction of a second, and matches are kept until the query changes: turning the page
+  searches nothing.
 """
 
 from __future__ import annotations
@@ -208,7 +204,7 @@ class RowFinder:
 
     Parameters
     ----------
-    table : Table
+    table : BrowserTable
         Where.
     """
 

@@ -1,10 +1,7 @@
 """Rows and variants of a comparison as arrays: what the browser searches, filters and sorts. Pure.
 
-Pure: no widget, no thread.
-
-Rule of this file: what the first page needs is made at once, in a fraction of a second for 400,000 runs; what only a
-filter needs is made when it is first asked for, or before, by :meth:`BrowserTable.warm`: once, whoever is first. All
-browsers of one comparison look at one table.
+What the first page needs is computed at once, in a fraction of a second for 400,000 runs; what only a filter needs is
+computed once, at its first use or before, by :meth:`BrowserTable.warm`. All browsers of one comparison share one table.
 """
 
 from __future__ import annotations

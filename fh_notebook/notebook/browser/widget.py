@@ -1,7 +1,6 @@
-"""Widget of the browser; imported when it is shown, because anywidget takes some 0.2 s.
+"""Widget of the browser; imported when it is shown, because anywidget and ipywidgets take some 0.2 s.
 
-Rule of this file: nothing is fetched: the page's script and style are files of this package, put in as text. It is
-imported when a browser is first shown, because anywidget and ipywidgets take some 0.2 s.
+Nothing is fetched: the script and the style of the page are files of this package, sent as text.
 """
 
 from __future__ import annotations

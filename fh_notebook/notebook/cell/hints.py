@@ -1,7 +1,5 @@
 """Hints for problems of a cell body: what to write in the cell instead.
 
-Pure.
-
 Rule of this file: it adds a cure, and never takes a problem away; it names what stands in the cell.
 """
 

@@ -1,21 +1,16 @@
-"""Free text in a cell body: the variables that take it, and values that YAML would misread.
+"""Free text in a cell body: the variables that take it, and values that YAML would misread. Pure.
 
-Pure.
+``ticket: & co are late``, ``ticket: 'tis late``, ``ticket: {name}, hi``: the author means the text, and YAML reads an
+anchor, an unclosed quote, a mapping. Such a value is quoted before YAML parses the body:
 
-``ticket: & co are late``, ``ticket: 'tis late``, ``ticket: {name}, hi``: a person who writes so means the text, and
-YAML means an anchor, a quote that is not closed, a mapping. So such a text is put in quotes before YAML reads a body:
+1. What YAML cannot read, or of which it would drop a character, is the text to the end of the line.
+2. For a variable that takes text, a list or a mapping in one line is text, too.
+3. So is ``#1 is late``, which is no comment (``# late``): otherwise the text would be empty, and refused.
+4. So are names in braces without values (``{x}``), which JSON does not have, unless an object is declared.
 
-1. What YAML cannot read, or of which it would drop a character, is the text that stands there, to the line's end.
-2. Of a variable that takes a text, so is a list or a mapping in one line: it could be nothing else.
-3. So is ``#1 is late``, which is no remark (``# late``): without it, the text would be empty, and refused.
-4. So are names in braces without values (``{x}``), for which JSON has no word, unless an object is declared.
-
-What YAML reads as it is written is left to YAML: plain texts, texts in quotes, what goes on in lines below, a second
-``: ``, a remark. So is what a person most likely did not mean as it stands: a quote or a bracket that is not closed is
-told, with its line.
-
-YAML takes such a blank for a letter of the name, or the name's line for a text. It is told with its line; within a text
-it is the user's own.
+What YAML reads as it is written is left to YAML: plain text, quoted text, values that continue on the lines below, a
+second ``: ``, a comment. An unclosed quote or bracket is probably a mistake, and is reported with its line. So is a
+Unicode space beside the name of a variable, which YAML takes as a letter of the name; inside a text it is kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Options of the ``%%fetchhive`` line: parser, help, and `LineOptions`. Batch options are fields of `BatchOptions`.
 
-Those of a batch are fields of `BatchOptions`.
-
 Rule of this file: the line is read with a shell's quoting and by argparse, so ``--help`` is true; what is wrong is
 IPython's `UsageError`, one line that stops Run All and names a help that can be had (IPython refuses a cell without a
 body, so ``%%fetchhive --help`` alone is none). A key is never an option: a cell is saved with the notebook; and what

@@ -1,7 +1,5 @@
 """Parser of a cell body: YAML, JSON or plain text to inputs, with a message for each likely mistake. Pure.
 
-Pure.
-
 A body is one of these, in this order:
 
 1. ``NAME = value`` in its first line, where NAME is a Start variable: refused, since it was meant as ``NAME: value``.

@@ -1,11 +1,6 @@
 """`CellRequest`: deployment, variants and inputs of a ``%%fetchhive`` cell, and its requests as text. Pure.
 
-Pure: no shell, no call.
-
-Rule of this file: what is missing is asked for, in one line, before anything is sent; a snippet is parsed and never
-executed.
-
-Pure.
+Missing inputs are reported in one line before anything is sent. A pasted snippet is parsed and never executed.
 """
 
 from __future__ import annotations

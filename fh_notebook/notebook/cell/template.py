@@ -1,22 +1,14 @@
 """``{{ expression }}`` in a cell body: parse expressions, evaluate them, convert the value to JSON.
 
-Pure.
+The text between ``{{`` and its closing ``}}`` (brackets and quotes are counted) is an expression when Python can parse
+it; otherwise it is text. To send the braces themselves, write an expression that is a string: ``{{ '{{ name }}' }}``.
 
-It is told, whatever follows. A prompt may hold templates of another language, so a single call is made with it; of many
-rows each would be paid for with the slip in it, so ``--over`` refuses it.
-
-Pure but for `evaluate`.
-
-A body is searched for ``{{``; what stands between it and the ``}}`` that closes it (brackets and quotes are counted) is
-an expression when Python can parse it, and text when not. The braces themselves are sent by an expression that is a
-text: ``{{ '{{ name }}' }}``.
-
-A value never becomes text that is parsed again. Each expression is replaced by a token of letters before the body is
-read, and the token by the value afterwards, so no value can break the YAML, whatever is in it. All other braces are the
-user's text.
-
-A value keeps its kind. What a table calls missing is null, a column is a list, a number of numpy is a number
-(`contract.jsonable`); what has no JSON form is named with its expression, and never becomes a text by itself.
+- A value never becomes text that is parsed again. Each expression is replaced by a token of letters before the body is
+  parsed, and the token by the value afterwards, so no value can break the YAML. All other braces are the user's text.
+- A value keeps its kind. A missing value of a table is null, a column is a list, a number of numpy is a number
+  (`contract.jsonable`). A value without a JSON form is refused, and the message names its expression.
+- Braces that look like an expression and are none get a warning. A prompt may contain templates of another language, so
+  a single call is made with it; ``--over`` refuses it, because each row would be paid for with the mistake in it.
 """
 
 from __future__ import annotations

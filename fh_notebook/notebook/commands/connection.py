@@ -1,7 +1,7 @@
 """``%fetchhive use``, ``login`` and ``logout``: the address of the service, the key, and the store.
 
-Rule of this file: the key is never shown, and where it is kept is always said. The service is not called by itself, and
-answers of another key are copied only after a yes.
+The key is never shown, and the messages say where it is stored. No command calls the service unless asked to, and
+answers under another key are copied only after a confirmation.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """``%fetchhive deployments`` and ``describe``: the known deployments, and the variables and variants of one.
 
-Pure.
-
-Rule of this file: a default of what is or holds a secret is never spelt; descriptions and choices are somebody else's
-text, printable and cut.
+The default of a variable that is or contains a secret is never shown. Descriptions and choices come from outside: they
+are made printable and cut.
 """
 
 from __future__ import annotations

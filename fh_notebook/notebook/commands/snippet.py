@@ -1,7 +1,5 @@
 """``%fetchhive snippet``: save a pasted Code Snippet as a deployment of the catalogue. No call is made.
 
-No call is made.
-
 Rule of this file: a key in a snippet is dropped, never kept and never shown, and that is said. What was declared is
 worth more than what is guessed from one sample: a known schema stays, and only what is new is added, and said.
 """

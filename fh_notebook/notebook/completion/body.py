@@ -1,12 +1,8 @@
-"""Completion in a cell body: the position of the cursor in unfinished YAML, names and values of Start variables.
-Pure.
+"""Completion in a cell body: the position of the cursor in unfinished YAML, names and values of Start variables. Pure.
 
-An unfinished text cannot be parsed, so it is read line by line, and only what a person types in a cell is understood:
-mappings and lists by indentation, and short lists in brackets. Inside a text (``name: |``) there is no place for a
-name.
-
-The place (which object, name or value) comes from `complete_yaml`; what can stand there is read from the deployment's
-schema, required variables first. A body in JSON is not completed.
+Unfinished YAML cannot be parsed, so the body is read line by line, and only the usual forms are understood: mappings
+and lists by indentation, and short lists in brackets. Inside a block of text (``name: |``) there are no candidates.
+Names and values come from the deployment's schema, required variables first. A body in JSON is not completed.
 """
 
 from __future__ import annotations

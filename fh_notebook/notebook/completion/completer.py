@@ -1,12 +1,8 @@
 """Completer: the text of a cell, the cursor and the known names to candidates. Pure.
 
-Rule of this file: the options and places of a command are read from the parser that will read its line.
-
-Pure.
-
-Rule of these files (``complete`` and those beside it): what is offered would be accepted by the cell as it stands, a
-text that makes no sense has no candidates, and nothing of the user's is called. Only plain dicts, lists and pandas'
-frames are looked into, told by their type.
+- The cell accepts each candidate as it stands; a text that makes no sense has no candidates.
+- Options and arguments of a command are read from the parser that will read its line.
+- No code of the user is called: only plain dicts, lists and pandas frames are inspected, recognised by their type.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Matcher of IPython's completer (Matcher API v2).
 
-Rule of this file: it is imported with the extension, so it imports nothing but what the shell itself has imported; what
-completes comes with the first Tab in a cell of ours. A matcher that raises shows its traceback in the middle of typing:
-this one never does.
+It is imported with the extension, so it imports only what the shell itself has imported; the completer is imported at
+the first Tab in a ``%fetchhive`` cell. It prints nothing, sends nothing, and never raises: the traceback of a matcher
+would be shown while the user types.
 """
 
 from __future__ import annotations

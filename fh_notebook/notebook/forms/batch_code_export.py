@@ -1,7 +1,5 @@
 """Code export of a form over rows: a ``%%fetchhive`` cell with ``--over``, or Python with `fh.batch`. Pure.
 
-Pure.
-
 Rule of this file: what is written sends what the form sends. A constant is written as itself, a default too (who reads
 the cell later may not have the declaration), and a secret has a name in its place, as in every copy.
 """

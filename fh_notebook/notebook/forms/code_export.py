@@ -1,11 +1,8 @@
 """Code export: the inputs of a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
 
-Pure.
-
-A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by one name.
-
-What is written sends exactly what the form sent, and is tried before it is handed out. A secret is never in it: its
-place has a variable's name (a cell, Python) or a placeholder (curl).
+- The code sends exactly what the form sends, and this is checked before it is returned.
+- A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by the name of a variable
+  (cell, Python) or by a placeholder (curl).
 """
 
 from __future__ import annotations

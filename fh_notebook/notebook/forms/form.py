@@ -1,8 +1,7 @@
 """`Form`: the public object of a form: fields, values, submissions, runs.
 
-Rule of this file: it is what a user holds. It reads and hands on: what a form knows and does is in its core
-(`form_core` of one call, `form_batch_core` over rows), and what a page shows of it in its widgets (`form_view`,
-`form_over_view`). Nothing here waits for a call.
+It is what a user holds, and has no logic of its own: what a form knows and does is in its controller (`FormController`,
+`BatchFormController`), what a page shows in its widgets (`FormView`, `BatchFormView`). Nothing here waits for a call.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ class Form:
     ----------
     core : FormProtocol
         What it knows and does.
-    display : FormDisplay
+    display : WidgetDisplay
         Where it is shown without widgets.
     make_widgets : callable
         Makes its widgets, when they are first shown.
@@ -316,7 +315,7 @@ class Redraw(BatchFormObserver):
 
     Parameters
     ----------
-    display : FormDisplay
+    display : WidgetDisplay
         Where it is shown.
     """
 

@@ -1,9 +1,8 @@
 """Static display of a form: HTML and text without widgets, for saved notebooks, nbconvert and terminals.
 
-A row is there from when the service has taken its call until the answer has come, also when a newer submit has the
-columns; nothing here waits, and closing the notebook loses none of them (``fh.reattach()``).
-
-A password is only said to be there, long values are folded, and what cannot be clicked is not drawn as if it could be.
+- A password is shown only as present, long values are folded, and nothing is drawn as if it could be clicked.
+- A pending run has a row from when the service has accepted its call until its answer arrives, also after a newer
+  submission. Nothing here waits, and closing the notebook loses no run (``fh.reattach()``).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The running shell and kernel: one-line messages, new displays, and tracebacks without keys.
 
-To ask where this runs imports nothing: a program without IPython is none the slower for it.
-
-IPython's own traceback begins with the cell's source and, in ``%xmode Verbose``, prints variables. A pasted snippet's
-key is in both. So an error in such a cell renders itself.
+- Asking where the code runs imports nothing: a program without IPython is not slowed down.
+- IPython's own traceback begins with the source of the cell and, in ``%xmode Verbose``, prints variables. Both may
+  contain the key of a pasted snippet, so an error in such a cell renders itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Run one ``%%fetchhive`` cell: read it, send its requests, show and bind the result.
 
-Rule of this file: it hands on. The line is read in `line`, the body in `body` and `cell`, calls are made in `sending`
-and `over`; an error that is ours leaves as one line (it is raised outside the `except` block, or IPython would show its
-context too), and whatever happens in a cell that holds a key, no traceback repeats the cell.
+An error of ours is raised outside the `except` block, because IPython would show its context, too. In a cell that
+contains a key, no traceback repeats the cell.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """Pending results: submit the requests of a cell for later delivery, and update the display when runs change.
 
-The display handle is updated from the background loop, whatever cell runs by then; a saved notebook has the last state,
-as HTML and as text.
-
-Nothing waits here. A workflow with a human in the loop may take days, and the one who decides may sit at this very
-notebook: a cell that waited for the answer would keep them from it.
+Nothing waits here. A workflow with a human in the loop may take days, and that person may sit at this notebook: a cell
+that waited for the answer would block them. The display is updated from the background loop, whatever cell runs then; a
+saved notebook has the last state, as HTML and as text.
 """
 
 from __future__ import annotations

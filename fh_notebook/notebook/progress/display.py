@@ -1,12 +1,11 @@
 """Progress display of a batch: bar and numbers as HTML, updated in place; lines of text without a page.
 
-No colour says what a word does not. What must hold everywhere is in place (``style=``), because JupyterLab takes style
-sheets out of a notebook that it does not trust.
-
-One display handle a start: it lands in the cell that began the batch, from any thread, and is one message an update.
-Once there is something to click, what is shown is among the widgets, which a page that is reloaded has again; the
-display stays for the saved file. Where nobody sits before a page (nbclient, nbconvert, papermill), lines of text take
-its place.
+- No colour says what a word does not. Necessary styles are inline (``style=``), because JupyterLab removes style sheets
+  from a notebook that it does not trust.
+- Each start has one display handle: it belongs to the cell that began the batch, on any thread, and an update is one
+  message. Once there are controls, the progress is shown among the widgets, which a reloaded page has again; the
+  display stays for the saved file.
+- Where nobody sits before a page (nbclient, nbconvert, papermill), lines of text are printed instead.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """`Rater`: blind rating of outputs with the keyboard; the object that `cmp.rate()` shows.
 
-What `cmp.rate()` shows.
-
-Rule of this file: the page is told texts and numbers of items in messages of their own, never by a trait: widget state
-is saved with a notebook, and neither outputs nor names belong into it. A handler returns at once, on whatever thread it
-was called; messages are served on the background loop, one after the other, and a key is acknowledged after its commit.
+The page gets texts and numbers of items as messages, never by a trait: widget state is saved with a notebook, and
+neither outputs nor names belong in it. A handler returns at once, on any thread; messages are served on the background
+loop, one after the other, and a key is acknowledged after its commit.
 """
 
 from __future__ import annotations

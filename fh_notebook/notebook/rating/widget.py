@@ -1,7 +1,4 @@
-"""Widget of the rater; imported when it is shown, because anywidget takes some 0.2 s.
-
-Imported when one is shown.
-"""
+"""Widget of the rater; imported when it is shown, because anywidget takes some 0.2 s."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Runs side by side as HTML and text, without widgets.
 
-Long outputs are folded, many runs too, and what is left out says where it is.
-
-Nothing of its own is drawn. Runs are the cards of :class:`SideBySide`, and what has no run is one.
+Long outputs are folded, many runs too, and what is left out is stated, with where it is. A call without a run yet is
+shown as a card like the others.
 """
 
 from __future__ import annotations
@@ -159,7 +158,7 @@ class LastState(SideBySide):
 
     Parameters
     ----------
-    calls : sequence of Asked
+    calls : sequence of CallState
         In the order of the columns.
     deployment : str
         What was run.

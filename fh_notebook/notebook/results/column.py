@@ -1,10 +1,8 @@
 """One column of the results view: the runs of one variant, with formats, files, errors and copying.
 
-A widget without JavaScript of its own cannot reach the clipboard, and does not claim to: it shows the text, says which
-keys to press, and says where the text is another than the output itself.
-
-It shows what it is told and decides nothing. Only what is looked at is made and sent: one repeat, in one form; the
-whole text only after a click on Copy.
+- Only what is visible is created and sent: one repeat, in one format; the whole text only after a click on Copy.
+- A widget without a script cannot write to the clipboard: it shows the text, says which keys to press, and says where
+  the text differs from the output.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Hints for runs that did not complete, by error code. Pure.
 
-Pure.
-
 Rule of this file: codes decide, never texts, which the service writes in the user's language. Where nothing sure can be
 said, nothing is.
 """

@@ -1,16 +1,8 @@
 """Formats of an output: text, Markdown, JSON tree, table, differences; and which fits best. Pure.
 
-Nothing of the model's runs or is fetched. HTML in it is text, pictures are left as their links, and links of other
-kinds than http(s) and mailto are text.
-
-Cells, columns and rows are capped, rows are folded, and what is left out says where it is.
-
-Names, texts, levels and the number of nodes are capped; what is left out says so.
-
-Pure.
-
-An output is hostile and of any size. It is looked at only as far as it is shown; what is left out is said, with where
-it is; nothing of it runs, and nothing is fetched.
+An output is hostile and of any size. Only what is shown of it is parsed; what is left out is stated, with where it is.
+Nothing of it runs, and nothing is fetched: HTML in Markdown is text, pictures are left as their links, and links other
+than http(s) and mailto are text. Names, texts, cells, rows, levels and nodes are capped.
 """
 
 from __future__ import annotations

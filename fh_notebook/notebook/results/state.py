@@ -1,7 +1,5 @@
 """State of the calls of one submission, as its results view shows them. Pure.
 
-Pure: no widget, no clock of its own.
-
 Rule of this file: the calls of a variant lie next to each other, as :meth:`CellRequest.requests` has them, so call
 ``variant * repeats + repeat`` is one place in every room.
 """

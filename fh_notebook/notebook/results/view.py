@@ -1,9 +1,8 @@
 """`ResultsView`: the results of a submission, one column for each variant, with elapsed time.
 
-A timer of the background loop, not a thread; it ends with what it ticks for.
-
-Plain ipywidgets, and traits only. Whoever calls may be on any thread: a click's, a cell's, or the background loop's. A
-late answer to an older submit is dropped here.
+Plain ipywidgets, and traits only. Callers may be on any thread: that of a click, of a cell, or of the background loop.
+A late answer to an older submission is dropped here. Elapsed time is updated by a timer on the background loop, which
+ends with the submission.
 """
 
 from __future__ import annotations

@@ -152,11 +152,11 @@ class ControlDisplay:
 
     Parameters
     ----------
-    controls : Controls
+    controls : ClickControls
         What can be clicked.
     blocks : bool
         Whether a cell waits for the work.
-    above : Above, optional
+    above : HostDisplay, optional
         The display of what goes on.
     place : callable, optional
         Puts the widget into others, where it is not shown under a cell; then no text takes its place.

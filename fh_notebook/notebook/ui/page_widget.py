@@ -1,10 +1,9 @@
 """Base class of the widgets with a script of their own, and the script that keeps keys and focus inside a widget.
 
-Nothing is fetched and nothing is watched: of a path, anywidget would watch the file, with a thread, when its debugging
-mode is on. It is imported when one is first shown, because anywidget takes some 0.2 s.
-
-One widget without a look of its own, in the same box as what it serves; what it does, is in its script. Where a page
-cannot load it, the others work as they do without.
+Scripts and styles are files of this package, sent as text. Nothing is fetched, and no path is given to anywidget, which
+would watch the file on a thread in its debugging mode. This module is imported when a widget is first shown, because
+importing anywidget takes some 0.2 s. Where a page cannot load the script of `own_keys`, the widgets beside it work
+without it.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from ipywidgets import Layout
 __all__ = ["PageWidget", "own_keys", "script", "text_of_file"]
 
 
-def text_of_file(name: str) -> str:
-    """Return the text of a script or a style beside this file."""
-    return files("fh_notebook.notebook").joinpath(name).read_text("utf-8")
+def text_of_file(path: str) -> str:
+    """Return the text of a script or a style by its path below ``fh_notebook/notebook``."""
+    return files("fh_notebook.notebook").joinpath(path).read_text("utf-8")
 
 
-def script(name: str) -> str:
+def script(path: str) -> str:
     """Return a page's script with what all pages share before it: one module, which needs no bundler."""
-    return text_of_file("ui/page.js") + text_of_file(name)
+    return text_of_file("ui/page.js") + text_of_file(path)
 
 
 class PageWidget(anywidget.AnyWidget):

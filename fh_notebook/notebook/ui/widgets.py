@@ -1,9 +1,8 @@
 """Small widgets that forms are built of: rows, buttons, lines of text, style sheet; handlers that report errors.
 
-Colours are Jupyter's variables, which both themes have; what is narrow wraps, and nothing is cut.
-
-Widgets of one form share their Layout objects, each of which is a message to the page. A handler never raises: what a
-person did wrong is told beside what was clicked, in one line, and a defect goes to the log.
+- Colours are Jupyter's variables, which both themes define; narrow pages wrap the text, and nothing is cut.
+- Widgets of one form share their Layout objects, because each is a message to the page.
+- A handler never raises: an error of the user is shown in one line beside what was clicked, a defect goes to the log.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """`FormController`: state and actions of a form of one call, without its run bar and panels.
 
-A slip is told with its cure. Nothing that a user sets here may be lost in a copy.
-
-It builds without a kernel, a key, a hive or a store; a client is looked for when a call is to be made. Whoever shows
-the form is an observer, and is told of every change on the thread on which it happened.
+It is created without a kernel, a key, a hive or a store; a client is looked up when a call is made. Displays of the
+form are observers, called for each change on the thread on which it happened. `FieldMap` refuses misspelt names with a
+hint, and assignments that a copy would lose.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
 """Submissions of a form: sent requests, runs, errors, and the observers of both.
 
-Pure.
-
-One line, with the cure; whether the call may have run is always said.
-
-Only the newest submit is shown. An answer to an older one is dropped here, after the client has kept it in the store:
-it was paid for. Observers are told of one thing at a time, under one lock, on whatever thread; nobody waits for a call
-but who asks to (:meth:`Submission.wait`).
+Only the newest submission is shown. The answer to an older one is dropped here, after the client has stored it: it was
+paid for. Observers are called one at a time, under one lock, on any thread. Nothing waits for a call except
+:meth:`Submission.wait`. An error is one line with a hint, and says whether the call may have run.
 """
 
 from __future__ import annotations

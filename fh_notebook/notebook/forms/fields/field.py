@@ -1,16 +1,12 @@
 """`Field`: base class of the field widgets: label, control, "set" switch, help, problems, JSON editor.
 
-Rule of this file: a page may be heard on a thread of its own while a cell or an answer shows the form anew. So the
-thread tells what is put in: whatever comes on another one meanwhile was typed or clicked.
-
-Rules of this file:
-
-- A widget shows the state and never holds it: what is typed goes to the state, and the state is shown again. So a field
-  may be set in a cell, by a click and from the history, and always says what would be sent.
-- Optional parts are made when there is something to show in them.
-- Handlers return at once and may be called on any thread; what a handler itself sets is not heard again.
-- A switch shows what the state says, also right after a click: one that has nothing to set its field to (a number that
-  was never typed) waits, greyed, for a value.
+- A widget shows the state and never holds it: input goes to the state, and the state is shown again. So a field may be
+  set in a cell, by a click and from the history, and always shows what would be sent.
+- Optional parts are created when they are needed.
+- Handlers return at once and may be called on any thread. Changes made by a handler itself are ignored (`UpdateGuard`):
+  those on its own thread, because a page may send input on another thread while a cell or a run updates the form.
+- A switch shows the state, also right after a click: if no value is available (a number that was never typed), it
+  waits, greyed out, for a value.
 """
 
 from __future__ import annotations
@@ -86,7 +82,7 @@ class Field:
 
     Parameters
     ----------
-    view : View
+    view : FieldsViewProtocol
         The form it is part of.
     state : FieldState
         What it shows and sets.

@@ -1,7 +1,5 @@
 """Help text of a field: description, limits, default, examples, problems. Pure.
 
-Pure.
-
 Rule of this file: descriptions and examples are somebody else's text, printable and cut; those of a secret say nothing
 of its value.
 """

@@ -1,10 +1,9 @@
 """Fields with a text box: text, numbers, lists, JSON, passwords, dates and times.
 
-What is typed is sent on commit (Enter or leaving the field), never per key; whatever was typed stays in sight until it
-is mended. A password is in a trait only on its way from the page to the state.
-
-JSON has no dates, so what is sent is a text of an exact form; that text is what is seen. A picker writes a day as
-``2026-01-31``, a moment in UTC, and a time with the offset that is there already, else UTC's.
+- Input is committed by Enter or by leaving the field, never by each key, and stays visible until it is corrected.
+- A password is in a trait only on its way from the page to the state.
+- JSON has no dates, so the value is text in an exact form, and that text is shown. A picker writes a day as
+  ``2026-01-31``, a moment in UTC, and a time with the offset that is there already, or UTC's.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """`FieldsView`: all fields of a form as widgets, and the table of kinds and their field classes.
 
-As a field, it shows what the model holds and hears on commit; what cannot be read stays in sight.
-
-The model is the truth. Whoever sets it otherwise (the history, a cell) calls `FieldsView.refresh`. Plain ipywidgets, so
-that it works wherever they do; what they cannot do is left out: a key for Run inside of a text area is one of those
-(Tab leads on to the Run button, and Space presses it). Keys, focus and the direction of text are kept by one script for
-all of a form (`own_keys`).
+The model is the source of truth: code that changes it (the history, a cell) calls `FieldsView.refresh`. The widgets are
+plain ipywidgets, which work in every front end. What they cannot do is left out, for example a key for Run inside a
+text area (Tab leads to the Run button, and Space presses it). One script for the whole form (`own_keys`) keeps keys,
+focus and text direction.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ class UndeclaredInputs:
     ----------
     model : FormModel
         Whose values without a field are typed.
-    look : Look
+    look : FieldTheme
         The form's layouts.
     changed : callable
         Called after a person has typed.

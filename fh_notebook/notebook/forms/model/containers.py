@@ -1,7 +1,5 @@
 """State of fields that contain fields: objects, and choices of kinds. Pure.
 
-Pure.
-
 Rules of this file:
 
 - It is set when something in it is; switched off, it keeps what was typed. A value that its own fields cannot show, and

@@ -1,7 +1,5 @@
 """`FieldState`: value, text and problems of one field. Pure.
 
-Pure.
-
 Rule of this file: four things differ and stay different: not set (the name is left out), empty, null, and the default.
 A field with a default begins set to it, because what is sent must be seen; once it is unset, nothing is sent for it.
 No `repr` holds a value.
@@ -100,7 +98,7 @@ class FieldState:
     ----------
     model : Model
         The form that it is part of.
-    place : Place
+    place : FieldLocation
         Where it is in the form.
     """
 

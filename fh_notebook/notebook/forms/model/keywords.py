@@ -1,7 +1,5 @@
 """Keywords of a schema property that apply together: references and ``allOf`` resolved. Pure.
 
-Pure.
-
 Rule of this file: it is for how a field looks, so two parts that say the same keyword are no trouble: the nearer one is
 shown. Whether a value fits all of them, the contract says.
 """

@@ -1,9 +1,7 @@
 """Kinds of fields: which kind, choices and branches a JSON Schema property has. Pure.
 
-Pure.
-
-Rule of this file: it only decides how a value is typed in. Whether a value fits is the contract's to say, by the schema
-as it was written; so a kind that was guessed wrong costs comfort and never truth, and what is not understood is JSON.
+This module only decides how a value is entered. Whether a value is valid is decided by the contract, with the schema as
+it was written. A wrong kind costs comfort, not correctness; a schema that is not understood is edited as JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """`FormModel`: a schema to a tree of field states, the value to send, and its problems. Pure.
 
-Pure.
-
 Rules of this file:
 
 - `FormModel.value` is exactly what is sent: nothing is filled in afterwards. A default is a value that its field begins

@@ -1,7 +1,5 @@
 """State of a field for a list of objects: rows, columns, pasted cells. Pure.
 
-Pure.
-
 Rule of this file: a row is a plain object; what is typed into a cell is read by its column's kind, and a text that is
 no value of that kind stays in the cell, for the check to name it. An emptied cell is left out of its row.
 """

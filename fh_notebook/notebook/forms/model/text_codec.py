@@ -1,10 +1,8 @@
 """Text of a field to a JSON value, and back; the text of a file. Pure.
 
-Pure.
-
-Rule of this file: nothing that was typed is lost. A text that is no value of its kind stays what it is, a text, and the
-check names it ("the text '12x' is not a whole number"); only where any text would be a value (JSON, a file) a sentence
-says that it cannot be read. So what is shown can always be read back into what is held.
+Nothing that was typed is lost. Text that is no value of its kind stays text, and the check reports it ("the text '12x'
+is not a whole number"); where every text would be valid (JSON, a file), a message says that it cannot be parsed. So
+what is shown can always be parsed into what is held.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
 """`BatchFormView`: the widgets of a form over rows: mapping, preview, number of calls, progress of the batch.
 
-A constant for a password is typed unseen, and its box is emptied as soon as its text has come: what a page saves with a
-notebook is what the box holds.
-
-Drawn as every batch is (`progress_view`), but into a widget of the form, and with no display of its own: a click has no
-cell under which one could stand.
-
-It arranges and hands on; a handler returns at once, and what takes long comes later.
+- A handler returns at once; long work runs in the background.
+- A constant for a password is typed unseen, and its box is emptied at once: a page saves the content of the box with
+  the notebook.
+- Progress is drawn as for every batch (`ProgressView`), but into a widget of the form: a click has no cell under which
+  a display could be created.
 """
 
 from __future__ import annotations
@@ -214,7 +212,7 @@ class BatchFormView(BatchFormObserver):
 
     Parameters
     ----------
-    core : BatchCore
+    core : BatchFormController
         What is shown.
 
     Attributes

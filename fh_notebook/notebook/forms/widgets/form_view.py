@@ -33,7 +33,7 @@ class FormView(FormObserver):
 
     Parameters
     ----------
-    core : FormCore
+    core : FormController
         What is shown.
 
     Attributes

@@ -1,18 +1,12 @@
 """Panels below a form: request, earlier calls, code export, schema editor; and the row of buttons that opens them.
 
-A panel reads the form and hands back to it; it knows neither its buttons nor the other panels.
-
-It is made of the very requests that Run would send. Only the key and secret inputs are masked, and what is longer than
-a page bears is folded, with its length.
-
-Nothing is sent. What was masked in the store is not filled in, so what a person has typed for it stays; and what is
-written out has a name or a placeholder where a secret would stand.
-
-A pasted snippet may have a key in it, so the box is emptied as soon as its text has come: what a page saves with a
-notebook is what the box holds.
-
-Each is a button that opens and closes a panel; a panel is made when it is first opened, and follows what is typed only
-while it is open.
+- A panel reads the form and calls it back; it knows neither its button nor the other panels. It is created when it is
+  first opened, and updated only while it is open.
+- The request panel shows the requests that Run would send. Only the key and secret inputs are masked, and long texts
+  are folded, with their length.
+- Earlier calls are filled in, not sent. A value that is masked in the store is not filled in, so a typed one stays.
+- A pasted snippet may contain a key, so its box is emptied at once: a page saves the content of the box with the
+  notebook.
 """
 
 from __future__ import annotations
@@ -425,9 +419,9 @@ class PanelBar:
 
     Parameters
     ----------
-    core : Reused
+    core : PanelOwner
         Whose: a form's, or a form's over rows.
-    look : Look
+    look : FormTheme
         The form's layouts.
     say : callable
         Shows one line beside Run.

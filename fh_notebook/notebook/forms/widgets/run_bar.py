@@ -1,8 +1,7 @@
 """Run bar: variants, repeats, delivery, Run, Cancel, and one line of status.
 
-Rule of this file: it shows what a :class:`RunOptions` says and tells of clicks; it decides nothing. While calls are
-out, Run cannot be pressed and Cancel beside it can: a second click would cost once more. Fields stay editable
-meanwhile.
+It shows :class:`RunOptions` and reports clicks; it decides nothing. While calls are in progress, Run is disabled,
+because a second click would cost again, and Cancel beside it is enabled. Fields stay editable.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ class RunBar:
 
     Parameters
     ----------
-    look : Look
+    look : FormTheme
         The form's layouts.
-    choice : Choice
+    choice : RunOptions
         What is chosen; changed here when a person chooses.
-    acts : Acts
+    acts : RunActions
         What is done.
     """
 
