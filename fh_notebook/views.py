@@ -165,9 +165,9 @@ HOOKS: Final[dict[type, str]] = {
     Session: "fh_notebook.session",
     Assets: "fh_notebook.client.assets",
     CatalogFile: "fh_notebook.store.catalog_file",
-    FrameSchema: "fh_notebook.batching.frame_schema",
-    History: "fh_notebook.batching.history",
-    StoreFunctions: "fh_notebook.batching.store_functions",
+    FrameSchema: "fh_notebook.batching.tables.schema",
+    History: "fh_notebook.batching.history.history",
+    StoreFunctions: "fh_notebook.batching.history.store_export",
     Partitions: "fh_notebook.scaling.api",
     Frontend: "fh_notebook.notebook.frontend",
 }

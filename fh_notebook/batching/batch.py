@@ -1,7 +1,7 @@
-"""`Batch`: what a user holds of many runs.
+"""`Batch`: the public object of a batch.
 
-Rule of this file: it reads and hands on, wherever the batch is from. How a batch runs is in `control.py`, its tables
-are read by `reader.py`, or out of files of partitions, and how one is begun is in `start.py`.
+Rule of this file: it reads and hands on, wherever the batch is from. How a batch runs is in `controller.py`, its tables
+are read by `planning/reader.py`, or out of files of partitions, and how one is begun is in `api.py`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook import arguments, html, views
-from fh_notebook.batching.control import BatchController
-from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.export import Exported, to_csv, to_excel, to_parquet
-from fh_notebook.batching.handover import Written, to_fhb
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.reader import BatchTables, Entry
-from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.export.archive import WrittenFile, to_fhb
+from fh_notebook.batching.export.export import Exported, to_csv, to_excel, to_parquet
+from fh_notebook.batching.messages import frame_html, frame_text
+from fh_notebook.batching.model import Counts, Stopped
+from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.batching.planning.reader import BatchTables, Entry
 from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.values import ColumnName, Whole
@@ -174,7 +173,7 @@ class Batch:
         arguments.check(Batch.to_parquet, locals())
         return to_parquet(self, path)
 
-    def to_fhb(self, path: str | PathLike[str]) -> Written:
+    def to_fhb(self, path: str | PathLike[str]) -> WrittenFile:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
 
         ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;

@@ -1,4 +1,4 @@
-"""`BatchOptions`: what can be asked of a batch, as one value; each field has its default, its help and its limits.
+"""`BatchOptions`: the options of a batch as one value; each field has its default, help and limits.
 
 Rule of this file: an option is defined here once, and typed a second time as a keyword, for type checkers (a test holds
 both equal). The signature of `fh.batch`, the command ``fh-notebook batch``, the line of a ``%%fetchhive`` cell, and
@@ -22,7 +22,7 @@ from fh_notebook.values import plain_number
 if TYPE_CHECKING:
     from os import PathLike
 
-    from fh_notebook.batching.events import Event
+    from fh_notebook.batching.model import Event
     from fh_notebook.client.blocking import Client
     from fh_notebook.client.client import AsyncClient
     from fh_notebook.client.receiver import CallbackReceiver
@@ -33,9 +33,9 @@ __all__ = [
     "BatchKeywords",
     "BatchOptions",
     "Delivery",
+    "OptionSyntax",
     "Reuse",
     "SharedKeywords",
-    "Written",
     "about",
     "check_limits",
     "check_option",
@@ -54,7 +54,7 @@ MAX_REPEATS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class OptionSyntax:
     """How an option is written on a line: of a command, or of a cell."""
 
     help: str
@@ -102,7 +102,7 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
 """How the word after an option is read."""
 
 
-def about(*, takes: Kind | None = None, written: Written | None = None) -> dict[str, Any]:
+def about(*, takes: Kind | None = None, written: OptionSyntax | None = None) -> dict[str, Any]:
     """Return the metadata of a field of options: its limits, and how it is written on a line."""
     return {"takes": takes, "written": written}
 
@@ -178,7 +178,7 @@ class BatchOptions:
         default=1,
         metadata=about(
             takes=whole(1, f"a whole number from 1 to {MAX_REPEATS:,}", MAX_REPEATS),
-            written=Written(
+            written=OptionSyntax(
                 help="how often each row goes through each variant",
                 reads="whole",
                 metavar="N",
@@ -197,7 +197,7 @@ class BatchOptions:
             takes=Kind(
                 "a text that is not empty, does not end in .fhb (a file's name), and has no half characters", _is_name
             ),
-            written=Written(
+            written=OptionSyntax(
                 help="of the batch: one name is one table; more rows extend it", reads="text", group="what"
             ),
         ),
@@ -207,7 +207,7 @@ class BatchOptions:
         default=None,
         metadata=about(
             takes=or_none(_FROM_1),
-            written=Written(
+            written=OptionSyntax(
                 help="a pilot of the first N rows; later without it goes on", reads="whole", metavar="N", group="what"
             ),
         ),
@@ -216,21 +216,21 @@ class BatchOptions:
         default=None,
         metadata=about(
             takes=or_none(_FROM_1),
-            written=Written(help="a pilot of N rows taken at random", reads="whole", metavar="N", group="what"),
+            written=OptionSyntax(help="a pilot of N rows taken at random", reads="whole", metavar="N", group="what"),
         ),
     )
     max_concurrency: int | None = field(
         default=None,
         metadata=about(
             takes=or_none(whole(1, "a whole number from 1, or None to adapt")),
-            written=Written(help="at most N calls at once; default: adaptive", reads="whole", metavar="N"),
+            written=OptionSyntax(help="at most N calls at once; default: adaptive", reads="whole", metavar="N"),
         ),
     )
     max_calls: int | None = field(
         default=None,
         metadata=about(
             takes=or_none(whole(0, "a whole number from 0")),
-            written=Written(
+            written=OptionSyntax(
                 help="at most N requests now; the rest stays pending",
                 reads="whole",
                 metavar="N",
@@ -246,7 +246,7 @@ class BatchOptions:
                 "a finite number above 0, or None for no limit",
                 lambda value: value is None or (is_finite_number(value) and value > 0),
             ),
-            written=Written(help="start no call later than this", reads="number", metavar="S"),
+            written=OptionSyntax(help="start no call later than this", reads="number", metavar="S"),
         ),
     )
     max_cost: float | None = field(
@@ -256,18 +256,18 @@ class BatchOptions:
                 "an amount from 0, in the currency of price_per_call",
                 lambda value: value is None or (is_finite_number(value) and value >= 0),
             ),
-            written=Written(help="at most this much by the price of a call", reads="number", metavar="X"),
+            written=OptionSyntax(help="at most this much by the price of a call", reads="number", metavar="X"),
         ),
     )
     rate: float | str | None = field(
         default=None,
-        metadata=about(written=Written(help="calls a second, or a text like 30/min", reads="rate", metavar="R")),
+        metadata=about(written=OptionSyntax(help="calls a second, or a text like 30/min", reads="rate", metavar="R")),
     )
     fail_on_error: bool | float | int = field(
         default=False,
         metadata=about(
             takes=Kind("True, False, a fraction below 1, or a count", _is_stop_rule),
-            written=Written(
+            written=OptionSyntax(
                 help="stop at the first error, at a fraction of the calls (below 1), or at a count",
                 reads="number_or_flag",
                 metavar="X",
@@ -278,7 +278,7 @@ class BatchOptions:
         default="raise",
         metadata=about(
             takes=one_of("raise", "skip"),
-            written=Written(
+            written=OptionSyntax(
                 help="rows whose inputs do not fit (default: raise)",
                 reads="text",
                 choices=("raise", "skip"),
@@ -286,23 +286,23 @@ class BatchOptions:
             ),
         ),
     )
-    fresh: bool = field(default=False, metadata=about(written=Written(help="call everything anew", reads="flag")))
+    fresh: bool = field(default=False, metadata=about(written=OptionSyntax(help="call everything anew", reads="flag")))
     reuse: Reuse = field(
         default="batch",
         metadata=about(
             takes=Kind("'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
-            written=Written(
+            written=OptionSyntax(
                 help="which kept answers count (default: batch)", reads="text", choices=("batch", "store", "none")
             ),
         ),
     )
     retry_unknown: bool = field(
-        default=False, metadata=about(written=Written(help="call again what may have run before", reads="flag"))
+        default=False, metadata=about(written=OptionSyntax(help="call again what may have run before", reads="flag"))
     )
     replace: bool = field(
         default=False,
         metadata=about(
-            written=Written(
+            written=OptionSyntax(
                 help="where another table is kept under the name, keep that one as NAME@TIME and begin anew",
                 reads="flag",
                 group="what",
@@ -311,12 +311,13 @@ class BatchOptions:
     )
     wait: bool = True
     wait_for_reset: bool = field(
-        default=False, metadata=about(written=Written(help="sleep until a used-up daily cap is renewed", reads="flag"))
+        default=False,
+        metadata=about(written=OptionSyntax(help="sleep until a used-up daily cap is renewed", reads="flag")),
     )
     dry_run: bool = field(
         default=False,
         metadata=about(
-            written=Written(help="show the calls that would be made, and make none", reads="flag", in_cell=True)
+            written=OptionSyntax(help="show the calls that would be made, and make none", reads="flag", in_cell=True)
         ),
     )
     progress: Any = True
@@ -328,7 +329,7 @@ class BatchOptions:
         default="direct",
         metadata=about(
             takes=one_of(*DELIVERIES),
-            written=Written(
+            written=OptionSyntax(
                 help="how answers come: in the response (default), by callback, asked for (poll), or as the service "
                 "lets them (auto)",
                 reads="text",
@@ -429,7 +430,7 @@ def _limits(options: type[Any]) -> dict[str, Kind]:
     return {option.name: takes for option in fields(options) if (takes := option.metadata.get("takes"))}
 
 
-def written_options(options: type[Any], *, in_cell: bool = False) -> dict[str, Written]:
+def written_options(options: type[Any], *, in_cell: bool = False) -> dict[str, OptionSyntax]:
     """Return how the fields of `options` are written on the line of a command, or of a cell, by their names.
 
     Examples

@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from fh_notebook.batching.progress import TextProgress
-    from fh_notebook.batching.start import begun
+    from fh_notebook.batching.api import begun
+    from fh_notebook.batching.progress.display import TextProgress
 
     check_race(args)
     target = _target(args)
@@ -126,7 +126,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _target(args: argparse.Namespace) -> Path | None:
     """Return where to write, checked before a call is paid for."""
-    from fh_notebook.batching.export import check_export
+    from fh_notebook.batching.export.export import check_export
 
     if args.out is None:
         return None
@@ -197,8 +197,8 @@ def exit_code(batch: Batch) -> int:
 def _end(
     args: argparse.Namespace, batch: Batch, target: Path | None, compare_it: Comparing | None, race: Race | None
 ) -> int:
-    from fh_notebook.batching.export import export
-    from fh_notebook.batching.wording import digest
+    from fh_notebook.batching.export.export import export
+    from fh_notebook.batching.messages import digest
 
     code = exit_code(batch) if race is None else code_of_race(race)
     if args.quiet and code:
@@ -223,7 +223,7 @@ def _end(
 
 
 def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[str]:
-    from fh_notebook.batching.export_file import suffix_of
+    from fh_notebook.batching.export.files import suffix_of
 
     if batch.counts.failed and code == FAILED:
         yield from cures([o.run for _, o, _ in batch.entries() if o and o.run.status == "failed"], _again(args))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.audience import flag
-from fh_notebook.batching.options import BatchOptions, Written, written_options
+from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
 from fh_notebook.cli.batch_words import CODES
 from fh_notebook.cli.completion import names, variants
 from fh_notebook.cli.helping import add_command
@@ -152,7 +152,7 @@ def _add_written(group: Any, heading: str) -> None:
             _add_option(group, name, written)
 
 
-def _add_option(group: Any, name: str, written: Written) -> None:
+def _add_option(group: Any, name: str, written: OptionSyntax) -> None:
     """Add an option to a group of the parser; one that is not given is ``None``."""
     shown: dict[str, Any] = {"dest": name, "default": None, "help": written.help, **written.for_parser()}
     group.add_argument(flag(name), **shown)

@@ -51,7 +51,7 @@ def run_race(
     SettingsError
         There is no such scorer, or as ``fh.race`` says.
     """
-    from fh_notebook.batching.progress import NoProgress
+    from fh_notebook.batching.progress.display import NoProgress
     from fh_notebook.racing.api import prepare_race
     from fh_notebook.racing.display import RaceText
 

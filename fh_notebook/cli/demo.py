@@ -13,14 +13,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import fh_notebook as fh
-from fh_notebook.batching.events import Finished
+from fh_notebook.batching.model import Finished
 from fh_notebook.cli.helping import add_command
 from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed
 from fh_notebook.optional_deps import is_installed
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
-    from fh_notebook.batching.events import Event
+    from fh_notebook.batching.model import Event
     from fh_notebook.client.blocking import Client
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.local.hive import LocalHive

@@ -88,7 +88,7 @@ def _above(row: Sequence[str], cap: int, columns: int) -> list[str]:
 
 
 def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
-    from fh_notebook.batching.cells import is_missing, plain
+    from fh_notebook.batching.tables.values import is_missing, plain
 
     return {str(name): None if is_missing(value) else plain(value) for name, value in line.items()}
 

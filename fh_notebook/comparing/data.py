@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from fh_notebook.batching.frames import RESERVED
-from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.tables.frames import RESERVED
+from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.checks import check_zero
 from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.observations import Observation

@@ -22,12 +22,10 @@ import pandas as pd
 
 from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.frames import RESERVED, OutputKeys, frame_of_runs
-from fh_notebook.batching.labels import told_apart
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.provenance import ATTRS
-from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.frames import ATTRS, RESERVED, OutputKeys, frame_of_runs
+from fh_notebook.batching.tables.rows import EXPECTED, told_apart
+from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
 from fh_notebook.comparing.scorers.runner import (

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import settings
-from fh_notebook.batching.cells import object_series
+from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.checks import check_chances, check_difference, column_named
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.grid import Grid, score_spread

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.audience import PYTHON, Audience, Phrase
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.checks import check_chances, no_variant
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of

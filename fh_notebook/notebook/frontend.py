@@ -12,7 +12,7 @@ from fh_notebook.notebook.kernel.shell import notice
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
-    from fh_notebook.batching.progress import Progress
+    from fh_notebook.batching.progress.display import ProgressDisplay
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.rating.questions import Items
     from fh_notebook.comparing.rating.session import RatingSession
@@ -49,7 +49,7 @@ def show_pending(pending: ChangingDisplay) -> None:
     show(pending)
 
 
-def batch_progress() -> Progress | None:
+def batch_progress() -> ProgressDisplay | None:
     """Return a new display of a batch's progress; ``None`` where there is no notebook."""
     from fh_notebook.notebook.progress.display import live_progress
 

@@ -12,10 +12,9 @@ from typing import Any, Unpack
 
 from fh_notebook import arguments
 from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience
-from fh_notebook.batching.events import Event
-from fh_notebook.batching.making import MadeBatch
-from fh_notebook.batching.rows import EXPECTED, read_rows
-from fh_notebook.batching.start import OWN_CHECKS, prepared_here
+from fh_notebook.batching.api import OWN_CHECKS, PreparedBatch, prepared_here
+from fh_notebook.batching.model import Event
+from fh_notebook.batching.tables.rows import EXPECTED, read_rows
 from fh_notebook.comparing.scorers.runner import check_columns
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
@@ -170,7 +169,7 @@ def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, 
     resume = {"python": "race.resume()", "cell": str(RUN_AGAIN), "command": audience.resume}[audience.medium]
     holder = replace(audience, resume=resume)
 
-    def begin(progress: Any, on_event: Callable[[Event], object]) -> MadeBatch:
+    def begin(progress: Any, on_event: Callable[[Event], object]) -> PreparedBatch:
         shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
         return prepared_here(read, deployment, shown, holder)
 

@@ -18,10 +18,10 @@ import pandas as pd
 
 from fh_notebook import html
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.progress import Output, Progress, TextLines
-from fh_notebook.batching.progress_state import Snapshot, State
-from fh_notebook.batching.wording import frame_text, one_line
+from fh_notebook.batching.messages import frame_text, one_line
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
+from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.comparing.plots.panels import BETTER, WORSE
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, names_in_words, size_text
@@ -415,7 +415,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.2g}"
 
 
-class RaceDisplay(Progress, Protocol):
+class RaceDisplay(ProgressDisplay, Protocol):
     """A display of one start of a race."""
 
     shows_all: bool
@@ -444,16 +444,16 @@ class RaceText:
         self._lines = TextLines(stream)
         self._pacer = self._lines.pacer(self._draw)
 
-    def begin(self, batch: Snapshot) -> None:
+    def begin(self, batch: ProgressSource) -> None:
         """Say the plan."""
         self._pacer.begin(batch)
         self._lines.write(self._race.plan_line)
 
-    def update(self, batch: Snapshot) -> None:
+    def update(self, batch: ProgressSource) -> None:
         """Say how far it is, unless that was said just now."""
         self._pacer.update()
 
-    def end(self, batch: Snapshot) -> None:
+    def end(self, batch: ProgressSource) -> None:
         """Draw no more: the last rows are still to be decided."""
         self._pacer.end()
 
@@ -461,6 +461,6 @@ class RaceText:
         """Say how it ended."""
         self._lines.write(f"{self._race.batch.name}: {self._race.verdict}")
 
-    def _draw(self, state: State) -> None:
+    def _draw(self, state: ProgressState) -> None:
         line = self._race.line
         self._lines.draw(f"{state.name}: {line}", shorter=line)

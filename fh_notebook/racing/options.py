@@ -9,8 +9,8 @@ from fh_notebook.arguments import Kind
 from fh_notebook.batching.options import (
     BatchKeywords,
     BatchOptions,
+    OptionSyntax,
     SharedKeywords,
-    Written,
     about,
     check_limits,
     defaults_of,
@@ -55,7 +55,7 @@ class RaceOptions:
         default=0.05,
         metadata=about(
             takes=Kind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
-            written=Written(help="the chance of a wrong claim (default: 0.05)", reads="number", metavar="A"),
+            written=OptionSyntax(help="the chance of a wrong claim (default: 0.05)", reads="number", metavar="A"),
         ),
     )
     min_difference: float | None = field(
@@ -64,7 +64,7 @@ class RaceOptions:
             takes=or_none(
                 Kind("a number above 0, in the unit of the score", lambda value: is_finite_number(value) and value > 0)
             ),
-            written=Written(help="stop as well when no larger difference is left", reads="number", metavar="D"),
+            written=OptionSyntax(help="stop as well when no larger difference is left", reads="number", metavar="D"),
         ),
     )
     patience: int | None = field(default=None, metadata=about(takes=_FROM_1))
@@ -75,7 +75,7 @@ class RaceOptions:
         default=0,
         metadata=about(
             takes=whole(None, "a whole number"),
-            written=Written(help="of the order of rows (default: 0)", reads="whole", metavar="N"),
+            written=OptionSyntax(help="of the order of rows (default: 0)", reads="whole", metavar="N"),
         ),
     )
     batch: BatchOptions = field(default_factory=lambda: BatchOptions(reuse=_REUSE))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.checks import check_one_of
 from fh_notebook.comparing.plots.matplotlib_plots import BETTER, GREY, INK, WORSE, Panel, Plot
 from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names

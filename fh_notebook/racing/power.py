@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook import arguments, html
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.batching.messages import frame_html, frame_text
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.checks import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
 from fh_notebook.comparing.scorers.runner import Score

@@ -14,10 +14,10 @@ import pandas as pd
 
 from fh_notebook import arguments, views
 from fh_notebook.audience import Message, Phrase
-from fh_notebook.batching.events import Event
-from fh_notebook.batching.making import MadeBatch
-from fh_notebook.batching.progress import Progress, progress_of
-from fh_notebook.batching.windows import Windows
+from fh_notebook.batching.api import PreparedBatch
+from fh_notebook.batching.model import Event
+from fh_notebook.batching.planning.work_queue import Windows
+from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.comparing.checks import check_zero
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.errors import SettingsError
@@ -58,7 +58,7 @@ class Race:
         The evidence so far: what text, HTML and figures are made of.
     """
 
-    def __init__(self, begin: Callable[[Any, Callable[[Event], object]], MadeBatch], options: RaceOptions) -> None:
+    def __init__(self, begin: Callable[[Any, Callable[[Event], object]], PreparedBatch], options: RaceOptions) -> None:
         self._progress, self._on_event = options.batch.progress, options.batch.on_event
         score = options.score
         self._sender: Sender | None = None
@@ -78,7 +78,9 @@ class Race:
         )
         marker = RowScorer(score, self.variants, failed=options.failed)
         at_once = SCORED_AT_ONCE if not calls_service(score) else 1
-        self._course = Schedule(made.agenda, made.reader, self.tally, marker, seed=options.seed, scored_at_once=at_once)
+        self._course = Schedule(
+            made.batch_state, made.reader, self.tally, marker, seed=options.seed, scored_at_once=at_once
+        )
         self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
         self._calls = self._calls_before = 0
@@ -238,7 +240,7 @@ class Race:
         """Have every start of the race shown by what `display` makes."""
         self._make_display = display
 
-    def _display(self) -> Progress:
+    def _display(self) -> ProgressDisplay:
         """Return what shows a start: the race's own display, or the batch's where its rest is run."""
         if not self.running or (self._progress is not True and self._make_display is None):
             return progress_of(self._progress)

@@ -18,16 +18,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from fh_notebook.audience import RUN_AGAIN, Message, Phrase, option
-from fh_notebook.batching.agenda import Agenda
-from fh_notebook.batching.events import Event, Finished, KeptBack, Stopped
-from fh_notebook.batching.feed import Seen
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.names import UNKNOWN_NAME
-from fh_notebook.batching.outcomes import PENDING, Outcome
-from fh_notebook.batching.reader import Reader
-from fh_notebook.batching.standing import BatchStatus
-from fh_notebook.batching.windows import Windows
-from fh_notebook.batching.worker import CANCELLED
+from fh_notebook.batching.batch_state import BatchState
+from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
+from fh_notebook.batching.execution.worker import CANCELLED
+from fh_notebook.batching.model import PENDING, Event, Finished, Job, KeptBack, Outcome, Stopped
+from fh_notebook.batching.planning.reader import BatchReader
+from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
+from fh_notebook.batching.status import BatchStatus
 from fh_notebook.comparing.stats.clusters import clusters_of
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import CallError, InputError
@@ -82,8 +79,8 @@ class Schedule:
 
     def __init__(
         self,
-        agenda: Agenda,
-        reader: Reader,
+        batch_state: BatchState,
+        reader: BatchReader,
         tally: RaceState,
         marker: RowScorer,
         *,
@@ -92,11 +89,11 @@ class Schedule:
     ) -> None:
         self.tally = tally
         self.marker = marker
-        self._agenda = agenda
+        self._batch_state = batch_state
         self._reader = reader
         self._at_once = scored_at_once
         self._lock = threading.Lock()
-        jobs = [job for window in agenda.feed.source.planned(len(agenda.outcomes)) for job in window]
+        jobs = [job for window in batch_state.work_queue.source.planned(len(batch_state.outcomes)) for job in window]
         self._row_of = _rows_of(jobs)
         """Of each position of the table, the row of the race: the first position that asks the same."""
         self._jobs: dict[int, list[Job]] = {}
@@ -139,7 +136,7 @@ class Schedule:
 
     def open_at(self, place: int) -> list[Job]:
         """Return those of them that have no outcome, or are to get another one."""
-        kind = self._agenda.outcomes.kind
+        kind = self._batch_state.outcomes.kind
         return [job for job in self.jobs_at(place) if kind(job.number) == PENDING or job.key in self.again]
 
     def calls_left(self) -> int:
@@ -155,13 +152,13 @@ class Schedule:
         """Whether the next row has all its outcomes."""
         return not self.has_ended and not self.is_cut and not self.open_at(self.decided)
 
-    def take(self, window: Seen | list[Job]) -> list[Job]:
+    def take(self, window: LookedUpWindow | list[Job]) -> list[Job]:
         """Count what was found of a window, and return its jobs that are to be called. In the loop's thread."""
-        return self._agenda.feed.take(window) if isinstance(window, Seen) else window
+        return self._batch_state.work_queue.take(window) if isinstance(window, LookedUpWindow) else window
 
     def begin(self, jobs: Iterable[Job]) -> None:
         """Note what the present start may call: also what failed on the way, or may have run and is called again."""
-        kind = self._agenda.outcomes.kind
+        kind = self._batch_state.outcomes.kind
         self.is_cut = False
         open_rows = set(self.order[self.decided :])
         self._left = {name: set() for name in self.tally.variants}
@@ -205,7 +202,7 @@ class Schedule:
         return ready
 
     def _read(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome, Mapping[str, Any]]]:
-        source = self._agenda.feed.source
+        source = self._batch_state.work_queue.source
         found = [(job, outcome) for job, outcome in self._reader.of(list(jobs)) if outcome is not None]
         records = source.records_at([job.position for job, _ in found])
         return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
@@ -280,7 +277,7 @@ class Schedule:
 
     def _note_keys(self, jobs: Sequence[Job]) -> None:
         """Count what was paid for once, whichever of the rows that ask the same is taken first."""
-        reused = self._agenda.outcomes.reused
+        reused = self._batch_state.outcomes.reused
         self.reused += sum(
             job.key in self._asked if job.key in self._paid else reused(job.number) for job in distinct_calls(jobs)
         )

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 
 from fh_notebook.arguments import is_finite
 from fh_notebook.audience import Message, option
-from fh_notebook.batching.frames import COLUMNS, source_name
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import Outcome
+from fh_notebook.batching.model import Job, Outcome
+from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.comparing.masks import find_hidden
 from fh_notebook.comparing.scorers.observations import Observation, cell_of, hidden_in
 from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER, OUTPUT_PREFIX, Score, pinned, score_runs

@@ -22,19 +22,18 @@ import pandas as pd
 
 from fh_notebook import loop, session, settings
 from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience, Message, option
-from fh_notebook.batching.arms import Arm, read_arms
+from fh_notebook.batching.api import known_deployment
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.control import BatchController
-from fh_notebook.batching.lookup import LookUp, beside_of
-from fh_notebook.batching.making import known_deployment
+from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.execution.batch_run import budget_of
+from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.plan import NAME_DIGITS, Plan
-from fh_notebook.batching.provenance import provenance
-from fh_notebook.batching.rows import read_rows
-from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.running import budget_of
-from fh_notebook.batching.standing import Caller
-from fh_notebook.batching.stored import Stored, check_name
+from fh_notebook.batching.planning.plan import NAME_DIGITS, BatchVariant, Plan, read_variants
+from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of
+from fh_notebook.batching.planning.stored_batch import StoredBatch, check_name
+from fh_notebook.batching.status import Caller
+from fh_notebook.batching.tables.frames import provenance
+from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.errors import InputError, SettingsError
@@ -93,7 +92,7 @@ def batch_over_partitions(
     name, repeats, dask = options.name, options.repeats, options.dask
     settings = RunSettings.of(options, audience=audience)
     target = known_deployment(client, deployment)
-    arms = read_arms(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
+    arms = read_variants(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
     if name is not None and store is not None and not options.replace:
         check_name(store, name, client.workspace, arms, partitions=True)
     if dask is not None:
@@ -147,7 +146,7 @@ def batch_over_partitions(
     return _batch_of(book, place, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
 
 
-def _spec_of(client: Client, arms: tuple[Arm, ...], options: RunSettings, **asked: Any) -> BatchSpec:
+def _spec_of(client: Client, arms: tuple[BatchVariant, ...], options: RunSettings, **asked: Any) -> BatchSpec:
     """Return what holds for every partition, but for the batch's name and folder."""
     return BatchSpec(
         run=uuid4().hex[:12],
@@ -179,12 +178,12 @@ def _batch_of(
 ) -> tuple[Batch, BatchController]:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
-    stored = Stored(store, known.before.id if known.before is not None else 0)
+    stored = StoredBatch(store, known.before.id if known.before is not None else 0)
     replaced = (known.record.id,) if known.replaced and known.record is not None else ()
     stored.replaced_ids = (*replaced, *store.batches.before(spec.name, spec.workspace))
     if not spec.anew:
         beside = beside_of(store, spec.name, spec.workspace, reuse=options.reuse, replaces=replaces)
-        look_up = LookUp(
+        look_up = AnswerLookup(
             stored=stored, workspace=spec.workspace, reuse=options.reuse, beside=beside, over_partitions=True
         )
         book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
@@ -269,7 +268,7 @@ class _SurveyRunner:
         return found
 
 
-def _name_of(deployment: str, arms: Sequence[Arm], found: Sequence[PartitionSurvey]) -> str:
+def _name_of(deployment: str, arms: Sequence[BatchVariant], found: Sequence[PartitionSurvey]) -> str:
     """Return the name of an unnamed batch: of all keys, whatever their order and the partitions are."""
     total = sum(one.total for one in found) % 2**256
     asked = [deployment, [arm.label for arm in arms], sum(one.jobs for one in found), f"{total:064x}"]
@@ -323,7 +322,7 @@ def _own_folder(base: str, name: str, known: KnownBatch, *, is_given: bool) -> s
 
 
 def _plan(
-    name: str, arms: Sequence[Arm], book: PartitionIndex, options: RunSettings, client: Client, store: Store
+    name: str, arms: Sequence[BatchVariant], book: PartitionIndex, options: RunSettings, client: Client, store: Store
 ) -> Plan:
     lines = [page.line for page in book.pages if page.line is not None]
     foreseen_answered, foreseen_unknown = book.foreseen

@@ -17,8 +17,8 @@ import pandas as pd
 
 from fh_notebook import html, settings
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.batching.messages import frame_html, frame_text
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing import checks
 from fh_notebook.comparing.report.display import title_of
 from fh_notebook.comparing.scorers.runner import pinned

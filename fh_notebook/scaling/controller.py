@@ -10,16 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from fh_notebook.batching.events import Event
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.running import budget_of
-from fh_notebook.batching.standing import Caller
-from fh_notebook.batching.stopping import Limits
-from fh_notebook.batching.stored import Stored
-from fh_notebook.batching.windows import Windows, at_once
+from fh_notebook.batching.execution.batch_run import budget_of
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.stop_rules import StopLimits
+from fh_notebook.batching.model import Counts, Event, Job
+from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.batching.planning.work_queue import Windows, ready_windows
+from fh_notebook.batching.status import Caller
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
@@ -64,7 +62,7 @@ class PartitionWork:
         *,
         caller: Caller,
         options: RunSettings,
-        stored: Stored,
+        stored: StoredBatch,
         register: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
@@ -129,7 +127,7 @@ class PartitionWork:
         if ask.fresh:
             calls = counts.planned
         self.plan = replace(self.plan, calls=calls)
-        return at_once([])
+        return ready_windows([])
 
     def new_run(self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]) -> Rounds:
         """Return the next start."""
@@ -150,7 +148,7 @@ class PartitionWork:
             rounds=self._rounds,
         )
 
-    def _limits(self, settings: RunSettings) -> Limits:
+    def _limits(self, settings: RunSettings) -> StopLimits:
         """The limits of this start, with what the configured daily cap leaves now."""
         budget = budget_of(self.caller.workspace, self.stored.store, datetime.now(UTC))
         return replace(settings.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)

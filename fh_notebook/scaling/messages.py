@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from fh_notebook.audience import RUN_AGAIN, Message, Phrase, Readable
-from fh_notebook.batching.arms import Arm
-from fh_notebook.batching.events import Event, Stopped
+from fh_notebook.batching.model import Event, Stopped
+from fh_notebook.batching.planning.plan import BatchVariant
 from fh_notebook.contract.run import Run
 from fh_notebook.problems import Problem
 
@@ -54,7 +54,7 @@ class BatchSpec:
     """With the key's fingerprint (48 bits of SHA-256), by which a worker knows whether it has the right key."""
     is_named: bool = False
     """Whether the person named the workspace: then it says nothing of the key."""
-    arms: tuple[Arm, ...] = field(repr=False)
+    arms: tuple[BatchVariant, ...] = field(repr=False)
     repeats: int = 1
     metadata: Mapping[str, Any] = field(default_factory=dict)
     base_url: str = ""

@@ -20,15 +20,12 @@ from numpy.typing import NDArray
 
 from fh_notebook import views
 from fh_notebook.addresses import LOCAL
-from fh_notebook.batching.arms import Arm
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.control import BatchController
-from fh_notebook.batching.plan import OtherKey, Plan
-from fh_notebook.batching.provenance import provenance, schema_hashes
-from fh_notebook.batching.run_settings import kept_settings
-from fh_notebook.batching.standing import Caller
-from fh_notebook.batching.stored import (
-    Stored,
+from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.execution.run_settings import kept_settings
+from fh_notebook.batching.planning.plan import BatchVariant, OtherKey, Plan
+from fh_notebook.batching.planning.stored_batch import (
+    StoredBatch,
     earlier_name,
     other_rows,
     other_table,
@@ -36,6 +33,8 @@ from fh_notebook.batching.stored import (
     refused_name,
     running_refused,
 )
+from fh_notebook.batching.status import Caller
+from fh_notebook.batching.tables.frames import provenance, schema_hashes
 from fh_notebook.contract.spell import short
 from fh_notebook.plural import counted
 from fh_notebook.scaling.controller import PartitionWork
@@ -107,7 +106,7 @@ class Registration:
 
     def __init__(
         self,
-        stored: Stored,
+        stored: StoredBatch,
         plan: Plan,
         spec: BatchSpec,
         book: PartitionIndex,
@@ -208,7 +207,7 @@ def known_batch(
     store: Store | None,
     name: str,
     workspace: str,
-    arms: Sequence[Arm],
+    arms: Sequence[BatchVariant],
     repeats: int,
     *,
     whole: Sequence[PartitionSurvey],
@@ -256,7 +255,7 @@ def known_batch(
 
 
 def other_key(
-    store: Store, workspace: str, arms: Sequence[Arm], repeats: int, found: Sequence[PartitionSurvey]
+    store: Store, workspace: str, arms: Sequence[BatchVariant], repeats: int, found: Sequence[PartitionSurvey]
 ) -> OtherKey | None:
     """Return which other workspace of the same host has run most of these rows over partitions; ``None`` without one.
 
@@ -284,7 +283,7 @@ def other_key(
 
 
 def _comparison(
-    store: Store, record: BatchRecord, lines: Sequence[HashLine], arms: Sequence[Arm], repeats: int
+    store: Store, record: BatchRecord, lines: Sequence[HashLine], arms: Sequence[BatchVariant], repeats: int
 ) -> Callable[[Sequence[PartitionSurvey]], RowDifference]:
     """Return what compares rows with those that are kept of a batch, by their hashes where those are kept."""
     if not lines:
@@ -336,7 +335,7 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
     ]
     spec = BatchSpec(run="", name=record.name, workspace=record.workspace, arms=(), folder=kept["folder"])
     book = PartitionIndex([None] * len(found), found, store, spec)
-    stored = Stored(store, record.id)
+    stored = StoredBatch(store, record.id)
     book.look(batch=None if kept["anywhere"] else record.name)
     plan = Plan(
         name=record.name, deployment=record.deployment, variants=record.variants, rows=book.rows,

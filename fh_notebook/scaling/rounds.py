@@ -15,12 +15,11 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.audience import Message
-from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.running import said
-from fh_notebook.batching.stopping import Limits, cut_short
-from fh_notebook.batching.stored import Stored
+from fh_notebook.batching.execution.batch_run import owner_of_claims
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
+from fh_notebook.batching.model import Counts, Event, Stopped
+from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.errors import StoreError
 from fh_notebook.loop import unbroken
@@ -188,10 +187,10 @@ class Rounds:
         ask: CallRequest,
         tally: ProgressTally,
         options: RunSettings,
-        limits: Callable[[], Limits],
+        limits: Callable[[], StopLimits],
         hear: Callable[[Event], None],
         changed: Callable[[], object],
-        stored: Stored,
+        stored: StoredBatch,
         register: Callable[[], None],
         rounds: list[str],
         learned: Callable[[], int | None],
@@ -246,7 +245,7 @@ class Rounds:
         await asyncio.to_thread(self._register)
         await asyncio.to_thread(self._book.remove_left)  # before it is said that the batch runs, which spares the files
         try:
-            async with said(self._stored):
+            async with owner_of_claims(self._stored):
                 if not self._ask.fresh:
                     await asyncio.to_thread(self._book.give, call_lost=self._ask.call_lost)
                 await self._run()
@@ -268,7 +267,7 @@ class Rounds:
         elif waiting := self._book.waiting():
             await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
 
-    async def _until_reset(self, left: int | None, ask: CallRequest, limits: Limits) -> int | None:
+    async def _until_reset(self, left: int | None, ask: CallRequest, limits: StopLimits) -> int | None:
         before: tuple[str, ...] = ()
         while True:
             spec = replace(self._spec_of(ask), settled=before)
@@ -295,7 +294,13 @@ class Rounds:
         )  # fmt: skip
 
     async def _round(
-        self, tasks: list[PartitionTask], spec: BatchSpec, left: int | None, limits: Limits, *, goes_on: bool = False
+        self,
+        tasks: list[PartitionTask],
+        spec: BatchSpec,
+        left: int | None,
+        limits: StopLimits,
+        *,
+        goes_on: bool = False,
     ) -> int | None:
         """Run one round; `goes_on`: it is the rest of the one before, whose deadline and errors count."""
         if not tasks:
@@ -402,14 +407,14 @@ class Rounds:
             if tell:
                 self._place.stop(stopped)
 
-    def _end_of(self, limits: Limits) -> float | None:
+    def _end_of(self, limits: StopLimits) -> float | None:
         """Return when the rounds that follow one another must end, by the loop's clock."""
         return None if limits.max_seconds is None else asyncio.get_running_loop().time() + limits.max_seconds
 
-    def _deadline(self, limits: Limits) -> asyncio.TimerHandle | None:
+    def _deadline(self, limits: StopLimits) -> asyncio.TimerHandle | None:
         if limits.max_seconds is None or self._ends_at is None:
             return None
-        passed = Limits(max_seconds=limits.max_seconds).reached(
+        passed = StopLimits(max_seconds=limits.max_seconds).reached(
             calls=0, elapsed_s=limits.max_seconds, errors=0, planned=0
         )
         assert passed is not None  # noqa: S101 - as long as it may be is too long
@@ -436,7 +441,7 @@ class Rounds:
             self._begin_anew()
 
 
-def _spent(limits: Limits) -> Stopped:
+def _spent(limits: StopLimits) -> Stopped:
     most = limits.most_calls or 0
     found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
     assert found is not None  # noqa: S101 - as many as there may be are one too many for the next

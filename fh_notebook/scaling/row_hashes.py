@@ -1,8 +1,8 @@
 """Row hashes: compare the rows of partitions with the stored rows of a batch. Pure.
 
-This is `batching/same_table.py` for hashes in place of rows. Two rows are equal where each variant that both go through
-is sent the same inputs; without a variant in common, where one deployment is sent the same inputs. The notebook holds 8
-bytes for each row and mapping of inputs, and no row.
+This is `batching/planning/table_match.py` for hashes in place of rows. Two rows are equal where each variant that both
+go through is sent the same inputs; without a variant in common, where one deployment is sent the same inputs. The
+notebook holds 8 bytes for each row and mapping of inputs, and no row.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fh_notebook.batching.arms import Arm
-from fh_notebook.batching.same_table import ArmRecord
+from fh_notebook.batching.planning.plan import BatchVariant
+from fh_notebook.batching.planning.table_match import ArmRecord
 from fh_notebook.scaling.messages import HASH_BYTES
 
 __all__ = ["RowDifference", "RowHashes", "arms_of_targets", "compare_hashes", "first_of_targets", "group_by_arms"]
@@ -54,7 +54,7 @@ class RowDifference:
         return not (self.missing and self.strange.any())
 
 
-def first_of_targets(arms: Sequence[Arm]) -> list[int]:
+def first_of_targets(arms: Sequence[BatchVariant]) -> list[int]:
     """Return the place of the first arm of each target: what it is sent, the other arms of the target are sent too."""
     places: dict[int, int] = {}
     for place, arm in enumerate(arms):
@@ -62,7 +62,7 @@ def first_of_targets(arms: Sequence[Arm]) -> list[int]:
     return list(places.values())
 
 
-def arms_of_targets(arms: Sequence[Arm]) -> list[list[ArmRecord]]:
+def arms_of_targets(arms: Sequence[BatchVariant]) -> list[list[ArmRecord]]:
     """Return the arms of each target, in the order of :func:`first_of_targets`."""
     found: dict[int, list[ArmRecord]] = {}
     for arm in arms:

@@ -11,12 +11,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.frames import RESERVED, tidy_frame
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.outcomes import Outcome
-from fh_notebook.batching.provenance import ATTRS
-from fh_notebook.batching.reader import Entry
-from fh_notebook.batching.rows import read_rows
+from fh_notebook.batching.model import Job, Outcome
+from fh_notebook.batching.planning.reader import Entry
+from fh_notebook.batching.tables.frames import ATTRS, RESERVED, tidy_frame
+from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.controller import PartitionWork

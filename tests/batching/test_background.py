@@ -17,8 +17,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import background, loop
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.start import last_batch
+from fh_notebook.batching.api import last_batch
+from fh_notebook.batching.model import Counts
 from tests import environment
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
 

@@ -14,9 +14,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.batching.events import Event, Finished, Started
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.start import last_batch
+from fh_notebook.batching.api import last_batch
+from fh_notebook.batching.model import Counts, Event, Finished, Started
 from fh_notebook.store.store import Store
 from tests.batching.hives import KEY, Shouting, rows
 from tests.store.kept import answers_in

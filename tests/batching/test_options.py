@@ -16,8 +16,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.audience import flag
-from fh_notebook.batching.options import BatchKeywords, BatchOptions, Written, written_options
-from fh_notebook.batching.stopping import checked_concurrency
+from fh_notebook.batching.execution.stop_rules import checked_concurrency
+from fh_notebook.batching.options import BatchKeywords, BatchOptions, OptionSyntax, written_options
 from fh_notebook.cli.batch_options import add_parser
 from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.cell.options import parser, read_line
@@ -176,9 +176,9 @@ def test_a_cell_hands_on_every_option_that_its_line_takes() -> None:
 def test_an_option_is_read_by_what_its_field_says(reads: Any, word: str, value: Any) -> None:
     """Parsers of a command and of a cell ask the field."""
     reader = argparse.ArgumentParser()
-    reader.add_argument("--new", **Written(help="new", reads=reads).for_parser())
+    reader.add_argument("--new", **OptionSyntax(help="new", reads=reads).for_parser())
     assert reader.parse_args(["--new", word]).new == value
-    flagged = Written(help="new", reads="flag").for_parser()
+    flagged = OptionSyntax(help="new", reads="flag").for_parser()
     assert flagged == {"action": "store_true"}
 
 

@@ -1,7 +1,8 @@
 """The limiter's table: refused calls and best / makespan against services that admit so many calls at once.
 
-Best is the same jobs at a `max_concurrency` that is the cap, which nobody but an oracle knows: it is the peer beside each
-row. "falling": the cap goes from 100 to 30 when half of the jobs were called; the oracle turns its number down as well.
+Best is the same jobs at a `max_concurrency` that is the cap, which nobody but an oracle knows: it is the peer beside
+each row. "falling": the cap goes from 100 to 30 when half of the jobs were called; the oracle turns its number down as
+well.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import fh_notebook as fh
-from fh_notebook.batching.events import Event, Finished
+from fh_notebook.batching.model import Event, Finished
 from tests.benchmarks.service import Service, service
 
 CALL_S = 0.2

@@ -12,9 +12,9 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.batching import delivery as delivery_module
-from fh_notebook.batching.delivery import Deliver
-from fh_notebook.batching.stored import Stored
+from fh_notebook.batching.execution import delivery as delivery_module
+from fh_notebook.batching.execution.delivery import CallbackDelivery
+from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
 from tests.callbacks.senders import KEY, PATIENCE_S, until
@@ -148,7 +148,7 @@ def test_a_direct_batch_has_the_clients_own_attempt() -> None:
     client = Counting().hive.client()
     store = session.store()
     assert store is not None
-    deliver = Deliver("direct", receiver=None, client=client.aclient, stored=Stored(store))
+    deliver = CallbackDelivery("direct", receiver=None, client=client.aclient, stored=StoredBatch(store))
     assert asyncio.run(deliver.ready()) == client.aclient.attempt
     assert deliver.gate(client.gate, None) is client.gate
     assert not session.receiver().running

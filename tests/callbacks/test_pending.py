@@ -18,7 +18,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import loop, session
-from fh_notebook.batching.running import budget_of
+from fh_notebook.batching.execution.batch_run import budget_of
 from fh_notebook.client.pending import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.models import Answer
@@ -251,7 +251,9 @@ def test_a_bad_key_and_the_daily_cap_raise_as_ever(held: Held) -> None:
 
 
 def _service(*answers: Any) -> fh.Client:
-    """A client of a service that takes a run, and answers each look-up with the next of these, the last one for ever."""
+    """A client of a service that takes a run, and answers each look-up with the next of these, the
+    last one for ever.
+    """
     left = list(answers)
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.history import COLUMNS
+from fh_notebook.batching.history.history import COLUMNS
 from fh_notebook.cli import main
 from fh_notebook.cli.terminal import width
 from tests import environment

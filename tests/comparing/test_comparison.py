@@ -613,7 +613,7 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
 
 def test_single_runs_of_a_cell_can_be_compared() -> None:
     """What `--out` gives: the variants of one question are one row."""
-    from fh_notebook.batching.frames import frame_of_runs
+    from fh_notebook.batching.tables.frames import frame_of_runs
 
     client = _hive().client()
     runs = [client.invoke("label", variant=v, inputs={"text": t}) for t in ("a b", "c") for v in ("first", "last")]

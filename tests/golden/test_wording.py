@@ -20,14 +20,14 @@ from IPython.core.error import UsageError
 
 import fh_notebook as fh
 from fh_notebook.audience import CELL, COMMAND, PYTHON, Audience, text_for
-from fh_notebook.batching import mapping, stopping
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.execution import stop_rules
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.messages import sentence
+from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import OtherKey, Plan
-from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.stored import refused_name
-from fh_notebook.batching.wording import sentence
+from fh_notebook.batching.planning import mapping
+from fh_notebook.batching.planning.plan import OtherKey, Plan
+from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.client.reach import check_public_url
 from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog import Deployments, meant
@@ -42,7 +42,7 @@ from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.messages import cluster_lost_stop, decode_stop, encode_stop
 from fh_notebook.store.batches import BatchRecord
-from tests.batching.planning import make_plan
+from tests.batching.planning.plans import make_plan
 
 GOLDEN: Final = Path(__file__).with_name("wording.txt")
 
@@ -124,11 +124,11 @@ def line(text: str) -> Says:
 
 def of_answer(reason: str) -> Says:
     run = fh.Run(status="failed", error="No more today.", origin="api.example.com")
-    return of_stop(stopping.stop_of_answer(reason, run))
+    return of_stop(stop_rules.stop_of_answer(reason, run))
 
 
 def at_limit(**limits: Any) -> Says:
-    limited = stopping.Limits(**limits)
+    limited = stop_rules.StopLimits(**limits)
     return of_stop(limited.reached(calls=10, elapsed_s=60.0, errors=5, planned=10))
 
 
@@ -173,15 +173,15 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "stopped by max_calls": lambda: at_limit(max_calls=10),
     "stopped by max_seconds": lambda: at_limit(max_seconds=60.0),
     "stopped by fail_on_error": lambda: at_limit(fail_on_error=True),
-    "stopped by the configured cap": lambda: of_stop(stopping.Limits(left_today=0, daily_cap=50).used_up()),
+    "stopped by the configured cap": lambda: of_stop(stop_rules.StopLimits(left_today=0, daily_cap=50).used_up()),
     "the service's daily cap": lambda: of_answer("daily_cap"),
     "no credits": lambda: of_answer("credits"),
     "the key is refused": lambda: of_answer("auth"),
-    "the rows raised": lambda: of_stop(stopping.rows_broke(OSError("the disk is gone"))),
+    "the rows raised": lambda: of_stop(stop_rules.rows_broke(OSError("the disk is gone"))),
     "nobody is reached": lambda: of_stop(
-        stopping.unreached(fh.Run(status="failed", error="refused", origin="10.0.0.7:80"), in_a_row=9, lasted_s=6.0)
+        stop_rules.unreached(fh.Run(status="failed", error="refused", origin="10.0.0.7:80"), in_a_row=9, lasted_s=6.0)
     ),
-    "cancelled": lambda: of_stop(stopping.cut_short("cancelled", 2)),
+    "cancelled": lambda: of_stop(stop_rules.cut_short("cancelled", 2)),
     "the scheduler is lost": lambda: of_stop(decode_stop(json.loads(json.dumps(encode_stop(cluster_lost_stop()))))),
     # plan and summary
     "a plan with unknown calls": lambda: of_plan(unknown=2),

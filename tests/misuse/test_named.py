@@ -17,7 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import arguments
-from fh_notebook.batching.mapping import Const
+from fh_notebook.batching.planning.mapping import Const
 from fh_notebook.client.proxied import ProxiedTransport
 from fh_notebook.client.transport import open_transport
 from fh_notebook.errors import FetchHiveError
@@ -317,7 +317,9 @@ def test_whatever_names_a_column_may_be_anything_that_a_column_is_called(names: 
 
 
 def test_a_column_by_which_runs_pair_may_be_called_by_a_number(tmp_path: Path) -> None:
-    """What pandas reads of a file without a head has numbers for names: such a table is compared, shown and reported."""
+    """What pandas reads of a file without a head has numbers for names: such a table is compared,
+    shown and reported.
+    """
     frame = _frame(output=["x", "y"]).rename(columns={"row": 5})
     by_number = fh.compare(frame, score="score", pair_on=5)
     assert by_number.wide()[5].tolist() == [0]

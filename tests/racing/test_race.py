@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.events import Finished, Started
+from fh_notebook.batching.model import Finished, Started
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.schedule import seeded_order

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.events import Finished
+from fh_notebook.batching.model import Finished
 from tests.scaling.counting import KEY, Counting, texts, until
 
 dask = pytest.importorskip("dask.dataframe")

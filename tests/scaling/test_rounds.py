@@ -13,8 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.background import background
-from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.local import LocalHive
 from fh_notebook.scaling.worker import host as host_of_process
 from fh_notebook.store.keys import job_key

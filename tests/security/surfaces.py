@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook.batching.progress_state import State
+from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.commands.description import Description
@@ -122,7 +122,7 @@ def of_batches(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield what a batch and a comparison of it show."""
     batch = hostile_batch()
     yield "a batch", batch._repr_html_()
-    state = State(name=EVIL, counts=batch.counts, refused=EVIL)
+    state = ProgressState(name=EVIL, counts=batch.counts, refused=EVIL)
     yield "progress", ProgressView(EVIL, state)._repr_html_() + ProgressView(EVIL, state, summary=EVIL)._repr_html_()
     yield "failures", batch.failures._repr_html_()
     cmp = fh.compare(batch, score=fh.score.exact())

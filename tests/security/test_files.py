@@ -19,7 +19,7 @@ import openpyxl
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.rows import MAX_UNPACKED_BYTES, read_rows
+from fh_notebook.batching.tables.rows import MAX_UNPACKED_BYTES, read_rows
 from fh_notebook.errors import FetchHiveError, InputError, StoreError
 from fh_notebook.store.store import Store
 from tests.security.corpus import FORMULAS, NAMES, TOUCHED
@@ -276,7 +276,9 @@ def test_assets_with_hostile_names_stay_in_their_folder(tmp_path: Path) -> None:
 
 
 def test_no_redirect_is_followed_with_the_key(tmp_path: Path) -> None:
-    """A call's redirect is a failed run; an asset's is looked at first, and goes neither to a file nor to plain http elsewhere."""
+    """A call's redirect is a failed run; an asset's is looked at first, and goes neither to a file nor to plain http
+    elsewhere.
+    """
     with Server(lambda _: _http(b"never")) as other:
         places = {
             "call": f"http://127.0.0.1:{other.port}/v1/workflow/invoke",

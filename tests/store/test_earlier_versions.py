@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.outcomes import Counts
+from fh_notebook.batching.model import Counts
 from fh_notebook.local import LocalHive
 from tests.data import build_d287664 as made
 

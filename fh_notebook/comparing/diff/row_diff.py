@@ -20,10 +20,9 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import html
-from fh_notebook.batching.cells import is_missing, object_series, plain
-from fh_notebook.batching.labels import label_from
-from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.batching.wording import one_line
+from fh_notebook.batching.messages import one_line
+from fh_notebook.batching.tables.rows import EXPECTED, label_from
+from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.comparing.checks import no_variant
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of

@@ -11,8 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session, views
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.rating_hash import kept_label
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.rating_hash import kept_label
 from fh_notebook.comparing import checks, tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.rating.agreement import Agreement, between_people, preferences_of_people, with_scorer

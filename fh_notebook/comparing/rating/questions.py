@@ -18,9 +18,9 @@ from functools import cache
 from itertools import combinations
 from typing import Any, Final
 
-from fh_notebook.batching.cells import plain
-from fh_notebook.batching.frames import RESERVED
-from fh_notebook.batching.rating_hash import digest_of, hash_of, spelt, text_of
+from fh_notebook.batching.tables.frames import RESERVED
+from fh_notebook.batching.tables.rating_hash import digest_of, hash_of, spelt, text_of
+from fh_notebook.batching.tables.values import plain
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError

@@ -20,13 +20,12 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook import arguments, html
-from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.export import Exported, to_csv, to_parquet
-from fh_notebook.batching.frames import INSTANT, TEXT
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.provenance import ATTRS
-from fh_notebook.batching.wording import frame_html, frame_text
+from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
+from fh_notebook.batching.messages import frame_html, frame_text
+from fh_notebook.batching.model import Counts
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
+from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.rating.questions import TIE, Item, Question, question_named, swap_sides
 from fh_notebook.comparing.stats.intervals import NAN

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.batching.rating_hash import kept_label
+from fh_notebook.batching.tables.rating_hash import kept_label
 from fh_notebook.comparing.rating.questions import SKIP, Item, Question
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.store.ratings import RatingLine

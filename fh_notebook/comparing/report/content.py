@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook import html, settings
-from fh_notebook.batching.cells import is_missing, plain
+from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.scorers.base import number_of

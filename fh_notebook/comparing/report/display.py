@@ -14,9 +14,9 @@ import pandas as pd
 
 from fh_notebook import html
 from fh_notebook.audience import PYTHON, Audience
-from fh_notebook.batching.cells import is_missing
-from fh_notebook.batching.plan import counted, money
-from fh_notebook.batching.wording import frame_text, one_line
+from fh_notebook.batching.messages import frame_text, one_line
+from fh_notebook.batching.planning.plan import counted, money
+from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.number_format import figure, p_text, score_text, seconds

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import KINDS, plot_data
 from fh_notebook.comparing.report import display

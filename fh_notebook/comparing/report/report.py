@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.batching.export_file import checked_target, replacing, suffix_of
+from fh_notebook.batching.export.files import checked_target, replacing, suffix_of
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.html_page import page
 from fh_notebook.comparing.report.markdown import markdown

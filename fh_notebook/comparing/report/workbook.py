@@ -13,10 +13,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.export_cells import WHOLE_DIGITS
-from fh_notebook.batching.export_excel import MAX_COLUMNS, MAX_ROWS, without_markup
-from fh_notebook.batching.export_file import replacing
-from fh_notebook.batching.sheet_safe import EXCEL_CELL, Care
+from fh_notebook.batching.export.files import replacing
+from fh_notebook.batching.export.writers import MAX_COLUMNS, MAX_ROWS, WHOLE_DIGITS, without_markup
+from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
@@ -46,7 +45,7 @@ def write_workbook(data: ComparisonData, target: Path) -> None:
         raise SettingsError(
             f"{len(lines):,} rows of {len(head):,} columns are more than a sheet of Excel holds; give a name in .html"
         )
-    care = Care(most=EXCEL_CELL, inside=without_markup)
+    care = SafeTextCounter(most=EXCEL_CELL, inside=without_markup)
     with replacing(target) as raw:
         book = xlsxwriter.Workbook(raw, {"in_memory": True, "nan_inf_to_errors": False})
         bold = book.add_format({"bold": True})
@@ -97,7 +96,7 @@ def _is_wide(sheet: str, column: str) -> bool:
     return column.endswith((".output", ".error", "value", "expected_output")) or (sheet == "rows" and "." not in column)
 
 
-def _write(sheet: Any, at: int, place: int, value: Any, care: Care, column: str) -> None:
+def _write(sheet: Any, at: int, place: int, value: Any, care: SafeTextCounter, column: str) -> None:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return
     if isinstance(value, bool):

@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fh_notebook import arguments
-from fh_notebook.batching.cells import is_missing, plain
-from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.tables.rows import EXPECTED
+from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short

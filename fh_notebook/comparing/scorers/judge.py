@@ -23,11 +23,11 @@ import pandas as pd
 
 from fh_notebook import arguments, session
 from fh_notebook.audience import PYTHON
+from fh_notebook.batching.api import begun
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.plan import counted
-from fh_notebook.batching.rows import EXPECTED
-from fh_notebook.batching.start import begun
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.scorers.base import NO_SCORE, Result, number_of, scorer_text
 from fh_notebook.comparing.scorers.judge_replies import JudgeScale, Reply, read_score, read_verdict
 from fh_notebook.comparing.scorers.observations import Observation

@@ -13,11 +13,11 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.cells import is_missing, plain
-from fh_notebook.batching.frames import COLUMNS, OutputKeys, source_name
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.labels import told_apart
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.model import Job
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
+from fh_notebook.batching.tables.rows import told_apart
+from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError

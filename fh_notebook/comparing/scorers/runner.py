@@ -17,9 +17,9 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook import arguments, loop, precedence, session
-from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.frames import COLUMNS, source_name
-from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.tables.frames import COLUMNS, source_name
+from fh_notebook.batching.tables.rows import EXPECTED
+from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.scorers.base import NO_SCORE, Result, Scorer, error_result, expected_in, number_of, result_of
 from fh_notebook.comparing.scorers.cache import ScoreCache
 from fh_notebook.comparing.scorers.combined import Combined

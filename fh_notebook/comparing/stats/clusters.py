@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.cells import object_series
-from fh_notebook.batching.plan import counted
+from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.values import object_series
 
 __all__ = ["asked_of", "clusters_of", "distinct_text", "note_of", "tied_of"]
 

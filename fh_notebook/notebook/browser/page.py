@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook import html
-from fh_notebook.batching.wording import one_line
+from fh_notebook.batching.messages import one_line
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import EMPTY, SIGNS, STATES, Answer, AnswerDiff, compare_answers, value_text
 from fh_notebook.comparing.stats.number_format import score_text

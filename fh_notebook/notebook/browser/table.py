@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.rows import EXPECTED
+from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.row_diff import MISSING, Answer, masked
 from fh_notebook.comparing.masks import RowMasker

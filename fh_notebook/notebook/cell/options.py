@@ -24,7 +24,7 @@ from IPython.core.error import UsageError
 
 from fh_notebook import keys
 from fh_notebook.audience import flag
-from fh_notebook.batching.options import BatchOptions, Written, written_options
+from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.values import redact
 
@@ -253,7 +253,7 @@ def parser() -> MagicParser:
     return made
 
 
-def _add_option(made: MagicParser, name: str, written: Written) -> None:
+def _add_option(made: MagicParser, name: str, written: OptionSyntax) -> None:
     """Add an option of a batch; one that is not given has the default of `fh.batch`."""
     shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
     shown |= written.for_parser()

@@ -178,7 +178,7 @@ def _offer_join(shell: Any, place: str) -> None:
         return
     here = session.client_for(None).workspace
     for other, answers in _other_keys(store, place, here):
-        from fh_notebook.batching.other_keys import join_command
+        from fh_notebook.batching.batch_state import join_command
 
         told = f"{answers:,} answer{'s' if answers != 1 else ''}"
         notice(

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from fh_notebook import session
-from fh_notebook.batching import history as past
+from fh_notebook.batching.api import last_batch, last_batch_at
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.start import last_batch, last_batch_at
+from fh_notebook.batching.history import history as past
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.kernel.shell import notice
@@ -19,7 +19,7 @@ __all__ = ["history", "last"]
 
 
 def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
-    """Return what the store remembers, as :func:`fh.history <fh_notebook.batching.history.history>` does.
+    """Return what the store remembers, as :func:`fh.history <fh_notebook.batching.history.history.history>` does.
 
     Where that is nothing, a line says so, and there is no table.
     """

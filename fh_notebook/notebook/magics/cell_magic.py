@@ -107,7 +107,7 @@ def _result(requests: Sequence[InvokeRequest], came: Mapping[int, Run]) -> Any:
     """The run, or the frame of several, which shows their inputs: secrets masked."""
     if not came or len(requests) == 1:
         return came.get(0)
-    from fh_notebook.batching.frames import frame_of_runs
+    from fh_notebook.batching.tables.frames import frame_of_runs
 
     return frame_of_runs(
         [replace(came[i], inputs=mask_inputs(came[i].inputs, requests[i].secrets)) for i in sorted(came)]

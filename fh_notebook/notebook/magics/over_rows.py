@@ -37,7 +37,7 @@ from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
-    from fh_notebook.batching.rows import Rows
+    from fh_notebook.batching.tables.rows import Rows
 
 __all__ = ["Row", "dry_run_text", "run_over"]
 
@@ -86,7 +86,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.batching.start import begun
+    from fh_notebook.batching.api import begun
 
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
@@ -120,7 +120,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
 
 def _rows_of(options: LineOptions, names: Mapping[str, Any]) -> Rows:
     """The rows that the line names, which have the columns that it names."""
-    from fh_notebook.batching.rows import read_rows
+    from fh_notebook.batching.tables.rows import read_rows
 
     if options.over is None or options.over not in names:
         close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
@@ -135,7 +135,7 @@ def _rows_of(options: LineOptions, names: Mapping[str, Any]) -> Rows:
 
 def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str, Any]) -> dict[str, Any]:
     """What each Start variable takes of a row: the body is what is sent; of an empty one each takes its column."""
-    from fh_notebook.batching.mapping import LeftOut
+    from fh_notebook.batching.planning.mapping import LeftOut
 
     template = Template(body)
     template.refuse_doubtful(rows.columns)

@@ -93,7 +93,7 @@ class PendingResults(Sequence[Any]):
     @property
     def frame(self) -> pd.DataFrame:
         """All calls as they are now, a line each."""
-        from fh_notebook.batching.frames import frame_of_runs
+        from fh_notebook.batching.tables.frames import frame_of_runs
 
         return frame_of_runs([call.run if isinstance(call, PendingRun) else call for call in self._calls])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from fh_notebook.batching.progress_state import Snapshot
+from fh_notebook.batching.progress.state import ProgressSource
 from fh_notebook.notebook.ui.buttons import OnLoopHandler, enable_clicks
 from fh_notebook.notebook.ui.theme import handle_css
 
@@ -42,7 +42,7 @@ class BatchControls:
 
     text = IN_CODE
 
-    def __init__(self, batch: Snapshot, changed: Callable[[], object], *, has_cancel: bool = True) -> None:
+    def __init__(self, batch: ProgressSource, changed: Callable[[], object], *, has_cancel: bool = True) -> None:
         self._has_cancel = has_cancel
         self._batch = batch
         self._changed = changed

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fh_notebook import html
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.pacer import Pacer
-from fh_notebook.batching.progress import Progress, TextProgress
-from fh_notebook.batching.progress_state import Snapshot, State
+from fh_notebook.batching.model import Counts
+from fh_notebook.batching.progress.display import ProgressDisplay, TextProgress
+from fh_notebook.batching.progress.refresh import RefreshTimer
+from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.notebook.kernel.shell import new_handle, no_lost_widget, running_kernel
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, has_person
@@ -53,7 +53,7 @@ class ProgressView:
         How it ended; empty while it runs.
     """
 
-    def __init__(self, plan: str, state: State, *, summary: str = "") -> None:
+    def __init__(self, plan: str, state: ProgressState, *, summary: str = "") -> None:
         self._plan, self._state, self._summary = plan, state, summary
 
     def __repr__(self) -> str:
@@ -128,7 +128,7 @@ STAND_IN_EVERY_S: Final = 10.0
 """How old what stands in for widgets may be: a notebook saves itself every two minutes."""
 
 
-def live_progress() -> Progress | None:
+def live_progress() -> ProgressDisplay | None:
     """Return a display for the kernel that this runs in; ``None`` where there is none: a terminal has its own line."""
     kernel = running_kernel()
     if kernel is None:
@@ -140,7 +140,7 @@ class LiveProgress:
     """A progress display of its own handle, with what a person can click under it."""
 
     def __init__(self) -> None:
-        self._pacer = Pacer(self._draw)
+        self._pacer = RefreshTimer(self._draw)
         self._handle: Any = None
         self._offer: ControlDisplay | None = None
         self._plan = ""
@@ -149,7 +149,7 @@ class LiveProgress:
         self._stands_in = ("", "")
         self._stood_in_at = 0.0
 
-    def begin(self, batch: Snapshot) -> None:
+    def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
@@ -160,11 +160,11 @@ class LiveProgress:
         self._offer = ControlDisplay(controls, blocks=batch.blocks, above=self)
         self._offer.begin()
 
-    def update(self, batch: Snapshot) -> None:
+    def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now."""
         self._pacer.update()
 
-    def end(self, batch: Snapshot) -> None:
+    def end(self, batch: ProgressSource) -> None:
         """Show how it ended: this stays in the saved notebook."""
         self._shown = self._view(self._pacer.state(), summary=batch.summary())
         self._pacer.end()
@@ -181,7 +181,7 @@ class LiveProgress:
         if self._handle is not None:
             self._handle.update(view)
 
-    def _draw(self, state: State) -> None:
+    def _draw(self, state: ProgressState) -> None:
         if (said := self._said_of(state)) != self._said:  # else the page would be sent what it has
             self._said = said
             self._shown = self._view(state)
@@ -211,10 +211,10 @@ class LiveProgress:
 
     # What another thing than a batch shows otherwise.
 
-    def _view(self, state: State, *, summary: str = "") -> object:
+    def _view(self, state: ProgressState, *, summary: str = "") -> object:
         return ProgressView(self._plan, state, summary=summary)
 
-    def _said_of(self, state: State) -> str:
+    def _said_of(self, state: ProgressState) -> str:
         return str(state)
 
 
@@ -241,7 +241,7 @@ class PlainProgress(TextProgress):
         self._output = CellOutput()
         super().__init__(self._output)
 
-    def begin(self, batch: Snapshot) -> None:
+    def begin(self, batch: ProgressSource) -> None:
         """Say the plan."""
         self._output.of_batch = batch.blocks
         super().begin(batch)

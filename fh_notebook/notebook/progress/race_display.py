@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fh_notebook.batching.progress_state import State
+from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.notebook.kernel.shell import running_kernel
 from fh_notebook.notebook.progress.display import CellOutput, LiveProgress
 from fh_notebook.notebook.ui.buttons import has_person
@@ -69,10 +69,10 @@ class LiveRace(LiveProgress):
         """Show how it ended: this stays in the saved notebook."""
         self.show_last(RaceView(self._race, last=True))
 
-    def _view(self, state: State, *, summary: str = "") -> object:
+    def _view(self, state: ProgressState, *, summary: str = "") -> object:
         return RaceView(self._race)
 
-    def _said_of(self, state: State) -> str:
+    def _said_of(self, state: ProgressState) -> str:
         return f"{state}{self._race.line}"
 
 

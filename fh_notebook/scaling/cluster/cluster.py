@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.addresses import hostname, is_loopback
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.model import Stopped
 from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.limits import PermitFeeder, drain_permits, leases_of, lower_leases

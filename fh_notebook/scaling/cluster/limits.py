@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, Final
 
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.model import Stopped
 from fh_notebook.contract.rate import Rate
 from fh_notebook.scaling.messages import encode_stop
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.model import Stopped
 from fh_notebook.ceilings import BoundedGate
 from fh_notebook.client.blocking import Client
 from fh_notebook.client.client import AsyncClient

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fh_notebook.batching.lookup import Known, LookUp
-from fh_notebook.batching.outcomes import DONE, FAILED, PENDING, UNKNOWN
+from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN
+from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.storage import parts
@@ -79,7 +79,7 @@ class PartitionIndex:
         self._store = store
         self._spec = spec
         self._elsewhere: list[PartLine] = []
-        self._look_up: LookUp | None = None
+        self._look_up: AnswerLookup | None = None
         self._note_doubles()
 
     @property
@@ -105,7 +105,7 @@ class PartitionIndex:
         batch: str | None,
         since: datetime | None = None,
         replaced: bool = False,
-        look_up: LookUp | None = None,
+        look_up: AnswerLookup | None = None,
     ) -> None:
         """Find the parts that answer partitions: by their plan, else by the keys of their jobs.
 
@@ -336,7 +336,7 @@ def _outcomes_in(line: PartLine | None, path: str) -> tuple[KeyPrefixes, KeyPref
 class _Keys:
     """The keys of what the store has answered, or others have out, that may stand for jobs of partitions."""
 
-    def __init__(self, store: Store, look_up: LookUp | None) -> None:
+    def __init__(self, store: Store, look_up: AnswerLookup | None) -> None:
         self._look_up = look_up
         keys = b""
         if look_up is not None:
@@ -348,7 +348,7 @@ class _Keys:
         self._keys = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)[order]
         self._prefixes = prefixes_of(keys)[order]
 
-    def of(self, jobs: KeyPrefixes, *, call_lost: bool = False) -> dict[str, Known]:
+    def of(self, jobs: KeyPrefixes, *, call_lost: bool = False) -> dict[str, KnownAnswer]:
         """Return what stands for jobs, by their whole keys."""
         if self._look_up is None or not len(self._prefixes):
             return {}

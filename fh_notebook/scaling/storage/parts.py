@@ -19,11 +19,11 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook.audience import Message, option
-from fh_notebook.batching.cells import is_missing, object_series, plain
-from fh_notebook.batching.frames import COLUMNS, INSTANT, TEXT, tidy_frame
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.sheet_safe import without_halves
-from fh_notebook.batching.source import TableSource
+from fh_notebook.batching.model import Job
+from fh_notebook.batching.planning.sources import TableSource
+from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, TEXT, tidy_frame
+from fh_notebook.batching.tables.safe_text import without_halves
+from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError, StoreError

@@ -17,11 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.frames import COLUMNS, series_of
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.ledger import lost_run
-from fh_notebook.batching.lookup import Known
-from fh_notebook.batching.outcomes import UNKNOWN, Outcome
+from fh_notebook.batching.model import UNKNOWN, Job, Outcome, lost_run
+from fh_notebook.batching.planning.reuse import KnownAnswer
+from fh_notebook.batching.tables.frames import COLUMNS, series_of
 from fh_notebook.contract.run import Run
 from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.scaling.messages import BatchSpec
@@ -123,7 +121,7 @@ def is_copied(path: str) -> bool:
     return path.rsplit("/", 1)[-1].startswith(_COPIED)
 
 
-def runs_of(store: Store, known: Mapping[str, Known]) -> dict[str, Run]:
+def runs_of(store: Store, known: Mapping[str, KnownAnswer]) -> dict[str, Run]:
     """Return the answers that stand for jobs, by key; of a call of a process that ended, that it may have run."""
     lines = {key: one.line for key, one in known.items() if one.line}
     kept = store.answers.by_ids(lines.values())

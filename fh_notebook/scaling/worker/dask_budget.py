@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fh_notebook import loop
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.model import Stopped
 from fh_notebook.contract.pacing import BOUND
 from fh_notebook.gate import Gate
 from fh_notebook.log import log

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook import loop
-from fh_notebook.batching.events import Stopped
-from fh_notebook.batching.names import UNKNOWN_NAME, Names
+from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, NameEvidence
+from fh_notebook.batching.model import Stopped
 from fh_notebook.scaling.worker.limiter import Budget
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Host:
         self.tell = tell
         self.folder = folder
         self.client: Client
-        self.names = Names(arms=arms, is_shared=True)
+        self.names = NameEvidence(arms=arms, is_shared=True)
         """What is known of the deployments and variants that are called, by the answers that came to this process."""
         self.stopped: Stopped | None = None
         self.paused = False

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
-from fh_notebook.batching.events import Stopped
+from fh_notebook.batching.model import Stopped
 from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict

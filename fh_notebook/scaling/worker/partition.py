@@ -18,20 +18,17 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook import loop
-from fh_notebook.batching.events import Event, Stopped
-from fh_notebook.batching.feed import Feed
-from fh_notebook.batching.job import Job
-from fh_notebook.batching.lookup import LookUp
-from fh_notebook.batching.mapping import without_secrets
-from fh_notebook.batching.names import UNKNOWN_NAME
-from fh_notebook.batching.outcomes import CODE_OF, PENDING, UNKNOWN, Outcomes, kind_of
-from fh_notebook.batching.reader import Reader
-from fh_notebook.batching.run_settings import RunSettings
-from fh_notebook.batching.running import Start
-from fh_notebook.batching.source import TableSource
-from fh_notebook.batching.stopping import Limits
-from fh_notebook.batching.stored import Stored
-from fh_notebook.batching.windows import at_once
+from fh_notebook.batching.execution.batch_run import EngineRun
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.stop_rules import StopLimits
+from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
+from fh_notebook.batching.model import CODE_OF, PENDING, UNKNOWN, Event, Job, OutcomeTable, Stopped, kind_of
+from fh_notebook.batching.planning.mapping import without_secrets
+from fh_notebook.batching.planning.reader import BatchReader
+from fh_notebook.batching.planning.reuse import AnswerLookup
+from fh_notebook.batching.planning.sources import TableSource
+from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.batching.planning.work_queue import WorkQueue, ready_windows
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
@@ -90,18 +87,20 @@ class Partition:
         planner, hidden, by_row = planned(rows, spec, task.start)
         _check_rows(task, by_row)
         self._source = TableSource(planner, by_row, without_secrets(rows, hidden), is_checked=task.valid)
-        self._outcomes = Outcomes()
+        self._outcomes = OutcomeTable()
         begun = begun_in(self._store, spec)
         self._attempt = str(begun.plan["attempt"])
         mine = begun.plan["run"] in (spec.run, *spec.mine)
         self._sent_before = self._store.requests.total() if mine else 0
         """Requests of earlier attempts of this batch object on this machine, which were killed."""
-        stored = Stored(self._store, begun.id)
-        look_up = LookUp(stored=stored, workspace=spec.workspace, reuse="batch")
+        stored = StoredBatch(self._store, begun.id)
+        look_up = AnswerLookup(stored=stored, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = Feed(self._source, self._outcomes, look_up, skip_invalid=True, where=where, holds_answers=True)
+        self._feed = WorkQueue(
+            self._source, self._outcomes, look_up, skip_invalid=True, where=where, holds_answers=True
+        )
         self._feed.call_lost = spec.call_lost
-        self._start: Start | None = None
+        self._start: EngineRun | None = None
         self._loop_task: asyncio.Task[Any] | None = None
         self._events: list[bytes] = []
         self._told_at = 0.0
@@ -173,7 +172,7 @@ class Partition:
 
     async def _call(self, jobs: list[Job]) -> None:
         self._loop_task = asyncio.current_task()
-        self._start = Start(
+        self._start = EngineRun(
             name=self._spec.name,
             client=self._host.client,
             feed=self._feed,
@@ -189,7 +188,7 @@ class Partition:
         beat = asyncio.ensure_future(self._beat())
         try:
             if self._host.stopped is None:
-                await self._start.run(at_once([jobs]), planned=len(jobs))
+                await self._start.run(ready_windows([jobs]), planned=len(jobs))
         except asyncio.CancelledError:
             if not self._is_cut:
                 raise
@@ -275,7 +274,7 @@ class Partition:
             self._feed.take(replace(seen, jobs=pending))
 
     def _written(self) -> PartitionResult:
-        pairs = list(Reader(self._feed, self._outcomes, name=self._spec.name).pairs(lambda kind: kind != PENDING))
+        pairs = list(BatchReader(self._feed, self._outcomes, name=self._spec.name).pairs(lambda kind: kind != PENDING))
         counts = self._outcomes.counts()
         requests = self._store.requests.total()  # of earlier attempts on this machine, too, that were killed
         path = ""
@@ -335,7 +334,7 @@ def _stands(job: Job, run: Run) -> bool:
 
 def _options(spec: BatchSpec) -> RunSettings:
     return RunSettings(
-        limits=Limits(fail_on_error=spec.stop_at_error),
+        limits=StopLimits(fail_on_error=spec.stop_at_error),
         max_concurrency=None,  # the gate holds it
         rate=None,  # permits pace
         wait_for_reset=False,

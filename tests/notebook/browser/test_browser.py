@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.events import Finished
+from fh_notebook.batching.model import Finished
 from fh_notebook.notebook.browser.browser import LiveComparison
 from tests.comparing.rating.page import rate_by
 from tests.notebook.browser.frames import small

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.batching.outcomes import Counts
-from fh_notebook.batching.progress_state import State
+from fh_notebook.batching.model import Counts
+from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.notebook.progress.display import ProgressView
 
 PLAN = "triage: 40 rows x 2 variants = 80 jobs; 68 calls"
@@ -37,9 +37,11 @@ class Page(HTMLParser):
         self.text += data
 
 
-def _state(**known: Any) -> State:
+def _state(**known: Any) -> ProgressState:
     counts = Counts(planned=80, done=38, failed=2, unknown=4, pending=36, reused=12, calls=31)
-    return State(**{"name": "triage-1", "counts": counts, "in_flight": 3, "limit": 4, "calls_left": 36, **known})
+    return ProgressState(
+        **{"name": "triage-1", "counts": counts, "in_flight": 3, "limit": 4, "calls_left": 36, **known}
+    )
 
 
 def test_the_bar_has_a_part_for_each_kind_of_outcome() -> None:

@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import fh_notebook as fh
 from fh_notebook import cli, loop, session
-from fh_notebook.batching.events import Finished, Stopped
+from fh_notebook.batching.model import Finished, Stopped
 from fh_notebook.scaling.cluster.cluster import Cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost
 from fh_notebook.scaling.messages import BatchSpec, PartitionTask
@@ -223,7 +223,7 @@ def test_workers_import_the_light_core_only(two: tuple[Any, Any]) -> None:
         import sys
 
         heavy = ("ipywidgets", "IPython", "matplotlib", "starlette", "uvicorn", "jupyterlab")
-        assert "fh_notebook.batching.engine" in sys.modules
+        assert "fh_notebook.batching.execution.engine" in sys.modules
         return [name for name in heavy if name in sys.modules]
 
     assert set(map(tuple, client.run(loaded).values())) == {()}

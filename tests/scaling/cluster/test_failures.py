@@ -19,7 +19,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.batching.events import Finished, Started
+from fh_notebook.batching.model import Finished, Started
 from tests.scaling.counting import KEY, PATIENCE_S, Counting, cluster, texts, until
 
 pytest.importorskip("distributed")

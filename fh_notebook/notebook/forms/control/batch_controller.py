@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.audience import CELL
+from fh_notebook.batching.api import begun
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.frames import frame_of_runs
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.rows import frame_of_records
-from fh_notebook.batching.start import begun
+from fh_notebook.batching.tables.frames import frame_of_runs
+from fh_notebook.batching.tables.rows import frame_of_records
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run

@@ -179,7 +179,7 @@ class FormController:
     @property
     def frame(self) -> pd.DataFrame:
         """The runs as a tidy table, secret inputs masked."""
-        from fh_notebook.batching.frames import frame_of_runs
+        from fh_notebook.batching.tables.frames import frame_of_runs
 
         secrets = self.secrets
         return frame_of_runs([replace(run, inputs=mask_inputs(run.inputs, secrets)) for run in self.runs])
@@ -187,7 +187,7 @@ class FormController:
     @property
     def dataset(self) -> pd.DataFrame:
         """The inputs that were collected, one line each; passwords are not collected."""
-        from fh_notebook.batching.rows import frame_of_records
+        from fh_notebook.batching.tables.rows import frame_of_records
 
         with self.lock:
             records = list(self._collected)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import session
 from fh_notebook.audience import CELL
-from fh_notebook.batching import making
-from fh_notebook.batching.mapping import LeftOut, const, read_mapping
+from fh_notebook.batching import api
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.rows import Rows, read_rows
+from fh_notebook.batching.planning.mapping import LeftOut, const, read_mapping
+from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
@@ -256,5 +256,5 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
         variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False, dry_run=True
     )
     store = session.store()
-    made = making.make(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
+    made = api.prepare_batch(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
     return made.batch.plan()

@@ -17,9 +17,9 @@ from ipywidgets import Dropdown, Layout, Password, Text
 
 from fh_notebook import html
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.pacer import Pacer
-from fh_notebook.batching.plan import Plan
-from fh_notebook.batching.progress_state import Snapshot, State
+from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.batching.progress.refresh import RefreshTimer
+from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.batch_static import preview_page
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
@@ -174,11 +174,11 @@ class FormProgress:
         ended: Callable[[], object],
     ) -> None:
         self._show, self._place, self._ended = show, place, ended
-        self._pacer = Pacer(self._draw)
+        self._pacer = RefreshTimer(self._draw)
         self._plan = ""
         self._offer: ControlDisplay | None = None
 
-    def begin(self, batch: Snapshot) -> None:
+    def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while what can be clicked."""
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
@@ -187,11 +187,11 @@ class FormProgress:
         self._offer = ControlDisplay(controls, blocks=False, place=self._place)
         self._offer.begin()
 
-    def update(self, batch: Snapshot) -> None:
+    def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now."""
         self._pacer.update()
 
-    def end(self, batch: Snapshot) -> None:
+    def end(self, batch: ProgressSource) -> None:
         """Show how it ended, and take the buttons away."""
         state = self._pacer.state()
         self._pacer.end()
@@ -201,7 +201,7 @@ class FormProgress:
         self._show(ProgressView(self._plan, state, summary=batch.summary()))
         self._ended()
 
-    def _draw(self, state: State) -> None:
+    def _draw(self, state: ProgressState) -> None:
         self._show(ProgressView(self._plan, state))
         if self._offer is not None:
             self._offer.follow()

@@ -1,0 +1,421 @@
+"""`fh.batch` and `fh.abatch`: check options and rows, and start the batch.
+
+Everything is checked and looked up, and nothing is called.
+
+Everything is checked and looked up before the first call, and the same cell run again goes on from where it was. What
+can be asked is in `options.py`, from where both functions have their keywords; how a batch is made is in `api.py`, and
+how it runs in `controller.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+from fh_notebook import arguments, session, views
+from fh_notebook.audience import PYTHON, Audience, Phrase
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.batch_state import BatchState
+from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.model import Job, OutcomeTable
+from fh_notebook.batching.options import BatchKeywords, BatchOptions, defaults_of
+from fh_notebook.batching.planning.mapping import without_secrets
+from fh_notebook.batching.planning.plan import Plan, name_of, pilot, read_variants
+from fh_notebook.batching.planning.planner import Planner
+from fh_notebook.batching.planning.reader import BatchReader
+from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of, kept_reuse
+from fh_notebook.batching.planning.sources import JobSource, StreamSource, TableSource
+from fh_notebook.batching.planning.stored_batch import PlannedBatch, check_name
+from fh_notebook.batching.planning.work_queue import WorkQueue
+from fh_notebook.batching.status import Caller
+from fh_notebook.batching.tables.frames import provenance, schema_hashes
+from fh_notebook.batching.tables.rows import Rows, read_rows
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.spelling import type_text
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = [
+    "PreparedBatch",
+    "abatch",
+    "batch",
+    "begun",
+    "known_deployment",
+    "last_batch",
+    "last_batch_at",
+    "plan_table",
+    "prepare_batch",
+    "prepared",
+    "prepared_here",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedBatch:
+    """A batch that has called nothing yet."""
+
+    batch: Batch
+    """What a user holds of it."""
+    control: BatchController
+    """What starts it."""
+    batch_state: BatchState
+    """What it calls, and what is known of that."""
+    reader: BatchReader
+    """Reads what came of it."""
+
+
+def prepare_batch(
+    rows: Any,
+    deployment: Deployment | str,
+    options: BatchOptions,
+    *,
+    client: Client,
+    store: Store | None,
+    audience: Audience = PYTHON,
+) -> PreparedBatch:
+    """Return the batch that :func:`fh_notebook.batch` was asked for, checked and looked up; a dry run keeps nothing.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As :func:`fh_notebook.batch` says.
+    """
+    name, repeats, replace = options.name, options.repeats, options.replace
+    settings = RunSettings.of(options, is_stream=isinstance(rows, Iterator), audience=audience)
+    target = known_deployment(client, deployment)
+    arms = read_variants(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
+    workspace = client.workspace
+    if name is not None and store is not None and not replace:
+        check_name(store, name, workspace, arms, partitions=False)  # before the rows are read, and again with them
+    planner = Planner(arms, repeats=repeats, metadata=options.metadata or {}, workspace=workspace)
+    is_named = name is not None
+    name, source, note = _named_source(rows, planner, target.name, options)
+    keeper = store if store is not None else session.store_in_memory()
+    outcomes = OutcomeTable()
+    # A batch that calls anew must not find the answers that were there before it.
+    after_id = keeper.answers.newest_id() if settings.reuse is None else 0
+    plan = Plan(
+        name=name,
+        deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
+        variants=tuple(arm.label for arm in arms),
+        rows=source.rows,
+        repeats=repeats,
+        jobs=source.jobs if isinstance(source, TableSource) else 0,
+        note=note,
+        audience=audience,
+    )
+    kept = PlannedBatch(
+        keeper,
+        plan,
+        workspace,
+        arms,
+        is_named=is_named,
+        replace_other=replace,
+        is_stream=not isinstance(source, TableSource),
+        schema_sha256=schema_hashes(arm.target.deployment for arm in arms),
+        reuse=kept_reuse(settings.reuse, datetime.now(UTC)),
+    )
+    beside = beside_of(keeper, name, workspace, reuse=settings.reuse, replaces=replace)
+    look_up = AnswerLookup(stored=kept, workspace=workspace, reuse=settings.reuse, after_id=after_id, beside=beside)
+    work_queue = WorkQueue(
+        source,
+        outcomes,
+        look_up,
+        skip_invalid=options.on_invalid == "skip",
+        where=target.name,
+        kept=kept,
+        audience=audience,
+    )
+    batch_state = BatchState(plan, work_queue, outcomes, caller=Caller.of(client), options=settings)
+    about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
+    control, reader = BatchController(batch_state, settings), BatchReader(work_queue, outcomes, name=name, about=about)
+    batch_state.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
+    return PreparedBatch(batch=Batch(control, reader), control=control, batch_state=batch_state, reader=reader)
+
+
+def _named_source(rows: Any, planner: Planner, deployment: str, options: BatchOptions) -> tuple[str, JobSource, str]:
+    """Return the batch's name, where its jobs come from, and what a person should know of how the rows were read."""
+    name, first, sample = options.name, options.first, options.sample
+    if isinstance(rows, Iterator):
+        if sample is not None:
+            raise SettingsError("sample= needs to know all rows, and an iterator does not; give first=, or a list")
+        stream = StreamSource(rows, planner, first=first)
+        return name or name_of(deployment, planner.arms, stream.peek()), stream, ""
+    read = read_rows(rows)
+    named, whole, hidden = plan_table(read, planner, deployment, name=name)
+    by_row = pilot(whole, first=first, sample=sample, seed=named)
+    return named, TableSource(planner, by_row, without_secrets(read, hidden), whole), read.note
+
+
+def plan_table(
+    rows: Rows, planner: Planner, deployment: str, *, name: str | None
+) -> tuple[str, list[list[Job]], frozenset[str]]:
+    """Return the name of a table's batch, the jobs of each row, and the columns that hold secrets.
+
+    The name is that of *all* rows, so that the cell goes on where a pilot ended.
+    """
+    hidden = planner.fit(rows)
+    by_row = list(planner.jobs(rows))
+    named = name or name_of(deployment, planner.arms, (job for row in by_row for job in row))
+    return named, by_row, hidden
+
+
+def known_deployment(client: Client, deployment: Deployment | str) -> Deployment:
+    """Return the deployment that is meant.
+
+    Raises
+    ------
+    InputError
+        It is something else.
+    """
+    if isinstance(deployment, Deployment):
+        return deployment
+    if not isinstance(deployment, str):
+        raise InputError(f"deployment is {type_text(deployment)}; give its name, or a Deployment")
+    return client.aclient.connection.find_deployment(deployment) or Deployment(deployment)
+
+
+OWN_CHECKS: Final = frozenset(
+    {"repeats", "first", "sample", "max_calls", "max_seconds", "max_concurrency", "max_cost", "rate", "fail_on_error"}
+)
+"""Options that have bounds: `BatchOptions` says which."""
+
+
+_last: Batch | None = None
+
+_last_at: datetime | None = None
+
+
+def last_batch() -> Batch | None:
+    """Return the batch that was made last in this process, also one whose cell was interrupted."""
+    return _last
+
+
+def last_batch_at() -> datetime | None:
+    """Return when :func:`last_batch` was made, UTC."""
+    return _last_at
+
+
+@arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
+def batch(
+    rows: Any,
+    deployment: Deployment | str,
+    **options: Unpack[BatchKeywords],
+) -> Batch:
+    """Run every row through every variant, and return what came of it. Running the same cell again goes on.
+
+    Parameters
+    ----------
+    rows : DataFrame, iterable of dicts, or path
+        A CSV, TSV, JSONL, JSON or Parquet file by its ending. Columns ``expected_output`` and ``metadata.*`` are no
+        inputs. An iterator (a generator, say) is never held whole: 1,000 rows are read, on a background thread,
+        looked up and checked before the first of them is called.
+    deployment : Deployment or str
+        What to run; a name is looked up where deployments are known, else its inputs are sent unchecked.
+    variants : str, tuple, or iterable of them, optional
+        Which variants; all that the deployment names by default. ``(deployment, variant)`` is one of another
+        deployment, ``(deployment, variant, inputs)`` one with a mapping of its own; with several deployments the column
+        ``variant`` says ``deployment/variant``.
+    inputs : mapping, optional
+        Start variables to columns (a string), functions of the row, or constants (``fh.const("text")``). Those that
+        are not named take the column of their name.
+    repeats : int
+        How often each row goes through each variant.
+    metadata : mapping, optional
+        Flat values for the service's logs. Every call is also stamped with ``fh_batch``, ``fh_row``, ``fh_variant``,
+        ``fh_repeat`` and ``fh_job``.
+    name : str, optional
+        Of the batch, under which it is kept: one name is one table. The same rows (compared by their inputs, in any
+        order) go on; more rows, variants or repeats extend the batch, and fewer are a part of it. Another table, or
+        another deployment, is refused before any call. By default the hash of what is asked. Over partitions the rows
+        are compared by hashes of their inputs, for which the store keeps 8 bytes a row: 3 s of a processor for a
+        million rows, as measured.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+    first, sample : int, optional
+        A pilot of the first rows, or of as many at random. Without it, the same cell goes on and repays nothing.
+    max_concurrency : int, optional
+        A ceiling: at most this many calls of this batch at once. It begins with as many, or with the limit that a
+        refusal (429) has taught this process in this workspace, if that is lower. By default the limit is learned.
+    max_calls : int, optional
+        At most this many requests; then the rest stays pending.
+    max_seconds : float, optional
+        No call is started later than this.
+    max_cost : float, optional
+        At most so many calls as this pays for, at ``configure(price_per_call=...)``.
+    rate : float or str, optional
+        Calls a second at the most, evenly spaced, or a text such as ``"30/min"``. Waiting is not in ``elapsed_s``.
+    fail_on_error : bool or number
+        Stop at the first error (``True``), at a fraction of the jobs (below 1) or at a count.
+    on_invalid : {"raise", "skip"}
+        Rows whose inputs do not fit: raise before the first call, or keep them as failed rows
+        (``error_code="invalid_input"``) that are not called.
+    fresh : bool
+        Call everything anew; what was kept stays kept.
+    reuse : {"batch", "store"}, timedelta or None
+        Which kept answers count: those of this batch's name, all, those that young, none; of batches in memory and
+        over partitions alike. What lies in the Parquet files of another batch is copied, so that each batch can be
+        forgotten without the other. Where nothing is kept (``configure(store=None)``), the same cell calls again;
+        ``"store"`` and a timedelta take answers of the batches that this process still holds, and `replace` those of
+        the batches of that name.
+    retry_unknown : bool
+        Call again what may have run before. It may cost twice.
+    replace : bool
+        Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
+        refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the
+        other over partitions; the plan says how many are left to call. The rows of an iterator are not known
+        beforehand, so it always replaces. Over partitions, what a batch in memory has out when a start begins stays
+        pending, and the next start takes its answer; what another batch over partitions has out is not seen, so that
+        both may call it. There a batch is replaced only once it has ended.
+    wait : bool
+        ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
+    wait_for_reset : bool
+        When the daily cap is used up, sleep until it is renewed at 00:00 UTC, and go on.
+    dry_run : bool
+        Plan, check and look up, and stop there: nothing is sent or kept. ``batch.plan()`` says what it would do, and
+        ``batch.resume()`` does it.
+    progress : bool or function
+        Show how far it is; a function makes the display (see :mod:`fh_notebook.batching.progress.display`).
+    on_event : function of an event, optional
+        Told of everything, on the background thread; must return at once. If it raises it is not called again.
+    delivery : {"direct", "callback", "poll", "auto"}
+        How answers come: in the response; by callback, where the service queues what is over the plan's cap instead of
+        refusing it, and a human in the loop may pause a run; by asking for them, where no callback can come; or
+        directly, and by callback what the service refuses to run so, and once the cap has refused a call. By
+        callback and by asking, 200 runs are out at once unless `max_concurrency` says otherwise.
+    receiver : CallbackReceiver, optional
+        Who receives callbacks; by default this process's own, where the service is on this machine.
+    dask : distributed.Client, optional
+        Run on the workers of this cluster, all under one budget. `rows` are then a ``dask.dataframe``, or a table that
+        is cut into partitions; a ``dask.dataframe`` without it runs on threads of this process. ``frame`` is then a
+        lazy ``dask.dataframe``. Needs ``pip install 'fh-notebook[dask]'``.
+    parts : path, optional
+        With partitions, the folder for their answers as Parquet, which this process and all workers share: a path, or
+        an address such as ``s3://bucket/folder``. Beside the store by default.
+
+    Returns
+    -------
+    Batch
+        Also when a limit, an interrupt or Cancel ended it: the rest is pending then, and ``stopped`` says why. A cell
+        that was interrupted ends without an error, so that what was paid for is in its variable, and cells that wait
+        behind it run; a ``%%fetchhive --over`` cell ends with one and stops them.
+
+        A variant that the service does not know is called no further, and its rows stay pending, also those whose calls
+        said so; other variants go on. The service does not know it where an answer's code says so of the deployment or
+        the variant, or where the first 3 answers of that variant (all, where there are fewer) are 404 or another "not
+        found". After any other answer of that variant, a 404 is the failure of its row: what its inputs name is not
+        there.
+
+    Raises
+    ------
+    InputError
+        Rows, mapping or inputs do not fit; all problems together, before any call. Or another table is kept under the
+        name; an iterator whose later rows are others stops the batch before any call of them.
+    SettingsError
+        An option, the key or the address cannot be used.
+    StoreError
+        The file of kept answers cannot be used: no call was made.
+    AuthError
+        The service refused the key at the very first call.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("shout", variant="loud")
+    ... def loud(text: str) -> str:
+    ...     return text.upper()
+    >>> done = fh.batch([{"text": "a"}, {"text": "b"}], "shout", client=hive.client(), progress=False)
+    >>> done.frame["output"].tolist(), done.counts.calls
+    (['A', 'B'], 2)
+    """
+    arguments.check(batch, locals(), but=OWN_CHECKS)
+    return begun(rows, deployment, BatchOptions(**options))
+
+
+@arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
+async def abatch(
+    rows: Any,
+    deployment: Deployment | str,
+    **options: Unpack[BatchKeywords],
+) -> Batch:
+    """Await :func:`batch`: the same arguments, results and errors, from any running loop.
+
+    A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
+    """
+    arguments.check(abatch, locals(), but=OWN_CHECKS)
+    asked = BatchOptions(**options)
+    # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
+    if _is_scaled(rows, asked.dask):
+        made, control = await asyncio.to_thread(prepared, rows, deployment, asked)
+    else:
+        made, control = prepared(rows, deployment, asked)
+    if asked.wait and not asked.dry_run:
+        await control.astart(control.first_windows())
+    elif not asked.dry_run:
+        control.start(control.first_windows(), wait=False)
+    return made
+
+
+def _is_scaled(rows: Any, dask: Any) -> bool:
+    """Whether the batch is over partitions; told without importing Dask."""
+    return dask is not None or type(rows).__module__.startswith("dask.")
+
+
+def begun(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
+    """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
+    made, control = prepared(rows, deployment, options, audience)
+    if not options.dry_run:
+        control.start(control.first_windows(), wait=options.wait)
+    return made
+
+
+def prepared(
+    rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON
+) -> tuple[Batch, BatchController]:
+    """Return the batch that is asked for and what starts it; it was checked and looked up, and has called nothing.
+
+    Parameters
+    ----------
+    audience : Audience
+        Who reads its messages.
+
+    Raises
+    ------
+    InputError, SettingsError, StoreError
+        As :func:`batch` says.
+    """
+    if not _is_scaled(rows, options.dask):
+        made = prepared_here(rows, deployment, options, audience)
+        return made.batch, made.control
+    given = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
+    found: tuple[Batch, BatchController] = views.partitions().batch_over_partitions(rows, deployment, options, **given)
+    _note(found[0])
+    return found
+
+
+def prepared_here(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience) -> PreparedBatch:
+    """Return a batch as :func:`prepared` does, of rows that are in this process."""
+    client, store = session.client_for(options.client), session.store()
+    if options.parts is not None:
+        raise SettingsError(
+            Phrase(
+                "parts= is for a batch over partitions; give dask= a client, or rows as a dask.dataframe",
+                command="--parts is for a batch over partitions; give --dask, too",
+            )
+        )
+    made = prepare_batch(rows, deployment, options, client=client, store=store, audience=audience)
+    _note(made.batch)
+    return made
+
+
+def _note(made: Batch) -> None:
+    global _last, _last_at
+    _last, _last_at = made, datetime.now(UTC)

@@ -1,0 +1,322 @@
+"""`BatchState`: plan, outcomes and remaining work of one batch, looked up and counted before a start.
+
+It only looks. Two keys of one host may be two workspaces, so nothing of another one is taken here.
+
+Nothing is called here. A table's plan is known before the first call; of an iterator only what was read is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from fh_notebook.addresses import LOCAL
+from fh_notebook.batching.execution.batch_run import EngineRun, budget_of
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.unknown_names import NameEvidence
+from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Counts, Event, Job, OutcomeTable
+from fh_notebook.batching.planning.plan import OtherKey, Plan
+from fh_notebook.batching.planning.unknown_calls import resolution_text, resolved_calls
+from fh_notebook.batching.planning.work_queue import (
+    LookedUpWindow,
+    WindowPrefetch,
+    Windows,
+    WorkQueue,
+    chained_windows,
+    ready_windows,
+)
+from fh_notebook.batching.status import Caller
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.run import Run
+from fh_notebook.store.keys import key_of
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["BatchState", "join_command", "other_key"]
+
+
+MOST: Final = 5
+"""Workspaces that are looked into, the newest first: each costs a hash and a look-up for every job."""
+
+
+def other_key(
+    store: Store, jobs: Sequence[Job], planned: Iterable[Job], workspace: str, *, since: datetime | None = None
+) -> OtherKey | None:
+    """Return which other workspace of the same host answers most rows of what is to be called; ``None`` without one.
+
+    Local hives are left out: they have no keys, and another name is another hive.
+
+    Parameters
+    ----------
+    store : Store
+        Where answers are kept.
+    jobs : sequence of Job
+        What is to be called: one job a key, with its inputs as they are spelt in the key.
+    planned : iterable of Job
+        All jobs of the batch; read only where there is another workspace.
+    workspace : str
+        Where it calls.
+    since : datetime, optional
+        Only answers that were kept since then (UTC).
+    """
+    origin = workspace.partition("#")[0]
+    if origin == LOCAL:
+        return None
+    deployments = dict.fromkeys(job.deployment for job in jobs)
+    others = store.workspaces.of_host(origin, deployments, without=workspace, limit=MOST)
+    needed: dict[int, set[str]] = {}
+    """Row -> the keys of its calls."""
+    to_call = {job.key for job in jobs} if others else set()
+    for job in planned if others else ():
+        if job.key in to_call:
+            needed.setdefault(job.position, set()).add(job.key)
+    best: OtherKey | None = None
+    for other in others:
+        asked = {target: canonical_json([other, *target])[:-1] for target in {(j.deployment, j.variant) for j in jobs}}
+        there = {key_of(asked[job.deployment, job.variant], job.spelt, job.repeat): job.key for job in jobs}
+        answered = {there[key] for key in store.answers.completed_of(there, since=since)}
+        rows = sum(keys <= answered for keys in needed.values())
+        if rows and (best is None or rows > best.rows):
+            best = OtherKey(workspace=other, rows=rows, command=join_command(other, workspace))
+    return best
+
+
+def join_command(from_workspace: str, into_workspace: str) -> str:
+    """Return the call that joins two workspaces, as a person types it.
+
+    Examples
+    --------
+    >>> print(join_command("api.example.com#1a2b", "api.example.com#3c4d"))
+    fh.store.join("api.example.com#1a2b", "api.example.com#3c4d")
+    """
+    first, second = (json.dumps(name, ensure_ascii=False) for name in (from_workspace, into_workspace))
+    return f"fh.store.join({first}, {second})"
+
+
+SETTLE_S: Final = 2.0
+"""How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
+
+
+class BatchState:
+    """The calls that a batch object stands for whose rows are here and whose answers are in a store.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is known of it before the first look-up.
+    feed : Feed
+        Its jobs.
+    outcomes : Outcomes
+        What is known of them.
+    caller : Caller
+        Who calls.
+    options : RunSettings
+        How it is started.
+    """
+
+    settle_s = SETTLE_S
+
+    def __init__(
+        self,
+        plan: Plan,
+        work_queue: WorkQueue,
+        outcomes: OutcomeTable,
+        *,
+        caller: Caller,
+        options: RunSettings,
+    ) -> None:
+        self.plan = plan
+        self.work_queue = work_queue
+        self.stored = work_queue.stored
+        self.outcomes = outcomes
+        self.caller = caller
+        self._store = work_queue.stored.store
+        self._options = options
+        self._fresh = WindowPrefetch(work_queue.fresh())
+        self._first: list[Job] | None = None
+        """Of a table: what the first start calls."""
+        self._answered_at: datetime | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is; a value of this moment."""
+        return self.outcomes.counts()
+
+    @property
+    def settled(self) -> int:
+        """How many of the calls that starts were to make need not be made any more."""
+        return self.outcomes.settled
+
+    def calls_open(self, settled_before: int) -> int:
+        """Return how many calls of the plan are not made; a plan counts jobs that are the same as one call."""
+        return max(0, self.plan.calls - (self.outcomes.settled - settled_before))
+
+    def prepare(self, *, keep: bool, most_at_once: int) -> None:
+        """Look up and check what can be before the first start: the whole of a table, nothing of an iterator.
+
+        With `keep`, what is planned is kept under the batch's name; else with the first start.
+        """
+        self._store.keep_owed()
+        self.work_queue.begin()
+        self.work_queue.call_lost = self._options.retry_unknown or self._options.reuse is None
+        if keep:
+            self.work_queue.begin_keeping()
+        if self.plan.rows is not None:
+            self._first = [job for seen in self.work_queue.fresh() for job in self._taken(seen)]
+            self._replan(self._first, most_at_once)
+            self._look_elsewhere(self._first)
+            self._look_under_other_keys(self._first)
+            self._look_for_forgotten(self._first)
+        else:
+            self._replan([], most_at_once)
+
+    def adopt(self, jobs: int, *, most_at_once: int) -> None:
+        """Take so many jobs in that are kept already, with the answers that stand for them."""
+        self.outcomes.extend(jobs)
+        for window in self.work_queue.source.planned(jobs):
+            for job in window:
+                if job.problems:
+                    self.outcomes.put(job.number, FAILED)
+        for seen in self.work_queue.again():
+            self._taken(seen)
+        is_open = [job for window in self.work_queue.source.planned(jobs) for job in window if self._is_open(job)]
+        self._replan(is_open, most_at_once)
+
+    def _is_open(self, job: Job) -> bool:
+        return bool(job.key) and self.outcomes.kind(job.number) == PENDING
+
+    def _taken(self, seen: LookedUpWindow) -> list[Job]:
+        times = [known.kept_at for known in seen.known.values() if known.kind in (DONE, FAILED)]
+        newest = max(times, default=0.0)
+        if newest and (self._answered_at is None or newest > self._answered_at.timestamp()):
+            self._answered_at = datetime.fromtimestamp(newest, UTC)
+        return self.work_queue.take(seen)
+
+    # --- what each start calls
+
+    def first_windows(self) -> Windows:
+        """Return what the first start calls."""
+        return self._fresh if self._first is None else ready_windows([self._first])
+
+    def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
+        """Return what is to be called now, after looking for what others have answered or removed meanwhile."""
+        self.work_queue.reopen_forgotten()
+        self.work_queue.begin_keeping()
+        self._store.keep_owed()
+        self.work_queue.begin()
+        self.work_queue.call_lost = retry_unknown
+        if self.plan.rows is None:
+            return chained_windows(WindowPrefetch(self.work_queue.again()), self._fresh)
+        return self._counted([job for seen in self.work_queue.again() for job in self._taken(seen)], most_at_once)
+
+    def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
+        """Return the failed jobs that are to be called again."""
+        self.work_queue.reopen_forgotten()
+        self.work_queue.begin_keeping()
+        self._store.keep_owed()
+        self.work_queue.begin()
+        return self._counted([job for window in self.work_queue.failed(error_code) for job in window], most_at_once)
+
+    def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
+        """Return the jobs that may have run, with what is known of them."""
+        return self.work_queue.unknown()
+
+    async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
+        """Ask the service about calls that may have run; return what came of it, in a sentence."""
+        return resolution_text(*await resolved_calls(windows, self.work_queue, self.stored, self._client))
+
+    def new_run(
+        self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]
+    ) -> EngineRun:
+        """Return the next start."""
+        return EngineRun(
+            name=self.plan.name,
+            client=self._client,
+            work_queue=self.work_queue,
+            outcomes=self.outcomes,
+            options=settings,
+            call_lost=self.work_queue.call_lost,
+            names=NameEvidence(arms=len(self.plan.variants)),
+            hear=hear,
+            changed=changed,
+        )
+
+    @property
+    def _client(self) -> Client:
+        assert self.caller.client is not None, "who calls nothing is refused before"  # noqa: S101 - a defect of ours
+        return self.caller.client
+
+    def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:
+        self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
+        jobs = self.work_queue.one_a_key(jobs)  # of all windows together
+        self._replan(jobs, most_at_once)
+        return ready_windows([jobs])
+
+    # --- the plan
+
+    def _look_elsewhere(self, jobs: list[Job]) -> None:
+        """Note in the plan what a batch that begins could take from other names: it is about to pay for it again."""
+        begins = not (self._options.named or self.plan.answered or self.plan.unknown)
+        if begins and self._options.reuse == "batch":
+            self.plan = replace(self.plan, elsewhere=self._store.answers.count_completed(job.key for job in jobs))
+
+    def _look_under_other_keys(self, jobs: list[Job]) -> None:
+        """Note in the plan what another workspace of this host has answered: the key may be a new one of the same."""
+        if jobs and self._options.reuse is not None:
+            planned = (job for window in self.work_queue.source.planned(len(self.outcomes)) for job in window)
+            since = datetime.now(UTC) - self._options.reuse if isinstance(self._options.reuse, timedelta) else None
+            found = other_key(self._store, jobs, list(planned), self.caller.workspace, since=since)
+            if found is not None and (here := self._store.answers.completed_of({job.key for job in jobs}, since=since)):
+                # They were joined already, under another name: a join would copy nothing.
+                self.plan = replace(self.plan, elsewhere=len(here))
+                return
+            self.plan = replace(self.plan, other_key=found)
+
+    def _look_for_forgotten(self, jobs: list[Job]) -> None:
+        """Note in the plan what is called again only since its answer was removed."""
+        if self._options.reuse is not None:
+            again = self._store.forgotten.count(self.plan.name, {job.key for job in jobs})
+            self.plan = replace(self.plan, forgotten=again)
+
+    def _replan(self, jobs: Iterable[Job], most_at_once: int) -> None:
+        to_call = {job.key for job in jobs}
+        kinds = [0, 0, 0, 0]
+        invalid, keys = 0, []
+        for window in self.work_queue.source.planned(len(self.outcomes)) if self.plan.rows is not None else ():
+            for job in window:
+                keys += [job.key] if job.key else []
+                invalid += not job.key
+                if job.key and job.key not in to_call:
+                    kinds[self.outcomes.kind(job.number)] += 1
+        limits = self._options.limits
+        self.plan = replace(
+            self.plan,
+            jobs=len(self.outcomes),
+            answered=kinds[DONE] + kinds[FAILED],
+            answered_at=self._answered_at,
+            unknown=kinds[UNKNOWN],
+            doubled=len(keys) - len(set(keys)),
+            invalid=invalid,
+            calls=len(to_call),
+            seconds=self._forecast(len(to_call), most_at_once),
+            max_calls=limits.max_calls,
+            max_seconds=limits.max_seconds,
+            budget=budget_of(self.caller.workspace, self._store, datetime.now(UTC)),
+        )
+
+    def _forecast(self, calls: int, most_at_once: int) -> float | None:
+        """How long so many calls take, by how long the last ones of this deployment took."""
+        took = self._store.answers.seconds_of(self.caller.workspace, self.plan.deployment) if calls else []
+        if not took:
+            return None
+        most = self._options.limits.max_calls
+        calls = calls if most is None else min(calls, most)
+        seconds = median(took) * -(-calls // most_at_once)
+        rate = self._options.rate
+        return max(seconds, rate.least_s(calls)) if rate is not None else seconds

@@ -1,0 +1,281 @@
+"""`BatchController`: start, wait, pause, resume and cancel a batch, from any thread.
+
+Rule of this file: nothing that was paid for is lost, whoever ends it; what may have run is called again only when the
+user says so, and a batch that calls nothing is refused here, wherever it is from. How a batch stands is in
+`status.py`, one start on the background loop in `execution/batch_run.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from fh_notebook import loop
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
+from fh_notebook.batching.model import Event, Stopped
+from fh_notebook.batching.planning.work_queue import Windows
+from fh_notebook.batching.progress.display import NoProgress, ProgressDisplay, progress_of
+from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
+from fh_notebook.errors import AuthError, SettingsError
+from fh_notebook.flag import Flag
+from fh_notebook.log import log
+
+__all__ = ["BatchController"]
+
+
+class BatchController:
+    """The running side of one batch object.
+
+    Parameters
+    ----------
+    work : BatchWork
+        What it calls.
+    settings : RunSettings
+        How it is started.
+    """
+
+    def __init__(self, work: BatchWork, settings: RunSettings) -> None:
+        self.work = work
+        """What it calls, for whoever reads what came of it."""
+        self.status = BatchStatus(work, settings, self)
+        """How it stands."""
+        self.settle_s = work.settle_s
+        """How long an interrupted start is waited for."""
+        self._settings = settings
+        self._on_event = settings.on_event
+        """Apart from the settings, since it is given up in the loop's thread while those may change in another."""
+        self._job: loop.Job[None] | None = None
+        self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._cancel_asked = False
+        self._cut = 0
+        self._ended = Flag()
+        self._progress: ProgressDisplay = NoProgress()
+
+    # --- what is to be called
+
+    def first_windows(self) -> Windows:
+        """Return what the first start calls."""
+        return self.work.first_windows()
+
+    def open_windows(self, *, retry_unknown: bool) -> Windows:
+        """Return what is to be called now, after looking for what others have answered meanwhile."""
+        self.refuse_to_run()
+        return self.work.open_windows(retry_unknown=retry_unknown, most_at_once=self.status.limit)
+
+    def failed_windows(self, error_code: str | None) -> Windows:
+        """Return the failed jobs that are to be called again."""
+        self.refuse_to_run()
+        return self.work.failed_windows(error_code, most_at_once=self.status.limit)
+
+    # --- starting and ending
+
+    def refuse_forgotten(self) -> None:
+        """Raise when the batch was removed from the store.
+
+        Raises
+        ------
+        SettingsError
+            With what to do.
+        """
+        if self.status.is_forgotten:
+            raise SettingsError(f"{self.status.name} was forgotten, with its rows; run its cell again to begin it anew")
+
+    def refuse_to_run(self) -> None:
+        """Raise when the batch calls nothing, was forgotten, or is running.
+
+        Raises
+        ------
+        SettingsError
+            With what to do.
+        """
+        if self.work.caller.refusal:
+            raise SettingsError(self.work.caller.refusal)
+        self.refuse_forgotten()
+        if self.status.running:
+            raise SettingsError(f"{self.status.name} is running; batch.wait() for it, or batch.cancel() it first")
+
+    def start(self, windows: Windows, *, wait: bool) -> None:
+        """Call the jobs of `windows`, on the background loop."""
+        progress = progress_of(self._settings.progress)  # before it counts as running: it may be none
+        self.refuse_to_run()
+        work = self._go(windows, progress)
+        if not wait:
+            self._begin(blocks=False)
+            self._job = loop.background().submit(work)
+            return
+        try:
+            self._begin(blocks=True)
+            loop.run(work)
+        except KeyboardInterrupt:
+            match inspect.getcoroutinestate(work):
+                case inspect.CORO_RUNNING | inspect.CORO_SUSPENDED:
+                    # Milliseconds; longer only where the machine or the disk is busy. What was out is kept as unknown.
+                    self._ended.wait(self.settle_s)
+                case inspect.CORO_CREATED:
+                    work.close()  # it was cancelled before its first step, and would never say that it has ended
+            self.status.stop(cut_short("interrupted", self._cut + self.status.in_flight))
+            self._end_unbegun()
+        except Exception:
+            self._end_unbegun()
+            raise
+
+    async def astart(self, windows: Windows) -> None:
+        """Await :meth:`start`, from any running loop."""
+        progress = progress_of(self._settings.progress)
+        self.refuse_to_run()
+        self._begin(blocks=True)
+        try:
+            await loop.bridge(self._go(windows, progress))
+        except BaseException:
+            self._end_unbegun()
+            raise
+
+    def _end_unbegun(self) -> None:
+        """Have a start that was refused or cut short before its first step be over: nobody else would say so."""
+        if self.status.run is None:
+            self.status.end()
+
+    def _begin(self, *, blocks: bool) -> None:
+        # Here and not in `_go`, which runs later: a cancel may come between the two.
+        self._cancel_asked, self._cut = False, 0
+        self._ended = Flag()
+        self.status.begin(blocks=blocks)
+
+    def wait(self) -> None:
+        """Wait for a start in the background, and raise what it raised."""
+        job = self._job
+        if job is not None:
+            while not job.finished.wait(loop.POLL_S):
+                pass
+            self._take_result(job)
+
+    async def await_(self) -> None:
+        """Await :meth:`wait`."""
+        job = self._job
+        if job is not None:
+            while not job.finished.is_set():  # noqa: ASYNC110 - of another loop, and this one must look up for an interrupt
+                await asyncio.sleep(loop.POLL_S)
+            self._take_result(job)
+
+    def _take_result(self, job: loop.Job[None]) -> None:
+        self._job = None
+        job.result()
+
+    def cancel(self) -> None:
+        """End a running start at once, from any thread, without waiting."""
+        self._cancel_asked = True  # first: a start that has no task yet looks at it as soon as it has
+        if (running := self._task) is not None:
+            of_loop, task = running
+            with suppress(RuntimeError):  # that loop has ended, and the start with it
+                of_loop.call_soon_threadsafe(task.cancel)
+
+    def resolve_unknown(self) -> str:
+        """Ask the service about the calls that may have run; return what came of it, in a sentence."""
+        windows = self.work.unknown_windows()
+        self.refuse_to_run()
+        return loop.run(self.work.resolve(windows))
+
+    # --- while it runs, from any thread
+
+    def pause(self) -> None:
+        """Start no further call until :meth:`unpause`; what is out comes in."""
+        self._set_paused(self.status.running)
+
+    def unpause(self) -> None:
+        """Go on after a pause."""
+        self._set_paused(False)
+
+    def _set_paused(self, paused: bool) -> None:
+        self.status.set_paused(paused)
+        self._in_loop(lambda run: run.pause(paused))
+
+    def retune(self, max_concurrency: int | None) -> None:
+        """Change the ceiling of calls at once; it holds for later starts, too.
+
+        Raises
+        ------
+        SettingsError
+            It is no whole number from 1.
+        """
+        number = checked_concurrency(max_concurrency)
+        self.status.set_max_concurrency(number)
+        self._settings = replace(self._settings, max_concurrency=number)
+        self._in_loop(lambda run: run.retune(number))
+
+    def _in_loop(self, call: Callable[[BatchRun], None]) -> None:
+        """Have something done to the running start, where it runs; without one, nothing."""
+
+        def now() -> None:
+            if (run := self.status.run) is not None:
+                call(run)
+                self._show()
+
+        if (running := self._task) is not None:
+            with suppress(RuntimeError):  # that loop has ended, and the start with it
+                running[0].call_soon_threadsafe(now)
+
+    # --- on the loop
+
+    async def _go(self, windows: Windows, progress: ProgressDisplay) -> None:
+        task, status = asyncio.current_task(), self.status
+        try:
+            settings = replace(self._settings, on_event=self._on_event)
+            run = self.work.new_run(settings, hear=self._hear, changed=self._changed)
+        except BaseException:
+            self._end_unbegun()
+            raise
+        status.began(run)
+        self._task = (asyncio.get_running_loop(), task) if task else None
+        self._progress = progress
+        self._safely(progress.begin, status)
+        try:
+            if self._cancel_asked:
+                raise asyncio.CancelledError
+            await run.run(windows, planned=self.work.plan.calls)
+        except asyncio.CancelledError:
+            status.stop(cut_short("cancelled" if self._cancel_asked else "interrupted", run.cut))
+            if not self._cancel_asked:
+                raise
+        finally:
+            self._cut, self._task = run.cut, None
+            status.end()
+            self._safely(progress.end, status)
+            self._ended.set()
+        self._raise_if_refused(run.answered)
+
+    def _hear(self, event: Event) -> None:
+        """Tell the progress and the user's function."""
+        if isinstance(event, Stopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
+            self.status.stop(event)  # else it waits, and goes on by itself
+        self._changed()
+        if self._on_event is not None and not self._safely(self._on_event, event):
+            self._on_event = None  # it would raise for every event
+
+    def _changed(self) -> None:
+        self.status.note_admitted()
+        self._show()
+
+    def _show(self) -> None:
+        self._safely(self._progress.update, self.status)
+
+    def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
+        """Call somebody else's function; what it raises is logged, and never ends paid work."""
+        try:
+            call(*arguments)
+        except Exception:
+            log.warning("%s raised; it is not called again where it can be left out", call, exc_info=True)
+            return False
+        return True
+
+    def _raise_if_refused(self, answered: int) -> None:
+        """Raise when the service refused the key at the very first call: nothing came, and nothing will."""
+        stopped = self.status.stopped
+        if stopped is None or stopped.reason != "auth" or answered or stopped.run is None:
+            return
+        run, told = stopped.run, stopped.message
+        raise AuthError(told, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id)

@@ -1,0 +1,318 @@
+"""`EngineRun`: one start of a batch on the background loop: engine, claims, wait for the daily reset.
+
+Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
+answered is kept and what was not is pending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook import settings
+from fh_notebook.batching.execution.delivery import MAX_SUBMITTED, CallbackDelivery
+from fh_notebook.batching.execution.engine import Engine
+from fh_notebook.batching.execution.ledger import StoreLedger
+from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.stop_rules import StopLimits
+from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
+from fh_notebook.batching.execution.worker import CANCELLED
+from fh_notebook.batching.model import Event, Finished, Job, OutcomeTable, Retried, Started, Throttled
+from fh_notebook.batching.planning.plan import Budget
+from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
+from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
+from fh_notebook.contract.retry import NOT_REACHED, next_reset
+from fh_notebook.errors import InputError, SettingsError, StoreError
+from fh_notebook.store.owners import Owner
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+
+__all__ = ["EngineRun", "budget_of", "owner_of_claims"]
+
+
+class EngineRun:
+    """One start.
+
+    Parameters
+    ----------
+    name : str
+        The batch's.
+    client : Client
+        Whom to ask.
+    feed : Feed
+        What is to be called, and where answers are kept.
+    outcomes : Outcomes
+        Takes what comes of it.
+    options : RunSettings
+        How.
+    call_lost : bool
+        Whether what may have run is called again.
+    names : Names
+        What is known of the deployments and variants that are called.
+    hear : function of Event
+        Told of every event once the counts have it.
+    changed : function
+        Called when something to be shown has changed without an event.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        client: Client,
+        work_queue: WorkQueue,
+        outcomes: OutcomeTable,
+        options: RunSettings,
+        call_lost: bool,
+        names: NameEvidence,
+        hear: Callable[[Event], None],
+        changed: Callable[[], object],
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._stored = work_queue.stored
+        self._store = work_queue.stored.store
+        self._work_queue = work_queue
+        self._outcomes = outcomes
+        self._options = options
+        self._call_lost = call_lost
+        self._names = names
+        self._hear = hear
+        self._changed = changed
+        self.engine: Engine | None = None
+        """Of the present calls; a batch that waits for the renewal of a daily cap has a new one then."""
+        self._gate: Any = None
+        """What its calls go through, while it runs."""
+        self._was_refused = False
+        self.max_concurrency = options.max_concurrency
+        self.paused = False
+        self.waiting_until: datetime | None = None
+        """When it goes on, while it sleeps for the daily cap's renewal."""
+        self.answered = 0
+        self.cut = 0
+        """Calls that were out when it was cut short."""
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out at this moment."""
+        return self.engine.scheduler.in_flight if self.engine is not None else 0
+
+    @property
+    def limit(self) -> int | None:
+        """How many calls may be out at once now, while calls are made."""
+        gate, number = self._gate, self.max_concurrency
+        if gate is None:
+            return None
+        return int(gate.limit if number is None else gate.begins_at(number))
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, once it has refused one of this start."""
+        learned: int | None = self._gate.learned if self._was_refused and self._gate is not None else None
+        return learned
+
+    async def run(self, windows: Windows, *, planned: int) -> None:
+        """Call the jobs of `windows`.
+
+        Parameters
+        ----------
+        windows : async iterator of Seen or list of Job
+            To be called.
+        planned : int
+            How many jobs there are, for the limits.
+        """
+        async with owner_of_claims(self._stored) as owner:
+            while True:
+                await self._run(windows, planned, owner)
+                if not (self._was_stopped_by("daily_cap") and self._options.wait_for_reset):
+                    return
+                await self._sleep_until_reset()
+                self._work_queue.begin()
+                # What the engine was given and did not call, then the windows that it did not take.
+                windows = chained_windows(WindowPrefetch(self._work_queue.again()), windows)
+
+    async def _run(self, windows: Windows, planned: int, owner: Owner) -> None:
+        options = self._options
+        deliver = CallbackDelivery(
+            options.delivery,
+            receiver=options.receiver,
+            client=self._client.aclient,
+            stored=self._stored,
+        )
+        try:
+            await self._deliver(windows, planned, owner, deliver)
+        finally:
+            self._gate = None
+            deliver.end()
+        if self._was_stopped_by("store"):
+            await asyncio.to_thread(self._keep_owed)  # while the claims are alive
+
+    def _was_stopped_by(self, reason: str) -> bool:
+        stopped = self.engine.scheduler.stopped if self.engine is not None else None
+        return stopped is not None and stopped.reason == reason
+
+    async def _deliver(self, windows: Windows, planned: int, owner: Owner, deliver: CallbackDelivery) -> None:
+        attempt = await deliver.ready()
+        limits = self._limits()
+        ledger = StoreLedger(
+            self._stored,
+            workspace=self._client.workspace,
+            owner=owner,
+            seen_id=self._work_queue.seen_id,
+            calls_anew=self._options.reuse is None,
+            anywhere=self._work_queue.anywhere,
+            daily_cap=limits.daily_cap,
+            call_lost=self._call_lost,
+            left=deliver.left,
+        )
+        gate = self._gate = deliver.gate(self._client.gate, self.max_concurrency)
+        self.engine = Engine(
+            attempt=attempt,
+            gate=gate,
+            ledger=ledger,
+            emit=self._take,
+            batch=self._name,
+            limits=limits,
+            planned=planned,
+            max_in_flight=self.max_concurrency,
+            rate=self._options.rate,
+            names=self._names,
+            hint=self._hint,
+            now=self._options.now,
+        )
+        deliver.on_switch = self._have_queued
+        self.engine.scheduler.pause(self.paused)
+        try:
+            gate.ask(self, self.max_concurrency)
+            await self.engine.run(self._jobs_of(windows))
+        finally:
+            gate.ask(self, None)
+
+    def _hint(self, name: Name) -> str:
+        try:
+            return hint_of(self._client.aclient.connection.known_deployments(), name)
+        except InputError:  # the catalogue cannot be read; whoever needs it is told so
+            return ""
+
+    def _have_queued(self) -> None:
+        """Bound what is out by a number, where slots are lent while the service has runs wait."""
+        if self.engine is not None and self.engine.scheduler.max_in_flight is None:
+            self.engine.scheduler.retune(MAX_SUBMITTED)
+
+    def _keep_owed(self) -> None:
+        with suppress(Exception):  # it is told already that the store fails, and tried again at the next start
+            self._store.keep_owed()
+
+    async def _jobs_of(self, windows: Windows) -> AsyncIterator[list[Job]]:
+        async for window in windows:
+            if isinstance(window, LookedUpWindow):
+                jobs = self._work_queue.take(window)
+                # What is looked at again was planned as a call, and somebody else has answered it meanwhile.
+                self._outcomes.settled += 0 if window.is_new else len(window.known)
+            else:
+                jobs = window
+            if any(job.sealed for job in jobs):
+                raise SettingsError(
+                    "the inputs of this batch hold a password, which is not kept; run its cell again with its rows"
+                )
+            yield jobs
+
+    # --- limits
+
+    def _limits(self) -> StopLimits:
+        """The limits of this start, with what the configured daily cap leaves now."""
+        budget = budget_of(self._client.workspace, self._store, self._options.now())
+        return replace(self._options.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)
+
+    async def _sleep_until_reset(self) -> None:
+        self.waiting_until = next_reset(self._options.now())
+        self._changed()
+        try:
+            await self._options.sleep_until(self.waiting_until)
+        finally:
+            self.waiting_until = None
+            self._changed()
+        self._client.gate.reopen()
+
+    # --- while it runs: called in the loop's thread
+
+    def retune(self, max_concurrency: int | None) -> None:
+        """Change the ceiling of calls at once."""
+        self.max_concurrency = max_concurrency
+        if self.engine is not None and (gate := self._gate) is not None:
+            if gate is not self._client.gate:  # one of this batch's own
+                gate.fix(max_concurrency or MAX_SUBMITTED)
+            gate.ask(self, max_concurrency)
+            self.engine.scheduler.retune(max_concurrency)
+
+    def pause(self, paused: bool) -> None:
+        """Start no further call, or go on."""
+        self.paused = paused
+        if self.engine is not None:
+            self.engine.scheduler.pause(paused)
+
+    def _take(self, event: Event) -> None:
+        """Take an event into the counts, then tell it."""
+        outcomes = self._outcomes
+        if isinstance(event, Started):
+            outcomes.calls += 1
+        elif isinstance(event, Retried) and event.run.error_code in NOT_REACHED:
+            outcomes.calls -= 1  # an attempt to connect is no request sent
+        elif isinstance(event, Throttled):
+            outcomes.refused += 1
+            self._was_refused |= event.reason == "concurrency"
+        elif isinstance(event, Finished):
+            self.answered += not event.reused
+            outcomes.settled += 1
+            outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
+            self.cut += event.run.error_code == CANCELLED
+            self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
+        self._hear(event)
+
+
+@asynccontextmanager
+async def owner_of_claims(stored: StoredBatch) -> AsyncIterator[Owner]:
+    """Give an owner of claims; while the block runs the store knows that it runs the batch.
+
+    Raises
+    ------
+    SettingsError
+        The batch was forgotten meanwhile: what is called for it would be lost.
+    InputError
+        A batch is running that must not run at the same time.
+    """
+    store = stored.store
+    stored.owner = owner = store.owners.new()
+    try:
+        if stored.id:  # else it is said with the batch's first window
+            is_there, beside = True, ""
+            with suppress(StoreError):  # the first claim tells it, with the rest pending
+                is_there, beside = await store.claims.begin_start(stored.id, owner)
+            if beside:
+                raise running_refused(beside)
+            if not is_there:
+                raise SettingsError(
+                    "the batch was forgotten before its first call; run its cell again to begin it anew"
+                )
+        yield owner
+    finally:
+        stored.owner = None
+        if stored.id:
+            with suppress(StoreError):
+                store.claims.end_start(stored.id, owner)
+        owner.end()
+
+
+def budget_of(workspace: str, store: Store, now: datetime) -> Budget:
+    """Return what is configured of costs, and what was used of it today."""
+    told = settings.current()
+    if told.daily_cap is None:
+        return Budget(price_per_call=told.price_per_call)
+    used = store.requests.on_day(workspace, now)
+    return Budget(price_per_call=told.price_per_call, daily_cap=told.daily_cap, used_today=used)

@@ -1,0 +1,281 @@
+"""`CallbackDelivery`: calls whose answers are delivered by callback or polling.
+
+The engine's other `attempt`.
+
+Rule of this file: a direct call goes through none of it. Runs of this batch that an earlier kernel submitted, and that
+nobody waits for any more, are waited for again in place of being called: nothing is submitted twice.
+
+In flight are here the runs that the service has taken and not ended. It queues what is over the plan's cap, so a batch
+has as many out as :data:`MAX_SUBMITTED` says, past the workspace's gate: that is for calls which would be refused.
+Ceilings of the client and of ``configure`` count them all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import uuid4
+
+from fh_notebook.audience import Message, Phrase, option
+from fh_notebook.batching.options import Delivery
+from fh_notebook.batching.planning.reuse import left_behind
+from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.client.callback_address import address_for
+from fh_notebook.client.pending import PendingRun
+from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
+from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.retry import Verdict, decide
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import mask_inputs
+from fh_notebook.contract.wire import Exchange
+from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.gate import Gate
+from fh_notebook.store.pending import PendingLine
+from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
+
+if TYPE_CHECKING:
+    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.receiver import CallbackReceiver
+
+__all__ = ["MAX_SUBMITTED", "CallbackDelivery"]
+
+
+MAX_SUBMITTED: Final = 200
+"""Runs of a batch that are out at once, unless ``max_concurrency=`` says otherwise."""
+
+REFUSED_BEFORE: Final = 1
+"""So many direct calls that the cap refused, and ``auto`` has the rest queued by the service, where callbacks come: a
+queue of the service's own takes the next run in the moment that a place is free, and refuses none."""
+
+
+WRITE_S: Final = 0.02
+"""So long after the service took a run it is written down, together with those that it took meanwhile. Until then the
+job's claim says that it may have run: a kernel that is killed then finds it unknown, and calls it no second time."""
+
+
+_PREFIX: Final = uuid4().hex
+
+_NUMBERS: Final = count()
+"""Names of lines: a random one for each process, then a number. A random one for each line costs a system call."""
+
+
+Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
+
+
+class _Lends(Protocol):
+    def lent(self) -> AbstractContextManager[None]:
+        """Give a slot back for a block."""
+        ...
+
+
+class CallbackDelivery:
+    """How the calls of one start are made and answered.
+
+    Parameters
+    ----------
+    delivery : {"direct", "callback", "poll", "auto"}
+        The way.
+    receiver : CallbackReceiver, optional
+        Who receives; by default this process's own, where the service is on this machine.
+    client : AsyncClient
+        Whom to ask.
+    stored : Stored
+        Where runs are written down while they are out, and for which batch.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        *,
+        receiver: CallbackReceiver | None,
+        client: AsyncClient,
+        stored: StoredBatch,
+    ) -> None:
+        self._delivery = delivery
+        self._receiver = receiver
+        self._client = client
+        self._stored = stored
+        self._url = NOWHERE
+        self._book = PendingRuns(stored.store, client.workspace)
+        self._left = left_behind(stored)
+        self._owner = self._book.owner.name if delivery != "direct" else ""
+        self._unwritten: dict[str, PendingLine] = {}
+        self._told: set[str] = set()
+        self._only_async: set[tuple[str, str | None]] = set()
+        self._refused = 0
+        self._queues = False
+        self._lends: _Lends | None = None
+        self.on_switch: Callable[[], None] = lambda: None
+        """Called when ``auto`` begins to have runs queued."""
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The keys of jobs that were submitted before, and are waited for again."""
+        return frozenset(self._left)
+
+    def gate(self, shared: Any, max_concurrency: int | None) -> Any:
+        """Return the gate that the calls go through: the client's, or its ceilings before one of this batch's own."""
+        if self._delivery in ("direct", "auto"):
+            self._lends = shared
+            return shared
+        return shared.past(Gate(max_concurrency or MAX_SUBMITTED))
+
+    async def ready(self) -> Attempt:
+        """Return how one call is made; a receiver listens by then.
+
+        Raises
+        ------
+        SettingsError
+            The receiver cannot listen, or callbacks cannot come to it.
+        """
+        if self._delivery == "direct" and not self._left:
+            return self._client.attempt
+        if self._delivery == "callback":
+            await self._receive()
+            if self._receiver is None:
+                receiver = Phrase("receiver=fh.CallbackReceiver(public_url=...)", command="--public-url")
+                told = "callbacks cannot come: give {}, an address that Fetch Hive reaches; or {}"
+                raise SettingsError(Message(told, (receiver, option("delivery", "poll", in_cell=True))))
+        ways: dict[str, Attempt] = {
+            "direct": self._client.attempt, "callback": self._deliver, "poll": self._deliver, "auto": self._auto,
+        }  # fmt: skip
+        return partial(self._unless_left, ways[self._delivery]) if self._left else ways[self._delivery]
+
+    async def _receive(self) -> None:
+        """Have the receiver listen, if callbacks can come to one."""
+        receiver = self._receiver
+        if receiver is None and not self._client.connection.is_near:
+            return
+        self._receiver, self._url = await address_for(self._client.connection, receiver)
+
+    def end(self) -> None:
+        """Take out of the book what is kept as answered."""
+        self._write()
+        if self._delivery != "direct" or self._left:
+            with suppress(StoreError):  # it is taken out when somebody looks
+                self._book.table.prune(self._stored.id)
+
+    # --- one call
+
+    async def _deliver(self, request: InvokeRequest) -> Exchange:
+        """Submit, and wait for the outcome."""
+        receiver, learns = self._receiver, request.deployment not in self._told
+        async with receiver.expecting() if receiver is not None and learns else nullcontext():
+            exchange = await self._client.attempt(request.delivered_to(self._url))
+            run = exchange.run
+            if receiver is not None and run.webhook_secret is not None:
+                receiver.learn(run.webhook_secret, f"{self._client.workspace}/{request.deployment}")
+                self._told.add(request.deployment)
+        if not (accepted(run) and ids_of(run)):
+            return exchange
+        ticket = self._write_down(request, run)
+        outcome = await self._outcome(request, run, ticket)
+        self._unwritten.pop(ticket.line.id, None)
+        return Exchange(answer=exchange.answer, run=outcome)
+
+    async def _outcome(self, request: InvokeRequest, first: Run, ticket: PendingTicket) -> Run:
+        pending = PendingRun(
+            client=self._client,
+            request=request,
+            first=first,
+            receiver=self._receiver,
+            keep=None,
+            let_go=ticket.let_go,
+        )
+        pending.begin(poll=True)
+        try:
+            return await pending.outcome()
+        except asyncio.CancelledError:
+            self._write()
+            pending.cancel_waiting()
+            raise
+
+    def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
+        line = PendingLine(
+            id=f"{_PREFIX}{next(_NUMBERS)}",
+            workspace=self._book.workspace,
+            key=_key_of(request),
+            batch=self._stored.id or None,
+            deployment=request.deployment,
+            variant=request.variant,
+            inputs=mask_inputs(request.inputs, request.secrets),
+            metadata=request.metadata or {},
+            callback_url=self._url,
+            status=run.status,
+            request_id=run.request_id,
+            run_id=run.run_id,
+            calls=run.attempts,
+            owner=self._owner,
+            submitted_at=run.started_at or datetime.now(UTC),
+        )
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(WRITE_S, self._write)
+        self._unwritten[line.id] = line
+        return PendingTicket(self._book, line)
+
+    def _write(self) -> None:
+        """Write down, in one, the runs that have not ended meanwhile."""
+        lines, self._unwritten = list(self._unwritten.values()), {}
+        if lines:
+            with suppress(StoreError):  # the answers cannot be kept either then, and that is told
+                self._book.table.add(lines)
+
+    # --- auto
+
+    async def _auto(self, request: InvokeRequest) -> Exchange:
+        which = request.deployment, request.variant
+        if not self._queues and which not in self._only_async:
+            exchange = await self._client.attempt(request)
+            if not needs_callback(exchange.answer):
+                await self._count_refusals(exchange)
+                return exchange
+            self._only_async.add(which)
+            await self._switch()
+        # A run that waits for its turn, or for a person, holds no slot of the calls that others make.
+        return await self._lent(request)
+
+    async def _lent(self, request: InvokeRequest) -> Exchange:
+        with self._lends.lent() if self._lends is not None else nullcontext():
+            return await self._deliver(request)
+
+    async def _count_refusals(self, exchange: Exchange) -> None:
+        if exchange.answer.status_code != 429:
+            return
+        decision = decide(exchange.answer)
+        if decision.verdict is Verdict.THROTTLED and decision.reason == "concurrency":
+            self._refused += 1
+            if self._refused == REFUSED_BEFORE:
+                await self._switch()
+                self._queues = self._receiver is not None
+
+    async def _switch(self) -> None:
+        if self._url == NOWHERE:
+            await self._receive()
+        self.on_switch()
+
+    # --- runs of an earlier kernel
+
+    async def _unless_left(self, otherwise: Attempt, request: InvokeRequest) -> Exchange:
+        """Wait for a run that was submitted before, and call the others."""
+        line = self._left.pop(_key_of(request), None)
+        if line is None:
+            return await otherwise(request)
+        first = first_run(line, self._client.origin)
+        first = replace(first, inputs=request.inputs, metadata=dict(request.metadata or {}))
+        answer = Answer(status_code=202)
+        ticket = self._book.take_over(line)
+        if ticket is None:
+            told = "it was submitted before, and is waited for elsewhere; batch.resume() takes its answer"
+            return Exchange(answer=answer, run=replace(first, status="unknown", error=told, error_code="elsewhere"))
+        return Exchange(answer=answer, run=await self._outcome(request, first, ticket))
+
+
+def _key_of(request: InvokeRequest) -> str:
+    """The key of the job that a request of a batch is stamped with."""
+    return str((request.metadata or {}).get("fh_job", ""))

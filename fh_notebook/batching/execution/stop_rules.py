@@ -1,0 +1,206 @@
+"""Stop rules: when no further call is started, and why. Pure.
+
+Pure.
+
+Rule of this file: stopping never fails a row. What was not called stays pending, and the message says how to go on, in
+terms of what the person has: a batch, or a cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fh_notebook.audience import RUN_AGAIN, Message, option
+from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.options import BatchOptions, check_option, written_options
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.errors import FetchHiveError
+from fh_notebook.values import error_text
+
+__all__ = [
+    "StopLimits",
+    "checked_concurrency",
+    "cut_short",
+    "rows_broke",
+    "stop_of_answer",
+    "unreached",
+]
+
+
+def cut_short(how: str, calls_out: int) -> Stopped:
+    """Return the stop of a start that was interrupted or cancelled while `calls_out` calls were out."""
+    out = "; what was in flight is unknown (it may have run)" if calls_out else ""
+    return Stopped(
+        reason="cancelled",
+        detail=f"{how}; what is finished is kept{out}",
+        resume=Message("to go on with the rest: {resume}"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopLimits:
+    """What the user allowed one start of a batch.
+
+    Raises
+    ------
+    SettingsError
+        A limit that cannot be meant.
+
+    Examples
+    --------
+    >>> Limits(max_calls=3).reached(calls=3, elapsed_s=0.1, errors=0, planned=10).reason
+    'max_calls'
+    >>> Limits(fail_on_error=0.5).reached(calls=6, elapsed_s=1.0, errors=5, planned=10).reason
+    'fail_on_error'
+    """
+
+    max_calls: int | None = None
+    """Requests, refused ones included."""
+    max_seconds: float | None = None
+    """After this no call is started; those in flight are waited for."""
+    left_today: int | None = None
+    """Requests that the configured daily cap leaves; with :attr:`daily_cap`, for the message."""
+    daily_cap: int | None = None
+    fail_on_error: bool | float | int = False
+    """``True``: the first error stops; a number below 1: that fraction of the jobs; from 1: that many."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_calls", "max_seconds", "fail_on_error"):
+            check_option(name, getattr(self, name))
+
+    @property
+    def most_calls(self) -> int | None:
+        """How many requests one start may make; ``None`` without a limit."""
+        return min((n for n in (self.max_calls, self.left_today) if n is not None), default=None)
+
+    def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> Stopped | None:
+        """Return the limit that is reached, if one is.
+
+        Parameters
+        ----------
+        calls : int
+            Requests sent, and about to be.
+        elapsed_s : float
+            Seconds since the start.
+        errors : int
+            Jobs that failed or are unknown, of this start.
+        planned : int
+            Jobs of this start.
+        """
+        if self.max_calls is not None and calls >= self.max_calls:
+            made = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
+            return _stopped("max_calls", _at_ceiling(f"{made} made", "max_calls"))
+        if self.left_today is not None and calls >= self.left_today:
+            return self.used_up()
+        if self.max_seconds is not None and elapsed_s >= self.max_seconds:
+            return _stopped("max_seconds", _at_ceiling(f"{self.max_seconds:g} s have passed", "max_seconds"))
+        if self.errors_reached(errors, planned):
+            failed = f"{errors:,} of {planned:,} jobs failed"
+            return _stopped("fail_on_error", Message("{} ({})", (failed, option("fail_on_error"))))
+        return None
+
+    def used_up(self) -> Stopped:
+        """Return the stop of a configured daily cap that is used up."""
+        cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
+        return Stopped(
+            reason="daily_cap",
+            detail=f"all {cap}calls of today are used",
+            resume=Message("they are renewed at 00:00 UTC; then {resume}"),
+        )
+
+    def errors_reached(self, errors: int, planned: int) -> bool:
+        """Whether so many errors are too many."""
+        return errors > 0 and errors >= self._errors_allowed(planned)
+
+    def _errors_allowed(self, planned: int) -> float:
+        rule = self.fail_on_error
+        if isinstance(rule, bool):
+            return 1 if rule else float("inf")
+        return rule * planned if rule < 1 else rule
+
+
+def checked_concurrency(value: Any) -> int | None:
+    """Return a number of calls at once, or ``None``.
+
+    Raises
+    ------
+    SettingsError
+        It is neither.
+    """
+    checked: int | None = check_option("max_concurrency", value)
+    return checked
+
+
+_IN_CELL: Final = written_options(BatchOptions, in_cell=True)
+
+
+def _at_ceiling(reached: str, limit: str) -> Message:
+    return Message("{}, the ceiling that {} sets", (reached, option(limit, in_cell=limit in _IN_CELL)))
+
+
+def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:
+    return Stopped(reason=reason, detail=detail, resume=Message("the rest is pending; to go on: {resume}"), run=run)
+
+
+def stop_of_answer(reason: str, run: Run) -> Stopped:
+    """Return the stop that the service's own answer means: `reason` is that of the decision."""
+    said = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
+    words: dict[str, tuple[str, str]] = {
+        "daily_cap": (
+            f"the daily cap of calls is used up{said}",
+            Message("it is renewed at 00:00 UTC; then {resume}"),
+        ),
+        "credits": (f"the credits are used up{said}", Message("add some, then {resume}")),
+        "auth": (
+            f"{run.origin or 'the service'} refused the key{said}",
+            Message("correct it and {}", (RUN_AGAIN,)),
+        ),
+    }
+    detail, resume = words.get(reason, (f"stopped: {reason}{said}", ""))
+    return Stopped(reason=reason, detail=detail, resume=resume, run=run)
+
+
+def rows_broke(broken: Exception) -> Stopped:
+    """Return the stop of rows that raised while they were read: what came before them was called.
+
+    Examples
+    --------
+    >>> rows_broke(OSError("the disk is gone")).message
+    'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
+    """
+    told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {error_text(broken)}"
+    again = Message("what is answered is kept: {} when they can be read", (RUN_AGAIN,))
+    return Stopped(reason="rows", detail=one_line(told), resume=again)
+
+
+UNREACHED: Final = 5
+UNREACHED_S: Final = 5.0
+"""So many attempts in a row, over so many seconds, with nothing answered in between: a person is to look. A service
+that was only restarted is back by then."""
+
+
+def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> Stopped | None:
+    """Return the stop where nobody is reached any more.
+
+    Parameters
+    ----------
+    run : Run
+        Of the last attempt.
+    in_a_row : int
+        Attempts that reached nobody, with nothing answered in between.
+    lasted_s : float
+        From the first of them to the last.
+
+    Examples
+    --------
+    >>> gone = Run(status="failed", error="Connection refused", origin="10.0.0.7:8080")
+    >>> unreached(gone, in_a_row=12, lasted_s=5.2).message
+    '10.0.0.7:8080 was not reached for 5 s (Connection refused); the rest is pending; to go on: batch.resume()'
+    >>> unreached(gone, in_a_row=12, lasted_s=1.0)
+    """
+    if in_a_row < UNREACHED or lasted_s < UNREACHED_S:
+        return None
+    said = f" ({one_line(run.error)})" if run.error else ""
+    where = run.origin or "the service"
+    return _stopped("unreachable", f"{where} was not reached for {lasted_s:.0f} s{said}", run)

@@ -1,0 +1,207 @@
+"""Deployments and variants that the service does not know, by the evidence of its answers. Pure.
+
+Pure.
+
+Rule of this file: a name that the service does not know costs a few calls and no row. An answer whose code says that
+the deployment or the variant is unknown settles it. Any other "not found" (a 404 mostly) may be about something that
+the inputs of its row name, such as the id of a document; so it settles it only where the first `TRIED` answers of that
+variant all say so, or fewer where there are no more rows. Until then those jobs are kept back; they have failed once
+another answer shows that the name is known, and are pending once it is settled that the name is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fh_notebook.addresses import LOCAL
+from fh_notebook.audience import RUN_AGAIN, Message
+from fh_notebook.batching.model import Job, Stopped
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.retry import Absence
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.spell import in_words, listed, nearest, short
+
+__all__ = ["TRIED", "UNKNOWN_NAME", "Name", "NameEvidence", "hint_of", "name_of", "unknown_name"]
+
+UNKNOWN_NAME: Final = "unknown_name"
+"""The reason of a stop by an unknown name."""
+
+TRIED: Final = 3
+"""Answers that must all be "not found" before a name is taken to be unknown: one bad id in the first row, or two, is
+no misspelt name; and 3 of 50 calls a day are few."""
+
+NAMES_SHOWN: Final = 8
+"""Known names in one message."""
+
+Name = tuple[str, str]
+"""A deployment and a variant."""
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """What the answers say of one name."""
+
+    absent: int = 0
+    """Answers that say "not found", with no other one before them."""
+    last: Run | None = None
+    """The last one of them."""
+    is_known: bool = False
+    is_unknown: bool = False
+    is_certain: bool = False
+    """Whether an answer's code said so of the name itself."""
+
+
+@dataclass(slots=True)
+class NameEvidence:
+    """The evidence on every name that is called; one object for all engines that share it, in one event loop."""
+
+    arms: int
+    """How many names are called."""
+    is_shared: bool = False
+    """Whether other engines go on gathering evidence when one has ended."""
+    _of: dict[Name, _Evidence] = field(default_factory=dict)
+
+    @property
+    def none_left(self) -> bool:
+        """Whether the service knows none of the names."""
+        return 0 < self.arms <= sum(found.is_unknown for found in self._of.values())
+
+    def is_unknown(self, name: Name) -> bool:
+        """Whether it is settled that the service does not know `name`."""
+        found = self._of.get(name)
+        return found is not None and found.is_unknown
+
+    def is_known(self, name: Name) -> bool:
+        """Whether an answer has shown that the service knows `name`."""
+        found = self._of.get(name)
+        return found is not None and found.is_known
+
+    def is_certain(self, name: Name) -> bool:
+        """Whether the service said in a code that it does not know `name`."""
+        found = self._of.get(name)
+        return found is not None and found.is_certain
+
+    def may_try(self, name: Name, *, out: int) -> bool:
+        """Whether one more call of `name` may go out, with `out` of them out: in doubt, only as many as settle it."""
+        found = self._of.get(name)
+        return found is None or found.is_known or not found.absent or found.absent + out < TRIED
+
+    def note_known(self, name: Name) -> None:
+        """Note an answer of a deployment and variant that are there."""
+        found = self._of.setdefault(name, _Evidence())
+        found.is_known = not found.is_unknown
+
+    def note_absent(self, name: Name, run: Run, absence: Absence) -> bool:
+        """Note an answer that says "not found"; return whether its job is to be kept back."""
+        found = self._of.setdefault(name, _Evidence())
+        if found.is_known and absence is not Absence.OF_THE_NAME:
+            return False
+        found.absent, found.last = found.absent + 1, run
+        found.is_certain |= absence is Absence.OF_THE_NAME
+        found.is_unknown |= found.is_certain or found.absent >= TRIED
+        found.is_known &= not found.is_unknown
+        return True
+
+    def settle(self, name: Name) -> None:
+        """Take a name in doubt to be unknown: no more answers will come."""
+        found = self._of.setdefault(name, _Evidence())
+        found.is_unknown = not found.is_known
+
+    def told(self, name: Name) -> tuple[int, Run | None]:
+        """Return how many answers said that `name` is not there, and the last one."""
+        found = self._of.get(name, _Evidence())
+        return found.absent, found.last
+
+
+def name_of(job: Job) -> Name:
+    """Return which deployment and variant a job calls."""
+    return job.deployment, job.variant
+
+
+def unknown_name(found: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hint: str) -> Stopped:
+    """Return the stop of variants that the service does not know; their jobs are pending.
+
+    Parameters
+    ----------
+    found : mapping of (str, str) to sequence
+        Each name, with the rows that may be at fault in its place; none where the answers leave no doubt.
+    names : Names
+        What the answers said of them.
+    hint : str
+        Which names are known here; see :func:`hint_of`.
+
+    Examples
+    --------
+    >>> no, names = Run(status="failed", status_code=404, error="Variant not found"), Names(arms=1)
+    >>> for _ in range(TRIED):
+    ...     kept_back = names.note_absent(("triage", "kewords"), no, Absence.SOMETHING)
+    >>> found = {("triage", "kewords"): [0, 1, 2]}
+    >>> told = unknown_name(found, names, hint="did you mean 'keywords'?")
+    >>> told.reason, told.message.split("; ")[0]
+    ('unknown_name', 'the service does not know triage/kewords (404, Variant not found, in each of 3 answers)')
+    """
+    told = [names.told(name) for name in found]
+    answers, run = sum(number for number, _ in told), told[-1][1]
+    code = str(run.status_code) if run is not None and run.status_code else ""
+    words = one_line(run.error).rstrip(".") if run is not None and run.error else ""
+    said = ", ".join(filter(None, (code, words, f"in each of {answers:,} answers" if answers > 1 else "")))
+    rows = list(dict.fromkeys(row for at_fault in found.values() for row in at_fault))[:TRIED]
+    noun = f"{'row' if len(rows) == 1 else 'rows'} {in_words([short(row) for row in rows], 'and')}"
+    or_rows = f" (or the inputs of {noun}, if what they name is not there)" if rows else ""
+    named = in_words(["/".join(short(part)[1:-1] for part in name) for name in found], "or")
+    origin = run.origin if run is not None else ""
+    where = "the local hive" if origin == LOCAL else origin or "the service"
+    then = f"{hint} The" if hint.endswith("?") else f"{hint}; the" if hint else "the"
+    return Stopped(
+        reason=UNKNOWN_NAME,
+        detail=f"{where} does not know {named} ({said})",
+        resume=Message(
+            "{} rows are pending; correct the name{} and {}, or, once the service knows it: {resume}",
+            (then, or_rows, RUN_AGAIN),
+        ),
+        run=run,
+    )
+
+
+def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
+    """Return which names are known here, and the one that was most likely meant.
+
+    Examples
+    --------
+    >>> known = {"triage": Deployment("triage", variants=["keywords", "nearest"])}
+    >>> hint_of(known, ("triage", "kewords"))
+    "'triage' has the variants 'keywords' and 'nearest' here; did you mean 'keywords'?"
+    >>> hint_of(known, ("traige", "keywords"))
+    "the only deployment known here is 'triage'; did you mean that?"
+    >>> hint_of(known, ("triage", "nearest"))
+    'it is known here, so look whether it is deployed there'
+    """
+    deployment, variant = name
+    names = list(known)
+    if deployment not in known:
+        if not names:
+            return ""
+        if len(names) == 1:
+            told = f"the only deployment known here is {short(names[0])}"
+            return f"{told}; did you mean that?" if nearest(deployment, names) else told
+        return f"the deployments known here are {_some(names)}{_meant(deployment, names)}"
+    variants = known[deployment].variants
+    if not variants:
+        return ""
+    if variant in variants:
+        return "it is known here, so look whether it is deployed there"
+    if len(variants) == 1:
+        return f"{short(deployment)} has only the variant {short(variants[0])} here"
+    return f"{short(deployment)} has the variants {_some(variants)} here{_meant(variant, variants)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return f"{listed(names[:NAMES_SHOWN], ',')} and {more:,} more" if more > 0 else listed(names, "and")
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    close = nearest(name, names)
+    return f"; did you mean {short(close)}?" if close is not None else ""

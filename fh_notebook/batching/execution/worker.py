@@ -1,0 +1,229 @@
+"""`Worker`: claim, call and store one job after the other, in one slot.
+
+Rule of this file: it judges nothing itself (`contract.retry` does) and never repeats what may have run. An answer
+counts after its commit, and a cancel waits for the commit that is on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from fh_notebook.batching.execution.job_queue import QueuedJob
+from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
+from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
+from fh_notebook.batching.execution.stop_rules import stop_of_answer
+from fh_notebook.batching.model import Event, Job, Retried, Started, Throttled, kind_of
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, Decision, Verdict, absence_of, decide
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.wire import Exchange
+from fh_notebook.errors import CallError
+from fh_notebook.loop import unbroken
+
+__all__ = ["CANCELLED", "HELD_WAIT_S", "Worker"]
+
+CANCELLED: Final = "cancelled"
+"""The error code of a call that was out when the batch was cancelled."""
+TOO_MANY: Final = 429
+HELD_WAIT_S: Final = 0.25
+HELD_WAIT_MAX_S: Final = 5.0
+"""How long until a job that another kernel is calling is asked for again: at first the one, then twice as long each
+time, up to the other."""
+
+Next = tuple[QueuedJob | None, ClaimResult | None]
+"""The job that comes next in a slot, and its turn where it is claimed already."""
+
+
+class Worker:
+    """Takes jobs through calls; one for all slots of an engine, since it holds nothing of a slot.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+        What workers share.
+    attempt, gate, ledger, emit, batch, jitter, now
+        As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        *,
+        attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
+        gate: EngineLimiter,
+        ledger: Ledger,
+        emit: Callable[[Event], None],
+        batch: str,
+        jitter: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._scheduler = scheduler
+        self._attempt = attempt
+        self._gate = gate
+        self._ledger = ledger
+        self._emit = emit
+        self._batch = batch
+        self._jitter = jitter
+        self._now = now
+
+    async def work(self, entry: QueuedJob | None, slot: AsyncExitStack) -> None:
+        """Take `entry` through `slot`, and after it one job after the other, as long as the slot may be kept."""
+        async with slot:
+            turn: ClaimResult | None = None
+            while entry is not None:
+                if turn is None:
+                    turn = await self._claim(entry)
+                following, turn = await self._one(entry, turn)
+                self._scheduler.ended(entry)
+                entry = following
+
+    async def _claim(self, entry: QueuedJob) -> ClaimResult:
+        try:
+            return await self._ledger.claim(entry.job)
+        except asyncio.CancelledError:
+            # The claim was asked for and is there; nothing was sent.
+            await unbroken(self._ledger.release(entry.job, sent=False))
+            raise
+        finally:
+            self._scheduler.opened()
+
+    async def _one(self, entry: QueuedJob, turn: ClaimResult) -> Next:
+        """Take one job through its turn; return what comes next in this slot."""
+        if turn.go and entry.answer is not None:
+            return await self._finish(entry, entry.answer, unsent=True)  # its request was counted when it was sent
+        if turn.go and (self._scheduler.stopped is not None or self._scheduler.is_over(entry.job)):
+            # An answer that came meanwhile ended it all, or its variant.
+            await self._ledger.release(entry.job, sent=False)
+            return None, None
+        if turn.capped:
+            self._scheduler.capped()
+            return None, None
+        if turn.go:
+            return await self._call(entry) if await self._may_go(entry) else (None, None)
+        if turn.answer is not None:
+            self._scheduler.failed(turn.answer)
+            self._scheduler.finished(entry.job, turn.answer, line=turn.line, reused=kind_of(turn.answer) != "unknown")
+        else:
+            entry.held += 1
+            self._scheduler.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
+        return self._scheduler.following(), None
+
+    async def _may_go(self, entry: QueuedJob) -> bool:
+        """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
+        try:
+            # No await from here to the count of the call: others may have used up what was left meanwhile.
+            may_go = await self._gate.turn() and self._scheduler.stopped is None and self._scheduler.has_calls_left
+            may_go = may_go and not self._scheduler.is_over(entry.job)
+        except asyncio.CancelledError:
+            await unbroken(self._ledger.release(entry.job, sent=False))
+            raise
+        if not may_go:
+            await self._ledger.release(entry.job, sent=False)
+            self._scheduler.put_off(entry, 0.0)
+        return may_go
+
+    async def _call(self, entry: QueuedJob) -> Next:
+        entry.sent += 1
+        self._scheduler.calls += 1
+        self._emit(Started(job=entry.job, attempt=entry.sent))
+        started_at = self._now()
+        call = self._gate.call()
+        try:
+            with call:
+                exchange = await self._attempt(entry.job.request(self._batch))
+        except asyncio.CancelledError:
+            run = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
+            await unbroken(self._finish(entry, run, goes_on=False))
+            raise
+        except CallError as unforeseen:
+            return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(unforeseen)))
+        decision = self._judge(entry, exchange)
+        self._gate.hear(decision, call=call, left=self._scheduler.left)
+        if exchange.answer.status_code is None and decision.reason in NOT_REACHED:
+            if not self._scheduler.missed(exchange.run):
+                decision = replace(decision, verdict=Verdict.RETRY)
+        else:
+            self._scheduler.heard()
+        return await self._follow(entry, exchange.run, decision, absence_of(exchange.answer))
+
+    def _judge(self, entry: QueuedJob, exchange: Exchange) -> Decision:
+        # Being refused for concurrency uses up no attempt: a batch has time.
+        facts: dict[str, Any] = {"jitter": self._jitter(), "now": self._now()}
+        decision = decide(exchange.answer, attempt=entry.sent - entry.refusals, **facts)
+        if decision.verdict is not Verdict.THROTTLED:
+            return decision
+        entry.refusals += 1
+        return decide(exchange.answer, attempt=entry.refusals, typical_s=self._gate.typical_s, **facts)
+
+    async def _follow(self, entry: QueuedJob, run: Run, decision: Decision, absence: Absence) -> Next:
+        """Do what the decision says."""
+        if decision.again:
+            run = replace(run, attempts=entry.sent)
+            await self._ledger.release(entry.job, sent=run.error_code not in NOT_REACHED)
+            kind = Throttled if decision.verdict is Verdict.THROTTLED else Retried
+            if kind is Throttled:
+                self._scheduler.refused_one(decision.wait_s)
+            self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
+            self._scheduler.put_off(entry, decision.wait_s)
+            return None, None
+        if decision.verdict is Verdict.STOP:
+            run = replace(run, attempts=entry.sent)
+            if run.status_code == TOO_MANY:
+                self._emit(Throttled(job=entry.job, run=run, reason=decision.reason, wait_s=0.0))
+            self._scheduler.stop(stop_of_answer(decision.reason, run))
+            await self._ledger.release(entry.job, sent=True)
+            return None, None
+        if absence is not Absence.NOTHING and self._scheduler.kept_back(entry, run, absence):
+            await self._ledger.release(entry.job, sent=True)
+            return None, None
+        if run.status_code is not None and run.status_code // 100 in (2, 4):
+            self._scheduler.known(entry.job)
+        if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
+            run = replace(run, status="unknown")
+        return await self._finish(entry, run)
+
+    async def _finish(self, entry: QueuedJob, run: Run, *, goes_on: bool = True, unsent: bool = False) -> Next:
+        """Keep the answer; with it goes the claim of the job that comes next in this slot."""
+        # What one exchange cost beyond itself: look-ups, where the answer did not come in the response.
+        run = replace(run, attempts=entry.sent + run.attempts - 1, inputs=entry.job.shown_inputs)
+        if not (run.done or run.error):
+            request = f" (request {run.request_id})" if run.request_id else ""
+            run = replace(run, error=f"the service took it and it had not ended{request}")
+        is_last = self._scheduler.failed(run) or not goes_on
+        following = None if is_last else self._scheduler.following()
+        line = 0
+        try:
+            line, turn = await self._ledger.keep(
+                entry.job,
+                run,
+                then=following.job if following else None,
+                unsent=unsent or run.error_code in NOT_REACHED,
+            )
+        except asyncio.CancelledError:
+            if following is not None:
+                await unbroken(self._ledger.release(following.job, sent=False))
+            raise
+        finally:
+            if following is not None:
+                self._scheduler.opened()
+            # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
+            self._scheduler.finished(entry.job, run, line=line)
+        return following, turn
+
+
+def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:
+    return Run(
+        status="unknown",
+        error=error,
+        error_code=code,
+        started_at=started_at,
+        deployment=job.deployment,
+        variant=job.variant,
+        inputs=job.shown_inputs,
+        metadata=job.metadata,
+    )

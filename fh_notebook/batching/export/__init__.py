@@ -1,0 +1,1 @@
+"""Export of a batch: CSV, Excel, Parquet, JSON lines, and the ``.fhb`` archive."""

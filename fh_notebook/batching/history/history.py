@@ -1,0 +1,268 @@
+"""`fh.history`: table of earlier runs and batches, and a deployment inferred from them.
+
+Rule of this file: it reads. Nothing is called, and nothing in the store is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook import arguments, session, views
+from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
+from fh_notebook.contract.catalog import near_name
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.infer import infer
+from fh_notebook.contract.run import one_line
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.store import Store
+from fh_notebook.values import MASK
+
+__all__ = ["COLUMNS", "deployment_from_history", "history", "last_run"]
+
+COLUMNS: Final = {
+    "kind": TEXT,
+    "name": TEXT,
+    "deployment": TEXT,
+    "variants": TEXT,
+    "status": TEXT,
+    "planned": "Int64",
+    "done": "Int64",
+    "failed": "Int64",
+    "unknown": "Int64",
+    "at": INSTANT,
+    "elapsed_s": "float64",
+    "output": TEXT,
+    "error": TEXT,
+    "request_id": TEXT,
+    "workspace": TEXT,
+}
+"""The columns of :func:`history` with their dtypes, which are the same whatever there is."""
+
+TEXT_SHOWN: Final = 80
+"""Characters of an output or an error in the table; the run itself has all of it."""
+
+SAMPLES: Final = 1_000
+"""Answers that a deployment is guessed from: more of them say nothing new, and a store may hold a million."""
+
+
+MOST: Final = 2**31
+"""Runs and batches that are asked for at once; SQLite's integers end somewhere above."""
+
+
+def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
+    """Return what the store remembers: one line a batch, and one a single run, the newest first.
+
+    Parameters
+    ----------
+    deployment : str or Deployment, optional
+        Only what was run of this one.
+    limit : int
+        At most this many lines.
+
+    Returns
+    -------
+    DataFrame
+        ``kind`` is ``batch`` or ``run``. A batch has its ``name`` and how many jobs were ``planned``, are ``done``,
+        ``failed`` or ``unknown``: jobs, as in ``batch.counts``, of which equal ones share an answer; a run has its
+        ``status``, ``elapsed_s`` in seconds, ``output`` and ``error``, each cut to one line, and ``request_id``.
+        ``at`` is when the last answer was kept, UTC. Without a store, or with nothing in it, the table is empty and has
+        the same columns.
+
+    Raises
+    ------
+    SettingsError
+        `limit` is not a whole number from 1.
+    InputError
+        `deployment` is neither a `Deployment` nor a name.
+    StoreError
+        The file of kept answers cannot be read.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> _ = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> fh.history(limit=1)[["kind", "deployment", "variants", "status", "output"]].values.tolist()
+    [['run', 'support-triage', 'keywords', 'completed', 'billing']]
+    """
+    arguments.check(history, locals())
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise SettingsError(f"limit is {short(limit)}; give a whole number from 1")
+    limit = min(limit, MOST)
+    if not isinstance(deployment, Deployment | str | None):
+        raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+    if isinstance(deployment, str):
+        arguments.check_one("deployment", deployment, "str")
+    name = deployment.name if isinstance(deployment, Deployment) else deployment
+    store = _store()
+    if store is None:
+        return _frame([])
+    lines = [_line_of_run(kept) for kept in store.answers.single_runs(limit, deployment=name)]
+    lines += [_line_of_batch(store, *found) for found in store.batches.newest(limit, deployment=name)]
+    lines.sort(key=lambda line: line["at"], reverse=True)
+    if name is not None and not lines:
+        _tell_nearest(store, name)
+    return _frame(lines[:limit])
+
+
+def _store() -> Store | None:
+    store = session.store()
+    if store is None:
+        views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+    return store
+
+
+def _line_of_run(kept: Kept) -> dict[str, Any]:
+    run = kept.run
+    return {
+        "kind": "run",
+        "deployment": run.deployment,
+        "variants": run.variant,
+        "status": kept.status,
+        "planned": 1,
+        "done": int(kept.status == "completed"),
+        "failed": int(kept.status == "failed"),
+        "unknown": int(kept.status not in ("completed", "failed")),
+        "at": kept.kept_at,
+        "elapsed_s": run.elapsed_s or None,
+        "output": None if run.output is None else one_line(run.text[: TEXT_SHOWN * 4], TEXT_SHOWN),
+        "error": one_line(run.error or run.error_code or "", TEXT_SHOWN) or None,
+        "request_id": run.request_id,
+        "workspace": kept.workspace,
+    }
+
+
+def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str, Any]:
+    counts = store.answers.counts_of(record)
+    done, failed = counts.pop("completed", 0), counts.pop("failed", 0)
+    return {
+        "kind": "batch",
+        "name": record.name,
+        "deployment": record.deployment,
+        "variants": ", ".join(record.variants),
+        "planned": _planned(store, record),
+        "done": done,
+        "failed": failed,
+        "unknown": sum(counts.values()),
+        "at": last_at,
+        "workspace": record.workspace,
+    }
+
+
+def _planned(store: Store, record: BatchRecord) -> int:
+    over_partitions = record.plan.get("parts")
+    return (
+        sum(jobs for _, _, jobs, _ in over_partitions["partitions"]) if over_partitions else store.jobs.count(record.id)
+    )
+
+
+def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = {name: [line.get(name) for line in lines] for name in COLUMNS}
+    return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
+
+
+def _tell_nearest(store: Store, name: str) -> None:
+    if batches := store.batches.named(name):
+        of = batches[0].deployment
+        told = f"{short(name)} is a batch of {short(of)}, and history lists deployments: fh.open_batch({short(name)})"
+        views.frontend().notice(f"{told} opens it, and the history of {short(of)} lists it")
+        return
+    close = nearest(name, dict.fromkeys(known for known, _ in store.answers.deployment_names()))
+    meant = f"; did you mean {close!r}?" if close else ""
+    views.frontend().notice(f"Nothing is kept of {short(name)}{meant}")
+
+
+def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
+    """Return the deployment that kept runs of this workspace show (the hook of ``Deployment.from_history``).
+
+    Parameters
+    ----------
+    name : str
+        The deployment, as it was run from a cell, a form, Python or a batch.
+    variants : str or iterable of str, optional
+        Its variants, of whose runs the inputs are guessed; all that were run by default. One that did not run is new.
+
+    Returns
+    -------
+    Deployment
+        Its variants are those that ran, the first one first. Its inputs are guessed from the last 1,000 answers, as a
+        snippet's are: open, and nothing is required. What the service refused is no sample. What was last kept as
+        ``***`` is a password.
+
+    Raises
+    ------
+    InputError
+        Nothing is kept of it; with the nearest name.
+    StoreError
+        The file of kept answers cannot be read.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> fh.configure(base_url="local")
+    >>> _ = fh.Client().invoke("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> deployment_from_history("support-triage", variants="keywords").inputs["properties"]["ticket"]
+    {'type': 'string'}
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"a deployment needs its name as a string, not {name!r}")
+    store = session.store()
+    if store is None:
+        raise InputError("nothing is kept, as fh.configure(store=None) says", where=name)
+    workspace = session.client_for(None).workspace
+    runs = [kept.run for kept in store.answers.of_deployment(workspace, name, SAMPLES)]
+    ran = [run for run in reversed(runs) if run.may_have_run]  # the oldest first
+    if not ran:
+        raise InputError(_nothing(store, name, workspace, refused=len(runs)))
+    seen = tuple(dict.fromkeys(run.variant for run in ran if run.variant))
+    wanted = seen if variants is None else _wanted(name, variants, seen)
+    samples = [run.inputs for run in ran if run.variant in wanted] or [run.inputs for run in ran]
+    return Deployment(name, variants=wanted, inputs=_with_passwords(infer(samples), samples))
+
+
+def _wanted(name: str, variants: str | Iterable[str], seen: tuple[str, ...]) -> tuple[str, ...]:
+    """The named variants. One that did not run may be new; where it is nearly one that did, that is said."""
+    named = (variants,) if isinstance(variants, str) else tuple(variants)
+    for variant in named:
+        if variant not in seen and (close := near_name(variant, seen)):
+            views.frontend().notice(
+                f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
+            )
+    return named
+
+
+def _nothing(store: Store, name: str, workspace: str, *, refused: int) -> str:
+    if refused:
+        return f"the service refused every call of {short(name)} that is kept: none shows inputs that are taken"
+    known = store.answers.deployment_names()
+    here = [deployment for deployment, place in known if place == workspace and deployment]
+    if name not in here and (elsewhere := [place for deployment, place in known if deployment == name]):
+        places = " and ".join(islice(elsewhere, 3))
+        return f"no run of {short(name)} is kept for {workspace}, only for {places}: fh.configure(base_url=...) first"
+    close = nearest(name, here)
+    meant = f"did you mean {close!r}?" if close else f"kept are {listed(here, 'and')}" if here else "run it once"
+    return f"no run of {short(name)} is kept for {workspace}; {meant}"
+
+
+def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mark what was last kept masked: before, it may have been declared otherwise, and kept in clear.
+
+    Not even its kind is known: a list or an object may hold a secret.
+    """
+    last = {name: value for sample in samples for name, value in sample.items() if value is not None}
+    for name in (name for name, value in last.items() if value == MASK):
+        schema["properties"][name] = {"format": "password"}
+    return schema
+
+
+def last_run(workspace: str) -> Kept | None:
+    """Return the newest single run of a workspace as it was kept, if there is one."""
+    store = session.store()
+    return next(iter(store.answers.single_runs(1, workspace=workspace)), None) if store else None

@@ -1,0 +1,254 @@
+"""`fh.open_batch`: open a batch by its name or archive file, and merge ratings from files.
+
+Rule of this file: nothing is called; what is not kept (a password, rows over partitions) is asked for by `resume`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from fh_notebook import arguments, session, views
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.batch_state import BatchState
+from fh_notebook.batching.controller import BatchController
+from fh_notebook.batching.execution.run_settings import kept_settings
+from fh_notebook.batching.export.archive import FHB
+from fh_notebook.batching.export.files import suffix_of
+from fh_notebook.batching.model import OutcomeTable
+from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.batching.planning.reader import BatchReader
+from fh_notebook.batching.planning.reuse import AnswerLookup, read_reuse
+from fh_notebook.batching.planning.sources import StoredSource
+from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.batching.planning.stored_jobs import StoredJobs
+from fh_notebook.batching.planning.work_queue import WorkQueue
+from fh_notebook.batching.status import Caller
+from fh_notebook.batching.tables.frames import provenance
+from fh_notebook.contract.run import one_line
+from fh_notebook.contract.spell import nearest, short
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.plural import counted
+from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.handover import read_batch, read_ratings
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.client import AsyncClient
+
+__all__ = ["Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
+
+STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
+"""Endings of files that hold ratings."""
+
+
+def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | None = None) -> Batch:
+    """Return a batch that is kept, by its name, or one that somebody handed over, by its file; nothing is called.
+
+    Parameters
+    ----------
+    name : str or path
+        As :func:`fh_notebook.history` lists it; or a file that ``batch.to_fhb("triage.fhb")`` wrote, which is read as a
+        stranger's: nothing in it is run. Such a batch can be looked at, compared and rated, and calls nothing.
+    client : Client or AsyncClient, optional
+        Whom ``resume()`` asks; the session's own by default.
+
+    Returns
+    -------
+    Batch
+        With every kept answer, all of them ``reused``. ``resume()`` calls what has none; where the inputs hold a
+        password, which is not kept, or the batch was run over partitions, it asks for the rows instead.
+
+    Raises
+    ------
+    InputError
+        No batch of this name is kept; with the nearest name. Or the file is not there, or none of ours.
+    SettingsError
+        Nothing is kept at all (``store=None``), or the batch is another workspace's.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("shout", variant="loud")
+    ... def loud(text: str) -> str:
+    ...     return text.upper()
+    >>> with hive.client() as client:
+    ...     _ = fh.batch([{"text": "a"}], "shout", client=client, name="shouts", progress=False)
+    ...     fh.open_batch("shouts", client=client).frame["output"].tolist()
+    ['A']
+    """
+    arguments.check(open_batch, locals(), but={"name"})
+    if is_file_name(name):
+        return open_file(name)
+    store = session.store()
+    if store is None:
+        raise SettingsError("nothing is kept (store=None), so no batch can be opened; fh.configure(store=...) keeps")
+    caller = session.client_for(client)
+    record = _found(store, name, caller.workspace)
+    if "parts" in record.plan:
+        opened: Batch = views.partitions().open_batch(store, record, caller)
+        return opened
+    return batch_of(store, record, Caller.of(caller))
+
+
+def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: Store | None = None) -> Batch:
+    """Return the batch that a record and what lies beside it in a store mean.
+
+    Parameters
+    ----------
+    file_store : Store, optional
+        Of a batch out of a file: the store that was read from it.
+
+    Raises
+    ------
+    InputError
+        It was kept without its rows.
+    """
+    arms = [list(arm) for arm in record.plan.get("arms", ())]
+    if not arms:
+        raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=record.name)
+    told = record.plan
+    kept = StoredJobs(
+        store, record.id, arms, index_names=told.get("index"), columns=told.get("columns") or (),
+        dtypes=told.get("dtypes"), index_dtypes=told.get("index_dtypes"),
+    )  # fmt: skip
+    source = StoredSource(kept, record.plan.get("rows"))
+    outcomes = OutcomeTable()
+    reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))
+    stored = StoredBatch(store, record.id)
+    stored.replaced_ids = tuple(record.plan.get("replaced") or ())
+    look_up = AnswerLookup(stored=stored, workspace=record.workspace, reuse=reuse)
+    work_queue = WorkQueue(source, outcomes, look_up, skip_invalid=True, where=record.deployment)
+    jobs = store.jobs.count(record.id)
+    repeats = record.plan.get("repeats") or 1
+    plan = Plan(
+        name=record.name,
+        deployment=record.deployment,
+        variants=tuple(label for label, _, _ in arms),
+        rows=record.plan.get("rows") or -(-jobs // max(1, len(arms) * repeats)),
+        repeats=repeats,
+        jobs=jobs,
+    )
+    options = kept_settings(reuse)
+    batch_state = BatchState(plan, work_queue, outcomes, caller=caller, options=options)
+    control = BatchController(batch_state, options)
+    batch_state.adopt(jobs, most_at_once=control.status.limit)
+    about = provenance(
+        (deployment for _, deployment, _ in arms),
+        variants=plan.variants,
+        batch=record.name,
+        workspace=record.workspace,
+        created=record.created_at,
+        hashes=record.plan.get("schema_sha256", {}),
+    )
+    return Batch(control, BatchReader(work_queue, outcomes, name=record.name, about=about), file_store=file_store)
+
+
+def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
+    if not isinstance(name, str):
+        raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
+    arguments.check_one("name", name, "str")
+    if (record := store.batches.find(name, workspace)) is not None:
+        return record
+    if elsewhere := store.batches.named(name):
+        raise SettingsError(
+            f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} now; "
+            "give the client of that one: fh.open_batch(name, client=...)"
+        )
+    close = nearest(name, [known.name for known in store.batches.every()])
+    meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
+    raise InputError(f"no batch {short(name)} is kept; {meant}")
+
+
+# --- out of a file
+
+
+def open_file(path: str | os.PathLike[str]) -> Batch:
+    """Return the batch in a file that :func:`to_fhb` wrote; nothing of it is run, and nothing is called.
+
+    Raises
+    ------
+    InputError
+        It is no such file, or was tampered with.
+    """
+    store, taken = read_batch(_there(path))
+    name, workspace = taken.record.name, taken.record.workspace
+    nobody = Caller(
+        workspace=workspace,
+        gate=session.gate(workspace),
+        refusal=f"{one_line(name)} came out of a file, so it calls nothing; run its cell, or "
+        f"fh.open_batch({name!r}) where it was run",
+    )
+    return batch_of(store, taken.record, nobody, file_store=store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Merged:
+    """What came of merging."""
+
+    files: int
+    new: int
+    """Ratings that were not known before."""
+    known: int
+    undone: int
+    """Ratings that were known here, and that their rater had taken back there."""
+    raters: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        by = f" by {', '.join(one_line(rater, 40) for rater in self.raters)}" if self.raters else ""
+        undone = f", {self.undone:,} taken back" if self.undone else ""
+        said = f"{counted(self.new, 'new rating')}, {self.known:,} known already{undone}"
+        return f"{counted(self.files, 'file')}{by}: {said}"
+
+
+def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
+    """Take the ratings in other people's files over into this store, each once however often it comes.
+
+    Parameters
+    ----------
+    *paths : path
+        ``.fhb``, as ``batch.to_fhb(...)`` writes it, or a copy of a store (``fh.store.export("mine.sqlite3")``).
+
+    Returns
+    -------
+    Merged
+        How many were new, and whose.
+
+    Raises
+    ------
+    InputError
+        One is no such file; then nothing is taken over of any.
+    SettingsError
+        Nothing is kept (``store=None``), so there is nowhere to take them.
+    """
+    arguments.check(merge_ratings, locals())
+    store = session.store()
+    if store is None:
+        raise SettingsError("nothing is kept (store=None), so ratings cannot be merged; fh.configure(store=...) keeps")
+    if not paths:
+        raise InputError('which files? fh.merge_ratings("anna.fhb", "ben.fhb")')
+    lines = [line for path in paths for line in read_ratings(_there(path))]
+    new, undone = store.ratings.merge(lines).result() if lines else (0, 0)
+    raters = tuple(dict.fromkeys(line.rater for line in lines))
+    return Merged(files=len(paths), new=new, known=len(lines) - new, undone=undone, raters=raters)
+
+
+def _there(path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"the path is {short(path)}; give the name of a file that ends in {FHB}")
+    found = Path(os.fsdecode(os.fspath(path))).expanduser()
+    if suffix_of(found) not in STORES:
+        raise InputError(f"{found.name}: give a file that ends in {FHB}, as batch.to_fhb() writes it")
+    if not os.path.isfile(found):  # `Path.is_file` raises where the name is too long for the file system
+        raise InputError(f"there is no file {found}")
+    return found
+
+
+def is_file_name(name: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether a batch is named by a file."""
+    return isinstance(name, os.PathLike) or (isinstance(name, str) and name.lower().endswith(FHB))

@@ -1,0 +1,148 @@
+"""Functions of `fh.store` on the store of the session: export and rescue to a file.
+
+Rule of this file: a copy of what is kept is written to a new file, as a whole or not at all. What is asked of
+workspaces is in `workspaces.py`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook import session
+from fh_notebook.batching.export.files import reason_of
+from fh_notebook.batching.history.workspaces import join_workspaces, list_workspaces
+from fh_notebook.errors import InputError, SettingsError, StoreError
+from fh_notebook.partial import Partial, partial
+from fh_notebook.store.answer_lines import Kept
+from fh_notebook.store.damage import json_of
+from fh_notebook.store.store import Store
+
+__all__ = ["export_store", "join_workspaces", "list_workspaces", "rescue_store"]
+
+LINES: Final = (".jsonl", ".jsonl.gz")
+COPIES: Final = (".sqlite3", ".sqlite", ".db")
+WINDOW: Final = 500
+"""Answers whose scores are looked up together."""
+
+
+def export_store(path: str | os.PathLike[str]) -> Path:
+    """Write all that is kept to a new file; see :func:`fh_notebook.store.export`.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As it says.
+    """
+    store = _store_to("export")
+    target = _new_file(path, (*LINES, *COPIES))
+
+    def write(part: Partial) -> None:
+        if target.name.lower().endswith(COPIES):
+            store.copy_to(part.path)
+        else:
+            _write_lines(store, part.create(), is_zipped=target.name.lower().endswith(".gz"))
+        part.put(private=True)
+
+    return _written(target, write)
+
+
+def rescue_store(path: str | os.PathLike[str]) -> Path:
+    """Write all that this process holds to a new file; see :func:`fh_notebook.store.rescue`.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As it says.
+    """
+    current = _store_to("rescue")
+    store = next((held for held in session.stores() if held.is_lost), current)  # perhaps of earlier settings
+    if Path(path).expanduser().absolute() == store.path:
+        raise InputError(f"{path} is where the store was; give another name, such as rescued.sqlite3")
+    target = _new_file(path, COPIES)
+
+    def write(part: Partial) -> None:
+        def put() -> Path:
+            part.put(private=True)
+            return target.absolute()
+
+        store.rescue(part.path, put)
+
+    return _written(target, write)
+
+
+def _store_to(what: str) -> Store:
+    store = session.store()
+    if store is None:
+        raise SettingsError(f"nothing is kept (store=None), so there is nothing to {what}")
+    return store
+
+
+def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
+    """Return where to write, which is not there yet.
+
+    Raises
+    ------
+    InputError
+        The ending is another one, the file is there, or its folder is not.
+    """
+    target = Path(path).expanduser()
+    if not target.name.lower().endswith(endings):
+        raise InputError(f"{target.name}: give a name that ends in {', '.join(endings)}")
+    if target.exists():
+        raise InputError(f"{target} is there already; nothing was written: give another name")
+    if not target.parent.is_dir():
+        raise InputError(f"there is no folder {target.parent}; make it, or give another path")
+    return target
+
+
+def _written(target: Path, write: Callable[[Partial], object]) -> Path:
+    trouble, beside = "", None
+    try:
+        with partial(target) as part:
+            beside = part.path
+            write(part)
+    except OSError as broken:
+        trouble = broken.strerror or str(broken)
+    except StoreError as broken:
+        if broken.path is None or broken.path != beside:  # of one's own store: it says itself what to do
+            raise
+        trouble = reason_of(broken)
+    if trouble:
+        raise InputError(f"{target} cannot be written ({trouble}); nothing is left of it")
+    return target
+
+
+def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
+    with os.fdopen(descriptor, "wb") as raw:
+        file: Any = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if is_zipped else raw
+        answers = store.answers.every()
+        names = {record.id: record.name for record in store.batches.every()}
+        while window := list(islice(answers, WINDOW)):
+            scores: dict[int, list[dict[str, Any]]] = {}
+            for answer, scorer, score, parts in store.scores.of_answers(kept.id for kept in window):
+                with store.decoding():
+                    told = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
+                scores.setdefault(answer, []).append(told)
+            for kept in window:
+                with store.decoding():
+                    line = _line_of(kept, names, scores.get(kept.id, []))
+                file.write(json.dumps(line).encode() + b"\n")
+        if is_zipped:
+            file.close()
+
+
+def _line_of(kept: Kept, names: Mapping[int, str], scores: list[dict[str, Any]]) -> dict[str, Any]:
+    line = {
+        "kept_at": kept.kept_at.isoformat(),
+        "batch": names.get(kept.batch or 0),
+        "workspace": kept.workspace,
+        "key": kept.key,
+        "run": json_of(kept.json, dict, "the run of an answer"),
+    }
+    return {**line, "scores": scores} if scores else line

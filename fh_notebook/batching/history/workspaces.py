@@ -1,0 +1,522 @@
+"""Workspaces of the store: list them, and copy one into another with answers and ratings.
+
+A rating names what was read by a hash, in which the keys of the runs are: the copy names it by the keys of the target.
+Rule of this file: a hash is made anew only where the old one is found again, so what was rated is what the copy shows;
+a rating of an output that is not kept stays with the source alone.
+
+Rule of this file: it plans, and writes nothing. A key is computed anew only where the old one is found again by the
+same inputs; what was called and has no outcome is planned as an answer that may have run.
+
+A new key of the same workspace is another workspace here, unless ``fh.configure(workspace=...)`` names it: keys of jobs
+are made of its name. Rule of this file: nothing is joined by itself, since two keys of one host may be two workspaces;
+the source stays as it is; and what is not copied is said.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import product
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+
+from fh_notebook import session, views
+from fh_notebook.addresses import LOCAL
+from fh_notebook.batching.planning.plan import NAME_DIGITS, hashed_name
+from fh_notebook.batching.planning.sources import WINDOW
+from fh_notebook.batching.planning.stored_batch import earlier_name, other_table
+from fh_notebook.batching.planning.table_match import ArmRecord, inputs_by_row, match
+from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
+from fh_notebook.batching.tables.rating_hash import item_of
+from fh_notebook.batching.tables.rows import label_of
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.spell import in_words, nearest
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.plural import counted
+from fh_notebook.spelling import short
+from fh_notebook.store.answer_lines import Line, line_of
+from fh_notebook.store.batch_plan import revision_of
+from fh_notebook.store.batches import REPLACED, BatchRecord
+from fh_notebook.store.damage import Damaged, json_of, moment_of
+from fh_notebook.store.forgetting import Which
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.keys import job_key
+from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.store import Store
+from fh_notebook.store.workspace_copy import BatchCopy, Copied, OpenCall
+
+__all__ = ["COLUMNS", "Joined", "PlannedCopy", "copied_ratings", "join_workspaces", "list_workspaces"]
+
+
+class _Read(NamedTuple):
+    """One output that may have been rated."""
+
+    position: int
+    """Of its row, in the source."""
+    variant: str
+    key: str
+    output: Any
+
+
+def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine]:
+    """Return the ratings of a batch as they are to be kept of its copy, the batch of that number.
+
+    Their names (`uid`) are made of those of the ratings, so that a second copy is the same line.
+    """
+    lines = store.ratings.of_batch(copy.source.name, copy.source.workspace)
+    if not lines:
+        return []
+    outputs = _outputs(store, copy)
+    labels = {
+        place: label_of(json_of(label, object, "a row")) for place, label in store.rows.labels(copy.source.id).items()
+    }
+    there = {place: label_of(json_of(label, object, "a row")) for place, label in store.rows.labels(batch).items()}
+    found = []
+    for line in lines:
+        row = json_of(line.row, object, "a rating")
+        for read in _candidates(line, [place for place, label in labels.items() if label == row], outputs):
+            if item_of(row, [(one.variant, one.key, one.output) for one in read]) == line.item:
+                new_row = there.get(copy.places[read[0].position], row)
+                item = item_of(new_row, [(one.variant, copy.keys[one.key], one.output) for one in read])
+                uid = sha256(f"{line.uid} {copy.record.workspace}".encode()).hexdigest()[:32]
+                found.append(
+                    replace(
+                        line,
+                        uid=uid,
+                        item=item,
+                        batch=copy.record.name,
+                        workspace=copy.record.workspace,
+                        row=json.dumps(new_row),
+                    )
+                )
+                break
+    return found
+
+
+def _candidates(
+    line: RatingLine, places: list[int], outputs: Mapping[tuple[int, str], list[_Read]]
+) -> Iterator[tuple[_Read, ...]]:
+    """Yield what a rating may be of: the outputs of its row, of one variant or of each two."""
+    variants = [line.a] if line.b is None else [line.a, line.b]
+    for place in places:
+        yield from product(*(outputs.get((place, variant), ()) for variant in variants))
+
+
+def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]]:
+    """Return the outputs of a batch's rows that are copied, by place and variant; the newest of each job first."""
+    labels = [label for label, _, _ in copy.source.plan.get("arms", ())]
+    by_key: dict[str, list[Any]] = {}
+    for window in store.jobs.windows(copy.source.id):
+        ids = [seen.id for seen in store.answers.seen({job.key for job in window}, batches=[copy.source.id])]
+        kept = store.answers.by_ids(ids)
+        for answer in (kept[number] for number in dict.fromkeys(ids) if number in kept):
+            if answer.status == "completed":
+                by_key.setdefault(answer.key, []).append(answer.run.output)
+    found: dict[tuple[int, str], list[_Read]] = {}
+    for window in store.jobs.windows(copy.source.id):
+        for job in window:
+            if job.key in copy.keys:
+                reads = [_Read(job.position, labels[job.arm], job.key, output) for output in by_key.get(job.key, ())]
+                found.setdefault((job.position, labels[job.arm]), []).extend(reads)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One job with its keys in both workspaces."""
+
+    line: JobLine
+    """As the target has it, apart from its place; with the new key."""
+    named: tuple[str, str]
+    """The keys by which the batch was named: those of inputs that do not fit, too, which have no key later."""
+    old: str
+
+
+class PlannedCopy:
+    """The copy of one batch, as it is to be written.
+
+    Parameters
+    ----------
+    store : Store
+        Where both workspaces are.
+    record : BatchRecord
+        The batch.
+    target : str
+        The workspace that it is copied into.
+    """
+
+    def __init__(self, store: Store, record: BatchRecord, target: str) -> None:
+        self._store = store
+        self._source = record
+        self._target = target
+        self._arms: list[ArmRecord] = [list(arm) for arm in record.plan.get("arms", ())]
+        lines = [line for window in store.jobs.windows(record.id) for line in window]
+        jobs = [self._job(line) for line in lines]
+        is_whole = all(job.line.key or not job.old for job in jobs)
+        # Where no key can be computed, rows of which none was called are no batch of their own.
+        copied = [job for job in jobs if job.line.key or not job.old]
+        self._jobs = copied if is_whole or any(job.line.key for job in copied) else []
+        is_hashed = re.fullmatch(rf".+-[0-9a-f]{{{NAME_DIGITS}}}", record.name, re.DOTALL) is not None
+        named = self._hashed_name(jobs) if is_hashed and is_whole else ""
+        self.name = named or record.name
+        """The name that the same cell has in the target."""
+        self.is_unverified = is_hashed and not named
+        self.copy = self._planned(is_unnamed=bool(named))
+
+    def _job(self, line: JobLine) -> _Job:
+        if not 0 <= line.arm < len(self._arms):
+            raise Damaged("a job is one of no arm of its batch")
+        _, deployment, variant = self._arms[line.arm]
+        inputs = json_of(line.inputs, dict, "a job")
+        try:
+            old, new = (
+                job_key(workspace, deployment, variant, inputs, line.repeat)
+                for workspace in (self._source.workspace, self._target)
+            )
+        except (ValueError, TypeError, RecursionError):
+            old = new = ""  # such inputs have no key, so they were not called
+        is_same = bool(line.key) and line.key == old
+        return _Job(line.with_key(new if is_same else ""), (old, new), line.key)
+
+    def _hashed_name(self, jobs: Sequence[_Job]) -> str:
+        """Return the name that an unnamed batch has in the target; empty where its own cannot be computed again.
+
+        A table is named by all of its rows (of a pilot only some are kept), an iterator by its first window.
+        """
+        deployment = self._source.name[: -NAME_DIGITS - 1]
+        labels = [label for label, _, _ in self._arms]
+        first = [job for job in jobs if job.line.position < WINDOW]
+        for part in (jobs, first):
+            for pairs in ([job.named for job in part], [(job.old, job.line.key) for job in part]):
+                if hashed_name(deployment, labels, (old for old, _ in pairs)) == self._source.name:
+                    return hashed_name(deployment, labels, (new for _, new in pairs))
+        return ""
+
+    # --- where it goes
+
+    def _planned(self, *, is_unnamed: bool) -> BatchCopy:
+        lines = [job.line for job in self._jobs]
+        base = BatchCopy(
+            source=self._source,
+            record=self._source,
+            keys={job.old: job.line.key for job in self._jobs if job.old},
+            repeats=int(self._source.plan.get("repeats") or 1),
+            may_have_run=self._may_have_run(),
+        )
+        taken = self._store.batches.find(self.name, self._target)
+        for there in (taken, *self._earlier(self.name)) if taken is not None else ():
+            if (added := self._added(there, lines, always=is_unnamed)) is not None:
+                record, places, new = added
+                return replace(base, record=record, seen=revision_of(there), places=places, jobs=new)
+        record = replace(
+            self._source,
+            id=0,
+            name=self.name,
+            workspace=self._target,
+            plan={
+                **self._source.plan,
+                "rows": len({line.position for line in lines}),
+                "table_sha256": "",  # it was made of the keys
+                **dict.fromkeys(REPLACED, ()),  # by numbers of the source; see `workspace_copy.link_copies`
+                "revision": 1,
+            },
+        )
+        if taken is not None:
+            record = replace(record, name=earlier_name(self._store, record, datetime.now(UTC)))
+        return replace(base, record=record, places={line.position: line.position for line in lines}, jobs=lines)
+
+    def _earlier(self, name: str) -> Iterator[BatchRecord]:
+        """Yield the batches of the target that had a name before, or were copied beside another table of that name."""
+        for record in self._store.batches.every():
+            if record.workspace == self._target and record.name.startswith(f"{name}@"):
+                yield record
+
+    def _added(
+        self, there: BatchRecord, lines: Sequence[JobLine], *, always: bool
+    ) -> tuple[BatchRecord, dict[int, int], list[JobLine]] | None:
+        """Return what a batch of the target becomes, where each row lies in it, and the jobs that it lacks.
+
+        ``None`` where it is another table; an unnamed batch (`always`) is the same one by its name.
+        """
+        if other_table(there, self._arms, partitions=False):
+            return None
+        kept = [line for window in self._store.jobs.windows(there.id) for line in window]
+        arms: list[ArmRecord] = [list(arm) for arm in there.plan.get("arms", ())]
+        arms += [arm for arm in self._arms if arm not in arms]
+        moved = [line.at(position=line.position, arm=arms.index(self._arms[line.arm])) for line in lines]
+        rows, added = (inputs_by_row((x.position, x.arm, x.inputs) for x in part) for part in (kept, moved))
+        found = match(rows, added, arms)
+        if bool(kept) != bool(lines) or not (found.is_same or always):
+            return None
+        known = {(line.position, line.repeat, line.arm) for line in kept}
+        moved = [line.at(position=found.places[line.position], arm=line.arm) for line in moved]
+        new = [line for line in moved if (line.position, line.repeat, line.arm) not in known]
+        own, mine = there.plan, self._source.plan
+        plan = {
+            **own,
+            "rows": len(rows) + found.new,
+            "repeats": max(int(own.get("repeats") or 1), int(mine.get("repeats") or 1)),
+            "arms": arms,
+            "schema_sha256": {**mine.get("schema_sha256", {}), **own.get("schema_sha256", {})},
+            "columns": list(dict.fromkeys([*(own.get("columns") or ()), *(mine.get("columns") or ())])),
+            "table_sha256": "",
+            "revision": revision_of(there)[1] + 1,
+        }
+        record = replace(there, variants=tuple(label for label, _, _ in arms), plan=plan)
+        return record, dict(found.places), new
+
+    def _may_have_run(self) -> list[Line]:
+        """Return the calls that have no outcome as answers of the target: they must not be paid for twice."""
+        open_calls = {call.key: call for call in self._store.workspaces.open_calls(self._source.id)}
+        return [
+            self._unknown(job, open_calls.pop(job.old)) for job in self._jobs if job.line.key and job.old in open_calls
+        ]
+
+    def _unknown(self, job: _Job, call: OpenCall) -> Line:
+        _, deployment, variant = self._arms[job.line.arm]
+        why = "its outcome was not here yet" if call.is_waited_for else "the process that called it had ended"
+        run = Run(
+            status="unknown",
+            error=f"{why} when it was copied from the workspace {self._source.workspace}; it may have run",
+            error_code="not_delivered" if call.is_waited_for else "process_ended",
+            attempts=1,
+            deployment=deployment,
+            variant=variant,
+            inputs=json_of(job.line.inputs, dict, "a job"),
+            metadata=json_of(job.line.metadata, dict, "a job"),
+        )
+        since = moment_of(call.since, "a claim")
+        return line_of(run, key=job.line.key, workspace=self._target, batch=None, kept_at=since)
+
+
+COLUMNS: Final = {
+    **dict.fromkeys(("workspace", "host", "label"), TEXT),
+    **dict.fromkeys(("batches", "answers"), "Int64"),
+    "last_at": INSTANT,
+}
+"""The columns of :func:`list_workspaces` with their dtypes, which are the same whatever there is."""
+
+
+SHOWN: Final = 5
+"""Names in one sentence: more are not read."""
+
+
+# --- the list
+
+
+def list_workspaces() -> pd.DataFrame:
+    """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
+    store = session.store()
+    if store is None:
+        views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+    lines = [
+        {
+            "workspace": line.name,
+            "host": _host(line.name),
+            "label": line.name.partition("#")[2],
+            "batches": line.batches,
+            "answers": line.answers,
+            "last_at": line.last_at,
+        }
+        for line in (store.workspaces.every() if store is not None else ())
+    ]
+    columns = {name: [line[name] for line in lines] for name in COLUMNS}
+    return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
+
+
+def _host(workspace: str) -> str:
+    return workspace.partition("#")[0]
+
+
+# --- joining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Joined:
+    """What a join has copied, and what it has not. Its `str` says all of it in words."""
+
+    from_workspace: str
+    into_workspace: str
+    answers: int = 0
+    batches: int = 0
+    """Batches of which rows or answers were copied."""
+    scores: int = 0
+    ratings: int = 0
+    """Of the outputs that were copied; ratings of others stay with the source alone."""
+    unknown: int = 0
+    """Calls without an outcome: in the target they are ``unknown``, and are not sent again by themselves."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Batches whose name another table has in the target: the name, and what the copy is called there."""
+    masked: int = 0
+    """Answers that are not copied: a password in their inputs is masked, so their keys cannot be computed."""
+    over_partitions: tuple[str, ...] = ()
+    """Batches that are not copied: their answers lie in Parquet files."""
+    unnamed: tuple[str, ...] = ()
+    """Copied batches whose cells have another name in the target, which cannot be computed: not all rows are kept."""
+
+    def __repr__(self) -> str:
+        parts = [counted(self.answers, "answer"), counted(self.batches, "batch", "batches")]
+        parts += [counted(self.scores, "score"), counted(self.ratings, "rating")]
+        return f"{', '.join(parts)} copied from {self.from_workspace} to {self.into_workspace}"
+
+    def __str__(self) -> str:
+        told = [f"{self!r}."]
+        if self.renamed:
+            kept = _names(f"{name} is kept as {kept}" for name, kept in self.renamed)
+            told.append(f"Another table has the name there, so {kept}.")
+        if self.unknown:
+            calls = f"{counted(self.unknown, 'call')} without an outcome {'is' if self.unknown == 1 else 'are'}"
+            told.append(f"{calls} unknown there (may have run).")
+        if self.unnamed:
+            told.append(
+                f"Not all rows of {_names(self.unnamed)} are kept, so the same cell has another name there; "
+                "reuse='store' takes the answers."
+            )
+        if self.masked:
+            told.append(f"Not copied: {counted(self.masked, 'answer')} to inputs with a password, which is not kept.")
+        if self.over_partitions:
+            label = self.from_workspace.partition("#")[2]
+            told.append(
+                f"Not copied: {_names(self.over_partitions)}, run over partitions (the answers lie in files); "
+                f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)}) goes on with them under any key."
+            )
+        return " ".join(told)
+
+
+def _names(names: Iterable[str]) -> str:
+    shown = [one_line(name, 120) for name in names]
+    more = [f"{len(shown) - SHOWN:,} more"] if len(shown) > SHOWN else []
+    return in_words([*shown[:SHOWN], *more], "and")
+
+
+def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
+    """Copy what is kept of one workspace into another; see :func:`fh_notebook.store.join`.
+
+    Raises
+    ------
+    InputError, SettingsError, StoreError
+        As it says.
+    """
+    store = session.store()
+    if store is None:
+        raise SettingsError("nothing is kept (store=None), so there is nothing to join")
+    _check_names(store, from_workspace, into_workspace)
+    store.keep_owed()
+    for workspace in (from_workspace, into_workspace):
+        if running := store.running(Which(workspace=workspace)):
+            name = next(iter(running.values()))
+            raise SettingsError(
+                f"the batch {short(name)} of {workspace} is being run; wait for it or cancel it, then join"
+            )
+    with store.decoding():
+        joined = _Join(store, from_workspace, into_workspace).run()
+    views.frontend().notice(str(joined))
+    return joined
+
+
+def _check_names(store: Store, source: Any, target: Any) -> None:
+    kept = [line.name for line in store.workspaces.every()]
+    _check_name(source, kept)
+    if target not in kept:
+        # A new key has no answers yet: its workspace is known by the client that asks with it.
+        in_use = session.workspaces_in_use()
+        with suppress(SettingsError):
+            in_use += [session.client_for(None).workspace] if target not in in_use else []
+        _check_name(target, [*kept, *in_use])
+    if source == target:
+        raise InputError(f"{source} cannot be joined with itself; give two workspaces of fh.store.workspaces()")
+    if (_host(source) == LOCAL) != (_host(target) == LOCAL):
+        raise InputError(
+            f"{source} and {target} are a local hive and a service, whose answers to one question differ; give two "
+            "workspaces of one host"
+        )
+
+
+def _check_name(name: Any, known: Sequence[str]) -> None:
+    if isinstance(name, str) and name in known:
+        return
+    close = nearest(name, known) if isinstance(name, str) else None
+    meant = f"did you mean {close!r}? " if close else ""
+    there = f"it knows {_names(dict.fromkeys(known))}" if known else "it keeps nothing yet"
+    raise InputError(f"the store knows no workspace {short(name)}; {meant}fh.store.workspaces() lists them: {there}")
+
+
+class _Join:
+    """One join, batch by batch: each is planned from what is read, then written in one transaction."""
+
+    def __init__(self, store: Store, source: str, target: str) -> None:
+        self._store = store
+        self._source = source
+        self._target = target
+        self._copies: list[tuple[int, BatchCopy]] = []
+        """Numbers of batches in the target, and how they were copied."""
+        self._numbers: dict[int, int] = {}
+        """Number of an answer in the source -> of what stands for it in the target."""
+        self._joined = Joined(from_workspace=source, into_workspace=target)
+
+    def run(self) -> Joined:
+        for record in reversed([found for found in self._store.batches.every() if found.workspace == self._source]):
+            if "parts" in record.plan:
+                told = (*self._joined.over_partitions, record.name)
+                self._joined = replace(self._joined, over_partitions=told)
+            else:
+                self._copy_batch(record)
+        self._store.workspaces.link_copies({copy.source.id: target for target, copy in self._copies}).result()
+        after = 0
+        while True:
+            copied = self._store.workspaces.copy_runs(self._source, self._target, after).result()
+            self._count(copied)
+            if not copied.last:
+                break
+            after = copied.last
+        for target, copy in self._copies:
+            used = [self._numbers[n] for n in self._store.uses.of_batch(copy.source.id) if n in self._numbers]
+            self._store.uses.keep(target, used).result()
+            if said := copied_ratings(self._store, copy, target):
+                new, _ = self._store.ratings.merge(said).result()
+                self._joined = replace(self._joined, ratings=self._joined.ratings + new)
+        return self._joined
+
+    def _copy_batch(self, record: BatchRecord) -> None:
+        while True:
+            planned = PlannedCopy(self._store, record, self._target)
+            copied = self._store.workspaces.copy_batch(planned.copy).result()
+            if copied is not None:
+                break
+            found = self._store.batches.by_id(record.id)
+            if found is None:
+                return  # forgotten meanwhile
+            record = found
+        self._count(copied)
+        if not copied.batch:
+            return
+        # What is left to do needs no jobs.
+        self._copies.append((copied.batch, replace(planned.copy, jobs=(), may_have_run=())))
+        has_new = bool(copied.answers or copied.unknown or planned.copy.jobs)
+        joined = self._joined
+        kept_as = planned.copy.record.name
+        renamed = ((record.name, kept_as),) if has_new and kept_as not in (record.name, planned.name) else ()
+        unnamed = (record.name,) if has_new and planned.is_unverified else ()
+        self._joined = replace(
+            joined,
+            batches=joined.batches + has_new,
+            renamed=(*joined.renamed, *renamed),
+            unnamed=(*joined.unnamed, *unnamed),
+        )
+
+    def _count(self, copied: Copied) -> None:
+        self._numbers |= copied.numbers
+        joined = self._joined
+        self._joined = replace(
+            joined,
+            answers=joined.answers + copied.answers,
+            scores=joined.scores + copied.scores,
+            unknown=joined.unknown + copied.unknown,
+            masked=joined.masked + copied.lost,
+        )

@@ -1,0 +1,366 @@
+"""`Job`, its outcome, and the events of a batch: the values that all of the package shares. Pure.
+
+An event is told after it is true. `Finished` comes after the answer was committed.
+
+What may have run is neither reused nor called again by itself. What else is reused is said in `contract/reuse.py`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fh_notebook.audience import PYTHON, Audience, Phrase, text_for
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.problems import Problem
+
+__all__ = [
+    "CODE_OF",
+    "DONE",
+    "FAILED",
+    "INVALID_INPUT",
+    "PENDING",
+    "RETRY_UNKNOWN",
+    "UNKNOWN",
+    "Counts",
+    "Event",
+    "Finished",
+    "Job",
+    "KeptBack",
+    "Outcome",
+    "OutcomeTable",
+    "Retried",
+    "Started",
+    "Stopped",
+    "Throttled",
+    "kind_of",
+    "lost_run",
+    "run_of_invalid",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One call that a batch stands for: one row, one arm, one repeat."""
+
+    number: int = 0
+    """Its place in the plan, from 0."""
+    position: int
+    """Of the row, from 0."""
+    row: Any
+    """The row's label."""
+    deployment: str
+    variant: str
+    arm: str = ""
+    """The arm's label: what the column ``variant`` says; the variant's name where it is empty."""
+    repeat: int
+    """From 1."""
+    inputs: Mapping[str, Any] = field(repr=False)
+    metadata: Mapping[str, Any] = field(repr=False)
+    """The user's own, flat."""
+    key: str = ""
+    """SHA-256 of what is asked; equal jobs have equal keys and are called once. Empty when the inputs do not fit."""
+    problems: tuple[Problem, ...] = ()
+    """Why it cannot be called."""
+    spelt: str = field(default="", repr=False, compare=False)
+    """The inputs as canonical JSON, where the key was made of it: it is kept with the plan."""
+    secrets: Secrets = field(default=Secrets(), repr=False)
+    """Which of the inputs are never kept or shown."""
+    sealed: bool = False
+    """Whether its inputs are only known masked, so that it cannot be sent: it was read out of the store."""
+
+    @property
+    def label(self) -> str:
+        """What tells its arm from the others."""
+        return self.arm or self.variant
+
+    @property
+    def shown_inputs(self) -> Mapping[str, Any]:
+        """The inputs as they are kept and shown: secrets masked. Only :meth:`request` has them as they are sent."""
+        return mask_inputs(self.inputs, self.secrets)
+
+    def request(self, batch: str) -> InvokeRequest:
+        """Return what is sent: stamped with flat metadata, by which the run is found in the service's logs."""
+        row = self.row if isinstance(self.row, str | int) else str(self.row)
+        stamps = {
+            "fh_batch": batch,
+            "fh_row": row,
+            "fh_variant": self.label,
+            "fh_repeat": self.repeat,
+            "fh_job": self.key,
+        }
+        return InvokeRequest.of_checked(
+            deployment=self.deployment,
+            variant=self.variant,
+            inputs=self.inputs,
+            metadata={**self.metadata, **stamps},
+            secrets=self.secrets,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A call goes out."""
+
+    job: Job
+    attempt: int
+    """Which exchange of this job it is, from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """A call did not run and is made again after `wait_s`."""
+
+    job: Job
+    run: Run
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled:
+    """A call was refused for too many at once, and is made again after `wait_s`."""
+
+    job: Job
+    run: Run
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBack:
+    """A call was answered with "not found", and others are to show whether that is said of its row or of its name.
+
+    `Finished` follows where it is the row; else the job stays pending, and `Stopped` tells of the name.
+    """
+
+    job: Job
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A job has its outcome, and it is kept."""
+
+    job: Job
+    run: Run
+    reused: bool = False
+    """Whether somebody else called it: another kernel that runs the same batch."""
+    line: int = 0
+    """Where the answer lies in the store; 0 where it could not be kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """No further call is started; what has no outcome stays pending.
+
+    With the reason ``unknown_name`` that is said of the variants that the message names; others go on.
+    """
+
+    reason: str
+    """``daily_cap``, ``credits``, ``auth``, ``unknown_name``, ``unreachable``, ``max_calls``, ``max_seconds``,
+    ``fail_on_error``, ``store``, ``rows``, ``cancelled`` or ``defect``."""
+    detail: str
+    """What happened."""
+    resume: str = ""
+    """What to do next; empty where nothing can be done."""
+    audience: Audience = PYTHON
+    """Who reads it."""
+    run: Run | None = None
+    """The answer that stopped it, if one did."""
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, in one line."""
+        return "; ".join(filter(None, (text_for(said, self.audience) for said in (self.detail, self.resume))))
+
+
+Event = Started | Retried | Throttled | KeptBack | Finished | Stopped
+
+
+INVALID_INPUT: Final = "invalid_input"
+"""The error code of a row whose inputs do not fit (``on_invalid="skip"``): ours, no call was made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one job."""
+
+    run: Run
+    reused: bool = False
+    """Whether no call of this batch object brought it."""
+    line: int = 0
+    """Of the answer in the store; 0 where it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How far a batch is: ``planned == done + failed + unknown + pending``."""
+
+    planned: int = 0
+    """Jobs: rows x variants x repeats."""
+    done: int = 0
+    """Completed."""
+    failed: int = 0
+    unknown: int = 0
+    """May have run; not called again by itself."""
+    pending: int = 0
+    """Without an outcome yet."""
+    reused: int = 0
+    """Of done and failed: those that cost no call of this batch object."""
+    calls: int = 0
+    """Requests sent, refused ones included."""
+    refused: int = 0
+    """Requests that were answered 429."""
+    reused_failed: int = field(default=0, compare=False, repr=False)
+    """Of reused: those that failed. Not known of partitions, where it is 0."""
+
+
+def kind_of(run: Run) -> str:
+    """Return ``done``, ``failed`` or ``unknown``: the last is also a run that the service took and has not ended.
+
+    Examples
+    --------
+    >>> [kind_of(Run(status=s)) for s in ("completed", "failed", "unknown", "running")]
+    ['done', 'failed', 'unknown', 'unknown']
+    """
+    return {"completed": "done", "failed": "failed"}.get(run.status, "unknown")
+
+
+PENDING, DONE, FAILED, UNKNOWN = range(4)
+
+KINDS: Final = ("pending", "done", "failed", "unknown")
+
+CODE_OF: Final = {kind: code for code, kind in enumerate(KINDS)}
+
+
+class OutcomeTable:
+    """What is known of each job of one batch, by its number: some 10 bytes a job, whatever the answers.
+
+    The answers themselves lie in the store; `line` says where.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.refused = 0
+        self.settled = 0
+        """Calls that starts were to make and need not make any more: answered, by whomever, or failed. Jobs that are
+        the same are one."""
+        self._kinds = bytearray()
+        self._reused = bytearray()
+        self._lines = array("q")
+        self._runs: dict[int, Run] = {}
+        self._counted = [0, 0, 0, 0]
+        self._reused_counts = [0, 0, 0, 0]
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def extend(self, jobs: int) -> None:
+        """Take so many more jobs in; they are pending."""
+        self._kinds.extend(bytes(jobs))
+        self._reused.extend(bytes(jobs))
+        self._lines.frombytes(bytes(jobs * self._lines.itemsize))
+        self._counted[PENDING] += jobs
+
+    def put(self, number: int, kind: int, *, line: int = 0, reused: bool = False, run: Run | None = None) -> None:
+        """Set the outcome of a job, in place of the one that it had.
+
+        Parameters
+        ----------
+        number : int
+            Of the job.
+        kind : int
+            One of ``PENDING, DONE, FAILED, UNKNOWN``.
+        line : int
+            Of the answer in the store.
+        reused : bool
+            Whether no call of this batch object brought it; of an outcome that may have run, it is not asked.
+        run : Run, optional
+            The answer itself, where it could not be kept.
+        """
+        self._counted[self._kinds[number]] -= 1
+        self._reused_counts[self._kinds[number]] -= self._reused[number]
+        # What may have run answers nothing, so nothing was reused: so the column says what the counts say.
+        self._kinds[number], self._lines[number], self._reused[number] = kind, line, reused and kind in (DONE, FAILED)
+        self._counted[kind] += 1
+        self._reused_counts[kind] += self._reused[number]
+        if run is not None:
+            self._runs[number] = run
+        else:
+            self._runs.pop(number, None)
+
+    def kind(self, number: int) -> int:
+        """Return the kind of a job's outcome."""
+        return self._kinds[number]
+
+    def line(self, number: int) -> int:
+        """Return the answer's line in the store; 0 where it has none."""
+        return self._lines[number]
+
+    def reused(self, number: int) -> bool:
+        """Whether no call of this batch object brought a job's outcome."""
+        return bool(self._reused[number])
+
+    def run(self, number: int) -> Run | None:
+        """Return an answer that could not be kept."""
+        return self._runs.get(number)
+
+    def counts(self) -> Counts:
+        """Return the counts of this moment."""
+        pending, done, failed, unknown = self._counted
+        return Counts(
+            planned=len(self._kinds),
+            done=done,
+            failed=failed,
+            unknown=unknown,
+            pending=pending,
+            reused=sum(self._reused_counts),
+            calls=self.calls,
+            refused=self.refused,
+            reused_failed=self._reused_counts[FAILED],
+        )
+
+
+def run_of_invalid(job: Job) -> Run:
+    """Return the run of a job whose inputs do not fit: it failed without a call."""
+    return Run(
+        status="failed",
+        error="; ".join(map(str, job.problems)),
+        error_code=INVALID_INPUT,
+        attempts=0,
+        deployment=job.deployment,
+        variant=job.variant,
+        inputs=job.shown_inputs,
+        metadata=job.metadata,
+    )
+
+
+PROCESS_ENDED: Final = "process_ended"
+"""The error code of a call whose process ended before its answer came."""
+
+
+def lost_run(job: Job) -> Run:
+    """Return the run of a job whose process ended while it was out."""
+    return Run(
+        status="unknown",
+        error="the process that called it ended before the answer came; it may have run",
+        error_code=PROCESS_ENDED,
+        attempts=1,
+        deployment=job.deployment,
+        variant=job.variant,
+        inputs=job.shown_inputs,
+        metadata=job.metadata,
+    )
+
+
+RETRY_UNKNOWN: Final = Phrase(
+    "retry_unknown=True calls again",
+    command="--retry-unknown calls again",
+    cell="fh.last_batch().resume(retry_unknown=True) calls again",
+)
+"""What to do about jobs that may have run."""

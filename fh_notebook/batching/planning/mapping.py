@@ -1,0 +1,314 @@
+"""Input mapping: which Start variable takes a column, a constant, or the result of a function of the row.
+
+Rule of this file: never guess between a column and a text. In ``inputs={...}``
+
+- a string is the name of a column, and one that names none is an error with the cure (``const("calm")`` is a text);
+- a function is called with the row, a dict of its columns;
+- anything else (a number, a list, ``const(...)``) is the same for every row.
+
+A declared Start variable that ``inputs`` does not name takes the column of its name where there is one. A deployment
+that declares nothing takes every plain column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.audience import Message, Phrase
+from fh_notebook.batching.tables.rows import Rows
+from fh_notebook.batching.tables.values import is_missing, object_series, plain
+from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.schema import fill_defaults
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.contract.validate import Checker, problems
+from fh_notebook.errors import InputError
+from fh_notebook.problems import Problem
+from fh_notebook.values import MASK, error_text
+
+__all__ = [
+    "ColumnInput",
+    "Const",
+    "InputMapper",
+    "LeftOut",
+    "const",
+    "hidden_columns",
+    "read_mapping",
+    "without_secrets",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A value that is the same for every row."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        # Integers of 4,300 digits have no repr; what hides itself in its own is not spelt otherwise.
+        return f"Const(value={short(self.value) if type(self.value) is int else repr(self.value)})"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInput:
+    """The value of a column of the row."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """No value, whatever column has the variable's name: it is not sent, unless as its declared default."""
+
+    reads: frozenset[str] = frozenset()
+    """The columns that would be its own: those of a password are not shown all the same."""
+
+
+Source = Const | ColumnInput | LeftOut | Callable[[dict[str, Any]], Any]
+
+
+def const(value: Any) -> Const:
+    """Return `value` as the same input for every row; needed for a text, which would else name a column.
+
+    Examples
+    --------
+    >>> const("calm")
+    Const(value='calm')
+    """
+    return Const(value)
+
+
+def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Iterable[Deployment] = ()) -> InputMapper:
+    """Return what every Start variable takes, from ``batch(inputs=...)``.
+
+    Parameters
+    ----------
+    inputs : mapping or None
+        Start variables to their sources.
+    rows : Rows
+        Whose columns there are.
+    deployment : Deployment
+        Whose Start variables they are.
+    others : iterable of Deployment
+        Further deployments of the same batch, which share `inputs`: what only they take is left out here.
+
+    Raises
+    ------
+    InputError
+        A column that is not there, a required Start variable that nothing is given for, with the columns listed.
+    """
+    sources: dict[str, Source] = {}
+    problems: list[Problem] = []
+    for name, given in _items(inputs):
+        source = _source(given)
+        if isinstance(source, ColumnInput) and source.name not in rows.columns:
+            problems.append(_no_such_column(name, source.name, rows))
+        if problem := _unknown(name, deployment):
+            if any(_unknown(name, other) is None for other in others):
+                continue
+            problems.append(problem)
+        sources[name] = source
+    for name in _of_their_own_name(inputs, rows, deployment):
+        sources.setdefault(name, ColumnInput(name))
+    problems += _missing(sources, rows, deployment)
+    if problems:
+        raise InputError(problems, where=deployment.name)
+    return InputMapper(sources=sources, deployment=deployment, tabular=rows.tabular)
+
+
+def hidden_columns(mapper: InputMapper, rows: Rows) -> frozenset[str]:
+    """Return the columns that a secret Start variable takes.
+
+    A function that says which columns it `reads` (a cell's template does) takes those; what another one makes of which
+    columns cannot be told, and they stay as they are.
+    """
+    secrets = Secrets.of(mapper.deployment.inputs)
+    taken = (_columns_of(source) for name, source in mapper.sources.items() if secrets.cover([name]))
+    return frozenset().union(*taken) & frozenset(rows.columns)
+
+
+def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
+    """Return `rows` as they may be shown and kept: `hidden` columns are masked."""
+    if not hidden:
+        return rows
+
+    def masked_frame() -> pd.DataFrame:
+        frame = rows.frame.copy()
+        for column in hidden:
+            frame[column] = object_series(value if is_missing(value) else MASK for value in frame[column].tolist())
+        return frame
+
+    records = tuple(
+        {c: MASK if c in hidden and not is_missing(v) else v for c, v in record.items()} for record in rows.records
+    )
+    return replace(rows, make_frame=masked_frame, records=records)
+
+
+def _columns_of(source: Source) -> Iterable[str]:
+    return (source.name,) if isinstance(source, ColumnInput) else getattr(source, "reads", ())
+
+
+def _items(inputs: Any) -> list[tuple[str, Any]]:
+    if inputs is None:
+        return []
+    if not isinstance(inputs, Mapping):
+        raise InputError(f"inputs is {short(inputs)}; give a mapping of Start variables to columns, or None")
+    return list(inputs.items())
+
+
+def _source(given: Any) -> Source:
+    if isinstance(given, Const | LeftOut):
+        return given
+    if isinstance(given, str):
+        return ColumnInput(given)
+    return given if callable(given) else Const(given)
+
+
+def _no_such_column(variable: str, column: str, rows: Rows) -> Problem:
+    close = nearest(column, rows.columns)
+    meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
+    fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
+    hint = Message("{} A fixed text is {}", (meant, fixed))
+    return Problem((str(variable),), "column", message=f"there is no column {short(column)}", hint=hint)
+
+
+def _unknown(variable: Any, deployment: Deployment) -> Problem | None:
+    """Say that there is no such Start variable, where all of them are declared: before a column is asked for."""
+    known = deployment.variable_names
+    is_open = deployment.inputs.get("additionalProperties") is not False or "patternProperties" in deployment.inputs
+    if is_open or variable in known:
+        return None
+    close = nearest(variable, known)
+    meant = f"did you mean {close!r}?" if close else f"the variables are {listed(known, 'and') or 'none'}"
+    return Problem((str(variable),), "additionalProperties", message="there is no such variable", hint=meant)
+
+
+def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:
+    if declared := deployment.variable_names:
+        return [name for name in declared if name in rows.columns]
+    # Nothing is declared: either the mapping says it all, or every plain column is an input (dataset convention).
+    return rows.plain_columns if inputs is None and deployment.inputs.get("additionalProperties") is not False else []
+
+
+def _missing(sources: Mapping[str, Source], rows: Rows, deployment: Deployment) -> list[Problem]:
+    if not len(rows):  # an empty list has no columns, and no row that would miss one
+        return []
+    properties = deployment.inputs.get("properties", {})
+    columns = f"The columns are {listed(rows.columns, 'and') or 'none'}"
+    message = "no column has this name, and it is required"
+    return [
+        Problem((name,), "required", message=message, hint=Message("map it with {}. {}", (_map(name), columns)))
+        for name in deployment.inputs.get("required", ())
+        if name not in sources and not _has_default(properties.get(name))
+    ]
+
+
+def _map(name: str) -> Phrase:
+    return Phrase(f"inputs={{{name!r}: ...}}", command=f"--map {name}=COLUMN")
+
+
+def _has_default(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and "default" in schema
+
+
+_DEEPER: Final = ("$ref", "$dynamicRef", "properties", "anyOf", "oneOf", "allOf")
+"""Keywords behind which a default may lie."""
+_READ: Final = frozenset({*_DEEPER, "enum", "const", "format"})
+"""Keywords by which a text may be read as something else."""
+
+
+@dataclass(frozen=True)
+class InputMapper:
+    """Makes the inputs of a row."""
+
+    sources: Mapping[str, Source]
+    deployment: Deployment
+    tabular: bool
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any] | None:
+        """The declared defaults, where all of them are plain values at the top; ``None``: they are to be looked for."""
+        declared = self.deployment.inputs.get("properties", {})
+        says = [schema for schema in declared.values() if isinstance(schema, Mapping)]
+        plain_values = all(isinstance(schema.get("default"), str | int | float | None) for schema in says)
+        if any(keyword in schema for schema in says for keyword in _DEEPER) or not plain_values:
+            return None
+        return {
+            name: says["default"] for name, says in declared.items() if isinstance(says, Mapping) and "default" in says
+        }
+
+    @cached_property
+    def _checker(self) -> Checker:
+        return Checker.of(self.deployment.inputs)
+
+    @cached_property
+    def _plain_texts(self) -> frozenset[str]:
+        """The variables that are any text: a cell's text is that text, and nothing is to be read in it."""
+        declared = self.deployment.inputs.get("properties", {})
+        return frozenset(
+            name
+            for name, says in declared.items()
+            if isinstance(says, Mapping) and says.get("type") == "string" and not _READ.intersection(says)
+        )
+
+    def made_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+        """Return the inputs of one row, defaults filled in, unchecked, and what kept them from being made."""
+        given: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for name, source in self.sources.items():
+            try:
+                given.update(self._value(name, source, record))
+            except InputError as told:  # ours, from an expression of a cell: it says all
+                problems += [problem.inside((name,)) for problem in told.problems]
+            except Exception as broken:  # a user's function may raise anything
+                message = f"its function raised {error_text(broken)}"
+                problems.append(Problem((name,), "function", message=message))
+        if problems:
+            return given, problems
+        if self._defaults is None:
+            return fill_defaults(self.deployment.inputs, given), []
+        for name, default in self._defaults.items():
+            given.setdefault(name, default)
+        return given, []
+
+    def problems_of(self, inputs: Mapping[str, Any]) -> list[Problem]:
+        """Return every problem of made inputs, with the column where it is not the variable's own."""
+        return [self._located(p) for p in self._checker.problems(inputs)]
+
+    def _value(self, name: str, source: Source, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the variable with its value, or nothing where the row has none."""
+        if isinstance(source, Const):
+            return {name: plain(source.value)}
+        if isinstance(source, LeftOut):
+            return {}
+        schema = self.deployment.inputs.get("properties", {}).get(name)
+        if isinstance(source, ColumnInput):
+            given = source.name in record
+            value = record.get(source.name)
+            if self.tabular and not (isinstance(value, str) and name in self._plain_texts):
+                value = coerced(value, schema, self.deployment.inputs)
+        else:
+            given, value = True, plain(source(dict(record)))
+        if is_missing(value):
+            # A null is sent only where it was given and is declared to mean something; else the value is missing.
+            return {name: None} if given and _takes_null(schema) else {}
+        return {name: value}
+
+    def _located(self, problem: Problem) -> Problem:
+        """Add the column's name to a problem where it is not the variable's own."""
+        source = self.sources.get(str(problem.path[0])) if problem.path else None
+        if not isinstance(source, ColumnInput) or problem.is_at((source.name,)):
+            return problem
+        return replace(problem, message=Message("{} (column {})", (problem.message, short(source.name))))
+
+
+def _takes_null(schema: Any) -> bool:
+    if not isinstance(schema, Mapping):
+        return False
+    return not problems({"type": "object", "properties": {"x": schema}}, {"x": None})

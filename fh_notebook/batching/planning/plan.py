@@ -1,0 +1,388 @@
+"""`Plan`: the variants of a batch, its name, the number of its calls, their cost and duration. Pure.
+
+Pure.
+
+An arm is told from the others by its label, which is the column ``variant`` of every table. Of one deployment the label
+is the variant's name; of several it is ``deployment/variant``.
+
+Nothing is called, read or kept here; a number that is not known is said not to be.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from fh_notebook import arguments, html
+from fh_notebook.audience import PYTHON, Audience, Message, Phrase
+from fh_notebook.batching.model import RETRY_UNKNOWN, Job
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.spell import listed, nearest
+from fh_notebook.errors import InputError
+from fh_notebook.plural import counted
+from fh_notebook.spelling import duration, short
+
+__all__ = [
+    "BatchTarget",
+    "BatchVariant",
+    "Budget",
+    "OtherKey",
+    "Plan",
+    "counted",
+    "duration",
+    "hashed_name",
+    "money",
+    "name_of",
+    "pilot",
+    "read_variants",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTarget:
+    """A deployment with what its Start variables take; arms of the same target are sent the same inputs."""
+
+    deployment: Deployment
+    inputs: Mapping[str, Any] | None
+    """As ``batch(inputs=...)`` takes it."""
+    own: bool = False
+    """Whether the arm gave `inputs` itself, rather than the batch for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVariant:
+    """One way through the service that every row takes."""
+
+    label: str
+    variant: str
+    target: BatchTarget
+
+    @property
+    def deployment(self) -> str:
+        """The deployment's name."""
+        return self.target.deployment.name
+
+
+def read_variants(
+    variants: Any,
+    deployment: Deployment,
+    inputs: Mapping[str, Any] | None,
+    *,
+    find: Callable[[str], Deployment],
+) -> tuple[BatchVariant, ...]:
+    """Return the arms that ``batch(variants=...)`` means, each once.
+
+    Parameters
+    ----------
+    variants : str, tuple, iterable of them, or None
+        A variant of `deployment`; or ``(deployment, variant)``, or ``(deployment, variant, inputs)`` with a mapping of
+        the arm's own. ``None`` is every variant that `deployment` names.
+    deployment : Deployment
+        Of the variants that are given by their name alone.
+    inputs : mapping or None
+        Of the arms that have no mapping of their own.
+    find : function of a name
+        The deployment of that name.
+
+    Raises
+    ------
+    InputError
+        None is known, or one cannot be meant; every problem is told.
+    """
+    arguments.check_one("variants", variants, "str | Iterable[Any] | None")
+    given = deployment.variants if variants is None else [variants] if isinstance(variants, str) else list(variants)
+    if isinstance(variants, tuple) and _is_pair(variants) and not _are_variants(variants, deployment):
+        given = [variants]
+    if not given:
+        give = Phrase("variants=[...]", "--variant", cell="-v or --variant")
+        raise InputError(Message("no variant is known; give {}", (give,)), where=deployment.name)
+    targets: list[BatchTarget] = [BatchTarget(deployment, inputs)]
+    found: list[tuple[BatchTarget, str]] = []
+    problems: list[str] = []
+    for one in given:
+        target, variant, problem = _read_arm(one, targets, inputs, find)
+        if problem:
+            problems.append(problem)
+        elif not any(t is target and v == variant for t, v in found):
+            found.append((target, variant))
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)), where=deployment.name)
+    return _labelled(found)
+
+
+def _is_pair(value: Sequence[Any]) -> bool:
+    return len(value) in (2, 3) and isinstance(value[-1], Mapping if len(value) == 3 else str)
+
+
+def _are_variants(names: Sequence[Any], deployment: Deployment) -> bool:
+    """``variants=("a", "b")``: two variants, or a deployment with its variant? By what is known of them."""
+    texts = all(isinstance(name, str) for name in names)
+    return texts and (not deployment.variants or all(name in deployment.variants for name in names))
+
+
+def _read_arm(
+    one: Any, targets: list[BatchTarget], inputs: Mapping[str, Any] | None, find: Callable[[str], Deployment]
+) -> tuple[BatchTarget, str, str]:
+    """Return the target and variant of one arm, or a problem."""
+    target, variant = targets[0], one
+    if isinstance(one, tuple | list):
+        if not (_is_pair(one) and isinstance(one[0], str | Deployment)):
+            return target, "", f"{short(one)} is no arm; give a variant, (deployment, variant) or (..., inputs)"
+        named, variant = one[0], one[1]
+        meant = named if isinstance(named, Deployment) else find(named)
+        target = BatchTarget(meant, one[2], own=True) if len(one) == 3 else BatchTarget(meant, inputs)
+        known = next((t for t in targets if _same(t, target)), None)
+        if known is None:
+            targets.append(target)
+        target = known or target
+    if not isinstance(variant, str) or not variant.strip():
+        return target, "", f"a variant is named by a string, not {short(variant)}"
+    return target, variant, _no_such_variant(variant, target.deployment)
+
+
+def _same(one: BatchTarget, other: BatchTarget) -> bool:
+    """Mappings by identity: they may hold what cannot be compared, such as arrays."""
+    return one.deployment == other.deployment and one.inputs is other.inputs
+
+
+def _no_such_variant(variant: str, deployment: Deployment) -> str:
+    if not deployment.variants or variant in deployment.variants:
+        return ""
+    close = nearest(variant, deployment.variants)
+    meant = f"did you mean {close!r}?" if close else f"it has {listed(deployment.variants, 'and')}"
+    return f"there is no variant {short(variant)}; {meant}"
+
+
+def _labelled(found: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, ...]:
+    found = list(found)
+    several = len({target.deployment.name for target, _ in found}) > 1
+    arms: list[BatchVariant] = []
+    for target, variant in found:
+        label = plain = f"{target.deployment.name}/{variant}" if several else variant
+        number = 1
+        while any(arm.label == label for arm in arms):  # the same variant with another mapping
+            number += 1
+            label = f"{plain} #{number}"
+        arms.append(BatchVariant(label, variant, target))
+    return tuple(arms)
+
+
+REUSE_STORE: Final = Phrase(": reuse='store' takes them", command=": --reuse store takes them", cell="")
+"""What to do about answers of other batches."""
+
+_COPIES: Final = "copies them"
+
+COPIES: Final = Phrase(_COPIES, command=_COPIES, cell=f"{_COPIES}, and %fetchhive login asks whether to")
+"""What a command does about answers under another key."""
+
+NAMES_WORKSPACE: Final = "before this finds them, where both keys are of one workspace"
+"""What a command does that lets this key use them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What calls cost, and how many of a day are left."""
+
+    price_per_call: float | None = None
+    """In the user's own currency (``configure(price_per_call=)``)."""
+    daily_cap: int | None = None
+    """Calls a day (``configure(daily_cap=)``)."""
+    used_today: int = 0
+    """Requests since 00:00 UTC, of every kernel that keeps its answers in the same store."""
+
+    @property
+    def left_today(self) -> int | None:
+        """How many calls the cap leaves today; ``None`` without a cap."""
+        return None if self.daily_cap is None else max(0, self.daily_cap - self.used_today)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherKey:
+    """What another workspace of the same host has answered: perhaps the same one, under an earlier key."""
+
+    workspace: str
+    rows: int
+    """Rows that are to be called, all of whose calls have a completed answer there."""
+    command: str
+    """The call that joins it with this workspace, or that has this key use it."""
+    copies: bool = True
+    """Whether that command copies the answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a batch is going to do.
+
+    Examples
+    --------
+    >>> print(Plan(name="x", deployment="triage", variants=("a", "b"), rows=40, repeats=1, jobs=80, calls=80))
+    triage: 40 rows x 2 variants = 80 jobs; 80 calls
+    """
+
+    name: str
+    deployment: str
+    variants: tuple[str, ...]
+    rows: int | None
+    """How many rows are planned; ``None`` where they come one by one and nobody knows."""
+    repeats: int
+    jobs: int
+    """Rows x variants x repeats; so far, where the rows are not known."""
+    note: str = ""
+    """What a person should know of how the rows were read."""
+    answered: int = 0
+    """Jobs that are answered already."""
+    answered_at: datetime | None = None
+    """When the newest of those answers came, UTC."""
+    unknown: int = 0
+    """Jobs that may have run before, and are not called again by themselves."""
+    elsewhere: int = 0
+    """Of a batch that has no answer yet: jobs that other batches and single runs have answered."""
+    other_key: OtherKey | None = None
+    """Of a table that has to be called: what another workspace of this host has answered of it."""
+    forgotten: int = 0
+    """Jobs that are called again since their answers were forgotten (``fh.forget``, ``retention_days``)."""
+    doubled: int = 0
+    """Jobs that are the same as another one, and share its call."""
+    invalid: int = 0
+    """Jobs whose inputs do not fit, and that are not called."""
+    audience: Audience = PYTHON
+    """Who reads it."""
+    calls: int = 0
+    """How many calls are left; so far, where the rows are not known."""
+    seconds: float | None = None
+    """How long they will take, by how long such calls took before; ``None`` where that is not known."""
+    max_calls: int | None = None
+    """The ceiling, from ``max_calls`` or ``max_cost``."""
+    max_seconds: float | None = None
+    budget: Budget = Budget()
+
+    @property
+    def cost(self) -> float | None:
+        """What the calls will cost at ``price_per_call``; ``None`` where no price is known."""
+        price = self.budget.price_per_call
+        return None if price is None else price * self.most_calls
+
+    @property
+    def most_calls(self) -> int:
+        """How many calls the ceiling lets through."""
+        return self.calls if self.max_calls is None else min(self.calls, self.max_calls)
+
+    def __str__(self) -> str:
+        parts = [self._head(), *self._known()]
+        if self.rows is None:
+            parts.append("each 1,000 are checked and looked up before their first call")
+        else:
+            parts.append(self._calls())
+        parts += self._ceilings()
+        return "; ".join(parts)
+
+    def _head(self) -> str:
+        rows = "rows: unknown" if self.rows is None else counted(self.rows, "row")
+        factors = [rows, counted(len(self.variants), "variant")]
+        factors += [counted(self.repeats, "repeat")] if self.repeats > 1 else []
+        jobs = "" if self.rows is None else f" = {counted(self.jobs, 'job')}"
+        return f"{html.printable(self.deployment)}: {' x '.join(factors)}{jobs}"
+
+    def _known(self) -> list[str]:
+        parts = []
+        if self.answered:
+            parts.append(f"{self.answered:,} of {self.jobs:,} answered{_on(self.answered_at)}")
+        parts += (
+            [f"{self.unknown:,} unknown (may have run; {RETRY_UNKNOWN.text(self.audience)})"] if self.unknown else []
+        )
+        if self.forgotten:
+            again = f"{self.forgotten:,} {'is' if self.forgotten == 1 else 'are'} called again"
+            parts.append(
+                f"{again}, since {'its answer was' if self.forgotten == 1 else 'their answers were'} forgotten"
+            )
+        parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
+        parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
+        if self.elsewhere and not self.answered:
+            cure = REUSE_STORE.text(self.audience)
+            parts.append(f"{self.elsewhere:,} of these are answered in the store{cure}")
+        if (other := self.other_key) is not None:
+            were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
+            cure = COPIES.text(self.audience) if other.copies else NAMES_WORKSPACE
+            parts.append(f"{were} answered under another key of this host: {other.command} {cure}")
+        return parts
+
+    def _calls(self) -> str:
+        text = counted(self.calls, "call")
+        if self.calls and self.seconds is not None:
+            text += f", about {duration(self.seconds)}"
+        if self.calls and self.cost is not None:
+            text += f", {money(self.cost)} at {money(self.budget.price_per_call or 0.0)} a call"
+        return text
+
+    def _ceilings(self) -> list[str]:
+        parts = []
+        if self.max_calls is not None and (self.rows is None or self.max_calls < self.calls):
+            parts.append(f"at most {counted(self.max_calls, 'call')}")
+        if self.max_seconds is not None:
+            parts.append(f"none is started after {duration(self.max_seconds, exact=True)}")
+        if self.budget.daily_cap is not None:
+            parts.append(self._cap(self.budget.daily_cap))
+        return parts
+
+    def _cap(self, cap: int) -> str:
+        """Say how many calls were made today before these, and what that leaves of these."""
+        used = self.budget.used_today
+        left = max(cap - used, 0)
+        said = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
+        if self.rows is None or left >= self.most_calls:
+            return f"{said}, {left or 'none'} left until 00:00 UTC"
+        return f"{said}, so {left or 'none'} of these can be made before 00:00 UTC"
+
+
+def _on(when: datetime | None) -> str:
+    """Say a moment in the user's own time zone, as ``24 Nov 22:10``."""
+    if when is None:
+        return ""
+    local = when.astimezone()
+    return f" on {local.day} {local:%b %H:%M}"
+
+
+def money(amount: float) -> str:
+    """Return an amount in whatever currency the price is in: two digits behind the point, more for small ones.
+
+    Examples
+    --------
+    >>> money(12.5), money(0.004), money(0)
+    ('12.50', '0.004', '0.00')
+    """
+    if amount and not 0.1 <= amount < 1e15:
+        return f"{amount:.2g}"
+    return f"{amount:,.2f}"
+
+
+NAME_DIGITS: Final = 12
+
+
+def name_of(deployment: str, arms: Iterable[BatchVariant], jobs: Iterable[Job]) -> str:
+    """Return the name of an unnamed batch: the hash of what is asked, so that an identical cell goes on.
+
+    The keys are sorted: the same rows in another order are the same batch.
+    """
+    return hashed_name(deployment, [arm.label for arm in arms], (job.key for job in jobs))
+
+
+def hashed_name(deployment: str, labels: Sequence[str], keys: Iterable[str]) -> str:
+    """Return the name of an unnamed batch from its spelt parts: the labels of its arms and the keys of its jobs."""
+    asked = [deployment, list(labels), sorted(set(keys))]
+    return f"{deployment}-{sha256(canonical_json(asked).encode()).hexdigest()[:NAME_DIGITS]}"
+
+
+def pilot(by_row: list[list[Job]], *, first: int | None, sample: int | None, seed: str) -> list[list[Job]]:
+    """Return the jobs of the first rows, or of as many taken at random: the same ones for the same batch."""
+    if first is not None:
+        return by_row[:first]
+    if sample is None or sample >= len(by_row):
+        return by_row
+    # Seeded by the name: the same cell takes the same rows, and repays nothing.
+    places = random.Random(seed).sample(range(len(by_row)), sample)  # noqa: S311 - chooses rows, guards nothing
+    return [by_row[i] for i in sorted(places)]

@@ -1,0 +1,214 @@
+"""`Planner`: rows, variants and repeats to jobs with stable keys; checks their inputs. Pure.
+
+Pure: nothing is called or kept here.
+
+Rule of this file: making a job and checking it are two steps, since what is answered already is not checked again. Jobs
+are in the order of the rows, the arms of a row next to each other, so that a batch that stops leaves complete pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fh_notebook.audience import PYTHON, Audience, Message, Phrase, option
+from fh_notebook.batching.model import Job
+from fh_notebook.batching.planning.mapping import InputMapper, hidden_columns, read_mapping
+from fh_notebook.batching.planning.plan import BatchTarget, BatchVariant
+from fh_notebook.batching.tables.rows import METADATA_PREFIX, Rows
+from fh_notebook.contract.canonical import canonical_json, json_problems
+from fh_notebook.contract.models import InvokeRequest, metadata_problems
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.errors import InputError
+from fh_notebook.plural import counted
+from fh_notebook.problems import Problem
+from fh_notebook.store.keys import key_of
+
+__all__ = ["Planner", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A target over the columns of the present rows."""
+
+    mapper: InputMapper
+    secrets: Secrets
+
+
+class Planner:
+    """Makes the jobs of rows, window by window.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        What each row goes through.
+    repeats : int
+        How often each row goes through each arm; each repeat is a job of its own.
+    metadata : mapping
+        Flat values for the service's logs; a row's ``metadata.*`` columns come on top.
+    workspace : str
+        Goes into the keys.
+    """
+
+    def __init__(
+        self, arms: Sequence[BatchVariant], *, repeats: int, metadata: Mapping[str, Any], workspace: str
+    ) -> None:
+        self.arms = tuple(arms)
+        for arm in self.arms:  # their names, once and not for each job
+            InvokeRequest(deployment=arm.deployment, variant=arm.variant)
+        self.repeats = repeats
+        self._metadata = dict(metadata)
+        self._targets: dict[int, BatchTarget] = {id(arm.target): arm.target for arm in self.arms}
+        self._asked = [canonical_json([workspace, arm.deployment, arm.variant])[:-1] for arm in self.arms]
+        self._ready: dict[int, _Ready] = {}
+
+    def fit(self, rows: Rows) -> frozenset[str]:
+        """Read the mappings over the columns of `rows`; return the columns that hold secrets.
+
+        Raises
+        ------
+        InputError
+            A column that is not there, a Start variable that nothing is given for.
+        """
+        problems: list[Problem] = []
+        for name, target in self._targets.items():
+            others = () if target.own else [t.deployment for t in self._targets.values() if t is not target]
+            try:
+                mapper = read_mapping(target.inputs, rows, target.deployment, others=others)
+            except InputError as found:
+                problems += found.problems
+                continue
+            self._ready[name] = _Ready(mapper, Secrets.of(target.deployment.inputs))
+        if problems:
+            raise InputError(list(dict.fromkeys(problems)), where=self.arms[0].deployment)
+        return frozenset().union(*(hidden_columns(ready.mapper, rows) for ready in self._ready.values()))
+
+    def jobs(self, rows: Rows, *, start: int = 0, number: int = 0) -> Iterator[list[Job]]:
+        """Yield the jobs of each row, unchecked; those whose inputs cannot even be made have their problems.
+
+        Parameters
+        ----------
+        rows : Rows
+            That :meth:`fit` was called with.
+        start, number : int
+            The place of the first row, and of its first job.
+        """
+        for position, (label, record) in enumerate(zip(rows.labels, rows.records, strict=True), start):
+            made = {name: self._made(ready, record) for name, ready in self._ready.items()}
+            own = _metadata_of(record)
+            metadata = self._metadata | own if own else self._metadata  # one object for all rows where it is the same
+            row: list[Job] = []
+            for repeat in range(1, self.repeats + 1):
+                for arm, asked in zip(self.arms, self._asked, strict=True):
+                    inputs, spelt, problems, secrets = made[id(arm.target)]
+                    row.append(
+                        Job(
+                            number=number,
+                            position=position,
+                            row=label,
+                            deployment=arm.deployment,
+                            variant=arm.variant,
+                            arm=arm.label,
+                            repeat=repeat,
+                            inputs=inputs,
+                            metadata=metadata,
+                            key=key_of(asked, spelt, repeat) if spelt else "",
+                            problems=problems,
+                            spelt=spelt,
+                            secrets=secrets,
+                        )
+                    )
+                    number += 1
+            yield row
+
+    def _made(self, ready: _Ready, record: dict[str, Any]) -> tuple[dict[str, Any], str, tuple[Problem, ...], Secrets]:
+        """Return a row's inputs, their spelling (empty where there is none), why there is none, and what is secret."""
+        inputs, problems = ready.mapper.made_of(record)
+        if not problems:
+            try:
+                spelt = canonical_json(inputs)
+                spelt.encode()  # half a character has a spelling, and no bytes
+                return inputs, spelt, (), ready.secrets
+            except (ValueError, TypeError, RecursionError):
+                problems = ready.mapper.problems_of(inputs) or json_problems(inputs)
+        return inputs, "", tuple(problems), ready.secrets
+
+    def checked(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return `jobs` with what is wrong with their inputs and metadata, each row's looked at once."""
+        known: dict[tuple[int, str], tuple[Problem, ...]] = {}
+        of_deployment = {ready.mapper.deployment.name: ready.mapper for ready in self._ready.values()}
+        checked: list[Job] = []
+        for job in jobs:
+            if not job.problems:
+                place = (id(job.inputs), job.deployment)
+                if place not in known:
+                    known[place] = tuple(_problems_of(job, of_deployment[job.deployment]))
+                if known[place]:
+                    job = replace(job, problems=known[place], key="")
+            checked.append(job)
+        return checked
+
+
+def _problems_of(job: Job, mapper: InputMapper) -> list[Problem]:
+    found = mapper.problems_of(job.inputs) or json_problems(job.inputs)
+    return found + (metadata_problems(job.metadata) if job.metadata else [])
+
+
+def _metadata_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row's own metadata (dataset convention, CONTRACT section 8)."""
+    return {c.removeprefix(METADATA_PREFIX): v for c, v in record.items() if c.startswith(METADATA_PREFIX)}
+
+
+PROBLEMS_SHOWN: Final = 30
+"""Different problems in one message: more are not read."""
+VALUES_SHOWN: Final = 3
+
+_SKIP: Final = option("on_invalid", "skip", call="fh.batch(..., {})")
+SKIP_INVALID: Final = Phrase(
+    f"{_SKIP} leaves such rows out",
+    command=f"{_SKIP.command} leaves such rows out",
+    cell="correct such rows, or leave them out of the table",
+)
+"""What to do about rows whose inputs do not fit."""
+
+
+def refused(jobs: Iterable[Job], *, where: str, any_fits: bool, audience: Audience = PYTHON) -> InputError | None:
+    """Return the error that tells all problems of `jobs`, equal ones of different rows together; ``None`` without any.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        Checked.
+    where : str
+        The deployment.
+    any_fits : bool
+        Whether there are rows that fit: then they can be run without the others.
+    audience : Audience
+        Who reads it.
+    """
+    problems: dict[Problem, dict[Any, None]] = {}
+    for job in jobs:
+        for problem in job.problems:
+            problems.setdefault(problem, {})[job.row] = None
+    if not problems:
+        return None
+    *told, last = _together({problem: tuple(rows) for problem, rows in problems.items()})
+    if any_fits:  # of no use where no row is left
+        skip = SKIP_INVALID.text(audience)
+        last = replace(last, hint=Message("{}; {}", (last.hint, skip)) if last.hint else skip)
+    return InputError([*told, last], where=where)
+
+
+def _together(different: Mapping[Problem, tuple[Any, ...]]) -> list[Problem]:
+    """Return problems that differ in the value only as one, with all rows: ``ticket: 0, 1, 2, … is not a text``."""
+    causes: dict[Problem, dict[str, tuple[Any, ...]]] = {}
+    for problem, labels in different.items():
+        causes.setdefault(replace(problem, value=""), {})[problem.value] = labels
+    together = []
+    for cause, values in list(causes.items())[:PROBLEMS_SHOWN]:
+        shown = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
+        rows = tuple(label for labels in values.values() for label in labels)
+        together.append(replace(cause, value=shown, rows=rows))
+    left = len(causes) - len(together)
+    return [*together, Problem(message=f"and {counted(left, 'more problem')}")] if left else together

@@ -1,0 +1,194 @@
+"""`BatchReader`: reads the outcomes of a batch from the store, as jobs with answers and as frames.
+
+Rule of this file: a thousand at a time, so that nothing has to be held whole. What a `Batch` asks of its tables,
+wherever they are, is `BatchTables`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Protocol
+
+import pandas as pd
+
+from fh_notebook import views
+from fh_notebook.batching.messages import digest
+from fh_notebook.batching.model import FAILED, PENDING, UNKNOWN, Job, Outcome, OutcomeTable, run_of_invalid
+from fh_notebook.batching.planning.work_queue import WorkQueue
+from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
+
+__all__ = ["BatchReader", "BatchTables", "Entry"]
+
+WINDOW = 1_000
+
+Entry = tuple[Job, Outcome | None, dict[str, Any]]
+"""A job, its outcome (``None`` while it is pending), and its row."""
+
+
+class BatchTables(Protocol):
+    """Where the rows and answers of a batch are read: `BatchReader`, or the files of partitions."""
+
+    unbrowsable: str
+    """Why a live table cannot show them, and what to do; empty where it can."""
+
+    def refresh(self) -> None:
+        """Have the jobs be pending again whose answers were removed since."""
+        ...
+
+    def answered(self) -> Any:
+        """Return one line for every job that has an outcome."""
+        ...
+
+    def failed(self) -> Any:
+        """Return the lines of jobs that failed."""
+        ...
+
+    def pending(self) -> Any:
+        """Return one line for every job without an outcome."""
+        ...
+
+    def head(self, lines: int) -> pd.DataFrame:
+        """Return the first lines of jobs that have an outcome."""
+        ...
+
+    def parts(self, lines: int) -> Iterator[pd.DataFrame]:
+        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        ...
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield jobs with their outcomes and their rows."""
+        ...
+
+    def digest(self) -> str:
+        """Return what went wrong, in a line, where that is known without reading all answers."""
+        ...
+
+    def answer_ids(self) -> Iterator[int] | None:
+        """Return the numbers of the answers in the store; ``None`` where they lie in files."""
+        ...
+
+
+class BatchReader:
+    """Reads what a feed has counted.
+
+    Parameters
+    ----------
+    feed : Feed
+        Knows the jobs and where their answers lie.
+    outcomes : Outcomes
+        What is known of each.
+    name : str
+        The batch's, at its start.
+    about : mapping, optional
+        What is noted with tables of it.
+    """
+
+    unbrowsable = ""
+
+    def __init__(
+        self, work_queue: WorkQueue, outcomes: OutcomeTable, *, name: str, about: Mapping[str, Any] | None = None
+    ) -> None:
+        self._work_queue = work_queue
+        self._outcomes = outcomes
+        self._name = name
+        self._about = about
+        self._has_told = False
+        """Whether somebody was told that not all keys of outputs have a column."""
+
+    def pairs(
+        self, is_wanted: Callable[[int], bool] = lambda kind: True, *, limit: int | None = None
+    ) -> Iterator[tuple[Job, Outcome | None]]:
+        """Yield jobs with their outcomes (``None`` while pending), in the plan's order; none of a forgotten batch.
+
+        Parameters
+        ----------
+        is_wanted : function of an outcome's kind
+            Which jobs.
+        limit : int, optional
+            At most so many.
+        """
+        wanted = (
+            job
+            for window in self._work_queue.source.planned(len(self._outcomes))
+            for job in window
+            if is_wanted(self._outcomes.kind(job.number))
+        )
+        chosen = islice(wanted, limit) if not self._work_queue.stored.is_forgotten else iter(())
+        while part := list(islice(chosen, WINDOW)):
+            yield from self.of(part)
+
+    def of(self, jobs: list[Job]) -> Iterator[tuple[Job, Outcome | None]]:
+        """Yield these jobs with their outcomes; not those whose answer was forgotten meanwhile."""
+        runs = self._work_queue.runs_of(jobs)
+        for job in jobs:
+            if self._outcomes.kind(job.number) == PENDING:
+                yield job, None
+            elif job.problems:
+                yield job, Outcome(run=run_of_invalid(job))
+            elif job.number in runs:
+                number = job.number
+                reused, line = self._outcomes.reused(number), self._outcomes.line(number)
+                yield job, Outcome(run=runs[number], reused=reused, line=line)
+            # else: its answer was forgotten meanwhile
+
+    # --- as tables
+
+    def refresh(self) -> None:
+        """Have the jobs be pending again whose answers were removed since."""
+        if not self._work_queue.stored.is_forgotten:
+            self._work_queue.reopen_forgotten()
+
+    def answered(self) -> pd.DataFrame:
+        """Return one line for every job that has an outcome; a person is told once what has no column."""
+        frame = self._frame(_has_outcome)
+        if (note := frame.attrs[ATTRS].get("note", "")) and not self._has_told:
+            self._has_told = True
+            views.frontend().notice(f"{self._current_name}: {note}.")
+        return frame
+
+    def failed(self) -> pd.DataFrame:
+        """Return the lines of jobs that failed."""
+        return self._frame(lambda kind: kind == FAILED)
+
+    def pending(self) -> pd.DataFrame:
+        """Return one line for every job without an outcome."""
+        return self._frame(lambda kind: kind == PENDING)
+
+    def head(self, lines: int) -> pd.DataFrame:
+        """Return the first lines of jobs that have an outcome."""
+        return self._frame(_has_outcome, lines)
+
+    def parts(self, lines: int) -> Iterator[pd.DataFrame]:
+        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        pairs, keys = self.pairs(_has_outcome), OutputKeys()
+        while part := list(islice(pairs, lines)):
+            yield tidy_frame(part, self._work_queue.source, batch=self._current_name, about=self._about, keys=keys)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""
+        pairs = self.pairs()
+        while part := list(islice(pairs, WINDOW)):
+            records = self._work_queue.source.records_at([job.position for job, _ in part])
+            yield from ((job, outcome, record) for (job, outcome), record in zip(part, records, strict=True))
+
+    def digest(self) -> str:
+        """Return what went wrong, in a line."""
+        troubled = self.pairs(lambda kind: kind in (FAILED, UNKNOWN))
+        return digest(outcome.run for _, outcome in troubled if outcome)
+
+    def answer_ids(self) -> Iterator[int]:
+        """Return the numbers of the answers in the store."""
+        return (outcome.line for _, outcome in self.pairs() if outcome and outcome.line)
+
+    @property
+    def _current_name(self) -> str:
+        return self._work_queue.stored.current_name or self._name
+
+    def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
+        pairs = self.pairs(is_wanted, limit=limit)
+        return tidy_frame(pairs, self._work_queue.source, batch=self._current_name, about=self._about)
+
+
+def _has_outcome(kind: int) -> bool:
+    return kind != PENDING

@@ -1,0 +1,313 @@
+"""Reuse of answers: look up which stored answer stands for a job.
+
+Rule of this file: the newest answer that counts, never a failure from before what may have run; and what a dead process
+left claimed may have run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fh_notebook import session, views
+from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
+from fh_notebook.batching.options import Reuse
+from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.store.answers import Seen, standing
+from fh_notebook.store.pending import PendingLine
+from fh_notebook.store.place import IN_MEMORY
+from fh_notebook.store.store import Store
+
+__all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "kept_reuse", "left_behind", "read_reuse"]
+
+
+def kept_reuse(reuse: Reuse, now: datetime) -> str:
+    """Return which answers count, as it is kept of a batch: an age as the moment that it means `now`.
+
+    Answers that others had paid for lie under their names, and a batch that is opened again is to find them there.
+    """
+    return (now - reuse).isoformat() if isinstance(reuse, timedelta) else "store" if reuse == "store" else "batch"
+
+
+def read_reuse(kept: object, now: datetime) -> Reuse:
+    """Return what :func:`kept_reuse` kept, as it is to be understood `now`.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    >>> kept = kept_reuse(timedelta(hours=2), noon)
+    >>> read_reuse(kept, noon + timedelta(hours=1)), read_reuse("store", noon), read_reuse(None, noon)
+    (datetime.timedelta(seconds=10800), 'store', 'batch')
+    """
+    if kept in ("store", "batch") or not isinstance(kept, str):
+        return "store" if kept == "store" else "batch"
+    return now - datetime.fromisoformat(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """The kept answer that stands for a job."""
+
+    kind: int
+    line: int
+    kept_at: float
+    """Seconds since 1970, UTC."""
+    is_own: bool
+    """Whether the batch paid for it, rather than another one."""
+    reused: bool = True
+    copy: str = ""
+    """The run as JSON, where the answer lies in a Parquet file or another store: then it has no line in this one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerLookup:
+    """Looks jobs of one batch up.
+
+    Parameters
+    ----------
+    stored : Stored
+        Where, and whose: the numbers of the batches whose answers are this one's.
+    workspace : str
+        Where it calls.
+    reuse : {"batch", "store"}, timedelta or None
+        Which answers count: of this batch, of any, any that young, or only this batch's since `after_id`.
+    after_id : int
+        Where a batch that calls anew began; 0 takes all.
+    beside : function
+        Returns the stores of other batches whose answers count, too: see :func:`beside_of`.
+    over_partitions : bool
+        Whether the jobs are those of a batch over partitions, which finds what lies in files itself, and of whose jobs
+        only the keys are here: then nothing is settled, and what somebody else has out now is told as pending.
+    """
+
+    stored: StoredBatch
+    workspace: str
+    reuse: Reuse
+    after_id: int = 0
+    beside: Callable[[], Sequence[Store]] = field(default=tuple, repr=False)
+    over_partitions: bool = False
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether what other batches and single runs have answered counts, too."""
+        return self.reuse == "store" or isinstance(self.reuse, timedelta)
+
+    def of(self, jobs: Iterable[Job], *, now: datetime, call_lost: bool = False) -> dict[str, KnownAnswer]:
+        """Return what stands for each job, by key.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            With keys.
+        now : datetime
+            UTC.
+        call_lost : bool
+            Whether what may have run is to be called again, so that it is no outcome.
+
+        Returns
+        -------
+        dict of str to Known
+            For each key the newest answer that is reused; else, where a call may have run since, that. What the batch
+            has, or has used, stands before what the batches have that had its name, and both before what others have
+            answered since. A failure that is older than a call that may have run is not reused, except for a failure of
+            the batch itself where the call is that of a stranger: what was shown stays.
+        """
+        wanted = {job.key: job for job in jobs}
+        ids, later = self._ids, self._later_ids
+        since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
+        mine, beside = ids[:1] if self.stored.id else (), self.beside()
+        # Claims first: one leaves with its answer, so that one of both is seen.
+        claimed = self._store.claims.on_keys(wanted)
+        found: dict[str, KnownAnswer] = {}
+        own: dict[str, list[Seen]] = {}
+        left = {}
+        if not self.over_partitions:
+            left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
+        with self._store.decoding():
+            for batches in dict.fromkeys((mine, (*ids, *later))):
+                answers = self._store.answers
+                own = _by_key(answers.seen(wanted, batches=batches, after_id=self.after_id) if batches else [])
+                self._add_from_elsewhere(own, wanted, since, batches=batches, beside=())
+                for key, lines in own.items():
+                    if key not in found and (known := self._known(lines, since, call_lost=True)) is not None:
+                        found[key] = known
+            rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
+            of_rest = own
+            of_name, stands = {*ids, *later}, frozenset(found)
+            if self.anywhere or beside:
+                among = None if self.anywhere else (*ids, *later)
+                of_rest = _by_key(self._store.answers.seen(rest, batches=among))
+                open_jobs = {key: wanted[key] for key in rest}
+                self._add_from_elsewhere(of_rest, open_jobs, since, batches=among, beside=beside)
+            for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
+                known = found.pop(key, None)
+                since_then = lines
+                if known is not None:  # a failure: a later call of somebody else does not change it
+                    since_then = [s for s in lines if s.is_lost and s.batch in of_name and _is_since(s, known)]
+                if known is None or since_then:
+                    known = self._known(since_then, since, call_lost=call_lost or key in left)
+                if known is not None:
+                    found[key] = known
+        lost = [
+            claim
+            for claim in claimed
+            if claim[1] not in left and (claim[0] in of_name or (self.anywhere and claim[1] not in stands))
+        ]
+        gone = self._take_lost(found, wanted, lost, now, call_lost=call_lost)
+        return found | self.of([wanted[key] for key in gone], now=now, call_lost=call_lost) if gone else found
+
+    def _add_from_elsewhere(
+        self,
+        lines: dict[str, list[Seen]],
+        jobs: Mapping[str, Job],
+        since: float,
+        *,
+        batches: Sequence[int] | None,
+        beside: Sequence[Store],
+    ) -> None:
+        """Add to `lines`, in their order, what lies in no table of the store.
+
+        That is in the Parquet files of these batches (``None``: of all), and in the stores `beside` this one.
+        """
+        with_files = [] if self.over_partitions else [(self._store, batches), *((other, None) for other in beside)]
+        with_files = [(store, of) for store, of in with_files if of != () and store.parts.is_any(self.workspace)]
+        if not (beside or with_files):
+            return
+        answered = {k for k, seen in lines.items() if any(s.status == "completed" and s.kept_at >= since for s in seen)}
+        wanted = {key: job for key, job in jobs.items() if key not in answered}
+        found: list[Seen] = []
+        for other in beside:
+            found += _seen_in(other, wanted)
+        for store, of in with_files:
+            found += views.partitions().seen_in_files(store, self.workspace, wanted, of)
+        for key, more in _by_key(found).items():
+            lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
+
+    @property
+    def _store(self) -> Store:
+        return self.stored.store
+
+    @property
+    def _ids(self) -> tuple[int, ...]:
+        """The batches whose answers are this one's; those that it replaced only where it does not call anew."""
+        return self.stored.ids if self.reuse is not None else self.stored.ids[:1] if self.stored.id else ()
+
+    @property
+    def _later_ids(self) -> tuple[int, ...]:
+        """The batches that have had its name since, and answer what it has not."""
+        return self.stored.later_ids if self.reuse is not None else ()
+
+    def _known(self, lines: Iterable[Seen], since: float, *, call_lost: bool) -> KnownAnswer | None:
+        """Return what is known of a job by all of its lines, the newest first.
+
+        Else than what stands it is a call that may have run, for which an answer that came too long ago to count says
+        at least that no older one may still be out.
+        """
+        stands, may_have_run = standing(lines)
+        if stands is not None and stands.kept_at >= since:
+            kind = DONE if stands.status == "completed" else FAILED
+            return KnownAnswer(
+                kind, stands.id, stands.kept_at, is_own=self._is_own(stands.batch), copy=_copy_of(stands)
+            )
+        if may_have_run is None or call_lost:
+            return None
+        is_own = self._is_own(may_have_run.batch)
+        lost = may_have_run
+        return KnownAnswer(UNKNOWN, lost.id, lost.kept_at, is_own=is_own, reused=False, copy=_copy_of(lost))
+
+    def _is_own(self, batch: int | None) -> bool:
+        return bool(batch) and batch == self.stored.id
+
+    def _take_lost(
+        self,
+        found: dict[str, KnownAnswer],
+        wanted: Mapping[str, Job],
+        claimed: Iterable[tuple[int, str, str, float]],
+        now: datetime,
+        *,
+        call_lost: bool,
+    ) -> set[str]:
+        """Settle the claims of owners that ended, in `found`: those jobs may have run since an older failure, too.
+
+        Return the jobs whose claims somebody else has settled meanwhile, or answered.
+        """
+        gone: set[str] = set()
+        alive: dict[str, bool] = {}
+        for batch, key, holder, claimed_at in claimed:
+            known = found.get(key)
+            if known is not None and not (known.kind == FAILED and known.kept_at < claimed_at):
+                continue
+            if holder not in alive:
+                alive[holder] = self._store.owners.is_alive(holder)
+            if alive[holder]:
+                if self.over_partitions:
+                    found[key] = KnownAnswer(PENDING, 0, claimed_at, is_own=False, reused=False)
+                continue
+            if call_lost:  # it is settled when it is claimed, and called again
+                found.pop(key, None)
+                continue
+            if self.over_partitions:
+                found[key] = KnownAnswer(UNKNOWN, 0, claimed_at, is_own=False, reused=False)
+                continue
+            settled = self._store.claims.settle(
+                lost_run(wanted[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
+            ).result()
+            if settled:
+                found[key] = KnownAnswer(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
+            else:
+                gone.add(key)
+        return gone
+
+
+def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces: bool) -> Callable[[], list[Store]]:
+    """Return what finds the other stores whose answers count for a batch, where nothing is kept (``store=None``).
+
+    Then each batch has a store of its own in memory, which ends with it. With ``reuse="store"`` or a time all of this
+    process count, with ``replace=True`` those of the batch's name; otherwise the same cell calls again.
+    """
+    anywhere = reuse == "store" or isinstance(reuse, timedelta)
+
+    def found() -> list[Store]:
+        others = [other for other in session.stores_in_memory() if other is not store]
+        return others if anywhere else [other for other in others if other.batches.find(name, workspace) is not None]
+
+    return found if store.path == IN_MEMORY and (anywhere or (replaces and reuse is not None)) else list
+
+
+def _seen_in(store: Store, keys: Iterable[str]) -> list[Seen]:
+    """Return what another store knows of jobs, each with its run, and without a number."""
+    lines = store.answers.seen(keys, batches=None)
+    kept = store.answers.by_ids(line.id for line in lines)
+    return [Seen(line.key, None, line.status, line.kept_at, 0, kept[line.id].json) for line in lines if line.id in kept]
+
+
+def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {}
+    for seen in lines:
+        found.setdefault(seen.key, []).append(seen)
+    return found
+
+
+def _copy_of(seen: Seen) -> str:
+    return "" if seen.id else seen.run or ""
+
+
+def _is_since(seen: Seen, known: KnownAnswer) -> bool:
+    """Whether a line is newer than what is known; what lies elsewhere has no number."""
+    return seen.id > known.line if seen.id and known.line else seen.kept_at > known.kept_at
+
+
+def left_behind(stored: StoredBatch) -> dict[str, PendingLine]:
+    """Return the runs of a batch that the service took and that no living process waits for, by the key of the job."""
+    store = stored.store
+    lines = store.pending.of_batches(stored.ids)
+    alive: dict[str, bool] = {"": False}
+    found = {}
+    for line in lines:
+        if line.owner not in alive:
+            alive[line.owner] = store.owners.is_alive(line.owner)
+        if (line.request_id or line.run_id) and not alive[line.owner]:
+            found[line.key] = line
+    return found

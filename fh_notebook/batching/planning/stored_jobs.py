@@ -1,0 +1,234 @@
+"""Jobs and rows as the store has them: written, and read back window by window.
+
+Rule of this file: as they may be shown. A job whose inputs hold a password is *sealed* when it is read back: it can be
+looked at, and not be sent.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import groupby
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.model import Job
+from fh_notebook.batching.planning.table_match import ArmRecord
+from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
+from fh_notebook.batching.tables.values import plain
+from fh_notebook.problems import Problem
+from fh_notebook.store.damage import Damaged, json_of
+from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.rows import RowLine
+from fh_notebook.store.spelling import spelt
+from fh_notebook.store.store import Store
+
+__all__ = ["StoredJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "shown_text"]
+
+
+def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
+    """Return `jobs` as they are kept; what jobs of a row share is spelt once."""
+    places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
+    texts: dict[int, str] = {}
+    whole: dict[int, int] = {}
+    lines = []
+    for job in jobs:
+        inputs, metadata = id(job.inputs), id(job.metadata)
+        if inputs not in texts:
+            texts[inputs], is_whole = shown_text(job)
+            whole[inputs] = int(is_whole)
+        if metadata not in texts:
+            texts[metadata] = spelt(job.metadata)
+        lines.append(
+            JobLine(
+                position=job.position,
+                repeat=job.repeat,
+                arm=places[job.label, job.deployment, job.variant],
+                key=job.key,
+                inputs=texts[inputs],
+                metadata=texts[metadata],
+                problems=spelt([str(problem) for problem in job.problems]) if job.problems else "[]",
+                whole=whole[inputs],
+            )
+        )
+    return lines
+
+
+def sent_by(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> Iterator[tuple[int, int, str]]:
+    """Yield position, arm and inputs of `jobs`, as :func:`job_lines` says them."""
+    places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
+    return ((job.position, places[job.label, job.deployment, job.variant], shown_text(job)[0]) for job in jobs)
+
+
+def shown_text(job: Job) -> tuple[str, bool]:
+    """Return the inputs of a job as they are kept, and whether they are whole: nothing in them is masked."""
+    shown = job.shown_inputs
+    is_whole = shown is job.inputs
+    return job.spelt if job.spelt and is_whole else spelt(shown), is_whole
+
+
+def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[RowLine]:
+    """Return rows as they are kept, by their places in the batch; `start` is that of the first of `rows`."""
+    labels = rows.kept_labels
+    return [
+        RowLine(position=place, label=spelt(labels[place - start]), record=spelt(rows.records[place - start]))
+        for place in places
+    ]
+
+
+def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
+    """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
+    told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
+    return sha256(spelt([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
+
+
+WINDOW: Final = 1_000
+"""Rows that are read back together."""
+
+
+class StoredJobs:
+    """The jobs of one batch object, read back.
+
+    Parameters
+    ----------
+    store : Store
+        Where they lie.
+    batch_id : int
+        Of the batch.
+    arms : sequence of (label, deployment, variant)
+        As they are kept: a job names its arm by its place here.
+    mine : iterable of str, optional
+        The labels of the arms of this batch object; all by default.
+    repeats : int, optional
+        Of this batch object; all by default.
+    index_names : sequence, optional
+        Of the source's own index, level by level; without it there was none.
+    columns : sequence of str
+        All of the source: a cell that is missing is in no kept row, nor is a column of nothing else.
+    dtypes : mapping of str to object
+        Those of the source's columns, as :attr:`Rows.dtypes` tells them.
+    index_dtypes : sequence, optional
+        Those of its own index, level by level.
+    positions : array of int, optional
+        Where the rows of this batch object are kept; in their order, and all, by default.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        batch_id: int,
+        arms: Sequence[ArmRecord],
+        *,
+        mine: Iterable[str] | None = None,
+        repeats: int | None = None,
+        index_names: Sequence[Any] | None = None,
+        columns: Sequence[str] = (),
+        dtypes: Mapping[str, Any] | None = None,
+        index_dtypes: Sequence[Any] | None = None,
+        positions: array[int] | None = None,
+    ) -> None:
+        self._store = store
+        self._positions = positions
+        self._columns = dict.fromkeys(columns)
+        self._dtypes = dtypes
+        self._index_names = index_names
+        self._index_dtypes = index_dtypes
+        self._batch_id = batch_id
+        self._arms = list(arms)
+        wanted = [label for label, _, _ in arms] if mine is None else list(mine)
+        ranks = {label: rank for rank, label in enumerate(wanted)}
+        self._ranks = {place: ranks[label] for place, (label, _, _) in enumerate(arms) if label in ranks}
+        """The places of the arms of this batch object, in its order."""
+        self._repeats = repeats
+
+    def windows(self, *, most: int | None = None) -> Iterator[list[Job]]:
+        """Yield the jobs in the plan's order, numbered from 0; at most so many."""
+        number = 0
+        for lines in self._windows_of_rows():
+            rows = self._store.rows.at(self._batch_id, {line.position for line in lines})
+            window = []
+            for line in lines:
+                if most is not None and number >= most:
+                    break
+                with self._store.decoding():
+                    window.append(self._job(line, rows.get(line.position), number))
+                number += 1
+            if window:
+                yield window
+            if most is not None and number >= most:
+                return
+
+    def _windows_of_rows(self) -> Iterator[list[JobLine]]:
+        """Yield the jobs of this batch object, whole rows at a time, as the plan orders them."""
+        if self._positions is not None:
+            for begin in range(0, len(self._positions), WINDOW):
+                places = self._positions[begin : begin + WINDOW]
+                by_row = {
+                    row: list(lines)
+                    for row, lines in groupby(
+                        self._store.jobs.at(self._batch_id, places), key=lambda line: line.position
+                    )
+                }
+                yield self._ordered(line for place in places for line in by_row.get(place, ()))
+            return
+        cut: list[JobLine] = []
+        for lines in self._store.jobs.windows(self._batch_id):
+            lines = cut + lines
+            last = lines[-1].position  # the next window may have more of this row
+            cut = [line for line in lines if line.position == last]
+            yield self._ordered(line for line in lines if line.position != last)
+        yield self._ordered(cut)
+
+    def _ordered(self, lines: Iterable[JobLine]) -> list[JobLine]:
+        mine = [
+            line
+            for line in lines
+            if line.arm in self._ranks and (self._repeats is None or line.repeat <= self._repeats)
+        ]
+        ordered = []
+        for _, row in groupby(mine, key=lambda line: line.position):
+            ordered += sorted(row, key=lambda line: (line.repeat, self._ranks[line.arm]))
+        return ordered
+
+    def _job(self, line: JobLine, row: RowLine | None, number: int) -> Job:
+        if not 0 <= line.arm < len(self._arms):
+            raise Damaged("a job is one of no arm of its batch")
+        label, deployment, variant = self._arms[line.arm]
+        return Job(
+            number=number,
+            position=line.position,
+            row=label_of(json_of(row.label, object, "the label of a row")) if row is not None else line.position,
+            deployment=deployment,
+            variant=variant,
+            arm=label,
+            repeat=line.repeat,
+            inputs=json_of(line.inputs, dict, "the inputs of a job"),
+            metadata=json_of(line.metadata, dict, "the metadata of a job"),
+            key=line.key,
+            problems=Problem.of(map(str, json_of(line.problems, list, "the problems of a job"))),
+            sealed=not line.whole,
+        )
+
+    def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows at `positions` as JSON values, by column, a missing cell as ``None``."""
+        return [{**self._columns, **record} for _, record in self._rows_at(positions)]
+
+    def take(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
+        rows = self._rows_at(positions)
+        columns = self._columns | dict.fromkeys(name for _, record in rows for name in record)
+        records = [{name: plain(v) for name, v in record.items()} for _, record in rows]
+        taken = frame_of_records(records, columns, self._dtypes)
+        return taken.set_axis(index_of([label for label, _ in rows], self._index_names, self._index_dtypes), axis=0)
+
+    def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
+        """Return what is kept of rows: label and record each."""
+        found = self._store.rows.at(self._batch_id, set(positions))
+        with self._store.decoding():
+            rows = {
+                place: (json_of(line.label, object, "the label of a row"), json_of(line.record, dict, "a row"))
+                for place, line in found.items()
+            }
+        return [rows.get(place, (place, {})) for place in positions]

@@ -1,0 +1,370 @@
+"""`WorkQueue`: the windows of jobs of a batch, looked up and checked ahead of the calls.
+
+What is answered is not checked again, and what does not fit is told before the first call of its window. Looking
+(`look`) may happen in any thread; taking in what was found (`take`) happens where the counts are.
+
+No window is lost, whoever stops waiting for it, and none is held longer than it is wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from fh_notebook.audience import PYTHON, Audience
+from fh_notebook.batching.model import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Job, OutcomeTable, kind_of
+from fh_notebook.batching.planning.planner import refused
+from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
+from fh_notebook.batching.planning.sources import JobSource, JobWindow
+from fh_notebook.batching.planning.stored_batch import PlannedBatch
+from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.run import Run
+from fh_notebook.store.answer_lines import Line, run_of
+
+__all__ = ["LookedUpWindow", "WindowPrefetch", "Windows", "WorkQueue", "chained_windows", "ready_windows"]
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUpWindow:
+    """A window that was looked up and checked."""
+
+    jobs: list[Job]
+    known: dict[str, KnownAnswer]
+    is_new: bool
+    """Whether its jobs come to the batch now."""
+
+    def to_call(self) -> list[Job]:
+        """Return the jobs to be called, one a key, in the plan's order."""
+        unique: dict[str, Job] = {}
+        for job in self.jobs:
+            if job.key and job.key not in self.known:
+                unique.setdefault(job.key, job)
+        return list(unique.values())
+
+
+LOOKED_AT_ONCE: Final = 10_000
+"""Answers that are looked for in one statement."""
+
+
+def _used(seen: LookedUpWindow) -> list[int]:
+    """Return the answers of others that stand for a window's jobs."""
+    return [known.line for known in seen.known.values() if known.line and not known.is_own]
+
+
+def _is_copy(known: KnownAnswer | None) -> bool:
+    return known is not None and bool(known.copy)
+
+
+class WorkQueue:
+    """The jobs of one batch object and what is known of them.
+
+    Parameters
+    ----------
+    source : Source
+        Where jobs come from.
+    outcomes : Outcomes
+        Takes what is found.
+    look_up : LookUp
+        Which answer stands for a job, and where it is kept.
+    skip_invalid : bool
+        Whether rows that do not fit are failed rows, rather than an error.
+    where : str
+        The deployment, for errors.
+    kept : KeptBatch, optional
+        What new windows are compared with and written to; without it none is.
+    audience : Audience
+        Who reads its errors.
+    holds_answers : bool
+        Whether the answers that come are held, rather than read back from the store: all are wanted soon.
+    """
+
+    def __init__(
+        self,
+        source: JobSource,
+        outcomes: OutcomeTable,
+        look_up: AnswerLookup,
+        *,
+        skip_invalid: bool,
+        where: str,
+        kept: PlannedBatch | None = None,
+        audience: Audience = PYTHON,
+        holds_answers: bool = False,
+    ) -> None:
+        self._audience = audience
+        self.source = source
+        self._outcomes = outcomes
+        self.stored = look_up.stored
+        self._store = look_up.stored.store
+        self._look_up = look_up
+        self._kept = kept
+        self._is_keeping = False
+        self._skip_invalid = skip_invalid
+        self._where = where
+        self._twins: dict[str, list[int]] = {}
+        """Of keys that several jobs have: their numbers."""
+        self._copies: dict[str, Line] = {}
+        """Answers that stand for jobs and lie in no table of the store, to be kept with the batch, by the job's key."""
+        self._holds_answers = holds_answers
+        self._held: dict[int, Run] = {}
+        """Answers by the job's number, where they are held."""
+        self.call_lost = False
+        """Whether what may have run is called again."""
+        self.seen_id = 0
+        """The store's newest answer before anything was looked up for the next start. What others keep from then on is
+        found when a job is claimed; so it must not be younger than the look, or their jobs are called twice."""
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether what other batches have answered counts, too."""
+        return self._look_up.anywhere
+
+    def begin_keeping(self) -> None:
+        """Write the windows of this batch to the store from now on; also those of a table that was planned before."""
+        if self._is_keeping or self._kept is None:
+            return
+        self._is_keeping = True
+        if len(self._outcomes) and self.source.rows is not None:
+            used = [line for number in range(len(self._outcomes)) if (line := self._outcomes.line(number))]
+            for window in self.source.fresh():
+                while True:
+                    self._kept.compare(window)
+                    if self._write(window, window.jobs, used):
+                        break
+            self._copies = {}
+
+    def _write(self, window: JobWindow, jobs: list[Job], used: Sequence[int]) -> bool:
+        if self._kept is not None and self._is_keeping:
+            if not self._kept.keep(window, jobs, used, list(self._copies.values())):
+                return False
+            self.source.keep_in(self._kept.jobs())
+        return True
+
+    def _kept_copies(self, seen: LookedUpWindow) -> LookedUpWindow:
+        """Return a window whose answers from elsewhere were kept with the batch: now they have numbers."""
+        if not self._copies or not self.stored.id:
+            return seen
+        jobs = [job for job in seen.jobs if job.key in self._copies]
+        self._copies = {}
+        numbers = self._look_up.of(jobs, now=datetime.now(UTC), call_lost=self.call_lost)
+        return replace(seen, known={**seen.known, **numbers})
+
+    def reopen_forgotten(self) -> None:
+        """Make the jobs pending again whose answers were removed from the store since (``fh.forget``)."""
+        for begin in range(0, len(self._outcomes), LOOKED_AT_ONCE):
+            numbers = range(begin, min(begin + LOOKED_AT_ONCE, len(self._outcomes)))
+            lines = {number: line for number in numbers if (line := self._outcomes.line(number))}
+            gone = set(lines.values()) - self._store.answers.there(lines.values())
+            for number, line in lines.items():
+                if line in gone:
+                    self._outcomes.put(number, PENDING)
+
+    def begin(self) -> None:
+        """Note where the store stands; called before a start's first look."""
+        self.seen_id = self._store.answers.newest_id()
+
+    # --- looking: in any thread
+
+    def fresh(self) -> Iterator[LookedUpWindow]:
+        """Yield the windows that were not planned yet, each compared, looked up, checked and written.
+
+        Raises
+        ------
+        InputError
+            Rows that do not fit, or are others than those that are kept under the name.
+        """
+        for window in self.source.fresh():
+            while True:
+                if self._kept is not None:
+                    self._kept.compare(window)
+                seen = self._look(window.jobs, is_new=True)
+                if self._write(window, seen.jobs, _used(seen)):
+                    break
+            self.source.hold(seen.jobs)
+            yield self._kept_copies(seen) if self._is_keeping else seen
+
+    def again(self) -> Iterator[LookedUpWindow]:
+        """Yield the windows of jobs that were planned and have no outcome that stands."""
+        for window in self.source.planned(len(self._outcomes)):
+            if wanted := self._open(window):
+                seen = self._look(wanted, is_new=False)
+                if self.stored.id and ((used := _used(seen)) or self._copies):
+                    self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()
+                yield self._kept_copies(seen)
+
+    def failed(self, error_code: str | None) -> Iterator[list[Job]]:
+        """Yield the jobs that failed, or failed with `error_code`, as they are to be called again, one a key."""
+        for window in self.source.planned(len(self._outcomes)):
+            wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
+            if error_code is not None:
+                runs = self.runs_of(wanted)
+                wanted = [job for job in wanted if job.number in runs and runs[job.number].error_code == error_code]
+            yield self.one_a_key(wanted)
+
+    def unknown(self) -> Iterator[list[tuple[Job, Run]]]:
+        """Yield the jobs that may have run, with what is known of them, one a key."""
+        for window in self.source.planned(len(self._outcomes)):
+            wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
+            runs = self.runs_of(wanted)
+            yield [(job, runs[job.number]) for job in self.one_a_key([job for job in wanted if job.number in runs])]
+
+    def one_a_key(self, jobs: list[Job]) -> list[Job]:
+        """Return the first job of each key; what comes of it comes of the others that have it, too."""
+        times = Counter(job.key for job in jobs)
+        for job in jobs:
+            if times[job.key] > 1:
+                self._pair(job)
+        return list({job.key: job for job in reversed(jobs)}.values())[::-1]
+
+    def _pair(self, job: Job) -> None:
+        """Note that a job shares its call with others."""
+        numbers = self._twins.setdefault(job.key, [])
+        if job.number not in numbers:
+            numbers.append(job.number)
+
+    def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
+        """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
+        numbers = [job.number for job in jobs]
+        held = {number: run for number in numbers if (run := self._held.get(number)) is not None}
+        lines = {number: self._outcomes.line(number) for number in numbers if number not in held}
+        if not lines:
+            return held
+        kept = self._store.answers.by_ids({line for line in lines.values() if line})
+        runs = {number: kept[line].run for number, line in lines.items() if line in kept}
+        return held | runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
+
+    def _open(self, window: list[Job]) -> list[Job]:
+        """Return the jobs that may be called: without an outcome, or with one that does not stand."""
+        kinds = {PENDING, UNKNOWN} if self.call_lost else {PENDING}
+        kind = self._outcomes.kind
+        failed = self.runs_of(job for job in window if job.key and kind(job.number) == FAILED)
+        lost = {number for number, run in failed.items() if not is_reusable(run)}
+        return [job for job in window if job.key and (kind(job.number) in kinds or job.number in lost)]
+
+    def _look(self, jobs: list[Job], *, is_new: bool) -> LookedUpWindow:
+        known = self._look_up.of((job for job in jobs if job.key), now=datetime.now(UTC), call_lost=self.call_lost)
+        if is_new:
+            jobs = self._checked(jobs, known)
+        for job in jobs:
+            self._copies.pop(job.key, None)
+        self._copies |= {job.key: self._copy(job, known[job.key]) for job in jobs if _is_copy(known.get(job.key))}
+        return LookedUpWindow(jobs, known, is_new)
+
+    def _copy(self, job: Job, known: KnownAnswer) -> Line:
+        """Return the line of an answer from elsewhere; its calls were counted where it was paid for."""
+        return Line(
+            key=job.key,
+            batch=None,
+            workspace=self._look_up.workspace,
+            deployment=job.deployment,
+            variant=job.variant,
+            status=run_of(known.copy).status,
+            run=known.copy,
+            kept_at=known.kept_at,
+            calls=0,
+        )
+
+    def _checked(self, jobs: list[Job], known: dict[str, KnownAnswer]) -> list[Job]:
+        """Check what is not answered yet, and raise with every problem of every row, unless such rows are skipped."""
+        open_jobs = [job for job in jobs if job.key not in known]
+        if not open_jobs:
+            return jobs
+        checked = self.source.checked(open_jobs)
+        if all(new is old for new, old in zip(checked, open_jobs, strict=True)) and not any(
+            j.problems for j in checked
+        ):
+            return jobs
+        if not self._skip_invalid:
+            rows = {job.row for job in jobs}
+            bad = {job.row for job in checked if job.problems}
+            if (
+                error := refused(checked, where=self._where, any_fits=len(bad) < len(rows), audience=self._audience)
+            ) is not None:
+                raise error
+        by_number = {job.number: job for job in checked}
+        return [by_number.get(job.number, job) for job in jobs]
+
+    # --- taking in: where the counts are
+
+    def take(self, seen: LookedUpWindow) -> list[Job]:
+        """Count what was found, and return the jobs to be called."""
+        outcomes = self._outcomes
+        if seen.is_new:
+            outcomes.extend(len(seen.jobs))
+        times = Counter(job.key for job in seen.jobs if job.key)
+        first: set[str] = set()
+        for job in seen.jobs:
+            known = seen.known.get(job.key) if job.key else None
+            if not job.key:
+                outcomes.put(job.number, FAILED)
+            elif known is not None:
+                copied = run_of(known.copy) if known.copy else None
+                reused = known.reused or job.key in first
+                outcomes.put(job.number, known.kind, line=known.line, reused=reused, run=copied)
+            elif times[job.key] > 1:
+                self._pair(job)
+            first.add(job.key)
+        return seen.to_call()
+
+    def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
+        """Count the outcome of a job that was called, and of those that are the same."""
+        kind = CODE_OF[kind_of(run)]
+        if self._holds_answers:
+            self._held[job.number] = run
+        held = None if line else run
+        for number in dict.fromkeys((job.number, *self._twins.get(job.key, ()))):
+            self._outcomes.put(number, kind, line=line, reused=reused or number != job.number, run=held)
+        if kind == DONE:
+            self._twins.pop(job.key, None)
+
+    def let_go(self) -> None:
+        """Hold no answer any more; from now on they are read from the store."""
+        self._held.clear()
+
+
+Windows = AsyncIterator[LookedUpWindow | list[Job]]
+"""Jobs to be called, window by window: found just now, or counted already."""
+
+
+async def ready_windows(windows: Iterable[LookedUpWindow | list[Job]]) -> Windows:
+    """Yield windows that are there already."""
+    for window in windows:
+        yield window
+
+
+async def chained_windows(*parts: Windows) -> Windows:
+    """Yield the windows of one part after the other."""
+    for part in parts:
+        async for window in part:
+            yield window
+
+
+class WindowPrefetch:
+    """Windows that are made in a thread: making one looks into the store, and may wait for the user's iterator.
+
+    A window that is being made when nobody waits for it any more is not lost: it is the next one that is given.
+
+    Parameters
+    ----------
+    windows : iterator of Seen
+        Used by one thread at a time.
+    """
+
+    def __init__(self, windows: Iterator[LookedUpWindow]) -> None:
+        self._windows = windows
+        self._coming: asyncio.Future[LookedUpWindow | None] | None = None
+
+    def __aiter__(self) -> WindowPrefetch:
+        return self
+
+    async def __anext__(self) -> LookedUpWindow | list[Job]:
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(asyncio.to_thread(next, self._windows, None))
+        window = await asyncio.shield(self._coming)  # what it raised is raised again whenever it is asked for
+        if window is None:
+            raise StopAsyncIteration
+        self._coming = None
+        return window

@@ -1,0 +1,278 @@
+"""`ProgressState`: progress of a batch at one moment, and its line of text.
+
+Rule of this file: first what is certain (what is done, what failed, what cost nothing), then what is out, what is left,
+how fast, how long; and where less happens than could, the reason comes last, where it is looked for. All of a
+`ProgressSource` may be asked for and called from any thread, costs next to nothing, and returns at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from fh_notebook import html
+from fh_notebook.batching.model import Counts
+from fh_notebook.plural import counted
+from fh_notebook.spelling import duration
+
+__all__ = ["PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words", "resting"]
+
+
+class PlanProtocol(Protocol):
+    """What a display may ask of a plan; its text is the plan in one line."""
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows; ``None`` when nobody can know (an iterator)."""
+        ...
+
+    @property
+    def variants(self) -> Sequence[object]:
+        """One for each job of a row."""
+        ...
+
+    @property
+    def repeats(self) -> int:
+        """Of each job."""
+        ...
+
+
+class ProgressSource(Protocol):
+    """What a progress display may ask of a running batch, from any thread, and what its buttons may do."""
+
+    @property
+    def name(self) -> str:
+        """The batch's name."""
+        ...
+
+    @property
+    def counts(self) -> Counts:
+        """How far it is."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that are out."""
+        ...
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be out at once now."""
+        ...
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """The ceiling that somebody chose for this batch; ``None``: none. It can be set while the batch runs."""
+        ...
+
+    @max_concurrency.setter
+    def max_concurrency(self, number: int | None) -> None: ...
+
+    @property
+    def admits(self) -> int | None:
+        """How many calls at once the service admits, as it told by refusing some; ``None``: it has not."""
+        ...
+
+    @property
+    def falls_short(self) -> int | None:
+        """:attr:`admits`, where somebody set a higher ceiling."""
+        ...
+
+    @property
+    def calls_left(self) -> int | None:
+        """Calls of this start without an answer yet, those in flight included; ``None`` when nobody can know."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether no further call is started until somebody goes on."""
+        ...
+
+    @property
+    def waiting_until(self) -> datetime | None:
+        """When it goes on by itself, in UTC, while it sleeps until the daily cap is renewed."""
+        ...
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a cell or a program waits for it."""
+        ...
+
+    def plan(self) -> PlanProtocol:
+        """What it was going to do when it was started."""
+        ...
+
+    def summary(self) -> str:
+        """Say how far it is, or how it ended."""
+        ...
+
+    def pause(self) -> object:
+        """Start no further call, from any thread, without waiting."""
+        ...
+
+    def unpause(self) -> object:
+        """Go on after a pause, from any thread, without waiting."""
+        ...
+
+    def cancel(self) -> object:
+        """End it at once, from any thread, without waiting."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressState:
+    """How far a batch is, how fast, and what it waits for.
+
+    Examples
+    --------
+    >>> counts = Counts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
+    >>> print(State(name="triage-1", counts=counts, in_flight=3, limit=4, calls_left=40, rate=8.13, left_s=4.9))
+    triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in flight, 40 calls left; 8.1 calls/s, about 5 s left
+    """
+
+    name: str
+    counts: Counts
+    in_flight: int = 0
+    limit: int = 1
+    calls_left: int | None = None
+    """Without an answer yet, those in flight included; ``None`` when nobody can know."""
+    rows_so_far: int | None = None
+    """Of an iterator: how many rows have been read. ``None`` where the number of rows is known."""
+    rate: float | None = None
+    """Calls a second of late."""
+    left_s: float | None = None
+    paused: bool = False
+    waiting_until: datetime | None = None
+    refused: str = ""
+    """What the service's refusals mean, in words."""
+
+    @classmethod
+    def of(cls, batch: ProgressSource, *, rate: float | None, left_s: float | None, refused: str) -> ProgressState:
+        """Return this moment of a batch; how fast it is, and what refusals mean, is known by who watches it."""
+        counts, plan = batch.counts, batch.plan()
+        per_row = max(1, len(plan.variants) * plan.repeats)
+        return cls(
+            name=batch.name,
+            counts=counts,
+            in_flight=batch.in_flight,
+            limit=batch.limit,
+            calls_left=batch.calls_left,
+            rows_so_far=-(-counts.planned // per_row) if plan.rows is None else None,
+            rate=rate,
+            left_s=left_s,
+            paused=batch.paused,
+            waiting_until=batch.waiting_until,
+            refused=refused,
+        )
+
+    @property
+    def ended(self) -> int:
+        """Jobs with an outcome."""
+        return self.counts.done + self.counts.failed + self.counts.unknown
+
+    @property
+    def how_far(self) -> str:
+        """What has come of it so far: ``38 of 80 done, 2 failed``."""
+        parts = outcome_parts(self.counts, is_known=self.rows_so_far is None)
+        return ", ".join([*parts, *([f"{self.counts.reused:,} reused"] if self.counts.reused else [])])
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        """Everything else, in parts: what is out and left, how fast, and why not faster."""
+        read = [] if self.rows_so_far is None else [f"rows so far: {self.rows_so_far:,}"]
+        return tuple(part for part in (*read, self._calls(), self._speed(), self.held_by) if part)
+
+    @property
+    def held_by(self) -> str:
+        """Why less happens than could; empty when nothing is in the way."""
+        return resting(paused=self.paused, until=self.waiting_until) or self.refused
+
+    @property
+    def rests(self) -> bool:
+        """Whether no call is started for the time being."""
+        return self.paused or self.waiting_until is not None
+
+    def _calls(self) -> str:
+        left = self.calls_left
+        left_in_words = f"{counted(left, 'call')} left" if left else ""
+        # What is out during a pause is waited for, whatever the limit: "of" would be no more than a riddle.
+        out = f"{self.in_flight:,} still in flight" if self.rests else f"{self.in_flight:,} of {self.limit:,} in flight"
+        return ", ".join(part for part in (out if self.in_flight or not self.rests else "", left_in_words) if part)
+
+    def _speed(self) -> str:
+        if self.rests or self.rate is None:
+            return ""
+        left = f"about {duration(self.left_s)} left" if self.left_s is not None and self.calls_left else ""
+        return ", ".join(part for part in (rate_in_words(self.rate), left) if part)
+
+    @property
+    def nameless(self) -> str:
+        """The line without the batch's name, for where there is little room or the name stands above."""
+        return "; ".join([self.how_far, *self.rest])
+
+    def __str__(self) -> str:
+        return f"{html.printable(self.name)}: {self.nameless}"
+
+
+def outcome_parts(counts: Counts, *, is_known: bool = True, if_unknown: str = "") -> list[str]:
+    """Say what has come of the jobs of a batch: the beginning of its line while it runs, and of its summary.
+
+    Parameters
+    ----------
+    counts : Counts
+        How far it is.
+    is_known : bool
+        Whether the number of jobs is known.
+    if_unknown : str
+        What to say behind a number of jobs that may have run.
+
+    Examples
+    --------
+    >>> outcome_parts(Counts(planned=80, done=75, failed=2, unknown=3), if_unknown=" (may have run)")
+    ['75 of 80 done', '2 failed', '3 unknown (may have run)']
+    """
+    parts = [f"{counts.done:,} of {counts.planned:,} done" if is_known else f"{counts.done:,} done"]
+    parts += [f"{counts.failed:,} failed"] if counts.failed else []
+    parts += [f"{counts.unknown:,} unknown{if_unknown}"] if counts.unknown else []
+    return parts
+
+
+def resting(*, paused: bool, until: datetime | None) -> str:
+    """Say why a batch starts no call for the time being; empty where it does.
+
+    Examples
+    --------
+    >>> resting(paused=False, until=datetime(2026, 11, 28))
+    'waiting until 00:00 UTC, when the daily cap is renewed'
+    """
+    if until is not None:
+        return f"waiting until {until:%H:%M} UTC, when the daily cap is renewed"
+    return "paused" if paused else ""
+
+
+def admitting(number: int) -> str:
+    """Say how many calls the service admits, as it told by refusing others (429).
+
+    Examples
+    --------
+    >>> admitting(3)
+    'the service admits 3 at a time'
+    """
+    return f"the service admits {number:,} at a time"
+
+
+def rate_in_words(per_s: float) -> str:
+    """Return a rate with the unit in which it is easily read.
+
+    Examples
+    --------
+    >>> rate_in_words(1834.4), rate_in_words(8.13), rate_in_words(0.25), rate_in_words(0.002), rate_in_words(0.0)
+    ('1,834 calls/s', '8.1 calls/s', '15 calls/min', '7.2 calls/h', '0 calls/h')
+    """
+    value, unit = next((per_s * s, u) for s, u in _UNITS if per_s * s >= 1 or u == "h")
+    return f"{value:,.0f} calls/{unit}" if value >= 10 else f"{value:.2g} calls/{unit}"
+
+
+_UNITS: Final = ((1, "s"), (60, "min"), (3600, "h"))

@@ -1,0 +1,1 @@
+"""Tables: rows that are read, and frames that are returned."""

@@ -1,0 +1,456 @@
+"""`Rows`: DataFrames, lists and files as plain rows, each with its label.
+
+A label is one number or text, whatever the index is; the index itself is made again of what is kept.
+
+The source is not changed and nothing is dropped; every row has a label by which it is told to a person and paired
+later. A label is the frame's own index where that tells rows apart, else the place from 0.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.tables.values import dtype_to_json, object_series, plain, series_of_dtype
+from fh_notebook.contract.jsonable import is_missing
+from fh_notebook.contract.spell import listed
+from fh_notebook.errors import InputError
+from fh_notebook.optional_deps import ensure_installed, is_installed
+from fh_notebook.problems import Problem
+from fh_notebook.spelling import short, type_text
+from fh_notebook.values import is_iterable
+
+__all__ = [
+    "EXPECTED",
+    "METADATA_PREFIX",
+    "Rows",
+    "frame_of_records",
+    "index_of",
+    "label_from",
+    "label_of",
+    "labels_of",
+    "own_index",
+    "read_rows",
+    "told_apart",
+]
+
+
+def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
+    """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
+    found = [label_from(value) for value in index.tolist()]
+    places = tuple(range(len(found)))
+    # 1, 1.0 and True are one to whoever pairs by them.
+    if any(is_missing(value) for value in index.tolist()) or len(set(found)) < len(found):
+        return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
+    return tuple(found), ""
+
+
+def own_index(index: pd.Index) -> pd.Index | None:
+    """Return an index that somebody has chosen: any but 0, 1, 2, ... without a name."""
+    if index.name is None and index.nlevels == 1 and index.equals(pd.RangeIndex(len(index))):
+        return None
+    chosen: pd.Index = index
+    return pd.Index(chosen.to_numpy(), name=chosen.name) if isinstance(chosen, pd.RangeIndex) else chosen
+
+
+def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None, dtypes: Sequence[Any] | None = None) -> pd.Index:
+    """Return the index that :attr:`Rows.kept_labels` and :attr:`Rows.index_names` were; one from 0 where there is none.
+
+    Without the :attr:`Rows.index_dtypes`, values are what JSON keeps of them: a moment is its text.
+    """
+    levels = list(names or ())
+    if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in kept_labels):
+        return pd.RangeIndex(len(kept_labels))
+    of_kinds = list(dtypes or ()) if len(dtypes or ()) == len(levels) else [None] * len(levels)
+    if len(levels) == 1:
+        return _level(kept_labels, of_kinds[0]).rename(levels[0])
+    made = [_level([label[place] for label in kept_labels], kind) for place, kind in enumerate(of_kinds)]
+    return pd.MultiIndex.from_arrays(made, names=levels)
+
+
+def _level(values: Sequence[Any], dtype: Any) -> pd.Index:
+    column = series_of_dtype(values, dtype)
+    made: pd.Index = pd.Index(list(values) if column is None else column)
+    return made
+
+
+def label_of(kept_label: Any) -> Any:
+    """Return a row's label, by which it is told to a person, of what is kept of it."""
+    return " / ".join(map(str, kept_label)) if isinstance(kept_label, list) else kept_label
+
+
+def label_from(value: Any) -> Any:
+    """Return the label of the row that has this value in the frame's index."""
+    if isinstance(value, tuple):  # one row of a MultiIndex
+        return label_of([plain(part) for part in value])
+    simple = plain(value)
+    return simple if isinstance(simple, str | int | float) else str(simple)
+
+
+def told_apart(labels: Iterable[Any]) -> list[Any]:
+    """Return labels such that those of different kinds differ: 1, 1.0 and True are equal in Python, and three rows.
+
+    Of equal ones, the kind that comes first stays as it is; the others become texts.
+
+    Examples
+    --------
+    >>> told_apart([1, True, 1, 1.0]), told_apart([0, 1.5, "a"])
+    ([1, 'True (bool)', 1, '1.0 (float)'], [0, 1.5, 'a'])
+    """
+    given = list(labels)
+    first: dict[Any, type] = {}
+    for label in given:
+        first.setdefault(label, type(label))
+    return [x if type(x) is first[x] else f"{x!r} ({type(x).__name__})" for x in given]
+
+
+EXPECTED: Final = "expected_output"
+
+METADATA_PREFIX: Final = "metadata."
+"""The service's own dataset convention (CONTRACT section 8): plain columns are inputs, these two kinds are not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows as they will be called."""
+
+    labels: tuple[Any, ...]
+    """One a row, each once: a number or a text."""
+    columns: tuple[str, ...]
+    records: tuple[dict[str, Any], ...] = field(repr=False)
+    """JSON values by column. What is missing in a table is left out; a null that a list of dicts gives is ``None``."""
+    make_frame: Callable[[], pd.DataFrame] = field(repr=False)
+    """Makes :attr:`frame`: a batch that is never looked at needs none."""
+    tabular: bool
+    """Whether cells came out of a table, where a number may be text or a float; a list of dicts says what it means."""
+    note: str = ""
+    """What a person should know of how the rows were read."""
+    index: pd.Index[Any] | None = field(default=None, repr=False)
+    """Of a frame with an index of its own that tells its rows apart: never a ``RangeIndex``, which is nobody's own."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The source columns with their own dtypes, one line a row."""
+        return self.make_frame()
+
+    def take(self, positions: Sequence[int]) -> pd.DataFrame:
+        """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
+        taken = self.frame.take(positions).reset_index(drop=True)
+        return taken if self.index is None else taken.set_axis(self.index.take(positions), axis=0)
+
+    @property
+    def kept_labels(self) -> Sequence[Any]:
+        """The labels as they are kept: of several levels a list each, so that the index can be made again."""
+        if isinstance(self.index, pd.MultiIndex):
+            return [[plain(part) for part in levels] for levels in self.index.tolist()]
+        return self.labels
+
+    @property
+    def index_names(self) -> list[Any] | None:
+        """The names of :attr:`index`, level by level; ``None`` without one."""
+        return None if self.index is None else [None if n is None else str(n) for n in self.index.names]
+
+    @property
+    def index_dtypes(self) -> list[Any] | None:
+        """The dtypes of :attr:`index`, level by level, as they are kept; ``None`` without one."""
+        index = self.index
+        return None if index is None else [dtype_to_json(index.get_level_values(n).dtype) for n in range(index.nlevels)]
+
+    @property
+    def dtypes(self) -> dict[str, Any]:
+        """The dtypes of the source columns as they are kept, those that can be."""
+        found = {name: dtype_to_json(dtype) for name, dtype in self.make_frame().dtypes.items()}
+        return {str(name): dtype for name, dtype in found.items() if dtype is not None}
+
+    def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the rows at `positions` as JSON values, a missing cell as ``None``."""
+        return [{column: self.records[place].get(column) for column in self.columns} for place in positions]
+
+    @property
+    def plain_columns(self) -> list[str]:
+        """The columns that are neither the expected output nor metadata."""
+        return [c for c in self.columns if c != EXPECTED and not c.startswith(METADATA_PREFIX)]
+
+
+def read_rows(source: Any) -> Rows:
+    """Return the rows of `source`.
+
+    Parameters
+    ----------
+    source : DataFrame, iterable of mappings, or path
+        A path ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` or ``.parquet``. Cells of a
+        CSV are text, empty cells are missing.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read as rows; the place is named.
+    SettingsError
+        It is a Parquet file, and neither pyarrow nor fastparquet is installed.
+
+    Examples
+    --------
+    >>> rows = read_rows([{"text": "a"}, {"text": "b", "expected_output": "B"}])
+    >>> rows.labels, rows.plain_columns
+    ((0, 1), ['text'])
+    """
+    if isinstance(source, Rows):
+        return source
+    if isinstance(source, pd.DataFrame):
+        return _from_frame(source)
+    if isinstance(source, str | PathLike):
+        return _from_path(Path(source).expanduser())
+    if hasattr(source, "__dask_graph__"):
+        raise InputError(
+            f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe "
+            "(Series.to_frame(), Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
+        )
+    if is_iterable(source) and not isinstance(source, Mapping | bytes | pd.Series):
+        return _from_records(list(source), lambda i: f"row {i}")
+    raise InputError(
+        f"rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, "
+        f"not as {type_text(source)}"
+    )
+
+
+def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
+    if isinstance(source.columns, pd.MultiIndex):
+        raise InputError("the frame's columns have several levels; flatten them to one name a column")
+    names = _column_names(source.columns)
+    frame = source.copy()
+    frame.columns = pd.Index(names)
+    labels, about_labels = labels_of(source.index)
+    frame.index = pd.RangeIndex(len(frame))
+    own = None if about_labels else own_index(source.index)
+    records: list[dict[str, Any]] = [{} for _ in labels]
+    for name in names:
+        for record, value in zip(records, frame[name].tolist(), strict=True):
+            if not is_missing(value):
+                record[name] = plain(value)
+    return Rows(
+        labels=labels,
+        columns=tuple(names),
+        records=tuple(records),
+        make_frame=lambda: frame,
+        tabular=True,
+        note="; ".join(n for n in (note, about_labels) if n),
+        index=own,
+    )
+
+
+def _column_names(columns: Iterable[Any]) -> list[str]:
+    names = [str(c) for c in columns]
+    _check_names(names)
+    if doubled := sorted({n for n in names if names.count(n) > 1}):
+        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+    return names
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Raise for a name with half a character: neither a store nor a file could hold it, nor an Arrow column."""
+    for name in dict.fromkeys(names):
+        if not name.isascii() and any("\ud800" <= char <= "\udfff" for char in name):
+            raise InputError(f"the column name {short(name)} has half a character (a cut emoji); rename it")
+
+
+def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
+    if records and all(isinstance(record, str) for record in records):
+        raise InputError(
+            "rows are dicts of column names to values, and these are texts; give [{'text': t} for t in texts], "
+            "each text under the name of its Start variable"
+        )
+    problems = [
+        f"{place(i)}: {short(r)} is not a dict of column names to values"
+        for i, r in enumerate(records)
+        if not isinstance(r, Mapping)
+    ]
+    problems = problems or [
+        f"{place(i)}: the column name {short(name)} is not a text"
+        for i, record in enumerate(records)
+        for name in record
+        if not isinstance(name, str)
+    ]
+    if problems:
+        raise InputError(_first(problems))
+    _check_names(name for record in records for name in record)
+    # Copies: what the caller does to his own dicts afterwards changes no row.
+    given = [dict(record) for record in records]
+    read = tuple({name: plain(value) for name, value in record.items()} for record in given)
+    columns = tuple(dict.fromkeys(name for record in read for name in record))
+    return Rows(
+        labels=tuple(range(len(read))),
+        columns=columns,
+        records=read,
+        make_frame=lambda: frame_of_records(given, columns),
+        tabular=False,
+    )
+
+
+def frame_of_records(
+    records: Sequence[Mapping[str, Any]], columns: Iterable[str], dtypes: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return `columns` of `records` as a frame, each with the dtype of its values, lists and dicts as they are.
+
+    What `dtypes` (as :mod:`dtypes` tells them) say of a column holds before, where its values fit.
+    """
+    made = {}
+    for name in columns:
+        values = [record.get(name) for record in records]
+        column = series_of_dtype(values, dtypes[name]) if dtypes and name in dtypes else None
+        made[name] = _series(values) if column is None else column
+    return pd.DataFrame(made, index=pd.RangeIndex(len(records)))
+
+
+def _first(problems: list[str], cap: int = 20) -> list[str]:
+    """Return as many problems as a person reads, and how many there are besides."""
+    return problems if len(problems) <= cap else [*problems[:cap], f"and {len(problems) - cap:,} more"]
+
+
+def _series(values: list[Any]) -> pd.Series[Any]:
+    """Return a column of values that may be lists and dicts: pandas must not take those for rows."""
+    if any(isinstance(v, list | tuple | dict) for v in values):
+        return object_series(values)
+    try:
+        return pd.Series(values, dtype=object).infer_objects()
+    except UnicodeEncodeError:  # half a character: Arrow, which pandas keeps texts in, has only whole ones
+        return object_series(values)
+
+
+def _from_path(path: Path) -> Rows:
+    name = path.name.lower()
+    unpacked = name.removesuffix(".gz") if name.endswith(".csv.gz") else name
+    kind = next((k for k in _READERS if unpacked.endswith(k)), None)
+    if kind is None:
+        raise InputError(f"{path.name}: rows are read from {', '.join(_READERS)}; read it yourself and give the frame")
+    problems: tuple[str | Problem, ...] = ()
+    try:
+        return _READERS[kind](path)
+    except InputError as found:
+        problems = found.problems
+    except FileNotFoundError:
+        problems = ("there is no such file",)
+    except pd.errors.EmptyDataError:
+        problems = ("the file is empty; its first line names the columns",)
+    except pd.errors.ParserWarning:
+        problems = ("a line has more cells than the header; quote cells that hold the separator",)
+    except UnicodeDecodeError as broken:
+        problems = (
+            f"it is not UTF-8 text ({broken.reason} at byte {broken.start:,}); save it as UTF-8, or read it yourself "
+            "with pandas.read_csv(..., encoding=...) and give the frame",
+        )
+    except RecursionError:
+        problems = ("it cannot be read: something in it is nested too deep",)
+    except (OSError, EOFError, ValueError, zlib.error) as broken:
+        problems = (f"it cannot be read: {broken}",)
+    # Outside of the block: IPython would show the context too.
+    raise InputError(problems, where=str(path))
+
+
+def _read_csv(path: Path) -> Rows:
+    # A blank line is a row without values, so that rows match the file; one at an end of the file is none.
+    text = _text_of(path).strip("\r\n")
+    if not text:
+        raise pd.errors.EmptyDataError
+    options: dict[str, Any] = {
+        "sep": _separator(path, text),
+        "dtype": str,
+        "keep_default_na": False,
+        "skip_blank_lines": False,
+        "index_col": False,
+    }
+    with warnings.catch_warnings():
+        # A line with more cells than the header: pandas would drop them with a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        names = pd.read_csv(StringIO(text), header=None, nrows=1, **options).iloc[0].tolist()
+        _column_names(names)  # pandas would rename the second of two equal columns
+        frame = pd.read_csv(StringIO(text), na_values=[""], **options)
+    return _from_frame(_by_its_index(frame) if len(names) > 1 and names[0] in ("", UNNAMED) else frame)
+
+
+UNNAMED: Final = "Unnamed: 0"
+"""What pandas calls the nameless column of a frame's index, which it writes first."""
+
+
+def _by_its_index(frame: pd.DataFrame) -> pd.DataFrame:
+    index = frame.pop(frame.columns[0])
+    numbers = index.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").fillna(False).all()
+    frame.index = pd.Index(index.astype("int64") if numbers else index, name=None)
+    return frame
+
+
+def _text_of(path: Path) -> str:
+    if not path.name.lower().endswith(".gz"):
+        return path.read_bytes().decode("utf-8-sig")
+    with gzip.open(path) as packed:
+        content = packed.read(MAX_UNPACKED_BYTES + 1)
+    if len(content) > MAX_UNPACKED_BYTES:
+        raise InputError(f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if it is meant so")
+    return content.decode("utf-8-sig")
+
+
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+"""A packed file of some kilobytes can be a thousand times as large as it looks."""
+
+
+def _separator(path: Path, text: str) -> str:
+    """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
+    if path.name.lower().endswith(".tsv"):
+        return "\t"
+    header = text.partition("\n")[0]
+    if "," in header:
+        return ","
+    return next((s for s in (";", "\t") if s in header), ",")
+
+
+def _read_json(path: Path) -> Rows:
+    value = json.loads(path.read_text("utf-8-sig"))
+    if not isinstance(value, list):
+        raise InputError(f"holds {short(value)}; give a list of objects, or one object a line in a .jsonl file")
+    return _from_records(value, lambda i: f"item {i}")
+
+
+def _read_jsonl(path: Path) -> Rows:
+    records: list[Any] = []
+    lines: list[int] = []
+    problems: list[str] = []
+    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(json.loads(line))
+            lines.append(number)
+        except (ValueError, RecursionError) as broken:
+            problems.append(f"line {number} is not JSON ({broken})")
+    if problems:
+        raise InputError(_first(problems))
+    return _from_records(records, lambda i: f"line {lines[i]}")
+
+
+def _read_parquet(path: Path) -> Rows:
+    if not is_installed("fastparquet"):
+        ensure_installed("pyarrow", "Parquet files need")
+    return _from_frame(pd.read_parquet(path))
+
+
+_READERS: Final[dict[str, Callable[[Path], Rows]]] = {
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".json": _read_json,
+    ".parquet": _read_parquet,
+}

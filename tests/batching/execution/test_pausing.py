@@ -1,0 +1,299 @@
+"""A running batch is paused, tuned and paced; what is planned without a start; the unknown is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.batching.model import Counts, Started
+from fh_notebook.local import LocalHive
+from tests.batching.hives import KEY, Held, Shouting, rows, until
+
+
+def _held(held: Held, number: int = 10, **options: Any) -> fh.Batch:
+    options = {"client": held.hive.client(), "progress": False, "max_concurrency": 2, "wait": False, **options}
+    return fh.batch(rows(number), "held", **options)
+
+
+def test_a_paused_batch_starts_nothing_and_goes_on() -> None:
+    """What is out comes in and is kept; `resume` goes on where it was, without a second start."""
+    with Held().freed() as held:
+        batch = _held(held)
+        held.wait_for(2)
+        assert batch.pause() is batch
+        until(lambda: (run := batch._control.status.run) is not None and run.paused)
+        held.let_go()
+        until(lambda: batch.counts.done == 2 and batch.in_flight == 0)
+        assert (batch.paused, batch.running) == (True, True)
+        assert batch.summary().endswith("; paused")
+        assert batch.counts == Counts(planned=10, done=2, pending=8, calls=2)
+        batch.resume()
+        assert batch.counts == Counts(planned=10, done=10, calls=10)
+        assert (batch.paused, batch.running) == (False, False)
+
+
+def test_a_paused_batch_that_is_awaited_goes_on_too() -> None:
+    """The async twin of `resume` is the same one."""
+    with Held().freed() as held:
+        batch = _held(held, 4)
+        held.wait_for(2)
+        batch.pause()
+        until(lambda: (run := batch._control.status.run) is not None and run.paused)
+        held.let_go()
+        assert asyncio.run(batch.aresume()) is batch
+        assert batch.counts == Counts(planned=4, done=4, calls=4)
+
+
+def test_a_paused_batch_can_be_cancelled() -> None:
+    """Nothing was out, so nothing is unknown."""
+    with Held().freed() as held:
+        batch = _held(held)
+        held.wait_for(2)
+        batch.pause()
+        until(lambda: (run := batch._control.status.run) is not None and run.paused)
+        held.let_go()
+        until(lambda: batch.in_flight == 0)
+        batch.cancel()
+        batch.wait()
+        assert batch.counts == Counts(planned=10, done=2, pending=8, calls=2)
+        assert not batch.paused
+
+
+def test_a_pause_of_what_does_not_run_is_nothing() -> None:
+    """And does not hold up the next start."""
+    shouting = Shouting()
+    batch = fh.batch(rows(2), "shout", client=shouting.hive.client(), progress=False)
+    assert not batch.pause().paused
+    assert batch.resume().counts.done == 4
+
+
+def test_the_number_at_once_is_tuned_while_it_runs() -> None:
+    """More at once takes effect at once; fewer, as calls come in; the workspace's gate gets no ceiling of it."""
+    with Held().freed() as held:
+        client = held.hive.client()
+        batch = _held(held, 20, client=client)
+        held.wait_for(2)
+        batch.max_concurrency = 5
+        held.wait_for(3)
+        assert batch.in_flight == 5
+        assert batch.limit == batch.max_concurrency == 5
+        batch.max_concurrency = 1
+        until(lambda: batch.limit == 1)
+        held.let_go(5)
+        until(lambda: batch.counts.done == 5)
+        held.wait_for(1)
+        assert batch.in_flight == 1
+        held.let_go()
+        batch.wait()
+        assert batch.counts.done == 20
+        assert client.gate.most is None
+        with pytest.raises(fh.SettingsError, match="max_concurrency is 0"):
+            batch.max_concurrency = 0
+
+
+def test_a_dry_run_sends_and_keeps_nothing_and_can_be_resumed() -> None:
+    """The plan is all there is; then it is an ordinary batch."""
+    shouting = Shouting(name="lasting")
+    client = shouting.hive.client()
+    batch = fh.batch(rows(3), "shout", client=client, variants="loud", name="mine", dry_run=True, progress=False)
+    assert str(batch.plan()) == "shout: 3 rows x 1 variant = 3 jobs; 3 calls"
+    assert batch.counts == Counts(planned=3, pending=3)
+    assert len(batch.pending) == 3
+    assert not batch.running
+    store = session.store()
+    assert store is not None
+    assert store.batches.every() == []
+    with pytest.raises(fh.InputError):
+        fh.batch([{"text": 1}], fh.Deployment("shout", inputs={"text": fh.text()}), variants="loud", dry_run=True)
+    assert batch.resume().counts == Counts(planned=3, done=3, calls=3)
+    assert fh.open_batch("mine", client=client).counts.done == 3
+
+
+def test_a_dry_run_of_failures_is_on_record_once_they_are_called_again() -> None:
+    """Answers that came of `retry_failed` are found again by the batch's own name."""
+    shouting = Shouting(name="lasting")
+    shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
+    asked: dict[str, Any] = {"variants": "loud", "client": shouting.hive.client(), "progress": False}
+    fh.batch(rows(2), "shout", name="first", max_concurrency=1, **asked)
+    batch = fh.batch(rows(2), "shout", name="mine", reuse="store", dry_run=True, **asked)
+    assert batch.retry_failed().counts.done == 2
+    assert fh.open_batch("mine", client=asked["client"]).counts == Counts(planned=2, done=2, reused=2)
+
+
+def test_a_rate_paces_the_calls() -> None:
+    """Evenly, whatever is admitted at once; waiting is not in `elapsed_s`."""
+    shouting = Shouting()
+    began: list[datetime] = []
+
+    def note(event: Any) -> None:
+        if isinstance(event, Started):
+            began.append(datetime.now(UTC))
+
+    batch = fh.batch(
+        rows(6), "shout", variants="loud", client=shouting.hive.client(), rate=20, on_event=note, progress=False
+    )
+    assert batch.counts.done == 6
+    gaps = [(b - a).total_seconds() for a, b in pairwise(began)]
+    assert median(gaps) > 0.03  # of a busy machine one may come late, and the next soon after it
+    assert batch.frame["elapsed_s"].sum() < (began[-1] - began[0]).total_seconds()
+
+
+@pytest.mark.parametrize("rate", ["fast", 0, -1, True, "0/s", "5/fortnight"])
+def test_a_rate_that_cannot_be_meant_is_told(rate: Any) -> None:
+    """In one line, before anything is called."""
+    shouting = Shouting()
+    with pytest.raises(fh.SettingsError, match="rate"):
+        fh.batch(rows(1), "shout", client=shouting.hive.client(), rate=rate, progress=False)
+    assert shouting.calls == 0
+
+
+class Midnight:
+    """A clock that jumps to where one sleeps to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+        self.slept_s = 0.0
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.slept_s += seconds
+
+
+def test_a_batch_waits_for_the_renewal_of_the_daily_cap_and_goes_on() -> None:
+    """It sleeps until midnight in UTC, more than once if need be; each job is called once."""
+    clock = Midnight()
+    shouting = Shouting(daily_cap=7, clock=clock)
+    batch = fh.batch(
+        rows(20),
+        "shout",
+        variants="loud",
+        client=shouting.hive.client(),
+        max_concurrency=1,
+        wait_for_reset=True,
+        dry_run=True,
+        progress=False,
+    )
+    batch._control._settings = replace(batch._control._settings, now=clock, sleep=clock.sleep)
+    batch.resume()
+    assert batch.counts == Counts(planned=20, done=20, calls=22, refused=2)
+    assert batch.stopped is None
+    assert clock.now.date() == datetime(2026, 11, 26, tzinfo=UTC).date()
+    assert 24 * 3600 < clock.slept_s < 27 * 3600
+    assert set(shouting.ran.values()) == {1}
+
+
+def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
+    """It says until when it waits; what was not called stays pending."""
+    shouting = Shouting(daily_cap=2)
+    batch = fh.batch(
+        rows(5),
+        "shout",
+        variants="loud",
+        client=shouting.hive.client(),
+        max_concurrency=1,
+        wait_for_reset=True,
+        wait=False,
+        progress=False,
+    )
+    until(lambda: batch._control.status.waiting_until is not None)
+    waits_until = batch._control.status.waiting_until
+    assert waits_until is not None
+    assert (waits_until.hour, waits_until.minute) == (0, 0)
+    assert batch.running
+    assert batch.stopped is None
+    assert batch.summary().endswith("; waiting until 00:00 UTC, when the daily cap is renewed")
+    batch.cancel()
+    batch.wait()
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "cancelled"
+    assert batch.counts == Counts(planned=5, done=2, pending=3, calls=3, refused=1)
+
+
+def test_a_configured_cap_stops_before_the_refused_call() -> None:
+    """Counted across batches, single runs and kernels; the plan says how many are used."""
+    fh.configure(daily_cap=10)
+    shouting = Shouting(name="lasting")
+    client = shouting.hive.client()
+    for i in range(3):
+        client.invoke("shout", variant="loud", inputs={"text": f"single {i}"})
+    first = fh.batch(rows(4), "shout", variants="loud", client=client, progress=False)
+    assert "daily cap of 10 calls: 3 used before, 7 left until 00:00 UTC" in str(first.plan())
+    session.reset()
+    second = fh.batch(rows(20), "shout", variants="loud", client=client, progress=False)
+    assert "daily cap of 10 calls: 7 used before, so 3 of these can be made before 00:00 UTC" in str(second.plan())
+    assert second.counts.calls == 3
+    assert shouting.calls == 10
+    assert second.stopped is not None
+    assert second.stopped.reason == "daily_cap"
+    assert "all 10 calls of today are used; they are renewed at 00:00 UTC; then batch.resume()" in repr(second)
+    assert second.resume().counts.calls == 3
+
+
+def test_money_is_planned_and_bounded() -> None:
+    """A price makes a cost of the calls, and `max_cost` a ceiling of them."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    with pytest.raises(fh.SettingsError, match=r"max_cost needs the price of a call: fh.configure\(price_per_call"):
+        fh.batch(rows(9), "shout", client=client, max_cost=1, progress=False)
+    fh.configure(price_per_call=0.25)
+    batch = fh.batch(rows(9), "shout", variants="loud", client=client, max_cost=1, progress=False)
+    assert str(batch.plan()) == "shout: 9 rows x 1 variant = 9 jobs; 9 calls, 1.00 at 0.25 a call; at most 4 calls"
+    assert batch.counts.calls == 4
+    assert batch.plan().cost == 1.0
+    for wrong in (-1, float("nan"), True, "1"):
+        with pytest.raises(fh.SettingsError, match="max_cost is"):
+            fh.batch(rows(1), "shout", client=client, max_cost=wrong, progress=False)  # type: ignore[arg-type]
+
+
+def test_a_plan_forecasts_by_how_long_such_calls_took() -> None:
+    """Unknown at first; then calls by their median, so many at once."""
+    shouting = Shouting(latency_s=0.02)
+    client = shouting.hive.client()
+    assert fh.batch(rows(4), "shout", variants="loud", client=client, dry_run=True).plan().seconds is None
+    fh.batch(rows(4), "shout", variants="loud", client=client, progress=False)
+    planned = fh.batch(rows(104), "shout", variants="loud", client=client, max_concurrency=10, dry_run=True).plan()
+    assert planned.calls == 104
+    assert planned.seconds is not None
+    assert 11 * 0.02 <= planned.seconds < 11 * 2
+    paced = fh.batch(rows(104), "shout", variants="loud", client=client, rate=1, dry_run=True).plan()
+    assert paced.seconds == pytest.approx(104, rel=0.05)
+
+
+def test_what_may_have_run_is_asked_for_by_its_request_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the service knows is kept; the rest stays unknown, and one line says how to call it again."""
+    hive = LocalHive(name="lasting", api_key=KEY)
+    ran: list[str] = []
+
+    @hive.workflow("shout", variant="loud")
+    def loud(text: str) -> str:
+        ran.append(text)
+        return text.upper()
+
+    with hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as client:
+        hive.fail_next(2, status=500, after_running=True)
+        hive.fail_next(1, reset=True, after_running=True)
+        batch = fh.batch(rows(4), "shout", variants="loud", client=client, max_concurrency=1, progress=False)
+        assert batch.counts == Counts(planned=4, done=1, unknown=3, calls=4)
+        known = batch.frame.loc[batch.frame["status"] == "unknown", "request_id"].notna().sum()
+        assert batch.resolve_unknown() is batch
+        said = "".join(capsys.readouterr())
+        assert batch.counts == Counts(planned=4, done=1 + known, unknown=3 - known, calls=4)
+        assert ("still unknown: batch.resume(retry_unknown=True)" in said) == (known < 3)
+        assert sorted(ran) == sorted(f"t{i}" for i in range(4))
+        again = fh.batch(rows(4), "shout", variants="loud", client=client, progress=False)
+        assert again.counts == Counts(planned=4, done=1 + known, unknown=3 - known, reused=1 + known)
+        batch.resume(retry_unknown=True)
+        assert batch.counts.done == 4
+        batch.resolve_unknown()
+        assert "No call is unknown." in "".join(capsys.readouterr())

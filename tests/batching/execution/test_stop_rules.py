@@ -1,0 +1,95 @@
+"""When to stop starting calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fh_notebook.batching.execution.stop_rules import StopLimits, stop_of_answer
+from fh_notebook.contract.run import Run
+from fh_notebook.errors import SettingsError
+
+NOTHING = {"calls": 0, "elapsed_s": 0.0, "errors": 0, "planned": 10}
+
+
+@pytest.mark.parametrize(
+    ("limits", "state", "reason"),
+    [
+        ({}, {"calls": 10**6, "elapsed_s": 1e6, "errors": 10}, None),
+        ({"max_calls": 3}, {"calls": 2}, None),
+        ({"max_calls": 3}, {"calls": 3}, "max_calls"),
+        ({"max_calls": 0}, {}, "max_calls"),
+        ({"max_seconds": 1.5}, {"elapsed_s": 1.4}, None),
+        ({"max_seconds": 1.5}, {"elapsed_s": 1.5}, "max_seconds"),
+        ({"fail_on_error": True}, {"errors": 0}, None),
+        ({"fail_on_error": True}, {"errors": 1}, "fail_on_error"),
+        ({"fail_on_error": False}, {"errors": 10}, None),
+        ({"fail_on_error": 3}, {"errors": 2}, None),
+        ({"fail_on_error": 3}, {"errors": 3}, "fail_on_error"),
+        ({"fail_on_error": 1}, {"errors": 1}, "fail_on_error"),
+        ({"fail_on_error": 0.25}, {"errors": 2}, None),
+        ({"fail_on_error": 0.25}, {"errors": 3}, "fail_on_error"),
+        ({"fail_on_error": 0.01}, {"errors": 0}, None),
+    ],
+)
+def test_a_limit_is_reached_or_not(limits: dict[str, Any], state: dict[str, Any], reason: str | None) -> None:
+    """The whole table: which limit, by which numbers."""
+    reached = StopLimits(**limits).reached(**{**NOTHING, **state})
+    assert (reached.reason if reached else None) == reason
+    if reached:
+        assert "batch.resume()" in reached.message
+
+
+def test_one_call_is_said_as_one() -> None:
+    """And more as more."""
+    one, more = (StopLimits(max_calls=n).reached(**{**NOTHING, "calls": n}) for n in (1, 2000))
+    assert one is not None
+    assert one.detail.startswith("1 call was ")
+    assert more is not None
+    assert more.detail.startswith("2,000 calls were ")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_calls": -1},
+        {"max_calls": True},
+        {"max_calls": "5"},
+        {"max_calls": 2.5},
+        {"max_calls": float("nan")},
+        {"max_seconds": -1},
+        {"max_seconds": True},
+        {"max_seconds": float("inf")},
+        {"max_seconds": 0},
+        {"max_seconds": float("nan")},
+        {"fail_on_error": 0},
+        {"fail_on_error": -0.5},
+        {"fail_on_error": 1.5},
+        {"fail_on_error": float("inf")},
+        {"fail_on_error": "yes"},
+    ],
+)
+def test_a_limit_that_cannot_be_meant_is_refused(limits: dict[str, Any]) -> None:
+    """With its value and what to give."""
+    [(name, value)] = limits.items()
+    with pytest.raises(SettingsError, match=f"{name} is {value!r}; give"):
+        StopLimits(**limits)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [("daily_cap", "renewed at 00:00 UTC"), ("credits", "add some"), ("auth", "correct it"), ("other", "other")],
+)
+def test_a_stop_of_the_services_says_what_to_do_next(reason: str, cure: str) -> None:
+    """In one line, with the service's own words."""
+    stopped = stop_of_answer(reason, Run(status="failed", error="No more today.", origin="api.fetchhive.com"))
+    assert cure in stopped.message
+    assert "(No more today)" in stopped.message
+    assert stopped.run is not None
+
+
+def test_a_service_that_says_more_than_a_line_is_told_in_one() -> None:
+    """Nothing in it reaches the terminal as a control character."""
+    stopped = stop_of_answer("auth", Run(status="failed", error="No.\n\x1b[2JGone"))
+    assert stopped.message.startswith("the service refused the key (No. \\x1b[2JGone)")

@@ -1,0 +1,247 @@
+"""Rows that come one by one: read a window ahead, never held, and read back from the store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.batching.execution.stop_rules import StopLimits
+from fh_notebook.batching.model import Counts
+from fh_notebook.batching.planning.sources import WINDOW
+from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
+
+DEP = fh.Deployment("shout", variants=["loud", "soft"], inputs={"text": fh.text(), "times": fh.integer(default=1)})
+
+
+def _batch(client: fh.Client, source: Any, **options: Any) -> fh.Batch:
+    return fh.batch(source, DEP, **{"variants": "loud", "client": client, "progress": False, **options})
+
+
+def _texts(number: int, taken: list[int] | None = None) -> Iterator[dict[str, Any]]:
+    for i in range(number):
+        if taken is not None:
+            taken.append(i)
+        yield {"text": f"t{i}", "expected_output": f"T{i}"}
+
+
+def test_an_iterator_gives_the_same_table_as_a_list() -> None:
+    """Both variants of a row side by side, the source's columns kept, in the rows' order."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    streamed = _batch(client, _texts(30), variants=["loud", "soft"])
+    held = _batch(client, list(_texts(30)), variants=["loud", "soft"], reuse="store")
+    assert streamed.counts == Counts(planned=60, done=60, calls=60)
+    assert held.counts == Counts(planned=60, done=60, reused=60)
+    columns = ["row", "variant", "repeat", "status", "output", "request_id", "key", "text", "expected_output"]
+    pd.testing.assert_frame_equal(streamed.frame[columns], held.frame[columns])
+    assert not streamed.frame["reused"].any()
+    assert fh.compare(streamed).summary()["mean"].tolist() == [1.0, 0.0]
+
+
+def test_only_a_few_windows_are_read_before_they_are_called() -> None:
+    """A batch that may make ten calls has read no more of a hundred thousand rows than that takes."""
+    taken: list[int] = []
+    batch = _batch(Shouting().hive.client(), _texts(100_000, taken), max_calls=10, max_concurrency=2)
+    assert batch.counts.done == batch.counts.calls == 10
+    assert len(taken) <= 4 * WINDOW
+    assert batch.counts.planned == batch.counts.done + batch.counts.pending <= len(taken)
+    assert batch.stopped is not None
+    assert batch.stopped.reason == "max_calls"
+    assert batch.plan().rows is None
+    assert str(batch.plan()).endswith("at most 10 calls")
+
+
+def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest() -> None:
+    """Nothing is read twice, lost or called twice."""
+    shouting = Shouting()
+    taken: list[int] = []
+    batch = _batch(shouting.hive.client(), _texts(2_500, taken), max_calls=7, max_concurrency=4)
+    assert batch.counts.done == 7
+    batch._control._settings = replace(
+        batch._control._settings, limits=StopLimits()
+    )  # the ceiling was for the first start
+    batch.resume()
+    assert batch.counts == Counts(planned=2_500, done=2_500, calls=2_500)
+    assert set(shouting.ran.values()) == {1}
+    assert taken == list(range(2_500))
+    assert batch.frame["row"].tolist() == list(range(2_500))
+
+
+def test_a_row_far_behind_those_that_it_is_the_same_as_has_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where those shared a call that may have run: whether their answer is its own, or it is called for itself."""
+    monkeypatch.setattr("fh_notebook.batching.planning.sources.WINDOW", 2)
+    shouting = Shouting()
+    shouting.hive.fail_next(status=500)
+    texts = ({"text": text} for text in "aabcdea")
+    batch = _batch(shouting.hive.client(), texts, max_concurrency=1, retry_unknown=True)
+    assert batch.counts.pending == 0
+    assert batch.frame["row"].tolist() == list(range(7))
+
+
+def test_the_same_iterator_again_calls_nothing_and_more_of_it_goes_on() -> None:
+    """It is named by its first window, so that an identical cell finds its answers."""
+    shouting = Shouting()
+    client = shouting.hive.client()
+    first = _batch(client, _texts(1_200))
+    again = _batch(client, _texts(1_200))
+    more = _batch(client, _texts(1_300))
+    assert first.name == again.name == more.name
+    assert again.counts == Counts(planned=1_200, done=1_200, reused=1_200)
+    assert more.counts == Counts(planned=1_300, done=1_300, reused=1_200, calls=100)
+    assert shouting.calls == 1_300
+
+
+def test_rows_that_come_again_in_another_window_are_called_once() -> None:
+    """Found through the store, not by a set of all that came before; also where the first is still out."""
+    shouting = Shouting()
+    source = ({"text": f"t{i % 7}"} for i in range(WINDOW + 50))
+    batch = _batch(shouting.hive.client(), source, max_concurrency=5)
+    assert shouting.calls == 7
+    assert batch.counts == Counts(planned=WINDOW + 50, done=WINDOW + 50, reused=WINDOW + 43, calls=7)
+    assert batch.frame["reused"].sum() == WINDOW + 43
+
+    with Held().freed() as held:
+        apart = iter([*rows(WINDOW), {"text": "t0"}])
+        running = fh.batch(
+            apart,
+            "held",
+            variants="v",
+            client=held.hive.client(),
+            progress=False,
+            wait=False,
+            max_concurrency=WINDOW + 1,
+        )
+        held.let_go()
+        running.wait()
+        assert running.counts.done == WINDOW + 1
+        assert held.ran["t0"] == 1
+
+
+def test_a_window_is_checked_before_its_first_call() -> None:
+    """What came before is called and kept; then one error, with the rows by their places in the whole."""
+    shouting = Shouting()
+
+    def source() -> Iterator[dict[str, Any]]:
+        yield from _texts(WINDOW)
+        yield {"text": "fits"}
+        yield {"text": 7}
+
+    with pytest.raises(fh.InputError, match=f"row {WINDOW + 1}: text: 7 is not a text") as caught:
+        _batch(shouting.hive.client(), source())
+    assert "on_invalid='skip'" in str(caught.value)
+    batch = fh.last_batch()
+    assert batch is not None
+    assert batch.counts == Counts(planned=WINDOW, done=WINDOW, calls=WINDOW)
+    assert batch.stopped is not None
+    assert f"row {WINDOW + 1}: text: 7 is not a text" in batch.stopped.message
+    assert ("loud", "fits") not in shouting.ran
+    with pytest.raises(fh.InputError, match="is not a text"):  # those rows are gone, and none is skipped silently
+        batch.resume()
+
+
+def test_rows_that_do_not_fit_can_be_skipped() -> None:
+    """They are failed lines with their reason, in their place."""
+    shouting = Shouting()
+    batch = _batch(shouting.hive.client(), iter([{"text": "a"}, {"text": 7}, {"text": "c"}]), on_invalid="skip")
+    assert batch.counts == Counts(planned=3, done=2, failed=1, calls=2)
+    assert batch.frame["status"].tolist() == ["completed", "failed", "completed"]
+    assert batch.failures[["row", "error_code"]].values.tolist() == [[1, "invalid_input"]]
+    assert batch.failures["error"].str.startswith("text: 7 is not a text").all()
+
+
+def test_what_is_answered_is_looked_up_before_it_is_checked() -> None:
+    """A stricter schema does not make paid answers unreadable; only what would be called must fit."""
+    shouting = Shouting(name="lasting")
+    client = shouting.hive.client()
+    _batch(client, [{"text": "long enough"}, {"text": "no"}], name="mine")
+    strict = fh.Deployment(
+        "shout", variants=["loud", "soft"], inputs={"text": fh.text(min_length=5), "times": fh.integer(default=1)}
+    )
+    again = fh.batch(
+        [{"text": "long enough"}, {"text": "no"}], strict, variants="loud", client=client, name="mine", progress=False
+    )
+    assert again.counts == Counts(planned=2, done=2, reused=2)
+    more = [{"text": "long enough"}, {"text": "no"}, {"text": "new"}]
+    with pytest.raises(fh.InputError, match="row 2: text"):
+        fh.batch(more, strict, variants="loud", client=client, name="mine", progress=False)
+
+
+def test_what_the_iterator_raises_is_raised_after_what_it_gave() -> None:
+    """A file that breaks in the middle costs none of the answers before it."""
+
+    def source() -> Iterator[dict[str, Any]]:
+        yield from _texts(WINDOW + 3)
+        raise OSError("the disk was pulled out")
+
+    shouting = Shouting()
+    with pytest.raises(OSError, match="pulled out"):
+        _batch(shouting.hive.client(), source())
+    batch = fh.last_batch()
+    assert batch is not None
+    assert batch.counts.done == shouting.calls == WINDOW
+    assert batch.summary().endswith(
+        "Stopped: the rows raised OSError: the disk was pulled out; what is answered is kept: run the cell again when "
+        "they can be read"
+    )
+
+
+def test_nothing_kept_means_nothing_written_and_the_frame_is_there_all_the_same(tmp_path: Any) -> None:
+    """`store=None`: the answers live as long as the batch."""
+    fh.configure(store=None)
+    shouting = Shouting()
+    batch = _batch(shouting.hive.client(), _texts(5))
+    assert batch.frame["output"].tolist() == [f"T{i}" for i in range(5)]
+    assert _batch(shouting.hive.client(), _texts(5)).counts.calls == 5
+
+
+def test_an_iterator_that_waits_keeps_nobody_else_waiting() -> None:
+    """It is read on a thread: a form's click goes through meanwhile, and a cancel ends the batch."""
+    release = threading.Event()
+    reached = threading.Event()
+
+    def source() -> Iterator[dict[str, Any]]:
+        yield from _texts(WINDOW)
+        reached.set()
+        release.wait(PATIENCE_S)
+        yield {"text": "late"}
+
+    shouting = Shouting()
+    client = shouting.hive.client()
+    batch = _batch(client, source(), wait=False)
+    assert reached.wait(PATIENCE_S)
+    until(lambda: batch.counts.done == WINDOW)
+    assert client.invoke("shout", variant="loud", inputs={"text": "click"}).output == "CLICK"
+    batch.cancel()
+    batch.wait()
+    assert not batch.running
+    release.set()
+    batch.resume()
+    assert batch.counts == Counts(planned=WINDOW + 1, done=WINDOW + 1, calls=WINDOW + 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sample": 5}, "sample= needs to know all rows"),
+        ({"fail_on_error": 0.5}, "as a fraction needs to know all rows"),
+    ],
+)
+def test_what_needs_all_rows_says_so(options: dict[str, Any], said: str) -> None:
+    """Before a row is read."""
+    taken: list[int] = []
+    with pytest.raises(fh.SettingsError, match=said):
+        _batch(Shouting().hive.client(), _texts(10, taken), **options)
+    assert taken == []
+
+
+def test_a_pilot_of_an_iterator_reads_no_further() -> None:
+    """`first=5` is five rows."""
+    taken: list[int] = []
+    assert _batch(Shouting().hive.client(), _texts(100, taken), first=5).counts.done == 5
+    assert taken == list(range(5))

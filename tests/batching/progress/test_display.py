@@ -1,0 +1,465 @@
+"""The progress of a batch as text: what the line says, when it is drawn, and where."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import random
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from fh_notebook.batching.model import Counts
+from fh_notebook.batching.progress.display import NoProgress, TextProgress, progress_of
+from fh_notebook.batching.progress.refresh import BEAT_S, RateEstimator, RefreshTimer
+from fh_notebook.batching.progress.state import ProgressState
+from fh_notebook.errors import SettingsError
+from tests.virtual_time import run_virtually
+
+
+@dataclass
+class Planned:
+    """A plan of rows in two variants."""
+
+    rows: int | None = 50
+    variants: tuple[str, ...] = ("a", "b")
+    repeats: int = 1
+
+    def __str__(self) -> str:
+        return "triage: the plan"
+
+
+@dataclass
+class Batch:
+    """What a display may ask of a batch, at one moment."""
+
+    counts: Counts = field(default_factory=lambda: Counts(planned=100, pending=100))
+    name: str = "triage-1"
+    in_flight: int = 0
+    limit: int = 4
+    max_concurrency: int | None = None
+    admits: int | None = None
+    falls_short: int | None = None
+    calls_left: int | None = 100
+    paused: bool = False
+    waiting_until: datetime | None = None
+    blocks: bool = True
+    planned: Planned = field(default_factory=Planned)
+
+    def plan(self) -> Planned:
+        return self.planned
+
+    def summary(self) -> str:
+        return f"{self.name}: the end"
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def unpause(self) -> None:
+        self.paused = False
+
+    def cancel(self) -> None:
+        raise AssertionError("a display cancels nothing by itself")
+
+    def answer(self, done: int, *, out: int = 3) -> None:
+        """Be as far as `done` answers, of calls that never fail."""
+        planned = self.counts.planned
+        self.counts = Counts(planned=planned, done=done, pending=planned - done, calls=done + out)
+        self.calls_left, self.in_flight = planned - done, out
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _shown(stream: io.StringIO) -> None:
+    clock = Clock()
+    batch = Batch(counts=Counts(planned=104, pending=104), calls_left=104)
+    progress = TextProgress(stream, clock=clock)
+    progress.begin(batch)
+    for done in range(1, 101):
+        clock.now += 0.125  # a number that adds up exactly
+        batch.answer(done)
+        progress.update(batch)
+    progress.end(batch)
+
+
+# --- lines
+
+
+def test_elsewhere_than_in_a_terminal_it_is_a_line_every_few_seconds() -> None:
+    """The plan, a line each 5 s, the end: twelve seconds of work are four lines."""
+    stream = io.StringIO()
+    _shown(stream)
+    assert stream.getvalue().splitlines() == [
+        "triage: the plan",
+        "triage-1: 40 of 104 done; 3 of 4 in flight, 64 calls left; 8 calls/s, about 8 s left",
+        "triage-1: 80 of 104 done; 3 of 4 in flight, 24 calls left; 8 calls/s, about 3 s left",
+        "triage-1: the end",
+    ]
+
+
+def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> None:
+    """And what a shorter line would leave of a longer one is wiped out; the end stays."""
+    stream = Terminal()
+    _shown(stream)
+    head, *updates = stream.getvalue().split("\r")[1:]
+    assert head == "triage: the plan\n"
+    assert 12.5 < len(updates) <= 5 * 12.5
+    end = updates[-1]
+    assert end.rstrip() == "triage-1: the end"
+    assert len(end.rstrip("\n")) >= len(updates[-2].rstrip())
+    assert stream.getvalue().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (
+            {"counts": Counts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
+            "4 of 10 done, 1 failed, 1 unknown, 2 reused; 0 of 4 in flight, 4 calls left",
+        ),
+        (
+            {"counts": Counts(planned=2000, done=1500, pending=500), "in_flight": 100, "limit": 100, "rate": 480.2,
+             "calls_left": 1, "left_s": 0.2},
+            "1,500 of 2,000 done; 100 of 100 in flight, 1 call left; 480 calls/s, about 1 s left",
+        ),
+        (
+            {"counts": Counts(planned=24_000, done=11_820, failed=3, pending=12_177), "rows_so_far": 12_000,
+             "in_flight": 100, "limit": 100, "rate": 480.0},
+            "11,820 done, 3 failed; rows so far: 12,000; 100 of 100 in flight; 480 calls/s",
+        ),
+        (
+            {"counts": Counts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
+             "rate": 3.0, "left_s": 2.0},
+            "2 of 9 done; 3 still in flight, 7 calls left; paused",
+        ),
+        (
+            {"counts": Counts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
+            "2 of 9 done; 7 calls left; paused",
+        ),
+        (
+            {"counts": Counts(planned=90, done=50, pending=40), "calls_left": 40,
+             "waiting_until": datetime(2026, 11, 26, tzinfo=UTC)},
+            "50 of 90 done; 40 calls left; waiting until 00:00 UTC, when the daily cap is renewed",
+        ),
+        (
+            {"counts": Counts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "left_s": 0.0},
+            "9 of 9 done; 0 of 4 in flight; 3 calls/s",
+        ),
+    ],
+)  # fmt: skip
+def test_a_line_says_how_far_then_what_is_left_then_what_is_in_the_way(state: dict[str, Any], said: str) -> None:
+    """In the numbers of the batch; without a forecast where nobody can know or nothing is started."""
+    assert str(ProgressState(**{"name": "t", "limit": 4, **state})) == f"t: {said}"
+
+
+def test_a_name_cannot_steer_a_terminal() -> None:
+    """Whoever chose it."""
+    assert "\x1b" not in str(ProgressState(name="\x1b[2Jx\ny", counts=Counts()))
+
+
+def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
+    """What the service admits, as far as it is known; where a ceiling is higher, for as long as the batch runs."""
+    clock, batch = Clock(), Batch(limit=3, in_flight=3)
+    pacer = RefreshTimer(lambda state: None, clock=clock)
+    pacer.begin(batch)
+    assert pacer.state().held_by == ""
+    batch.counts = Counts(planned=100, pending=100, calls=4, refused=1)
+    assert pacer.state().held_by == "waiting: the service admits 3 at a time"
+    clock.now = 60.0
+    assert pacer.state().held_by == ""
+    batch.max_concurrency, batch.admits, batch.falls_short = 8, 3, 3
+    assert pacer.state().held_by == "the service admits 3 at a time"
+    batch.counts, batch.admits, batch.limit = Counts(planned=100, pending=100, calls=5, refused=2), 4, 5
+    assert pacer.state().held_by == "waiting: the service admits 4 at a time"
+
+
+def test_what_was_refused_before_the_start_is_not_said_again() -> None:
+    """A resumed batch begins afresh."""
+    batch = Batch(counts=Counts(planned=100, pending=100, refused=7))
+    pacer = RefreshTimer(lambda state: None, clock=Clock())
+    pacer.begin(batch)
+    assert pacer.state().held_by == ""
+
+
+def test_rows_of_an_iterator_are_counted_as_they_come_and_there_is_no_forecast() -> None:
+    """Jobs are rows in each variant; once the end is known, the line is as for any batch."""
+    clock = Clock()
+    batch = Batch(counts=Counts(planned=2000, pending=2000), calls_left=None, planned=Planned(rows=None))
+    pacer = RefreshTimer(lambda state: None, clock=clock)
+    pacer.begin(batch)
+    for _ in range(40):
+        clock.now += 0.25
+        batch.counts = Counts(planned=2000, done=batch.counts.done + 10, pending=1990 - batch.counts.done)
+        pacer.update()
+    state = pacer.state()
+    assert (state.rows_so_far, state.left_s) == (1000, None)
+    assert state.rate == pytest.approx(40)
+    batch.planned, batch.calls_left = Planned(rows=1000), 1600
+    assert pacer.state().left_s == pytest.approx(40)
+    assert pacer.state().rows_so_far is None
+
+
+# --- the rate and the forecast
+
+
+def _answers(seconds: Callable[[random.Random], float], *, at_once: int, total: int) -> Iterator[tuple[float, int]]:
+    """Yield the moments of the answers of `total` calls, so many at once, each of random `seconds`."""
+    chance = random.Random(7)
+    ends = sorted(seconds(chance) for _ in range(at_once))
+    for done in range(1, total + 1):
+        now = ends.pop(0)
+        yield now, done
+        if done + len(ends) < total:
+            ends = sorted([*ends, now + seconds(chance)])
+
+
+def _forecasts(answers: list[tuple[float, int]]) -> list[tuple[float, float]]:
+    """Return what a display that looks four times a second says: the time, and when it believes that all is done."""
+    total, flow, told, done, look = answers[-1][1], RateEstimator(0.0, 0), [], 0, 0.25
+    for at, number in answers:
+        while look < at:
+            flow.note(look, done)
+            left_s = flow.seconds_for(total - done, look)
+            told += [] if left_s is None else [(look, look + left_s)]
+            look += 0.25
+        done = number
+        if flow.is_due(at):
+            flow.note(at, done)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "at_once", "total", "within"),
+    [
+        (lambda chance: 0.05, 4, 4000, 0.1),
+        (lambda chance: chance.uniform(0.5, 1.5), 4, 240, 0.25),
+        (lambda chance: 5.0, 50, 1000, 0.1),  # all at once, every 5 s
+        (lambda chance: 5 + chance.uniform(0, 0.3), 50, 1000, 0.25),
+        (lambda chance: chance.uniform(50, 70), 3, 90, 0.25),
+    ],
+    ids=["fast", "uneven", "bursts", "uneven bursts", "a minute each"],
+)
+def test_a_forecast_is_right_and_does_not_jump(seconds: Any, at_once: int, total: int, within: float) -> None:
+    """From a tenth of the work on: near the true end, and steady from look to look, also when
+    answers come in bursts.
+    """
+    answers = list(_answers(seconds, at_once=at_once, total=total))
+    end = answers[-1][0]
+    told = [(now, believed) for now, believed in _forecasts(answers) if 0.15 * end < now < 0.85 * end]
+    assert len(told) > 50
+    for now, believed in told:
+        assert abs(believed - end) <= within * (end - now), (now, believed, end)
+    jumps = sorted(abs(b[1] - a[1]) / (end - a[0]) for a, b in pairwise(told))
+    assert jumps[int(0.95 * len(jumps))] < 0.08
+    assert jumps[-1] < 0.2
+
+
+def test_a_rate_is_that_of_the_last_seconds() -> None:
+    """A limit that has grown tenfold is seen within the window, however long the slow beginning was."""
+    flow, total = RateEstimator(0.0, 0), 0
+    for quarter in range(1, 1000):
+        total += 1 if quarter <= 900 else 10
+        flow.note(quarter / 4, total)
+        if quarter in (900, 999):
+            assert flow.rate(quarter / 4) == pytest.approx(4 if quarter == 900 else 40, rel=0.05)
+        else:
+            flow.rate(quarter / 4)
+
+
+def test_a_silence_slows_the_forecast_down() -> None:
+    """When nothing comes any more, the rate falls and the end moves away."""
+    flow = RateEstimator(0.0, 0)
+    for second in range(1, 20):
+        flow.note(float(second), 4 * second)
+    rates = [flow.rate(19.0 + silent) for silent in (0, 2, 10, 60)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] is not None
+    assert rates[-1] < 2
+
+
+def test_a_pause_does_not_spoil_the_forecast() -> None:
+    """An hour of pause is no hour of work: after it the forecast is what it was, until there is news."""
+    clock, batch = Clock(), Batch(counts=Counts(planned=1000, pending=1000), calls_left=1000)
+    pacer = RefreshTimer(lambda state: None, clock=clock)
+    pacer.begin(batch)
+    for done in range(1, 201):
+        clock.now += 0.25
+        batch.answer(done)
+        pacer.update()
+    assert pacer.state().left_s == pytest.approx(200, rel=0.05)
+    batch.pause()
+    pacer.update()
+    for _ in range(60):
+        clock.now += 60
+        assert "calls/s" not in str(pacer.state())
+    batch.unpause()
+    for done in range(201, 241):
+        clock.now += 0.25
+        batch.answer(done)
+        pacer.update()
+        assert pacer.state().left_s == pytest.approx(200, rel=0.06)
+
+
+def test_a_pause_that_nobody_looked_at_is_not_in_the_rate() -> None:
+    """Where a line is written every 30 s, a pause may pass between two of them: it is no time in
+    which calls were slow.
+    """
+    clock, batch = Clock(), Batch(counts=Counts(planned=1000, pending=1000), calls_left=1000)
+    pacer = RefreshTimer(lambda state: None, every_s=5, beat_s=30, clock=clock)
+    pacer.begin(batch)
+    done = 0
+
+    def answers(number: int) -> None:
+        nonlocal done
+        for _ in range(number):
+            done, clock.now = done + 1, clock.now + 0.25
+            batch.answer(done)
+            pacer.update()
+
+    answers(200)
+    batch.pause()
+    pacer.update()
+    clock.now += 29
+    batch.unpause()
+    pacer.update()
+    answers(60)
+    assert pacer.state().rate == pytest.approx(4, rel=0.06)
+
+
+# --- when it is drawn
+
+
+def test_it_is_drawn_when_nothing_happens_and_never_too_often() -> None:
+    """Every beat while calls are slow; soon after the last of a burst; nothing after the end."""
+    drawn: list[tuple[float, int]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        batch = Batch()
+        pacer = RefreshTimer(lambda state: drawn.append((loop.time(), state.counts.done)), clock=loop.time)
+        pacer.begin(batch)
+        await asyncio.sleep(10)
+        for done in range(1, 51):
+            batch.answer(done)
+            pacer.update()
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(10)
+        pacer.end()
+        pacer.update()
+        await asyncio.sleep(10)
+
+    run_virtually(main())
+    times = [at for at, _ in drawn]
+    assert 20 <= len(drawn) <= 24
+    assert all(0.25 - 1e-9 <= b - a <= BEAT_S + 1e-9 for a, b in pairwise(times))
+    assert next(at for at, done in drawn if done == 50) < 10.4
+    assert times[-1] <= 20.1
+
+
+def test_where_every_line_stays_nothing_is_said_twice() -> None:
+    """A call of ten minutes is not a line every few seconds that says the same."""
+    stream = io.StringIO()
+
+    async def main() -> None:
+        batch = Batch(calls_left=100, in_flight=4)
+        progress = TextProgress(stream, clock=asyncio.get_running_loop().time)
+        progress.begin(batch)
+        await asyncio.sleep(600)
+        progress.end(batch)
+
+    run_virtually(main())
+    assert stream.getvalue().splitlines() == [
+        "triage: the plan",
+        "triage-1: 0 of 100 done; 4 of 4 in flight, 100 calls left",
+        "triage-1: the end",
+    ]
+
+
+def test_a_display_that_cannot_be_drawn_any_more_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once in the log, and the batch goes on."""
+    tries: list[float] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+
+        def draw(state: ProgressState) -> None:
+            tries.append(loop.time())
+            raise OSError("the page is gone")
+
+        pacer = RefreshTimer(draw, clock=loop.time)
+        pacer.begin(Batch())
+        await asyncio.sleep(30)
+
+    run_virtually(main())
+    assert len(tries) == 1
+    assert caplog.text.count("cannot be shown any more") == 1
+
+
+# --- where
+
+
+@pytest.mark.skipif(os.name == "nt", reason="terminals are made as POSIX does")
+def test_in_a_narrow_terminal_the_line_does_not_wrap() -> None:
+    """One that wraps cannot be rewritten: the name goes first, then the end of the line."""
+    import pty
+    import termios
+    from fcntl import ioctl
+
+    reader, writer = pty.openpty()
+    try:
+        ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+        with os.fdopen(writer, "w", closefd=False) as stream:
+            clock, batch = Clock(), Batch(name="a-name-that-takes-room")
+            progress = TextProgress(stream, clock=clock)
+            progress.begin(batch)
+            for limit in (4, 4_000_000_000_000):
+                clock.now += 1
+                batch.limit = limit
+                progress.update(batch)
+            progress.end(batch)
+        said = ""
+        while said.count("\n") < 2:
+            said += os.read(reader, 10_000).decode()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    lines = said.split("\r")
+    assert "0 of 100 done; 0 of 4 in flight, 100 calls left" in lines
+    assert any(line.startswith("0 of 100 done; 0 of 4,000") and line.rstrip().endswith("…") for line in lines)
+    assert all(len(line.rstrip()) < 60 for line in lines)
+
+
+def test_a_stream_that_was_closed_does_not_stop_paid_work() -> None:
+    """Nobody reads it any more; the batch goes on."""
+    stream = io.StringIO()
+    progress = TextProgress(stream)
+    stream.close()
+    progress.begin(Batch())
+    progress.end(Batch())
+
+
+def test_what_is_shown_can_be_chosen() -> None:
+    """`True` is text where there is no notebook; a function makes a display of one's own; `False` is silent."""
+    assert isinstance(progress_of(True), TextProgress)
+    assert isinstance(progress_of(False), NoProgress)
+    mine: Any = NoProgress()
+    assert progress_of(lambda: mine) is mine
+    with pytest.raises(SettingsError, match="progress is 'yes'"):
+        progress_of("yes")
