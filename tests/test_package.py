@@ -150,9 +150,10 @@ def test_a_class_is_complete_in_its_file(room: str) -> None:
     """It holds its parts, and has no half in another file of its room that it is put together with."""
     spread = [
         f"{cls.__module__}.{cls.__name__} of {base.__module__}.{base.__name__}"
-        for file in sorted((ROOM / room).glob("*.py"))
-        for cls in vars(importlib.import_module(f"fh_notebook.{room}.{file.stem}")).values()
-        if isinstance(cls, type) and cls.__module__ == f"fh_notebook.{room}.{file.stem}"
+        for name in _modules()
+        if name.startswith(f"fh_notebook.{room}.")
+        for cls in vars(importlib.import_module(name)).values()
+        if isinstance(cls, type) and cls.__module__ == name
         for base in cls.__bases__
         if base.__module__.startswith(f"fh_notebook.{room}.") and base.__module__ != cls.__module__
     ]

@@ -1,10 +1,7 @@
 """`fh.batch` and `fh.abatch`: check options and rows, and start the batch.
 
-Everything is checked and looked up, and nothing is called.
-
-Everything is checked and looked up before the first call, and the same cell run again goes on from where it was. What
-can be asked is in `options.py`, from where both functions have their keywords; how a batch is made is in `api.py`, and
-how it runs in `controller.py`.
+Everything is checked and looked up before the first call, and the same cell run again continues where it was. The
+options are in `options.py`, from where both functions have their keywords; how a batch runs is in `controller.py`.
 """
 
 from __future__ import annotations

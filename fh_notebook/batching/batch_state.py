@@ -1,8 +1,7 @@
 """`BatchState`: plan, outcomes and remaining work of one batch, looked up and counted before a start.
 
-It only looks. Two keys of one host may be two workspaces, so nothing of another one is taken here.
-
-Nothing is called here. A table's plan is known before the first call; of an iterator only what was read is.
+Nothing is called here. The plan of a table is known before the first call; of an iterator, only what was read. Answers
+under another key of the same host are only counted (`other_key`): two keys of one host may be two workspaces.
 """
 
 from __future__ import annotations
@@ -110,9 +109,9 @@ class BatchState:
     ----------
     plan : Plan
         What is known of it before the first look-up.
-    feed : Feed
+    feed : WorkQueue
         Its jobs.
-    outcomes : Outcomes
+    outcomes : OutcomeTable
         What is known of them.
     caller : Caller
         Who calls.

@@ -1,7 +1,5 @@
 """Messages and tables of a batch as text and HTML. Pure.
 
-Pure: from counts, stops and runs to text.
-
 Rule of this file: whatever came from a model or a service is text, and text is escaped; every table that is shown has a
 plain twin.
 """

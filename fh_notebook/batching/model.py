@@ -1,8 +1,8 @@
 """`Job`, its outcome, and the events of a batch: the values that all of the package shares. Pure.
 
-An event is told after it is true. `Finished` comes after the answer was committed.
-
-What may have run is neither reused nor called again by itself. What else is reused is said in `contract/reuse.py`.
+- An event is sent after it is true: `Finished` comes after the answer was committed.
+- A call that may have run is neither reused nor repeated automatically. `contract/reuse.py` says which answers are
+  reused.
 """
 
 from __future__ import annotations

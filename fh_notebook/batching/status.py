@@ -188,7 +188,7 @@ class BatchStatus:
         What it calls.
     settings : RunSettings
         How it is started.
-    controls : Controls
+    controls : RunControls
         What the buttons of a display do.
     """
 

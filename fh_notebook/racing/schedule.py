@@ -63,9 +63,9 @@ class Schedule:
 
     Parameters
     ----------
-    agenda : Agenda
+    agenda : BatchState
         Of the batch that holds them.
-    reader : Reader
+    reader : BatchReader
         Reads what came of them.
     tally : RaceState
         Takes what they say.

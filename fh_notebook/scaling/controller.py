@@ -45,7 +45,7 @@ class PartitionWork:
         Who calls.
     options : RunSettings
         How it is started.
-    stored : Stored
+    stored : StoredBatch
         Which batch of the store it is.
     register : function
         Keeps what the batch's name stands for, in any thread.

@@ -92,7 +92,7 @@ class Registration:
 
     Parameters
     ----------
-    stored : Stored
+    stored : StoredBatch
         Takes the batch's number.
     plan, spec, book, meta
         Of the batch.

@@ -162,13 +162,13 @@ class Rounds:
         Takes the counts.
     options : RunSettings
         How.
-    limits : Limits
+    limits : StopLimits
         When to stop, with what the daily cap leaves.
     hear : function of Event
         Told of every event that is told.
     changed : function
         Called when something to be shown has changed.
-    stored : Stored
+    stored : StoredBatch
         The batch in the store, which knows that it is being run, while it is.
     register : function
         Keeps what the batch's name stands for, in any thread.

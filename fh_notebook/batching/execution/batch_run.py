@@ -45,15 +45,15 @@ class EngineRun:
         The batch's.
     client : Client
         Whom to ask.
-    feed : Feed
+    feed : WorkQueue
         What is to be called, and where answers are kept.
-    outcomes : Outcomes
+    outcomes : OutcomeTable
         Takes what comes of it.
     options : RunSettings
         How.
     call_lost : bool
         Whether what may have run is called again.
-    names : Names
+    names : NameEvidence
         What is known of the deployments and variants that are called.
     hear : function of Event
         Told of every event once the counts have it.
@@ -122,7 +122,7 @@ class EngineRun:
 
         Parameters
         ----------
-        windows : async iterator of Seen or list of Job
+        windows : async iterator of LookedUpWindow or list of Job
             To be called.
         planned : int
             How many jobs there are, for the limits.

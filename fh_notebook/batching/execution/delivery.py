@@ -1,13 +1,12 @@
-"""`CallbackDelivery`: calls whose answers are delivered by callback or polling.
+"""`CallbackDelivery`: calls whose answers are delivered by callback or polling; the second kind of `attempt` of the
+engine.
 
-The engine's other `attempt`.
+A direct call does not use it. Runs of this batch that an earlier kernel submitted, and that no process waits for any
+more, are waited for again and not submitted twice.
 
-Rule of this file: a direct call goes through none of it. Runs of this batch that an earlier kernel submitted, and that
-nobody waits for any more, are waited for again in place of being called: nothing is submitted twice.
-
-In flight are here the runs that the service has taken and not ended. It queues what is over the plan's cap, so a batch
-has as many out as :data:`MAX_SUBMITTED` says, past the workspace's gate: that is for calls which would be refused.
-Ceilings of the client and of ``configure`` count them all the same.
+Here, runs that the service has accepted and not ended are in flight. The service queues runs over the plan's cap, so a
+batch submits up to :data:`MAX_SUBMITTED`, regardless of the workspace's limiter, which is for calls that would be
+refused. The ceilings of the client and of ``configure`` apply nevertheless.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class CallbackDelivery:
         Who receives; by default this process's own, where the service is on this machine.
     client : AsyncClient
         Whom to ask.
-    stored : Stored
+    stored : StoredBatch
         Where runs are written down while they are out, and for which batch.
     """
 

@@ -1,9 +1,9 @@
 """`Engine`: concurrent calls of jobs within the limiter, as one stream of events.
 
-Rule of this file: it is given `attempt` and a gate and knows no client. Which job is called next, and whether any, its
-`Scheduler` decides (`scheduler.py`). A worker (`worker.py`) holds one slot and takes one job after the other through
-it: the claim of its next job is committed with the answer of the last, so what a kill can cost is at most what was in
-flight. Memory does not grow with the number of jobs: at most a few windows are there at once.
+It is given `attempt` and a limiter, and knows no client. Its `Scheduler` decides which job is called next, if any. A
+`Worker` holds one slot and processes one job after the other: the claim of its next job is committed with the answer of
+the last, so a kill costs at most the calls in flight. Memory does not grow with the number of jobs: at most a few
+windows are held at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Engine:
     ----------
     attempt : async function of InvokeRequest
         One exchange, which never retries.
-    gate : GateLike
+    gate : EngineLimiter
         Admits calls.
     ledger : Ledger
         Claims jobs and keeps answers.
@@ -47,7 +47,7 @@ class Engine:
         Told of everything, in the loop's thread; must return at once and not raise.
     batch : str
         The name that calls are stamped with.
-    limits : Limits
+    limits : StopLimits
         When to stop.
     planned : int
         How many jobs there are, for `limits`.
@@ -55,7 +55,7 @@ class Engine:
         At most this many calls at once, whatever the gate admits.
     rate : Rate, optional
         Paces the starts of calls.
-    names : Names, optional
+    names : NameEvidence, optional
         What is known of the deployments and variants that are called.
     hint : function of (str, str), optional
         What a person should know of a deployment and variant that the service does not know.

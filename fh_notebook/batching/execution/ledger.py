@@ -67,7 +67,7 @@ class StoreLedger:
 
     Parameters
     ----------
-    stored : Stored
+    stored : StoredBatch
         Where answers and claims lie, and of which batch.
     workspace : str
         Where it calls.

@@ -1,15 +1,12 @@
 """`Scheduler`: which job is called next, and when: spacing of calls, outage detector, limiter protocol.
 
-Pure: it is told the time.
+Pure: the caller passes the time. All of it is used on the thread of the event loop, so no job is taken twice; it waits
+for nothing and sends nothing, and notifies a `DispatcherWait` of changes.
 
-What one call has met, all others would. So after a few that reached nobody, with nothing answered in between, the
-others wait, and one at a time asks whether somebody is there again: a service that is back within seconds has cost no
-row. And while calls of somebody else take every place, a refusal holds the others back, too.
-
-It spaces calls and bounds nothing. Whether there is room for one, and for which job, is not here.
-
-It decides and counts, waits for nothing and sends nothing. All of it happens in the loop's thread, so that what one has
-taken no other takes. Whom it tells that something has changed is a `DispatcherWait`.
+- `CallSpacing` spaces calls by the rate, and does not limit their number.
+- `OutageDetector`: after a few calls that reached nobody, with no answer in between, the others wait, and one at a time
+  probes the service. So a service that is back within seconds costs no row. While other programs use all slots, a
+  refusal makes the others wait, too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Stop rules: when no further call is started, and why. Pure.
 
-Pure.
-
 Rule of this file: stopping never fails a row. What was not called stays pending, and the message says how to go on, in
 terms of what the person has: a batch, or a cell.
 """

@@ -1,7 +1,5 @@
 """Deployments and variants that the service does not know, by the evidence of its answers. Pure.
 
-Pure.
-
 Rule of this file: a name that the service does not know costs a few calls and no row. An answer whose code says that
 the deployment or the variant is unknown settles it. Any other "not found" (a 404 mostly) may be about something that
 the inputs of its row name, such as the id of a document; so it settles it only where the first `TRIED` answers of that
@@ -127,7 +125,7 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hi
     ----------
     found : mapping of (str, str) to sequence
         Each name, with the rows that may be at fault in its place; none where the answers leave no doubt.
-    names : Names
+    names : NameEvidence
         What the answers said of them.
     hint : str
         Which names are known here; see :func:`hint_of`.

@@ -1,10 +1,9 @@
 """Columns of an export: the kind of each column over all parts of a batch.
 
-A column has one kind in the whole file. Where its values have no kind in common it is text: texts as they are,
-everything else as JSON (which is what ``run.text`` says of an output).
-
-No more than three parts are held at once, the first two and the one that is looked at; a table of several parts is read
-twice, once to be looked at and once to be written.
+- A column has one kind in the whole file. Where its values have no common kind it is text: texts as they are,
+  everything else as JSON (as ``run.text`` shows an output).
+- At most three parts are held at once: the first two and the current one. A table of several parts is read twice, once
+  for its columns and once to be written.
 """
 
 from __future__ import annotations

@@ -1,13 +1,9 @@
 """Writers of the parts of a batch: CSV cells, Excel, Parquet.
 
-Numbers stay numbers, whatever they begin with; every text goes through `SafeTextCounter`.
-
-A text is written as a text, whatever it looks like: never by the library's own guess, which makes formulas and links.
-
-XlsxWriter and not openpyxl: it holds one line at a time, needs nothing else, and is released several times a year.
-
-`pandas.read_parquet` gives back the very dtypes of the parts, their index where it is one of their own, and
-``frame.attrs``.
+- Numbers stay numbers, whatever they begin with; every text goes through `SafeTextCounter`.
+- Excel: a text is written as text, not as the library guesses, which would make formulas and links. XlsxWriter and not
+  openpyxl: it holds one line at a time, has no dependencies, and is released several times a year.
+- Parquet: `pandas.read_parquet` returns the dtypes of the parts, an index of their own, and ``frame.attrs``.
 """
 
 from __future__ import annotations

@@ -1,15 +1,13 @@
 """Workspaces of the store: list them, and copy one into another with answers and ratings.
 
-A rating names what was read by a hash, in which the keys of the runs are: the copy names it by the keys of the target.
-Rule of this file: a hash is made anew only where the old one is found again, so what was rated is what the copy shows;
-a rating of an output that is not kept stays with the source alone.
+A new key of the same workspace is another workspace here, unless ``fh.configure(workspace=...)`` names it, because job
+keys contain its name. Nothing is joined automatically, because two keys of one host may be two workspaces; the source
+is not changed, and what is not copied is reported.
 
-Rule of this file: it plans, and writes nothing. A key is computed anew only where the old one is found again by the
-same inputs; what was called and has no outcome is planned as an answer that may have run.
-
-A new key of the same workspace is another workspace here, unless ``fh.configure(workspace=...)`` names it: keys of jobs
-are made of its name. Rule of this file: nothing is joined by itself, since two keys of one host may be two workspaces;
-the source stays as it is; and what is not copied is said.
+- A copy is planned first, then written in one transaction. A job key is computed anew only where the old one is
+  reproduced from the same inputs. A call without an outcome is copied as an answer that may have run.
+- A rating identifies what was read by a hash that contains the keys of the runs, so the copy gets a new hash. It is
+  computed only where the old one is reproduced; a rating of an output that is not stored stays with the source alone.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """`Plan`: the variants of a batch, its name, the number of its calls, their cost and duration. Pure.
 
-Pure.
-
-An arm is told from the others by its label, which is the column ``variant`` of every table. Of one deployment the label
-is the variant's name; of several it is ``deployment/variant``.
-
-Nothing is called, read or kept here; a number that is not known is said not to be.
+A variant of a batch (`BatchVariant`) is identified by its label, which is the column ``variant`` of every table. With
+one deployment the label is the variant's name; with several it is ``deployment/variant``. Nothing is called, read or
+stored here, and a number that is not known is shown as unknown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """`Planner`: rows, variants and repeats to jobs with stable keys; checks their inputs. Pure.
 
-Pure: nothing is called or kept here.
-
 Rule of this file: making a job and checking it are two steps, since what is answered already is not checked again. Jobs
 are in the order of the rows, the arms of a row next to each other, so that a batch that stops leaves complete pairs.
 """
@@ -41,7 +39,7 @@ class Planner:
 
     Parameters
     ----------
-    arms : sequence of Arm
+    arms : sequence of BatchVariant
         What each row goes through.
     repeats : int
         How often each row goes through each arm; each repeat is a job of its own.

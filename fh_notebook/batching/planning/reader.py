@@ -74,9 +74,9 @@ class BatchReader:
 
     Parameters
     ----------
-    feed : Feed
+    feed : WorkQueue
         Knows the jobs and where their answers lie.
-    outcomes : Outcomes
+    outcomes : OutcomeTable
         What is known of each.
     name : str
         The batch's, at its start.

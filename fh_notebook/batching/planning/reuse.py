@@ -67,7 +67,7 @@ class AnswerLookup:
 
     Parameters
     ----------
-    stored : Stored
+    stored : StoredBatch
         Where, and whose: the numbers of the batches whose answers are this one's.
     workspace : str
         Where it calls.

@@ -99,7 +99,7 @@ class PlannedBatch(StoredBatch):
         Its name, variants and repeats.
     workspace : str
         Where it calls.
-    arms : sequence of Arm
+    arms : sequence of BatchVariant
         What each row goes through.
     is_named : bool
         Whether the user gave the name: then another table is refused.

@@ -1,7 +1,5 @@
 """Comparison of a table with the stored table of the same name, row by row. Pure.
 
-Pure.
-
 Rule of this file: rows are compared by their inputs, in any order. Two tables are the same where the rows of one are
 all among the rows of the other; a row that is kept never changes its place.
 """

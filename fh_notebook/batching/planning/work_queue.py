@@ -1,9 +1,8 @@
 """`WorkQueue`: the windows of jobs of a batch, looked up and checked ahead of the calls.
 
-What is answered is not checked again, and what does not fit is told before the first call of its window. Looking
-(`look`) may happen in any thread; taking in what was found (`take`) happens where the counts are.
-
-No window is lost, whoever stops waiting for it, and none is held longer than it is wanted.
+- A job with an answer is not checked again, and invalid inputs are reported before the first call of their window.
+- Look-ups (`look`) may happen on any thread; their results are counted (`take`) on the thread of the counts.
+- No window is lost, whoever stops waiting for it, and none is held longer than needed.
 """
 
 from __future__ import annotations
@@ -64,17 +63,17 @@ class WorkQueue:
 
     Parameters
     ----------
-    source : Source
+    source : JobSource
         Where jobs come from.
-    outcomes : Outcomes
+    outcomes : OutcomeTable
         Takes what is found.
-    look_up : LookUp
+    look_up : AnswerLookup
         Which answer stands for a job, and where it is kept.
     skip_invalid : bool
         Whether rows that do not fit are failed rows, rather than an error.
     where : str
         The deployment, for errors.
-    kept : KeptBatch, optional
+    kept : PlannedBatch, optional
         What new windows are compared with and written to; without it none is.
     audience : Audience
         Who reads its errors.
@@ -349,7 +348,7 @@ class WindowPrefetch:
 
     Parameters
     ----------
-    windows : iterator of Seen
+    windows : iterator of LookedUpWindow
         Used by one thread at a time.
     """
 

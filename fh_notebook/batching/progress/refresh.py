@@ -43,7 +43,7 @@ class RefreshTimer:
 
     Parameters
     ----------
-    draw : function of State
+    draw : function of ProgressState
         Shows one state.
     every_s : float
         The shortest time between two drawings.

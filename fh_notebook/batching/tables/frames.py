@@ -1,14 +1,10 @@
 """The tidy frame: its columns (`COLUMNS`), one row for each job, and its provenance in `attrs`.
 
-Pure.
-
-JSON values only (pandas writes ``attrs`` into Parquet as JSON), never a key, and the same value for every part of one
-batch: pandas keeps ``attrs`` through ``concat`` only where they are all equal.
-
-The columns and their dtypes are the same whatever the answers.
-
-Columns are values. A source column keeps its name unless the toolkit uses it: then it is ``in.<name>``, and so is one
-that already begins with ``in.`` or ``out.``, so that no two names ever meet.
+- The columns and their dtypes are the same whatever the answers.
+- A source column keeps its name unless the toolkit uses it: then it is ``in.<name>``, and so is one that already begins
+  with ``in.`` or ``out.``, so that no two names are equal.
+- Provenance has JSON values only (pandas writes ``attrs`` into Parquet as JSON), never a key, and the same value for
+  each part of one batch: pandas keeps ``attrs`` through ``concat`` only where they are all equal.
 """
 
 from __future__ import annotations
@@ -243,7 +239,7 @@ def tidy_frame(
     ----------
     pairs : iterable of (Job, Outcome or None)
         The jobs in their order; ``None`` is pending.
-    rows : Taking
+    rows : RowsProtocol
         Where they came from: all its columns are kept.
     batch : str
         The batch's name, for ``frame.attrs``.

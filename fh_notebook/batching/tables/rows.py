@@ -1,9 +1,9 @@
 """`Rows`: DataFrames, lists and files as plain rows, each with its label.
 
-A label is one number or text, whatever the index is; the index itself is made again of what is kept.
-
-The source is not changed and nothing is dropped; every row has a label by which it is told to a person and paired
-later. A label is the frame's own index where that tells rows apart, else the place from 0.
+- The source is not changed, and nothing is dropped.
+- Each row has a label, by which it is shown and later paired: the frame's own index where that is unique, or the
+  position from 0. A label is one number or text, whatever the index is; the index itself is restored from what is
+  stored.
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def frame_of_records(
 ) -> pd.DataFrame:
     """Return `columns` of `records` as a frame, each with the dtype of its values, lists and dicts as they are.
 
-    What `dtypes` (as :mod:`dtypes` tells them) say of a column holds before, where its values fit.
+    What `dtypes` (as from `dtype_to_json`) say of a column holds before, where its values fit.
     """
     made = {}
     for name in columns:

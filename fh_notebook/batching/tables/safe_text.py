@@ -1,7 +1,5 @@
 """Text for spreadsheet cells: no formulas, no control characters, limited length. Pure.
 
-Pure.
-
 Rule of this file: hostile text costs time in its length only, so no pattern here looks at a letter more than twice.
 
 What a spreadsheet takes for a formula is OWASP's list (https://owasp.org/www-community/attacks/CSV_Injection): a cell

@@ -1,10 +1,9 @@
 """Values of columns: a cell as JSON, the dtype of a column as JSON, and the column back.
 
-A table's own convention, and no more. What a value means is said in `contract.jsonable`, what a text means in
-`contract.coerce`; here, what is missing is null.
-
-A column is given back as it was or not at all. Where its values do not fit what is said of it, and for dtypes that are
-not known here, the caller says what it is.
+- Only the convention of tables is here: a missing value is null. What a value means is in `contract.jsonable`, what a
+  text means in `contract.coerce`.
+- A column is restored exactly or not at all. Where its values do not fit the stored dtype, or the dtype is unknown
+  here, the caller decides what it is.
 """
 
 from __future__ import annotations

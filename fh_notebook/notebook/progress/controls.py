@@ -32,7 +32,7 @@ class BatchControls:
 
     Parameters
     ----------
-    batch : Snapshot
+    batch : ProgressSource
         What is paused, cancelled and tuned.
     changed : callable
         Called on the loop's thread after something was done to the batch.

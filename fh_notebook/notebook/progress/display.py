@@ -47,7 +47,7 @@ class ProgressView:
     ----------
     plan : str
         The plan in one line.
-    state : State
+    state : ProgressState
         How far it is.
     summary : str
         How it ended; empty while it runs.
