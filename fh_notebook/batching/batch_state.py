@@ -109,7 +109,7 @@ class BatchState:
     ----------
     plan : Plan
         What is known of it before the first look-up.
-    feed : WorkQueue
+    work_queue : WorkQueue
         Its jobs.
     outcomes : OutcomeTable
         What is known of them.

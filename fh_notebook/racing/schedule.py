@@ -63,7 +63,7 @@ class Schedule:
 
     Parameters
     ----------
-    agenda : BatchState
+    batch_state : BatchState
         Of the batch that holds them.
     reader : BatchReader
         Reads what came of them.

@@ -45,7 +45,7 @@ class EngineRun:
         The batch's.
     client : Client
         Whom to ask.
-    feed : WorkQueue
+    work_queue : WorkQueue
         What is to be called, and where answers are kept.
     outcomes : OutcomeTable
         Takes what comes of it.

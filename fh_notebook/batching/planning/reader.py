@@ -70,11 +70,11 @@ class BatchTables(Protocol):
 
 
 class BatchReader:
-    """Reads what a feed has counted.
+    """Reads what a work queue has counted.
 
     Parameters
     ----------
-    feed : WorkQueue
+    work_queue : WorkQueue
         Knows the jobs and where their answers lie.
     outcomes : OutcomeTable
         What is known of each.

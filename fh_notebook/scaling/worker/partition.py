@@ -96,10 +96,10 @@ class Partition:
         stored = StoredBatch(self._store, begun.id)
         look_up = AnswerLookup(stored=stored, workspace=spec.workspace, reuse="batch")
         where = spec.arms[0].deployment
-        self._feed = WorkQueue(
+        self._work_queue = WorkQueue(
             self._source, self._outcomes, look_up, skip_invalid=True, where=where, holds_answers=True
         )
-        self._feed.call_lost = spec.call_lost
+        self._work_queue.call_lost = spec.call_lost
         self._start: EngineRun | None = None
         self._loop_task: asyncio.Task[Any] | None = None
         self._events: list[bytes] = []
@@ -110,15 +110,15 @@ class Partition:
 
     def run(self) -> PartitionResult:
         """Call, and merge what was answered."""
-        self._feed.begin()
-        jobs = [job for seen in self._feed.fresh() for job in self._feed.take(seen)]
+        self._work_queue.begin()
+        jobs = [job for seen in self._work_queue.fresh() for job in self._work_queue.take(seen)]
         jobs = self._left_to_call(jobs)
         self._tell()
         if jobs and self._host.stopped is None:
             loop.run(self._call(jobs))
         done = self._merged()
         self._tell(done=True)
-        self._feed.let_go()
+        self._work_queue.let_go()
         self._source.let_go()
         return done
 
@@ -175,7 +175,7 @@ class Partition:
         self._start = EngineRun(
             name=self._spec.name,
             client=self._host.client,
-            feed=self._feed,
+            work_queue=self._work_queue,
             outcomes=self._outcomes,
             options=_options(self._spec),
             call_lost=self._spec.call_lost,
@@ -259,7 +259,7 @@ class Partition:
         try:
             return self._written()
         except RecursionError:  # an output as deep as Python reads and deeper than it writes: the store knows how
-            self._feed.let_go()
+            self._work_queue.let_go()
             return self._written()
 
     def _look_again(self) -> None:
@@ -268,13 +268,15 @@ class Partition:
         An engine that is cut short leaves claims where the process is ending, and so does another process that ran
         this partition and was killed.
         """
-        self._feed.call_lost = False
-        for seen in self._feed.again():
+        self._work_queue.call_lost = False
+        for seen in self._work_queue.again():
             pending = [job for job in seen.jobs if self._outcomes.kind(job.number) == PENDING]
-            self._feed.take(replace(seen, jobs=pending))
+            self._work_queue.take(replace(seen, jobs=pending))
 
     def _written(self) -> PartitionResult:
-        pairs = list(BatchReader(self._feed, self._outcomes, name=self._spec.name).pairs(lambda kind: kind != PENDING))
+        pairs = list(
+            BatchReader(self._work_queue, self._outcomes, name=self._spec.name).pairs(lambda kind: kind != PENDING)
+        )
         counts = self._outcomes.counts()
         requests = self._store.requests.total()  # of earlier attempts on this machine, too, that were killed
         path = ""
