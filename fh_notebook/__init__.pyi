@@ -14,10 +14,10 @@ from .batching.history.reopen import open_batch as open_batch
 from .batching.planning.mapping import const as const
 from .calls import ainvoke as ainvoke
 from .calls import invoke as invoke
-from .client.blocking import Client as Client
-from .client.client import AsyncClient as AsyncClient
-from .client.pending import PendingRun as PendingRun
-from .client.receiver import CallbackReceiver as CallbackReceiver
+from .client.callbacks.receiver import CallbackReceiver as CallbackReceiver
+from .client.clients import AsyncClient as AsyncClient
+from .client.clients import Client as Client
+from .client.pending_run import PendingRun as PendingRun
 from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
 from .contract.deployment import Deployment as Deployment

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 from fh_notebook import arguments, session
-from fh_notebook.client.call_options import InvokeOptions
+from fh_notebook.client.clients import InvokeOptions
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.clients import AsyncClient, Client
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.contract.run import Run
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import arguments, loop, session
-from fh_notebook.client.callback_address import address_for
-from fh_notebook.client.pending import PendingRun
+from fh_notebook.client.connection import address_for
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.errors import SettingsError
-from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
+from fh_notebook.store.tables.pending import PendingRow
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
-    from fh_notebook.client.receiver import CallbackReceiver
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.clients import AsyncClient, Client
 
 __all__ = ["areattach", "pending", "reattach"]
 
@@ -45,7 +44,7 @@ def pending() -> Any:
     import pandas as pd
 
     kept = session.store()
-    lines: list[PendingLine] = []
+    lines: list[PendingRow] = []
     who: dict[str, str] = {}
     if kept is not None:
         book = PendingRuns(kept, "")
@@ -63,7 +62,7 @@ def pending() -> Any:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _waits_in(book: PendingRuns, line: PendingLine) -> str:
+def _waits_in(book: PendingRuns, line: PendingRow) -> str:
     if line.owner and line.owner == book.owner.name:
         return "this kernel"
     return "another kernel" if book.is_waited_for(line) else "nobody"

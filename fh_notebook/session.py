@@ -17,11 +17,9 @@ from weakref import WeakSet
 from fh_notebook import keys, precedence, settings, views
 from fh_notebook.addresses import LOCAL, hostname, is_loopback, origin
 from fh_notebook.ceilings import BoundedGate
-from fh_notebook.client.blocking import Client
-from fh_notebook.client.check import WITHOUT_KEY
-from fh_notebook.client.client import AsyncClient
-from fh_notebook.client.connection import Connection
-from fh_notebook.client.receiver import CallbackReceiver
+from fh_notebook.client.callbacks.receiver import CallbackReceiver
+from fh_notebook.client.clients import AsyncClient, Client
+from fh_notebook.client.connection import WITHOUT_KEY, Connection
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
@@ -188,7 +186,7 @@ def _without_old(opened: Store) -> Store:
     """Remove what is older than ``configure(retention_days=)`` says, once a process and store."""
     days = settings.current().retention_days
     if days is not None:
-        from fh_notebook.store.forgetting import Which
+        from fh_notebook.store.retention import Which
 
         which = Which(before=datetime.now(UTC) - timedelta(days=days))
         if any("parts" in record.plan for record in opened.batches.every()):
@@ -389,7 +387,7 @@ def local_hive() -> LocalHive:
     """Return this process's own hive, with the demo workflows."""
     with _state.lock:
         if _state.hive is None:
-            from fh_notebook.local.demo import demo_hive
+            from fh_notebook.local.demo.demo import demo_hive
 
             # Named, so that an identical cell in a new kernel finds its answers; the workflows may change by version.
             _state.hive = demo_hive(name=f"demo-{__version__}")

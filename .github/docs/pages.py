@@ -15,14 +15,14 @@ from mkdocs.structure.files import File, Files
 import fh_notebook
 
 GROUPS: Final = {
-    "calls": ("Single calls", "fh_notebook.calls", "fh_notebook.client.blocking", "fh_notebook.client.client"),
+    "calls": ("Single calls", "fh_notebook.calls", "fh_notebook.client.clients", "fh_notebook.client.clients"),
     "batches": ("Batches", "fh_notebook.batching."),
     "comparing": ("Comparing variants", "fh_notebook.comparing."),
     "racing": ("Racing", "fh_notebook.racing."),
     "callbacks": (
         "Callbacks",
-        "fh_notebook.client.pending",
-        "fh_notebook.client.receiver",
+        "fh_notebook.client.pending_run",
+        "fh_notebook.client.callbacks.receiver",
         "fh_notebook.reattaching",
         "fh_notebook.contract.signing",
         "fh_notebook.contract.wire",

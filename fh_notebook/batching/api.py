@@ -37,7 +37,7 @@ from fh_notebook.spelling import type_text
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = [
     "PreparedBatch",

@@ -35,7 +35,7 @@ from fh_notebook.store.keys import key_of
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["BatchState", "join_command", "other_key"]
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from fh_notebook.batching.model import Event
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
-    from fh_notebook.client.receiver import CallbackReceiver
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.clients import AsyncClient, Client
 
 __all__ = [
     "DELIVERIES",

@@ -23,7 +23,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.gate import Gate
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["BatchRun", "BatchStatus", "BatchWork", "Caller", "RunControls"]
 

@@ -1,4 +1,4 @@
-"""``fh-notebook completion``: what a shell needs to complete the words of ``fh-notebook``.
+"""``fh-notebook completion``: shell completion of commands, options and names.
 
 Rule of this file: completing asks nobody and writes nothing; a name comes from the catalogue's file or the local hive,
 and where that cannot be read, nothing is offered: a person in the middle of a line is not told of it.
@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 from typing import Any, Final
 
-from fh_notebook.cli.helping import add_command
+from fh_notebook.cli.terminal import add_command
 
 __all__ = ["add_parser", "complete", "names", "run", "variants"]
 

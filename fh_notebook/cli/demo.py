@@ -1,4 +1,4 @@
-"""``fh-notebook demo``: the shipped tickets through both variants on a local hive, and which one is better.
+"""``fh-notebook demo``: the shipped tickets through both variants on a local hive, and their comparison.
 
 Rule of this file: everything that it shows comes from ``fh.batch`` and ``fh.compare``, as in a notebook; nothing is
 kept, and no call leaves this machine.
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished
-from fh_notebook.cli.helping import add_command
-from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed
+from fh_notebook.cli.terminal import ProgressLine, Style, add_command, shorten, table, terminal_width, typed
 from fh_notebook.optional_deps import is_installed
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.model import Event
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.local.hive import LocalHive
 
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     KeyboardInterrupt
         It was stopped by Ctrl+C. Of a part of the tickets nothing is told: it would be no verdict.
     """
-    from fh_notebook.local.demo import demo_hive
+    from fh_notebook.local.demo.demo import demo_hive
 
     fh.configure(store=None)
     hive = demo_hive(seed=args.seed)
@@ -96,7 +95,7 @@ def _lab() -> str:
 
 
 def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:
-    from fh_notebook.local.demo import tickets
+    from fh_notebook.local.demo.demo import tickets
 
     rows = tickets()
     languages = {row["metadata.language"] for row in rows}
@@ -105,7 +104,7 @@ def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:
         f"{len(rows)} support tickets in {len(languages)} languages, through {len(deployment.variants)} variants of "
         f"{deployment.name}\non a local hive at {url} (no key, no network, nothing kept)\n"
     )
-    progress = Progress(len(rows) * len(deployment.variants), "calls")
+    progress = ProgressLine(len(rows) * len(deployment.variants), "calls")
 
     def count(event: Event) -> None:
         if isinstance(event, Finished):

@@ -1,4 +1,4 @@
-"""``fh-notebook history``: what the store remembers, as a table or as JSON.
+"""``fh-notebook history``: stored runs and batches, as a table or JSON.
 
 Rule of this file: it shows what ``fh.history()`` returns. What a model said is hostile text: no control code of it
 reaches the terminal.
@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import fh_notebook as fh
 from fh_notebook.cli.completion import names
-from fh_notebook.cli.helping import add_command
-from fh_notebook.cli.terminal import Style, shorten, table, terminal_width, width, wrapped
+from fh_notebook.cli.terminal import Style, add_command, shorten, table, terminal_width, width, wrapped
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.html import printable
 

@@ -1,4 +1,4 @@
-"""``fh-notebook lab``: JupyterLab on a copy of the notebooks that came with the package.
+"""``fh-notebook lab``: JupyterLab on a copy of the notebooks of the package.
 
 Rule of this file: a notebook that the user has changed is the user's, and is left alone; the others are ours, and are
 trusted.
@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import fh_notebook
-from fh_notebook.cli.helping import add_command
-from fh_notebook.cli.terminal import typed
+from fh_notebook.cli.terminal import add_command, typed
 from fh_notebook.optional_deps import OPTIONAL, is_installed
 
 __all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks", "trust"]

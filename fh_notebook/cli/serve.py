@@ -1,4 +1,4 @@
-"""``fh-notebook serve``: a local hive on a socket, with the demo workflows or with your own.
+"""``fh-notebook serve``: a local hive on a socket, with the demo workflows or the user's.
 
 Rule of this file: what it prints can be pasted. The key is named by an environment variable, never given as an option:
 command lines are seen by everybody on the machine.
@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.addresses import is_loopback
-from fh_notebook.cli.helping import add_command
+from fh_notebook.cli.terminal import add_command
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.snippet import to_curl
 from fh_notebook.contract.spell import kind_text
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "load_hive", "run", "sample_inputs"]
 
-DEMO: Final = "fh_notebook.local.demo:demo_hive"
+DEMO: Final = "fh_notebook.local.demo.demo:demo_hive"
 KEY_IN_SNIPPET: Final = "'Authorization: Bearer YOUR_API_KEY'"
 
 

@@ -1,23 +1,30 @@
-"""Text for a terminal or a pipe: tables that fit, a line of progress, bold only where somebody sees it.
+"""Terminal output: tables that fit, a progress line, styles, and the format of ``--help``.
 
-Rule of this file: a pipe gets plain lines, the same ones each time; nothing here knows what the words mean.
+No line is longer than a terminal of 80 columns, however wide the reader's own is; an example stands as it is typed, in
+one line with what it is for above it, or beside it after ``#``.
+
+A pipe gets plain lines, the same ones each time; nothing here knows what the words mean.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import shutil
 import sys
+import textwrap
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 __all__ = [
-    "Progress",
+    "WIDTH",
+    "ProgressLine",
     "Style",
+    "add_command",
     "nobody_reads_on",
     "shorten",
     "show_what_can_be_shown",
@@ -28,9 +35,58 @@ __all__ = [
     "wrapped",
 ]
 
+
+WIDTH: Final = 79
+"""Columns of a line of help: text that is wider is read worse, and 80 break it in a terminal of 80."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Argparse's own, never wider than 80 columns, with room for short options beside what they mean."""
+
+    def __init__(self, prog: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(prog, max_help_position=26, width=WIDTH)
+
+
+def add_command(
+    commands: Any, name: str, *, help: str, about: str, examples: str, more: str = "", usage: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a command to the parser's `commands` and return its parser.
+
+    Parameters
+    ----------
+    commands : argparse's action of sub-commands
+        Where it is added.
+    name : str
+        What is typed.
+    help : str
+        The line in the list of all commands.
+    about : str
+        What it does: paragraphs, which are wrapped here.
+    examples : str
+        Lines as they are typed.
+    more : str, optional
+        Paragraphs below the examples, as they stand.
+    usage : str, optional
+        The words after the command's name, where all options are too many to be read.
+    """
+    paragraphs = "\n\n".join(textwrap.fill(part, WIDTH) for part in about.split("\n\n"))
+    lines = textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        usage=f"fh-notebook {name} {usage}" if usage else None,
+        description=paragraphs,
+        epilog=f"examples:\n{lines}" + (f"\n\n{more}" if more else ""),
+        formatter_class=_Formatter,
+    )
+    return parser
+
+
 PIPE_WIDTH: Final = 80
 """Columns where there is no terminal to ask."""
+
 _REDRAW_S: Final = 0.1
+
 _BAR: Final = 24
 
 
@@ -170,7 +226,7 @@ def table(
     return line(header), [line(row) for row in cells]
 
 
-class Progress:
+class ProgressLine:
     """One line that counts up: redrawn in place on a terminal, written once at the end into a pipe.
 
     Parameters

@@ -1,35 +1,147 @@
-"""`Connection`: everything a client needs to know of its other end. The composition root (`session`) makes it.
+"""Connection: the service, key, limiter and store that a client uses; its check, and the callback URL of a run.
 
-Rule of this file: values and seams only. Who holds a connection needs neither settings, store nor hive.
+The answer is judged by the one table (`contract.retry`); the sentence says where to look.
+
+Where callbacks cannot come, the service is given an address that nobody has, and the run is asked for.
+
+The composition root (`session`) makes it.
+
+Values and seams only. Who holds a connection needs neither settings, store nor hive.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from fh_notebook.addresses import LOCAL, is_loopback
+from fh_notebook.client.callbacks.receiver import CallbackReceiver
+from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog import Deployments
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy
+from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.errors import SettingsError
 from fh_notebook.slots import Call
+from fh_notebook.spelling import type_text
 from fh_notebook.values import Secret
 
 if TYPE_CHECKING:
     import httpx
 
-    from fh_notebook.client.receiver import CallbackReceiver
+__all__ = [
+    "WITHOUT_KEY",
+    "Check",
+    "Connection",
+    "LimiterProtocol",
+    "NoRegistry",
+    "PendingRegistry",
+    "Ticket",
+    "address_for",
+    "check_of",
+]
 
-__all__ = ["Connection", "GateLike", "NoBook", "PendingBook", "Ticket"]
+
+WITHOUT_KEY: Final = "none needed on this machine"
+"""The source of a key that there is none of: a service on this machine may want one all the same."""
 
 
-class GateLike(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Whether the service is reached and takes the key; nothing was run to find out.
+
+    Examples
+    --------
+    >>> bool(Check(status="good", detail=""))
+    True
+    """
+
+    status: str
+    """``good``, ``bad`` (the key), ``limited`` (the daily cap) or ``unreachable``."""
+    detail: str
+
+    def __bool__(self) -> bool:
+        return self.status == "good"
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.detail}" if self.detail else self.status
+
+
+def check_of(answer: Answer, origin: str, key_source: str) -> Check:
+    """Return what the answer to ``GET /public/models`` says.
+
+    Parameters
+    ----------
+    answer : Answer
+        Whatever came.
+    origin : str
+        The host that was asked.
+    key_source : str
+        Where the key came from, for the person who has to look there.
+    """
+    decision = decide(answer)
+    if decision.verdict is Verdict.DONE and _is_json(answer.body):
+        return Check(status="good", detail=f"{origin} takes the key ({key_source})")
+    if decision.reason == "auth" and key_source == WITHOUT_KEY:
+        return Check(status="bad", detail=f"{origin} wants a key, and none was found")
+    if decision.reason == "auth":
+        return Check(status="bad", detail=f"{origin} refused the key ({key_source})")
+    if decision.reason == "daily_cap":
+        return Check(status="limited", detail="the daily cap is used up; it is renewed at 00:00 UTC")
+    if decision.verdict is Verdict.THROTTLED:
+        return Check(status="limited", detail=f"{origin} is busy; the key could not be tried now")
+    if answer.status_code is not None and answer.status_code >= 500:
+        return Check(status="unreachable", detail=f"{origin} answered HTTP {answer.status_code}: try again later")
+    if answer.status_code is not None:
+        what = "something else than JSON" if decision.verdict is Verdict.DONE else f"HTTP {answer.status_code}"
+        return Check(status="unreachable", detail=f"{origin} answered {what}: check base_url, it ends in /v1")
+    return Check(
+        status="unreachable", detail=f"{origin} did not answer ({answer.detail or answer.broke or 'no answer'})"
+    )
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+async def address_for(
+    connection: Connection, callback: CallbackReceiver | str | None
+) -> tuple[CallbackReceiver | None, str]:
+    """Return who receives and the callback URL that the service is given.
+
+    Raises
+    ------
+    SettingsError
+        `callback` is something else, or the receiver cannot listen.
+    """
+    if isinstance(callback, str):
+        return None, callback
+    if callback is None:
+        callback = connection.receiver() if connection.is_near else None
+        if callback is None:
+            return None, NOWHERE
+    if not isinstance(callback, CallbackReceiver):
+        raise SettingsError(
+            f"callback is {type_text(callback)}; give fh.CallbackReceiver(), a URL, or None to be asked for"
+        )
+    await callback.astart()
+    if not connection.is_near and is_loopback(urlsplit(callback.url_now).hostname or ""):
+        connection.tell(f"Callbacks cannot come: {callback.reach_now.told} This run is waited for by polling.")
+        return None, NOWHERE
+    return callback, callback.url_now
+
+
+class LimiterProtocol(Protocol):
     """What a client asks of a gate."""
 
     @property
@@ -70,7 +182,7 @@ class Ticket(Protocol):
         ...
 
 
-class PendingBook(Protocol):
+class PendingRegistry(Protocol):
     """Where runs that are waited for are written down; nothing of it raises."""
 
     async def open(self, request: InvokeRequest, secrets: Secrets) -> Ticket:
@@ -98,7 +210,7 @@ class NoTicket:
         """Do nothing."""
 
 
-class NoBook:
+class NoRegistry:
     """Writes no pending run down."""
 
     def __init__(self, keep: Callable[[Run, Secrets], Awaitable[None]]) -> None:
@@ -131,7 +243,7 @@ class Connection:
     """What tells this workspace from others in the keys of kept answers; the key itself is not in it."""
     find_workspace: Callable[[], str] | None = None
     """Asked in place of :attr:`workspace` where it may change: a hive in process whose workflow was declared again."""
-    gate: GateLike
+    gate: LimiterProtocol
     timeout_s: float = 120.0
     connect_timeout_s: float = 5.0
     """A person waits: CONTRACT section 2 allows 5 s for all connect attempts of a single run."""
@@ -141,7 +253,7 @@ class Connection:
     verify: Any = True
     """As httpx takes it: ``True``, ``False`` or an ``ssl.SSLContext``; a path to a CA bundle becomes a context."""
     open_transport: Callable[[], httpx.AsyncBaseTransport] | None = None
-    """Makes the transport, once for each event loop; ``None`` is the one that client/transport.py chooses."""
+    """Makes the transport, once for each event loop; ``None`` is the one that client/http/transport.py chooses."""
     keep: Callable[[Run, Secrets], Awaitable[None]] = _keep_nothing
     """Called with every finished run of `invoke`, before it is returned, and with which of its inputs to mask."""
     count: Callable[..., None] = lambda kind, requests, at=None: None
@@ -153,7 +265,7 @@ class Connection:
     unchecked; a name that is near to a known one raises `InputError`."""
     known_deployments: Callable[[], Deployments] = Deployments
     """Every deployment that is known where the names are looked up."""
-    pending_book: Callable[[], PendingBook | None] = lambda: None
+    pending_book: Callable[[], PendingRegistry | None] = lambda: None
     """Where runs that are waited for are written down; ``None``: nowhere."""
     receiver: Callable[[], CallbackReceiver | None] = lambda: None
     """This process's own receiver of callbacks."""
@@ -167,6 +279,6 @@ class Connection:
         """Whether the service is on this machine: it reaches every receiver here, and look-ups cost nothing."""
         return self.origin == LOCAL or is_loopback(urlsplit(self.base_url).hostname or "")
 
-    def pending(self) -> PendingBook:
+    def pending(self) -> PendingRegistry:
         """Return where runs that are waited for are written down."""
-        return self.pending_book() or NoBook(self.keep)
+        return self.pending_book() or NoRegistry(self.keep)

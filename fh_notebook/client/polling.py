@@ -1,4 +1,4 @@
-"""Asking the service what became of runs: the one poller of all that are waited for, and what a look-up says.
+"""Polling of pending runs: one poller of all runs that are waited for, and the meaning of a look-up.
 
 Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN), so each run is asked for
 after a second, then ever more seldom up to every half minute, spread by chance; and all runs together no more often
@@ -34,8 +34,8 @@ __all__ = [
     "FIRST_BESIDE_RECEIVER_S",
     "FIRST_S",
     "LONGEST_S",
-    "Finding",
     "LookUp",
+    "LookUpResult",
     "Poller",
     "StatusLookup",
     "Watched",
@@ -183,7 +183,7 @@ class Poller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LookUpResult:
     """What one look-up says."""
 
     run: Run | None = None
@@ -216,23 +216,23 @@ class StatusLookup:
         self.count = 0
         """Look-ups so far."""
 
-    async def ask(self) -> Finding:
+    async def ask(self) -> LookUpResult:
         """Ask the service once."""
         self.count += 1
         try:
             found = with_final_status(await self._look_up(*self._ids))
         except AuthError as refused:
-            return Finding(trouble=one_line(str(refused)), is_last=True, error=refused)
+            return LookUpResult(trouble=one_line(str(refused)), is_last=True, error=refused)
         if (found.status_code or 0) // 100 == 2:
             self._not_found = 0
-            return Finding(run=self._with_output(found))
+            return LookUpResult(run=self._with_output(found))
         trouble = one_line(found.error or found.error_code or "the look-up failed")
         if found.status_code == 404:
             self._not_found += 1
             if self._not_found >= NOT_FOUND_LOOKS:
                 unknown = f"the service does not know this run ({trouble}); it may have run"
-                return Finding(trouble=unknown, is_last=True)
-        return Finding(trouble=trouble, pause_s=_pause_of(found) if found.status_code == 429 else 0.0)
+                return LookUpResult(trouble=unknown, is_last=True)
+        return LookUpResult(trouble=trouble, pause_s=_pause_of(found) if found.status_code == 429 else 0.0)
 
     def _with_output(self, found: Run) -> Run:
         """Return a run, as still running when it is the first time that it has ended without an output.

@@ -1,7 +1,9 @@
-"""`RetryLoop`: one request, attempted until the retry policy says that it is enough.
+"""RetryLoop: one request, attempted until the retry policy ends it; the error raised for such a decision.
 
-Rule of this file: what an answer means says `contract.retry.decide` alone, and every attempt is inside the gate. A call
-that ends otherwise than by an exchange may have run, and is kept as such before the error goes on.
+Nothing has run, and the error says so; the service's own words are in it, in one line.
+
+What an answer means says `contract.retry.decide` alone, and every attempt is inside the gate. A call that ends
+otherwise than by an exchange may have run, and is kept as such before the error goes on.
 """
 
 from __future__ import annotations
@@ -13,22 +15,49 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.raising import raise_for
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import Exchange, decode_answer
-from fh_notebook.errors import CallError
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 from fh_notebook.log import log
 from fh_notebook.loop import briefly, running_loop, tell_in_short, unbroken
 
-__all__ = ["Attempt", "RetryLoop"]
+__all__ = ["Attempt", "RetryLoop", "raise_for"]
+
+
+def raise_for(run: Run, decision: Decision) -> NoReturn:
+    """Raise the error that a person can act on, for an answer after which no call makes sense.
+
+    Raises
+    ------
+    AuthError, ConnectFailed, LimitReached
+        By the reason of `decision`.
+    """
+    facts: dict[str, Any] = {
+        "status_code": run.status_code,
+        "error_code": run.error_code,
+        "request_id": run.request_id,
+        "may_have_run": False,
+    }
+    said = one_line(run.error or "").rstrip(".")
+    if decision.reason == "auth" and run.status_code == 401:
+        raise AuthError(f"{run.origin} refused the key: {said}. Check it in your workspace's settings", **facts)
+    if decision.reason == "auth":
+        raise AuthError(f"{run.origin} does not allow this: {said}", **facts)
+    if decision.reason == "daily_cap":
+        raise LimitReached(f"the daily cap of calls is used up ({said}); it is renewed at 00:00 UTC", **facts)
+    if decision.reason == "credits":
+        raise LimitReached(f"the workspace's credits are used up: {said}", **facts)
+    raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {said}", **facts)
+
 
 KEEP_S: Final = 0.1
 """How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
+
 
 Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
 """One exchange, which never retries."""

@@ -1,4 +1,4 @@
-"""Workflows that pause until somebody decides: a human in the loop, and approvals of tools.
+"""Approvals: workflows that pause until a person decides.
 
 Rule of this file: a paused run has given its slot back, and takes one again, over the cap if need be, when it goes on:
 how the service counts a paused run is UNKNOWN. Who decides does so through the hive's owner (`LocalHive.decide`); no
@@ -22,7 +22,7 @@ from fh_notebook import arguments
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
-    from fh_notebook.local.book import Record
+    from fh_notebook.local.records import Record
 
 __all__ = ["Approval", "Approvals", "Decision", "aask_human", "ask_human"]
 
@@ -51,7 +51,7 @@ class Approval:
     """UTC, by the hive's clock."""
 
 
-_run_of: ContextVar[_Run | None] = ContextVar("fh_notebook_local_run", default=None)
+_run_of: ContextVar[_PausedRun | None] = ContextVar("fh_notebook_local_run", default=None)
 
 
 class Approvals:
@@ -115,7 +115,7 @@ class Approvals:
     @contextmanager
     def run(self, record: Record, human: str | None) -> Iterator[None]:
         """Let the workflow that runs inside ask. What it still asks at the end is closed."""
-        token = _run_of.set(_Run(self, record, human))
+        token = _run_of.set(_PausedRun(self, record, human))
         try:
             yield
         finally:
@@ -154,7 +154,7 @@ class Approvals:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _PausedRun:
     """The run that a workflow belongs to."""
 
     approvals: Approvals

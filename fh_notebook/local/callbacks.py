@@ -1,4 +1,4 @@
-"""Delivering a finished run to its callback URL: signed, tried again a bounded number of times, and only where allowed.
+"""Callback delivery of a hive: signed, retried a bounded number of times, and only to allowed hosts.
 
 Rule of this file: nothing is sent, resolved or connected to unless the host is this machine or was allowed by name.
 Whoever may start a run could otherwise make this machine call any address that it can reach.
@@ -23,7 +23,7 @@ from fh_notebook.version import __version__
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["SIGNATURE_HEADER", "Delivery", "Postman", "may_deliver"]
+__all__ = ["SIGNATURE_HEADER", "CallbackSender", "Delivery", "may_deliver"]
 
 SIGNATURE_HEADER: Final = "X-Fetch-Hive-Signature"
 
@@ -68,7 +68,7 @@ def may_deliver(host: str, allowed: frozenset[str]) -> bool:
         return False
 
 
-class Postman:
+class CallbackSender:
     """Delivers callbacks. Lives on the hive's own event loop, but for :meth:`keep` and :meth:`remembered`.
 
     Parameters

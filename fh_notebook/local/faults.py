@@ -1,7 +1,7 @@
-"""Faults on demand: what the next calls shall meet instead of, or after, an honest run.
+"""Faults on demand: what the next calls meet instead of, or after, a run.
 
 Rule of this file: a script of values, no I/O. A fault is met by a call that is good otherwise (key, deployment and
-inputs are right), in the order in which such calls arrive; how an answer breaks off on the line is in ``broken.py``.
+inputs are right), in the order in which such calls arrive; how an answer breaks off on the line is in ``http/app.py``.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from fh_notebook.errors import SettingsError
-from fh_notebook.local.codes import BY_CODE, code_for_status
+from fh_notebook.local.requests import BY_CODE, code_for_status
 
-__all__ = ["Fault", "FaultScript", "Place"]
+__all__ = ["Fault", "FaultPoint", "FaultScript"]
 
-Place = Literal["invoke", "retrieve"]
+FaultPoint = Literal["invoke", "retrieve"]
 """Which calls: running a workflow (by key or by webhook), or asking for a run."""
 
 HTML_PAGE: Final = "<!doctype html><html><head><title>{status}</title></head><body><h1>{text}</h1></body></html>"
@@ -47,7 +47,7 @@ class Fault:
     after_running: bool = False
     deployment: str | None = None
     variant: str | None = None
-    on: Place = "invoke"
+    on: FaultPoint = "invoke"
 
     def __post_init__(self) -> None:
         found = []
@@ -114,7 +114,7 @@ class Fault:
             return json.dumps({"error": text}).encode()
         return json.dumps({"error": text, "message": text, "error_code": code, **more}).encode()
 
-    def meets(self, place: Place, deployment: str, variant: str) -> bool:
+    def meets(self, place: FaultPoint, deployment: str, variant: str) -> bool:
         """Whether a call is one of those that this fault is for."""
         return self.on == place and self.deployment in (None, deployment) and self.variant in (None, variant)
 
@@ -143,7 +143,7 @@ class FaultScript:
         """Let the next `n` calls that `fault` is for meet it."""
         self._entries.append(_Entry(fault, n))
 
-    def take(self, place: Place, deployment: str, variant: str) -> Fault | None:
+    def take(self, place: FaultPoint, deployment: str, variant: str) -> Fault | None:
         """Return the fault that this call meets, which is used up by it."""
         if not self._entries:
             return None

@@ -1,4 +1,4 @@
-"""`LocalHive`: what a user holds of a hive on this machine.
+"""LocalHive: a hive on this machine, its settings and its controls.
 
 Rule of this file: it only hands on. What happens to a call is in ``service``; Starlette, uvicorn and httpx are imported
 when the hive is first asked for an address or a transport. What is for its owner alone (settings, faults on demand,
@@ -19,10 +19,8 @@ from fh_notebook.clock import utc_now
 from fh_notebook.errors import SettingsError
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.local.approvals import Approval, Decision
-from fh_notebook.local.book import Call, Counts, view
 from fh_notebook.local.callbacks import Delivery
-from fh_notebook.local.codes import Refusal
-from fh_notebook.local.faults import Fault, Place
+from fh_notebook.local.faults import Fault, FaultPoint
 from fh_notebook.local.options import (
     CALLBACK_BACKOFF_S,
     CALLBACK_TIMEOUT_S,
@@ -33,8 +31,10 @@ from fh_notebook.local.options import (
     Spelling,
     options_from,
 )
-from fh_notebook.local.registry import WebhookEndpoint, new_secret
+from fh_notebook.local.records import Call, Counts, view
+from fh_notebook.local.requests import Refusal
 from fh_notebook.local.service import Service
+from fh_notebook.local.workflows import WebhookEndpoint, new_secret
 from fh_notebook.values import Seconds, Secret, as_secret
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from fh_notebook.contract.deployment import Deployment
-    from fh_notebook.local.server import HiveServer
+    from fh_notebook.local.http.server import HiveServer
 
 __all__ = ["LocalHive"]
 
@@ -77,7 +77,7 @@ class LocalHive:
     concurrency : int, optional
         Runs at once. A sync call over it is refused, one with callback delivery is queued.
     daily_cap : int, optional
-        Calls a day, renewed at midnight UTC by `clock`. Only calls that were let in count; see ``local/limits.py``.
+        Calls a day, renewed at midnight UTC by `clock`. Only calls that were let in count; see ``local/run_queue.py``.
     spelling : {"docs", "sdk"}
         Whose spelling the answers have: the documentation's or the SDKs'.
     clock : callable, optional
@@ -284,13 +284,13 @@ class LocalHive:
     @property
     def app(self) -> Starlette:
         """The hive as an ASGI application, for a server of your own."""
-        from fh_notebook.local.app import app_of
+        from fh_notebook.local.http.app import app_of
 
         return app_of(self._service)
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """Return a transport for ``httpx.AsyncClient`` that reaches the hive in process, from any event loop."""
-        from fh_notebook.local.transport import HiveTransport
+        from fh_notebook.local.http.transport import HiveTransport
 
         return HiveTransport(self.app)
 
@@ -317,7 +317,7 @@ class LocalHive:
             ``url`` (ends in ``/v1``), ``port``, ``start()``, ``stop()``.
         """
         arguments.check(LocalHive.serve, locals())
-        from fh_notebook.local.server import HiveServer
+        from fh_notebook.local.http.server import HiveServer
 
         return HiveServer(
             self.app, host=host, port=port, keep_alive_s=keep_alive_s, has_key=lambda: self.api_key is not None
@@ -421,7 +421,7 @@ class LocalHive:
         after_running: bool = False,
         deployment: str | None = None,
         variant: str | None = None,
-        on: Place = "invoke",
+        on: FaultPoint = "invoke",
     ) -> None:
         """Let the next `n` good calls go wrong, over a socket and in process alike.
 
@@ -433,8 +433,8 @@ class LocalHive:
         n : int
             How many calls.
         status, error_code, message : optional
-            An error answer; what is not given follows from the rest (:mod:`fh_notebook.local.codes`), and with nothing
-            given at all it is a 500.
+            An error answer; what is not given follows from the rest (:mod:`fh_notebook.local.requests`), and with
+            nothing given at all it is a 500.
         slow_body_s : float, optional
             The second half of the body comes so many seconds after the first.
         cut_body : bool

@@ -1,4 +1,4 @@
-"""What can be set on a hive, checked once, and the latency that it draws."""
+"""Options of a hive, checked once, and the latency that it draws."""
 
 from __future__ import annotations
 

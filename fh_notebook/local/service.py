@@ -1,4 +1,4 @@
-"""`Service`: what happens to one request, from who asks to what is answered.
+"""Service: one request from authentication to its answer.
 
 Rule of this file: everything that several callers share (limits, faults, records) is touched under one lock, for a
 moment, and never across an ``await``; so a hive may be asked from several event loops and threads at once. In a child
@@ -14,19 +14,16 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from fh_notebook.local import bodies, wire_out
-from fh_notebook.local.assets import Assets
-from fh_notebook.local.bodies import Ask
-from fh_notebook.local.book import Call, Counts, view
-from fh_notebook.local.codes import Refusal
-from fh_notebook.local.faults import Fault, FaultScript, Place
-from fh_notebook.local.limits import Admission
+from fh_notebook.local import requests, wire
+from fh_notebook.local.faults import Fault, FaultPoint, FaultScript
 from fh_notebook.local.options import Options
-from fh_notebook.local.registry import Registry, Workflow
-from fh_notebook.local.run_queue import RunQueue
-from fh_notebook.local.wire_out import Reply
+from fh_notebook.local.records import Call, Counts, view
+from fh_notebook.local.requests import ParsedRequest, Refusal
+from fh_notebook.local.run_queue import Admission, RunQueue
+from fh_notebook.local.wire import Reply
+from fh_notebook.local.workflows import AssetStore, Registry, Workflow
 
-__all__ = ["Answered", "Service"]
+__all__ = ["Service", "ServiceResponse"]
 
 _services: weakref.WeakSet[Service] = weakref.WeakSet()
 
@@ -40,7 +37,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-class Answered(NamedTuple):
+class ServiceResponse(NamedTuple):
     """What goes out: an answer, and how it goes wrong on the line if it was told to."""
 
     reply: Reply
@@ -71,7 +68,7 @@ class Service:
         """Workflows, endpoints and signing secrets."""
         self.faults = FaultScript()
         """What the next calls shall meet."""
-        self.assets = Assets()
+        self.assets = AssetStore()
         """Files that workflows list in their results."""
         # By `now` the queue holds the service: while a run is at work, the hive's loop goes on.
         self.runs = RunQueue(options, registry=self.registry, now=self.now, sleep=sleep)
@@ -92,12 +89,12 @@ class Service:
         Refusal
             ``unauthorized``.
         """
-        key = bodies.bearer_key(header)
+        key = requests.bearer_key(header)
         own = self.runs.options.api_key
         if own is not None and not hmac.compare_digest(key.encode(errors="replace"), own.reveal().encode()):
             raise Refusal("unauthorized")
 
-    async def invoke(self, body: bytes, base_url: str) -> Answered:
+    async def invoke(self, body: bytes, base_url: str) -> ServiceResponse:
         """Answer ``POST /v1/workflow/invoke`` for a caller who may ask.
 
         Raises
@@ -105,10 +102,12 @@ class Service:
         Refusal
             Whatever CONTRACT section 2 has for it.
         """
-        ask = bodies.read_invoke(body)
+        ask = requests.read_invoke(body)
         return await self._take(ask, self.registry.find(ask.deployment, ask.variant), base_url)
 
-    async def trigger(self, endpoint_id: str, variant_id: str, secret: str, body: bytes, base_url: str) -> Answered:
+    async def trigger(
+        self, endpoint_id: str, variant_id: str, secret: str, body: bytes, base_url: str
+    ) -> ServiceResponse:
         """Answer ``POST /v1/workflow/webhooks/{endpoint}/variants/{variant}``.
 
         Raises
@@ -117,10 +116,10 @@ class Service:
             As for :meth:`invoke`.
         """
         endpoint = self.registry.find_endpoint(endpoint_id, variant_id, secret)
-        ask = bodies.read_trigger(body, endpoint.deployment, endpoint.variant)
+        ask = requests.read_trigger(body, endpoint.deployment, endpoint.variant)
         return await self._take(ask, self.registry.find(ask.deployment, ask.variant), base_url)
 
-    def request_details(self, request_id: str) -> Answered:
+    def request_details(self, request_id: str) -> ServiceResponse:
         """Answer ``GET /v1/public/requests/{id}``.
 
         Raises
@@ -132,9 +131,9 @@ class Service:
             record = self.runs.book.by_request_id(request_id)
             call = view(record) if record else None
         spelling = self.runs.options.spelling
-        return self._retrieved(call, lambda c: wire_out.request_details(c, spelling), "Request not found")
+        return self._retrieved(call, lambda c: wire.request_details(c, spelling), "Request not found")
 
-    def workflow_run(self, run_id: str) -> Answered:
+    def workflow_run(self, run_id: str) -> ServiceResponse:
         """Answer ``GET /v1/workflow_runs/{id}``.
 
         Raises
@@ -145,7 +144,7 @@ class Service:
         with self.runs.lock:
             record = self.runs.book.by_run_id(run_id)
             call = view(record) if record else None
-        return self._retrieved(call, wire_out.workflow_run, "Prompt workflow run not found")
+        return self._retrieved(call, wire.workflow_run, "Prompt workflow run not found")
 
     # What is set and looked at -------------------------------------------------
 
@@ -180,7 +179,7 @@ class Service:
 
     # How a run goes ------------------------------------------------------------
 
-    async def _take(self, ask: Ask, workflow: Workflow, base_url: str) -> Answered:
+    async def _take(self, ask: ParsedRequest, workflow: Workflow, base_url: str) -> ServiceResponse:
         workflow.check(ask.inputs)
         if workflow.human is not None and ask.callback_url is None:
             raise Refusal("async_required")
@@ -195,9 +194,9 @@ class Service:
         record, spelling = job.record, self.runs.options.spelling
         if ask.callback_url is None:
             await self.runs.run(job)
-            return self._answered(wire_out.finished(record, spelling), fault)
+            return self._answered(wire.finished(record, spelling), fault)
         status = "running" if verdict is Admission.RUN else "queued"
-        reply = wire_out.accepted(record, status, spelling, self.registry.signing_secrets[ask.deployment].reveal())
+        reply = wire.accepted(record, status, spelling, self.registry.signing_secrets[ask.deployment].reveal())
         if verdict is Admission.RUN:
             self.runs.run_later(job)
         return self._answered(reply, fault)
@@ -214,7 +213,7 @@ class Service:
 
     # How an answer goes wrong ----------------------------------------------------
 
-    def _fault(self, place: Place, deployment: str, variant: str) -> Fault | None:
+    def _fault(self, place: FaultPoint, deployment: str, variant: str) -> Fault | None:
         with self.runs.lock:
             fault = self.faults.take(place, deployment, variant)
             self.runs.book.faulted += fault is not None
@@ -225,19 +224,19 @@ class Service:
             self.faults.give_back(fault)
             self.runs.book.faulted -= 1
 
-    def _retrieved(self, call: Call | None, write: Callable[[Call], Reply], missing: str) -> Answered:
+    def _retrieved(self, call: Call | None, write: Callable[[Call], Reply], missing: str) -> ServiceResponse:
         fault = self._fault("retrieve", call.deployment if call else "", call.variant if call else "")
         if fault is not None and not fault.keeps_answer:
             return self._faulted(fault)
         if call is None:
             raise Refusal("not_found", missing)
-        return Answered(write(call), fault)
+        return ServiceResponse(write(call), fault)
 
-    def _answered(self, honest: Reply, fault: Fault | None) -> Answered:
+    def _answered(self, honest: Reply, fault: Fault | None) -> ServiceResponse:
         if fault is None or fault.keeps_answer:
-            return Answered(honest, fault)
+            return ServiceResponse(honest, fault)
         return self._faulted(fault)
 
-    def _faulted(self, fault: Fault) -> Answered:
+    def _faulted(self, fault: Fault) -> ServiceResponse:
         more = self._daily_fields() if fault.error_code == "api_rate_limit_exceeded" else {}
-        return Answered(Reply(fault.http_status, fault.answer_body(more), fault.headers), fault)
+        return ServiceResponse(Reply(fault.http_status, fault.answer_body(more), fault.headers), fault)

@@ -53,7 +53,7 @@ from fh_notebook.scaling.tables import AS_IT_IS, PartitionTables, meta_of
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["batch_over_partitions", "compare", "forget_files", "open_batch", "seen_in_files"]
 

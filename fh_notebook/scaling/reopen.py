@@ -44,17 +44,15 @@ from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.survey import keys_of
 from fh_notebook.scaling.tables import PartitionTables
-from fh_notebook.store import batches, claims, planned_rows
-from fh_notebook.store.batch_plan import RUNNING, revision_of
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.damage import json_of
-from fh_notebook.store.parts import KEY_BYTES
-from fh_notebook.store.planned_rows import HashLine
-from fh_notebook.store.spelling import spelt
+from fh_notebook.store.codec import encoded, json_of
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import batches, claims, partitions
+from fh_notebook.store.tables.batches import BatchRecord
+from fh_notebook.store.tables.partitions import KEY_BYTES, PlannedRowHashes
+from fh_notebook.store.tables.plans import RUNNING, revision_of
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["KnownBatch", "Registration", "known_batch", "open_batch"]
 
@@ -148,9 +146,9 @@ class Registration:
         base = known.before.plan if known.before is not None else {}
         # The same partitions of the same arms have the same rows: a re-run writes none.
         is_same = base.get("arms") == self._arms and base["parts"]["partitions"] == self._told["partitions"]
-        arms = spelt(arms_of_targets(self._spec.arms))
+        arms = encoded(arms_of_targets(self._spec.arms))
         is_kept = known.is_part or (is_same and known.is_hashed)
-        hashes = [] if is_kept else [HashLine(arms, page.found.inputs) for page in self._book.pages]
+        hashes = [] if is_kept else [PlannedRowHashes(arms, page.found.inputs) for page in self._book.pages]
         earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
 
         def write(connection: sqlite3.Connection) -> int:
@@ -168,7 +166,7 @@ class Registration:
                 earlier_ids = batches.before(connection, record.name, record.workspace)
                 batches.note_replaced(connection, earlier_ids if known.record is not None else [], by=batch_id)
             if hashes:
-                planned_rows.write(connection, batch_id, hashes, anew=not known.missing)
+                partitions.write_planned_rows(connection, batch_id, hashes, anew=not known.missing)
             return batch_id
 
         batch_id = store.database.put(write).result()
@@ -283,7 +281,7 @@ def other_key(
 
 
 def _comparison(
-    store: Store, record: BatchRecord, lines: Sequence[HashLine], arms: Sequence[BatchVariant], repeats: int
+    store: Store, record: BatchRecord, lines: Sequence[PlannedRowHashes], arms: Sequence[BatchVariant], repeats: int
 ) -> Callable[[Sequence[PartitionSurvey]], RowDifference]:
     """Return what compares rows with those that are kept of a batch, by their hashes where those are kept."""
     if not lines:

@@ -21,7 +21,7 @@ from fh_notebook.batching.tables.rows import Rows, labels_of, read_rows
 from fh_notebook.errors import InputError
 from fh_notebook.scaling.messages import HASH_BYTES, PREFIX_BYTES, BatchSpec, PartitionSurvey
 from fh_notebook.scaling.row_hashes import first_of_targets
-from fh_notebook.store.parts import KEY_BYTES
+from fh_notebook.store.tables.partitions import KEY_BYTES
 
 __all__ = ["keys_of", "plan_of", "planned", "rows_of", "survey"]
 

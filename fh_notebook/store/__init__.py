@@ -7,36 +7,36 @@ a new line, and readers take the newest that serves. The workspace key and signi
 ::
 
     store.py        Store: the whole file, and the repositories of its tables; closed, copied, and answers removed
-    opening.py      Database: the open file of one process, what is owed to it; exits and forks
+    database.py      Database: the open file of one process, what is owed to it; exits and forks
     writer.py       the one thread that writes, in grouped commits; what a repository needs of the file
-    place.py        whether it is still the file that was opened
-    connection.py   opening, pragmas, versions
-    migration.py    a file on its way to the present version: who takes the steps, who waits
-    answers.py      table answers: key -> run, and the single runs
-    answer_lines.py a run as a line of it, and back (no SQL)
-    batches.py      table batches: the identity of each batch, and its name
-    batch_plan.py   a batch with its rows and jobs, written whole or not at all
-    jobs.py         table jobs: what a batch is made of
-    rows.py         table rows: the source columns of its rows
-    scores.py       table scores: what scorers said of answers
-    scores_plain.py table plain_scores: what they said of lines of tables
-    ratings.py      table ratings: what people said of outputs that they read blind
-    handover.py     one batch with its answers and ratings as a file of its own, and such a file read with suspicion
-    handover_values.py   ... value by value
-    uses.py         table uses: answers of others that a batch shows
-    request_ledger.py  table requests: what was sent on which day
-    forgotten.py    table forgotten: marks of jobs whose answers were removed
-    claims.py       table claims: what was about to be sent, and by whom; an answer with its claims
-    pending.py      table pending: runs whose outcome is delivered later
+    file_identity.py        whether it is still the file that was opened
+    database.py   opening, pragmas, versions
+    database.py    a file on its way to the present version: who takes the steps, who waits
+    tables/answers.py      table answers: key -> run, and the single runs
+    tables/answers.py a run as a line of it, and back (no SQL)
+    tables/batches.py      table batches: the identity of each batch, and its name
+    tables/plans.py   a batch with its rows and jobs, written whole or not at all
+    tables/batches.py         table jobs: what a batch is made of
+    tables/batches.py         table rows: the source columns of its rows
+    tables/scores.py       table scores: what scorers said of answers
+    tables/scores.py table plain_scores: what they said of lines of tables
+    tables/ratings.py      table ratings: what people said of outputs that they read blind
+    archive.py     one batch with its answers and ratings as a file of its own, and such a file read with suspicion
+    archive.py   ... value by value
+    tables/plans.py         table uses: answers of others that a batch shows
+    tables/requests.py  table requests: what was sent on which day
+    retention.py    table forgotten: marks of jobs whose answers were removed
+    tables/claims.py       table claims: what was about to be sent, and by whom; an answer with its claims
+    tables/pending.py      table pending: runs whose outcome is delivered later
     pending_runs.py what the rooms above hold of it
-    parts.py        table parts: the keys of answers that lie in Parquet files
-    planned_rows.py table planned_rows: hashes of what the rows of a batch over partitions are sent
-    bulk.py         many lines of a table in few statements
-    spelling.py     JSON as it is kept (no SQL)
-    damage.py       ... and as it is read: every value looked at first; foreign errors become StoreError (no SQL)
-    forgetting.py   removing what was kept, over all tables
+    tables/partitions.py        table parts: the keys of answers that lie in Parquet files
+    tables/partitions.py table planned_rows: hashes of what the rows of a batch over partitions are sent
+    writer.py         many lines of a table in few statements
+    codec.py     JSON as it is kept (no SQL)
+    codec.py       ... and as it is read: every value looked at first; foreign errors become StoreError (no SQL)
+    retention.py   removing what was kept, over all tables
     workspace_copy.py    what is kept of each workspace, and one copied into another
-    owners.py       who claims, and who of them still lives, by a file lock
+    owner_locks.py       who claims, and who of them still lives, by a file lock
     keys.py         the key of a job (pure)
     catalog_file.py the user's own fetchhive.yaml: found, read when it changed, saved (no SQL there)
 """

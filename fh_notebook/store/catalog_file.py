@@ -1,4 +1,4 @@
-"""``fetchhive.yaml`` on disk: found upward from the working folder, read when it changed, saved without losing a word.
+"""The user's ``fetchhive.yaml``: found upward from the working folder, read when it changed, saved in place.
 
 Rule of this file: the file is the user's. It is replaced as a whole or not at all, by one process at a time, and only
 by a text that reads back as exactly what was meant.

@@ -1,4 +1,4 @@
-"""`PendingRuns`: what rooms above hold of the table ``pending``, for one workspace.
+"""PendingRuns: the runs of one workspace whose outcome is delivered later, for the layers above.
 
 Rule of this file: writing a run down never ends a call: what cannot be written is told, and the call goes on. An
 outcome and the end of its line are one transaction, so that it is neither lost nor asked for again.
@@ -22,12 +22,12 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers, claims, pending
-from fh_notebook.store.answer_lines import line_of
 from fh_notebook.store.keys import job_key
-from fh_notebook.store.owners import Owner
-from fh_notebook.store.pending import Pending, PendingLine
+from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import answers, claims, pending
+from fh_notebook.store.tables.answers import row_of_run
+from fh_notebook.store.tables.pending import Pending, PendingRow
 from fh_notebook.store.writer import Committed
 from fh_notebook.values import redact
 
@@ -46,7 +46,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def first_run(line: PendingLine, origin: str) -> Run:
+def first_run(line: PendingRow, origin: str) -> Run:
     """Return a run that an earlier kernel submitted as the service's answer to its call told of it.
 
     Parameters
@@ -119,7 +119,7 @@ class PendingRuns:
 
     async def open(self, request: InvokeRequest, secrets: Secrets) -> PendingTicket:
         """Write a run down that is about to be sent; return when it is committed."""
-        line = PendingLine(
+        line = PendingRow(
             id=uuid4().hex,
             workspace=self.workspace,
             key=job_key(self.workspace, request.deployment, request.variant, request.inputs),
@@ -139,7 +139,7 @@ class PendingRuns:
         """Who waits in this process."""
         return owner_in(self._store)
 
-    def lines(self, *, batch: int | None = None, everywhere: bool = False) -> list[PendingLine]:
+    def lines(self, *, batch: int | None = None, everywhere: bool = False) -> list[PendingRow]:
         """Return the runs that are waited for, of this workspace or of all, the oldest first."""
         self._store.pending.prune().result()
         return self._store.pending.every(workspace=None if everywhere else self.workspace, batch=batch)
@@ -149,20 +149,20 @@ class PendingRuns:
         """The lines of all workspaces."""
         return self._store.pending
 
-    def is_waited_for(self, line: PendingLine) -> bool:
+    def is_waited_for(self, line: PendingRow) -> bool:
         """Whether a process that lives waits for it, this one included."""
         return bool(line.owner) and self._store.owners.is_alive(line.owner)
 
-    def take_over(self, line: PendingLine) -> PendingTicket | None:
+    def take_over(self, line: PendingRow) -> PendingTicket | None:
         """Wait for a run that nobody waits for; ``None``: somebody else was first."""
         new = self.owner.name
         if not self._store.pending.take_over(line.id, old=line.owner, new=new).result():
             return None
         return PendingTicket(self, replace(line, owner=new))
 
-    def answered(self, line: PendingLine, run: Run) -> Committed[int]:
+    def answered(self, line: PendingRow, run: Run) -> Committed[int]:
         """Keep an outcome and end its line, and the claim that a batch has of it."""
-        kept = line_of(
+        kept = row_of_run(
             replace(run, inputs=line.inputs),
             key=line.key,
             workspace=line.workspace,
@@ -193,7 +193,7 @@ class PendingRuns:
 class PendingTicket:
     """One run that is written down."""
 
-    def __init__(self, book: PendingRuns, line: PendingLine) -> None:
+    def __init__(self, book: PendingRuns, line: PendingRow) -> None:
         self._book = book
         self.line = line
 

@@ -1,7 +1,7 @@
-"""`Store`: one file of what is kept, used by any number of threads, processes and kernels at once.
+"""Store: one file of stored answers and batches, used by any number of threads, processes and kernels at once.
 
 Rule of this file: what concerns the whole file, or several tables in one transaction. What concerns a table is in its
-repository (``store.answers``, ``store.claims``, ...), in the module of that table.
+repository (``store.tables.answers``, ``store.tables.claims``, ...), in the module of that table.
 """
 
 from __future__ import annotations
@@ -17,28 +17,22 @@ from typing import Any
 
 from fh_notebook.clock import utc_now
 from fh_notebook.errors import StoreError
-from fh_notebook.store import batch_plan, claims, forgetting
-from fh_notebook.store.answers import Answers
-from fh_notebook.store.batch_plan import BatchPlan
-from fh_notebook.store.batches import Batches
-from fh_notebook.store.claims import Claims
-from fh_notebook.store.connection import make_private_file, make_single
-from fh_notebook.store.damage import explained, is_damage
-from fh_notebook.store.forgetting import Forgotten, Which
-from fh_notebook.store.forgotten import ForgottenJobs
-from fh_notebook.store.jobs import Jobs
-from fh_notebook.store.opening import Database
-from fh_notebook.store.owners import Owners
-from fh_notebook.store.parts import Parts
-from fh_notebook.store.pending import Pending
-from fh_notebook.store.place import IN_MEMORY
-from fh_notebook.store.planned_rows import PlannedRows
-from fh_notebook.store.ratings import Ratings
-from fh_notebook.store.request_ledger import Requests
-from fh_notebook.store.rows import Rows
-from fh_notebook.store.scores import Scores
-from fh_notebook.store.scores_plain import PlainScores
-from fh_notebook.store.uses import Uses
+from fh_notebook.store import retention
+from fh_notebook.store.codec import explained, is_damage
+from fh_notebook.store.database import Database, make_private_file, make_single
+from fh_notebook.store.file_identity import IN_MEMORY
+from fh_notebook.store.owner_locks import Owners
+from fh_notebook.store.retention import Forgotten, ForgottenJobs, Which
+from fh_notebook.store.tables import claims, plans
+from fh_notebook.store.tables.answers import Answers
+from fh_notebook.store.tables.batches import Batches, Jobs, SourceRows
+from fh_notebook.store.tables.claims import Claims
+from fh_notebook.store.tables.partitions import Parts, PlannedRows
+from fh_notebook.store.tables.pending import Pending
+from fh_notebook.store.tables.plans import BatchPlan, Uses
+from fh_notebook.store.tables.ratings import StoredRatings
+from fh_notebook.store.tables.requests import Requests
+from fh_notebook.store.tables.scores import PlainScores, Scores
 from fh_notebook.store.workspace_copy import Workspaces
 from fh_notebook.store.writer import Committed
 
@@ -82,14 +76,14 @@ class Store:
         self.answers = Answers(database)
         self.batches = Batches(database)
         self.jobs = Jobs(database)
-        self.rows = Rows(database)
+        self.rows = SourceRows(database)
         self.claims = Claims(database, self.owners)
         self.uses = Uses(database)
         self.pending = Pending(database)
         self.requests = Requests(database)
         self.scores = Scores(database)
         self.plain_scores = PlainScores(database)
-        self.ratings = Ratings(database)
+        self.ratings = StoredRatings(database)
         self.forgotten = ForgottenJobs(database)
         self.parts = Parts(database)
         self.planned_rows = PlannedRows(database)
@@ -118,7 +112,7 @@ class Store:
         The number is 0 where the batch is another one than the plan was made for, and `batch_plan.RUNNING` where it
         would replace one over partitions that is running: nothing was written then.
         """
-        return self.database.put(partial(batch_plan.write, plan=plan, is_alive=self.owners.is_alive))
+        return self.database.put(partial(plans.write, plan=plan, is_alive=self.owners.is_alive))
 
     def keep_owed(self) -> None:
         """Write the answers that were paid for and could not be written; see `Database.keep_owed`."""
@@ -126,7 +120,7 @@ class Store:
 
     def running(self, which: Which) -> dict[int, str]:
         """Return the batches in question that somebody who lives is running: number and name."""
-        return self.database.read(lambda c: forgetting.running(c, which, self.owners.is_alive))
+        return self.database.read(lambda c: retention.running(c, which, self.owners.is_alive))
 
     def forget(self, which: Which) -> Forgotten:
         """Remove answers or a batch for good; return what was removed and what was kept.
@@ -141,8 +135,8 @@ class Store:
 
         def write(connection: sqlite3.Connection) -> Forgotten:
             # Looked for in the same transaction: a batch that is started a moment before would be removed else.
-            running = forgetting.running(connection, which, self.owners.is_alive)
-            return forgetting.forget(connection, replace(which, spared=(*which.spared, *running)))
+            running = retention.running(connection, which, self.owners.is_alive)
+            return retention.forget(connection, replace(which, spared=(*which.spared, *running)))
 
         gone = self.database.put(write).result()
         # The log holds the removed text until then.
@@ -154,8 +148,8 @@ class Store:
 
         Those of a batch that another batch shows are given to that one first: they stay.
         """
-        self.database.put(lambda c: forgetting.inherit_parts(c, which)).result()
-        return self.database.read(lambda c: forgetting.part_paths(c, which))
+        self.database.put(lambda c: retention.inherit_parts(c, which)).result()
+        return self.database.read(lambda c: retention.part_paths(c, which))
 
     # --- the whole file
 

@@ -1,4 +1,4 @@
-"""What the store keeps of each workspace, and the copy of one workspace into another: answers and batches.
+"""Workspaces of a store: what is kept of each, and the copy of one into another.
 
 A key of a job is made of the workspace's name, so an answer under another key of the same host is another answer. The
 copy computes each key anew, after it has computed the old one from the same inputs and found it equal.
@@ -17,20 +17,19 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from fh_notebook.store import answers, batches, claims, jobs
-from fh_notebook.store.answer_lines import Line
-from fh_notebook.store.batch_plan import revision_of
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.damage import json_of, moment_of
-from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.codec import json_of, moment_of
 from fh_notebook.store.keys import job_key
+from fh_notebook.store.tables import answers, batches, claims
+from fh_notebook.store.tables.answers import AnswerRow
+from fh_notebook.store.tables.batches import BatchRecord, JobRow
+from fh_notebook.store.tables.plans import revision_of
 from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
     "BatchCopy",
     "Copied",
     "OpenCall",
-    "WorkspaceLine",
+    "WorkspaceRow",
     "Workspaces",
     "key_in",
 ]
@@ -42,7 +41,7 @@ WINDOW: Final = 500
 # --- what there is
 
 
-class WorkspaceLine(NamedTuple):
+class WorkspaceRow(NamedTuple):
     """What is kept of one workspace."""
 
     name: str
@@ -119,12 +118,12 @@ class BatchCopy:
     """Number and revision of the batch that had that name in the target when this was planned; zeros: none had."""
     places: Mapping[int, int] = field(default_factory=dict)
     """Where the rows come to lie: place in the source -> place in the target."""
-    jobs: Sequence[JobLine] = ()
+    jobs: Sequence[JobRow] = ()
     """The jobs that the target has not, with their new keys and places."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Of all jobs: key in the source -> key in the target."""
     repeats: int = 1
-    may_have_run: Sequence[Line] = ()
+    may_have_run: Sequence[AnswerRow] = ()
     """What was called in the source and has no outcome, as ``unknown`` answers of the target."""
 
 
@@ -183,7 +182,7 @@ def _copy_batch(connection: sqlite3.Connection, copy: BatchCopy) -> Copied | Non
         " AS wanted CROSS JOIN rows ON rows.batch = ?3 AND rows.position = json_extract(wanted.value, '$[0]')",
         (batch, json.dumps(list(copy.places.items())), source.id),
     )
-    jobs.write(connection, batch, copy.jobs)
+    batches.write_jobs(connection, batch, copy.jobs)
     copied = _copy_answers(connection, lines, batch=batch, workspace=record.workspace)
     unknown = _note_unknown(connection, copy.may_have_run, batch)
     return replace(copied, batch=batch, lost=lost, unknown=unknown)
@@ -250,7 +249,7 @@ def _copy_answers(
     connection: sqlite3.Connection, lines: Sequence[_Answer], *, batch: int | None, workspace: str
 ) -> Copied:
     """Copy those of the answers that the target lacks, with their scores."""
-    there = _there(connection, batch, {line.key for line in lines})
+    there = _existing(connection, batch, {line.key for line in lines})
     wanted = [line for line in lines if _is_wanted(line, there.get(line.key, ()))]
     numbers: dict[int, int] = {}
     scores = 0
@@ -279,7 +278,7 @@ def _copy_answers(
     return Copied(answers=len(wanted), scores=scores, numbers=numbers)
 
 
-def _there(
+def _existing(
     connection: sqlite3.Connection, batch: int | None, keys: Iterable[str]
 ) -> dict[str, list[tuple[int, str, float]]]:
     """Return what a batch of the target (or its single runs) has of these jobs: number, status and time, by key."""
@@ -312,9 +311,9 @@ def _same(line: _Answer, there: Sequence[tuple[int, str, float]]) -> int:
     return (same or completed or [there[-1][0]])[-1]
 
 
-def _note_unknown(connection: sqlite3.Connection, lines: Sequence[Line], batch: int) -> int:
+def _note_unknown(connection: sqlite3.Connection, lines: Sequence[AnswerRow], batch: int) -> int:
     """Note calls without an outcome, so that the target does not send them again by itself."""
-    there = _there(connection, batch, {line.key for line in lines})
+    there = _existing(connection, batch, {line.key for line in lines})
     wanted = [
         replace(line, batch=batch)
         for line in lines
@@ -331,7 +330,7 @@ class Workspaces:
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def every(self) -> list[WorkspaceLine]:
+    def every(self) -> list[WorkspaceRow]:
         """Return what is kept of each workspace, the one with the newest answer first."""
         sql = (
             "SELECT workspace, sum(batches), sum(answers), coalesce(max(kept_at), max(created_at)) AS last_at FROM ("
@@ -342,7 +341,7 @@ class Workspaces:
         )
         return self._database.read(
             lambda c: [
-                WorkspaceLine(name, batch_count, answer_count, moment_of(last_at, "an answer"))
+                WorkspaceRow(name, batch_count, answer_count, moment_of(last_at, "an answer"))
                 for name, batch_count, answer_count, last_at in c.execute(sql)
             ]
         )

@@ -1,4 +1,5 @@
-"""Which HTTP transport holds at high concurrency: the candidates of ``fh_notebook/client/transport.py``, in one run.
+"""Which HTTP transport holds at high concurrency: the candidates of ``fh_notebook/client/http/transport.py``, in one
+run.
 
 Each makes the same calls of 200 ms over a socket; the service runs in a process of its own, and counts. Printed are
 ideal / actual makespan, and the client's CPU a call, each the median of rounds in which every candidate had its turn.
@@ -25,8 +26,7 @@ import httpcore
 import httpx
 
 import fh_notebook as fh
-from fh_notebook.client.fast import FastTransport
-from fh_notebook.client.http1 import Http1
+from fh_notebook.client.http.fast_transport import FastTransport, Http1
 from tests.benchmarks.service import service
 
 DELAY_S = 0.2

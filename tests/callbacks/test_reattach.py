@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.receiver import CallbackReceiver
-from tests.callbacks.senders import KEY, Held
+from fh_notebook.client.callbacks.receiver import CallbackReceiver
+from tests.client.callbacks.senders import KEY, Held
 from tests.kernel import Kernel
 
 SUBMIT = """

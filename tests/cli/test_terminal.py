@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.cli.terminal import Progress, Style, shorten, table, terminal_width, typed, width
+from fh_notebook.cli.terminal import ProgressLine, Style, shorten, table, terminal_width, typed, width
 
 
 class Terminal(io.StringIO):
@@ -80,7 +80,7 @@ def test_a_table_fits_and_its_columns_are_straight(columns: int) -> None:
 def test_progress_in_a_pipe_is_one_line_at_the_end() -> None:
     """A log gets the result, not two hundred states on the way."""
     stream = io.StringIO()
-    progress = Progress(3, "calls", stream)
+    progress = ProgressLine(3, "calls", stream)
     progress.advance()
     progress.advance()
     assert stream.getvalue() == ""
@@ -93,7 +93,7 @@ def test_progress_in_a_pipe_is_one_line_at_the_end() -> None:
 def test_progress_on_a_terminal_is_drawn_in_place() -> None:
     """One line, rewritten from its beginning, that ends with the last state."""
     stream = Terminal()
-    progress = Progress(2, "calls", stream)
+    progress = ProgressLine(2, "calls", stream)
     progress.advance()
     progress.advance()
     progress.close()

@@ -14,8 +14,8 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 import fh_notebook as fh
-from fh_notebook.client.call_options import CallOptions, InvokeOptions
-from fh_notebook.local.demo import demo_hive
+from fh_notebook.client.clients import CallOptions, InvokeOptions
+from fh_notebook.local.demo.demo import demo_hive
 
 TYPES = {
     "variant": "str | None",

@@ -1,4 +1,5 @@
-"""What a notebook kept with the code of commit d287664, made with that very code: later versions open it and lose nothing.
+"""What a notebook kept with the code of commit d287664, made with that very code: later versions open it and lose
+nothing.
 
 The tests of ``tests/store/test_earlier_versions.py`` import the hive, the scorers and the cells from here, and run them
 with today's code. The files in ``tests/data/d287664`` are made by running this file with a checkout of that commit::
@@ -20,7 +21,8 @@ with today's code. The files in ``tests/data/d287664`` are made by running this 
     - ``parted``: a batch over two partitions of a Dask frame;
     - ``killed``: a batch whose process was killed with two calls out, which may have run;
     - ``queued``: a batch by polling whose process was killed, and two single runs that were submitted: all are pending;
-    - ``broken``: a batch whose record is kept, and whose jobs and rows are not: its cell ran into an ``InputError``, and
+    - ``broken``: a batch whose record is kept, and whose jobs and rows are not: its cell ran into an ``InputError``,
+    and
       then with ``on_invalid="skip"``.
 ``parts/``
     The Parquet files of ``parted``.
@@ -318,7 +320,7 @@ def _sql_of(store: Path, root: Path) -> str:
 
 def main() -> None:
     """Make the files anew."""
-    from fh_notebook.store.connection import MIGRATIONS
+    from fh_notebook.store.database import MIGRATIONS
 
     if len(MIGRATIONS) != VERSION:
         sys.exit(f"this is not the code of d287664: its stores are of version {len(MIGRATIONS)}; see the docstring")

@@ -28,7 +28,7 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning import mapping
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
-from fh_notebook.client.reach import check_public_url
+from fh_notebook.client.callbacks.endpoint import check_public_url
 from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog import Deployments, meant
 from fh_notebook.contract.catalog_read import read_catalog
@@ -41,7 +41,7 @@ from fh_notebook.notebook.cell.template import Template
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.scaling.messages import cluster_lost_stop, decode_stop, encode_stop
-from fh_notebook.store.batches import BatchRecord
+from fh_notebook.store.tables.batches import BatchRecord
 from tests.batching.planning.plans import make_plan
 
 GOLDEN: Final = Path(__file__).with_name("wording.txt")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from fh_notebook.local import LocalHive
-from fh_notebook.local.threads import Threads
+from fh_notebook.local.executors import ThreadExecutor
 from tests.local.hives import (
     KEY,
     Clock,
@@ -291,7 +291,7 @@ def test_a_loop_that_ends_takes_its_runs_with_it_and_frees_their_slots() -> None
 
 def test_idle_threads_go() -> None:
     """A pool that has nothing to do keeps no thread, and works again afterwards."""
-    threads = Threads(idle_s=0.01)
+    threads = ThreadExecutor(idle_s=0.01)
     before = set(threading.enumerate())
 
     async def work() -> list[int]:

@@ -9,8 +9,8 @@ import pytest
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
-from fh_notebook.local.codes import BY_CODE, CODES, Refusal, code_for_status
 from fh_notebook.local.faults import Fault, FaultScript
+from fh_notebook.local.requests import BY_CODE, CODES, Refusal, code_for_status
 
 
 def test_faults_are_met_in_the_order_in_which_they_were_asked_for() -> None:

@@ -120,7 +120,7 @@ async def parent():
     go.release()
     await run
 
-from fh_notebook.local.bodies import read_invoke
+from fh_notebook.local.requests import read_invoke
 ask_ = read_invoke(json.dumps({"deployment": "d", "variant": "v", "inputs": {"text": "x", "wait": True}}).encode())
 job, _ = hive._service.runs.admit(ask_, hive._service.registry.find("d", "v"), "http://local")
 asyncio.run(parent())

@@ -18,8 +18,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import arguments
 from fh_notebook.batching.planning.mapping import Const
-from fh_notebook.client.proxied import ProxiedTransport
-from fh_notebook.client.transport import open_transport
+from fh_notebook.client.http.transport import ProxiedTransport, open_transport
 from fh_notebook.errors import FetchHiveError
 from tests.misuse.tampering import tampered
 

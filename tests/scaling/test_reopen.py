@@ -22,7 +22,7 @@ from fh_notebook.scaling.messages import PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import scratch, store_path
 from fh_notebook.scaling.storage.parts import failure_of
-from fh_notebook.store.connection import MIGRATIONS, open_connection
+from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.keys import job_key
 from tests.scaling.counting import KEY, Counting, texts, until
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.client.receiving import MAX_BODY_BYTES
-from tests.callbacks.senders import SECRET, Waiting, deliver, event, signed, until
+from fh_notebook.client.callbacks.delivery import MAX_BODY_BYTES
+from tests.client.callbacks.senders import SECRET, Waiting, deliver, event, signed, until
 from tests.security.corpus import CALLBACKS, KEY, TOUCHED, Entry
 from tests.security.surfaces import harms
 from tests.security.watching import watching

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 import fh_notebook as fh
 from fh_notebook.local import LocalHive, ask_human
-from fh_notebook.local.codes import BY_CODE
+from fh_notebook.local.requests import BY_CODE
 
 pytestmark = pytest.mark.long
 

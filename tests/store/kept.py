@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fh_notebook.store.answer_lines import Kept
-from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import StoredAnswer
+from fh_notebook.store.tables.batches import BatchRecord
 
 
 def batch_in(store: Store, name: str = "b", workspace: str = "w") -> int:
@@ -15,7 +15,7 @@ def batch_in(store: Store, name: str = "b", workspace: str = "w") -> int:
     return store.batches.keep(record).result()
 
 
-def answers_in(store: Store, batch: str) -> list[Kept]:
+def answers_in(store: Store, batch: str) -> list[StoredAnswer]:
     """The answers of the batches that have a name, in whatever workspace, the newest first."""
     numbers = {record.id for record in store.batches.every() if record.name == batch}
     return [kept for kept in store.answers.every() if kept.batch in numbers][::-1]

@@ -1,4 +1,6 @@
-"""A store whose file was damaged: whatever is asked of it, the answer is right or a `StoreError` that says what to do."""
+"""A store whose file was damaged: whatever is asked of it, the answer is right or a `StoreError`
+that says what to do.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.errors import StoreError
-from fh_notebook.store.pending import PendingLine
+from fh_notebook.store.tables.pending import PendingRow
 from tests.batching.hives import Shouting
 
 ROWS: Final = [{"text": f"t{i}", "expected_output": f"T{i}"} for i in range(8)]
@@ -37,15 +39,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = session.store()
     assert store is not None
     from fh_notebook.clock import utc_now
-    from fh_notebook.store.ratings import RatingLine
+    from fh_notebook.store.tables.ratings import RatingRow
 
-    line = PendingLine(
+    line = PendingRow(
         id="p1", workspace=CLIENT.workspace, key="k", deployment="shout", variant="loud", inputs={"text": "c"},
         submitted_at=utc_now(), request_id="req_1", callback_url="http://127.0.0.1:9/",
     )  # fmt: skip
     store.pending.add([line]).result()
     store.ratings.keep(
-        [RatingLine("u1", "anna", "pair", "i", "b", CLIENT.workspace, "0", "loud", "soft", "ab", "a", 1.0, 1.7e9)]
+        [RatingRow("u1", "anna", "pair", "i", "b", CLIENT.workspace, "0", "loud", "soft", "ab", "a", 1.0, 1.7e9)]
     ).result()
     session.reset()
     with closing(sqlite3.connect(path)) as alone:

@@ -21,7 +21,7 @@ import pytest
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.scaling.storage.files import begun_in
-from fh_notebook.store.connection import MIGRATIONS, open_connection
+from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from tests import environment
 from tests.store.test_earlier_versions import restored
@@ -215,7 +215,7 @@ def test_what_takes_longer_than_a_second_is_told_once(path: Path) -> None:
 CUT = """
 import sys
 from pathlib import Path
-from fh_notebook.store.connection import MIGRATIONS, open_connection
+from fh_notebook.store.database import MIGRATIONS, open_connection
 
 path, step = Path(sys.argv[1]), int(sys.argv[2])
 
@@ -262,7 +262,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from fh_notebook.errors import StoreError
-from fh_notebook.store.connection import open_connection
+from fh_notebook.store.database import open_connection
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:

@@ -23,7 +23,7 @@ RUN = Run(status="completed", output="hi", deployment="d")
 
 def _program(text: str, folder: Path, *arguments: object) -> subprocess.Popen[str]:
     head = (
-        "import sys\nfrom datetime import UTC, datetime\nfrom fh_notebook.store.batches import BatchRecord\n"
+        "import sys\nfrom datetime import UTC, datetime\nfrom fh_notebook.store.tables.batches import BatchRecord\n"
         "from fh_notebook.store.store import Store\nfrom fh_notebook.contract.run import Run\n"
         "RECORD = BatchRecord(name='b', workspace='w', deployment='d', variants=(), created_at=datetime.now(UTC))\n"
     )

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.store.connection import MIGRATIONS
-from fh_notebook.store.forgetting import Which
-from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.database import MIGRATIONS
+from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.ratings import RatingRow
 from tests.store.kept import answers_in
 
 VERSION_4 = Path(__file__).with_name("version_4.sqlite3.gz")
 """A store that the release before ratings wrote: a batch of 3 rows and 2 variants, and a single run."""
 
 
-def line(uid: str, **rest: object) -> RatingLine:
+def line(uid: str, **rest: object) -> RatingRow:
     """Return a rating."""
-    made = RatingLine(
+    made = RatingRow(
         uid=uid, rater="anna", kind="pair", item="i", batch="shouts", workspace="w", row="0", a="loud", b="low",
         shown="ba", choice="a", seconds=1.5, rated_at=100.0,
     )  # fmt: skip

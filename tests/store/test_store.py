@@ -23,13 +23,12 @@ from hypothesis import strategies as st
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import StoreError
-from fh_notebook.store import answers
-from fh_notebook.store.answer_lines import line_of
-from fh_notebook.store.answers import Seen
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.forgetting import Which
 from fh_notebook.store.keys import job_key
+from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import answers
+from fh_notebook.store.tables.answers import AnswerSummary, row_of_run
+from fh_notebook.store.tables.batches import BatchRecord
 from fh_notebook.values import Secret
 from tests import environment
 from tests.store.kept import answers_in, batch_in
@@ -93,9 +92,11 @@ def test_an_output_that_is_nested_too_deep_is_kept_without_it(store: Store) -> N
 
 
 def test_a_run_that_is_nested_deeper_than_sqlite_reads_hides_no_other(store: Store) -> None:
-    """Python 3.12 and later write 9,000 levels, SQLite reads 1,000: the times of the other calls are told all the same."""
+    """Python 3.12 and later write 9,000 levels, SQLite reads 1,000: the times of the other calls
+    are told all the same.
+    """
     store.answers.keep(_run(elapsed_s=0.5), "w").result()
-    known = line_of(_run(elapsed_s=1.0), key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
+    known = row_of_run(_run(elapsed_s=1.0), key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
     deep = replace(
         known, run=json.dumps({"output": "here", "elapsed_s": 1.0}).replace('"here"', "[" * 1_500 + "]" * 1_500)
     )
@@ -111,7 +112,7 @@ def test_no_secret_is_written(store: Store) -> None:
     assert b"do_not_write_me" not in written
 
 
-def _outputs(store: Store, seen: list[Seen]) -> list[Any]:
+def _outputs(store: Store, seen: list[AnswerSummary]) -> list[Any]:
     kept = store.answers.by_ids(line.id for line in seen)
     return [kept[line.id].run.output for line in seen]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.errors import StoreError
-from fh_notebook.store.connection import open_connection
+from fh_notebook.store.database import open_connection
 from fh_notebook.store.writer import GROUP_MAX, Writer
 
 

@@ -25,8 +25,8 @@ from fh_notebook.audience import Message, Phrase, option
 from fh_notebook.batching.options import Delivery
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
-from fh_notebook.client.callback_address import address_for
-from fh_notebook.client.pending import PendingRun
+from fh_notebook.client.connection import address_for
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
 from fh_notebook.contract.models import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
@@ -35,12 +35,12 @@ from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.gate import Gate
-from fh_notebook.store.pending import PendingLine
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
+from fh_notebook.store.tables.pending import PendingRow
 
 if TYPE_CHECKING:
-    from fh_notebook.client.client import AsyncClient
-    from fh_notebook.client.receiver import CallbackReceiver
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.clients import AsyncClient
 
 __all__ = ["MAX_SUBMITTED", "CallbackDelivery"]
 
@@ -104,7 +104,7 @@ class CallbackDelivery:
         self._book = PendingRuns(stored.store, client.workspace)
         self._left = left_behind(stored)
         self._owner = self._book.owner.name if delivery != "direct" else ""
-        self._unwritten: dict[str, PendingLine] = {}
+        self._unwritten: dict[str, PendingRow] = {}
         self._told: set[str] = set()
         self._only_async: set[tuple[str, str | None]] = set()
         self._refused = 0
@@ -196,7 +196,7 @@ class CallbackDelivery:
             raise
 
     def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
-        line = PendingLine(
+        line = PendingRow(
             id=f"{_PREFIX}{next(_NUMBERS)}",
             workspace=self._book.workspace,
             key=_key_of(request),

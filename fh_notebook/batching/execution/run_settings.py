@@ -18,7 +18,7 @@ from fh_notebook.contract.rate import Rate
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
-    from fh_notebook.client.receiver import CallbackReceiver
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
 
 __all__ = ["RunSettings", "kept_settings"]
 

@@ -17,10 +17,10 @@ from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.partial import partial
 from fh_notebook.plural import counted
+from fh_notebook.store.archive import write_batch
 from fh_notebook.store.catalog_file import shown
-from fh_notebook.store.handover import write_batch
-from fh_notebook.store.ratings import RatingLine
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = ["FHB", "WrittenFile", "to_fhb"]
 
@@ -78,8 +78,8 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
     return WrittenFile(path=target, rows=rows or 0, answers=written.answers, ratings=written.ratings)
 
 
-def _ratings_on(name: str, own: Store, workspace: str) -> list[RatingLine]:
-    found: dict[str, RatingLine] = {}
+def _ratings_on(name: str, own: Store, workspace: str) -> list[RatingRow]:
+    found: dict[str, RatingRow] = {}
     for store in (session.store(), own):
         for line in store.ratings.of_batch(name, workspace) if store is not None else ():
             if line.uid not in found or found[line.uid].undone_at is None:

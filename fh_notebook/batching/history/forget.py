@@ -13,12 +13,11 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.plural import agreeing, counted
-from fh_notebook.store.forgetting import Forgotten, Which
+from fh_notebook.store.retention import Forgotten, Which
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.clients import AsyncClient, Client
 
 __all__ = ["forget"]
 

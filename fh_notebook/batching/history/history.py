@@ -19,9 +19,9 @@ from fh_notebook.contract.infer import infer
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.store.answer_lines import Kept
-from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import StoredAnswer
+from fh_notebook.store.tables.batches import BatchRecord
 from fh_notebook.values import MASK
 
 __all__ = ["COLUMNS", "deployment_from_history", "history", "last_run"]
@@ -119,7 +119,7 @@ def _store() -> Store | None:
     return store
 
 
-def _line_of_run(kept: Kept) -> dict[str, Any]:
+def _line_of_run(kept: StoredAnswer) -> dict[str, Any]:
     run = kept.run
     return {
         "kind": "run",
@@ -262,7 +262,7 @@ def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]
     return schema
 
 
-def last_run(workspace: str) -> Kept | None:
+def last_run(workspace: str) -> StoredAnswer | None:
     """Return the newest single run of a workspace as it was kept, if there is one."""
     store = session.store()
     return next(iter(store.answers.single_runs(1, workspace=workspace)), None) if store else None

@@ -32,13 +32,12 @@ from fh_notebook.contract.run import one_line
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.plural import counted
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.handover import read_batch, read_ratings
+from fh_notebook.store.archive import read_batch, read_ratings
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.batches import BatchRecord
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.clients import AsyncClient, Client
 
 __all__ = ["Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
 

@@ -19,9 +19,9 @@ from fh_notebook.batching.export.files import reason_of
 from fh_notebook.batching.history.workspaces import join_workspaces, list_workspaces
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.partial import Partial, partial
-from fh_notebook.store.answer_lines import Kept
-from fh_notebook.store.damage import json_of
+from fh_notebook.store.codec import json_of
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import StoredAnswer
 
 __all__ = ["export_store", "join_workspaces", "list_workspaces", "rescue_store"]
 
@@ -137,7 +137,7 @@ def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
             file.close()
 
 
-def _line_of(kept: Kept, names: Mapping[int, str], scores: list[dict[str, Any]]) -> dict[str, Any]:
+def _line_of(kept: StoredAnswer, names: Mapping[int, str], scores: list[dict[str, Any]]) -> dict[str, Any]:
     line = {
         "kept_at": kept.kept_at.isoformat(),
         "batch": names.get(kept.batch or 0),

@@ -38,15 +38,14 @@ from fh_notebook.contract.spell import in_words, nearest
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.plural import counted
 from fh_notebook.spelling import short
-from fh_notebook.store.answer_lines import Line, line_of
-from fh_notebook.store.batch_plan import revision_of
-from fh_notebook.store.batches import REPLACED, BatchRecord
-from fh_notebook.store.damage import Damaged, json_of, moment_of
-from fh_notebook.store.forgetting import Which
-from fh_notebook.store.jobs import JobLine
+from fh_notebook.store.codec import DamagedValue, json_of, moment_of
 from fh_notebook.store.keys import job_key
-from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import AnswerRow, row_of_run
+from fh_notebook.store.tables.batches import REPLACED, BatchRecord, JobRow
+from fh_notebook.store.tables.plans import revision_of
+from fh_notebook.store.tables.ratings import RatingRow
 from fh_notebook.store.workspace_copy import BatchCopy, Copied, OpenCall
 
 __all__ = ["COLUMNS", "Joined", "PlannedCopy", "copied_ratings", "join_workspaces", "list_workspaces"]
@@ -62,7 +61,7 @@ class _Read(NamedTuple):
     output: Any
 
 
-def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine]:
+def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingRow]:
     """Return the ratings of a batch as they are to be kept of its copy, the batch of that number.
 
     Their names (`uid`) are made of those of the ratings, so that a second copy is the same line.
@@ -98,7 +97,7 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingLine
 
 
 def _candidates(
-    line: RatingLine, places: list[int], outputs: Mapping[tuple[int, str], list[_Read]]
+    line: RatingRow, places: list[int], outputs: Mapping[tuple[int, str], list[_Read]]
 ) -> Iterator[tuple[_Read, ...]]:
     """Yield what a rating may be of: the outputs of its row, of one variant or of each two."""
     variants = [line.a] if line.b is None else [line.a, line.b]
@@ -129,7 +128,7 @@ def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]
 class _Job:
     """One job with its keys in both workspaces."""
 
-    line: JobLine
+    line: JobRow
     """As the target has it, apart from its place; with the new key."""
     named: tuple[str, str]
     """The keys by which the batch was named: those of inputs that do not fit, too, which have no key later."""
@@ -167,9 +166,9 @@ class PlannedCopy:
         self.is_unverified = is_hashed and not named
         self.copy = self._planned(is_unnamed=bool(named))
 
-    def _job(self, line: JobLine) -> _Job:
+    def _job(self, line: JobRow) -> _Job:
         if not 0 <= line.arm < len(self._arms):
-            raise Damaged("a job is one of no arm of its batch")
+            raise DamagedValue("a job is one of no arm of its batch")
         _, deployment, variant = self._arms[line.arm]
         inputs = json_of(line.inputs, dict, "a job")
         try:
@@ -236,8 +235,8 @@ class PlannedCopy:
                 yield record
 
     def _added(
-        self, there: BatchRecord, lines: Sequence[JobLine], *, always: bool
-    ) -> tuple[BatchRecord, dict[int, int], list[JobLine]] | None:
+        self, there: BatchRecord, lines: Sequence[JobRow], *, always: bool
+    ) -> tuple[BatchRecord, dict[int, int], list[JobRow]] | None:
         """Return what a batch of the target becomes, where each row lies in it, and the jobs that it lacks.
 
         ``None`` where it is another table; an unnamed batch (`always`) is the same one by its name.
@@ -269,14 +268,14 @@ class PlannedCopy:
         record = replace(there, variants=tuple(label for label, _, _ in arms), plan=plan)
         return record, dict(found.places), new
 
-    def _may_have_run(self) -> list[Line]:
+    def _may_have_run(self) -> list[AnswerRow]:
         """Return the calls that have no outcome as answers of the target: they must not be paid for twice."""
         open_calls = {call.key: call for call in self._store.workspaces.open_calls(self._source.id)}
         return [
             self._unknown(job, open_calls.pop(job.old)) for job in self._jobs if job.line.key and job.old in open_calls
         ]
 
-    def _unknown(self, job: _Job, call: OpenCall) -> Line:
+    def _unknown(self, job: _Job, call: OpenCall) -> AnswerRow:
         _, deployment, variant = self._arms[job.line.arm]
         why = "its outcome was not here yet" if call.is_waited_for else "the process that called it had ended"
         run = Run(
@@ -290,7 +289,7 @@ class PlannedCopy:
             metadata=json_of(job.line.metadata, dict, "a job"),
         )
         since = moment_of(call.since, "a claim")
-        return line_of(run, key=job.line.key, workspace=self._target, batch=None, kept_at=since)
+        return row_of_run(run, key=job.line.key, workspace=self._target, batch=None, kept_at=since)
 
 
 COLUMNS: Final = {

@@ -14,10 +14,10 @@ from fh_notebook import session, views
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
 from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
-from fh_notebook.store.answers import Seen, standing
-from fh_notebook.store.pending import PendingLine
-from fh_notebook.store.place import IN_MEMORY
+from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import AnswerSummary, standing
+from fh_notebook.store.tables.pending import PendingRow
 
 __all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "kept_reuse", "left_behind", "read_reuse"]
 
@@ -121,7 +121,7 @@ class AnswerLookup:
         # Claims first: one leaves with its answer, so that one of both is seen.
         claimed = self._store.claims.on_keys(wanted)
         found: dict[str, KnownAnswer] = {}
-        own: dict[str, list[Seen]] = {}
+        own: dict[str, list[AnswerSummary]] = {}
         left = {}
         if not self.over_partitions:
             left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
@@ -160,7 +160,7 @@ class AnswerLookup:
 
     def _add_from_elsewhere(
         self,
-        lines: dict[str, list[Seen]],
+        lines: dict[str, list[AnswerSummary]],
         jobs: Mapping[str, Job],
         since: float,
         *,
@@ -177,7 +177,7 @@ class AnswerLookup:
             return
         answered = {k for k, seen in lines.items() if any(s.status == "completed" and s.kept_at >= since for s in seen)}
         wanted = {key: job for key, job in jobs.items() if key not in answered}
-        found: list[Seen] = []
+        found: list[AnswerSummary] = []
         for other in beside:
             found += _seen_in(other, wanted)
         for store, of in with_files:
@@ -199,7 +199,7 @@ class AnswerLookup:
         """The batches that have had its name since, and answer what it has not."""
         return self.stored.later_ids if self.reuse is not None else ()
 
-    def _known(self, lines: Iterable[Seen], since: float, *, call_lost: bool) -> KnownAnswer | None:
+    def _known(self, lines: Iterable[AnswerSummary], since: float, *, call_lost: bool) -> KnownAnswer | None:
         """Return what is known of a job by all of its lines, the newest first.
 
         Else than what stands it is a call that may have run, for which an answer that came too long ago to count says
@@ -276,30 +276,34 @@ def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces
     return found if store.path == IN_MEMORY and (anywhere or (replaces and reuse is not None)) else list
 
 
-def _seen_in(store: Store, keys: Iterable[str]) -> list[Seen]:
+def _seen_in(store: Store, keys: Iterable[str]) -> list[AnswerSummary]:
     """Return what another store knows of jobs, each with its run, and without a number."""
     lines = store.answers.seen(keys, batches=None)
     kept = store.answers.by_ids(line.id for line in lines)
-    return [Seen(line.key, None, line.status, line.kept_at, 0, kept[line.id].json) for line in lines if line.id in kept]
+    return [
+        AnswerSummary(line.key, None, line.status, line.kept_at, 0, kept[line.id].json)
+        for line in lines
+        if line.id in kept
+    ]
 
 
-def _by_key(lines: Iterable[Seen]) -> dict[str, list[Seen]]:
-    found: dict[str, list[Seen]] = {}
+def _by_key(lines: Iterable[AnswerSummary]) -> dict[str, list[AnswerSummary]]:
+    found: dict[str, list[AnswerSummary]] = {}
     for seen in lines:
         found.setdefault(seen.key, []).append(seen)
     return found
 
 
-def _copy_of(seen: Seen) -> str:
+def _copy_of(seen: AnswerSummary) -> str:
     return "" if seen.id else seen.run or ""
 
 
-def _is_since(seen: Seen, known: KnownAnswer) -> bool:
+def _is_since(seen: AnswerSummary, known: KnownAnswer) -> bool:
     """Whether a line is newer than what is known; what lies elsewhere has no number."""
     return seen.id > known.line if seen.id and known.line else seen.kept_at > known.kept_at
 
 
-def left_behind(stored: StoredBatch) -> dict[str, PendingLine]:
+def left_behind(stored: StoredBatch) -> dict[str, PendingRow]:
     """Return the runs of a batch that the service took and that no living process waits for, by the key of the job."""
     store = stored.store
     lines = store.pending.of_batches(stored.ids)

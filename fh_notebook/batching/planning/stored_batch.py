@@ -23,15 +23,12 @@ from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.contract.spell import listed, short
 from fh_notebook.errors import InputError
 from fh_notebook.plural import agreeing, counted
-from fh_notebook.store.answer_lines import Line
-from fh_notebook.store.batch_plan import RUNNING, BatchPlan, revision_of
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.damage import Damaged
-from fh_notebook.store.jobs import JobLine
-from fh_notebook.store.owners import Owner
-from fh_notebook.store.rows import RowLine
-from fh_notebook.store.spelling import spelt
+from fh_notebook.store.codec import DamagedValue, encoded
+from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import AnswerRow
+from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
+from fh_notebook.store.tables.plans import RUNNING, BatchPlan, revision_of
 
 __all__ = [
     "PlannedBatch",
@@ -260,7 +257,7 @@ class PlannedBatch(StoredBatch):
             places.setdefault(line.record, []).append(place)
         same: dict[int, int] = {}
         for row, record in enumerate(rows.records):
-            if free := places.get(spelt(record)):
+            if free := places.get(encoded(record)):
                 same[row] = free.pop()
         return same
 
@@ -274,7 +271,7 @@ class PlannedBatch(StoredBatch):
             return found
         with self.store.decoding():
             if not self._is_outdated():
-                raise Damaged("a job is one of no arm of its batch")
+                raise DamagedValue("a job is one of no arm of its batch")
         # Another kernel has added arms since the record was read: `keep` finds so, and this is compared again.
         shared = {row: {arm: text for arm, text in inputs.items() if arm in known} for row, inputs in found.items()}
         return {row: inputs for row, inputs in shared.items() if inputs}
@@ -321,7 +318,9 @@ class PlannedBatch(StoredBatch):
 
     # --- writing
 
-    def keep(self, window: JobWindow, jobs: Sequence[Job], used: Sequence[int], copies: Sequence[Line] = ()) -> bool:
+    def keep(
+        self, window: JobWindow, jobs: Sequence[Job], used: Sequence[int], copies: Sequence[AnswerRow] = ()
+    ) -> bool:
         """Write the window that was compared, its `jobs` as they were checked, with the record, in one transaction.
 
         With it go the answers that stand for its jobs: those that it uses, and `copies` of those that lie in files.
@@ -358,8 +357,8 @@ class PlannedBatch(StoredBatch):
         old, found, now = self._before, self._match, datetime.now(UTC)
         base: Mapping[str, Any] = {} if self._begins or old is None else old.plan
         index, index_dtypes = rows.index_names, rows.index_dtypes
-        job_part: list[JobLine] = []
-        row_part: list[RowLine] = []
+        job_part: list[JobRow] = []
+        row_part: list[StoredRow] = []
         if found is None or found.places:
             job_part = job_lines(jobs, self.arms)
             row_part = row_lines(rows, dict.fromkeys(job.position for job in jobs), start)
@@ -396,7 +395,7 @@ class PlannedBatch(StoredBatch):
             now=now.timestamp(),
         )
 
-    def _labels_that_stay(self, lines: Sequence[RowLine]) -> dict[int, str]:
+    def _labels_that_stay(self, lines: Sequence[StoredRow]) -> dict[int, str]:
         """Return the labels that stay where a part of the table has labels that other rows of it have."""
         kept = self.store.rows.labels(self.id)
         mine = {line.position for line in lines}

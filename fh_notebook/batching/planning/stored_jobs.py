@@ -19,16 +19,14 @@ from fh_notebook.batching.planning.table_match import ArmRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.problems import Problem
-from fh_notebook.store.damage import Damaged, json_of
-from fh_notebook.store.jobs import JobLine
-from fh_notebook.store.rows import RowLine
-from fh_notebook.store.spelling import spelt
+from fh_notebook.store.codec import DamagedValue, encoded, json_of
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.batches import JobRow, StoredRow
 
 __all__ = ["StoredJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "shown_text"]
 
 
-def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLine]:
+def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobRow]:
     """Return `jobs` as they are kept; what jobs of a row share is spelt once."""
     places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
     texts: dict[int, str] = {}
@@ -40,16 +38,16 @@ def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobLi
             texts[inputs], is_whole = shown_text(job)
             whole[inputs] = int(is_whole)
         if metadata not in texts:
-            texts[metadata] = spelt(job.metadata)
+            texts[metadata] = encoded(job.metadata)
         lines.append(
-            JobLine(
+            JobRow(
                 position=job.position,
                 repeat=job.repeat,
                 arm=places[job.label, job.deployment, job.variant],
                 key=job.key,
                 inputs=texts[inputs],
                 metadata=texts[metadata],
-                problems=spelt([str(problem) for problem in job.problems]) if job.problems else "[]",
+                problems=encoded([str(problem) for problem in job.problems]) if job.problems else "[]",
                 whole=whole[inputs],
             )
         )
@@ -66,14 +64,14 @@ def shown_text(job: Job) -> tuple[str, bool]:
     """Return the inputs of a job as they are kept, and whether they are whole: nothing in them is masked."""
     shown = job.shown_inputs
     is_whole = shown is job.inputs
-    return job.spelt if job.spelt and is_whole else spelt(shown), is_whole
+    return job.spelt if job.spelt and is_whole else encoded(shown), is_whole
 
 
-def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[RowLine]:
+def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[StoredRow]:
     """Return rows as they are kept, by their places in the batch; `start` is that of the first of `rows`."""
     labels = rows.kept_labels
     return [
-        RowLine(position=place, label=spelt(labels[place - start]), record=spelt(rows.records[place - start]))
+        StoredRow(position=place, label=encoded(labels[place - start]), record=encoded(rows.records[place - start]))
         for place in places
     ]
 
@@ -81,7 +79,7 @@ def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[RowLine]:
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
     told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
-    return sha256(spelt([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
+    return sha256(encoded([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
 
 
 WINDOW: Final = 1_000
@@ -160,7 +158,7 @@ class StoredJobs:
             if most is not None and number >= most:
                 return
 
-    def _windows_of_rows(self) -> Iterator[list[JobLine]]:
+    def _windows_of_rows(self) -> Iterator[list[JobRow]]:
         """Yield the jobs of this batch object, whole rows at a time, as the plan orders them."""
         if self._positions is not None:
             for begin in range(0, len(self._positions), WINDOW):
@@ -173,7 +171,7 @@ class StoredJobs:
                 }
                 yield self._ordered(line for place in places for line in by_row.get(place, ()))
             return
-        cut: list[JobLine] = []
+        cut: list[JobRow] = []
         for lines in self._store.jobs.windows(self._batch_id):
             lines = cut + lines
             last = lines[-1].position  # the next window may have more of this row
@@ -181,7 +179,7 @@ class StoredJobs:
             yield self._ordered(line for line in lines if line.position != last)
         yield self._ordered(cut)
 
-    def _ordered(self, lines: Iterable[JobLine]) -> list[JobLine]:
+    def _ordered(self, lines: Iterable[JobRow]) -> list[JobRow]:
         mine = [
             line
             for line in lines
@@ -192,9 +190,9 @@ class StoredJobs:
             ordered += sorted(row, key=lambda line: (line.repeat, self._ranks[line.arm]))
         return ordered
 
-    def _job(self, line: JobLine, row: RowLine | None, number: int) -> Job:
+    def _job(self, line: JobRow, row: StoredRow | None, number: int) -> Job:
         if not 0 <= line.arm < len(self._arms):
-            raise Damaged("a job is one of no arm of its batch")
+            raise DamagedValue("a job is one of no arm of its batch")
         label, deployment, variant = self._arms[line.arm]
         return Job(
             number=number,

@@ -16,7 +16,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.plural import counted
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["resolution_text", "resolved_calls"]
 

@@ -22,7 +22,7 @@ from fh_notebook.batching.planning.sources import JobSource, JobWindow
 from fh_notebook.batching.planning.stored_batch import PlannedBatch
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
-from fh_notebook.store.answer_lines import Line, run_of
+from fh_notebook.store.tables.answers import AnswerRow, run_of_row
 
 __all__ = ["LookedUpWindow", "WindowPrefetch", "Windows", "WorkQueue", "chained_windows", "ready_windows"]
 
@@ -105,7 +105,7 @@ class WorkQueue:
         self._where = where
         self._twins: dict[str, list[int]] = {}
         """Of keys that several jobs have: their numbers."""
-        self._copies: dict[str, Line] = {}
+        self._copies: dict[str, AnswerRow] = {}
         """Answers that stand for jobs and lie in no table of the store, to be kept with the batch, by the job's key."""
         self._holds_answers = holds_answers
         self._held: dict[int, Run] = {}
@@ -252,15 +252,15 @@ class WorkQueue:
         self._copies |= {job.key: self._copy(job, known[job.key]) for job in jobs if _is_copy(known.get(job.key))}
         return LookedUpWindow(jobs, known, is_new)
 
-    def _copy(self, job: Job, known: KnownAnswer) -> Line:
+    def _copy(self, job: Job, known: KnownAnswer) -> AnswerRow:
         """Return the line of an answer from elsewhere; its calls were counted where it was paid for."""
-        return Line(
+        return AnswerRow(
             key=job.key,
             batch=None,
             workspace=self._look_up.workspace,
             deployment=job.deployment,
             variant=job.variant,
-            status=run_of(known.copy).status,
+            status=run_of_row(known.copy).status,
             run=known.copy,
             kept_at=known.kept_at,
             calls=0,
@@ -300,7 +300,7 @@ class WorkQueue:
             if not job.key:
                 outcomes.put(job.number, FAILED)
             elif known is not None:
-                copied = run_of(known.copy) if known.copy else None
+                copied = run_of_row(known.copy) if known.copy else None
                 reused = known.reused or job.key in first
                 outcomes.put(job.number, known.kind, line=known.line, reused=reused, run=copied)
             elif times[job.key] > 1:

@@ -45,7 +45,7 @@ from fh_notebook.comparing.rating.questions import SIDES, TIE, Item, Question, s
 from fh_notebook.comparing.rating.ratings import CountedRatings
 from fh_notebook.comparing.stats.intervals import LEVEL, NAN, Numbers, t_quantile
 from fh_notebook.comparing.stats.number_format import figure, percent
-from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = [
     "PEOPLE",
@@ -401,7 +401,7 @@ def between_people(said: CountedRatings, kind: Question) -> list[AgreementLine]:
 
 
 def _all_of_them(said: CountedRatings, kind: Question, what: str) -> list[AgreementLine]:
-    rated: dict[str, list[RatingLine]] = {}
+    rated: dict[str, list[RatingRow]] = {}
     for of in said.values():
         for item, line in of.items():
             rated.setdefault(item, []).append(line)
@@ -421,7 +421,7 @@ def _all_of_them(said: CountedRatings, kind: Question, what: str) -> list[Agreem
     return found
 
 
-def _as_in(line: RatingLine, other: RatingLine | Item) -> str:
+def _as_in(line: RatingRow, other: RatingRow | Item) -> str:
     """What was said, by the names that another rating, or the item, has for the two."""
     return line.choice if line.a == other.a else swap_sides(line.choice)
 

@@ -36,7 +36,7 @@ from fh_notebook.values import ColumnName
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fh_notebook.store.ratings import RatingLine
+    from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = [
     "HumanRatings",
@@ -279,9 +279,9 @@ class HumanRatings:
         of_files = (run.store for run in data.runs.found or ())
         return list(dict.fromkeys(s for s in (own_store(), *self._rated_in, *of_files) if s is not None))
 
-    def _lines(self, data: ComparisonData, items: Sequence[str]) -> list[RatingLine]:
+    def _lines(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:
         """All ratings of these items, the oldest first: those of the session's store, and those that files brought."""
-        found: dict[str, RatingLine] = {}
+        found: dict[str, RatingRow] = {}
         for store in self._stores(data):
             for line in store.ratings.of_items(items):
                 # Taken back in one of them is taken back.

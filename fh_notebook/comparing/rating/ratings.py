@@ -29,7 +29,7 @@ from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.rating.questions import TIE, Item, Question, question_named, swap_sides
 from fh_notebook.comparing.stats.intervals import NAN
-from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = ["CountedRatings", "Ratings", "count_ratings", "rated_alone", "rated_pairs"]
 
@@ -52,11 +52,11 @@ SHOWN: Final = ("rater", "row", "a", "b", "shown", "choice", "seconds")
 ROWS_SHOWN: Final = 10
 
 
-CountedRatings = dict[str, dict[str, RatingLine]]
+CountedRatings = dict[str, dict[str, RatingRow]]
 """What counts of one question: rater -> item -> rating."""
 
 
-def count_ratings(lines: Sequence[RatingLine], kind: Question) -> CountedRatings:
+def count_ratings(lines: Sequence[RatingRow], kind: Question) -> CountedRatings:
     """Return the newest rating of each person and item that was not taken back; skipped ones are none.
 
     Nor is what the question has no answer for: ratings also come out of somebody else's file.
@@ -78,7 +78,7 @@ class Ratings:
         As they are kept, the oldest first, those taken back among them.
     """
 
-    def __init__(self, lines: Sequence[RatingLine], *, labels: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    def __init__(self, lines: Sequence[RatingRow], *, labels: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         self.lines = tuple(lines)
         self._labels = labels
         self._about = dict(about)
@@ -121,7 +121,7 @@ class Ratings:
     def _counting(self) -> set[str]:
         return {x.uid for kind in self.kinds for of in count_ratings(self.lines, kind).values() for x in of.values()}
 
-    def _record(self, line: RatingLine, counts: bool) -> dict[str, Any]:
+    def _record(self, line: RatingRow, counts: bool) -> dict[str, Any]:
         preferred = {"a": line.a, "b": line.b, TIE: TIE}.get(line.choice) if line.b is not None else None
         label = self._labels.get(line.item)
         return {
@@ -239,7 +239,7 @@ def rated_alone(
     return ComparisonData(runs=runs, pair_on=data.pair_on, rated=True)
 
 
-def _of(said: CountedRatings, item: Item) -> list[RatingLine]:
+def _of(said: CountedRatings, item: Item) -> list[RatingRow]:
     return [of[item.id] for of in said.values() if item.id in of]
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from fh_notebook.batching.tables.rating_hash import kept_label
 from fh_notebook.comparing.rating.questions import SKIP, Item, Question
 from fh_notebook.comparing.scorers.base import number_of
-from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = ["KeyEvent", "RatingChange", "RatingSession", "seeded_draw"]
 
@@ -69,10 +69,10 @@ class KeyEvent:
 class RatingChange:
     """What some events come to: to be kept, and then accepted."""
 
-    lines: tuple[RatingLine, ...] = ()
+    lines: tuple[RatingRow, ...] = ()
     undone: tuple[str, ...] = ()
     """The ratings that are taken back."""
-    standing: Mapping[int, RatingLine | None] = field(default_factory=dict)
+    standing: Mapping[int, RatingRow | None] = field(default_factory=dict)
     """By item: what counts then."""
     uids: frozenset[str] = frozenset()
 
@@ -105,7 +105,7 @@ class RatingSession:
         *,
         rater: str,
         seed: int = 0,
-        known: Iterable[RatingLine] = (),
+        known: Iterable[RatingRow] = (),
         skipped: bool = False,
         batch: str = "",
         workspace: str = "",
@@ -115,7 +115,7 @@ class RatingSession:
         self._batch, self._workspace = batch, workspace
         self._uids: set[str] = set()
         self._last_at = 0.0
-        self._standing: dict[int, RatingLine] = {}
+        self._standing: dict[int, RatingRow] = {}
         place = {item.id: n for n, item in enumerate(self.items)}
         for line in known:
             if line.rater != rater or line.kind != kind.name or line.item not in place:
@@ -181,9 +181,9 @@ class RatingSession:
 
         What is no key here, is known already, or takes back what is not there, comes to nothing.
         """
-        lines: dict[str, RatingLine] = {}
+        lines: dict[str, RatingRow] = {}
         undone: list[str] = []
-        standing: dict[int, RatingLine | None] = {}
+        standing: dict[int, RatingRow | None] = {}
         at = self._last_at
         for event in events:
             if not 0 <= event.n < self.total or event.uid in self._uids or event.uid in lines:
@@ -202,12 +202,12 @@ class RatingSession:
                 lines[event.uid] = standing[event.n] = line
         return RatingChange(lines=tuple(lines.values()), undone=tuple(undone), standing=standing, uids=frozenset(lines))
 
-    def _line(self, event: KeyEvent, now: float) -> RatingLine | None:
+    def _line(self, event: KeyEvent, now: float) -> RatingRow | None:
         item, swapped = self.items[event.n], self.is_swapped(event.n)
         choice = self.kind.choice_of(event.choice, swapped=swapped)
         if choice is None:
             return None
-        return RatingLine(
+        return RatingRow(
             uid=event.uid, rater=self.rater, kind=self.kind.name, item=item.id, batch=self._batch,
             workspace=self._workspace, row=kept_label(item.row), a=item.a, b=item.b,
             shown=("ba" if swapped else "ab") if item.b is not None else "a",

@@ -18,10 +18,9 @@ from fh_notebook.comparing.scorers.base import NO_SCORE, Result, Scorer
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.errors import StoreError
-from fh_notebook.store.damage import json_of
-from fh_notebook.store.scores import ScoreLine
-from fh_notebook.store.scores_plain import PlainScore
+from fh_notebook.store.codec import json_of
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.scores import PlainScore, ScoreRow
 from fh_notebook.store.writer import Committed
 
 __all__ = ["ScoreCache", "ScoreKey"]
@@ -144,7 +143,7 @@ class ScoreCache:
                 parts = json.dumps(dict(result.parts)) if result.parts is not None else None
                 line, of = mark
                 if line:
-                    lines.append(ScoreLine(line, of, score, parts))
+                    lines.append(ScoreRow(line, of, score, parts))
                 else:
                     plain.append(PlainScore(of, score, parts))
         if self._store is None or self._is_broken:

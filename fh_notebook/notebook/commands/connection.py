@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook import html, keys, precedence, session, settings
 from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
-from fh_notebook.client.blocking import Client
+from fh_notebook.client.clients import Client
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError

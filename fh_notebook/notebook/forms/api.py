@@ -16,8 +16,7 @@ from fh_notebook.notebook.forms.form import Form, form_of_call
 from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
+    from fh_notebook.client.clients import AsyncClient, Client
 
 __all__ = ["form"]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fh_notebook.batching.batch import Batch
-    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.pending_run import PendingRun
 
 __all__ = ["Form", "FormProtocol", "Redraw", "Widgets", "form_of_call"]
 

@@ -25,7 +25,7 @@ from fh_notebook.spelling import path_text
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
-    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.pending_run import PendingRun
 
 __all__ = ["page_of", "pending_page", "text_of", "waited_text"]
 

@@ -20,7 +20,7 @@ from IPython.display import display
 from fh_notebook import keys, loop, session
 from fh_notebook.addresses import LOCAL
 from fh_notebook.audience import CELL
-from fh_notebook.client.blocking import Client
+from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.models import InvokeRequest

@@ -16,7 +16,7 @@ from IPython.display import display
 
 from fh_notebook.audience import CELL
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.client.blocking import Client
+from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog_yaml import scalar
 from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook import html, loop
-from fh_notebook.client.blocking import Client
-from fh_notebook.client.pending import PendingRun
+from fh_notebook.client.clients import Client
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, refused_direct
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run

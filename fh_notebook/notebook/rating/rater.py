@@ -20,7 +20,7 @@ from fh_notebook.log import log
 from fh_notebook.notebook.kernel.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
-from fh_notebook.store.place import IN_MEMORY
+from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
 from fh_notebook.values import error_text, redact
 

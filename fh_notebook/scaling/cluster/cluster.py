@@ -30,7 +30,7 @@ from fh_notebook.scaling.worker.partition import run_partition
 from fh_notebook.spelling import type_text
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["Cluster", "check_cluster"]
 

@@ -17,8 +17,7 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Stopped
 from fh_notebook.ceilings import BoundedGate
-from fh_notebook.client.blocking import Client
-from fh_notebook.client.client import AsyncClient
+from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.contract.rate import Rate
 from fh_notebook.gate import Gate
 from fh_notebook.log import log

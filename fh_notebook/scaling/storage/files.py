@@ -26,9 +26,9 @@ from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.filelock import is_at, share, try_lock
 from fh_notebook.scaling.messages import BatchSpec, PartitionTask
 from fh_notebook.scaling.storage import parts
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.forgetting import Which
+from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.batches import BatchRecord
 
 __all__ = [
     "begun_in",

@@ -30,9 +30,9 @@ from fh_notebook.scaling.storage.reuse import (
     write_copied,
 )
 from fh_notebook.scaling.survey import keys_of
-from fh_notebook.store.forgetting import Which
-from fh_notebook.store.parts import KEY_BYTES, PartLine
+from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.partitions import KEY_BYTES, PartRow
 
 __all__ = ["PartitionIndex"]
 
@@ -44,7 +44,7 @@ class _Entry:
     partition: Any
     found: PartitionSurvey
     start: int
-    line: PartLine | None = None
+    line: PartRow | None = None
     skip: bytes = b""
     waits_for: tuple[int, ...] = ()
     """Partitions that call jobs of this one, too."""
@@ -78,7 +78,7 @@ class PartitionIndex:
         self.pages = [_Entry(p, f, int(s)) for p, f, s in zip(partitions, found, starts, strict=False)]
         self._store = store
         self._spec = spec
-        self._elsewhere: list[PartLine] = []
+        self._elsewhere: list[PartRow] = []
         self._look_up: AnswerLookup | None = None
         self._note_doubles()
 
@@ -206,8 +206,8 @@ class PartitionIndex:
                 task = PartitionTask(number=0, start=0, rows=0, plan=bytes.fromhex(facts["plan"]))
                 self._write(done_of(path, task), task.plan)
 
-    def _write(self, done: PartitionResult, plan: bytes) -> PartLine:
-        line = PartLine(
+    def _write(self, done: PartitionResult, plan: bytes) -> PartRow:
+        line = PartRow(
             path=done.path, batch=self._spec.name, workspace=self._spec.workspace, plan=plan, jobs=done.jobs,
             done=done.done, failed=done.failed, unknown=done.unknown, again=done.again, calls=done.requests,
             keys=done.keys, kept_at=done.kept_at or datetime.now(UTC),
@@ -320,7 +320,7 @@ def _either(page: _Entry) -> bytes:
     return np.bitwise_or(np.frombuffer(page.skip, np.uint8), np.frombuffer(page.busy, np.uint8)).tobytes()
 
 
-def _outcomes_in(line: PartLine | None, path: str) -> tuple[KeyPrefixes, KeyPrefixes]:
+def _outcomes_in(line: PartRow | None, path: str) -> tuple[KeyPrefixes, KeyPrefixes]:
     """Return the jobs of a part whose outcome stands, and those that may have run."""
     if line is not None and line.keys and not (line.failed or line.unknown):
         return prefixes_of(line.keys), prefixes_of(b"")

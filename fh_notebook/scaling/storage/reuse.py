@@ -24,11 +24,10 @@ from fh_notebook.contract.run import Run
 from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.scaling.storage import parts
-from fh_notebook.store.answer_lines import line_of, run_of
-from fh_notebook.store.answers import Seen
-from fh_notebook.store.damage import moment_of
-from fh_notebook.store.parts import KEY_BYTES
+from fh_notebook.store.codec import moment_of
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import AnswerSummary, row_of_run, run_of_row
+from fh_notebook.store.tables.partitions import KEY_BYTES
 
 __all__ = ["KeyPrefixes", "is_copied", "placeholder_job", "prefixes_of", "runs_of", "seen_in_files", "write_copied"]
 
@@ -54,7 +53,9 @@ def _index(store: Store, places: Iterable[tuple[str, float]]) -> dict[tuple[str,
     return _indices[store]
 
 
-def seen_in_files(store: Store, workspace: str, jobs: Mapping[str, Job], batches: Sequence[int] | None) -> list[Seen]:
+def seen_in_files(
+    store: Store, workspace: str, jobs: Mapping[str, Job], batches: Sequence[int] | None
+) -> list[AnswerSummary]:
     """Return what parts know of jobs that are to be looked up in the store, the newest first.
 
     Parameters
@@ -94,8 +95,8 @@ def seen_in_files(store: Store, workspace: str, jobs: Mapping[str, Job], batches
                 run, deployment=job.deployment, variant=job.variant, inputs=job.shown_inputs, metadata=job.metadata
             )
             answered_at = _answered_at(run, kept_at)
-            line = line_of(whole, key=key, workspace=workspace, batch=None, kept_at=moment_of(answered_at, "a part"))
-            found.append(Seen(key, numbers.get(batch), line.status, answered_at, 0, line.run))
+            line = row_of_run(whole, key=key, workspace=workspace, batch=None, kept_at=moment_of(answered_at, "a part"))
+            found.append(AnswerSummary(key, numbers.get(batch), line.status, answered_at, 0, line.run))
     return found
 
 
@@ -126,7 +127,7 @@ def runs_of(store: Store, known: Mapping[str, KnownAnswer]) -> dict[str, Run]:
     lines = {key: one.line for key, one in known.items() if one.line}
     kept = store.answers.by_ids(lines.values())
     runs = {key: kept[line].run for key, line in lines.items() if line in kept}
-    runs |= {key: run_of(one.copy) for key, one in known.items() if one.copy}
+    runs |= {key: run_of_row(one.copy) for key, one in known.items() if one.copy}
     return runs | {
         key: lost_run(placeholder_job(key)) for key, one in known.items() if one.kind == UNKNOWN and key not in runs
     }

@@ -16,8 +16,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from fh_notebook import precedence, session
-from fh_notebook.client.blocking import Client
-from fh_notebook.client.client import AsyncClient
+from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.values import MASK, Secret

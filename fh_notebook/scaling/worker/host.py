@@ -16,7 +16,7 @@ from fh_notebook.batching.model import Stopped
 from fh_notebook.scaling.worker.limiter import Budget
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["Host", "RunningPartition", "close_host", "open_host"]
 

@@ -15,7 +15,7 @@ from fh_notebook.batching.model import DONE, UNKNOWN, Job
 from fh_notebook.batching.planning.reuse import AnswerLookup
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.run import Run
-from fh_notebook.store.owners import Owner
+from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 from tests.store.kept import batch_in
 

@@ -21,7 +21,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.store import handover
+from fh_notebook.store import archive
 from tests.comparing.rating.page import rate_by
 from tests.store.kept import scores_in
 
@@ -206,12 +206,12 @@ def test_what_is_no_such_file_is_one_line(file: Path, tmp_path: Path, monkeypatc
     moments = iter([0.0])
     with (
         pytest.raises(InputError, match="takes longer than"),
-        handover._opened(file, lambda: next(moments, 1e9)) as there,
+        archive._opened(file, lambda: next(moments, 1e9)) as there,
     ):
         there.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
         ).fetchone()
-    monkeypatch.setattr(handover, "BYTES_MAX", 1 << 20)
+    monkeypatch.setattr(archive, "BYTES_MAX", 1 << 20)
     (tmp_path / "large.fhb").write_bytes(b"SQLite format 3\x00" + bytes(1 << 20))
     with pytest.raises(InputError, match="larger than 1 MB"):
         fh.open_batch(tmp_path / "large.fhb")

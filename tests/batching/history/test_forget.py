@@ -15,10 +15,10 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import precedence, session
-from fh_notebook.store import claims
-from fh_notebook.store.batches import BatchRecord
-from fh_notebook.store.forgetting import Which
+from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import claims
+from fh_notebook.store.tables.batches import BatchRecord
 from tests.batching.hives import Held, Shouting, rows, until
 
 

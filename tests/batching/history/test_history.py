@@ -14,8 +14,8 @@ from fh_notebook.batching.history.history import COLUMNS, deployment_from_histor
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
-from fh_notebook.store.batches import BatchRecord
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.batches import BatchRecord
 
 DTYPES = {**COLUMNS, "at": "datetime64[ns, UTC]"}
 

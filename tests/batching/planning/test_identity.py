@@ -20,8 +20,8 @@ import fh_notebook as fh
 from fh_notebook import session
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.planning.table_match import match
-from fh_notebook.store import claims
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import claims
 from tests import environment
 from tests.batching.hives import KEY, Held, Shouting, rows, until
 from tests.store.kept import batch_in
@@ -521,7 +521,7 @@ def test_an_unrelated_forget_makes_no_kernel_call_twice(tmp_path: Path) -> None:
 
 
 def _named(name: str) -> Any:
-    from fh_notebook.store.forgetting import Which
+    from fh_notebook.store.retention import Which
 
     return Which(batch=name)
 

@@ -14,9 +14,9 @@ from fh_notebook.batching.model import CODE_OF, Job, kind_of
 from fh_notebook.batching.planning.reuse import AnswerLookup, Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.run import Run
-from fh_notebook.store import answers
-from fh_notebook.store.answer_lines import Line, line_of
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables import answers
+from fh_notebook.store.tables.answers import AnswerRow, row_of_run
 from tests.store.kept import batch_in
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -76,8 +76,8 @@ def _known(store: Store, clock: Clock, lines: list[tuple[str, str, float]], reus
     return f"{whose} {kept.run.status}"
 
 
-def _single(run: Run, kept_at: datetime) -> Line:
-    return line_of(run, key="k", workspace="w", batch=None, kept_at=kept_at)
+def _single(run: Run, kept_at: datetime) -> AnswerRow:
+    return row_of_run(run, key="k", workspace="w", batch=None, kept_at=kept_at)
 
 
 HOUR = timedelta(hours=1)

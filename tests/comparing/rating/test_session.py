@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fh_notebook.comparing.rating.questions import PAIR, Item, Question, question_named, question_of
 from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
 from fh_notebook.errors import InputError
-from fh_notebook.store.ratings import RatingLine
+from fh_notebook.store.tables.ratings import RatingRow
 
 CLIENT = "ab" * 12
 
@@ -31,7 +31,7 @@ def _session(number: int = 20, kind: Question = PAIR, **options: Any) -> RatingS
     return RatingSession(_items(number, alone=not kind.is_pair), kind, rater=options.pop("rater", "anna"), **options)
 
 
-def _do(session: RatingSession, *events: KeyEvent, now: float = 100.0) -> tuple[RatingLine, ...]:
+def _do(session: RatingSession, *events: KeyEvent, now: float = 100.0) -> tuple[RatingRow, ...]:
     change = session.plan(events, now=now)
     session.accept(change)
     return change.lines

@@ -19,10 +19,9 @@ from fh_notebook import precedence, session
 from fh_notebook.comparing.scorers.cache import ScoreCache
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.contract.run import Run
-from fh_notebook.store.connection import MIGRATIONS, open_connection
-from fh_notebook.store.scores import ScoreLine
-from fh_notebook.store.scores_plain import PlainScore
+from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.scores import PlainScore, ScoreRow
 from tests.batching.hives import Shouting, rows
 from tests.store.kept import scores_in
 
@@ -412,7 +411,7 @@ def test_scores_leave_by_retention(client: fh.Client) -> None:
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:
         line = store.answers.keep(Run(status="completed", output="old", deployment="d"), "w").result()
-        store.scores.keep("s 1", [ScoreLine(line, "x", 1.0, None)]).result()
+        store.scores.keep("s 1", [ScoreRow(line, "x", 1.0, None)]).result()
         assert scores_in(store) == 1
     session.reset()
     fh.configure(retention_days=30)
@@ -424,7 +423,7 @@ def test_a_line_that_is_numbered_anew_has_not_the_scores_of_the_one_before(clien
     batch = _run(client, 2, variants="loud")
     fh.compare(batch, score=counted)
     fh.forget(everything=True, everywhere=True)
-    _store().scores.keep("counted 1", [ScoreLine(1, "x", 9.0, None)]).result()
+    _store().scores.keep("counted 1", [ScoreRow(1, "x", 9.0, None)]).result()
     assert scores_in(_store()) == 0
     again = fh.batch([{"text": "other"}], "shout", variants="loud", client=client, name="c", progress=False)
     assert fh.compare(again, score=counted).summary()["mean"].tolist() == [5.0]
@@ -467,7 +466,7 @@ def test_a_file_of_version_2_gets_the_table_and_keeps_its_answers(tmp_path: Path
     old.close()
     with Store(path).closing() as store:
         assert [kept.key for kept in store.answers.every()] == ["k"]
-        store.scores.keep("s", [ScoreLine(1, "x", None, '{"a": 1}')]).result()
+        store.scores.keep("s", [ScoreRow(1, "x", None, '{"a": 1}')]).result()
         assert store.scores.known("s", [1]) == [([(1, "x")], None, '{"a": 1}')]
     with sqlite3.connect(path) as raw:
         assert raw.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)

@@ -10,10 +10,10 @@ import pytest
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
-from fh_notebook.client.pending import PendingRun
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.local import LocalHive, aask_human
 from fh_notebook.notebook.magics.pending_results import PendingResults, show
-from tests.callbacks.senders import KEY, until
+from tests.client.callbacks.senders import KEY, until
 from tests.kernel import Kernel
 from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - a fixture
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.local.server import HiveServer
+from fh_notebook.local.http.server import HiveServer
 from tests import environment
 from tests.kernel import Kernel
 from tests.notebook.slow_hive import KEY, SlowHive

@@ -228,7 +228,7 @@ def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
 def test_every_cure_is_for_a_code_that_is_known() -> None:
     """Of the contract's table, or one of ours."""
     from fh_notebook.contract.wire import BROKEN_TEXTS
-    from fh_notebook.local.codes import BY_CODE
+    from fh_notebook.local.requests import BY_CODE
     from fh_notebook.notebook.results.error_hints import HINTS
 
     known = {*BROKEN_TEXTS, *BY_CODE, "response_too_large"}

@@ -34,9 +34,8 @@ from fh_notebook.values import UNSET
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fh_notebook.client.blocking import Client
-    from fh_notebook.client.client import AsyncClient
-    from fh_notebook.client.pending import PendingRun
+    from fh_notebook.client.clients import AsyncClient, Client
+    from fh_notebook.client.pending_run import PendingRun
 
 __all__ = ["NAMELESS", "FieldMap", "FormController"]
 

@@ -14,8 +14,8 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from fh_notebook.contract.run import one_line
-from fh_notebook.store.answers import Inputs
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import CallInputs
 from fh_notebook.values import MASK
 
 __all__ = ["LIMIT", "EarlierCall", "EarlierCalls"]
@@ -126,13 +126,13 @@ class EarlierCalls:
         return [(past.label(zone=self._zone), past) for past in self._past]
 
 
-def _grouped(calls: Sequence[Inputs]) -> Iterator[EarlierCall]:
+def _grouped(calls: Sequence[CallInputs]) -> Iterator[EarlierCall]:
     """Yield an entry for neighbouring calls with the same inputs; within it, the calls in the order they were made."""
     for spelt, group in groupby(calls, key=lambda call: call.json):
         yield _past(json.loads(spelt), list(group)[::-1])
 
 
-def _past(inputs: dict[str, Any], calls: Sequence[Inputs]) -> EarlierCall:
+def _past(inputs: dict[str, Any], calls: Sequence[CallInputs]) -> EarlierCall:
     masked = tuple(name for name, value in inputs.items() if value == MASK)
     return EarlierCall(
         at=calls[-1].kept_at,

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from fh_notebook import loop
-from fh_notebook.client.blocking import Client
-from fh_notebook.client.pending import PendingRun
+from fh_notebook.client.clients import Client
+from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.run import Run

@@ -29,7 +29,7 @@ from fh_notebook.problems import Problem
 from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = ["PREVIEWED", "Preview", "RowMapping", "SourceField", "SourceKind", "VariableSource", "plan_of"]
 

@@ -46,7 +46,7 @@ from fh_notebook.store import catalog_file
 from fh_notebook.values import Secret
 
 if TYPE_CHECKING:
-    from fh_notebook.client.blocking import Client
+    from fh_notebook.client.clients import Client
 
 __all__ = [
     "CopyPanel",

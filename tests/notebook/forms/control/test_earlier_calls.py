@@ -16,9 +16,8 @@ from fh_notebook.contract.models import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.forms.control.earlier_calls import LIMIT, EarlierCalls
-from fh_notebook.store.answer_lines import line_of
-from fh_notebook.store.answers import append
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.answers import append, row_of_run
 from tests.notebook.hostile import EVIL, INVISIBLE
 
 PASSWORD = "correct-horse-battery"
@@ -125,7 +124,7 @@ def test_a_run_that_sqlite_cannot_read_is_left_out(shelf: Shelf) -> None:
     """One that another Python wrote, deeper than SQLite's 1,000 levels, does not cost the others."""
     shelf.keep({"ticket": "before"})
     run = fh.Run(status="completed", deployment="triage", inputs={"ticket": "nested"})
-    line = line_of(run, key="k", workspace=HERE, batch=None, kept_at=shelf.now)
+    line = row_of_run(run, key="k", workspace=HERE, batch=None, kept_at=shelf.now)
     nested = line.run.replace('"output":null', f'"output":{"[" * 1_500}{"]" * 1_500}')
     assert nested != line.run
     shelf.store.database.put(lambda c: append(c, replace(line, run=nested))).result()

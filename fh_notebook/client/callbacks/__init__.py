@@ -1,0 +1,1 @@
+"""Receiver of callbacks: its server, the checks of a delivery, and its public URL."""

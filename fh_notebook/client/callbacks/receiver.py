@@ -1,0 +1,439 @@
+"""CallbackReceiver: accepts the outcomes of runs in this process and hands each to the run that waits for it.
+
+Verified ones only; all of it bounded.
+
+A callback is given to one claim, and to whoever claims it later if nobody does yet. It may be used from any thread, and
+calls nobody while it holds its lock.
+
+Who waits for a run claims its ids here, before or after its callback came; a callback is given to one claim, once.
+Signing secrets are in memory only, unless the keyring is asked for; no repr, log or table has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets as random_secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from fh_notebook import arguments, html, loop
+from fh_notebook.client.callbacks.delivery import MAX_BODY_BYTES, DeliveryApp, DeliveryCounts, SigningSecrets
+from fh_notebook.client.callbacks.endpoint import PublicEndpoint, check_path, check_public_url, endpoint_of
+from fh_notebook.client.on_loop import on_loop
+from fh_notebook.contract.callbacks import ids_of, is_outcome
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.signing import CALLBACKS, RequestScheme
+from fh_notebook.contract.wire import parse_event
+from fh_notebook.half_made import shows_half_made
+from fh_notebook.log import log
+from fh_notebook.values import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fh_notebook.client.callbacks.self_test import SelfTest
+    from fh_notebook.client.callbacks.server import ReceiverServer
+
+__all__ = ["MAX_ENDED", "MAX_UNCLAIMED", "MAX_UNCLAIMED_BYTES", "CallbackReceiver", "RunWaiters", "Take"]
+
+
+MAX_UNCLAIMED: Final = 10_000
+
+MAX_UNCLAIMED_BYTES: Final = 64 * 1024 * 1024
+"""Of bodies. The oldest leave first."""
+
+MAX_ENDED: Final = 100_000
+"""Ids of runs that have ended, so that a repeated delivery is known as one."""
+
+
+Take = Callable[[Run], None]
+
+
+class RunWaiters:
+    """The runs of one receiver.
+
+    Parameters
+    ----------
+    tally : Tally
+        Counts.
+    """
+
+    def __init__(self, tally: DeliveryCounts) -> None:
+        self._tally = tally
+        self._lock = threading.Lock()
+        self._takers: dict[str, Take] = {}
+        self._unclaimed: OrderedDict[str, tuple[Run, int]] = OrderedDict()
+        self._unclaimed_bytes = 0
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many ids are kept of callbacks that nobody has claimed."""
+        return len(self._unclaimed)
+
+    def claim(self, ids: Iterable[str], take: Take) -> None:
+        """Have `take` called with what is delivered for a run; at once with what came already."""
+        came: list[Run] = []
+        with self._lock:
+            for name in ids:
+                if (kept := self._unclaimed.pop(name, None)) is not None:
+                    self._unclaimed_bytes -= kept[1]
+                    if all(kept[0] is not run for run in came):  # one that has two ids is kept under both
+                        came.append(kept[0])
+                self._takers[name] = take
+        for run in came:
+            self.hand(run)
+
+    def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
+        """Wait no more for a run; when it has `ended`, what is delivered for it again is known as repeated."""
+        with self._lock:
+            for name in ids:
+                self._takers.pop(name, None)
+                if ended:
+                    self._ended[name] = None
+            while len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
+
+    def hand(self, run: Run, size: int = 0) -> None:
+        """Give a callback of so many bytes to whoever waits for its run, now or later."""
+        ids = ids_of(run)
+        with self._lock:
+            take = next((self._takers[name] for name in ids if name in self._takers), None)
+            if take is None:
+                self._keep(run, ids, size)
+        if take is not None:
+            take(run)
+
+    def _keep(self, run: Run, ids: tuple[str, ...], size: int) -> None:
+        """Keep a callback until it is claimed. The lock is held."""
+        if any(name in self._ended for name in ids):
+            self._tally.repeated += 1
+            return
+        if any(name in self._unclaimed and is_outcome(self._unclaimed[name][0]) for name in ids):
+            self._tally.repeated += 1  # the first outcome counts; "running", delivered after it, is old news
+            return
+        self._tally.unclaimed += 1
+        for name in ids:
+            before = self._unclaimed.pop(name, None)
+            self._unclaimed_bytes += size - (before[1] if before else 0)
+            self._unclaimed[name] = (run, size)
+        while len(self._unclaimed) > MAX_UNCLAIMED or self._unclaimed_bytes > MAX_UNCLAIMED_BYTES:
+            _, (_, gone) = self._unclaimed.popitem(last=False)
+            self._unclaimed_bytes -= gone
+            self._tally.dropped += 1
+
+
+@shows_half_made
+class CallbackReceiver:
+    """A small HTTP server in this process that takes the callbacks of runs, verifies them, and hands them on.
+
+    It listens from :meth:`start` (or the first use of :attr:`url`) to :meth:`stop`, on the background loop, at one
+    address that cannot be guessed. A delivery without a right signature is answered 401, counted, and never parsed.
+
+    Parameters
+    ----------
+    host : str
+        Where to listen; only this machine reaches the default.
+    port : int
+        0 takes a free one.
+    public_url : str, optional
+        The address under which the service reaches the receiver: that of a tunnel or a reverse proxy which passes on
+        to ``http://host:port``, with or without the public URL's own path.
+    secrets : str, Secret or iterable of them, optional
+        The deployments' signing secrets (the "Signing secret" of the snippet dialog); several while one is replaced.
+        Those that the service tells with its answers are learned by themselves.
+    path : str, optional
+        The last part of the address: give the same again to receive at the same URL after a restart. A random one by
+        default.
+    scheme : RequestScheme, optional
+        How deliveries are signed; :data:`fh_notebook.contract.signing.CALLBACKS` by default.
+    keyring : bool
+        Keep learned secrets in the system's keyring, and find them there again in a new kernel.
+    max_body_bytes : int
+        A larger delivery is answered 413 and not read to its end.
+
+    Raises
+    ------
+    SettingsError
+        An argument that cannot be used.
+
+    Examples
+    --------
+    >>> with CallbackReceiver() as receiver:
+    ...     receiver.url.startswith("http://127.0.0.1:"), receiver.reach.outside
+    (True, False)
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        public_url: str | None = None,
+        secrets: str | Secret | Iterable[str | Secret] = (),
+        path: str | None = None,
+        scheme: RequestScheme = CALLBACKS,
+        keyring: bool = False,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        # First what the repr needs: a traceback that shows values shows this one, too, when an argument is refused.
+        self.tally = DeliveryCounts()
+        """What was counted since it was made."""
+        self._server: ReceiverServer | None = None
+        self._pid = 0
+        self._secrets = SigningSecrets(secrets, keyring=keyring)
+        del secrets  # a traceback's frame must not have them as texts
+        arguments.check(CallbackReceiver.__init__, locals())
+        self._secrets.check()
+        self._host, self._port = host, port
+        self._public_url = None if public_url is None else check_public_url(public_url)
+        self._name = check_path(path) if path is not None else random_secrets.token_urlsafe(32)
+        self.scheme = scheme
+        """How deliveries are signed."""
+        self._max_body_bytes = max_body_bytes
+        self.claims = RunWaiters(self.tally)
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._window: Any = None
+
+    # --- listening
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens, in this process."""
+        return self._server is not None and self._pid == os.getpid()
+
+    def start(self) -> CallbackReceiver:
+        """Listen, and return when callbacks are answered. Of one that listens already, nothing happens.
+
+        Raises
+        ------
+        SettingsError
+            The port is taken, or the address cannot be listened at.
+        """
+        if not self.running:
+            loop.ThreadDoor().run(self._start())
+        return self
+
+    async def astart(self) -> CallbackReceiver:
+        """Await :meth:`start`."""
+        if not self.running:
+            await loop.bridge(self._start())
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; callbacks in hand get a second. It may be started again, at the same URL."""
+        if self.running:
+            loop.ThreadDoor().run(self._stop())
+
+    async def astop(self) -> None:
+        """Await :meth:`stop`."""
+        if self.running:
+            await loop.bridge(self._stop())
+
+    async def _start(self) -> None:
+        """Listen, on the background loop; of several that ask at once, one does it."""
+        here = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not here:
+            self._turns = here, asyncio.Lock()
+        async with self._turns[1]:
+            if not self.running:
+                await self._listen()
+
+    async def _listen(self) -> None:
+        await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
+        from fh_notebook.client.callbacks.server import BACKLOG, ReceiverServer
+        from fh_notebook.serving import listen
+
+        sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
+        self._port = sock.getsockname()[1]
+        self._window = DeliveryApp(
+            paths=self._paths,
+            scheme=self.scheme,
+            secrets=self._secrets,
+            take=self._take,
+            tally=self.tally,
+            max_body_bytes=self._max_body_bytes,
+        )
+        server = ReceiverServer(self._window)
+        await server.begin(sock)
+        self._server, self._pid = server, os.getpid()
+
+    async def _stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await server.end()
+
+    def __enter__(self) -> CallbackReceiver:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> CallbackReceiver:
+        return await self.astart()
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.astop()
+
+    # --- addresses
+
+    @property
+    def port(self) -> int:
+        """The port it listens at; before it was started, the one that was asked for."""
+        return self._port
+
+    @property
+    def path(self) -> str:
+        """The last part of the address, which cannot be guessed: keep it to receive at the same URL again."""
+        return self._name
+
+    @property
+    def reach(self) -> PublicEndpoint:
+        """Who can reach it, and by which address; in words in ``reach.told``."""
+        return self.start().reach_now
+
+    @property
+    def url(self) -> str:
+        """The callback URL that the service is given."""
+        return self.start().url_now
+
+    @property
+    def local_url(self) -> str:
+        """The address on this machine."""
+        return self.start().local_url_now
+
+    # The same of one that listens already, without waiting for anything: for who is on a loop.
+
+    @property
+    def reach_now(self) -> PublicEndpoint:
+        """As :attr:`reach`."""
+        return endpoint_of(host=self._host, port=self._port, public_url=self._public_url, environment=os.environ)
+
+    @property
+    def url_now(self) -> str:
+        """As :attr:`url`."""
+        return f"{self.reach_now.base}/{self._name}"
+
+    @property
+    def local_url_now(self) -> str:
+        """As :attr:`local_url`."""
+        here = endpoint_of(host=self._host, port=self._port, public_url=None, environment={})
+        return f"{here.base}/{self._name}"
+
+    @property
+    def has_public_url(self) -> bool:
+        """Whether somebody said by which address the outside reaches it."""
+        return self._public_url is not None
+
+    def _paths(self) -> tuple[str, ...]:
+        own = f"/{self._name}"
+        if self._public_url is None:
+            return (own,)
+        return (own, urlsplit(self._public_url).path + own)  # a proxy may pass its own path on
+
+    # --- secrets
+
+    def learn(self, secret: Secret | None, name: str = "") -> None:
+        """Take a signing secret that the service told; with ``keyring=True`` it is kept there under `name`.
+
+        Parameters
+        ----------
+        secret : Secret or None
+            ``None``: it told none.
+        name : str
+            Of the deployment, with its workspace.
+        """
+        self._secrets.learn(secret, name)
+
+    def recall(self, name: str) -> bool:
+        """Take the signing secret that the keyring has under `name`, and say whether it has one."""
+        return self._secrets.recall(name)
+
+    # --- runs that are waited for
+
+    @asynccontextmanager
+    async def expecting(self) -> AsyncIterator[None]:
+        """Say that a call is out whose callback may come before its answer: an unknown secret is waited for."""
+        here, window = loop.background().loop, self._window
+        on_loop(here, window.call_out)
+        try:
+            yield
+        finally:
+            on_loop(here, window.call_answered)
+
+    def claim(self, ids: Iterable[str], take: Take) -> None:
+        """Have `take` called with what is delivered for a run; at once with what came already.
+
+        Parameters
+        ----------
+        ids : iterable of str
+            Its request id and run id.
+        take : function of Run
+            Must return at once. Called on the background loop, or at once in the caller's thread.
+        """
+        self.claims.claim(ids, take)
+
+    def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
+        """Wait no more for a run; when it has `ended`, what is delivered for it again is known as repeated."""
+        self.claims.disclaim(ids, ended=ended)
+
+    def _take(self, body: bytes) -> None:
+        """Take a verified body: on the background loop, after its answer."""
+        try:
+            run = parse_event(body)
+            if not ids_of(run):
+                log.info("a verified callback names no run; it was left out")
+                return
+            self.claims.hand(run, len(body))
+        except Exception:  # a defect of ours must not end the server's task
+            log.warning("a callback could not be taken", exc_info=True)
+
+    # --- trying it
+
+    async def _test(self, timeout_s: float) -> SelfTest:
+        from fh_notebook.client.callbacks.self_test import self_test
+
+        with self._secrets.testing() as own:
+            return await self_test(self, own, timeout_s=timeout_s)
+
+    def self_test(self, *, timeout_s: float = 10.0) -> SelfTest:
+        """Send itself a signed delivery, and a forged one, at its own address and at the public one.
+
+        Returns
+        -------
+        SelfTest
+            Whether each came, what the forged one was answered, and in words what that means.
+        """
+        arguments.check(CallbackReceiver.self_test, locals())
+        self.start()
+        return loop.run(loop.bridge(self._test(timeout_s)))
+
+    async def aself_test(self, *, timeout_s: float = 10.0) -> SelfTest:
+        """Await :meth:`self_test`."""
+        arguments.check(CallbackReceiver.aself_test, locals())
+        await self.astart()
+        return await loop.bridge(self._test(timeout_s))
+
+    # --- shown
+
+    def __repr__(self) -> str:
+        where = f"{self.reach_now.base}/…" if self.running else "not running"
+        return f"CallbackReceiver({where}, {self.tally})"
+
+    def _repr_html_(self) -> str:
+        told = self.reach_now.told if self.running else "It is not running: receiver.start()."
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", "Callback receiver"), " ", html.el("span", repr(self)), cls="fh-head"),
+            html.el("div", told, cls="fh-dim"),
+            cls="fh",
+        )
+
+
+def _import_server() -> None:
+    from fh_notebook.client.callbacks import server  # noqa: F401 - only imported

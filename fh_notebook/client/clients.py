@@ -1,0 +1,639 @@
+"""AsyncClient: one workspace of the service, with async methods; Client: the same methods, blocking.
+
+A new keyword is a field here, and its use in `AsyncClient.request`. Signatures, completion, checks and the reference
+follow.
+
+`attempt` is one exchange and never retries; `invoke` and `submit` send through the client's `RetryLoop`. An
+`AsyncClient` works in whatever loop awaits it.
+
+No logic of its own. Every method enters the background loop and does what its async twin does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from urllib.parse import quote
+
+from fh_notebook import arguments, loop, views
+from fh_notebook.client.connection import Check, Connection, address_for, check_of
+from fh_notebook.client.http.connection_pools import ConnectionPools
+from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
+from fh_notebook.contract.callbacks import accepted, ids_of, trigger_body
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
+from fh_notebook.errors import InputError
+from fh_notebook.half_made import shows_half_made
+from fh_notebook.log import log
+from fh_notebook.loop import running_loop, unbroken
+from fh_notebook.spelling import short, type_text
+from fh_notebook.values import Secret, as_secret
+
+if TYPE_CHECKING:
+    import httpx
+
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+
+__all__ = ["AsyncClient", "CallOptions", "Check", "Client", "InvokeOptions"]
+
+
+class CallOptions(TypedDict, total=False):
+    """What every call takes beside the deployment."""
+
+    variant: str | None
+    """Which variant; left out only when the deployment has a single one."""
+    inputs: Mapping[str, Any] | None
+    """The Start variables; those with a default may be left out."""
+    metadata: Mapping[str, Any] | None
+    """Flat values for the service's logs."""
+    user: str | None
+    """An opaque id of the caller, for the service's audit."""
+    tool_approval: str | None
+    """``policy`` or ``auto_approve``, as the service takes it."""
+
+
+class InvokeOptions(CallOptions, total=False):
+    """What `invoke` takes: `submit` chooses the callback URL itself."""
+
+    callback_url: str | None
+    """Deliver the answer there; the call returns at once, ``running`` or ``queued``."""
+
+
+NO_ID: Final = "the service took it and gave no id, so nothing can be asked; it runs, or has run"
+
+
+@shows_half_made
+class AsyncClient:
+    """The client to await.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        The workspace key. Else: ``configure()``, ``FETCH_HIVE_API_KEY``, the keyring, or the local hive.
+    base_url : str or httpx.URL, optional
+        The address, ending in ``/v1``; ``"local"`` is the hive inside this process.
+    timeout : float, optional
+        Seconds that one call may take; 120 by default.
+    transport : httpx.AsyncBaseTransport, optional
+        In place of the network, used in every loop.
+    proxy : str, httpx.URL or httpx.Proxy, optional
+        As httpx takes it; without it the environment's proxies count, as httpx users expect.
+    verify : bool, path or ssl.SSLContext, optional
+        How the service's certificate is checked: ``True`` or ``None`` by the usual authorities, a path by those of a CA
+        bundle. Only ``False`` turns the check off, with a warning.
+    max_concurrency : int, optional
+        A ceiling: at most this many calls through this client at once. Without it, as many as the service admits.
+
+    Raises
+    ------
+    SettingsError
+        A key or an address that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | httpx.URL | None = None,
+        timeout: float | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: Any = True,
+        max_concurrency: int | None = None,
+    ) -> None:
+        api_key = as_secret(api_key)
+        arguments.check(AsyncClient.__init__, locals())
+        self._connect(
+            views.session().connection(
+                api_key=api_key,
+                base_url=base_url,
+                timeout=timeout,
+                transport=transport,
+                proxy=proxy,
+                verify=verify,
+                max_concurrency=max_concurrency,
+            )
+        )
+
+    @classmethod
+    def over(cls, connection: Connection, *, retries: RetryLoop | None = None) -> AsyncClient:
+        """Return a client of a connection that is already made; `retries` is for tests with virtual time."""
+        client = cls.__new__(cls)
+        client._connect(connection, retries)
+        return client
+
+    def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
+        self.connection = connection
+        self._opened = ConnectionPools(connection)
+        self._retries = retries or RetryLoop(connection)
+
+    @property
+    def workspace(self) -> str:
+        """What tells this workspace from others in the keys of kept answers."""
+        here = self.connection
+        return here.find_workspace() if here.find_workspace is not None else here.workspace
+
+    @property
+    def origin(self) -> str:
+        """The host that is asked, or ``local``."""
+        return self.connection.origin
+
+    @property
+    def gate(self) -> Any:
+        """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
+        return self.connection.gate
+
+    # --- a request
+
+    @arguments.explicit_signature(InvokeOptions)
+    def request(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> InvokeRequest:
+        """Return the request that :meth:`invoke` would send, checked and with declared defaults filled in.
+
+        Raises
+        ------
+        InputError
+            The inputs do not fit the deployment's Start variables; every problem is listed. Or `deployment` is none.
+        """
+        arguments.check(AsyncClient.request, locals())
+        if isinstance(deployment, str):
+            dep = self.connection.find_deployment(deployment) or Deployment(deployment)
+        elif isinstance(deployment, Deployment):
+            dep = deployment
+        else:
+            raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+        variant, inputs = options.get("variant"), options.get("inputs")
+        if variant is None and len(dep.variants) > 1:
+            raise InputError(f"which variant? Give variant={' or '.join(map(repr, dep.variants))}", where=dep.name)
+        if variant is not None and (problem := dep.variant_problem([variant])):
+            raise InputError(problem, where=dep.name)
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise InputError(f"inputs is {type_text(inputs)}; give a mapping of names to values", where=dep.name)
+        return InvokeRequest(
+            deployment=dep.name,
+            variant=variant or (dep.variants[0] if len(dep.variants) == 1 else None),
+            inputs=dep.complete(inputs or {}),
+            metadata=options.get("metadata"),
+            user=options.get("user"),
+            callback_url=options.get("callback_url"),
+            tool_approval=options.get("tool_approval"),
+            secrets=Secrets.of(dep.inputs),
+        )
+
+    # --- calls
+
+    async def attempt(self, request: InvokeRequest) -> Exchange:
+        """Make one exchange, outside any gate, and return the answer with the run that it reads as.
+
+        Raises
+        ------
+        CallError
+            Only for what nobody foresaw; what a service or a network does is an `Exchange`.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
+        """
+        started_at = datetime.now(UTC)
+        answer = await self._opened.exchange("POST", "/workflow/invoke", encode_request(request))
+        run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
+        log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
+        return Exchange(answer=answer, run=run)
+
+    @arguments.explicit_signature(InvokeOptions)
+    async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
+        """Run a deployment's variant with `inputs`, and return what came of it.
+
+        Parameters
+        ----------
+        deployment : Deployment or str
+            What to run; a name alone is sent unchecked unless it is known.
+        variant : str, optional
+            Which variant; left out only when the deployment has a single one.
+        inputs : mapping, optional
+            The Start variables.
+        metadata : mapping, optional
+            Flat values for the service's logs.
+        user : str, optional
+            An opaque id of the caller, for the service's audit.
+        callback_url : str, optional
+            Deliver the answer there; the call returns at once, ``running`` or ``queued``.
+        tool_approval : {"policy", "auto_approve"}, optional
+            As the service takes it.
+
+        Returns
+        -------
+        Run
+            Completed, failed, or unknown when it may have run. What did not run is called again as CONTRACT section 2
+            says; what may have run never is.
+
+        Raises
+        ------
+        InputError
+            The inputs do not fit; no call was made.
+        AuthError
+            The service refused the key.
+        ConnectFailed
+            The service was not reached in 3 attempts and 5 s; nothing was sent.
+        LimitReached
+            The daily cap or the credits are used up.
+        SettingsError
+            No connection can be opened with this proxy or CA bundle; nothing was sent.
+        """
+        arguments.check_names(AsyncClient.invoke, options)
+        return await self.send(self.request(deployment, **options))
+
+    async def send(self, request: InvokeRequest) -> Run:
+        """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors."""
+        run = await self._retries.send(request, self.attempt)
+        await self.connection.keep(run, request.secrets)
+        return run
+
+    if not TYPE_CHECKING:  # type checkers do not know the names
+        __getattr__ = arguments.removed_names(
+            drive="AsyncClient.drive was removed; await client.send(request) retries as client.invoke does, "
+            "await client.attempt(request) makes one exchange"
+        )
+
+    # --- runs whose outcome comes later
+
+    @arguments.explicit_signature(CallOptions)
+    async def submit(
+        self,
+        deployment: Deployment | str,
+        *,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> PendingRun:
+        """Start a run by callback delivery and return at once: the only way for a workflow with a human in the loop.
+
+        Parameters
+        ----------
+        deployment, variant, inputs, metadata, user, tool_approval
+            As :meth:`invoke` takes them.
+        callback : CallbackReceiver or str, optional
+            Who receives the outcome: a receiver of this process, or a URL of somebody else's. By default this process's
+            own receiver where the service is on this machine; else nobody, and the service is asked.
+        poll : bool
+            Ask the service as well, gently; what comes first counts. Look-ups are counted in ``run.attempts``.
+
+        Returns
+        -------
+        PendingRun
+            Done already where the service refused the call (a failed run), or may have run it (an unknown one).
+
+        Raises
+        ------
+        InputError, AuthError, ConnectFailed, LimitReached
+            As :meth:`invoke`.
+        SettingsError
+            The receiver cannot listen, or `callback` is something else.
+        """
+        arguments.check(AsyncClient.submit, locals())
+        return await self.submit_request(self.request(deployment, **options), callback=callback, poll=poll)
+
+    async def submit_request(
+        self, request: InvokeRequest, *, callback: CallbackReceiver | str | None = None, poll: bool = True
+    ) -> PendingRun:
+        """Submit a request that is already made: :meth:`submit` without the checking, with its results and errors."""
+        running_loop()  # before a receiver is opened
+        receiver, url = await address_for(self.connection, callback)
+        if isinstance(callback, str):
+            url = InvokeRequest(deployment=request.deployment, callback_url=url).callback_url or url  # checks it
+        return await self._start(request.delivered_to(url), self.attempt, receiver, poll=poll or receiver is None)
+
+    async def trigger(
+        self,
+        endpoint_id: str,
+        variant_id: str,
+        *,
+        secret: str | Secret,
+        inputs: Mapping[str, Any] | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Start a run by its webhook endpoint (CONTRACT section 6): without the key, and always by callback delivery.
+
+        Parameters
+        ----------
+        endpoint_id, variant_id : str
+            From the webhook trigger's snippet.
+        secret : str or Secret
+            The endpoint's own; sent in a header, never in the address.
+        inputs : mapping, optional
+            The Start variables; which there are is not known here, so they are not checked.
+        callback, poll
+            As :meth:`submit` takes them. Look-ups do need the workspace key.
+
+        Raises
+        ------
+        InputError, AuthError, ConnectFailed, LimitReached, SettingsError
+            As :meth:`submit`.
+        """
+        secret = as_secret(secret)
+        arguments.check(AsyncClient.trigger, locals())
+
+        for name, value in (("endpoint_id", endpoint_id), ("variant_id", variant_id)):
+            if not isinstance(value, str) or not value:
+                raise InputError(f"{name} is {value!r}; it is in the webhook trigger's address")
+        if not isinstance(secret, Secret) or not secret:
+            raise InputError("there is no secret; it is shown beside the webhook trigger's address")
+        running_loop()
+        receiver, url = await address_for(self.connection, callback)
+        request = InvokeRequest(deployment=endpoint_id, variant=variant_id, inputs=inputs or {}, callback_url=url)
+        path = f"/workflow/webhooks/{_path_safe(endpoint_id)}/variants/{_path_safe(variant_id)}"
+        attempt = partial(self._attempt_trigger, path, secret)
+        return await self._start(request, attempt, receiver, poll=poll or receiver is None)
+
+    async def _attempt_trigger(self, path: str, secret: Secret, request: InvokeRequest) -> Exchange:
+        from fh_notebook.client.http.exchange import WebhookAuth
+
+        started_at = datetime.now(UTC)
+        self.connection.count("invoke", 1)
+        answer = await self._opened.exchange("POST", path, trigger_body(request), auth=WebhookAuth(secret))
+        return Exchange(
+            answer=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
+        )
+
+    async def _start(
+        self, request: InvokeRequest, attempt_once: Attempt, receiver: CallbackReceiver | None, *, poll: bool
+    ) -> PendingRun:
+        """Send a request that asks for callback delivery, and return the run that goes on.
+
+        It is written down before it is sent, so that no kernel's end loses it.
+        """
+        ticket = await self.connection.pending().open(request, request.secrets)
+        try:
+            async with receiver.expecting() if receiver is not None else nullcontext():
+                run = await self._retries.send(request, attempt_once)
+                if receiver is not None:
+                    receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
+        except BaseException:  # it was not sent, or was cut off, and is kept as unknown
+            await unbroken(ticket.drop())
+            raise
+        pending = PendingRun(
+            client=self, request=request, first=run, receiver=receiver, keep=ticket.answered, let_go=ticket.let_go
+        )
+        if accepted(run) and ids_of(run):
+            pending.begin(poll=poll)
+            await ticket.accepted(run)
+        else:
+            outcome = run if run.done else replace(run, status="unknown", error=NO_ID, error_code="no_id")
+            await ticket.answered(outcome)
+            pending.settled(outcome)
+        return pending
+
+    # --- look-ups
+
+    async def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
+        """Ask the service what became of a call. Whether this counts against the daily cap is unknown.
+
+        Parameters
+        ----------
+        request_id : str
+            From ``Run.request_id``.
+        run_id : str, optional
+            From ``Run.run_id``: the older address is asked too when the first does not know the request.
+
+        Returns
+        -------
+        Run
+            Status ``unknown`` when the look-up itself failed, with the reason as its error.
+
+        Raises
+        ------
+        InputError
+            There is no request id.
+        AuthError
+            The service refused the key.
+        """
+        if not isinstance(request_id, str) or not request_id:
+            raise InputError("there is no request id to ask for; it is in Run.request_id of an answered call")
+        arguments.check(AsyncClient.retrieve, locals())
+        return await self.look_up(request_id, run_id)
+
+    async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
+        """Ask by whichever ids there are: the first address by a request id, the older one by a run id.
+
+        Raises
+        ------
+        AuthError
+            The service refused the key.
+        """
+        run = Run(status="unknown", error="there is no id to ask for", error_code="no_id")
+        if request_id:
+            run = await self._look_up(f"/public/requests/{_path_safe(request_id)}", request_id)
+        if run_id and (not request_id or (run.status == "unknown" and run.status_code == 404)):
+            run = await self._look_up(f"/workflow_runs/{_path_safe(run_id)}", request_id or "")
+        return run
+
+    async def _look_up(self, path: str, request_id: str) -> Run:
+        running_loop()
+        self.connection.count("lookup", 1)
+        answer = await self._opened.exchange("GET", path)
+        run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
+        if answer.status_code == 401:
+            raise_for(run, Decision(verdict=Verdict.STOP, reason="auth"))
+        return run
+
+    async def check(self) -> Check:
+        """Say whether the service is reached and takes the key, without running anything.
+
+        Asks for the list of models, the one look-up that needs a key (CONTRACT section 4); it may count against the
+        daily cap.
+        """
+        running_loop()
+        self.connection.count("probe", 1)
+        answer = await self._opened.exchange("GET", "/public/models")
+        return check_of(answer, self.origin, self.connection.key_source)
+
+    # --- its end
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        await self._opened.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        here = self.connection
+        return f"{type(self).__name__}({here.base_url}, key={here.key} from {here.key_source})"
+
+
+def _path_safe(identifier: str) -> str:
+    return quote(identifier, safe="")
+
+
+@shows_half_made
+class Client:
+    """The blocking client: the same methods, and their async twins with an ``a`` before the name.
+
+    Works in a script, in a notebook cell, inside somebody's own running loop, from several threads at once, and in a
+    child after ``os.fork``. A kernel interrupt ends a blocking call within 0.3 s and cancels what is in flight.
+
+    Parameters
+    ----------
+    api_key, base_url, timeout, transport, proxy, verify, max_concurrency
+        As :class:`AsyncClient` takes them.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> from fh_notebook.local.demo.demo import demo_hive
+    >>> with demo_hive().client() as hive:
+    ...     run = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "My parcel is late."})
+    >>> run.status, run.output
+    ('completed', 'delivery')
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | httpx.URL | None = None,
+        timeout: float | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        proxy: str | httpx.URL | httpx.Proxy | None = None,
+        verify: Any = True,
+        max_concurrency: int | None = None,
+    ) -> None:
+        api_key = as_secret(api_key)
+        self.aclient = AsyncClient(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            transport=transport,
+            proxy=proxy,
+            verify=verify,
+            max_concurrency=max_concurrency,
+        )
+
+    @classmethod
+    def over(cls, client: AsyncClient) -> Client:
+        """Return the sync door of an async client."""
+        door = cls.__new__(cls)
+        door.aclient = client
+        return door
+
+    @property
+    def workspace(self) -> str:
+        """What tells this workspace from others in the keys of kept answers."""
+        return self.aclient.workspace
+
+    @property
+    def origin(self) -> str:
+        """The host that is asked, or ``local``."""
+        return self.aclient.origin
+
+    @property
+    def gate(self) -> Any:
+        """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
+        return self.aclient.gate
+
+    @arguments.explicit_signature(InvokeOptions)
+    def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
+        """Run a deployment's variant: :meth:`AsyncClient.invoke`, with the same arguments, results and errors."""
+        arguments.check_names(Client.invoke, options)
+        return loop.run(self.aclient.invoke(deployment, **options))
+
+    @arguments.explicit_signature(InvokeOptions)
+    async def ainvoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
+        """Await :meth:`invoke`."""
+        arguments.check_names(Client.ainvoke, options)
+        return await loop.bridge(self.aclient.invoke(deployment, **options))
+
+    @arguments.explicit_signature(CallOptions)
+    def submit(
+        self,
+        deployment: Deployment | str,
+        *,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> PendingRun:
+        """Start a run by callback delivery: :meth:`AsyncClient.submit`, with the same arguments, results and errors."""
+        arguments.check_names(Client.submit, options)
+        return loop.run(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
+
+    @arguments.explicit_signature(CallOptions)
+    async def asubmit(
+        self,
+        deployment: Deployment | str,
+        *,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+        **options: Unpack[CallOptions],
+    ) -> PendingRun:
+        """Await :meth:`submit`."""
+        arguments.check_names(Client.asubmit, options)
+        return await loop.bridge(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
+
+    def trigger(
+        self,
+        endpoint_id: str,
+        variant_id: str,
+        *,
+        secret: str | Secret,
+        inputs: Mapping[str, Any] | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Start a run by its webhook endpoint: :meth:`AsyncClient.trigger`."""
+        secret = as_secret(secret)
+        work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
+        return loop.run(work)
+
+    async def atrigger(
+        self,
+        endpoint_id: str,
+        variant_id: str,
+        *,
+        secret: str | Secret,
+        inputs: Mapping[str, Any] | None = None,
+        callback: CallbackReceiver | str | None = None,
+        poll: bool = True,
+    ) -> PendingRun:
+        """Await :meth:`trigger`."""
+        secret = as_secret(secret)
+        work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
+        return await loop.bridge(work)
+
+    def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
+        """Ask what became of a call: :meth:`AsyncClient.retrieve`."""
+        return loop.run(self.aclient.retrieve(request_id, run_id=run_id))
+
+    async def aretrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
+        """Await :meth:`retrieve`."""
+        return await loop.bridge(self.aclient.retrieve(request_id, run_id=run_id))
+
+    def check(self) -> Check:
+        """Say whether the service is reached and takes the key: :meth:`AsyncClient.check`."""
+        return loop.run(self.aclient.check())
+
+    async def acheck(self) -> Check:
+        """Await :meth:`check`."""
+        return await loop.bridge(self.aclient.check())
+
+    def close(self) -> None:
+        """Close the connections. A closed client opens new ones when it is used again."""
+        loop.run(self.aclient.aclose())
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self.aclient).replace("AsyncClient", "Client", 1)

@@ -1,0 +1,1 @@
+"""HTTP exchanges and their transport: connections of each event loop, proxies, deadlines."""

@@ -1,0 +1,302 @@
+"""One HTTP exchange as an Answer: httpx errors become values, and packed bodies are checked first.
+
+An answer is packed once, in one of the two ways that were asked for. httpx unpacks whatever is named, also several
+times over; packed twice, ten kilobytes are ten gigabytes, and no limit that counts what comes out can stop that within
+one piece.
+
+The edge at which httpx's errors become values.
+
+Nothing that a service or a network can do raises here. What did reach the service is told from what did not
+(`Answer.sent`), because only the latter may be called again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
+from typing import Final, Protocol
+
+import httpx
+
+from fh_notebook.client.http.fast_transport import Deadline
+from fh_notebook.client.http.transport import user_agent
+from fh_notebook.contract.models import Answer
+from fh_notebook.values import Secret, redact
+
+__all__ = ["ACCEPTED", "BROKEN", "Auth", "BearerAuth", "WebhookAuth", "exchange", "is_packed"]
+
+
+ACCEPTED: Final = "gzip, deflate"
+"""A piece of either becomes a thousand times as large at most."""
+
+_ONCE: Final = frozenset({"gzip", "deflate"})
+
+_NOT_ASKED_FOR: Final = frozenset({"br", "zstd"})
+"""What httpx unpacks besides, where the packages for it are installed."""
+
+
+def is_packed(encoding: str) -> bool:
+    """Whether a body with this ``Content-Encoding`` must be unpacked.
+
+    Raises
+    ------
+    httpx.DecodingError
+        In another way than asked for, or more than once.
+
+    Examples
+    --------
+    >>> is_packed("gzip"), is_packed(""), is_packed("Identity")
+    (True, False, False)
+    >>> is_packed("gzip, gzip")
+    Traceback (most recent call last):
+    ...
+    httpx.DecodingError: the answer is packed as 'gzip, gzip', and only gzip, deflate was asked for
+    """
+    spelt = encoding.strip().lower()
+    if spelt in _ONCE:
+        return True
+    if "," not in spelt and spelt not in _NOT_ASKED_FOR:
+        return False  # not packed, whatever a proxy calls it: the answer is paid, and is read as it stands
+    raise httpx.DecodingError(f"the answer is packed as {spelt[:40]!r}, and only {ACCEPTED} was asked for")
+
+
+class BearerAuth:
+    """Puts the key on a request. It is revealed in this one expression and stands in no variable."""
+
+    def __init__(self, key: Secret) -> None:
+        self._key = key
+
+    def sign(self, request: httpx.Request) -> None:
+        """Put the key on `request`, as a bearer token."""
+        request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+
+
+class WebhookAuth:
+    """Puts the secret of a webhook endpoint on a request, in place of a key."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def sign(self, request: httpx.Request) -> None:
+        """Put the secret on `request`."""
+        request.headers["X-Fetch-Hive-Webhook-Secret"] = self._secret.reveal()
+
+
+class Auth(Protocol):
+    """What lets a request pass."""
+
+    def sign(self, request: httpx.Request) -> None:
+        """Put it on `request`."""
+        ...
+
+
+# The most special first: (httpx's error, our word, whether the service may have got the request).
+# Facts: httpx raises ConnectError and ConnectTimeout before any byte of the request; a WriteError can come after the
+# last byte that the service needed; ReadError, ReadTimeout and RemoteProtocolError come after sending.
+BROKEN: Final[tuple[tuple[type[Exception], str, bool], ...]] = (
+    (httpx.ConnectTimeout, "connect", False),
+    (httpx.PoolTimeout, "connect", False),
+    (httpx.ProxyError, "proxy", False),
+    (httpx.ConnectError, "connect", False),
+    (httpx.UnsupportedProtocol, "connect", False),
+    (httpx.LocalProtocolError, "connect", False),
+    (httpx.WriteTimeout, "write", True),
+    (httpx.WriteError, "write", True),
+    (httpx.ReadTimeout, "read_timeout", True),
+    (httpx.ReadError, "reset", True),
+    (httpx.CloseError, "reset", True),
+    (httpx.RemoteProtocolError, "cut", True),
+    (httpx.DecodingError, "cut", True),
+    (httpx.TimeoutException, "read_timeout", True),
+    (httpx.TransportError, "reset", True),
+    (httpx.RequestError, "reset", True),
+)
+
+
+async def exchange(
+    transport: httpx.AsyncBaseTransport,
+    method: str,
+    url: str,
+    *,
+    auth: Auth,
+    content: bytes | None = None,
+    max_response_bytes: int,
+    timeout_s: float,
+    connect_timeout_s: float = math.inf,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Answer:
+    """Make one exchange and return what it brought.
+
+    The transport is asked itself: `httpx.AsyncClient` around it costs 100 us a call, for redirects, cookies and hooks
+    that no call of ours has.
+
+    Parameters
+    ----------
+    transport : httpx.AsyncBaseTransport
+        The transport of the running loop.
+    method, url : str
+        What to ask.
+    auth : Auth
+        Puts the key, or a webhook's secret, on the request.
+    content : bytes, optional
+        The JSON body.
+    max_response_bytes : int
+        More than this, after decompression, is not read: the answer is ``broke="too_large"``.
+    timeout_s : float
+        How long the whole exchange may take: httpx's own timeouts begin again with every byte that comes. What lies in
+        the socket by then is read all the same (see `Deadline`); a request that is not sent by then is not sent.
+    connect_timeout_s : float
+        How long a new connection may take, of that.
+    clock : callable
+        Seconds; a monotonic clock.
+    """
+    begun = clock()
+    body = _Body(content or b"")
+    came = _Received()
+    request = httpx.Request(
+        method,
+        _address(url),
+        headers=_headers(url, None if content is None else len(content)),
+        stream=body,
+        # No limits of reading and writing: they would be the whole exchange's, which is kept here.
+        extensions={"timeout": {"connect": min(connect_timeout_s, timeout_s)}},
+    )
+    auth.sign(request)
+    try:
+        async with asyncio.timeout(None) as limit:
+            deadline = Deadline(timeout_s, came=lambda: came.pieces, pass_=lambda: limit.reschedule(0.0))
+            body.deadline = deadline
+            try:
+                response = await transport.handle_async_request(request)
+                came.pieces += 1
+                try:
+                    return await _answer(response, max_response_bytes, came, lambda: clock() - begun)
+                finally:
+                    await response.aclose()
+            finally:
+                deadline.cancel()
+    except TimeoutError:
+        word = "read_timeout" if body.taken else "connect"
+        return Answer(broke=word, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
+    except httpx.RequestError as broken:
+        word, sent = _failure_of(broken)
+        return Answer(broke=word, sent=sent, detail=redact(_words(broken)), elapsed_s=clock() - begun)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a request, which knows whether a transport has begun to send it: what has no body yet cannot run."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.taken = False
+        self.deadline: Deadline | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        # A connection that is made only then, while the sockets are looked into once more, carries nothing.
+        if self.deadline is not None and self.deadline.is_due:
+            raise TimeoutError
+        self.taken = True
+        yield self._content
+
+
+class _Received:
+    """How many pieces of the answer have come: its head is the first."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self) -> None:
+        self.pieces = 0
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> httpx.URL:
+    return httpx.URL(url)  # reading one takes as long as the rest of a request
+
+
+# Headers are lists of bytes here: as httpx's mapping, they would take a third of the CPU of an exchange.
+
+
+@lru_cache(maxsize=64)
+def _headers_of(url: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"Host", _address(url).netloc),
+        (b"User-Agent", user_agent().encode("ascii")),
+        (b"Accept", b"application/json"),
+        (b"Accept-Encoding", ACCEPTED.encode("ascii")),
+    )
+
+
+def _headers(url: str, length: int | None) -> list[tuple[bytes, bytes]]:
+    headers = list(_headers_of(url))
+    if length is not None:
+        headers += ((b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % length))
+    return headers
+
+
+async def _answer(response: httpx.Response, limit: int, came: _Received, elapsed_s: Callable[[], float]) -> Answer:
+    headers = _by_name(response.headers.raw)
+    body = await _read(response, headers, limit, came)
+    return Answer(
+        status_code=response.status_code if body is not None else None,
+        headers=headers,
+        body=body or b"",
+        broke="too_large" if body is None else None,
+        elapsed_s=elapsed_s(),
+    )
+
+
+def _by_name(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by their names in small letters; of one that comes twice, both values (RFC 9110, section 5.3)."""
+    found: dict[str, str] = {}
+    for spelt, value in raw:
+        name, text = spelt.decode("latin-1").lower(), _text(value)
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+async def _read(response: httpx.Response, headers: dict[str, str], limit: int, came: _Received) -> bytes | None:
+    """Return the whole body, or ``None`` when it is larger than `limit`."""
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        return None
+    chunks, size = [], 0
+    packed = is_packed(headers.get("content-encoding", ""))
+    async for chunk in response.aiter_bytes() if packed else response.stream:  # type: ignore[union-attr]  # async here
+        came.pieces += 1
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _failure_of(broken: httpx.RequestError) -> tuple[str, bool]:
+    if isinstance(broken, httpx.ConnectError) and _is_tls(broken):
+        return "tls", False
+    if isinstance(broken, httpx.RemoteProtocolError) and "without sending a response" in str(broken):
+        return "reset", True
+    return next((word, sent) for kind, word, sent in BROKEN if isinstance(broken, kind))
+
+
+def _is_tls(broken: BaseException) -> bool:
+    seen: BaseException | None = broken
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return "CERTIFICATE" in str(broken).upper()
+
+
+def _words(broken: Exception) -> str:
+    return str(broken).strip() or type(broken).__name__

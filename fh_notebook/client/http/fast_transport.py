@@ -1,0 +1,535 @@
+"""FastTransport: an httpx transport for high concurrency, over HTTP/1.1 connections of one event loop.
+
+A timer that is due says that time has passed, not that nothing came. While a process is stopped (SIGSTOP, a suspended
+machine) the clock goes on and the kernel receives: then the timer and the answer are due in the same round of the event
+loop, and the timer may come first. So the loop looks into its sockets again, without waiting, and the deadline passes
+only after rounds in which nothing came.
+
+Rules of this file:
+
+1. It ends in exactly one of two ways: the whole answer, or an error of httpx's that says how far it came. Before the
+   first byte of a request is written nothing can have run; from then on everything may have.
+2. A connection is used again only after an answer that was whole, that both sides let stand, and after which not a
+   byte more came. Whatever else happens (a cancel, a timeout, half an answer, an early answer), it is closed.
+3. What a server sends is bounded: the head and everything that is not body by `MAX_HEAD_BYTES`, the body by a pause in
+   reading while nobody takes it.
+
+The parsing is llhttp's, the parser of Node.js, through ``httptools``; sockets and TLS are asyncio's.
+
+A request is written once. A connection that was closed while it was idle is found before that, and another is taken;
+after it, whatever happens is the caller's to judge.
+
+Idle connections lie on a stack, and the last one that was used is taken first: so the ones that are not needed any more
+grow old and are closed, and finding one costs the same however many there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import httptools
+import httpx
+
+__all__ = ["ROUNDS", "Deadline", "FastTransport", "Http1"]
+
+
+ROUNDS: Final = 16
+"""Rounds of the loop without anything new, after which nothing lies in the socket. From the socket to its reader takes
+up to 4, over TLS in a tunnel through httpx, measured (``tests/client/test_suspended.py`` fails with 2)."""
+
+
+class Deadline:
+    """Calls `pass_` once `seconds` have passed and nothing more is to be had at once; never after :meth:`cancel`.
+
+    Parameters
+    ----------
+    seconds : float
+        From now on.
+    came : callable
+        How much has come so far, in any unit: it grows with what comes.
+    pass_ : callable
+        Called in the loop's thread.
+    """
+
+    def __init__(self, seconds: float, *, came: Callable[[], int], pass_: Callable[[], object]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._came = came
+        self._pass = pass_
+        self.is_due = False
+        """Whether the time has passed, if not the deadline."""
+        self._handle: asyncio.Handle = self._loop.call_later(seconds, self._look)
+
+    def cancel(self) -> None:
+        """End it: what was waited for has come, or nobody waits any more."""
+        self._handle.cancel()
+
+    def _look(self, seen: int = -1, rounds: int = 0) -> None:
+        self.is_due = True
+        came = self._came()
+        if came != seen:
+            rounds = 0
+        if rounds >= ROUNDS:
+            self._pass()
+        else:  # the loop asks its sockets before each round, and does not wait where something is to be called
+            self._handle = self._loop.call_soon(self._look, came, rounds + 1)
+
+
+MAX_HEAD_BYTES: Final = 100 * 1024
+"""Of a head, of trailers, of anything between two bytes of a body: what httpcore allows."""
+
+MAX_WAITING_BYTES: Final = 256 * 1024
+"""Of a body that has come and was not taken yet; then the socket is not read until it is."""
+
+PIECE_BYTES: Final = 64 * 1024
+"""A piece of a body is no larger: it may be packed a thousandfold, and is unpacked as one."""
+
+
+RECEIVED_BYTES: Final = 64 * 1024
+"""What is asked of the socket at once. asyncio asks for four times as much, and an allocator whose thresholds are set
+(Dask sets them for its workers: ``MALLOC_TRIM_THRESHOLD_``) fetches 128 kB and more from the system each time, and
+gives it back: 9 µs an answer, measured."""
+
+
+class Http1(asyncio.Protocol):
+    """One connection; asyncio calls the lower half of the methods, the parser those that begin with ``on_``."""
+
+    def __init__(self, parser: Any = httptools.HttpResponseParser) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._parser = parser(self)
+        # "Dangerous" between a proxy and its many clients. Here an answer is paid for, and httpx takes it: one with a
+        # length beside its chunks (its connection is not used again), one with bare line feeds.
+        self._parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
+        self._transport: Any = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._busy = self._lost = self._unwritten = False
+        self._received_bytes = 0
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self.idle_until = 0.0
+
+    def _begin(self, method: str) -> None:
+        self._busy, self._bodiless = True, method == "HEAD"
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.status = 0
+        self.reason = b""
+        self._begun = self._whole = self._reusable = self._until_closed = False
+        self._broken: httpx.TransportError | None = None
+        self._pieces: deque[bytes] = deque()
+        self._waiting_bytes = self._idle_bytes = self._head_bytes = 0
+        self._paused = False
+
+    # What a transport asks of it.
+
+    def is_fresh(self) -> bool:
+        """Whether the other end has neither closed the connection nor said anything since the last answer."""
+        if self._lost or self._transport.is_closing():
+            return False
+        return not _readable(self._transport.get_extra_info("socket").fileno())
+
+    async def ask(self, method: str, message: bytes, *, write_s: float | None, read_s: float | None) -> None:
+        """Send `message` and wait for the head of the answer: `status`, `reason` and `headers` are set then.
+
+        Raises
+        ------
+        httpx.TransportError
+            The request has been written at least in part, and may have run.
+        """
+        self._begin(method)
+        self._transport.write(message)
+        while not self.status and self._broken is None:
+            # An answer may come before the whole request was taken: so it is not the writing that is waited for.
+            if self._unwritten:
+                await self._wait(write_s, httpx.WriteTimeout)
+            else:
+                await self._wait(read_s, httpx.ReadTimeout)
+        if not self.status:
+            raise self._broken  # type: ignore[misc]  # the loop ended with one of the two
+
+    async def next_piece(self, read_s: float | None) -> bytes | None:
+        """Return the next piece of the body; ``None`` after the last.
+
+        Raises
+        ------
+        httpx.TransportError
+            The answer was cut off.
+        """
+        while not self._pieces:
+            if self._whole:
+                return None
+            if self._broken is not None:
+                raise self._broken
+            await self._wait(read_s, httpx.ReadTimeout)
+        piece = self._pieces.popleft()
+        if len(piece) > PIECE_BYTES:
+            self._pieces.appendleft(piece[PIECE_BYTES:])
+            piece = piece[:PIECE_BYTES]
+        self._waiting_bytes -= len(piece)
+        if self._paused and self._waiting_bytes < MAX_WAITING_BYTES // 2:
+            self._paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def release(self) -> bool:
+        """End the exchange; return whether the connection may be used again. If not, it is closed."""
+        self._busy = False
+        if self._whole and self._reusable and not self._unwritten and not self._paused and not self._lost:
+            return True
+        self.abort()
+        return False
+
+    def abort(self) -> None:
+        """Close the connection at once; what is under way on it breaks."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _wait(self, seconds: float | None, late: type[httpx.TimeoutException]) -> None:
+        self._waiter = self._loop.create_future()
+        timer = None
+        if seconds is not None:
+            timer = Deadline(seconds, came=lambda: self._received_bytes, pass_=lambda: self._break(late, ""))
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _break(self, kind: type[httpx.TransportError], words: str) -> None:
+        if self._busy and not self._whole and self._broken is None:
+            self._broken = kind(words)
+        self._wake()
+
+    # What asyncio tells it.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hold the connection's transport."""
+        self._transport = transport
+        parts: tuple[Any, ...] = (transport, getattr(transport, "_ssl_protocol", None))
+        for part in parts:
+            if hasattr(part, "max_size"):  # asyncio's own, of sockets and of TLS; others have no such number
+                part.max_size = RECEIVED_BYTES
+
+    def pause_writing(self) -> None:
+        """Note that the other end does not take the request as fast as it is written."""
+        self._unwritten = True
+
+    def resume_writing(self) -> None:
+        """Note that the request is written, and wait for the answer from now on."""
+        self._unwritten = False
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if not self._busy:
+            self.abort()  # nobody asked: what this is the answer to, nobody can say
+            return
+        self._idle_bytes += len(data)
+        self._received_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as broken:
+            self._reusable = False
+            self._break(httpx.RemoteProtocolError, f"not HTTP as it was asked for: {broken.__context__ or broken}")
+        if self._idle_bytes > MAX_HEAD_BYTES:
+            self._break(httpx.RemoteProtocolError, "too many headers")
+        if self._waiting_bytes > MAX_WAITING_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        if self.status or self._broken is not None:
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is under way: with a whole answer, if its end was to be told by the connection's."""
+        self._lost = True
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if not self._busy:
+            return
+        if exc is not None:
+            self._break(httpx.ReadError, str(exc))
+        elif self._until_closed:
+            self._whole = True
+        elif self._begun:
+            self._break(httpx.RemoteProtocolError, "the connection was closed before the end of the answer")
+        else:
+            self._break(httpx.RemoteProtocolError, "Server disconnected without sending a response.")
+        self._wake()
+
+    # What the parser tells it.
+
+    def on_message_begin(self) -> None:
+        """Note that an answer begins; a second one after the whole first was not asked for."""
+        if self._whole:
+            self._reusable = False
+        else:
+            self._begun, self.reason = True, b""
+
+    def on_status(self, reason: bytes) -> None:
+        """Keep the words beside the status; they come in pieces."""
+        if not self._whole:
+            self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers, which come after the head, are not kept.
+
+        Raises
+        ------
+        ValueError
+            There are too many of them.
+        """
+        if self.status:
+            return
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("too many headers")
+        self.headers.append((name, value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        """Take the head as the answer's; 100 Continue and 103 Early Hints only announce one."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self.headers = []
+        elif not self.status:
+            self.status = status
+            length, chunked = _framing(self.headers)
+            self._reusable = self._parser.should_keep_alive() and not (length and chunked)
+            self._until_closed = not (length or chunked)
+            if self._bodiless:  # the parser does not know what was asked, and goes on to wait for a body
+                self._whole, self._reusable = True, False
+
+    def on_body(self, piece: bytes) -> None:
+        """Keep a piece of the body until it is taken."""
+        self._idle_bytes = 0
+        if not self._whole:
+            self._pieces.append(piece)
+            self._waiting_bytes += len(piece)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the answer."""
+        if self.status:
+            self._whole = True
+
+
+def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bool]:
+    """Whether the head says how long the body is, and whether it comes in chunks; without either, its end is closing.
+
+    Raises
+    ------
+    ValueError
+        Another transfer encoding: where such a body ends, and what it says, we could only guess.
+    """
+    length = chunked = False
+    for name, value in headers:
+        lower = name.lower()
+        if lower == b"content-length":
+            length = True
+        elif lower == b"transfer-encoding":
+            chunked = True
+            if value.lower() != b"chunked":
+                raise ValueError("a transfer encoding that is not chunked")
+    return length, chunked
+
+
+def _readable(descriptor: int) -> bool:
+    """Whether reading `descriptor` would return at once: for an idle connection, that it was closed."""
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+KEEP_ALIVE_S: Final = 4.0
+"""Shorter than the shortest limit that servers are known to have (uvicorn and Node.js: 5 s), so that it is we who
+close an idle connection: a request that meets the server's close half-way may have run, and nobody can say."""
+
+CLOSING_S: Final = 1.0
+"""Closing waits for the loop's next rounds, and no longer than this."""
+
+HAPPY_EYEBALLS_S: Final = 0.25
+"""A name's second address is tried when the first has not answered by then (RFC 8305, section 5)."""
+
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+
+_Origin = tuple[str, str, int | None]
+
+
+class FastTransport(httpx.AsyncBaseTransport):
+    """Sends requests over HTTP/1.1 connections that are kept and used again; no proxy, no redirects, no cookies.
+
+    Parameters
+    ----------
+    tls : callable
+        Returns the `ssl.SSLContext` for https; asked at the first such connection, because making one takes 20 ms.
+    keep_alive_s : float
+        How long a connection may be idle and still be used.
+    new : callable
+        Makes one connection; a seam for the benchmark of parsers.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: Callable[[], ssl.SSLContext] = httpx.create_ssl_context,
+        keep_alive_s: float = KEEP_ALIVE_S,
+        new: Callable[[], Http1] = Http1,
+    ) -> None:
+        self._tls = tls
+        self._keep_alive_s = keep_alive_s
+        self._new = new
+        self._idle: dict[_Origin, list[Http1]] = {}
+        self._open: set[Http1] = set()
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`, and return the response as soon as its head is there; its body is streamed.
+
+        Raises
+        ------
+        httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol
+            Nothing was sent.
+        httpx.TransportError
+            Any other: it was, at least in part.
+        """
+        head = _head(request)
+        limits = request.extensions.get("timeout", {})
+        origin = (request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
+        line = self._take(origin) or await self._connect(origin, request.extensions, limits.get("connect"))
+        try:
+            message = await _message(head, request)
+            await line.ask(request.method, message, write_s=limits.get("write"), read_s=limits.get("read"))
+        except BaseException:
+            line.abort()
+            raise
+        return httpx.Response(
+            line.status,
+            headers=line.headers,
+            stream=_Body(self, line, origin, limits.get("read")),
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": line.reason},
+        )
+
+    def _take(self, origin: _Origin) -> Http1 | None:
+        idle = self._idle.get(origin)
+        now = asyncio.get_running_loop().time() if idle else 0.0
+        while idle:
+            line = idle.pop()
+            if line.idle_until >= now and line.is_fresh():
+                return line
+            line.abort()
+        return None
+
+    async def _connect(self, origin: _Origin, options: Any, seconds: float | None) -> Http1:
+        scheme, host, port = origin
+        if scheme not in ("http", "https") or not host:
+            raise httpx.UnsupportedProtocol(f"not an address of http or https: {scheme}://{host}")
+        how: dict[str, Any] = {}
+        if scheme == "https":
+            context = self._tls()
+            context.set_alpn_protocols(["http/1.1"])
+            name = options.get("sni_hostname") or host
+            how = {"ssl": context, "server_hostname": name}
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries a name's addresses one after the other
+            how["happy_eyeballs_delay"] = HAPPY_EYEBALLS_S
+        try:
+            async with asyncio.timeout(seconds):
+                _, line = await loop.create_connection(
+                    self._new, host, port or {"http": 80, "https": 443}[scheme], **how
+                )
+        except TimeoutError as late:
+            raise httpx.ConnectTimeout(f"no connection within {seconds} s") from late
+        except OSError as broken:
+            raise httpx.ConnectError(str(broken)) from broken
+        self._open.add(line)
+        line.closed.add_done_callback(lambda _: self._open.discard(line))
+        return line
+
+    def give_back(self, line: Http1, origin: _Origin) -> None:
+        """End the exchange on `line`, and keep it for the next if it can be used again."""
+        if line not in self._open:  # closed with the transport
+            line.abort()
+        elif line.release():
+            loop = asyncio.get_running_loop()
+            line.idle_until = loop.time() + self._keep_alive_s
+            self._idle.setdefault(origin, []).append(line)
+            if self._sweep is None:
+                self._sweep = loop.call_later(self._keep_alive_s, self._close_old)
+
+    def _close_old(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep = None
+        for idle in self._idle.values():
+            kept = [line for line in idle if line.idle_until > loop.time() and line in self._open]
+            for line in set(idle).difference(kept):
+                line.abort()
+            idle[:] = kept
+        if due := [idle[0].idle_until for idle in self._idle.values() if idle]:
+            self._sweep = loop.call_at(min(due), self._close_old)
+
+    async def aclose(self) -> None:
+        """Close every connection; what is under way on one breaks."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        self._idle.clear()
+        closing, self._open = self._open, set()
+        for line in closing:
+            line.abort()
+        if closing:
+            await asyncio.wait([line.closed for line in closing], timeout=CLOSING_S)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of one response, as it comes."""
+
+    def __init__(self, transport: FastTransport, line: Http1, origin: _Origin, read_s: float | None) -> None:
+        self._transport = transport
+        self._line: Http1 | None = line
+        self._origin = origin
+        self._read_s = read_s
+
+    # No generator: the loop would have to end one that is left half-way.
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._line.next_piece(self._read_s) if self._line is not None else None
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            self._transport.give_back(line, self._origin)
+
+
+def _head(request: httpx.Request) -> bytes:
+    """Return the request's first line and headers, but for how long its body is."""
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%b: %b" % (name, value) for name, value in request.headers.raw if name.lower() not in _FRAMING]
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1 or b"\0" in head:
+        raise httpx.LocalProtocolError("a header of the request has a line break in it")
+    return head
+
+
+async def _message(head: bytes, request: httpx.Request) -> bytes:
+    """Return the whole request: ours have bodies that are small, and in memory anyway."""
+    body = b"".join([piece async for piece in request.stream])  # type: ignore[union-attr]  # an async one, by the seam
+    if body or request.method not in _BODILESS:
+        return b"%b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(body), body)
+    return head + b"\r\n\r\n"

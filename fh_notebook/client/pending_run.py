@@ -1,0 +1,401 @@
+"""PendingRun: a run started by callback delivery, until its outcome is here.
+
+Rule of this file: the first outcome counts, by callback or look-up, and is kept before anybody sees it; what comes
+after it is ignored. Giving up waiting ends nothing at the service, and nothing here submits anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fh_notebook import arguments, html, loop, views
+from fh_notebook.client import polling
+from fh_notebook.client.connection import Connection
+from fh_notebook.client.on_loop import on_loop
+from fh_notebook.contract.callbacks import asked_of, ids_of, is_outcome, joined, waits_for, with_final_status
+from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.run import Run, one_line
+from fh_notebook.half_made import shows_half_made
+from fh_notebook.log import log
+from fh_notebook.values import Seconds
+
+if TYPE_CHECKING:
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+
+__all__ = ["PendingRun"]
+
+Keep = Callable[[Run], Awaitable[None]]
+
+
+class AsksForRuns(Protocol):
+    """What a pending run needs of the client that submitted it."""
+
+    @property
+    def connection(self) -> Connection:
+        """Says whether a look-up costs anything, and which deployments were seen to wait for a person."""
+        ...
+
+    async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
+        """Ask the service what became of a run."""
+        ...
+
+
+@shows_half_made
+class PendingRun:
+    """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
+
+    It can be awaited, waited for, and shown: in a notebook its display changes when the outcome comes.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> pending = hive.submit("support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
+    >>> pending.wait(timeout_s=30).output
+    'billing'
+    >>> pending.done, pending.run.status
+    (True, 'completed')
+    """
+
+    def __init__(
+        self,
+        *,
+        client: AsksForRuns,
+        request: InvokeRequest,
+        first: Run,
+        receiver: CallbackReceiver | None,
+        keep: Keep | None,
+        let_go: Callable[[], None] | None = None,
+    ) -> None:
+        self._connection = client.connection
+        self._lookup = polling.StatusLookup(client.look_up, first.request_id, first.run_id)
+        self._request = request
+        self._first = first
+        self._receiver = receiver
+        self._keep = keep
+        self._let_go = let_go
+        self._began = time.perf_counter() - first.elapsed_s
+        self._lock = threading.Lock()
+        self._run = self._first
+        self._taken = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._at_end: list[Callable[[], None]] = []
+        self._at_change: list[Callable[[PendingRun], None]] = []
+        self.came_by = ""
+        """``callback`` or ``polling``: what brought the outcome."""
+        self.trouble = ""
+        """Why look-ups say nothing, in words, while that is so."""
+
+    # --- what is known of it: nothing is waited for or asked, from any thread
+
+    @property
+    def status(self) -> str:
+        """The run's status as far as it is known: ``queued``, ``running``, ``awaiting_approval``, ``completed``, ..."""
+        return self._run.status
+
+    @property
+    def done(self) -> bool:
+        """Whether the outcome is here."""
+        return self._ended and self._run.done
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the outcome is waited for: not after it came, nor after :meth:`cancel_waiting`."""
+        return not self._ended
+
+    @property
+    def run(self) -> Run:
+        """The run as far as it is known: the outcome, once it is here."""
+        return self._run
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the call."""
+        return self._first.request_id
+
+    @property
+    def run_id(self) -> str | None:
+        """The service's other id, where it gave one."""
+        return self._first.run_id
+
+    @property
+    def deployment(self) -> str:
+        """What runs."""
+        return self._request.deployment
+
+    @property
+    def variant(self) -> str | None:
+        """Which variant of it."""
+        return self._request.variant
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the call was sent, UTC."""
+        return self._first.started_at
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where the service delivers the outcome."""
+        return self._request.callback_url
+
+    @property
+    def by_callback(self) -> bool:
+        """Whether a receiver of this process takes the callback; else the service is asked."""
+        return self._receiver is not None
+
+    @property
+    def waits_for(self) -> str:
+        """Who a paused run waits for, and what is asked; empty when it waits for nobody, or that is not said."""
+        return waits_for(self._run)
+
+    @property
+    def polls(self) -> int:
+        """Look-ups so far; they count as requests of this run."""
+        return self._lookup.count
+
+    # --- waiting
+
+    def wait(self, timeout_s: Seconds | None = None) -> Run:
+        """Wait for the outcome and return it; after `timeout_s` seconds, the run as far as it is known.
+
+        An interrupt ends the wait and nothing else: the run goes on, and so does the waiting behind the scenes.
+
+        Raises
+        ------
+        AuthError
+            The service refuses the key for look-ups, and no callback can come.
+        """
+        arguments.check(PendingRun.wait, locals())
+        return loop.run(self.outcome(timeout_s))
+
+    def __await__(self) -> Generator[Any, None, Run]:
+        return loop.bridge(self.outcome()).__await__()
+
+    async def outcome(self, timeout_s: float | None = None) -> Run:
+        """Await :meth:`wait`, in the running loop."""
+        if not self._ended:
+            here = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = here.create_future()
+
+            def set_woken() -> None:
+                if not woken.done():
+                    woken.set_result(None)
+
+            self._call_at_end(lambda: on_loop(here, set_woken))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await woken
+        if self._ended and self._error is not None:
+            raise self._error
+        return self._run
+
+    def cancel_waiting(self) -> None:
+        """Wait no more, here. The run goes on at the service; ``fh.reattach()`` waits for it again."""
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        if self._let_go is not None:
+            self._let_go()
+        self._finish(self._run, ended=False)
+
+    def refresh(self) -> Run:
+        """Ask the service once, now, and return the run as far as it is known then."""
+        return loop.run(self.arefresh())
+
+    async def arefresh(self) -> Run:
+        """Await :meth:`refresh`."""
+        if not self._ended:
+            await loop.bridge(self.look())
+            if self._taken and not self._ended:  # its outcome came, and is being kept
+                return await self.outcome()
+        return self._run
+
+    def on_change(self, call: Callable[[PendingRun], None]) -> None:
+        """Have `call` called, on the background loop, when its status changes; at once when it has ended."""
+        arguments.check(PendingRun.on_change, locals())
+        with self._lock:
+            if not self._ended:
+                self._at_change.append(call)
+                return
+        call(self)
+
+    # --- what comes
+
+    def begin(self, *, poll: bool, known: bool = True) -> None:
+        """Wait for the outcome from now on: by callback where there is a receiver, by look-ups where `poll` says so."""
+        if self._receiver is not None:
+            self._receiver.claim(ids_of(self._first), self.take)
+        if poll and not self._taken:
+            beside = self._receiver is not None and known
+            if beside:
+                polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S, soon=self._may_pause_unseen)
+            else:
+                polling.watch(self)
+
+    @property
+    def _may_pause_unseen(self) -> bool:
+        """Whether a look-up is worth its cost beside a receiver: that a run waits for a person, no callback tells."""
+        here = self._connection
+        return here.is_near or self._request.deployment in here.pausing
+
+    async def look(self) -> float | None:
+        """Ask the service once, and take what came; see :class:`~fh_notebook.client.polling.Watched`."""
+        if self._taken:
+            return None
+        found = await self._lookup.ask()
+        if found.run is not None:
+            self.trouble = ""
+            self._take(found.run, by="polling")
+            return None if self._taken else 0.0
+        self.trouble = found.trouble
+        if found.is_last:
+            self._end_look_ups(found)
+            return None
+        return found.pause_s
+
+    def _end_look_ups(self, last: polling.LookUpResult) -> None:
+        """End look-ups; where no callback can come either, end the waiting."""
+        if self._receiver is not None:
+            self._tell()
+            return
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        if last.error is not None:  # nothing is known of the run: it stays among the pending ones
+            if self._let_go is not None:
+                self._let_go()
+            self._finish(self._run, ended=False, error=last.error)
+            return
+        outcome = replace(self._first, status="unknown", error=last.trouble, error_code="not_found")
+        self._settle_or_finish(replace(outcome, attempts=self._first.attempts + self.polls))
+
+    def take(self, run: Run) -> None:
+        """Take what a callback tells, from any thread."""
+        self._take(with_final_status(run), by="callback")
+
+    def _take(self, run: Run, *, by: str) -> None:
+        if not is_outcome(run):
+            self._note(run)
+            return
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        self.came_by = by
+        self.trouble = ""
+        outcome = joined(
+            run,
+            self._request,
+            inputs=self._first.inputs,
+            first=self._first,
+            elapsed_s=time.perf_counter() - self._began,
+            attempts=self._first.attempts + self.polls,
+            started_at=self._first.started_at,
+        )
+        self._settle_or_finish(outcome)
+
+    def settled(self, outcome: Run) -> None:
+        """End with an outcome that is kept already: the service answered the call itself with it."""
+        self._taken = True
+        self._finish(outcome)
+
+    def _settle_or_finish(self, outcome: Run) -> None:
+        """End with an outcome, which is kept first."""
+        if self._keep is None:
+            self._finish(outcome)
+        else:
+            loop.background().submit(self._settle(outcome, self._keep))
+
+    async def _settle(self, outcome: Run, keep: Keep) -> None:
+        try:
+            await keep(outcome)
+        finally:
+            self._finish(outcome)
+
+    def _note(self, run: Run) -> None:
+        """Note how far the run is."""
+        with self._lock:
+            if self._taken:
+                return
+            if run.status == "unknown":  # it says nothing of the run: what is known of it stays
+                told, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
+            else:
+                told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
+                self._run = replace(self._first, status=run.status, raw=run.raw)
+                if run.status == "awaiting_approval" or self.waits_for:
+                    self._connection.pausing.add(self._request.deployment)
+        if told:
+            self._tell()
+
+    def _finish(self, outcome: Run, *, ended: bool = True, error: BaseException | None = None) -> None:
+        with self._lock:
+            self._run, self._error, self._ended = outcome, error, True
+            at_end, self._at_end = self._at_end, []
+        polling.forget(self)
+        if self._receiver is not None:
+            self._receiver.disclaim(ids_of(self._first), ended=ended)
+        for call in at_end:
+            call()
+        self._tell()
+        self._at_change.clear()
+
+    def _call_at_end(self, call: Callable[[], None]) -> None:
+        with self._lock:
+            if not self._ended:
+                self._at_end.append(call)
+                return
+        call()
+
+    def _tell(self) -> None:
+        for call in list(self._at_change):
+            try:
+                call(self)
+            except Exception:  # a page that has gone must not end the waiting
+                log.warning("the display of a pending run broke", exc_info=True)
+
+    # --- shown: what is waited for, of whom, since when, and why nothing is heard, if that is so
+
+    def __repr__(self) -> str:
+        if self.done:
+            return f"PendingRun({self._run!r})"
+        where = "/".join(x for x in (self.deployment, self.variant) if x)
+        parts = [one_line(self.status), where, one_line(self.request_id or self.run_id or "")]
+        parts += [f"waits for {self.waits_for}"] if self.waits_for else []
+        parts += ["not waited for"] if not self.waiting else []
+        parts += [self.trouble] if self.trouble else []
+        return f"PendingRun({', '.join(p for p in parts if p)})"
+
+    def html_card(self) -> html.Html:
+        """Return it as a card: the run's own once its outcome is here."""
+        if self.done:
+            return self._run.html_card()
+        where = " / ".join(x for x in (self.deployment, self.variant) if x)
+        head = html.el("div", html.badge(self.status), " ", html.el("strong", where), cls="fh-head")
+        since = f" since {self.started_at:%H:%M:%S} UTC" if self.started_at else ""
+        way = "its callback is waited for" if self.by_callback else "the service is asked now and then"
+        how = f"{way}{since}" if self.waiting else "not waited for any more; fh.reattach() goes on"
+        trouble = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
+        foot = html.el("div", f"{how} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
+        return html.el("div", head, *self._asked(), trouble, foot, cls="fh-card")
+
+    def _asked(self) -> list[html.Html]:
+        """Who decides, to be seen at a glance, and what they are asked, as long as it may be."""
+        who, question = asked_of(self._run)
+        parts = [html.el("div", "Waits for ", html.el("strong", one_line(who)))] if who else []
+        return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])
+
+    def _repr_html_(self) -> str:
+        return html.el("div", html.STYLE, self.html_card(), cls="fh")
+
+    def _ipython_display_(self) -> None:
+        views.frontend().show_pending(self)

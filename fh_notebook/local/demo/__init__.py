@@ -1,0 +1,1 @@
+"""The demo: deployment ``support-triage``, its workflows and tickets."""

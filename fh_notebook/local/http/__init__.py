@@ -1,0 +1,1 @@
+"""Ways into a hive: the ASGI application, a server on a socket, and a transport in process."""

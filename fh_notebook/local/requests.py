@@ -1,0 +1,269 @@
+"""Requests of callers: bodies read into an Ask, or refused with an error code of the service.
+
+A code that the service is not known to use is marked ``ours``, so that nobody builds on it. The service's own stand in
+CONTRACT section 2; what is [S] there comes from an official SDK.
+
+Pure, and every problem is told before anything runs (CONTRACT section 1). The texts that CONTRACT section 2 lists are
+the service's; the others are ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+__all__ = [
+    "BY_CODE",
+    "CODES",
+    "Code",
+    "ParsedRequest",
+    "Refusal",
+    "bearer_key",
+    "code_for_status",
+    "read_invoke",
+    "read_trigger",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One error code."""
+
+    code: str
+    http_status: int
+    message: str
+    """What is said when a refusal brings no words of its own."""
+    ours: bool = False
+    """Whether this hive made the code up because the service's is not known."""
+
+
+CODES: Final[tuple[Code, ...]] = (
+    Code("api_rate_limit_exceeded", 429, "Daily API rate limit reached"),
+    Code("too_many_requests", 429, "The provider is receiving too many requests. Try again later."),
+    Code("insufficient_hosted_llm_credits", 402, "You do not have enough hosted LLM credits."),
+    Code("account_credit_cap_reached", 422, "Your account has reached its credit cap."),
+    Code("workflow_step_limit_reached", 402, "Your plan's limit of workflow steps is reached."),
+    Code("workspace_limit_reached", 402, "Your plan's limit of workspaces is reached."),
+    Code("asset_storage_limit_reached", 402, "Your plan's asset storage is full."),
+    Code("log_range_limit_exceeded", 402, "Your plan does not keep logs for that long."),
+    Code("model_deprecated", 422, "A model of this workflow is deprecated."),
+    Code("personal_model_missing_credentials", 422, "A personal model of this workflow has no credentials."),
+    Code("personal_model_invalid_credentials", 422, "The credentials of a personal model were refused."),
+    Code("vision_not_supported", 422, "A model of this workflow cannot read images."),
+    Code("iteration_limit_exceeded", 422, "The workflow went through its limit of iterations."),
+    Code("validation_error", 422, "The request is not valid."),
+    Code("invalid_tool_approval", 400, "tool_approval must be policy or auto_approve"),
+    Code("tool_approval_override_not_permitted", 403, "This key may not override tool approvals."),
+    Code("internal_server_error", 500, "Something went wrong. Please try again."),
+    # The texts of these three are the service's, the codes are not known.
+    Code("unauthorized", 401, "Invalid access.", ours=True),
+    Code("not_found", 404, "Request not found", ours=True),
+    Code(
+        "concurrency_limit_reached",
+        429,
+        "You've reached your concurrency limit. Try again later or use async mode.",
+        ours=True,
+    ),
+    Code("async_required", 422, "This workflow has a human-in-the-loop step: use async mode.", ours=True),
+    Code("provider_error", 502, "The model's provider answered with an error.", ours=True),
+    Code("service_unavailable", 503, "The service is unavailable. Try again later.", ours=True),
+    Code("gateway_timeout", 504, "The workflow did not answer in time.", ours=True),
+    Code("invalid_json", 400, "The body is not JSON.", ours=True),
+    Code("method_not_allowed", 405, "This address does not take that method.", ours=True),
+    Code("request_too_large", 413, "The body is too large.", ours=True),
+    Code("unsupported_media_type", 415, "The body must be application/json.", ours=True),
+)
+"""Every code, the service's first."""
+
+
+BY_CODE: Final[Mapping[str, Code]] = {c.code: c for c in CODES}
+
+
+# Where several codes share a status, the one that says least; 429 without a code is the provider's, which every
+# client may simply try again.
+_USUAL: Final = {402: "insufficient_hosted_llm_credits", 422: "validation_error", 429: "too_many_requests"}
+
+
+def code_for_status(status: int) -> str:
+    """Return the code that this hive uses for an HTTP status when nothing more is known.
+
+    Examples
+    --------
+    >>> code_for_status(429), code_for_status(503), code_for_status(418)
+    ('too_many_requests', 'service_unavailable', 'validation_error')
+    """
+    if status in _USUAL:
+        return _USUAL[status]
+    exact = next((c.code for c in CODES if c.http_status == status), None)
+    return exact or ("internal_server_error" if status >= 500 else "validation_error")
+
+
+class Refusal(Exception):
+    """An answer other than the one that was asked for: raised at any stage, written down once, in the app.
+
+    Parameters
+    ----------
+    code : str
+        One of :data:`CODES`.
+    message : str, optional
+        Words of its own; else the code's.
+    more : mapping, optional
+        Further fields of the body, such as ``limit`` and ``current``.
+    headers : mapping, optional
+        Further headers, such as ``Retry-After``.
+
+    Examples
+    --------
+    >>> no = Refusal("not_found", "Variant not found")
+    >>> no.status, no.message
+    (404, 'Variant not found')
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.code = code
+        self.status = BY_CODE[code].http_status
+        self.message = message or BY_CODE[code].message
+        self.more = dict(more or {})
+        self.headers = dict(headers or {})
+        super().__init__(f"{self.status} {code}: {self.message}")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRequest:
+    """What is asked for in one call."""
+
+    deployment: str
+    variant: str
+    inputs: dict[str, Any]
+    callback_url: str | None
+    """Given: callback delivery."""
+    body: bytes
+    """The body as it came: the record of a run keeps this, which nothing that the workflow does can change."""
+
+
+def read_invoke(body: bytes) -> ParsedRequest:
+    """Return what the body of ``POST /v1/workflow/invoke`` asks for.
+
+    Raises
+    ------
+    Refusal
+        ``invalid_json``, ``validation_error`` or ``invalid_tool_approval``.
+    """
+    fields = _json_object(body)
+    deployment, variant = fields.get("deployment"), fields.get("variant")
+    if not deployment or not variant:
+        raise Refusal("validation_error", "Missing required field: deployment or variant")
+    if not isinstance(deployment, str) or not isinstance(variant, str):
+        raise Refusal("validation_error", "deployment and variant must be strings")
+    _check_metadata(fields.get("metadata"))
+    if not isinstance(fields.get("user"), str | None):
+        raise Refusal("validation_error", "user must be a string")
+    if fields.get("tool_approval") not in (None, "policy", "auto_approve"):
+        raise Refusal("invalid_tool_approval")
+    return ParsedRequest(deployment, variant, _inputs(fields), _callback_url(fields.get("async")), body)
+
+
+def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
+    """Return what the body of a webhook trigger asks for: always callback delivery (CONTRACT section 6).
+
+    Raises
+    ------
+    Refusal
+        ``invalid_json`` or ``validation_error``.
+    """
+    fields = _json_object(body)
+    _check_metadata(fields.get("metadata"))
+    asked = fields.get("async")
+    asked = {**asked, "enabled": True} if isinstance(asked, dict) else {"enabled": True} if asked is None else asked
+    return ParsedRequest(deployment, variant, _inputs(fields), _callback_url(asked), body)
+
+
+def bearer_key(header: str | None) -> str:
+    """Return the key of an ``Authorization`` header.
+
+    Raises
+    ------
+    Refusal
+        ``unauthorized``: no header, another scheme, or no key.
+
+    Examples
+    --------
+    >>> bearer_key("Bearer fhk_1")
+    'fhk_1'
+    """
+    scheme, _, key = (header or "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Refusal("unauthorized")
+    return key.strip()
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as broken:
+        # ValueError: bad JSON, bad UTF-8, NaN, a whole number of more digits than Python reads.
+        raise Refusal("invalid_json", f"The body is not JSON: {broken}") from None
+    if not isinstance(fields, dict):
+        raise Refusal("validation_error", "The body must be a JSON object")
+    return fields
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} has no JSON form")
+
+
+def _inputs(fields: Mapping[str, Any]) -> dict[str, Any]:
+    inputs = fields.get("inputs")
+    if inputs is None:
+        return {}
+    if not isinstance(inputs, dict):
+        raise Refusal("validation_error", "inputs must be an object")
+    return inputs
+
+
+def _check_metadata(metadata: Any) -> None:
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict):
+        raise Refusal("validation_error", "metadata must be a flat object")
+    for key, value in metadata.items():
+        if not key:
+            raise Refusal("validation_error", "metadata keys must be non-empty strings")
+        if not isinstance(value, str | bool | int | float | None) or (isinstance(value, float) and math.isinf(value)):
+            raise Refusal("validation_error", f"metadata.{key} must be a string, a number, a boolean or null")
+
+
+def _callback_url(asked: Any) -> str | None:
+    if asked is None:
+        return None
+    if not isinstance(asked, dict) or not isinstance(asked.get("enabled"), bool):
+        raise Refusal("validation_error", "async must be an object with enabled, true or false")
+    if not asked["enabled"]:
+        return None
+    url = asked.get("callback_url")
+    if url is None or url == "":
+        raise Refusal("validation_error", "callback_url is required when async is enabled")
+    if not isinstance(url, str) or not _is_web_address(url):
+        raise Refusal("validation_error", "callback_url must be a valid URL")
+    return url
+
+
+def _is_web_address(url: str) -> bool:
+    if any(c.isspace() or not c.isprintable() for c in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False

@@ -1,0 +1,177 @@
+"""Responses of a hive: records encoded in either spelling.
+
+Rule of this file: pure, one function a body, and each says where its shape comes from. The vendor's documentation
+("docs") and its SDKs ("sdk") disagree; a hive speaks one of the two, so that a client can be tried against both. What
+neither says is marked UNKNOWN: there the hive's choice is a guess and a client must not lean on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from fh_notebook.local.options import Spelling
+from fh_notebook.local.records import Call, Record
+from fh_notebook.local.requests import CODES, Refusal
+
+__all__ = [
+    "Reply",
+    "accepted",
+    "error_codes",
+    "event",
+    "finished",
+    "models",
+    "refused",
+    "request_details",
+    "workflow_run",
+]
+
+
+class Reply(NamedTuple):
+    """An answer before it is sent."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
+
+
+def finished(record: Record, spelling: Spelling) -> Reply:
+    """Answer a sync call (CONTRACT section 1).
+
+    A run that failed is a 200, too: "sdk" says so [S]; that the documentation's spelling carries ``error`` then is
+    UNKNOWN.
+    """
+    if spelling == "sdk":
+        named = {"request_id": record.request_id, "run_id": record.run_id, "status": record.status}
+        return _json(200, named, output=record, error=record.error)
+    named = {"request_id": record.request_id, "run_status": record.status}
+    if record.status == "failed":
+        return _json(200, named, output=record, error=record.error)
+    return _json(200, named, output=record)
+
+
+def accepted(record: Record, status: str, spelling: Spelling, webhook_secret: str) -> Reply:
+    """Answer a call for callback delivery (CONTRACT section 1): "sdk" knows neither ``running`` nor the secret.
+
+    `status` is what was true when the call was let in; by now the run may have ended.
+    """
+    if spelling == "sdk":
+        return _json(202, {"run_id": record.run_id, "status": "queued"})
+    named = {"request_id": record.request_id, "run_status": status, "webhook_secret": webhook_secret}
+    return _json(200, named)
+
+
+def event(record: Record, spelling: Spelling) -> bytes:
+    """Write the body of a callback.
+
+    UNKNOWN for workflows (CONTRACT section 6). "docs": the shape that the documentation gives for agents, with
+    ``data.output``; "sdk": the fields of the SDK's answer to a sync call.
+    """
+    if spelling == "sdk":
+        return finished(record, spelling).body
+    kind = "workflow.completed" if record.status == "completed" else "workflow.failed"
+    inner = '{"output": ' + record.output_json + "}" if record.output_json else _dumps({"error": record.error})
+    head = _dumps({"event_type": kind, "request_id": record.request_id, "run_status": record.status})
+    return _encode(f'{head[:-1]}, "data": {inner}}}')
+
+
+def request_details(call: Call, spelling: Spelling) -> Reply:
+    """Answer ``GET /v1/public/requests/{id}`` (CONTRACT section 3): the fields of [S].
+
+    UNKNOWN: the values of ``status``, and what ``data`` holds; here the run's own status, and ``output`` or ``error``.
+    "sdk" wraps the whole in ``request``, which a client must unwrap.
+    """
+    named = {
+        "id": call.request_id,
+        "request_id": call.request_id,
+        "status": call.status,
+        "request_type": "workflow",
+        "requestable_type": "WorkflowRun",
+        "requestable_id": call.run_id,
+        "message": call.error,
+        "generated_at": _time(call.created_at),
+        "started_at": _time(call.started_at),
+        "ended_at": _time(call.ended_at),
+        "metadata": {"deployment": call.deployment, "variant": call.variant},
+        "user_metadata": call.metadata,
+    }
+    inner = f'{{"output": {call.output_json or "null"}, "error": {_dumps(call.error)}}}'
+    if call.status == "awaiting_approval":  # UNKNOWN whether the service says who it waits for
+        asked = _dumps({"waiting_for": call.waiting_for, "question": call.question})
+        inner = f'{inner[:-1]}, "approval": {asked}}}'
+    text = f'{_dumps(named)[:-1]}, "data": {inner}}}'
+    return Reply(200, _encode(f'{{"request": {text}}}' if spelling == "sdk" else text), JSON_HEADERS)
+
+
+def workflow_run(call: Call) -> Reply:
+    """Answer ``GET /v1/workflow_runs/{run_id}`` (CONTRACT section 3), the older address. Nothing here costs tokens."""
+    started, ended = call.started_at, call.ended_at
+    named = {
+        "id": call.run_id,
+        "run_status": call.status,
+        "error_message": call.error,
+        "start_inputs": call.inputs,
+        "started_at": _time(started),
+        "ended_at": _time(ended),
+        "duration": (ended - started).total_seconds() if started and ended else None,
+        "total_tokens": 0,
+        "total_charge": 0,
+    }
+    text = f'{_dumps(named)[:-1]}, "output_content": {call.output_json or "null"}}}'
+    return Reply(200, _encode(f'{{"workflow_run": {text}}}'), JSON_HEADERS)
+
+
+def error_codes() -> Reply:
+    """Answer ``GET /v1/error_codes``. That the service has such an address is [D]; its shape is UNKNOWN."""
+    listed = [
+        {
+            "code": c.code,
+            "http_status": c.http_status,
+            "message": c.message,
+            "source": "local_hive" if c.ours else "fetch_hive",
+        }
+        for c in CODES
+    ]
+    return _json(200, {"error_codes": listed})
+
+
+def models() -> Reply:
+    """Answer ``GET /v1/public/models``: there are none on this machine. The shape is UNKNOWN."""
+    return _json(200, {"models": []})
+
+
+def refused(no: Refusal) -> Reply:
+    """Write a refusal with the three fields that the documentation gives every error (CONTRACT section 2)."""
+    body = _encode(_dumps({"error": no.message, "message": no.message, "error_code": no.code, **no.more}))
+    return Reply(no.status, body, {**JSON_HEADERS, **no.headers})
+
+
+def _json(status: int, named: Mapping[str, Any], output: Record | None = None, **after: Any) -> Reply:
+    """Write `named`, then the output of a record (which is JSON text already), then `after`."""
+    text = _dumps(named)
+    if output is not None:
+        text = f'{text[:-1]}, "output": {output.output_json or "null"}}}'
+    if after:
+        text = f"{text[:-1]}, {_dumps(after)[1:]}"
+    return Reply(status, _encode(text), JSON_HEADERS)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a character (a lone surrogate) from a caller or a workflow: JSON can say it in ASCII, UTF-8 cannot.
+        return json.dumps(json.loads(text)).encode()
+
+
+def _time(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,362 @@
+"""Workflows of a hive: the registry of functions, one run of a function, and the files that it made.
+
+A name is looked up as it is written; nothing is guessed.
+
+Whatever a workflow does, an `WorkflowOutcome` comes back. Only being cancelled from outside passes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import inspect
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from fh_notebook.contract import schema as _schema
+from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.errors import SettingsError
+from fh_notebook.local.executors import ThreadExecutor
+from fh_notebook.local.requests import Refusal
+from fh_notebook.log import log
+from fh_notebook.values import Secret
+
+__all__ = [
+    "ASSETS_PATH",
+    "INTERRUPTED",
+    "AssetStore",
+    "Registry",
+    "StoredAsset",
+    "WebhookEndpoint",
+    "Workflow",
+    "WorkflowOutcome",
+    "new_secret",
+    "perform",
+    "with_addresses",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """One variant of a deployment, and the function that it is."""
+
+    deployment: str
+    variant: str
+    func: Callable[..., Any]
+    schema: Mapping[str, Any]
+    """The Start variables, read off the function's signature."""
+    is_async: bool
+    human: str | None = None
+    """Who is in the loop: it pauses for them, so it can be run by callback delivery only."""
+
+    def check(self, inputs: Mapping[str, Any]) -> None:
+        """Refuse inputs that do not fit the Start variables, all problems in one text.
+
+        Raises
+        ------
+        Refusal
+            ``validation_error``.
+        """
+        if found := _schema.problems(self.schema, inputs):
+            raise Refusal("validation_error", "; ".join(map(str, found)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpoint:
+    """An address at which a workflow is started without a workspace key, by a secret of its own."""
+
+    endpoint_id: str
+    variant_id: str
+    deployment: str
+    variant: str
+    secret: Secret
+
+    @property
+    def path(self) -> str:
+        """The path under the hive's URL (which ends in ``/v1``)."""
+        return f"/workflow/webhooks/{self.endpoint_id}/variants/{self.variant_id}"
+
+
+@dataclass(slots=True)
+class Registry:
+    """The workflows, signing secrets and webhook endpoints of one hive. Whoever holds it locks."""
+
+    workflows: dict[str, dict[str, Workflow]] = field(default_factory=dict)
+    signing_secrets: dict[str, Secret] = field(default_factory=dict)
+    endpoints: dict[tuple[str, str], WebhookEndpoint] = field(default_factory=dict)
+
+    def add(self, deployment: str, variant: str, func: Callable[..., Any], *, human: str | None = None) -> bool:
+        """Let `func` run for a variant; the same name again replaces it, as re-running a cell does.
+
+        Returns
+        -------
+        bool
+            Whether another function ran for it before.
+
+        Raises
+        ------
+        SettingsError
+            A name is empty, or `func` cannot be called.
+        """
+        for what, name in (("deployment", deployment), ("variant", variant)):
+            if not isinstance(name, str) or not name.strip():
+                raise SettingsError(f"a workflow needs its {what} as a string, not {name!r}")
+        if not callable(func):
+            raise SettingsError(f"a workflow is a function, not {func!r}")
+        if human is not None and (not isinstance(human, str) or not human.strip()):
+            raise SettingsError(f"human is {human!r}; say who decides, such as 'finance'")
+        schema = _schema.from_function(func)
+        variants = self.workflows.setdefault(deployment, {})
+        before = variants.get(variant)
+        variants[variant] = Workflow(
+            deployment=deployment,
+            variant=variant,
+            func=func,
+            schema=schema,
+            is_async=inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(type(func).__call__),
+            human=human,
+        )
+        if deployment not in self.signing_secrets:
+            self.signing_secrets[deployment] = new_secret()
+        return before is not None and before.func is not func
+
+    def find(self, deployment: str, variant: str) -> Workflow:
+        """Return the workflow of that name.
+
+        Raises
+        ------
+        Refusal
+            ``not_found``: no such deployment, or no such variant of it.
+        """
+        variants = self.workflows.get(deployment)
+        if variants is None:
+            raise Refusal("not_found", "Deployment not found")
+        workflow = variants.get(variant)
+        if workflow is None:
+            raise Refusal("not_found", "Variant not found")
+        return workflow
+
+    def add_endpoint(self, deployment: str, variant: str, secret: str | Secret | None) -> WebhookEndpoint:
+        """Open a webhook endpoint for a variant and return it; every call opens another.
+
+        Raises
+        ------
+        SettingsError
+            There is no such workflow, or the secret is empty.
+        """
+        try:
+            self.find(deployment, variant)
+        except Refusal as no:
+            raise SettingsError(f"{deployment}/{variant}: {no.message}; declare the workflow first") from None
+        own = new_secret() if secret is None else Secret(secret)
+        if not own:
+            raise SettingsError("the secret of a webhook endpoint is empty; None makes one")
+        endpoint = WebhookEndpoint(
+            endpoint_id=f"whe_{secrets.token_hex(8)}",
+            variant_id=f"var_{secrets.token_hex(8)}",
+            deployment=deployment,
+            variant=variant,
+            secret=own,
+        )
+        self.endpoints[endpoint.endpoint_id, endpoint.variant_id] = endpoint
+        return endpoint
+
+    def find_endpoint(self, endpoint_id: str, variant_id: str, secret: str) -> WebhookEndpoint:
+        """Return the endpoint of those ids when `secret` is its own.
+
+        Raises
+        ------
+        Refusal
+            ``not_found`` or ``unauthorized``.
+        """
+        endpoint = self.endpoints.get((endpoint_id, variant_id))
+        if endpoint is None:
+            raise Refusal("not_found", "Webhook endpoint not found")
+        if not hmac.compare_digest(endpoint.secret.reveal().encode(), secret.encode(errors="surrogateescape")):
+            raise Refusal("unauthorized")
+        return endpoint
+
+    def deployments(self) -> list[Deployment]:
+        """Return every deployment with its variants, in the order in which they were declared."""
+        return [
+            Deployment(name, variants=list(variants), inputs=union(*(w.schema for w in variants.values())))
+            for name, variants in self.workflows.items()
+        ]
+
+
+def new_secret() -> Secret:
+    """Return a random secret of 32 bytes, in letters that a header and a URL can carry."""
+    return Secret(f"whsec_{secrets.token_urlsafe(32)}")
+
+
+def union(*schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one schema for the Start variables of several variants: it accepts what at least one of them may accept.
+
+    The variables of all; required is what every variant requires; where two variants declare one variable differently,
+    either will do. A default is kept only of a variable that every variant has: a caller fills defaults in for any
+    variant, and one that has no such variable would refuse the call. Each call is still checked against its variant.
+
+    Examples
+    --------
+    >>> one = {"type": "object", "properties": {"a": {}, "b": {}}, "required": ["a", "b"]}
+    >>> two = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
+    >>> union(one, two)["required"], list(union(one, two)["properties"])
+    (['a'], ['a', 'b'])
+    >>> union({"properties": {"a": {"default": 1}}}, {"properties": {}})["properties"]
+    {'a': {}}
+    """
+    first = dict(schemas[0])
+    if all(s == first for s in schemas):
+        return first
+    variables = [schema.get("properties", {}) for schema in schemas]
+    kinds: dict[str, dict[str, Any]] = {}
+    for declared in variables:
+        for name, kind in declared.items():
+            taken = kind if all(name in v for v in variables) else {k: v for k, v in kind.items() if k != "default"}
+            kinds.setdefault(name, {})[canonical_json(taken)] = taken
+    joined: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            name: next(iter(alike.values())) if len(alike) == 1 else {"anyOf": list(alike.values())}
+            for name, alike in kinds.items()
+        },
+        "required": [n for n in kinds if all(n in s.get("required", ()) for s in schemas)],
+    }
+    if all(s.get("additionalProperties") is False for s in schemas):
+        joined["additionalProperties"] = False
+    return joined
+
+
+ASSETS_PATH: Final = "/v1/assets/"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAsset:
+    """A file in memory."""
+
+    name: str
+    content: bytes
+    file_type: str
+
+
+class AssetStore:
+    """The files of one hive, kept until it ends. An id cannot be guessed: it is all that fetching needs."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, StoredAsset] = {}
+
+    def add(self, name: str, content: bytes, file_type: str) -> dict[str, Any]:
+        """Keep a file; return its entry for ``output.assets`` (CONTRACT section 1), its address still a path."""
+        asset_id = f"ast_{secrets.token_hex(16)}"
+        self._by_id[asset_id] = StoredAsset(name, bytes(content), file_type)
+        return {
+            "id": asset_id,
+            "file_url": f"{ASSETS_PATH}{asset_id}/{quote(name, safe='')}",
+            "file_name": name,
+            "file_size": len(content),
+            "file_type": file_type,
+        }
+
+    def get(self, asset_id: str) -> StoredAsset | None:
+        """Return a file by its id."""
+        return self._by_id.get(asset_id)
+
+
+def with_addresses(output: Any, base_url: str) -> Any:
+    """Return an image output whose files of this hive have whole addresses; any other output as it is.
+
+    Examples
+    --------
+    >>> with_addresses({"assets": [{"file_url": "/v1/assets/ast_1/a.png"}]}, "http://127.0.0.1:8000")
+    {'assets': [{'file_url': 'http://127.0.0.1:8000/v1/assets/ast_1/a.png'}]}
+    """
+    assets = output.get("assets") if isinstance(output, dict) else None
+    if not isinstance(assets, list):
+        return output
+    return {**output, "assets": [_with_address(a, base_url) for a in assets]}
+
+
+def _with_address(asset: Any, base_url: str) -> Any:
+    url = asset.get("file_url") if isinstance(asset, dict) else None
+    if not isinstance(url, str) or not url.startswith(ASSETS_PATH):
+        return asset
+    return {**asset, "file_url": base_url + url}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowOutcome:
+    """How a run ended."""
+
+    status: str
+    """``completed`` or ``failed``."""
+    output_json: str | None = None
+    """The output as JSON text: a snapshot, written the moment the workflow returned."""
+    error: str | None = None
+
+
+INTERRUPTED = WorkflowOutcome("failed", error="The hive was stopped while the workflow ran.")
+
+
+async def perform(
+    workflow: Workflow, inputs: Mapping[str, Any], threads: ThreadExecutor, base_url: str
+) -> WorkflowOutcome:
+    """Run a workflow: an async one here, a plain one in a thread, so that it never blocks the event loop.
+
+    Parameters
+    ----------
+    workflow : Workflow
+        What runs.
+    inputs : mapping
+        The Start variables, checked already; they are the function's keyword arguments.
+    threads : Threads
+        Where plain functions run.
+    base_url : str
+        What addresses of this hive's assets are completed with.
+    """
+    if workflow.is_async:
+        return await _await(workflow.func, inputs, base_url)
+    ended = await threads.run(lambda: _call(workflow.func, inputs, base_url))
+    if isinstance(ended, WorkflowOutcome):
+        return ended
+    # A plain function that returned a coroutine: a decorator around an async one, say.
+    return await _await(lambda: ended, {}, base_url)
+
+
+def _call(func: Any, inputs: Mapping[str, Any], base_url: str) -> Any:
+    try:
+        value = func(**inputs)
+        return value if inspect.isawaitable(value) else _completed(value, base_url)
+    except BaseException as exc:  # SystemExit too: in a thread it would end the thread and nobody would answer
+        return _failed(exc)
+
+
+async def _await(func: Any, inputs: Mapping[str, Any], base_url: str) -> WorkflowOutcome:
+    try:
+        return _completed(await func(**inputs), base_url)
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return _failed(exc)  # the workflow awaited something of its own that was cancelled
+    except (Exception, SystemExit) as exc:
+        return _failed(exc)
+
+
+def _completed(value: Any, base_url: str) -> WorkflowOutcome:
+    try:
+        text = json.dumps(with_addresses(value, base_url), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as broken:
+        return WorkflowOutcome("failed", error=f"The workflow's output has no JSON form: {broken}")
+    return WorkflowOutcome("completed", output_json=text)
+
+
+def _failed(exc: BaseException) -> WorkflowOutcome:
+    log.info("a workflow failed", exc_info=exc)
+    words = str(exc)
+    name = type(exc).__name__
+    return WorkflowOutcome("failed", error=f"{name}: {words}" if words else name)

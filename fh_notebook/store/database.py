@@ -1,0 +1,616 @@
+"""The store's SQLite file in this process: opened with its pragmas, migrated, closed at exit, safe across a fork.
+
+SQLite's write lock decides who takes the steps. A lock file among those of the store's owners, held meanwhile, tells
+the others what they wait for, and that it lives: so they wait as long as it takes.
+
+A file that we cannot read as ours is never written to, moved or deleted.
+
+Facts: in WAL mode with ``synchronous=NORMAL`` a killed process loses nothing that was committed; a power cut may lose
+the last commits and never corrupts (sqlite.org, "Write-Ahead Logging", section 3; "PRAGMA synchronous"). The ``-wal``
+and ``-shm`` files take the mode of the main file.
+
+SQLite's connections and the writer's thread belong to the process that made them (sqlite.org, "How To Corrupt An SQLite
+Database File", 2.6), so a fork waits until no thread is inside SQLite, and a child begins afresh.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from weakref import WeakSet, finalize
+
+from fh_notebook.clock import utc_now
+from fh_notebook.errors import StoreError
+from fh_notebook.store import retention
+from fh_notebook.store.codec import HINT, explained
+from fh_notebook.store.file_identity import IN_MEMORY, FileIdentity
+from fh_notebook.store.owner_locks import Owner, is_alive
+from fh_notebook.store.tables import answers, batches, claims, partitions, pending, plans, ratings, requests, scores
+from fh_notebook.store.writer import Committed, WriteGroup, Writer
+
+__all__ = [
+    "APPLICATION_ID",
+    "MIGRATIONS",
+    "Database",
+    "OpenConnections",
+    "Tell",
+    "announced",
+    "begin",
+    "make_private_file",
+    "make_single",
+    "migrate",
+    "on_stderr",
+    "open_connection",
+]
+
+
+Tell = Callable[[str], None]
+"""Shows one line to the user."""
+
+
+TELL_AFTER_S: Final = 1.0
+"""How long the steps may take without a line."""
+
+LOOK_EVERY: Final = 50_000
+"""Steps of SQLite's virtual machine between two looks at the clock: some milliseconds."""
+
+ASK_EVERY_MS: Final = 500
+"""How long one try for the write lock waits, before it is looked up who has it."""
+
+LOCK: Final = "migration"
+"""The name of the lock file."""
+
+
+def on_stderr(line: str) -> None:
+    """Show a line where warnings are shown: the output of a command stays what it is."""
+    if sys.stderr is not None:  # a program without a console
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def _owners_folder(path: Path) -> Path:
+    return path.with_name(f"{path.name}-owners")
+
+
+def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
+    """Begin a write transaction.
+
+    Where another process has the write lock because it takes the steps, this one waits until it has ended, however long
+    that is, and says so.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        Another process has the lock for another reason, for longer than the connection waits.
+    """
+    (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    until = time.monotonic() + patience_ms / 1000
+    is_told = False
+    connection.execute(f"PRAGMA busy_timeout={min(ASK_EVERY_MS, patience_ms)}")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as broken:
+                if broken.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                if not is_alive(_owners_folder(path), LOCK):
+                    if time.monotonic() > until:
+                        raise
+                elif not is_told:
+                    is_told = True
+                    tell(f"fh_notebook: another kernel brings the store {path} to the present version; this one waits")
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={patience_ms}")
+
+
+@contextmanager
+def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: Tell) -> Iterator[None]:
+    """Hold a block that takes a file's steps and commits them: others know of it, and the user where it is slow.
+
+    Raises
+    ------
+    StoreError
+        The disk is full; nothing was changed.
+    KeyboardInterrupt
+        It was interrupted; nothing was changed.
+    """
+    is_alive(_owners_folder(path), LOCK)  # removes the file of a process that was killed
+    size = f"{max(1, round(path.stat().st_size / 1e6)):,} MB"
+    began = time.monotonic()
+    try:
+        owner = Owner(_owners_folder(path), name=LOCK)
+    except FileExistsError:  # of one that has committed and is about to remove it: the store's own lock is held here
+        owner = Owner(None)
+    is_told = False
+
+    def look() -> int:
+        nonlocal is_told
+        if not is_told and time.monotonic() - began > TELL_AFTER_S:
+            is_told = True
+            tell(f"fh_notebook: the store {path} ({size}) is brought {versions}, once; this may take a while")
+        return 0
+
+    connection.set_progress_handler(look, LOOK_EVERY)
+    try:
+        yield
+    except sqlite3.OperationalError as broken:
+        if broken.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from broken  # Ctrl+C in `look`, which SQLite's caller swallows
+        if broken.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+            raise StoreError(
+                f"the store {path} cannot be brought {versions}, because its disk is full: meanwhile this takes up to "
+                f"{size} beside it. Make room and run again; it was left as it is",
+                path=path,
+            ) from broken
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+        owner.end()
+
+
+APPLICATION_ID: Final = 0x46484E42
+"""``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
+
+
+Step = str | Callable[[sqlite3.Connection], None]
+"""One statement, or what takes more than statements."""
+
+Migrations = tuple[tuple[Step, ...], ...]
+
+
+MIGRATIONS: Final[Migrations] = (
+    (*answers.CREATE, *batches.CREATE_BATCHES, *claims.CREATE),
+    (*answers.WITH_CALLS, *batches.WITH_ID, *batches.CREATE_JOBS, *batches.CREATE_ROWS),
+    scores.CREATE_SCORES,
+    pending.CREATE,
+    scores.CREATE_PLAIN_SCORES,
+    ratings.CREATE,
+    partitions.CREATE_PARTS,
+    (
+        *batches.WITH_IDENTITY,
+        *answers.WITH_IDENTITY,
+        *claims.WITH_IDENTITY,
+        *pending.WITH_IDENTITY,
+        scores.LEAVE,
+        *plans.CREATE_USES,
+        *requests.CREATE,
+        *retention.CREATE_FORGOTTEN,
+    ),
+    (*partitions.CREATE_PLANNED_ROWS, *answers.WITH_EARLIER),
+)
+"""Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
+
+
+class DatabaseConnection(sqlite3.Connection):
+    """One that knows its file, for errors of what is read later."""
+
+    path: Path | None = None
+
+
+def open_connection(
+    path: Path, *, busy_timeout_s: float = 10.0, migrations: Migrations = MIGRATIONS, tell: Tell = on_stderr
+) -> sqlite3.Connection:
+    """Return a connection to the store at `path`, made or brought to the present version if need be.
+
+    Parameters
+    ----------
+    path : Path
+        The file. It and its folder are made when missing, for their owner only.
+    busy_timeout_s : float
+        How long a write waits for another process's write.
+    migrations : tuple of tuples of SQL
+        The steps from each version to the next.
+    tell : callable
+        Shows a line to the user where a large store is brought to the present version, or is being brought by another
+        process.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be used; what is wrong and what to do is in the message, and the file is as it was.
+    """
+    with explained(path):
+        if path != IN_MEMORY:
+            make_private_file(path)
+        connection = sqlite3.connect(
+            path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False, factory=DatabaseConnection
+        )
+        connection.path = path
+        try:
+            _prepare(connection, path, migrations, busy_timeout_s, tell)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner can read, and its folder, where they are not there."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileExistsError):
+        # Before SQLite makes it with everybody's mode. A file that is there keeps the mode that its owner gave it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def make_single(path: Path) -> None:
+    """Make a store that nobody has open one file, with nothing beside it."""
+    with closing(sqlite3.connect(path)) as alone:
+        alone.execute("PRAGMA journal_mode=DELETE")
+
+
+def _prepare(
+    connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float, tell: Tell
+) -> None:
+    # Looks before it changes anything, and at one moment: another process may be making the file just now.
+    connection.execute("BEGIN")
+    version = _version_of(connection, path, newest=len(migrations))
+    connection.execute("COMMIT")
+    mode = _switch_to_wal(connection, busy_timeout_s)
+    if mode not in ("wal", "memory"):
+        raise StoreError(
+            f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
+            f"disk: {HINT}",
+            path=path,
+        )
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
+    if version < len(migrations):
+        migrate(connection, path, migrations, tell=tell)
+
+
+def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> str:
+    """Return the journal mode after asking for WAL. This one statement does not wait for others by itself."""
+    until = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        except sqlite3.OperationalError as broken:
+            if broken.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if owner != APPLICATION_ID and (owner or tables):
+        raise StoreError(f"{path} is the SQLite file of another program; it was left as it is: {HINT}", path=path)
+    if version > newest:
+        raise StoreError(
+            f"the store {path} was written by a newer fh_notebook (its version is {version}, this one reads up to "
+            f"{newest}); upgrade with pip install -U fh-notebook, or {HINT}",
+            path=path,
+        )
+    return version
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS, *, tell: Tell = on_stderr
+) -> None:
+    """Take the missing steps, all or none, one process at a time."""
+    newest = len(migrations)
+    begin(connection, path, tell)
+    try:
+        # Read again: another process may have taken the steps while this one waited for the lock.
+        version = _version_of(connection, path, newest=newest)
+        is_filled = version and connection.execute("PRAGMA database_list").fetchone()[2]  # a file, and not a new one
+        versions = f"from version {version} to {newest}"
+        with announced(connection, path, versions, tell) if is_filled else nullcontext():
+            for step in (step for steps in migrations[version:] for step in steps):
+                if isinstance(step, str):
+                    connection.execute(step)
+                else:
+                    step(connection)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={newest}")
+            connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # a full disk has already rolled back
+            connection.execute("ROLLBACK")
+        raise
+    if is_filled:
+        # The log holds all that was changed. Where somebody reads just now, it is emptied at the next chance.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+T = TypeVar("T")
+
+Item = TypeVar("Item")
+
+
+class OpenConnections:
+    """The two connections of one process: one that reads, under a lock, and the writer's own."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
+        self.is_open = True
+        """Until it is closed: its writer may still commit what was put before."""
+        self.place: FileIdentity | None = None
+        """Of a store in a file."""
+        try:
+            if path == IN_MEMORY:  # there is only the one connection, so reading waits for writing
+                self.writer = Writer(self.reading, path, at_work=self.lock)
+            else:
+                self.place = FileIdentity(path)
+                writing = open_connection(path, busy_timeout_s=busy_timeout_s)
+                self.writer = Writer(writing, path, check=self.place.check)
+        except BaseException:
+            self.reading.close()
+            raise
+
+    def close(self, *, wait: bool = True) -> None:
+        """Commit what was put and close; in a forked child the parent's connections are left alone.
+
+        Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
+        the writer may need: there, nothing may be waited for (``wait=False``).
+        """
+        self.is_open = False
+        if self.pid == os.getpid():
+            self.writer.close(wait=wait)
+            with self.lock:
+                if self.place is not None and self.place.trouble:
+                    # Where it was moved away it is whole then, without the log that stayed at its old place.
+                    with suppress(sqlite3.Error):
+                        self.reading.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self.reading.close()
+            if self.place is not None:
+                self.place.clear()
+
+
+class Database:
+    """The file of a store: opened at first use, and opened again in a child after ``os.fork``.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; it and its folder are made at first use, for their owner only.
+    busy_timeout_s : float
+        How long a write waits while another process writes, in seconds.
+    now : callable
+        The time in UTC.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = 10.0, now: Callable[[], datetime] = utc_now) -> None:
+        self.path = path
+        self.rescued_from: Path | None = None
+        """Where its file was, when it goes on in another one."""
+        self.busy_timeout_s = busy_timeout_s
+        """How long a write waits, of the connections that are opened from now on."""
+        self._now = now
+        self._lock = threading.Lock()
+        self._open: OpenConnections | None = None
+        self._closing: finalize[..., Database] | None = None
+        self._owed: dict[tuple[int, str], Callable[[sqlite3.Connection], object]] = {}
+        """Answers that could not be written, by batch and key; of single runs by no batch (0) and a number."""
+        _databases.add(self)
+
+    def now(self) -> datetime:
+        """Return the time, UTC."""
+        return self._now()
+
+    # --- read and written
+
+    def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `function` reads.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be opened or read, or is damaged.
+        """
+        here = self.opened()
+        with here.lock, explained(self.path):
+            return function(here.reading)
+
+    def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
+        """Have `function` run in the writer's next transaction.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be opened. What goes wrong later is raised by the future.
+        """
+        return self.opened().writer.put(function)
+
+    def put_together(self, function: WriteGroup[Item, T], item: Item) -> Committed[T]:
+        """Have `function` write `item` in the next transaction, together with those that come just before and after."""
+        return self.opened().writer.put_together(function, item)
+
+    def put_alone(self, statement: str) -> Committed[None]:
+        """Have one statement run by itself, since SQLite refuses it inside of a transaction."""
+        return self.opened().writer.put_alone(statement)
+
+    # --- answers that were paid for and could not be written
+
+    def owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
+        """Have `write` run with :meth:`keep_owed` where `done`, which wrote an answer that was paid for, has failed."""
+        if isinstance(done.exception(), StoreError):
+            self._owed[place] = write
+
+    @property
+    def owed(self) -> Mapping[tuple[int, str], Callable[[sqlite3.Connection], object]]:
+        """The writes that are owed, by batch and key."""
+        return self._owed
+
+    def keep_owed(self) -> None:
+        """Write the answers that were paid for and could not be written, as the answers of their claims.
+
+        To be called before anything is looked up or called: their claims would else be taken for calls that a dead
+        process left behind.
+
+        Raises
+        ------
+        StoreError
+            It cannot be written still; nothing is forgotten.
+        """
+        for place in list(self._owed):
+            write = self._owed.pop(place, None)  # taken out first: of two threads, one writes it
+            if write is None:
+                continue
+            try:
+                self.put(write).result()
+            except StoreError:
+                self._owed[place] = write
+                raise
+
+    # --- open and closed
+
+    def opened(self) -> OpenConnections:
+        """Return the connections; the file is opened unless it is open.
+
+        Raises
+        ------
+        StoreError
+            The file cannot be used.
+        """
+        with self._lock:
+            if self._open is None:
+                self._hold(opened := _begin(self.path, self.busy_timeout_s))
+                return opened
+            return self._open
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its file was deleted or replaced while it is open here."""
+        here = self._open
+        return here is not None and here.place is not None and bool(here.place.trouble)
+
+    def go_on_in(self, path: Path, written: Sequence[tuple[int, str]]) -> None:
+        """Go on in another file, which has all of this one, where its own was deleted or replaced.
+
+        Parameters
+        ----------
+        path : Path
+            The new file.
+        written : sequence of (int, str)
+            The places of what was owed and is in it.
+        """
+        with self._lock:
+            here = self._open
+            if here is None or here.place is None or not here.place.trouble:
+                return
+            opened = _begin(path, self.busy_timeout_s)
+            if self._closing is not None:
+                self._closing.detach()
+            _end(here)
+            self.rescued_from, self.path = self.rescued_from or self.path, path
+            self._hold(opened)
+            for place in written:
+                self._owed.pop(place, None)
+
+    def _hold(self, opened: OpenConnections) -> None:
+        self._open = opened
+        self._closing = finalize(self, opened.close, wait=False)
+        self._closing.atexit = False
+
+    def locks(self) -> Iterator[threading.Lock]:
+        """Yield the locks under which SQLite is at work; one is asked for after the one before it is held."""
+        yield self._lock
+        if self._open is not None:
+            yield from dict.fromkeys((self._open.lock, self._open.writer.at_work))  # of a store in memory they are one
+
+    def begin_afresh(self) -> None:
+        """In a child after a fork: the locks are held, and the threads that would give them back are not there."""
+        self._lock = threading.Lock()
+        if self._open is not None:
+            _leak(self._open)
+            self._open = None
+        self._owed = {}  # the parent writes them
+
+    def close(self) -> None:
+        """Commit what was put and close the file; it opens again when it is used."""
+        with suppress(StoreError):
+            self.keep_owed()
+        with self._lock:
+            closing, self._closing, here, self._open = self._closing, None, self._open, None
+        if closing is not None and here is not None:
+            closing.detach()
+            _end(here)
+
+
+_open_now: Final[set[OpenConnections]] = set()
+
+_databases: Final[WeakSet[Database]] = WeakSet()
+
+_held: Final[list[threading.Lock]] = []
+"""Between `_before_fork` and what follows it: every lock under which SQLite may be at work."""
+
+_leaked: Final[list[OpenConnections]] = []
+"""In a child: the parent's connections, which must be neither used nor closed there, so never collected."""
+
+
+def _begin(path: Path, busy_timeout_s: float) -> OpenConnections:
+    """Open the file; it is closed at the exit of the process.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be used, or this process has it open and it is not there any more.
+    """
+    _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
+    for other in list(_open_now):
+        # An empty file in its place would hide that this process still holds what was in it.
+        if other.place is not None and other.place.path == path and other.is_open and other.pid == os.getpid():
+            other.place.check()
+    here = OpenConnections(path, busy_timeout_s)
+    _open_now.add(here)
+    return here
+
+
+def _end(here: OpenConnections) -> None:
+    """Commit what was put and close."""
+    here.close()
+    _open_now.discard(here)
+
+
+def _leak(here: OpenConnections) -> None:
+    """Never touch the parent's connections in this child again."""
+    _leaked.append(here)
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Commit what was put and not waited for, and try once more to write what could not be written."""
+    for database in list(_databases):
+        with suppress(StoreError):
+            database.keep_owed()
+    for here in list(_open_now):
+        here.close()
+
+
+def _before_fork() -> None:
+    """Wait until no thread is inside SQLite: its global locks, held at a fork, would be held in the child for ever."""
+    for database in list(_databases):
+        for lock in database.locks():
+            lock.acquire()
+            _held.append(lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
+
+
+def _after_fork_in_child() -> None:
+    _held.clear()
+    for database in list(_databases):
+        database.begin_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

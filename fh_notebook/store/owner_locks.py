@@ -1,0 +1,159 @@
+"""Owners of claims: a lock on a small file shows whether the process that claimed a job still lives.
+
+Rule of this file: never a timeout, never a process number (they are given out again). A lock that can be had belongs to
+nobody that lives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+from weakref import WeakSet
+
+from fh_notebook.filelock import try_lock
+from fh_notebook.store.codec import explained
+from fh_notebook.store.file_identity import IN_MEMORY
+from fh_notebook.store.writer import Transactions
+
+__all__ = ["Owner", "Owners", "is_alive"]
+
+
+class Owner:
+    """One running batch of one process, alive until :meth:`end` or the end of the process.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where the lock files of one store lie; made when missing. ``None``: the store is in memory, and no other process
+        will ask.
+    name : str, optional
+        Of the lock file, which is not there; a random one unless given.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path | None, *, name: str | None = None) -> None:
+        self.name = name or uuid4().hex
+        self.lives = True
+        self._descriptor: int | None = None
+        self._pid = os.getpid()
+        if folder is None:
+            return
+        folder.mkdir(exist_ok=True, mode=0o700)
+        self._path = folder / self.name
+        # Not inherited by programs that this process starts (PEP 446), and closed by the store in a forked child.
+        self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try_lock(self._descriptor)
+
+    def end(self) -> None:
+        """Say that nothing is called any more under this name."""
+        self.lives = False
+        if self._descriptor is None:
+            return
+        if self._pid == os.getpid():
+            with suppress(OSError):
+                self._path.unlink()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the file and leave it there: in a forked child, where it is the parent's."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Owners:
+    """The owners of claims in one store, those of this process and those of others.
+
+    Parameters
+    ----------
+    database : Transactions
+        The lock files lie beside its file.
+    """
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+        self._here: WeakSet[Owner] = WeakSet()
+        self._names: set[str] = set()
+        _every.add(self)
+
+    @property
+    def _folder(self) -> Path:
+        path = self._database.path
+        return path.with_name(f"{path.name}-owners")
+
+    def new(self) -> Owner:
+        """Return a new owner of claims. Its `end()` is called when it calls nothing any more.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be opened, or the lock file cannot be made.
+        """
+        self._database.opened()
+        path = self._database.path
+        with explained(path):
+            owner = Owner(None if path == IN_MEMORY else self._folder)
+        self._here.add(owner)
+        self._names.add(owner.name)
+        return owner
+
+    def is_alive(self, name: str) -> bool:
+        """Whether the owner of a claim still runs, in whatever process."""
+        if self._database.path == IN_MEMORY:
+            return any(owner.name == name and owner.lives for owner in list(self._here))
+        with explained(self._database.path):
+            return is_alive(self._folder, name)
+
+    @property
+    def any_here(self) -> bool:
+        """Whether an owner of this process is alive: a batch that is kept in this store runs."""
+        return any(owner.lives for owner in list(self._here))
+
+    @property
+    def names_here(self) -> Collection[str]:
+        """The names of all owners of this process, also of those that have ended."""
+        return self._names
+
+    def begin_afresh(self) -> None:
+        """In a child after a fork: the owners are the parent's."""
+        for owner in list(self._here):
+            owner.let_go()
+        self._here = WeakSet()
+        self._names = set()
+
+
+_every: Final[WeakSet[Owners]] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for owners in list(_every):
+        owners.begin_afresh()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def is_alive(folder: Path, name: str) -> bool:
+    """Whether the owner of that name still runs. The file of one that does not is removed."""
+    path = folder / name
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        if not try_lock(descriptor):
+            return True
+    finally:
+        os.close(descriptor)
+    with suppress(OSError):
+        path.unlink()
+    return False

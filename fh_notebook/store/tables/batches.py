@@ -1,0 +1,474 @@
+"""Tables ``batches``, ``jobs`` and ``rows``: the identity of a batch, its jobs, and the source columns of its rows.
+
+A job is found by its place (row, repeat, arm); the same place planned again takes the new key, and places that a later
+plan does not name stay. What was masked is marked: it cannot be sent from here.
+
+As they may be shown: a column that a password is taken from is masked before it comes here.
+
+A batch is its number, which is never given to another one; jobs, rows, answers and claims belong to the number. A name
+may change (``replace=True`` keeps the earlier batch as ``name@<UTC time>``), the number does not.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from itertools import starmap
+from typing import Any, Final, NamedTuple
+
+from fh_notebook.store import writer
+from fh_notebook.store.codec import INT, REAL, TEXT, check_kinds, checked, encoded, json_of, moment_of, plan_of
+from fh_notebook.store.writer import Committed, Transactions
+
+__all__ = [
+    "CREATE_BATCHES",
+    "CREATE_JOBS",
+    "CREATE_ROWS",
+    "RELATED",
+    "REPLACED",
+    "WITH_ID",
+    "WITH_IDENTITY",
+    "BatchRecord",
+    "Batches",
+    "JobRow",
+    "Jobs",
+    "SourceRows",
+    "StoredRow",
+    "before",
+    "by_id",
+    "every",
+    "find",
+    "jobs_of_batch",
+    "note_replaced",
+    "rename",
+    "rows_at",
+    "update",
+    "write",
+    "write_jobs",
+    "write_rows",
+]
+
+
+CREATE_JOBS: Final = (
+    """CREATE TABLE jobs (
+        batch INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        repeat INTEGER NOT NULL,
+        arm INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        inputs TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        problems TEXT NOT NULL,
+        whole INTEGER NOT NULL,
+        PRIMARY KEY (batch, position, repeat, arm)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+class JobRow(NamedTuple):
+    """One job as it is kept; a tuple, since there may be millions."""
+
+    position: int
+    repeat: int
+    arm: int
+    """Its place among the batch's arms."""
+    key: str
+    inputs: str
+    """JSON, secrets masked."""
+    metadata: str
+    """JSON: the user's own."""
+    problems: str
+    """JSON: why it cannot be called; an empty list when it can."""
+    whole: int
+    """1 where the inputs are as they are sent, 0 where something in them is masked."""
+
+    def with_key(self, key: str) -> JobRow:
+        """Return it with another key."""
+        return JobRow(self.position, self.repeat, self.arm, key, self.inputs, self.metadata, self.problems, self.whole)
+
+    def at(self, *, position: int, arm: int) -> JobRow:
+        """Return it at another place."""
+        return JobRow(position, self.repeat, arm, *self[3:])
+
+
+_JOB_COLUMNS: Final = "position, repeat, arm, key, inputs, metadata, problems, whole"
+
+_JOB_KINDS: Final = (INT, INT, INT, TEXT, TEXT, TEXT, TEXT, INT)
+
+
+def write_jobs(connection: sqlite3.Connection, batch: int, lines: Sequence[JobRow]) -> None:
+    """Write jobs of one batch."""
+    writer.insert(connection, "INSERT OR REPLACE INTO jobs", lines, first=(batch,))
+
+
+def jobs_of_batch(
+    connection: sqlite3.Connection, batch: int, *, after: tuple[int, int, int] = (-1, 0, 0), limit: int = 1_000
+) -> Iterator[JobRow]:
+    """Yield up to `limit` jobs of one batch behind a place (position, repeat, arm), in the plan's order."""
+    found = connection.execute(
+        f"SELECT {_JOB_COLUMNS} FROM jobs WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?)"
+        " ORDER BY position, repeat, arm LIMIT ?",
+        (batch, *after, limit),
+    )
+    return starmap(JobRow, checked(found, _JOB_KINDS, "a job"))
+
+
+class Jobs:
+    """Repository of what batches are made of."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def windows(self, batch: int, *, window: int = 1_000) -> Iterator[list[JobRow]]:
+        """Yield the jobs of one batch in the plan's order, `window` at a time."""
+        after = (-1, 0, 0)
+        while found := self._database.read(
+            lambda c, after=after: list(jobs_of_batch(c, batch, after=after, limit=window))  # type: ignore[misc]  # bound at once
+        ):
+            yield found
+            after = (found[-1].position, found[-1].repeat, found[-1].arm)
+
+    def sent(self, batch: int, *, window: int = 10_000) -> Iterator[tuple[int, int, str]]:
+        """Yield position, arm and inputs of the jobs of one batch, in the plan's order."""
+        sql = (
+            "SELECT position, repeat, arm, inputs FROM jobs"
+            " WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?) ORDER BY position, repeat, arm LIMIT ?"
+        )
+        kinds = (INT, INT, INT, TEXT)
+        after = (-1, 0, 0)
+        while found := self._database.read(
+            lambda c, after=after: list(checked(c.execute(sql, (batch, *after, window)), kinds, "a job"))  # type: ignore[misc]  # bound at once
+        ):
+            yield from ((position, arm, inputs) for position, _, arm, inputs in found)
+            after = found[-1][:3]
+
+    def at(self, batch: int, positions: Iterable[int]) -> list[JobRow]:
+        """Return the jobs of the rows at these places of one batch, in the plan's order."""
+        sql = (
+            f"SELECT {_JOB_COLUMNS} FROM jobs"
+            " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm"
+        )
+        values = (batch, json.dumps(list(positions)))
+        return self._database.read(
+            lambda c: list(starmap(JobRow, checked(c.execute(sql, values), _JOB_KINDS, "a job")))
+        )
+
+    def count(self, batch: int) -> int:
+        """Return how many jobs of one batch are kept."""
+        sql = "SELECT count(*) FROM jobs WHERE batch = ?"
+        return int(self._database.read(lambda c: c.execute(sql, (batch,)).fetchone())[0])
+
+
+CREATE_ROWS: Final = (
+    """CREATE TABLE rows (
+        batch INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (batch, position)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+class StoredRow(NamedTuple):
+    """One row as it is kept."""
+
+    position: int
+    label: str
+    """JSON."""
+    record: str
+    """JSON: column to value."""
+
+
+def write_rows(connection: sqlite3.Connection, batch: int, lines: Sequence[StoredRow]) -> None:
+    """Write rows of one batch."""
+    writer.insert(connection, "INSERT OR REPLACE INTO rows", lines, first=(batch,))
+
+
+def rows_at(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[StoredRow]:
+    """Yield the rows at these places of one batch, in no order."""
+    found = connection.execute(
+        "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
+        (batch, json.dumps(list(positions))),
+    )
+    return starmap(StoredRow, checked(found, (INT, TEXT, TEXT), "a row"))
+
+
+class SourceRows:
+    """Repository of the source columns of batches' rows."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def at(self, batch: int, positions: Iterable[int]) -> dict[int, StoredRow]:
+        """Return the rows at these places of one batch, by place."""
+        wanted = list(positions)
+        return self._database.read(lambda c: {line.position: line for line in rows_at(c, batch, wanted)})
+
+    def count(self, batch: int) -> int:
+        """Return how many rows of one batch are kept."""
+        sql = "SELECT count(*) FROM rows WHERE batch = ?"
+        return int(self._database.read(lambda c: c.execute(sql, (batch,)).fetchone())[0])
+
+    def labels(self, batch: int) -> dict[int, str]:
+        """Return the labels of one batch's rows as JSON, by place."""
+        sql = "SELECT position, label FROM rows WHERE batch = ? ORDER BY position"
+        return self._database.read(lambda c: dict(checked(c.execute(sql, (batch,)), (INT, TEXT), "a row")))
+
+
+UNKNOWN: Final = ""
+"""The workspace of a batch of which only claims were kept, before version 8 and without it."""
+
+
+CREATE_BATCHES: Final = (
+    """CREATE TABLE batches (
+        name TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variants TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        plan TEXT NOT NULL,
+        PRIMARY KEY (workspace, name)
+    ) STRICT""",
+)
+
+WITH_ID: Final = (
+    # A number for each batch, which its jobs and rows carry a million times in place of two texts.
+    "ALTER TABLE batches RENAME TO batches_1",
+    """CREATE TABLE batches (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variants TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        plan TEXT NOT NULL,
+        UNIQUE (workspace, name)
+    ) STRICT""",
+    "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    " SELECT name, workspace, deployment, variants, created_at, plan FROM batches_1 ORDER BY created_at",
+    "DROP TABLE batches_1",
+)
+
+WITH_IDENTITY: Final = (
+    # AUTOINCREMENT: SQLite gives the number of a removed line to the next one without it (sqlite.org, "Autoincrement").
+    "ALTER TABLE batches RENAME TO batches_7",
+    """CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        variants TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        plan TEXT NOT NULL,
+        UNIQUE (workspace, name)
+    ) STRICT""",
+    "INSERT INTO batches SELECT id, name, workspace, deployment, variants, created_at, plan FROM batches_7",
+    "DROP TABLE batches_7",
+    # What has a batch's name and no batch (the store of a killed worker): from now on it belongs to a number.
+    "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    " SELECT batch, workspace, max(deployment), '[]', min(kept_at), '{}' FROM answers NOT INDEXED"
+    " WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.workspace = answers.workspace"
+    " AND name = answers.batch)"
+    " GROUP BY batch, workspace",
+    "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    " SELECT batch, workspace, max(deployment), '[]', min(submitted_at), '{}' FROM pending WHERE batch IS NOT NULL"
+    " GROUP BY batch, workspace",
+    # Of calls that were out in such a store, and of which nothing came, the workspace is not known: see `write`.
+    "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan)"
+    f" SELECT batch, '{UNKNOWN}', '', '[]', min(claimed_at), '{{}}' FROM claims"
+    " WHERE batch NOT IN (SELECT name FROM batches) GROUP BY batch",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """One batch as it was last started."""
+
+    name: str
+    workspace: str
+    deployment: str
+    variants: tuple[str, ...]
+    created_at: datetime
+    """UTC; of the first start under this name."""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values: how many rows and jobs, the columns, and the arms: ``[label, deployment, variant]`` each."""
+    id: int = 0
+    """Its number in the store, which is never given to another one; 0 while it is not there."""
+
+
+RELATED: Final = (
+    "SELECT :batch"
+    " UNION ALL SELECT other.value FROM batches, json_each(batches.plan, '$.replaced') AS other"
+    " WHERE batches.id = :batch AND NOT :alone"
+    " UNION ALL SELECT other.value FROM batches, json_each(batches.plan, '$.replaced_by') AS other"
+    " WHERE batches.id = :batch AND NOT :alone"
+)
+"""The numbers of a batch (``:batch``), of those that it replaced and of those that replaced it: what one of them has
+out, or has answered, is not called by another. Only its own with ``:alone``, for one that calls anew."""
+
+
+_RECORD: Final = "id, name, workspace, deployment, variants, created_at, plan"
+
+
+def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
+    """Write a batch and return its number. A name that is known keeps its `created_at` and takes the rest."""
+    connection.execute(
+        "UPDATE OR IGNORE batches SET workspace = ?1 WHERE workspace = ?2 AND name = ?3",
+        (record.workspace, UNKNOWN, record.name),
+    )
+    written = connection.execute(
+        "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (workspace, name) DO UPDATE SET"
+        " deployment = excluded.deployment, variants = excluded.variants, plan = excluded.plan RETURNING id",
+        (
+            record.name,
+            record.workspace,
+            record.deployment,
+            json.dumps(record.variants),
+            record.created_at.timestamp(),
+            encoded(record.plan),
+        ),
+    )
+    return int(written.fetchone()[0])
+
+
+def update(connection: sqlite3.Connection, batch_id: int, record: BatchRecord) -> None:
+    """Write what is told of a batch that is there; its name and `created_at` stay."""
+    connection.execute(
+        "UPDATE batches SET deployment = ?, variants = ?, plan = ? WHERE id = ?",
+        (record.deployment, json.dumps(record.variants), encoded(record.plan), batch_id),
+    )
+
+
+def rename(connection: sqlite3.Connection, batch_id: int, name: str) -> None:
+    """Give a batch another name, under which what is kept by name (ratings, files of answers) is found, too."""
+    old = by_id(connection, batch_id)
+    if old is None:
+        return
+    connection.execute("UPDATE batches SET name = ? WHERE id = ?", (name, batch_id))
+    for table in ("ratings", "parts"):
+        connection.execute(
+            f"UPDATE {table} SET batch = ? WHERE batch = ? AND workspace = ?",
+            (name, old.name, old.workspace),
+        )
+
+
+REPLACED: Final = ("replaced", "replaced_by")
+"""What the plan of a batch says of others by their numbers; see `RELATED`."""
+
+
+def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: int) -> None:
+    """Note of batches that another one has their name now, which takes their answers and gives them its own."""
+    for batch_id in batch_ids:
+        if (old := by_id(connection, batch_id)) is None:
+            continue
+        # One that runs still, and was about to write more of itself, looks again (see `batch_plan.write`).
+        revision, others = int(old.plan.get("revision") or 0) + 1, old.plan.get("replaced_by", ())
+        plan = {**old.plan, "revision": revision, "replaced_by": [*others, by]}
+        update(connection, batch_id, replace(old, plan=plan))
+
+
+def by_id(connection: sqlite3.Connection, batch_id: int) -> BatchRecord | None:
+    """Return the batch of that number; ``None`` when it was forgotten."""
+    found = connection.execute(f"SELECT {_RECORD} FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return _record(found) if found else None
+
+
+def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchRecord | None:
+    """Return the batch of that name in that workspace, if there is one."""
+    found = connection.execute(
+        f"SELECT {_RECORD} FROM batches WHERE workspace = ? AND name = ?",
+        (workspace, name),
+    ).fetchone()
+    return _record(found) if found else None
+
+
+def before(connection: sqlite3.Connection, name: str, workspace: str) -> list[int]:
+    """Return the numbers of the batches that had a name before another table took it, the newest first."""
+    start = f"{name}@"
+    found = connection.execute(
+        "SELECT id FROM batches WHERE workspace = ? AND substr(name, 1, ?) = ? ORDER BY id DESC",
+        (workspace, len(start), start),
+    )
+    return [int(number) for (number,) in found]
+
+
+def every(connection: sqlite3.Connection) -> Iterator[BatchRecord]:
+    """Yield all batches, the newest first."""
+    found = connection.execute(f"SELECT {_RECORD} FROM batches ORDER BY created_at DESC, name")
+    return map(_record, found)
+
+
+def _record(line: tuple[Any, ...]) -> BatchRecord:
+    check_kinds(line, (INT, TEXT, TEXT, TEXT, TEXT, REAL, TEXT), "a batch")
+    number, name, workspace, deployment, variants, created_at, plan = line
+    return BatchRecord(
+        id=number,
+        name=name,
+        workspace=workspace,
+        deployment=deployment,
+        variants=tuple(map(str, json_of(variants, list, "the variants of a batch"))),
+        created_at=moment_of(created_at, "a batch"),
+        plan=plan_of(plan),
+    )
+
+
+class Batches:
+    """Repository of batches' records; a batch with its rows and jobs is written by `store.Store.keep_plan`."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, record: BatchRecord) -> Committed[int]:
+        """Keep the record of a batch whose rows lie elsewhere, and return its number."""
+        return self._database.put(partial(write, record=record))
+
+    def rename(self, batch: int, name: str) -> Committed[None]:
+        """Give a batch another name; what it has stays its own."""
+        return self._database.put(partial(rename, batch_id=batch, name=name))
+
+    def find(self, name: str, workspace: str) -> BatchRecord | None:
+        """Return what a batch's name stands for, if it is known."""
+        return self._database.read(lambda c: find(c, name, workspace))
+
+    def by_id(self, batch_id: int) -> BatchRecord | None:
+        """Return the batch of that number; ``None`` when it was forgotten."""
+        return self._database.read(lambda c: by_id(c, batch_id))
+
+    def before(self, name: str, workspace: str) -> list[int]:
+        """Return the numbers of the batches that had a name before another table took it, the newest first."""
+        return self._database.read(lambda c: before(c, name, workspace))
+
+    def named(self, name: str) -> list[BatchRecord]:
+        """Return the batches of that name in all workspaces, the newest first."""
+        sql = f"SELECT {_RECORD} FROM batches WHERE name = ? ORDER BY id DESC"
+        return self._database.read(lambda c: list(map(_record, c.execute(sql, (name,)))))
+
+    def every(self) -> list[BatchRecord]:
+        """Return all batches, the newest first."""
+        return self._database.read(lambda c: list(every(c)))
+
+    def newest(self, limit: int = 100, *, deployment: str | None = None) -> list[tuple[BatchRecord, datetime]]:
+        """Return the last batches, of one deployment or of all, each with the time of its last answer (UTC), the newest
+        first.
+
+        A batch without an answer has the time of its first start.
+        """
+        sql = (
+            f"SELECT {_RECORD}, max(created_at, coalesce((SELECT max(kept_at) FROM answers"
+            " WHERE answers.batch = batches.id), created_at),"
+            " coalesce((SELECT max(kept_at) FROM parts"
+            " WHERE parts.batch = batches.name AND parts.workspace = batches.workspace), created_at)) AS last_at"
+            " FROM batches WHERE ?1 IS NULL OR deployment = ?1 ORDER BY last_at DESC, name LIMIT ?2"
+        )
+
+        def read(connection: sqlite3.Connection) -> list[tuple[BatchRecord, datetime]]:
+            found = connection.execute(sql, (deployment, limit))
+            return [(_record(line[:7]), moment_of(line[7], "a batch")) for line in found]
+
+        return self._database.read(read)

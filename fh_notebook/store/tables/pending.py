@@ -1,0 +1,179 @@
+"""Table ``pending``: runs started by callback delivery whose outcome has not arrived.
+
+A line is written before the call (of a batch: when the service took it, since a claim is there before) and leaves with
+the outcome. Rule of this file: as runs are kept, so are these: inputs masked, no signing secret.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from fh_notebook.store.codec import INT, INT_OR_NONE, REAL, TEXT, TEXT_OR_NONE, check_kinds, encoded, json_of, moment_of
+from fh_notebook.store.writer import Committed, Transactions
+
+__all__ = ["CREATE", "WITH_IDENTITY", "Pending", "PendingRow", "drop"]
+
+CREATE: Final = (
+    """CREATE TABLE pending (
+        id TEXT PRIMARY KEY,
+        workspace TEXT NOT NULL,
+        key TEXT NOT NULL,
+        batch TEXT,
+        deployment TEXT NOT NULL,
+        variant TEXT,
+        inputs TEXT NOT NULL,
+        metadata TEXT NOT NULL,
+        callback_url TEXT,
+        status TEXT NOT NULL,
+        request_id TEXT,
+        run_id TEXT,
+        calls INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        submitted_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX pending_by_batch ON pending (batch, key)",
+)
+WITH_IDENTITY: Final = (
+    "DROP INDEX pending_by_batch",
+    "ALTER TABLE pending RENAME TO pending_7",
+    CREATE[0].replace("batch TEXT", "batch INTEGER"),
+    "INSERT INTO pending SELECT id, workspace, key, (SELECT batches.id FROM batches WHERE batches.workspace ="
+    " pending_7.workspace AND batches.name = pending_7.batch), deployment, variant, inputs, metadata, callback_url,"
+    " status, request_id, run_id, calls, owner, submitted_at FROM pending_7",
+    "DROP TABLE pending_7",
+    CREATE[1],
+)
+SENDING: Final = "sending"
+"""The status of a line whose call has not been answered yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRow:
+    """One run that is waited for."""
+
+    id: str
+    """A random name of its own: the service's ids come later."""
+    workspace: str
+    key: str
+    """Of the job, as kept answers have it."""
+    batch: int | None = None
+    """The number of its batch; a single run has none."""
+    deployment: str
+    variant: str | None
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Secrets masked."""
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    callback_url: str | None
+    status: str = SENDING
+    request_id: str | None = None
+    run_id: str | None = None
+    calls: int = 0
+    """Requests so far."""
+    owner: str = ""
+    """Who waits for it; empty: nobody."""
+    submitted_at: datetime
+    """UTC."""
+
+
+_COLUMNS: Final = (
+    "id", "workspace", "key", "batch", "deployment", "variant", "inputs", "metadata", "callback_url", "status",
+    "request_id", "run_id", "calls", "owner", "submitted_at",
+)  # fmt: skip
+
+
+_KINDS: Final = (
+    TEXT, TEXT, TEXT, INT_OR_NONE, TEXT, TEXT_OR_NONE, TEXT, TEXT, TEXT_OR_NONE, TEXT, TEXT_OR_NONE, TEXT_OR_NONE,
+    INT, TEXT, REAL,
+)  # fmt: skip
+
+
+def drop(connection: sqlite3.Connection, id: str) -> bool:
+    """Take a run out, and say whether it was there."""
+    return connection.execute("DELETE FROM pending WHERE id = ?", (id,)).rowcount == 1
+
+
+def _row(values: tuple[Any, ...]) -> PendingRow:
+    named = dict(zip(_COLUMNS, values, strict=True))
+    check_kinds(values, _KINDS, "a pending run")
+    for name in ("inputs", "metadata"):
+        named[name] = json_of(named[name], dict, f"{name} of a pending run")
+    named["submitted_at"] = moment_of(named["submitted_at"], "a pending run")
+    return PendingRow(**named)
+
+
+class Pending:
+    """Repository of the runs that are waited for; `pending_runs.PendingRuns` is what it is used by."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def add(self, lines: Sequence[PendingRow]) -> Committed[None]:
+        """Write runs down."""
+        sql = f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+        values = [
+            [
+                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, encoded(line.inputs),
+                encoded(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
+                line.owner, line.submitted_at.timestamp(),
+            ]
+            for line in lines
+        ]  # fmt: skip
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(sql, values)
+
+        return self._database.put(write)
+
+    def accept(self, line: PendingRow) -> Committed[None]:
+        """Note what the service called a run, once it took it."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE pending SET status = ?, request_id = ?, run_id = ?, calls = ? WHERE id = ?",
+                (line.status, line.request_id, line.run_id, line.calls, line.id),
+            )
+
+        return self._database.put(write)
+
+    def drop(self, id: str) -> Committed[bool]:
+        """Take a run out, and say whether it was there."""
+        return self._database.put(lambda c: drop(c, id))
+
+    def let_go(self, id: str, owner: str) -> Committed[bool]:
+        """Have nobody wait for a run that this owner waits for; the future says whether it was this owner's."""
+        return self.take_over(id, old=owner, new="")
+
+    def take_over(self, id: str, *, old: str, new: str) -> Committed[bool]:
+        """Have another owner wait for a run; the future says whether it was still the old one's: of two, one has it."""
+        sql = "UPDATE pending SET owner = ? WHERE id = ? AND owner = ?"
+        return self._database.put(lambda c: c.execute(sql, (new, id, old)).rowcount == 1)
+
+    def prune(self, batch: int | None = None) -> Committed[int]:
+        """Take the runs of batches out whose outcome is kept (their answers are written by the batch's own ledger)."""
+        sql = (
+            "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM"
+            " answers WHERE answers.batch = pending.batch AND answers.key = pending.key"
+            " AND answers.kept_at >= pending.submitted_at AND answers.status IN ('completed', 'failed'))"
+        )
+        return self._database.put(lambda c: c.execute(sql, (batch,)).rowcount)
+
+    def every(self, *, workspace: str | None = None, batch: int | None = None) -> list[PendingRow]:
+        """Return the runs that are waited for, of one workspace and one batch or of all, the oldest first."""
+        return self._database.read(lambda c: _every(c, workspace, batch))
+
+    def of_batches(self, batches: Sequence[int]) -> list[PendingRow]:
+        """Return the runs of these batches that are waited for, batch by batch, the oldest first."""
+        return self._database.read(lambda c: [line for batch in batches for line in _every(c, None, batch)])
+
+
+def _every(connection: sqlite3.Connection, workspace: str | None, batch: int | None) -> list[PendingRow]:
+    found = connection.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM pending WHERE (?1 IS NULL OR workspace = ?1)"
+        " AND (?2 IS NULL OR batch = ?2) ORDER BY submitted_at, id",
+        (workspace, batch),
+    )
+    return [_row(values) for values in found]

@@ -1,0 +1,195 @@
+"""Tables ``scores`` and ``plain_scores``: scorers' results for stored answers and for rows of plain tables.
+
+A score belongs to the line of its answer, to the version of its scorer, and to the hash of what else was read (``of``:
+the job, its time and the row's columns). It leaves with its answer, whoever removes that: a trigger sees to it. What
+raised is not kept: it is tried again.
+
+Such a line is known by the hash of all that a scorer may read of it, and nothing of it is kept but that hash; so the
+same line in another table, or in another order, has its score at once. These scores leave by their age, and with
+everything.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from fh_notebook.store import writer
+from fh_notebook.store.codec import INT, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked
+from fh_notebook.store.writer import Committed, Transactions
+
+__all__ = [
+    "CREATE_PLAIN_SCORES",
+    "CREATE_SCORES",
+    "LEAVE",
+    "PlainScore",
+    "PlainScores",
+    "ScoreRow",
+    "Scores",
+    "forget_plain_scores",
+    "lines_of",
+    "write_plain_scores",
+    "write_scores",
+]
+
+
+LEAVE: Final = "CREATE TRIGGER scores_leave AFTER DELETE ON answers BEGIN DELETE FROM scores WHERE answer = old.id; END"
+
+CREATE_SCORES: Final = (
+    """CREATE TABLE scores (
+        answer INTEGER NOT NULL,
+        scorer TEXT NOT NULL,
+        of TEXT NOT NULL,
+        score REAL,
+        parts TEXT,
+        scored_at REAL NOT NULL,
+        PRIMARY KEY (answer, scorer, of)
+    ) STRICT, WITHOUT ROWID""",
+    LEAVE,
+)
+
+
+class ScoreRow(NamedTuple):
+    """One score as it is kept."""
+
+    answer: int
+    """The line of the answer."""
+    of: str
+    """The hash of what else was read."""
+    score: float | None
+    """``None``: there was nothing to score by."""
+    parts: str | None
+    """JSON: what the score is made of."""
+
+
+def write_scores(connection: sqlite3.Connection, scorer: str, lines: Sequence[ScoreRow], *, now: float) -> None:
+    """Keep scores in the place of earlier ones; those of answers that were forgotten meanwhile are left out."""
+    (there,) = connection.execute(
+        "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps([line.answer for line in lines]),),
+    ).fetchone()
+    still = set(json.loads(there))
+    into = "INSERT OR REPLACE INTO scores (scored_at, scorer, answer, of, score, parts)"
+    writer.insert(connection, into, [line for line in lines if line.answer in still], first=(now, scorer))
+
+
+def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreRow]]:
+    """Yield (answer, scorer, its line) for all scores of these answers, as they are kept."""
+    found = connection.execute(
+        "SELECT scorer, answer, of, score, parts FROM json_each(?) AS wanted CROSS JOIN scores"
+        " ON scores.answer = wanted.value",
+        (json.dumps(list(answers)),),
+    )
+    lines = checked(found.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
+    return ((line[1], line[0], ScoreRow(*line[1:])) for line in lines)
+
+
+class Scores:
+    """Repository of the scores of answers."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, scorer: str, lines: Sequence[ScoreRow]) -> Committed[None]:
+        """Keep what one version of a scorer said of answers."""
+        now = self._database.now().timestamp()
+        return self._database.put(lambda c: write_scores(c, scorer, lines, now=now))
+
+    def known(
+        self, scorer: str, answers: Iterable[int]
+    ) -> list[tuple[list[tuple[int, str]], float | None, str | None]]:
+        """Return what one version of a scorer said of these answers.
+
+        Each line has (answer, of) of those that have a score in common, the score, and its parts as JSON. Scores of yes
+        and no are so few lines, and every line lets the interpreter go and waits for it again.
+        """
+        sql = (
+            "SELECT json_group_array(answer), json_group_array(of), score, parts FROM json_each(?) AS wanted"
+            " CROSS JOIN scores ON scores.answer = wanted.value AND scorer = ? GROUP BY score, parts"
+        )
+        values, kinds = (json.dumps(list(answers)), scorer), (TEXT, TEXT, REAL_OR_NONE, TEXT_OR_NONE)
+        return self._database.read(
+            lambda c: [
+                (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts)
+                for those, of, score, parts in checked(c.execute(sql, values), kinds, "a score")
+            ]
+        )
+
+    def of_answers(self, answers: Iterable[int]) -> list[tuple[int, str, float | None, str]]:
+        """Return (answer, scorer, score, parts as JSON) for all scores of these answers, by answer and scorer."""
+        sql = (
+            "SELECT answer, scorer, score, coalesce(parts, 'null') FROM json_each(?) AS wanted CROSS JOIN scores"
+            " ON scores.answer = wanted.value ORDER BY answer, scorer, of"
+        )
+        values, kinds = (json.dumps(list(answers)),), (INT, TEXT, REAL_OR_NONE, TEXT)
+        return self._database.read(lambda c: list(checked(c.execute(sql, values), kinds, "a score")))
+
+    def lines_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreRow]]:
+        """Return (answer, scorer, its line) for all scores of these answers, as they are kept."""
+        wanted = list(answers)
+        return self._database.read(lambda c: list(lines_of(c, wanted)))
+
+
+CREATE_PLAIN_SCORES: Final = (
+    """CREATE TABLE plain_scores (
+        content TEXT NOT NULL,
+        scorer TEXT NOT NULL,
+        score REAL,
+        parts TEXT,
+        scored_at REAL NOT NULL,
+        PRIMARY KEY (content, scorer)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+
+class PlainScore(NamedTuple):
+    """One score as it is kept."""
+
+    content: str
+    """The hash of what was scored."""
+    score: float | None
+    """``None``: there was nothing to score by."""
+    parts: str | None
+    """JSON: what the score is made of."""
+
+
+def write_plain_scores(connection: sqlite3.Connection, scorer: str, lines: Sequence[PlainScore], *, now: float) -> None:
+    """Keep scores in the place of earlier ones."""
+    into = "INSERT OR REPLACE INTO plain_scores (scored_at, scorer, content, score, parts)"
+    writer.insert(connection, into, lines, first=(now, scorer))
+
+
+def forget_plain_scores(connection: sqlite3.Connection, *, before: float | None = None) -> None:
+    """Remove all of them, or those that were scored before."""
+    connection.execute("DELETE FROM plain_scores WHERE ?1 IS NULL OR scored_at < ?1", (before,))
+
+
+class PlainScores:
+    """Repository of the scores of lines of tables."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+    def keep(self, scorer: str, lines: Sequence[PlainScore]) -> Committed[None]:
+        """Keep what one version of a scorer said of lines of tables."""
+        now = self._database.now().timestamp()
+        return self._database.put(lambda c: write_plain_scores(c, scorer, lines, now=now))
+
+    def known(self, scorer: str, contents: Iterable[str]) -> list[tuple[list[str], float | None, str | None]]:
+        """Return what one version of a scorer said of these lines of tables.
+
+        Each line has the contents that have a score in common, the score, and its parts as JSON.
+        """
+        sql = (
+            "SELECT json_group_array(content), score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
+            " ON plain_scores.content = wanted.value AND scorer = ? GROUP BY score, parts"
+        )
+        values, kinds = (json.dumps(list(contents)), scorer), (TEXT, REAL_OR_NONE, TEXT_OR_NONE)
+        return self._database.read(
+            lambda c: [
+                (json.loads(those), score, parts)
+                for those, score, parts in checked(c.execute(sql, values), kinds, "a score")
+            ]
+        )

@@ -1,0 +1,295 @@
+"""Batches whose answers come by callback or polling: every row once, whatever is lost, doubled, killed or paused."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import session
+from fh_notebook.batching.execution import delivery as delivery_module
+from fh_notebook.batching.execution.delivery import CallbackDelivery
+from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.client import polling
+from fh_notebook.local import LocalHive, aask_human
+from tests.client.callbacks.senders import KEY, PATIENCE_S, until
+from tests.kernel import Kernel
+
+
+class Counting:
+    """A hive whose ``shout`` counts what ran; ``refund`` waits for finance above 100."""
+
+    def __init__(self, **options: Any) -> None:
+        self.hive = LocalHive(**options)
+        self.ran: Counter[str] = Counter()
+
+        @self.hive.workflow("shout", variant="v")
+        async def shout(text: str) -> str:
+            self.ran[text] += 1
+            await asyncio.sleep(0.002)
+            if text.startswith("bad"):
+                raise RuntimeError("cannot shout")
+            return text.upper()
+
+        @self.hive.workflow("mixed", variant="direct")
+        async def direct(text: str) -> str:
+            self.ran[text] += 1
+            return text.upper()
+
+        @self.hive.workflow("mixed", variant="paused", human="finance")
+        async def paused(text: str) -> bool:
+            self.ran[text] += 1
+            return (await aask_human(f"{text}?")).approved
+
+
+def _rows(number: int) -> list[dict[str, str]]:
+    return [{"text": f"t{i}"} for i in range(number)]
+
+
+def _batch(counting: Counting, number: int = 30, **how: Any) -> fh.Batch:
+    return fh.batch(_rows(number), "shout", client=counting.hive.client(), progress=False, **how)
+
+
+def _complete(batch: fh.Batch, counting: Counting, number: int) -> None:
+    assert (batch.counts.done, batch.counts.planned) == (number, number)
+    assert batch.frame["output"].tolist() == [f"T{i}" for i in range(number)]
+    assert counting.ran == Counter({f"t{i}": 1 for i in range(number)})
+    assert len(fh.pending()) == 0
+
+
+@pytest.mark.parametrize("spelling", ["docs", "sdk"])
+def test_by_callback_every_row_comes_once(spelling: str) -> None:
+    """In both spellings; kept like any batch: the same cell again calls nothing."""
+    counting = Counting(spelling=spelling)
+    with fh.CallbackReceiver(secrets=counting.hive.webhook_secret("shout")) as receiver:
+        batch = _batch(counting, delivery="callback", receiver=receiver)
+        _complete(batch, counting, 30)
+        assert batch.counts.calls == 30
+        assert receiver.tally.verified == 30
+        again = _batch(counting, delivery="callback", receiver=receiver)
+    assert (again.counts.reused, sum(counting.ran.values())) == (30, 30)
+
+
+def test_by_callback_the_cap_refuses_nothing() -> None:
+    """The service queues what is over it; many more than the cap are out."""
+    counting = Counting(concurrency=2)
+    batch = _batch(counting, 60, delivery="callback", max_concurrency=40)
+    _complete(batch, counting, 60)
+    assert (counting.hive.refused, counting.hive.peak_in_flight) == (0, 2)
+
+
+def test_by_polling_every_row_comes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no callback can come; look-ups are counted with each run, and calls are the requests to run."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.05)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    counting = Counting()
+    batch = _batch(counting, 12, delivery="poll")
+    _complete(batch, counting, 12)
+    assert batch.counts.calls == 12
+    assert batch.frame["attempts"].min() >= 2
+    assert not session.receiver().running
+
+
+def test_a_run_that_fails_is_a_row_and_a_refusal_too() -> None:
+    """As in a direct batch."""
+    counting = Counting()
+    rows = [{"text": "bad one"}, {"text": "good"}]
+    batch = fh.batch(rows, "shout", client=counting.hive.client(), progress=False, delivery="callback")
+    assert batch.frame["status"].tolist() == ["failed", "completed"]
+    assert "cannot shout" in batch.failures["error"].iloc[0]
+    capped = Counting(daily_cap=1)
+    stopped = _batch(capped, 3, delivery="callback", max_concurrency=1)
+    assert (stopped.counts.done, stopped.counts.pending) == (1, 2)
+    assert stopped.stopped is not None
+    assert stopped.stopped.reason == "daily_cap"
+
+
+def test_lost_callbacks_are_found_by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service signs with a secret that nobody was told: all are refused, and no row is lost."""
+    monkeypatch.setattr(polling, "FIRST_BESIDE_RECEIVER_S", 0.05)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    counting = Counting(spelling="sdk", callback_backoff_s=())
+    with fh.CallbackReceiver(secrets="another secret") as receiver:
+        batch = _batch(counting, 10, delivery="callback", receiver=receiver)
+        _complete(batch, counting, 10)
+        assert receiver.tally.verified == 0
+        assert receiver.tally.forged >= 1
+
+
+def test_a_receiver_that_comes_and_goes_loses_nothing() -> None:
+    """Deliveries are tried again; those that came twice are counted once."""
+    counting = Counting(callback_backoff_s=(0.02,) * 200)
+    over = threading.Event()
+    with fh.CallbackReceiver() as receiver:
+
+        def trouble() -> None:
+            while not over.wait(0.03):
+                receiver.stop()
+                over.wait(0.02)
+                receiver.start()
+
+        thread = threading.Thread(target=trouble)
+        thread.start()
+        try:
+            batch = _batch(counting, 150, delivery="callback", receiver=receiver, max_concurrency=20)
+        finally:
+            over.set()
+            thread.join()
+        _complete(batch, counting, 150)
+
+
+def test_a_direct_batch_has_the_clients_own_attempt() -> None:
+    """Nothing of callbacks is on its way: no wrapper, no receiver."""
+    client = Counting().hive.client()
+    store = session.store()
+    assert store is not None
+    deliver = CallbackDelivery("direct", receiver=None, client=client.aclient, stored=StoredBatch(store))
+    assert asyncio.run(deliver.ready()) == client.aclient.attempt
+    assert deliver.gate(client.gate, None) is client.gate
+    assert not session.receiver().running
+
+
+def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
+    """A variant with a human in the loop; while its runs are paused they hold no slot of the workspace's gate."""
+    counting = Counting()
+    client = counting.hive.client()
+    batch = fh.batch(
+        _rows(4), "mixed", variants=["direct", "paused"], client=client, progress=False, delivery="auto", wait=False
+    )
+    until(lambda: len(counting.hive.approvals) == 4)
+    until(lambda: batch.counts.done == 4)
+    until(lambda: client.gate.in_flight == 0)
+    assert batch.running
+    for approval in counting.hive.approvals:
+        counting.hive.decide(approval.request_id)
+    batch.wait()
+    assert batch.counts.done == 8
+    assert set(counting.ran.values()) == {2}
+    by_callback = [call.variant for call in counting.hive.calls if call.callback_url is not None]
+    assert by_callback == ["paused"] * 4
+    assert client.gate.in_flight == 0
+
+
+def test_auto_has_the_rest_queued_once_the_cap_has_refused_a_call() -> None:
+    """Where callbacks come: every row comes once, and few calls are refused."""
+    counting = Counting(concurrency=1, latency_s=0.005)
+    batch = _batch(counting, 60, delivery="auto")
+    _complete(batch, counting, 60)
+    by_callback = sum(call.callback_url is not None for call in counting.hive.calls)
+    assert by_callback > 40
+    assert counting.hive.refused <= delivery_module.REFUSED_BEFORE + 4
+
+
+def test_a_cancelled_batch_goes_on_without_calling_anything_twice() -> None:
+    """What was out is unknown then, and its outcomes are taken when the batch goes on."""
+    gate = threading.Event()
+    hive, ran = LocalHive(), Counter[str]()
+
+    @hive.workflow("held", variant="v")
+    def held(text: str) -> str:
+        ran[text] += 1
+        assert gate.wait(PATIENCE_S)
+        return text.upper()
+
+    how: dict[str, Any] = {"client": hive.client(), "progress": False, "delivery": "callback"}
+    batch = fh.batch(_rows(6), "held", wait=False, **how)
+    until(lambda: len(hive.calls) == 6 and sum(ran.values()) == 6)
+    until(lambda: len(fh.pending()) == 6)
+    batch.cancel()
+    batch.wait()
+    assert batch.counts.unknown == 6
+    until(lambda: set(fh.pending()["waits_in"]) == {"nobody"})
+    gate.set()
+    again = fh.batch(_rows(6), "held", **how)
+    assert again.counts.done == 6
+    assert again.frame["output"].tolist() == [f"T{i}" for i in range(6)]
+    assert set(ran.values()) == {1}
+    assert len(fh.pending()) == 0
+
+
+def test_reattach_keeps_the_outcomes_as_the_batchs_own() -> None:
+    """`fh.reattach(batch=...)`, then the cell again: all reused, even of a direct batch of the same name."""
+    gate = threading.Event()
+    hive, ran = LocalHive(), Counter[str]()
+
+    @hive.workflow("held", variant="v")
+    def held(text: str) -> str:
+        ran[text] += 1
+        assert gate.wait(PATIENCE_S)
+        return text.upper()
+
+    client = hive.client()
+    batch = fh.batch(_rows(3), "held", client=client, progress=False, delivery="callback", wait=False, name="n")
+    until(lambda: len(fh.pending()) == 3)
+    batch.cancel()
+    batch.wait()
+    gate.set()
+    runs = fh.reattach(client=client, batch="n")
+    assert sorted(run.wait(20).output for run in runs) == ["T0", "T1", "T2"]
+    direct = fh.batch(_rows(3), "held", client=client, progress=False, name="n")
+    assert (direct.counts.reused, direct.counts.calls, set(ran.values())) == (3, 0, {1})
+
+
+BATCH = """
+import fh_notebook as fh
+hive = fh.Client(base_url={url!r}, api_key={key!r})
+rows = [{{"text": f"t{{i}}"}} for i in range(20)]
+print("begun", flush=True)
+batch = fh.batch(rows, "held", variants="v", client=hive, delivery={delivery!r}, progress=False)
+print(batch.counts, batch.frame["output"].tolist() == [f"T{{i}}" for i in range(20)], len(fh.pending()))
+"""
+
+
+@pytest.mark.parametrize("second", [pytest.param("callback", marks=pytest.mark.long), "direct"])
+def test_after_a_kill_the_same_cell_waits_for_what_was_submitted(tmp_path: Path, second: str) -> None:
+    """A real kernel, killed with twenty runs out: the next one calls none of them again, however it would deliver."""
+    go, hive, ran = threading.Semaphore(0), LocalHive(api_key=KEY), Counter[str]()
+
+    @hive.workflow("held", variant="v")
+    def held(text: str) -> str:
+        ran[text] += 1
+        assert go.acquire(timeout=PATIENCE_S)
+        return text.upper()
+
+    with hive.serve() as server:
+        names = {"url": server.url, "key": KEY}
+        with Kernel(tmp_path) as first:
+            first.send(BATCH.format(**names, delivery="callback"))
+            until(lambda: sum(ran.values()) == 20)
+            fh.configure(store=tmp_path / "store.sqlite3")
+            until(lambda: len(fh.pending()) == 20)
+            first.process.kill()
+            first.process.wait()
+        go.release(100)
+        with Kernel(tmp_path) as kernel:
+            told = kernel.run(BATCH.format(**names, delivery=second))
+    assert "done=20" in told, told
+    assert "True 0" in told
+    assert set(ran.values()) == {1}
+
+
+def test_what_cannot_be_meant_is_told_before_any_call() -> None:
+    """An unknown way; a receiver for a way that has none; callbacks that cannot come."""
+    counting = Counting()
+    with pytest.raises(fh.SettingsError, match="delivery is 'mail'"):
+        _batch(counting, delivery="mail")
+    with pytest.raises(fh.SettingsError, match="receiver is for"):
+        _batch(counting, delivery="direct", receiver=fh.CallbackReceiver())
+    remote = fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=counting.hive.transport())
+    with pytest.raises(fh.SettingsError, match="callbacks cannot come"):
+        fh.batch(_rows(1), "shout", variants="v", client=remote, progress=False, delivery="callback")
+    assert not counting.ran
+
+
+@pytest.mark.long
+def test_a_thousand_runs_two_hundred_in_flight() -> None:
+    """None lost, none doubled."""
+    counting = Counting(latency_s=0.1)
+    batch = _batch(counting, 1_000, delivery="callback", max_concurrency=200)
+    _complete(batch, counting, 1_000)
+    assert counting.hive.peak_in_flight <= 200

@@ -1,0 +1,122 @@
+"""``fh-notebook batch --compare SCORE --report FILE``: which variant is better, without a notebook."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fh_notebook.cli import main
+from fh_notebook.cli.batch.compare import ready_scorers
+from tests import environment
+
+MAIN = [sys.executable, "-W", "error", "-c", "import sys; from fh_notebook.cli import main; sys.exit(main())", "batch"]
+LOCAL = ["data.csv", "-d", "support-triage", "--local"]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight tickets with what is expected, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    tickets = ["I was charged twice,billing", "Where is my parcel?,delivery"] * 4
+    (tmp_path / "data.csv").write_text(
+        "\n".join(["ticket,expected_output", *(f"{i} {t}" for i, t in enumerate(tickets))])
+    )
+    return tmp_path
+
+
+def test_a_batch_is_compared_and_reported_by_one_command(data: Path) -> None:
+    """Summary and sentence on stdout, everything in the file, in a process that turns warnings into errors."""
+    done = subprocess.run(
+        [*MAIN, *LOCAL, "--compare", "exact", "--report", "x.html"], cwd=data,
+        env=environment.for_process(data), capture_output=True, text=True, encoding="utf-8", timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "Comparison of 2 variants on 8 rows by exact()\nvariant   n  missing  failed  mean" in done.stdout
+    assert "keywords and nearest " in done.stdout
+    assert "Written to 'x.html': the comparison" in done.stdout
+    assert "fh.compare(" not in done.stdout
+    assert "Comparison of 2 variants on 8 rows by exact()" in (data / "x.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("ending", ["html", "md", "xlsx"])
+def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.CaptureFixture[str], ending: str) -> None:  # fmt: skip
+    """As `fh.compare(batch)` does; the answers can be written beside it."""
+    assert main(["batch", *LOCAL, "--report", f"x.{ending}", "-o", "out.csv"]) == 0
+    told = capsys.readouterr().out
+    assert "by exact()" in told
+    assert (data / f"x.{ending}").stat().st_size > 1_000
+    assert (data / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--compare", "exakt"], "--compare 'exakt' is no scorer; did you mean exact?"),
+        (["--compare", "exact:expected_outpt"], "no column 'expected_outpt' to compare with; did you mean 'expected_output'?"),
+        (["--compare", "exact:label"], "no column 'label' to compare with; the columns are 'ticket' and 'expected_output'"),
+        (["--compare", "exact:expected", "--race", "exact"], "no column 'expected' to compare with"),
+        (["--compare", "0815"], "or a column of the output like out.score"),
+        (["--compare", "exact", "--report", "x.pdf"], "it must end in '.html', '.md' or '.xlsx'"),
+        (["--report", "no/x.html"], "there is no folder"),
+        (["--failed", "zero"], "--failed is of a comparison; give --compare or --report as well"),
+        (["--compare", "latency", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
+        (["--compare", "elapsed_s", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
+        (["-o", "x.xlsx", "--report", "./x.xlsx"], "is the file of the answers, which would be lost"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_before_a_call_is_paid_for(
+    data: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    """Exit code 2, and nothing was called."""
+    assert main(["batch", *LOCAL, *words]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "call" not in told.out
+    assert main(["history", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_parts_of_outputs_are_scores_by_their_column(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`out.confidence`; a column that is not there loses no answer."""
+    words = ["batch", *LOCAL, "--const", "tone=brief", "--name", "toned"]
+    assert main([*words, "--compare", "out.confidence"]) == 0
+    assert "by out.confidence" in capsys.readouterr().out
+    assert main([*words, "--compare", "out.confidenc", "-o", "out.csv"]) == 1
+    told = capsys.readouterr()
+    assert "did you mean 'out.confidence'" in told.err
+    assert "the answers are kept" in told.err
+    assert (data / "out.csv").exists()
+
+
+@pytest.mark.parametrize("how", ["drop", "zero"])
+def test_failed_runs_are_left_out_or_count_as_0(data: Path, capsys: pytest.CaptureFixture[str], how: str) -> None:
+    """As ``fh.compare(..., failed=)``, and it is said; `nearest` fails on a ticket without a word."""
+    with (data / "data.csv").open("a", encoding="utf-8") as file:
+        file.write("\n\U0001f600,billing")
+    main(["batch", *LOCAL, "--compare", "exact", "--failed", how, "--report", "x.md"])
+    told = capsys.readouterr().out
+    (nearest,) = (line.split() for line in told.splitlines() if line.startswith("nearest "))
+    assert nearest[1] == ("8" if how == "drop" else "9")
+    assert "1 failed run " in told
+    assert f"failed runs: {'count as 0' if how == 'zero' else 'left out'}" in (data / "x.md").read_text("utf-8")
+
+
+def test_a_report_is_not_written_over_the_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A workbook can be both; it is as it was."""
+    rows = data / "rows.xlsx"
+    pd.read_csv(data / "data.csv").to_excel(rows, index=False)
+    before = rows.read_bytes()
+    assert main(["batch", str(rows), *LOCAL[1:], "--report", "rows.xlsx"]) == 2
+    assert "is the file of the rows, which would be lost; give --report another name" in capsys.readouterr().err
+    assert rows.read_bytes() == before
+
+
+def test_ready_scorers_are_those_that_need_no_argument() -> None:
+    """Of `fh.score`, whatever is added there."""
+    assert {"exact", "contains", "json_valid"} <= set(ready_scorers())
+    assert "Scorer" not in ready_scorers()

@@ -1,0 +1,639 @@
+"""Runs by callback delivery: started once, waited for both ways, and the first outcome counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import fh_notebook as fh
+from fh_notebook import loop, session
+from fh_notebook.batching.execution.batch_run import budget_of
+from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
+from fh_notebook.contract.models import Answer
+from fh_notebook.store.pending_runs import PendingRuns
+from fh_notebook.store.store import Store
+from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    made = Held(latency_s=0.0)
+    yield made
+    made.let_go(1000)
+
+
+@pytest.fixture
+def receiver() -> Iterator[fh.CallbackReceiver]:
+    with fh.CallbackReceiver() as made:
+        yield made
+
+
+def _submit(held: Held, text: str = "a", **more: Any) -> PendingRun:
+    return held.hive.client().submit("held", variant="v", inputs={"text": text}, **more)
+
+
+@pytest.mark.parametrize("spelling", ["docs", "sdk"])
+def test_a_run_is_submitted_and_its_callback_waited_for(spelling: str, receiver: fh.CallbackReceiver) -> None:
+    """In both spellings: running, then the outcome with all that is known of the call, kept in the store."""
+    held = Held(spelling=spelling)
+    # The SDK's spelling tells no secret: it was taken from the dialog.
+    receiver.learn(held.hive.webhook_secret("held"))
+    pending = _submit(held, callback=receiver, poll=False, metadata={"case": 1})
+    assert pending.status in ("running", "queued")
+    assert (pending.done, pending.waiting) == (False, True)
+    assert not pending.wait(timeout_s=0.01).done
+    held.let_go()
+    run = pending.wait(timeout_s=20)
+    assert (run.status, run.output, run.deployment, run.variant) == ("completed", "A", "held", "v")
+    assert (run.inputs, run.metadata, run.attempts) == ({"text": "a"}, {"case": 1}, 1)
+    assert (pending.request_id or run.request_id, pending.run_id or run.run_id) == (run.request_id, run.run_id)
+    assert pending.came_by == "callback"
+    store = session.store()
+    assert store is not None
+    assert [kept.run.output for kept in store.answers.single_runs()] == ["A"]
+    assert len(fh.pending()) == 0
+
+
+def test_without_a_receiver_the_service_is_asked(held: Held) -> None:
+    """The callback URL that it is given is nobody's; look-ups are counted in the run's requests."""
+    session_receiver = session.receiver()
+    client = held.hive.client()
+    pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
+    held.let_go()
+    run = pending.wait(timeout_s=20)
+    assert (run.output, pending.came_by) == ("A", "polling")
+    assert run.attempts == 1 + pending.polls >= 2
+    assert not session_receiver.running
+    assert [d.attempts for d in held.hive.deliveries] == [0]
+
+
+def test_look_ups_count_against_the_days_budget(held: Held) -> None:
+    """Whether the service counts them is not known: the plan of the next batch takes them for calls."""
+    fh.configure(daily_cap=1_000)
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, callback=NOWHERE)
+        for _ in range(3):
+            pending.refresh()
+        held.let_go()
+        run = pending.wait(20)
+        store = session.store()
+        assert store is not None
+        assert run.attempts >= 4
+        assert budget_of(client.workspace, store, datetime.now(UTC)).used_today == run.attempts
+
+
+def test_a_local_service_gets_the_sessions_own_receiver(held: Held) -> None:
+    """Which is one for all runs."""
+    first, second = _submit(held, "a"), _submit(held, "b")
+    assert first.callback_url == second.callback_url == session.receiver().url
+    held.let_go(2)
+    assert {first.wait(20).output, second.wait(20).output} == {"A", "B"}
+    assert {first.came_by, second.came_by} == {"callback"}
+
+
+def test_callbacks_out_of_order_reach_their_own_runs(receiver: fh.CallbackReceiver) -> None:
+    """Twenty runs; they end in another order than they began."""
+    hive = fh.local.LocalHive()
+
+    @hive.workflow("echo", variant="v")
+    async def echo(number: int) -> int:
+        await asyncio.sleep((20 - number) * 0.005)
+        return number
+
+    client = hive.client()
+    pending = [client.submit("echo", variant="v", inputs={"number": n}, callback=receiver) for n in range(20)]
+    assert [one.wait(20).output for one in pending] == list(range(20))
+
+
+def test_over_the_cap_a_run_is_queued_and_comes_in_the_end(receiver: fh.CallbackReceiver) -> None:
+    """Nothing is refused."""
+    held = Held(concurrency=1)
+    pending = [_submit(held, f"t{n}", callback=receiver) for n in range(3)]
+    assert [one.status for one in pending] == ["running", "queued", "queued"]
+    held.let_go(3)
+    assert [one.wait(20).output for one in pending] == ["T0", "T1", "T2"]
+    assert held.hive.refused == 0
+
+
+def test_the_first_outcome_counts_and_the_other_is_ignored(held: Held) -> None:
+    """A callback after the look-up, and one more: answered 200, and nothing changes."""
+    with fh.CallbackReceiver(secrets=SECRET) as receiver:
+        pending = _submit(held, callback=receiver)
+        held.let_go()
+        assert pending.wait(20).output == "A"
+        later = event(pending.request_id or "", "another output")
+        assert deliver(receiver, later, signed(later)) == 200
+        until(lambda: receiver.tally.repeated == 1)
+        assert pending.run.output == "A"
+    store = session.store()
+    assert store is not None
+    assert len(store.answers.single_runs()) == 1
+
+
+def test_a_callback_after_the_wait_timed_out_is_taken_all_the_same(held: Held, receiver: fh.CallbackReceiver) -> None:
+    """The wait ended, the waiting did not."""
+    pending = _submit(held, callback=receiver, poll=False)
+    assert pending.wait(timeout_s=0.02).status == "running"
+    held.let_go()
+    until(lambda: pending.done)
+    assert pending.run.output == "A"
+
+
+def test_a_callback_that_is_faster_than_the_answer_is_not_lost(receiver: fh.CallbackReceiver) -> None:
+    """The answer that tells its secret comes after it: it is held open, verified then, and taken."""
+    sent = threading.Event()
+
+    def service(request: httpx.Request) -> httpx.Response:
+        threading.Thread(target=deliver_early).start()
+        until(lambda: receiver.tally.held)
+        sent.set()
+        return httpx.Response(200, json={"request_id": "req_1", "run_status": "running", "webhook_secret": SECRET})
+
+    def deliver_early() -> None:
+        statuses.append(deliver(receiver, event("req_1", "fast"), signed(event("req_1", "fast"))))
+
+    async def slowly(request: httpx.Request) -> httpx.Response:
+        return await asyncio.to_thread(service, request)
+
+    statuses: list[int] = []
+    with fh.Client(
+        api_key=KEY, base_url="http://127.0.0.1:9/v1", transport=httpx.MockTransport(slowly)
+    ) as client:  # fmt: skip
+        pending = client.submit("d", variant="v", callback=receiver, poll=False)
+        assert pending.wait(20).output == "fast"
+    until(lambda: statuses == [200])
+
+
+def test_it_can_be_awaited_from_any_loop(held: Held) -> None:
+    """In a program's own loop, by `AsyncClient` too."""
+
+    async def program() -> list[Any]:
+        client = held.hive.client()
+        one = await client.asubmit("held", variant="v", inputs={"text": "a"})
+        two = await client.aclient.submit("held", variant="v", inputs={"text": "b"})
+        held.let_go(2)
+        runs = [await one, await two]
+        await client.aclient.aclose()
+        return [run.output for run in runs]
+
+    assert sorted(asyncio.run(program())) == ["A", "B"]
+
+
+def test_a_cancelled_await_ends_nothing_but_itself(held: Held) -> None:
+    """Somebody else still gets the outcome."""
+    pending = _submit(held)
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await pending
+
+    asyncio.run(give_up())
+    assert pending.waiting
+    held.let_go()
+    assert pending.wait(20).output == "A"
+
+
+def test_refresh_asks_once_and_now(held: Held) -> None:
+    """Long before the poller would."""
+    pending = _submit(held, callback="http://127.0.0.1:9/nobody")
+    assert pending.refresh().status == "running"
+    assert pending.polls >= 1
+    held.let_go()
+    held.hive.wait_idle(0.5)
+    assert until(lambda: pending.refresh() if pending.refresh().done else None).output == "A"
+
+
+def test_after_cancel_waiting_nobody_waits_and_it_can_be_taken_up_again(held: Held) -> None:
+    """The run goes on at the service; nothing is submitted twice."""
+    pending = _submit(held)
+    pending.cancel_waiting()
+    pending.cancel_waiting()
+    assert (pending.waiting, pending.done, pending.wait().status) == (False, False, "running")
+    assert fh.pending()["waits_in"].tolist() == ["nobody"]
+    held.let_go()
+    (again,) = fh.reattach(client=held.hive.client())
+    assert again.wait(20).output == "A"
+    assert len(held.hive.calls) == 1
+    assert len(fh.pending()) == 0
+    assert not fh.reattach(client=held.hive.client())
+
+
+def test_a_refused_call_is_a_run_that_failed(held: Held, receiver: fh.CallbackReceiver) -> None:
+    """As `invoke` has it; nothing stays pending."""
+    client = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY, transport=held.hive.transport())
+    pending = client.submit("held", variant="other", callback=receiver)
+    assert (pending.done, pending.status, pending.run.error) == (True, "failed", "Variant not found")
+    assert len(fh.pending()) == 0
+
+
+def test_a_bad_key_and_the_daily_cap_raise_as_ever(held: Held) -> None:
+    """And leave nothing pending."""
+    strict = Held(api_key=KEY, daily_cap=0)
+    wrong = fh.Client(base_url="http://127.0.0.1:9/v1", api_key="fhk_wrong", transport=strict.hive.transport())
+    with pytest.raises(fh.AuthError):
+        wrong.submit("held", variant="v", inputs={"text": "a"})
+    with pytest.raises(fh.LimitReached):
+        strict.hive.client().submit("held", variant="v", inputs={"text": "a"})
+    assert len(fh.pending()) == 0
+
+
+def _service(*answers: Any) -> fh.Client:
+    """A client of a service that takes a run, and answers each look-up with the next of these, the
+    last one for ever.
+    """
+    left = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            return httpx.Response(200, json={"request_id": "req_1", "run_status": "running", "webhook_secret": SECRET})
+        said = left.pop(0) if len(left) > 1 else left[0]
+        return said if isinstance(said, httpx.Response) else httpx.Response(200, json=said)
+
+    return fh.Client(api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(answer))
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "status", "output"),
+    [
+        ({"status": "completed", "data": {"output": "hi"}}, "completed", "hi"),
+        ({"request": {"status": "success", "data": {"output": "hi"}}}, "completed", "hi"),
+        ({"status": "SUCCEEDED", "output": {"a": 1}}, "completed", {"a": 1}),
+        ({"status": "errored", "message": "no"}, "failed", None),
+        ({"status": "cancelled"}, "failed", None),
+        ({"status": "complete-ish", "ended_at": "2026-11-25T00:00:00Z", "data": {"output": 3}}, "completed", 3),
+        ({"workflow_run": {"run_status": "failed", "error_message": "no"}}, "failed", None),
+    ],
+)
+def test_a_look_up_may_word_the_end_in_many_ways(looked_up: Any, status: str, output: Any) -> None:
+    """Its values are not known (CONTRACT section 3): ours are the two words that they mean."""
+    with _service(looked_up) as client:
+        run = client.submit("d", variant="v").refresh()
+    assert (run.status, run.output, run.done) == (status, output, True)
+
+
+@pytest.mark.parametrize("word", ["running", "queued", "in_progress", "awaiting_approval"])
+def test_a_look_up_before_the_end_ends_nothing(word: str) -> None:
+    """The word is shown as it is."""
+    with _service({"status": word}) as client:
+        pending = client.submit("d", variant="v")
+        assert pending.refresh().status == word
+        assert pending.waiting
+        pending.cancel_waiting()
+
+
+def test_a_look_up_without_an_output_leaves_the_callback_a_chance() -> None:
+    """It is not known whether a look-up has the output: the second one that has none counts."""
+    with _service({"status": "completed"}) as client:
+        pending = client.submit("d", variant="v")
+        assert pending.refresh().status == "running"
+        assert (pending.refresh().status, pending.run.output) == ("completed", None)
+
+
+def test_a_run_that_the_service_does_not_know_is_unknown_in_the_end() -> None:
+    """Where only polling can tell; with the reason."""
+    with _service(httpx.Response(404, json={"error": "Request not found"})) as client:
+        pending = client.submit("d", variant="v")
+        for _ in range(6):
+            pending.refresh()
+        run = pending.wait(5)
+    assert (run.status, run.error_code) == ("unknown", "not_found")
+    assert "it may have run" in (run.error or "")
+    assert len(fh.pending()) == 0
+
+
+def test_look_ups_that_the_key_may_not_make_are_told_and_the_run_stays_pending() -> None:
+    """Where no callback can come; another key may ask for it later."""
+    with _service(httpx.Response(401, json={"error": "Invalid access."})) as client:
+        pending = client.submit("d", variant="v")
+        with pytest.raises(fh.AuthError):
+            pending.refresh() and pending.wait(5)
+    assert fh.pending()["status"].tolist() == ["running"]
+
+
+def test_a_look_up_over_the_daily_cap_pauses_till_midnight() -> None:
+    """And one over another limit for some seconds."""
+    daily = httpx.Response(429, json={"error": "x", "error_code": "api_rate_limit_exceeded"})
+    busy = httpx.Response(429, json={"error": "x"})
+    crowded = httpx.Response(429, json={"error": "x", "error_code": "concurrency_limit", "limit": 5, "current": 5})
+    for answer, least, most in ((daily, 0.0, 86_400.0), (busy, 5.0, 5.0), (crowded, 5.0, 5.0)):
+        with _service(answer) as client:
+            pending = client.submit("d", variant="v")
+            pause_s = loop.run(pending.look())
+            assert pause_s is not None
+            assert least <= pause_s <= most
+            assert pending.waiting
+            pending.cancel_waiting()
+
+
+def test_a_remote_service_is_not_given_this_machines_address(capsys: pytest.CaptureFixture[str]) -> None:
+    """It could not reach it: the run is waited for by polling, and that is said once."""
+    with _service({"status": "completed", "data": {"output": "hi"}}) as client, fh.CallbackReceiver() as receiver:
+        pending = client.submit("d", variant="v", callback=receiver)
+        assert pending.callback_url == NOWHERE
+        assert pending.refresh().output == "hi"
+    assert "Callbacks cannot come" in capsys.readouterr().err
+
+
+def test_a_callback_that_is_no_address_is_refused_before_the_call(held: Held) -> None:
+    """In one line."""
+    with pytest.raises(fh.InputError, match="callback_url"):
+        _submit(held, callback="hooks.example.com")
+    with pytest.raises(fh.SettingsError, match="CallbackReceiver"):
+        _submit(held, callback=3)
+    assert not held.hive.calls
+
+
+def test_the_signing_secret_is_nowhere_to_be_seen(held: Held, receiver: fh.CallbackReceiver, tmp_path: Path) -> None:
+    """Not in a repr, HTML, the run as it is kept, nor in the store's file."""
+    pending = _submit(held, callback=receiver)
+    secret = held.hive.webhook_secret("held").reveal()
+    assert receiver._secrets()[0].reveal() == secret
+    held.let_go()
+    run = pending.wait(20)
+    shown = repr([pending, receiver, run, vars(receiver), run.raw, run.to_dict()])
+    assert secret not in shown + pending._repr_html_() + receiver._repr_html_()
+    session.reset()
+    assert all(secret.encode() not in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+
+def test_no_secret_is_in_the_log_a_traceback_or_the_store_of_all_that_callbacks_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every logger at its chattiest: submitted, triggered, forged, rotated, refused, cancelled, reattached, tested."""
+    caplog.set_level(1)
+    key, own, given = "fhk_SECRET_of_the_key", "whsec_SECRET_of_the_service", "whsec_SECRET_that_was_given"
+    door, wrong = "SECRET_of_the_endpoint", "fhk_SECRET_wrong"  # names, since a traceback shows the lines of this file
+    fh.configure(store=tmp_path / "store.sqlite3")
+    held = Held(api_key=key)
+    held.hive.rotate_webhook_secret("held", own)
+    endpoint = held.hive.webhook("held", "v", secret=door)
+    shown: list[str] = []
+    with held.hive.serve() as server, fh.CallbackReceiver(secrets=given) as receiver:
+        client = fh.Client(base_url=server.url, api_key=key)
+        runs = [client.submit("held", variant="v", inputs={"text": "a"}, callback=receiver) for _ in range(3)]
+        runs.append(
+            client.trigger(
+                endpoint.endpoint_id,
+                endpoint.variant_id,
+                secret=door,
+                inputs={"text": "a"},
+                callback=receiver,
+            )
+        )
+        shown += [repr(x) + x._repr_html_() for x in (*runs, receiver)]
+        for body in (event("req_1"), b"\xff", json.dumps({"request_id": "req_2", "webhook_secret": own}).encode()):
+            deliver(receiver, body, signed(body, given))
+            deliver(receiver, body, signed(body, "SECRET_of_a_forger"))
+        runs[0].cancel_waiting()
+        shown += [str(receiver.self_test()), repr(fh.pending().to_dict())]
+        runs += fh.reattach(client=client, receiver=receiver)
+        held.let_go(4)
+        shown += [repr(run.wait(20)) + json.dumps(run.run.raw) + run.run._repr_html_() for run in runs[1:]]
+        for misuse in (
+            lambda: client.trigger("wep", "v", secret=door, inputs={"text": object()}, callback=receiver),
+            lambda: client.trigger("", "v", secret=door),
+            lambda: fh.CallbackReceiver(secrets=[given, ""]),
+            lambda: fh.CallbackReceiver(secrets=given, path="short"),
+            lambda: fh.verify_signature("text", "x", given),  # type: ignore[arg-type]
+            lambda: fh.Client(base_url=server.url, api_key=wrong).submit("held", variant="v"),
+        ):
+            with pytest.raises((fh.FetchHiveError, TypeError)) as raised:
+                misuse()
+            shown.append("".join(traceback.format_exception(raised.value)))
+            frames = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+            own_frames = [f for f in frames.stack if "fh_notebook" in f.filename and "tests" not in f.filename]
+            shown += [repr(f.locals) for f in own_frames]
+        client.close()
+    session.reset()
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"pending" in kept
+    assert b"SECRET" not in kept
+    assert "SECRET" not in caplog.text
+    assert "SECRET" not in "".join(shown)
+
+
+def test_a_password_is_masked_among_the_pending_runs(receiver: fh.CallbackReceiver) -> None:
+    """What is written down before the call is as it may be shown."""
+    held = Held()
+    dep = fh.Deployment("held", variants=["v"], inputs={"text": fh.text(secret=True)})
+    pending = held.hive.client().submit(dep, inputs={"text": "hunter2hunter2"}, callback=receiver)
+    store = session.store()
+    assert store is not None
+    (line,) = PendingRuns(store, held.hive.client().workspace).lines()
+    assert line.inputs == {"text": "***"}
+    held.let_go()
+    assert pending.wait(20).ok
+
+
+def test_its_html_is_escaped_and_says_what_is_known(held: Held) -> None:
+    """Whatever the service's words are."""
+    with _service({"status": "<b>odd</b>"}) as client:
+        pending = client.submit("<i>d</i>", variant="v")
+        pending.refresh()
+        shown = pending._repr_html_()
+        assert "&lt;b&gt;odd&lt;/b&gt;" in shown
+        assert "<b>odd" not in shown
+        assert "<i>d" not in shown
+        pending.cancel_waiting()
+        assert "fh.reattach()" in pending._repr_html_()
+
+
+def test_a_store_that_fails_loses_no_answer(held: Held, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told, and the run is had all the same."""
+    fh.configure(store=tmp_path / "no" / "database.sqlite3")
+    (tmp_path / "no").write_text("a file in the way of the folder")
+    pending = _submit(held)
+    held.let_go()
+    assert pending.wait(20).output == "A"
+    assert "not" in capsys.readouterr().err
+
+
+def test_without_a_store_nothing_is_written_down(held: Held) -> None:
+    """`store=None`: pending runs end with the kernel."""
+    fh.configure(store=None)
+    pending = _submit(held)
+    assert len(fh.pending()) == 0
+    held.let_go()
+    assert pending.wait(20).output == "A"
+    with pytest.raises(fh.SettingsError, match="nothing is kept"):
+        fh.reattach(client=held.hive.client())
+
+
+def test_a_run_is_written_down_before_it_is_sent() -> None:
+    """A kernel that ends while the call is out leaves a line that says so; it is not asked for and not called again."""
+    seen: list[str] = []
+
+    def service(request: httpx.Request) -> httpx.Response:
+        store = session.store()
+        assert store is not None
+        seen.extend(line.status for line in PendingRuns(store, client.workspace).lines())
+        return httpx.Response(200, json={"request_id": "req_1", "run_status": "completed", "output": "at once"})
+
+    with fh.Client(
+        api_key=KEY, base_url="https://api.test/v1", transport=httpx.MockTransport(service)
+    ) as client:  # fmt: skip
+        assert client.submit("d", variant="v").run.output == "at once"
+    assert seen == ["sending"]
+
+
+def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.CallbackReceiver) -> None:
+    """By the endpoint's own secret, in a header; a wrong one is refused, and shown nowhere."""
+    endpoint = held.hive.webhook("held", "v")
+    client = held.hive.client()
+    ids = endpoint.endpoint_id, endpoint.variant_id
+    pending = client.trigger(*ids, secret=endpoint.secret, inputs={"text": "a"}, callback=receiver)
+    held.let_go()
+    assert (pending.wait(20).output, pending.came_by) == ("A", "callback")
+    with pytest.raises(fh.AuthError) as told:
+        client.trigger(*ids, secret="a wrong secret", inputs={"text": "a"}, callback=receiver)
+    assert "a wrong secret" not in str(told.value)
+    for bad in ("", fh.Secret("")):
+        with pytest.raises(fh.InputError, match="secret"):
+            client.trigger(*ids, secret=bad)
+    assert len(held.hive.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "asks"),
+    [
+        (422, b'{"error_code": "async_required"}', True),
+        (400, b'{"error": "Workflows with human steps must be run with callback delivery"}', True),
+        (409, b'{"message": "Use async mode"}', True),
+        (429, b'{"error": "Try again later or use async mode."}', False),
+        (422, b'{"error": "callback_url is required when async is enabled"}', False),
+        (422, b'{"error": "async must be an object"}', False),
+        (422, b'{"error": "text is required"}', False),
+        (500, b'{"error": "async"}', False),
+        (422, b"async", False),
+        (422, b"[]", False),
+        (200, b'{"error_code": "async_required"}', False),
+        (None, b"", False),
+    ],
+)
+def test_which_refusals_ask_for_callback_delivery(status: int | None, body: bytes, asks: bool) -> None:
+    """By code, and where that is not known by words; never the concurrency cap's."""
+    assert needs_callback(Answer(status_code=status, body=body)) is asks
+
+
+def test_a_long_question_is_whole_in_the_card_and_one_line_elsewhere() -> None:
+    """Who decides must be able to read it to its end."""
+    question = "Refund 120?\n" + "The parcel was late. " * 40 + "Her third letter."
+    said = {"status": "awaiting_approval", "data": {"waiting_for": "finance", "question": question}}
+    with _service(said) as client:
+        pending = client.submit("d", variant="v")
+        pending.refresh()
+        assert "Her third letter." in pending._repr_html_()
+        assert pending.waits_for.startswith("finance: Refund 120? The parcel")
+        assert len(pending.waits_for) < 140
+        pending.cancel_waiting()
+
+
+def test_who_a_run_waits_for_is_read_wherever_it_stands() -> None:
+    """At the top, in `data`, in an approval; nothing where it is not said."""
+    places = (
+        {"approver": "finance"}, {"data": {"assignee": "finance"}}, {"data": {"approval": {"approvers": ["finance"]}}},
+        {"request": {"data": {"waiting_for": "finance"}}},
+    )  # fmt: skip
+    assert [waits_for(fh.Run(status="awaiting_approval", raw=raw)) for raw in places] == ["finance"] * 4
+    assert waits_for(fh.Run(status="running", raw=places[0])) == ""
+    assert waits_for(fh.Run(status="awaiting_approval", raw="text")) == ""
+
+
+def test_two_that_reach_for_the_same_pending_run_one_has_it(tmp_path: Path) -> None:
+    """By the store, whatever process they are in."""
+    store = session.store()
+    assert store is not None
+    book = PendingRuns(store, "w")
+    request = fh.InvokeRequest(deployment="d", callback_url=NOWHERE)
+
+    async def open_() -> Any:
+        from fh_notebook.contract.secrets import Secrets
+
+        return await book.open(request, Secrets())
+
+    ticket = loop.run(open_())
+    ticket.let_go()
+    (line,) = book.lines()
+    assert not book.is_waited_for(line)
+    assert [book.take_over(line) is not None for _ in range(2)] == [True, False]
+
+
+def test_the_pending_table_is_the_last_step_of_the_stores_versions(tmp_path: Path) -> None:
+    """A store of the version before it is brought up, with its answers."""
+    from fh_notebook.store.database import MIGRATIONS, open_connection
+    from fh_notebook.store.tables import pending as table
+
+    path = tmp_path / "old.sqlite3"
+    before = MIGRATIONS.index(table.CREATE)
+    open_connection(path, migrations=MIGRATIONS[:before]).close()
+    with sqlite3.connect(path) as old:
+        assert not list(old.execute("SELECT 1 FROM sqlite_master WHERE name = 'pending'"))
+    old.close()
+    with Store(path).closing() as brought_up:
+        assert brought_up.pending.every() == []
+
+
+def test_elapsed_is_from_the_call_to_the_outcome(held: Held, receiver: fh.CallbackReceiver) -> None:
+    """By this machine's clock: the wait is in it."""
+    begun = time.perf_counter()
+    pending = _submit(held, callback=receiver)
+    pending.wait(timeout_s=0.05)
+    held.let_go()
+    run = pending.wait(20)
+    assert 0.05 <= run.elapsed_s <= time.perf_counter() - begun
+
+
+def test_what_is_forgotten_is_forgotten_among_the_pending_runs_too(held: Held) -> None:
+    """Their inputs lie in the store as well."""
+    pending = _submit(held, "a private text")
+    pending.cancel_waiting()
+    assert len(fh.pending()) == 1
+    fh.forget(deployment="another", everywhere=True)
+    assert len(fh.pending()) == 1
+    fh.forget(deployment="held", everywhere=True)
+    assert len(fh.pending()) == 0
+
+
+@pytest.mark.parametrize(
+    "says_nothing",
+    [
+        httpx.Response(200, text="<html><title>Maintenance</title>"),
+        {},
+        {"status": "unknown"},
+        httpx.Response(200, json=[]),
+    ],
+)
+def test_a_look_up_that_says_nothing_of_the_run_ends_nothing(says_nothing: Any) -> None:
+    """A proxy's page, an empty object: told as the trouble, and the next look-up has the outcome."""
+    with _service(says_nothing, {"status": "completed", "data": {"output": "hi"}}) as client:
+        pending = client.submit("d", variant="v")
+        assert pending.refresh().status == "running"
+        assert pending.waiting
+        assert pending.trouble
+        assert (pending.refresh().output, pending.trouble) == ("hi", "")
+
+
+def test_a_callback_that_says_nothing_of_the_run_ends_nothing(held: Held) -> None:
+    """Only an outcome ends it, in whatever word."""
+    with held.hive.client() as client:
+        pending = client.submit("held", variant="v", inputs={"text": "a"}, poll=False)
+        told = json.dumps({"request_id": pending.request_id}).encode()
+        pending.take(fh.parse_event(told))
+        assert (pending.status, pending.waiting) == ("running", True)
+        ended = json.dumps({"event_type": "workflow.succeeded", "request_id": pending.request_id}).encode()
+        pending.take(fh.parse_event(ended))
+        assert pending.wait(20).status == "completed"
+        held.let_go()

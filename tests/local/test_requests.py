@@ -1,0 +1,168 @@
+"""Reading what a caller sent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fh_notebook.local.requests import Refusal, bearer_key, read_invoke, read_trigger
+from tests.local.hives import ask, by_callback
+
+MISSING = "Missing required field: deployment or variant"
+NO_URL = "callback_url is required when async is enabled"
+BAD_URL = "callback_url must be a valid URL"
+
+
+def _body(**fields: Any) -> bytes:
+    return json.dumps({**ask(), **fields}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "text"),
+    [
+        (b"", 400, "invalid_json", "not JSON"),
+        (b"{", 400, "invalid_json", "not JSON"),
+        (b"\xff\xfe\xff", 400, "invalid_json", "not JSON"),
+        (b"[" * 100_000, 400, "invalid_json", "not JSON"),
+        (b'{"inputs": {"n": NaN}}', 400, "invalid_json", "NaN has no JSON form"),
+        (b'{"inputs": {"n": ' + b"9" * 5_000 + b"}}", 400, "invalid_json", "not JSON"),
+        (b"[]", 422, "validation_error", "must be a JSON object"),
+        (b"null", 422, "validation_error", "must be a JSON object"),
+        (b"{}", 422, "validation_error", MISSING),
+        (_body(variant=None), 422, "validation_error", MISSING),
+        (_body(variant=""), 422, "validation_error", MISSING),
+        (_body(deployment=""), 422, "validation_error", MISSING),
+        (_body(deployment=3), 422, "validation_error", "must be strings"),
+        (_body(inputs=[1]), 422, "validation_error", "inputs must be an object"),
+        (_body(inputs="x"), 422, "validation_error", "inputs must be an object"),
+        (_body(metadata=[]), 422, "validation_error", "metadata must be a flat object"),
+        (_body(metadata={"a": {"b": 1}}), 422, "validation_error", "metadata.a must be a string, a number"),
+        (_body(metadata={"a": [1]}), 422, "validation_error", "metadata.a must be"),
+        (_body(metadata={"": 1}), 422, "validation_error", "metadata keys must be non-empty"),
+        (_body(user=3), 422, "validation_error", "user must be a string"),
+        (_body(tool_approval="always"), 400, "invalid_tool_approval", "policy or auto_approve"),
+        (_body(**{"async": True}), 422, "validation_error", "async must be an object"),
+        (_body(**{"async": {"callback_url": "http://localhost"}}), 422, "validation_error", "async must be an object"),
+        (_body(**{"async": {"enabled": "yes"}}), 422, "validation_error", "async must be an object"),
+        (_body(**{"async": {"enabled": True}}), 422, "validation_error", NO_URL),
+        (_body(**by_callback("")), 422, "validation_error", NO_URL),
+        (_body(**{"async": {"enabled": True, "callback_url": 3}}), 422, "validation_error", BAD_URL),
+        *(
+            (_body(**by_callback(url)), 422, "validation_error", BAD_URL)
+            for url in (
+                "hooks.test/x",
+                "ftp://hooks.test",
+                "http://",
+                "http:///x",
+                "http://a b",
+                "http://[::1",
+                "http://h:x",
+                "http://h\n",
+            )
+        ),
+    ],
+)
+def test_a_bad_request_is_refused_in_the_services_words(body: bytes, status: int, code: str, text: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(Refusal) as caught:
+        read_invoke(body)
+    assert (caught.value.status, caught.value.code) == (status, code)
+    assert text in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"inputs": None},
+        {"metadata": None},
+        {"metadata": {"s": "x", "i": 1, "f": 1.5, "b": True, "n": None}},
+        {"user": "ada"},
+        {"tool_approval": "policy"},
+        {"tool_approval": "auto_approve"},
+        {"async": None},
+        {"async": {"enabled": False}},
+        {"async": {"enabled": False, "callback_url": "nonsense"}},
+        {"something_new": [1, 2]},
+    ],
+)
+def test_a_good_request_is_read(fields: dict[str, Any]) -> None:
+    """Optional fields may be missing or null, and a field that nobody knows is left alone."""
+    body = _body(**fields)
+    read = read_invoke(body)
+    assert (read.deployment, read.variant, read.callback_url, read.body) == ("echo", "async", None, body)
+    assert read.inputs == (fields["inputs"] or {} if "inputs" in fields else {"text": "hi"})
+
+
+def test_any_web_address_may_be_a_callback_url() -> None:
+    """Whether it is delivered to is another question."""
+    for url in (
+        "https://example.com/callback",
+        "http://127.0.0.1:8000",
+        "http://user:word@host/x?y=1",
+        "http://[::1]:8",
+    ):
+        assert read_invoke(_body(**by_callback(url))).callback_url == url
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"async": {"callback_url": "http://h/x"}}, "http://h/x"),
+        ({"async": {"enabled": False, "callback_url": "http://h/x"}}, "http://h/x"),  # it is always callback delivery
+        ({}, NO_URL),
+        ({"async": {}}, NO_URL),
+        ({"async": None}, NO_URL),
+        ({"async": 3}, "async must be an object"),
+        ({"async": {"callback_url": "x"}}, BAD_URL),
+    ],
+)
+def test_a_trigger_always_needs_a_callback_url(fields: dict[str, Any], expected: str) -> None:
+    """Its body needs neither names nor `enabled`."""
+    body = json.dumps({"inputs": {"a": 1}, **fields}).encode()
+    try:
+        read = read_trigger(body, "d", "v")
+        assert (read.deployment, read.variant, read.inputs) == ("d", "v", {"a": 1})
+        told = read.callback_url or ""
+    except Refusal as no:
+        told = no.message
+    assert expected in told
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        ("Bearer fhk_1", "fhk_1"),
+        ("bearer fhk_1", "fhk_1"),
+        ("  Bearer   fhk_1 ", "fhk_1"),
+        (None, None),
+        ("", None),
+        ("Bearer", None),
+        ("Bearer ", None),
+        ("Basic fhk_1", None),
+        ("fhk_1", None),
+    ],
+)
+def test_only_a_bearer_key_is_a_key(header: str | None, key: str | None) -> None:
+    """The scheme in either case; an empty key is none."""
+    if key is None:
+        with pytest.raises(Refusal, match="Invalid access"):
+            bearer_key(header)
+    else:
+        assert bearer_key(header) == key
+
+
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.text(), lambda x: st.dictionaries(st.text(), x)).map(lambda v: json.dumps(v).encode())
+)
+def test_whatever_is_sent_is_read_or_refused(body: bytes) -> None:
+    """No bytes end in a traceback."""
+    for read in (read_invoke, lambda b: read_trigger(b, "d", "v")):
+        with contextlib.suppress(Refusal):
+            read(body)
