@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.cli import COMMANDS
-from fh_notebook.notebook.cell.options import parser
+from fh_notebook.cli.command_line import COMMANDS
+from fh_notebook.notebook.line import parser
 from tests import environment
 from tests.kernel import Kernel
 from tests.notebooks import shipped, timeless

@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 import fh_notebook
 
 GROUPS: Final = {
-    "calls": ("Single calls", "fh_notebook.calls", "fh_notebook.client.clients", "fh_notebook.client.clients"),
+    "calls": ("Single calls", "fh_notebook.calls", "fh_notebook.client.clients"),
     "batches": ("Batches", "fh_notebook.batching."),
     "comparing": ("Comparing variants", "fh_notebook.comparing."),
     "racing": ("Racing", "fh_notebook.racing."),

@@ -1,10 +1,11 @@
 """``fh-notebook doctor``: check the installation, one line a finding, with what to do.
 
-It reads what is installed, starts no kernel, and opens no page. What only a page can tell (whether the front end shows
-widgets) it infers from the packages beside this Python.
+Rules of this file:
 
-It looks and changes nothing: no file is made, no key is shown, and nothing leaves this machine unless ``--check`` asks
-the service. A check that breaks is a line, and the others go on.
+1. It reads what is installed, starts no kernel, and opens no page. What only a page can tell (whether the front end
+   shows widgets) it infers from the packages beside this Python.
+2. It looks and changes nothing: no file is made, no key is shown, and nothing leaves this machine unless ``--check``
+   asks the service. A check that breaks is a line, and the others go on.
 """
 
 from __future__ import annotations

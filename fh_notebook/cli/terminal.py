@@ -1,9 +1,10 @@
 """Terminal output: tables that fit, a progress line, styles, and the format of ``--help``.
 
-No line is longer than a terminal of 80 columns, however wide the reader's own is; an example stands as it is typed, in
-one line with what it is for above it, or beside it after ``#``.
+Rules of this file:
 
-A pipe gets plain lines, the same ones each time; nothing here knows what the words mean.
+1. No line is longer than a terminal of 80 columns, however wide the reader's own is; an example stands as it is
+   typed, in one line with what it is for above it, or beside it after ``#``.
+2. A pipe gets plain lines, the same ones each time; nothing here knows what the words mean.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """HTTP client of the service: exchanges, retries, runs that are delivered later; httpx is imported only here.
 
-`AsyncClient.attempt` is one exchange and never retries; `RetryLoop` repeats it.
+Rule of this package: httpx stays in here. Its errors become values in ``http/exchange.py``, the key is put on a
+request by one class (`BearerAuth`) and is in no variable. `AsyncClient.attempt` is one exchange without retries.
 
-Rule of this room: httpx stays in here. Its errors are mapped to values at the edge (`http/exchange.py`), the key is put
-on a request by one class (`BearerAuth`) and stands in no variable of ours.
+Start with `clients` (`AsyncClient`, `Client`), then `retry_loop` and ``http/``. `pending_run` and ``callbacks/`` are
+for runs that are delivered later.
 """

@@ -1,11 +1,12 @@
 """Download of the files of a run to a folder, from the service and public addresses only.
 
-An asset's address is the model's. What is of this machine or of a private network (a router, a cloud's metadata, the
-notebook server) is not asked, whatever name or redirect leads there: the number that a connection was made to is looked
-at before a byte is sent, so that no second answer of a name server counts.
+Rules of this file:
 
-Names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a file, no address is
-asked that `asset_places` refuses, the key is not sent, and what comes is capped.
+1. An asset's address is the model's. What is of this machine or of a private network (a router, a cloud's metadata,
+   the notebook server) is not asked, whatever name or redirect leads there: the number that a connection was made to
+   is looked at before a byte is sent, so that no second answer of a name server counts.
+2. Names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a file, no
+   address is asked that `asset_places` refuses, the key is not sent, and what comes is capped.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """AsyncClient: one workspace of the service, with async methods; Client: the same methods, blocking.
 
-A new keyword is a field here, and its use in `AsyncClient.request`. Signatures, completion, checks and the reference
-follow.
+Rules of this file:
 
-`attempt` is one exchange and never retries; `invoke` and `submit` send through the client's `RetryLoop`. An
-`AsyncClient` works in whatever loop awaits it.
-
-No logic of its own. Every method enters the background loop and does what its async twin does.
+1. A new keyword is a field here, and its use in `AsyncClient.request`. Signatures, completion, checks and the
+   reference follow.
+2. `attempt` is one exchange and never retries; `invoke` and `submit` send through the client's `RetryLoop`. An
+   `AsyncClient` works in whatever loop awaits it.
+3. No logic of its own. Every method enters the background loop and does what its async twin does.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Connection: the service, key, limiter and store that a client uses; its check, and the callback URL of a run.
 
-The answer is judged by the one table (`contract.retry`); the sentence says where to look.
+Rules of this file:
 
-Where callbacks cannot come, the service is given an address that nobody has, and the run is asked for.
+1. The answer is judged by the one table (`contract.retry`); the sentence says where to look.
+2. Where callbacks cannot come, the service is given an address that nobody has, and the run is asked for.
+3. Values and seams only. Who holds a connection needs neither settings, store nor hive.
 
 The composition root (`session`) makes it.
-
-Values and seams only. Who holds a connection needs neither settings, store nor hive.
 """
 
 from __future__ import annotations

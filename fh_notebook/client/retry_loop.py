@@ -1,9 +1,10 @@
 """RetryLoop: one request, attempted until the retry policy ends it; the error raised for such a decision.
 
-Nothing has run, and the error says so; the service's own words are in it, in one line.
+Rules of this file:
 
-What an answer means says `contract.retry.decide` alone, and every attempt is inside the gate. A call that ends
-otherwise than by an exchange may have run, and is kept as such before the error goes on.
+1. Nothing has run, and the error says so; the service's own words are in it, in one line.
+2. What an answer means says `contract.retry.decide` alone, and every attempt is inside the gate. A call that ends
+   otherwise than by an exchange may have run, and is kept as such before the error goes on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
 """Local hive: a real service on this machine that speaks the Fetch Hive contract and runs workflows in Python.
 
-Rule of this room: it shares no codec with the client (neither ``contract.wire`` nor ``client``): both are pinned to the
-golden exchanges in ``tests/contract/golden``, each by itself. In the order in which a call meets them:
+Rule of this package: it shares no codec with the client (neither ``contract.wire`` nor ``client``): both are pinned to
+the golden exchanges in ``tests/contract/golden``, each by itself.
+
+Start with `hive` (`LocalHive`). A request passes ``http/``, `service`, `run_queue` and `workflows`; `wire` and
+`callbacks` write its answer.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Requests of callers: bodies read into an Ask, or refused with an error code of the service.
 
-A code that the service is not known to use is marked ``ours``, so that nobody builds on it. The service's own stand in
-CONTRACT section 2; what is [S] there comes from an official SDK.
+Rules of this file:
 
-Pure, and every problem is told before anything runs (CONTRACT section 1). The texts that CONTRACT section 2 lists are
-the service's; the others are ours.
+1. A code that the service is not known to use is marked ``ours``, so that nobody builds on it. The service's own
+   stand in CONTRACT section 2; what is [S] there comes from an official SDK.
+2. Pure, and every problem is told before anything runs (CONTRACT section 1). The texts that CONTRACT section 2 lists
+   are the service's; the others are ours.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """RunQueue: admission under a plan's limits, and the runs of a hive until their outcomes are delivered.
 
-Pure state. It neither waits nor locks nor reads a clock: whoever holds it does.
+Rules of this file:
+
+1. Pure state. It neither waits nor locks nor reads a clock: whoever holds it does.
+2. What several callers share is touched under the one lock, for a moment, and never across an ``await``.
 
 What counts against the daily cap: a call that was let in, whether it runs at once or is queued, and whatever comes of
 it. A call that was refused (its key, its inputs, the caps themselves, a scripted fault before the run) does not, nor
 does asking for a run, for the models or for the error codes. At the service this is not known (CONTRACT section 3).
-
-What several callers share is touched under the one lock, for a moment, and never across an ``await``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Workflows of a hive: the registry of functions, one run of a function, and the files that it made.
 
-A name is looked up as it is written; nothing is guessed.
+Rules of this file:
 
-Whatever a workflow does, an `WorkflowOutcome` comes back. Only being cancelled from outside passes through.
+1. A name is looked up as it is written; nothing is guessed.
+2. Whatever a workflow does, an `WorkflowOutcome` comes back. Only being cancelled from outside passes through.
 """
 
 from __future__ import annotations

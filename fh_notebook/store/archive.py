@@ -1,12 +1,13 @@
 """Archive (.fhb): one batch with its answers in a file of its own, and the checks of such a file from elsewhere.
 
-What does not fit raises ``ValueError`` or ``TypeError``; whoever opened the file says it in words.
+Rules of this file:
 
-The file is a store with one batch in it: its jobs, rows, answers, scores and ratings, as they may be shown (a
-password's value is in no store, so in no such file), and nothing else. What is read is a stranger's: it is opened to be
-read only, must have our tables and no other thing (no view, no trigger but our own, so nothing of it can run), is
-looked at within bounds of size and time, every value by its type and every JSON text by parsing it, and only then
-copied, value by value, into a store in memory.
+1. What does not fit raises ``ValueError`` or ``TypeError``; whoever opened the file says it in words.
+2. The file is a store with one batch in it: its jobs, rows, answers, scores and ratings, as they may be shown (a
+   password's value is in no store, so in no such file), and nothing else. What is read is a stranger's: it is opened
+   to be read only, must have our tables and no other thing (no view, no trigger but our own, so nothing of it can
+   run), is looked at within bounds of size and time, every value by its type and every JSON text by parsing it, and
+   only then copied, value by value, into a store in memory.
 """
 
 from __future__ import annotations

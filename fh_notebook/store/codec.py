@@ -1,13 +1,13 @@
 """Codec of stored values: JSON as it is written, and checks of every value that is read; damage is a StoreError.
 
-No SQL here.
+Rules of this file:
 
-What a model or a row says is never refused: what UTF-8 cannot say is escaped, and what has no JSON form is its text.
-
-Nothing that is read is used before its kind was looked at. A page that a disk or a program has overwritten may hold
-anything, and SQLite says only of some that it is broken: there are moments beyond the calendar, texts that are no JSON,
-numbers in the place of texts. `DamagedValue` is an error of SQLite's, because wherever those become `StoreError`, with
-the path and the cure (`explained`), it does too.
+1. What a model or a row says is never refused: what UTF-8 cannot say is escaped, and what has no JSON form is its
+   text.
+2. Nothing that is read is used before its kind was looked at. A page that a disk or a program has overwritten may
+   hold anything, and SQLite says only of some that it is broken: there are moments beyond the calendar, texts that
+   are no JSON, numbers in the place of texts. `DamagedValue` is an error of SQLite's, because wherever those become
+   `StoreError`, with the path and the cure (`explained`), it does too.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """The store's SQLite file in this process: opened with its pragmas, migrated, closed at exit, safe across a fork.
 
-SQLite's write lock decides who takes the steps. A lock file among those of the store's owners, held meanwhile, tells
-the others what they wait for, and that it lives: so they wait as long as it takes.
+Rules of this file:
 
-A file that we cannot read as ours is never written to, moved or deleted.
+1. SQLite's write lock decides who takes the steps. A lock file among those of the store's owners, held meanwhile,
+   tells the others what they wait for, and that it lives: so they wait as long as it takes.
+2. A file that we cannot read as ours is never written to, moved or deleted.
+3. SQLite's connections and the writer's thread belong to the process that made them (sqlite.org, "How To Corrupt An
+   SQLite Database File", 2.6), so a fork waits until no thread is inside SQLite, and a child begins afresh.
 
 Facts: in WAL mode with ``synchronous=NORMAL`` a killed process loses nothing that was committed; a power cut may lose
 the last commits and never corrupts (sqlite.org, "Write-Ahead Logging", section 3; "PRAGMA synchronous"). The ``-wal``
 and ``-shm`` files take the mode of the main file.
-
-SQLite's connections and the writer's thread belong to the process that made them (sqlite.org, "How To Corrupt An SQLite
-Database File", 2.6), so a fork waits until no thread is inside SQLite, and a child begins afresh.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Removal of stored answers and batches over all tables, and table ``forgotten``, which marks the jobs removed.
 
-A mark is a hash of a batch's name and a job's key. It says nothing of either to whoever reads it.
+Rules of this file:
 
-What is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain text. Nothing is
-removed outside of the workspace that is named, and a batch that somebody is running is not touched.
+1. A mark is a hash of a batch's name and a job's key. It says nothing of either to whoever reads it.
+2. What is removed is gone from the file, too (``secure_delete``): inputs and outputs lie there in plain text. Nothing
+   is removed outside of the workspace that is named, and a batch that somebody is running is not touched.
 """
 
 from __future__ import annotations

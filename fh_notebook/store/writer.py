@@ -1,10 +1,12 @@
 """Writes to the store: one thread commits what has arrived in groups; many rows go in few statements.
 
-Every step of SQLite lets the interpreter go and waits for it again, which under load takes longer than to write a line.
-So lines go into a statement by the dozen, and not one by one as `executemany` writes them.
+Rules of this file:
 
-A future is done after the commit, never before. There is no timer: an only write is committed at once, and under load
-the groups form by themselves, so durability costs 1 to 2 % (SPEED: a commit per row costs 6.5 times a grouped one).
+1. Every step of SQLite lets the interpreter go and waits for it again, which under load takes longer than to write a
+   line. So lines go into a statement by the dozen, and not one by one as `executemany` writes them.
+2. A future is done after the commit, never before. There is no timer: an only write is committed at once, and under
+   load the groups form by themselves, so durability costs 1 to 2 % (SPEED: a commit per row costs 6.5 times a grouped
+   one).
 """
 
 from __future__ import annotations

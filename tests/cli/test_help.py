@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.cli import COMMANDS, _parser, main
+from fh_notebook.cli.command_line import COMMANDS, _parser, main
 from tests import environment
 
 

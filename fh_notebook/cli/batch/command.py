@@ -1,6 +1,10 @@
 """``fh-notebook batch``: run a file of rows through the variants of a deployment, also on a Dask cluster.
 
-Parquet is read by the workers, partition by partition; other files are read here, and cut.
+Rules of this file:
+
+1. Parquet is read by the workers, partition by partition; other files are read here, and cut.
+2. It does what ``fh.batch`` does and decides nothing of its own. The plan, the progress and complaints go to stderr,
+   what is read afterwards to stdout. A key is never an option: command lines are seen by everybody on the machine.
 
 Exit codes::
 
@@ -12,9 +16,6 @@ Exit codes::
     130  interrupted (Ctrl+C or SIGTERM): what is finished is kept, run the same command again
 
 With ``--race``: 0 when it is decided (a winner, or no difference that matters), 3 when it is not.
-
-It does what ``fh.batch`` does and decides nothing of its own. The plan, the progress and complaints go to stderr, what
-is read afterwards to stdout. A key is never an option: command lines are seen by everybody on the machine.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """``fh-notebook batch --compare`` and ``--race``: which variant is better, after the batch or while it runs.
 
-Whatever can be wrong with the two options is told before the first call is paid for; and a comparison that cannot be
-made afterwards loses no answer.
+Rules of this file:
 
-It does what ``fh.race`` does; what a race has not is refused before anything is read.
+1. Whatever can be wrong with the two options is told before the first call is paid for; and a comparison that cannot
+   be made afterwards loses no answer.
+2. It does what ``fh.race`` does; what a race has not is refused before anything is read.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Handling of one delivery within limits, from first header to response, and the secrets that verify it.
 
-They are in memory only, unless the keyring is asked for; no repr, log or table has them.
+Rules of this file:
 
-The raw bytes are verified before anything of them is parsed, and nothing that is not verified is kept beyond its
-request. Work happens after the answer. The order: address, method, signature there at all, size, bytes, signature
-right. Every refusal is counted.
+1. They are in memory only, unless the keyring is asked for; no repr, log or table has them.
+2. The raw bytes are verified before anything of them is parsed, and nothing that is not verified is kept beyond its
+   request. Work happens after the answer. The order: address, method, signature there at all, size, bytes, signature
+   right. Every refusal is counted.
 
 A callback can be here before the answer to its call, and that answer may be the first that tells the signing secret. So
 while such a call is out, a delivery that no known secret signed is held open, unparsed, until the answer is here: then

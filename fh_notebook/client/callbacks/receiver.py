@@ -2,11 +2,12 @@
 
 Verified ones only; all of it bounded.
 
-A callback is given to one claim, and to whoever claims it later if nobody does yet. It may be used from any thread, and
-calls nobody while it holds its lock.
+Rules of this file:
 
-Who waits for a run claims its ids here, before or after its callback came; a callback is given to one claim, once.
-Signing secrets are in memory only, unless the keyring is asked for; no repr, log or table has them.
+1. A callback is given to one claim, and to whoever claims it later if nobody does yet. It may be used from any
+   thread, and calls nobody while it holds its lock.
+2. Who waits for a run claims its ids here, before or after its callback came; a callback is given to one claim, once.
+   Signing secrets are in memory only, unless the keyring is asked for; no repr, log or table has them.
 """
 
 from __future__ import annotations

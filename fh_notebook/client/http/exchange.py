@@ -1,13 +1,14 @@
 """One HTTP exchange as an Answer: httpx errors become values, and packed bodies are checked first.
 
-An answer is packed once, in one of the two ways that were asked for. httpx unpacks whatever is named, also several
-times over; packed twice, ten kilobytes are ten gigabytes, and no limit that counts what comes out can stop that within
-one piece.
+Rules of this file:
+
+1. An answer is packed once, in one of the two ways that were asked for. httpx unpacks whatever is named, also several
+   times over; packed twice, ten kilobytes are ten gigabytes, and no limit that counts what comes out can stop that
+   within one piece.
+2. Nothing that a service or a network can do raises here. What did reach the service is told from what did not
+   (`Answer.sent`), because only the latter may be called again.
 
 The edge at which httpx's errors become values.
-
-Nothing that a service or a network can do raises here. What did reach the service is told from what did not
-(`Answer.sent`), because only the latter may be called again.
 """
 
 from __future__ import annotations

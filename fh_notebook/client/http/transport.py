@@ -1,11 +1,12 @@
 """Transport of one event loop's calls: FastTransport, or httpx's own behind a proxy; closed with its loop.
 
-Only what every loop's end does already is used. ``asyncio.run`` and our background loop end with
-``loop.shutdown_asyncgens()``, which ends every generator that was begun in the loop and has not ended; one waits here
-for each loop. It holds transports weakly: what is garbage is none of its business.
+Rules of this file:
 
-Each of the transports that it holds has one call at a time. httpx's pool looks through all its connections for every
-request and every response, which is quadratic; through a pool of one there is nothing to look.
+1. Only what every loop's end does already is used. ``asyncio.run`` and our background loop end with
+   ``loop.shutdown_asyncgens()``, which ends every generator that was begun in the loop and has not ended; one waits
+   here for each loop. It holds transports weakly: what is garbage is none of its business.
+2. Each of the transports that it holds has one call at a time. httpx's pool looks through all its connections for
+   every request and every response, which is quadratic; through a pool of one there is nothing to look.
 
 The choice, by ``python -m tests.benchmarks transports`` (25 November 2026, two cores, Python 3.11): calls of 200 ms,
 the client's CPU a call, and ideal / actual makespan at 500 in flight; each asked by ``handle_async_request``. Through

@@ -1,8 +1,7 @@
 """Demo hive: deployment ``support-triage`` in two variants, and the tickets that it was written for.
 
-Rule of this file: nothing here is staged. The two variants really work on the text
-(:mod:`fh_notebook.local.demo.triage`), so their mistakes, and the tickets on which they differ, are their own. Only the
-pause before an answer is made up.
+Rule of this file: nothing here is staged. The two variants really work on the text (`triage`), so their mistakes, and
+the tickets on which they differ, are their own. Only the pause before an answer is made up.
 """
 
 from __future__ import annotations

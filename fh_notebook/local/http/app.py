@@ -1,9 +1,10 @@
 """ASGI application of a hive: routes, keys, bodies, and responses that a fault cuts or resets.
 
-The wish is the app's, the doing is the way in's. A server on a socket and the transport in process each put a
-`ConnectionLine` into the ASGI scope, which can break off their own kind of connection.
+Rules of this file:
 
-No decision about a call is made here; it is made in ``service``.
+1. The wish is the app's, the doing is the way in's. A server on a socket and the transport in process each put a
+   `Line` into the ASGI scope, which can break off their own kind of connection.
+2. No decision about a call is made here; it is made in ``service``.
 """
 
 from __future__ import annotations

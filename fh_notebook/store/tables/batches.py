@@ -1,12 +1,12 @@
 """Tables ``batches``, ``jobs`` and ``rows``: the identity of a batch, its jobs, and the source columns of its rows.
 
-A job is found by its place (row, repeat, arm); the same place planned again takes the new key, and places that a later
-plan does not name stay. What was masked is marked: it cannot be sent from here.
+Rules of this file:
 
-As they may be shown: a column that a password is taken from is masked before it comes here.
-
-A batch is its number, which is never given to another one; jobs, rows, answers and claims belong to the number. A name
-may change (``replace=True`` keeps the earlier batch as ``name@<UTC time>``), the number does not.
+1. A job is found by its place (row, repeat, arm); the same place planned again takes the new key, and places that a
+   later plan does not name stay. What was masked is marked: it cannot be sent from here.
+2. As they may be shown: a column that a password is taken from is masked before it comes here.
+3. A batch is its number, which is never given to another one; jobs, rows, answers and claims belong to the number. A
+   name may change (``replace=True`` keeps the earlier batch as ``name@<UTC time>``), the number does not.
 """
 
 from __future__ import annotations

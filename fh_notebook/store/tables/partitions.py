@@ -1,10 +1,11 @@
 """Tables ``parts`` and ``planned_rows``: Parquet files of answers, and planned rows, of batches over partitions.
 
-The rows themselves are not kept, since they do not fit; by their hashes another table is told from the kept one. A hash
-is 8 bytes: a million rows are 8 MB for each mapping of inputs.
+Rules of this file:
 
-A batch past one machine keeps its answers in files that many machines can read, and here what they are the answers of.
-Keys are bytes behind each other, 32 a key: ten million jobs are 320 MB, and not ten million lines.
+1. The rows themselves are not kept, since they do not fit; by their hashes another table is told from the kept one. A
+   hash is 8 bytes: a million rows are 8 MB for each mapping of inputs.
+2. A batch past one machine keeps its answers in files that many machines can read, and here what they are the answers
+   of. Keys are bytes behind each other, 32 a key: ten million jobs are 320 MB, and not ten million lines.
 """
 
 from __future__ import annotations

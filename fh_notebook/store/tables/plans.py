@@ -1,11 +1,12 @@
 """The plan of a batch, written in one transaction before its calls; table ``uses``: stored answers that it reuses.
 
-An answer belongs to the batch that paid for it, or to none (a single run); another batch that takes it
-(``reuse="store"``, a race, ``replace=True``) is noted here. A line leaves with its answer: a trigger sees to it. What
-lies in a Parquet file has no number: the batch that takes it has a copy of its own.
+Rules of this file:
 
-A plan is written in one transaction or not at all, and only over the state that it was made for: of two kernels that
-plan the same batch at once, the second one compares again.
+1. An answer belongs to the batch that paid for it, or to none (a single run); another batch that takes it
+   (``reuse="store"``, a race, ``replace=True``) is noted here. A line leaves with its answer: a trigger sees to it.
+   What lies in a Parquet file has no number: the batch that takes it has a copy of its own.
+2. A plan is written in one transaction or not at all, and only over the state that it was made for: of two kernels
+   that plan the same batch at once, the second one compares again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Tables ``scores`` and ``plain_scores``: scorers' results for stored answers and for rows of plain tables.
 
-A score belongs to the line of its answer, to the version of its scorer, and to the hash of what else was read (``of``:
-the job, its time and the row's columns). It leaves with its answer, whoever removes that: a trigger sees to it. What
-raised is not kept: it is tried again.
+Rules of this file:
 
-Such a line is known by the hash of all that a scorer may read of it, and nothing of it is kept but that hash; so the
-same line in another table, or in another order, has its score at once. These scores leave by their age, and with
-everything.
+1. A score belongs to the line of its answer, to the version of its scorer, and to the hash of what else was read
+   (``of``: the job, its time and the row's columns). It leaves with its answer, whoever removes that: a trigger sees
+   to it. What raised is not kept: it is tried again.
+2. Such a line is known by the hash of all that a scorer may read of it, and nothing of it is kept but that hash; so
+   the same line in another table, or in another order, has its score at once. These scores leave by their age, and
+   with everything.
 """
 
 from __future__ import annotations
