@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fh_notebook.contract.catalog import LOCAL_SOURCE, Deployments, meant
+from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, meant
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.store.catalog_file import catalogue
 

@@ -33,7 +33,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from fh_notebook import settings
 from fh_notebook.clock import utc_now
 from fh_notebook.contract.pacing import Pace
-from fh_notebook.contract.retry import Decision, Verdict, next_reset
+from fh_notebook.contract.retry import RetryDecision, Verdict, next_reset
 from fh_notebook.errors import LimitReached
 from fh_notebook.slots import Call, Slot, clock
 from fh_notebook.spelling import duration
@@ -262,7 +262,7 @@ class Gate:
         return self.in_flight > self.limit or self.closed_until is not None or self._waiting.has_others(group)
 
     def hear(
-        self, decision: Decision, *, call: Call | None = None, left: int | None = None, queued: bool = False
+        self, decision: RetryDecision, *, call: Call | None = None, left: int | None = None, queued: bool = False
     ) -> None:
         """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself.
 

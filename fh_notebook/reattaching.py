@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook import arguments, loop, session
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.errors import SettingsError
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 from fh_notebook.store.tables.pending import PendingRow

@@ -20,7 +20,7 @@ from fh_notebook.ceilings import BoundedGate
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.client.connection import WITHOUT_KEY, Connection
-from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import SettingsError
 from fh_notebook.finding import finder, in_catalogue, known_to, own_of

@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 
-from fh_notebook.contract.models import Answer
-from fh_notebook.contract.retry import Decision, decide
+from fh_notebook.contract.exchange import Answer
+from fh_notebook.contract.retry import RetryDecision, decide
 from fh_notebook.gate import Gate
 from tests.virtual_time import run_virtually
 
@@ -60,7 +60,9 @@ class Service:
 
 @dataclass(eq=False)
 class Jobs:
-    """So many jobs through a gate, as the engine does it: a slot goes on from job to job, a refused job waits in a heap."""
+    """So many jobs through a gate, as the engine does it: a slot goes on from job to job, a refused job waits in a
+    heap.
+    """
 
     gate: Gate
     service: Service
@@ -121,7 +123,7 @@ class Jobs:
             self.done += 1
         self._changed.set()
 
-    def _decide(self, answer: Answer, attempt: int) -> Decision:
+    def _decide(self, answer: Answer, attempt: int) -> RetryDecision:
         jitter = self.service.rng.random()
         return decide(answer, attempt=attempt, jitter=jitter, typical_s=self.gate.typical_s)
 

@@ -15,13 +15,13 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.ceilings import BoundedGate
-from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.contract.retry import RetryDecision, Verdict
 from fh_notebook.errors import LimitReached, SettingsError
 from fh_notebook.gate import Gate
 from tests.virtual_time import run_virtually
 
-DONE = Decision(verdict=Verdict.DONE)
-REFUSED = Decision(verdict=Verdict.THROTTLED, reason="concurrency", wait_s=0.1)
+DONE = RetryDecision(verdict=Verdict.DONE)
+REFUSED = RetryDecision(verdict=Verdict.THROTTLED, reason="concurrency", wait_s=0.1)
 
 
 def test_at_most_the_limit_is_in_flight_and_who_waits_longest_goes_first() -> None:
@@ -94,7 +94,7 @@ def test_the_daily_caps_429_closes_the_gate_until_midnight_utc() -> None:
         async with gate.slot():
             waiting = asyncio.create_task(enter())
             await asyncio.sleep(0)
-            gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
+            gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
         with pytest.raises(LimitReached, match=r"in 3 h 20 min\. No call was made"):
             await waiting
         with pytest.raises(LimitReached):
@@ -109,7 +109,7 @@ def test_the_daily_caps_429_closes_the_gate_until_midnight_utc() -> None:
 def test_a_closed_gate_can_be_reopened_by_hand() -> None:
     """Who changed their plan need not wait for midnight."""
     gate = Gate(1)
-    gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
+    gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
     gate.reopen()
 
     async def enter() -> int:
@@ -215,7 +215,7 @@ def test_a_provider_that_refuses_is_eased_off_from_what_was_really_out() -> None
     gate = Gate()
     gate.ask("batch", 20)
     gate.in_flight = 20
-    gate.hear(Decision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
+    gate.hear(RetryDecision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
     assert (gate.limit, gate.learned) == (15, None)
 
 
@@ -333,8 +333,8 @@ def test_server_errors_neither_cut_nor_raise_the_limit() -> None:
     gate = Gate()
     before = gate.limit
     for _ in range(50):
-        gate.hear(Decision(verdict=Verdict.UNKNOWN, reason="http_500"))
-        gate.hear(Decision(verdict=Verdict.RETRY, reason="unavailable"))
+        gate.hear(RetryDecision(verdict=Verdict.UNKNOWN, reason="http_500"))
+        gate.hear(RetryDecision(verdict=Verdict.RETRY, reason="unavailable"))
     assert gate.limit == before
 
 
@@ -343,7 +343,7 @@ def test_an_invalid_request_does_not_raise_the_limit() -> None:
     gate = Gate()
     gate.in_flight = 2
     for _ in range(50):
-        gate.hear(Decision(verdict=Verdict.FAILED, reason="validation_error"))
+        gate.hear(RetryDecision(verdict=Verdict.FAILED, reason="validation_error"))
     assert gate.limit == 2
 
 
@@ -362,7 +362,7 @@ def test_a_providers_429_is_counted_and_eases_off() -> None:
         gate.in_flight = gate.limit
         gate.hear(DONE)
     assert gate.limit == 10
-    gate.hear(Decision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
+    gate.hear(RetryDecision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
     assert (gate.limit, gate.refused) == (7, 1)
     for _ in range(40):
         gate.in_flight = gate.limit
@@ -510,7 +510,7 @@ def test_what_wants_a_slot_back() -> None:
             gate.fix(2)
             assert not gate.wants_back("mine")
             assert await gate.turn()
-            gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
+            gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
             assert gate.wants_back("mine")
             assert not await gate.turn()
         with pytest.raises(LimitReached):
@@ -532,13 +532,13 @@ def test_a_closed_gate_tells_who_waits_at_once_and_one_that_is_reopened_lets_the
         async with gate.slot():
             waiting = asyncio.create_task(_hold(gate, None))
             await asyncio.sleep(0)
-            gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
+            gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
             with pytest.raises(LimitReached):
                 await waiting
             gate.reopen()
             waiting = asyncio.create_task(_hold(gate, None))
             await asyncio.sleep(0)
-            gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
+            gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
             gate.reopen()  # before the waiting one could look
             await asyncio.sleep(0)
             assert not waiting.done()

@@ -29,9 +29,9 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
-from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.json_values import canonical_json
+from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.run import Run
-from fh_notebook.store.keys import key_of
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def other_key(
     best: OtherKey | None = None
     for other in others:
         asked = {target: canonical_json([other, *target])[:-1] for target in {(j.deployment, j.variant) for j in jobs}}
-        there = {key_of(asked[job.deployment, job.variant], job.spelt, job.repeat): job.key for job in jobs}
+        there = {job_key_of_parts(asked[job.deployment, job.variant], job.spelt, job.repeat): job.key for job in jobs}
         answered = {there[key] for key in store.answers.completed_of(there, since=since)}
         rows = sum(keys <= answered for keys in needed.values())
         if rows and (best is None or rows > best.rows):

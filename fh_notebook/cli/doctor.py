@@ -299,7 +299,7 @@ def _jupyter(lines: Iterable[Report]) -> Iterator[Finding]:
 
 def _hive() -> Iterator[Finding]:
     from fh_notebook import loop
-    from fh_notebook.contract.models import InvokeRequest
+    from fh_notebook.contract.exchange import InvokeRequest
     from fh_notebook.local.demo.demo import demo_hive
 
     request = InvokeRequest(deployment="support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})

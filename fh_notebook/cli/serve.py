@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.addresses import is_loopback
 from fh_notebook.cli.terminal import add_command
-from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.snippet import to_curl
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.snippet.parser import to_curl
 from fh_notebook.contract.spell import kind_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.values import error_text

@@ -26,8 +26,8 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.contract.callbacks import accepted, ids_of, trigger_body
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.retry import RetryDecision, Verdict
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
@@ -440,7 +440,7 @@ class AsyncClient:
         answer = await self._opened.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
         if answer.status_code == 401:
-            raise_for(run, Decision(verdict=Verdict.STOP, reason="auth"))
+            raise_for(run, RetryDecision(verdict=Verdict.STOP, reason="auth"))
         return run
 
     async def check(self) -> Check:

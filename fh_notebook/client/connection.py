@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import DEFAULT_POLICY, Decision, RetryPolicy, Verdict, decide
+from fh_notebook.contract.exchange import Answer, InvokeRequest
+from fh_notebook.contract.retry import DEFAULT_POLICY, RetryDecision, RetryPolicy, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import SettingsError
@@ -157,7 +157,7 @@ class LimiterProtocol(Protocol):
         """Say that a call is out while the block runs."""
         ...
 
-    def hear(self, decision: Decision, *, call: Call | None = None) -> None:
+    def hear(self, decision: RetryDecision, *, call: Call | None = None) -> None:
         """Learn from one answer."""
         ...
 

@@ -20,7 +20,7 @@ from fh_notebook.client import polling
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.on_loop import on_loop
 from fh_notebook.contract.callbacks import asked_of, ids_of, is_outcome, joined, waits_for, with_final_status
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.half_made import shows_half_made
 from fh_notebook.log import log

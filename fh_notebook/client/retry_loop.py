@@ -19,8 +19,8 @@ from itertools import count
 from typing import Any, Final, NoReturn
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Decision, Verdict, decide
+from fh_notebook.contract.exchange import Answer, InvokeRequest
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryDecision, Verdict, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import Exchange, decode_answer
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
@@ -30,7 +30,7 @@ from fh_notebook.loop import briefly, running_loop, tell_in_short, unbroken
 __all__ = ["Attempt", "RetryLoop", "raise_for"]
 
 
-def raise_for(run: Run, decision: Decision) -> NoReturn:
+def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
     """Raise the error that a person can act on, for an answer after which no call makes sense.
 
     Raises
@@ -103,7 +103,7 @@ class RetryLoop:
             raise_for(run, decision)
         return run
 
-    async def _attempts(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, Decision]:
+    async def _attempts(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, RetryDecision]:
         running_loop()  # before anything is counted as sent
         here = self._connection
         begun: float | None = None

@@ -20,8 +20,7 @@ from fh_notebook.comparing.stats.grid import Grid, score_spread
 from fh_notebook.comparing.stats.intervals import interval_of_share
 from fh_notebook.comparing.stats.pairs import Pair, pairs_table, power_table
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
-from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.json_values import canonical_json, pretty
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.values import ColumnName

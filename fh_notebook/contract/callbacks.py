@@ -1,4 +1,4 @@
-"""Callback delivery, pure: which answers mean "come later", which refusals ask for it, and who a run waits for.
+"""Callback delivery: which answers announce a later outcome, and which identifiers belong to a run.
 
 Rule of this file: what is UNKNOWN of it (CONTRACT sections 1, 3 and 6) is read here, tolerantly, one function a thing.
 """
@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.reading import code_of, object_of
+from fh_notebook.contract.exchange import Answer, InvokeRequest
+from fh_notebook.contract.response_body import code_of, object_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [

@@ -1,4 +1,6 @@
-"""`Deployment`: what can be called. A name, its variants, and the Start variables as one JSON Schema.
+"""Deployment: a name, its variants, and the Start variables as one JSON Schema.
+
+A name, its variants, and the Start variables as one JSON Schema.
 
 Rule of this file: a deployment never changes after it is built, and one that cannot be meant cannot be built; what is
 on disk or on the screen is reached through `views`.
@@ -12,13 +14,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import arguments, views
-from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.contract.docstrings import described
-from fh_notebook.contract.infer import frame_problem
-from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.schema import fill_defaults, to_schema
-from fh_notebook.contract.schema import problems as problems_of
-from fh_notebook.contract.snippet import Snippet, parse_snippet
+from fh_notebook.contract.json_values import canonical_json, jsonable
+from fh_notebook.contract.schema.build import fill_defaults, to_schema
+from fh_notebook.contract.schema.build import problems as problems_of
+from fh_notebook.contract.schema.from_python import described
+from fh_notebook.contract.schema.inference import frame_problem
+from fh_notebook.contract.snippet.parser import Snippet, parse_snippet
 from fh_notebook.contract.spell import listed, nearest, short, type_text
 from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.half_made import shows_half_made

@@ -1,4 +1,4 @@
-"""Retry policy: what to do after an answer (429, 5xx, timeout), and whether the call may have run: the one table.
+"""Retry policy: what to do after an answer (429, 5xx, timeout), and whether the call may have run.
 
 It is that of CONTRACT section 2.
 
@@ -16,8 +16,8 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-from fh_notebook.contract.models import Answer
-from fh_notebook.contract.reading import code_of, object_of
+from fh_notebook.contract.exchange import Answer
+from fh_notebook.contract.response_body import code_of, object_of
 from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "NOT_REACHED",
     "Absence",
-    "Decision",
+    "RetryDecision",
     "RetryPolicy",
     "Verdict",
     "absence_of",
@@ -65,7 +65,7 @@ class Absence(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class RetryDecision:
     """A verdict on one answer, with its reason."""
 
     verdict: Verdict
@@ -146,7 +146,7 @@ def decide(
     spent_s: float = 0.0,
     typical_s: float | None = None,
     policy: RetryPolicy = DEFAULT_POLICY,
-) -> Decision:
+) -> RetryDecision:
     """Return what to do after `answer`.
 
     Parameters
@@ -175,7 +175,7 @@ def decide(
     """
     verdict, reason = _judge(answer)
     if verdict not in (Verdict.RETRY, Verdict.THROTTLED):
-        return Decision(verdict=verdict, reason=reason)
+        return RetryDecision(verdict=verdict, reason=reason)
     # What the plan's cap refuses can go as soon as another call ends. A provider's limit is one of a minute, whatever a
     # call takes, and so is what made it unavailable.
     typical_s = typical_s if reason == "concurrency" else None
@@ -188,7 +188,9 @@ def decide(
         given_up = spent_s + wait_s > policy.max_throttled_s and spent_s > 0
     else:
         given_up = attempt >= policy.max_attempts or spent_s + wait_s > policy.max_retry_s
-    return Decision(verdict=Verdict.FAILED if given_up else verdict, reason=reason, wait_s=0.0 if given_up else wait_s)
+    return RetryDecision(
+        verdict=Verdict.FAILED if given_up else verdict, reason=reason, wait_s=0.0 if given_up else wait_s
+    )
 
 
 def may_have_run(answer: Answer) -> bool:

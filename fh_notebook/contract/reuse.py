@@ -1,19 +1,75 @@
-"""Whether a run stands for what was asked, so that it is not called again: the one rule of what is reused.
+"""Reuse of answers: the job key that makes two calls the same call, and whether a run is reused.
 
-Rule of this file: completed answers are reused, and what the service itself answered with a failure (it would answer so
-again). What never reached it, or was refused for the moment or for the way to it, is not.
+Whatever can change an answer is in the key, and nothing else (no timeout, no metadata, no place in a table). It is the
+only name under which an answer is found again, so its spelling never changes without a migration.
+
+Completed answers are reused, and what the service itself answered with a failure (it would answer so again). What never
+reached it, or was refused for the moment or for the way to it, is not.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
 
+from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
 
-__all__ = ["is_reusable"]
+__all__ = ["is_reusable", "job_key", "job_key_of_parts"]
+
+
+def job_key(workspace: str, deployment: str, variant: str | None, inputs: Mapping[str, Any], repeat: int = 1) -> str:
+    """Return the key of one job: SHA-256, in hex, of the canonical JSON of what is asked.
+
+    Parameters
+    ----------
+    workspace : str
+        What tells one workspace of one service from another; never the API key.
+    deployment, variant : str
+        What runs.
+    inputs : mapping
+        The Start variables as they are sent, defaults filled in.
+    repeat : int
+        Which of several equal calls, from 1: each repeat is a job of its own.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The inputs hold a value that JSON cannot say.
+
+    Examples
+    --------
+    >>> a = job_key("local#demo", "triage", "live", {"x": 1, "y": 2})
+    >>> a == job_key("local#demo", "triage", "live", {"y": 2, "x": 1}), len(a)
+    (True, 64)
+    """
+    return job_key_of_parts(canonical_json([workspace, deployment, variant])[:-1], canonical_json(dict(inputs)), repeat)
+
+
+def job_key_of_parts(asked: str, inputs: str, repeat: int) -> str:
+    """Return the key of a job from its spelt parts, so that a row's inputs are spelt once for all its variants.
+
+    Parameters
+    ----------
+    asked : str
+        Canonical JSON of ``[workspace, deployment, variant]`` without its last bracket.
+    inputs : str
+        Canonical JSON of the inputs.
+    repeat : int
+        As in :func:`job_key`.
+
+    Examples
+    --------
+    >>> key_of('["w","d","v"', '{"x":1}', 2) == job_key("w", "d", "v", {"x": 1}, 2)
+    True
+    """
+    return sha256(f"{asked},{inputs},{repeat}]".encode()).hexdigest()
+
 
 TOO_LARGE: Final = "response_too_large"
 """The error code of an answer that was larger than may be read: the workflow ran."""
+
 NOT_OF_THE_JOB: Final = frozenset({401, 403, 408, 425, 429})
 """Refusals of the key, and of the moment: they say nothing of the job."""
 

@@ -1,4 +1,4 @@
-"""`Run`: one call and what came of it, whatever came of it.
+"""Run: one call and its outcome.
 
 Rule of this file: a failed run is a value. Reading it never raises (but `json()` and `raise_for_status()`, which ask
 for a thing that may not be there), and showing it never runs anything of the model's.

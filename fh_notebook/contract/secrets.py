@@ -1,4 +1,6 @@
-"""Masking of secrets in what is kept, shown and exported: the one implementation for inputs, answers and tables. Pure.
+"""Secret values: which inputs are secret, and the mask in everything stored, shown or exported.
+
+Pure.
 
 Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `values.redact` looks
 for in every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
@@ -16,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
 from fh_notebook.values import MASK, is_number, redact, redactor
 

@@ -1,7 +1,9 @@
-"""Request <-> bytes, answer -> `Run`, callback event -> `Run`. Whatever comes, it becomes a `Run`; nothing raises.
+"""Wire codec: request to bytes, answer and callback event to Run; invalid bodies become a Run, too.
+
+Whatever comes, it becomes a `Run`; nothing raises.
 
 Rule of this file: it says what each kind of answer means. Where a body has what is read in
-:mod:`fh_notebook.contract.reading`, the one place for what is UNKNOWN of the service's bodies.
+:mod:`fh_notebook.contract.response_body`, the one place for what is UNKNOWN of the service's bodies.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import Any, Final
 
 from fh_notebook import arguments
 from fh_notebook.contract.callbacks import needs_callback
-from fh_notebook.contract.models import Answer, InvokeRequest
-from fh_notebook.contract.reading import (
+from fh_notebook.contract.exchange import Answer, InvokeRequest
+from fh_notebook.contract.response_body import (
     error_of,
     ids_of_body,
     output_of,

@@ -34,8 +34,8 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch, check_name
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.batching.tables.rows import read_rows
-from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.optional_deps import ensure_installed
 from fh_notebook.plural import counted

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook import views
-from fh_notebook.contract.catalog import FILE_NAMES, Deployments
+from fh_notebook.contract.catalog.deployments import FILE_NAMES, Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.spell import path_text, short
 from fh_notebook.errors import InputError
@@ -99,7 +99,7 @@ def _stamp(known: os.stat_result) -> _Stamp:
 
 
 def _outcome(path: Path) -> Deployments | InputError:
-    from fh_notebook.contract.catalog_read import read_catalog
+    from fh_notebook.contract.catalog.reader import read_catalog
 
     try:
         return read_catalog(_text(path)[0], where=shown(path))
@@ -109,7 +109,7 @@ def _outcome(path: Path) -> Deployments | InputError:
 
 def _text(path: Path) -> tuple[str, bool]:
     """Return the text of a file, and whether it begins with a byte order mark."""
-    from fh_notebook.contract.catalog_read import MAX_BYTES
+    from fh_notebook.contract.catalog.reader import MAX_BYTES
 
     trouble = ""
     try:
@@ -155,7 +155,7 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
     InputError
         The file is broken, cannot be written, or cannot be edited without changing something else; it is as it was.
     """
-    from fh_notebook.contract.catalog_write import hidden_defaults
+    from fh_notebook.contract.catalog.writer import hidden_defaults
 
     target, trouble, changes = Path(FILE_NAMES[0]), "", None
     try:
@@ -184,7 +184,7 @@ def _target(path: str | os.PathLike[str] | None) -> Path:
 
 def _save(deployment: Deployment, target: Path, real: Path) -> str | None:
     """Write it, and return what it changed of what was there; ``None`` when there was nothing to write."""
-    from fh_notebook.contract.catalog_edit import edited
+    from fh_notebook.contract.catalog.editor import edited
 
     text, has_mark = _text(real) if real.exists() else ("", False)
     made = edited(text, deployment, where=shown(target))

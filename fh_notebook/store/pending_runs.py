@@ -18,11 +18,11 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
 from fh_notebook.clock import utc_now
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError
-from fh_notebook.store.keys import job_key
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, claims, pending

@@ -17,8 +17,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
+from fh_notebook.contract.reuse import job_key
 from fh_notebook.store.codec import json_of, moment_of
-from fh_notebook.store.keys import job_key
 from fh_notebook.store.tables import answers, batches, claims
 from fh_notebook.store.tables.answers import AnswerRow
 from fh_notebook.store.tables.batches import BatchRecord, JobRow

@@ -24,8 +24,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fh_notebook.contract.reuse import job_key
 from fh_notebook.local import LocalHive
-from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
 from tests import environment
 
@@ -924,7 +924,9 @@ class History:
         self._check_together(list(zip(range(2), cells, replies, strict=True)))
 
     def _forget_at_once(self, cell: Cell) -> None:
-        """One kernel runs a batch while the other forgets that name: one comes first, and the other is refused or not."""
+        """One kernel runs a batch while the other forgets that name: one comes first, and the other
+        is refused or not.
+        """
         model, rng, before = self._model, self._rng, self._model.of_cell(cell)
         name = cell.name or (before.name if before is not None else "none yet")
         places = rng.sample(range(2), 2)

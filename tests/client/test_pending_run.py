@@ -21,7 +21,7 @@ from fh_notebook import loop, session
 from fh_notebook.batching.execution.batch_run import budget_of
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.store.pending_runs import PendingRuns
 from fh_notebook.store.store import Store
 from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until

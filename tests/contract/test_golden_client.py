@@ -1,4 +1,5 @@
-"""The client is pinned to the golden exchanges: what it sends is the file's request, and what it reads is the file's answer.
+"""The client is pinned to the golden exchanges: what it sends is the file's request, and what it reads is the file's
+answer.
 
 No hive is in it: the bytes of the answer come from a script on a raw socket.
 """
@@ -12,7 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import loop
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.wire import Exchange, parse_event
 from fh_notebook.values import MASK

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import RetryPolicy, Verdict, decide, next_reset, parse_retry_after
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -109,7 +109,9 @@ def test_a_person_waits_for_at_most_three_attempts_and_five_seconds(
 
 
 def test_a_throttled_call_waits_much_longer_than_a_broken_one() -> None:
-    """Being refused for concurrency is not an error: patience is the client's timeout, and a batch (spent 0) has more."""
+    """Being refused for concurrency is not an error: patience is the client's timeout, and a batch
+    (spent 0) has more.
+    """
     refused = answer(429, error=CONCURRENCY)
     assert decide(refused, attempt=50, spent_s=90.0, jitter=1.0).verdict is Verdict.THROTTLED
     assert decide(refused, attempt=50, spent_s=119.9, jitter=1.0).verdict is Verdict.FAILED
@@ -145,7 +147,9 @@ def test_a_refused_call_waits_as_long_as_a_call_takes(typical_s: float | None, a
 
 
 def test_what_a_call_takes_says_nothing_of_a_providers_limit_or_of_a_named_wait() -> None:
-    """A provider counts by the minute, an unavailable service is back when it is, and ``Retry-After`` is the service's."""
+    """A provider counts by the minute, an unavailable service is back when it is, and ``Retry-
+    After`` is the service's.
+    """
     provider = answer(429, error_code="too_many_requests")
     assert decide(provider, jitter=1.0, typical_s=0.02).wait_s == 0.5
     assert decide(answer(503), jitter=1.0, typical_s=0.02).wait_s == 0.5

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, encode_request, parse_event
 from fh_notebook.values import Secret

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.contract import schema as fh
-from fh_notebook.contract.schema import problems, to_schema
+from fh_notebook.contract.schema import build as fh
+from fh_notebook.contract.schema.build import problems, to_schema
 from tests.problems import rules, sentences
 
 ANY_OF = {"anyOf": [{"type": "string"}, {"type": "null"}]}

@@ -30,10 +30,10 @@ from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.client.callbacks.endpoint import check_public_url
 from fh_notebook.comparing.report import display
-from fh_notebook.contract.catalog import Deployments, meant
-from fh_notebook.contract.catalog_read import read_catalog
+from fh_notebook.contract.catalog.deployments import Deployments, meant
+from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.rate import Rate
-from fh_notebook.contract.validate import problems
+from fh_notebook.contract.schema.validation import problems
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.parser import read_inputs

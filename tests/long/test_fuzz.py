@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import Verdict, decide
-from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
+from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.parser import read_mapping

@@ -14,9 +14,9 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.background import background
 from fh_notebook.batching.model import Counts, Stopped
+from fh_notebook.contract.reuse import job_key
 from fh_notebook.local import LocalHive
 from fh_notebook.scaling.worker import host as host_of_process
-from fh_notebook.store.keys import job_key
 from fh_notebook.store.store import Store
 from tests.batching.hives import Held
 from tests.scaling.counting import Counting, begun_in_a_pause, texts, until

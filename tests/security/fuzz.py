@@ -23,10 +23,10 @@ from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.signing import SignedHeader, StandardWebhooks, sign, verify_signature
-from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
+from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.request import read_cell

@@ -11,7 +11,7 @@ import pandas as pd
 
 import fh_notebook as fh
 from fh_notebook.batching.progress.state import ProgressState
-from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.commands.description import Description
 from fh_notebook.notebook.progress.display import ProgressView

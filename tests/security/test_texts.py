@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.catalog_read import read_catalog
-from fh_notebook.contract.snippet import looks_like_snippet, parse_snippet
-from fh_notebook.contract.validate import fits
+from fh_notebook.contract.catalog.reader import read_catalog
+from fh_notebook.contract.schema.validation import fits
+from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.request import read_cell
 from tests.security import fuzz

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.catalog_read import read_catalog
+from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.store import catalog_file
 from fh_notebook.store.catalog_file import catalogue, find, read
 from tests import environment

@@ -28,7 +28,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
-from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs

@@ -22,7 +22,7 @@ from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Worker
 from fh_notebook.batching.model import Event, Job, Stopped
 from fh_notebook.clock import utc_now
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import LimitReached, StoreError

@@ -25,7 +25,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits, unreached
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, NameEvidence, name_of, unknown_name
 from fh_notebook.batching.model import Event, Finished, Job, KeptBack, Stopped, kind_of
 from fh_notebook.contract.rate import Rate
-from fh_notebook.contract.retry import Absence, Decision
+from fh_notebook.contract.retry import Absence, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.slots import Call
 
@@ -56,7 +56,7 @@ class EngineLimiter(Protocol):
         """Whether a slot must be given back before its next job: the limit fell, or others wait."""
         ...
 
-    def hear(self, decision: Decision, *, call: Call | None = None, left: int | None = None) -> None:
+    def hear(self, decision: RetryDecision, *, call: Call | None = None, left: int | None = None) -> None:
         """Learn from one answer."""
         ...
 

@@ -18,8 +18,8 @@ from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.model import Event, Job, Retried, Started, Throttled, kind_of
-from fh_notebook.contract.models import InvokeRequest
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, Decision, Verdict, absence_of, decide
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryDecision, Verdict, absence_of, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.errors import CallError
@@ -151,7 +151,7 @@ class Worker:
             self._scheduler.heard()
         return await self._follow(entry, exchange.run, decision, absence_of(exchange.answer))
 
-    def _judge(self, entry: QueuedJob, exchange: Exchange) -> Decision:
+    def _judge(self, entry: QueuedJob, exchange: Exchange) -> RetryDecision:
         # Being refused for concurrency uses up no attempt: a batch has time.
         facts: dict[str, Any] = {"jitter": self._jitter(), "now": self._now()}
         decision = decide(exchange.answer, attempt=entry.sent - entry.refusals, **facts)
@@ -160,7 +160,7 @@ class Worker:
         entry.refusals += 1
         return decide(exchange.answer, attempt=entry.refusals, typical_s=self._gate.typical_s, **facts)
 
-    async def _follow(self, entry: QueuedJob, run: Run, decision: Decision, absence: Absence) -> Next:
+    async def _follow(self, entry: QueuedJob, run: Run, decision: RetryDecision, absence: Absence) -> Next:
         """Do what the decision says."""
         if decision.again:
             run = replace(run, attempts=entry.sent)

@@ -13,10 +13,10 @@ import pandas as pd
 
 from fh_notebook import arguments, session, views
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
-from fh_notebook.contract.catalog import near_name
+from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.infer import infer
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.schema.inference import infer
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.store import Store

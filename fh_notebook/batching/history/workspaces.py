@@ -33,13 +33,13 @@ from fh_notebook.batching.planning.table_match import ArmRecord, inputs_by_row, 
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.batching.tables.rating_hash import item_of
 from fh_notebook.batching.tables.rows import label_of
+from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import in_words, nearest
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.plural import counted
 from fh_notebook.spelling import short
 from fh_notebook.store.codec import DamagedValue, json_of, moment_of
-from fh_notebook.store.keys import job_key
 from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerRow, row_of_run

@@ -22,12 +22,12 @@ import pandas as pd
 from fh_notebook.audience import Message, Phrase
 from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
-from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema import fill_defaults
+from fh_notebook.contract.schema.build import fill_defaults
+from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.schema.validation import Checker, problems
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.contract.validate import Checker, problems
 from fh_notebook.errors import InputError
 from fh_notebook.problems import Problem
 from fh_notebook.values import MASK, error_text

@@ -17,8 +17,8 @@ from typing import Any, Final
 from fh_notebook import arguments, html
 from fh_notebook.audience import PYTHON, Audience, Message, Phrase
 from fh_notebook.batching.model import RETRY_UNKNOWN, Job
-from fh_notebook.contract.canonical import canonical_json
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.spell import listed, nearest
 from fh_notebook.errors import InputError
 from fh_notebook.plural import counted

@@ -15,13 +15,13 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.mapping import InputMapper, hidden_columns, read_mapping
 from fh_notebook.batching.planning.plan import BatchTarget, BatchVariant
 from fh_notebook.batching.tables.rows import METADATA_PREFIX, Rows
-from fh_notebook.contract.canonical import canonical_json, json_problems
-from fh_notebook.contract.models import InvokeRequest, metadata_problems
+from fh_notebook.contract.exchange import InvokeRequest, metadata_problems
+from fh_notebook.contract.json_values import canonical_json, json_problems
+from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import InputError
 from fh_notebook.plural import counted
 from fh_notebook.problems import Problem
-from fh_notebook.store.keys import key_of
 
 __all__ = ["Planner", "refused"]
 
@@ -111,7 +111,7 @@ class Planner:
                             repeat=repeat,
                             inputs=inputs,
                             metadata=metadata,
-                            key=key_of(asked, spelt, repeat) if spelt else "",
+                            key=job_key_of_parts(asked, spelt, repeat) if spelt else "",
                             problems=problems,
                             spelt=spelt,
                             secrets=secrets,

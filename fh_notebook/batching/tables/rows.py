@@ -23,7 +23,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.tables.values import dtype_to_json, object_series, plain, series_of_dtype
-from fh_notebook.contract.jsonable import is_missing
+from fh_notebook.contract.json_values import is_missing
 from fh_notebook.contract.spell import listed
 from fh_notebook.errors import InputError
 from fh_notebook.optional_deps import ensure_installed, is_installed

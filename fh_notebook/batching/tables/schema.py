@@ -15,8 +15,8 @@ from pandas.api import types
 
 from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.infer import infer
+from fh_notebook.contract.json_values import json_problems
+from fh_notebook.contract.schema.inference import infer
 from fh_notebook.contract.spell import KIND_OF_TYPE, listed
 from fh_notebook.errors import InputError
 from fh_notebook.spelling import type_text

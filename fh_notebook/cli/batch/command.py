@@ -213,7 +213,7 @@ def _client(args: argparse.Namespace) -> Client:
 
 def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
     """Return what ``--map`` and ``--const`` say; a constant is read as its Start variable is declared, as a cell is."""
-    from fh_notebook.contract.coerce import coerced
+    from fh_notebook.contract.schema.coercion import coerced
 
     columns, constants = args.map or [], args.const or []
     names = [name for name, _ in (*columns, *constants)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.errors import CallError, SettingsError
 from fh_notebook.loop import running_loop
 from fh_notebook.values import error_text, redact

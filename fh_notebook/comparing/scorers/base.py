@@ -17,7 +17,7 @@ import numpy as np
 from fh_notebook import arguments
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.contract.canonical import canonical_json
+from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.spell import listed, nearest, short
 from fh_notebook.errors import InputError

@@ -27,12 +27,11 @@ from fh_notebook.comparing.scorers.output_values import (
     part_of,
     select,
 )
-from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.jsonable import jsonable
+from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.schema import to_schema
+from fh_notebook.contract.schema.build import to_schema
+from fh_notebook.contract.schema.validation import Checker, fits, schema_problems
 from fh_notebook.contract.spell import short
-from fh_notebook.contract.validate import Checker, fits, schema_problems
 from fh_notebook.errors import InputError
 from fh_notebook.values import UNSET, ColumnName
 

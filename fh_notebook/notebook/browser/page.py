@@ -16,7 +16,7 @@ from fh_notebook.batching.messages import one_line
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import EMPTY, SIGNS, STATES, Answer, AnswerDiff, compare_answers, value_text
 from fh_notebook.comparing.stats.number_format import score_text
-from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.json_values import pretty
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable

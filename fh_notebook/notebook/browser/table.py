@@ -19,8 +19,7 @@ from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.row_diff import MISSING, Answer, masked
 from fh_notebook.comparing.masks import RowMasker
-from fh_notebook.contract.canonical import canonical_json
-from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.json_values import canonical_json, pretty
 
 __all__ = ["BrowserTable", "output_text", "table_of"]
 

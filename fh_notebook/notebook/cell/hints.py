@@ -9,10 +9,10 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from fh_notebook.contract.catalog import near_name
+from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.schema.validation import fits
 from fh_notebook.contract.spell import FORMATS, KINDS, short
-from fh_notebook.contract.validate import fits
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.template import braced
 from fh_notebook.problems import Problem

@@ -22,10 +22,10 @@ from typing import Any, Final
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from fh_notebook.contract.catalog_yaml import scalar
+from fh_notebook.contract.catalog.writer import scalar
+from fh_notebook.contract.catalog.yaml_loader import compose
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.plain_yaml import compose
-from fh_notebook.contract.refs import meant
+from fh_notebook.contract.schema.references import meant
 from fh_notebook.contract.spell import types_of
 from fh_notebook.errors import InputError
 

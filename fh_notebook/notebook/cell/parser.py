@@ -25,9 +25,9 @@ from typing import Any, Final
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
+from fh_notebook.contract.catalog.yaml_loader import compose, load, tag_of, yaml_error_of
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.plain_yaml import compose, load, tag_of, trouble_of
-from fh_notebook.contract.refs import meant
+from fh_notebook.contract.schema.references import meant
 from fh_notebook.contract.spell import nearest, path_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.literals import name_with_unicode_space, quoted_as_written, single_text, unicode_space
@@ -229,7 +229,7 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     try:
         value = load(text)
     except YAMLError as broken:
-        line, said = trouble_of(broken, text)
+        line, said = yaml_error_of(broken, text)
         trouble = _in_line(line, "syntax", said)
     except (ValueError, RecursionError) as broken:
         why = " ".join(str(broken).split())[:200]

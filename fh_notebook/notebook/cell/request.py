@@ -14,12 +14,12 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.catalog import UnknownDeployment
-from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.contract.snippet import Snippet, looks_like_snippet, parse_snippet
+from fh_notebook.contract.snippet.parser import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in

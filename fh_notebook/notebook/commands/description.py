@@ -15,10 +15,10 @@ from itertools import islice
 from typing import Any, Final
 
 from fh_notebook import html, session
-from fh_notebook.contract.catalog import Deployments
+from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.refs import followed
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.schema.references import followed
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.spell import kind_text, listed
 from fh_notebook.notebook.cell.request import option_of
@@ -63,7 +63,7 @@ def variable_lines(schema: Mapping[str, Any]) -> list[VariableLine]:
 
     Examples
     --------
-    >>> from fh_notebook.contract.variables import choice, integer
+    >>> from fh_notebook.contract.schema.variables import choice, integer
     >>> deployment = Deployment("d", inputs={"tone": choice("calm", "brief"), "n": integer(default=3, minimum=1)})
     >>> [line.cells()[:5] for line in variable_lines(deployment.inputs)]
     [('tone', 'a choice', 'yes', '', "'calm' or 'brief'"), ('n', 'a whole number, at least 1', '', '3', '')]

@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 
 from fh_notebook import keys
 from fh_notebook.audience import CELL
-from fh_notebook.contract.snippet import looks_like_snippet
+from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.contract.spell import nearest, short
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, parser, whole_from_1, words_of

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fh_notebook import keys, session
-from fh_notebook.contract.catalog import merged, new_variables
+from fh_notebook.contract.catalog.deployments import merged, new_variables
 from fh_notebook.contract.deployment import Deployment, deployment_of
-from fh_notebook.contract.snippet import Snippet, is_open, is_placeholder, parse_snippet, unfolded
+from fh_notebook.contract.schema.validation import problems as validated
+from fh_notebook.contract.snippet.parser import Snippet, is_open, is_placeholder, parse_snippet, unfolded
 from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
-from fh_notebook.contract.validate import problems as validated
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_lines, has_page
 from fh_notebook.notebook.kernel.shell import notice

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.refs import followed
+from fh_notebook.contract.schema.references import followed
 from fh_notebook.notebook.cell.template import expressions
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fh_notebook import session
-from fh_notebook.contract.catalog import meant
+from fh_notebook.contract.catalog.deployments import meant
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.snippet import looks_like_snippet
+from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.controller import FormController

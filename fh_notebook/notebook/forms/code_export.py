@@ -17,10 +17,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.json_values import jsonable
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.snippet_write import python_literal, to_curl
+from fh_notebook.contract.snippet.writer import python_literal, to_curl
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import read_cell
 

@@ -21,9 +21,9 @@ from fh_notebook import keys, loop, session
 from fh_notebook.addresses import LOCAL
 from fh_notebook.audience import CELL
 from fh_notebook.client.clients import Client
-from fh_notebook.contract.catalog import UnknownDeployment
+from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.spell import listed

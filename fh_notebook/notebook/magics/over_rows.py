@@ -17,12 +17,12 @@ from IPython.display import display
 from fh_notebook.audience import CELL
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.client.clients import Client
-from fh_notebook.contract.catalog_yaml import scalar
-from fh_notebook.contract.coerce import coerced
+from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.snippet import looks_like_snippet
+from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.schema.validation import problems
+from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.contract.spell import nearest
-from fh_notebook.contract.validate import problems
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.literals import text_variables

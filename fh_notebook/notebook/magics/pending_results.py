@@ -15,7 +15,7 @@ from fh_notebook import html, loop
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, refused_direct
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.notebook.kernel.shell import new_handle
 

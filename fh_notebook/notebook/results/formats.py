@@ -17,7 +17,7 @@ from typing import Any, Final
 from fh_notebook import html
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
-from fh_notebook.contract.jsonable import pretty
+from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
 from fh_notebook.plural import counted
 

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 from fh_notebook.batching.model import Stopped
 from fh_notebook.ceilings import BoundedGate
 from fh_notebook.contract.rate import Rate
-from fh_notebook.contract.retry import NOT_REACHED, Decision, Verdict
+from fh_notebook.contract.retry import NOT_REACHED, RetryDecision, Verdict
 from fh_notebook.gate import Gate
 from fh_notebook.slots import Call, clock
 
@@ -187,7 +187,7 @@ class SharedLimiter:
         """Say that a call is out while the block runs."""
         return self._inner.call()
 
-    def hear(self, decision: Decision, *, call: Call | None = None, left: int | None = None, **more: Any) -> None:
+    def hear(self, decision: RetryDecision, *, call: Call | None = None, left: int | None = None, **more: Any) -> None:
         """Learn from one answer; an attempt that reached nobody is no call."""
         self._inner.hear(decision, call=call, left=left, **more)
         if decision.reason == "concurrency" and decision.verdict in (Verdict.THROTTLED, Verdict.FAILED):

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.reuse import is_reusable, job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError
@@ -43,7 +43,6 @@ from fh_notebook.store.codec import (
     moment_of,
     seconds_of_moment,
 )
-from fh_notebook.store.keys import job_key
 from fh_notebook.store.tables import partitions
 from fh_notebook.store.tables.batches import RELATED, BatchRecord
 from fh_notebook.store.writer import Committed, Transactions

@@ -21,7 +21,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.worker import HELD_WAIT_S
 from fh_notebook.batching.model import Event, Finished, Job, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.planning.work_queue import ready_windows
-from fh_notebook.contract.models import Answer, InvokeRequest
+from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer

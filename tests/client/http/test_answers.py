@@ -17,7 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.client.http.exchange import BearerAuth, exchange
 from fh_notebook.client.http.fast_transport import MAX_HEAD_BYTES, MAX_WAITING_BYTES, FastTransport
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.values import Secret
 from tests.client.http.peers import Line, Talk, ask, peer
 

@@ -29,7 +29,7 @@ async def _answers(line: Line) -> None:
         line.answers()
 
 
-async def _attempt(url: str, request: fh.InvokeRequest = REQUEST, **options: object) -> fh.contract.models.Answer:
+async def _attempt(url: str, request: fh.InvokeRequest = REQUEST, **options: object) -> fh.contract.exchange.Answer:
     async with fh.AsyncClient(api_key=KEY, base_url=url, **options) as client:  # type: ignore[arg-type]
         return (await client.attempt(request)).answer
 

@@ -14,7 +14,7 @@ import trustme
 
 import fh_notebook as fh
 from fh_notebook.client.http.exchange import BROKEN
-from fh_notebook.contract.models import Answer
+from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import decide
 from tests.raw_server import garbles, hangs_up, read_request, resets, says, serving, waits_until
 

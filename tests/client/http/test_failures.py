@@ -13,7 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import loop, session
-from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.contract.retry import RetryDecision, Verdict
 from fh_notebook.local import LocalHive
 from tests.raw_server import says, serving
 from tests.virtual_time import run_virtually
@@ -292,7 +292,7 @@ def test_a_default_port_written_out_is_the_same_workspace() -> None:
 def test_the_gate_tells_the_way_out() -> None:
     """Who changed their plan is told what to call."""
     with LocalHive().client() as client:
-        client.gate.hear(Decision(verdict=Verdict.STOP, reason="daily_cap"))
+        client.gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
         with pytest.raises(fh.LimitReached, match=r"client\.gate\.reopen\(\)"):
             client.invoke("d", variant="v")
 

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.snippet import parse_snippet
+from fh_notebook.contract.snippet.parser import parse_snippet
 from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import read_line

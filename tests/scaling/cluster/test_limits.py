@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fh_notebook.contract.retry import Decision, Verdict
+from fh_notebook.contract.retry import RetryDecision, Verdict
 from fh_notebook.gate import Gate
 from fh_notebook.scaling.cluster.limits import leases_of, lower_leases
 from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
@@ -51,7 +51,7 @@ async def _told() -> None:
         async with gate.slot():
             with gate.call() as call:
                 pass
-            gate.hear(Decision(verdict=verdict, reason=reason, wait_s=0.1), call=call)
+            gate.hear(RetryDecision(verdict=verdict, reason=reason, wait_s=0.1), call=call)
         assert len(told) == count
 
 

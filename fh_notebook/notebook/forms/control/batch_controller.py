@@ -19,10 +19,10 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.tables.frames import frame_of_runs
 from fh_notebook.batching.tables.rows import frame_of_records
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.forms.control.controller import NAMELESS, FieldMap

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from fh_notebook import session
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.contract.spell import nearest
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.observers import FormObserver, Observers

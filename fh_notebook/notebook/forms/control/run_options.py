@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.contract.spell import short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.values import is_iterable

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook import keys
-from fh_notebook.contract import variables
-from fh_notebook.contract.catalog import merged
+from fh_notebook.contract.catalog.deployments import merged
 from fh_notebook.contract.deployment import Deployment, deployment_of
-from fh_notebook.contract.snippet import is_placeholder, parse_snippet, unfolded
+from fh_notebook.contract.schema import variables
+from fh_notebook.contract.schema.variables import Variable
+from fh_notebook.contract.snippet.parser import is_placeholder, parse_snippet, unfolded
 from fh_notebook.contract.spell import listed, short
-from fh_notebook.contract.variables import Variable
 from fh_notebook.errors import InputError
 
 __all__ = ["KINDS", "ExtendedDeployment", "can_extend", "renamed", "with_columns", "with_snippet", "with_variable"]

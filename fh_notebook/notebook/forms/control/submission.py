@@ -18,7 +18,7 @@ from fh_notebook import loop
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 from fh_notebook.log import log

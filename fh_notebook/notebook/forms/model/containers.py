@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fh_notebook.contract.objects import plain
+from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden, with_hidden
 from fh_notebook.contract.spell import KIND_OF_TYPE
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model

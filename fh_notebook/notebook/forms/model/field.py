@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
-from fh_notebook.contract.canonical import json_problems
-from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.objects import plain
+from fh_notebook.contract.json_values import json_problems, jsonable
+from fh_notebook.contract.schema.validation import fits
+from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden
 from fh_notebook.contract.spell import path_text, short
-from fh_notebook.contract.validate import fits
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.refs import MAX_HOPS, followed
+from fh_notebook.contract.schema.references import MAX_HOPS, followed
 
 __all__ = ["effective_keywords", "reaches_secret", "united_keywords"]
 

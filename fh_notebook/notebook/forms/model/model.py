@@ -15,11 +15,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.jsonable import jsonable
-from fh_notebook.contract.objects import plain
-from fh_notebook.contract.schema import fill_defaults
+from fh_notebook.contract.json_values import jsonable
+from fh_notebook.contract.schema.build import fill_defaults
+from fh_notebook.contract.schema.validation import problems as problems_of
+from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.contract.validate import problems as problems_of
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState, properties_of, without_secrets_shown
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState
 from fh_notebook.notebook.forms.model.keywords import effective_keywords
@@ -49,7 +49,7 @@ class FormModel:
     Parameters
     ----------
     schema : Mapping
-        The JSON Schema of the inputs, as :func:`~fh_notebook.contract.schema.to_schema` returns it.
+        The JSON Schema of the inputs, as :func:`~fh_notebook.contract.schema.build.to_schema` returns it.
     values : Mapping, optional
         What to begin with, in place of the defaults. A name without a field is kept.
 

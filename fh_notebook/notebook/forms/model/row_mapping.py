@@ -20,8 +20,8 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.mapping import LeftOut, const, read_mapping
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.tables.rows import Rows, read_rows
-from fh_notebook.contract.coerce import coerced
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
 from fh_notebook.contract.spell import path_text
 from fh_notebook.errors import InputError
@@ -88,7 +88,7 @@ class RowMapping:
 
     Examples
     --------
-    >>> from fh_notebook.contract.variables import integer, text
+    >>> from fh_notebook.contract.schema.variables import integer, text
     >>> dep = Deployment("brief", variants=["a"], inputs={"topic": text(), "words": integer(default=100)})
     >>> mapping = RowMapping(dep, [{"subject": "AI"}, {"subject": "tea"}])
     >>> print(*mapping.preview().problems)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from fh_notebook.contract.coerce import coerced
-from fh_notebook.contract.jsonable import MAX_DEPTH
+from fh_notebook.contract.json_values import MAX_DEPTH
 from fh_notebook.contract.run import one_line
+from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.spell import byte_size
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same

@@ -21,9 +21,9 @@ from fh_notebook import html, session
 from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.snippet import is_placeholder
+from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import delivered, request_text
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls

@@ -12,7 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import session
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.forms.control.earlier_calls import LIMIT, EarlierCalls

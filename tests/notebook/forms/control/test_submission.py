@@ -11,7 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.background import background
-from fh_notebook.contract.models import InvokeRequest
+from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner

@@ -13,7 +13,7 @@ import ipywidgets
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.schema import to_schema
+from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.spell import path_text
 from fh_notebook.notebook.forms.fields.group import OneOfField
 from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField

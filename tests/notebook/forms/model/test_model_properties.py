@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from fh_notebook.contract.validate import problems as problems_of
-from fh_notebook.contract.validate import schema_problems
+from fh_notebook.contract.schema.validation import problems as problems_of
+from fh_notebook.contract.schema.validation import schema_problems
 from fh_notebook.notebook.forms.fields.help_text import help_html, name_of
 from fh_notebook.notebook.forms.model.model import FieldState, FormModel, GroupState, OneOfState, RowsState
 from fh_notebook.values import UNSET

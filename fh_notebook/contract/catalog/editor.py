@@ -1,0 +1,464 @@
+"""Editor of a catalogue: put one deployment into its text and keep all other text.
+
+Pure.
+
+What somebody wrote and will not find again is named; what is only new goes without saying.
+
+An edit is one entry of the file, which ruamel.yaml reads, changes and writes with its quotes and the comments beside
+its lines; the lines around it are not touched, and comment lines within it go back above the names that they stood
+above. What comes out is read again; if it does not say exactly what was meant, or a comment of what stays is gone,
+nothing is edited and the user is told what to paste.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from itertools import pairwise
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import BaseResolver
+from ruamel.yaml.scalarstring import PlainScalarString
+from ruamel.yaml.tokens import ScalarToken
+
+from fh_notebook.contract.catalog.deployments import Deployments, same
+from fh_notebook.contract.catalog.reader import VERSION, read_catalog
+from fh_notebook.contract.catalog.variables import fields_of, is_whole
+from fh_notebook.contract.catalog.writer import HEADER, block, data_of, paste_of, written
+from fh_notebook.contract.catalog.yaml_loader import compose, tokens
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.spell import in_words
+from fh_notebook.errors import InputError
+from fh_notebook.spelling import path_text, short
+
+__all__ = ["Edited", "changes_of", "comments_of", "edited", "put", "with_description"]
+
+
+SHOWN = 10
+"""Names in a sentence; more are counted."""
+
+
+def with_description(old: Deployment | None, new: Deployment) -> Deployment:
+    """Return what is written in place of `old`: `new`, with the description of `old` where it has none itself."""
+    if old is None or old.description is None or new.description is not None:
+        return new
+    return Deployment(new.name, variants=new.variants, inputs=new.inputs, description=old.description)
+
+
+def changes_of(old: Deployment, new: Deployment, comments: Sequence[str] = ()) -> str:
+    """Return what of `old` is gone or different in `new`, and the comments that went with it; empty for nothing.
+
+    Examples
+    --------
+    >>> old = Deployment("a", variants=["x", "y"], inputs={"t": {"type": "string"}, "n": {"type": "integer"}})
+    >>> changes_of(old, Deployment("a", variants=["x"], inputs={"t": {"type": "number"}}), ["# how many"])
+    "removed the variant y, the variable n and the comment '# how many'; changed the variable t"
+    >>> changes_of(old, Deployment("a", variants=["x", "y", "z"], inputs=old.inputs))
+    ''
+    """
+    before, after = old.inputs.get("properties", {}), new.inputs.get("properties", {})
+    needed_before, needed = old.inputs.get("required", []), new.inputs.get("required", [])
+    gone = [
+        *_named("variant", (v for v in old.variants if v not in new.variants)),
+        *_named("variable", (path_text([n]) for n in before if n not in after)),
+        *_named("comment", map(short, comments)),
+    ]
+    other = [n for n, s in before.items() if n in after and (s != after[n] or (n in needed_before) != (n in needed))]
+    changed = _named("variable", (path_text([n]) for n in other))
+    if old.description not in (None, new.description):
+        changed.append("the description")
+    if old.variants != new.variants and set(old.variants) == set(new.variants):
+        changed.append("the order of the variants")
+    if not changed and _rest(old) != _rest(new):
+        changed.append("which other variables are taken")
+    parts = [f"{did} {in_words(words, 'and')}" for did, words in (("removed", gone), ("changed", changed)) if words]
+    return "; ".join(parts)
+
+
+def _rest(deployment: Deployment) -> dict[str, object]:
+    return {word: said for word, said in deployment.inputs.items() if word not in ("properties", "required")}
+
+
+def _named(noun: str, names: Iterable[str]) -> list[str]:
+    given = list(names)
+    if not given:
+        return []
+    shown = given[:SHOWN] if len(given) <= SHOWN else [*given[:SHOWN], f"{len(given) - SHOWN} more"]
+    return [f"the {noun}{'s' if len(given) > 1 else ''} {in_words(shown, 'and')}"]
+
+
+PASTE_CAP: Final = 2_000
+"""Characters of what is to be pasted; more is better written by hand than copied out of a message."""
+
+
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#[^\r\n]*")
+
+_ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+"""What YAML counts as the end of a line, and editors do not."""
+
+
+Path = tuple[str, ...]
+
+
+class _NotEditable(Exception):
+    """The text cannot be edited at this place; a way out of the depth of a file, never seen outside of `edited`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A catalogue's text after an edit."""
+
+    text: str
+    changes: str = ""
+    """What of the deployment that was there is gone or different now; empty for nothing."""
+
+
+def put(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> str:
+    r"""Return the catalogue's text with `deployment` in it, in place of the one of its name or after the others.
+
+    Raises
+    ------
+    InputError
+        The text is broken, or cannot be edited without changing something else.
+
+    Examples
+    --------
+    >>> text = "deployments:\n  a:  # the first\n    variants: [x]\n"
+    >>> print(put(text, Deployment("a", variants=["x", "z"])), end="")
+    deployments:
+      a:  # the first
+        variants: [x, z]
+    """
+    return edited(text, deployment, where=where).text
+
+
+def edited(text: str, deployment: Deployment, *, where: str = "fetchhive.yaml") -> Edited:
+    """Return what :func:`put` does, and what it took away. A description that was there stays, where no new one is.
+
+    Raises
+    ------
+    InputError
+        As there.
+    """
+    known = read_catalog(text, where=where)
+    old = known.get(deployment.name)
+    deployment = with_description(old, deployment)
+    new = written(deployment)
+    if same(old, deployment) or same(old, new):
+        return Edited(text)
+    refusal = f"{where} was left as it is: it cannot be edited without changing something else"
+    try:
+        end = "" if text.endswith("\n") else "\r\n" if "\r\n" in text else "\n"  # of a last line that is open
+        made, dropped = _edited(text + end if text.strip() else HEADER, new, known)
+        made = made.removesuffix(end) if text.strip() else made
+        lost = Counter(comments_of(text)) - Counter(comments_of(made)) - Counter(dropped)
+        if _has_meaning(made, known, new, where) and not lost:
+            return Edited(made, changes_of(old, new, dropped) if old else "")
+    except (_NotEditable, YAMLError, RecursionError):
+        refusal = f"{where} was left as it is: this place of it ({{…}} on one line, or an odd layout) is not edited"
+    paste = paste_of(new)
+    cure = f"paste below `deployments:` (in place of {short(new.name)}) " if old else "paste below `deployments:` "
+    shown = paste if len(paste) <= PASTE_CAP else f"{paste[:PASTE_CAP]} …"
+    raise InputError(f"{refusal}; {cure}this line: {shown}")
+
+
+def _has_meaning(text: str, before: Deployments, new: Deployment, where: str) -> bool:
+    """Whether a text says what was said before, and the new deployment."""
+    try:
+        after = read_catalog(text, where=where)
+    except InputError:
+        return False
+    names = list(before) + [new.name] * (new.name not in before)
+    return list(after) == names and all(same(after[n], new if n == new.name else before[n]) for n in names)
+
+
+def comments_of(text: str) -> list[str]:
+    r"""Return every comment of a text in YAML, without its blanks.
+
+    Examples
+    --------
+    >>> comments_of("# one\na: 'x # no'  # two\n")
+    ['# one', '# two']
+    """
+    return [comment for _, comment in _comments(text)]
+
+
+def _comments(text: str) -> list[tuple[int, str]]:
+    """Return the comments with their lines, counted from 0.
+
+    They are what lies between the tokens, but for blanks; and after the sign of a block of text.
+    """
+    known = tokens(text)
+    ends = [(0, 0), *((t.start_mark.index, t.end_mark.index) for t in known), (len(text), len(text))]
+    gaps = [(end, start) for (_, end), (start, _) in pairwise(ends)]
+    for token in known:
+        if isinstance(token, ScalarToken) and token.style in ("|", ">"):
+            start = token.start_mark.index
+            gaps.append((start, start + len(re.split(r"[\r\n]", text[start : token.end_mark.index], maxsplit=1)[0])))
+    places = (
+        (start + m.start(), m[0].rstrip()) for start, end in sorted(gaps) for m in _COMMENT.finditer(text[start:end])
+    )
+    return [(text.count("\n", 0, place), comment) for place, comment in places]
+
+
+def _edited(text: str, new: Deployment, known: Deployments) -> tuple[str, list[str]]:
+    """Return the text with a deployment in it, and the comments that went with what was removed."""
+    if _ODD_BREAK.search(text):
+        raise _NotEditable
+    data = data_of(new)
+    lines = text.split("\n")  # each with its carriage return, if it has one
+    root = compose(text)
+    entries = {key.value: (key, value) for key, value in root.value} if isinstance(root, MappingNode) else {}
+    if "deployments" not in entries:
+        column = root.start_mark.column if root is not None and entries else 0
+        added = [] if entries else [f"version: {VERSION}"]
+        added += block("deployments", {new.name: data}, column, open_levels=3)
+        return "\n".join([*lines[:-1], *_ended(added, lines), ""]), []
+    key, value = entries["deployments"]
+    if not isinstance(value, MappingNode) or value.flow_style:
+        return _entry_changed(lines, key, value, lambda entry: _put_in(entry, new, known))
+    at = next(((k, v) for k, v in value.value if k.value.strip() == new.name), None)
+    if at is not None:
+        return _entry_changed(lines, *at, lambda entry: _change(entry, known[new.name], new), new)
+    column = value.start_mark.column
+    end = _last_line(lines, *value.value[-1]) + 1
+    while end < len(lines) and re.match(rf" {{{column + 1},}}#", lines[end]):  # comments of the last one
+        end += 1
+    above = lines[value.value[-1][0].start_mark.line - 1].strip()
+    spaced = [""] if len(value.value) > 1 and not above else []
+    added = block(new.name, data, column, step=max(1, column - key.start_mark.column), open_levels=2)
+    return "\n".join([*lines[:end], *_ended([*spaced, *added], lines), *lines[end:]]), []
+
+
+def _ended(added: Iterable[str], lines: list[str]) -> list[str]:
+    """Return new lines with the ends of those that are there: a carriage return in a file of Windows'."""
+    end = "\r" if lines[0].endswith("\r") else ""
+    return [line + end for line in added]
+
+
+def _last_line(lines: list[str], key: Node, value: Node) -> int:
+    """Return the line in which the last word of an entry is; the parser ends a block where the next thing begins."""
+    if isinstance(value, CollectionNode) and not value.flow_style and value.value:
+        last = value.value[-1]
+        return _last_line(lines, *last) if isinstance(last, tuple) else _last_line(lines, last, last)
+    end = int(value.end_mark.line)
+    if isinstance(value, ScalarNode) and value.style in ("|", ">"):
+        end -= not value.end_mark.column
+        while not lines[end].strip():
+            end -= 1
+    return end
+
+
+class _AsWritten(BaseResolver):
+    """Every plain word is a text, which is written as it was; only what is empty is nothing."""
+
+    def __init__(self, version: Any = None, loader: Any = None) -> None:
+        super().__init__(loader)
+
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """The grammar of `plain_yaml`."""
+        return 1, 1
+
+
+_AsWritten.add_implicit_resolver_base("tag:yaml.org,2002:null", re.compile("^$"), [""])
+
+
+def _yaml(step: int = 2, dash: int = 2) -> YAML:
+    yaml = YAML()
+    yaml.Resolver, yaml.preserve_quotes, yaml.width = _AsWritten, True, 1 << 30
+    yaml.indent(mapping=step, sequence=dash + 2, offset=dash)
+    return yaml
+
+
+def _entry_changed(
+    lines: list[str], key: Node, value: Node, change: Callable[[CommentedMap], None], new: Deployment | None = None
+) -> tuple[str, list[str]]:
+    """Return the text after a change of one entry of a mapping, and the comments of it that are gone."""
+    first, last, column = key.start_mark.line, _last_line(lines, key, value), key.start_mark.column
+    own = [line.rstrip("\r") for line in lines[first : last + 1]]
+    own = [line[column:] if not line[:column].strip() else line.lstrip(" ") for line in own]
+    known = list(_places(compose("\n".join(own)), ()))
+    if not known or known[0][1] or lines[first][:column].strip():  # the entry does not begin its line (`? name`)
+        raise _NotEditable
+    above, bare = _without_comment_lines(own, known)
+    has_step = isinstance(value, MappingNode) and not value.flow_style and value.value
+    yaml = _yaml(max(1, value.start_mark.column - column) if has_step else 2, _dash(value))
+    entry = yaml.load("\n".join(bare) + "\n")
+    change(entry)
+    out = StringIO()
+    yaml.dump(entry, out)
+    made = out.getvalue().rstrip("\n").split("\n")
+    places = {(): 0, **dict(_places(compose("\n".join(made)), ()))}
+    for path, line in known:  # what differs in blanks only stays as it was
+        if path in places and _words(own[line]) == _words(made[places[path]]):
+            made[places[path]] = own[line]
+    # What ruamel.yaml does not keep by itself: comment lines, and comments beside what is written otherwise now.
+    lost = Counter(comments_of("\n".join(bare))) - Counter(comments_of("\n".join(made)))
+    beside: list[tuple[Path, list[str]]] = []
+    for line, comment in _comments("\n".join(own)):
+        if lost[comment] > 0:
+            lost[comment] -= 1
+            beside.append((next(path for path, at in reversed(known) if at <= line), [comment]))
+    paths = [path for path, _ in known]
+    gone: list[str] = []
+    inserted: dict[int, list[str]] = {}
+    for path, comments in [*above.items(), *beside]:
+        place = path
+        if new is not None and _is_gone(path, paths, new):
+            follower = next((p for p in paths[paths.index(path) + 1 :] if p[:-1] == path[:-1]), None)
+            # Lines above it go with it; but those above the first of several may be the heading of all.
+            if comments is not above.get(path) or follower is None or follower in above or follower not in places:
+                gone += comments
+                continue
+            place = follower
+        while place not in places:
+            place = place[:-1]
+        pad = re.match(" *", made[places[place]])
+        inserted.setdefault(places[place], []).extend(
+            f"{pad[0] if pad else ''}{line}" if line.startswith("#") else line for line in comments
+        )
+    for at in sorted(inserted, reverse=True):
+        made[at:at] = inserted[at]
+    told = [comment for comment in comments_of("\n".join(own)) if comment in {line.strip() for line in gone}]
+    changed = _ended((" " * column + line if line else "" for line in made), lines)
+    return "\n".join([*lines[:first], *changed, *lines[last + 1 :]]), told
+
+
+def _words(line: str) -> object:
+    """Return what a line says, whatever the blanks between its words; the line where that is open."""
+    try:
+        words = [(type(token), getattr(token, "value", None), getattr(token, "style", None)) for token in tokens(line)]
+        return len(line) - len(line.lstrip()), words, comments_of(line)
+    except YAMLError:
+        return line
+
+
+def _dash(value: Node) -> int:
+    """Return the blanks before the dashes of the first list in lines, from the name above it; 2 where there is none."""
+    for key, inner in value.value if isinstance(value, MappingNode) else ():
+        if isinstance(inner, SequenceNode) and not inner.flow_style:
+            return int(inner.start_mark.column - key.start_mark.column)
+    return 2
+
+
+def _places(node: Node | None, path: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the names and items that are written in lines, each with its line, counted from 0."""
+    if not isinstance(node, CollectionNode) or node.flow_style:
+        return
+    for number, part in enumerate(node.value):
+        key, value = part if isinstance(part, tuple) else (part, part)
+        here = (*path, key.value if isinstance(key, ScalarNode) else str(number))
+        yield here, int(key.start_mark.line)
+        yield from _places(value, here)
+
+
+def _without_comment_lines(lines: list[str], known: list[tuple[Path, int]]) -> tuple[dict[Path, list[str]], list[str]]:
+    """Return the lines that are empty or a comment alone by the names they stand above, and all other lines."""
+    said: set[int] = set()
+    for token in tokens("\n".join(lines)):
+        if token.end_mark.index > token.start_mark.index:
+            said.update(range(token.start_mark.line, token.end_mark.line + bool(token.end_mark.column)))
+    names = {line: path for path, line in reversed(known)}
+    above: dict[Path, list[str]] = {}
+    waiting: list[str] = []
+    for number, line in enumerate(lines):
+        if number not in said:
+            waiting.append(line)
+        elif number in names and waiting:
+            above[names[number]], waiting = waiting, []
+    if waiting:
+        above.setdefault(names[0], []).extend(waiting)
+    return above, [line for number, line in enumerate(lines) if number in said]
+
+
+def _is_gone(path: Path, known: list[Path], new: Deployment) -> bool:
+    """Whether a name in a deployment's entry is of something that the new deployment has not."""
+    word, *names = path[1:] or ("",)
+    if not names or word not in ("variants", "inputs"):
+        return bool(word) and word not in data_of(new)
+    is_schema = any(p[1:] in (("inputs", "type"), ("inputs", "$schema")) for p in known)
+    has = new.variants if word == "variants" else new.variable_names
+    return names[0] not in has and not (word == "inputs" and is_schema)
+
+
+def _node(name: str, value: Any, open_levels: int = 0) -> Any:
+    """Return a value as the catalogue writes it, to be put into an entry."""
+    node = _yaml().load("\n".join([*block(name, value, open_levels=open_levels), ""]))[name]
+    # In place of a text in quotes or lines, ruamel.yaml would write a bare `str` in the same way.
+    return PlainScalarString(node) if type(node) is str else node
+
+
+def _put_in(entry: CommentedMap, new: Deployment, known: Deployments) -> None:
+    """Put a deployment below ``deployments:``, where there is nothing or they stand between braces."""
+    there = entry["deployments"]
+    if not isinstance(there, CommentedMap) or not there:
+        entry["deployments"] = _node("deployments", {new.name: data_of(new)}, open_levels=3)
+        return
+    name = next((name for name in there if str(name).strip() == new.name), None)
+    if name is None:
+        there[new.name] = _node(new.name, data_of(new))
+    else:
+        inner = CommentedMap({name: there[name]})
+        _change(inner, known[new.name], new)
+        there[name] = inner[name]
+
+
+def _change(entry: CommentedMap, old: Deployment, new: Deployment) -> None:
+    """Change only those of a deployment's keys that say something else now."""
+    data = data_of(new)
+    [(name, said)] = entry.items()
+    if not isinstance(said, CommentedMap) or not said:
+        entry[name] = _node(new.name, data, open_levels=2)
+        return
+    is_other = _meaning(old, "inputs") != _meaning(new, "inputs")
+    for word in list(said):
+        if word == "open":  # it belongs to the inputs, and stays as it is with them
+            is_true = str(said[word]).lower() == "true"
+            if is_other and "open" in data:
+                said[word] = said[word] if is_true else "true"
+            elif is_other and (is_true or is_whole(data.get("inputs", {"type": "object"}))):
+                del said[word]
+        elif word not in data:
+            if _meaning(old, word) not in (None, ()):
+                del said[word]
+        elif _meaning(old, word) != _meaning(new, word):
+            _change_value(said, word, old, new)
+    for word in data:
+        if word not in said and (word != "open" or is_other):
+            said.insert(0 if word == "description" else len(said), word, _node(word, data[word], open_levels=1))
+
+
+def _meaning(deployment: Deployment, word: str) -> Any:
+    if word == "inputs":
+        return None if deployment.inputs == {"type": "object"} else (deployment.inputs, deployment.variable_names)
+    return getattr(deployment, word)
+
+
+def _change_value(said: CommentedMap, word: str, old: Deployment, new: Deployment) -> None:
+    """Change the parts of a list or mapping that are other now, where the others stay in their order."""
+    value, data = said[word], data_of(new)[word]
+    if word == "variants" and isinstance(value, CommentedSeq):
+        beside = {name: value.ca.items.get(place) for place, name in enumerate(value)}
+        items = [next((item for item in value if item == name), None) or _node("a", [name])[0] for name in data]
+        value.clear()
+        value.extend(items)
+        value.ca.items.clear()
+        value.ca.items.update({i: beside[name] for i, name in enumerate(data) if beside.get(name)})
+    elif isinstance(value, CommentedMap) and (word == "variants" or not (is_whole(value) or is_whole(data))):
+        for name in [name for name in value if name not in data]:
+            del value[name]
+        before, after = (fields_of(d) if word == "inputs" else {} for d in (data_of(old)[word], data))
+        for name in data:
+            if name not in value or before.get(name) != after.get(name):
+                value[name] = _node(name, data[name]) if word == "inputs" else None
+            value.move_to_end(name)
+    else:
+        said[word] = _node(word, data, open_levels=int(word == "inputs"))

@@ -1,0 +1,445 @@
+"""YAML loader for values that JSON has, for cell bodies and the catalogue, and hints for its typical errors.
+
+Pure.
+
+Nothing is constructed or expanded, and no character is dropped in silence. ``no`` is a text, a date is a text; an
+alias, an anchor before a text, a tag, a directive and a name that is given twice are refused; whatever comes out is
+made of JSON's kinds.
+
+The parser notices a slip one line late, or not at all; the message names the line of the slip and what is missing
+there, and where that is not certain it stays as the parser's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import ConstructorError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
+from ruamel.yaml.reader import Reader, ReaderError
+from ruamel.yaml.resolver import BaseResolver
+from ruamel.yaml.scanner import Scanner, ScannerError
+from ruamel.yaml.tokens import Token, ValueToken
+
+from fh_notebook.spelling import short
+
+__all__ = [
+    "NO_BLANK",
+    "compose",
+    "glued",
+    "load",
+    "name_of",
+    "tag_of",
+    "tokens",
+    "write_apart",
+    "yaml_error_in",
+    "yaml_error_of",
+]
+
+
+MAX_DEPTH: Final = 500
+"""Brackets within each other: deeper ones end in a `RecursionError` anyway, and two hundred thousand took seconds."""
+
+
+_PREFIX: Final = "tag:yaml.org,2002:"
+
+
+class _Reader(Reader):
+    """The characters of a text, in the lines of YAML 1.1: U+0085, U+2028 and U+2029 end one, too."""
+
+    forward = Reader.forward_1_1
+
+
+class _Scanner(Scanner):
+    """The tokens of YAML 1.1, without directives of one's own."""
+
+    def scan_directive(self) -> Any:
+        """Refuse ``%...`` in a line of its own, but those that YAML knows: a reader of YAML drops it."""
+        token = super().scan_directive()
+        if token.name not in ("YAML", "TAG"):
+            said = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
+            raise ScannerError(None, None, said, token.start_mark)
+        return token
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803 - as in the base class
+        """Refuse what no input needs before it is read to its end: its cost grows with the square of its depth."""
+        if self.flow_level >= MAX_DEPTH:
+            raise ScannerError(None, None, "something is nested too deep to be read", self.reader.get_mark())
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+    def scan_plain(self) -> Any:
+        """Return a word without the colon before a bracket, brace or comma: ``{a:}`` and ``{a:[1]}`` name a."""
+        token = super().scan_plain()
+        reader = self.reader
+        if self.flow_level and token.value.endswith(":") and reader.peek() in ",[]{}":
+            reader.pointer, reader.index, reader.column = reader.pointer - 1, reader.index - 1, reader.column - 1
+            token.value, token.end_mark = token.value[:-1].rstrip(), reader.get_mark()
+        return token
+
+
+class _Parser(Parser):
+    """The events of a text, an empty value's at its own colon."""
+
+    def parse_block_mapping_value(self) -> Any:
+        """Return the event after a colon; the library gives an empty value the place of whatever comes next."""
+        colon = self.scanner.peek_token()
+        event = super().parse_block_mapping_value()
+        if isinstance(event, ScalarEvent) and event.start_mark is event.end_mark and isinstance(colon, ValueToken):
+            event.start_mark = event.end_mark = colon.end_mark
+        return event
+
+
+class _Composer(Composer):
+    """The nodes of a text that hands on every character."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Return the next node; refuse an alias, and what would take characters away from a text."""
+        event = self.parser.peek_event()
+        if problem := _lost_in(event, parent):
+            raise ConstructorError(None, None, problem, event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Resolver(BaseResolver):
+    """The kinds of plain words: those of JSON only, in the spellings of the core schema of YAML 1.2."""
+
+    def __init__(self, version: Any = None, loader: Any = None) -> None:
+        super().__init__(loader)
+
+    @property
+    def processing_version(self) -> tuple[int, int]:
+        """The grammar that is read, whatever ``%YAML`` says: 1.1, in which ``[a?]`` and ``[::a]`` are refused."""
+        return 1, 1
+
+
+# The core schema of YAML 1.2.2, section 10.3.2, without octal and without infinities, which JSON does not have.
+# (The library's own take `01234`, `1_000`, `0x1F` for numbers and 2026-11-25 for a date.)
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", [*"tTfF"]),
+    ("null", r"^(?:null|Null|NULL|~|)$", [*"nN~", ""]),
+    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", [*"-+0123456789"]),
+    ("float", r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?$", [*"-+0123456789"]),
+):
+    _Resolver.add_implicit_resolver_base(_PREFIX + _tag, re.compile(_pattern), _first)
+
+
+def _lost_in(event: Any, parent: Any) -> str | None:
+    """Say what of an event YAML would not hand on as it was written."""
+    if isinstance(event, AliasEvent):
+        # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
+        return "'*' begins an alias; quote the text"
+    if isinstance(event, ScalarEvent) and event.anchor is not None:
+        return "'&' begins an anchor; put the text in quotes"
+    if getattr(event, "tag", None) == "!":
+        return "'!' begins a tag; put the text in quotes"
+    if isinstance(event, ScalarEvent) and event.style in ("'", '"') and _leaves_its_place(event, parent):
+        return "the quote that begins here is not closed in its place; close it, or indent the lines that belong to it"
+    return None
+
+
+def _leaves_its_place(event: Any, parent: Any) -> bool:
+    """Whether a text in quotes goes on in a line that begins where names do: that quote was left open."""
+    begin, end = event.start_mark, event.end_mark
+    if begin.line == end.line or not isinstance(parent, MappingNode) or parent.flow_style or begin.buffer is None:
+        return False
+    lines = begin.buffer[begin.pointer : end.pointer].split("\n")[1:]
+    return any(line.strip() and len(line) - len(line.lstrip(" ")) <= parent.start_mark.column for line in lines)
+
+
+_WORDS: Final = {True: "true", False: "false", None: "null"}
+
+
+def name_of(key: object) -> str:
+    """Return a name as it was written: `true:` and `3:` are names too.
+
+    Examples
+    --------
+    >>> name_of(True), name_of(3), name_of("a")
+    ('true', '3', 'a')
+    """
+    return _WORDS[key] if isinstance(key, bool) or key is None else str(key)
+
+
+def tag_of(node: Node) -> str:
+    """Return a node's tag; of YAML's own, the word alone: ``str``, ``int``, ``map``, ..."""
+    return str(node.tag).removeprefix(_PREFIX)
+
+
+def _yaml() -> YAML:
+    """Return a reader of one text: it keeps what it read."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Reader, reader.Scanner, reader.Parser = _Reader, _Scanner, _Parser
+    reader.Composer, reader.Resolver = _Composer, _Resolver
+    return reader
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the tokens of `text`, each with its place.
+
+    Raises
+    ------
+    ruamel.yaml.error.YAMLError
+        It is not YAML.
+    """
+    return list(_yaml().scan(text))
+
+
+def compose(text: str) -> Node | None:
+    """Return the tree of nodes that `text` is, each with its place; ``None`` for an empty text.
+
+    Raises
+    ------
+    ruamel.yaml.error.YAMLError
+        It is not YAML, has an alias, or has a second document.
+    """
+    node: Node | None = _yaml().compose(text)
+    return node
+
+
+_WORD_VALUES: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+_BUILDERS: Final[dict[str, Callable[[str], Any]]] = {
+    "bool": lambda word: _WORD_VALUES[word.lower()],
+    "float": float,
+    "int": int,
+    "null": lambda word: None,
+    "str": str,
+}
+
+
+def load(text: str) -> Any:
+    r"""Return the JSON value that `text` is, its names as they were written; ``None`` for an empty text.
+
+    Raises
+    ------
+    ruamel.yaml.error.YAMLError
+        As :func:`compose`; or it has a tag that JSON has no value for, or a name twice.
+    ValueError
+        A number or truth value is tagged as one that it is not.
+
+    Examples
+    --------
+    >>> load("a: no\nb: [1, 1_000, 2026-11-25]")
+    {'a': 'no', 'b': [1, '1_000', '2026-11-25']}
+    """
+    node = compose(text)
+    return None if node is None else _value(node)
+
+
+def _value(node: Node) -> Any:
+    kind = tag_of(node)
+    if isinstance(node, ScalarNode) and kind in _BUILDERS:
+        return _BUILDERS[kind](node.value)
+    if isinstance(node, SequenceNode) and kind == "seq":
+        return [_value(item) for item in node.value]
+    if not isinstance(node, MappingNode) or kind != "map":
+        raise ConstructorError(
+            None, None, "'!' begins a tag, which is not read; put the text in quotes", node.start_mark
+        )
+    built: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = _value(key_node)
+        if isinstance(key, list | dict):
+            told = "a name must be a text; put a text with braces in quotes"
+            raise ConstructorError(None, None, told, key_node.start_mark)
+        if name_of(key) in built:
+            raise ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
+        built[name_of(key)] = _value(value_node)
+    return built
+
+
+_CURES: Final = (
+    ("character '\\t'", "a tab is no indentation in YAML; use spaces"),
+    (
+        "mapping values are not allowed",
+        "there is a second ': ' here; put a text with a colon in quotes, or use `name: |`",
+    ),
+    ("but found ':'", "there is no name before the colon"),
+    ("but found '<scalar>'", "this does not belong to what stands before it; put the whole text in quotes"),
+    (
+        "could not find expected ':'",
+        "this is no `name: value`, and no part of the text above; use `name: |` and indent it",
+    ),
+    ("cannot start any token", "a text that begins with this sign is put in quotes"),
+    ("mapping keys are not allowed", "a text that begins with this sign is put in quotes"),
+    ("expected the node content", "a text that begins with this sign is put in quotes"),
+    ("sequence entries are not allowed", "'-' begins a list, in lines of its own; put a text that begins so in quotes"),
+    ("more indented follow up line", "the blank line that begins this text is indented more than the text; empty it"),
+    ("expected <block end>, but found", "this line is indented otherwise than those above it"),
+    ("expected ',' or", "a comma is missing before this, or the [ or { above it is not closed"),
+    ("another document", "'---' begins a second document; keep one"),
+    (
+        "unexpected end of stream",
+        "the quote that begins here is not closed; close it, or write the text below `name: |`",
+    ),
+    ("unknown escape", "a backslash in \"...\" begins an escape; use '...' quotes"),
+)
+
+
+_CURES_IN: Final = (
+    ("scanning a block scalar", "a text stands in the lines below | or >; put one that begins with the sign in quotes"),
+    ("scanning an alias", "a text that begins with this sign is put in quotes"),
+    ("scanning an anchor", "a text that begins with this sign is put in quotes"),
+    ("scanning a tag", "a text that begins with this sign is put in quotes"),
+    ("parsing a tag", "a text that begins with this sign is put in quotes"),
+    ("parsing a node", "a text that begins with this sign is put in quotes"),
+)
+"""By what was being read, where the words of the problem itself say nothing to a person."""
+
+
+def yaml_error_of(broken: YAMLError, text: str) -> tuple[int, str]:
+    r"""Return the line, counted from 1, and what is wrong there, in a sentence.
+
+    Examples
+    --------
+    >>> try:
+    ...     compose("a: 1\n\tb: 2")
+    ... except YAMLError as broken:
+    ...     trouble_of(broken, "a: 1\n\tb: 2")
+    (2, 'a tab is no indentation in YAML; use spaces')
+    """
+    if isinstance(broken, ReaderError):
+        place = int(broken.position)
+        found = f"U+{ord(text[place]):04X}"
+        return text.count("\n", 0, place) + 1, f'the character {found} is not allowed; write \\u.... in "..." quotes'
+    if not isinstance(broken, MarkedYAMLError):
+        return 1, " ".join(str(broken).split())[:200]
+    context = (broken.context or "").replace(" an tag", " a tag")
+    said = (broken.problem or context or "is not YAML").replace("\n", " ")
+    said = re.sub(r"\(('[^']*'),\)", r"\1", said)  # the library prints a tuple of one there
+    mark = broken.problem_mark or broken.context_mark
+    if "<stream end>" in said and broken.context_mark is not None:
+        return broken.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
+    if "unexpected end of stream" in said:
+        mark = broken.context_mark or mark
+    lines = text.splitlines()
+    cured = _slip_of_line(said, mark.line if mark else 0, lines)
+    cured = cured or (_slip_within(said, lines[mark.line][: mark.column]) if mark and mark.line < len(lines) else None)
+    cured = cured or next((cure for sign, cure in _CURES_IN if sign in context), None)
+    cured = cured or next((cure for sign, cure in _CURES if sign in said), said)
+    return (mark.line + 1 if mark else 1), cured
+
+
+def _slip_within(said: str, before: str) -> str | None:
+    """Say what is wrong behind something in the same line, where the parser speaks of indentation."""
+    if not before.strip(" -"):
+        return None
+    if "'\\t'" in said:
+        return "there is a tab in the text; put the text in quotes"
+    if "expected <block end>, but found ','" in said:
+        return "this does not belong to what stands before it; put the whole text in quotes"
+    return None
+
+
+_NAMED: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"][^:#]*:(?: +(?P<value>[^\s#].*))?$""")
+
+
+def _slip_of_line(said: str, number: int, lines: list[str]) -> str | None:
+    """Say what is wrong with a line beside those above it: its indent, or a quote inside of its quotes."""
+    if number >= len(lines):
+        return None
+    line = lines[number]
+    value = (_NAMED.match(line) or {"value": None})["value"] or ""
+    if len(value) > 1 and value[0] in "\"'" and value.count(value[0]) > 2:
+        return f"a {value[0]} inside of the text ends its quotes; use `name: |` and indented lines below it"
+    above = [other for other in lines[:number] if other.strip()]
+    indent = len(line) - len(line.lstrip(" "))
+    header = next((h for o in reversed(above) if (h := _NAMED.match(o)) and len(h["indent"]) < max(indent, 1)), None)
+    if header is None or not indent:
+        return None
+    if "mapping values are not allowed" in said and header["value"] and header.string == above[-1]:
+        return "this line is indented more than the one above it, which has its value already; begin both alike"
+    if re.match(r"[|>]", header["value"] or "") and above and len(above[-1]) - len(above[-1].lstrip(" ")) > indent:
+        return "this line is indented less than the text above it; indent every line of the text alike"
+    return None
+
+
+NO_BLANK: Final = "a blank is missing after the colon"
+
+
+_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#.*")
+
+_VALUE: Final = re.compile(r":\s+\S")
+
+# No blank after the colon; `http://` has none either, and is a text.
+_GLUED: Final = re.compile(r"(?:- )?(?P<name>[^\s:\"'{}\[\],#-][^:\"'{}\[\],#]{0,60}):(?P<rest>[^\s:/].*)")
+
+_BARE: Final = re.compile(r"[^\s:\"'{}\[\],#|>-][^:\"'{}\[\],#]{0,60}")
+
+
+def yaml_error_in(broken: YAMLError, text: str) -> tuple[int, str]:
+    r"""Return the line, counted from 1, and what is wrong there, in a sentence.
+
+    Examples
+    --------
+    >>> from fh_notebook.contract.catalog.yaml_loader import compose
+    >>> def told(text):
+    ...     try:
+    ...         compose(text)
+    ...     except YAMLError as broken:
+    ...         return trouble_in(broken, text)
+    >>> told("deployments:\n  triage\n    variants: [a]\n")
+    (2, "a colon is missing after 'triage'")
+    >>> told("inputs:\n  ticket:text\n  tone: text\n")
+    (2, "a blank is missing after the colon: write 'ticket: text'")
+    """
+    line, words = yaml_error_of(broken, text)
+    if not isinstance(broken, MarkedYAMLError) or broken.problem_mark is None:
+        return line, words
+    lines = [_COMMENT.sub("", found).rstrip() for found in _BREAK.split(text)]
+    said, mark = broken.problem or "", broken.problem_mark
+    at: int | None = None
+    if "could not find expected ':'" in said and broken.context_mark is not None:
+        at = broken.context_mark.line
+    elif "expected <block end>" in said or (
+        "mapping values are not allowed" in said and not _VALUE.search(lines[mark.line][: mark.column] + " x")
+    ):
+        at = _above(lines, mark.line)
+    told = None if at is None else _told(lines, at)
+    return (at + 1, told) if at is not None and told else (line, words)
+
+
+def _above(lines: list[str], at: int) -> int | None:
+    """Return the nearest line above that says something."""
+    return next((i for i in range(min(at, len(lines)) - 1, -1, -1) if lines[i].strip()), None)
+
+
+def _told(lines: list[str], at: int) -> str | None:
+    line = lines[at].strip()
+    if found := glued(line):
+        return write_apart(found)
+    above = _above(lines, at)
+    # A text of several lines, of which this is one.
+    if above is not None and _indent(lines[above]) < _indent(lines[at]) and _VALUE.search(lines[above]):
+        return None
+    return f"a colon is missing after {short(line)}" if _BARE.fullmatch(line) else None
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def glued(text: str) -> str | None:
+    """Return what ``name:value`` was meant to be, which YAML reads as one word.
+
+    Examples
+    --------
+    >>> glued("ticket:{type: string}"), glued("see https://example.com")
+    ('ticket: {type: string}', None)
+    """
+    found = _GLUED.fullmatch(text)
+    return f"{found['name']}: {found['rest']}" if found else None
+
+
+def write_apart(meant: str) -> str:
+    """Return what to tell of a blank that is missing in what was `meant`."""
+    return f"{NO_BLANK}: write {short(meant)}"

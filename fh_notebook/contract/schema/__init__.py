@@ -1,0 +1,1 @@
+"""JSON Schema of Start variables: from any source, validated, with problems in words."""

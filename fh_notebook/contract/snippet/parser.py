@@ -1,0 +1,466 @@
+"""Parser of a pasted Code Snippet: the call that it makes; nothing is executed, fetched or opened.
+
+A field that is nearly the name of a known one is a slip and refused; one that is not known at all is reported and left
+out, since the service may know fields that we do not.
+
+A snippet that is not understood wholly is refused with a line that says what it is and what to do, and a workspace key
+in it leaves as a `Secret` or not at all: no error and no repr shows it.
+
+The shapes are those of CONTRACT section 9: curl for a POSIX shell, and the JSON body alone. The way
+back, :func:`to_curl` and :func:`to_python`, is in `snippet_write`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.schema.inference import infer
+from fh_notebook.contract.snippet.curl import CurlCall, Word, line_and_column, read_curl, split_posix
+from fh_notebook.contract.snippet.writer import to_curl, to_python
+from fh_notebook.contract.spell import nearest
+from fh_notebook.errors import InputError, SnippetError
+from fh_notebook.html import printable
+from fh_notebook.spelling import short
+from fh_notebook.values import MASK, Hidden, Secret, redact
+
+__all__ = [
+    "Snippet",
+    "is_open",
+    "is_placeholder",
+    "looks_like_snippet",
+    "parse_snippet",
+    "read_body",
+    "read_fields",
+    "to_curl",
+    "to_python",
+    "unfolded",
+]
+
+
+# json's words for an error, in those of somebody who has not written the JSON by hand.
+_IN_WORDS: Final = {
+    "Expecting ',' delimiter": "a comma is missing, or a quote inside of a text has no \\ before it",
+    "Expecting ':' delimiter": "a colon is missing after a name",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is missing (a comma too many?)",
+    "Illegal trailing comma before end of object": "there is a comma too many",
+    "Illegal trailing comma before end of array": "there is a comma too many",
+    "Expecting value": "a value is missing or not JSON (texts need double quotes; true, false, null are lower case)",
+    "Invalid control character at": "there is a line break or a tab inside of a text; write it as \\n or \\t",
+    "Extra data": "there is something after the end of the JSON",
+    "Unterminated string starting at": "the text that begins here is never closed",
+    "Invalid \\escape": "a \\ inside of a text must be written \\\\",
+    "Invalid \\uXXXX escape": "after \\u there must be four hexadecimal digits",
+}
+
+
+SPOT: Final = 25
+"""Characters that are shown on each side of a broken place."""
+
+
+def read_body(word: Word, pasted: str) -> dict[str, Any]:
+    """Return the JSON object that `word` holds.
+
+    Parameters
+    ----------
+    word : Word
+        The body, which knows where in `pasted` it came from.
+    pasted : str
+        The whole text, in whose lines and columns an error is told.
+
+    Raises
+    ------
+    SnippetError
+        It is not JSON (with line, column and the spot), not an object, or names something twice.
+    """
+    twice: list[str] = []
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            twice.extend(name for name, count in counts.items() if count > 1)
+        return found
+
+    try:
+        body = json.loads(word.text, object_pairs_hook=unique)
+    except json.JSONDecodeError as broken:
+        raise SnippetError(_broken(broken, word, pasted)) from None
+    except RecursionError:
+        raise SnippetError("the body is nested too deep to be read") from None
+    except ValueError:  # Python reads integers of at most 4300 digits
+        raise SnippetError("the body has a number of too many digits; give it as a text") from None
+    if twice:
+        raise SnippetError([f"the body names {short(name)} twice in one object; keep one" for name in twice])
+    if not isinstance(body, dict):
+        raise SnippetError(f"the body is {short(body)} and not an object with deployment, variant and inputs")
+    return body
+
+
+_REST_OF_KEY: Final = re.compile(r"^(\s*)[\w-]+")
+
+
+def _broken(error: json.JSONDecodeError, word: Word, pasted: str) -> str:
+    line, column = line_and_column(pasted, word.source(error.pos))
+    here = word.text[error.pos : error.pos + 1]
+    why = _IN_WORDS.get(error.msg.partition(":")[0] if "escape" in error.msg else error.msg, error.msg)
+    if not word.text.strip():
+        return "the body is empty; paste the snippet with its --data-raw"
+    if here and not here.isascii() and here.isspace():
+        why = f"this blank is no blank of JSON's ({unicodedata.name(here, 'unnamed').lower()}); write a plain one"
+    elif here and here in "‘’“”":
+        why = "this quote was made typographic on the way; copy the snippet from the dialog itself"
+    # Redacted before it is cut: the tail of a key alone does not look like one.
+    head, rest = redact(word.text[: error.pos]), redact(word.text[error.pos :])
+    if head.endswith(MASK):  # the key goes on behind the spot
+        rest = _REST_OF_KEY.sub(rf"\1{MASK}", rest)
+    before, after = " ".join(head[-SPOT:].split()), " ".join(rest[:SPOT].split())
+    return f"the body is broken in line {line}, column {column}: {why}; at {printable(f'{before} ▸ {after}').strip()}"
+
+
+_FIELDS: Final = ("deployment", "variant", "inputs", "async", "metadata", "user", "tool_approval")
+
+_OF_A_PROMPT: Final = frozenset({"streaming", "stream", "prompt"})
+
+
+def read_fields(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the fields of `InvokeRequest` that `body` says, and the names that are left out.
+
+    Raises
+    ------
+    SnippetError
+        With every problem.
+    """
+    if refusal := _wrong_type(body):
+        raise SnippetError(refusal)
+    fields = {name: body.get(name) for name in ("deployment", "variant", "metadata", "user", "tool_approval")}
+    fields["inputs"] = body.get("inputs") if body.get("inputs") is not None else {}
+    found = [problem for name, value in fields.items() if (problem := _kind_problem(name, value))]
+    fields["callback_url"], unread = _callback(body.get("async"))
+    unknown = [name for name in body if name not in _FIELDS]
+    slips = [(name, close) for name in unknown if (close := nearest(name, set(_FIELDS) - set(body)))]
+    found += unread
+    found += [f"the body has {short(name)}; did you mean {short(close)}?" for name, close in slips]
+    if found:
+        raise SnippetError(found)
+    return fields, tuple(unknown)
+
+
+def _wrong_type(body: Mapping[str, Any]) -> str:
+    if "agent" in body and "deployment" not in body:
+        return "this is the body of an agent; open a workflow's deployment and copy its Code Snippet"
+    if _OF_A_PROMPT & set(body):
+        return "this is the body of a prompt; open a workflow's deployment and copy its Code Snippet"
+    return ""
+
+
+_KINDS: Final[Mapping[str, tuple[type, str]]] = {
+    "deployment": (str, "the name of the deployment as a text"),
+    "variant": (str, "the name of the variant as a text"),
+    "inputs": (dict, "an object of names and values"),
+    "metadata": (dict, "an object of names and values"),
+    "user": (str, "a text"),
+    "tool_approval": (str, "'policy' or 'auto_approve'"),
+}
+
+
+def _kind_problem(name: str, value: Any) -> str:
+    kind, needed = _KINDS[name]
+    if value is None:
+        return f"{name}: is missing; give {needed}" if name == "deployment" else ""
+    shown = "the value" if name == "inputs" else short(value)
+    return "" if isinstance(value, kind) else f"{name}: {shown} is not {needed}"
+
+
+def _callback(value: Any) -> tuple[str | None, list[str]]:
+    """Return the callback URL of the body's ``async``, and what is wrong with it."""
+    if value is None:
+        return None, []
+    if not isinstance(value, dict):
+        return None, ["async: is not an object with enabled and callback_url"]
+    enabled, url = value.get("enabled", False), value.get("callback_url")
+    if not isinstance(enabled, bool):
+        return None, [f"async.enabled: {short(enabled)} is neither true nor false"]
+    if not enabled:
+        return None, []
+    if not isinstance(url, str) or not url:
+        return None, ["async.callback_url: is missing; it is needed when async is enabled"]
+    return url, []
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Snippet:
+    """What a pasted Code Snippet says.
+
+    The placeholders ``YOUR_DEPLOYMENT_NAME`` and ``YOUR_VARIANT_NAME`` are kept as they stand.
+    """
+
+    request: InvokeRequest
+    """The call itself, with its sample inputs."""
+    inputs: Mapping[str, Any]
+    """The JSON Schema of the Start variables, guessed from the sample values."""
+    key: Secret | None = field(default=None, repr=False)
+    """The workspace key, where the snippet has a real one; ``YOUR_API_KEY`` and its like are none."""
+    url: str = ""
+    """The address called, without any query or login; empty for a body alone."""
+    ignored: tuple[str, ...] = ()
+    """Fields of the body that a workflow call is not known to take, and that are not in `request`."""
+
+    def __repr__(self) -> str:
+        # A key may have slipped to anywhere in what was pasted.
+        return redact(f"Snippet({self.request!r}, {self.inputs!r}, url={self.url!r}, ignored={self.ignored!r})")
+
+
+_CURL: Final = re.compile(r"^[ \t]*(?:[$%>][ \t]+)?(?=curl(?:\.exe)?[ \t\u00a0\\^])", re.MULTILINE)
+
+_FENCE: Final = re.compile(r"^[ \t]*```[^\n]*$", re.MULTILINE)
+
+_BODY_MARKS: Final = ('"deployment"', '"inputs"')
+
+_CODE: Final = re.compile(
+    r"^\s*(?:import (?:requests|httpx|json)\b|from \w+ import\b|(?:const|let|var) \w+|(?:await )?fetch\(|require\()"
+)
+
+
+def looks_like_snippet(text: str) -> bool:
+    """Return whether `text` is meant as a Code Snippet, so that :func:`parse_snippet` should read it or refuse it.
+
+    Examples
+    --------
+    >>> looks_like_snippet("curl 'https://api.fetchhive.com/v1/workflow/invoke'"), looks_like_snippet("curl my hair")
+    (True, False)
+    >>> looks_like_snippet('{"ticket": "late"}'), looks_like_snippet('{"deployment": "d", "inputs": {}}')
+    (False, True)
+    """
+    start = _unfenced(text.removeprefix("\ufeff")).lstrip()
+    head = _without_comments(start)[:200]
+    if _CURL.match(head):
+        return any(mark in start for mark in ("://", "/invoke", "--data", "--json", " -d", " -X", " -H"))
+    if start.startswith("{"):
+        return all(mark in start for mark in _BODY_MARKS) and _is_body(start)
+    return bool(_CODE.match(start)) and "/invoke" in start
+
+
+def _is_body(text: str) -> bool:
+    try:
+        body = read_body(Word(text, [(0, 0)]), text)
+    except SnippetError:
+        return True  # its marks are those of a body: the error says where it is broken
+    return isinstance(body.get("deployment"), str) and isinstance(body.get("inputs"), Mapping)
+
+
+def parse_snippet(text: str | Hidden) -> Snippet:
+    r"""Return what a pasted Code Snippet says.
+
+    Parameters
+    ----------
+    text : str or Hidden
+        A curl command in POSIX quoting, or the JSON body of the call alone.
+
+    Raises
+    ------
+    SnippetError
+        With every problem: not a snippet of a workflow, a broken body (with line and column), a file to be read.
+
+    Examples
+    --------
+    >>> snippet = parse_snippet('''curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
+    ...   -H 'Authorization: Bearer YOUR_API_KEY' \\
+    ...   --data-raw '{"deployment": "brief", "variant": "a", "inputs": {"topic": "AI"}}' ''')
+    >>> snippet.request.deployment, snippet.request.inputs, snippet.key
+    ('brief', {'topic': 'AI'}, None)
+    """
+    text = text if isinstance(text, Hidden) else Hidden(text)
+    try:
+        return _read(text.reveal())
+    except SnippetError as broken:
+        problems = broken.problems
+    # Outside of the block: a traceback would show the frames in which the text is.
+    raise SnippetError(problems)
+
+
+def _read(text: str) -> Snippet:
+    text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
+    if text.lstrip().startswith("{"):
+        return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
+    return _of_command(text)
+
+
+def _of_command(text: str) -> Snippet:
+    start = _CURL.search(text)
+    if start is None:
+        raise SnippetError(_what_else(text))
+    call = read_curl(_words(text, start.end()))
+    key = _key(call)  # before anything is refused: what is redacted then knows it
+    url = _address(call)
+    if call.body is None:
+        raise SnippetError("the command has no body; paste the snippet with its --data-raw")
+    if call.body.filled_in:
+        raise SnippetError(
+            f"the body has {short(call.body.filled_in)}, which a shell would fill in and a notebook cannot;"
+            " write its value, or put the body in single quotes"
+        )
+    return _snippet(read_body(call.body, text), key, url)
+
+
+def _unfenced(text: str) -> str:
+    """Blank out the fences of Markdown around a pasted block, keeping every line in its place."""
+    return _FENCE.sub("", text) if "```" in text else text
+
+
+def _without_comments(text: str) -> str:
+    lines = text.split("\n", 20)
+    while len(lines) > 1 and (not lines[0].strip() or lines[0].lstrip().startswith("#")):
+        lines.pop(0)
+    return "\n".join(lines)
+
+
+def _what_else(text: str) -> str:
+    if _CODE.match(text):
+        return "this is program code; choose cURL in the Code Snippet dialog, or paste the JSON body alone"
+    if re.search(r"\bcurl\b", text):
+        return "the line with curl is not at the beginning of a line; paste the snippet as the dialog gives it"
+    return "this is not a Code Snippet; paste the curl command of the Code Snippet dialog, or its JSON body alone"
+
+
+_POSIX_ONLY: Final = (
+    "a POSIX curl command is read: copy the cURL snippet for macOS and Linux, or paste its JSON body alone"
+)
+
+
+def _words(text: str, at: int) -> list[Word]:
+    first_line = text[at:].split("\n", 1)[0].rstrip()
+    if re.search(r"[ \t]`$", first_line):
+        raise SnippetError(f"this is written for PowerShell; {_POSIX_ONLY}")
+    if first_line.endswith("^") or re.match(r"[^'\"]*\s\^\"", first_line):
+        raise SnippetError(f"this is written for Windows' cmd; {_POSIX_ONLY}")
+    words, end = split_posix(text, at)
+    if any(word.text == "^" for word in words):  # a line's end that was lost on the way
+        raise SnippetError(f"this is written for Windows' cmd; {_POSIX_ONLY}")
+    if _CURL.search(text, end):
+        raise SnippetError("there are two curl commands here; paste one at a time")
+    if any(word.text[:1] in "‘’“”" and word.text for word in words):
+        raise SnippetError("the quotes were made typographic on the way; copy the snippet from the dialog itself")
+    return words
+
+
+_KEY_PLACEHOLDER: Final = re.compile(
+    r"|\W*YOUR\W.*|YOUR_.*|<.*>|\[.*\]|\{.*\}|\$.*|%.*%|(?:fhk_)?(?:[*.…]+|[xX]+|(?:\.\.\.|…)\w*)", re.IGNORECASE
+)
+
+
+def _key(call: CurlCall) -> Secret | None:
+    given = [] if call.bearer is None else [call.bearer.text]
+    for header in call.headers:
+        name, _, value = header.text.partition(":")
+        if name.strip().lower() == "authorization":
+            scheme, _, token = value.strip().partition(" ")
+            given.append(token if scheme.lower() == "bearer" else value)
+    real = [key for k in given if not _KEY_PLACEHOLDER.fullmatch(key := k.strip())]
+    return Secret(real[-1]) if real else None
+
+
+_OTHERS: Final = {
+    "/prompt/invoke": "this is the snippet of a prompt; open a workflow's deployment and copy its Code Snippet",
+    "/agent/invoke": "this is the snippet of an agent; open a workflow's deployment and copy its Code Snippet",
+    "/workflow/webhooks/": "this is the snippet of a webhook trigger, which has no names in it;"
+    " open the workflow's deployment and copy its Code Snippet",
+    "/requests/": "this asks for an earlier run and starts none; copy the Code Snippet of a workflow's deployment",
+}
+
+
+def _address(call: CurlCall) -> str:
+    if len(call.urls) != 1:
+        many = "more than one address" if call.urls else "no address"
+        raise SnippetError(f"the command has {many}; paste the snippet as the dialog gives it")
+    url = _bare(call.urls[0].text)
+    if redact(url) != url:
+        raise SnippetError("a key stands in the address; paste the snippet as the dialog gives it")
+    for part, refusal in _OTHERS.items():
+        if part in f"{url}/":
+            raise SnippetError(refusal)
+    if not url.endswith("/workflow/invoke"):
+        raise SnippetError(f"{short(url)} is not the address of a workflow call, which ends in /workflow/invoke")
+    if call.method not in (None, "POST"):
+        raise SnippetError(f"the command makes a {short(call.method)[1:-1]} request; a workflow is invoked by POST")
+    return url
+
+
+def _bare(url: str) -> str:
+    """Return the address without what may hold a secret: a login, a query, a fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise SnippetError("the address cannot be read; paste the snippet as the dialog gives it") from None
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def _snippet(body: dict[str, Any], key: Secret | None, url: str) -> Snippet:
+    fields, ignored = read_fields(body)
+    name = fields["deployment"]
+    if not isinstance(name, str) or not name.strip():
+        raise SnippetError(f"a deployment needs its name as a string, not {short(name)}")
+    try:
+        inputs = infer(fields["inputs"])
+        request = InvokeRequest(**{**fields, "deployment": name.strip()})
+    except InputError as broken:
+        raise SnippetError(broken.problems) from None
+    return Snippet(request, inputs, key, url, ignored)
+
+
+def is_placeholder(name: str | None) -> bool:
+    """Whether a snippet's name stands for one of the user's own: a form shows it empty.
+
+    Examples
+    --------
+    >>> is_placeholder("YOUR_DEPLOYMENT_NAME"), is_placeholder("triage")
+    (True, False)
+    """
+    return name is not None and name.upper().startswith("YOUR_")
+
+
+# --- what was lost on the way
+
+_TOKENS: Final = re.compile(r"""(\$'(?:\\.|[^'\\])*'|'[^']*'|"(?:\\.|[^"\\])*"|\\\S)|\\[ \t]+(?=\S)""", re.DOTALL)
+
+
+def unfolded(text: str) -> str:
+    r"""Return a snippet whose line breaks were lost on the way as it was: a browser's box of one line drops them.
+
+    ``curl 'https://...' \  -H '...'`` would else be read as a word of one blank.
+
+    Examples
+    --------
+    >>> print(unfolded("curl 'http://x/' \\  -d '{\"a\": \"b \\\\ c\"}'"))
+    curl 'http://x/' \
+    -d '{"a": "b \\ c"}'
+    """
+    if not text.lstrip().startswith("curl"):
+        return text
+    return _TOKENS.sub(lambda found: found[1] or "\\\n", text)
+
+
+def is_open(text: str) -> bool:
+    r"""Whether the next line still belongs to what was pasted so far.
+
+    Examples
+    --------
+    >>> is_open("curl 'http://x/' \\"), is_open("curl 'http://x/' -d '{"), is_open("curl 'http://x/'")
+    (True, True, False)
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            json.loads(text)
+        except ValueError:
+            return True
+        return False
+    rest = _TOKENS.sub("", text).rstrip(" ")
+    # A command for Windows' cmd is refused whole, so its lines (`^`) are read on, too.
+    return rest.endswith(("\\", "^")) or "'" in rest or '"' in rest
