@@ -1,10 +1,11 @@
 """JSON values: Python values converted to JSON, their canonical text, and problems of values that JSON has not.
 
-No pandas.
+Rules of this file:
 
-A value becomes the JSON that says the same, and what JSON cannot say is left as it is, for the check to name by its
-path (`json_problems`). Nothing becomes a text that nobody asked for. Values of numpy and pandas are known by what they
-can do, so nothing is imported for them.
+1. A value becomes the JSON that says the same, and what JSON cannot say is left as it is, for the check to name by
+   its path (`json_problems`). Nothing becomes a text that nobody asked for. Values of numpy and pandas are known by
+   what they can do, so nothing is imported for them.
+2. Equal values have one text, and what has none is told by its path and never changed to fit.
 
 =====================================  =====================================================================
 value                                  becomes
@@ -20,8 +21,6 @@ tuple, named tuple                     a list
 NaN, NaT, ``pd.NA``, a masked value    null out of a table or an expression, else left
 set, bytes, complex, infinity, object  left
 =====================================  =====================================================================
-
-Equal values have one text, and what has none is told by its path and never changed to fit.
 """
 
 from __future__ import annotations

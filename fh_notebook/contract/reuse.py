@@ -1,10 +1,11 @@
 """Reuse of answers: the job key that makes two calls the same call, and whether a run is reused.
 
-Whatever can change an answer is in the key, and nothing else (no timeout, no metadata, no place in a table). It is the
-only name under which an answer is found again, so its spelling never changes without a migration.
+Rules of this file:
 
-Completed answers are reused, and what the service itself answered with a failure (it would answer so again). What never
-reached it, or was refused for the moment or for the way to it, is not.
+1. Whatever can change an answer is in the key, and nothing else (no timeout, no metadata, no place in a table). It is
+   the only name under which an answer is found again, so its spelling never changes without a migration.
+2. Completed answers are reused, and what the service itself answered with a failure (it would answer so again). What
+   never reached it, or was refused for the moment or for the way to it, is not.
 """
 
 from __future__ import annotations

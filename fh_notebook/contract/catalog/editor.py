@@ -1,13 +1,12 @@
 """Editor of a catalogue: put one deployment into its text and keep all other text.
 
-Pure.
+Rules of this file:
 
-What somebody wrote and will not find again is named; what is only new goes without saying.
-
-An edit is one entry of the file, which ruamel.yaml reads, changes and writes with its quotes and the comments beside
-its lines; the lines around it are not touched, and comment lines within it go back above the names that they stood
-above. What comes out is read again; if it does not say exactly what was meant, or a comment of what stays is gone,
-nothing is edited and the user is told what to paste.
+1. What somebody wrote and will not find again is named; what is only new goes without saying.
+2. An edit is one entry of the file, which ruamel.yaml reads, changes and writes with its quotes and the comments
+   beside its lines; the lines around it are not touched, and comment lines within it go back above the names that
+   they stood above. What comes out is read again; if it does not say exactly what was meant, or a comment of what
+   stays is gone, nothing is edited and the user is told what to paste.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 """YAML loader for values that JSON has, for cell bodies and the catalogue, and hints for its typical errors.
 
-Pure.
+Rules of this file:
 
-Nothing is constructed or expanded, and no character is dropped in silence. ``no`` is a text, a date is a text; an
-alias, an anchor before a text, a tag, a directive and a name that is given twice are refused; whatever comes out is
-made of JSON's kinds.
-
-The parser notices a slip one line late, or not at all; the message names the line of the slip and what is missing
-there, and where that is not certain it stays as the parser's.
+1. Nothing is constructed or expanded, and no character is dropped in silence. ``no`` is a text, a date is a text; an
+   alias, an anchor before a text, a tag, a directive and a name that is given twice are refused; whatever comes out
+   is made of JSON's kinds.
+2. The parser notices a slip one line late, or not at all; the message names the line of the slip and what is missing
+   there, and where that is not certain it stays as the parser's.
 """
 
 from __future__ import annotations

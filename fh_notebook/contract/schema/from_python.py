@@ -1,19 +1,16 @@
 """JSON Schema from Python: annotations with their limits, a function's signature, a class's fields, docstrings.
 
-Pure.
+Rules of this file:
 
-An extra is known by what it says (``ge``, ``max_length``, ...), so nothing is imported for it; what is no limit in
-JSON's terms, such as a date, is left out: the function itself will judge it.
-
-What an annotation does not say in JSON's terms is "any value", never an error: the function itself will judge it. A
-class with named fields (TypedDict, dataclass, pydantic model) is an object with their properties; one that is inside of
-itself stands under ``$defs`` and is referred to.
-
-A docstring is prose, and never a reason to refuse anything. numpydoc, Google's and reST's styles are read by the
-library `docstring_parser`, imported when a docstring has more than one line.
-
-Names and "required?" come from the signature, kinds from the annotations (`annotations`), words from ``Annotated``, a
-dataclass field's metadata or the docstring, in this order.
+1. An extra is known by what it says (``ge``, ``max_length``, ...), so nothing is imported for it; what is no limit in
+   JSON's terms, such as a date, is left out: the function itself will judge it.
+2. What an annotation does not say in JSON's terms is "any value", never an error: the function itself will judge it.
+   A class with named fields (TypedDict, dataclass, pydantic model) is an object with their properties; one that is
+   inside of itself stands under ``$defs`` and is referred to.
+3. A docstring is prose, and never a reason to refuse anything. numpydoc, Google's and reST's styles are read by the
+   library `docstring_parser`, imported when a docstring has more than one line.
+4. Names and "required?" come from the signature, kinds from the annotations (`annotations`), words from
+   ``Annotated``, a dataclass field's metadata or the docstring, in this order.
 """
 
 from __future__ import annotations

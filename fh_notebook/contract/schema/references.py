@@ -1,12 +1,11 @@
 """References (``$ref``) in a JSON Schema: what each leads to, and how often a check follows them.
 
-Only what lies in the schema itself is followed, and never in a circle; validation is the library's (`validate`), this
-is for those who read a schema: defaults, coercion, forms.
+Rules of this file:
 
-Pure.
-
-It is told from the schema alone, before anything is checked, since the library cannot be stopped. Definitions that
-refer to others twice multiply at each step: 25 of them are looked at 33 million times for one value.
+1. Only what lies in the schema itself is followed, and never in a circle; validation is the library's (`validate`),
+   this is for those who read a schema: defaults, coercion, forms.
+2. It is told from the schema alone, before anything is checked, since the library cannot be stopped. Definitions that
+   refer to others twice multiply at each step: 25 of them are looked at 33 million times for one value.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
 """Parser of a pasted curl command: words as a POSIX shell cuts them, then URL, method, headers, body.
 
-Nothing is expanded. A word that a shell would have filled in (``$NAME``, ``$(command)``) keeps the text that stands
-there and is marked, and whoever needs its value refuses it.
+Rules of this file:
+
+1. Nothing is expanded. A word that a shell would have filled in (``$NAME``, ``$(command)``) keeps the text that
+   stands there and is marked, and whoever needs its value refuses it.
+2. What would make curl read a file, or send something other than one request with a JSON body, is refused with its
+   cure. What only changes how curl talks (``--compressed``, ``-s``, ``--max-time``) is left out.
 
 `shlex` is not used: it does not know ``$'...'``, and it does not say where in the text a word lies,
 which a broken body needs for "line 9, column 5". Every character is looked at once or twice, however long the text.
 
 Two kindnesses, since text is pasted from web pages: a line that begins with ``-`` continues the command even when the
 backslash before it was lost, or has blanks after it; a no-break space outside of quotes is a blank.
-
-What would make curl read a file, or send something other than one request with a JSON body, is refused with its cure.
-What only changes how curl talks (``--compressed``, ``-s``, ``--max-time``) is left out.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Parser of a pasted Code Snippet: the call that it makes; nothing is executed, fetched or opened.
 
-A field that is nearly the name of a known one is a slip and refused; one that is not known at all is reported and left
-out, since the service may know fields that we do not.
+Rules of this file:
 
-A snippet that is not understood wholly is refused with a line that says what it is and what to do, and a workspace key
-in it leaves as a `Secret` or not at all: no error and no repr shows it.
+1. A field that is nearly the name of a known one is a slip and refused; one that is not known at all is reported and
+   left out, since the service may know fields that we do not.
+2. A snippet that is not understood wholly is refused with a line that says what it is and what to do, and a workspace
+   key in it leaves as a `Secret` or not at all: no error and no repr shows it.
 
 The shapes are those of CONTRACT section 9: curl for a POSIX shell, and the JSON body alone. The way
 back, :func:`to_curl` and :func:`to_python`, is in `snippet_write`.
