@@ -12,8 +12,6 @@ from .batching.history.history import history as history
 from .batching.history.reopen import merge_ratings as merge_ratings
 from .batching.history.reopen import open_batch as open_batch
 from .batching.planning.mapping import const as const
-from .calls import ainvoke as ainvoke
-from .calls import invoke as invoke
 from .client.callbacks.receiver import CallbackReceiver as CallbackReceiver
 from .client.clients import AsyncClient as AsyncClient
 from .client.clients import Client as Client
@@ -37,29 +35,31 @@ from .contract.schema.variables import number as number
 from .contract.schema.variables import text as text
 from .contract.signing import verify_signature as verify_signature
 from .contract.wire import parse_event as parse_event
-from .errors import AuthError as AuthError
-from .errors import CallError as CallError
-from .errors import ConnectFailed as ConnectFailed
-from .errors import FetchHiveError as FetchHiveError
-from .errors import InputError as InputError
-from .errors import LimitReached as LimitReached
-from .errors import RunFailed as RunFailed
-from .errors import SettingsError as SettingsError
-from .errors import SnippetError as SnippetError
-from .errors import StoreError as StoreError
+from .core.config.settings import configure as configure
+from .core.errors import AuthError as AuthError
+from .core.errors import CallError as CallError
+from .core.errors import ConnectFailed as ConnectFailed
+from .core.errors import FetchHiveError as FetchHiveError
+from .core.errors import InputError as InputError
+from .core.errors import LimitReached as LimitReached
+from .core.errors import RunFailed as RunFailed
+from .core.errors import SettingsError as SettingsError
+from .core.errors import SnippetError as SnippetError
+from .core.errors import StoreError as StoreError
+from .core.values import UNSET as UNSET
+from .core.values import Secret as Secret
 from .notebook.forms.api import form as form
 from .notebook.forms.form import Form as Form
 from .racing.api import arace as arace
 from .racing.api import race as race
 from .racing.power import power as power
 from .racing.race import Race as Race
-from .reattaching import areattach as areattach
-from .reattaching import pending as pending
-from .reattaching import reattach as reattach
-from .session import deployments as deployments
-from .settings import configure as configure
-from .values import UNSET as UNSET
-from .values import Secret as Secret
+from .session.api import ainvoke as ainvoke
+from .session.api import areattach as areattach
+from .session.api import invoke as invoke
+from .session.api import pending as pending
+from .session.api import reattach as reattach
+from .session.session import deployments as deployments
 
 __version__: str
 

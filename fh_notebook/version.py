@@ -1,3 +1,3 @@
-"""The version, in a module of its own: rooms read it without importing the package's public names."""
+"""Version of the package."""
 
 __version__ = "0.1.0"

@@ -23,7 +23,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, value in environment.settings(tmp_path).items():
         monkeypatch.setenv(name, value)
     yield tmp_path
-    if session := sys.modules.get("fh_notebook.session"):
+    if session := sys.modules.get("fh_notebook.session.session"):
         session.reset()
-    if settings := sys.modules.get("fh_notebook.settings"):
+    if settings := sys.modules.get("fh_notebook.core.config.settings"):
         settings.reset()

@@ -12,7 +12,7 @@ from itertools import count
 
 from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import RetryDecision, decide
-from fh_notebook.gate import Gate
+from fh_notebook.session.limiter import ConcurrencyLimiter
 from tests.virtual_time import run_virtually
 
 OVER_THE_CAP = b'{"error": "You have reached your concurrency limit", "error_code": "concurrency_limit_reached"}'
@@ -64,7 +64,7 @@ class Jobs:
     heap.
     """
 
-    gate: Gate
+    gate: ConcurrencyLimiter
     service: Service
     jobs: int
     commit_s: float = 0.0
@@ -146,9 +146,11 @@ class Outcome:
     limit: int
 
 
-def run_limited(service: Service, jobs: int, gate: Gate | None = None, *, commit_s: float = 0.0) -> Outcome:
+def run_limited(
+    service: Service, jobs: int, gate: ConcurrencyLimiter | None = None, *, commit_s: float = 0.0
+) -> Outcome:
     """Run so many jobs to their end."""
-    gate = gate or Gate()
+    gate = gate or ConcurrencyLimiter()
     _, seconds = run_virtually(Jobs(gate, service, jobs, commit_s).run())
     assert gate.in_flight == gate.out == 0
     assert gate.refused == service.refused

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fh_notebook.problems import Problem
-from fh_notebook.spelling import path_text
+from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.problems import Problem
 
 __all__ = ["rules", "sentences"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import errors, views
+from fh_notebook.core import errors, hooks
 
 ROOM = Path(fh.__file__).parent
 
@@ -51,10 +51,10 @@ def _functions_of(protocol: type) -> dict[str, inspect.Signature]:
     return {name: s.replace(parameters=list(s.parameters.values())[1:]) for name, s in signatures.items()}
 
 
-@pytest.mark.parametrize("protocol", views.HOOKS, ids=lambda protocol: protocol.__name__)
+@pytest.mark.parametrize("protocol", hooks.HOOKS, ids=lambda protocol: protocol.__name__)
 def test_a_hook_has_the_functions_of_its_protocol(protocol: type) -> None:
     """Each can be called as the protocol says: with its parameters, by name where it names them."""
-    module = importlib.import_module(views.HOOKS[protocol])
+    module = importlib.import_module(hooks.HOOKS[protocol])
     assert _functions_of(protocol)
     for name, called in _functions_of(protocol).items():
         function = getattr(module, name)
@@ -65,7 +65,7 @@ def test_a_hook_has_the_functions_of_its_protocol(protocol: type) -> None:
 
 def test_there_are_few_hooks_and_nobody_else_imports_by_name() -> None:
     """What can be an argument is none; one module has them all."""
-    assert len(views.HOOKS) <= 8
+    assert len(hooks.HOOKS) <= 8
     for file in ROOM.rglob("*.py"):
         if file.name in ("views.py", "__init__.py"):
             continue

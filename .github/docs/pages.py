@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 import fh_notebook
 
 GROUPS: Final = {
-    "calls": ("Single calls", "fh_notebook.calls", "fh_notebook.client.clients"),
+    "calls": ("Single calls", "fh_notebook.session.api", "fh_notebook.client.clients"),
     "batches": ("Batches", "fh_notebook.batching."),
     "comparing": ("Comparing variants", "fh_notebook.comparing."),
     "racing": ("Racing", "fh_notebook.racing."),
@@ -23,13 +23,18 @@ GROUPS: Final = {
         "Callbacks",
         "fh_notebook.client.pending_run",
         "fh_notebook.client.callbacks.receiver",
-        "fh_notebook.reattaching",
+        "fh_notebook.session.api",
         "fh_notebook.contract.signing",
         "fh_notebook.contract.wire",
     ),
     "forms": ("Forms", "fh_notebook.notebook."),
-    "deployments": ("Deployments and Start variables", "fh_notebook.contract.", "fh_notebook.session"),
-    "settings": ("Settings and errors", "fh_notebook.settings", "fh_notebook.values", "fh_notebook.errors"),
+    "deployments": ("Deployments and Start variables", "fh_notebook.contract.", "fh_notebook.session.session"),
+    "settings": (
+        "Settings and errors",
+        "fh_notebook.core.config.settings",
+        "fh_notebook.core.values",
+        "fh_notebook.core.errors",
+    ),
 }
 """Pages: their title, and how the modules begin whose names stand there. The first page that fits has a name."""
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-from fh_notebook import arguments, session, views
-from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
@@ -32,8 +30,11 @@ from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance, schema_hashes
 from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.spelling import type_text
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import type_text
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -393,7 +394,7 @@ def prepared(
         made = prepared_here(rows, deployment, options, audience)
         return made.batch, made.control
     given = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
-    found: tuple[Batch, BatchController] = views.partitions().batch_over_partitions(rows, deployment, options, **given)
+    found: tuple[Batch, BatchController] = hooks.partitions().batch_over_partitions(rows, deployment, options, **given)
     _note(found[0])
     return found
 

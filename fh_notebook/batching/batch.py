@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from fh_notebook import arguments, html, views
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.archive import WrittenFile, to_fhb
 from fh_notebook.batching.export.export import Exported, to_csv, to_excel, to_parquet
@@ -20,9 +19,11 @@ from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
-from fh_notebook.errors import SettingsError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.values import ColumnName, Whole
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text import html
+from fh_notebook.core.values import ColumnName, Whole
 
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
@@ -34,7 +35,7 @@ SHOWN: Final = ("row", "variant", "status", "output", "error", "elapsed_s", "reu
 ROWS_SHOWN: Final = 10
 
 
-@shows_half_made
+@with_partial_repr
 class Batch:
     """Many runs: what was planned, what came of it, and how to go on. Made by :func:`batch`.
 
@@ -215,7 +216,7 @@ class Batch:
         if self._tables.unbrowsable:
             raise SettingsError(self._tables.unbrowsable)
         arguments.check(Batch.browse, locals(), but={"columns"})
-        return views.frontend().browse(self, columns=columns, page_size=page_size)
+        return hooks.frontend().browse(self, columns=columns, page_size=page_size)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""
@@ -362,7 +363,7 @@ class Batch:
         AuthError
             The service refused the key.
         """
-        views.frontend().notice(self._control.resolve_unknown())
+        hooks.frontend().notice(self._control.resolve_unknown())
         return self
 
     def cancel(self) -> Batch:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.execution.batch_run import EngineRun, budget_of
 from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.execution.unknown_names import NameEvidence
@@ -32,6 +31,7 @@ from fh_notebook.batching.status import Caller
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.run import Run
+from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:

@@ -14,16 +14,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from fh_notebook import loop
 from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
 from fh_notebook.batching.model import Event, Stopped
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import NoProgress, ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
-from fh_notebook.errors import AuthError, SettingsError
-from fh_notebook.flag import Flag
-from fh_notebook.log import log
+from fh_notebook.core.errors import AuthError, SettingsError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.runtime.flag import Flag
+from fh_notebook.core.values import log
 
 __all__ = ["BatchController"]
 
@@ -49,7 +49,7 @@ class BatchController:
         self._settings = settings
         self._on_event = settings.on_event
         """Apart from the settings, since it is given up in the loop's thread while those may change in another."""
-        self._job: loop.Job[None] | None = None
+        self._job: event_loop.BackgroundJob[None] | None = None
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
         self._cut = 0
@@ -106,11 +106,11 @@ class BatchController:
         work = self._go(windows, progress)
         if not wait:
             self._begin(blocks=False)
-            self._job = loop.background().submit(work)
+            self._job = event_loop.background().submit(work)
             return
         try:
             self._begin(blocks=True)
-            loop.run(work)
+            event_loop.run(work)
         except KeyboardInterrupt:
             match inspect.getcoroutinestate(work):
                 case inspect.CORO_RUNNING | inspect.CORO_SUSPENDED:
@@ -130,7 +130,7 @@ class BatchController:
         self.refuse_to_run()
         self._begin(blocks=True)
         try:
-            await loop.bridge(self._go(windows, progress))
+            await event_loop.bridge(self._go(windows, progress))
         except BaseException:
             self._end_unbegun()
             raise
@@ -150,7 +150,7 @@ class BatchController:
         """Wait for a start in the background, and raise what it raised."""
         job = self._job
         if job is not None:
-            while not job.finished.wait(loop.POLL_S):
+            while not job.finished.wait(event_loop.POLL_S):
                 pass
             self._take_result(job)
 
@@ -159,10 +159,10 @@ class BatchController:
         job = self._job
         if job is not None:
             while not job.finished.is_set():  # noqa: ASYNC110 - of another loop, and this one must look up for an interrupt
-                await asyncio.sleep(loop.POLL_S)
+                await asyncio.sleep(event_loop.POLL_S)
             self._take_result(job)
 
-    def _take_result(self, job: loop.Job[None]) -> None:
+    def _take_result(self, job: event_loop.BackgroundJob[None]) -> None:
         self._job = None
         job.result()
 
@@ -178,7 +178,7 @@ class BatchController:
         """Ask the service about the calls that may have run; return what came of it, in a sentence."""
         windows = self.work.unknown_windows()
         self.refuse_to_run()
-        return loop.run(self.work.resolve(windows))
+        return event_loop.run(self.work.resolve(windows))
 
     # --- while it runs, from any thread
 

@@ -14,14 +14,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook import html
-from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.model import RETRY_UNKNOWN, Counts, Stopped
 from fh_notebook.batching.progress.state import admitting, outcome_parts
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.run import one_line as line_of_text
-from fh_notebook.plural import counted
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
 __all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "sentence"]
 

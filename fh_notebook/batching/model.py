@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.audience import PYTHON, Audience, Phrase, text_for
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.problems import Problem
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, text_for
+from fh_notebook.core.text.problems import Problem
 
 __all__ = [
     "CODE_OF",

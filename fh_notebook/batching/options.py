@@ -13,11 +13,11 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
-from fh_notebook.arguments import Kind, is_finite
-from fh_notebook.audience import Message, option
-from fh_notebook.errors import SettingsError
-from fh_notebook.spelling import short
-from fh_notebook.values import plain_number
+from fh_notebook.core.arguments import ArgumentKind, is_finite
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import Message, option
+from fh_notebook.core.values import plain_number
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -101,12 +101,12 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
 """How the word after an option is read."""
 
 
-def about(*, takes: Kind | None = None, written: OptionSyntax | None = None) -> dict[str, Any]:
+def about(*, takes: ArgumentKind | None = None, written: OptionSyntax | None = None) -> dict[str, Any]:
     """Return the metadata of a field of options: its limits, and how it is written on a line."""
     return {"takes": takes, "written": written}
 
 
-def whole(least: int | None, words: str, most: int | None = None) -> Kind:
+def whole(least: int | None, words: str, most: int | None = None) -> ArgumentKind:
     """Return the kind of whole numbers between two bounds."""
 
     def accepts(value: Any) -> bool:
@@ -114,18 +114,18 @@ def whole(least: int | None, words: str, most: int | None = None) -> Kind:
             return False
         return (least is None or value >= least) and (most is None or value <= most)
 
-    return Kind(words, accepts)
+    return ArgumentKind(words, accepts)
 
 
-def or_none(kind: Kind) -> Kind:
+def or_none(kind: ArgumentKind) -> ArgumentKind:
     """Return `kind`, or ``None``, which is the default and goes without saying."""
-    return Kind(kind.takes, lambda value: value is None or kind.accepts(value))
+    return ArgumentKind(kind.takes, lambda value: value is None or kind.accepts(value))
 
 
-def one_of(*words: str) -> Kind:
+def one_of(*words: str) -> ArgumentKind:
     """Return the kind of one of some words."""
     takes = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
-    return Kind(takes, lambda value: isinstance(value, str) and value in words)
+    return ArgumentKind(takes, lambda value: isinstance(value, str) and value in words)
 
 
 def is_finite_number(value: object) -> bool:
@@ -168,7 +168,7 @@ class BatchOptions:
     >>> BatchOptions(repeats=0)
     Traceback (most recent call last):
     ...
-    fh_notebook.errors.SettingsError: repeats is 0; give a whole number from 1 to 1,000,000
+    fh_notebook.core.errors.SettingsError: repeats is 0; give a whole number from 1 to 1,000,000
     """
 
     variants: Any = None
@@ -188,12 +188,14 @@ class BatchOptions:
     )
     metadata: Mapping[str, Any] | None = field(
         default=None,
-        metadata=about(takes=Kind("a mapping of names to values", lambda value: isinstance(value, Mapping | None))),
+        metadata=about(
+            takes=ArgumentKind("a mapping of names to values", lambda value: isinstance(value, Mapping | None))
+        ),
     )
     name: str | None = field(
         default=None,
         metadata=about(
-            takes=Kind(
+            takes=ArgumentKind(
                 "a text that is not empty, does not end in .fhb (a file's name), and has no half characters", _is_name
             ),
             written=OptionSyntax(
@@ -241,7 +243,7 @@ class BatchOptions:
     max_seconds: float | None = field(
         default=None,
         metadata=about(
-            takes=Kind(
+            takes=ArgumentKind(
                 "a finite number above 0, or None for no limit",
                 lambda value: value is None or (is_finite_number(value) and value > 0),
             ),
@@ -251,7 +253,7 @@ class BatchOptions:
     max_cost: float | None = field(
         default=None,
         metadata=about(
-            takes=Kind(
+            takes=ArgumentKind(
                 "an amount from 0, in the currency of price_per_call",
                 lambda value: value is None or (is_finite_number(value) and value >= 0),
             ),
@@ -265,7 +267,7 @@ class BatchOptions:
     fail_on_error: bool | float | int = field(
         default=False,
         metadata=about(
-            takes=Kind("True, False, a fraction below 1, or a count", _is_stop_rule),
+            takes=ArgumentKind("True, False, a fraction below 1, or a count", _is_stop_rule),
             written=OptionSyntax(
                 help="stop at the first error, at a fraction of the calls (below 1), or at a count",
                 reads="number_or_flag",
@@ -289,7 +291,7 @@ class BatchOptions:
     reuse: Reuse = field(
         default="batch",
         metadata=about(
-            takes=Kind("'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
+            takes=ArgumentKind("'batch', 'store', a timedelta that is not negative, or None", _is_reuse),
             written=OptionSyntax(
                 help="which kept answers count (default: batch)", reads="text", choices=("batch", "store", "none")
             ),
@@ -322,7 +324,7 @@ class BatchOptions:
     progress: Any = True
     on_event: Callable[[Event], object] | None = field(
         default=None,
-        metadata=about(takes=Kind("a function of an event", lambda value: value is None or callable(value))),
+        metadata=about(takes=ArgumentKind("a function of an event", lambda value: value is None or callable(value))),
     )
     delivery: Delivery = field(
         default="direct",
@@ -418,14 +420,14 @@ def check_limits(options: Any) -> None:
         object.__setattr__(options, name, _checked(name, getattr(options, name), kind))  # the dataclass is frozen
 
 
-def _checked(name: str, value: Any, kind: Kind) -> Any:
+def _checked(name: str, value: Any, kind: ArgumentKind) -> Any:
     plain = plain_number(value)
     if not kind.accepts(plain):
         raise SettingsError(Message("{} is {}; give {}", (option(name), short(plain), kind.takes)))
     return plain
 
 
-def _limits(options: type[Any]) -> dict[str, Kind]:
+def _limits(options: type[Any]) -> dict[str, ArgumentKind]:
     return {option.name: takes for option in fields(options) if (takes := option.metadata.get("takes"))}
 
 

@@ -20,7 +20,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.state import resting
 from fh_notebook.contract.run import Run
-from fh_notebook.gate import Gate
+from fh_notebook.session.limiter import ConcurrencyLimiter
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
@@ -292,7 +292,7 @@ class BatchStatus:
             return limit
         gate, number = self._work.caller.gate, self._max_concurrency
         if self._settings.delivery in ("callback", "poll"):
-            gate = gate.past(Gate(number or MAX_SUBMITTED))
+            gate = gate.past(ConcurrencyLimiter(number or MAX_SUBMITTED))
         return max(int(gate.limit if number is None else gate.begins_at(number)), self.in_flight)
 
     @property

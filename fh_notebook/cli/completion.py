@@ -69,7 +69,7 @@ def variants(prefix: str, parsed_args: argparse.Namespace, **asked: Any) -> list
 
 def _known() -> dict[str, Any]:
     try:
-        from fh_notebook import session
+        from fh_notebook.session import session
 
         return dict(session.deployments())
     except Exception:  # a catalogue that cannot be read, an address that cannot be used: `doctor` tells of them

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished
 from fh_notebook.cli.terminal import ProgressLine, Style, add_command, shorten, table, terminal_width, typed
-from fh_notebook.optional_deps import is_installed
+from fh_notebook.core.optional_deps import is_installed
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch

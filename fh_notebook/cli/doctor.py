@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from fh_notebook.cli.terminal import Style, add_command, typed
-from fh_notebook.errors import FetchHiveError
-from fh_notebook.html import printable
-from fh_notebook.optional_deps import OPTIONAL
-from fh_notebook.values import MASK, error_text, redact
+from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.core.optional_deps import OPTIONAL
+from fh_notebook.core.text.html import printable
+from fh_notebook.core.values import MASK, error_text, redact
 from fh_notebook.version import __version__
 
 __all__ = ["Finding", "Report", "add_parser", "event_loop", "kernel", "run", "version_of", "widgets"]
@@ -137,21 +137,24 @@ def _is_known_to_lab() -> bool:
 
 def event_loop() -> Iterator[Report]:
     """Say where waiting calls run, and whether the other way would work here."""
-    from fh_notebook import loop, settings
+    from fh_notebook.core.config import settings
+    from fh_notebook.core.runtime import event_loop
 
     async def answer() -> str:
         return "it answers"
 
     mode = settings.current().loop
     where = "a thread of its own" if mode == "thread" else "of the kernel"
-    yield Report(True, "event loop", f"{mode} ({where}); {loop.run(answer())}")
+    yield Report(True, "event loop", f"{mode} ({where}); {event_loop.run(answer())}")
     if why := _nested_is_refused():
         cure = "pip install nest_asyncio2" + ("" if mode == "thread" else ", or stay with fh.configure(loop='thread')")
         yield Report(mode == "thread", "event loop", f"loop='nested' would be refused: {why}", cure)
 
 
 def _nested_is_refused() -> str:
-    """Why a kernel of this environment refuses the other mode (``fh_notebook/loop.py``); empty when it does not."""
+    """Why a kernel of this environment refuses the other mode (``fh_notebook/core/runtime/event_loop.py``); empty when
+    it does not.
+    """
     if version_of("nest-asyncio2") is not None:
         return ""
     if _numbers(version_of("ipykernel") or "") >= SUBSHELLS:
@@ -298,22 +301,23 @@ def _jupyter(lines: Iterable[Report]) -> Iterator[Finding]:
 
 
 def _hive() -> Iterator[Finding]:
-    from fh_notebook import loop
     from fh_notebook.contract.exchange import InvokeRequest
+    from fh_notebook.core.runtime import event_loop
     from fh_notebook.local.demo.demo import demo_hive
 
     request = InvokeRequest(deployment="support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
     with demo_hive().client() as client:
         # An attempt, which is not kept: a look at the machine is no run of the user's.
-        run = loop.run(client.aclient.attempt(request)).run
+        run = event_loop.run(client.aclient.attempt(request)).run
     yield Finding(OK, "local hive", f"a run in this process answered {run.output!r}")
 
 
 def _store() -> Iterator[Finding]:
-    from fh_notebook import precedence, session
+    from fh_notebook.core.config import resolution
+    from fh_notebook.session import session
     from fh_notebook.store.catalog_file import shown
 
-    path = precedence.store_path()
+    path = resolution.store_path()
     if path is None:
         yield Finding(WARNING, "store", "nothing is kept", "fh.configure(store=...) or FH_NOTEBOOK_STORE names a file")
         return
@@ -359,11 +363,11 @@ def _catalogue() -> Iterator[Finding]:
 
 
 def _service(base_url: str | None, *, asked: bool) -> Iterator[Finding]:
-    from fh_notebook import precedence
-    from fh_notebook.addresses import LOCAL
+    from fh_notebook.core.config import resolution
+    from fh_notebook.core.config.urls import LOCAL
 
-    address, chosen = precedence.find_base_url(base_url)
-    found = precedence.find_key(base_url=address) if address != LOCAL else precedence.Found()
+    address, chosen = resolution.find_base_url(base_url)
+    found = resolution.find_key(base_url=address) if address != LOCAL else resolution.ResolvedKey()
     if address == LOCAL or (found.key is None and not chosen):
         where = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
     else:

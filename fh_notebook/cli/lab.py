@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import fh_notebook
 from fh_notebook.cli.terminal import add_command, typed
-from fh_notebook.optional_deps import OPTIONAL, is_installed
+from fh_notebook.core.optional_deps import OPTIONAL, is_installed
 
 __all__ = ["add_parser", "copy_notebooks", "run", "shipped_notebooks", "trust"]
 

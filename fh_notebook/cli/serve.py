@@ -20,13 +20,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.addresses import is_loopback
 from fh_notebook.cli.terminal import add_command
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.snippet.parser import to_curl
-from fh_notebook.contract.spell import kind_text
-from fh_notebook.errors import SettingsError
-from fh_notebook.values import error_text
+from fh_notebook.core.config.urls import is_loopback
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import kind_text
+from fh_notebook.core.values import error_text
 
 if TYPE_CHECKING:
     from fh_notebook.local import LocalHive

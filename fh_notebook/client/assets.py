@@ -25,14 +25,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from fh_notebook import loop
-from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.client.http.exchange import ACCEPTED, is_packed
 from fh_notebook.client.http.transport import user_agent
 from fh_notebook.contract.run import Asset, Run
-from fh_notebook.errors import CallError, SettingsError
-from fh_notebook.partial import partial, remove_dead
-from fh_notebook.values import redact
+from fh_notebook.core.config.urls import LOCAL, is_loopback
+from fh_notebook.core.errors import CallError, SettingsError
+from fh_notebook.core.files import atomic_file, remove_dead
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.values import redact
 
 __all__ = ["AssetAddress", "is_public", "save_assets"]
 
@@ -183,7 +183,7 @@ def save_assets(run: Run, folder: Path) -> list[Path]:
     if trouble:
         raise SettingsError(trouble)
     remove_dead(folder)
-    return loop.run(_save_all(run, folder))
+    return event_loop.run(_save_all(run, folder))
 
 
 async def _save_all(run: Run, folder: Path) -> list[Path]:
@@ -202,7 +202,7 @@ async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int
     def put(written: Path, _: Path) -> None:
         saved[0] = _put_new(written, folder, name)
 
-    with partial(folder / name, tidy=False) as part:
+    with atomic_file(folder / name, tidy=False) as part:
         try:
             with os.fdopen(part.create(), "wb") as file:
                 await _fetch(http, place, file)

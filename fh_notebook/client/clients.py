@@ -19,7 +19,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from urllib.parse import quote
 
-from fh_notebook import arguments, loop, views
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
 from fh_notebook.client.http.connection_pools import ConnectionPools
 from fh_notebook.client.pending_run import PendingRun
@@ -31,12 +30,13 @@ from fh_notebook.contract.retry import RetryDecision, Verdict
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
-from fh_notebook.errors import InputError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.log import log
-from fh_notebook.loop import running_loop, unbroken
-from fh_notebook.spelling import short, type_text
-from fh_notebook.values import Secret, as_secret
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.runtime.event_loop import running_loop, unbroken
+from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.core.values import Secret, as_secret, log
 
 if TYPE_CHECKING:
     import httpx
@@ -71,7 +71,7 @@ class InvokeOptions(CallOptions, total=False):
 NO_ID: Final = "the service took it and gave no id, so nothing can be asked; it runs, or has run"
 
 
-@shows_half_made
+@with_partial_repr
 class AsyncClient:
     """The client to await.
 
@@ -113,7 +113,7 @@ class AsyncClient:
         api_key = as_secret(api_key)
         arguments.check(AsyncClient.__init__, locals())
         self._connect(
-            views.session().connection(
+            hooks.session().connection(
                 api_key=api_key,
                 base_url=base_url,
                 timeout=timeout,
@@ -475,7 +475,7 @@ def _path_safe(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
-@shows_half_made
+@with_partial_repr
 class Client:
     """The blocking client: the same methods, and their async twins with an ``a`` before the name.
 
@@ -545,13 +545,13 @@ class Client:
     def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Run a deployment's variant: :meth:`AsyncClient.invoke`, with the same arguments, results and errors."""
         arguments.check_names(Client.invoke, options)
-        return loop.run(self.aclient.invoke(deployment, **options))
+        return event_loop.run(self.aclient.invoke(deployment, **options))
 
     @arguments.explicit_signature(InvokeOptions)
     async def ainvoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
         """Await :meth:`invoke`."""
         arguments.check_names(Client.ainvoke, options)
-        return await loop.bridge(self.aclient.invoke(deployment, **options))
+        return await event_loop.bridge(self.aclient.invoke(deployment, **options))
 
     @arguments.explicit_signature(CallOptions)
     def submit(
@@ -564,7 +564,7 @@ class Client:
     ) -> PendingRun:
         """Start a run by callback delivery: :meth:`AsyncClient.submit`, with the same arguments, results and errors."""
         arguments.check_names(Client.submit, options)
-        return loop.run(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
+        return event_loop.run(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
 
     @arguments.explicit_signature(CallOptions)
     async def asubmit(
@@ -577,7 +577,7 @@ class Client:
     ) -> PendingRun:
         """Await :meth:`submit`."""
         arguments.check_names(Client.asubmit, options)
-        return await loop.bridge(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
+        return await event_loop.bridge(self.aclient.submit(deployment, callback=callback, poll=poll, **options))
 
     def trigger(
         self,
@@ -592,7 +592,7 @@ class Client:
         """Start a run by its webhook endpoint: :meth:`AsyncClient.trigger`."""
         secret = as_secret(secret)
         work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
-        return loop.run(work)
+        return event_loop.run(work)
 
     async def atrigger(
         self,
@@ -607,27 +607,27 @@ class Client:
         """Await :meth:`trigger`."""
         secret = as_secret(secret)
         work = self.aclient.trigger(endpoint_id, variant_id, secret=secret, inputs=inputs, callback=callback, poll=poll)
-        return await loop.bridge(work)
+        return await event_loop.bridge(work)
 
     def retrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
         """Ask what became of a call: :meth:`AsyncClient.retrieve`."""
-        return loop.run(self.aclient.retrieve(request_id, run_id=run_id))
+        return event_loop.run(self.aclient.retrieve(request_id, run_id=run_id))
 
     async def aretrieve(self, request_id: str, *, run_id: str | None = None) -> Run:
         """Await :meth:`retrieve`."""
-        return await loop.bridge(self.aclient.retrieve(request_id, run_id=run_id))
+        return await event_loop.bridge(self.aclient.retrieve(request_id, run_id=run_id))
 
     def check(self) -> Check:
         """Say whether the service is reached and takes the key: :meth:`AsyncClient.check`."""
-        return loop.run(self.aclient.check())
+        return event_loop.run(self.aclient.check())
 
     async def acheck(self) -> Check:
         """Await :meth:`check`."""
-        return await loop.bridge(self.aclient.check())
+        return await event_loop.bridge(self.aclient.check())
 
     def close(self) -> None:
         """Close the connections. A closed client opens new ones when it is used again."""
-        loop.run(self.aclient.aclose())
+        event_loop.run(self.aclient.aclose())
 
     def __enter__(self) -> Client:
         return self

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import Deployments
@@ -27,10 +26,11 @@ from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.retry import DEFAULT_POLICY, RetryDecision, RetryPolicy, Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.errors import SettingsError
-from fh_notebook.slots import Call
-from fh_notebook.spelling import type_text
-from fh_notebook.values import Secret
+from fh_notebook.core.concurrency.slots import LimitedCall
+from fh_notebook.core.config.urls import LOCAL, is_loopback
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import type_text
+from fh_notebook.core.values import Secret
 
 if TYPE_CHECKING:
     import httpx
@@ -153,11 +153,11 @@ class LimiterProtocol(Protocol):
         """Hold one slot."""
         ...
 
-    def call(self) -> Call:
+    def call(self) -> LimitedCall:
         """Say that a call is out while the block runs."""
         ...
 
-    def hear(self, decision: RetryDecision, *, call: Call | None = None) -> None:
+    def hear(self, decision: RetryDecision, *, call: LimitedCall | None = None) -> None:
         """Learn from one answer."""
         ...
 

@@ -15,16 +15,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fh_notebook import arguments, html, loop, views
 from fh_notebook.client import polling
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.on_loop import on_loop
 from fh_notebook.contract.callbacks import asked_of, ids_of, is_outcome, joined, waits_for, with_final_status
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.log import log
-from fh_notebook.values import Seconds
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.runtime.event_loop import on_loop
+from fh_notebook.core.text import html
+from fh_notebook.core.values import Seconds, log
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
@@ -47,7 +48,7 @@ class AsksForRuns(Protocol):
         ...
 
 
-@shows_half_made
+@with_partial_repr
 class PendingRun:
     """A run that goes on at the service. ``submit`` returns it, and ``fh.reattach()`` in a new kernel.
 
@@ -174,10 +175,10 @@ class PendingRun:
             The service refuses the key for look-ups, and no callback can come.
         """
         arguments.check(PendingRun.wait, locals())
-        return loop.run(self.outcome(timeout_s))
+        return event_loop.run(self.outcome(timeout_s))
 
     def __await__(self) -> Generator[Any, None, Run]:
-        return loop.bridge(self.outcome()).__await__()
+        return event_loop.bridge(self.outcome()).__await__()
 
     async def outcome(self, timeout_s: float | None = None) -> Run:
         """Await :meth:`wait`, in the running loop."""
@@ -209,12 +210,12 @@ class PendingRun:
 
     def refresh(self) -> Run:
         """Ask the service once, now, and return the run as far as it is known then."""
-        return loop.run(self.arefresh())
+        return event_loop.run(self.arefresh())
 
     async def arefresh(self) -> Run:
         """Await :meth:`refresh`."""
         if not self._ended:
-            await loop.bridge(self.look())
+            await event_loop.bridge(self.look())
             if self._taken and not self._ended:  # its outcome came, and is being kept
                 return await self.outcome()
         return self._run
@@ -314,7 +315,7 @@ class PendingRun:
         if self._keep is None:
             self._finish(outcome)
         else:
-            loop.background().submit(self._settle(outcome, self._keep))
+            event_loop.background().submit(self._settle(outcome, self._keep))
 
     async def _settle(self, outcome: Run, keep: Keep) -> None:
         try:
@@ -398,4 +399,4 @@ class PendingRun:
         return html.el("div", html.STYLE, self.html_card(), cls="fh")
 
     def _ipython_display_(self) -> None:
-        views.frontend().show_pending(self)
+        hooks.frontend().show_pending(self)

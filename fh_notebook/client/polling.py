@@ -22,13 +22,13 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Final, Protocol
 
-from fh_notebook import loop
-from fh_notebook.client.on_loop import on_loop
 from fh_notebook.contract.callbacks import with_final_status
 from fh_notebook.contract.retry import is_daily_cap, next_reset
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.errors import AuthError
-from fh_notebook.log import log
+from fh_notebook.core.errors import AuthError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.runtime.event_loop import on_loop
+from fh_notebook.core.values import log
 
 __all__ = [
     "FIRST_BESIDE_RECEIVER_S",
@@ -271,7 +271,7 @@ if hasattr(os, "register_at_fork"):
 
 def watch(watched: Watched, *, first_s: float = FIRST_S, soon: bool = False) -> None:
     """Have this process's poller ask for a run, from any thread; see :meth:`Poller.watch`."""
-    here = loop.background().loop
+    here = event_loop.background().loop
 
     def begin() -> None:
         global _of_loop

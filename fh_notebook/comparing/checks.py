@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from fh_notebook import arguments
 from fh_notebook.comparing.scorers.base import number_of
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import listed, nearest, short
 
 __all__ = [
     "FAILED",

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import pandas as pd
 
-from fh_notebook import arguments, views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import checks, tables
 from fh_notebook.comparing.data import ComparisonData
@@ -25,8 +24,9 @@ from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
 from fh_notebook.comparing.verdict import assert_better, notes_of, verdict_of
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.values import ColumnName
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.values import ColumnName
 
 __all__ = ["Comparison", "compare"]
 
@@ -81,12 +81,12 @@ def compare(
     is_partitioned = isinstance(batch_or_frame, Batch) and batch_or_frame.is_partitioned
     if is_partitioned or type(batch_or_frame).__module__.startswith("dask."):
         # It has the same tables, and no row: those stay where they are.
-        many: Comparison = views.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
+        many: Comparison = hooks.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
         return many
     return Comparison(ScoreSet.of(batch_or_frame, score, pair_on=pair_on, failed=failed), HumanRatings())
 
 
-@shows_half_made
+@with_partial_repr
 class Comparison:
     """What :func:`compare` found. The tables are DataFrames, new ones at each call.
 
@@ -553,7 +553,7 @@ class Comparison:
         [0]
         """
         arguments.check(Comparison.browse, locals(), but={"columns"})
-        return views.frontend().browse(self, columns=columns, page_size=page_size)
+        return hooks.frontend().browse(self, columns=columns, page_size=page_size)
 
     def plot(self, kind: str | None = None, *, backend: Literal["matplotlib"] = "matplotlib") -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.

@@ -22,7 +22,7 @@ from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, preferred_pairs
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
-from fh_notebook.values import ColumnName
+from fh_notebook.core.values import ColumnName
 
 __all__ = ["ComparisonData", "ScoredRuns"]
 

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fh_notebook import arguments
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, OutputKeys, frame_of_runs
@@ -40,9 +39,10 @@ from fh_notebook.comparing.stats.clusters import clusters_of
 from fh_notebook.comparing.verdict import span_note
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import listed
-from fh_notebook.errors import InputError
-from fh_notebook.values import ColumnName
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import listed
+from fh_notebook.core.values import ColumnName
 
 __all__ = ["as_table", "describe_source", "read_named_sources", "read_source", "score_observations"]
 

@@ -12,7 +12,6 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from fh_notebook import settings
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.checks import check_chances, check_difference, column_named
 from fh_notebook.comparing.data import ComparisonData
@@ -21,9 +20,10 @@ from fh_notebook.comparing.stats.intervals import interval_of_share
 from fh_notebook.comparing.stats.pairs import Pair, pairs_table, power_table
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
 from fh_notebook.contract.json_values import canonical_json, pretty
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
-from fh_notebook.values import ColumnName
+from fh_notebook.core.config import settings
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import ColumnName
 
 __all__ = [
     "disagreements",

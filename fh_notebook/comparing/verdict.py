@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.audience import PYTHON, Audience, Phrase
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.checks import check_chances, no_variant
 from fh_notebook.comparing.data import ComparisonData
@@ -23,7 +22,8 @@ from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import about, names_in_words, p_text, size_text
 from fh_notebook.comparing.stats.pairs import ALPHA, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 
 __all__ = ["after_holm", "assert_better", "failed_note", "notes_of", "of_pair", "span_note", "verdict", "verdict_of"]
 

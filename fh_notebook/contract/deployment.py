@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import arguments, views
 from fh_notebook.contract.json_values import canonical_json, jsonable
 from fh_notebook.contract.schema.build import fill_defaults, to_schema
 from fh_notebook.contract.schema.build import problems as problems_of
 from fh_notebook.contract.schema.from_python import described
 from fh_notebook.contract.schema.inference import frame_problem
 from fh_notebook.contract.snippet.parser import Snippet, parse_snippet
-from fh_notebook.contract.spell import listed, nearest, short, type_text
-from fh_notebook.errors import InputError, SnippetError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.values import Hidden
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import InputError, SnippetError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.formatting import listed, nearest, short, type_text
+from fh_notebook.core.values import Hidden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployment", "deployment_of"]
 
 
-@shows_half_made
+@with_partial_repr
 @dataclass(frozen=True, init=False)
 class Deployment:
     """A workflow deployment: its name, its variants, and its Start variables as one JSON Schema.
@@ -93,7 +93,7 @@ class Deployment:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: its variants and Start variables, and a cell to begin with."""
-        return views.frontend().deployment_page(self)
+        return hooks.frontend().deployment_page(self)
 
     def __hash__(self) -> int:
         return hash((self.name, self.variants, canonical_json(self.inputs)))
@@ -136,7 +136,7 @@ class Deployment:
             raise InputError(problem, where=name if isinstance(name, str) else "")
         made = cls(name, variants=variants, inputs=frame)
         if blanks := [column for column in made.variable_names if column != column.strip()]:
-            views.frontend().notice(
+            hooks.frontend().notice(
                 f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
                 "variables: frame.rename(columns=str.strip) takes them away.",
             )
@@ -159,7 +159,7 @@ class Deployment:
             No kept run is of this deployment.
         """
         arguments.check(Deployment.from_history, locals())
-        found: Deployment = views.history().deployment_from_history(name, variants=variants)
+        found: Deployment = hooks.history().deployment_from_history(name, variants=variants)
         return found
 
     def save(self, path: str | PathLike[str] | None = None) -> Path:
@@ -190,7 +190,7 @@ class Deployment:
         'fetchhive.yaml'
         """
         arguments.check(Deployment.save, locals())
-        return views.catalog_file().save(self, path)
+        return hooks.catalog_file().save(self, path)
 
     @property
     def variable_names(self) -> list[str]:

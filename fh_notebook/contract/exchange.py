@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import canonical_json, json_problems, jsonable
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.spell import short, type_text
-from fh_notebook.errors import InputError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.problems import Problem
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.core.text.problems import Problem
 
 __all__ = ["Answer", "InvokeRequest", "metadata_problems"]
 
@@ -24,7 +24,7 @@ APPROVALS: Final = (None, "policy", "auto_approve")
 """What ``tool_approval`` may be (CONTRACT section 1)."""
 
 
-@shows_half_made
+@with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeRequest:
     """What is asked of the service in one call (CONTRACT section 1).

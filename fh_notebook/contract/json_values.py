@@ -35,9 +35,9 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from fh_notebook.problems import Problem
-from fh_notebook.spelling import short, type_text
-from fh_notebook.values import is_iterable
+from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import is_iterable
 
 __all__ = ["MAX_DEPTH", "canonical_json", "is_missing", "json_problems", "jsonable", "pretty"]
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.exchange import Answer
-from fh_notebook.html import printable
-from fh_notebook.values import Secret, redact, shared_secret
+from fh_notebook.core.text.html import printable
+from fh_notebook.core.values import Secret, redact, shared_secret
 
 __all__ = [
     "code_of",

@@ -162,7 +162,8 @@ def decide(
     spent_s : float
         Seconds since the first attempt began. A batch, which has time, leaves it 0.
     typical_s : float, optional
-        What a call of this workspace takes (`Gate.typical_s`): a refused one waits by it, unless the service says more.
+        What a call of this workspace takes (`ConcurrencyLimiter.typical_s`): a refused one waits by it, unless the
+        service says more.
     policy : RetryPolicy
         How often and how long.
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook import arguments, html, views
-from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.spelling import short
-from fh_notebook.values import Secret
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import AuthError, CallError, InputError, LimitReached, RunFailed
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import Secret
 
 __all__ = [
     "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line",
@@ -43,7 +44,7 @@ WHOLE_ERROR: Final = "run.error has all"
 """Where all of a long text is, beside what a card shows of it."""
 
 
-@shows_half_made
+@with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """A file that a run made, at an address of the service (CONTRACT section 1, image results)."""
@@ -67,7 +68,7 @@ class Asset:
         return cls(file_size=size if isinstance(size, int) else None, **texts)
 
 
-@shows_half_made
+@with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """One call of a deployment and what came of it.
@@ -182,7 +183,7 @@ class Run:
             An asset has no address that may be fetched, or did not come whole.
         """
         arguments.check(Run.save_assets, locals())
-        return views.assets().save_assets(self, Path(folder))
+        return hooks.assets().save_assets(self, Path(folder))
 
     def raise_for_status(self) -> Run:
         """Return the run itself when it completed, and raise otherwise.

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
-from fh_notebook.values import MASK, is_number, redact, redactor
+from fh_notebook.core.values import MASK, is_number, redact, redactor
 
 __all__ = [
     "HiddenText",

@@ -25,9 +25,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from fh_notebook import arguments
-from fh_notebook.spelling import short
-from fh_notebook.values import Secret
+from fh_notebook.core import arguments
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import Secret
 
 __all__ = [
     "CALLBACKS", "SCHEME", "SIGNATURE_HEADER", "HmacSha256", "RequestScheme", "Scheme", "SignedHeader",

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook import arguments
 from fh_notebook.contract.callbacks import needs_callback
 from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.response_body import (
@@ -30,8 +29,9 @@ from fh_notebook.contract.response_body import (
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.contract.secrets import mask_body
-from fh_notebook.html import printable
-from fh_notebook.values import redact
+from fh_notebook.core import arguments
+from fh_notebook.core.text.html import printable
+from fh_notebook.core.values import redact
 
 __all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event"]
 

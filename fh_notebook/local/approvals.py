@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fh_notebook import arguments
-from fh_notebook.errors import SettingsError
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.local.records import Record

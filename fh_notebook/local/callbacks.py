@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fh_notebook.contract.signing import sign
+from fh_notebook.core.values import Secret, error_text
 from fh_notebook.local.options import Options
-from fh_notebook.values import Secret, error_text
 from fh_notebook.version import __version__
 
 if TYPE_CHECKING:

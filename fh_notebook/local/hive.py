@@ -14,10 +14,10 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fh_notebook import arguments, views
-from fh_notebook.clock import utc_now
-from fh_notebook.errors import SettingsError
-from fh_notebook.half_made import shows_half_made
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.values import Seconds, Secret, as_secret, utc_now
 from fh_notebook.local.approvals import Approval, Decision
 from fh_notebook.local.callbacks import Delivery
 from fh_notebook.local.faults import Fault, FaultPoint
@@ -35,7 +35,6 @@ from fh_notebook.local.records import Call, Counts, view
 from fh_notebook.local.requests import Refusal
 from fh_notebook.local.service import Service
 from fh_notebook.local.workflows import WebhookEndpoint, new_secret
-from fh_notebook.values import Seconds, Secret, as_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -53,7 +52,7 @@ def _new_instance() -> str:
     return secrets.token_hex(6)
 
 
-@shows_half_made
+@with_partial_repr
 class LocalHive:
     """A hive on this machine: it runs workflows that are Python functions, and speaks the contract of Fetch Hive.
 
@@ -296,7 +295,7 @@ class LocalHive:
 
     def client(self) -> Any:
         """Return an :class:`fh_notebook.Client` of this hive in process, with its key."""
-        return views.session().client_of_hive(self)
+        return hooks.session().client_of_hive(self)
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, keep_alive_s: Seconds = KEEP_ALIVE_S) -> HiveServer:
         """Return a server of this hive, which runs while its ``with`` block does.

@@ -1,4 +1,4 @@
-"""Implementation of `fh_notebook.views.Frontend`: what lower packages display in a notebook.
+"""Implementation of `fh_notebook.core.hooks.Frontend`: what lower packages display in a notebook.
 
 Rule of this file: no logic of its own. Each display is imported when it is first shown: a notice needs no widgets.
 """

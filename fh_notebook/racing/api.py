@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Unpack
 
-from fh_notebook import arguments
-from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience
 from fh_notebook.batching.api import OWN_CHECKS, PreparedBatch, prepared_here
 from fh_notebook.batching.model import Event
 from fh_notebook.batching.tables.rows import EXPECTED, read_rows
 from fh_notebook.comparing.scorers.runner import check_columns
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.messages import PYTHON, RUN_AGAIN, Audience
 from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
-from fh_notebook.arguments import Kind
 from fh_notebook.batching.options import (
     BatchKeywords,
     BatchOptions,
@@ -19,6 +18,7 @@ from fh_notebook.batching.options import (
     or_none,
     whole,
 )
+from fh_notebook.core.arguments import ArgumentKind
 
 if TYPE_CHECKING:
     from fh_notebook.racing.scores import Bounds
@@ -54,7 +54,7 @@ class RaceOptions:
     alpha: float = field(
         default=0.05,
         metadata=about(
-            takes=Kind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
+            takes=ArgumentKind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
             written=OptionSyntax(help="the chance of a wrong claim (default: 0.05)", reads="number", metavar="A"),
         ),
     )
@@ -62,7 +62,9 @@ class RaceOptions:
         default=None,
         metadata=about(
             takes=or_none(
-                Kind("a number above 0, in the unit of the score", lambda value: is_finite_number(value) and value > 0)
+                ArgumentKind(
+                    "a number above 0, in the unit of the score", lambda value: is_finite_number(value) and value > 0
+                )
             ),
             written=OptionSyntax(help="stop as well when no larger difference is left", reads="number", metavar="D"),
         ),

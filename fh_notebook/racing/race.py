@@ -12,18 +12,17 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from fh_notebook import arguments, views
-from fh_notebook.audience import Message, Phrase
 from fh_notebook.batching.api import PreparedBatch
 from fh_notebook.batching.model import Event
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.comparing.checks import check_zero
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.errors import SettingsError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.log import log
-from fh_notebook.plural import agreeing, counted
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
+from fh_notebook.core.values import log
 from fh_notebook.racing import display
 from fh_notebook.racing.display import (
     BUDGET_SPENT,
@@ -44,7 +43,7 @@ from fh_notebook.racing.state import PATIENCE, RaceState, pairs_table, summary_t
 __all__ = ["Race"]
 
 
-@shows_half_made
+@with_partial_repr
 class Race:
     """What came of a race. Made by :func:`fh_notebook.race`.
 
@@ -244,7 +243,7 @@ class Race:
         """Return what shows a start: the race's own display, or the batch's where its rest is run."""
         if not self.running or (self._progress is not True and self._make_display is None):
             return progress_of(self._progress)
-        made = self._make_display() if self._make_display else views.frontend().race_progress(self)
+        made = self._make_display() if self._make_display else hooks.frontend().race_progress(self)
         self._shown = made or RaceText(self)
         return self._shown
 

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.audience import RUN_AGAIN, Message, Phrase, option
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.execution.worker import CANCELLED
@@ -26,8 +25,9 @@ from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
 from fh_notebook.batching.status import BatchStatus
 from fh_notebook.comparing.stats.clusters import clusters_of
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import CallError, InputError
+from fh_notebook.core.errors import CallError, InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, option
 from fh_notebook.racing.scores import RowScorer, RowScores
 from fh_notebook.racing.state import RaceState
 

@@ -17,16 +17,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.arguments import is_finite
-from fh_notebook.audience import Message, option
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.comparing.masks import find_hidden
 from fh_notebook.comparing.scorers.observations import Observation, cell_of, hidden_in
 from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER, OUTPUT_PREFIX, Score, pinned, score_runs
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.core.arguments import is_finite
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import Message, option
 from fh_notebook.racing.evidence import Numbers
 
 __all__ = ["RANKS", "Bounds", "RowScorer", "RowScores", "ScoreScale", "calls_service", "is_lower"]

@@ -20,8 +20,6 @@ from uuid import uuid4
 
 import pandas as pd
 
-from fh_notebook import loop, session, settings
-from fh_notebook.audience import PYTHON, RUN_AGAIN, Audience, Message, option
 from fh_notebook.batching.api import known_deployment
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.controller import BatchController
@@ -36,9 +34,11 @@ from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.json_values import canonical_json
-from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.optional_deps import ensure_installed
-from fh_notebook.plural import counted
+from fh_notebook.core.config import settings
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text.messages import PYTHON, RUN_AGAIN, Audience, Message, counted, option
 from fh_notebook.scaling.cluster.cluster import Cluster, check_cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionRunner, Threads
 from fh_notebook.scaling.comparison import compare
@@ -50,6 +50,7 @@ from fh_notebook.scaling.storage.files import forget_files, scratch
 from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.storage.reuse import seen_in_files
 from fh_notebook.scaling.tables import AS_IT_IS, PartitionTables, meta_of
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class _SurveyRunner:
             Inputs do not fit, all told together; or the scheduler has gone.
         """
         try:
-            found = loop.run(self._place.survey(partitions, self._spec))
+            found = event_loop.run(self._place.survey(partitions, self._spec))
         except ClusterLost:
             raise SettingsError(
                 Message(

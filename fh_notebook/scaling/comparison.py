@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fh_notebook import html, settings
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.planning.plan import counted
@@ -37,7 +36,9 @@ from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_fo
 from fh_notebook.comparing.stats.score_range import ScoreRange
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdict import failed_note, span_note, verdict
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.core.config import settings
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text import html
 from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
 
 __all__ = ["ScaledComparison", "compare"]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.audience import RUN_AGAIN, Message, Phrase, Readable
 from fh_notebook.batching.model import Event, Stopped
 from fh_notebook.batching.planning.plan import BatchVariant
 from fh_notebook.contract.run import Run
-from fh_notebook.problems import Problem
+from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, Readable
+from fh_notebook.core.text.problems import Problem
 
 __all__ = [
     "HASH_BYTES",

@@ -18,8 +18,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook import views
-from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.execution.run_settings import kept_settings
@@ -35,8 +33,10 @@ from fh_notebook.batching.planning.stored_batch import (
 )
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance, schema_hashes
-from fh_notebook.contract.spell import short
-from fh_notebook.plural import counted
+from fh_notebook.core import hooks
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import counted
 from fh_notebook.scaling.controller import PartitionWork
 from fh_notebook.scaling.messages import PREFIX_BYTES, BatchSpec, PartitionSurvey
 from fh_notebook.scaling.row_hashes import RowDifference, RowHashes, arms_of_targets, compare_hashes
@@ -174,7 +174,7 @@ class Registration:
             raise running_refused(record.name)
         if batch_id:
             if known.record is not None and known.before is None:
-                views.frontend().notice(f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
+                hooks.frontend().notice(f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
             self._stored.id = batch_id
             is_hashed = known.is_hashed or bool(hashes)
             self._known = KnownBatch(record=replace(record, id=batch_id), missing=known.missing, is_hashed=is_hashed)

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import arguments, views
+from fh_notebook.core import arguments, hooks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def export(path: str | PathLike[str]) -> Path:
     'answers.jsonl'
     """
     arguments.check(export, locals())
-    return views.store_functions().export_store(path)
+    return hooks.store_functions().export_store(path)
 
 
 def join(from_workspace: str, into_workspace: str) -> Any:
@@ -92,7 +92,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     0
     """
     arguments.check(join, locals())
-    return views.store_functions().join_workspaces(from_workspace, into_workspace)
+    return hooks.store_functions().join_workspaces(from_workspace, into_workspace)
 
 
 def rescue(path: str | PathLike[str]) -> Path:
@@ -127,7 +127,7 @@ def rescue(path: str | PathLike[str]) -> Path:
     'rescued.sqlite3'
     """
     arguments.check(rescue, locals())
-    return views.store_functions().rescue_store(path)
+    return hooks.store_functions().rescue_store(path)
 
 
 def workspaces() -> pd.DataFrame:
@@ -155,5 +155,5 @@ def workspaces() -> pd.DataFrame:
     >>> found[found["label"] == "listed"][["workspace", "batches", "answers"]].values.tolist()
     [['local#listed', 0, 1]]
     """
-    found: pd.DataFrame = views.store_functions().list_workspaces()
+    found: pd.DataFrame = hooks.store_functions().list_workspaces()
     return found

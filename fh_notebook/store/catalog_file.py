@@ -15,12 +15,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook import views
 from fh_notebook.contract.catalog.deployments import FILE_NAMES, Deployments
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.spell import path_text, short
-from fh_notebook.errors import InputError
-from fh_notebook.partial import partial
+from fh_notebook.core import hooks
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.files import atomic_file
+from fh_notebook.core.text.formatting import path_text, short
 
 __all__ = ["catalogue", "find", "read", "save", "shown"]
 
@@ -168,10 +168,10 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
     if trouble:
         raise InputError(trouble)
     if changes:
-        views.frontend().notice(f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
+        hooks.frontend().notice(f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
     if changes is not None and (hidden := hidden_defaults(deployment)):
         names = ", ".join(path_text([name]) for name in hidden)
-        views.frontend().notice(f"Not written, because it is a password: the default of {names}.")
+        hooks.frontend().notice(f"Not written, because it is a password: the default of {names}.")
     return target
 
 
@@ -198,7 +198,7 @@ def _replace(path: Path, content: bytes) -> None:
     """Put `content` in place of a file in one step; a reader sees the old or the new, never a half."""
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(0, "it is read-only")
-    with partial(path) as part:
+    with atomic_file(path) as part:
         with open(part.create(), "wb") as file:
             file.write(content)
         part.put(private=False)

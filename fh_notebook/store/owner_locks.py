@@ -14,7 +14,7 @@ from typing import Final
 from uuid import uuid4
 from weakref import WeakSet
 
-from fh_notebook.filelock import try_lock
+from fh_notebook.core.files import try_lock
 from fh_notebook.store.codec import explained
 from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.writer import Transactions

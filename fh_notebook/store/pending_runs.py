@@ -17,19 +17,18 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
-from fh_notebook.clock import utc_now
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.errors import StoreError
+from fh_notebook.core.errors import StoreError
+from fh_notebook.core.values import redact, utc_now
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, claims, pending
 from fh_notebook.store.tables.answers import row_of_run
 from fh_notebook.store.tables.pending import Pending, PendingRow
 from fh_notebook.store.writer import Committed
-from fh_notebook.values import redact
 
 __all__ = ["PendingRuns", "PendingTicket", "first_run"]
 

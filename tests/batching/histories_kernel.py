@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook import session
+from fh_notebook.session import session
 
 LINE = ["row", "variant", "repeat", "status", "output", "error", "key", "text"]
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import background, loop
 from fh_notebook.batching.api import last_batch
 from fh_notebook.batching.model import Counts
+from fh_notebook.core.runtime import event_loop
 from tests import environment
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
 
@@ -73,7 +73,7 @@ def test_a_start_that_never_began_is_over() -> None:
     busy = threading.Event()
 
     async def main() -> None:
-        loop.background().loop.call_soon_threadsafe(busy.wait)  # so that nothing begins there meanwhile
+        event_loop.background().loop.call_soon_threadsafe(busy.wait)  # so that nothing begins there meanwhile
         resuming = asyncio.create_task(batch.aresume())
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_later(0.05, busy.set)
@@ -310,14 +310,14 @@ def test_an_interrupt_before_the_first_step_of_a_start_waits_for_nothing(moment:
 
     def trace(frame: FrameType, event: str, arg: object) -> object:
         code = frame.f_code
-        if code.co_filename != background.__file__ or code.co_qualname != "Job.start":
+        if code.co_filename != event_loop.__file__ or code.co_qualname != "Job.start":
             return None
         if event == moment:
             sys.settrace(before)
             raise KeyboardInterrupt
         return trace
 
-    loop.background().loop.call_soon_threadsafe(hold)
+    event_loop.background().loop.call_soon_threadsafe(hold)
     assert is_held.wait(PATIENCE_S)
     before, began = sys.gettrace(), time.monotonic()
     sys.settrace(trace)  # type: ignore[arg-type]

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.api import last_batch
 from fh_notebook.batching.model import Counts, Event, Finished, Started
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests.batching.hives import KEY, Shouting, rows
 from tests.store.kept import answers_in

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.execution import delivery as delivery_module
 from fh_notebook.batching.execution.delivery import CallbackDelivery
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client import polling
 from fh_notebook.local import LocalHive, aask_human
+from fh_notebook.session import session
 from tests.client.callbacks.senders import KEY, PATIENCE_S, until
 from tests.kernel import Kernel
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching import api
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.options import BatchOptions
+from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, rows, until
 from tests.store.kept import answers_in

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.audience import CELL, PYTHON, Message
 from fh_notebook.batching.history.reopen import Merged
 from fh_notebook.batching.messages import digest, frame_html, frame_text, sentence
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.contract.run import Run
+from fh_notebook.core.text.messages import CELL, PYTHON, Message
 
 
 @pytest.mark.parametrize(

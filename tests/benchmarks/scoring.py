@@ -20,8 +20,8 @@ from typing import Any, Final
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.comparing.scorers.runner import Observation, observations, score_runs
+from fh_notebook.session import session
 from tests.benchmarks.measuring import table
 
 RUNS: Final = 100_000

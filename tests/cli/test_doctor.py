@@ -1,4 +1,6 @@
-"""``fh-notebook doctor``: what works, with the cure where it does not; and nothing is changed, shown or asked unasked."""
+"""``fh-notebook doctor``: what works, with the cure where it does not; and nothing is changed,
+shown or asked unasked.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.cli import main
+from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, Shouting
 

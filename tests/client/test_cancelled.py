@@ -18,9 +18,10 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import loop, session
 from fh_notebook.client.retry_loop import RetryLoop
-from fh_notebook.errors import FetchHiveError
+from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.session import session
 from tests.batching.hives import Held
 
 
@@ -74,7 +75,7 @@ def test_full_tracebacks_are_shown_to_whoever_asked_for_them() -> None:
     fh.configure(tracebacks="full")
     try:
         stopped = KeyboardInterrupt()
-        loop.tell_in_short(stopped, "x")
+        event_loop.tell_in_short(stopped, "x")
         assert not hasattr(stopped, "_render_traceback_")
     finally:
         FetchHiveError.show_full_traceback = False

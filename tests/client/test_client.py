@@ -19,9 +19,9 @@ import pytest
 import sniffio
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.client.retry_loop import RetryLoop
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests import environment
 from tests.raw_server import hangs_up, says, serving
 from tests.virtual_time import run_virtually
@@ -130,7 +130,7 @@ def test_a_forked_child_calls_with_connections_of_its_own(tmp_path: Path) -> Non
     with _hive().serve() as server:
         script = f"""
 import os, fh_notebook as fh
-from fh_notebook import session
+from fh_notebook.session import session
 client = fh.Client(base_url={server.url!r}, api_key={KEY!r})
 def call(text):
     return client.invoke("echo", variant="plain", inputs={{"text": text}}).output
@@ -377,7 +377,9 @@ def test_assets_at_addresses_that_may_not_be_fetched_are_refused(url: str, tmp_p
 def test_an_asset_has_its_name_only_once_it_is_whole(
     tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it comes, it is a partial file that the next one removes where its process was killed; also without links."""
+    """While it comes, it is a partial file that the next one removes where its process was killed;
+    also without links.
+    """
     if not links:
         monkeypatch.setattr(os, "link", _no_links)
     folder = tmp_path / "out"

@@ -17,11 +17,12 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import loop, session
 from fh_notebook.batching.execution.batch_run import budget_of
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.exchange import Answer
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns
 from fh_notebook.store.store import Store
 from tests.client.callbacks.senders import KEY, SECRET, Held, deliver, event, signed, until
@@ -331,7 +332,7 @@ def test_a_look_up_over_the_daily_cap_pauses_till_midnight() -> None:
     for answer, least, most in ((daily, 0.0, 86_400.0), (busy, 5.0, 5.0), (crowded, 5.0, 5.0)):
         with _service(answer) as client:
             pending = client.submit("d", variant="v")
-            pause_s = loop.run(pending.look())
+            pause_s = event_loop.run(pending.look())
             assert pause_s is not None
             assert least <= pause_s <= most
             assert pending.waiting
@@ -564,7 +565,7 @@ def test_two_that_reach_for_the_same_pending_run_one_has_it(tmp_path: Path) -> N
 
         return await book.open(request, Secrets())
 
-    ticket = loop.run(open_())
+    ticket = event_loop.run(open_())
     ticket.let_go()
     (line,) = book.lines()
     assert not book.is_waited_for(line)

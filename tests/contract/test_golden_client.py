@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import loop
 from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.wire import Exchange, parse_event
-from fh_notebook.values import MASK
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.values import MASK
 from tests.contract import golden_files
 from tests.raw_server import says, serving
 
@@ -79,7 +79,7 @@ def _exchanged(golden: dict[str, Any], request: fh.InvokeRequest) -> tuple[Excha
             async with fh.AsyncClient(api_key=KEY, base_url=server.url) as client:
                 return await client.attempt(request)
 
-        return loop.run(main()), server.requests[0]
+        return event_loop.run(main()), server.requests[0]
 
 
 @pytest.mark.parametrize("name", [n for n in _exchanges("/workflow/invoke") if n not in NEVER_SENT])
@@ -163,7 +163,7 @@ def test_the_client_reads_every_retrieved_run(name: str) -> None:
             async with fh.AsyncClient(api_key=KEY, base_url=server.url) as client:
                 return await client.retrieve("req_1" if older else identity, run_id=identity if older else None)
 
-        run = loop.run(main())
+        run = event_loop.run(main())
     assert server.requests[-1].startswith(f"GET {asked['path']} HTTP/1.1\r\n".encode())
     body = json.loads(found)
     page = body.get("workflow_run") or body.get("request") or body
@@ -197,7 +197,7 @@ def test_check_reads_the_list_of_models() -> None:
             async with fh.AsyncClient(api_key=KEY, base_url=server.url) as client:
                 return bool(await client.check())
 
-        assert loop.run(main())
+        assert event_loop.run(main())
         assert server.requests[0].startswith(b"GET /v1/public/models HTTP/1.1\r\n")
 
 

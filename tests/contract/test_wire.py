@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, encode_request, parse_event
-from fh_notebook.values import Secret
+from fh_notebook.core.values import Secret
 
 REQUEST = InvokeRequest(deployment="support-triage", variant="nearest", inputs={"ticket": "hi"}, metadata={"case": 42})
 

@@ -229,7 +229,7 @@ def said(client: fh.Client) -> dict[str, Any]:
 
 
 def _build(root: Path) -> None:
-    from fh_notebook import session
+    from fh_notebook.session import session
     from tests.comparing.rating.page import rate_by
 
     store = root / "store.sqlite3"

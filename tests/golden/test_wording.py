@@ -19,7 +19,6 @@ import pytest
 from IPython.core.error import UsageError
 
 import fh_notebook as fh
-from fh_notebook.audience import CELL, COMMAND, PYTHON, Audience, text_for
 from fh_notebook.batching.execution import stop_rules
 from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.messages import sentence
@@ -32,9 +31,10 @@ from fh_notebook.client.callbacks.endpoint import check_public_url
 from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog.deployments import Deployments, meant
 from fh_notebook.contract.catalog.reader import read_catalog
-from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.schema.validation import problems
-from fh_notebook.errors import FetchHiveError
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.core.text.messages import CELL, COMMAND, PYTHON, Audience, text_for
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.template import Template

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
 from tests.local.hives import KEY, ask, echo_hive, in_process, on_socket, post
 
@@ -165,7 +165,9 @@ def test_the_signature_gives_the_start_variables() -> None:
 
 
 def test_a_default_of_one_variant_is_not_sent_to_another_that_has_no_such_variable() -> None:
-    """Variants may take different variables; each is called with its own, by name and in a batch, and none is refused."""
+    """Variants may take different variables; each is called with its own, by name and in a batch,
+    and none is refused.
+    """
     hive = LocalHive()
 
     @hive.workflow("greet", variant="loud")

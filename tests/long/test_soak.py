@@ -1,4 +1,5 @@
-"""Many jobs through a socket with faults in between: every one accounted for, at the hive and in the store; nothing leaks.
+"""Many jobs through a socket with faults in between: every one accounted for, at the hive and in the store; nothing
+leaks.
 
 ``FH_SOAK_JOBS`` is their number: 20,000 unless told, which fits in a minute; 200,000 is for before a release.
 """
@@ -21,8 +22,8 @@ from typing import Any, Final
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from fh_notebook import settings
+from fh_notebook.core.config import settings
 from tests.misuse.judging import Ending, ending_of
 from tests.misuse.targets import Target
 from tests.misuse.wrong import VALUES

@@ -1,7 +1,7 @@
 """What is called with wrong values: every public function, and the methods of what they return.
 
-The list of functions is read from ``__all__`` and from the classes, so that a new one is in it; a required argument that
-has no valid value here fails the test of completeness.
+The list of functions is read from ``__all__`` and from the classes, so that a new one is in it; a required argument
+that has no valid value here fails the test of completeness.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook import loop
+from fh_notebook.core.runtime import event_loop
 
 PLUMBING: Final = {
     "AsyncClient": {"attempt", "over", "send", "submit_request", "look_up"},
@@ -90,7 +90,7 @@ class Target:
             else:
                 named[name] = arguments[name]
         result = self.call(*positional, **named)
-        return loop.run(result) if inspect.iscoroutine(result) else result
+        return event_loop.run(result) if inspect.iscoroutine(result) else result
 
 
 _OPTION: Final = {"fh.local.demo_hive": "concurrency", "LocalHive.configure": "concurrency"}

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.scaling.messages import PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import scratch, store_path
 from fh_notebook.scaling.storage.parts import failure_of
+from fh_notebook.session import session
 from fh_notebook.store.database import MIGRATIONS, open_connection
 from tests.scaling.counting import KEY, Counting, texts, until
 

@@ -25,7 +25,7 @@ CELLS = (
     "cmp = fh.compare(b, score=fh.score.length() if hasattr(fh.score, 'length') else None)\nfor end in ('html', 'md', 'xlsx'):\n    cmp.report(f'report.{end}')\ncmp",
     "fh.store.export('answers.jsonl')\nfh.store.export('answers.jsonl.gz')",
     "with fh.CallbackReceiver() as receiver:\n    print(repr(receiver), receiver._repr_html_())\n    late = fh.batch(rows, 'echo', variants=['plain'], delivery='callback', fresh=True, name='two', progress=False)\nprint(late)",
-    "from fh_notebook import session, settings\nprint(settings.current(), vars(fh.Client()), vars(fh.Client().aclient), fh.Client().check())",
+    "from fh_notebook.session import session; from fh_notebook.core.config import settings\nprint(settings.current(), vars(fh.Client()), vars(fh.Client().aclient), fh.Client().check())",
     "import pickle\nopen('p.pickle', 'wb').write(pickle.dumps([settings.current()]))",
     "fh.Client().invoke('echo', variant='plain', inputs={'text': object()})",
     "from fh_notebook.notebook.magics import cell_magic as sending\nsending._result = None\nfh.configure(tracebacks='full')",

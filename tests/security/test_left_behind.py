@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
+from fh_notebook.session import session
 from tests.security import left_behind
 from tests.security.corpus import KEY
 
@@ -93,7 +93,9 @@ def test_what_is_packed_is_unpacked(packed: Callable[[bytes], bytes], planted: P
 
 
 def test_what_a_batch_wrote_is_read_as_its_kind(planted: Path) -> None:
-    """A key in a row is found in every file that a batch makes, and in the store while its answer is in the WAL alone."""
+    """A key in a row is found in every file that a batch makes, and in the store while its answer
+    is in the WAL alone.
+    """
     fh.configure(store=planted / "store.sqlite3")
     hive = fh.local.LocalHive()
     hive.workflow("echo", variant="plain")(lambda text: text)

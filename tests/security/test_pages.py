@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fh_notebook import session
+from fh_notebook.session import session
 from tests import environment
 from tests.lab import find_chromium, run_browser
 from tests.security.surfaces import harms, of_batches, of_cells, of_widgets

@@ -15,8 +15,8 @@ from typing import Any, Final
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
-from fh_notebook.errors import StoreError
+from fh_notebook.core.errors import StoreError
+from fh_notebook.session import session
 from fh_notebook.store.tables.pending import PendingRow
 from tests.batching.hives import Shouting
 
@@ -38,7 +38,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         CLIENT.invoke("shout", variant="loud", inputs={"text": text})
     store = session.store()
     assert store is not None
-    from fh_notebook.clock import utc_now
+    from fh_notebook.core.values import utc_now
     from fh_notebook.store.tables.ratings import RatingRow
 
     line = PendingRow(

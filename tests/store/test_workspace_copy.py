@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.errors import StoreError
+from fh_notebook.core.errors import StoreError
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
 from fh_notebook.store.workspace_copy import BatchCopy

@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import settings
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED, CallbackDelivery
 from fh_notebook.batching.execution.engine import Engine
 from fh_notebook.batching.execution.ledger import StoreLedger
@@ -26,7 +25,8 @@ from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
-from fh_notebook.errors import InputError, SettingsError, StoreError
+from fh_notebook.core.config import settings
+from fh_notebook.core.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 

@@ -21,7 +21,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook.audience import Message, Phrase, option
 from fh_notebook.batching.options import Delivery
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
@@ -33,8 +32,9 @@ from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import Exchange
-from fh_notebook.errors import SettingsError, StoreError
-from fh_notebook.gate import Gate
+from fh_notebook.core.errors import SettingsError, StoreError
+from fh_notebook.core.text.messages import Message, Phrase, option
+from fh_notebook.session.limiter import ConcurrencyLimiter
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 from fh_notebook.store.tables.pending import PendingRow
 
@@ -123,7 +123,7 @@ class CallbackDelivery:
         if self._delivery in ("direct", "auto"):
             self._lends = shared
             return shared
-        return shared.past(Gate(max_concurrency or MAX_SUBMITTED))
+        return shared.past(ConcurrencyLimiter(max_concurrency or MAX_SUBMITTED))
 
     async def ready(self) -> Attempt:
         """Return how one call is made; a receiver listens by then.

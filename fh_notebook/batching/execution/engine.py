@@ -14,20 +14,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 
-from fh_notebook.audience import Message
 from fh_notebook.batching.execution.ledger import Ledger
 from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Worker
 from fh_notebook.batching.model import Event, Job, Stopped
-from fh_notebook.clock import utc_now
 from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.wire import Exchange
-from fh_notebook.errors import LimitReached, StoreError
-from fh_notebook.loop import unbroken
-from fh_notebook.values import error_text
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.errors import LimitReached, StoreError
+from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.core.text.messages import Message
+from fh_notebook.core.values import error_text, utc_now
 
 __all__ = ["Engine"]
 

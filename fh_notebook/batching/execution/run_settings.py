@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import settings
-from fh_notebook.audience import PYTHON, Audience, Message, option
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.model import Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
-from fh_notebook.clock import utc_now
-from fh_notebook.contract.rate import Rate
-from fh_notebook.errors import SettingsError
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.config import settings
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
+from fh_notebook.core.values import utc_now
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver

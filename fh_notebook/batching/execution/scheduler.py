@@ -19,15 +19,15 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
-from fh_notebook.audience import Message
 from fh_notebook.batching.execution.job_queue import JobQueue, QueuedJob
 from fh_notebook.batching.execution.stop_rules import StopLimits, unreached
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, NameEvidence, name_of, unknown_name
 from fh_notebook.batching.model import Event, Finished, Job, KeptBack, Stopped, kind_of
-from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import Absence, RetryDecision
 from fh_notebook.contract.run import Run
-from fh_notebook.slots import Call
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.concurrency.slots import LimitedCall
+from fh_notebook.core.text.messages import Message
 
 __all__ = ["CATCH_UP_S", "OPENING_S", "CallSpacing", "DispatcherWait", "EngineLimiter", "OutageDetector", "Scheduler"]
 
@@ -48,7 +48,7 @@ class EngineLimiter(Protocol):
         """Wait until a call may be sent; ``False``: give the slot back, and send nothing."""
         ...
 
-    def call(self) -> Call:
+    def call(self) -> LimitedCall:
         """Say that a call is out while the block runs."""
         ...
 
@@ -56,7 +56,7 @@ class EngineLimiter(Protocol):
         """Whether a slot must be given back before its next job: the limit fell, or others wait."""
         ...
 
-    def hear(self, decision: RetryDecision, *, call: Call | None = None, left: int | None = None) -> None:
+    def hear(self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None) -> None:
         """Learn from one answer."""
         ...
 

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.addresses import LOCAL
-from fh_notebook.audience import RUN_AGAIN, Message
 from fh_notebook.batching.model import Job, Stopped
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.retry import Absence
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.spell import in_words, listed, nearest, short
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.text.formatting import in_words, listed, nearest, short
+from fh_notebook.core.text.messages import RUN_AGAIN, Message
 
 __all__ = ["TRIED", "UNKNOWN_NAME", "Name", "NameEvidence", "hint_of", "name_of", "unknown_name"]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook import session
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.files import checked_target, reason_of
 from fh_notebook.batching.planning.reader import BatchTables
-from fh_notebook.errors import SettingsError, StoreError
-from fh_notebook.partial import partial
-from fh_notebook.plural import counted
+from fh_notebook.core.errors import SettingsError, StoreError
+from fh_notebook.core.files import atomic_file
+from fh_notebook.core.text.messages import counted
+from fh_notebook.session import session
 from fh_notebook.store.archive import write_batch
 from fh_notebook.store.catalog_file import shown
 from fh_notebook.store.store import Store
@@ -62,7 +62,7 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
         raise SettingsError(f"{name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
     trouble, beside = "", None
     try:
-        with partial(target) as part:
+        with atomic_file(target) as part:
             beside = part.path
             written = write_batch(store, part.path, record, lines, _ratings_on(name, store, workspace))
             part.put(private=True)

@@ -1,7 +1,7 @@
 """Files of exports: checked before the first call, replaced atomically.
 
-Rule of this file: what is written goes into a partial file (`partial.py`), which takes the target's place when all of
-it is on the disk. Whatever happens before (a full disk, an interrupt), the target is as it was, and nothing is left.
+Rule of this file: what is written goes into a partial file (`atomic_file.py`), which takes the target's place when all
+of it is on the disk. Whatever happens before (a full disk, an interrupt), the target is as it was, and nothing is left.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import SettingsError, StoreError
-from fh_notebook.partial import Partial, partial
+from fh_notebook.core.errors import SettingsError, StoreError
+from fh_notebook.core.files import AtomicFile, atomic_file
+from fh_notebook.core.text.formatting import listed, short
 
 __all__ = ["checked_target", "reason_of", "replacing", "replacing_partly", "suffix_of"]
 
@@ -90,12 +90,12 @@ def replacing(target: Path, *, replace: Callable[[Path, Path], object] = os.repl
 @contextmanager
 def replacing_partly(
     target: Path, *, replace: Callable[[Path, Path], object] = os.replace
-) -> Iterator[tuple[BinaryIO, Partial]]:
-    """As :func:`replacing`, with the `Partial`, which knows where more may lie meanwhile."""
+) -> Iterator[tuple[BinaryIO, AtomicFile]]:
+    """As :func:`replacing`, with the `AtomicFile`, which knows where more may lie meanwhile."""
     made = False
     trouble = ""
     try:
-        with partial(target) as part:
+        with atomic_file(target) as part:
             with os.fdopen(part.create(), "r+b") as file:
                 made = True
                 yield file, part
@@ -109,7 +109,7 @@ def replacing_partly(
         raise SettingsError(trouble)
 
 
-def _put(part: Partial, replace: Callable[[Path, Path], object]) -> str:
+def _put(part: AtomicFile, replace: Callable[[Path, Path], object]) -> str:
     try:
         part.put(private=False, replace=replace)
     except PermissionError:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import arguments, session, views
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.plural import agreeing, counted
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.session import session
 from fh_notebook.store.retention import Forgotten, Which
 from fh_notebook.store.store import Store
 
@@ -100,10 +101,10 @@ def forget(
         first = next(iter(running.values()))
         raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
     if any("parts" in record.plan for record in store.batches.every()):
-        views.partitions().forget_files(store, which)
+        hooks.partitions().forget_files(store, which)
     gone = store.forget(which)
     strange = "" if gone.answers or gone.batches or name is None else _no_such_deployment(store, name, workspace)
-    views.frontend().notice(strange or _told(gone, which))
+    hooks.frontend().notice(strange or _told(gone, which))
     return gone.answers
 
 

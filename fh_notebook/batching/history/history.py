@@ -11,18 +11,19 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import arguments, session, views
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.inference import infer
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.values import MASK
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer
 from fh_notebook.store.tables.batches import BatchRecord
-from fh_notebook.values import MASK
 
 __all__ = ["COLUMNS", "deployment_from_history", "history", "last_run"]
 
@@ -115,7 +116,7 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
 def _store() -> Store | None:
     store = session.store()
     if store is None:
-        views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+        hooks.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
     return store
 
 
@@ -172,11 +173,11 @@ def _tell_nearest(store: Store, name: str) -> None:
     if batches := store.batches.named(name):
         of = batches[0].deployment
         told = f"{short(name)} is a batch of {short(of)}, and history lists deployments: fh.open_batch({short(name)})"
-        views.frontend().notice(f"{told} opens it, and the history of {short(of)} lists it")
+        hooks.frontend().notice(f"{told} opens it, and the history of {short(of)} lists it")
         return
     close = nearest(name, dict.fromkeys(known for known, _ in store.answers.deployment_names()))
     meant = f"; did you mean {close!r}?" if close else ""
-    views.frontend().notice(f"Nothing is kept of {short(name)}{meant}")
+    hooks.frontend().notice(f"Nothing is kept of {short(name)}{meant}")
 
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
@@ -232,7 +233,7 @@ def _wanted(name: str, variants: str | Iterable[str], seen: tuple[str, ...]) -> 
     named = (variants,) if isinstance(variants, str) else tuple(variants)
     for variant in named:
         if variant not in seen and (close := near_name(variant, seen)):
-            views.frontend().notice(
+            hooks.frontend().notice(
                 f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
             )
     return named

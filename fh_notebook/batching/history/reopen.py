@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-from fh_notebook import arguments, session, views
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
@@ -29,9 +28,11 @@ from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.spell import nearest, short
-from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.plural import counted
+from fh_notebook.core import arguments, hooks
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import nearest, short
+from fh_notebook.core.text.messages import counted
+from fh_notebook.session import session
 from fh_notebook.store.archive import read_batch, read_ratings
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
@@ -90,7 +91,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     caller = session.client_for(client)
     record = _found(store, name, caller.workspace)
     if "parts" in record.plan:
-        opened: Batch = views.partitions().open_batch(store, record, caller)
+        opened: Batch = hooks.partitions().open_batch(store, record, caller)
         return opened
     return batch_of(store, record, Caller.of(caller))
 

@@ -14,11 +14,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook import session
 from fh_notebook.batching.export.files import reason_of
 from fh_notebook.batching.history.workspaces import join_workspaces, list_workspaces
-from fh_notebook.errors import InputError, SettingsError, StoreError
-from fh_notebook.partial import Partial, partial
+from fh_notebook.core.errors import InputError, SettingsError, StoreError
+from fh_notebook.core.files import AtomicFile, atomic_file
+from fh_notebook.session import session
 from fh_notebook.store.codec import json_of
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer
@@ -42,7 +42,7 @@ def export_store(path: str | os.PathLike[str]) -> Path:
     store = _store_to("export")
     target = _new_file(path, (*LINES, *COPIES))
 
-    def write(part: Partial) -> None:
+    def write(part: AtomicFile) -> None:
         if target.name.lower().endswith(COPIES):
             store.copy_to(part.path)
         else:
@@ -66,7 +66,7 @@ def rescue_store(path: str | os.PathLike[str]) -> Path:
         raise InputError(f"{path} is where the store was; give another name, such as rescued.sqlite3")
     target = _new_file(path, COPIES)
 
-    def write(part: Partial) -> None:
+    def write(part: AtomicFile) -> None:
         def put() -> Path:
             part.put(private=True)
             return target.absolute()
@@ -101,10 +101,10 @@ def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
     return target
 
 
-def _written(target: Path, write: Callable[[Partial], object]) -> Path:
+def _written(target: Path, write: Callable[[AtomicFile], object]) -> Path:
     trouble, beside = "", None
     try:
-        with partial(target) as part:
+        with atomic_file(target) as part:
             beside = part.path
             write(part)
     except OSError as broken:

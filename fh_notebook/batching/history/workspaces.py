@@ -24,8 +24,6 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from fh_notebook import session, views
-from fh_notebook.addresses import LOCAL
 from fh_notebook.batching.planning.plan import NAME_DIGITS, hashed_name
 from fh_notebook.batching.planning.sources import WINDOW
 from fh_notebook.batching.planning.stored_batch import earlier_name, other_table
@@ -35,10 +33,12 @@ from fh_notebook.batching.tables.rating_hash import item_of
 from fh_notebook.batching.tables.rows import label_of
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.spell import in_words, nearest
-from fh_notebook.errors import InputError, SettingsError
-from fh_notebook.plural import counted
-from fh_notebook.spelling import short
+from fh_notebook.core import hooks
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import in_words, nearest, short
+from fh_notebook.core.text.messages import counted
+from fh_notebook.session import session
 from fh_notebook.store.codec import DamagedValue, json_of, moment_of
 from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
@@ -311,7 +311,7 @@ def list_workspaces() -> pd.DataFrame:
     """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
     store = session.store()
     if store is None:
-        views.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+        hooks.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
     lines = [
         {
             "workspace": line.name,
@@ -413,7 +413,7 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
             )
     with store.decoding():
         joined = _Join(store, from_workspace, into_workspace).run()
-    views.frontend().notice(str(joined))
+    hooks.frontend().notice(str(joined))
     return joined
 
 

@@ -14,15 +14,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook import arguments, html
-from fh_notebook.audience import PYTHON, Audience, Message, Phrase
 from fh_notebook.batching.model import RETRY_UNKNOWN, Job
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.json_values import canonical_json
-from fh_notebook.contract.spell import listed, nearest
-from fh_notebook.errors import InputError
-from fh_notebook.plural import counted
-from fh_notebook.spelling import duration, short
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import duration, listed, nearest, short
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted
 
 __all__ = [
     "BatchTarget",

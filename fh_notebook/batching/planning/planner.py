@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fh_notebook.audience import PYTHON, Audience, Message, Phrase, option
 from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.mapping import InputMapper, hidden_columns, read_mapping
 from fh_notebook.batching.planning.plan import BatchTarget, BatchVariant
@@ -19,9 +18,9 @@ from fh_notebook.contract.exchange import InvokeRequest, metadata_problems
 from fh_notebook.contract.json_values import canonical_json, json_problems
 from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.errors import InputError
-from fh_notebook.plural import counted
-from fh_notebook.problems import Problem
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted, option
+from fh_notebook.core.text.problems import Problem
 
 __all__ = ["Planner", "refused"]
 

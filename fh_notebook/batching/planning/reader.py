@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from fh_notebook import views
 from fh_notebook.batching.messages import digest
 from fh_notebook.batching.model import FAILED, PENDING, UNKNOWN, Job, Outcome, OutcomeTable, run_of_invalid
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
+from fh_notebook.core import hooks
 
 __all__ = ["BatchReader", "BatchTables", "Entry"]
 
@@ -144,7 +144,7 @@ class BatchReader:
         frame = self._frame(_has_outcome)
         if (note := frame.attrs[ATTRS].get("note", "")) and not self._has_told:
             self._has_told = True
-            views.frontend().notice(f"{self._current_name}: {note}.")
+            hooks.frontend().notice(f"{self._current_name}: {note}.")
         return frame
 
     def failed(self) -> pd.DataFrame:

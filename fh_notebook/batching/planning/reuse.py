@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fh_notebook import session, views
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, lost_run
 from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
+from fh_notebook.core import hooks
+from fh_notebook.session import session
 from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerSummary, standing
@@ -181,7 +182,7 @@ class AnswerLookup:
         for other in beside:
             found += _seen_in(other, wanted)
         for store, of in with_files:
-            found += views.partitions().seen_in_files(store, self.workspace, wanted, of)
+            found += hooks.partitions().seen_in_files(store, self.workspace, wanted, of)
         for key, more in _by_key(found).items():
             lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
 

@@ -12,17 +12,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fh_notebook import views
-from fh_notebook.audience import Message, option
 from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.plan import BatchVariant, Plan
 from fh_notebook.batching.planning.sources import JobWindow
 from fh_notebook.batching.planning.stored_jobs import StoredJobs, fingerprint, job_lines, row_lines, sent_by
 from fh_notebook.batching.planning.table_match import ArmRecord, RowInputs, TableMatch, inputs_by_row, match
 from fh_notebook.batching.tables.rows import Rows
-from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import InputError
-from fh_notebook.plural import agreeing, counted
+from fh_notebook.core import hooks
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.messages import Message, agreeing, counted, option
 from fh_notebook.store.codec import DamagedValue, encoded
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
@@ -343,7 +342,7 @@ class PlannedBatch(StoredBatch):
         self._before = replace(plan.record, id=batch_id, plan=told)
         self.id, self._has_begun = batch_id, True
         if plan.earlier_name:
-            views.frontend().notice(f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
+            hooks.frontend().notice(f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
         if self._is_stream:
             self._count += len(window.rows)
             if self._moved is not None and self._free is not None and self._match is not None:

@@ -18,7 +18,7 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.table_match import ArmRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
-from fh_notebook.problems import Problem
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.store.codec import DamagedValue, encoded, json_of
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import JobRow, StoredRow

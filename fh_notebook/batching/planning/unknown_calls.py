@@ -13,7 +13,7 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.contract.run import Run
-from fh_notebook.plural import counted
+from fh_notebook.core.text.messages import counted
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client

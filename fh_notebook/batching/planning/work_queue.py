@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.model import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Job, OutcomeTable, kind_of
 from fh_notebook.batching.planning.planner import refused
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
@@ -22,6 +21,7 @@ from fh_notebook.batching.planning.sources import JobSource, JobWindow
 from fh_notebook.batching.planning.stored_batch import PlannedBatch
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
+from fh_notebook.core.text.messages import PYTHON, Audience
 from fh_notebook.store.tables.answers import AnswerRow, run_of_row
 
 __all__ = ["LookedUpWindow", "WindowPrefetch", "Windows", "WorkQueue", "chained_windows", "ready_windows"]

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from fh_notebook import views
 from fh_notebook.batching.progress.refresh import BEAT_S, DRAW_EVERY_S, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import SettingsError
+from fh_notebook.core import hooks
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import short
 
 __all__ = ["NoProgress", "ProgressDisplay", "ProgressSource", "TextLines", "TextProgress", "progress_of"]
 
@@ -162,7 +162,7 @@ def progress_of(choice: Any) -> ProgressDisplay:
         It is none of them.
     """
     if choice is True:
-        live: ProgressDisplay | None = views.frontend().batch_progress()
+        live: ProgressDisplay | None = hooks.frontend().batch_progress()
         return live or TextProgress()
     if choice is False or choice is None:
         return NoProgress()

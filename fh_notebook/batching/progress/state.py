@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from fh_notebook import html
 from fh_notebook.batching.model import Counts
-from fh_notebook.plural import counted
-from fh_notebook.spelling import duration
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import duration
+from fh_notebook.core.text.messages import counted
 
 __all__ = ["PlanProtocol", "ProgressSource", "ProgressState", "admitting", "outcome_parts", "rate_in_words", "resting"]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.contract.spell import short
+from fh_notebook.core.text.formatting import short
 
 __all__ = ["EXCEL_CELL", "SafeTextCounter", "cleaned", "cut", "neutralised", "neutralised_inside", "without_halves"]
 

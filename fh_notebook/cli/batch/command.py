@@ -31,8 +31,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import fh_notebook as fh
-from fh_notebook.addresses import LOCAL, hostname, is_loopback
-from fh_notebook.audience import COMMAND
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.cli.batch.compare import (
     CompareOptions,
@@ -44,8 +42,10 @@ from fh_notebook.cli.batch.compare import (
 )
 from fh_notebook.cli.batch.options import NO_KEY, add_parser, failure_hints, given, settings_given
 from fh_notebook.cli.terminal import nobody_reads_on
-from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
-from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback
+from fh_notebook.core.errors import AuthError, InputError, SettingsError, StoreError
+from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text.messages import COMMAND
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -196,15 +196,15 @@ def _target(args: argparse.Namespace) -> Path | None:
 
 def _client(args: argparse.Namespace) -> Client:
     """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log."""
-    from fh_notebook import precedence
+    from fh_notebook.core.config import resolution
 
     if args.local:
         if args.base_url is not None:
             raise SettingsError("--local and --base-url exclude each other")
         return fh.Client(base_url=LOCAL)
-    address, _ = precedence.find_base_url(args.base_url)
+    address, _ = resolution.find_base_url(args.base_url)
     if address != LOCAL and not is_loopback(hostname(address)):
-        found = precedence.find_key(base_url=address)
+        found = resolution.find_key(base_url=address)
         if found.key is None:
             told = [f"there is no key for {hostname(address)}", *found.hints, NO_KEY, "--local runs the demo"]
             raise SettingsError("; ".join(told))

@@ -26,12 +26,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from fh_notebook import keys
 from fh_notebook.contract.signing import RequestScheme
-from fh_notebook.errors import SettingsError
-from fh_notebook.log import log
-from fh_notebook.spelling import type_text
-from fh_notebook.values import Secret, is_iterable
+from fh_notebook.core.config import credentials
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import type_text
+from fh_notebook.core.values import Secret, is_iterable, log
 
 __all__ = [
     "BODY_S",
@@ -98,13 +97,13 @@ class SigningSecrets:
         if secret is None or not secret:
             return
         if self._take(secret) and self._keyring and name:
-            kept, why = keys.keep_in_keyring(f"{name}#signing", secret)
+            kept, why = credentials.keep_in_keyring(f"{name}#signing", secret)
             if not kept:
                 log.info("a signing secret was not kept: %s", why)
 
     def recall(self, name: str) -> bool:
         """Take the one that the keyring has under `name`, and say whether it has one."""
-        found = keys.from_keyring(f"{name}#signing") if self._keyring else None
+        found = credentials.from_keyring(f"{name}#signing") if self._keyring else None
         if found is not None:
             self._take(found)
         return found is not None

@@ -18,9 +18,9 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
-from fh_notebook.addresses import EVERYWHERE, host_here, is_loopback
-from fh_notebook.audience import Message, option
-from fh_notebook.errors import SettingsError
+from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.messages import Message, option
 
 __all__ = ["PublicEndpoint", "check_path", "check_public_url", "endpoint_of"]
 

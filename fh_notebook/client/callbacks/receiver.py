@@ -22,17 +22,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from fh_notebook import arguments, html, loop
 from fh_notebook.client.callbacks.delivery import MAX_BODY_BYTES, DeliveryApp, DeliveryCounts, SigningSecrets
 from fh_notebook.client.callbacks.endpoint import PublicEndpoint, check_path, check_public_url, endpoint_of
-from fh_notebook.client.on_loop import on_loop
 from fh_notebook.contract.callbacks import ids_of, is_outcome
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.log import log
-from fh_notebook.values import Secret
+from fh_notebook.core import arguments
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.runtime.event_loop import on_loop
+from fh_notebook.core.text import html
+from fh_notebook.core.values import Secret, log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,7 +129,7 @@ class RunWaiters:
             self._tally.dropped += 1
 
 
-@shows_half_made
+@with_partial_repr
 class CallbackReceiver:
     """A small HTTP server in this process that takes the callbacks of runs, verifies them, and hands them on.
 
@@ -216,24 +217,24 @@ class CallbackReceiver:
             The port is taken, or the address cannot be listened at.
         """
         if not self.running:
-            loop.ThreadDoor().run(self._start())
+            event_loop.ThreadRunner().run(self._start())
         return self
 
     async def astart(self) -> CallbackReceiver:
         """Await :meth:`start`."""
         if not self.running:
-            await loop.bridge(self._start())
+            await event_loop.bridge(self._start())
         return self
 
     def stop(self) -> None:
         """Stop listening; callbacks in hand get a second. It may be started again, at the same URL."""
         if self.running:
-            loop.ThreadDoor().run(self._stop())
+            event_loop.ThreadRunner().run(self._stop())
 
     async def astop(self) -> None:
         """Await :meth:`stop`."""
         if self.running:
-            await loop.bridge(self._stop())
+            await event_loop.bridge(self._stop())
 
     async def _start(self) -> None:
         """Listen, on the background loop; of several that ask at once, one does it."""
@@ -247,7 +248,7 @@ class CallbackReceiver:
     async def _listen(self) -> None:
         await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
         from fh_notebook.client.callbacks.server import BACKLOG, ReceiverServer
-        from fh_notebook.serving import listen
+        from fh_notebook.core.runtime.asgi import listen
 
         sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
         self._port = sock.getsockname()[1]
@@ -359,7 +360,7 @@ class CallbackReceiver:
     @asynccontextmanager
     async def expecting(self) -> AsyncIterator[None]:
         """Say that a call is out whose callback may come before its answer: an unknown secret is waited for."""
-        here, window = loop.background().loop, self._window
+        here, window = event_loop.background().loop, self._window
         on_loop(here, window.call_out)
         try:
             yield
@@ -411,13 +412,13 @@ class CallbackReceiver:
         """
         arguments.check(CallbackReceiver.self_test, locals())
         self.start()
-        return loop.run(loop.bridge(self._test(timeout_s)))
+        return event_loop.run(event_loop.bridge(self._test(timeout_s)))
 
     async def aself_test(self, *, timeout_s: float = 10.0) -> SelfTest:
         """Await :meth:`self_test`."""
         arguments.check(CallbackReceiver.aself_test, locals())
         await self.astart()
-        return await loop.bridge(self._test(timeout_s))
+        return await event_loop.bridge(self._test(timeout_s))
 
     # --- shown
 

@@ -18,7 +18,7 @@ import httpx
 
 from fh_notebook.client.callbacks.endpoint import PublicEndpoint
 from fh_notebook.contract.run import Run
-from fh_notebook.values import Secret, error_text
+from fh_notebook.core.values import Secret, error_text
 
 __all__ = ["SelfTest", "self_test"]
 

@@ -26,7 +26,7 @@ import httpx
 from fh_notebook.client.http.fast_transport import Deadline
 from fh_notebook.client.http.transport import user_agent
 from fh_notebook.contract.exchange import Answer
-from fh_notebook.values import Secret, redact
+from fh_notebook.core.values import Secret, redact
 
 __all__ = ["ACCEPTED", "BROKEN", "Auth", "BearerAuth", "WebhookAuth", "exchange", "is_packed"]
 

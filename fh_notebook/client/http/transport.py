@@ -43,9 +43,9 @@ from weakref import WeakSet
 
 import httpx
 
-from fh_notebook.addresses import hostname, is_loopback
 from fh_notebook.client.connection import Connection
 from fh_notebook.client.http.fast_transport import KEEP_ALIVE_S, FastTransport
+from fh_notebook.core.config.urls import hostname, is_loopback
 from fh_notebook.version import __version__
 
 __all__ = ["ProxiedTransport", "close_with_loop", "open_for_loop", "open_transport", "user_agent"]

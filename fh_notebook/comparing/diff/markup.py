@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from fh_notebook import html
 from fh_notebook.comparing.diff.text_diff import Segment, TextDifference
-from fh_notebook.plural import agreeing, counted
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
 
 __all__ = ["MARKS_STYLE", "changes_style", "changes_table", "mark_text", "marks_style", "path_pieces"]
 

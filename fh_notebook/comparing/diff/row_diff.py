@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook import html
 from fh_notebook.batching.messages import one_line
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
@@ -31,8 +30,9 @@ from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import listed, nearest, short
 
 __all__ = [
     "EMPTY",

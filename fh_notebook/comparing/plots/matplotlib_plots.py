@@ -22,7 +22,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
 
-from fh_notebook import html
 from fh_notebook.comparing.checks import check_one_of
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import (
@@ -43,7 +42,8 @@ from fh_notebook.comparing.plots.panels import (
 )
 from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text import html
 
 __all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Panel", "Plot", "inline", "plot"]
 

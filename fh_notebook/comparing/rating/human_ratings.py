@@ -10,7 +10,6 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session, views
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rating_hash import kept_label
 from fh_notebook.comparing import checks, tables
@@ -28,10 +27,12 @@ from fh_notebook.comparing.rating.ratings import (
 from fh_notebook.comparing.rating.session import RatingSession, seeded_draw
 from fh_notebook.comparing.stats.number_format import figure, percent
 from fh_notebook.comparing.verdict import verdict_of
-from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import InputError
+from fh_notebook.core import hooks
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.values import ColumnName
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
-from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +167,7 @@ class HumanRatings:
         )
         if (store := own_store()) not in self._rated_in:
             self._rated_in = (*self._rated_in, store)
-        return views.frontend().show_rater(session, items, store=store, result=lambda: self.result(data, kind, who))
+        return hooks.frontend().show_rater(session, items, store=store, result=lambda: self.result(data, kind, who))
 
     def result(self, data: ComparisonData, kind: Question, rater: str) -> list[str]:
         """Return the result of one rater in sentences, the names in them."""

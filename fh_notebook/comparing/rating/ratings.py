@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook import arguments, html
 from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
 from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.model import Counts
@@ -29,6 +28,8 @@ from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.rating.questions import TIE, Item, Question, question_named, swap_sides
 from fh_notebook.comparing.stats.intervals import NAN
+from fh_notebook.core import arguments
+from fh_notebook.core.text import html
 from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = ["CountedRatings", "Ratings", "count_ratings", "rated_alone", "rated_pairs"]

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook import html, settings
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
@@ -23,7 +22,9 @@ from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
 from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
-from fh_notebook.values import redact
+from fh_notebook.core.config import settings
+from fh_notebook.core.text import html
+from fh_notebook.core.values import redact
 from fh_notebook.version import __version__
 
 __all__ = ["provenance_of", "report_rows", "settings_of", "text_of"]

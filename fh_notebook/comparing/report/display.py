@@ -12,8 +12,6 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from fh_notebook import html
-from fh_notebook.audience import PYTHON, Audience
 from fh_notebook.batching.messages import frame_text, one_line
 from fh_notebook.batching.planning.plan import counted, money
 from fh_notebook.batching.tables.values import is_missing
@@ -23,7 +21,9 @@ from fh_notebook.comparing.stats.number_format import figure, p_text, score_text
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdict import notes_of, verdict_of
-from fh_notebook.values import MASK
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import PYTHON, Audience
+from fh_notebook.core.values import MASK
 
 __all__ = [
     "STYLE",

@@ -13,7 +13,6 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
 
-from fh_notebook import html
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import KINDS, plot_data
@@ -21,7 +20,8 @@ from fh_notebook.comparing.report import display
 from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdict import notes_of, verdict_of
-from fh_notebook.values import redact
+from fh_notebook.core.text import html
+from fh_notebook.core.values import redact
 
 __all__ = ["page"]
 

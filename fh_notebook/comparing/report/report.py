@@ -15,7 +15,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.html_page import page
 from fh_notebook.comparing.report.markdown import markdown
 from fh_notebook.comparing.report.workbook import write_workbook
-from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.core.optional_deps import ensure_installed
 
 __all__ = ["SUFFIXES", "check_report", "write_report"]
 

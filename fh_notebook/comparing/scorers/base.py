@@ -14,16 +14,16 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fh_notebook import arguments
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.problems import Problem
-from fh_notebook.values import error_text
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import error_text
 
 __all__ = [
     "MAX_CHARS",
@@ -66,7 +66,7 @@ NO_SCORE: Final = Result(float("nan"))
 """There is nothing to score by, and nothing went wrong."""
 
 
-@shows_half_made
+@with_partial_repr
 @dataclass(frozen=True)
 class Scorer:
     """A scorer with a name that says what it does. Made by the functions of ``fh.score``.

@@ -29,12 +29,11 @@ from pathlib import PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final, overload
 
-from fh_notebook import arguments
 from fh_notebook.comparing.scorers.base import Scorer, number_of
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
-from fh_notebook.spelling import type_text
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short, type_text
 
 __all__ = ["NoVersionError", "scorer", "version_of", "versioned"]
 

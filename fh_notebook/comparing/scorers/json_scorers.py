@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fh_notebook import arguments
 from fh_notebook.comparing.scorers.base import (
     MAX_PARTS,
     Scorer,
@@ -31,9 +30,10 @@ from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import Checker, fits, schema_problems
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
-from fh_notebook.values import UNSET, ColumnName
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import UNSET, ColumnName
 
 __all__ = ["json_fields", "json_path", "json_schema", "json_valid"]
 

@@ -21,8 +21,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import arguments, session
-from fh_notebook.audience import PYTHON
 from fh_notebook.batching.api import begun
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
@@ -34,10 +32,13 @@ from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
-from fh_notebook.problems import Problem
-from fh_notebook.values import ColumnName
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import PYTHON
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import ColumnName
+from fh_notebook.session import session
 
 __all__ = [
     "Judge",

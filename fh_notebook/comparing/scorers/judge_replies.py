@@ -17,8 +17,8 @@ from typing import Any, Final, Generic, TypeVar
 from fh_notebook.comparing.scorers.base import MAX_CHARS
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
-from fh_notebook.problems import Problem
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.problems import Problem
 
 __all__ = ["JudgeScale", "Reply", "read_score", "read_verdict"]
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from fh_notebook import arguments
 from fh_notebook.comparing.scorers.base import MAX_CHARS, Scorer, expected_in, number_of, ready_scorer, scorer_text
 from fh_notebook.comparing.scorers.output_values import parse_path, part_of, text_of
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
-from fh_notebook.values import ColumnName, Whole
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import ColumnName, Whole
 
 __all__ = ["latency", "length", "number"]
 

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import arguments, loop, precedence, session
 from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import object_series
@@ -27,8 +26,12 @@ from fh_notebook.comparing.scorers.function import scorer_of, versioned
 from fh_notebook.comparing.scorers.observations import Observation, observations, unknown_column
 from fh_notebook.comparing.scorers.registry import READY, exact
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
+from fh_notebook.core import arguments
+from fh_notebook.core.config import resolution
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text.formatting import short
+from fh_notebook.session import session
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -110,7 +113,7 @@ def _of_each(scorer: Scorer, found: Sequence[Observation], fresh: bool) -> list[
 
 
 def _tell_not_kept(scorer: Scorer) -> None:
-    if scorer.unversioned and precedence.store_path() is not None:
+    if scorer.unversioned and resolution.store_path() is not None:
         session.tell_once(
             f"Scores of {short(scorer.name)} are not kept: {scorer.unversioned}. To keep them, give the function a "
             f'version, and another one when it changes: fh.score.scorer(..., version="1").'
@@ -153,12 +156,12 @@ def _compute(
         for place in waiting:
             value = _called(scorer, found[place])
             if inspect.isawaitable(value):  # a plain function that gives coroutines: the rest is asked on the loop
-                loop.run(_gather(scorer, found, waiting, said, noted, first=(place, value)))
+                event_loop.run(_gather(scorer, found, waiting, said, noted, first=(place, value)))
                 return
             said[place] = _read(value)
             noted.append(place)
     elif places:
-        loop.run(_gather(scorer, found, waiting, said, noted))
+        event_loop.run(_gather(scorer, found, waiting, said, noted))
 
 
 def _called(scorer: Scorer, observation: Observation) -> Any:

@@ -14,12 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from fh_notebook import html
-from fh_notebook.audience import Message, Phrase
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.spell import listed, nearest, short
-from fh_notebook.errors import InputError
-from fh_notebook.plural import agreeing, counted
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
 
 __all__ = [
     "FILE_NAMES",

@@ -16,8 +16,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fh_notebook.contract.catalog.nodes import NodeReader, kind_of, line_of, place_name
 from fh_notebook.contract.schema.variables import Variable, object_schema
-from fh_notebook.contract.spell import KINDS, nearest, short
-from fh_notebook.problems import Path, Problem
+from fh_notebook.core.text.formatting import KINDS, nearest, short
+from fh_notebook.core.text.problems import Path, Problem
 
 __all__ = ["OF_SCHEMAS", "WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
 

@@ -27,7 +27,7 @@ from ruamel.yaml.resolver import BaseResolver
 from ruamel.yaml.scanner import Scanner, ScannerError
 from ruamel.yaml.tokens import Token, ValueToken
 
-from fh_notebook.spelling import short
+from fh_notebook.core.text.formatting import short
 
 __all__ = [
     "NO_BLANK",

@@ -12,7 +12,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from fh_notebook import views
 from fh_notebook.contract.schema.from_python import from_function
 from fh_notebook.contract.schema.inference import infer
 from fh_notebook.contract.schema.references import followed, meant
@@ -33,9 +32,10 @@ from fh_notebook.contract.schema.variables import (
     plain,
     text,
 )
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
-from fh_notebook.problems import Problem
+from fh_notebook.core import hooks
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.problems import Problem
 
 __all__ = [
     "Variable",
@@ -104,7 +104,7 @@ def to_schema(inputs: Any) -> dict[str, Any]:
     elif callable(getattr(inputs, "model_json_schema", None)):
         schema = _resolved(_from_model(inputs))
     elif hasattr(inputs, "dtypes") and hasattr(inputs, "columns") and not isinstance(inputs, type):
-        schema = views.frame_schema().schema_of_frame(inputs)
+        schema = hooks.frame_schema().schema_of_frame(inputs)
     elif callable(inputs):
         schema = from_function(inputs)
     else:

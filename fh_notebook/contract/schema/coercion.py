@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.schema.references import meant
-from fh_notebook.contract.spell import types_of
-from fh_notebook.values import is_number
+from fh_notebook.core.text.formatting import types_of
+from fh_notebook.core.values import is_number
 
 __all__ = ["coerced"]
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from fh_notebook.contract.schema.references import meant
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.spell import FORMATS, kind_text, listed, nearest, path_text, short, types_of
-from fh_notebook.plural import counted
-from fh_notebook.problems import Problem
+from fh_notebook.core.text.formatting import FORMATS, kind_text, listed, nearest, path_text, short, types_of
+from fh_notebook.core.text.messages import counted
+from fh_notebook.core.text.problems import Problem
 
 __all__ = ["BrokenRule", "explain"]
 

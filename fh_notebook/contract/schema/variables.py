@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook import arguments
 from fh_notebook.contract.json_values import json_problems
-from fh_notebook.contract.spell import KIND_OF_TYPE
-from fh_notebook.errors import InputError
-from fh_notebook.half_made import shows_half_made
-from fh_notebook.problems import Problem
-from fh_notebook.spelling import short
-from fh_notebook.values import UNSET
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.formatting import KIND_OF_TYPE, short
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 
 __all__ = [
     "Variable",
@@ -43,7 +42,7 @@ __all__ = [
 ]
 
 
-@shows_half_made
+@with_partial_repr
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One Start variable: what its value looks like, and whether it must be given.

@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from fh_notebook import arguments
 from fh_notebook.contract.schema.variables import integer, text
+from fh_notebook.core import arguments
 from fh_notebook.local.demo.triage import Classification, NearestExample, by_keywords
 from fh_notebook.local.hive import LocalHive
 

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from fh_notebook import views
-from fh_notebook.addresses import EVERYWHERE, host_here, is_loopback
-from fh_notebook.errors import SettingsError
+from fh_notebook.core import hooks
+from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.runtime.asgi import STOP_GRACE_S, EventServer, PlainHttp, listen
 from fh_notebook.local.http.app import LINE, disconnected
-from fh_notebook.serving import STOP_GRACE_S, EventServer, PlainHttp, listen
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -86,7 +86,7 @@ class HiveServer:
             self.stop()
             raise server.trouble
         if not is_loopback(listens) and not self._has_key():
-            views.frontend().notice(
+            hooks.frontend().notice(
                 f"The hive listens on {listens}:{self._port} without a key: {_who(listens)} can run its workflows. "
                 "Give LocalHive(api_key=...), or listen on 127.0.0.1.",
             )

@@ -22,7 +22,6 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
-from fh_notebook import arguments, html, loop
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.comparison import compare
@@ -30,8 +29,12 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.base import NO_SCORE, Result
 from fh_notebook.comparing.scorers.observations import unknown_column
-from fh_notebook.errors import InputError
-from fh_notebook.log import log
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import ColumnName, log
 from fh_notebook.notebook.browser.page import head_of, page_of
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
@@ -40,8 +43,6 @@ from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, running_k
 from fh_notebook.notebook.ui.buttons import enable_clicks, has_person
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.latest_task import LatestTask
-from fh_notebook.spelling import short
-from fh_notebook.values import ColumnName
 
 if TYPE_CHECKING:
     from fh_notebook.comparing.comparison import Comparison
@@ -97,7 +98,7 @@ class LiveComparison:
             if self._following or not (self.going or self._counts() != self._seen):
                 return
             self._following = True
-        loop.background().submit(self._follow())
+        event_loop.background().submit(self._follow())
 
     def refresh(self) -> None:
         """Read again now, on this thread."""
@@ -296,7 +297,7 @@ class Browser:
         self._display.show(self._made)
         self._live.follow()
         if has_person(running_kernel()):
-            loop.background().submit(_warm(self._finder.table))
+            event_loop.background().submit(_warm(self._finder.table))
 
     def _repr_html_(self) -> str:
         return page_html(self._head, self._now())

@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook import html
 from fh_notebook.batching.messages import one_line
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import EMPTY, SIGNS, STATES, Answer, AnswerDiff, compare_answers, value_text
 from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.contract.json_values import pretty
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
-from fh_notebook.plural import agreeing, counted
 
 __all__ = ["head_of", "page_of"]
 

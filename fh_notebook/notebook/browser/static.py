@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fh_notebook import html
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table
 from fh_notebook.comparing.diff.row_diff import SIGNS
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.kernel.shell import no_lost_widget
-from fh_notebook.plural import counted
 
 __all__ = ["page_html", "page_text"]
 

@@ -22,11 +22,11 @@ from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
 
-from fh_notebook import keys
-from fh_notebook.audience import flag
 from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
-from fh_notebook.contract.spell import nearest, short
-from fh_notebook.values import redact
+from fh_notebook.core.config import credentials
+from fh_notebook.core.text.formatting import nearest, short
+from fh_notebook.core.text.messages import flag
+from fh_notebook.core.values import redact
 
 __all__ = [
     "CELL_HELP",
@@ -217,7 +217,7 @@ def _one_of(words: Sequence[str]) -> Callable[[str], str]:
     return read
 
 
-_KEY_IN_CELL: Final = f"a key does not belong in a cell, which is saved; {keys.LOGIN_CURE}"
+_KEY_IN_CELL: Final = f"a key does not belong in a cell, which is saved; {credentials.LOGIN_HINT}"
 
 
 def _no_key(text: str) -> NoReturn:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fh_notebook import html
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import UnknownDeployment
@@ -20,11 +19,12 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import Snippet, looks_like_snippet, parse_snippet
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text import html
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in
 from fh_notebook.notebook.cell.template import Evaluate, Template, expressions
-from fh_notebook.problems import Problem
 
 __all__ = ["CellRequest", "chosen", "delivered", "read_cell", "request_text", "shortened"]
 
@@ -312,7 +312,7 @@ def request_text(
 
     Examples
     --------
-    >>> from fh_notebook.values import Secret
+    >>> from fh_notebook.core.values import Secret
     >>> request = InvokeRequest(deployment="brief", variant="a", inputs={"topic": "AI"})
     >>> print(request_text("https://api.example.com/v1", Secret("fhk_1"), request))
     POST https://api.example.com/v1/workflow/invoke

@@ -13,18 +13,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import html, keys, precedence, session, settings
-from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL, origin
 from fh_notebook.client.clients import Client
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.spell import nearest
-from fh_notebook.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
+from fh_notebook.core.config import credentials, resolution, settings
+from fh_notebook.core.config.urls import DEFAULT_BASE_URL, LOCAL, origin
+from fh_notebook.core.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import nearest, short
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import MASK, Secret
 from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_yes
 from fh_notebook.notebook.kernel.shell import notice
-from fh_notebook.problems import Problem
-from fh_notebook.spelling import short
+from fh_notebook.session import session
 from fh_notebook.store import catalog_file, join
-from fh_notebook.values import MASK, Secret
 
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
@@ -73,9 +74,9 @@ def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
         if close := _slip(options.address):
             raise SettingsError(f"{short(options.address)} is not an address; did you mean {close}?")
         settings.configure(base_url=DEFAULT_BASE_URL if options.address == _LIVE else options.address)
-    address, chosen = precedence.find_base_url()
+    address, chosen = resolution.find_base_url()
     here, trouble = _connection()
-    store = precedence.store_path()
+    store = resolution.store_path()
     return SettingsTable(
         [
             ("calls go to", _place(address, chosen, here)),
@@ -114,7 +115,7 @@ def _key(address: str, here: Connection | None) -> str:
         return f"{MASK} from {here.key_source}" if needed else here.key_source
     if address == LOCAL:
         return "none is needed"
-    return "; ".join([f"none: {keys.LOGIN_CURE}", *precedence.find_key(base_url=address).hints])
+    return "; ".join([f"none: {credentials.LOGIN_HINT}", *resolution.find_key(base_url=address).hints])
 
 
 def _catalogue() -> str:
@@ -152,18 +153,18 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     AuthError
         With ``--check``: the service refused the key; nothing is changed then.
     """
-    address, _ = precedence.find_base_url()
+    address, _ = resolution.find_base_url()
     if address == LOCAL:
         raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
     place = origin(address)
     key = _ask(place)
     checked = _check(key, address) if options.check else ""
-    kept, words = (False, "--here was said") if options.here else keys.keep_in_keyring(place, key)
+    kept, words = (False, "--here was said") if options.here else credentials.keep_in_keyring(place, key)
     settings.log_in(key, base_url=address, source="keyring" if kept else "%fetchhive login")
     if kept:
         notice(f"The key for {place} is in the system's keyring ({words}), and is used from now on.")
-        if keys.from_environment():
-            notice(f"A new kernel will take {keys.KEY_NAME} before it, as long as that is set.")
+        if credentials.from_environment():
+            notice(f"A new kernel will take {credentials.KEY_NAME} before it, as long as that is set.")
     else:
         notice(f"The key for {place} is kept in this kernel only, until it ends: {words}.")
     notice(checked or "It was not tried: fh.Client().check() says whether it is good, and runs nothing.")
@@ -202,9 +203,9 @@ def _other_keys(store: Store, place: str, here: str) -> list[tuple[str, int]]:
 
 def _ask(place: str) -> Secret:
     given = ask_hidden(
-        f"Key for {place} (not shown): ", cure=f"set {keys.KEY_NAME} in the environment before the kernel starts"
+        f"Key for {place} (not shown): ", cure=f"set {credentials.KEY_NAME} in the environment before the kernel starts"
     )
-    key = keys.usable_key(given, "the prompt")
+    key = credentials.usable_key(given, "the prompt")
     if key is None:
         raise SettingsError("no key was given; nothing was changed")
     if _PLACEHOLDER.fullmatch(key.reveal()):
@@ -225,10 +226,10 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
 
     A login at another service is left as it is.
     """
-    address, _ = precedence.find_base_url()
+    address, _ = resolution.find_base_url()
     place = origin(address)
     had = settings.log_out(address)
-    deleted = address != LOCAL and keys.forget_in_keyring(place)
+    deleted = address != LOCAL and credentials.forget_in_keyring(place)
     gone = [*(["this kernel"] if had else []), *([f"the keyring ({place})"] if deleted else [])]
     service = "the local hive" if address == LOCAL else place
     notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {service} to forget.")
@@ -236,14 +237,14 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
         notice(f"The login for {other.origin} stays: %fetchhive use its address first, to forget that one.")
     if address == LOCAL:
         return
-    left = next((look for look in precedence.look_for_key(base_url=address) if look.key), None)
+    left = next((look for look in resolution.look_for_key(base_url=address) if look.key), None)
     if left is not None:
         notice(f"Calls still have a key, from {left.source}: {_CURES.get(left.source, 'remove it there too')}.")
-    elif not precedence.find_base_url()[1]:
+    elif not resolution.find_base_url()[1]:
         notice("Calls now go to the local hive in this process, not to Fetch Hive.")
 
 
 _CURES: Final = {
-    keys.KEY_NAME: "unset that variable before the kernel starts",
+    credentials.KEY_NAME: "unset that variable before the kernel starts",
     "keyring": "the keyring did not let go of it; remove it there",
 }

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from fh_notebook import html, session
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.references import followed
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.spell import kind_text, listed
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import kind_text, listed, path_text, short
+from fh_notebook.core.values import MASK
 from fh_notebook.notebook.cell.request import option_of
-from fh_notebook.spelling import path_text, short
-from fh_notebook.values import MASK
+from fh_notebook.session import session
 
 __all__ = ["Description", "VariableLine", "deployments", "describe", "page_of", "variable_lines"]
 

@@ -13,15 +13,15 @@ from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
 
-from fh_notebook import keys
-from fh_notebook.audience import CELL
 from fh_notebook.contract.snippet.parser import looks_like_snippet
-from fh_notebook.contract.spell import nearest, short
-from fh_notebook.errors import FetchHiveError
+from fh_notebook.core.config import credentials
+from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.core.text.formatting import nearest, short
+from fh_notebook.core.text.messages import CELL
+from fh_notebook.core.values import redact
 from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, parser, whole_from_1, words_of
 from fh_notebook.notebook.commands.connection import use
 from fh_notebook.notebook.kernel.shell import Masked, Stopped
-from fh_notebook.values import redact
 
 __all__ = ["COMMANDS", "command_parser", "is_snippet_cell", "refuse_key", "run_command"]
 
@@ -71,7 +71,7 @@ def refuse_key(line: str, magic: str) -> None:
 def _refuse(magic: str) -> NoReturn:
     raise UsageError(
         f"{magic}: a key does not belong in a cell. It is in this cell and in the history now: delete the line, and "
-        f"make a new key in your workspace's settings; {keys.LOGIN_CURE}"
+        f"make a new key in your workspace's settings; {credentials.LOGIN_HINT}"
     )
 
 

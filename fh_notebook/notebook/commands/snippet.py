@@ -10,16 +10,16 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from fh_notebook import keys, session
 from fh_notebook.contract.catalog.deployments import merged, new_variables
 from fh_notebook.contract.deployment import Deployment, deployment_of
 from fh_notebook.contract.schema.validation import problems as validated
 from fh_notebook.contract.snippet.parser import Snippet, is_open, is_placeholder, parse_snippet, unfolded
-from fh_notebook.contract.spell import kind_text, nearest, path_text, short, types_of
-from fh_notebook.errors import InputError
+from fh_notebook.core.config import credentials
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import kind_text, nearest, path_text, short, type_text, types_of
 from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_lines, has_page
 from fh_notebook.notebook.kernel.shell import notice
-from fh_notebook.spelling import type_text
+from fh_notebook.session import session
 from fh_notebook.store.catalog_file import shown
 
 __all__ = ["snippet"]
@@ -106,7 +106,7 @@ def _tell(pasted: Snippet, known: Deployment | None, saved: Deployment, path: st
         notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
     if pasted.key is not None:
         left = f", but {where} still has it: delete it there" if where else ""
-        notice(f"The key in the snippet was dropped and is kept nowhere{left}. {keys.LOGIN_CURE}.")
+        notice(f"The key in the snippet was dropped and is kept nowhere{left}. {credentials.LOGIN_HINT}.")
     if pasted.ignored:
         notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fh_notebook import session, settings
-from fh_notebook.addresses import DEFAULT_BASE_URL, LOCAL
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.log import log
+from fh_notebook.core.config import settings
+from fh_notebook.core.config.urls import DEFAULT_BASE_URL, LOCAL
+from fh_notebook.core.values import log
 from fh_notebook.notebook.cell.options import MagicParser, parser
 from fh_notebook.notebook.commands import registry
 from fh_notebook.notebook.completion.completer import Commands, CompletionContext
+from fh_notebook.session import session
 
 __all__ = ["completion_context", "deployments"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook import session
 from fh_notebook.contract.catalog.deployments import meant
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet.parser import looks_like_snippet
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import MASK
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.form import Form, form_of_call
-from fh_notebook.values import MASK
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client

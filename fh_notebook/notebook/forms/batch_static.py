@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import html
-from fh_notebook.contract.spell import path_text
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.messages import counted
+from fh_notebook.core.values import MASK
 from fh_notebook.notebook.forms.model.row_mapping import Preview, RowMapping, SourceKind
 from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.kernel.shell import no_lost_widget
-from fh_notebook.plural import counted
-from fh_notebook.values import MASK
 
 if TYPE_CHECKING:
     from fh_notebook.notebook.forms.control.batch_controller import BatchFormController

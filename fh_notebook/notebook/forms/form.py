@@ -12,14 +12,14 @@ from weakref import finalize
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
-from fh_notebook.half_made import shows_half_made
+from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
 from fh_notebook.notebook.forms.control.run_options import RunOptions
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.static import page_of, text_of
 from fh_notebook.notebook.ui.display import WidgetDisplay, bundle, hold_while_shown, is_closed
-from fh_notebook.problems import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ class Widgets(Protocol):
         """Show nothing more of the form."""
 
 
-@shows_half_made
+@with_partial_repr
 class Form:
     """A form: what it holds, what it would send, and what came of the last submit. Made by :func:`form`.
 

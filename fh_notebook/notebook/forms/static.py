@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from fh_notebook import html
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.kernel.shell import no_lost_widget
 from fh_notebook.notebook.results.cards import LastState
 from fh_notebook.notebook.results.state import SubmitState
-from fh_notebook.plural import agreeing, counted
-from fh_notebook.problems import Problem
-from fh_notebook.spelling import path_text
-from fh_notebook.values import UNSET
 
 if TYPE_CHECKING:
     from fh_notebook.client.pending_run import PendingRun

@@ -17,17 +17,18 @@ from typing import Any, Final
 from IPython.core.error import UsageError
 from IPython.display import display
 
-from fh_notebook import keys, loop, session
-from fh_notebook.addresses import LOCAL
-from fh_notebook.audience import CELL
 from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.contract.spell import listed
-from fh_notebook.errors import FetchHiveError, InputError
+from fh_notebook.core.config import credentials
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.errors import FetchHiveError, InputError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.messages import CELL
 from fh_notebook.notebook.cell.options import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.cell.request import CellRequest, delivered, read_cell, request_text
 from fh_notebook.notebook.cell.template import value_of
@@ -37,7 +38,7 @@ from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over
 from fh_notebook.notebook.results.cards import OutputsSideBySide, SideBySide
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay
-from fh_notebook.spelling import short
+from fh_notebook.session import session
 
 __all__ = ["CellResult", "dry_run_text", "run_magic", "send_all"]
 
@@ -75,7 +76,7 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
     trouble: BaseException | None = None
     interrupted = False
     try:
-        errors = loop.run(_send_all(client, requests, came))
+        errors = event_loop.run(_send_all(client, requests, came))
         trouble = errors[0] if errors else None
         for more in {str(error) for error in errors[1:]} - {str(trouble)}:
             notice(f"Also: {more}")
@@ -320,7 +321,7 @@ def check_there(name: str, client: Client) -> None:
 
 KEY_IN_CELL: Final = (
     "The pasted snippet carries a key. It was not used, but it stands in this cell, and so in the saved notebook and "
-    f"in IPython's history: take it out of the cell; {keys.LOGIN_CURE}."
+    f"in IPython's history: take it out of the cell; {credentials.LOGIN_HINT}."
 )
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display
 
-from fh_notebook.audience import CELL
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.writer import scalar
@@ -22,8 +21,10 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.snippet.parser import looks_like_snippet
-from fh_notebook.contract.spell import nearest
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import nearest
+from fh_notebook.core.text.messages import CELL
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.literals import text_variables
 from fh_notebook.notebook.cell.options import LineOptions
@@ -32,7 +33,6 @@ from fh_notebook.notebook.cell.request import chosen, delivered, request_text
 from fh_notebook.notebook.cell.template import Template, braced, row_of, value_of
 from fh_notebook.notebook.kernel.namespace import row_names
 from fh_notebook.notebook.kernel.shell import notice
-from fh_notebook.problems import Problem
 from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:

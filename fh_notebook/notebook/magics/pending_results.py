@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fh_notebook import html, loop
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, refused_direct
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text import html
 from fh_notebook.notebook.kernel.shell import new_handle
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class PendingResults(Sequence[Any]):
 
     def wait(self, timeout_s: float | None = None) -> pd.DataFrame:
         """Wait for all of them, and return their frame; after `timeout_s` seconds, as far as it is known."""
-        loop.run(self._all(timeout_s))
+        event_loop.run(self._all(timeout_s))
         return self.frame
 
     async def _all(self, timeout_s: float | None) -> None:
@@ -141,7 +142,7 @@ def submit_all(client: Client, requests: Sequence[InvokeRequest], delivery: str)
     async def all_of_them() -> list[PendingRun]:
         return await asyncio.gather(*(submit(request) for request in requests))
 
-    calls = loop.run(all_of_them())
+    calls = event_loop.run(all_of_them())
     return calls[0] if len(calls) == 1 else PendingResults(calls)
 
 

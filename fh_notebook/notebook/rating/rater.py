@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from fh_notebook import html, loop
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
-from fh_notebook.errors import StoreError
-from fh_notebook.log import log
+from fh_notebook.core.errors import StoreError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text import html
+from fh_notebook.core.values import error_text, log, redact
 from fh_notebook.notebook.kernel.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
-from fh_notebook.values import error_text, redact
 
 __all__ = ["Rater", "show_rater"]
 
@@ -74,7 +74,7 @@ class Rater:
 
     def hear(self, content: Any, send: Callable[[dict[str, Any]], object]) -> Any:
         """Have a message of the page served, and return the job of it; what is said to the page goes to `send`."""
-        return loop.background().submit(self._served(content, send))
+        return event_loop.background().submit(self._served(content, send))
 
     async def _served(self, content: Any, send: Callable[[dict[str, Any]], object]) -> None:
         if not isinstance(content, Mapping) or not isinstance(content.get("client"), str):

@@ -12,11 +12,11 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
-from fh_notebook import html
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.formats import markdown, table_of
 from fh_notebook.notebook.results.state import CallState
-from fh_notebook.plural import agreeing, counted
 
 __all__ = ["LastState", "OutputsSideBySide", "SideBySide"]
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from ipywidgets import HTML, Button, Dropdown, ToggleButtons, VBox
 
-from fh_notebook import html
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core.text import html
 from fh_notebook.notebook.results.error_hints import hint_for
 from fh_notebook.notebook.results.files import files_widget
 from fh_notebook.notebook.results.formats import FORMS, DisplayOptions, best_form, forms_of, shown, text_of

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from ipywidgets import HTML, Button, VBox
 
-from fh_notebook import html
-from fh_notebook.addresses import LOCAL, is_loopback
 from fh_notebook.contract.run import Asset, one_line
-from fh_notebook.contract.spell import byte_size
+from fh_notebook.core.config.urls import LOCAL, is_loopback
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import byte_size
+from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.ui.buttons import enable_clicks
-from fh_notebook.plural import counted
 
 __all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final
 
-from fh_notebook import html
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
-from fh_notebook.plural import counted
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 
 __all__ = ["FORMS", "TREE_STYLE", "DisplayOptions", "best_form", "forms_of", "markdown", "shown", "table_of", "tree_of"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
-from fh_notebook.spelling import duration
+from fh_notebook.core.text.formatting import duration
 
 __all__ = ["CallState", "State", "SubmitState", "columns_of"]
 

@@ -18,14 +18,15 @@ from ipywidgets import HTML, Box, ButtonStyle, Layout, ToggleButtonsStyle, VBox
 from ipywidgets.widgets.widget_description import DescriptionStyle
 from ipywidgets.widgets.widget_string import HTMLStyle
 
-from fh_notebook import html, loop
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.log import log
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.core.values import log
 from fh_notebook.notebook.results.column import COPY_STYLE, ResultColumn
 from fh_notebook.notebook.results.formats import TREE_STYLE
 from fh_notebook.notebook.results.state import SubmitState, columns_of
-from fh_notebook.plural import agreeing, counted
 
 __all__ = ["ResultsView", "TickTimer"]
 
@@ -58,7 +59,7 @@ class TickTimer:
         """Begin at zero."""
         self._began = self._shown = self._clock()
         with suppress(RuntimeError):  # the loop has ended: then time does not tick
-            running = loop.background().loop
+            running = event_loop.background().loop
             running.call_soon_threadsafe(self._again, running)
 
     def elapsed_s(self) -> float:

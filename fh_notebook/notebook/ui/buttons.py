@@ -29,7 +29,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook import html
+from fh_notebook.core.text import html
 from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
 
 __all__ = [

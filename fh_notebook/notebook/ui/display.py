@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import ref
 
-from fh_notebook import html
+from fh_notebook.core.text import html
 from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
 __all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed"]

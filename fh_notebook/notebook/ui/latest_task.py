@@ -11,10 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fh_notebook import loop
-from fh_notebook.errors import FetchHiveError
-from fh_notebook.log import log
-from fh_notebook.values import error_text
+from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.values import error_text, log
 
 __all__ = ["LatestTask"]
 
@@ -43,7 +42,7 @@ class LatestTask:
             if self._busy:
                 return
             self._busy = True
-        loop.background().submit(self._all())
+        event_loop.background().submit(self._all())
 
     async def _all(self) -> None:
         while True:

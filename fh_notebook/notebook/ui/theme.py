@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Final
 
-from fh_notebook import html
+from fh_notebook.core.text import html
 
 __all__ = ["CSS", "FORM_WIDTH", "FieldTheme", "handle_css"]
 

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session
-from fh_notebook.addresses import hostname, is_loopback
 from fh_notebook.batching.model import Stopped
-from fh_notebook.contract.rate import Rate
-from fh_notebook.errors import SettingsError
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.config.urls import hostname, is_loopback
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import type_text
 from fh_notebook.scaling.cluster.limits import PermitFeeder, drain_permits, leases_of, lower_leases
 from fh_notebook.scaling.cluster.runner import ClusterLost, MessageHandler
 from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask, encode_stop
@@ -27,7 +27,7 @@ from fh_notebook.scaling.survey import survey
 from fh_notebook.scaling.worker.credentials import key_receiver, send_key
 from fh_notebook.scaling.worker.dask_budget import ENDED, host_of, name_of
 from fh_notebook.scaling.worker.partition import run_partition
-from fh_notebook.spelling import type_text
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client

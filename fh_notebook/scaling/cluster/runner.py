@@ -16,17 +16,16 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Stopped
-from fh_notebook.ceilings import BoundedGate
 from fh_notebook.client.clients import AsyncClient, Client
-from fh_notebook.contract.rate import Rate
-from fh_notebook.gate import Gate
-from fh_notebook.log import log
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.values import log
 from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.survey import survey
 from fh_notebook.scaling.worker.dask_budget import ENDED
 from fh_notebook.scaling.worker.host import Host, close_host, open_host
 from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
 from fh_notebook.scaling.worker.partition import run_partition
+from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 
 __all__ = ["RESULTS_WAIT_S", "ClusterLost", "MessageHandler", "PartitionResults", "PartitionRunner", "Threads"]
 
@@ -201,14 +200,14 @@ class Threads:
         host = Host(
             spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder, arms=len(spec.arms)
         )
-        self._ceiling = Gate(spec.max_concurrency, adapts=False)
+        self._ceiling = ConcurrencyLimiter(spec.max_concurrency, adapts=False)
         host.client = self._within(host, metered=spec.metered)
         self._host = open_host(spec.run, lambda: host)
         self._spec = spec
 
     def _within(self, host: Host, *, metered: bool) -> Client:
         """Return the client, each call of which is within the batch's ceiling, and takes a permit where they count."""
-        gate: Any = BoundedGate(self._client.gate, self._ceiling)
+        gate: Any = BoundedLimiter(self._client.gate, self._ceiling)
         if metered:
             stopped = lambda: host.stopped is not None  # noqa: E731 - one expression
             gate = SharedLimiter(gate, self._budget, host.met, stopped=stopped, shares=False)

@@ -18,7 +18,6 @@ from uuid import uuid4
 
 import pandas as pd
 
-from fh_notebook.audience import Message, option
 from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.sources import TableSource
 from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, TEXT, tidy_frame
@@ -26,12 +25,13 @@ from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError, StoreError
-from fh_notebook.optional_deps import ensure_installed
-from fh_notebook.partial import partial, remove_dead
+from fh_notebook.core.errors import SettingsError, StoreError
+from fh_notebook.core.files import atomic_file, remove_dead
+from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text.messages import Message, option
+from fh_notebook.core.values import error_text
 from fh_notebook.scaling.messages import PartitionResult, PartitionTask
 from fh_notebook.scaling.survey import keys_of
-from fh_notebook.values import error_text
 
 __all__ = [
     "MARK",
@@ -138,7 +138,7 @@ def write_part(path: str, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None
     table = _table(frame, pa)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"fh_notebook": json.dumps(facts).encode()})
     if "file" in _protocols(system):
-        with partial(Path(place), tidy=False) as part:  # the folder was tidied when the batch began
+        with atomic_file(Path(place), tidy=False) as part:  # the folder was tidied when the batch began
             with os.fdopen(part.create(), "wb") as local:
                 pq.write_table(table, local)
             part.put(private=True)

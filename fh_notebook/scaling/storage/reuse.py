@@ -21,7 +21,7 @@ from fh_notebook.batching.model import UNKNOWN, Job, Outcome, lost_run
 from fh_notebook.batching.planning.reuse import KnownAnswer
 from fh_notebook.batching.tables.frames import COLUMNS, series_of
 from fh_notebook.contract.run import Run
-from fh_notebook.optional_deps import ensure_installed
+from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.scaling.storage import parts
 from fh_notebook.store.codec import moment_of

@@ -15,11 +15,12 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook import precedence, session
 from fh_notebook.client.clients import AsyncClient, Client
-from fh_notebook.errors import SettingsError
+from fh_notebook.core.config import resolution
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.values import MASK, Secret
 from fh_notebook.scaling.messages import BatchSpec
-from fh_notebook.values import MASK, Secret
+from fh_notebook.session import session
 
 __all__ = ["KEY_OPERATION", "KeyMessage", "client_of", "ignore_interrupts", "key_receiver", "receive_key", "send_key"]
 
@@ -114,7 +115,7 @@ def client_of(spec: BatchSpec, gate: Any, *, ask: Callable[[], None]) -> Client:
 
 def _own_key(spec: BatchSpec) -> Secret | None:
     """The key that this worker has itself, where it is that of the workspace."""
-    found = precedence.find_key(base_url=spec.base_url).key
+    found = resolution.find_key(base_url=spec.base_url).key
     if found is None:
         return None
     return found if spec.is_named or _fingerprint(found) == spec.workspace.rpartition("#")[2] else None

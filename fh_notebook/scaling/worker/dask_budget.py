@@ -15,16 +15,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
 
-from fh_notebook import loop
 from fh_notebook.batching.model import Stopped
-from fh_notebook.contract.pacing import BOUND
-from fh_notebook.gate import Gate
-from fh_notebook.log import log
+from fh_notebook.core.concurrency.adaptive_limit import BOUND
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.values import log
 from fh_notebook.scaling.messages import BatchSpec, decode_stop, encode_stop
 from fh_notebook.scaling.storage.files import check_folder, scratch
 from fh_notebook.scaling.worker import credentials
 from fh_notebook.scaling.worker.host import Host, close_host, open_host
 from fh_notebook.scaling.worker.limiter import SharedLimiter
+from fh_notebook.session.limiter import ConcurrencyLimiter
 
 __all__ = ["ENDED", "LOWERED", "OVER_CAP", "DaskBudget", "host_of", "name_of"]
 
@@ -181,7 +181,7 @@ def _make_host(spec: BatchSpec) -> Host:
     budget = _on_loop(spec, worker, client)
     host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), arms=len(spec.arms))
     gate = SharedLimiter(
-        Gate(BOUND, adapts=False),  # the places are the limit
+        ConcurrencyLimiter(BOUND, adapts=False),  # the places are the limit
         budget,
         host.met,
         stopped=lambda: host.stopped is not None,
@@ -208,7 +208,7 @@ def _on_loop(spec: BatchSpec, worker: Any, client: Any) -> DaskBudget:
         except BaseException as broken:
             made.set_exception(broken)
 
-    loop.background().loop.call_soon_threadsafe(make)
+    event_loop.background().loop.call_soon_threadsafe(make)
     return made.result(timeout=30)
 
 

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fh_notebook import loop
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, NameEvidence
 from fh_notebook.batching.model import Stopped
+from fh_notebook.core.runtime import event_loop
 from fh_notebook.scaling.worker.limiter import Budget
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Host:
 
     def in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         """Have something done on the background loop, from any thread."""
-        here = loop.background().loop
+        here = event_loop.background().loop
         if not here.is_closed():
             here.call_soon_threadsafe(call, *arguments)
 

@@ -17,11 +17,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Stopped
-from fh_notebook.ceilings import BoundedGate
-from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.retry import NOT_REACHED, RetryDecision, Verdict
-from fh_notebook.gate import Gate
-from fh_notebook.slots import Call, clock
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.concurrency.slots import LimitedCall, clock
+from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 
 __all__ = ["Budget", "LocalBudget", "SharedLimiter"]
 
@@ -136,7 +135,7 @@ class SharedLimiter:
 
     def __init__(
         self,
-        inner: Gate | BoundedGate,
+        inner: ConcurrencyLimiter | BoundedLimiter,
         budget: Budget,
         stop: Callable[[Stopped], None],
         *,
@@ -183,11 +182,13 @@ class SharedLimiter:
         self._turned = now
         return True
 
-    def call(self) -> Call:
+    def call(self) -> LimitedCall:
         """Say that a call is out while the block runs."""
         return self._inner.call()
 
-    def hear(self, decision: RetryDecision, *, call: Call | None = None, left: int | None = None, **more: Any) -> None:
+    def hear(
+        self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None, **more: Any
+    ) -> None:
         """Learn from one answer; an attempt that reached nobody is no call."""
         self._inner.hear(decision, call=call, left=left, **more)
         if decision.reason == "concurrency" and decision.verdict in (Verdict.THROTTLED, Verdict.FAILED):

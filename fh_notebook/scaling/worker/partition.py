@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook import loop
 from fh_notebook.batching.execution.batch_run import EngineRun
 from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.execution.stop_rules import StopLimits
@@ -31,8 +30,9 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import WorkQueue, ready_windows
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import SettingsError
-from fh_notebook.loop import unbroken
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.runtime.event_loop import unbroken
 from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionTask, encode_event, encode_stop
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import begun_in, opened_store, part_path, parts_of_plan, store_path
@@ -115,7 +115,7 @@ class Partition:
         jobs = self._left_to_call(jobs)
         self._tell()
         if jobs and self._host.stopped is None:
-            loop.run(self._call(jobs))
+            event_loop.run(self._call(jobs))
         done = self._merged()
         self._tell(done=True)
         self._work_queue.let_go()

@@ -22,12 +22,12 @@ from fh_notebook.batching.execution.worker import HELD_WAIT_S
 from fh_notebook.batching.model import Event, Finished, Job, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.planning.work_queue import ready_windows
 from fh_notebook.contract.exchange import Answer, InvokeRequest
-from fh_notebook.contract.rate import Rate
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer
-from fh_notebook.errors import CallError, StoreError
-from fh_notebook.gate import Gate
-from fh_notebook.loop import unbroken
+from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.errors import CallError, StoreError
+from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.session.limiter import ConcurrencyLimiter
 from tests.virtual_time import VirtualLoop, run_virtually
 
 DONE = Answer(status_code=200, body=b'{"run_status": "completed", "output": "hi"}', elapsed_s=1.0)
@@ -148,7 +148,7 @@ class Ran:
     service: Service
     engine: Engine
     seconds: float
-    gate: Gate
+    gate: ConcurrencyLimiter
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -166,12 +166,12 @@ def _run(
     memory: Memory | None = None,
     during: Callable[[asyncio.Task[Any]], Awaitable[None]] | None = None,
     source: Iterator[Job] | None = None,
-    gate: Gate | None = None,
+    gate: ConcurrencyLimiter | None = None,
     **options: Any,
 ) -> Ran:
     service, memory = service or Service(), memory or Memory()
     events: list[Event] = []
-    gate = gate or Gate(limit)
+    gate = gate or ConcurrencyLimiter(limit)
     engine = Engine(
         attempt=service.attempt,
         gate=gate,
@@ -222,7 +222,7 @@ def test_an_event_is_told_after_it_is_true() -> None:
             finished.append(event.job.key in memory.kept)
 
     async def main() -> None:
-        engine = Engine(attempt=Service().attempt, gate=Gate(3), ledger=memory, emit=note)
+        engine = Engine(attempt=Service().attempt, gate=ConcurrencyLimiter(3), ledger=memory, emit=note)
         await engine.run(ready_windows([map(_job, range(5))]))
 
     run_virtually(main())
@@ -402,7 +402,7 @@ def test_no_more_requests_are_sent_than_were_allowed(most: int) -> None:
     assert (ran.engine.scheduler.stopped is None) == (most >= 10)
 
 
-class SlowTurns(Gate):
+class SlowTurns(ConcurrencyLimiter):
     """A gate at which each call waits a moment for its turn, after its job was claimed."""
 
     async def turn(self) -> bool:
@@ -437,7 +437,7 @@ def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
 
 def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
     """Another batch is in front at the gate: this one ends in time, and without a call."""
-    gate = Gate(1)
+    gate = ConcurrencyLimiter(1)
     service = Service()
     engine = Engine(
         attempt=service.attempt, gate=gate, ledger=Memory(), emit=lambda event: None, limits=StopLimits(max_seconds=2)
@@ -458,7 +458,7 @@ def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
 @pytest.mark.parametrize(("answer", "reason"), [(BAD_KEY, "auth"), (INVALID, "fail_on_error")])
 def test_a_stop_is_not_kept_waiting_by_others_at_the_gate(answer: Answer, reason: str) -> None:
     """Its own answer ends it, though the next of its jobs waits behind another batch's."""
-    gate = Gate(2)
+    gate = ConcurrencyLimiter(2)
     engine = Engine(
         attempt=Service(lambda request, nth: answer).attempt,
         gate=gate,
@@ -583,7 +583,7 @@ def test_a_store_that_fails_stops_and_the_paid_answer_is_told_all_the_same() -> 
     events: list[Event] = []
 
     async def main() -> Stopped | None:
-        engine = Engine(attempt=Service().attempt, gate=Gate(2), ledger=memory, emit=events.append)
+        engine = Engine(attempt=Service().attempt, gate=ConcurrencyLimiter(2), ledger=memory, emit=events.append)
         return await engine.run(ready_windows([map(_job, range(10))]))
 
     stopped, _ = run_virtually(main())
@@ -606,7 +606,7 @@ def test_what_nobody_foresaw_may_have_run() -> None:
 
     async def main() -> list[Event]:
         events: list[Event] = []
-        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(
+        await Engine(attempt=attempt, gate=ConcurrencyLimiter(1), ledger=Memory(), emit=events.append).run(
             ready_windows([map(_job, range(3))])
         )
         return events
@@ -625,7 +625,7 @@ def test_a_defect_stops_and_is_told() -> None:
 
     async def main() -> list[Event]:
         events: list[Event] = []
-        await Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=events.append).run(
+        await Engine(attempt=attempt, gate=ConcurrencyLimiter(1), ledger=Memory(), emit=events.append).run(
             ready_windows([map(_job, range(9))])
         )
         return events
@@ -644,7 +644,9 @@ def test_calls_are_stamped() -> None:
         seen.append(json.loads(json.dumps(request.metadata)))
         return await Service().attempt(request)
 
-    engine = Engine(attempt=attempt, gate=Gate(1), ledger=Memory(), emit=lambda event: None, batch="my batch")
+    engine = Engine(
+        attempt=attempt, gate=ConcurrencyLimiter(1), ledger=Memory(), emit=lambda event: None, batch="my batch"
+    )
     run_virtually(engine.run(ready_windows([[_job(4)]])))
     assert seen == [{"fh_batch": "my batch", "fh_row": 4, "fh_variant": "v", "fh_repeat": 1, "fh_job": "k4"}]
 
@@ -661,7 +663,9 @@ def test_a_job_that_is_due_and_may_not_go_is_waited_for_without_asking_again_and
     }[held_by]
 
     async def main() -> int:
-        engine = Engine(attempt=service.attempt, gate=Gate(3), ledger=Memory(), emit=lambda event: None, **options)
+        engine = Engine(
+            attempt=service.attempt, gate=ConcurrencyLimiter(3), ledger=Memory(), emit=lambda event: None, **options
+        )
         task = asyncio.ensure_future(engine.run(ready_windows([map(_job, range(6))])))
         if held_by == "a pause":
             await asyncio.sleep(1)
@@ -708,7 +712,7 @@ def test_what_falls_due_while_it_is_looked_for_is_called() -> None:
     async def main(seconds: float) -> int:
         engine = Engine(
             attempt=Service(seconds=seconds).attempt,
-            gate=Gate(2),
+            gate=ConcurrencyLimiter(2),
             ledger=Memory(),
             emit=lambda event: None,
             rate=Rate(1.0),

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.model import Counts, Event, Finished
 from fh_notebook.batching.progress.state import ProgressSource
+from fh_notebook.session import session
 from tests.batching.hives import KEY, Shouting, rows
 
 
@@ -70,8 +70,8 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
 def test_a_plans_concurrency_cap_is_found_with_few_refusals(cap: int) -> None:
     """Whatever the plan admits: every job is answered once, nothing fails, and few calls are refused.
 
-    How few is measured in virtual time (`tests/test_limiter.py`): here a machine with other work to do delays a
-    refusal while more calls go out. A limit that is not learned has a call refused for nearly every row.
+    How few is measured in virtual time (`tests/session/test_limiter_services.py`): here a machine with other work to do
+    delays a refusal while more calls go out. A limit that is not learned has a call refused for nearly every row.
     """
     shouting = Shouting(concurrency=cap, latency_s=0.01)
     batch = _batch(shouting.hive.client(), rows(60))

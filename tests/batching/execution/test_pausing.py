@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.model import Counts, Started
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.batching.hives import KEY, Held, Shouting, rows, until
 
 

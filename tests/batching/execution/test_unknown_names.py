@@ -147,9 +147,9 @@ def test_a_row_that_names_what_is_not_there_fails_by_itself(shouting: Shouting) 
     assert set(batch.failures["attempts"]) == {1}
     assert shouting.hive.counts.requests == batch.counts.calls == len(ROWS)
     assert sum(isinstance(e, Finished) for e in heard) == len(ROWS)
-    store = fh.session.store()
+    store = fh.session.session.store()
     assert store is not None
-    assert store.requests.on_day(client.workspace, fh.clock.utc_now()) == len(ROWS)
+    assert store.requests.on_day(client.workspace, fh.core.values.utc_now()) == len(ROWS)
 
 
 @pytest.mark.parametrize("limit", [{"max_calls": 3}, {"fail_on_error": 1}])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.partial import partial, remove_dead
+from fh_notebook.core.files import atomic_file, remove_dead
 from tests import environment
 from tests.batching.export.exporting import KINDS, PRIVATE, made_batch, write
 from tests.batching.hives import PATIENCE_S
@@ -138,10 +138,10 @@ def test_a_batch_that_is_handed_over_is_private_whatever_it_replaces(tmp_path: P
 
 def test_of_two_writers_in_one_process_none_removes_the_others_file(tmp_path: Path) -> None:
     """The lock is of the open file, not of the process; what has no mark any more has no writer."""
-    with partial(tmp_path / "a.csv") as first:
+    with atomic_file(tmp_path / "a.csv") as first:
         os.close(first.create())
         first.beside("lines").mkdir()
-        with partial(tmp_path / "b.csv") as second:
+        with atomic_file(tmp_path / "b.csv") as second:
             os.close(second.create())
             assert first.path.exists()
             assert first.beside("lines").is_dir()
@@ -174,7 +174,7 @@ def test_a_forked_child_does_not_keep_its_parents_partial_file_alive(tmp_path: P
     """A child that lives on holds no lock of the parent's."""
     reads, writes = os.pipe()
     lives, born = os.pipe()
-    with partial(tmp_path / "a.csv") as part:
+    with atomic_file(tmp_path / "a.csv") as part:
         os.close(part.create())
         child = os.fork()
         if child == 0:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import precedence, session
+from fh_notebook.core.config import resolution
+from fh_notebook.session import session
 from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import claims
@@ -32,7 +33,7 @@ def _run(client: fh.Client, name: str, number: int = 2, **options: Any) -> fh.Ba
 
 
 def _bytes() -> bytes:
-    path = precedence.store_path()
+    path = resolution.store_path()
     assert path is not None
     return b"".join(p.read_bytes() for p in path.parent.iterdir() if p.name.startswith(path.name) and p.is_file())
 
@@ -142,7 +143,7 @@ def test_a_batch_that_is_paused_is_being_run() -> None:
 
 def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> None:
     """And keeps nobody from forgetting."""
-    path = precedence.store_path()
+    path = resolution.store_path()
     assert path is not None
     with Store(path).closing() as store:
         told = BatchRecord(name="b", workspace="w", deployment="d", variants=(), created_at=datetime.now(UTC))
@@ -161,7 +162,7 @@ def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> No
 
 def test_old_answers_leave_when_the_store_is_opened(client: fh.Client) -> None:
     """`retention_days`; what is younger stays."""
-    path = precedence.store_path()
+    path = resolution.store_path()
     assert path is not None
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.model import Counts
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.batching.hives import Shouting, rows
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
-from fh_notebook.audience import CELL
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.planning.plan import OtherKey, Plan
+from fh_notebook.core.text.messages import CELL
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows

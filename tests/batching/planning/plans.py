@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import fh_notebook as fh
-from fh_notebook.audience import PYTHON
 from fh_notebook.batching.api import plan_table
 from fh_notebook.batching.model import Job
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import Plan, pilot, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.core.text.messages import PYTHON
 
 
 @dataclass(frozen=True)

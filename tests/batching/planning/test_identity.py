@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.planning.table_match import match
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import claims
 from tests import environment

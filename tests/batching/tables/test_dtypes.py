@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.tables.values import CHOICES_MAX, dtype_to_json, plain, series_of_dtype
+from fh_notebook.session import session
 from tests.batching.hives import Shouting
 
 DAYS = ["2026-03-28 23:30:00", "2026-03-29 03:00:00.123456", None]

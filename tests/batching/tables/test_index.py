@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.export import columns
 from fh_notebook.batching.tables.rows import index_of, read_rows
+from fh_notebook.session import session
 from tests.batching.hives import Shouting
 
 TEXTS = ["a", "b", "c", "d"]

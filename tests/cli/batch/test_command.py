@@ -19,9 +19,9 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.cli import main
 from fh_notebook.cli.batch.command import exit_code
+from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, until
 from tests.store.kept import answers_in

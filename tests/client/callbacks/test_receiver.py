@@ -24,12 +24,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook import loop
 from fh_notebook.client.callbacks import delivery, server
 from fh_notebook.client.callbacks import receiver as receiver_module
 from fh_notebook.client.callbacks.endpoint import endpoint_of
 from fh_notebook.client.callbacks.server import MAX_CONNECTIONS, MAX_HEAD_BYTES
 from fh_notebook.contract.signing import SignedHeader, sign, verify_signature
+from fh_notebook.core.runtime import event_loop
 from tests import environment
 from tests.client.callbacks.senders import (  # fmt: skip
     PATIENCE_S,
@@ -360,7 +360,7 @@ def test_a_delivery_by_an_unknown_secret_is_held_while_an_answer_is_due(receiver
         learned.set()
 
     waiting, learned = Waiting(receiver, "req_fast"), threading.Event()
-    job = loop.background().submit(call(learned))
+    job = event_loop.background().submit(call(learned))
     body = event("req_fast")
     assert deliver(receiver, body, signed(body, "a new secret")) == 200
     assert waiting.wait().ok
@@ -422,7 +422,7 @@ def test_a_forged_delivery_while_an_answer_is_due_is_refused_when_it_is_here(rec
         async with receiver.expecting():
             await until_async(lambda: receiver.tally.held)
 
-    loop.background().submit(call())
+    event_loop.background().submit(call())
     until(lambda: receiver._window._answers_due == 1)
     assert deliver(receiver, event("req_1"), signed(event("req_1"), "nobody's")) == 401
     assert (receiver.tally.held, receiver.tally.forged) == (1, 1)

@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook import keys
 from fh_notebook.contract.signing import TOLERANCE_S, SignedHeader, StandardWebhooks, sign
+from fh_notebook.core.config import credentials
 from tests.client.callbacks.senders import SECRET, Waiting, deliver, event
 
 NOW_S = 1_795_000_000.0
@@ -153,8 +153,8 @@ def test_what_standard_webhooks_sign_their_own_library_takes() -> None:
 def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """And found there by the receiver of a new kernel."""
     kept: dict[str, fh.Secret] = {}
-    monkeypatch.setattr(keys, "keep_in_keyring", lambda name, key: (not kept.update({name: key}), "a keyring"))
-    monkeypatch.setattr(keys, "from_keyring", kept.get)
+    monkeypatch.setattr(credentials, "keep_in_keyring", lambda name, key: (not kept.update({name: key}), "a keyring"))
+    monkeypatch.setattr(credentials, "from_keyring", kept.get)
     fh.CallbackReceiver().learn(fh.Secret(SECRET), "w/d")
     assert not kept
     fh.CallbackReceiver(keyring=True).learn(fh.Secret(SECRET), "w/d")
@@ -168,7 +168,7 @@ def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(mo
 @pytest.mark.parametrize("way", ["told", "found in the keyring"])
 def test_learned_secrets_are_bounded_and_the_newest_stay(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often a service tells another one, and however many deployments the keyring has one of."""
-    monkeypatch.setattr(keys, "from_keyring", lambda name: fh.Secret(f"whsec_{name.removesuffix('#signing')}"))
+    monkeypatch.setattr(credentials, "from_keyring", lambda name: fh.Secret(f"whsec_{name.removesuffix('#signing')}"))
     receiver = fh.CallbackReceiver(secrets=SECRET, keyring=way != "told")
     for number in sorted([*range(200), *range(200)]):
         if way == "told":

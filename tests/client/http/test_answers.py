@@ -18,7 +18,7 @@ import fh_notebook as fh
 from fh_notebook.client.http.exchange import BearerAuth, exchange
 from fh_notebook.client.http.fast_transport import MAX_HEAD_BYTES, MAX_WAITING_BYTES, FastTransport
 from fh_notebook.contract.exchange import Answer
-from fh_notebook.values import Secret
+from fh_notebook.core.values import Secret
 from tests.client.http.peers import Line, Talk, ask, peer
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -30,9 +30,9 @@ async def attempt(url: str, **options: object) -> tuple[Answer, fh.Run]:
 
 
 def attempted(url: str, **options: object) -> tuple[Answer, fh.Run]:
-    from fh_notebook import loop
+    from fh_notebook.core.runtime import event_loop
 
-    return loop.run(attempt(url, **options))
+    return event_loop.run(attempt(url, **options))
 
 
 def test_a_request_is_what_the_contract_says() -> None:

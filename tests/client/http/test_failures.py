@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import loop, session
 from fh_notebook.contract.retry import RetryDecision, Verdict
+from fh_notebook.core.runtime import event_loop
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.raw_server import says, serving
 from tests.virtual_time import run_virtually
 
@@ -233,12 +234,12 @@ def test_an_exit_in_somebodys_coroutine_ends_only_its_own_wait() -> None:
     async def leave() -> None:
         raise SystemExit(3)
 
-    other = loop.background().submit(asyncio.sleep(0.2, "still here"))
+    other = event_loop.background().submit(asyncio.sleep(0.2, "still here"))
     with pytest.raises(SystemExit):
-        loop.run(leave())
+        event_loop.run(leave())
     assert other.finished.wait(60)
     assert other.result() == "still here"
-    assert loop.run(asyncio.sleep(0, 5)) == 5
+    assert event_loop.run(asyncio.sleep(0, 5)) == 5
 
 
 def test_an_interrupted_wait_does_not_stay_for_work_that_will_not_end() -> None:
@@ -252,11 +253,11 @@ def test_an_interrupted_wait_does_not_stay_for_work_that_will_not_end() -> None:
         finally:
             await asyncio.sleep(60)
 
-    job = loop.background().submit(stubborn())
+    job = event_loop.background().submit(stubborn())
     began.wait(60)
 
     async def cell() -> None:
-        task = asyncio.create_task(loop.bridge(stubborn()))
+        task = asyncio.create_task(event_loop.bridge(stubborn()))
         await asyncio.sleep(0.1)
         task.cancel()
         await task

@@ -22,8 +22,8 @@ from fh_notebook.client.http import transport as choice
 from fh_notebook.client.http.fast_transport import FastTransport
 from fh_notebook.client.http.transport import ProxiedTransport
 from fh_notebook.contract.exchange import Answer
-from fh_notebook.session import connection_of_hive
-from fh_notebook.values import Secret
+from fh_notebook.core.values import Secret
+from fh_notebook.session.session import connection_of_hive
 from tests.client.http.peers import Line, Peer, ask, peer
 
 KEY = "fhk_0123456789abcdef"

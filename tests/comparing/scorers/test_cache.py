@@ -15,10 +15,11 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import precedence, session
 from fh_notebook.comparing.scorers.cache import ScoreCache
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.contract.run import Run
+from fh_notebook.core.config import resolution
+from fh_notebook.session import session
 from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.scores import PlainScore, ScoreRow
@@ -195,7 +196,7 @@ def test_a_line_of_a_table_is_known_by_what_is_read_of_it(client: fh.Client) -> 
 
 def test_scores_of_tables_leave_by_retention() -> None:
     """They are no answers, and have an age of their own."""
-    path = precedence.store_path()
+    path = resolution.store_path()
     assert path is not None
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:
@@ -391,7 +392,7 @@ def test_what_was_scored_before_an_interrupt_is_kept(client: fh.Client) -> None:
 def test_scores_leave_with_their_answers(client: fh.Client) -> None:
     """By `fh.forget`, for good: a reason that a scorer gave is in the file no more."""
     fh.compare(_run(client), score=fh.score.scorer(lambda run: {"score": 1, "why": "a secret about Ada"}, version=1))
-    path = precedence.store_path()
+    path = resolution.store_path()
     assert path is not None
     assert b"secret about Ada" in _bytes(path)
     assert scores_in(_store()) == 8
@@ -406,7 +407,7 @@ def _bytes(path: Path) -> bytes:
 
 def test_scores_leave_by_retention(client: fh.Client) -> None:
     """With the answers that are too old."""
-    path = precedence.store_path()
+    path = resolution.store_path()
     assert path is not None
     old = datetime.now(UTC) - timedelta(days=40)
     with Store(path, now=lambda: old).closing() as store:

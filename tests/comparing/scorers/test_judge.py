@@ -12,8 +12,8 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.comparing.scorers.judge import bias_of, settle
 from fh_notebook.comparing.scorers.judge_replies import Reply
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.local import LocalHive
-from fh_notebook.problems import Problem
 
 
 class Court:

@@ -234,7 +234,7 @@ def test_a_checker_is_made_once_for_equal_schemas_and_travels_to_other_processes
 def test_the_demos_deployments_need_no_large_library(tmp_path: Path) -> None:
     """The first Tab, which lists them, does not wait for an import."""
     code = (
-        "import sys\nfrom fh_notebook import session\nprint(list(session.deployments()))\n"
+        "import sys\nfrom fh_notebook.session import session\nprint(list(session.deployments()))\n"
         "print([m for m in ('jsonschema', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run(

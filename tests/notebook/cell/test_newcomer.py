@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
 
 

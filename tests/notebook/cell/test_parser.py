@@ -13,11 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook import session
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import CellRequest, read_cell
 from fh_notebook.notebook.cell.template import Template, as_json
+from fh_notebook.session import session
 from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - a fixture
 
 TEXT = fh.Deployment("triage", variants="v", inputs={"ticket": fh.text(), "max_words": fh.integer(default=120)})

@@ -20,14 +20,15 @@ from keyring import get_keyring, set_keyring
 from keyring.backend import KeyringBackend
 
 import fh_notebook as fh
-from fh_notebook import keys, precedence, session, settings
-from fh_notebook.addresses import origin
 from fh_notebook.batching.batch import Batch
+from fh_notebook.core.config import credentials, resolution, settings
+from fh_notebook.core.config.urls import origin
+from fh_notebook.core.values import Secret
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import parser
 from fh_notebook.notebook.commands.registry import COMMANDS
 from fh_notebook.notebook.magics.extension import FetchHiveMagics
-from fh_notebook.values import Secret
+from fh_notebook.session import session
 from tests.notebook.magics.test_magic import KEY, Shell, hive, shell  # noqa: F401 - fixtures
 
 OTHER = "fhk_another_key_0123"
@@ -200,7 +201,7 @@ def test_a_key_in_a_line_is_refused_and_not_repeated(shell: Shell, hive: LocalHi
     result, said = shell.run(cell)
     assert type(result.error_in_exec).__name__ == "UsageError"
     assert "make a new key" in said
-    assert keys.LOGIN_CURE in said
+    assert credentials.LOGIN_HINT in said
     assert result.error_in_exec.__context__ is None  # argparse's own error repeats the text
     assert KEY not in said
     assert "another-shape" not in said
@@ -254,7 +255,7 @@ def test_a_login_is_kept_in_the_keyring_of_the_service_in_use(
     assert shell.run("%fetchhive use")[1].count("*** from keyring") == 1
     assert KEY not in said + more + _everywhere(shell)
     settings.log_out(str(settings.current().base_url))  # what a new kernel knows
-    assert precedence.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
+    assert resolution.find_key(base_url=str(settings.current().base_url))[1] == "keyring"
 
 
 @pytest.mark.parametrize(("options", "why"), [("", "the keyring keeps nothing"), ("--here", "--here was said")])
@@ -432,7 +433,7 @@ def test_a_logout_is_about_the_service_in_use(
 def test_a_keyring_that_is_in_the_clear_is_not_used(keyring: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that everybody's backup has is no place for a key."""
     monkeypatch.setattr(Held, "name", "PlaintextKeyring")
-    kept, why = keys.keep_in_keyring("x", Secret(KEY))
+    kept, why = credentials.keep_in_keyring("x", Secret(KEY))
     assert not kept
     assert "in the clear" in why
     assert keyring.held == {}
@@ -450,7 +451,7 @@ def test_use_says_what_is_in_use(shell: Shell, hive: LocalHive, work: Path) -> N
     assert facts["calls go to"] == settings.current().base_url
     assert facts["key"] == "*** from configure()"
     assert facts["workspace"] == session.client_for(None).workspace
-    assert facts["answers are kept in"] == str(precedence.store_path())
+    assert facts["answers are kept in"] == str(resolution.store_path())
     assert facts["catalogue"] == "fetchhive.yaml"
     assert KEY not in said + result.result._repr_html_()
 
@@ -497,7 +498,7 @@ def test_use_without_a_key_says_where_calls_go(shell: Shell, work: Path) -> None
     """A newcomer's kernel: the local hive. Live without a key: nowhere, with the cure."""
     result, _ = shell.run("%fetchhive use")
     assert "the local hive in this kernel, as there is no key for" in dict(result.result.facts)["calls go to"]
-    assert dict(result.result.facts)["key"] == f"none: {keys.LOGIN_CURE}"
+    assert dict(result.result.facts)["key"] == f"none: {credentials.LOGIN_HINT}"
     fh.configure(store=None)
     result, said = shell.run("%fetchhive use live")
     assert result.error_in_exec is None, said

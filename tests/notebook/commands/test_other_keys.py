@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session, settings
-from fh_notebook.addresses import origin
+from fh_notebook.core.config import settings
+from fh_notebook.core.config.urls import origin
+from fh_notebook.session import session
 from tests.batching.hives import Shouting, rows
 from tests.kernel import Kernel
 from tests.notebook.commands.test_commands import typed  # noqa: F401 - fixture

@@ -15,8 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.notebook.completion.matcher import IDENTIFIER, register
+from fh_notebook.session import session
 from tests import environment
 from tests.kernel import Kernel
 

@@ -108,7 +108,9 @@ def test_five_queued_cells_all_run(leg: Kernel, hive: SlowHive) -> None:
 
 
 def test_an_interrupted_batch_keeps_its_finished_rows(leg: Kernel, hive: SlowHive) -> None:
-    """Stop in the middle: what is finished is in the batch and in the store; the next cell runs, and pays only the rest."""
+    """Stop in the middle: what is finished is in the batch and in the store; the next cell runs, and pays only the
+    rest.
+    """
     cell = leg.send("fh.batch(rows, 'echo', variants=['plain', 'slow'], max_concurrency=2)", person=True)
     hive.wait_for(2)
     leg.wait_until(lambda: "2 of 8" in str(leg.shown(cell)), "the progress of two answers")
@@ -126,7 +128,9 @@ def test_an_interrupted_batch_keeps_its_finished_rows(leg: Kernel, hive: SlowHiv
 
 
 def test_a_cancel_of_a_blocking_cell(leg: Kernel, hive: SlowHive) -> None:
-    """A click ends the cell as Stop does, in one line, with what came kept; where clicks wait, the cell says to use Stop."""
+    """A click ends the cell as Stop does, in one line, with what came kept; where clicks wait, the cell says to use
+    Stop.
+    """
     cell = leg.send("%%fetchhive echo -v slow -v plain --out runs\ntext: hi", person=True)
     hive.wait_for(1)
     if _hears_clicks(leg):
@@ -300,7 +304,9 @@ def test_what_came_before_a_stop_is_in_out_too(leg: Kernel, hive: SlowHive) -> N
 
 @pytest.mark.parametrize("loop", ["thread", "nested"])
 def test_the_async_twins_work_in_a_cell(leg: Kernel, hive: SlowHive, loop: str) -> None:
-    """`await fh.ainvoke(...)` and `await fh.abatch(...)` in the kernel's own loop, beside their blocking twins, in queued cells."""
+    """`await fh.ainvoke(...)` and `await fh.abatch(...)` in the kernel's own loop, beside their blocking twins, in
+    queued cells.
+    """
     leg.run(f"fh.configure(loop={loop!r})\nasked = dict(variant='plain', inputs={{'text': 'hi'}})")
     cells = leg.run_all(
         "(await fh.ainvoke('echo', **asked)).output",
@@ -312,7 +318,7 @@ def test_the_async_twins_work_in_a_cell(leg: Kernel, hive: SlowHive, loop: str) 
     leg.wait(cells[-1])
     assert [leg.text(cell) for cell in cells[:3]] == ["'said hi'", str(["said hi"] * 3), "4"]
     if loop == "nested" and "is refused" in leg.text(cells[3]):
-        return  # an ipykernel 7 without nest_asyncio2: tests/test_loop.py
+        return  # an ipykernel 7 without nest_asyncio2: tests/core/runtime/test_event_loop.py
     assert [leg.text(cell) for cell in cells[3:]] == ["'said hi'", "'the kernel is there'"]
 
 

@@ -15,8 +15,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import fh_notebook as fh
-from fh_notebook import session, settings
+from fh_notebook.core.config import settings
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.notebook.cell.test_request import SEED
 
 KEY = "fhk_0123456789abcdef"

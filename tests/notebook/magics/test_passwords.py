@@ -11,8 +11,8 @@ import pytest
 from ipywidgets import Widget
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.local import LocalHive
+from fh_notebook.session import session
 from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - the fixture
 
 PASSWORD = "correct-horse-battery"

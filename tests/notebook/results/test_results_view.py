@@ -10,7 +10,7 @@ import pytest
 from ipywidgets import HTML, Button, Dropdown, ToggleButtons, Widget
 
 import fh_notebook as fh
-from fh_notebook import loop
+from fh_notebook.core.runtime import event_loop
 from fh_notebook.notebook.results.cards import LastState
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView
@@ -319,14 +319,14 @@ def test_time_ticks_by_itself_on_the_background_loop_without_a_thread() -> None:
     """And no timer is left when all is over."""
     clock = Time()
     view = ResultsView(clock=clock)
-    loop.run(_nothing())  # the loop's own thread is there
+    event_loop.run(_nothing())  # the loop's own thread is there
     before = set(threading.enumerate())
     view.begin(["a"])
     clock.now += 7
     _until(lambda: "Running 7.0 s" in view.widget.children[1].value, view)
     assert set(threading.enumerate()) <= before
     view.show(0, _run())
-    assert loop.run(_timers_of(view)) == 0
+    assert event_loop.run(_timers_of(view)) == 0
 
 
 def test_a_page_that_has_gone_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -344,7 +344,7 @@ def test_a_page_that_has_gone_is_told_once(caplog: pytest.LogCaptureFixture) -> 
     clock = TickTimer(tick)
     clock.start()
     assert told.wait(10)
-    loop.run(_timers_of_clock(clock))
+    event_loop.run(_timers_of_clock(clock))
     assert len(ticks) == 1
     assert "cannot be shown any more" in caplog.text
 

@@ -15,11 +15,13 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import fh_notebook as fh
-from fh_notebook import cli, loop, session
+from fh_notebook import cli
 from fh_notebook.batching.model import Finished, Stopped
+from fh_notebook.core.runtime import event_loop
 from fh_notebook.scaling.cluster.cluster import Cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost
 from fh_notebook.scaling.messages import BatchSpec, PartitionTask
+from fh_notebook.session import session
 from tests.scaling.counting import KEY, Counting, begun_in_a_pause, cluster, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -187,7 +189,7 @@ def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tm
                 await partition
             assert await place.end() is None
 
-        loop.run(round_())
+        event_loop.run(round_())
 
     def left(dask_scheduler: Any = None) -> tuple[list[str], list[str]]:
         tasks = [str(key) for key in dask_scheduler.tasks if "stopped-early" in str(key)]

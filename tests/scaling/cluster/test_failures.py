@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.batching.model import Finished, Started
+from fh_notebook.session import session
 from tests.scaling.counting import KEY, PATIENCE_S, Counting, cluster, texts, until
 
 pytest.importorskip("distributed")

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from fh_notebook.contract.retry import RetryDecision, Verdict
-from fh_notebook.gate import Gate
 from fh_notebook.scaling.cluster.limits import leases_of, lower_leases
 from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
+from fh_notebook.session.limiter import ConcurrencyLimiter
 
 
 @pytest.mark.parametrize("admits", [1, 2, 3, 5, 20, 60])
@@ -25,7 +25,7 @@ def test_after_a_few_rounds_the_leases_are_what_the_service_admits(admits: int) 
 
 def test_what_a_round_was_refused_lowers_the_next_one_and_calls_of_this_process() -> None:
     """By the workspace's gate: a lower number is taken over, a higher one is not."""
-    gate = Gate()
+    gate = ConcurrencyLimiter()
     assert leases_of(10, gate.learned) == 10
     for taught, learned in ((7, 7), (5, 5), (6, 5)):
         gate.taught(taught)
@@ -42,7 +42,12 @@ def test_a_worker_tells_of_each_call_that_was_refused_for_concurrency() -> None:
 async def _told() -> None:
     told: list[int] = []
     gate = SharedLimiter(
-        Gate(9), LocalBudget(), lambda _: None, stopped=lambda: False, shares=True, over_cap=lambda: told.append(1)
+        ConcurrencyLimiter(9),
+        LocalBudget(),
+        lambda _: None,
+        stopped=lambda: False,
+        shares=True,
+        over_cap=lambda: told.append(1),
     )
     for verdict, reason, count in (
         (Verdict.DONE, "", 0), (Verdict.THROTTLED, "provider", 0), (Verdict.THROTTLED, "concurrency", 1),
@@ -73,7 +78,7 @@ def test_a_worker_that_was_stopped_keeps_its_places() -> None:
 
 async def _stopped() -> None:
     budget, stops = _Places(), [False, True]
-    gate = SharedLimiter(Gate(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True)
+    gate = SharedLimiter(ConcurrencyLimiter(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True)
     async with gate.slot():
         pass
     assert budget.given == 1

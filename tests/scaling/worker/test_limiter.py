@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from fh_notebook.gate import Gate
 from fh_notebook.scaling.worker import limiter as gates
 from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
+from fh_notebook.session.limiter import ConcurrencyLimiter
 
 PLACES = 16
 
@@ -33,7 +33,7 @@ class _Worker:
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self.gate = SharedLimiter(
-            Gate(1_000), _Budget(places), lambda _: None, stopped=lambda: False, shares=True
+            ConcurrencyLimiter(1_000), _Budget(places), lambda _: None, stopped=lambda: False, shares=True
         )  # fmt: skip
         self.held: list[AsyncExitStack] = []
         self.waits = asyncio.create_task(self._dispatch())

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session
-from fh_notebook.audience import CELL
 from fh_notebook.batching.api import begun
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
@@ -23,8 +21,10 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.contract.spell import short
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import CELL
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.forms.control.controller import NAMELESS, FieldMap
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
 from fh_notebook.notebook.forms.control.run_options import RunOptions
@@ -32,7 +32,7 @@ from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceField, SourceKind
 from fh_notebook.notebook.kernel.shell import running_shell
-from fh_notebook.problems import Problem
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     import pandas as pd

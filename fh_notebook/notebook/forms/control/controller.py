@@ -12,14 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from fh_notebook import session
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.contract.spell import nearest
-from fh_notebook.errors import InputError
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import nearest, short
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.control.observers import FormObserver, Observers
 from fh_notebook.notebook.forms.control.run_options import RunOptions
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
@@ -27,9 +28,7 @@ from fh_notebook.notebook.forms.control.submission import Submission, Submission
 from fh_notebook.notebook.forms.fields.field import Field
 from fh_notebook.notebook.forms.fields.view import FieldsView
 from fh_notebook.notebook.forms.model.model import FormModel
-from fh_notebook.problems import Problem
-from fh_notebook.spelling import short
-from fh_notebook.values import UNSET
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     import pandas as pd

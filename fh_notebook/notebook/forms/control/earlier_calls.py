@@ -14,9 +14,9 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from fh_notebook.contract.run import one_line
+from fh_notebook.core.values import MASK
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import CallInputs
-from fh_notebook.values import MASK
 
 __all__ = ["LIMIT", "EarlierCall", "EarlierCalls"]
 

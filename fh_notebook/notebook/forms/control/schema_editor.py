@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook import keys
 from fh_notebook.contract.catalog.deployments import merged
 from fh_notebook.contract.deployment import Deployment, deployment_of
 from fh_notebook.contract.schema import variables
 from fh_notebook.contract.schema.variables import Variable
 from fh_notebook.contract.snippet.parser import is_placeholder, parse_snippet, unfolded
-from fh_notebook.contract.spell import listed, short
-from fh_notebook.errors import InputError
+from fh_notebook.core.config import credentials
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import listed, short
 
 __all__ = ["KINDS", "ExtendedDeployment", "can_extend", "renamed", "with_columns", "with_snippet", "with_variable"]
 
@@ -114,7 +114,7 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
         )
     told = _told_of(deployment, guessed, "the snippet")
     if pasted.key is not None:
-        told += f" The key in it was dropped and is kept nowhere; {keys.LOGIN_CURE}."
+        told += f" The key in it was dropped and is kept nowhere; {credentials.LOGIN_HINT}."
     if pasted.ignored:
         told += f" Left out: {', '.join(pasted.ignored)}."
     return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, told=told)

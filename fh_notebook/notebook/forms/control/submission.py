@@ -14,16 +14,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from fh_notebook import loop
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
-from fh_notebook.errors import CallError, FetchHiveError, InputError
-from fh_notebook.log import log
-from fh_notebook.problems import Problem
-from fh_notebook.values import error_text
+from fh_notebook.core.errors import CallError, FetchHiveError, InputError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import error_text, log
 
 __all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "run_of_error", "stopped_text"]
 
@@ -133,7 +132,7 @@ class Submission:
         self._waits: dict[int, PendingRun] = {}
         self._began = time.monotonic()
         self._ended: float | None = self._began if problems else None
-        self._job: loop.Job[None] | None = None
+        self._job: event_loop.BackgroundJob[None] | None = None
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -202,7 +201,7 @@ class Submission:
             As :func:`fh_notebook.invoke`: the key was refused, the service not reached, a limit reached.
         """
         if self._job is not None:
-            while not self._job.finished.wait(loop.POLL_S):
+            while not self._job.finished.wait(event_loop.POLL_S):
                 pass
         return self._outcome()
 
@@ -211,7 +210,7 @@ class Submission:
 
     async def _awaited(self) -> tuple[Run, ...]:
         while self._job is not None and not self._job.finished.is_set():  # noqa: ASYNC110 - another loop's, which must look up for an interrupt
-            await asyncio.sleep(loop.POLL_S)
+            await asyncio.sleep(event_loop.POLL_S)
         return self._outcome()
 
     def _outcome(self) -> tuple[Run, ...]:
@@ -286,7 +285,7 @@ class SubmissionRunner:
         with self._lock:
             self._newest = made
             self._out.append(made)
-            made._job = loop.background().submit(self._drive(made, delivery))
+            made._job = event_loop.background().submit(self._drive(made, delivery))
             self._tell(made, lambda observer: observer.began(made))
             made._job.call_at_end(lambda: self._never_began(made))
         return made

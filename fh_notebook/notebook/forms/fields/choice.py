@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fh_notebook.contract.spell import short
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Option, option_label, same
-from fh_notebook.values import UNSET
 
 __all__ = ["ChoiceField", "ChoicesField"]
 

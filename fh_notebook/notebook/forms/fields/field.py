@@ -15,11 +15,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, name_of, problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import FieldKind
 from fh_notebook.notebook.ui.theme import FieldTheme
-from fh_notebook.values import UNSET
 
 __all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "set_traits"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fh_notebook import html
-from fh_notebook.contract.spell import byte_size
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
 from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fh_notebook import html
-from fh_notebook.contract.spell import listed
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import listed
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
 

@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook import html
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.spell import FORMATS, path_text, short
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import FORMATS, path_text, short
+from fh_notebook.core.text.messages import counted
+from fh_notebook.core.values import MASK, UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import json_text
-from fh_notebook.plural import counted
-from fh_notebook.values import MASK, UNSET
 
 __all__ = ["formula_free", "help_html", "hints", "name_of", "problem_html"]
 

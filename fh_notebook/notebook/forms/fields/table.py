@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fh_notebook import html
+from fh_notebook.core.text import html
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.field import Field, button_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import formula_free
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Option, same
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
-from fh_notebook.values import UNSET
 
 __all__ = ["TableField"]
 

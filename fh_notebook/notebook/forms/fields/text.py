@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from typing import Any, Final
 
+from fh_notebook.core.values import is_number
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
 from fh_notebook.notebook.forms.model.kinds import FieldKind
-from fh_notebook.values import is_number
 
 __all__ = ["NumberField", "PasswordField", "TextAreaField", "TextField", "TimeField", "picked", "to_pick"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from fh_notebook import html
+from fh_notebook.core.text import html
 from fh_notebook.notebook.forms.fields.choice import ChoiceField, ChoicesField
 from fh_notebook.notebook.forms.fields.field import Field, UpdateGuard, set_traits
 from fh_notebook.notebook.forms.fields.file import FileField

@@ -17,11 +17,11 @@ from typing import Any
 
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden, with_hidden
-from fh_notebook.contract.spell import KIND_OF_TYPE
+from fh_notebook.core.text.formatting import KIND_OF_TYPE
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same, shape_of
-from fh_notebook.problems import Problem
-from fh_notebook.values import UNSET
 
 __all__ = ["GroupState", "OneOfState", "likeness", "properties_of", "without_secrets_shown"]
 

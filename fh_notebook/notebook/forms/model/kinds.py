@@ -12,9 +12,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fh_notebook.contract.schema.references import followed
-from fh_notebook.contract.spell import KINDS, kind_text, types_of
+from fh_notebook.core.text.formatting import KINDS, kind_text, short, types_of
 from fh_notebook.notebook.forms.model.keywords import effective_keywords, reaches_secret, united_keywords
-from fh_notebook.spelling import short
 
 __all__ = [
     "NO_SCHEMA",

@@ -19,15 +19,15 @@ from fh_notebook.contract.json_values import jsonable
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.variables import plain
-from fh_notebook.contract.spell import listed, nearest, short
+from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState, properties_of, without_secrets_shown
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState
 from fh_notebook.notebook.forms.model.keywords import effective_keywords
 from fh_notebook.notebook.forms.model.kinds import FieldKind, shape_of
 from fh_notebook.notebook.forms.model.table import RowsState
 from fh_notebook.notebook.forms.model.text_codec import ParsedText, json_text, read_json, refuse_endless
-from fh_notebook.problems import Problem
-from fh_notebook.values import UNSET
 
 __all__ = ["FieldKind", "FieldState", "FormModel", "GroupState", "OneOfState", "RowsState"]
 

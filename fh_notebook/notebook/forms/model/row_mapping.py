@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook import session
-from fh_notebook.audience import CELL
 from fh_notebook.batching import api
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.mapping import LeftOut, const, read_mapping
@@ -23,10 +21,12 @@ from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
-from fh_notebook.contract.spell import path_text
-from fh_notebook.errors import InputError
-from fh_notebook.problems import Problem
-from fh_notebook.values import UNSET
+from fh_notebook.core.errors import InputError
+from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.messages import CELL
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.containers import properties_of
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, shape_of
 from fh_notebook.notebook.forms.model.text_codec import HALF, JSON_KINDS, json_text, read_json, read_text
-from fh_notebook.values import UNSET
 
 __all__ = ["RowsState", "TableColumn", "TooManyRows"]
 

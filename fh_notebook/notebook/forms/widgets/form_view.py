@@ -11,7 +11,8 @@ from typing import Final
 
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_run
-from fh_notebook.contract.spell import path_text
+from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
@@ -20,7 +21,6 @@ from fh_notebook.notebook.forms.widgets.panels import PanelBar
 from fh_notebook.notebook.forms.widgets.run_bar import RunActions, RunBar
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, head_of, place_in_words
-from fh_notebook.problems import Problem
 
 __all__ = ["FormView"]
 

@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea, ToggleButton, ToggleButtons
 
-from fh_notebook import html, session
-from fh_notebook.addresses import DEFAULT_BASE_URL
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.errors import FetchHiveError, InputError
+from fh_notebook.core.config.urls import DEFAULT_BASE_URL
+from fh_notebook.core.errors import FetchHiveError, InputError
+from fh_notebook.core.text import html
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import Secret
 from fh_notebook.notebook.cell.request import delivered, request_text
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
 from fh_notebook.notebook.forms.control.run_options import RunOptions
@@ -41,9 +43,8 @@ from fh_notebook.notebook.kernel.shell import running_shell
 from fh_notebook.notebook.results.column import COPY_STYLE
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, place_in_words, without_echo
-from fh_notebook.problems import Problem
+from fh_notebook.session import session
 from fh_notebook.store import catalog_file
-from fh_notebook.values import Secret
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client

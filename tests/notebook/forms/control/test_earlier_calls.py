@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import session
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.forms.control.earlier_calls import LIMIT, EarlierCalls
+from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import append, row_of_run
 from tests.notebook.hostile import EVIL, INVISIBLE
@@ -175,6 +175,6 @@ def test_a_password_of_a_single_run_is_in_no_byte_of_the_store(tmp_path: Path) -
 
 def _sent(client: fh.Client, request: InvokeRequest) -> fh.Run:
     """What a form does: the checked request itself is sent."""
-    from fh_notebook import loop
+    from fh_notebook.core.runtime import event_loop
 
-    return loop.run(client.aclient.send(request))
+    return event_loop.run(client.aclient.send(request))

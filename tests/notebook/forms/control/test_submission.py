@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.background import background
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError
+from fh_notebook.core.errors import AuthError, ConnectFailed, InputError, SettingsError
+from fh_notebook.core.runtime.event_loop import background
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner
 from tests.notebook.slow_hive import KEY, SlowHive
 
@@ -79,7 +79,7 @@ def _requests(text: str, *variants: str) -> list[InvokeRequest]:
 
 
 def _kept() -> list[tuple[Any, ...]]:
-    from fh_notebook import session
+    from fh_notebook.session import session
 
     opened = session.store()
     assert opened is not None

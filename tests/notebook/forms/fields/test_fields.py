@@ -14,7 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
-from fh_notebook.contract.spell import path_text
+from fh_notebook.core.text.formatting import path_text
 from fh_notebook.notebook.forms.fields.group import OneOfField
 from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField
 from fh_notebook.notebook.forms.model.kinds import FieldKind

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.validation import schema_problems
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.help_text import help_html, name_of
 from fh_notebook.notebook.forms.model.model import FieldState, FormModel, GroupState, OneOfState, RowsState
-from fh_notebook.values import UNSET
 from tests.notebook.forms.form_schemas import input_schemas, json_values, property_schemas
 
 few = hypothesis.settings(max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -1,0 +1,1 @@
+"""Helpers without domain knowledge: configuration, runtime, concurrency, texts."""

@@ -1,0 +1,515 @@
+"""Checks of the arguments of public functions: an error in one sentence before anything is done.
+
+Rule of this file: what an argument takes is read from the function's own annotation, once; so a signature, its help and
+its check say the same. A check asks what a value is, and runs nothing of it: no `__eq__`, `__repr__` or `__bool__` of
+somebody else's. Nothing is caught: an error that comes after the checks is a defect of ours and surfaces as itself.
+
+::
+
+    def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> pd.DataFrame:
+        check(history, locals())          # limit is 'ten'; give a whole number
+
+It is a call at the head and no decorator: a wrapper would be a frame more in every traceback, and would hold all
+arguments, keys among them. What an annotation cannot say (a range, names that are known, ``Any``), the function
+looks at itself.
+
+Keywords that several functions take are defined once, as a `TypedDict`: each function takes them as
+``**options: Unpack[...]``, `explicit_signature` shows them as keywords of its own, and `check` checks them as such. A
+function that only hands them on begins with `check_names`, since any of its callers' values may be a key.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import math
+import numbers
+import os
+import sys
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import FunctionType, UnionType
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from weakref import WeakKeyDictionary
+
+from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.core.text.formatting import short, type_text, with_article
+from fh_notebook.core.values import UNSET, NoSecret, Secret, is_real
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentKind",
+    "RemovedError",
+    "check",
+    "check_names",
+    "check_one",
+    "column_text",
+    "explicit_signature",
+    "is_column_name",
+    "is_finite",
+    "removed_names",
+]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+MAX_BITS: Final = 13_000
+"""Python refuses to spell longer integers (4,300 digits)."""
+MAX_EXPONENT: Final = 1_023
+"""Integers of more bits have no float."""
+
+
+class ArgumentError(InputError, SettingsError, TypeError):
+    """An argument is of a wrong kind: whoever catches wrong inputs, wrong settings or wrong types catches it."""
+
+
+class RemovedError(SettingsError, AttributeError):
+    """A public name of an earlier release was removed; the message says what to use instead."""
+
+
+def removed_names(**messages: str) -> Callable[[Any, str], Any]:
+    """Return the ``__getattr__`` of a class that had the names `messages` in its last release.
+
+    Neither `dir` nor completion knows them, and `hasattr` is false.
+
+    Parameters
+    ----------
+    **messages : str
+        What is said of each: that it was removed, and what to use instead.
+
+    Examples
+    --------
+    >>> class Table:
+    ...     __getattr__ = removed_names(draw="table.draw was removed; use table.plot")
+    >>> hasattr(Table(), "draw")
+    False
+    >>> Table().draw
+    Traceback (most recent call last):
+        ...
+    fh_notebook.core.arguments.RemovedError: table.draw was removed; use table.plot
+    """
+
+    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # it becomes the class's
+        if name in messages:
+            raise RemovedError(messages[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    return __getattr__
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentKind:
+    """What an argument takes."""
+
+    takes: str
+    """In words, after "give"."""
+    accepts: Callable[[Any], bool]
+
+    def or_(self, other: ArgumentKind) -> ArgumentKind:
+        """Return the kind of what is one of both."""
+        return ArgumentKind(
+            f"{self.takes}, or {other.takes}", lambda value: self.accepts(value) or other.accepts(value)
+        )
+
+
+def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) -> None:
+    """Raise unless every argument is what the annotation of its parameter says.
+
+    Parameters
+    ----------
+    function : function
+        The one that was called.
+    given : mapping
+        Its ``locals()`` at its head. Names that are no parameters of it are left out.
+    but : container of str
+        Parameters that the function looks at itself, because it has more to say of them.
+
+    Raises
+    ------
+    ArgumentError
+        With the name of every argument that is something else, its value, and what it takes. Or a keyword of
+        :func:`explicit_signature` is not known.
+
+    Examples
+    --------
+    >>> def double(number: int, times: int | None = None) -> int:
+    ...     check(double, locals())
+    ...     return 2 * number
+    >>> double("2")
+    Traceback (most recent call last):
+    ...
+    fh_notebook.core.arguments.ArgumentError: number is '2'; give a whole number
+    """
+    function = getattr(function, "__func__", function)  # of a class method
+    kinds = _KINDS.get(function)
+    if kinds is None:
+        kinds = _KINDS[function] = _kinds_of(function)
+    if (keywords := _KEYWORDS.get(function)) is not None:
+        options = given[keywords.parameter]
+        check_names(function, options)
+        given = {**given, **options}
+    wrong = [
+        (name, kind)
+        for name, kind in kinds.items()
+        if name in given and name not in but and not kind.accepts(given[name])
+    ]
+    if wrong:
+        told = "; ".join(_told(name, given[name], kind) for name, kind in wrong)
+        del given  # a traceback's frame must not have a key
+        raise ArgumentError(told)
+
+
+def check_names(function: Any, options: Any) -> None:
+    """Raise unless `function` takes each of the keywords that it was given as ``**options``.
+
+    Parameters
+    ----------
+    function : function
+        A function of :func:`explicit_signature`.
+    options : dict
+        Its ``options`` themselves: they are emptied before it raises, for no frame of a traceback may have a key, and
+        that is what a name such as ``api_key`` was given.
+
+    Raises
+    ------
+    ArgumentError
+        With a name that it does not take, the nearest one, and those that it takes.
+    """
+    keywords = _KEYWORDS[getattr(function, "__func__", function)]
+    unknown = [name for name in options if name not in keywords.annotations]
+    if unknown:
+        options.clear()
+        close = difflib.get_close_matches(unknown[0], keywords.every, n=1)
+        hint = f"did you mean {close[0]}? It takes" if close else "give"
+        known = f"{', '.join(keywords.every[:-1])} or {keywords.every[-1]}"
+        raise ArgumentError(f"unexpected keyword argument {unknown[0]!r}; {hint} {known}")
+
+
+def check_one(name: str, value: Any, annotation: str) -> None:
+    """Raise unless a value is what an annotation says; for what is annotated ``Any`` and is not anything.
+
+    Raises
+    ------
+    ArgumentError
+        It is something else.
+    """
+    kind = _kind_of_text(annotation, {})
+    if kind is not None and not kind.accepts(value):
+        raise ArgumentError(_told(name, value, kind))
+
+
+def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) -> Callable[[C], C]:
+    """Decorate a function that takes ``**options: Unpack[options]``: its signature shows each option as a keyword.
+
+    Completion, ``help()`` and :func:`check` take the keywords from there. The function is not wrapped.
+
+    Parameters
+    ----------
+    options : TypedDict class
+        What the function takes.
+    defaults : mapping, optional
+        What each option is when it is not given, in the order of the signature; by default ``None``.
+
+    Examples
+    --------
+    >>> from typing import TypedDict, Unpack
+    >>> class Size(TypedDict, total=False):
+    ...     width: int | None
+    >>> @explicit_signature(Size)
+    ... def draw(shape: str, *, fill: bool = True, **options: Unpack[Size]) -> None:
+    ...     check(draw, locals())
+    >>> list(inspect.signature(draw).parameters)
+    ['shape', 'width', 'fill']
+    >>> draw("circle", hight=2)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.core.arguments.ArgumentError: unexpected keyword argument 'hight'; give width or fill
+    >>> draw("circle", widht=2)
+    Traceback (most recent call last):
+    ...
+    fh_notebook.core.arguments.ArgumentError: unexpected keyword argument 'widht'; did you mean width? It takes width or
+    fill
+    """
+    # From the class's own annotations: `get_type_hints` would evaluate names that are imported for types only.
+    hints = options.__annotations__
+    defaults = dict.fromkeys(hints) if defaults is None else defaults
+    annotations = {name: getattr(hints[name], "__forward_arg__", hints[name]) for name in defaults}
+    modules = {name: getattr(hints[name], "__forward_module__", "") for name in defaults}
+
+    def decorate(function: C) -> C:
+        written = inspect.signature(function)
+        given = [p for p in written.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        positional = [p for p in given if p.kind is not p.KEYWORD_ONLY]
+        own = [p for p in given if p.kind is p.KEYWORD_ONLY]
+        named = [p for p in own if p.default is p.empty]
+        named += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation)
+            for name, annotation in annotations.items()
+        ]
+        named += [p for p in own if p.default is not p.empty]
+        setattr(function, "__signature__", written.replace(parameters=[*positional, *named]))  # noqa: B010 - for mypy
+        [parameter] = [p.name for p in written.parameters.values() if p.kind is p.VAR_KEYWORD]
+        _KEYWORDS[function] = _Keywords(parameter, annotations, modules, tuple(p.name for p in named))
+        return function
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class _Keywords:
+    """What a function takes as ``**options``."""
+
+    parameter: str
+    annotations: Mapping[str, str]
+    modules: Mapping[str, str]
+    """Where each annotation was written: by names that are known there."""
+    every: tuple[str, ...]
+    """All keywords of the function."""
+
+
+_KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDictionary()
+
+
+def _told(name: str, value: Any, kind: ArgumentKind) -> str:
+    if isinstance(value, str) and kind.takes.startswith("a text") and not _is_encodable(value):
+        return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a whole text"
+    if isinstance(value, Secret):
+        is_taken = "fh.Secret" in kind.takes
+        told = "holds half a character (a lone surrogate)" if is_taken else "is an fh.Secret"
+        return f"{name} {told}; give {kind.takes}"
+    if isinstance(value, NoSecret):
+        return f"{name} is {with_article(value.type_name)}; give {kind.takes}"
+    # A key in another form than a text is a key all the same.
+    is_hidden = "fh.Secret" in kind.takes or "fh.Client" in kind.takes
+    shown = type_text(value) if is_hidden else short(value)
+    return f"{name} is {shown}; give {kind.takes}"
+
+
+# --- from an annotation to a kind
+
+_KINDS: Final[WeakKeyDictionary[FunctionType, dict[str, ArgumentKind]]] = WeakKeyDictionary()
+
+
+def _kinds_of(function: FunctionType) -> dict[str, ArgumentKind]:
+    """Return the kinds of a function's parameters; one that takes anything is left out."""
+    code = function.__code__
+    named = code.co_argcount + code.co_kwonlyargcount
+    parameters = code.co_varnames[: named + bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)]
+    several = parameters[named:]
+    found = {}
+    keywords = _KEYWORDS.get(function)
+    annotations = {**function.__annotations__, **(keywords.annotations if keywords is not None else {})}
+    for name in (*parameters, *(keywords.annotations if keywords is not None else ())):
+        annotation = annotations.get(name)
+        module = sys.modules.get(keywords.modules.get(name, "")) if keywords is not None else None
+        names = function.__globals__ if module is None else vars(module)
+        kind = _kind_of_text(annotation, names) if isinstance(annotation, str) else None
+        if kind is not None:
+            found[name] = _each(kind) if name in several else kind
+    return found
+
+
+def _each(kind: ArgumentKind) -> ArgumentKind:
+    """Return the kind of ``*arguments`` and ``**arguments``."""
+    return ArgumentKind(
+        f"each {kind.takes}",
+        lambda given: all(map(kind.accepts, given.values() if isinstance(given, dict) else given)),
+    )
+
+
+def _kind_of_text(annotation: str, names: Mapping[str, Any]) -> ArgumentKind | None:
+    """Return the kind that an annotation says as a text; `names` has what aliases stand for."""
+    return _kind(_Unfolded(names).visit(ast.parse(annotation, mode="eval").body))
+
+
+class _Unfolded(ast.NodeTransformer):
+    """Puts what an alias of types stands for (``Delivery = Literal["direct", ...]``) in its place."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self._names.get(node.id)
+        if get_origin(value) in (Literal, Union, UnionType):
+            return ast.parse(_spelt(value), mode="eval").body
+        return node
+
+
+def _spelt(alias: Any) -> str:
+    """Return an alias of types as an annotation spells it."""
+    if get_origin(alias) is Literal:
+        return f"Literal[{', '.join(map(repr, get_args(alias)))}]"
+    if get_origin(alias) in (Union, UnionType):
+        return " | ".join(map(_spelt, get_args(alias)))
+    if alias is type(None):
+        return "None"
+    inner = [_spelt(arg) for arg in get_args(alias) if not isinstance(arg, list)]
+    name = getattr(get_origin(alias) or alias, "__name__", "Any")
+    return f"{name}[{', '.join(inner)}]" if inner else name
+
+
+def _kind(node: ast.expr) -> ArgumentKind | None:
+    """Return the kind that an annotation says; ``None`` where it is anything, or nothing that is known here."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        left, right = _kind(node.left), _kind(node.right)
+        return None if left is None or right is None else _either(left, right)
+    if isinstance(node, ast.Constant):
+        return _NONE if node.value is None else None
+    if isinstance(node, ast.Subscript):
+        return _kind_of_generic(node)
+    return _BY_NAME.get(_name(node))
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _either(left: ArgumentKind, right: ArgumentKind) -> ArgumentKind:
+    if left is _TEXT and right is _PATH:  # a path that is a text
+        return _PATH
+    if right is _UNSET:  # accepted, and not advised
+        return ArgumentKind(left.takes, lambda value: value is UNSET or left.accepts(value))
+    known = left.takes.split(", or ")
+    is_said = right.takes in known or (right.takes == "a whole number" and "a number" in known)
+    return left if is_said else left.or_(right)
+
+
+def _kind_of_generic(node: ast.Subscript) -> ArgumentKind | None:
+    name = _name(node.value)
+    inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if name == "Literal":
+        return _one_of([each.value for each in inner if isinstance(each, ast.Constant)])
+    if name in ("Sequence", "Iterable", "list"):
+        return _list_of(_kind(inner[0]))
+    if name == "tuple" and inner:
+        return _list_of(_kind(inner[0]), None if isinstance(inner[-1], ast.Constant) else len(inner))
+    return _BY_NAME.get(name)
+
+
+def _one_of(choices: list[Any]) -> ArgumentKind:
+    """Return the kind of a word out of some; which words are known the function says itself, with all its problems."""
+    spelt = [repr(choice) for choice in choices]
+    takes = " or ".join(part for part in (", ".join(spelt[:-1]), spelt[-1]) if part)
+    return ArgumentKind(takes, lambda value: isinstance(value, str) or (value is None and None in choices))
+
+
+def _list_of(item: ArgumentKind | None, length: int | None = None) -> ArgumentKind:
+    """Return the kind of the lists, other columns and iterators of items; an iterator's items are not looked at."""
+    of = f" of {_PLURALS.get(item.takes, 'values')}" if item is not None else ""
+    counted = f" of {length}" if length is not None and not of else ""
+
+    def accepts(value: Any) -> bool:
+        if isinstance(value, str | bytes | bytearray | memoryview | Mapping | type) or not isinstance(value, Iterable):
+            return False
+        if getattr(value, "ndim", 1) != 1:  # a DataFrame
+            return False
+        if isinstance(value, list | tuple | set | frozenset) or _package(value) in ("numpy", "pandas"):
+            return (item is None or all(map(item.accepts, value))) and (length is None or len(tuple(value)) == length)
+        return True
+
+    return ArgumentKind(f"a list{of}{counted}", accepts)
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is a finite number, of Python or numpy, and no bool; 10**5000 is none: no float is as large."""
+    if isinstance(value, bool) or not is_real(value):
+        return False
+    if isinstance(value, numbers.Rational):  # an integer, or a fraction of two
+        return max(int(value.numerator).bit_length(), int(value.denominator).bit_length()) <= MAX_EXPONENT
+    return math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    is_integer = not isinstance(value, bool) and is_real(value) and isinstance(value, numbers.Integral)
+    return is_integer and int(value).bit_length() <= MAX_BITS
+
+
+def _is_flag(value: Any) -> bool:
+    """0 and 1 count, and so do the bools of numpy."""
+    return (isinstance(value, int) and value in (0, 1)) or type(value).__name__ in ("bool", "bool_")
+
+
+def is_column_name(value: Any) -> bool:
+    """Whether a column may have it as its name: a text, or what else pandas makes names of."""
+    if isinstance(value, str):
+        return _is_encodable(value)
+    if isinstance(value, tuple):  # of a column under several heads
+        return all(map(is_column_name, value))
+    if isinstance(value, numbers.Rational):
+        return max(int(value.numerator).bit_length(), int(value.denominator).bit_length()) <= MAX_BITS
+    return isinstance(value, numbers.Number | date | timedelta)
+
+
+def column_text(name: Any) -> Any:
+    """Return the name of a column as rows have it, a text; what names no column is returned as it is.
+
+    Examples
+    --------
+    >>> column_text(5), column_text("label"), column_text(None)
+    ('5', 'label', None)
+    """
+    return str(name) if is_column_name(name) else name
+
+
+def _is_encodable(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_path(value: Any) -> bool:
+    spelt = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return isinstance(spelt, str) and spelt != "" and "\0" not in spelt and _is_writable(spelt)
+
+
+def _is_writable(path: str) -> bool:
+    """Whether a file can have the name: what `os.fsdecode` made of bytes that are no UTF-8 has halves of characters."""
+    return all(not "\ud800" <= character <= "\udfff" or "\udc80" <= character <= "\udcff" for character in path)
+
+
+def _package(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def _named(takes: str, *names: str) -> ArgumentKind:
+    """Return the kind of the instances of classes by name: what a module only imports for types is not imported."""
+    return ArgumentKind(takes, lambda value: any(cls.__name__ in names for cls in type(value).__mro__))
+
+
+_NONE: Final = ArgumentKind("None", lambda value: value is None)
+_UNSET: Final = ArgumentKind("UNSET", lambda value: value is UNSET)
+_TEXT: Final = ArgumentKind("a text", lambda value: isinstance(value, str) and _is_encodable(value))
+_PATH: Final = ArgumentKind("a path", _is_path)
+_PLURALS: Final = {"a text": "texts", "a number": "numbers", "a whole number": "whole numbers"}
+
+_BY_NAME: Final[dict[str, ArgumentKind]] = {
+    "None": _NONE,
+    "Unset": _UNSET,
+    "str": _TEXT,
+    "int": ArgumentKind("a whole number", _is_whole),
+    "float": ArgumentKind("a number", is_finite),
+    "Seconds": ArgumentKind(
+        "a number", lambda value: is_finite(value) or (isinstance(value, float) and value == math.inf)
+    ),
+    "Whole": ArgumentKind(
+        "a whole number", lambda value: _is_whole(value) or (is_finite(value) and value == int(value))
+    ),
+    "bool": ArgumentKind("True or False", _is_flag),
+    "bytes": ArgumentKind("bytes", lambda value: isinstance(value, bytes | bytearray | memoryview)),
+    "Mapping": ArgumentKind("a mapping of names to values", lambda value: isinstance(value, Mapping)),
+    "dict": ArgumentKind("a dict", lambda value: isinstance(value, dict)),
+    "Callable": ArgumentKind("a function", callable),
+    "Secret": ArgumentKind("an fh.Secret", lambda value: isinstance(value, Secret) and _is_encodable(value.reveal())),
+    "ColumnName": ArgumentKind("a text", is_column_name),
+    "PathLike": _PATH,
+    "Path": _PATH,
+    "Variable": _named("one of fh.text() and its like", "Variable"),
+    "Client": _named("an fh.Client", "Client", "AsyncClient"),
+    "AsyncClient": _named("an fh.Client", "Client", "AsyncClient"),
+    "CallbackReceiver": _named("an fh.CallbackReceiver", "CallbackReceiver"),
+    "AsyncBaseTransport": _named("a transport of httpx", "AsyncBaseTransport"),
+    "Proxy": _named("an httpx.Proxy", "Proxy"),
+    "URL": _named("an httpx.URL", "URL"),
+    "datetime": _named("a datetime", "datetime"),
+    "date": _named("a date", "date"),
+    "timedelta": _named("a timedelta", "timedelta"),
+}

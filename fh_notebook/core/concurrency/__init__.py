@@ -1,0 +1,1 @@
+"""Concurrency: slots of a limiter, its adaptive limit, and rates."""

@@ -1,0 +1,118 @@
+"""Rate: so many calls a second, minute or hour, as a pure value.
+
+Whoever holds one keeps the time.
+
+Rule of this file: calls are evenly spaced and none is made up for: after a pause there is one call, not a burst.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.text.formatting import short
+from fh_notebook.core.text.messages import Message, option
+from fh_notebook.core.values import is_number
+
+__all__ = ["Rate"]
+
+_SECONDS: Final = {
+    **dict.fromkeys(("s", "sec", "second"), 1.0),
+    **dict.fromkeys(("m", "min", "minute"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour"), 3600.0),
+    **dict.fromkeys(("d", "day"), 86400.0),
+}
+_TEXT: Final = re.compile(r"\s*(?P<calls>\d+(\.\d+)?|\.\d+)\s*(/|\bper\b)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
+_CURE: Final = "give calls a second (2 or 0.5), or a text such as '2/s', '30/min' or '100/hour'"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most so many calls in a time, evenly spaced. Retried calls count too.
+
+    Raises
+    ------
+    SettingsError
+        No finite number of seconds above 0.
+
+    Examples
+    --------
+    >>> rate = Rate.of("30/min")
+    >>> rate.interval_s, str(rate)
+    (2.0, '30 a minute')
+    >>> due = rate.next_due(None, 100.0)       # the first call may go at once
+    >>> due = rate.next_due(due, 100.3); due   # the next one 2 s after it
+    102.0
+    >>> rate.next_due(due, 190.0)              # after a pause: at once, and only one
+    190.0
+    """
+
+    interval_s: float
+    """Seconds from one call to the next."""
+
+    def __post_init__(self) -> None:
+        if not (0 < self.interval_s < math.inf):
+            raise SettingsError(
+                Message("{} means {} s from call to call; {}", (option("rate"), repr(self.interval_s), _CURE))
+            )
+
+    @classmethod
+    def of(cls, value: object) -> Rate:
+        """Return the rate that `value` means: a `Rate`, calls a second, or a text such as ``"30/min"``.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be meant.
+        """
+        if isinstance(value, Rate):
+            return value
+        calls, seconds = _read(value)
+        # So little that it is never, or so much that it is no rate, is a slip too.
+        if not (0 < calls < math.inf and 0 < seconds / calls < math.inf):
+            raise SettingsError(Message("{} is {}; {}", (option("rate"), short(value), _CURE)))
+        return cls(seconds / calls)
+
+    def next_due(self, due: float | None, now: float) -> float:
+        """Return when the next call may go, at `now` or later.
+
+        Parameters
+        ----------
+        due : float or None
+            When the last one was due, by what this returned; ``None`` before the first. Not when it went: who wakes a
+            little late each time would fall behind the rate.
+        now : float
+            By the same clock, in seconds.
+        """
+        return now if due is None else max(now, due + self.interval_s)
+
+    def least_s(self, calls: int) -> float:
+        """Return the seconds that so many calls take at least: from the first to the last.
+
+        Examples
+        --------
+        >>> Rate.of(10).least_s(101)
+        10.0
+        """
+        return max(0, calls - 1) * self.interval_s
+
+    def __str__(self) -> str:
+        for seconds, unit in ((1.0, "a second"), (60.0, "a minute"), (3600.0, "an hour")):
+            if seconds / self.interval_s >= 0.995:  # "1 a minute", though 60 s from call to call is 0.0167 a second
+                return f"{seconds / self.interval_s:.6g} {unit}"
+        return f"{86400 / self.interval_s:.3g} a day"
+
+
+def _read(value: object) -> tuple[float, float]:
+    """Return the calls and the seconds that `value` says; 0 calls when it says nothing."""
+    if is_number(value):
+        return (0.0 if abs(value) > 1e12 else float(value)), 1.0
+    found = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return 0.0, 1.0
+    unit = found["unit"].lower()
+    seconds = _SECONDS.get(unit) or _SECONDS.get(unit.removesuffix("s"), 0.0)
+    return (float(found["calls"]) if seconds else 0.0), seconds

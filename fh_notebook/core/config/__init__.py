@@ -1,0 +1,1 @@
+"""Configuration: settings, API keys, URLs, and which of them takes precedence."""

@@ -1,0 +1,261 @@
+"""Sources of API keys: environment, keyring, ``.env`` file, secrets of Colab and Kaggle.
+
+Rule of this file: a key is a `Secret` from the first line that touches it, and a source that is missing, locked or
+broken has no key; at most it has a hint for the person. In which order they are asked stands in
+:mod:`fh_notebook.core.config.resolution`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.optional_deps import OPTIONAL, ensure_installed
+from fh_notebook.core.text.formatting import type_text, with_article
+from fh_notebook.core.values import Secret, Unset, as_secret, log, redact
+
+__all__ = [
+    "ADDRESS_NAME",
+    "KEYRING_SERVICE",
+    "KEY_NAME",
+    "LOGIN_HINT",
+    "DotEnv",
+    "KeyLookup",
+    "forget_in_keyring",
+    "from_colab",
+    "from_environment",
+    "from_kaggle",
+    "from_keyring",
+    "keep_in_keyring",
+    "read_dotenv",
+    "usable_key",
+]
+
+KEY_NAME: Final = "FETCH_HIVE_API_KEY"
+"""The name of the key in the environment, in ``.env``, and among the secrets of Colab and Kaggle."""
+ADDRESS_NAME: Final = "FETCH_HIVE_BASE_URL"
+KEYRING_SERVICE: Final = "fh_notebook"
+LOGIN_HINT: Final = "%fetchhive login asks for the key without showing it"
+"""What to do in a notebook that has no key, or has one where it should not be."""
+UNSET_KEY: Final = "YOUR_API_KEY"
+"""What a Code Snippet says in place of a key: always unset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLookup:
+    """What one source said when it was asked for the key."""
+
+    source: str
+    """For people: ``FETCH_HIVE_API_KEY``, ``keyring``, ..."""
+    key: Secret | None = None
+    hint: str = ""
+    """Why a key that is there could not be had, with the cure."""
+
+
+def usable_key(value: Any, source: str) -> Secret | None:
+    """Return the key of one source, or ``None`` when that source has none.
+
+    Raises
+    ------
+    SettingsError
+        It has one that no service can have given out; the message does not repeat it.
+    """
+    if value is None or isinstance(value, Unset):
+        return None
+    value = as_secret(value)
+    if not isinstance(value, Secret):
+        raise SettingsError(f"the key from {source} is {with_article(value.type_name)}; give a string")
+    key = value
+    if not key or key.reveal() == UNSET_KEY:
+        return None
+    if not key.reveal().isascii() or not key.reveal().isprintable() or set(" \"'") & set(key.reveal()):
+        raise SettingsError(f"the key from {source} has a character that no key has; copy it again, without quotes")
+    return key
+
+
+def from_environment() -> Secret | None:
+    """Return what ``FETCH_HIVE_API_KEY`` says, if anything."""
+    return as_secret(os.environ.get(KEY_NAME)) or None
+
+
+# --- the system's keyring
+
+
+def from_keyring(origin: str) -> Secret | None:
+    """Return the key that the system's keyring has for a service, if any."""
+    keyring = _imported(_keyring)
+    if keyring is None:
+        return None
+    return _asked(lambda: keyring.get_password(KEYRING_SERVICE, origin), "the keyring")
+
+
+def _keyring() -> Any:
+    import keyring
+
+    return keyring
+
+
+def _imported(load: Callable[[], Any]) -> Any:
+    """Return what `load` imports, or ``None`` where it is missing, or broken in whatever way of its own."""
+    try:
+        return load()
+    except ImportError:
+        return None
+    except Exception as broken:  # google-colab, for one, can be installed where there is no Colab
+        log.debug("a source of keys cannot be imported: %s", type(broken).__name__)
+        return None
+
+
+def _asked(ask: Callable[[], Any], source: str) -> Secret | None:
+    """Return what a source says. One that is locked, missing or broken, in whatever way of its own, says nothing."""
+    try:
+        return as_secret(ask()) or None
+    except Exception as broken:
+        log.debug("%s could not be read: %s: %s", source, type(broken).__name__, broken)
+        return None
+
+
+def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
+    """Put the key of a service into the system's keyring.
+
+    Returns
+    -------
+    tuple of (bool, str)
+        Whether it is there now, with the keyring's name; else why not.
+    """
+    keyring = _imported(_keyring)
+    if keyring is None:
+        return False, f"the package keyring is not installed ({OPTIONAL['keyring'].command})"
+    try:
+        name = str(getattr(keyring.get_keyring(), "name", "") or "keyring")
+        if "plaintext" in name.lower():
+            return False, f"{name} would write it to a file in the clear"
+        keyring.set_password(KEYRING_SERVICE, origin, key.reveal())
+    except Exception as broken:
+        if type(broken).__name__ == "NoKeyringError":
+            return False, "this machine has no keyring"
+        return False, f"the keyring refused it ({redact(type(broken).__name__)})"
+    # Read back, since a null keyring takes everything and keeps nothing.
+    kept = from_keyring(origin) == key
+    return kept, name if kept else "the keyring keeps nothing"
+
+
+def forget_in_keyring(origin: str) -> bool:
+    """Delete the key of a service from the system's keyring, and say whether there was one that is gone now."""
+    if from_keyring(origin) is None:
+        return False
+    try:
+        _imported(_keyring).delete_password(KEYRING_SERVICE, origin)
+    except Exception as broken:
+        log.debug("the keyring did not delete the key: %s", type(broken).__name__)
+    return from_keyring(origin) is None
+
+
+# --- a .env file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DotEnv:
+    """What a ``.env`` file says of the two names that are ours. Nothing of it goes into ``os.environ``."""
+
+    path: Path
+    api_key: Secret | None = field(default=None, repr=False)
+    base_url: str | None = None
+
+
+def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
+    """Return what the file says that ``configure(dotenv=...)`` means.
+
+    Parameters
+    ----------
+    choice : bool or path
+        ``True`` is the nearest ``.env``, from the working folder upward; ``False`` is none.
+
+    Raises
+    ------
+    SettingsError
+        There is no such file, it cannot be read, it has neither name, or the package python-dotenv is missing.
+    """
+    if choice is False:
+        return None
+    if choice is True:
+        path = _nearest_dotenv()
+    elif isinstance(choice, str | os.PathLike):
+        path = Path(choice).expanduser().absolute()
+    else:
+        raise SettingsError(f"dotenv is {type_text(choice)}; give True, a path, or False for none")
+    if not path.is_file():
+        raise SettingsError(f"dotenv is {str(choice)!r}, which is no file")
+    ensure_installed("dotenv", "dotenv= needs")
+    from dotenv import dotenv_values
+
+    trouble = ""
+    try:
+        # No interpolation: "$" is a character of a secret like any other. A byte order mark is none of the name.
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        key, address = as_secret(values.get(KEY_NAME)), values.get(ADDRESS_NAME)
+        names = set(values)
+        del values  # the file's other secrets are not ours to hold
+    except (OSError, ValueError) as broken:
+        trouble = type(broken).__name__
+    if trouble:
+        raise SettingsError(f"dotenv: {path} cannot be read as UTF-8 text ({trouble})")
+    if not names & {KEY_NAME, ADDRESS_NAME}:
+        raise SettingsError(f"dotenv: {path} names neither {KEY_NAME} nor {ADDRESS_NAME}")
+    return DotEnv(path=path, api_key=usable_key(key, str(path)), base_url=(address or "").strip() or None)
+
+
+def _nearest_dotenv() -> Path:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".env").is_file():
+            return folder / ".env"
+    raise SettingsError(f"dotenv=True found no file .env in {here} or above it; give its path")
+
+
+# --- the secrets of hosted notebooks
+
+
+def _colab() -> Any:
+    from google.colab import userdata  # type: ignore[import-not-found,unused-ignore]  # only there
+
+    return userdata
+
+
+def _kaggle() -> Any:
+    import kaggle_secrets  # type: ignore[import-not-found,unused-ignore]  # only there
+
+    return kaggle_secrets
+
+
+def from_colab() -> KeyLookup:
+    """Ask Google Colab's secrets, where this is a Colab notebook."""
+    source = f"Colab secret {KEY_NAME}"
+    userdata = _imported(_colab)
+    if userdata is None:
+        return KeyLookup(source=source)
+    try:
+        return KeyLookup(source=source, key=as_secret(userdata.get(KEY_NAME)) or None)
+    except Exception as broken:
+        # userdata.SecretNotFoundError, userdata.NotebookAccessError, userdata.TimeoutException, by their names: which
+        # of them there are depends on Colab's version.
+        kind = type(broken).__name__
+        log.debug("Colab's secrets gave no key: %s", kind)
+    denied = "Access" in kind or "Denied" in kind
+    hint = f"Colab has {KEY_NAME}, but not for this notebook: switch on Notebook access in the Secrets pane (the key)"
+    return KeyLookup(source=source, hint=hint if denied else "")
+
+
+def from_kaggle() -> KeyLookup:
+    """Ask Kaggle's secrets, where this is a Kaggle notebook."""
+    source = f"Kaggle secret {KEY_NAME}"
+    secrets = _imported(_kaggle)
+    if secrets is None:
+        return KeyLookup(source=source)
+    return KeyLookup(
+        source=source, key=_asked(lambda: secrets.UserSecretsClient().get_secret(KEY_NAME), "Kaggle's secrets")
+    )

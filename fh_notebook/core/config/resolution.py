@@ -1,0 +1,133 @@
+"""Resolution of the key, the base URL and the store path: one order of precedence.
+
+One order for everything:
+
+1. the argument of the call,
+2. this kernel: :func:`configure`, or ``%fetchhive login`` (whichever was last),
+3. the environment (``FETCH_HIVE_API_KEY``, ``FETCH_HIVE_BASE_URL``, ``FH_NOTEBOOK_STORE``; an empty variable is unset),
+4. for the key: the system's keyring, when the package ``keyring`` is installed,
+5. a ``.env`` file, when ``configure(dotenv=...)`` says so: the key and the address,
+6. for the key: the secret ``FETCH_HIVE_API_KEY`` of Google Colab, then that of Kaggle, in their notebooks,
+7. else: no key means the local hive, and whoever resolves it says so; the address is the service's own.
+
+Rule of this file: it decides, and asks :mod:`fh_notebook.core.config.settings` what was told here and
+:mod:`fh_notebook.core.config.credentials` where keys lie.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from fh_notebook.core.config import credentials, settings
+from fh_notebook.core.config.credentials import KeyLookup, usable_key
+from fh_notebook.core.config.urls import DEFAULT_BASE_URL, check_base_url, origin
+from fh_notebook.core.values import UNSET, Secret, as_secret
+
+__all__ = ["ResolvedKey", "find_base_url", "find_key", "look_for_key", "store_path"]
+
+
+class ResolvedKey(NamedTuple):
+    """The key to use."""
+
+    key: Secret | None = None
+    """``None`` when no source has one."""
+    source: str = ""
+    """For people: ``argument``, ``keyring``, ..."""
+    hints: tuple[str, ...] = ()
+    """Why a source that was asked before it could not give its own, with the cure."""
+
+
+def find_key(
+    argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL, asking: bool = True
+) -> ResolvedKey:
+    """Return the key to use and where it came from, in the order of this module.
+
+    Parameters
+    ----------
+    argument : str, optional
+        The argument of the call.
+    base_url : str
+        The service that the key is for.
+    asking : bool
+        ``False`` takes what this process has in hand, and asks neither the keyring nor Colab nor Kaggle.
+
+    Raises
+    ------
+    SettingsError
+        A source has a key that no service can have given out.
+    """
+    argument = as_secret(argument)
+    hints: list[str] = []
+    for look in look_for_key(argument, base_url=base_url, asking=asking):
+        if look.key:
+            return ResolvedKey(look.key, look.source, tuple(hints))
+        if look.hint:
+            hints.append(look.hint)
+    return ResolvedKey(hints=tuple(hints))
+
+
+def look_for_key(
+    argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL, asking: bool = True
+) -> Iterator[KeyLookup]:
+    """Ask each source for the key, in the order of this module, and yield what it says.
+
+    The first one with a key is the one that counts; those behind it are asked only by who goes on. Without `asking`,
+    those that may ask the person, or take seconds, are passed over: the keyring, Colab and Kaggle.
+
+    Raises
+    ------
+    SettingsError
+        A source has a key that no service can have given out.
+    """
+    argument, told = as_secret(argument), settings.current()
+    yield KeyLookup(source="argument", key=usable_key(argument, "the argument api_key"))
+    if told.api_key is not UNSET:
+        yield KeyLookup(source="configure()", key=usable_key(told.api_key, "configure()"))
+        if told.api_key is None:
+            return  # a key that was forgotten on purpose is not looked for elsewhere
+    if (login := told.login) and login.origin == origin(base_url):
+        yield KeyLookup(source=login.source, key=login.key)
+    yield KeyLookup(source=credentials.KEY_NAME, key=usable_key(credentials.from_environment(), credentials.KEY_NAME))
+    if asking:
+        yield KeyLookup(source="keyring", key=usable_key(credentials.from_keyring(origin(base_url)), "the keyring"))
+    if told.dotenv is not None:
+        yield KeyLookup(source=told.dotenv.path.name, key=told.dotenv.api_key)
+    for hosted in (credentials.from_colab, credentials.from_kaggle) if asking else ():
+        look = hosted()
+        yield replace(look, key=usable_key(look.key, look.source))
+
+
+def find_base_url(argument: str | None = None) -> tuple[str, bool]:
+    """Return the address to use, and whether somebody chose it.
+
+    Raises
+    ------
+    SettingsError
+        The address cannot be used.
+    """
+    told = settings.current()
+    if argument:
+        return check_base_url(argument), True
+    if told.base_url is not UNSET:
+        return told.base_url, True
+    if from_env := os.environ.get(credentials.ADDRESS_NAME):
+        return check_base_url(from_env), True
+    if told.dotenv is not None and told.dotenv.base_url is not None:
+        return told.dotenv.base_url, True
+    return DEFAULT_BASE_URL, False
+
+
+def store_path() -> Path | None:
+    """Return the file of kept answers; ``None`` keeps nothing."""
+    told = settings.current()
+    if told.store is not UNSET:
+        return told.store
+    if from_env := os.environ.get("FH_NOTEBOOK_STORE"):
+        return Path(from_env).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("fh_notebook", appauthor=False) / "answers.sqlite3"

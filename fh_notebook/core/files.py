@@ -1,0 +1,250 @@
+"""Files that processes share: a lock that the kernel releases, and a file that replaces its target when complete.
+
+Never a timeout, never a process number (they are given out again). A lock that can be had belongs to nobody that lives.
+
+Whatever ends the writing (a full disk, an interrupt, SIGKILL), the target is as it was, and what is left beside it does
+not stay for ever: who writes into the folder next removes it, and never what somebody who lives is writing.
+
+Beside ``answers.csv`` lie, each for its owner only::
+
+    .answers.csv.0badcafe.fh-part           the mark: empty, and locked as long as its writer lives
+    .answers.csv.0badcafe.fh-part-data      what is written
+    .answers.csv.0badcafe.fh-part-...       what else is needed meanwhile
+
+The lock is on a file of its own: SQLite has locks of its own on what it writes, and Windows neither renames nor lets
+others read a file that is locked. The mark is made first and removed last, so what has no mark has no writer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+__all__ = ["AtomicFile", "atomic_file", "is_at", "remove_dead", "share", "try_lock"]
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file without waiting; ``False`` when somebody has it, or the file system has no locks."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            # flock, not lockf: it belongs to the open file, so that two owners in one process are two.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def share(path: Path) -> int:
+    """Return a descriptor of the file at `path`, made if need be, with a lock that others may have, too.
+
+    Whoever then has it alone (`try_lock`) may remove it, last of all. Windows has no shared locks, and removes no file
+    that is open; a file system without locks gives none to anybody.
+
+    Raises
+    ------
+    OSError
+        The file cannot be made.
+    """
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        if sys.platform != "win32":
+            import fcntl
+
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)  # waits only while somebody removes it
+        if is_at(path, descriptor):
+            return descriptor
+        os.close(descriptor)
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether the file that is open still lies at `path`."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    return False
+
+
+NAME_CAP: Final = 100
+"""Bytes of the target's name in those beside it: file systems take 255."""
+
+TRIES: Final = 3
+"""Of making a mark that is locked. Where the file system has no locks none is, and nobody gets one to remove it."""
+
+PRIVATE: Final = 0o600
+
+
+_OURS: Final = re.compile(r"(\..*\.[0-9a-f]{8}\.fh-part)(-.*)?", re.DOTALL)
+
+_open_marks: Final[set[int]] = set()
+"""Descriptors of this process's marks: a forked child closes them, or its parent's lock would outlive the parent."""
+
+
+class AtomicFile:
+    """A file that is being written; made by :func:`atomic_file`."""
+
+    def __init__(self, target: Path, mark: Path) -> None:
+        self.target = target
+        self._mark = mark
+        self.path = self.beside("data")
+        """What is written, and what :meth:`put` moves. It is not there at first: whoever writes it makes it, for its
+        owner only (`create`, SQLite)."""
+
+    def beside(self, what: str) -> Path:
+        """Return the path of something that is needed meanwhile, and goes with the block."""
+        return self._mark.with_name(f"{self._mark.name}-{what}")
+
+    def create(self) -> int:
+        """Make the file, and return its descriptor.
+
+        Raises
+        ------
+        OSError
+            It cannot be made.
+        """
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE)
+
+    def put(self, *, private: bool, replace: Callable[[Path, Path], object] = os.replace) -> None:
+        """Have what was written take the place of the target, in one step.
+
+        Parameters
+        ----------
+        private : bool
+            Whether only the owner may read it. Else one that is replaced keeps its mode, and a new one has what the
+            umask says.
+        replace : callable
+            Moves the one to the other.
+
+        Raises
+        ------
+        OSError
+            It cannot be: the target is as it was.
+        """
+        descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.chmod(self.path, PRIVATE if private else self._mode())
+        replace(self.path, self.target)
+
+    def _mode(self) -> int:
+        with suppress(FileNotFoundError):
+            return stat.S_IMODE(os.stat(self.target).st_mode)
+        # The umask is asked for by an empty file: to read it is to change it, for all threads.
+        probe = self.beside("mode")
+        descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            return stat.S_IMODE(os.fstat(descriptor).st_mode)
+        finally:
+            os.close(descriptor)
+            os.unlink(probe)
+
+
+@contextmanager
+def atomic_file(target: Path, *, tidy: bool = True) -> Iterator[AtomicFile]:
+    """Give a file to write beside `target`; what was not put in its place at the end of the block is removed.
+
+    Parameters
+    ----------
+    target : Path
+        The file itself, not a link to it.
+    tidy : bool
+        Remove first what writers left in the folder that do not live any more.
+
+    Raises
+    ------
+    OSError
+        Nothing can be written there.
+    """
+    if tidy:
+        remove_dead(target.parent)
+    mark, descriptor = _new_mark(target)
+    here = os.getpid()
+    _open_marks.add(descriptor)
+    try:
+        yield AtomicFile(target, mark)
+    finally:
+        if os.getpid() == here:  # in a forked child it is the parent's
+            _open_marks.discard(descriptor)
+            _remove(mark, descriptor)
+
+
+def _new_mark(target: Path) -> tuple[Path, int]:
+    name = target.name.encode(errors="surrogateescape")[:NAME_CAP].decode(errors="ignore")
+    for left in reversed(range(TRIES)):
+        mark = target.with_name(f".{name}.{uuid4().hex[:8]}.fh-part")
+        descriptor = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE)
+        # Between the two steps somebody who tidies may have had the lock, and removed it.
+        if (try_lock(descriptor) and is_at(mark, descriptor)) or (not left and is_at(mark, descriptor)):
+            return mark, descriptor
+        os.close(descriptor)
+        with suppress(OSError):
+            mark.unlink()
+    raise FileNotFoundError(2, "what is made there is removed at once", str(mark))
+
+
+def remove_dead(folder: Path) -> None:
+    """Remove from a folder what writers left there that do not live any more; what cannot be removed stays."""
+    with suppress(OSError):
+        names = {found[1] for entry in os.scandir(folder) if (found := _OURS.fullmatch(entry.name))}
+        for name in sorted(names):
+            with suppress(OSError):
+                _remove_if_dead(folder / name)
+
+
+def _remove_if_dead(mark: Path) -> None:
+    try:
+        # Not through a link, which would be somebody else's.
+        descriptor = os.open(mark, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        _remove_beside(mark)
+        return
+    if try_lock(descriptor):
+        _remove(mark, descriptor)
+    else:
+        os.close(descriptor)
+
+
+def _remove(mark: Path, descriptor: int) -> None:
+    """Remove a mark whose lock is held, last and while it is held: who makes one looks whether it is still there."""
+    _remove_beside(mark)
+    with suppress(OSError):
+        mark.unlink()
+    os.close(descriptor)
+    if os.name == "nt":  # where nothing is removed that is open
+        with suppress(OSError):
+            mark.unlink()
+
+
+def _remove_beside(mark: Path) -> None:
+    with suppress(OSError):
+        for entry in [entry for entry in os.scandir(mark.parent) if entry.name.startswith(f"{mark.name}-")]:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _forget_marks() -> None:
+    while _open_marks:
+        with suppress(OSError):
+            os.close(_open_marks.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_marks)

@@ -1,0 +1,1 @@
+"""Runtime: the background event loop, and what threads wait for."""

@@ -1,0 +1,1 @@
+"""Texts shown to a reader: messages, problems, formatted values, escaped HTML."""

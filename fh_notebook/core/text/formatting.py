@@ -1,0 +1,289 @@
+"""Formatting of values, names, kinds and paths in a sentence: short and printable.
+
+Rule of this file: cost is bounded by what is shown, not by what is there. A list of a million items is never spelt out
+to be cut afterwards, and no `__repr__` of somebody else's is called.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from numbers import Integral
+from typing import Any, Final
+
+from fh_notebook.core.text.html import printable
+from fh_notebook.core.values import is_real
+
+__all__ = [
+    "FORMATS",
+    "KINDS",
+    "KIND_OF_TYPE",
+    "NAME_CAP",
+    "byte_size",
+    "duration",
+    "in_words",
+    "kind_text",
+    "listed",
+    "nearest",
+    "path_text",
+    "short",
+    "type_text",
+    "types_of",
+    "with_article",
+]
+
+
+VALUE_CAP: Final = 60
+"""Characters of one value in a sentence: a sentence should stay on a line or two."""
+
+NAME_CAP: Final = 60
+
+PATH_CAP: Final = 100
+"""Characters of one name in a path, and of the path: a list that holds itself has one without end."""
+
+LIKE_YOU: Final = ("ufunc", "uint", "uni", "url", "use", "utc", "uuid")
+"""Names that begin with a vowel by their letters, and by their sound do not."""
+
+
+def short(value: Any, limit: int = VALUE_CAP) -> str:
+    """Return `value` in at most about `limit` characters, printable, in Python's spelling.
+
+    Examples
+    --------
+    >>> short("ab" * 100, 10)
+    "'ababababa…'"
+    >>> short([1, [2, 3], {"a": 1}, 4, 5])
+    "[1, [2, 3], {'a': 1}, 4, … (5 items)]"
+    """
+    if isinstance(value, str):
+        cut = value if len(value) <= limit else value[: limit - 1] + "…"
+        return printable(repr(str.__str__(cut)))  # also of an Enum of texts, whose own is its name
+    spelt = printable(_spell(value, 2))
+    return spelt if len(spelt) <= limit else spelt[: limit - 1] + "…"
+
+
+def _spell(value: Any, depth: int) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return short(value, 30)
+    if is_real(value) and isinstance(value, Integral):  # also numpy's
+        whole = int(value)
+        # Python refuses to spell integers of more than 4300 digits (it costs quadratic time).
+        return int.__repr__(whole) if whole.bit_length() < 200 else f"an integer of {whole.bit_length():,} bits"
+    if isinstance(value, float):
+        return float.__repr__(value)
+    if isinstance(value, Mapping):
+        return _spell_mapping(value, depth)
+    if isinstance(value, list | tuple):
+        return _spell_list(value, depth)
+    return type_text(value)
+
+
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """Return a time span as coarse as a forecast is: what changes with every look is not read.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+    exact : bool
+        Of a time that has passed: tenths at first, then whole seconds.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (0.2, 7.4, 42, 100, 754, 9000, 200000)]
+    ['1 s', '7 s', '40 s', '1 min 40 s', '13 min', '2 h 30 min', '2 days 8 h']
+    >>> [duration(s, exact=True) for s in (0.24, 42.4, 119, 754)]
+    ['0.2 s', '42 s', '119 s', '12 min 34 s']
+    """
+    if seconds < (120 if exact else 10):
+        return f"{max(1, round(seconds))} s" if not exact else f"{seconds:.{1 if seconds < 10 else 0}f} s"
+    step = 5 if seconds < 60 else 10 if seconds < 300 else 60 if seconds < 7200 else 600 if seconds < 86400 else 3600
+    step = 1 if exact else step
+    whole = step * round(seconds / step)
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+def type_text(value: object) -> str:
+    """Return what a value of a wrong kind is, by its Python type: ``an int``, ``a list``; ``None`` as it is.
+
+    Examples
+    --------
+    >>> type_text(3), type_text([]), type_text(None)
+    ('an int', 'a list', 'None')
+    """
+    return "None" if value is None else with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    """Return a name behind its article: ``an int``, ``a list``, ``a URL``, ``an ndarray``."""
+    folded = name.lower()
+    by_vowel = folded[:1] in tuple("aeiou") and not folded.startswith(LIKE_YOU)
+    return f"{'an' if by_vowel or folded == 'ndarray' else 'a'} {name}"
+
+
+def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
+    if not value or not depth:
+        return "{…}" if value else "{}"
+    shown = [f"{_spell(k, 0)}: {_spell(v, depth - 1)}" for k, v in islice(value.items(), 4)]
+    more = [f"… ({len(value):,} names)"] if len(value) > 4 else []
+    return f"{{{', '.join(shown + more)}}}"
+
+
+def _spell_list(value: Sequence[Any], depth: int) -> str:
+    if not value or not depth:
+        return "[…]" if value else "[]"
+    more = [f"… ({len(value):,} items)"] if len(value) > 4 else []
+    return f"[{', '.join([_spell(v, depth - 1) for v in value[:4]] + more)}]"
+
+
+# A name that would be read as two, or as none, is quoted.
+_UNCLEAR_NAME = re.compile(r"[.\[\]:;\"'\\\x00-\x1f]|^\s|\s$|^$")
+
+
+def path_text(parts: Iterable[str | int]) -> str:
+    """Return a path into the inputs as text: ``tags[0]``, ``customer.name``, ``"a.b".c``.
+
+    Examples
+    --------
+    >>> path_text(["customer", "tags", 0]), path_text(["a.b", ""]), path_text([])
+    ('customer.tags[0]', '"a.b".""', 'inputs')
+    """
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f"{'.' if text else ''}{_name_text(part)}"
+    text = text or "inputs"
+    return text if len(text) <= PATH_CAP else text[: PATH_CAP - 1] + "…"
+
+
+def _name_text(name: str) -> str:
+    cut = name if len(name) <= NAME_CAP else name[: NAME_CAP - 1] + "…"
+    return printable(json.dumps(cut, ensure_ascii=False)) if _UNCLEAR_NAME.search(cut) else printable(cut)
+
+
+KINDS: Final = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object with named values",
+    "null": "null",
+}
+"""JSON Schema's types in the words of the messages."""
+
+
+FORMATS: Final = {
+    "date": "a date like '2026-01-31'",
+    "date-time": "a moment with its offset, like '2026-01-31T09:30:00Z'",
+    "email": "an e-mail address",
+    "uri": "an address like 'https://example.com/page'",
+    "regex": "a regular expression",
+    "uuid": "a UUID",
+    "ipv4": "an IPv4 address",
+    "ipv6": "an IPv6 address",
+}
+"""The formats in the same words; a format that is not here is not checked, or has no better name."""
+
+
+KIND_OF_TYPE: Final = {str: "string", bool: "boolean", int: "integer", float: "number"}
+
+
+CHOICES_CAP: Final = 20
+"""More choices than this are not read by anybody."""
+
+
+NEAREST_CAP: Final = 500
+"""Names among which the nearest is sought: `difflib` costs some 10 microseconds a pair."""
+
+
+def listed(values: Sequence[Any], last: str = "or") -> str:
+    """Return values as a list in words, at most :data:`CHOICES_CAP` of them.
+
+    Examples
+    --------
+    >>> listed(["calm", "brief", "warm"])
+    "'calm', 'brief' or 'warm'"
+    """
+    spelt = [short(v, 40) for v in values[:CHOICES_CAP]]
+    if len(values) > CHOICES_CAP:
+        return f"{', '.join(spelt)} and {len(values) - CHOICES_CAP:,} more"
+    return in_words(spelt, last)
+
+
+def nearest(word: Any, words: Iterable[Any]) -> str | None:
+    """Return the one of `words` that `word` was most likely meant to be, or ``None``.
+
+    Examples
+    --------
+    >>> nearest("tiket", ["tone", "ticket"]), nearest("Tone", ["tone"]), nearest("x", ["tone"])
+    ('ticket', 'tone', None)
+    """
+    if not isinstance(word, str) or len(word) > NAME_CAP:
+        return None
+    texts = [w for w in islice(words, NEAREST_CAP) if isinstance(w, str) and len(w) <= NAME_CAP]
+    folded = {w.casefold().replace("-", "_").replace(" ", "_"): w for w in reversed(texts)}
+    close = difflib.get_close_matches(word.casefold().replace("-", "_").replace(" ", "_"), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def kind_text(schema: Any) -> str:
+    """Return in words what `schema` takes.
+
+    Examples
+    --------
+    >>> kind_text({"type": ["string", "null"]}), kind_text({"enum": ["a", "b"]})
+    ('a text or null', "one of 'a' or 'b'")
+    >>> kind_text({"oneOf": [{"type": "string"}, {"required": ["iban"]}]})
+    'a value of one of its kinds'
+    """
+    if not isinstance(schema, Mapping):
+        return "anything" if schema else "nothing"
+    if isinstance(schema.get("enum"), list):
+        return f"one of {listed(schema['enum'])}"
+    if "const" in schema:
+        return short(schema["const"])
+    if example := FORMATS.get(str(schema.get("format"))):
+        return example
+    types = types_of(schema.get("type", []))
+    item = schema["items"].get("type") if isinstance(schema.get("items"), Mapping) else None
+    if types == ["array"] and isinstance(item, str) and item in KINDS:
+        return f"a list, each item {KINDS[item]}"
+    if types:
+        return in_words(list(dict.fromkeys(KINDS.get(t, t) for t in types)))
+    named = schema.get("title") or str(schema.get("$ref", "")).rpartition("/")[2]
+    if named:
+        return short(named)
+    return "a value of one of its kinds" if {"oneOf", "anyOf"} & schema.keys() else "a value of another kind"
+
+
+def in_words(words: Sequence[str], last: str = "or") -> str:
+    """Return ``a, b or c``."""
+    return f" {last} ".join(x for x in (", ".join(words[:-1]), *words[-1:]) if x)
+
+
+def types_of(limit: Any) -> list[str]:
+    """Return the value of the keyword ``type`` as a list."""
+    return [limit] if isinstance(limit, str) else [t for t in limit if isinstance(t, str)]
+
+
+def byte_size(size: int) -> str:
+    """Return a number of bytes for a person.
+
+    Examples
+    --------
+    >>> byte_size(12), byte_size(12_300), byte_size(5_000_000)
+    ('12 bytes', '12.3 kB', '5.0 MB')
+    """
+    if size < 1_000:
+        return f"{size} bytes"
+    return f"{size / 1_000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"

@@ -1,0 +1,292 @@
+"""HTML escaped by construction: a child that is not `Html` is text, and text is escaped.
+
+Rule of this file: model output is hostile. It comes in as `str`, so it can only come out escaped; nothing here builds
+`Html` from a string of somebody else's, and everything that can be long is folded, then capped.
+What may be written from right to left is laid out in its own direction: texts and cells (:func:`direction`).
+Folds are ``<details>``: they need no JavaScript, so they work in a saved notebook and in nbconvert's page too.
+Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub).
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from fh_notebook.core.text.messages import counted
+
+__all__ = [
+    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold", "folded", "folded_text", "join", "opened",
+    "printable", "stacked", "table",
+]  # fmt: skip
+
+TEXT_CAP: Final = 20_000
+"""Characters of one output that are shown. More would freeze a page; the value itself stays whole on the object."""
+LINES_OPEN: Final = 20
+CHARS_OPEN: Final = 2_000
+"""What of one output is open to the eye; the rest is folded."""
+_KEEP_LINES: Final = "white-space:pre-wrap"
+"""In place, because JupyterLab takes style sheets out of a notebook that it does not trust, and leaves this."""
+_SLACK: Final = 1.2
+"""A rest of less than a fifth more is not folded away: the fold's own line would take as much room."""
+
+
+class Html(str):
+    """A string that is already safe HTML. Only :func:`el` and :func:`join` make one.
+
+    With one exception: ``notebook.results.formats`` takes the page of its Markdown renderer, which is set to escape all
+    text itself (no HTML, no pictures, no links that run); built up again from tokens, it would be a second renderer.
+    """
+
+    __slots__ = ()
+
+
+# C0 and C1 controls (but tab and newline), and the marks that reverse or hide text (bidi overrides, isolates, BOM).
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters and direction marks shown as ``\x..`` or ``\u....``.
+
+    Examples
+    --------
+    >>> printable("a\x00b\u202ec")
+    'a\\x00b\\u202ec'
+    """
+    text = text.replace("\r\n", "\n")
+    return _INVISIBLE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text)
+
+
+def clip(text: str, limit: int = TEXT_CAP) -> str:
+    """Return at most `limit` characters of `text`, and say how many were left out."""
+    return text if len(text) <= limit else f"{text[:limit]} … ({counted(len(text) - limit, 'more character')})"
+
+
+def direction(text: object) -> str | None:
+    """Return the attribute ``dir`` of what shows `text`: ``auto``, unless it is plain ASCII, which needs none.
+
+    Examples
+    --------
+    >>> el("td", "שלום, 3", dir=direction("שלום, 3")), el("td", "late", dir=direction("late"))
+    ('<td dir="auto">שלום, 3</td>', '<td>late</td>')
+    """
+    return None if str(text).isascii() else "auto"
+
+
+def opened(text: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> tuple[str, str]:
+    r"""Return what of a long `text` is open to the eye, and the rest, without the sign at which it is cut.
+
+    Examples
+    --------
+    >>> opened("one\ntwo\nthree", lines=1)
+    ('one', 'two\nthree')
+    """
+    ends = _ends_of_lines(text, int(lines * _SLACK) + 1)
+    if len(ends) <= lines * _SLACK and len(text) <= chars * _SLACK:
+        return text, ""
+    cut = ends[lines - 1] if len(ends) > lines else len(text)
+    if cut > chars * _SLACK:
+        cut = _good_place(text, chars)
+    return text[:cut], text[cut + (text[cut : cut + 1] in ("\n", " ")) :]
+
+
+def _good_place(text: str, chars: int) -> int:
+    """Where to cut before `chars`: at the end of a line, else of a word, unless that is far away."""
+    return next((at for mark in "\n " if (at := text.rfind(mark, chars // 2, chars)) > 0), chars)
+
+
+def _ends_of_lines(text: str, most: int) -> list[int]:
+    """Where the first `most` lines end. A text of many megabytes is not split for it."""
+    ends: list[int] = []
+    at = -1
+    while len(ends) < most and (at := text.find("\n", at + 1)) >= 0:
+        ends.append(at)
+    return ends if len(ends) == most else [*ends, len(text)]
+
+
+def _rest(text: str) -> str:
+    lines = text.rstrip("\n").count("\n") + 1
+    return counted(lines, "more line") if lines > 1 else counted(len(text), "more character")
+
+
+def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHARS_OPEN, cls: str = "fh-out") -> Html:
+    r"""Return a box with the beginning of `text`, and a fold with the rest of it if it is long.
+
+    Parameters
+    ----------
+    text : str
+        A model's or a service's.
+    whole : str
+        Where all of it is, for a text that is too long even for the fold: ``"run.text has all"``.
+    cap : int
+        Characters that the box has at most, fold included.
+    open_chars : int
+        Characters that are open to the eye: less where the box is narrow.
+    cls : str
+        CSS classes of the box.
+
+    Examples
+    --------
+    >>> folded("short", whole="run.text has all")
+    '<div class="fh-out" style="white-space:pre-wrap">short</div>'
+    >>> "<summary>… 180 more lines</summary>" in folded("line\n" * 200, whole="run.text has all")
+    True
+    """
+    text = text.replace("\r\n", "\n").rstrip("\n")
+    head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
+    if not rest:
+        return el("div", head, cls=cls, dir=direction(text), style=_KEEP_LINES)
+    kept, end = rest, ""
+    if len(text) > cap:
+        kept = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
+        end = f"\n… {counted(len(rest) - len(kept), 'more character')}; {whole}"
+    more = fold(f"… {_rest(rest)}", el("div", f"{kept}{end}", cls="fh-rest"))
+    return el("div", head, more, cls=cls, dir=direction(text), style=_KEEP_LINES)
+
+
+def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:
+    r"""Return the plain twin of :func:`folded`: the beginning, and how much more there is.
+
+    Examples
+    --------
+    >>> print(folded_text("one\ntwo\nthree\nfour", whole="run.text has all", lines=2))
+    one
+    two
+    … 2 more lines; run.text has all
+    """
+    text = text.replace("\r\n", "\n").rstrip("\n")
+    head, rest = opened(text, lines, chars)
+    return printable(f"{head}\n… {_rest(rest)}; {whole}" if rest else head)
+
+
+def fold(summary: str, *inside: Html) -> Html:
+    """Return `inside` folded away behind one line that opens it."""
+    return el("details", el("summary", summary), *inside, cls="fh-fold")
+
+
+def _child(child: object) -> str:
+    if isinstance(child, Html):
+        return str.__str__(child)
+    return _html.escape(printable(clip(str(child))), quote=True)
+
+
+def el(tag: str, *children: object, cls: str = "", **attributes: object) -> Html:
+    """Return an element. Children that are not `Html` are escaped; attribute values always are.
+
+    Parameters
+    ----------
+    tag : str
+        The tag's name: a word of our own code, never of a user or a model.
+    *children : object
+        `Html`, or anything else as text. ``None`` is left out.
+    cls : str
+        CSS classes.
+    **attributes : object
+        ``data_row=3`` becomes ``data-row="3"``; ``None`` and ``False`` are left out.
+
+    Examples
+    --------
+    >>> el("b", "1 < 2", title='say "hi"')
+    '<b title="say &quot;hi&quot;">1 &lt; 2</b>'
+    """
+    named = {"class": cls or None, **attributes}
+    attrs = "".join(
+        f' {name.strip("_").replace("_", "-")}="{_html.escape(printable(str(value)), quote=True)}"'
+        for name, value in named.items()
+        if value is not None and value is not False
+    )
+    inner = "".join(_child(c) for c in children if c is not None)
+    return Html(f"<{tag}{attrs}>{inner}</{tag}>")
+
+
+def join(parts: Iterable[Html], between: str = "") -> Html:
+    """Return the `parts` one after the other, `between` as escaped text."""
+    return Html(_html.escape(between).join(parts))
+
+
+def table(columns: Sequence[object], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
+    """Return a plain table; every cell that is not `Html` is escaped."""
+    head = el("tr", *(el("th", c, scope="col") for c in columns))
+    body = (el("tr", *(el("td", c, dir=direction(c)) for c in row)) for row in rows)
+    return el("table", el("thead", head), el("tbody", *body), cls=cls)
+
+
+def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
+    """Return a table of long cells: where it is narrow a row is a block, each cell under its column's name.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Their names.
+    rows : iterable of sequences
+        Their cells; every one that is not `Html` is escaped.
+    cls : str
+        CSS classes of the table, beside its own.
+
+    Examples
+    --------
+    >>> '<td title="row">1</td><td title="said">late</td>' in stacked(["row", "said"], [[1, "late"]])
+    True
+    """
+    head = el("tr", *(el("th", name, scope="col") for name in columns))
+    body = (
+        el("tr", *(el("td", v, title=n, dir=direction(v)) for n, v in zip(columns, row, strict=True))) for row in rows
+    )
+    made = el("table", el("thead", head), el("tbody", *body), cls=f"{cls} fh-stack")
+    return el("div", _STACKED, made, cls="fh-narrow")
+
+
+def badge(status: str) -> Html:
+    """Return a run's status as a small label: its word says what its colour says."""
+    kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
+    return el("span", status, cls=f"fh-badge fh-{kind}")
+
+
+def _legible(name: str) -> str:
+    """Return a colour of the theme as a text's, of which a contrast of 4.5 is asked: its own is 3.8 on some grounds."""
+    return f"color-mix(in srgb,var(--jp-{name},currentColor) 70%,var(--jp-ui-font-color1,currentColor))"
+
+
+# One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
+# --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.
+STYLE: Final = Html(
+    "<style>"
+    ".fh{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;"
+    "color:var(--jp-ui-font-color1,inherit);max-width:100%}"
+    ".fh-head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;margin:2px 0 6px}"
+    ".fh-dim{color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-weight:600;white-space:nowrap}"
+    f".fh-error{{color:{_legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
+    ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
+    f".fh-completed{{color:{_legible('success-color1')}}}.fh-failed{{color:{_legible('error-color1')}}}"
+    f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{_legible('warn-color0')}}}"
+    ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
+    "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
+    "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
+    "color:inherit}"
+    ".fh-fold>summary{cursor:pointer;color:var(--jp-ui-font-color2,inherit);padding:2px 0}"
+    ".fh-fold>summary:focus-visible{outline:2px solid currentColor}"
+    ".fh-rest{max-height:40em;overflow:auto}"
+    ".fh-side{display:flex;flex-wrap:wrap;gap:12px;align-items:stretch}"
+    ".fh-side>.fh-card{flex:1 1 280px;min-width:0}"
+    ".fh table.fh-table{border-collapse:collapse;margin:4px 0;color:inherit;font-size:13px;display:block;"
+    "overflow-x:auto;max-width:100%}"
+    ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"
+    ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:start;"
+    "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
+    "</style>"
+)
+
+_STACK: Final = ".fh .fh-narrow table.fh-stack"
+"""Weighs more than STYLE and a table's own style, which other outputs of the page have again, behind this one."""
+_STACKED: Final = Html(
+    "<style>.fh .fh-narrow{container-type:inline-size}"
+    f"@container (max-width:620px){{{_STACK} thead{{display:none}}"
+    f"{_STACK} tbody,{_STACK} tr,{_STACK} td{{display:block;min-width:0;max-width:none;overflow-wrap:anywhere}}"
+    f"{_STACK} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
+    f"{_STACK} td{{border:0;padding:2px 0}}{_STACK} td:empty{{display:none}}"
+    f"{_STACK} td:first-child{{font-weight:600}}"
+    f"{_STACK} td::before{{content:attr(title);display:block;font-weight:400;font-size:12px;"
+    "color:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 72%,transparent))}}</style>"
+)

@@ -1,0 +1,226 @@
+"""Messages for an audience (Python, notebook cell, command line), rendered when shown, with plural forms.
+
+Every sentence with a number takes its grammar from here.
+
+A message says what its reader can do. Whoever wrote ``fh.batch(...)`` has its arguments; a cell and a form have not,
+and a command has options of its own. What raises or stops does not know who will read of it: it gives a `Phrase` or a
+`Message`, and whoever shows it gives the audience. No code changes or reads a finished text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+
+from fh_notebook.core.values import UNSET, redact
+
+__all__ = [
+    "CELL",
+    "COMMAND",
+    "PYTHON",
+    "RUN_AGAIN",
+    "Audience",
+    "AudienceText",
+    "Message",
+    "Phrase",
+    "Readable",
+    "agreeing",
+    "counted",
+    "flag",
+    "masked",
+    "option",
+    "text_for",
+]
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(2000, "more row"), counted(2, "batch", "batches")
+    ('1 row', '2,000 more rows', '2 batches')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def agreeing(number: int, verb: str) -> str:
+    """Return a verb in the form that goes with so many: ``is`` or ``are``, and the like.
+
+    Examples
+    --------
+    >>> agreeing(1, "are"), agreeing(3, "are"), agreeing(1, "were"), agreeing(1, "stay"), agreeing(0, "do")
+    ('is', 'are', 'was', 'stays', 'do')
+    """
+    return verb if number != 1 else _SINGULAR.get(verb, f"{verb}s")
+
+
+_SINGULAR = {"are": "is", "were": "was", "have": "has", "do": "does"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Who reads a message: in which medium, and how that person goes on with a batch that was stopped."""
+
+    medium: Literal["python", "cell", "command"]
+    resume: str
+    """How to go on with a batch that was stopped."""
+
+
+class Readable(Protocol):
+    """What has a text for each audience: a `Phrase`, a `Message`, a `Problem`."""
+
+    def text(self, audience: Audience) -> str:
+        """Return the text for `audience`."""
+
+    def masked(self) -> Any:
+        """Return it with every secret that this process holds masked."""
+
+
+class AudienceText(str):
+    """A text as Python's users read it, which is known in the words of other audiences, too."""
+
+    def text(self, audience: Audience) -> str:
+        """Return the text for `audience`."""
+        raise NotImplementedError
+
+    def masked(self) -> AudienceText:
+        """Return it with every secret that this process holds masked."""
+        raise NotImplementedError
+
+
+class Phrase(AudienceText):
+    """Words that differ by audience; empty where that audience can do nothing.
+
+    Parameters
+    ----------
+    python, command : str
+        For whoever calls functions, and for whoever types a command.
+    cell : str, optional
+        For whoever runs a cell; as in Python by default.
+
+    Examples
+    --------
+    >>> again = Phrase("retry_unknown=True calls again", "--retry-unknown calls again")
+    >>> again, again.text(CELL), again.text(COMMAND)
+    ('retry_unknown=True calls again', 'retry_unknown=True calls again', '--retry-unknown calls again')
+    """
+
+    command: str
+    cell: str
+
+    def __new__(cls, python: str, command: str, cell: str | None = None) -> Phrase:  # noqa: D102 - the class says it
+        made = super().__new__(cls, python)
+        made.command, made.cell = command, python if cell is None else cell
+        return made
+
+    def __reduce__(self) -> tuple[type[Phrase], tuple[str, str, str]]:
+        return Phrase, (str(self), self.command, self.cell)
+
+    def text(self, audience: Audience) -> str:
+        """Return the words for `audience`."""
+        return {"python": str(self), "cell": self.cell, "command": self.command}[audience.medium]
+
+    def masked(self) -> Phrase:
+        """Return it with every secret that this process holds masked."""
+        return Phrase(redact(str(self)), redact(self.command), redact(self.cell))
+
+
+class Message(AudienceText):
+    """A text with phrases in it.
+
+    Parameters
+    ----------
+    template : str
+        As of ``str.format``: ``{}`` is the next one of `values`, ``{resume}`` how the audience goes on with a batch.
+        It is written in the code: what a user, a model or a service wrote is a value.
+    values : tuple
+        What stands in the template: texts, and what has a text for each audience.
+
+    Examples
+    --------
+    >>> told = Message("{} is {}; then {resume}", (option("max_calls"), "-1"))
+    >>> told, told.text(COMMAND)
+    ('max_calls is -1; then batch.resume()', '--max-calls is -1; then run the same command again')
+    """
+
+    template: str
+    values: tuple[str | Readable, ...]
+
+    def __new__(cls, template: str, values: tuple[str | Readable, ...] = ()) -> Message:  # noqa: D102 - as above
+        made = super().__new__(cls, _filled(template, values, PYTHON))
+        made.template, made.values = template, values
+        return made
+
+    def __reduce__(self) -> tuple[type[Message], tuple[str, tuple[str | Readable, ...]]]:
+        return Message, (self.template, self.values)
+
+    def text(self, audience: Audience) -> str:
+        """Return the text for `audience`."""
+        return _filled(self.template, self.values, audience)
+
+    def masked(self) -> Message:
+        """Return it with every secret that this process holds masked in its values."""
+        return Message(self.template, tuple(masked(v) if isinstance(v, str) else v.masked() for v in self.values))
+
+
+def _filled(template: str, values: tuple[str | Readable, ...], audience: Audience) -> str:
+    return template.format(*(text_for(value, audience) for value in values), resume=audience.resume)
+
+
+def text_for(said: str | Readable, audience: Audience) -> str:
+    """Return a text, or what has one for each audience, as `audience` reads it."""
+    return str(said) if isinstance(said, str) and not isinstance(said, AudienceText) else said.text(audience)
+
+
+def masked(said: str) -> str:
+    """Return a text with every secret that this process holds masked, for each audience."""
+    return said.masked() if isinstance(said, AudienceText) else redact(said)
+
+
+def flag(name: str) -> str:
+    """Return the option of a command line, or of a cell's line, that an argument of Python is.
+
+    Examples
+    --------
+    >>> flag("max_calls")
+    '--max-calls'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def option(name: str, value: Any = UNSET, *, call: str = "{}", in_cell: bool = False) -> Phrase:
+    """Return an option by its name, or as it is given.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument of Python.
+    value : object, optional
+        What is given; ``...`` is any value.
+    call : str
+        The Python call that takes it, with ``{}`` in its place.
+    in_cell : bool
+        Whether the line of a cell has it, too: a cell then reads of it as a command does.
+
+    Examples
+    --------
+    >>> option("on_invalid", "skip", call="fh.batch(..., {})")
+    "fh.batch(..., on_invalid='skip')"
+    >>> [option(*given).command for given in [("rate",), ("name", ...), ("retry_unknown", True), ("reuse", "store")]]
+    ['--rate', '--name', '--retry-unknown', '--reuse store']
+    """
+    given = name if value is UNSET else f"{name}=" if value is ... else f"{name}={value!r}"
+    written = flag(name) if value is UNSET or value is ... or value is True else f"{flag(name)} {value}"
+    return Phrase(call.format(given), written, cell=written if in_cell else None)
+
+
+PYTHON: Final = Audience(medium="python", resume="batch.resume()")
+
+CELL: Final = Audience(medium="cell", resume="run the cell again, or fh.last_batch().resume()")
+
+COMMAND: Final = Audience(medium="command", resume="run the same command again")
+
+
+RUN_AGAIN: Final = Phrase("run the cell again", "run the command again")
+"""What to do once the cause is mended."""

@@ -1,0 +1,1 @@
+"""Composition root: client, store, local hive and limiter are connected here and nowhere else."""

@@ -1,0 +1,241 @@
+"""Calls by the session's client: invoke, ainvoke, pending, reattach, areattach.
+
+No logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`.
+
+Nothing is submitted. A run that somebody who lives waits for is left to them; of two kernels that reach for the same
+run, one has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Unpack
+
+from fh_notebook.client.clients import InvokeOptions
+from fh_notebook.client.connection import address_for
+from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.core import arguments
+from fh_notebook.core.errors import SettingsError
+from fh_notebook.core.runtime import event_loop
+from fh_notebook.session import session
+from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
+from fh_notebook.store.tables.pending import PendingRow
+
+if TYPE_CHECKING:
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.clients import AsyncClient, Client
+    from fh_notebook.contract.deployment import Deployment
+    from fh_notebook.contract.run import Run
+
+__all__ = ["ainvoke", "areattach", "invoke", "pending", "reattach"]
+
+
+@arguments.explicit_signature(InvokeOptions)
+def invoke(
+    deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
+) -> Run:
+    """Run a deployment's variant and return what came of it, whatever came: a failed run is a `Run` too.
+
+    Parameters
+    ----------
+    deployment : Deployment or str
+        What to run; a name is looked up where deployments are known, else its inputs are sent unchecked.
+    variant : str, optional
+        Which variant; the only one by default.
+    inputs : mapping, optional
+        The Start variables; those with a default may be left out.
+    metadata : mapping, optional
+        Flat values for the service's logs.
+    user, callback_url, tool_approval : str, optional
+        As the service's call takes them.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+
+    Returns
+    -------
+    Run
+        Its ``elapsed_s`` is in seconds.
+
+    Raises
+    ------
+    InputError
+        The inputs or the variant do not fit. No call was made.
+    SettingsError
+        The settings name no usable key or address. No call was made.
+    AuthError
+        The service refused the key.
+    ConnectFailed
+        The service was not reached: nothing was sent.
+    LimitReached
+        The daily cap or the credits are used up.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> fh.invoke("support-triage", variant="keywords", inputs={"ticket": "Charged twice."}, client=hive).output
+    'billing'
+    """
+    arguments.check_names(invoke, options)
+    return session.client_for(client).invoke(deployment, **options)
+
+
+@arguments.explicit_signature(InvokeOptions)
+async def ainvoke(
+    deployment: Deployment | str, *, client: Client | AsyncClient | None = None, **options: Unpack[InvokeOptions]
+) -> Run:
+    """Await :func:`invoke`: the same arguments, results and errors, from any running loop, in a notebook's cell too.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> call = fh.ainvoke("support-triage", variant="keywords", inputs={"ticket": "My parcel is late."}, client=hive)
+    >>> asyncio.run(call).output
+    'delivery'
+    """
+    arguments.check_names(ainvoke, options)
+    return await session.client_for(client).ainvoke(deployment, **options)
+
+
+COLUMNS: Final = ("submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch", "workspace")
+
+
+def pending() -> Any:
+    """Return the runs that were started by callback delivery and whose outcome is not here, of all kernels.
+
+    Returns
+    -------
+    DataFrame
+        One row a run, the oldest first: when it was submitted (UTC), what runs, its status when it was last written
+        (``sending``: the kernel ended before the service answered, so that it may have run and cannot be asked for),
+        and who waits for it: ``this kernel``, ``another kernel`` or ``nobody``; then :func:`reattach` goes on.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> len(fh.pending())
+    0
+    """
+    import pandas as pd
+
+    kept = session.store()
+    lines: list[PendingRow] = []
+    who: dict[str, str] = {}
+    if kept is not None:
+        book = PendingRuns(kept, "")
+        lines = book.lines(everywhere=True)
+        who = {line.id: _waits_in(book, line) for line in lines}
+    names = {record.id: record.name for record in kept.batches.every()} if kept is not None and lines else {}
+    rows = [
+        {
+            **{c: getattr(line, c, None) for c in COLUMNS},
+            "waits_in": who[line.id],
+            "batch": names.get(line.batch) if line.batch else None,
+        }
+        for line in lines
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _waits_in(book: PendingRuns, line: PendingRow) -> str:
+    if line.owner and line.owner == book.owner.name:
+        return "this kernel"
+    return "another kernel" if book.is_waited_for(line) else "nobody"
+
+
+def reattach(
+    *,
+    client: Client | AsyncClient | None = None,
+    receiver: CallbackReceiver | None = None,
+    batch: str | None = None,
+) -> list[PendingRun]:
+    """Wait again for the runs that nobody waits for, such as after a kernel's restart. Nothing is submitted.
+
+    Parameters
+    ----------
+    client : Client or AsyncClient, optional
+        Whose runs; the session's own by default. Those of other workspaces are left alone.
+    receiver : CallbackReceiver, optional
+        Listening at the URL that the runs were given (the same ``port=``, ``path=`` and ``public_url=``); runs of
+        another URL, and all without it, are asked for.
+    batch : str, optional
+        Only runs of this batch. Their outcomes are kept as the batch's answers: ``batch.resume()`` finds them.
+
+    Returns
+    -------
+    list of PendingRun
+        The oldest first. Those whose kernel ended before the service answered are no part of it: see :func:`pending`.
+
+    Raises
+    ------
+    SettingsError
+        Nothing is kept (``store=None``).
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> fh.reattach(client=fh.local.demo_hive().client())
+    []
+    """
+    arguments.check(reattach, locals())
+    return event_loop.run(_reattach(client, receiver, batch))
+
+
+async def areattach(
+    *,
+    client: Client | AsyncClient | None = None,
+    receiver: CallbackReceiver | None = None,
+    batch: str | None = None,
+) -> list[PendingRun]:
+    """Await :func:`reattach`."""
+    arguments.check(areattach, locals())
+    return await event_loop.bridge(_reattach(client, receiver, batch))
+
+
+async def _reattach(
+    client: Client | AsyncClient | None, receiver: CallbackReceiver | None, batch: str | None
+) -> list[PendingRun]:
+    aclient = session.client_for(client).aclient
+    kept = session.store()
+    if kept is None:
+        raise SettingsError("nothing is kept (store=None), so no run of an earlier kernel is known")
+    if receiver is not None:
+        await address_for(aclient.connection, receiver)
+    book = PendingRuns(kept, aclient.workspace, tell=session.tell_once)
+    found = []
+    record = kept.batches.find(batch, aclient.workspace) if batch is not None else None
+    if batch is not None and record is None:
+        return []
+    for line in book.lines(batch=record.id if record is not None else None):
+        if not (line.request_id or line.run_id) or book.is_waited_for(line):
+            continue
+        ticket = book.take_over(line)
+        if ticket is not None:
+            found.append(_resumed(aclient, ticket, receiver))
+    return found
+
+
+def _resumed(client: AsyncClient, ticket: PendingTicket, receiver: CallbackReceiver | None) -> PendingRun:
+    line = ticket.line
+    request = InvokeRequest(
+        deployment=line.deployment,
+        variant=line.variant,
+        inputs=line.inputs,
+        metadata=line.metadata or None,
+        callback_url=line.callback_url,
+    )
+    same = receiver is not None and receiver.url_now == line.callback_url
+    if receiver is not None and same:
+        receiver.recall(f"{client.workspace}/{line.deployment}")
+    pending_run = PendingRun(
+        client=client,
+        request=request,
+        first=first_run(line, client.origin),
+        receiver=receiver if same else None,
+        keep=ticket.answered,
+        let_go=ticket.let_go,
+    )
+    pending_run.begin(poll=True)
+    return pending_run

@@ -1,0 +1,538 @@
+"""Concurrency limiter of a workspace, and a limiter within a ceiling.
+
+One gate a workspace and process. Forms, cells and batches all go through it, so that a click during a batch neither
+gets a 429 nor starves: who waits longest goes first, and who makes one call after another in the same slot asks after
+each whether it must give the slot back (`wants_back`). It waits by the policy of `core.concurrency.adaptive_limit` and
+hears every decision of `contract.retry`. It may be used from any thread and any event loop.
+
+A number that somebody gives is a ceiling and never fixes the limit, so no number has to be taken back from it. A
+batch's own ceiling is held by its engine, that of a client by its `BoundedLimiter`; both only `ask` the gate to begin
+with so many.
+
+    async with gate.slot(group):                # waits
+        while await gate.turn():                # not too many at one moment
+            job = next_job()
+            with gate.call() as call:           # what is out, and since when
+                answer = await attempt(job)
+            gate.hear(decide(answer, typical_s=gate.typical_s), call=call, left=jobs_left)
+            if gate.wants_back(group):          # somebody else waits, or the limit was cut
+                break
+
+A ceiling is held where the calls enter, and never set on the workspace's gate. So it ends with whoever has it, in any
+order, and holds for nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import datetime
+from typing import Any, Final
+from weakref import WeakKeyDictionary, WeakSet
+
+from fh_notebook.contract.retry import RetryDecision, Verdict, next_reset
+from fh_notebook.core.concurrency.adaptive_limit import AdaptiveLimit
+from fh_notebook.core.concurrency.slots import LimitedCall, SendThrottle, Slot, WaitQueue, clock
+from fh_notebook.core.config import settings
+from fh_notebook.core.errors import LimitReached
+from fh_notebook.core.text.formatting import duration
+from fh_notebook.core.values import utc_now
+
+__all__ = ["BoundedLimiter", "ConcurrencyLimiter"]
+
+
+UNBOUNDED: Final = 2**31
+"""The limit of a gate that neither adapts nor has a ceiling."""
+
+
+_limiters: WeakSet[ConcurrencyLimiter] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child nothing of the parent's is in flight, and who waited is not there; what was learned stays."""
+    for gate in list(_limiters):
+        gate._lock = threading.Lock()
+        gate._waiting = WaitQueue()
+        gate._asked, gate._asked_in_all = {}, 0
+        gate.in_flight = gate.out = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class ConcurrencyLimiter:
+    """Admits calls: at most :attr:`limit` at once, none while the daily cap is used up.
+
+    Parameters
+    ----------
+    max_concurrency : int, optional
+        Its ceiling: it begins with this many at once, and never admits more. ``configure`` sets one for all gates.
+    adapts : bool
+        Whether it learns from refusals what the service admits; else its ceiling is its limit.
+    now : callable, optional
+        The time in UTC.
+
+    Raises
+    ------
+    SettingsError
+        `max_concurrency` is less than 1.
+
+    Examples
+    --------
+    >>> gate = Gate(3)
+    >>> async def one_call():
+    ...     async with gate.slot():
+    ...         return gate.in_flight
+    >>> asyncio.run(one_call()), gate
+    (1, Gate(0 of 3 in flight, 0 refused))
+    """
+
+    def __init__(
+        self, max_concurrency: int | None = None, *, adapts: bool = True, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._lock = threading.Lock()
+        self._waiting = WaitQueue()
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, SendThrottle] = WeakKeyDictionary()
+        self._now = now
+        self._pace = AdaptiveLimit()
+        self._adapts = adapts
+        self._asked: dict[Hashable, int] = {}
+        self._asked_in_all = 0  # a number of its own, since the limit is read without the lock
+        self.ceiling: int | None = None
+        """The number that was given to this gate, by `fix` too."""
+        self.in_flight = 0
+        """Slots that are held. A holder may be between two calls: `out` is not more than this."""
+        self.out = 0
+        """Calls that are out, of those that use `call`."""
+        self.refused = 0
+        """Calls that were answered 429 for too many at once."""
+        self.closed_until: datetime | None = None
+        """Set by the daily cap's 429: the next midnight in UTC."""
+        if max_concurrency is not None:
+            self.fix(max_concurrency)
+        _limiters.add(self)
+
+    @property
+    def limit(self) -> int:
+        """The calls that may be out at once now."""
+        return self._limit_for(0)
+
+    @property
+    def most(self) -> int | None:
+        """The ceiling that holds here, its own or that of ``configure``, whichever is lower; ``None``: none."""
+        configured = settings.current().max_concurrency
+        if self.ceiling is None or configured is None:
+            return self.ceiling or configured
+        return min(self.ceiling, configured)
+
+    @property
+    def learned(self) -> int | None:
+        """How many calls at once the service admits, as its refusals have told; ``None`` before the first."""
+        return self._pace.admits
+
+    @property
+    def adapted(self) -> int:
+        """The limit as it was learned from answers, whatever ceilings there are and whatever was asked for."""
+        return self._pace.limit
+
+    @property
+    def shared(self) -> ConcurrencyLimiter:
+        """The gate itself (see `BoundedLimiter.shared`)."""
+        return self
+
+    def begins_at(self, number: int) -> int:
+        """Return with how many calls at once somebody begins who asks for `number`."""
+        return min(number, self._limit_for(number))
+
+    def _limit_for(self, asked: int) -> int:
+        most = self.most
+        if not self._adapts:
+            return most or UNBOUNDED
+        limit = self._pace.begins_at(max(asked, self._asked_in_all, most or 0))
+        return limit if most is None else min(limit, most)
+
+    @property
+    def typical_s(self) -> float | None:
+        """What an admitted call of late took, in seconds; ``None`` before the first. For `contract.retry.decide`."""
+        return self._pace.typical_s
+
+    def fix(self, max_concurrency: int | None) -> None:
+        """Set the ceiling of this gate; ``None`` removes it.
+
+        It holds at once: who waits is let in up to the new number, unless a refusal has taught a lower one; with a
+        lower number slots come back as their calls end.
+
+        Raises
+        ------
+        SettingsError
+            It is no whole number from 1.
+        """
+        if max_concurrency is not None:
+            settings.whole(max_concurrency, "max_concurrency")
+        with self._lock:
+            self.ceiling = max_concurrency
+            self._grant()
+
+    def ask(self, who: Hashable, number: int | None) -> None:
+        """Have the limit begin at `number` for the calls of `who`; ``None`` ends that.
+
+        Whoever asks keeps to the number itself. Numbers of several add up, and end in any order. Once a refusal has
+        taught what the service admits, nothing more is begun with than that.
+        """
+        if self._asked.get(who) == number:
+            return
+        with self._lock:
+            before = self.limit
+            if number is None:
+                self._asked.pop(who, None)
+            else:
+                self._asked[who] = number
+            self._asked_in_all = sum(self._asked.values())
+            if self.limit != before:
+                self._grant()
+
+    def taught(self, admits: int) -> None:
+        """Take over what was learned of the same workspace elsewhere, unless less was learned here."""
+        with self._lock:
+            self._pace.taught(admits)
+
+    def reopen(self) -> None:
+        """Forget that the daily cap was used up, for example after a change of plan."""
+        with self._lock:
+            self.closed_until = None
+
+    def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
+        """Hold one slot: wait for it, and give it back at the end.
+
+        Parameters
+        ----------
+        group : hashable, optional
+            Who holds several, for `wants_back`: for example one object a batch.
+
+        Raises
+        ------
+        LimitReached
+            On entering: the daily cap is used up; no call was made.
+        """
+        return Slot(self._enter, self._leave, group)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Give a slot that is held back for the block, and take it again after it, over the limit if need be.
+
+        For a call that the service has taken and answers later: it is not out meanwhile.
+        """
+        with self._lock:
+            self._give_back(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.in_flight += 1
+
+    async def turn(self) -> bool:
+        """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
+
+        Where a refusal may come, a few go out and then the loop looks for answers, so that it is heard in time. When it
+        was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile, so a
+        cancel here loses nothing.
+        """
+        if self._adapts and not self._pace.has_admitted(self.in_flight):
+            loop = asyncio.get_running_loop()
+            if (turns := self._turns.get(loop)) is None:
+                turns = self._turns[loop] = SendThrottle()
+            await turns.take()
+        return self.in_flight <= self.limit and self.closed_until is None
+
+    def call(self) -> LimitedCall:
+        """Say that a call is out while the block runs; hand the value to `hear`.
+
+        Without it the limit is learned from the slots that are held, and refused calls of one event are counted as
+        several.
+        """
+        return LimitedCall(self._sent, self._came)
+
+    def wants_back(self, group: Hashable) -> bool:
+        """Whether a holder that could go on in its slot must give it back first.
+
+        ``True`` when the limit was cut, the gate is closed, or somebody of another group waits; those who wait for more
+        slots of the holder's own `group` do not count. ``None`` is nobody's own group.
+        """
+        # Without the lock: an answer that is a call too late or too early does no harm, and this is asked all the time.
+        return self.in_flight > self.limit or self.closed_until is not None or self._waiting.has_others(group)
+
+    def hear(
+        self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None, queued: bool = False
+    ) -> None:
+        """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself.
+
+        Parameters
+        ----------
+        decision : Decision
+            What `contract.retry.decide` said.
+        call : Call, optional
+            What `call` gave for it.
+        left : int, optional
+            Jobs that the caller has still to do: near the end the limit is not probed any more.
+        queued : bool
+            With callback delivery: the service took the call and let it wait, as it was over the cap.
+        """
+        with self._lock:
+            throttled = decision.verdict is Verdict.THROTTLED or (
+                decision.verdict is Verdict.FAILED and decision.reason in ("concurrency", "provider")
+            )
+            if throttled:
+                self.refused += 1
+            if decision.verdict is Verdict.STOP and decision.reason == "daily_cap":
+                self._close()
+            elif queued or (throttled and decision.reason == "concurrency"):
+                self._over_the_cap(call, decision.wait_s)
+            elif throttled:
+                out = min(self.limit, self.in_flight)
+                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock(), out=out)
+            elif decision.verdict is Verdict.DONE:
+                self._admitted(call, left)
+
+    def _over_the_cap(self, call: LimitedCall | None, wait_s: float) -> None:
+        facts: dict[str, Any] = {"now": clock(), "wait_s": wait_s, "begun_at": self.limit}
+        if call is None:
+            self._pace.refused(out=self.in_flight, **facts)
+        else:
+            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, **facts)
+
+    def _admitted(self, call: LimitedCall | None, left: int | None) -> None:
+        # Only a run says something of the cap. A 5xx or a broken connection does not, nor does an invalid request: it
+        # was refused before it could take a place.
+        if call is not None:
+            self._pace.timed(call.took_s)
+        before = self._pace.limit
+        self._pace.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
+        if self._pace.limit > before:
+            self._grant()
+
+    def _sent(self) -> int:
+        with self._lock:
+            self.out += 1
+            self._pace.sent()
+            return self.out
+
+    def _came(self) -> None:
+        with self._lock:
+            self.out -= 1
+
+    def _close(self) -> None:
+        """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
+        self.closed_until = next_reset(self._now())
+        while self._waiting:
+            if not (waiter := self._waiting.next()).wake():
+                self._waiting.settle(waiter)
+
+    async def _enter(self, group: Hashable = None) -> None:
+        while True:
+            with self._lock:
+                self._check_open()
+                if self.in_flight < self.limit and not self._waiting:
+                    self.in_flight += 1
+                    return
+                waiter = self._waiting.join(group)
+                self._grant()
+            try:
+                await waiter.future
+                with self._lock:
+                    self._check_open()
+                    self._waiting.settle(waiter)
+            except BaseException:  # cancelled, or closed: a slot that was granted meanwhile goes to the next
+                with self._lock:
+                    self._waiting.settle(waiter)
+                    self._give_back(waiter.granted)
+                raise
+            if waiter.granted:  # else the gate was closed, and has been reopened before this one could look
+                return
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._give_back(1)
+
+    def _give_back(self, slots: int) -> None:
+        self.in_flight -= slots
+        self._grant()
+
+    def _grant(self) -> None:
+        """Give free slots to those who wait longest. The lock is held."""
+        while self._waiting and self.in_flight < self.limit:
+            waiter = self._waiting.next()
+            if waiter.wake():
+                waiter.granted = True
+                self.in_flight += 1
+            else:
+                self._waiting.settle(waiter)
+
+    def _check_open(self) -> None:
+        """Raise while the daily cap is known to be used up. The lock is held."""
+        if self.closed_until is None:
+            return
+        now = self._now()
+        if now >= self.closed_until:
+            self.closed_until = None
+            return
+        when = duration((self.closed_until - now).total_seconds())
+        raise LimitReached(
+            f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made "
+            "(if your plan has changed: client.gate.reopen())",
+            status_code=429,
+            error_code="api_rate_limit_exceeded",
+        )
+
+    def __repr__(self) -> str:
+        closed = f", closed until {self.closed_until:%Y-%m-%d %H:%M} UTC" if self.closed_until else ""
+        return f"Gate({self.in_flight} of {self.limit} in flight, {self.refused} refused{closed})"
+
+
+_bounded_limiters: WeakSet[BoundedLimiter] = WeakSet()
+
+
+def _reset_bounded_after_fork() -> None:
+    """In a child none of the parent's calls is out."""
+    for gate in list(_bounded_limiters):
+        gate._lock, gate._calls = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_bounded_after_fork)
+
+
+class BoundedLimiter:
+    """A gate within a ceiling: that of a client, of ``configure``, or of a batch whose partitions run on threads.
+
+    The ceiling counts the calls that go through here; what waits for it does not wait at the gate behind it, and takes
+    no slot there from others. While calls are out here, it asks that gate to begin with as many as the ceiling.
+
+    Parameters
+    ----------
+    inner : Gate or BoundedGate
+        What the calls go through besides.
+    ceiling : Gate
+        One that does not adapt; several bounded gates may share it.
+
+    Examples
+    --------
+    >>> workspace = Gate()
+    >>> five = BoundedGate(workspace, Gate(5, adapts=False))
+    >>> five.limit, workspace.limit
+    (5, 2)
+    """
+
+    def __init__(self, inner: ConcurrencyLimiter | BoundedLimiter, ceiling: ConcurrencyLimiter) -> None:
+        self._inner = inner
+        self._ceiling = ceiling
+        self._lock = threading.Lock()
+        self._calls = 0
+        """Calls that are out here, or wait to be: other gates may share the ceiling."""
+        _bounded_limiters.add(self)
+        # What only passes through is the inner one's own: they are asked for every call.
+        self.call: Callable[[], LimitedCall] = inner.call
+        self.hear: Callable[..., None] = inner.hear
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # of a copy that is being made
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+    @property
+    def limit(self) -> int:
+        """The calls that may be out at once now, through here."""
+        most = self._ceiling.most
+        return self._inner.limit if most is None else self._inner.begins_at(most)
+
+    @property
+    def most(self) -> int | None:
+        """The lowest of all ceilings that hold here; ``None``: there is none."""
+        return min((most for most in (self._ceiling.most, self._inner.most) if most is not None), default=None)
+
+    @property
+    def typical_s(self) -> float | None:
+        """What an admitted call of late took, in seconds; ``None`` before the first."""
+        return self._inner.typical_s
+
+    @property
+    def shared(self) -> ConcurrencyLimiter:
+        """The gate behind all ceilings: that of the workspace."""
+        return self._inner.shared
+
+    def past(self, gate: ConcurrencyLimiter) -> BoundedLimiter:
+        """Return the same ceilings before another gate: for calls that the workspace's own does not count."""
+        return BoundedLimiter(
+            self._inner.past(gate) if isinstance(self._inner, BoundedLimiter) else gate, self._ceiling
+        )
+
+    def begins_at(self, number: int) -> int:
+        """Return with how many calls at once somebody begins who asks for `number`."""
+        most = self._ceiling.most
+        return self._inner.begins_at(number if most is None else min(number, most))
+
+    def ask(self, who: Hashable, number: int | None) -> None:
+        """Have the limit begin at `number` for the calls of `who`, unless what is asked for here covers them."""
+        if self._ceiling.ceiling is None or number is None:
+            self._inner.ask(who, number)
+
+    def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
+        """Hold one slot: here first, then of the gate behind. Raises as `ConcurrencyLimiter.slot` does."""
+        return _BoundedSlot(self, group)
+
+    async def turn(self) -> bool:
+        """Wait until a call may be sent; return whether the slot may still be used."""
+        return await self._inner.turn() and self._ceiling.in_flight <= self._ceiling.limit
+
+    def wants_back(self, group: Hashable) -> bool:
+        """Whether a holder that could go on in its slot must give it back first (see
+        `ConcurrencyLimiter.wants_back`).
+        """
+        return self._ceiling.wants_back(group) or self._inner.wants_back(group)
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._calls += 1
+
+    def _end(self) -> None:
+        """Ask the gate behind for nothing any more with the last call."""
+        with self._lock:
+            self._calls -= 1
+            if not self._calls:
+                self._inner.ask(self, None)
+
+    def __repr__(self) -> str:
+        return repr(self.shared)
+
+
+class _BoundedSlot(AbstractAsyncContextManager[None]):
+    """One slot within a ceiling and one of the gate behind it."""
+
+    def __init__(self, gate: BoundedLimiter, group: Hashable) -> None:
+        self._gate = gate
+        self._held = gate._ceiling.slot(group)
+        self._behind = gate._inner.slot(group)
+
+    async def __aenter__(self) -> None:
+        gate = self._gate
+        gate._begin()
+        try:
+            await self._held.__aenter__()
+            try:
+                if (number := gate._ceiling.ceiling) is not None:
+                    gate._inner.ask(gate, number)
+                await self._behind.__aenter__()
+            except BaseException:
+                await self._held.__aexit__(None, None, None)
+                raise
+        except BaseException:
+            gate._end()
+            raise
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._behind.__aexit__(None, None, None)
+        await self._held.__aexit__(None, None, None)
+        self._gate._end()

@@ -1,0 +1,542 @@
+"""Session: the composition root, which connects client, store, local hive and limiter.
+
+A name is looked up afresh at each call, since the file may have been edited; a broken file stops nobody who needs none
+of it.
+
+An answer is paid for, so whatever goes wrong with keeping it is told, once, and the answer is returned all the same.
+
+Whoever was given no client gets this process's own here; every gate and the store are made here, one a workspace and
+one a file; and what goes over a client is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
+
+from fh_notebook.client.callbacks.receiver import CallbackReceiver
+from fh_notebook.client.clients import AsyncClient, Client
+from fh_notebook.client.connection import WITHOUT_KEY, Connection
+from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, meant
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.run import Run
+from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core import hooks
+from fh_notebook.core.config import credentials, resolution, settings
+from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
+from fh_notebook.core.errors import SettingsError, StoreError
+from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.core.values import Secret, as_secret, log, redact
+from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
+from fh_notebook.store.catalog_file import catalogue
+from fh_notebook.version import __version__
+
+if TYPE_CHECKING:
+    from fh_notebook.local.hive import LocalHive
+    from fh_notebook.store.pending_runs import PendingRuns
+    from fh_notebook.store.store import Store
+
+__all__ = [
+    "RunRecorder",
+    "catalogue_deployments",
+    "client_for",
+    "client_of_hive",
+    "connection",
+    "connection_of_hive",
+    "deployment_finder",
+    "deployments",
+    "gate",
+    "hive_deployments",
+    "known_deployments",
+    "local_hive",
+    "receiver",
+    "reset",
+    "store",
+    "store_in_memory",
+    "stores",
+    "stores_in_memory",
+    "tell_once",
+    "workspaces_in_use",
+]
+
+
+def catalogue_deployments() -> Deployments:
+    """The deployments of the catalogue's file, of which there need be none."""
+    return catalogue()
+
+
+def hive_deployments(hive: LocalHive) -> Deployments:
+    """A hive's own deployments."""
+    return Deployments((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
+
+
+def known_deployments(hive: LocalHive) -> Deployments:
+    """A hive's own deployments, then those of the catalogue."""
+    known = (hive_deployments(hive), catalogue_deployments())
+    return Deployments((places[name], places.source_of(name)) for places in known for name in places)
+
+
+def deployment_finder(*places: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
+    """Return what looks a name up in one place after the other, afresh at each call: the file may have been edited.
+
+    A place is asked only for what those before it do not have: a broken file stops nobody who needs none of it.
+    """
+
+    def find(name: str) -> Deployment | None:
+        there = Deployments()
+        for ask in places:
+            there = ask()
+            if name in there:
+                return there[name]
+        if (slip := meant(name, there)) is not None:  # the last place has all that are known
+            raise slip
+        return None
+
+    return find
+
+
+class RunRecorder:
+    """Keeps the runs of one workspace.
+
+    Parameters
+    ----------
+    store : function
+        Returns the store as the settings have it by then; ``None`` where nothing is kept.
+    find_workspace : function
+        Returns whose runs they are.
+    tell : function of str
+        Tells the user something, once.
+    """
+
+    def __init__(
+        self, store: Callable[[], Store | None], find_workspace: Callable[[], str], tell: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._find_workspace = find_workspace
+        self._tell = tell
+        if resolution.store_path() is not None:
+            # Now, not when a call was cut off: an import on another thread at Python's end changes its exit status.
+            import fh_notebook.store.store  # noqa: F401 - so that it is there at the first answer
+
+    async def keep(self, run: Run, secrets: Secrets) -> None:
+        """Keep a run that has ended."""
+        try:
+            kept = self._store()
+            if kept is not None:
+                await kept.answers.keep(run, self._find_workspace(), secrets=secrets)
+                log.debug("kept %s", run.summary())
+        except Exception as broken:
+            # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
+            self._tell(f"The answer was not kept: {redact(str(broken))}")
+
+    def count(self, kind: Any, requests: int, at: datetime | None = None) -> None:
+        """Count requests that are about to be sent, or take back what was counted at a moment; returns at once."""
+        try:
+            kept = self._store()
+            if kept is not None:
+                kept.requests.count(self._find_workspace(), requests, kind=kind, at=at)
+        except StoreError as broken:
+            self._tell(f"Requests are not counted towards daily_cap: {redact(str(broken))}")
+
+    def pending_book(self) -> PendingRuns | None:
+        """Return where pending runs are written down; ``None`` where nothing is kept, or cannot be."""
+        from fh_notebook.store.pending_runs import PendingRuns
+
+        try:
+            kept = self._store()
+        except StoreError as broken:
+            self._tell(f"Runs that are waited for are not written down: {redact(str(broken))}")
+            return None
+        return None if kept is None else PendingRuns(kept, self._find_workspace(), tell=self._tell)
+
+
+LOCAL_URL: Final = "http://local/v1"
+"""The address of a hive in process: nothing listens there, the transport is the hive itself."""
+
+NO_KEY_NEEDED: Final = "local"
+
+_HINTS: Final = f"{credentials.LOGIN_HINT}; or set {credentials.KEY_NAME}, or fh.configure(api_key=...)"
+
+
+class _State:
+    """What this process has made so far; begun afresh after ``os.fork``, where locks and files are the parent's."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.gates: dict[str, BoundedLimiter] = {}
+        self.stores: dict[str, Store] = {}
+        self.in_memory: WeakSet[Store] = WeakSet()
+        """Of batches of which nothing is kept; each ends with its batch."""
+        self.client: Client | None = None
+        self.client_of: object = None
+        self.retired: list[Client] = []
+        """Of earlier settings: a batch in the background may still use one, so none is closed before `reset`."""
+        self.hive: LocalHive | None = None
+        self.told: set[str] = set()
+        self.receiver: CallbackReceiver | None = None
+
+
+_state = _State()
+
+
+def _after_fork() -> None:
+    global _state
+    _state = _State()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def reset() -> None:
+    """Close what this process has open and forget it: the store's files and the session's client."""
+    global _state
+    ended, _state = _state, _State()
+    if ended.receiver is not None:
+        ended.receiver.stop()
+    for client in (ended.client, *ended.retired):
+        if client is not None:
+            client.close()
+    for opened in ended.stores.values():
+        opened.close()
+
+
+def gate(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
+    """Return the one gate of a workspace, within the ceiling of ``configure`` and a given one of a client.
+
+    Raises
+    ------
+    SettingsError
+        `max_concurrency` is no whole number from 1.
+    """
+    with _state.lock:
+        if workspace not in _state.gates:
+            # A gate without a ceiling of its own has that of `configure`, as it is at each moment. It is held beside
+            # the adaptive one for the runs that go past that: by callback, and lent slots.
+            _state.gates[workspace] = BoundedLimiter(ConcurrencyLimiter(), ConcurrencyLimiter(adapts=False))
+        found = _state.gates[workspace]
+    return (
+        found if max_concurrency is None else BoundedLimiter(found, ConcurrencyLimiter(max_concurrency, adapts=False))
+    )
+
+
+def workspaces_in_use() -> list[str]:
+    """Return the workspaces that this process has had a client for, also those without an answer."""
+    with _state.lock:
+        return list(_state.gates)
+
+
+def store() -> Store | None:
+    """Return the store of kept answers, opened if need be; ``None`` when nothing is to be kept.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be used.
+    """
+    path = resolution.store_path()
+    if path is None:
+        return None
+    with _state.lock:
+        held = _state.stores.get(str(path))
+        # One that was rescued goes on in another file, until there is one at its own place again.
+        if held is None or (held.rescued_from is not None and held.rescued_from.exists()):
+            from fh_notebook.store.store import Store
+
+            _state.stores[str(path)] = _without_old(Store(path))
+        return _state.stores[str(path)]
+
+
+def _close_earlier_stores(before: settings.Settings, now: settings.Settings) -> None:
+    """Close the stores that are not the session's any more, where nobody writes and nothing would be lost."""
+    if before.store == now.store:
+        return
+    here = str(resolution.store_path())
+    with _state.lock:
+        earlier = [opened for path, opened in _state.stores.items() if path != here]
+    for opened in earlier:
+        if not opened.is_in_use and not opened.is_lost:
+            opened.close()
+
+
+settings.listeners.append(_close_earlier_stores)
+
+
+def stores() -> list[Store]:
+    """Return the stores that this process has open, also those of earlier settings."""
+    with _state.lock:
+        return list(_state.stores.values())
+
+
+def store_in_memory() -> Store:
+    """Return a new store for a batch of which nothing is to be kept (``store=None``): it ends with the batch."""
+    from fh_notebook.store.store import Store
+
+    made = Store.in_memory()
+    with _state.lock:
+        _state.in_memory.add(made)
+    return made
+
+
+def stores_in_memory() -> list[Store]:
+    """Return the stores of the batches of this process of which nothing is kept, and which are there still."""
+    with _state.lock:
+        return list(_state.in_memory)
+
+
+def _without_old(opened: Store) -> Store:
+    """Remove what is older than ``configure(retention_days=)`` says, once a process and store."""
+    days = settings.current().retention_days
+    if days is not None:
+        from fh_notebook.store.retention import Which
+
+        which = Which(before=datetime.now(UTC) - timedelta(days=days))
+        if any("parts" in record.plan for record in opened.batches.every()):
+            hooks.partitions().forget_files(opened, which)
+        opened.forget(which)
+    return opened
+
+
+def receiver() -> CallbackReceiver:
+    """Return this process's own receiver of callbacks, which only this machine reaches; not started yet."""
+    with _state.lock:
+        if _state.receiver is None:
+            _state.receiver = CallbackReceiver()
+        return _state.receiver
+
+
+def tell_once(text: str) -> None:
+    """Tell the user something, once in this process."""
+    with _state.lock:
+        if text in _state.told:
+            return
+        _state.told.add(text)
+    hooks.frontend().notice(text)
+
+
+def connection(
+    *,
+    api_key: str | Secret | None = None,
+    base_url: Any = None,
+    timeout: float | None = None,
+    transport: Any = None,
+    proxy: Any = None,
+    verify: Any = True,
+    max_concurrency: int | None = None,
+) -> Connection:
+    """Return the connection that a client's arguments mean, by the order in :mod:`fh_notebook.core.config.resolution`.
+
+    Raises
+    ------
+    SettingsError
+        There is an address but no key for it, or one that cannot be used.
+    """
+    api_key = as_secret(api_key)
+    timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
+    address, chosen = resolution.find_base_url(None if base_url is None else str(base_url))
+    key, source, hints = (
+        resolution.find_key(api_key, base_url=address) if address != LOCAL else resolution.ResolvedKey()
+    )
+    if address == LOCAL or (key is None and not chosen and transport is None):
+        if not chosen:
+            _tell_of_local_hive(hints)
+        return connection_of_hive(local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s)
+    if key is None:
+        host = hostname(address)
+        if not is_loopback(host) and transport is None:
+            raise SettingsError("; ".join([f"there is no key for {host}", *hints, _HINTS]))
+        key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
+    now = settings.current()
+    place = origin(address)
+    workspace = f"{place}#{_workspace_name(key)}"
+    keeping = RunRecorder(store, lambda: workspace, tell_once)
+    return Connection(
+        base_url=address,
+        key=key,
+        key_source=source,
+        origin=place,
+        workspace=workspace,
+        gate=gate(workspace, max_concurrency),
+        timeout_s=timeout_s,
+        max_response_bytes=now.max_response_bytes,
+        proxy=proxy,
+        verify=_checked_verify(verify, place),
+        open_transport=(lambda: transport) if transport is not None else None,
+        keep=keeping.keep,
+        count=keeping.count,
+        find_deployment=deployment_finder(catalogue_deployments),
+        known_deployments=catalogue_deployments,
+        pending_book=keeping.pending_book,
+        receiver=receiver,
+        tell=tell_once,
+    )
+
+
+def _checked_verify(verify: Any, place: str) -> Any:
+    """Return what checks the service's certificate, and tell the user where nothing does.
+
+    Raises
+    ------
+    SettingsError
+        It is none of what can be meant.
+    """
+    if type(verify).__name__ in ("bool", "bool_"):  # numpy's are another type
+        verify = bool(verify)
+    if verify is None or verify is True:
+        return True
+    if verify is False:
+        tell_once(
+            f"verify=False: nobody checks that {place} is the service, so whoever is on the way to it can read the key "
+            "and change the answers; for a service with a certificate of your own give verify='ca-bundle.pem'"
+        )
+        return False
+    if isinstance(verify, str | os.PathLike) and isinstance(bundle := os.fspath(verify), str) and bundle.strip():
+        return bundle
+    import ssl
+
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    raise SettingsError(
+        f"verify is {short(verify)}; give True, False, the path of a CA bundle, or an ssl.SSLContext (None is True)"
+    )
+
+
+def _tell_of_local_hive(hints: Iterable[str]) -> None:
+    """Say, once, that nobody chose the local hive, with what kept the key from being found."""
+    said = ["No key was found, so calls go to the local hive in this process, not to Fetch Hive."]
+    tell_once(" ".join([*said, *(f"{hint}." for hint in hints), f"To connect: {_HINTS}."]))
+
+
+def _workspace_name(key: Secret) -> str:
+    """The configured name, else the key's fingerprint: 48 bits of SHA-256, which tell keys apart and give none away."""
+    named = settings.current().workspace
+    return named if isinstance(named, str) and named else sha256(key.reveal().encode()).hexdigest()[:12]
+
+
+def connection_of_hive(
+    hive: LocalHive, *, max_concurrency: int | None = None, timeout_s: float | None = None
+) -> Connection:
+    """Return a connection to `hive` in process, with its key."""
+
+    def find_workspace() -> str:
+        return f"{LOCAL}#{hive.name or hive.instance}"
+
+    def known() -> Deployments:
+        return known_deployments(hive)
+
+    workspace = find_workspace()
+    keeping = RunRecorder(store, find_workspace, tell_once)
+    return Connection(
+        base_url=LOCAL_URL,
+        key=hive.api_key or Secret(NO_KEY_NEEDED),
+        key_source="the local hive",
+        origin=LOCAL,
+        workspace=workspace,
+        gate=gate(workspace, max_concurrency),
+        timeout_s=timeout_s or settings.current().timeout_s,
+        max_response_bytes=settings.current().max_response_bytes,
+        open_transport=hive.transport,
+        find_workspace=find_workspace,
+        keep=keeping.keep,
+        count=keeping.count,
+        find_deployment=deployment_finder(lambda: hive_deployments(hive), known),
+        known_deployments=known,
+        pending_book=keeping.pending_book,
+        receiver=receiver,
+        tell=tell_once,
+    )
+
+
+def deployments(client: Client | AsyncClient | None = None) -> Deployments:
+    """Return every deployment that is known: those of the local hive in use, then those of ``fetchhive.yaml``.
+
+    Parameters
+    ----------
+    client : Client or AsyncClient, optional
+        Whose deployments; ``None`` is the session's own client. Where none was made yet, none is made for it: then
+        a key that lies in the keyring, or with Colab or Kaggle, is not known yet, and is not asked for.
+
+    Raises
+    ------
+    InputError
+        The catalogue's file cannot be read; every problem is told with its line.
+    SettingsError
+        The settings name no usable key or address.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> list(fh.deployments(fh.local.demo_hive().client()))
+    ['support-triage']
+    """
+    if client is not None:
+        return client_for(client).aclient.connection.known_deployments()
+    made = _present()
+    if made is not None:
+        return made.aclient.connection.known_deployments()
+    # A look at the table (or at the names, by Tab) is no reason to make a client, to say where calls would go, or to
+    # ask a keyring, which may ask the person.
+    address, chosen = resolution.find_base_url(None)
+    if address == LOCAL or (not chosen and resolution.find_key(base_url=address, asking=False).key is None):
+        return known_deployments(local_hive())
+    return catalogue_deployments()
+
+
+def client_of_hive(hive: LocalHive) -> Client:
+    """Return a client of `hive` in process (the hook of ``LocalHive.client()``)."""
+    return Client.over(AsyncClient.over(connection_of_hive(hive)))
+
+
+def local_hive() -> LocalHive:
+    """Return this process's own hive, with the demo workflows."""
+    with _state.lock:
+        if _state.hive is None:
+            from fh_notebook.local.demo.demo import demo_hive
+
+            # Named, so that an identical cell in a new kernel finds its answers; the workflows may change by version.
+            _state.hive = demo_hive(name=f"demo-{__version__}")
+        return _state.hive
+
+
+def client_for(client: Client | AsyncClient | None = None) -> Client:
+    """Return the client to use: the given one, or this process's own by the present settings.
+
+    Raises
+    ------
+    SettingsError
+        The settings name no usable key or address, or `client` is something else.
+    """
+    if isinstance(client, Client):
+        return client
+    if isinstance(client, AsyncClient):
+        return Client.over(client)
+    if client is not None:
+        raise SettingsError(f"client is {type_text(client)}; give fh.Client(...), or None for the session's own")
+    if (there := _present()) is not None:
+        return there
+    # Made without the lock, which batches need for the store: a keyring may wait for the person. Of two that are made
+    # at once the first counts; the other has opened nothing yet, so there is nothing of it to close.
+    now, made = _now(), Client()
+    with _state.lock:
+        if (there := _present()) is not None:
+            return there
+        if _state.client is not None:
+            _state.retired.append(_state.client)
+        _state.client, _state.client_of = made, now
+    return made
+
+
+def _now() -> object:
+    """What the session's own client depends on, as it is now."""
+    return settings.current(), credentials.from_environment(), os.environ.get(credentials.ADDRESS_NAME)
+
+
+def _present() -> Client | None:
+    """The session's own client, if one was made by the present settings."""
+    with _state.lock:
+        return _state.client if _state.client_of == _now() else None

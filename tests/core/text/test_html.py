@@ -1,0 +1,94 @@
+"""HTML that is escaped by construction, and what is long is folded."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fh_notebook.core.text import html
+
+WHOLE = "run.text has all"
+LINES = "\n".join(f"line {i}" for i in range(1, 201))
+
+
+def _text_of(page: str) -> str:
+    """What a reader of the opened page reads."""
+    import html as stdlib
+
+    summary = re.sub(r"<summary>.*?</summary>", "\n", page, flags=re.DOTALL)
+    return stdlib.unescape(re.sub(r"<[^>]*>", "", summary))
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ("short", None),
+        ("", None),
+        ("\n".join("x" * 20), None),
+        ("\n".join("x" * 24), None),  # a fold for four lines is worth none
+        ("\n".join("x" * 25), "… 5 more lines"),
+        (LINES, "… 180 more lines"),
+        (LINES + "\n\n\n", "… 180 more lines"),
+        (LINES.replace("\n", "\r\n"), "… 180 more lines"),
+        ("x" * 2_400, None),
+        ("x" * 2_401, "… 401 more characters"),
+        ("word " * 1_000, "… 3,000 more characters"),
+        ("x" * 1_500 + "\n" + "y" * 1_000, "… 1,000 more characters"),  # at the end of a line, not within the next
+    ],
+)
+def test_what_is_longer_than_twenty_lines_or_2000_characters_is_folded(text: str, summary: str | None) -> None:
+    """The beginning is open, the fold says how much is in it, and the text twin says the same."""
+    page = html.folded(text, whole=WHOLE)
+    twin = html.folded_text(text, whole=WHOLE)
+    assert re.findall("<summary>(.*?)</summary>", page) == ([summary] if summary else [])
+    if summary is None:
+        assert "<details" not in page
+        assert twin == text.rstrip("\n")
+    else:
+        assert twin.endswith(f"\n{summary}; {WHOLE}")
+        assert len(twin.splitlines()) <= 25
+        assert len(twin) <= 2_500
+
+
+@given(st.text(alphabet="ab <&\n", max_size=6_000))
+def test_nothing_is_lost_in_a_fold(text: str) -> None:
+    """What is open and what is folded are the text, but for the blanks where it was cut."""
+    assert "".join(_text_of(html.folded(text, whole=WHOLE)).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("cap", [1_000, 4_000, html.TEXT_CAP])
+@pytest.mark.parametrize(
+    "text", ["x" * 10_000_000, "x\n" * 5_000_000, "two words " * 1_000_000], ids=["x", "lines", "words"]
+)
+def test_a_fold_is_capped_and_says_where_all_is(text: str, cap: int) -> None:
+    """Ten million characters do not freeze a page."""
+    page = html.folded(text, whole=WHOLE, cap=cap)
+    assert len(page) < cap + 500
+    assert re.search(rf"… [\d,]+ more characters; {WHOLE}</div>", page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        html.folded("שלום 3", whole=WHOLE),
+        html.folded("שלום 3\n" * 100, whole=WHOLE),
+        html.table(["a"], [["שלום 3"]]),
+        html.stacked(["a"], [["שלום 3"]]),
+    ],
+)
+def test_what_is_written_from_right_to_left_goes_so(page: str) -> None:
+    """Its own first letter says in which direction, and what is plain ASCII carries nothing for it."""
+    assert re.search(r'<(td|div)[^>]* dir="auto"[^>]*>שלום 3', page)
+    assert "dir=" not in html.folded("late", whole=WHOLE) + html.table(["a"], [["late", 3]])
+
+
+def test_a_fold_escapes_what_it_holds() -> None:
+    """Open and folded."""
+    hostile = "<script>x</script>\u202e\n"
+    page = html.folded(hostile * 100, whole=WHOLE)
+    assert page.count("&lt;script&gt;") == 100
+    assert "<script" not in page
+    assert "\u202e" not in page + html.folded_text(hostile * 100, whole=WHOLE)
