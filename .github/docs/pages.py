@@ -23,7 +23,6 @@ GROUPS: Final = {
         "Callbacks",
         "fh_notebook.client.pending_run",
         "fh_notebook.client.callbacks.receiver",
-        "fh_notebook.session.api",
         "fh_notebook.contract.signing",
         "fh_notebook.contract.wire",
     ),

@@ -152,9 +152,7 @@ def event_loop() -> Iterator[Report]:
 
 
 def _nested_is_refused() -> str:
-    """Why a kernel of this environment refuses the other mode (``fh_notebook/core/runtime/event_loop.py``); empty when
-    it does not.
-    """
+    """Why a kernel of this environment refuses the other mode (`core.runtime.event_loop`); empty when it does not."""
     if version_of("nest-asyncio2") is not None:
         return ""
     if _numbers(version_of("ipykernel") or "") >= SUBSHELLS:

@@ -1,1 +1,8 @@
-"""Helpers without domain knowledge: configuration, runtime, concurrency, texts."""
+"""Helpers without domain knowledge, used by every other package.
+
+``text/`` has messages, problems, formatted values and escaped HTML; ``config/`` settings, credentials and which of them
+takes precedence; ``runtime/`` the background event loop; ``concurrency/`` slots, the adaptive limit and rates.
+
+Start with `errors` (the exceptions), `values` (`UNSET`, `Secret`, redaction) and `arguments` (checks at the head of
+public functions). `hooks` has the only calls upward.
+"""

@@ -1,9 +1,11 @@
 """Files that processes share: a lock that the kernel releases, and a file that replaces its target when complete.
 
-Never a timeout, never a process number (they are given out again). A lock that can be had belongs to nobody that lives.
+Rules of this file:
 
-Whatever ends the writing (a full disk, an interrupt, SIGKILL), the target is as it was, and what is left beside it does
-not stay for ever: who writes into the folder next removes it, and never what somebody who lives is writing.
+1. Never a timeout, never a process number (they are given out again). A lock that can be had belongs to nobody that
+   lives.
+2. Whatever ends the writing (a full disk, an interrupt, SIGKILL), the target is as it was, and what is left beside it
+   does not stay for ever: who writes into the folder next removes it, and never what somebody who lives is writing.
 
 Beside ``answers.csv`` lie, each for its owner only::
 

@@ -1,10 +1,10 @@
 """Values of every layer: UNSET, Secret, redaction and its logger, predicates of numbers, the time in UTC.
 
-A secret leaves only through :meth:`Secret.reveal`, and whoever calls that is easy to grep for.
+Rules of this file:
 
-A filter sees only what is logged to its own logger, so every room logs to this one.
-
-Whoever hangs on the time takes it as an argument, so that a test can be at any moment.
+1. A secret leaves only through :meth:`Secret.reveal`, and whoever calls that is easy to grep for.
+2. A filter sees only what is logged to its own logger, so every room logs to this one.
+3. Whoever hangs on the time takes it as an argument, so that a test can be at any moment.
 """
 
 from __future__ import annotations

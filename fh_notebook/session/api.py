@@ -1,9 +1,10 @@
 """Calls by the session's client: invoke, ainvoke, pending, reattach, areattach.
 
-No logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`.
+Rules of this file:
 
-Nothing is submitted. A run that somebody who lives waits for is left to them; of two kernels that reach for the same
-run, one has it.
+1. No logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`.
+2. Nothing is submitted. A run that somebody who lives waits for is left to them; of two kernels that reach for the
+   same run, one has it.
 """
 
 from __future__ import annotations

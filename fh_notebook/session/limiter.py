@@ -1,13 +1,9 @@
 """Concurrency limiter of a workspace, and a limiter within a ceiling.
 
-One gate a workspace and process. Forms, cells and batches all go through it, so that a click during a batch neither
-gets a 429 nor starves: who waits longest goes first, and who makes one call after another in the same slot asks after
-each whether it must give the slot back (`wants_back`). It waits by the policy of `core.concurrency.adaptive_limit` and
-hears every decision of `contract.retry`. It may be used from any thread and any event loop.
-
-A number that somebody gives is a ceiling and never fixes the limit, so no number has to be taken back from it. A
-batch's own ceiling is held by its engine, that of a client by its `BoundedLimiter`; both only `ask` the gate to begin
-with so many.
+One limiter a workspace and process: forms, cells and batches all go through it, so that a click during a batch neither
+gets a 429 nor starves. The longest waiter goes first, and a holder that makes one call after another in the same slot
+asks after each whether it must give the slot back (`wants_back`). The policy is `AdaptiveLimit`; the limiter is told
+every decision of `contract.retry`. It may be used from any thread and any event loop.
 
     async with gate.slot(group):                # waits
         while await gate.turn():                # not too many at one moment
@@ -18,8 +14,13 @@ with so many.
             if gate.wants_back(group):          # somebody else waits, or the limit was cut
                 break
 
-A ceiling is held where the calls enter, and never set on the workspace's gate. So it ends with whoever has it, in any
-order, and holds for nobody else.
+Rules of this file:
+
+1. A number that somebody gives is a ceiling and never fixes the limit, so no number has to be taken back from it. A
+   batch's own ceiling is held by its engine, that of a client by its `BoundedLimiter`; both only `ask` the limiter to
+   begin with so many.
+2. A ceiling is held where the calls enter, and never set on the workspace's limiter. So it ends with whoever has it, in
+   any order, and holds for nobody else.
 """
 
 from __future__ import annotations
@@ -488,9 +489,7 @@ class BoundedLimiter:
         return await self._inner.turn() and self._ceiling.in_flight <= self._ceiling.limit
 
     def wants_back(self, group: Hashable) -> bool:
-        """Whether a holder that could go on in its slot must give it back first (see
-        `ConcurrencyLimiter.wants_back`).
-        """
+        """Whether a holder that could go on in its slot must give it back first (`ConcurrencyLimiter.wants_back`)."""
         return self._ceiling.wants_back(group) or self._inner.wants_back(group)
 
     def _begin(self) -> None:

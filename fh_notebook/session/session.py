@@ -1,12 +1,13 @@
 """Session: the composition root, which connects client, store, local hive and limiter.
 
-A name is looked up afresh at each call, since the file may have been edited; a broken file stops nobody who needs none
-of it.
+Rules of this file:
 
-An answer is paid for, so whatever goes wrong with keeping it is told, once, and the answer is returned all the same.
-
-Whoever was given no client gets this process's own here; every gate and the store are made here, one a workspace and
-one a file; and what goes over a client is kept.
+1. A name is looked up afresh at each call, since the file may have been edited; a broken file stops nobody who needs
+   none of it.
+2. An answer is paid for, so whatever goes wrong with keeping it is told, once, and the answer is returned all the
+   same.
+3. Whoever was given no client gets this process's own here; every gate and the store are made here, one a workspace
+   and one a file; and what goes over a client is kept.
 """
 
 from __future__ import annotations

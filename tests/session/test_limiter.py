@@ -304,8 +304,8 @@ def test_a_forked_child_is_not_held_up_by_its_parents_calls() -> None:
 import asyncio, os
 from fh_notebook.session.limiter import BoundedLimiter
 from fh_notebook.session.limiter import ConcurrencyLimiter
-gate = Gate(2)
-five = BoundedGate(Gate(), Gate(5, adapts=False))
+gate = ConcurrencyLimiter(2)
+five = BoundedLimiter(ConcurrencyLimiter(), ConcurrencyLimiter(5, adapts=False))
 async def use():
     async with five.slot():
         assert five.shared.limit == 5

@@ -1,7 +1,7 @@
 """Files of exports: checked before the first call, replaced atomically.
 
-Rule of this file: what is written goes into a partial file (`atomic_file.py`), which takes the target's place when all
-of it is on the disk. Whatever happens before (a full disk, an interrupt), the target is as it was, and nothing is left.
+Rule of this file: what is written goes into an `atomic_file`, which takes the target's place when all of it is on disk.
+Whatever happens before (a full disk, an interrupt), the target is as it was, and nothing is left.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Slots of a concurrency limiter: the permit of one call, and the FIFO queue of waiters across event loops.
 
-Both are blocks, so that whatever ends the block, an error or a cancel, gives back what it held.
+Rules of this file:
 
-It knows order and groups, and nothing of limits. Nothing here locks: the gate does.
+1. Both are blocks, so that whatever ends the block, an error or a cancel, gives back what it held.
+2. It knows order and groups, and nothing of limits. Nothing here locks: the gate does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Resolution of the key, the base URL and the store path: one order of precedence.
-
-One order for everything:
+"""Resolution of the key, the base URL and the store path by one order of precedence.
 
 1. the argument of the call,
 2. this kernel: :func:`configure`, or ``%fetchhive login`` (whichever was last),
@@ -10,8 +8,7 @@ One order for everything:
 6. for the key: the secret ``FETCH_HIVE_API_KEY`` of Google Colab, then that of Kaggle, in their notebooks,
 7. else: no key means the local hive, and whoever resolves it says so; the address is the service's own.
 
-Rule of this file: it decides, and asks :mod:`fh_notebook.core.config.settings` what was told here and
-:mod:`fh_notebook.core.config.credentials` where keys lie.
+Rule of this file: it decides, and asks `settings` what was set in this process and `credentials` where keys lie.
 """
 
 from __future__ import annotations

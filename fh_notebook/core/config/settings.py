@@ -1,8 +1,7 @@
 """Settings of this process: :func:`configure` and ``%fetchhive login``.
 
 Rule of this file: it holds and checks, and looks nowhere else; what counts of it beside the environment and the keyring
-is decided in :mod:`fh_notebook.core.config.resolution`. A key is never written anywhere unasked, neither to a file nor
-to ``os.environ``.
+is decided in `resolution`. A key is never written anywhere unasked, neither to a file nor to ``os.environ``.
 """
 
 from __future__ import annotations

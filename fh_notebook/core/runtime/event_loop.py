@@ -1,10 +1,11 @@
 """Background event loop in a daemon thread, and the ways to run a coroutine on it from any thread.
 
-It is started on first use, and afresh in a child after ``os.fork`` (a thread does not survive a fork). How a blocking
-function or a cell's ``await`` enters it is in `event_loop.py`.
+Rules of this file:
 
-Everything that waits is written once, async; a blocking function enters here. The kernel's own loop is never touched:
-our work runs on the background loop (`event_loop.py`).
+1. It is started on first use, and afresh in a child after ``os.fork`` (a thread does not survive a fork). How a
+   blocking function or a cell's ``await`` enters it is in `event_loop.py`.
+2. Everything that waits is written once, async; a blocking function enters here. The kernel's own loop is never
+   touched: our work runs on the background loop (`event_loop.py`).
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) ->
     assert "fhk_123456" not in caplog.text
     room = Path(fh.__file__).parent
     loggers = [f for f in room.rglob("*.py") if "getLogger(" in f.read_text("utf-8")]
-    assert loggers == [room / "log.py"]
+    assert loggers == [room / "core" / "values.py"]
 
 
 @pytest.mark.parametrize(
