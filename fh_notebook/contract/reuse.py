@@ -62,7 +62,7 @@ def job_key_of_parts(asked: str, inputs: str, repeat: int) -> str:
 
     Examples
     --------
-    >>> key_of('["w","d","v"', '{"x":1}', 2) == job_key("w", "d", "v", {"x": 1}, 2)
+    >>> job_key_of_parts('["w","d","v"', '{"x":1}', 2) == job_key("w", "d", "v", {"x": 1}, 2)
     True
     """
     return sha256(f"{asked},{inputs},{repeat}]".encode()).hexdigest()

@@ -23,7 +23,7 @@ def with_partial_repr(cls: C) -> C:
 
     Examples
     --------
-    >>> @shows_half_made
+    >>> @with_partial_repr
     ... class Pair:
     ...     def __init__(self, one: int) -> None:
     ...         self.one = one

@@ -51,7 +51,7 @@ class PlanLimits:
     Examples
     --------
     >>> noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    >>> limits = Limits(concurrency=1, daily_cap=2)
+    >>> limits = PlanLimits(concurrency=1, daily_cap=2)
     >>> limits.admit(noon, can_wait=False), limits.admit(noon, can_wait=False)
     (<Admission.RUN: 'run'>, <Admission.BUSY: 'busy'>)
     >>> limits.admit(noon, can_wait=True), limits.admit(noon, can_wait=True)

@@ -313,7 +313,7 @@ async def perform(
         What runs.
     inputs : mapping
         The Start variables, checked already; they are the function's keyword arguments.
-    threads : Threads
+    threads : ThreadExecutor
         Where plain functions run.
     base_url : str
         What addresses of this hive's assets are completed with.

@@ -84,7 +84,7 @@ class ConcurrencyLimiter:
 
     Examples
     --------
-    >>> gate = Gate(3)
+    >>> gate = ConcurrencyLimiter(3)
     >>> async def one_call():
     ...     async with gate.slot():
     ...         return gate.in_flight
@@ -273,9 +273,9 @@ class ConcurrencyLimiter:
 
         Parameters
         ----------
-        decision : Decision
+        decision : RetryDecision
             What `contract.retry.decide` said.
-        call : Call, optional
+        call : LimitedCall, optional
             What `call` gave for it.
         left : int, optional
             Jobs that the caller has still to do: near the end the limit is not probed any more.
@@ -414,15 +414,15 @@ class BoundedLimiter:
 
     Parameters
     ----------
-    inner : Gate or BoundedGate
+    inner : ConcurrencyLimiter or BoundedLimiter
         What the calls go through besides.
-    ceiling : Gate
+    ceiling : ConcurrencyLimiter
         One that does not adapt; several bounded gates may share it.
 
     Examples
     --------
-    >>> workspace = Gate()
-    >>> five = BoundedGate(workspace, Gate(5, adapts=False))
+    >>> workspace = ConcurrencyLimiter()
+    >>> five = BoundedLimiter(workspace, ConcurrencyLimiter(5, adapts=False))
     >>> five.limit, workspace.limit
     (5, 2)
     """

@@ -149,7 +149,7 @@ def write_batch(
         The batch.
     lines : iterable of int
         The answers that stand for its jobs, of whatever batch they are.
-    said : iterable of RatingLine
+    said : iterable of RatingRow
         What people said of its outputs.
 
     Raises

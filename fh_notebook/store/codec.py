@@ -57,7 +57,7 @@ def encoded(value: Any) -> str:
 
     Examples
     --------
-    >>> spelt({"a": [1, "ä"]}), spelt("half \ud800")
+    >>> encoded({"a": [1, "ä"]}), encoded("half \ud800")
     ('{"a":[1,"ä"]}', '"half \\ud800"')
     """
     text = _spell(value)

@@ -50,7 +50,7 @@ def first_run(line: PendingRow, origin: str) -> Run:
 
     Parameters
     ----------
-    line : PendingLine
+    line : PendingRow
         As it is written down: inputs masked.
     origin : str
         The host that was asked.

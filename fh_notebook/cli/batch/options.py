@@ -51,7 +51,7 @@ def failure_hints(failed: Iterable[Run], again: str) -> Iterator[str]:
     Examples
     --------
     >>> from fh_notebook.contract.run import Run
-    >>> print(*cures([Run(status="failed", error_code="connect")], "run it again"))
+    >>> print(*failure_hints([Run(status="failed", error_code="connect")], "run it again"))
     1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check), and run it again.
     """
     from fh_notebook.contract.retry import NOT_REACHED

@@ -204,7 +204,7 @@ class DeliveryApp:
         Returns the secrets that are known, the newest first.
     take : function of bytes
         Given each verified body, after its answer.
-    tally : Tally
+    tally : DeliveryCounts
         Counts.
     max_body_bytes, body_s, hold_s
         In place of :data:`MAX_BODY_BYTES`, :data:`BODY_S` and :data:`HOLD_S`.

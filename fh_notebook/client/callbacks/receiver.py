@@ -61,7 +61,7 @@ class RunWaiters:
 
     Parameters
     ----------
-    tally : Tally
+    tally : DeliveryCounts
         Counts.
     """
 

@@ -75,7 +75,7 @@ class Ratings:
 
     Attributes
     ----------
-    lines : tuple of RatingLine
+    lines : tuple of RatingRow
         As they are kept, the oldest first, those taken back among them.
     """
 

@@ -90,7 +90,7 @@ class RatingSession:
         Who.
     seed : int
         Of the order of the items, and of which output stands where.
-    known : iterable of RatingLine
+    known : iterable of RatingRow
         What is kept already, the oldest first; other people's and other questions' are left aside.
     skipped : bool
         Whether what was skipped is asked again.

@@ -48,7 +48,7 @@ def place_name(path: Path) -> str:
 
     Examples
     --------
-    >>> called(("triage", "inputs", "tone"))
+    >>> place_name(("triage", "inputs", "tone"))
     "'triage': inputs.tone"
     """
     name, *rest = path

@@ -301,7 +301,7 @@ def yaml_error_of(broken: YAMLError, text: str) -> tuple[int, str]:
     >>> try:
     ...     compose("a: 1\n\tb: 2")
     ... except YAMLError as broken:
-    ...     trouble_of(broken, "a: 1\n\tb: 2")
+    ...     yaml_error_of(broken, "a: 1\n\tb: 2")
     (2, 'a tab is no indentation in YAML; use spaces')
     """
     if isinstance(broken, ReaderError):
@@ -385,7 +385,7 @@ def yaml_error_in(broken: YAMLError, text: str) -> tuple[int, str]:
     ...     try:
     ...         compose(text)
     ...     except YAMLError as broken:
-    ...         return trouble_in(broken, text)
+    ...         return yaml_error_in(broken, text)
     >>> told("deployments:\n  triage\n    variants: [a]\n")
     (2, "a colon is missing after 'triage'")
     >>> told("inputs:\n  ticket:text\n  tone: text\n")

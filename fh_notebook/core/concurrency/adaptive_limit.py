@@ -72,7 +72,7 @@ class AdaptiveLimit:
 
     Examples
     --------
-    >>> pace = Pace()
+    >>> pace = AdaptiveLimit()
     >>> for _ in range(4):
     ...     pace.answered(in_flight=pace.limit)
     >>> pace.limit
@@ -142,7 +142,7 @@ class AdaptiveLimit:
 
         Examples
         --------
-        >>> pace = Pace()
+        >>> pace = AdaptiveLimit()
         >>> pace.begins_at(10)
         10
         >>> pace.refused(out=4, begun_at=10)

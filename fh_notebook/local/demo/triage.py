@@ -103,7 +103,7 @@ def by_keywords(ticket: str) -> Classification:
     Examples
     --------
     >>> by_keywords("My parcel is late, the tracking page is empty.")
-    Verdict(label='delivery', confidence=1.0, reason='parcel, tracking')
+    Classification(label='delivery', confidence=1.0, reason='parcel, tracking')
     >>> by_keywords("Do you sell gift cards?").label
     'other'
     """

@@ -119,7 +119,7 @@ class SharedLimiter:
 
     Parameters
     ----------
-    inner : Gate or BoundedGate
+    inner : ConcurrencyLimiter or BoundedLimiter
         Of this process.
     budget : Budget
         Of all.
