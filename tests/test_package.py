@@ -147,16 +147,42 @@ def test_errors_of_ours_are_one_line_in_a_notebook(name: str) -> None:
     assert not hasattr(error, "_render_traceback_")
 
 
-@pytest.mark.parametrize("room", ["batching", "client", "local", "racing", "scaling"])
-def test_a_class_is_complete_in_its_file(room: str) -> None:
-    """It holds its parts, and has no half in another file of its room that it is put together with."""
+@pytest.mark.parametrize("package", ["batching", "client", "local", "racing", "scaling", "session", "store"])
+def test_a_class_is_complete_in_its_file(package: str) -> None:
+    """It holds its parts, and has no half in another file of its package that it is put together with."""
+    modules = [
+        ".".join(file.relative_to(ROOM.parent).with_suffix("").parts)
+        for file in sorted((ROOM / package).rglob("*.py"))
+        if file.name != "__init__.py"
+    ]
     spread = [
         f"{cls.__module__}.{cls.__name__} of {base.__module__}.{base.__name__}"
-        for name in _modules()
-        if name.startswith(f"fh_notebook.{room}.")
-        for cls in vars(importlib.import_module(name)).values()
-        if isinstance(cls, type) and cls.__module__ == name
+        for module in modules
+        for cls in vars(importlib.import_module(module)).values()
+        if isinstance(cls, type) and cls.__module__ == module
         for base in cls.__bases__
-        if base.__module__.startswith(f"fh_notebook.{room}.") and base.__module__ != cls.__module__
+        if base.__module__.startswith(f"fh_notebook.{package}.") and base.__module__ != cls.__module__
     ]
     assert spread == []
+
+
+MOVED = ("cli", "client", "contract", "core", "local", "session", "store")
+"""Packages whose modules are in their place."""
+
+
+@pytest.mark.parametrize("package", MOVED)
+def test_an_init_has_a_short_docstring_and_re_exports_only(package: str) -> None:
+    """It says what the package is and where to start; whatever is defined is in a module."""
+    for file in (ROOM / package).rglob("__init__.py"):
+        tree = ast.parse(file.read_text("utf-8"))
+        assert len((ast.get_docstring(tree) or "").splitlines()) <= 10, file
+        for statement in tree.body[1:]:
+            assert isinstance(statement, ast.ImportFrom) or ast.unparse(statement).startswith("__all__ = "), file
+
+
+@pytest.mark.parametrize("package", MOVED)
+def test_a_folder_can_be_taken_in_at_a_glance(package: str) -> None:
+    """It has 15 entries at most; `contract` has one more, a schema whose path the README gives."""
+    for folder in [ROOM / package, *(f for f in (ROOM / package).rglob("*") if f.is_dir() and f.name != "__pycache__")]:
+        entries = [e for e in folder.iterdir() if e.name != "__pycache__"]
+        assert len(entries) <= 15 + (folder.name == "contract"), folder
