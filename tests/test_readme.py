@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from fh_notebook.notebook.line import parser
 
 from fh_notebook.cli.command_line import COMMANDS
+from fh_notebook.notebook.cell.options import parser
 from tests import environment
 from tests.kernel import Kernel
 from tests.notebooks import shipped, timeless
