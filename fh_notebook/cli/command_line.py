@@ -66,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         nobody_reads_on()
-    except FetchHiveError as error:
-        print(f"fh-notebook {args.command}: {error.text(COMMAND)}", file=sys.stderr)
+    except FetchHiveError as exc:
+        print(f"fh-notebook {args.command}: {exc.text(COMMAND)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

@@ -234,10 +234,10 @@ def run(args: argparse.Namespace) -> int:
 def _findings(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
-    except FetchHiveError as told:
-        yield Finding(PROBLEM, what, str(told))
-    except Exception as broken:
-        yield Finding(PROBLEM, what, f"it broke: {error_text(broken)}", "please report it")
+    except FetchHiveError as exc:
+        yield Finding(PROBLEM, what, str(exc))
+    except Exception as exc:
+        yield Finding(PROBLEM, what, f"it broke: {error_text(exc)}", "please report it")
 
 
 def _line(finding: Finding, style: Style) -> str:
@@ -341,9 +341,9 @@ def _store_to_come(path: Path) -> Finding:
     try:
         with tempfile.TemporaryFile(dir=folder):
             return Finding(OK, "store", f"{path} is made with the first answer")
-    except OSError as broken:
+    except OSError as exc:
         cure = "fh.configure(store=...) or FH_NOTEBOOK_STORE names another file"
-        return Finding(PROBLEM, "store", f"{path} cannot be made ({broken.strerror})", cure)
+        return Finding(PROBLEM, "store", f"{path} cannot be made ({exc.strerror})", cure)
 
 
 def _catalogue() -> Iterator[Finding]:

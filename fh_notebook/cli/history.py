@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the table and return 0, also when nothing was run yet; 2 where the store or the limit cannot be used."""
     try:
         lines = fh.history(deployment=args.name, limit=args.limit).to_dict("records")
-    except (SettingsError, StoreError) as wrong:
-        print(f"fh-notebook history: {wrong}", file=sys.stderr)
+    except (SettingsError, StoreError) as exc:
+        print(f"fh-notebook history: {exc}", file=sys.stderr)
         return 2
     _print(lines, args)
     return 0

@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         kept = copy_notebooks(source, folder)
         trust(folder / original.name for original in source.glob("*.ipynb") if original.name not in kept)
-    except OSError as refused:
-        print(f"{folder} cannot be used ({refused.strerror}): give another with --dir", file=sys.stderr)
+    except OSError as exc:
+        print(f"{folder} cannot be used ({exc.strerror}): give another with --dir", file=sys.stderr)
         return 1
     for name in kept:
         print(f"{name}: left as you changed it (remove or rename it for a fresh copy)")

@@ -169,8 +169,8 @@ def _made(found: Any, where: str) -> Any:
         return found
     try:
         return found()
-    except Exception as broken:
-        raise SettingsError(f"{where} could not be called: {error_text(broken)}") from broken
+    except Exception as exc:
+        raise SettingsError(f"{where} could not be called: {error_text(exc)}") from exc
 
 
 def _import(place: str) -> ModuleType:
@@ -184,8 +184,8 @@ def _import(place: str) -> ModuleType:
         sys.path.insert(0, beside)
     try:
         return _import_file(path) if is_file else importlib.import_module(place)
-    except Exception as broken:
-        raise SettingsError(f"{place} could not be imported: {error_text(broken)}") from broken
+    except Exception as exc:
+        raise SettingsError(f"{place} could not be imported: {error_text(exc)}") from exc
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -178,8 +178,8 @@ def save_assets(run: Run, folder: Path) -> list[Path]:
     trouble = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as broken:
-        trouble = f"the folder {folder} cannot be made ({broken.strerror or type(broken).__name__}); give another one"
+    except OSError as exc:
+        trouble = f"the folder {folder} cannot be made ({exc.strerror or type(exc).__name__}); give another one"
     if trouble:
         raise SettingsError(trouble)
     remove_dead(folder)
@@ -207,8 +207,8 @@ async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int
             with os.fdopen(part.create(), "wb") as file:
                 await _fetch(http, place, file)
             part.put(private=False, replace=put)
-        except httpx.HTTPError as broken:
-            trouble = f"{name} could not be fetched ({_why(broken)})"
+        except httpx.HTTPError as exc:
+            trouble = f"{name} could not be fetched ({_why(exc)})"
     if trouble:
         raise CallError(trouble)
     return saved[0]

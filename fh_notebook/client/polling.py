@@ -221,8 +221,8 @@ class StatusLookup:
         self.count += 1
         try:
             found = with_final_status(await self._look_up(*self._ids))
-        except AuthError as refused:
-            return LookUpResult(trouble=one_line(str(refused)), is_last=True, error=refused)
+        except AuthError as exc:
+            return LookUpResult(trouble=one_line(str(exc)), is_last=True, error=exc)
         if (found.status_code or 0) // 100 == 2:
             self._not_found = 0
             return LookUpResult(run=self._with_output(found))

@@ -145,11 +145,11 @@ class RetryLoop:
 
         try:
             return await attempt_once(request)
-        except asyncio.CancelledError as cancelled:
+        except asyncio.CancelledError as exc:
             run = unknown("cancelled", CUT_OFF)
             await unbroken(briefly(self._connection.keep(run, request.secrets), KEEP_S))
-            tell_in_short(cancelled, "the call was out and may have run at the service all the same")
+            tell_in_short(exc, "the call was out and may have run at the service all the same")
             raise
-        except CallError as unforeseen:
-            await self._connection.keep(unknown("unforeseen", str(unforeseen)), request.secrets)
+        except CallError as exc:
+            await self._connection.keep(unknown("unforeseen", str(exc)), request.secrets)
             raise

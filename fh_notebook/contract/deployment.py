@@ -240,5 +240,5 @@ def deployment_of(snippet: Snippet) -> Deployment:
     try:
         variants = [request.variant] if request.variant else []
         return Deployment(request.deployment, variants=variants, inputs=snippet.inputs)
-    except InputError as broken:
-        raise SnippetError(broken.problems) from None
+    except InputError as exc:
+        raise SnippetError(exc.problems) from None

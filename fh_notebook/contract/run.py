@@ -160,8 +160,8 @@ class Run:
             return self.output
         try:
             return json.loads(_unfenced(self.output))
-        except ValueError as broken:
-            raise ValueError(f"the output is not JSON ({broken}); it is in .text") from None
+        except ValueError as exc:
+            raise ValueError(f"the output is not JSON ({exc}); it is in .text") from None
         except RecursionError:
             raise ValueError("the output is nested too deeply to be read as JSON; it is in .text") from None
 

@@ -39,8 +39,8 @@ def with_partial_repr(cls: C) -> C:
     def shown(self: Any) -> str:
         try:
             return whole(self)
-        except AttributeError as lacking:
-            if lacking.obj is not self:
+        except AttributeError as exc:
+            if exc.obj is not self:
                 raise
         return f"{type(self).__name__}(not made)"
 

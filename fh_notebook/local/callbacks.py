@@ -98,8 +98,8 @@ class CallbackSender:
         try:
             target = httpx.URL(url)
             refused = "" if may_deliver(target.host, options.allow_callbacks) else f"{target.host} is not allowed"
-        except (httpx.InvalidURL, UnicodeError) as bad:
-            refused = f"the address cannot be read: {bad}"
+        except (httpx.InvalidURL, UnicodeError) as exc:
+            refused = f"the address cannot be read: {exc}"
         if refused:
             self._note(request_id, url, 0, None, refused)
             return
@@ -137,8 +137,8 @@ class CallbackSender:
                     await _drain(answer)
             except TimeoutError:
                 return None, f"no answer within {timeout_s:g} s"
-            except httpx.HTTPError as broken:
-                return None, error_text(broken)
+            except httpx.HTTPError as exc:
+                return None, error_text(exc)
             finally:
                 self._idle.append(line)
         # A redirect is not followed: it could lead to a host that is not allowed.

@@ -210,8 +210,8 @@ class LocalHive:
         arguments.check(LocalHive.inputs_of, locals())
         try:
             return dict(self._service.registry.find(deployment, variant).schema)
-        except Refusal as no:
-            raise SettingsError(f"{deployment}/{variant}: {no.message}") from None
+        except Refusal as exc:
+            raise SettingsError(f"{deployment}/{variant}: {exc.message}") from None
 
     def webhook(self, deployment: str, variant: str, *, secret: str | Secret | None = None) -> WebhookEndpoint:
         """Open a webhook endpoint: an address that starts a workflow without a workspace key.

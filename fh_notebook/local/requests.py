@@ -212,9 +212,9 @@ def bearer_key(header: str | None) -> str:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as broken:
+    except (ValueError, RecursionError) as exc:
         # ValueError: bad JSON, bad UTF-8, NaN, a whole number of more digits than Python reads.
-        raise Refusal("invalid_json", f"The body is not JSON: {broken}") from None
+        raise Refusal("invalid_json", f"The body is not JSON: {exc}") from None
     if not isinstance(fields, dict):
         raise Refusal("validation_error", "The body must be a JSON object")
     return fields

@@ -151,8 +151,8 @@ class Registry:
         """
         try:
             self.find(deployment, variant)
-        except Refusal as no:
-            raise SettingsError(f"{deployment}/{variant}: {no.message}; declare the workflow first") from None
+        except Refusal as exc:
+            raise SettingsError(f"{deployment}/{variant}: {exc.message}; declare the workflow first") from None
         own = new_secret() if secret is None else Secret(secret)
         if not own:
             raise SettingsError("the secret of a webhook endpoint is empty; None makes one")
@@ -350,8 +350,8 @@ async def _await(func: Any, inputs: Mapping[str, Any], base_url: str) -> Workflo
 def _completed(value: Any, base_url: str) -> WorkflowOutcome:
     try:
         text = json.dumps(with_addresses(value, base_url), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as broken:
-        return WorkflowOutcome("failed", error=f"The workflow's output has no JSON form: {broken}")
+    except (TypeError, ValueError, RecursionError) as exc:
+        return WorkflowOutcome("failed", error=f"The workflow's output has no JSON form: {exc}")
     return WorkflowOutcome("completed", output_json=text)
 
 

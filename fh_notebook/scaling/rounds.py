@@ -355,8 +355,8 @@ class Rounds:
             return
         try:
             await asyncio.to_thread(self._book.keep, done, fresh=spec.fresh)
-        except StoreError as broken:
-            self._stop(Stopped(reason="store", detail=str(broken), resume=Message("then {resume}")))
+        except StoreError as exc:
+            self._stop(Stopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
             return
         reused = done.reused if done.attempt else 0
         self._tally.put(task.number, done=done.done, failed=done.failed, unknown=done.unknown, reused=reused)

@@ -52,8 +52,8 @@ def survey(frame: pd.DataFrame, spec: BatchSpec, number: int) -> PartitionSurvey
     ends = labels_of(frame.index[[0, -1]])[0] if len(frame) > 1 else labels_of(frame.index)[0]
     try:
         planner, _, by_row = planned(rows, spec, 0)
-    except InputError as wrong:
-        return _nothing(len(rows), wrong)
+    except InputError as exc:
+        return _nothing(len(rows), exc)
     jobs = [job for row in by_row for job in row]
     checked = planner.checked(jobs)
     invalid = sum(bool(job.problems) for job in checked)

@@ -131,9 +131,9 @@ class RunRecorder:
             if kept is not None:
                 await kept.answers.keep(run, self._find_workspace(), secrets=secrets)
                 log.debug("kept %s", run.summary())
-        except Exception as broken:
+        except Exception as exc:
             # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
-            self._tell(f"The answer was not kept: {redact(str(broken))}")
+            self._tell(f"The answer was not kept: {redact(str(exc))}")
 
     def count(self, kind: Any, requests: int, at: datetime | None = None) -> None:
         """Count requests that are about to be sent, or take back what was counted at a moment; returns at once."""
@@ -141,8 +141,8 @@ class RunRecorder:
             kept = self._store()
             if kept is not None:
                 kept.requests.count(self._find_workspace(), requests, kind=kind, at=at)
-        except StoreError as broken:
-            self._tell(f"Requests are not counted towards daily_cap: {redact(str(broken))}")
+        except StoreError as exc:
+            self._tell(f"Requests are not counted towards daily_cap: {redact(str(exc))}")
 
     def pending_book(self) -> PendingRuns | None:
         """Return where pending runs are written down; ``None`` where nothing is kept, or cannot be."""
@@ -150,8 +150,8 @@ class RunRecorder:
 
         try:
             kept = self._store()
-        except StoreError as broken:
-            self._tell(f"Runs that are waited for are not written down: {redact(str(broken))}")
+        except StoreError as exc:
+            self._tell(f"Runs that are waited for are not written down: {redact(str(exc))}")
             return None
         return None if kept is None else PendingRuns(kept, self._find_workspace(), tell=self._tell)
 

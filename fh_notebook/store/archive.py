@@ -77,8 +77,8 @@ def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
     told = parsed(answer.json, dict)
     try:
         run = Run.from_dict(told)
-    except InputError as broken:  # which names a field, and not the file
-        raise ValueError("a run of something else") from broken
+    except InputError as exc:  # which names a field, and not the file
+        raise ValueError("a run of something else") from exc
     for value in (run.deployment, run.variant, run.error, run.error_code, run.request_id):
         if value is not None and not isinstance(value, str):
             raise TypeError("a run of something else")
@@ -262,15 +262,15 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
         with closing(_connected(path, is_over)) as there, closing(_migrated(there, path, is_over)) as today:
             yield today
         return
-    except InputError as told:
-        trouble = str(told)
-    except OSError as broken:
-        trouble = f"{path} cannot be read: {broken.strerror or broken}"
-    except sqlite3.OperationalError as broken:
-        slow = broken.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-        trouble = str(_not_one(path, f"looking at it takes longer than {LOOK_S:.0f} s" if slow else str(broken)))
-    except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as broken:
-        trouble = str(_not_one(path, f"what is in it cannot be read ({type(broken).__name__})"))
+    except InputError as exc:
+        trouble = str(exc)
+    except OSError as exc:
+        trouble = f"{path} cannot be read: {exc.strerror or exc}"
+    except sqlite3.OperationalError as exc:
+        slow = exc.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+        trouble = str(_not_one(path, f"looking at it takes longer than {LOOK_S:.0f} s" if slow else str(exc)))
+    except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as exc:
+        trouble = str(_not_one(path, f"what is in it cannot be read ({type(exc).__name__})"))
     raise InputError(trouble)
 
 

@@ -66,8 +66,8 @@ def read(path: Path) -> Deployments:
     trouble = ""
     try:
         stamp = _stamp(os.stat(path))
-    except OSError as broken:
-        trouble = _why(broken)
+    except OSError as exc:
+        trouble = _why(exc)
     if trouble:
         raise InputError(f"{shown(path)} cannot be read: {trouble}")
     key = (str(path), shown(path))  # how it is named in what was read changes with the working folder
@@ -103,8 +103,8 @@ def _outcome(path: Path) -> Deployments | InputError:
 
     try:
         return read_catalog(_text(path)[0], where=shown(path))
-    except InputError as broken:
-        return broken
+    except InputError as exc:
+        return exc
 
 
 def _text(path: Path) -> tuple[str, bool]:
@@ -117,14 +117,14 @@ def _text(path: Path) -> tuple[str, bool]:
             raw = file.read(MAX_BYTES + len(_BOM) + 1)
         has_mark = raw.startswith(_BOM)
         return raw.removeprefix(_BOM).decode(), has_mark
-    except UnicodeDecodeError as broken:
-        line = broken.object[: broken.start].count(b"\n") + 1
-        whole = len(broken.object) <= MAX_BYTES
+    except UnicodeDecodeError as exc:
+        line = exc.object[: exc.start].count(b"\n") + 1
+        whole = len(exc.object) <= MAX_BYTES
         trouble = (
             f", line {line}: is not UTF-8; save it in that encoding" if whole else f" has more than {MAX_BYTES:,} bytes"
         )
-    except OSError as broken:
-        trouble = f" cannot be read: {_why(broken)}"
+    except OSError as exc:
+        trouble = f" cannot be read: {_why(exc)}"
     raise InputError(f"{shown(path)}{trouble}")
 
 
@@ -163,8 +163,8 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
         real = Path(os.path.realpath(target))
         with _locked(real.parent):
             changes = _save(deployment, target, real)
-    except OSError as broken:
-        trouble = f"{shown(target)} cannot be written: {_why(broken)}"
+    except OSError as exc:
+        trouble = f"{shown(target)} cannot be written: {_why(exc)}"
     if trouble:
         raise InputError(trouble)
     if changes:

@@ -193,8 +193,8 @@ def json_of(text: Any, kind: type, what: str) -> Any:
     """
     try:
         value = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as broken:
-        raise DamagedValue(f"{what} is no JSON ({broken})") from broken
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise DamagedValue(f"{what} is no JSON ({exc})") from exc
     if not isinstance(value, kind):
         raise DamagedValue(f"{what} is {_short(value)}")
     return value
@@ -253,13 +253,13 @@ def explained(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.Error as broken:
-        raise StoreError(_words(path, broken), path=path) from broken
-    except UnicodeDecodeError as broken:  # SQLite's own words of a damaged table are not even text
-        raise StoreError(damage_text(path, DamagedValue("the names of its tables are no text")), path=path) from broken
-    except OSError as broken:
-        reason = broken.strerror or str(broken)
-        raise StoreError(f"the store {path} cannot be opened ({reason}): {HINT}", path=path) from broken
+    except sqlite3.Error as exc:
+        raise StoreError(_words(path, exc), path=path) from exc
+    except UnicodeDecodeError as exc:  # SQLite's own words of a damaged table are not even text
+        raise StoreError(damage_text(path, DamagedValue("the names of its tables are no text")), path=path) from exc
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise StoreError(f"the store {path} cannot be opened ({reason}): {HINT}", path=path) from exc
 
 
 def is_damage(broken: sqlite3.Error) -> bool:

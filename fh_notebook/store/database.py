@@ -100,8 +100,8 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as broken:
-                if broken.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 if not is_alive(_owners_folder(path), LOCK):
                     if time.monotonic() > until:
@@ -145,15 +145,15 @@ def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: T
     connection.set_progress_handler(look, LOOK_EVERY)
     try:
         yield
-    except sqlite3.OperationalError as broken:
-        if broken.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-            raise KeyboardInterrupt from broken  # Ctrl+C in `look`, which SQLite's caller swallows
-        if broken.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from exc  # Ctrl+C in `look`, which SQLite's caller swallows
+        if exc.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
             raise StoreError(
                 f"the store {path} cannot be brought {versions}, because its disk is full: meanwhile this takes up to "
                 f"{size} beside it. Make room and run again; it was left as it is",
                 path=path,
-            ) from broken
+            ) from exc
         raise
     finally:
         connection.set_progress_handler(None, 0)
@@ -276,8 +276,8 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> str
     while True:
         try:
             return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
-        except sqlite3.OperationalError as broken:
-            if broken.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
 

@@ -185,8 +185,8 @@ class PendingRuns:
         """Write, and tell what could not be written."""
         try:
             await write()
-        except StoreError as broken:
-            self._tell(f"{words} written down: {redact(str(broken))}")
+        except StoreError as exc:
+            self._tell(f"{words} written down: {redact(str(exc))}")
 
 
 class PendingTicket:

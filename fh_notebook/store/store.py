@@ -172,8 +172,8 @@ class Store:
                 make_private_file(path)  # SQLite fills a file that is there and empty
             try:
                 here.reading.execute("VACUUM INTO ?", (str(path),))
-            except sqlite3.Error as broken:
-                with explained(self.path if is_damage(broken) else path):
+            except sqlite3.Error as exc:
+                with explained(self.path if is_damage(exc) else path):
                     raise
 
     def drop_history_indices(self) -> None:

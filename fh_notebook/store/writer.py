@@ -345,11 +345,11 @@ class Writer:
             try:
                 with explained(self._path):
                     self._commit(group)
-            except StoreError as broken:
+            except StoreError as exc:
                 for write in group:
-                    write.future.finish(error=broken)
-            except Exception as broken:
-                self._blame(group, broken)
+                    write.future.finish(error=exc)
+            except Exception as exc:
+                self._blame(group, exc)
             else:
                 with _waking_together():
                     for write in group:
@@ -413,7 +413,7 @@ class Writer:
             try:
                 with explained(self._path):
                     self._commit([write])
-            except Exception as own:
-                write.future.finish(error=own)
+            except Exception as exc:
+                write.future.finish(error=exc)
             else:
                 write.future.finish(write.outcome)

@@ -138,8 +138,8 @@ class Engine:
                         task = loop.create_task(self._worker.work(entry, slot.pop_all()))
                         self._tasks.add(task)
                         task.add_done_callback(self._ended)
-            except LimitReached as closed:
-                scheduler.stop(Stopped(reason="daily_cap", detail=str(closed), resume=Message("then {resume}")))
+            except LimitReached as exc:
+                scheduler.stop(Stopped(reason="daily_cap", detail=str(exc), resume=Message("then {resume}")))
                 return
             except TimeoutError:  # the deadline or a stop was there before the slot
                 continue

@@ -77,8 +77,8 @@ class JobQueue:
                 if len(self._ahead) > AHEAD:
                     self._room.clear()
                 await self._room.wait()
-        except Exception as broken:
-            self.broken = broken
+        except Exception as exc:
+            self.broken = exc
         finally:
             self._ended = True
             self._changed()

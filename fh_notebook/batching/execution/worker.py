@@ -140,8 +140,8 @@ class Worker:
             run = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
             await unbroken(self._finish(entry, run, goes_on=False))
             raise
-        except CallError as unforeseen:
-            return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(unforeseen)))
+        except CallError as exc:
+            return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(exc)))
         decision = self._judge(entry, exchange)
         self._gate.hear(decision, call=call, left=self._scheduler.left)
         if exchange.answer.status_code is None and decision.reason in NOT_REACHED:

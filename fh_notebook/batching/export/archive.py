@@ -66,12 +66,12 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
             beside = part.path
             written = write_batch(store, part.path, record, lines, _ratings_on(name, store, workspace))
             part.put(private=True)
-    except OSError as broken:
-        trouble = f"{target} cannot be written: {broken.strerror or broken}"
-    except StoreError as broken:
-        if broken.path is None or broken.path != beside:  # of the store that the batch is in: it says itself what to do
+    except OSError as exc:
+        trouble = f"{target} cannot be written: {exc.strerror or exc}"
+    except StoreError as exc:
+        if exc.path is None or exc.path != beside:  # of the store that the batch is in: it says itself what to do
             raise
-        trouble = f"{target} cannot be written: {reason_of(broken)}"
+        trouble = f"{target} cannot be written: {reason_of(exc)}"
     if trouble:
         raise SettingsError(trouble)
     rows = record.plan.get("rows")

@@ -100,10 +100,10 @@ def replacing_partly(
                 made = True
                 yield file, part
             trouble = _put(part, replace)
-    except OSError as broken:
-        trouble = f"{target} was not written: {_why(broken)}; what was there before is untouched"
+    except OSError as exc:
+        trouble = f"{target} was not written: {_why(exc)}; what was there before is untouched"
         if not made:
-            trouble = f"{target} cannot be written: {_why(broken)}"
+            trouble = f"{target} cannot be written: {_why(exc)}"
     # Outside of the block: IPython would show the context too.
     if trouble:
         raise SettingsError(trouble)

@@ -107,12 +107,12 @@ def _written(target: Path, write: Callable[[AtomicFile], object]) -> Path:
         with atomic_file(target) as part:
             beside = part.path
             write(part)
-    except OSError as broken:
-        trouble = broken.strerror or str(broken)
-    except StoreError as broken:
-        if broken.path is None or broken.path != beside:  # of one's own store: it says itself what to do
+    except OSError as exc:
+        trouble = exc.strerror or str(exc)
+    except StoreError as exc:
+        if exc.path is None or exc.path != beside:  # of one's own store: it says itself what to do
             raise
-        trouble = reason_of(broken)
+        trouble = reason_of(exc)
     if trouble:
         raise InputError(f"{target} cannot be written ({trouble}); nothing is left of it")
     return target

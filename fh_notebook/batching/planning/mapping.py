@@ -264,10 +264,10 @@ class InputMapper:
         for name, source in self.sources.items():
             try:
                 given.update(self._value(name, source, record))
-            except InputError as told:  # ours, from an expression of a cell: it says all
-                problems += [problem.inside((name,)) for problem in told.problems]
-            except Exception as broken:  # a user's function may raise anything
-                message = f"its function raised {error_text(broken)}"
+            except InputError as exc:  # ours, from an expression of a cell: it says all
+                problems += [problem.inside((name,)) for problem in exc.problems]
+            except Exception as exc:  # a user's function may raise anything
+                message = f"its function raised {error_text(exc)}"
                 problems.append(Problem((name,), "function", message=message))
         if problems:
             return given, problems

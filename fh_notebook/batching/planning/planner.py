@@ -73,8 +73,8 @@ class Planner:
             others = () if target.own else [t.deployment for t in self._targets.values() if t is not target]
             try:
                 mapper = read_mapping(target.inputs, rows, target.deployment, others=others)
-            except InputError as found:
-                problems += found.problems
+            except InputError as exc:
+                problems += exc.problems
                 continue
             self._ready[name] = _Ready(mapper, Secrets.of(target.deployment.inputs))
         if problems:

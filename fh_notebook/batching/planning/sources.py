@@ -219,10 +219,10 @@ def _read(records: list[Any], start: int) -> Rows:
     """Read a window; a problem says at which row of the whole the window begins, from which it counts."""
     try:
         return read_rows(records)
-    except InputError as found:
+    except InputError as exc:
         if not start:
             raise
-        problems = list(found.problems)
+        problems = list(exc.problems)
     raise InputError([f"in the rows from {start:,}: {problem}" for problem in problems])
 
 

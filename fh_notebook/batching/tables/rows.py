@@ -338,23 +338,23 @@ def _from_path(path: Path) -> Rows:
     problems: tuple[str | Problem, ...] = ()
     try:
         return _READERS[kind](path)
-    except InputError as found:
-        problems = found.problems
+    except InputError as exc:
+        problems = exc.problems
     except FileNotFoundError:
         problems = ("there is no such file",)
     except pd.errors.EmptyDataError:
         problems = ("the file is empty; its first line names the columns",)
     except pd.errors.ParserWarning:
         problems = ("a line has more cells than the header; quote cells that hold the separator",)
-    except UnicodeDecodeError as broken:
+    except UnicodeDecodeError as exc:
         problems = (
-            f"it is not UTF-8 text ({broken.reason} at byte {broken.start:,}); save it as UTF-8, or read it yourself "
+            f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself "
             "with pandas.read_csv(..., encoding=...) and give the frame",
         )
     except RecursionError:
         problems = ("it cannot be read: something in it is nested too deep",)
-    except (OSError, EOFError, ValueError, zlib.error) as broken:
-        problems = (f"it cannot be read: {broken}",)
+    except (OSError, EOFError, ValueError, zlib.error) as exc:
+        problems = (f"it cannot be read: {exc}",)
     # Outside of the block: IPython would show the context too.
     raise InputError(problems, where=str(path))
 
@@ -432,8 +432,8 @@ def _read_jsonl(path: Path) -> Rows:
         try:
             records.append(json.loads(line))
             lines.append(number)
-        except (ValueError, RecursionError) as broken:
-            problems.append(f"line {number} is not JSON ({broken})")
+        except (ValueError, RecursionError) as exc:
+            problems.append(f"line {number} is not JSON ({exc})")
     if problems:
         raise InputError(_first(problems))
     return _from_records(records, lambda i: f"line {lines[i]}")

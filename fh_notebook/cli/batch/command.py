@@ -77,9 +77,9 @@ def connect(args: argparse.Namespace) -> Iterator[Any]:
 
     try:
         client = Client(args.dask, timeout=WAIT_S)
-    except (OSError, TimeoutError, ValueError) as broken:
+    except (OSError, TimeoutError, ValueError) as exc:
         raise SettingsError(
-            f"no Dask scheduler answers at {args.dask} ({type(broken).__name__}): look at the address and the network, "
+            f"no Dask scheduler answers at {args.dask} ({type(exc).__name__}): look at the address and the network, "
             "or leave --dask out to call from here"
         ) from None
     try:
@@ -137,12 +137,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         with _terminated_as_interrupted():
             return _run(args)
-    except (InputError, SettingsError, StoreError) as wrong:
-        problems = [problem.text(COMMAND) for problem in getattr(wrong, "problems", ())]
-        _complain(problems if len(problems) > 1 else [wrong.text(COMMAND)])
+    except (InputError, SettingsError, StoreError) as exc:
+        problems = [problem.text(COMMAND) for problem in getattr(exc, "problems", ())]
+        _complain(problems if len(problems) > 1 else [exc.text(COMMAND)])
         return MISUSED
-    except AuthError as refused:
-        _complain([refused.text(COMMAND)])
+    except AuthError as exc:
+        _complain([exc.text(COMMAND)])
         return REFUSED
 
 
@@ -265,8 +265,8 @@ def _end(
     if target is not None:
         try:
             lines.append(f"Written to {export(batch, args.out)!r}")
-        except SettingsError as broken:
-            _complain([f"{broken.text(COMMAND)}; the answers are kept: {_again(args)}, nothing is called twice"])
+        except SettingsError as exc:
+            _complain([f"{exc.text(COMMAND)}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if compare_it is not None:
         told, trouble = compare_it(batch)

@@ -78,8 +78,8 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
             if args.report is not None:
                 cmp.report(args.report)
                 told.append(f"Written to {args.report!r}: the comparison")
-        except FetchHiveError as broken:
-            return [], broken.text(COMMAND)
+        except FetchHiveError as exc:
+            return [], exc.text(COMMAND)
         return told, ""
 
     return compare_it

@@ -76,8 +76,8 @@ def check_public_url(url: str) -> str:
     try:
         parts = urlsplit(str(url).strip())
         host, _ = parts.hostname, parts.port
-    except ValueError as broken:
-        raise SettingsError(Message("{} is not an address ({})", (option("public_url"), str(broken)))) from None
+    except ValueError as exc:
+        raise SettingsError(Message("{} is not an address ({})", (option("public_url"), str(exc)))) from None
     if parts.scheme not in ("http", "https") or not host:
         raise SettingsError(
             Message("{} is not an http(s) address; give what the tunnel shows, https://...", (option("public_url"),))

@@ -116,8 +116,8 @@ async def _tried(receiver: Receiver, own: Secret, url: str, timeout_s: float, *,
             return "" if forged.status_code == 401 else f"a forged delivery was answered {forged.status_code}"
     except TimeoutError:
         return f"nothing came within {timeout_s:g} s"
-    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as broken:  # the last two: an odd proxy
-        return f"it was not reached ({error_text(broken)})"
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as exc:  # the last two: an odd proxy
+        return f"it was not reached ({error_text(exc)})"
     finally:
         receiver.disclaim([name], ended=True)
 

@@ -68,8 +68,8 @@ class ConnectionPools:
                 timeout_s=here.timeout_s,
                 connect_timeout_s=here.connect_timeout_s,
             )
-        except Exception as broken:
-            unforeseen = error_text(broken)
+        except Exception as exc:
+            unforeseen = error_text(exc)
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
 
@@ -82,8 +82,8 @@ class ConnectionPools:
         trouble = ""
         try:
             self._transports[here] = opened = await open_for_loop(self._connection)
-        except (OSError, ValueError, TypeError, ImportError) as broken:
-            trouble = redact(str(broken))
+        except (OSError, ValueError, TypeError, ImportError) as exc:
+            trouble = redact(str(exc))
         if trouble:  # a bad proxy or CA bundle: nothing was sent
             raise SettingsError(f"no connection can be opened with these settings: {trouble}")
         return opened

@@ -183,9 +183,9 @@ async def exchange(
     except TimeoutError:
         word = "read_timeout" if body.taken else "connect"
         return Answer(broke=word, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
-    except httpx.RequestError as broken:
-        word, sent = _failure_of(broken)
-        return Answer(broke=word, sent=sent, detail=redact(_words(broken)), elapsed_s=clock() - begun)
+    except httpx.RequestError as exc:
+        word, sent = _failure_of(exc)
+        return Answer(broke=word, sent=sent, detail=redact(_words(exc)), elapsed_s=clock() - begun)
 
 
 class _Body(httpx.AsyncByteStream):

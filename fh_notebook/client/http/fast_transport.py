@@ -235,9 +235,9 @@ class Http1(asyncio.Protocol):
         self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as broken:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             self._reusable = False
-            self._break(httpx.RemoteProtocolError, f"not HTTP as it was asked for: {broken.__context__ or broken}")
+            self._break(httpx.RemoteProtocolError, f"not HTTP as it was asked for: {exc.__context__ or exc}")
         if self._idle_bytes > MAX_HEAD_BYTES:
             self._break(httpx.RemoteProtocolError, "too many headers")
         if self._waiting_bytes > MAX_WAITING_BYTES and not self._paused:
@@ -449,10 +449,10 @@ class FastTransport(httpx.AsyncBaseTransport):
                 _, line = await loop.create_connection(
                     self._new, host, port or {"http": 80, "https": 443}[scheme], **how
                 )
-        except TimeoutError as late:
-            raise httpx.ConnectTimeout(f"no connection within {seconds} s") from late
-        except OSError as broken:
-            raise httpx.ConnectError(str(broken)) from broken
+        except TimeoutError as exc:
+            raise httpx.ConnectTimeout(f"no connection within {seconds} s") from exc
+        except OSError as exc:
+            raise httpx.ConnectError(str(exc)) from exc
         self._open.add(line)
         line.closed.add_done_callback(lambda _: self._open.discard(line))
         return line

@@ -175,8 +175,8 @@ class HumanRatings:
         scale = len(kind.answers) if kind.is_scale else None
         try:
             rated = self.rated(data, rater=rater, scale=scale, labels=labels, label=None)
-        except InputError as nothing:  # all were skipped
-            return [str(nothing)]
+        except InputError as exc:  # all were skipped
+            return [str(exc)]
         return result_of(rated, kind)
 
     def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:

@@ -48,9 +48,9 @@ class ScoreCache:
         """Whether the store could not be read: then it is not asked again, which may wait for a lock at each window."""
         try:
             self._own: Store | None = session.store()
-        except StoreError as broken:
+        except StoreError as exc:
             self._own = None
-            session.tell_once(f"Scores are not kept: {broken}")
+            session.tell_once(f"Scores are not kept: {exc}")
         self._store = self._own
 
     def marks_of(self, found: Sequence[Observation]) -> list[ScoreKey | None]:
@@ -110,8 +110,8 @@ class ScoreCache:
         try:
             with self._store.decoding():
                 found = self._found(self._store, [mark for mark in marks if mark is not None])
-        except StoreError as broken:
-            session.tell_once(f"Scores are not kept: {broken}")
+        except StoreError as exc:
+            session.tell_once(f"Scores are not kept: {exc}")
             self._is_broken = True
             return [None] * len(marks)
         lines = {line for line, _ in found if line}
@@ -156,16 +156,16 @@ class ScoreCache:
     def _write(self, keep: Any, lines: Sequence[Any]) -> None:
         try:
             self._writing.append(keep(self._version, lines))
-        except StoreError as broken:
-            session.tell_once(f"Scores were not kept: {broken}")  # they are here, and shown
+        except StoreError as exc:
+            session.tell_once(f"Scores were not kept: {exc}")  # they are here, and shown
 
     def settle(self) -> None:
         """Wait until all is written."""
         for written in self._writing:
             try:
                 written.result()
-            except StoreError as broken:
-                session.tell_once(f"Scores were not kept: {broken}")
+            except StoreError as exc:
+                session.tell_once(f"Scores were not kept: {exc}")
         self._writing.clear()
 
 

@@ -167,15 +167,15 @@ def _compute(
 def _called(scorer: Scorer, observation: Observation) -> Any:
     try:
         return scorer.function(observation.answer, observation.row)
-    except Exception as broken:  # somebody else's function may raise anything
-        return error_result(broken)
+    except Exception as exc:  # somebody else's function may raise anything
+        return error_result(exc)
 
 
 def _read(value: Any) -> Result:
     try:
         return result_of(value)
-    except Exception as broken:  # an object of somebody's may raise when it is looked at
-        return error_result(broken)
+    except Exception as exc:  # an object of somebody's may raise when it is looked at
+        return error_result(exc)
 
 
 async def _gather(
@@ -191,8 +191,8 @@ async def _gather(
     async def settle(place: int, value: Any) -> None:
         try:
             said[place] = _read(await value if inspect.isawaitable(value) else value)
-        except Exception as broken:
-            said[place] = error_result(broken)
+        except Exception as exc:
+            said[place] = error_result(exc)
         done.append(place)
 
     async def work(own: tuple[int, Awaitable[Any]] | None) -> None:

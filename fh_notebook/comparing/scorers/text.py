@@ -133,8 +133,8 @@ def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = Fal
 
     try:
         compiled = bounded.compile(pattern, bounded.IGNORECASE if ignore_case else 0)
-    except (bounded.error, TypeError, ValueError, OverflowError, RecursionError) as broken:
-        raise InputError(f"the pattern {short(pattern)} cannot be read: {broken}") from None
+    except (bounded.error, TypeError, ValueError, OverflowError, RecursionError) as exc:
+        raise InputError(f"the pattern {short(pattern)} cannot be read: {exc}") from None
     match = compiled.fullmatch if whole else compiled.search
 
     def search(text: str) -> bool:

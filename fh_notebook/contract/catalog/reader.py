@@ -75,8 +75,8 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     known: list[tuple[Deployment, str]] = []
     try:
         known = _read_root(reading, compose(text))
-    except YAMLError as broken:
-        line, words = yaml_error_in(broken, text)
+    except YAMLError as exc:
+        line, words = yaml_error_in(exc, text)
         trouble = Problem(None, "syntax", message=words, line=line, place=f"{where}, line {line}")
     except RecursionError:
         trouble = Problem(None, "depth", message="something is nested too deep to be read", place=where)
@@ -164,8 +164,8 @@ def _read_deployment(reading: NodeReader, name: str, key: Node, node: Node) -> D
         if inputs is not None:
             given["inputs"] = schema_said(inputs, is_open=bool(is_open))
         return Deployment(name, **given)
-    except InputError as broken:
-        trouble = broken
+    except InputError as exc:
+        trouble = exc
     lines = lines_of(entries["inputs"][1]) if "inputs" in entries else {}
     for found in trouble.problems:
         line = place_of(found, lines) or line_of(key)

@@ -125,10 +125,10 @@ def _from_mapping(inputs: Mapping[Any, Any]) -> dict[str, Any]:
         return schema
     try:
         return object_schema(inputs)
-    except InputError as broken:
+    except InputError as exc:
         if isinstance(inputs.get("properties"), Mapping) or isinstance(named, str):
             hint = 'for a whole JSON Schema, add "type": "object"'
-            raise InputError([*broken.problems, hint]) from None
+            raise InputError([*exc.problems, hint]) from None
         raise
 
 
@@ -136,8 +136,8 @@ def _from_model(model: Any) -> dict[str, Any]:
     trouble = ""
     try:
         schema = closed(plain(model.model_json_schema()))
-    except Exception as broken:  # pydantic's own: a field of a kind that has no JSON Schema
-        trouble = f"inputs: {getattr(model, '__name__', 'the model')} has no JSON Schema: {str(broken).splitlines()[0]}"
+    except Exception as exc:  # pydantic's own: a field of a kind that has no JSON Schema
+        trouble = f"inputs: {getattr(model, '__name__', 'the model')} has no JSON Schema: {str(exc).splitlines()[0]}"
     else:
         return schema
     raise InputError(trouble)

@@ -173,11 +173,11 @@ class Checker:
             if quick.is_valid(plain):
                 return True
             quick.validate(plain)
-        except ValidationError as broken:
-            if slow := _too_slow(broken):
+        except ValidationError as exc:
+            if slow := _too_slow(exc):
                 raise InputError(f"it could not be checked to the end; {slow}") from None
-        except _Unchecked as why:
-            raise InputError(f"it could not be checked to the end; {why}") from None
+        except _Unchecked as exc:
+            raise InputError(f"it could not be checked to the end; {exc}") from None
         return False
 
     def problems(self, inputs: Any) -> list[Problem]:
@@ -187,8 +187,8 @@ class Checker:
         odd: list[Any] = []
         try:
             plain, quick, full = self._ready(inputs, odd)
-        except _Unchecked as why:
-            trouble = Problem(message=f"inputs: could not be checked to the end; {why}")
+        except _Unchecked as exc:
+            trouble = Problem(message=f"inputs: could not be checked to the end; {exc}")
             return [*json_problems(inputs)[:MAX_PROBLEMS], trouble]
         if not odd and quick.is_valid(plain):
             return []
@@ -221,8 +221,8 @@ def _compiled(text: str, dialect: str) -> Checker:
         full = make(plain, **_options(), keywords={"required": _Required})
     except RecursionError:
         return replace(made, trouble=_ENDLESS)
-    except jsonschema_rs.ValidationError as broken:
-        return replace(made, trouble=_why_not(broken))
+    except jsonschema_rs.ValidationError as exc:
+        return replace(made, trouble=_why_not(exc))
     except ValueError:  # of the library, which reads a schema of some hundred levels
         return replace(made, trouble=_TOO_DEEP)
     return replace(made, max_depth=depth, validators=(quick, full))

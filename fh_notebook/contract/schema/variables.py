@@ -146,8 +146,8 @@ def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:
             continue
         try:
             properties[name] = schema_of(field, (name,))
-        except InputError as broken:
-            found += broken.problems
+        except InputError as exc:
+            found += exc.problems
             continue
         if field.required if isinstance(field, Variable) else "default" not in field:
             required.append(name)

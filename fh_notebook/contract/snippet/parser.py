@@ -91,8 +91,8 @@ def read_body(word: Word, pasted: str) -> dict[str, Any]:
 
     try:
         body = json.loads(word.text, object_pairs_hook=unique)
-    except json.JSONDecodeError as broken:
-        raise SnippetError(_broken(broken, word, pasted)) from None
+    except json.JSONDecodeError as exc:
+        raise SnippetError(_broken(exc, word, pasted)) from None
     except RecursionError:
         raise SnippetError("the body is nested too deep to be read") from None
     except ValueError:  # Python reads integers of at most 4300 digits
@@ -280,8 +280,8 @@ def parse_snippet(text: str | Hidden) -> Snippet:
     text = text if isinstance(text, Hidden) else Hidden(text)
     try:
         return _read(text.reveal())
-    except SnippetError as broken:
-        problems = broken.problems
+    except SnippetError as exc:
+        problems = exc.problems
     # Outside of the block: a traceback would show the frames in which the text is.
     raise SnippetError(problems)
 
@@ -410,8 +410,8 @@ def _snippet(body: dict[str, Any], key: Secret | None, url: str) -> Snippet:
     try:
         inputs = infer(fields["inputs"])
         request = InvokeRequest(**{**fields, "deployment": name.strip()})
-    except InputError as broken:
-        raise SnippetError(broken.problems) from None
+    except InputError as exc:
+        raise SnippetError(exc.problems) from None
     return Snippet(request, inputs, key, url, ignored)
 
 

@@ -105,8 +105,8 @@ def _imported(load: Callable[[], Any]) -> Any:
         return load()
     except ImportError:
         return None
-    except Exception as broken:  # google-colab, for one, can be installed where there is no Colab
-        log.debug("a source of keys cannot be imported: %s", type(broken).__name__)
+    except Exception as exc:  # google-colab, for one, can be installed where there is no Colab
+        log.debug("a source of keys cannot be imported: %s", type(exc).__name__)
         return None
 
 
@@ -114,8 +114,8 @@ def _asked(ask: Callable[[], Any], source: str) -> Secret | None:
     """Return what a source says. One that is locked, missing or broken, in whatever way of its own, says nothing."""
     try:
         return as_secret(ask()) or None
-    except Exception as broken:
-        log.debug("%s could not be read: %s: %s", source, type(broken).__name__, broken)
+    except Exception as exc:
+        log.debug("%s could not be read: %s: %s", source, type(exc).__name__, exc)
         return None
 
 
@@ -135,10 +135,10 @@ def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
         if "plaintext" in name.lower():
             return False, f"{name} would write it to a file in the clear"
         keyring.set_password(KEYRING_SERVICE, origin, key.reveal())
-    except Exception as broken:
-        if type(broken).__name__ == "NoKeyringError":
+    except Exception as exc:
+        if type(exc).__name__ == "NoKeyringError":
             return False, "this machine has no keyring"
-        return False, f"the keyring refused it ({redact(type(broken).__name__)})"
+        return False, f"the keyring refused it ({redact(type(exc).__name__)})"
     # Read back, since a null keyring takes everything and keeps nothing.
     kept = from_keyring(origin) == key
     return kept, name if kept else "the keyring keeps nothing"
@@ -150,8 +150,8 @@ def forget_in_keyring(origin: str) -> bool:
         return False
     try:
         _imported(_keyring).delete_password(KEYRING_SERVICE, origin)
-    except Exception as broken:
-        log.debug("the keyring did not delete the key: %s", type(broken).__name__)
+    except Exception as exc:
+        log.debug("the keyring did not delete the key: %s", type(exc).__name__)
     return from_keyring(origin) is None
 
 
@@ -200,8 +200,8 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
         key, address = as_secret(values.get(KEY_NAME)), values.get(ADDRESS_NAME)
         names = set(values)
         del values  # the file's other secrets are not ours to hold
-    except (OSError, ValueError) as broken:
-        trouble = type(broken).__name__
+    except (OSError, ValueError) as exc:
+        trouble = type(exc).__name__
     if trouble:
         raise SettingsError(f"dotenv: {path} cannot be read as UTF-8 text ({trouble})")
     if not names & {KEY_NAME, ADDRESS_NAME}:
@@ -240,10 +240,10 @@ def from_colab() -> KeyLookup:
         return KeyLookup(source=source)
     try:
         return KeyLookup(source=source, key=as_secret(userdata.get(KEY_NAME)) or None)
-    except Exception as broken:
+    except Exception as exc:
         # userdata.SecretNotFoundError, userdata.NotebookAccessError, userdata.TimeoutException, by their names: which
         # of them there are depends on Colab's version.
-        kind = type(broken).__name__
+        kind = type(exc).__name__
         log.debug("Colab's secrets gave no key: %s", kind)
     denied = "Access" in kind or "Denied" in kind
     hint = f"Colab has {KEY_NAME}, but not for this notebook: switch on Notebook access in the Secrets pane (the key)"

@@ -53,8 +53,8 @@ def check_base_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError as broken:
-        parts, host, told = urlsplit(""), None, f" ({broken})"
+    except ValueError as exc:
+        parts, host, told = urlsplit(""), None, f" ({exc})"
     # First: no other message may repeat it. Where it ends is not told by a slash: a password may have one, or a slip.
     if "@" in url.split("://", 1)[-1].partition("/")[0] or ("@" in url and (not host or told)):
         raise SettingsError("base_url has a user name or password in it; give the key as api_key")

@@ -53,9 +53,9 @@ def listen(host: str, port: int, *, to: str, backlog: int) -> socket.socket:
         sock.bind((host, port))
         sock.listen(backlog)
         sock.setblocking(False)
-    except (OSError, OverflowError) as refused:
+    except (OSError, OverflowError) as exc:
         sock.close()
-        raise SettingsError(f"cannot {to} {host}:{port}: {refused}; port=0 takes a free one") from refused
+        raise SettingsError(f"cannot {to} {host}:{port}: {exc}; port=0 takes a free one") from exc
     return sock
 
 

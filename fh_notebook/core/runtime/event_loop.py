@@ -79,11 +79,11 @@ class BackgroundJob(Generic[T]):
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T | None:
         try:
             return await work
-        except asyncio.CancelledError as cancelled:
-            self.last_words = str(cancelled)
+        except asyncio.CancelledError as exc:
+            self.last_words = str(exc)
             raise
-        except (SystemExit, KeyboardInterrupt) as ends:
-            self._error = ends  # asyncio would end the loop with it, and everybody else's work
+        except (SystemExit, KeyboardInterrupt) as exc:
+            self._error = exc  # asyncio would end the loop with it, and everybody else's work
             return None
 
     def _finish(self, task: asyncio.Task[T | None]) -> None:
@@ -245,11 +245,11 @@ class ThreadRunner:
             job.start()
             while not job.finished.wait(POLL_S):
                 pass
-        except BaseException as ended:  # an interrupt, or what a signal handler of the user's raised
+        except BaseException as exc:  # an interrupt, or what a signal handler of the user's raised
             job.cancel()
             job.finished.wait(GRACE_S)
-            if isinstance(ended, KeyboardInterrupt):
-                tell_in_short(ended, job.last_words)
+            if isinstance(exc, KeyboardInterrupt):
+                tell_in_short(exc, job.last_words)
             raise
         return job.result()
 
@@ -281,8 +281,8 @@ class NestedRunner:
             words = ""
             try:
                 loop.run_until_complete(task)
-            except asyncio.CancelledError as cancelled:
-                words = str(cancelled)
+            except asyncio.CancelledError as exc:
+                words = str(exc)
             tell_in_short(interrupt, words)
             raise
 
@@ -396,10 +396,10 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
         while not job.finished.is_set():
             # At most one poll: the caller's loop must look up for an interrupt.
             await asyncio.wait({woken}, timeout=POLL_S)
-    except asyncio.CancelledError as cancelled:
+    except asyncio.CancelledError as exc:
         job.cancel()
         await asyncio.get_running_loop().run_in_executor(None, job.finished.wait, GRACE_S)
-        tell_in_short(cancelled, job.last_words)
+        tell_in_short(exc, job.last_words)
         raise
     return job.result()
 

@@ -152,8 +152,8 @@ class _Handlers:
     async def _answer(self, endpoint: Endpoint, request: Request) -> tuple[Response, int]:
         try:
             reply, fault = await endpoint(request)
-        except Refusal as no:
-            reply, fault = wire.refused(no), None
+        except Refusal as exc:
+            reply, fault = wire.refused(exc), None
         if fault is None or not fault.breaks_line:
             return _response(reply), reply.status
         broken = BrokenResponse(

@@ -175,8 +175,8 @@ class _Uvicorn(EventServer):
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(self._serve_on(sock))
-        except BaseException as trouble:
-            self.trouble = trouble
+        except BaseException as exc:
+            self.trouble = exc
         finally:
             sock.close()
             self.up.set()

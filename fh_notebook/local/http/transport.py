@@ -73,8 +73,8 @@ class _Exchange:
         """Let the application answer."""
         try:
             await app(self._scope(), self._receive, self._send)
-        except Exception as defect:  # the client's own line is where somebody sees it
-            self._trouble = self._trouble or defect
+        except Exception as exc:  # the client's own line is where somebody sees it
+            self._trouble = self._trouble or exc
         finally:
             self._gone.set()
             self._arrived.set()

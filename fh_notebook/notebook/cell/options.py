@@ -298,8 +298,8 @@ def words_of(line: str, magic: str) -> list[str]:
     trouble = ""
     try:
         return shlex.split(line)
-    except ValueError as broken:
-        trouble = str(broken)
+    except ValueError as exc:
+        trouble = str(exc)
     if trouble == "No escaped character":  # a backslash at its end
         raise UsageError(f"{magic}: a line does not go on below with a \\; write all of it in one line")
     raise UsageError(f"{magic}: the line cannot be read ({trouble}); quotes come in pairs")

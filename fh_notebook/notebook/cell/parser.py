@@ -52,8 +52,8 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     trouble: InputError
     try:
         inputs = read_mapping(quoted_as_written(text, deployment), where=deployment.name)
-    except InputError as broken:
-        trouble = broken
+    except InputError as exc:
+        trouble = exc
     else:
         single = single_text(deployment)
         if single and _is_prose(inputs, deployment):
@@ -228,11 +228,11 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     trouble: Problem | None = None
     try:
         value = load(text)
-    except YAMLError as broken:
-        line, said = yaml_error_of(broken, text)
+    except YAMLError as exc:
+        line, said = yaml_error_of(exc, text)
         trouble = _in_line(line, "syntax", said)
-    except (ValueError, RecursionError) as broken:
-        why = " ".join(str(broken).split())[:200]
+    except (ValueError, RecursionError) as exc:
+        why = " ".join(str(exc).split())[:200]
         trouble = Problem(None, "syntax", "the cell's body", f"cannot be read ({why})")
     if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
         raise InputError(trouble, where=where)

@@ -83,8 +83,8 @@ def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mappi
     problems: tuple[Problem, ...] = ()
     try:
         return deployment.complete(inputs)
-    except InputError as told:
-        problems = told.problems
+    except InputError as exc:
+        problems = exc.problems
     raise InputError([with_hint(problem, sources, deployment) for problem in problems], where=deployment.name)
 
 

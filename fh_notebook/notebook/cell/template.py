@@ -327,11 +327,11 @@ def _value(source: str, evaluate: Evaluate) -> Any:
         return evaluate(source)
     except InputError:
         raise
-    except Exception as broken:  # whatever the user's expression raises
-        trouble = f"{braced(source)} cannot be evaluated: {' '.join(error_text(broken).split())}"
-        if isinstance(broken, NameError) and broken.name == "row" and re.search(r"\brow\b", source):
+    except Exception as exc:  # whatever the user's expression raises
+        trouble = f"{braced(source)} cannot be evaluated: {' '.join(error_text(exc).split())}"
+        if isinstance(exc, NameError) and exc.name == "row" and re.search(r"\brow\b", source):
             trouble = f"{braced(source)}: there is a row only with --over FRAME, a table; add it to the line"
-        elif isinstance(broken, NameError):  # another template language's, perhaps
+        elif isinstance(exc, NameError):  # another template language's, perhaps
             trouble += f"; to send the braces themselves, write {{{{ '{braced(source)}' }}}}"
     raise InputError(trouble)
 
@@ -375,11 +375,11 @@ def value_of(source: str, names: dict[str, Any]) -> Any:
     trouble = ""
     try:
         return as_json(eval(source, names), source)  # noqa: S307 - it is the user's cell
-    except NameError as broken:
+    except NameError as exc:
         # A name that only the user's own function speaks of is none of the cell's.
-        written = isinstance(broken.name, str) and re.search(rf"\b{re.escape(broken.name)}\b", source)
-        close = nearest(broken.name, (n for n in names if not n.startswith("_"))) if written else None
+        written = isinstance(exc.name, str) and re.search(rf"\b{re.escape(exc.name)}\b", source)
+        close = nearest(exc.name, (n for n in names if not n.startswith("_"))) if written else None
         if close is None:
             raise
-        trouble, name = f"{broken}; did you mean {close!r}?", broken.name
+        trouble, name = f"{exc}; did you mean {close!r}?", exc.name
     raise NameError(trouble, name=name)

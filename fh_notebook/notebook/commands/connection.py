@@ -97,8 +97,8 @@ def _slip(word: str) -> str | None:
 def _connection() -> tuple[Connection | None, str]:
     try:
         return session.client_for(None).aclient.connection, ""
-    except SettingsError as missing:
-        return None, str(missing)
+    except SettingsError as exc:
+        return None, str(exc)
 
 
 def _place(address: str, chosen: bool, here: Connection | None) -> str:
@@ -125,8 +125,8 @@ def _catalogue() -> str:
     place = catalog_file.shown(found)
     try:
         catalog_file.read(found)
-    except FetchHiveError as broken:
-        problems = broken.problems if isinstance(broken, InputError) else Problem.of(str(broken))
+    except FetchHiveError as exc:
+        problems = exc.problems if isinstance(exc, InputError) else Problem.of(str(exc))
         more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
         # The file's name stands there already.
         told = replace(problems[0], place=problems[0].place.removeprefix(place).lstrip(", :"))

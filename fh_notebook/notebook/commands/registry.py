@@ -119,14 +119,14 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
         return None
     except UsageError:
         raise  # one line, of IPython's own
-    except (FetchHiveError, Stopped) as ours:
-        if isinstance(ours, FetchHiveError):
-            ours.audience = CELL
-        trouble = Masked(ours) if is_pasted and not hasattr(ours, "_render_traceback_") else ours
-    except (Exception, KeyboardInterrupt) as unexpected:
+    except (FetchHiveError, Stopped) as exc:
+        if isinstance(exc, FetchHiveError):
+            exc.audience = CELL
+        trouble = Masked(exc) if is_pasted and not hasattr(exc, "_render_traceback_") else exc
+    except (Exception, KeyboardInterrupt) as exc:
         if not is_pasted:
             raise
-        trouble = Masked(unexpected)
+        trouble = Masked(exc)
     trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
     raise trouble
 

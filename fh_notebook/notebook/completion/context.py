@@ -48,6 +48,6 @@ def deployments() -> Mapping[str, Deployment]:
     """Return every deployment that is known, by name; none when the catalogue cannot be read."""
     try:
         return session.deployments()
-    except Exception as broken:  # whatever it is: a person is typing, and the next cell will tell
-        log.debug("no deployments to complete: %s", broken)
+    except Exception as exc:  # whatever it is: a person is typing, and the next cell will tell
+        log.debug("no deployments to complete: %s", exc)
         return {}

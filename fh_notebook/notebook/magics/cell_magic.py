@@ -172,14 +172,14 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
         return None
     except UsageError:
         raise  # one line, of IPython's own
-    except (FetchHiveError, Stopped) as ours:
-        if isinstance(ours, FetchHiveError):
-            ours.audience = CELL
-        trouble = masked_if_shown(ours, cell)
-    except (Exception, KeyboardInterrupt) as unexpected:
+    except (FetchHiveError, Stopped) as exc:
+        if isinstance(exc, FetchHiveError):
+            exc.audience = CELL
+        trouble = masked_if_shown(exc, cell)
+    except (Exception, KeyboardInterrupt) as exc:
         if not holds_key(cell):
             raise
-        trouble = Masked(unexpected)
+        trouble = Masked(exc)
     trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
     raise trouble
 

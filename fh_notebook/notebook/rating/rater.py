@@ -88,11 +88,11 @@ class Rater:
             try:
                 for said in await serve(content):
                     send(said)
-            except StoreError as told:
-                send({"kind": "problem", "to": content["client"], "text": f"Not saved yet: {redact(str(told))}"})
-            except Exception as defect:
+            except StoreError as exc:
+                send({"kind": "problem", "to": content["client"], "text": f"Not saved yet: {redact(str(exc))}"})
+            except Exception as exc:
                 log.warning("a message of a rating's page could not be served", exc_info=True)
-                send({"kind": "problem", "to": content["client"], "text": error_text(defect)})
+                send({"kind": "problem", "to": content["client"], "text": error_text(exc)})
 
     async def _hello(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         session = self.session

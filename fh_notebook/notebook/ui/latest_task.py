@@ -55,11 +55,11 @@ class LatestTask:
                 found = await asyncio.to_thread(work)
                 if self._next is None:
                     then(found)
-            except FetchHiveError as told:
-                self._told(str(told))
-            except Exception as defect:
+            except FetchHiveError as exc:
+                self._told(str(exc))
+            except Exception as exc:
                 log.warning("a form could not look up what it shows", exc_info=True)
-                self._told(error_text(defect))
+                self._told(error_text(exc))
 
     def _told(self, trouble: str) -> None:
         try:

@@ -118,11 +118,11 @@ class FormTheme:
         def handle() -> None:
             try:
                 call()
-            except FetchHiveError as told:
-                tell(str(told))
-            except Exception as defect:
+            except FetchHiveError as exc:
+                tell(str(exc))
+            except Exception as exc:
                 log.warning("a form could not do what was clicked", exc_info=True)
-                tell(error_text(defect))
+                tell(error_text(exc))
 
         return handle
 

@@ -203,9 +203,9 @@ class Cluster:
             return await asyncio.to_thread(future.result)
         except SettingsError:
             raise
-        except Exception as broken:
-            if type(broken).__name__ in ("FutureCancelledError", "CancelledError", "CommClosedError"):
-                raise ClusterLost(type(broken).__name__) from None
+        except Exception as exc:
+            if type(exc).__name__ in ("FutureCancelledError", "CancelledError", "CommClosedError"):
+                raise ClusterLost(type(exc).__name__) from None
             raise
 
     def stop(self, stopped: Stopped) -> None:

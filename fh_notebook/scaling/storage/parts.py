@@ -97,9 +97,9 @@ def make_folder(folder: str) -> str:
         if not system.exists(place):
             system.pipe_file(place, json.dumps({"folder": uuid4().hex}).encode())
         return str(json.loads(system.cat_file(place))["folder"])
-    except (OSError, ValueError, ImportError, KeyError) as broken:
+    except (OSError, ValueError, ImportError, KeyError) as exc:
         told = "answers cannot be kept in {} ({}); give {} a folder that you and every worker can write"
-        raise SettingsError(Message(told, (folder, error_text(broken), option("parts", ...)))) from None
+        raise SettingsError(Message(told, (folder, error_text(exc), option("parts", ...)))) from None
 
 
 def has_mark(folder: str) -> bool:

@@ -205,8 +205,8 @@ def _on_loop(spec: BatchSpec, worker: Any, client: Any) -> DaskBudget:
     def make() -> None:
         try:
             made.set_result(DaskBudget(spec, worker, client))
-        except BaseException as broken:
-            made.set_exception(broken)
+        except BaseException as exc:
+            made.set_exception(exc)
 
     event_loop.background().loop.call_soon_threadsafe(make)
     return made.result(timeout=30)
@@ -233,8 +233,8 @@ def _watch(host: Host, told: Any, reason: Any, pause: Any) -> None:
             if (now := bool(pause.is_set())) != paused:
                 paused = now
                 host.in_loop(host.pause, paused)
-    except Exception as gone:
-        log.debug("a worker has lost its scheduler: %s", type(gone).__name__)
+    except Exception as exc:
+        log.debug("a worker has lost its scheduler: %s", type(exc).__name__)
         lost = Stopped(reason="cancelled", detail="the scheduler has gone")
         host.in_loop(host.halt, lost)
     finally:

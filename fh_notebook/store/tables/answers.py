@@ -115,10 +115,10 @@ class StoredAnswer:
         """
         try:
             return run_of_row(self.json)
-        except DamagedValue as broken:
+        except DamagedValue as exc:
             if self.store is None:
                 raise
-            raise StoreError(damage_text(self.store, broken), path=self.store) from broken
+            raise StoreError(damage_text(self.store, exc), path=self.store) from exc
 
 
 _KINDS: Final = (INT, TEXT, INT_OR_NONE, TEXT, TEXT, REAL, TEXT)
@@ -164,8 +164,8 @@ def run_of_row(text: str | None) -> Run:
     values = json_of(text, dict, "the run of an answer")
     try:
         run = Run.from_dict(values)
-    except (TypeError, ValueError) as broken:
-        raise DamagedValue(f"the run of an answer is none ({broken})") from broken
+    except (TypeError, ValueError) as exc:
+        raise DamagedValue(f"the run of an answer is none ({exc})") from exc
     for name, kinds in _RUN_KINDS.items():
         if type(getattr(run, name)) not in kinds:
             raise DamagedValue(f"{name} of an answer's run is not what was written")

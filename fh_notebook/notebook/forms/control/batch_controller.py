@@ -220,10 +220,10 @@ class BatchFormController:
         self.observers.tell(lambda observer: observer.starting())
         try:
             return self.start()
-        except InputError as told:  # of a row behind the first ones
-            reason = str(told)
+        except InputError as exc:  # of a row behind the first ones
+            reason = str(exc)
             self.observers.tell(lambda observer: observer.failed(reason))
-            return Submission(problems=told.problems)
+            return Submission(problems=exc.problems)
 
     def start(self) -> Batch:
         """Begin the batch in the background; every row is checked before the first call.

@@ -226,8 +226,8 @@ class FormController:
             if not problems:
                 try:
                     return self._runner.submit(self.requests(), inputs=self.model.value, delivery=self.choice.delivery)
-                except InputError as told:
-                    problems = told.problems
+                except InputError as exc:
+                    problems = exc.problems
             self.model.touch_all()
             self.observers.tell(lambda observer: observer.refused(problems))
             return Submission(problems=problems)

@@ -346,9 +346,9 @@ class SubmissionRunner:
     async def _send_all(self, submission: Submission, delivery: str) -> None:
         try:
             client = await asyncio.to_thread(self._find_client)
-        except FetchHiveError as missing:
+        except FetchHiveError as exc:
             for index in range(len(submission.requests)):
-                self._take_error(submission, index, missing)
+                self._take_error(submission, index, exc)
             return
         self.place = client.origin
         submission.was_sent = True
@@ -359,8 +359,8 @@ class SubmissionRunner:
                     run = await client.aclient.send(request)
                 else:
                     run = await self._delivered(client, submission, index, delivery)
-            except Exception as error:
-                self._take_error(submission, index, error)
+            except Exception as exc:
+                self._take_error(submission, index, exc)
             else:
                 self._take(submission, index, run)
 

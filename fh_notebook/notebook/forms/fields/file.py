@@ -79,8 +79,8 @@ class FileField(Field):
             try:
                 data = bytes(file["content"])
                 text = file_text(file["name"], data, self.state.shape, media_type=file["type"])
-            except FileError as broken:
-                self.notice = str(broken)
+            except FileError as exc:
+                self.notice = str(exc)
             else:
                 self._about = f"{file['name']}, {byte_size(len(data))}"
                 self.state.set(text)

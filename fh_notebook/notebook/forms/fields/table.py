@@ -147,8 +147,8 @@ class TableField(Field):
     def _paste_rows(self) -> None:
         try:
             added = self.state.paste(self._pasted.value)
-        except TooManyRows as told:
-            self.notice = str(told)
+        except TooManyRows as exc:
+            self.notice = str(exc)
             return
         if not added:
             self.notice = "there are no rows in what was pasted"

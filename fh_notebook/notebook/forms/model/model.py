@@ -240,6 +240,6 @@ class FormModel:
 def _checked(schema: Mapping[str, Any], value: Mapping[str, Any]) -> list[Problem]:
     try:
         return problems_of(schema, value)
-    except Exception as broken:  # a schema that no Deployment would take: the form shows, and sends nothing
-        message = f"could not be checked; the schema is not valid ({type(broken).__name__})"
+    except Exception as exc:  # a schema that no Deployment would take: the form shows, and sends nothing
+        message = f"could not be checked; the schema is not valid ({type(exc).__name__})"
         return [Problem((), "schema", message=message)]

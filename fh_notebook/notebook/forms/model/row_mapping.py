@@ -178,8 +178,8 @@ class RowMapping:
             return Preview(problems=tuple(Problem((name,), "required", message=NEEDED) for name in missing))
         try:
             mapper = read_mapping(self.inputs(), self.rows, self.deployment)
-        except InputError as told:
-            return Preview(problems=told.problems)
+        except InputError as exc:
+            return Preview(problems=exc.problems)
         labels, made, problems = self.rows.labels[:PREVIEWED], [], []
         for label, record in zip(labels, self.rows.records, strict=False):
             inputs, found = mapper.made_of(record)

@@ -157,12 +157,12 @@ def read_json(text: str) -> ParsedText:
     """
     try:
         value = json.loads(text, parse_constant=_refuse)
-    except json.JSONDecodeError as broken:
-        return ParsedText(text, f"this is not JSON: {_why(broken, text)}")
+    except json.JSONDecodeError as exc:
+        return ParsedText(text, f"this is not JSON: {_why(exc, text)}")
     except RecursionError:
         return ParsedText(text, _TOO_DEEP)
-    except ValueError as broken:  # NaN, or a number of more digits than Python reads
-        return ParsedText(text, f"this is not JSON: {str(broken).partition(';')[0].replace('Exceeds', 'exceeds')}")
+    except ValueError as exc:  # NaN, or a number of more digits than Python reads
+        return ParsedText(text, f"this is not JSON: {str(exc).partition(';')[0].replace('Exceeds', 'exceeds')}")
     return ParsedText(text, _TOO_DEEP) if is_endless(value) else ParsedText(value)
 
 
@@ -327,8 +327,8 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
         return _ENCODERS[encoding](data).decode()
     try:
         return data.decode("utf-8-sig")
-    except UnicodeDecodeError as broken:
-        told = f"{called} is no UTF-8 text (byte {broken.start:,}); save it as UTF-8"
+    except UnicodeDecodeError as exc:
+        told = f"{called} is no UTF-8 text (byte {exc.start:,}); save it as UTF-8"
     raise FileError(told)
 
 

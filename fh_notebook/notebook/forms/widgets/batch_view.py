@@ -367,5 +367,5 @@ class BatchFormView(BatchFormObserver):
 def _planned(core: BatchFormController, chosen: tuple[str, ...], repeats: int) -> Plan | InputError:
     try:
         return plan_of(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
-    except InputError as told:
-        return told
+    except InputError as exc:
+        return exc

@@ -134,8 +134,8 @@ class RequestPanel:
         try:
             delivery = self._core.choice.delivery
             requests = [delivered(request, delivery, connection) for request in self._core.requests()]
-        except InputError as told:
-            self._tell(str(told))
+        except InputError as exc:
+            self._tell(str(exc))
             return
         self.widget.value = str(request_page(connection, requests, self._core.secrets, self._core.problems))
 
@@ -232,8 +232,8 @@ class CopyPanel:
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
             self._show_page(f"{line(note)}{_selectable(self._core.written(way, base_url))}")
-        except FetchHiveError as told:
-            self._show_page(line(str(told), kind="error"))
+        except FetchHiveError as exc:
+            self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
             self._later.do(self._find_places, self._found)
 
@@ -244,8 +244,8 @@ class CopyPanel:
             return _Places(url, form)
         try:
             return _Places(url, form, f"This calls {place_in_words(session.client_for(None).origin)}")
-        except FetchHiveError as told:
-            return _Places(url, form, f"This would call nobody yet ({str(told).rstrip('.')})")
+        except FetchHiveError as exc:
+            return _Places(url, form, f"This would call nobody yet ({str(exc).rstrip('.')})")
 
     def _found(self, places: _Places) -> None:
         self._places = places
