@@ -331,6 +331,7 @@ def test_scores_of_copied_answers_are_not_asked_for_again(rotated: Rotated) -> N
     """Of a scorer that reads the output only, one that reads a column, and one that reads the whole row."""
     asked: list[str] = []
 
+    @fh.score.scorer(version="1")
     def length(run: fh.Run, row: Any) -> float:
         asked.append(row["text"])
         return float(len(run.text))
