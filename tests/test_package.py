@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core import errors, hooks
+from fh_notebook import errors
+from fh_notebook.core import hooks
 
 ROOM = Path(fh.__file__).parent
 

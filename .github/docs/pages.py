@@ -32,7 +32,7 @@ GROUPS: Final = {
         "Settings and errors",
         "fh_notebook.core.config.settings",
         "fh_notebook.core.values",
-        "fh_notebook.core.errors",
+        "fh_notebook.errors",
     ),
 }
 """Pages: their title, and how the modules begin whose names stand there. The first page that fits has a name."""

@@ -31,9 +31,9 @@ from fh_notebook.batching.tables.frames import provenance, schema_hashes
 from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 

@@ -20,10 +20,10 @@ from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text import html
 from fh_notebook.core.values import ColumnName, Whole
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store

@@ -20,10 +20,10 @@ from fh_notebook.batching.model import Event, Stopped
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import NoProgress, ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
-from fh_notebook.core.errors import AuthError, SettingsError
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.flag import Flag
 from fh_notebook.core.values import log
+from fh_notebook.errors import AuthError, SettingsError
 
 __all__ = ["BatchController"]
 

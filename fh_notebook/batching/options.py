@@ -14,10 +14,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
 from fh_notebook.core.arguments import ArgumentKind, is_finite
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import plain_number
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -168,7 +168,7 @@ class BatchOptions:
     >>> BatchOptions(repeats=0)
     Traceback (most recent call last):
     ...
-    fh_notebook.core.errors.SettingsError: repeats is 0; give a whole number from 1 to 1,000,000
+    fh_notebook.errors.SettingsError: repeats is 0; give a whole number from 1 to 1,000,000
     """
 
     variants: Any = None

@@ -10,9 +10,9 @@ from typing import Final
 
 from fh_notebook.cli.completion import complete
 from fh_notebook.cli.terminal import nobody_reads_on, show_what_can_be_shown
-from fh_notebook.core.errors import FetchHiveError
 from fh_notebook.core.text.formatting import in_words, nearest, short
 from fh_notebook.core.text.messages import COMMAND
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
 __all__ = ["main"]

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from fh_notebook.cli.terminal import Style, add_command, typed
-from fh_notebook.core.errors import FetchHiveError
 from fh_notebook.core.optional_deps import OPTIONAL
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import MASK, error_text, redact
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
 __all__ = ["Finding", "Report", "add_parser", "event_loop", "kernel", "run", "version_of", "widgets"]

@@ -15,8 +15,8 @@ from typing import Any, Final
 import fh_notebook as fh
 from fh_notebook.cli.completion import names
 from fh_notebook.cli.terminal import Style, add_command, shorten, table, terminal_width, width, wrapped
-from fh_notebook.core.errors import SettingsError, StoreError
 from fh_notebook.core.text.html import printable
+from fh_notebook.errors import SettingsError, StoreError
 
 __all__ = ["add_parser", "run"]
 

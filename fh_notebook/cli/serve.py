@@ -24,9 +24,9 @@ from fh_notebook.cli.terminal import add_command
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.snippet.parser import to_curl
 from fh_notebook.core.config.urls import is_loopback
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import kind_text
 from fh_notebook.core.values import error_text
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.local import LocalHive

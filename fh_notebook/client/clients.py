@@ -31,12 +31,12 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.event_loop import running_loop, unbroken
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.core.values import Secret, as_secret, log
+from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
     import httpx

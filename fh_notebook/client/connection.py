@@ -28,9 +28,9 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.concurrency.slots import LimitedCall
 from fh_notebook.core.config.urls import LOCAL, is_loopback
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     import httpx

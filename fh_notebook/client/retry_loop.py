@@ -23,9 +23,9 @@ from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryDecision, Verdict, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import Exchange, decode_answer
-from fh_notebook.core.errors import AuthError, CallError, ConnectFailed, LimitReached
 from fh_notebook.core.runtime.event_loop import briefly, running_loop, tell_in_short, unbroken
 from fh_notebook.core.values import log
+from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 
 __all__ = ["Attempt", "RetryLoop", "raise_for"]
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.errors import InputError
 
 __all__ = [
     "FAILED",

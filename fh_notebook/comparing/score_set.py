@@ -17,9 +17,9 @@ from fh_notebook.comparing.scorers.base import Scorer
 from fh_notebook.comparing.scorers.function import scorer
 from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.sources import read_named_sources, read_source, score_observations
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = ["ScoreSet"]
 

@@ -40,9 +40,9 @@ from fh_notebook.comparing.verdict import span_note
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = ["as_table", "describe_source", "read_named_sources", "read_source", "score_observations"]
 

@@ -21,9 +21,9 @@ from fh_notebook.comparing.stats.pairs import Pair, pairs_table, power_table
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
 from fh_notebook.contract.json_values import canonical_json, pretty
 from fh_notebook.core.config import settings
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = [
     "disagreements",

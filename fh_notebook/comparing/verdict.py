@@ -22,8 +22,8 @@ from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import about, names_in_words, p_text, size_text
 from fh_notebook.comparing.stats.pairs import ALPHA, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
+from fh_notebook.errors import InputError
 
 __all__ = ["after_holm", "assert_better", "failed_note", "notes_of", "of_pair", "span_note", "verdict", "verdict_of"]
 

@@ -20,10 +20,10 @@ from fh_notebook.contract.schema.from_python import described
 from fh_notebook.contract.schema.inference import frame_problem
 from fh_notebook.contract.snippet.parser import Snippet, parse_snippet
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import InputError, SnippetError
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
 from fh_notebook.core.values import Hidden
+from fh_notebook.errors import InputError, SnippetError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import canonical_json, json_problems, jsonable
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 
 __all__ = ["Answer", "InvokeRequest", "metadata_problems"]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
     "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line",

@@ -34,9 +34,9 @@ from types import FunctionType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import short, type_text, with_article
 from fh_notebook.core.values import UNSET, NoSecret, Secret, is_real
+from fh_notebook.errors import InputError, SettingsError
 
 __all__ = [
     "ArgumentError",

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Final
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 
 __all__ = ["OPTIONAL", "OptionalPackage", "ensure_installed", "is_installed"]
 

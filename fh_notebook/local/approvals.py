@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.local.records import Record

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local.requests import BY_CODE, code_for_status
 
 __all__ = ["Fault", "FaultPoint", "FaultScript"]

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.values import Seconds, Secret, as_secret, utc_now
+from fh_notebook.errors import SettingsError
 from fh_notebook.local.approvals import Approval, Decision
 from fh_notebook.local.callbacks import Delivery
 from fh_notebook.local.faults import Fault, FaultPoint

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import short, with_article
 from fh_notebook.core.values import Secret, as_secret, is_number
+from fh_notebook.errors import SettingsError
 
 __all__ = [
     "CALLBACK_BACKOFF_S",

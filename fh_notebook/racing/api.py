@@ -16,8 +16,8 @@ from fh_notebook.batching.tables.rows import EXPECTED, read_rows
 from fh_notebook.comparing.scorers.runner import check_columns
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.messages import PYTHON, RUN_AGAIN, Audience
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
 

@@ -24,8 +24,8 @@ from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.comparing.plots.panels import BETTER, WORSE
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, names_in_words, size_text
-from fh_notebook.core.errors import FetchHiveError
 from fh_notebook.core.text import html
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 
 __all__ = [

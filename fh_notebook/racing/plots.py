@@ -17,7 +17,7 @@ from fh_notebook.comparing.checks import check_one_of
 from fh_notebook.comparing.plots.matplotlib_plots import BETTER, GREY, INK, WORSE, Panel, Plot
 from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.racing.state import PairStanding, RaceState
 
 __all__ = ["plot"]

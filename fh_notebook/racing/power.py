@@ -23,9 +23,9 @@ from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.comparing.stats.pairs import rows_of_mcnemar, rows_of_numbers
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import InputError
 from fh_notebook.racing.evidence import Evidence, Numbers
 from fh_notebook.racing.scores import Bounds, ScoreScale
 

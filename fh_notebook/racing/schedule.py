@@ -25,9 +25,9 @@ from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
 from fh_notebook.batching.status import BatchStatus
 from fh_notebook.comparing.stats.clusters import clusters_of
-from fh_notebook.core.errors import CallError, InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, option
+from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.scores import RowScorer, RowScores
 from fh_notebook.racing.state import RaceState
 

@@ -24,9 +24,9 @@ from fh_notebook.comparing.scorers.observations import Observation, cell_of, hid
 from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER, OUTPUT_PREFIX, Score, pinned, score_runs
 from fh_notebook.contract.run import Run
 from fh_notebook.core.arguments import is_finite
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import Message, option
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.evidence import Numbers
 
 __all__ = ["RANKS", "Bounds", "RowScorer", "RowScores", "ScoreScale", "calls_service", "is_lower"]

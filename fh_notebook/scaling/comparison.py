@@ -37,8 +37,8 @@ from fh_notebook.comparing.stats.score_range import ScoreRange
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdict import failed_note, span_note, verdict
 from fh_notebook.core.config import settings
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text import html
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.sums import PairSum, Sums, ValueCounts, VariantSum, poisson_interval, sums_of, wilcoxon_of
 
 __all__ = ["ScaledComparison", "compare"]

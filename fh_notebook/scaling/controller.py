@@ -19,7 +19,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows, ready_windows
 from fh_notebook.batching.status import Caller
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.scaling.rounds import CallRequest, ProgressTally, Rounds

@@ -20,9 +20,9 @@ from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
 from fh_notebook.batching.model import Counts, Event, Stopped
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
-from fh_notebook.core.errors import StoreError
 from fh_notebook.core.runtime.event_loop import unbroken
 from fh_notebook.core.text.messages import Message
+from fh_notebook.errors import StoreError
 from fh_notebook.scaling.cluster.limits import needs_fewer_leases
 from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionResults, PartitionRunner
 from fh_notebook.scaling.messages import (

@@ -17,8 +17,8 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.planning.stored_jobs import shown_text
 from fh_notebook.batching.tables.rows import Rows, labels_of, read_rows
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.messages import Message
+from fh_notebook.errors import InputError
 from fh_notebook.scaling.messages import HASH_BYTES, PREFIX_BYTES, BatchSpec, PartitionSurvey
 from fh_notebook.scaling.row_hashes import first_of_targets
 from fh_notebook.store.tables.partitions import KEY_BYTES

@@ -16,7 +16,7 @@ from fh_notebook.batching.planning.reader import Entry
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, tidy_frame
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.controller import PartitionWork
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.scaling.storage import parts

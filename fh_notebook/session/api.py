@@ -16,8 +16,8 @@ from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.runtime import event_loop
+from fh_notebook.errors import SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 from fh_notebook.store.tables.pending import PendingRow

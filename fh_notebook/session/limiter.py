@@ -38,9 +38,9 @@ from fh_notebook.contract.retry import RetryDecision, Verdict, next_reset
 from fh_notebook.core.concurrency.adaptive_limit import AdaptiveLimit
 from fh_notebook.core.concurrency.slots import LimitedCall, SendThrottle, Slot, WaitQueue, clock
 from fh_notebook.core.config import settings
-from fh_notebook.core.errors import LimitReached
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.values import utc_now
+from fh_notebook.errors import LimitReached
 
 __all__ = ["BoundedLimiter", "ConcurrencyLimiter"]
 

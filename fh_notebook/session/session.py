@@ -30,9 +30,9 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core import hooks
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
-from fh_notebook.core.errors import SettingsError, StoreError
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.core.values import Secret, as_secret, log, redact
+from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 from fh_notebook.store.catalog_file import catalogue
 from fh_notebook.version import __version__

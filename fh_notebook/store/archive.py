@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.store.codec import explained
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, make_single, migrate, open_connection
 from fh_notebook.store.file_identity import IN_MEMORY

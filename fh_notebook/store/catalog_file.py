@@ -18,9 +18,9 @@ from typing import Any, Final
 from fh_notebook.contract.catalog.deployments import FILE_NAMES, Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import hooks
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.files import atomic_file
 from fh_notebook.core.text.formatting import path_text, short
+from fh_notebook.errors import InputError
 
 __all__ = ["catalogue", "find", "read", "save", "shown"]
 

@@ -22,7 +22,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 
 __all__ = [
     "BYTES",

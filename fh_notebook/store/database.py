@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakSet, finalize
 
-from fh_notebook.core.errors import StoreError
 from fh_notebook.core.values import utc_now
+from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
 from fh_notebook.store.codec import HINT, explained
 from fh_notebook.store.file_identity import IN_MEMORY, FileIdentity

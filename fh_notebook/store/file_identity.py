@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 
 __all__ = ["IN_MEMORY", "FileIdentity"]
 

@@ -21,8 +21,8 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.core.errors import StoreError
 from fh_notebook.core.values import redact, utc_now
+from fh_notebook.errors import StoreError
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, claims, pending

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fh_notebook.core.errors import StoreError
 from fh_notebook.core.values import utc_now
+from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
 from fh_notebook.store.codec import explained, is_damage
 from fh_notebook.store.database import Database, make_private_file, make_single

@@ -23,8 +23,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from fh_notebook.core.errors import StoreError
 from fh_notebook.core.runtime.flag import Flag
+from fh_notebook.errors import StoreError
 from fh_notebook.store.codec import explained
 
 __all__ = ["Committed", "Transactions", "Writer", "insert"]

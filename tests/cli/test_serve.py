@@ -21,7 +21,7 @@ import pytest
 
 from fh_notebook.cli import serve
 from fh_notebook.contract.schema.build import problems
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from tests import environment
 

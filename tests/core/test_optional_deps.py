@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.optional_deps import OPTIONAL, ensure_installed
+from fh_notebook.errors import SettingsError
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
 

@@ -33,8 +33,8 @@ from fh_notebook.contract.catalog.deployments import Deployments, meant
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.errors import FetchHiveError
 from fh_notebook.core.text.messages import CELL, COMMAND, PYTHON, Audience, text_for
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.template import Template

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import Delivery, LocalHive
 from fh_notebook.local.callbacks import may_deliver
 from tests.local.hives import KEY, Receiver, Sleeps, ask, by_callback, echo_hive, in_process, no_wait, on_socket

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from tests.local.hives import KEY, ask, post
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from fh_notebook.local.faults import Fault, FaultScript
 from fh_notebook.local.requests import BY_CODE, CODES, Refusal, code_for_status

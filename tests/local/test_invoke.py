@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
 from tests.local.hives import KEY, ask, echo_hive, in_process, on_socket, post
 

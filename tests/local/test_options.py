@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from fh_notebook.local.callbacks import may_deliver
 from tests.local.hives import KEY, ask, echo_hive, post

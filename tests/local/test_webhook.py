@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from tests.local.hives import Receiver, echo_hive, on_socket
 
 

@@ -13,7 +13,7 @@ from fh_notebook.contract.exchange import Answer
 from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.parser import read_mapping
 
 pytestmark = pytest.mark.long

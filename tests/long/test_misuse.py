@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.errors import FetchHiveError
 from tests.misuse.sweeping import sweep
 from tests.misuse.tampering import tampered
 from tests.misuse.targets import World, targets

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import fh_notebook as fh
-from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.errors import FetchHiveError
 from tests.misuse.targets import Target
 
 PACKAGE: Final = str(Path(fh.__file__).parent)

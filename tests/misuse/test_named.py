@@ -19,7 +19,7 @@ import fh_notebook as fh
 from fh_notebook.batching.planning.mapping import Const
 from fh_notebook.client.http.transport import ProxiedTransport, open_transport
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.errors import FetchHiveError
 from tests.misuse.tampering import tampered
 
 ROWS = [{"text": "a"}, {"text": "b"}]

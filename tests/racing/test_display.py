@@ -10,7 +10,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.stats.number_format import size_text
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
 from fh_notebook.racing.display import RaceText, notes_of
 from tests.racing.quiz import Quiz, questions

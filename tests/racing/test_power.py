@@ -12,7 +12,7 @@ from scipy import stats
 
 import fh_notebook as fh
 from fh_notebook.comparing.stats.pairs import power_of_mcnemar
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from tests.racing.quiz import Quiz, questions
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.model import Finished, Started
-from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local.hive import LocalHive
 from fh_notebook.racing.schedule import seeded_order
 from tests.racing.quiz import Quiz, questions

@@ -28,8 +28,8 @@ from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.signing import SignedHeader, StandardWebhooks, sign, verify_signature
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import as_json
 from tests.notebook.hostile import EVIL, MARKDOWN, dangers

@@ -20,7 +20,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.tables.rows import MAX_UNPACKED_BYTES, read_rows
-from fh_notebook.core.errors import FetchHiveError, InputError, StoreError
+from fh_notebook.errors import FetchHiveError, InputError, StoreError
 from fh_notebook.store.store import Store
 from tests.security.corpus import FORMULAS, NAMES, TOUCHED
 from tests.security.surfaces import hostile_batch, run_of

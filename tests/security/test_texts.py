@@ -15,7 +15,7 @@ import fh_notebook as fh
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import fits
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
-from fh_notebook.core.errors import FetchHiveError
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.request import read_cell
 from tests.security import fuzz
 from tests.security.corpus import CATALOGUES, FORBIDDEN, KEY, NAMES, SNIPPETS, TOUCHED, Entry

@@ -15,7 +15,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.retry import RetryDecision, Verdict
-from fh_notebook.core.errors import LimitReached, SettingsError
+from fh_notebook.errors import LimitReached, SettingsError
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 from tests.virtual_time import run_virtually
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.session import session
 from fh_notebook.store.tables.pending import PendingRow
 from tests.batching.hives import Shouting

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests.batching.hives import Held, Shouting, rows, until

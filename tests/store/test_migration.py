@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.scaling.messages import BatchSpec
 from fh_notebook.scaling.storage.files import begun_in
 from fh_notebook.store.database import MIGRATIONS, open_connection
@@ -261,7 +261,7 @@ def test_a_kill_on_the_way_leaves_the_earlier_version(old_root: Path, step: int)
 FULL = """
 import resource, sys
 from pathlib import Path
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.store.database import open_connection
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.errors import StoreError
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import StoreError
 from fh_notebook.store.retention import Which
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers

@@ -13,7 +13,7 @@ import fh_notebook as fh
 from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from fh_notebook.store.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.store.database import open_connection
 from fh_notebook.store.writer import GROUP_MAX, Writer
 

@@ -26,7 +26,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refu
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
 from fh_notebook.core.config import settings
-from fh_notebook.core.errors import InputError, SettingsError, StoreError
+from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 

@@ -32,8 +32,8 @@ from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs
 from fh_notebook.contract.wire import Exchange
-from fh_notebook.core.errors import SettingsError, StoreError
 from fh_notebook.core.text.messages import Message, Phrase, option
+from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
 from fh_notebook.store.tables.pending import PendingRow

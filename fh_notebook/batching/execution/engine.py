@@ -23,10 +23,10 @@ from fh_notebook.batching.model import Event, Job, Stopped
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.wire import Exchange
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.errors import LimitReached, StoreError
 from fh_notebook.core.runtime.event_loop import unbroken
 from fh_notebook.core.text.messages import Message
 from fh_notebook.core.values import error_text, utc_now
+from fh_notebook.errors import LimitReached, StoreError
 
 __all__ = ["Engine"]
 

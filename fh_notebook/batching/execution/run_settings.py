@@ -13,9 +13,9 @@ from fh_notebook.batching.model import Event
 from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.config import settings
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
 from fh_notebook.core.values import utc_now
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver

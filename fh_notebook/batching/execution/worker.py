@@ -22,8 +22,8 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryDecision, Verdict, absence_of, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange
-from fh_notebook.core.errors import CallError
 from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.errors import CallError
 
 __all__ = ["CANCELLED", "HELD_WAIT_S", "Worker"]
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.files import checked_target, reason_of
 from fh_notebook.batching.planning.reader import BatchTables
-from fh_notebook.core.errors import SettingsError, StoreError
 from fh_notebook.core.files import atomic_file
 from fh_notebook.core.text.messages import counted
+from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session import session
 from fh_notebook.store.archive import write_batch
 from fh_notebook.store.catalog_file import shown

@@ -32,9 +32,9 @@ from fh_notebook.batching.export.writers import (
 )
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter, neutralised_inside, without_halves
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.messages import counted
+from fh_notebook.errors import SettingsError
 from fh_notebook.store.catalog_file import shown
 
 __all__ = ["ExportSource", "Exported", "check_export", "export", "to_csv", "to_excel", "to_jsonl", "to_parquet"]

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from fh_notebook.core.errors import SettingsError, StoreError
 from fh_notebook.core.files import AtomicFile, atomic_file
 from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.errors import SettingsError, StoreError
 
 __all__ = ["checked_target", "reason_of", "replacing", "replacing_partly", "suffix_of"]
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.retention import Forgotten, Which
 from fh_notebook.store.store import Store

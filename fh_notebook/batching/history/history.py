@@ -17,9 +17,9 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.inference import infer
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.values import MASK
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer

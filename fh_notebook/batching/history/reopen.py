@@ -29,9 +29,9 @@ from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.contract.run import one_line
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import counted
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.archive import read_batch, read_ratings
 from fh_notebook.store.store import Store

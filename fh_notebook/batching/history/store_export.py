@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from fh_notebook.batching.export.files import reason_of
 from fh_notebook.batching.history.workspaces import join_workspaces, list_workspaces
-from fh_notebook.core.errors import InputError, SettingsError, StoreError
 from fh_notebook.core.files import AtomicFile, atomic_file
+from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.session import session
 from fh_notebook.store.codec import json_of
 from fh_notebook.store.store import Store

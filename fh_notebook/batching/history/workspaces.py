@@ -35,9 +35,9 @@ from fh_notebook.contract.reuse import job_key
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import hooks
 from fh_notebook.core.config.urls import LOCAL
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import in_words, nearest, short
 from fh_notebook.core.text.messages import counted
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.codec import DamagedValue, json_of, moment_of
 from fh_notebook.store.retention import Which

@@ -26,11 +26,11 @@ from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.schema.validation import Checker, problems
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import MASK, error_text
+from fh_notebook.errors import InputError
 
 __all__ = [
     "ColumnInput",

@@ -18,9 +18,9 @@ from fh_notebook.contract.exchange import InvokeRequest, metadata_problems
 from fh_notebook.contract.json_values import canonical_json, json_problems
 from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted, option
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 
 __all__ = ["Planner", "refused"]
 

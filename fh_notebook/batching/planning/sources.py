@@ -18,7 +18,7 @@ from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.planner import Planner
 from fh_notebook.batching.planning.stored_jobs import StoredJobs
 from fh_notebook.batching.tables.rows import Rows, read_rows
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 
 __all__ = ["WINDOW", "JobSource", "JobWindow", "StoredSource", "StreamSource", "TableSource"]
 

@@ -19,9 +19,9 @@ from fh_notebook.batching.planning.stored_jobs import StoredJobs, fingerprint, j
 from fh_notebook.batching.planning.table_match import ArmRecord, RowInputs, TableMatch, inputs_by_row, match
 from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.core import hooks
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import Message, agreeing, counted, option
+from fh_notebook.errors import InputError
 from fh_notebook.store.codec import DamagedValue, encoded
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store

@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol
 from fh_notebook.batching.progress.refresh import BEAT_S, DRAW_EVERY_S, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core import hooks
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import SettingsError
 
 __all__ = ["NoProgress", "ProgressDisplay", "ProgressSource", "TextLines", "TextProgress", "progress_of"]
 

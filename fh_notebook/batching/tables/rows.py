@@ -24,11 +24,11 @@ import pandas as pd
 
 from fh_notebook.batching.tables.values import dtype_to_json, object_series, plain, series_of_dtype
 from fh_notebook.contract.json_values import is_missing
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.optional_deps import ensure_installed, is_installed
 from fh_notebook.core.text.formatting import listed, short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import is_iterable
+from fh_notebook.errors import InputError
 
 __all__ = [
     "EXPECTED",

@@ -17,8 +17,8 @@ from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.json_values import json_problems
 from fh_notebook.contract.schema.inference import infer
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, listed, type_text
+from fh_notebook.errors import InputError
 
 __all__ = ["schema_of_frame"]
 

@@ -43,9 +43,9 @@ from fh_notebook.cli.batch.compare import (
 from fh_notebook.cli.batch.options import NO_KEY, add_parser, failure_hints, given, settings_given
 from fh_notebook.cli.terminal import nobody_reads_on
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback
-from fh_notebook.core.errors import AuthError, InputError, SettingsError, StoreError
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.messages import COMMAND
+from fh_notebook.errors import AuthError, InputError, SettingsError, StoreError
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch

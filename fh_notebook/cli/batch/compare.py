@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import fh_notebook as fh
 from fh_notebook.batching.options import written_options
-from fh_notebook.core.errors import FetchHiveError, SettingsError
 from fh_notebook.core.text.formatting import listed, nearest
 from fh_notebook.core.text.messages import COMMAND, Audience, flag
+from fh_notebook.errors import FetchHiveError, SettingsError
 from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
 from fh_notebook.cli.completion import names, variants
 from fh_notebook.cli.terminal import add_command
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.messages import flag
+from fh_notebook.errors import SettingsError
 from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:

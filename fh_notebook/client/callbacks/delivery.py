@@ -28,9 +28,9 @@ from typing import Any, Final
 
 from fh_notebook.contract.signing import RequestScheme
 from fh_notebook.core.config import credentials
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.core.values import Secret, is_iterable, log
+from fh_notebook.errors import SettingsError
 
 __all__ = [
     "BODY_S",

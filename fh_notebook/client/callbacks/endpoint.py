@@ -19,8 +19,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.messages import Message, option
+from fh_notebook.errors import SettingsError
 
 __all__ = ["PublicEndpoint", "check_path", "check_public_url", "endpoint_of"]
 

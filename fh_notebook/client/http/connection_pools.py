@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.exchange import Answer
-from fh_notebook.core.errors import CallError, SettingsError
 from fh_notebook.core.runtime.event_loop import running_loop
 from fh_notebook.core.values import error_text, redact
+from fh_notebook.errors import CallError, SettingsError
 
 if TYPE_CHECKING:
     import httpx

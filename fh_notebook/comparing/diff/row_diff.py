@@ -30,9 +30,9 @@ from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.errors import InputError
 
 __all__ = [
     "EMPTY",

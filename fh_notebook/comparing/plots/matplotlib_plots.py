@@ -42,8 +42,8 @@ from fh_notebook.comparing.plots.panels import (
 )
 from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text import html
+from fh_notebook.errors import InputError
 
 __all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Panel", "Plot", "inline", "plot"]
 

@@ -28,9 +28,9 @@ from fh_notebook.comparing.rating.session import RatingSession, seeded_draw
 from fh_notebook.comparing.stats.number_format import figure, percent
 from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.core import hooks
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 

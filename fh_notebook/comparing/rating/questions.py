@@ -22,8 +22,8 @@ from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rating_hash import digest_of, hash_of, spelt, text_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.comparing.data import ScoredRuns
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import InputError
 
 __all__ = [
     "PAIR",

@@ -21,8 +21,8 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdict import notes_of, verdict_of
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.values import redact
+from fh_notebook.errors import SettingsError
 
 __all__ = ["write_workbook"]
 

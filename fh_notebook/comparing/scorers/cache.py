@@ -16,7 +16,7 @@ from typing import Any, Final
 from fh_notebook.comparing.scorers.base import NO_SCORE, Result, Scorer
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.contract.json_values import canonical_json
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.session import session
 from fh_notebook.store.codec import json_of
 from fh_notebook.store.store import Store

@@ -18,8 +18,8 @@ from fh_notebook.comparing.scorers.base import NO_SCORE, Result, number_of, resu
 from fh_notebook.comparing.scorers.function import scorer_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import InputError
 
 __all__ = ["Combined", "all_of", "any_of", "not_", "weighted"]
 

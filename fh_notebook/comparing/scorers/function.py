@@ -32,8 +32,8 @@ from typing import Any, Final, overload
 from fh_notebook.comparing.scorers.base import Scorer, number_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.errors import InputError
 
 __all__ = ["NoVersionError", "scorer", "version_of", "versioned"]
 

@@ -31,9 +31,9 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import Checker, fits, schema_problems
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import UNSET, ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = ["json_fields", "json_path", "json_schema", "json_valid"]
 

@@ -33,11 +33,11 @@ from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import PYTHON
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
 __all__ = [

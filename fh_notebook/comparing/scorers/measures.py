@@ -11,9 +11,9 @@ from fh_notebook.comparing.scorers.base import MAX_CHARS, Scorer, expected_in, n
 from fh_notebook.comparing.scorers.output_values import parse_path, part_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName, Whole
+from fh_notebook.errors import InputError
 
 __all__ = ["latency", "length", "number"]
 

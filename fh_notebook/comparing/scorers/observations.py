@@ -19,9 +19,9 @@ from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import told_apart
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 
 __all__ = ["Observation", "cell_of", "hidden_in", "is_source", "observations", "unknown_column"]
 

@@ -16,8 +16,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import InputError
 
 __all__ = [
     "MAX_VALUES",

@@ -24,10 +24,10 @@ from fh_notebook.comparing.scorers.base import (
 from fh_notebook.comparing.scorers.output_values import is_same, parse_path, part_of, text_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = [
     "TIMEOUT_S",

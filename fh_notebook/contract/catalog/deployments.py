@@ -15,10 +15,10 @@ from itertools import islice
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
+from fh_notebook.errors import InputError
 
 __all__ = [
     "FILE_NAMES",

@@ -33,8 +33,8 @@ from fh_notebook.contract.catalog.variables import fields_of, is_whole
 from fh_notebook.contract.catalog.writer import HEADER, block, data_of, paste_of, written
 from fh_notebook.contract.catalog.yaml_loader import compose, tokens
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import in_words, path_text, short
+from fh_notebook.errors import InputError
 
 __all__ = ["Edited", "changes_of", "comments_of", "edited", "put", "with_description"]
 

@@ -16,9 +16,9 @@ from typing import Any, Final
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fh_notebook.contract.catalog.yaml_loader import NO_BLANK, glued, tag_of, write_apart
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Path, Problem
+from fh_notebook.errors import InputError
 
 __all__ = ["NodeReader", "duplicate_problem", "kind_of", "line_of", "place_name"]
 

@@ -20,9 +20,9 @@ from fh_notebook.contract.catalog.nodes import NodeReader, duplicate_problem, ki
 from fh_notebook.contract.catalog.variables import inputs_of, is_whole, lines_of, place_of, schema_said
 from fh_notebook.contract.catalog.yaml_loader import compose, yaml_error_in
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Path, Problem
+from fh_notebook.errors import InputError
 
 __all__ = ["MAX_BYTES", "VERSION", "read_catalog", "unknown_key"]
 

@@ -33,9 +33,9 @@ from fh_notebook.contract.schema.variables import (
     text,
 )
 from fh_notebook.core import hooks
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 
 __all__ = [
     "Variable",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any, Final
 
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, short
+from fh_notebook.errors import InputError
 
 __all__ = ["frame_problem", "infer"]
 

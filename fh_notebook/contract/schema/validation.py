@@ -27,10 +27,10 @@ from urllib.parse import urlsplit
 from fh_notebook.contract.json_values import MAX_DEPTH, MAX_INT_BITS, json_problems
 from fh_notebook.contract.schema.error_messages import BrokenRule, explain
 from fh_notebook.contract.schema.references import MOST, References
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.problems import Path, Problem
 from fh_notebook.core.values import is_number
+from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator

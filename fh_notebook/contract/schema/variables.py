@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import json_problems
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
+from fh_notebook.errors import InputError
 
 __all__ = [
     "Variable",

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from fh_notebook.core.errors import SnippetError
+from fh_notebook.errors import SnippetError
 
 __all__ = [
     "ANSI_END",

@@ -26,10 +26,10 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.schema.inference import infer
 from fh_notebook.contract.snippet.curl import CurlCall, Word, line_and_column, read_curl, split_posix
 from fh_notebook.contract.snippet.writer import to_curl, to_python
-from fh_notebook.core.errors import InputError, SnippetError
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import MASK, Hidden, Secret, redact
+from fh_notebook.errors import InputError, SnippetError
 
 __all__ = [
     "Snippet",

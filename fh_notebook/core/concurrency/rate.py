@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import is_number
+from fh_notebook.errors import SettingsError
 
 __all__ = ["Rate"]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.optional_deps import OPTIONAL, ensure_installed
 from fh_notebook.core.text.formatting import type_text, with_article
 from fh_notebook.core.values import Secret, Unset, as_secret, log, redact
+from fh_notebook.errors import SettingsError
 
 __all__ = [
     "ADDRESS_NAME",

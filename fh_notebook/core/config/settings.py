@@ -16,10 +16,10 @@ from fh_notebook.core import arguments
 from fh_notebook.core.config import credentials
 from fh_notebook.core.config.credentials import usable_key
 from fh_notebook.core.config.urls import check_base_url, origin
-from fh_notebook.core.errors import FetchHiveError, SettingsError
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import UNSET, Secret, Unset, Whole, as_secret, plain_number
+from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
 

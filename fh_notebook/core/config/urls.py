@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 
 __all__ = [
     "DEFAULT_BASE_URL",

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import uvicorn
 
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.values import log
+from fh_notebook.errors import SettingsError
 
 __all__ = ["STOP_GRACE_S", "EventServer", "PlainHttp", "listen"]
 

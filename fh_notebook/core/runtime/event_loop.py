@@ -22,8 +22,8 @@ from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fh_notebook.core.config import settings
-from fh_notebook.core.errors import FetchHiveError, SettingsError
 from fh_notebook.core.runtime.flag import Flag
+from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = [
     "BackgroundJob",

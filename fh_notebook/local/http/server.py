@@ -22,8 +22,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from fh_notebook.core import hooks
 from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.runtime.asgi import STOP_GRACE_S, EventServer, PlainHttp, listen
+from fh_notebook.errors import SettingsError
 from fh_notebook.local.http.app import LINE, disconnected
 
 if TYPE_CHECKING:

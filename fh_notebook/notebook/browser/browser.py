@@ -30,11 +30,11 @@ from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.base import NO_SCORE, Result
 from fh_notebook.comparing.scorers.observations import unknown_column
 from fh_notebook.core import arguments
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName, log
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.browser.page import head_of, page_of
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text

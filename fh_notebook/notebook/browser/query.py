@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook.core.arguments import is_finite
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.browser.table import BrowserTable
 
 __all__ = [

@@ -12,9 +12,9 @@ from dataclasses import replace
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.validation import fits
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import FORMATS, KINDS, short
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.template import braced
 
 __all__ = ["misspelt_names", "with_hint"]

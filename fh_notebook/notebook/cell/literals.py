@@ -26,8 +26,8 @@ from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.catalog.yaml_loader import compose
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.references import meant
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import types_of
+from fh_notebook.errors import InputError
 
 __all__ = ["name_with_unicode_space", "quoted_as_written", "single_text", "text_variables", "unicode_space"]
 

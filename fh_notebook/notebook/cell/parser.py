@@ -28,9 +28,9 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 from fh_notebook.contract.catalog.yaml_loader import compose, load, tag_of, yaml_error_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.references import meant
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import nearest, path_text
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.literals import name_with_unicode_space, quoted_as_written, single_text, unicode_space
 from fh_notebook.notebook.cell.template import Template
 

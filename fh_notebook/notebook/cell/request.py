@@ -19,9 +19,9 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import Snippet, looks_like_snippet, parse_snippet
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text import html
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in
 from fh_notebook.notebook.cell.template import Evaluate, Template, expressions

@@ -17,11 +17,11 @@ from fh_notebook.client.clients import Client
 from fh_notebook.client.connection import Connection
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL, LOCAL, origin
-from fh_notebook.core.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import MASK, Secret
+from fh_notebook.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
 from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_yes
 from fh_notebook.notebook.kernel.shell import notice
 from fh_notebook.session import session

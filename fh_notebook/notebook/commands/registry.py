@@ -15,10 +15,10 @@ from IPython.core.error import UsageError
 
 from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.core.config import credentials
-from fh_notebook.core.errors import FetchHiveError
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.values import redact
+from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, parser, whole_from_1, words_of
 from fh_notebook.notebook.commands.connection import use
 from fh_notebook.notebook.kernel.shell import Masked, Stopped

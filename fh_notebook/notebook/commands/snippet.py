@@ -15,8 +15,8 @@ from fh_notebook.contract.deployment import Deployment, deployment_of
 from fh_notebook.contract.schema.validation import problems as validated
 from fh_notebook.contract.snippet.parser import Snippet, is_open, is_placeholder, parse_snippet, unfolded
 from fh_notebook.core.config import credentials
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import kind_text, nearest, path_text, short, type_text, types_of
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_lines, has_page
 from fh_notebook.notebook.kernel.shell import notice
 from fh_notebook.session import session

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook.contract.catalog.deployments import meant
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.snippet.parser import looks_like_snippet
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import MASK
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.form import Form, form_of_call
 from fh_notebook.session import session

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fh_notebook.contract.snippet.writer import python_literal
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.template import row_of
 from fh_notebook.notebook.forms.code_export import SecretPlaceholder, body_of, line_of, prompt_lines, with_placeholders
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceKind

@@ -21,7 +21,7 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.json_values import jsonable
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.writer import python_literal, to_curl
-from fh_notebook.core.errors import FetchHiveError, InputError
+from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import read_cell
 
 __all__ = [

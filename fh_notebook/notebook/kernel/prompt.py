@@ -15,8 +15,8 @@ from typing import Any
 
 from IPython.core.error import StdinNotImplementedError
 
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.kernel.shell import Stopped
 
 __all__ = ["ask_hidden", "ask_lines", "ask_yes", "has_page"]

@@ -11,9 +11,9 @@ import sys
 import traceback
 from typing import Any, Final
 
-from fh_notebook.core.errors import SnippetError
 from fh_notebook.core.text import html
 from fh_notebook.core.values import error_text, redact
+from fh_notebook.errors import SnippetError
 
 __all__ = [
     "WIDGET_VIEW",

@@ -25,10 +25,10 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core.config import credentials
 from fh_notebook.core.config.urls import LOCAL
-from fh_notebook.core.errors import FetchHiveError, InputError
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import CELL
+from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.options import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.cell.request import CellRequest, delivered, read_cell, request_text
 from fh_notebook.notebook.cell.template import value_of

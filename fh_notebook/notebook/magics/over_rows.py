@@ -21,10 +21,10 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.snippet.parser import looks_like_snippet
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import nearest
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.literals import text_variables
 from fh_notebook.notebook.cell.options import LineOptions

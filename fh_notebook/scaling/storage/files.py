@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from fh_notebook.core.errors import SettingsError, StoreError
 from fh_notebook.core.files import is_at, share, try_lock
 from fh_notebook.core.text.messages import Message, option
+from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.scaling.messages import BatchSpec, PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.store.retention import Which

@@ -30,9 +30,9 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import WorkQueue, ready_windows
 from fh_notebook.contract.reuse import is_reusable
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionTask, encode_event, encode_stop
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import begun_in, opened_store, part_path, parts_of_plan, store_path

@@ -26,7 +26,7 @@ from uuid import uuid4
 from fh_notebook.contract.reuse import is_reusable, job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.store import writer
 from fh_notebook.store.codec import (
     INT,

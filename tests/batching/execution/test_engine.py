@@ -25,8 +25,8 @@ from fh_notebook.contract.exchange import Answer, InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import Exchange, decode_answer
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.errors import CallError, StoreError
 from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.errors import CallError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from tests.virtual_time import VirtualLoop, run_virtually
 

@@ -8,7 +8,7 @@ import pytest
 
 from fh_notebook.batching.execution.stop_rules import StopLimits, stop_of_answer
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 
 NOTHING = {"calls": 0, "elapsed_s": 0.0, "errors": 0, "planned": 10}
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store import archive
 from tests.comparing.rating.page import rate_by

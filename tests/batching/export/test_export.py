@@ -30,7 +30,7 @@ from fh_notebook.batching.export.export import Exported, check_export, export, t
 from fh_notebook.batching.export.files import replacing
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.tables.rows import read_rows
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows, until
 
@@ -401,7 +401,7 @@ import resource, sys
 import pandas as pd
 from fh_notebook.batching.export.export import export
 from tests.batching.export.test_export import parts
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 import random
 texts = ["".join(random.Random(i).choices("abcdefghijklmnopqrstuvwxyz", k=20_000)) for i in range(20)]
 source = parts(*(pd.DataFrame({"row": [i], "output": [text]}) for i, text in enumerate(texts)))

@@ -11,7 +11,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.history.history import COLUMNS, deployment_from_history, last_run
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from fh_notebook.store.store import Store

@@ -11,8 +11,8 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.planning.mapping import InputMapper, const, read_mapping
 from fh_notebook.batching.tables.rows import read_rows
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from tests.problems import rules
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.batching.tables.rows import Rows, read_rows
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 
 
 def test_a_frames_cells_become_json_values_and_missing_ones_are_left_out() -> None:

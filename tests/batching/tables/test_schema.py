@@ -17,8 +17,8 @@ import fh_notebook as fh
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.batching.tables.schema import MAX_CHOICES, schema_of_frame
 from fh_notebook.contract.schema.build import to_schema
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
 from tests.batching.planning.plans import make_plan
 
 DAYS = pd.to_datetime(["2026-11-25", "2026-11-26"])

@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 import fh_notebook as fh
 from fh_notebook.comparing.rating.human_ratings import result_of
 from fh_notebook.comparing.rating.questions import PAIR, Item
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests.comparing.rating.page import Page, compared, rate_by

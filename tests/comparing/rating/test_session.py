@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fh_notebook.comparing.rating.questions import PAIR, Item, Question, question_named, question_of
 from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.store.tables.ratings import RatingRow
 
 CLIENT = "ab" * 12

@@ -12,7 +12,7 @@ import pytest
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema import build as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

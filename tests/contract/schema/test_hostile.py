@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fh_notebook.contract.schema import build as fh
 from fh_notebook.contract.schema.build import infer, problems, to_schema
 from fh_notebook.contract.schema.validation import fits
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from tests.problems import rules, sentences
 
 TRIAGE = to_schema(

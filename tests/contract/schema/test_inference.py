@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema import build as fh
 from fh_notebook.contract.schema.build import from_function, infer, problems, to_schema
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 
 
 @pytest.mark.parametrize(

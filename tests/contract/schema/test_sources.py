@@ -23,7 +23,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.schema.build import fill_defaults, from_function, problems, to_schema
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from tests.problems import rules
 
 TREE = {

@@ -8,7 +8,7 @@ import pytest
 
 from fh_notebook.contract.snippet.curl import split_posix
 from fh_notebook.contract.snippet.parser import parse_snippet
-from fh_notebook.core.errors import SnippetError
+from fh_notebook.errors import SnippetError
 
 URL = "https://api.fetchhive.com/v1/workflow/invoke"
 BASE = "https://api.fetchhive.com/v1"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
-from fh_notebook.core.errors import SnippetError
+from fh_notebook.errors import SnippetError
 from tests.contract.snippet.snippets import BODY, URL, bash_words, our_words, refusal
 
 QUOTINGS = [

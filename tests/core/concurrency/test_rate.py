@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 
 
 @pytest.mark.parametrize(

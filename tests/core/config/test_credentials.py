@@ -21,8 +21,8 @@ from keyring.backends.fail import Keyring as NoKeyring
 import fh_notebook as fh
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import SettingsError
 from fh_notebook.session import session
 from tests import environment
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.core.config import resolution, settings
 from fh_notebook.core.config.urls import check_base_url
-from fh_notebook.core.errors import SettingsError
 from fh_notebook.core.values import Secret, log, redact
+from fh_notebook.errors import SettingsError
 
 KEY = "fhk_" + "k" * 20
 

@@ -16,8 +16,8 @@ from types import FrameType
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import FetchHiveError
 from fh_notebook.core.runtime import event_loop, flag
+from fh_notebook.errors import FetchHiveError
 
 
 async def _double(number: int) -> int:

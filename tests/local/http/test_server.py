@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fh_notebook.core.errors import SettingsError
+from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
 from tests import environment
 from tests.local.hives import KEY, Held, ask, echo_hive, headers, hold, on_socket

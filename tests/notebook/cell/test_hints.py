@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.notebook.magics.test_magic import Shell, shell  # noqa: F401 - a fixture

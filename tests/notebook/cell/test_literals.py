@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog.yaml_loader import compose
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from tests.notebook.cell.test_parser import FULL, OPEN, TEXT, call_of, inputs_of
 
 TEXTS = [

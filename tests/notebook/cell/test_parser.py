@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import CellRequest, read_cell
 from fh_notebook.notebook.cell.template import Template, as_json

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog.deployments import Deployments, meant
-from fh_notebook.core.errors import InputError, SnippetError
+from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.notebook.cell.parser import read_mapping
 from fh_notebook.notebook.cell.request import read_cell
 

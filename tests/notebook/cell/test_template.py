@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import Template, as_json, expressions

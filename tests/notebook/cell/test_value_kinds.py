@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import as_json

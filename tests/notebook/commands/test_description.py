@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.commands.description import Description, variable_lines
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.forms.batch_code_export import as_cell_over, as_python_over
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.contract.snippet.parser import parse_snippet
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import read_line
 from fh_notebook.notebook.cell.request import CellRequest, read_cell

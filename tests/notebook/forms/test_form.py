@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.forms.fields.view import FieldsView
 from tests import environment

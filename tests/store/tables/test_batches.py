@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import StoreError
+from fh_notebook.errors import StoreError
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
 from fh_notebook.store.tables.plans import BatchPlan, revision_of

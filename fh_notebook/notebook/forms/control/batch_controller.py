@@ -21,10 +21,10 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.forms.control.controller import NAMELESS, FieldMap
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
 from fh_notebook.notebook.forms.control.run_options import RunOptions

@@ -17,10 +17,10 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.observers import FormObserver, Observers
 from fh_notebook.notebook.forms.control.run_options import RunOptions
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment

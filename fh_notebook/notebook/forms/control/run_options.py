@@ -12,9 +12,9 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.core.errors import InputError, SettingsError
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import is_iterable
+from fh_notebook.errors import InputError, SettingsError
 
 __all__ = ["DELIVERIES", "MOST_REPEATS", "RunOptions"]
 

@@ -16,8 +16,8 @@ from fh_notebook.contract.schema import variables
 from fh_notebook.contract.schema.variables import Variable
 from fh_notebook.contract.snippet.parser import is_placeholder, parse_snippet, unfolded
 from fh_notebook.core.config import credentials
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.errors import InputError
 
 __all__ = ["KINDS", "ExtendedDeployment", "can_extend", "renamed", "with_columns", "with_snippet", "with_variable"]
 

@@ -19,10 +19,10 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
-from fh_notebook.core.errors import CallError, FetchHiveError, InputError
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import error_text, log
+from fh_notebook.errors import CallError, FetchHiveError, InputError
 
 __all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "run_of_error", "stopped_text"]
 

@@ -15,10 +15,10 @@ from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.schema.validation import fits
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import (
     ParsedText,

@@ -21,11 +21,11 @@ from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
+from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
 if TYPE_CHECKING:

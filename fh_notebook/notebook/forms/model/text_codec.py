@@ -17,10 +17,10 @@ from typing import Any, Final, NoReturn
 from fh_notebook.contract.json_values import MAX_DEPTH
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerced
-from fh_notebook.core.errors import InputError
 from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same
 
 __all__ = [

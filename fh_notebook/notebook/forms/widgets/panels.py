@@ -23,10 +23,10 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
-from fh_notebook.core.errors import FetchHiveError, InputError
 from fh_notebook.core.text import html
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import Secret
+from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import delivered, request_text
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
 from fh_notebook.notebook.forms.control.run_options import RunOptions

@@ -7,7 +7,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.snippet.parser import is_placeholder
-from fh_notebook.core.errors import InputError, SnippetError
+from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.notebook.forms.control.schema_editor import (
     KINDS,
     can_extend,

@@ -12,7 +12,7 @@ from IPython.lib.pretty import pretty
 import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import problems as problems_of
-from fh_notebook.core.errors import InputError
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.model.model import FieldKind, FormModel, GroupState, OneOfState, RowsState
 from fh_notebook.notebook.forms.model.table import TooManyRows
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.errors import InputError, SettingsError
+from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from tests.notebook.forms.form_hive import PASSWORD, FormHive
