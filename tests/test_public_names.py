@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 
 import fh_notebook as fh
-from fh_notebook import cli
+from fh_notebook.cli import command_line
 from fh_notebook.local import LocalHive
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "public_names.txt"
@@ -28,7 +28,7 @@ def public_names() -> set[str]:
     """Return each public name, ``function(parameter)``, ``function(parameter='value')``, and the options of commands."""
     modules = {"fh": fh, "fh.local": fh.local, "fh.score": fh.score, "fh.store": fh.store}
     found = {name for path, module in modules.items() for name in _of_module(path, module)}
-    return found | set(_of_command("fh-notebook", cli._parser()))
+    return found | set(_of_command("fh-notebook", command_line._parser()))
 
 
 def _of_module(path: str, module: ModuleType) -> Iterator[str]:
