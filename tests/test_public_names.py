@@ -17,6 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.cli import command_line
+from fh_notebook.core.arguments import RemovedName
 from fh_notebook.local import LocalHive
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "public_names.txt"
@@ -46,7 +47,7 @@ def _of_class(path: str, cls: type) -> Iterator[str]:
         yield from _of_function(path, cls)
     ours = {name for base in cls.__mro__ if base.__module__.startswith("fh_notebook") for name in vars(base)}
     for name in ours:
-        if not name.startswith("_"):
+        if not name.startswith("_") and not isinstance(getattr(cls, name), RemovedName):
             yield f"{path}.{name}"
             if inspect.isfunction(getattr(cls, name)) or inspect.ismethod(getattr(cls, name)):
                 yield from _of_function(f"{path}.{name}", getattr(cls, name))

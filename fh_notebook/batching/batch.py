@@ -304,8 +304,9 @@ class Batch:
         return self
 
     if not TYPE_CHECKING:  # type checkers do not know the names
-        __getattr__ = arguments.removed_names(
-            plot="batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
+        __dir__ = arguments.names_that_are_there
+        plot = arguments.RemovedName(
+            "batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
             "batch.counts.refused the calls that were refused (429)"
         )
 

@@ -256,8 +256,9 @@ class AsyncClient:
         return run
 
     if not TYPE_CHECKING:  # type checkers do not know the names
-        __getattr__ = arguments.removed_names(
-            drive="AsyncClient.drive was removed; await client.send(request) retries as client.invoke does, "
+        __dir__ = arguments.names_that_are_there
+        drive = arguments.RemovedName(
+            "AsyncClient.drive was removed; await client.send(request) retries as client.invoke does, "
             "await client.attempt(request) makes one exchange"
         )
 

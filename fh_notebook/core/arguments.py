@@ -42,6 +42,7 @@ __all__ = [
     "ArgumentError",
     "ArgumentKind",
     "RemovedError",
+    "RemovedName",
     "check",
     "check_names",
     "check_one",
@@ -49,7 +50,7 @@ __all__ = [
     "explicit_signature",
     "is_column_name",
     "is_finite",
-    "removed_names",
+    "names_that_are_there",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -68,34 +69,45 @@ class RemovedError(SettingsError, AttributeError):
     """A public name of an earlier release was removed; the message says what to use instead."""
 
 
-def removed_names(**messages: str) -> Callable[[Any, str], Any]:
-    """Return the ``__getattr__`` of a class that had the names `messages` in its last release.
+class RemovedName:
+    """A public name of an earlier release in its class: to read it of an object raises `RemovedError`.
 
-    Neither `dir` nor completion knows them, and `hasattr` is false.
+    `hasattr` is false. A class with such names takes `names_that_are_there` for its ``__dir__``. It is no
+    ``__getattr__``, since IPython completes nothing behind an object that has one.
 
     Parameters
     ----------
-    **messages : str
-        What is said of each: that it was removed, and what to use instead.
+    message : str
+        What is said: that it was removed, and what to use instead.
 
     Examples
     --------
     >>> class Table:
-    ...     __getattr__ = removed_names(draw="table.draw was removed; use table.plot")
-    >>> hasattr(Table(), "draw")
-    False
+    ...     __dir__ = names_that_are_there
+    ...     draw = RemovedName("table.draw was removed; use table.plot")
+    >>> hasattr(Table(), "draw"), "draw" in dir(Table())
+    (False, False)
     >>> Table().draw
     Traceback (most recent call last):
         ...
     fh_notebook.core.arguments.RemovedError: table.draw was removed; use table.plot
     """
 
-    def __getattr__(self: Any, name: str) -> Any:  # noqa: N807  # it becomes the class's
-        if name in messages:
-            raise RemovedError(messages[name])
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    def __init__(self, message: str) -> None:
+        self.message = message
 
-    return __getattr__
+    def __get__(self, instance: object, owner: type | None = None) -> RemovedName:
+        if instance is None:
+            return self
+        raise RemovedError(self.message)
+
+
+def names_that_are_there(self: object) -> list[str]:
+    """Return the names of an object that `dir` lists, without removed ones."""
+    removed = {
+        name for cls in type(self).__mro__ for name, value in vars(cls).items() if isinstance(value, RemovedName)
+    }
+    return [name for name in object.__dir__(self) if name not in removed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +237,6 @@ def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) 
     Traceback (most recent call last):
     ...
     fh_notebook.core.arguments.ArgumentError: unexpected keyword argument 'hight'; give width or fill
-    >>> draw("circle", widht=2)
-    Traceback (most recent call last):
-    ...
-    fh_notebook.core.arguments.ArgumentError: unexpected keyword argument 'widht'; did you mean width? It takes width or
-    fill
     """
     # From the class's own annotations: `get_type_hints` would evaluate names that are imported for types only.
     hints = options.__annotations__

@@ -39,7 +39,7 @@ def setup(rows: int) -> str:
 
 KEPT: Final = """
 import json
-kept = [x for x in fh.session.store().ratings.of_batch() if x.rater == {rater!r} and x.undone_at is None]
+kept = [x for x in fh.session.session.store().ratings.of_batch() if x.rater == {rater!r} and x.undone_at is None]
 json.dumps([len(kept), len({{x.item for x in kept}}), "".join(
     "t" if x.choice == "tie" else "s" if x.choice == "skip" else "12"[x.shown.index(x.choice)] for x in kept)])
 """
