@@ -78,7 +78,7 @@ class OutageDetector:
 
     Examples
     --------
-    >>> reach = Reach()
+    >>> reach = OutageDetector()
     >>> for second in range(12):
     ...     _ = reach.missed(float(second))
     >>> reach.in_a_row, reach.lasted_s, reach.rests_until
@@ -132,7 +132,7 @@ class CallSpacing:
 
     Examples
     --------
-    >>> spacing = Spacing(Rate.of("30/min"))
+    >>> spacing = CallSpacing(Rate.of("30/min"))
     >>> spacing.sent(100.0)
     >>> spacing.next_call(100.5)
     102.0

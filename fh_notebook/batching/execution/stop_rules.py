@@ -47,9 +47,9 @@ class StopLimits:
 
     Examples
     --------
-    >>> Limits(max_calls=3).reached(calls=3, elapsed_s=0.1, errors=0, planned=10).reason
+    >>> StopLimits(max_calls=3).reached(calls=3, elapsed_s=0.1, errors=0, planned=10).reason
     'max_calls'
-    >>> Limits(fail_on_error=0.5).reached(calls=6, elapsed_s=1.0, errors=5, planned=10).reason
+    >>> StopLimits(fail_on_error=0.5).reached(calls=6, elapsed_s=1.0, errors=5, planned=10).reason
     'fail_on_error'
     """
 

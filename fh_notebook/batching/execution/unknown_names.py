@@ -132,7 +132,7 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hi
 
     Examples
     --------
-    >>> no, names = Run(status="failed", status_code=404, error="Variant not found"), Names(arms=1)
+    >>> no, names = Run(status="failed", status_code=404, error="Variant not found"), NameEvidence(arms=1)
     >>> for _ in range(TRIED):
     ...     kept_back = names.note_absent(("triage", "kewords"), no, Absence.SOMETHING)
     >>> found = {("triage", "kewords"): [0, 1, 2]}

@@ -75,9 +75,9 @@ def resolution_text(known: int, left: int) -> str:
 
     Examples
     --------
-    >>> told(2, 1)
+    >>> resolution_text(2, 1)
     '2 calls are known now; 1 is still unknown: batch.resume(retry_unknown=True) calls it again, and may pay twice'
-    >>> told(0, 0)
+    >>> resolution_text(0, 0)
     'No call is unknown.'
     """
     if not known and not left:

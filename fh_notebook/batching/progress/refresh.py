@@ -189,7 +189,7 @@ class RateEstimator:
 
     Examples
     --------
-    >>> flow = Flow(0.0, 0)
+    >>> flow = RateEstimator(0.0, 0)
     >>> for second in range(1, 60):
     ...     flow.note(float(second), 8 * second)
     >>> round(flow.rate(59.0), 3)

@@ -73,8 +73,10 @@ def dtype_to_json(dtype: Any) -> Any:
 
     Examples
     --------
-    >>> told(pd.Series([1], dtype="Int64").dtype), told(pd.Series(["b"], dtype="category").dtype)["choices"]
-    ('Int64', ['b'])
+    >>> dtype_to_json(pd.Series([1], dtype="Int64").dtype)
+    'Int64'
+    >>> dtype_to_json(pd.Series(["b"], dtype="category").dtype)["choices"]
+    ['b']
     """
     if isinstance(dtype, pd.CategoricalDtype):
         if len(dtype.categories) > CHOICES_MAX:
@@ -92,9 +94,9 @@ def series_of_dtype(values: Sequence[Any], as_told: Any) -> pd.Series[Any] | Non
 
     Examples
     --------
-    >>> restored(["2026-11-25T08:00:00", None], "datetime64[us]").dtype
+    >>> series_of_dtype(["2026-11-25T08:00:00", None], "datetime64[us]").dtype
     dtype('<M8[us]')
-    >>> restored(["soon"], "datetime64[us]") is None, restored([1, None], "int64") is None
+    >>> series_of_dtype(["soon"], "datetime64[us]") is None, series_of_dtype([1, None], "int64") is None
     (True, True)
     """
     if as_told == "object":

@@ -109,7 +109,7 @@ def query_from_message(
 
     Examples
     --------
-    >>> view = heard(View(page=3), {"search": "late", "won": "nobody"}, variants=["a"], columns=[])
+    >>> view = query_from_message(TableQuery(page=3), {"search": "late", "won": "nobody"}, variants=["a"], columns=[])
     >>> view.search, view.won, view.page
     ('late', '', 0)
     """
@@ -319,8 +319,8 @@ def stepped(view: TableQuery, order: Any, step: int) -> TableQuery:
 
     Examples
     --------
-    >>> stepped(View(open=7, size=2), [5, 7, 9], 1)  # doctest: +ELLIPSIS
-    View(...page=1, size=2, open=9...)
+    >>> stepped(TableQuery(open=7, size=2), [5, 7, 9], 1)  # doctest: +ELLIPSIS
+    TableQuery(...page=1, size=2, open=9...)
     """
     rows = list(map(int, order))
     if not rows:

@@ -35,10 +35,10 @@ def with_hint(problem: Problem, sources: Mapping[str, str], deployment: Deployme
     Examples
     --------
     >>> problem = Problem(("ticket",), "type", "3", "is not a text", expected="a text")
-    >>> print(with_cure(problem, {"ticket": "n"}, Deployment("triage")))
+    >>> print(with_hint(problem, {"ticket": "n"}, Deployment("triage")))
     ticket: 3 is not a text; write {{ str(n) }}
     >>> problem = Problem(("words",), "type", "None", "is not a number", expected="a number")
-    >>> print(with_cure(problem, {}, Deployment("triage")))
+    >>> print(with_hint(problem, {}, Deployment("triage")))
     words: is empty; give a number, or leave its line out
     """
     path = problem.path or ()
@@ -65,9 +65,9 @@ def misspelt_names(names: Iterable[str], deployment: Deployment) -> list[Problem
     Examples
     --------
     >>> guessed = Deployment("brief", inputs={"type": "object", "properties": {"topic": {"type": "string"}}})
-    >>> print(*slips_of_names(["topc"], guessed))
+    >>> print(*misspelt_names(["topc"], guessed))
     topc: no such variable is known; did you mean 'topic'? (to send it all the same, declare it in fetchhive.yaml)
-    >>> slips_of_names(["topc", "topic"], guessed), slips_of_names(["tone"], guessed)
+    >>> misspelt_names(["topc", "topic"], guessed), misspelt_names(["tone"], guessed)
     ([], [])
     """
     if deployment.inputs.get("additionalProperties") is False:

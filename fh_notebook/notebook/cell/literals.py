@@ -81,7 +81,7 @@ def quoted_as_written(text: str, deployment: Deployment) -> str:
 
     Examples
     --------
-    >>> print(as_written("ticket: & co are late\nhello: 'tis *me*\nsizes: [1, 2]", Deployment("triage")))
+    >>> print(quoted_as_written("ticket: & co are late\nhello: 'tis *me*\nsizes: [1, 2]", Deployment("triage")))
     ticket: "& co are late"
     hello: "'tis *me*"
     sizes: [1, 2]
@@ -213,7 +213,7 @@ def unicode_space(lines: Iterable[tuple[int, str]]) -> str | None:
 
     Examples
     --------
-    >>> odd_blank([(1, "ticket: late"), (2, "tone:\xa0calm")])
+    >>> unicode_space([(1, "ticket: late"), (2, "tone:\xa0calm")])
     'line 2 of the body: the blank beside tone is not that of the space bar, as in copied text; type it anew'
     """
     for number, line in lines:

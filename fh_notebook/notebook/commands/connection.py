@@ -41,7 +41,7 @@ class SettingsTable:
 
     Examples
     --------
-    >>> Facts([("calls go to", "the local hive"), ("key", "none is needed")])
+    >>> SettingsTable([("calls go to", "the local hive"), ("key", "none is needed")])
     calls go to  the local hive
     key          none is needed
     """

@@ -31,7 +31,7 @@ class CursorPlace:
 
     Examples
     --------
-    >>> place = Place(path=("address",), is_name=True, fragment="ci", typed="ci")
+    >>> place = CursorPlace(path=("address",), is_name=True, fragment="ci", typed="ci")
     >>> place.spell_name("city"), place.spell_text("true"), place.spell_text("well done")
     ('city: ', '"true"', 'well done')
     """

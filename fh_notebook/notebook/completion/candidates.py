@@ -56,7 +56,7 @@ def matching_completions(
 
     Examples
     --------
-    >>> offer("sh", "variant", ["Short", "long", "short"]).texts
+    >>> matching_completions("sh", "variant", ["Short", "long", "short"]).texts
     ('Short', 'short')
     """
     wanted = (fragment if typed is None else typed).casefold()

@@ -96,11 +96,11 @@ def complete(text: str, cursor: int, known: CompletionContext) -> Completions:
 
     Examples
     --------
-    >>> known = Known(deployments=lambda: {"triage": Deployment("triage", variants=["short", "long"])})
+    >>> known = CompletionContext(deployments=lambda: {"triage": Deployment("triage", variants=["short", "long"])})
     >>> complete("%%fetchhive tri", 15, known).texts
     ('triage',)
     >>> complete("%%fetchhive triage -v sh", 24, known)
-    Offer(candidates=(Candidate(text='short', type='variant'),), fragment='sh')
+    Completions(candidates=(Candidate(text='short', type='variant'),), fragment='sh')
     """
     before, after = text[:cursor], text[cursor:]
     cell = _CELL.match(before)

@@ -36,7 +36,7 @@ def split_words(line: str) -> tuple[list[str], LineWord]:
     Examples
     --------
     >>> split_words("triage -v 'my va")
-    (['triage', '-v'], Word(raw="'my va", text='my va', quote="'"))
+    (['triage', '-v'], LineWord(raw="'my va", text='my va', quote="'"))
     >>> split_words(r"triage\ 2 ")
     (['triage 2'], Word(raw='', text='', quote=''))
     """

@@ -31,10 +31,11 @@ def source_text(mapping: RowMapping, name: str) -> str:
     --------
     >>> from fh_notebook.contract.deployment import Deployment
     >>> mapping = RowMapping(Deployment("d"), [{"a": 1}], {"b": "calm"})
-    >>> said_of(mapping, "a"), said_of(mapping, "b")
+    >>> source_text(mapping, "a"), source_text(mapping, "b")
     ("column 'a'", "'calm' in every row")
     >>> pin = {"type": "string", "format": "password", "default": "1234"}
-    >>> said_of(RowMapping(Deployment("d", inputs={"type": "object", "properties": {"pin": pin}}), [{"a": 1}]), "pin")
+    >>> secret = Deployment("d", inputs={"type": "object", "properties": {"pin": pin}})
+    >>> source_text(RowMapping(secret, [{"a": 1}]), "pin")
     'not taken from a row; the default *** is sent'
     """
     source, schema = mapping.sources[name], mapping.schema_of(name)

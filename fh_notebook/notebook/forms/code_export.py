@@ -67,7 +67,7 @@ def with_placeholders(
     --------
     >>> import fh_notebook as fh
     >>> login = fh.Deployment("login", inputs={"user": fh.text(), "class": fh.text(secret=True)})
-    >>> with_holes(login, {"user": "ada", "class": "1234"})
+    >>> with_placeholders(login, {"user": "ada", "class": "1234"})
     {'user': 'ada', 'class': class_}
     """
     secrets = Secrets.of(deployment.inputs)

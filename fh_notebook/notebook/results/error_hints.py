@@ -46,11 +46,11 @@ def hint_for(run: Run) -> str:
 
     Examples
     --------
-    >>> cure_of(Run(status="failed", error="Kein Guthaben", error_code="insufficient_hosted_llm_credits"))
+    >>> hint_for(Run(status="failed", error="Kein Guthaben", error_code="insufficient_hosted_llm_credits"))
     'buy credits in Fetch Hive, then run again'
-    >>> cure_of(Run(status="unknown", error="no answer came in time", error_code="read_timeout")).count(";")
+    >>> hint_for(Run(status="unknown", error="no answer came in time", error_code="read_timeout")).count(";")
     1
-    >>> cure_of(Run(status="completed", output="hi"))
+    >>> hint_for(Run(status="completed", output="hi"))
     ''
     """
     if run.ok:

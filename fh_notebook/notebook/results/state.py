@@ -62,7 +62,7 @@ class SubmitState:
 
     Examples
     --------
-    >>> submit = Submit(["a", "b"], 2)
+    >>> submit = SubmitState(["a", "b"], 2)
     >>> submit.answer(3, Run(status="completed", output="hi"))
     >>> [(call.variant, call.repeat, call.status) for call in submit.calls]
     [('a', 1, 'waiting'), ('a', 2, 'waiting'), ('b', 1, 'waiting'), ('b', 2, 'completed')]

@@ -44,7 +44,7 @@ class FieldMap(dict[str, Any]):
 
     Examples
     --------
-    >>> ByName(ticket="a field")["tikcet"]
+    >>> FieldMap(ticket="a field")["tikcet"]
     Traceback (most recent call last):
     KeyError: "there is no variable 'tikcet'; did you mean 'ticket'?"
     """

@@ -75,7 +75,7 @@ class EarlierCalls:
     >>> store = Store.in_memory()
     >>> run = fh.Run(status="completed", deployment="triage", variant="a", inputs={"ticket": "Late."})
     >>> _ = store.answers.keep(run, "here").result()
-    >>> history = FormHistory("triage", workspace="here", store=store)
+    >>> history = EarlierCalls("triage", workspace="here", store=store)
     >>> [(_, past)] = history.options()
     >>> past.again()
     {'ticket': 'Late.'}

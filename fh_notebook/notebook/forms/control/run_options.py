@@ -41,7 +41,7 @@ class RunOptions:
 
     Examples
     --------
-    >>> choice = Choice(Deployment("triage", variants=["a", "b"]), None)
+    >>> choice = RunOptions(Deployment("triage", variants=["a", "b"]), None)
     >>> choice.chosen, choice.calls
     (('a', 'b'), 2)
     >>> choice.choose(["b"])

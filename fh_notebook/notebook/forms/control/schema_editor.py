@@ -54,7 +54,7 @@ def can_extend(deployment: Deployment) -> bool:
 
     Examples
     --------
-    >>> can_grow(Deployment("brief")), can_grow(Deployment("brief", inputs={"topic": variables.text()}))
+    >>> can_extend(Deployment("brief")), can_extend(Deployment("brief", inputs={"topic": variables.text()}))
     (True, False)
     """
     return deployment.inputs.get("additionalProperties") is not False or not deployment.variable_names

@@ -36,7 +36,7 @@ class UpdateGuard(threading.local):
 
     Examples
     --------
-    >>> showing = Showing()
+    >>> showing = UpdateGuard()
     >>> with showing:
     ...     bool(showing)
     True

@@ -259,8 +259,10 @@ def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
 
     Examples
     --------
-    >>> to_pick("2026-01-31", Kind.DATE), to_pick("09:30:00Z", Kind.TIME), to_pick("31.1.2026", Kind.DATE)
-    (datetime.date(2026, 1, 31), datetime.time(9, 30), None)
+    >>> to_pick("2026-01-31", FieldKind.DATE), to_pick("31.1.2026", FieldKind.DATE)
+    (datetime.date(2026, 1, 31), None)
+    >>> to_pick("09:30:00Z", FieldKind.TIME)
+    datetime.time(9, 30)
     """
     try:
         if kind is FieldKind.DATE:

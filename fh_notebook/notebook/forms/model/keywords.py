@@ -22,7 +22,7 @@ def effective_keywords(
     Examples
     --------
     >>> root = {"$defs": {"N": {"type": "integer"}}}
-    >>> merged({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}], "title": "n"}, root)
+    >>> effective_keywords({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}], "title": "n"}, root)
     ({'type': 'integer', 'title': 'n'}, True, frozenset({'#/$defs/N'}))
     """
     says: dict[str, Any] = dict(schema)

@@ -275,7 +275,7 @@ def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
     Examples
     --------
     >>> shape_of({"type": "array", "items": {"type": "string"}}, {}).kind
-    <Kind.TEXTS: 'texts'>
+    <FieldKind.TEXTS: 'texts'>
     >>> shape = shape_of({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}, {"$defs": {"N": {"type": "integer"}}})
     >>> shape.kind, shape.nullable, sorted(shape.refs)
     (<Kind.INTEGER: 'integer'>, True, ['#/$defs/N'])
