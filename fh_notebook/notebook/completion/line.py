@@ -38,7 +38,7 @@ def split_words(line: str) -> tuple[list[str], LineWord]:
     >>> split_words("triage -v 'my va")
     (['triage', '-v'], LineWord(raw="'my va", text='my va', quote="'"))
     >>> split_words(r"triage\ 2 ")
-    (['triage 2'], Word(raw='', text='', quote=''))
+    (['triage 2'], LineWord(raw='', text='', quote=''))
     """
     words: list[str] = []
     start, text, quote, position = 0, "", "", 0

@@ -278,9 +278,9 @@ def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
     <FieldKind.TEXTS: 'texts'>
     >>> shape = shape_of({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}, {"$defs": {"N": {"type": "integer"}}})
     >>> shape.kind, shape.nullable, sorted(shape.refs)
-    (<Kind.INTEGER: 'integer'>, True, ['#/$defs/N'])
+    (<FieldKind.INTEGER: 'integer'>, True, ['#/$defs/N'])
     >>> shape_of({"$ref": "https://example.com/far"}, {}).kind
-    <Kind.JSON: 'json'>
+    <FieldKind.JSON: 'json'>
     """
     if schema is False:
         return Shape(kind=FieldKind.NOTHING, says={})
