@@ -75,10 +75,10 @@ class Race:
             min_difference=options.min_difference,
             patience=options.patience,
         )
-        marker = RowScorer(score, self.variants, failed=options.failed)
+        scorer = RowScorer(score, self.variants, failed=options.failed)
         at_once = SCORED_AT_ONCE if not calls_service(score) else 1
-        self._course = Schedule(
-            made.batch_state, made.reader, self.tally, marker, seed=options.seed, scored_at_once=at_once
+        self._schedule = Schedule(
+            made.batch_state, made.reader, self.tally, scorer, seed=options.seed, scored_at_once=at_once
         )
         self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
@@ -109,14 +109,14 @@ class Race:
     @property
     def calls_left(self) -> int:
         """Requests that it would take at the most to run all other rows, of who is still in, within `max_calls`."""
-        left = self._course.calls_left()
+        left = self._schedule.calls_left()
         most = self._status.plan().max_calls
         return left if most is None else max(0, min(left, most - (self.calls - self._calls)))
 
     @property
     def reused(self) -> int:
         """Answers that evidence was taken of and that the race did not pay for."""
-        return self._course.reused
+        return self._schedule.reused
 
     @property
     def rows(self) -> int:
@@ -166,7 +166,7 @@ class Race:
             return stopped.message
         if self.rows:
             return f"all {counted(self.rows, 'row')} {agreeing(self.rows, 'are')} used"
-        return "" if self._course.order else "there are no rows"
+        return "" if self._schedule.order else "there are no rows"
 
     # --- running it
 
@@ -185,7 +185,7 @@ class Race:
             windows = self._begin(retry_unknown=retry_unknown)
             try:
                 self._control.start(windows, wait=True)
-                self._course.decide()  # what came in with the stop
+                self._schedule.decide()  # what came in with the stop
             finally:
                 self._end()
         return self
@@ -197,7 +197,7 @@ class Race:
             windows = self._begin(retry_unknown=retry_unknown)
             try:
                 await self._control.astart(windows)
-                await asyncio.to_thread(self._course.decide)
+                await asyncio.to_thread(self._schedule.decide)
             finally:
                 self._end()
         return self
@@ -213,7 +213,7 @@ class Race:
         opened = self._control.open_windows(retry_unknown=retry_unknown)
         self._has_begun = True
         self._calls_before = self._status.counts.calls
-        self._sender = Sender(self._course, self._status, lookahead=self._lookahead)
+        self._sender = Sender(self._schedule, self._status, lookahead=self._lookahead)
         self._most_calls = self.calls_left
         return self._sender.windows(opened)
 
@@ -252,20 +252,20 @@ class Race:
     @property
     def spent(self) -> RaceCost:
         """What it has cost, and what all other rows would."""
-        return RaceCost(calls=self.calls, left=self.calls_left, reused=self.reused, all_rows=len(self._course.order))
+        return RaceCost(calls=self.calls, left=self.calls_left, reused=self.reused, all_rows=len(self._schedule.order))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers."""
-        course, scale = self._course, self.tally.scale
+        schedule, scale = self._schedule, self.tally.scale
         said = notes_of(
-            failed=course.failed,
-            missing=course.missing,
-            beyond=course.beyond,
-            rows=course.positions,
-            copies=course.positions - len(course.order),
-            rule=course.marker.failed,
-            error=course.marker.error or next((run.error or "" for run in course.marker.unknown.values()), ""),
+            failed=schedule.failed,
+            missing=schedule.missing,
+            beyond=schedule.beyond,
+            rows=schedule.positions,
+            copies=schedule.positions - len(schedule.order),
+            rule=schedule.scorer.failed,
+            error=schedule.scorer.error or next((run.error or "" for run in schedule.scorer.unknown.values()), ""),
             bounds=(scale.low, scale.high),
         )
         return tuple(said) + interval_notes(self.tally)
@@ -274,7 +274,7 @@ class Race:
     def plan_line(self) -> str:
         """What the present start, or the next one, was going to do at the most, in one line."""
         most = self.calls_left if self._most_calls is None else self._most_calls
-        rows = distinct_text(self._course.positions, self.spent.all_rows)
+        rows = distinct_text(self._schedule.positions, self.spent.all_rows)
         return (
             f"{self.batch.name}: a race of {len(self.variants)} variants over at most {rows}, "
             f"at most {counted(most, 'call')}; alpha {self.tally.alpha:g}"

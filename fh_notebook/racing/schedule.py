@@ -69,7 +69,7 @@ class Schedule:
         Reads what came of them.
     tally : RaceState
         Takes what they say.
-    marker : RowScorer
+    scorer : RowScorer
         Scores them.
     seed : int
         Of their order.
@@ -82,13 +82,13 @@ class Schedule:
         batch_state: BatchState,
         reader: BatchReader,
         tally: RaceState,
-        marker: RowScorer,
+        scorer: RowScorer,
         *,
         seed: int,
         scored_at_once: int = SCORED_AT_ONCE,
     ) -> None:
         self.tally = tally
-        self.marker = marker
+        self.scorer = scorer
         self._batch_state = batch_state
         self._reader = reader
         self._at_once = scored_at_once
@@ -186,8 +186,8 @@ class Schedule:
         with self._lock:
             while ready := self._ready():
                 before = self.tally.racing
-                for jobs, marked in zip(ready, self.marker.mark([self._read(jobs) for jobs in ready]), strict=True):
-                    self._take(jobs, marked)
+                for jobs, scores in zip(ready, self.scorer.mark([self._read(jobs) for jobs in ready]), strict=True):
+                    self._take(jobs, scores)
                     if self.tally.ending or self.tally.racing != before:
                         break  # the next rows are those of fewer variants
 
@@ -207,15 +207,15 @@ class Schedule:
         records = source.records_at([job.position for job, _ in found])
         return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
 
-    def _take(self, jobs: Sequence[Job], marked: RowScores) -> None:
+    def _take(self, jobs: Sequence[Job], scores: RowScores) -> None:
         tally = self.tally
-        tally.scale.check(marked.scores, where=f"row {jobs[0].row if jobs else ''}")
+        tally.scale.check(scores.scores, where=f"row {jobs[0].row if jobs else ''}")
         self.taken += len(jobs)
         self._note_keys(jobs)
-        self.failed += marked.failed
-        self.missing += marked.missing
-        self.beyond += tally.scale.beyond(marked.scores)
-        tally.take(marked.scores)
+        self.failed += scores.failed
+        self.missing += scores.missing
+        self.beyond += tally.scale.beyond(scores.scores)
+        tally.take(scores.scores)
         self._check_scored()
 
     def _check_scored(self) -> None:
@@ -224,7 +224,7 @@ class Schedule:
             return
         scored = dict(zip(self.tally.variants, self.tally.scored(), strict=True))
         nothing = self.tally.rows == UNSCORED_ROWS and not any(scored.values())
-        if nothing and not self.marker.completed and self.marker.unknown:
+        if nothing and not self.scorer.completed and self.scorer.unknown:
             raise self._no_answers()
         if nothing and (why := self._says_nothing()):
             raise InputError(
@@ -236,10 +236,10 @@ class Schedule:
         if self.tally.rows == UNSCORED_VARIANT_ROWS and (
             lost := [name for name in self.tally.racing if not scored[name]]
         ):
-            name, unknown = lost[0], self.marker.unknown.get(lost[0])
-            why = self.marker.failures.get(name) or (unknown.error if unknown else "") or self.marker.error
+            name, unknown = lost[0], self.scorer.unknown.get(lost[0])
+            why = self.scorer.failures.get(name) or (unknown.error if unknown else "") or self.scorer.error
             cure = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
-            if unknown is not None and name not in self.marker.failures:
+            if unknown is not None and name not in self.scorer.failures:
                 cure = Message("{} to call again what may have run", (option("retry_unknown", True),))
             said = short(why or "the scorer returned None", 120)
             left_out = Phrase("variants=", command="--variant")
@@ -253,7 +253,7 @@ class Schedule:
 
     def _no_answers(self) -> CallError:
         """Return that the service has answered no call, with what it said: there was nothing to be scored."""
-        run = next(iter(self.marker.unknown.values()))
+        run = next(iter(self.scorer.unknown.values()))
         status = "" if run.status_code is None else f"HTTP {run.status_code}"
         said = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
         return CallError(
@@ -270,9 +270,9 @@ class Schedule:
 
     def _says_nothing(self) -> str:
         """Return why the scorer has no score of any run; empty where it is the runs that failed."""
-        if self.marker.error:
-            return self.marker.error
-        is_at_fault = self.marker.completed and not self.failed
+        if self.scorer.error:
+            return self.scorer.error
+        is_at_fault = self.scorer.completed and not self.failed
         return "the scorer returned None for each; it must return a number" if is_at_fault else ""
 
     def _note_keys(self, jobs: Sequence[Job]) -> None:
@@ -303,7 +303,7 @@ class Sender:
 
     Parameters
     ----------
-    course : Schedule
+    schedule : Schedule
         The rows.
     status : BatchStatus
         Of the batch: it knows how many calls may be out at once.
@@ -311,8 +311,8 @@ class Sender:
         Rows beyond the last decided one; by default the concurrency limit divided by the jobs of a row, at most 8.
     """
 
-    def __init__(self, course: Schedule, status: BatchStatus, *, lookahead: int | None) -> None:
-        self._course = course
+    def __init__(self, schedule: Schedule, status: BatchStatus, *, lookahead: int | None) -> None:
+        self._schedule = schedule
         self._status = status
         self._lookahead = lookahead
         self._changed: asyncio.Event | None = None
@@ -326,7 +326,7 @@ class Sender:
         """Note what became of a job: its outcome, or that others are waited for. In the loop's thread."""
         match event:
             case Finished():
-                self._course.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
+                self._schedule.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
                 self._kept_back.discard(event.job.key)
             case KeptBack():
                 self._kept_back.add(event.job.key)
@@ -349,23 +349,23 @@ class Sender:
         """
         self._changed = asyncio.Event()
         callable_now = await self._take_in(opened)
-        course = self._course
-        place = course.decided
+        schedule = self._schedule
+        place = schedule.decided
         while True:
             self._changed.clear()
-            if course.is_ready:
-                await asyncio.to_thread(course.decide)
-            if course.has_ended or self._is_over:
+            if schedule.is_ready:
+                await asyncio.to_thread(schedule.decide)
+            if schedule.has_ended or self._is_over:
                 return
-            place = max(place, course.decided)
+            place = max(place, schedule.decided)
             # A row that is kept back is decided by what others are answered: they come before their turn.
-            if place < min(len(course.order), course.decided + self.lookahead + len(self._kept_back)):
+            if place < min(len(schedule.order), schedule.decided + self.lookahead + len(self._kept_back)):
                 if jobs := self._to_send(place, callable_now):
                     yield jobs
                 place += 1
             elif self._kept_back and not self._out:
                 return  # nothing will come that could say more of them
-            elif not course.is_ready:
+            elif not schedule.is_ready:
                 await self._changed.wait()
 
     @property
@@ -373,20 +373,22 @@ class Sender:
         """Rows that may run beyond the last decided one, now."""
         if self._lookahead is not None:
             return self._lookahead
-        row = max(1, len(distinct_calls(self._course.jobs_at(min(self._course.decided, len(self._course.order) - 1)))))
+        row = max(
+            1, len(distinct_calls(self._schedule.jobs_at(min(self._schedule.decided, len(self._schedule.order) - 1))))
+        )
         return max(1, min(MAX_LOOKAHEAD, self._status.limit // row))
 
     async def _take_in(self, opened: Windows) -> dict[str, Job]:
         found: dict[str, Job] = {}
         async for window in opened:
-            for job in self._course.take(window):
+            for job in self._schedule.take(window):
                 found[job.key] = job
-        self._course.begin(found.values())
+        self._schedule.begin(found.values())
         return found
 
     def _to_send(self, place: int, callable_now: dict[str, Job]) -> list[Job]:
         """Return the jobs of a row that are to be sent; those that ask the same as an earlier row's are out already."""
-        jobs = {job.key: callable_now.get(job.key, job) for job in self._course.open_at(place)}
+        jobs = {job.key: callable_now.get(job.key, job) for job in self._schedule.open_at(place)}
         fresh = [job for key, job in jobs.items() if key and key not in self._sent]
         self._sent |= {job.key for job in fresh}
         self._out |= {job.key for job in fresh}

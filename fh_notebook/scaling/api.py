@@ -109,11 +109,11 @@ def batch_over_partitions(
         skip_invalid=options.on_invalid == "skip",
     )
 
-    def place() -> PartitionRunner:
+    def runner() -> PartitionRunner:
         return Cluster(dask, client) if dask is not None else Threads(client, scratch())
 
     surveys = _SurveyRunner(
-        place(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name
+        runner(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name
     )
     partitions = ddf.to_delayed()
     whole = found = surveys.at(partitions)
@@ -140,11 +140,11 @@ def batch_over_partitions(
         labelled=_is_unique(found, labelled),
     )
     keeper = store if store is not None else session.store_in_memory()
-    book = PartitionIndex(partitions, found, keeper, spec)
+    index = PartitionIndex(partitions, found, keeper, spec)
     meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
     # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
     again = partial(find_known, replace_other=False)
-    return _batch_of(book, place, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
+    return _batch_of(index, runner, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
 
 
 def _spec_of(client: Client, arms: tuple[BatchVariant, ...], options: RunSettings, **asked: Any) -> BatchSpec:
@@ -165,8 +165,8 @@ def _spec_of(client: Client, arms: tuple[BatchVariant, ...], options: RunSetting
 
 
 def _batch_of(
-    book: PartitionIndex,
-    place: Callable[[], PartitionRunner],
+    index: PartitionIndex,
+    runner: Callable[[], PartitionRunner],
     spec: BatchSpec,
     client: Client,
     store: Store,
@@ -187,11 +187,13 @@ def _batch_of(
         look_up = AnswerLookup(
             stored=stored, workspace=spec.workspace, reuse=options.reuse, beside=beside, over_partitions=True
         )
-        book.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
-    plan = _plan(spec.name, spec.arms, book, options, client, store)
-    registration = Registration(stored, plan, spec, book, meta, known=known, compare=compare, anywhere=batch_of is None)
+        index.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
+    plan = _plan(spec.name, spec.arms, index, options, client, store)
+    registration = Registration(
+        stored, plan, spec, index, meta, known=known, compare=compare, anywhere=batch_of is None
+    )
     work = PartitionWork(
-        plan, book, place, spec, caller=Caller.of(client), options=options, stored=stored, register=registration.write
+        plan, index, runner, spec, caller=Caller.of(client), options=options, stored=stored, register=registration.write
     )
     about = provenance(
         (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace
@@ -238,8 +240,8 @@ def _as_dask(rows: Any, dask_client: Any) -> tuple[Any, bool | None]:
 class _SurveyRunner:
     """Looks at partitions, where they run; what does not fit is told before anything is called."""
 
-    def __init__(self, place: PartitionRunner, spec: BatchSpec, where: str) -> None:
-        self._place = place
+    def __init__(self, runner: PartitionRunner, spec: BatchSpec, where: str) -> None:
+        self._runner = runner
         self._spec = spec
         self._where = where
 
@@ -252,7 +254,7 @@ class _SurveyRunner:
             Inputs do not fit, all told together; or the scheduler has gone.
         """
         try:
-            found = event_loop.run(self._place.survey(partitions, self._spec))
+            found = event_loop.run(self._runner.survey(partitions, self._spec))
         except ClusterLost:
             raise SettingsError(
                 Message(
@@ -323,25 +325,25 @@ def _own_folder(base: str, name: str, known: KnownBatch, *, is_given: bool) -> s
 
 
 def _plan(
-    name: str, arms: Sequence[BatchVariant], book: PartitionIndex, options: RunSettings, client: Client, store: Store
+    name: str, arms: Sequence[BatchVariant], index: PartitionIndex, options: RunSettings, client: Client, store: Store
 ) -> Plan:
-    lines = [page.line for page in book.pages if page.line is not None]
-    foreseen_answered, foreseen_unknown = book.foreseen
+    lines = [entry.line for entry in index.entries if entry.line is not None]
+    foreseen_answered, foreseen_unknown = index.foreseen
     answered = sum(line.done + line.failed for line in lines) + foreseen_answered
     unknown = sum(line.unknown for line in lines) + foreseen_unknown
-    invalid = sum(page.found.invalid for page in book.pages)
-    calls = max(0, book.jobs - answered - unknown - invalid)
-    repeats = 1 if not book.rows else max(1, book.jobs // (book.rows * len(arms)))
+    invalid = sum(entry.found.invalid for entry in index.entries)
+    calls = max(0, index.jobs - answered - unknown - invalid)
+    repeats = 1 if not index.rows else max(1, index.jobs // (index.rows * len(arms)))
     looks = calls and options.reuse is not None
-    found = [page.found for page in book.pages]
+    found = [entry.found for entry in index.entries]
     return Plan(
         name=name,
         deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
         variants=tuple(arm.label for arm in arms),
-        rows=book.rows,
+        rows=index.rows,
         repeats=repeats,
-        jobs=book.jobs,
-        note=counted(len(book.pages), "partition"),
+        jobs=index.jobs,
+        note=counted(len(index.entries), "partition"),
         answered=answered,
         answered_at=max((line.kept_at for line in lines), default=None),
         unknown=unknown,

@@ -35,9 +35,9 @@ class PartitionWork:
     ----------
     plan : Plan
         As it is before the first start.
-    book : PartitionIndex
+    index : PartitionIndex
         The partitions.
-    place : function, optional
+    runner : function, optional
         Makes the place where they run; none where the batch calls nothing.
     spec : BatchSpec
         What holds for all of them.
@@ -56,8 +56,8 @@ class PartitionWork:
     def __init__(
         self,
         plan: Plan,
-        book: PartitionIndex,
-        place: Callable[[], PartitionRunner] | None,
+        index: PartitionIndex,
+        runner: Callable[[], PartitionRunner] | None,
         spec: BatchSpec,
         *,
         caller: Caller,
@@ -66,19 +66,19 @@ class PartitionWork:
         register: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
-        self.book = book
+        self.index = index
         self.spec = spec
         self.caller = caller
         self.stored = stored
-        self._place = place
+        self._runner = runner
         self._options = options
         self._register = register
-        self._tally = ProgressTally(book.jobs)
+        self._tally = ProgressTally(index.jobs)
         self._ask = CallRequest()
         self._rounds: list[str] = []
         """The names of the rounds of all starts: their parts are the batch object's own."""
-        for number, page in enumerate(book.pages):
-            line = page.line
+        for number, entry in enumerate(index.entries):
+            line = entry.line
             if line is not None:
                 self._tally.put(
                     number, done=line.done, failed=line.failed, unknown=line.unknown, reused=line.done + line.failed
@@ -88,7 +88,7 @@ class PartitionWork:
     def paths(self) -> list[tuple[str, bool]]:
         """The parts, each with whether it was there before this batch object; none of a forgotten batch."""
         mine = tuple(f"-{run}.parquet" for run in self._rounds)
-        return [] if self.stored.is_forgotten else [(path, not path.endswith(mine)) for path in self.book.paths]
+        return [] if self.stored.is_forgotten else [(path, not path.endswith(mine)) for path in self.index.paths]
 
     @property
     def counts(self) -> Counts:
@@ -120,7 +120,7 @@ class PartitionWork:
     def _asked(self, ask: CallRequest) -> Windows:
         self._ask = ask
         counts = self.counts
-        answered, unknown = self.book.foreseen
+        answered, unknown = self.index.foreseen
         calls = counts.failed if ask.retry else counts.pending - answered - unknown
         if ask.call_lost and not ask.retry:
             calls += counts.unknown + unknown
@@ -131,10 +131,10 @@ class PartitionWork:
 
     def new_run(self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]) -> Rounds:
         """Return the next start."""
-        assert self._place is not None, "what calls nothing is refused before"  # noqa: S101 - a defect of ours
+        assert self._runner is not None, "what calls nothing is refused before"  # noqa: S101 - a defect of ours
         return Rounds(
-            book=self.book,
-            place=self._place(),
+            index=self.index,
+            runner=self._runner(),
             spec=replace(self.spec, max_concurrency=settings.max_concurrency, tells=settings.on_event is not None),
             ask=self._ask,
             tally=self._tally,

@@ -92,7 +92,7 @@ class Registration:
     ----------
     stored : StoredBatch
         Takes the batch's number.
-    plan, spec, book, meta
+    plan, spec, index, meta
         Of the batch.
     known : KnownBatch
         What was kept under the name before.
@@ -107,7 +107,7 @@ class Registration:
         stored: StoredBatch,
         plan: Plan,
         spec: BatchSpec,
-        book: PartitionIndex,
+        index: PartitionIndex,
         meta: pd.DataFrame,
         *,
         known: KnownBatch,
@@ -117,13 +117,13 @@ class Registration:
         self._stored = stored
         self._plan = plan
         self._spec = spec
-        self._book = book
+        self._index = index
         self._known = known
         self._compare = compare
         self._arms = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
         self._told = {
             "folder": spec.folder,
-            "partitions": [[p.found.plan.hex(), p.found.rows, p.found.jobs, p.found.invalid] for p in book.pages],
+            "partitions": [[p.found.plan.hex(), p.found.rows, p.found.jobs, p.found.invalid] for p in index.entries],
             "columns": [[str(name), _named(dtype)] for name, dtype in meta.dtypes.items()],
             "anywhere": anywhere or known.replaced,
         }
@@ -148,7 +148,7 @@ class Registration:
         is_same = base.get("arms") == self._arms and base["parts"]["partitions"] == self._told["partitions"]
         arms = encoded(arms_of_targets(self._spec.arms))
         is_kept = known.is_part or (is_same and known.is_hashed)
-        hashes = [] if is_kept else [PlannedRowHashes(arms, page.found.inputs) for page in self._book.pages]
+        hashes = [] if is_kept else [PlannedRowHashes(arms, entry.found.inputs) for entry in self._index.entries]
         earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
 
         def write(connection: sqlite3.Connection) -> int:
@@ -332,12 +332,12 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
         for plan, rows, jobs, invalid in kept["partitions"]
     ]
     spec = BatchSpec(run="", name=record.name, workspace=record.workspace, arms=(), folder=kept["folder"])
-    book = PartitionIndex([None] * len(found), found, store, spec)
+    index = PartitionIndex([None] * len(found), found, store, spec)
     stored = StoredBatch(store, record.id)
-    book.look(batch=None if kept["anywhere"] else record.name)
+    index.look(batch=None if kept["anywhere"] else record.name)
     plan = Plan(
-        name=record.name, deployment=record.deployment, variants=record.variants, rows=book.rows,
-        repeats=record.plan["repeats"], jobs=book.jobs, note=counted(len(found), "partition"),
+        name=record.name, deployment=record.deployment, variants=record.variants, rows=index.rows,
+        repeats=record.plan["repeats"], jobs=index.jobs, note=counted(len(found), "partition"),
     )  # fmt: skip
     refusal = (
         f"the rows of the batch {record.name!r} over partitions are not kept; run its cell again with them: what is "
@@ -345,7 +345,7 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
     )
     options = kept_settings("batch")
     work = PartitionWork(
-        plan, book, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
+        plan, index, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
     )
     about = provenance(
         (deployment for _, deployment, _ in record.plan["arms"]),

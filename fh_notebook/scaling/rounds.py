@@ -150,9 +150,9 @@ class Rounds:
 
     Parameters
     ----------
-    book : PartitionIndex
+    index : PartitionIndex
         The partitions.
-    place : PartitionRunner
+    runner : PartitionRunner
         Where they run.
     spec : BatchSpec
         What holds for all of them.
@@ -181,8 +181,8 @@ class Rounds:
     def __init__(
         self,
         *,
-        book: PartitionIndex,
-        place: PartitionRunner,
+        index: PartitionIndex,
+        runner: PartitionRunner,
         spec: BatchSpec,
         ask: CallRequest,
         tally: ProgressTally,
@@ -195,8 +195,8 @@ class Rounds:
         rounds: list[str],
         learned: Callable[[], int | None],
     ) -> None:
-        self._book = book
-        self._place = place
+        self._index = index
+        self._runner = runner
         self._spec = spec
         self._ask = ask
         self._tally = tally
@@ -226,7 +226,7 @@ class Rounds:
     @property
     def limit(self) -> int | None:
         """How many calls may be out at once over all workers in this round, where leases say it."""
-        return self._place.leases
+        return self._runner.leases
 
     @property
     def admits(self) -> int | None:
@@ -243,14 +243,15 @@ class Rounds:
     async def run(self, windows: Any, *, planned: int) -> None:
         """Call what is asked for."""
         await asyncio.to_thread(self._register)
-        await asyncio.to_thread(self._book.remove_left)  # before it is said that the batch runs, which spares the files
+        # Before the store says that the batch runs: then the files would be spared.
+        await asyncio.to_thread(self._index.remove_left)
         try:
             async with owner_of_claims(self._stored):
                 if not self._ask.fresh:
-                    await asyncio.to_thread(self._book.give, call_lost=self._ask.call_lost)
+                    await asyncio.to_thread(self._index.give, call_lost=self._ask.call_lost)
                 await self._run()
         finally:
-            await unbroken(asyncio.to_thread(self._book.take_back))
+            await unbroken(asyncio.to_thread(self._index.take_back))
 
     async def _run(self) -> None:
         limits = self._find_limits()
@@ -264,14 +265,14 @@ class Rounds:
             self._stopped = None
         if stopped := self._stopped or self._unknown:
             self._hear(stopped)
-        elif waiting := self._book.waiting():
+        elif waiting := self._index.waiting():
             await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
 
     async def _until_reset(self, left: int | None, ask: CallRequest, limits: StopLimits) -> int | None:
         before: tuple[str, ...] = ()
         while True:
             spec = replace(self._spec_of(ask), settled=before)
-            left = await self._round(self._book.tasks(spec), spec, left, limits, goes_on=bool(before))
+            left = await self._round(self._index.tasks(spec), spec, left, limits, goes_on=bool(before))
             goes_on, self._is_ending = self._is_ending and self._stopped is None, False
             before = (*before, spec.run) if goes_on else ()
             if goes_on:
@@ -312,22 +313,22 @@ class Rounds:
         if not goes_on:
             self._limits, self._errors_before, self._ends_at = limits, self._tally.errors, self._end_of(limits)
         self._may_lower, self._refused, self._calls_before = True, 0, self._tally.calls
-        self._planned = sum(self._book.pages[task.number].found.jobs for task in tasks)
-        self._place.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
+        self._planned = sum(self._index.entries[task.number].found.jobs for task in tasks)
+        self._runner.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
         if self._is_paused:  # before this round began
-            self._place.pause(True)
+            self._runner.pause(True)
         deadline = self._deadline(limits)
-        partitions = [self._book.pages[task.number].partition for task in tasks]
+        partitions = [self._index.entries[task.number].partition for task in tasks]
         coming = PartitionResults(
-            dict(zip(self._place.run(partitions, tasks), tasks, strict=True)),
+            dict(zip(self._runner.run(partitions, tasks), tasks, strict=True)),
             take=lambda done, task: self._take(done, task, spec),
-            lost=lambda: self._place.stop(cluster_lost_stop()),
+            lost=lambda: self._runner.stop(cluster_lost_stop()),
             has_stopped=lambda: self._stopped is not None or self._is_ending,
         )
         try:
             await coming.collect()
         except asyncio.CancelledError:
-            self._place.stop(cut_short("cancelled", self._tally.in_flight))
+            self._runner.stop(cut_short("cancelled", self._tally.in_flight))
             await unbroken(coming.come_in())
             raise
         except ClusterLost:
@@ -335,7 +336,7 @@ class Rounds:
         finally:
             if deadline is not None:
                 deadline.cancel()
-            rest = await unbroken(self._place.end())
+            rest = await unbroken(self._runner.end())
             for task in tasks:
                 self._tally.ended(task.number)
             self._changed()
@@ -350,11 +351,11 @@ class Rounds:
             self._unknown = self._unknown or decode_stop(done.stopped)
         elif done.stopped is not None and reason not in (ENDED, LOWERED):
             self._stop(decode_stop(done.stopped))
-        line = self._book.pages[task.number].line
+        line = self._index.entries[task.number].line
         if not done.path or (line is not None and line.path == done.path):
             return
         try:
-            await asyncio.to_thread(self._book.keep, done, fresh=spec.fresh)
+            await asyncio.to_thread(self._index.keep, done, fresh=spec.fresh)
         except StoreError as exc:
             self._stop(Stopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
             return
@@ -374,13 +375,13 @@ class Rounds:
             self._refused += 1
             if self._may_lower and needs_fewer_leases(self._refused, self._tally.calls - self._calls_before):
                 self._may_lower = False
-                if self._place.lower():
+                if self._runner.lower():
                     self._begin_anew()
             return
         if message.get("kind") != "tick":
             return
         self._tally.hear(message)
-        self._place.begun(message["number"])
+        self._runner.begun(message["number"])
         for told in message.get("events", ()):
             self._hear(decode_event(told))
         errors = self._tally.errors - self._errors_before
@@ -399,13 +400,13 @@ class Rounds:
         ask = self._ask
         if not (self._stopped or self._is_ending or ask.fresh or ask.retry or ask.call_lost):
             self._is_ending = True
-            self._place.stop(Stopped(reason=LOWERED, detail="another number of calls at once"))
+            self._runner.stop(Stopped(reason=LOWERED, detail="another number of calls at once"))
 
     def _stop(self, stopped: Stopped, *, tell: bool = True) -> None:
         if self._stopped is None:
             self._stopped = stopped
             if tell:
-                self._place.stop(stopped)
+                self._runner.stop(stopped)
 
     def _end_of(self, limits: StopLimits) -> float | None:
         """Return when the rounds that follow one another must end, by the loop's clock."""
@@ -432,12 +433,12 @@ class Rounds:
     def pause(self, paused: bool) -> None:
         """Start no further call, or go on, wherever; also in the rounds that are still to come."""
         self._is_paused = paused
-        self._place.pause(paused)
+        self._runner.pause(paused)
 
     def retune(self, max_concurrency: int | None) -> None:
         """Set the ceiling of calls at once, over all workers; ``None`` removes it."""
         self._spec = replace(self._spec, max_concurrency=max_concurrency)
-        if self._place.retune(max_concurrency):
+        if self._runner.retune(max_concurrency):
             self._begin_anew()
 
 

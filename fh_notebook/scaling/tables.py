@@ -167,12 +167,16 @@ class PartitionTables:
         SettingsError
             The rows are not here.
         """
-        pages = [page for page in self._work.book.pages if page.found.jobs]
-        if any(page.partition is None for page in pages):
+        entries = [entry for entry in self._work.index.entries if entry.found.jobs]
+        if any(entry.partition is None for entry in entries):
             raise SettingsError("the rows of a batch over partitions are not kept; run its cell again with them")
-        paths = [page.line.path if page.line is not None else "" for page in pages]
+        paths = [entry.line.path if entry.line is not None else "" for entry in entries]
         return pending_of(
-            [page.partition for page in pages], [page.start for page in pages], paths, self._work.spec, self._meta
+            [entry.partition for entry in entries],
+            [entry.start for entry in entries],
+            paths,
+            self._work.spec,
+            self._meta,
         )
 
     def head(self, lines: int) -> pd.DataFrame:

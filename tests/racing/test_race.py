@@ -128,7 +128,7 @@ def test_at_most_the_lookahead_runs_beyond_the_last_decided_row() -> None:
     watcher.join(60)
     assert race.rows == 9
     for place, position in enumerate(dict.fromkeys(started)):  # those that are out together may start in any order
-        assert abs(race._course.order.index(position) - place) < 3
+        assert abs(race._schedule.order.index(position) - place) < 3
 
 
 def test_losers_are_dropped_and_not_called_any_more() -> None:

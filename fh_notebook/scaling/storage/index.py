@@ -75,7 +75,7 @@ class PartitionIndex:
         self, partitions: Sequence[Any], found: Sequence[PartitionSurvey], store: Store, spec: BatchSpec
     ) -> None:
         starts = np.concatenate([[0], np.cumsum([f.rows for f in found])]).tolist()
-        self.pages = [_Entry(p, f, int(s)) for p, f, s in zip(partitions, found, starts, strict=False)]
+        self.entries = [_Entry(p, f, int(s)) for p, f, s in zip(partitions, found, starts, strict=False)]
         self._store = store
         self._spec = spec
         self._elsewhere: list[PartRow] = []
@@ -85,17 +85,17 @@ class PartitionIndex:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return sum(page.found.rows for page in self.pages)
+        return sum(entry.found.rows for entry in self.entries)
 
     @property
     def jobs(self) -> int:
         """How many jobs there are."""
-        return sum(page.found.jobs for page in self.pages)
+        return sum(entry.found.jobs for entry in self.entries)
 
     @property
     def paths(self) -> list[str]:
         """The parts that there are, in the order of the partitions."""
-        return [page.line.path for page in self.pages if page.line is not None and page.line.path]
+        return [entry.line.path for entry in self.entries if entry.line is not None and entry.line.path]
 
     # --- what is known
 
@@ -124,10 +124,10 @@ class PartitionIndex:
             theirs = other.parts.every(spec.workspace, batch=None, since=since)
             known = [*(replace(line, batch="") for line in theirs if parts.exists(line.path)), *known]
         by_plan = {line.plan: line for line in known}  # the newest comes last
-        for page in self.pages:
-            line = by_plan.get(page.found.plan)
-            page.line = replace(line, keys=b"") if line is not None else None
-        used = {page.line.path for page in self.pages if page.line is not None}
+        for entry in self.entries:
+            line = by_plan.get(entry.found.plan)
+            entry.line = replace(line, keys=b"") if line is not None else None
+        used = {entry.line.path for entry in self.entries if entry.line is not None}
         self._elsewhere = [line for line in known if line.path not in used]
         self._look_up = look_up
         self._foresee()
@@ -135,29 +135,29 @@ class PartitionIndex:
     @property
     def foreseen(self) -> tuple[int, int]:
         """How many more jobs are answered, and may have run, than the parts of partitions say."""
-        pages = [page.foreseen for page in self.pages]
-        return sum(answered for answered, _ in pages), sum(unknown for _, unknown in pages)
+        entries = [entry.foreseen for entry in self.entries]
+        return sum(answered for answered, _ in entries), sum(unknown for _, unknown in entries)
 
     def _foresee(self) -> None:
         """Count what parts of other partitions and the store have answered; a partition takes it in when it is run."""
-        numbers = [n for n, page in enumerate(self.pages) if page.found.prefixes and not _is_whole(page)]
+        numbers = [n for n, entry in enumerate(self.entries) if entry.found.prefixes and not _is_whole(entry)]
         sources = self._sources(numbers)
         lines = {line.path: line for line in self._elsewhere}
         outcomes: dict[str, tuple[KeyPrefixes, KeyPrefixes]] = {}
         keys = _Keys(self._store, self._look_up)
         for n in numbers:
-            page, mine = self.pages[n], _prefixes(self.pages[n].found)
+            entry, mine = self.entries[n], _prefixes(self.entries[n].found)
             stands, lost = keys.outcomes(mine)
             own_stands, own_lost = np.zeros_like(stands), np.zeros_like(lost)
             for path in sources[n]:
                 if path not in outcomes:
-                    outcomes[path] = _outcomes_in(lines.get(path) or page.line, path)
+                    outcomes[path] = _outcomes_in(lines.get(path) or entry.line, path)
                 in_it = [np.isin(mine, prefixes) for prefixes in outcomes[path]]
-                if page.line is not None and path == page.line.path:
+                if entry.line is not None and path == entry.line.path:
                     own_stands, own_lost = in_it
                 stands, lost = stands | in_it[0], lost | in_it[1]
             lost &= ~stands
-            page.foreseen = (
+            entry.foreseen = (
                 int((stands & ~own_stands).sum()),
                 int((lost & ~own_lost).sum()) - int((own_lost & stands).sum()),
             )
@@ -175,24 +175,24 @@ class PartitionIndex:
         It is looked up anew at each start: others may have answered, or have out, what was pending before.
         """
         keys = _Keys(self._store, self._look_up)
-        for page in self.pages:
-            page.busy = b""
-            if not page.found.jobs or _is_whole(page):
+        for entry in self.entries:
+            entry.busy = b""
+            if not entry.found.jobs or _is_whole(entry):
                 continue
-            mine = _prefixes(page.found)
+            mine = _prefixes(entry.found)
             found = keys.of(mine, call_lost=call_lost)
             busy = [key for key, known in found.items() if known.kind == PENDING]
             if busy:
-                page.busy = np.isin(mine, prefixes_of(bytes.fromhex("".join(busy)))).astype(np.uint8).tobytes()
+                entry.busy = np.isin(mine, prefixes_of(bytes.fromhex("".join(busy)))).astype(np.uint8).tobytes()
             if runs := runs_of(self._store, found):
-                page.given = write_copied(self._spec, page.found.plan, runs)
+                entry.given = write_copied(self._spec, entry.found.plan, runs)
 
     def take_back(self) -> None:
         """Remove the files that were written for a start."""
-        for page in self.pages:
-            if page.given:
-                parts.remove(page.given)
-                page.given = ""
+        for entry in self.entries:
+            if entry.given:
+                parts.remove(entry.given)
+                entry.given = ""
 
     def _adopt(self) -> None:
         """Take in parts that were merged when nobody was there to note them: the kernel had gone."""
@@ -219,9 +219,9 @@ class PartitionIndex:
         """Note what came of a partition; the part that it took in is not needed any more, unless all was asked anew."""
         if not done.path:
             return
-        page = self.pages[done.number]
-        old, page.line = page.line, self._write(done, page.found.plan)
-        page.foreseen = 0, 0
+        entry = self.entries[done.number]
+        old, entry.line = entry.line, self._write(done, entry.found.plan)
+        entry.foreseen = 0, 0
         if not fresh and old is not None and old.path != done.path and old.batch == self._spec.name:
             self._store.parts.forget(old.path).result()
             parts.remove(old.path)
@@ -230,26 +230,26 @@ class PartitionIndex:
 
     def tasks(self, spec: BatchSpec) -> list[PartitionTask]:
         """Return the partitions that a round runs."""
-        open_pages = [n for n, page in enumerate(self.pages) if page.found.jobs and _is_open(page, spec)]
-        sources = self._sources(open_pages) if not spec.fresh else {}
-        return [self._task(n, sources.get(n, ()), skip=_either(self.pages[n])) for n in open_pages]
+        open_entries = [n for n, entry in enumerate(self.entries) if entry.found.jobs and _is_open(entry, spec)]
+        sources = self._sources(open_entries) if not spec.fresh else {}
+        return [self._task(n, sources.get(n, ()), skip=_either(self.entries[n])) for n in open_entries]
 
     def waiting(self) -> list[PartitionTask]:
         """Return the partitions whose jobs were called by others, with the parts where the answers are; once."""
         tasks = []
-        for n, page in enumerate(self.pages):
-            if page.waits_for and (page.line is None or page.line.pending):
-                others = [self.pages[other].line for other in page.waits_for]
-                paths = tuple(line.path for line in (page.line, *others) if line is not None)
-                tasks.append(self._task(n, paths, skip=page.busy))
-            page.waits_for, page.skip = (), b""  # what is pending still is called by the next start
+        for n, entry in enumerate(self.entries):
+            if entry.waits_for and (entry.line is None or entry.line.pending):
+                others = [self.entries[other].line for other in entry.waits_for]
+                paths = tuple(line.path for line in (entry.line, *others) if line is not None)
+                tasks.append(self._task(n, paths, skip=entry.busy))
+            entry.waits_for, entry.skip = (), b""  # what is pending still is called by the next start
         return tasks
 
     def _task(self, number: int, sources: tuple[str, ...], *, skip: bytes = b"") -> PartitionTask:
-        page = self.pages[number]
+        entry = self.entries[number]
         return PartitionTask(
-            number=number, start=page.start, rows=page.found.rows, plan=page.found.plan, asked=page.found.asked,
-            sources=sources, skip=skip, valid=not page.found.invalid,
+            number=number, start=entry.start, rows=entry.found.rows, plan=entry.found.plan, asked=entry.found.asked,
+            sources=sources, skip=skip, valid=not entry.found.invalid,
         )  # fmt: skip
 
     def _sources(self, wanted: Iterable[int]) -> dict[int, tuple[str, ...]]:
@@ -266,18 +266,18 @@ class PartitionIndex:
             order = np.argsort(all_keys, kind="stable")
             all_keys, of_line = all_keys[order], of_line[order]
             for n in wanted:
-                mine = _prefixes(self.pages[n].found)
+                mine = _prefixes(self.entries[n].found)
                 low, high = np.searchsorted(all_keys, mine, "left"), np.searchsorted(all_keys, mine, "right")
                 lines = {int(x) for a, b in zip(low[high > low], high[high > low], strict=True) for x in of_line[a:b]}
                 found[n] = tuple(self._elsewhere[i].path for i in sorted(lines))
         for n in wanted:
-            line, given = self.pages[n].line, self.pages[n].given
+            line, given = self.entries[n].line, self.entries[n].given
             found[n] += tuple(path for path in (given, line.path if line is not None else "") if path)
         return found
 
     def _note_doubles(self) -> None:
         """Find jobs that several partitions ask for: the first one calls them."""
-        each = [_prefixes(page.found) for page in self.pages]
+        each = [_prefixes(entry.found) for entry in self.entries]
         if not each:
             return
         everything = np.concatenate(each)
@@ -287,37 +287,37 @@ class PartitionIndex:
         ends = np.cumsum([len(e) for e in each])
         owner = np.searchsorted(ends, first[inverse], side="right")
         begin = 0
-        for n, (page, mine) in enumerate(zip(self.pages, each, strict=True)):
+        for n, (entry, mine) in enumerate(zip(self.entries, each, strict=True)):
             others = owner[begin : begin + len(mine)]
             double = (others != n) & (mine != 0)
             begin += len(mine)
             if double.any():
-                page.skip = double.astype(np.uint8).tobytes()
-                page.waits_for = tuple(int(x) for x in np.unique(others[double]))
+                entry.skip = double.astype(np.uint8).tobytes()
+                entry.waits_for = tuple(int(x) for x in np.unique(others[double]))
 
 
-def _is_open(page: _Entry, spec: BatchSpec) -> bool:
-    line = page.line
+def _is_open(entry: _Entry, spec: BatchSpec) -> bool:
+    line = entry.line
     if spec.retry:
         return line is not None and line.failed > 0
     if line is None or spec.fresh:
         return True
-    if line.unknown and page.foreseen[0]:  # what may have run was answered elsewhere
+    if line.unknown and entry.foreseen[0]:  # what may have run was answered elsewhere
         return True
     return bool(line.pending or line.again or (spec.call_lost and line.unknown))
 
 
-def _is_whole(page: _Entry) -> bool:
+def _is_whole(entry: _Entry) -> bool:
     """Whether each job of a partition has an outcome that stands."""
-    line = page.line
+    line = entry.line
     return line is not None and not (line.pending or line.again or line.unknown)
 
 
-def _either(page: _Entry) -> bytes:
+def _either(entry: _Entry) -> bytes:
     """Return of each job whether another partition, or another batch, calls it; nothing where none is."""
-    if not (page.skip and page.busy):
-        return page.skip or page.busy
-    return np.bitwise_or(np.frombuffer(page.skip, np.uint8), np.frombuffer(page.busy, np.uint8)).tobytes()
+    if not (entry.skip and entry.busy):
+        return entry.skip or entry.busy
+    return np.bitwise_or(np.frombuffer(entry.skip, np.uint8), np.frombuffer(entry.busy, np.uint8)).tobytes()
 
 
 def _outcomes_in(line: PartRow | None, path: str) -> tuple[KeyPrefixes, KeyPrefixes]:

@@ -206,7 +206,7 @@ def test_a_pause_before_the_round_has_begun_holds_on_workers_too(two: tuple[Any,
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
         batch = fh.batch(texts(60, "rests"), "shout", **asked, max_concurrency=2, dry_run=True)
         control = begun_in_a_pause(batch)
-        until(lambda: (run := control.status.run) is not None and run._place._over_begun)
+        until(lambda: (run := control.status.run) is not None and run._runner._over_begun)
         threading.Event().wait(0.3)  # so long a call that must not be made has to be made
         assert (counting.calls, batch.paused) == (0, True)
         control.unpause()
