@@ -1,6 +1,4 @@
-"""Exceptions of the package: misuse raises; a failed run is a Run.
-
-Failure is data, misuse is an exception: a failed run is a `Run`, never one of these by itself.
+"""Exceptions of the package: misuse is an exception; a failed run is a `Run`, never one of these by itself.
 
 ::
 

@@ -6,7 +6,7 @@ Rules of this file:
    the notebook server) is not asked, whatever name or redirect leads there: the number that a connection was made to
    is looked at before a byte is sent, so that no second answer of a name server counts.
 2. Names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a file, no
-   address is asked that `asset_places` refuses, the key is not sent, and what comes is capped.
+   address is asked that rule 1 refuses, the key is not sent, and what comes is capped.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Deployment: a name, its variants, and the Start variables as one JSON Schema.
 
-A name, its variants, and the Start variables as one JSON Schema.
-
 Rule of this file: a deployment never changes after it is built, and one that cannot be meant cannot be built; what is
-on disk or on the screen is reached through `views`.
+on disk or on the screen is reached through `hooks`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Response bodies read tolerantly: the status, output, error, ids and secret of each known form.
 
-Pure.
-
 Rule of this file: each thing that is UNKNOWN of the service's bodies is read in exactly one function here, so that one
 line fixes it once somebody knows; nothing raises, whatever comes.
 """

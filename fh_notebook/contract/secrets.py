@@ -1,7 +1,5 @@
 """Secret values: which inputs are secret, and the mask in everything stored, shown or exported.
 
-Pure.
-
 Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `values.redact` looks
 for in every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
 says which, `mask_inputs` leaves them out of what is kept, and a `Mask` finds them in whatever repeats them.

@@ -1,6 +1,4 @@
-"""Wire codec: request to bytes, answer and callback event to Run; invalid bodies become a Run, too.
-
-Whatever comes, it becomes a `Run`; nothing raises.
+"""Wire codec: request to bytes, answer and callback event to Run; invalid bodies become a Run, too, and nothing raises.
 
 Rule of this file: it says what each kind of answer means. Where a body has what is read in
 :mod:`fh_notebook.contract.response_body`, the one place for what is UNKNOWN of the service's bodies.

@@ -109,7 +109,7 @@ class Store:
     def keep_plan(self, plan: BatchPlan) -> Committed[int]:
         """Keep a batch's record, rows and jobs in one transaction; return its number.
 
-        The number is 0 where the batch is another one than the plan was made for, and `batch_plan.RUNNING` where it
+        The number is 0 where the batch is another one than the plan was made for, and `plans.RUNNING` where it
         would replace one over partitions that is running: nothing was written then.
         """
         return self.database.put(partial(plans.write, plan=plan, is_alive=self.owners.is_alive))

@@ -1,7 +1,5 @@
 """Options of ``fh-notebook batch``, their values as arguments of ``fh.batch``, and its exit codes.
 
-Pure.
-
 Rule of this file: an option that was not given is not passed on, so that the defaults are those of ``fh.batch``.
 """
 

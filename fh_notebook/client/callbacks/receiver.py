@@ -1,7 +1,5 @@
 """CallbackReceiver: accepts the outcomes of runs in this process and hands each to the run that waits for it.
 
-Verified ones only; all of it bounded.
-
 Rules of this file:
 
 1. A callback is given to one claim, and to whoever claims it later if nobody does yet. It may be used from any

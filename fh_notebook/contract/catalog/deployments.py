@@ -1,10 +1,8 @@
 """Deployments: a mapping of all known deployments, and the nearest name to an unknown one.
 
-Pure.
-
 Rule of this file: what is known is read-only and in order; whoever asks for a name that is not there is told the
-nearest one. The text of ``fetchhive.yaml`` is read in `catalog_read`, written in `catalog_write` and edited in
-`catalog_edit`; its JSON Schema for editors is `fetchhive.schema.json`, beside this file.
+nearest one. The text of ``fetchhive.yaml`` is read in `reader`, written in `writer` and edited in `editor`; its
+JSON Schema for editors is `fetchhive.schema.json`, in the folder above.
 """
 
 from __future__ import annotations

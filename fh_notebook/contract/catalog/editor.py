@@ -262,7 +262,7 @@ class _AsWritten(BaseResolver):
 
     @property
     def processing_version(self) -> tuple[int, int]:
-        """The grammar of `plain_yaml`."""
+        """The grammar of `yaml_loader`."""
         return 1, 1
 
 

@@ -1,7 +1,5 @@
 """YAML nodes of a catalogue as plain values, with every problem and its line.
 
-Pure.
-
 Rule of this file: a node is read to its end whatever is wrong with it, so that all problems are told at once; what
 comes out is made of JSON's kinds only.
 """

@@ -1,7 +1,5 @@
 """Reader of ``fetchhive.yaml``: text to Deployments.
 
-Pure.
-
 Rule of this file: everything that is wrong is told at once, each with its line and the nearest right word; a file with
 a problem gives nothing at all, so that nobody works with half of a catalogue.
 """
@@ -188,7 +186,7 @@ def _open_problem(name: str, inputs: dict[str, Any] | None, is_open: bool) -> Pr
 
 
 def _is_judged(path: tuple[str | int, ...]) -> bool:
-    """Whether `catalog_variables` has a better sentence for a problem there."""
+    """Whether `variables` has a better sentence for a problem there."""
     names = [part for part in path[-2:] if isinstance(part, str)]
     return names[-1:] in (["type"], ["required"])
 

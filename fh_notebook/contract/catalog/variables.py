@@ -1,7 +1,5 @@
 """The ``inputs:`` of a deployment in the catalogue, to and from Start variables.
 
-Pure.
-
 Rule of this file: a whole JSON Schema is taken as it is; in the short form, variable by variable, a word that is near
 to a keyword of JSON Schema is a slip, and told, since JSON Schema itself would pass over it in silence.
 """

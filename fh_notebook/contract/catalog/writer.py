@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. What could be read as anything but itself is quoted as JSON quotes it, with escapes; so every text survives, in
-   `plain_yaml` as in a reader of YAML 1.1.
+   `yaml_loader` as in a reader of YAML 1.1.
 2. What is written reads back equal, whatever the names and texts hold, by this package and by any other reader of
    YAML 1.1 or 1.2; and a secret is never written.
 """

@@ -1,9 +1,9 @@
 """JSON Schema of Start variables from any source: mapping, model, function, frame or schema.
 
 Rule of this file: whatever a user declares is turned into that language here, once, and a declaration that cannot be
-read is refused here, with every problem at once. The parts are in files by stage: `variables` (the constructors),
-`infer` (samples), `signature` (functions and classes), `annotations` and `docstrings` (what those say), `refs`
-(references), `coerce` (text), `validate` and `explain` (problems).
+read is refused here, with every problem at once. Beside it are `variables` (the constructors), `inference` (samples),
+`from_python` (functions, classes, annotations and docstrings), `references`, `coercion` (text), `validation` and
+`error_messages` (problems).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Rules of this file:
    inside of itself stands under ``$defs`` and is referred to.
 3. A docstring is prose, and never a reason to refuse anything. numpydoc, Google's and reST's styles are read by the
    library `docstring_parser`, imported when a docstring has more than one line.
-4. Names and "required?" come from the signature, kinds from the annotations (`annotations`), words from
+4. Names and "required?" come from the signature, kinds from the annotations, words from
    ``Annotated``, a dataclass field's metadata or the docstring, in this order.
 """
 

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. Only what lies in the schema itself is followed, and never in a circle; validation is the library's (`validate`),
+1. Only what lies in the schema itself is followed, and never in a circle; validation is the library's (`validation`),
    this is for those who read a schema: defaults, coercion, forms.
 2. It is told from the schema alone, before anything is checked, since the library cannot be stopped. Definitions that
    refer to others twice multiply at each step: 25 of them are looked at 33 million times for one value.

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. A declaration is copied into JSON's own kinds, so that nothing of the user's is shared or changed; whether its
-   words make sense is judged later (`validate`).
+   words make sense is judged later (`validation`).
 2. A constructor says what was asked for and judges nothing but what cannot be written down at all. A default that
    does not fit is shown with its problem later (by `problems`), never raised here: a form must be able to show it.
 """

@@ -7,8 +7,8 @@ Rules of this file:
 2. A snippet that is not understood wholly is refused with a line that says what it is and what to do, and a workspace
    key in it leaves as a `Secret` or not at all: no error and no repr shows it.
 
-The shapes are those of CONTRACT section 9: curl for a POSIX shell, and the JSON body alone. The way
-back, :func:`to_curl` and :func:`to_python`, is in `snippet_write`.
+The shapes are those of CONTRACT section 9: curl for a POSIX shell, and the JSON body alone. The way back,
+:func:`to_curl` and :func:`to_python`, is in `writer`.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class _Tracked(asyncio.Protocol):
 
 
 class _SocketLine:
-    """The connection under one request (see ``broken.Line``)."""
+    """The connection under one request (see ``app.ConnectionLine``)."""
 
     __slots__ = ("_transport",)
 

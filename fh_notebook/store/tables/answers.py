@@ -1,7 +1,5 @@
 """Table ``answers``: the outcome of every call, append-only, and the conversion between a run and its row.
 
-No SQL here.
-
 Rule of this file: an answer that came is never refused: what is nested too deep to be kept of it is left out.
 
 Append-only; how a run is spelt in a line is in `answers.py`.

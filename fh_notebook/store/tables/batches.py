@@ -367,7 +367,7 @@ def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: 
     for batch_id in batch_ids:
         if (old := by_id(connection, batch_id)) is None:
             continue
-        # One that runs still, and was about to write more of itself, looks again (see `batch_plan.write`).
+        # One that runs still, and was about to write more of itself, looks again (see `plans.write`).
         revision, others = int(old.plan.get("revision") or 0) + 1, old.plan.get("replaced_by", ())
         plan = {**old.plan, "revision": revision, "replaced_by": [*others, by]}
         update(connection, batch_id, replace(old, plan=plan))

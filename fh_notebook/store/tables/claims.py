@@ -1,8 +1,8 @@
 """Table ``claims``: jobs about to be sent or in flight, committed before the call.
 
-A line is written before the call and leaves with its answer, so what a killed process leaves behind here may have run.
+A row is written before the call and leaves with its answer, so what a killed process leaves behind here may have run.
 
-Rule of this file: one job of one batch has at most one owner; whether that owner still lives is `owners`' matter. What
+Rule of this file: one job of one batch has at most one owner; `owner_locks` knows whether that owner still lives. What
 is done for many at once is what is done for one after the other: between two statements SQLite gives up Python's lock,
 and under load it is milliseconds until it has it again, so a statement for each of a hundred answers makes a commit
 last longer than the calls take, and one for all of them does not.

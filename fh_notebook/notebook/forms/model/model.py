@@ -6,7 +6,8 @@ Rules of this file:
   with; a field that is not set is left out, and it is the service's to decide what that means.
 - Nothing is refused and nothing is dropped: a value that does not fit is shown with its problem, a name without a field
   is kept and, where the schema is closed, told.
-- There is one judge, `contract.validate.problems`, over the whole value; a field's problems are its sentences by path.
+- There is one judge, `contract.schema.validation.problems`, over the whole value; a field's problems are its sentences
+  by path.
 """
 
 from __future__ import annotations
