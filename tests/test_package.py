@@ -167,11 +167,10 @@ def test_a_class_is_complete_in_its_file(package: str) -> None:
     assert spread == []
 
 
-MOVED = ("cli", "client", "contract", "core", "local", "session", "store")
-"""Packages whose modules are in their place."""
+PACKAGES = sorted(init.parent.name for init in ROOM.glob("*/__init__.py") if init.parent.name != "_notebooks")
 
 
-@pytest.mark.parametrize("package", MOVED)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_an_init_has_a_short_docstring_and_re_exports_only(package: str) -> None:
     """It says what the package is and where to start; whatever is defined is in a module."""
     for file in (ROOM / package).rglob("__init__.py"):
@@ -181,9 +180,17 @@ def test_an_init_has_a_short_docstring_and_re_exports_only(package: str) -> None
             assert isinstance(statement, ast.ImportFrom) or ast.unparse(statement).startswith("__all__ = "), file
 
 
-@pytest.mark.parametrize("package", MOVED)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_a_folder_can_be_taken_in_at_a_glance(package: str) -> None:
     """It has 15 entries at most; `contract` has one more, a schema whose path the README gives."""
     for folder in [ROOM / package, *(f for f in (ROOM / package).rglob("*") if f.is_dir() and f.name != "__pycache__")]:
         entries = [e for e in folder.iterdir() if e.name != "__pycache__"]
         assert len(entries) <= 15 + (folder.name == "contract"), folder
+
+
+def test_the_root_defines_only_what_python_and_ipython_call() -> None:
+    """All else is re-exported from the module that has it."""
+    tree = ast.parse((ROOM / "__init__.py").read_text("utf-8"))
+    assert len((ast.get_docstring(tree, clean=True) or "").partition("Examples")[0].strip().splitlines()) <= 10
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert defined <= {"__getattr__", "__dir__", "load_ipython_extension", "unload_ipython_extension"}

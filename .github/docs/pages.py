@@ -41,7 +41,7 @@ GROUPS: Final = {
 MODULES: Final = {
     "local": "fh_notebook.local",
     "score": "fh_notebook.comparing.scorers.registry",
-    "store": "fh_notebook.store",
+    "store": "fh_notebook.store.api",
 }
 """Public names that stand for a whole module, each with a page of its own."""
 
