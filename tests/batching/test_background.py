@@ -310,7 +310,7 @@ def test_an_interrupt_before_the_first_step_of_a_start_waits_for_nothing(moment:
 
     def trace(frame: FrameType, event: str, arg: object) -> object:
         code = frame.f_code
-        if code.co_filename != event_loop.__file__ or code.co_qualname != "Job.start":
+        if code.co_filename != event_loop.__file__ or code.co_qualname != event_loop.BackgroundJob.start.__qualname__:
             return None
         if event == moment:
             sys.settrace(before)

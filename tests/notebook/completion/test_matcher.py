@@ -186,9 +186,9 @@ def test_loading_brings_in_no_machinery(tmp_path: Path) -> None:
         capture_output=True, check=True,
     )  # fmt: skip
     loaded, pandas = done.stdout.splitlines()
-    assert "complete_matcher" in loaded
-    assert "complete_known" not in loaded
-    assert "session" not in loaded
+    assert "fh_notebook.notebook.completion.matcher" in loaded
+    assert "fh_notebook.notebook.completion.context" not in loaded
+    assert "fh_notebook.session" not in loaded
     assert pandas == "False"
     assert done.stderr == ""
 
