@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import inspect
 import pkgutil
@@ -194,3 +195,24 @@ def test_the_root_defines_only_what_python_and_ipython_call() -> None:
     assert len((ast.get_docstring(tree, clean=True) or "").partition("Examples")[0].strip().splitlines()) <= 10
     defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     assert defined <= {"__getattr__", "__dir__", "load_ipython_extension", "unload_ipython_extension"}
+
+
+def test_what_a_docstring_says_is_raised_exists() -> None:
+    """Each name below "Raises" is a class of this package, of Python, or of a library that the module names."""
+    sources = {file: file.read_text("utf-8") for file in sorted(ROOM.rglob("*.py")) if "_notebooks" not in file.parts}
+    ours = {cls for source in sources.values() for cls in re.findall(r"^class (\w+)", source, re.MULTILINE)}
+    unknown = [
+        f"{file.relative_to(ROOM)}: {name}"
+        for file, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for raised in re.findall(
+            r"\nRaises\n------\n(.*?)(?:\n\w[^\n]*\n---|\Z)", ast.get_docstring(node) or "", re.DOTALL
+        )
+        for line in re.findall(r"^(\w[\w., ]*)$", raised, re.MULTILINE)
+        for name in line.split(", ")
+        if name.rpartition(".")[2] not in ours
+        and not hasattr(builtins, name)
+        and not re.search(rf"(?:import|from) .*\b{name.partition('.')[0]}\b", source)
+    ]
+    assert unknown == []

@@ -1,8 +1,8 @@
 """Retry policy: what to do after an answer (429, 5xx, timeout), and whether the call may have run.
 
 Rule of this file: it is the table of CONTRACT section 2; nobody else judges an answer. `client.invoke` and the batch
-engine are two drivers of `decide`, and the gate hears every decision. Nothing that may have run is ever called again
-from here.
+engine are two drivers of `decide`, and the limiter receives every decision. Nothing that may have run is ever called
+again from here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests of callers: bodies read into an Ask, or refused with an error code of the service.
+"""Requests of callers: bodies read into a ParsedRequest, or refused with an error code of the service.
 
 Rules of this file:
 

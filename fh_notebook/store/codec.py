@@ -123,7 +123,7 @@ def check_kinds(line: tuple[Any, ...], kinds: Kinds, what: str) -> None:
 
     Raises
     ------
-    Damaged
+    DamagedValue
         One is not.
     """
     for value, kind in zip(line, kinds, strict=True):
@@ -136,7 +136,7 @@ def checked(lines: Iterable[tuple[Any, ...]], kinds: Kinds, what: str) -> Iterat
 
     Raises
     ------
-    Damaged
+    DamagedValue
         One is not.
     """
     good = _types_of(tuple(kinds))
@@ -157,7 +157,7 @@ def seconds_of_moment(seconds: Any, what: str) -> float:
 
     Raises
     ------
-    Damaged
+    DamagedValue
         They mean none.
 
     Examples
@@ -177,7 +177,7 @@ def moment_of(seconds: Any, what: str) -> datetime:
 
     Raises
     ------
-    Damaged
+    DamagedValue
         They mean none.
     """
     return datetime.fromtimestamp(seconds_of_moment(seconds, what), UTC)
@@ -188,7 +188,7 @@ def json_of(text: Any, kind: type, what: str) -> Any:
 
     Raises
     ------
-    Damaged
+    DamagedValue
         It is none.
     """
     try:
@@ -205,7 +205,7 @@ def plan_of(text: Any) -> dict[str, Any]:
 
     Raises
     ------
-    Damaged
+    DamagedValue
         It is none, or cannot be planned with.
     """
     plan: dict[str, Any] = json_of(text, dict, "the plan of a batch")

@@ -1,1 +1,4 @@
-"""Concurrency: slots of a limiter, its adaptive limit, and rates."""
+"""Concurrency: slots of a limiter, its adaptive limit, and rates.
+
+The limiter itself, which reads decisions of `contract.retry`, is `session.limiter`.
+"""

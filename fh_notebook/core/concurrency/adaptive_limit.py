@@ -1,6 +1,6 @@
 """AdaptiveLimit: policy of the concurrency limiter after successes and refusals (429). Pure.
 
-The gate holds one.
+The concurrency limiter holds one.
 
 Rule of this file: no clock, no waiting, no randomness. Times are arguments, and only their order matters; a round trip
 is counted in answers, as many as the limit is.

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. Both are blocks, so that whatever ends the block, an error or a cancel, gives back what it held.
-2. It knows order and groups, and nothing of limits. Nothing here locks: the gate does.
+2. It knows order and groups, and nothing of limits. Nothing here locks: the limiter does.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Slot:
 
 
 class LimitedCall:
-    """One call while it is out, and what the gate needs to know of it afterwards. Made by `ConcurrencyLimiter.call`."""
+    """One call while it is out, and what the limiter needs of it afterwards; made by `ConcurrencyLimiter.call`."""
 
     __slots__ = ("_came", "_sent", "out", "sent_at", "took_s")
 

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. The wish is the app's, the doing is the way in's. A server on a socket and the transport in process each put a
-   `Line` into the ASGI scope, which can break off their own kind of connection.
+   `ConnectionLine` into the ASGI scope, which can break off their own kind of connection.
 2. No decision about a call is made here; it is made in ``service``.
 """
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
@@ -19,38 +21,126 @@ from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.values import redact
 from fh_notebook.errors import FetchHiveError
-from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, parser, whole_from_1, words_of
-from fh_notebook.notebook.commands.connection import use
+from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, whole_from_1, words_of
+from fh_notebook.notebook.cell.options import parser as cell_parser
 from fh_notebook.notebook.kernel.shell import Masked, Stopped
 
-__all__ = ["COMMANDS", "command_parser", "is_snippet_cell", "refuse_key", "run_command"]
+__all__ = ["COMMANDS", "Command", "command_parser", "is_snippet_cell", "refuse_key", "run_command", "show_help"]
 
-COMMANDS: Final[Mapping[str, str]] = {
-    "login": "ask for the workspace key, without showing it; kept in the system's keyring, or in this kernel only",
-    "logout": "forget the key, in this kernel and in the keyring",
-    "use": "say where calls go, or send them elsewhere: local, live, or an address",
-    "deployments": "show every deployment that is known",
-    "describe": "show a deployment's variants and Start variables, and a cell to begin with",
-    "snippet": "read a pasted Code Snippet and save its deployment in the catalogue; no call is made",
-    "history": "show what was run, from the store of kept answers",
-    "last": "give the last result again: a Run, or a Batch",
-    "help": "show this help, or that of one command, or of a cell's options: help cell",
-}
-"""Name -> what it does, in one line: for the help and for completion."""
 
-_EXAMPLES: Final[Mapping[str, str]] = {
-    "login": "  %fetchhive login\n  %fetchhive login --here --check",
-    "logout": "  %fetchhive logout",
-    "use": "  %fetchhive use\n  %fetchhive use local\n  %fetchhive use live\n  %fetchhive use http://127.0.0.1:8000/v1",
-    "deployments": "  %fetchhive deployments",
-    "describe": "  %fetchhive describe support-triage",
-    "snippet": "  %fetchhive snippet            asks for the text; on a page it is not shown, in a terminal it is\n"
-    "  %fetchhive snippet pasted     takes the text of the variable `pasted`\n\n"
-    "  %%fetchhive snippet           with the snippet below it, as the cell's body",
-    "history": "  %fetchhive history\n  %fetchhive history support-triage -n 20",
-    "last": "  %fetchhive last\n  run = _",
-    "help": "  %fetchhive help login\n  %fetchhive help cell",
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command of ``%fetchhive``."""
+
+    name: str
+    help: str
+    """What it does, in one line: for the help and for completion."""
+    examples: tuple[str, ...]
+    function: str
+    """Where ``function(shell, options)`` is, as ``module:name``: imported when the command is first used, since loading
+    the extension must cost nothing."""
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What its parser takes: the name or the option, and the keywords of ``add_argument``. Completion knows what is
+    meant by the positional ``name`` (a deployment), ``address``, ``command`` and ``variable``."""
+
+
+_ALL: Final = (
+    Command(
+        name="login",
+        help="ask for the workspace key, without showing it; kept in the system's keyring, or in this kernel only",
+        examples=("login", "login --here --check"),
+        function="fh_notebook.notebook.commands.connection:login",
+        arguments={
+            "--here": {"action": "store_true", "help": "keep the key in this kernel only, not in the keyring"},
+            "--check": {"action": "store_true", "help": "ask the service whether it takes the key (runs nothing)"},
+        },
+    ),
+    Command(
+        name="logout",
+        help="forget the key, in this kernel and in the keyring",
+        examples=("logout",),
+        function="fh_notebook.notebook.commands.connection:logout",
+    ),
+    Command(
+        name="use",
+        help="say where calls go, or send them elsewhere: local, live, or an address",
+        examples=("use", "use local", "use live", "use http://127.0.0.1:8000/v1"),
+        function="fh_notebook.notebook.commands.connection:use",
+        arguments={
+            "address": {
+                "nargs": "?",
+                "metavar": "local|live|URL",
+                "help": "the address ends in /v1; without one, say what is in use",
+            }
+        },
+    ),
+    Command(
+        name="deployments",
+        help="show every deployment that is known",
+        examples=("deployments",),
+        function="fh_notebook.notebook.commands.description:deployments",
+    ),
+    Command(
+        name="describe",
+        help="show a deployment's variants and Start variables, and a cell to begin with",
+        examples=("describe support-triage",),
+        function="fh_notebook.notebook.commands.description:describe",
+        arguments={"name": {"metavar": "NAME", "help": "the deployment"}},
+    ),
+    Command(
+        name="snippet",
+        help="read a pasted Code Snippet and save its deployment in the catalogue; no call is made",
+        examples=(
+            "snippet            asks for the text; on a page it is not shown, in a terminal it is",
+            "snippet pasted     takes the text of the variable `pasted`\n",
+            "%%fetchhive snippet           with the snippet below it, as the cell's body",
+        ),
+        function="fh_notebook.notebook.commands.snippet:snippet",
+        arguments={
+            "variable": {
+                "nargs": "?",
+                "metavar": "VARIABLE",
+                "help": "the notebook variable that has the snippet's text",
+            }
+        },
+    ),
+    Command(
+        name="history",
+        help="show what was run, from the store of kept answers",
+        examples=("history", "history support-triage -n 20"),
+        function="fh_notebook.notebook.commands.history:history",
+        arguments={
+            "name": {"nargs": "?", "metavar": "NAME", "help": "only runs of this deployment"},
+            "-n": {
+                "type": whole_from_1,
+                "default": 100,
+                "metavar": "N",
+                "dest": "limit",
+                "help": "at most N lines (100)",
+            },
+        },
+    ),
+    Command(
+        name="last",
+        help="give the last result again: a Run, or a Batch",
+        examples=("last", "run = _"),
+        function="fh_notebook.notebook.commands.history:last",
+    ),
+    Command(
+        name="help",
+        help="show this help, or that of one command, or of a cell's options: help cell",
+        examples=("help login", "help cell"),
+        function="fh_notebook.notebook.commands.registry:show_help",
+        arguments={
+            "command": {
+                "nargs": "?",
+                "metavar": "COMMAND",
+                "help": "one of them, or cell: the options of %%%%fetchhive",
+            }
+        },
+    ),
+)
+COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in _ALL}
 
 _KEY: Final = re.compile(r"fhk_[A-Za-z0-9_-]{6,}")
 """Keys begin so (CONTRACT section 1)."""
@@ -134,14 +224,14 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
 def _run(shell: Any, line: str, cell: str | None) -> Any:
     words = words_of(line, "%fetchhive")
     if not words or words[0] in ("-h", "--help"):
-        return _help(argparse.Namespace(command=None))
+        return show_help(shell, argparse.Namespace(command=None))
     name, *rest = words
     if name not in COMMANDS:
         raise UsageError(redact(_unknown(name, rest)))
     options = _options(name, rest)
     if cell is not None:
         options.cell = cell
-    return _doer(name)(shell, options)
+    return resolve_name(COMMANDS[name].function)(shell, options)
 
 
 def _options(name: str, rest: list[str]) -> argparse.Namespace:
@@ -165,72 +255,37 @@ def _unknown(name: str, rest: list[str]) -> str:
     return f"%fetchhive: there is no command {short(name)}. See %fetchhive help"
 
 
-def _doer(name: str) -> Callable[[Any, argparse.Namespace], Any]:
-    """Return the function of a command; imported with its first use, since loading the extension must cost nothing."""
-    if name in ("login", "logout"):
-        from fh_notebook.notebook.commands import connection
-
-        return {"login": connection.login, "logout": connection.logout}[name]
-    if name == "use":
-        return use
-    if name in ("deployments", "describe"):
-        from fh_notebook.notebook.commands import description
-
-        return {"deployments": description.deployments, "describe": description.describe}[name]
-    if name == "snippet":
-        from fh_notebook.notebook.commands.snippet import snippet
-
-        return snippet
-    if name in ("history", "last"):
-        from fh_notebook.notebook.commands import history
-
-        return {"history": history.history, "last": history.last}[name]
-    return lambda shell, options: _help(options)
-
-
 # --- help and options
 
 
 def command_parser(name: str) -> MagicParser:
     """Return the parser of what follows a command; completion reads its options too."""
-    prog = f"%fetchhive {name}"
-    made = MagicParser(
+    prog, command = f"%fetchhive {name}", COMMANDS[name]
+    parser = MagicParser(
         prog=prog,
-        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
-        epilog=f"examples:\n{_EXAMPLES[name]}",
+        description=f"{command.help[0].upper()}{command.help[1:]}.",
+        epilog="\n".join(["examples:", *(f"  {_example_line(example)}" for example in command.examples)]),
         see=f"{prog} --help",
     )
-    add = made.add_argument
-    if name == "login":
-        add("--here", action="store_true", help="keep the key in this kernel only, not in the keyring")
-        add("--check", action="store_true", help="ask the service whether it takes the key (runs nothing)")
-    elif name == "use":
-        add(
-            "address",
-            nargs="?",
-            metavar="local|live|URL",
-            help="the address ends in /v1; without one, say what is in use",
-        )
-    elif name == "describe":
-        add("name", metavar="NAME", help="the deployment")
-    elif name == "snippet":
-        add("variable", nargs="?", metavar="VARIABLE", help="the notebook variable that has the snippet's text")
-        made.set_defaults(cell=None)
-    elif name == "history":
-        add("name", nargs="?", metavar="NAME", help="only runs of this deployment")
-        add("-n", type=whole_from_1, default=100, metavar="N", dest="limit", help="at most N lines (100)")
-    elif name == "help":
-        add("command", nargs="?", metavar="COMMAND", help="one of them, or cell: the options of %%%%fetchhive")
-    return made
+    parser.set_defaults(cell=None)
+    for argument, keywords in command.arguments.items():
+        parser.add_argument(argument, **keywords)
+    return parser
 
 
-def _help(options: argparse.Namespace) -> None:
+def _example_line(example: str) -> str:
+    """Return an example as it is typed: most begin with the name of a command."""
+    return f"%fetchhive {example}" if example.split()[0] in COMMANDS else example
+
+
+def show_help(shell: Any, options: argparse.Namespace) -> None:
+    """Print the help of all commands, of one, or of a cell's options."""
     name = options.command
     if name is None:
         print(_all_help())  # noqa: T201 - a cell's output
         return
     if name.lstrip("%") in ("cell", "fetchhive"):
-        parser().print_help()
+        cell_parser().print_help()
         return
     if name not in COMMANDS:
         raise UsageError(redact(_unknown(name, [])))
@@ -247,6 +302,6 @@ def _all_help() -> str:
         "",
         "Everything else is a line (%fetchhive help COMMAND says more):",
         "",
-        *(f"  %fetchhive {name.ljust(max(map(len, COMMANDS)))}  {text}" for name, text in COMMANDS.items()),
+        *(f"  %fetchhive {name.ljust(max(map(len, COMMANDS)))}  {command.help}" for name, command in COMMANDS.items()),
     ]
     return "\n".join(lines)

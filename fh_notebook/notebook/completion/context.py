@@ -41,7 +41,8 @@ def _commands() -> Commands:
     configured = settings.current().base_url
     own = [configured] if isinstance(configured, str) and configured != DEFAULT_BASE_URL else []
     addresses = dict.fromkeys([LOCAL, "live", *own])
-    return Commands(help=registry.COMMANDS, parser=registry.command_parser, addresses=tuple(addresses))
+    lines = {name: command.help for name, command in registry.COMMANDS.items()}
+    return Commands(help=lines, parser=registry.command_parser, addresses=tuple(addresses))
 
 
 def deployments() -> Mapping[str, Deployment]:

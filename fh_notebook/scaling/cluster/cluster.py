@@ -185,7 +185,7 @@ class Cluster:
 
         Raises
         ------
-        Lost
+        ClusterLost
             The scheduler has let go of it.
         """
         loop = asyncio.get_running_loop()

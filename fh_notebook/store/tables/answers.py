@@ -127,7 +127,7 @@ def stored_answer_of(line: tuple[Any, ...], store: Path | None = None) -> Stored
 
     Raises
     ------
-    Damaged
+    DamagedValue
         It is not what was written.
     """
     check_kinds(line, _KINDS, "an answer")
@@ -156,7 +156,7 @@ def run_of_row(text: str | None) -> Run:
 
     Raises
     ------
-    Damaged
+    DamagedValue
         It is none.
     """
     values = json_of(text, dict, "the run of an answer")

@@ -122,8 +122,8 @@ def test_alone_it_shows_the_help_of_both_forms(shell: Shell) -> None:
     """Every command with its line, and a cell to begin with; help and --help are the same."""
     result, said = shell.run("%fetchhive")
     assert result.error_in_exec is None
-    for name, words in COMMANDS.items():
-        assert f"%fetchhive {name.ljust(11)}  {words}" in said
+    for name, command in COMMANDS.items():
+        assert f"%fetchhive {name.ljust(11)}  {command.help}" in said
     assert "%%fetchhive support-triage -v keywords" in said
     assert shell.run("%fetchhive help")[1] == shell.run("%fetchhive --help")[1] == said
 

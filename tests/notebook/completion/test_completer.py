@@ -61,7 +61,9 @@ NAMES = {
     "record": {"a": 1},
 }
 COMMANDS = Commands(
-    help=registry.COMMANDS, parser=registry.command_parser, addresses=("local", "https://api.example.com/v1")
+    help={name: command.help for name, command in registry.COMMANDS.items()},
+    parser=registry.command_parser,
+    addresses=("local", "https://api.example.com/v1"),
 )
 KNOWN = CompletionContext(deployments=lambda: DEPLOYMENTS, names=NAMES, commands=COMMANDS)
 

@@ -307,7 +307,7 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
 
     Raises
     ------
-    FileTrouble
+    FileError
         It is too large, or it is sent as text and is none.
 
     Examples
