@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name, value in environment.settings(tmp_path).items():
         monkeypatch.setenv(name, value)
     yield tmp_path
+    vars(builtins).pop("_", None)  # a docstring's example leaves it, and IPython then binds no `_` of its own
     if session := sys.modules.get("fh_notebook.session.session"):
         session.reset()
     if settings := sys.modules.get("fh_notebook.core.config.settings"):
