@@ -73,18 +73,13 @@ CELLS = [
         [("calm", "value"), ("brief", "value"), ("null", "value")],
         "%%fetchhive support-triage\nticket: late\ntone: calm",
     ),
-    (
-        "%%fetchhive support-triage --over tickets --score exact:ti▮",
-        [("exact:ticket", "column")],
-        "%%fetchhive support-triage --over tickets --score exact:ticket",
-    ),
     ("x = 1\n%fetchhive desc▮", [("describe", "command")], "x = 1\n%fetchhive describe"),
 ]
 
 
 @pytest.mark.long
 def test_the_popup_offers_what_fits_and_puts_it_in(lab: Lab) -> None:
-    """Deployments, variants, options, frames, variables, values, columns and commands; Enter takes the first."""
+    """Deployments, variants, options, frames, variables, values and commands; Enter takes the first."""
     lab.open(SETUP, *(cell for cell, _, _ in CELLS))
     lab.run(0)
     for index, (_, expected, then) in enumerate(CELLS, start=1):
