@@ -7,6 +7,7 @@ import socket
 import threading
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import fh_notebook as fh
@@ -408,6 +409,7 @@ def test_the_async_twin_races_in_a_loop_of_its_own() -> None:
         ({"score": fh.score.exact("answer")}, "there is no column 'answer' to compare with"),
         ({"score": fh.score.all_of(fh.score.exact("answer"))}, "there is no column 'answer' to compare with"),
         ({"score": None, "rows": [{"number": 1}]}, "there is no score to race by"),
+        ({"score": pd.DataFrame({"a": [1]})}, "score is a DataFrame; give a column"),
     ],
 )
 def test_misuse_is_told_before_a_call(options: dict[str, Any], told: str) -> None:

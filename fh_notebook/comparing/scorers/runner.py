@@ -297,8 +297,10 @@ def check_columns(score: Any, columns: Collection[str]) -> None:
     Raises
     ------
     InputError
-        With the nearest name.
+        With the nearest name; or the score is nothing that scores.
     """
+    if score is not None and not isinstance(score, str) and not _is_scorer(score):
+        score = scorer_of(score)
     sources = dict.fromkeys(map(source_name, columns))
     there = dict.fromkeys([*(column.name for column in COLUMNS), *sources])
     for member in getattr(score, "members", ()):
@@ -309,6 +311,11 @@ def check_columns(score: Any, columns: Collection[str]) -> None:
         if isinstance(score, str):
             raise InputError(unknown_column(name, list(there), "score"))
         expected_in(sources, name)
+
+
+def _is_scorer(score: object) -> bool:
+    """Whether it is a scorer already: one of ours, several in one, or a judge; not a function, nor another object."""
+    return any(hasattr(score, name) for name in ("score_all", "members", "is_async"))
 
 
 def _seconds(run: Run | None) -> float:
@@ -323,7 +330,7 @@ def _using(score: Score, found: Sequence[Observation]) -> tuple[Any, str]:
     score = column_score(score, found[0].row if found else ())
     if isinstance(score, str):
         return ColumnScorer(score, found), score
-    if not hasattr(score, "score_all") and not hasattr(score, "members") and not hasattr(score, "is_async"):
+    if not _is_scorer(score):
         score = scorer_of(score)
     return score, str(getattr(score, "name", "score"))
 
