@@ -17,7 +17,7 @@ from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.model import Job, OutcomeTable
-from fh_notebook.batching.options import BatchKeywords, BatchOptions, defaults_of
+from fh_notebook.batching.options import BatchKeywords, BatchOptions, bounded_options, defaults_of
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.plan import Plan, name_of, pilot, read_variants
 from fh_notebook.batching.planning.planner import Planner
@@ -180,10 +180,8 @@ def known_deployment(client: Client, deployment: Deployment | str) -> Deployment
     return client.aclient.connection.find_deployment(deployment) or Deployment(deployment)
 
 
-OWN_CHECKS: Final = frozenset(
-    {"repeats", "first", "sample", "max_calls", "max_seconds", "max_concurrency", "max_cost", "rate", "fail_on_error"}
-)
-"""Options that have bounds: `BatchOptions` says which."""
+OWN_CHECKS: Final = bounded_options(BatchOptions) | {"rate"}
+"""Options that `BatchOptions` checks itself: those that have limits, and a rate, which is read."""
 
 
 _last: Batch | None = None

@@ -36,6 +36,7 @@ __all__ = [
     "Reuse",
     "SharedKeywords",
     "about",
+    "bounded_options",
     "check_limits",
     "check_option",
     "defaults_of",
@@ -429,6 +430,11 @@ def _checked(name: str, value: Any, kind: ArgumentKind) -> Any:
 
 def _limits(options: type[Any]) -> dict[str, ArgumentKind]:
     return {option.name: takes for option in fields(options) if (takes := option.metadata.get("takes"))}
+
+
+def bounded_options(options: type[Any]) -> frozenset[str]:
+    """Return the names of the fields of `options` that have limits."""
+    return frozenset(_limits(options))
 
 
 def written_options(options: type[Any], *, in_cell: bool = False) -> dict[str, OptionSyntax]:
