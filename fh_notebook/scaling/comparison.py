@@ -27,13 +27,13 @@ from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS, FLIPPED_T
 from fh_notebook.comparing.stats.intervals import (
     MANY_ROWS,
     Interval,
+    ScoreRange,
     blaker_interval,
     interval_of_mean,
     interval_of_share,
-    interval_of_shares_apart,
+    interval_of_share_difference,
 )
 from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
-from fh_notebook.comparing.stats.score_range import ScoreRange
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
 from fh_notebook.comparing.verdict import failed_note, span_note, verdict
 from fh_notebook.core.config import settings
@@ -343,7 +343,7 @@ def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: 
     difference = (total.total_b - total.total_a) / n
     found = Interval(*poisson_interval(apart), "poisson")
     if yes_no:
-        found = interval_of_shares_apart(apart.values, total.lines, counts=apart.counts)
+        found = interval_of_share_difference(apart.values, total.lines, counts=apart.counts)
     ranked, effect = wilcoxon_of(ValueCounts(-apart.values[::-1], apart.counts[::-1]) if lower else apart)
     whole = yes_no and bool(np.isin(apart.values, (-1.0, 0.0, 1.0)).all())
     # The sum of flipped differences is normal to many digits here (as in `paired.p_permutation`).

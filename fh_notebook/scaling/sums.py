@@ -17,8 +17,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.comparing.stats.grid import Grid, without_noise
-from fh_notebook.comparing.stats.intervals import LEVEL, SEED, Numbers
-from fh_notebook.comparing.stats.score_range import ScoreRange
+from fh_notebook.comparing.stats.intervals import LEVEL, SEED, Numbers, ScoreRange
 
 __all__ = ["NO_VALUES", "PairSum", "Sums", "ValueCounts", "VariantSum", "poisson_interval", "sums_of", "wilcoxon_of"]
 

@@ -22,7 +22,7 @@ from fh_notebook.comparing.rating.agreement import cohen, fleiss
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS, mcnemar_exact
 from fh_notebook.comparing.stats.intervals import (
     interval_of_share,
-    interval_of_shares_apart,
+    interval_of_share_difference,
     t_quantile,
     tango_interval,
 )
@@ -315,7 +315,7 @@ def clusters_covered(rows: int, repeats: int, datasets: int = 4_000) -> tuple[fl
         hard = rng.beta(3.0, 1.0, rows)
         chances = np.stack([hard, hard * 0.9])
         means = rng.binomial(repeats, chances) / repeats
-        low, high, _ = interval_of_shares_apart(means[0] - means[1], rows * repeats)
+        low, high, _ = interval_of_share_difference(means[0] - means[1], rows * repeats)
         held += low <= 0.075 <= high
         widths.append(high - low)
     return held / datasets, float(np.mean(widths))

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.comparing import tables
-from fh_notebook.comparing.stats.intervals import blaker_interval, interval_of_mean
-from fh_notebook.comparing.stats.score_range import ScoreRange
+from fh_notebook.comparing.stats.intervals import ScoreRange, blaker_interval, interval_of_mean
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS
 from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.contract.run import Run

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.comparing.stats.intervals import Numbers
-from fh_notebook.comparing.stats.score_range import UNKNOWN, ScoreRange
+from fh_notebook.comparing.stats.intervals import UNBOUNDED, Numbers, ScoreRange
 
 __all__ = ["Grid", "score_spread", "without_noise"]
 
@@ -41,7 +40,7 @@ class Grid:
     """Rows of the table behind each row of the grid: more than one where they ask the same."""
     distinct: NDArray[np.int64]
     """Scored lines behind each mean, without those of copies: copies of a line have its answer."""
-    within: ScoreRange = UNKNOWN
+    within: ScoreRange = UNBOUNDED
 
     @classmethod
     def of(cls, lines: pd.DataFrame, variants: Sequence[str], *, by: str = "pair") -> Grid:

@@ -1,9 +1,13 @@
 """Confidence intervals of means, shares and paired differences: BCa bootstrap, Blaker, Tango, Student. Pure.
 
 An interval that cannot be computed is NaN. Every interval names its rule, lies within the range of its scores
-(`score_range.py`) and has a width. All random numbers come from a generator with a fixed seed, so a table is the same
+(`ScoreRange`) and has a width. All random numbers come from a generator with a fixed seed, so a table is the same
 at each display. Of scipy only `scipy.special` is imported, at first use: the import of `scipy.stats` takes several
 times as long.
+
+**Range of the scores.** A limit beyond a bound of the range becomes the bound: the true value lies within the range, so
+the interval contains it as often as before. A limit that is moved by a factor (`ScoreRange.widened`) is moved on the
+scale of logarithms of the distance to the bound on its side, so it approaches the bound and never passes it.
 
 **Bootstrap of a mean.** BCa. Samples of one size share their draws, so many samples cost little more than one. Each
 deviation from the textbook bootstrap is a separate function with its reason. `scipy.stats.bootstrap` is not used: in
@@ -51,15 +55,13 @@ lines.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from statistics import NormalDist, fmean, stdev
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from fh_notebook.comparing.stats.score_range import UNKNOWN, ScoreRange, spread_of
 
 __all__ = [
     "FEW_ROWS",
@@ -68,19 +70,22 @@ __all__ = [
     "NAN",
     "RESAMPLES",
     "SEED",
+    "UNBOUNDED",
     "Interval",
     "Numbers",
+    "ScoreRange",
     "analytic_bca",
     "bca_interval",
     "bca_intervals",
     "blaker_interval",
     "interval_of_mean",
     "interval_of_share",
-    "interval_of_shares_apart",
+    "interval_of_share_difference",
     "intervals_of_differences",
     "intervals_of_means",
     "mean_interval",
     "normal_interval",
+    "spread_of",
     "t_quantile",
     "tango_clustered",
     "tango_interval",
@@ -115,6 +120,105 @@ _TAIL: Final = 0.2
 
 
 Numbers = NDArray[np.float64]
+
+
+# --- the range of the scores
+
+_INFINITY: Final = math.inf
+KNOWN_RANGES: Final = ((0.0, 1.0), (-1.0, 1.0), (0.0, _INFINITY))
+"""Ranges that scores are taken to have where all of them lie inside, the narrowest first: shares and similarities,
+correlations, and counts, lengths and seconds."""
+
+
+class ScoreRange(NamedTuple):
+    """Between which limits scores lie, and how far they spread."""
+
+    low: float = -_INFINITY
+    high: float = _INFINITY
+    spread: float = 0.0
+    """The standard deviation of the scores of all variants; 0 where all are the same."""
+
+    @classmethod
+    def of(cls, scores: Iterable[NDArray[np.float64]], stated: tuple[float, float] | None = None) -> ScoreRange:
+        """Return the range of scores, those of all variants together: the stated one, else the one that they show.
+
+        Examples
+        --------
+        >>> ScoreRange.of([np.array([0.2, 0.4])])[:2], ScoreRange.of([np.array([3.0]), np.array([120.0])])[:2]
+        ((0.0, 1.0), (0.0, inf))
+        """
+        known = np.concatenate([np.zeros(0), *scores])
+        known = known[~np.isnan(known)]
+        if not len(known):
+            return cls()
+        return cls.between(float(known.min()), float(known.max()), spread_of(known), stated)
+
+    @classmethod
+    def between(cls, least: float, most: float, spread: float, stated: tuple[float, float] | None = None) -> ScoreRange:
+        """Return the range of scores, by the least and the largest: the stated one, unless one of them is outside."""
+        ranges = KNOWN_RANGES if stated is None else (stated, *KNOWN_RANGES)
+        low, high = next(((x, y) for x, y in ranges if x <= least and most <= y), (-_INFINITY, _INFINITY))
+        return cls(low, high, spread)
+
+    @property
+    def of_differences(self) -> ScoreRange:
+        """The range of the differences of two such scores."""
+        return ScoreRange(self.low - self.high, self.high - self.low, self.spread)
+
+    def widened(self, mean: float, low: float, high: float, by: float) -> tuple[float, float]:
+        """Return limits around a mean with their reach to either side multiplied.
+
+        Towards a bound it is the logarithm of the distance to the bound that is multiplied: ``(1 - u) ** by`` of the
+        distance is left where the plain rule leaves ``1 - by * u``, which may be negative.
+
+        Examples
+        --------
+        >>> ScoreRange().widened(0.5, 0.3, 0.6, by=2), ScoreRange(0.0).widened(0.5, 0.25, 0.75, by=2)
+        ((0.09999999999999998, 0.7), (0.125, 1.0))
+        """
+        return (
+            mean - _widened(mean - low, mean - self.low, by),
+            mean + _widened(high - mean, self.high - mean, by),
+        )
+
+    def clipped(self, low: float, high: float) -> tuple[float, float]:
+        """Return the limits, each moved into the range where it is beyond a bound.
+
+        Examples
+        --------
+        >>> ScoreRange(-1.0, 1.0).clipped(0.7, 1.1), ScoreRange().clipped(0.7, 1.1)
+        ((0.7, 1.0), (0.7, 1.1))
+        """
+        return max(low, self.low), min(high, self.high)
+
+
+def _widened(reach: float, room: float, by: float) -> float:
+    if not math.isfinite(room):
+        return by * reach
+    return room * (1 - max(0.0, 1 - reach / room) ** by) if room > 0 else 0.0
+
+
+UNBOUNDED: Final = ScoreRange()
+"""The range of scores of which nothing is known."""
+
+
+def spread_of(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation, of numbers of any size: squares of 1e160 have none.
+
+    Examples
+    --------
+    >>> spread_of(np.array([0.0, 2e200])), spread_of(np.array([0.1, 0.1, 0.1]))
+    (1e+200, 0.0)
+    """
+    if not len(values):
+        return 0.0
+    largest = float(np.abs(values).max())
+    if largest == 0 or float(np.ptp(values / largest)) <= 1e-12:
+        return 0.0
+    return float((values / largest).std()) * largest
+
+
+# --- bootstrap
 
 
 def bca_interval(
@@ -440,7 +544,7 @@ def interval_of_share(row_means: Numbers, lines: int, level: float = LEVEL) -> I
     return Interval(*blaker_interval(share * trials, trials, level), "blaker, clustered")
 
 
-def interval_of_shares_apart(
+def interval_of_share_difference(
     differences: Numbers, lines: int, level: float = LEVEL, *, counts: Numbers | None = None
 ) -> Interval:
     """Return the interval of the difference of two shares, from one difference a row: Tango's.
@@ -458,7 +562,7 @@ def interval_of_shares_apart(
 
     Examples
     --------
-    >>> interval_of_shares_apart(np.array([1.0, 0.0, 0.0]), 3).rule
+    >>> interval_of_share_difference(np.array([1.0, 0.0, 0.0]), 3).rule
     'tango'
     """
     seen = np.ones(len(differences)) if counts is None else counts
@@ -470,7 +574,7 @@ def interval_of_shares_apart(
     return Interval(*tango_clustered(differences, seen, lines, level), "tango, clustered")
 
 
-def interval_of_mean(values: Numbers, level: float = LEVEL, *, within: ScoreRange = UNKNOWN) -> Interval:
+def interval_of_mean(values: Numbers, level: float = LEVEL, *, within: ScoreRange = UNBOUNDED) -> Interval:
     """Return the interval of a variant's mean: BCa's, see :func:`intervals_of_means`.
 
     Examples
@@ -508,7 +612,7 @@ def intervals_of_means(
     >>> [interval.rule for interval in intervals_of_means([np.arange(9.0), np.arange(40.0), np.ones(9)])]
     ['bca, widened', 'bca', 'all equal']
     """
-    ranges = [UNKNOWN] * len(samples) if within is None else within
+    ranges = [UNBOUNDED] * len(samples) if within is None else within
     found = [_of_equal(values, level, limits) for values, limits in zip(samples, ranges, strict=True)]
     for n, places in _by_size(samples, found).items():
         if n > MANY_ROWS:
@@ -530,7 +634,7 @@ def intervals_of_differences(
     """Return the intervals of several mean differences by the rule for their numbers of pairs.
 
     Student's below `FEW_ROWS`, BCa up to `MANY_ROWS`, the normal distribution's above; a limit beyond a bound of the
-    range is the bound (`ScoreRange.kept`). Limits on the logarithm of the distance to the bound cover less often:
+    range is the bound (`ScoreRange.clipped`). Limits on the logarithm of the distance to the bound cover less often:
     20,000 datasets each of 6 to 39 rows are covered in 94 to 95 % (differences of uniform, U-shaped and judge's scores
     {1, 3, 5}), on logarithms in 91 to 94 %.
 
@@ -548,7 +652,7 @@ def intervals_of_differences(
     >>> [i.rule for i in intervals_of_differences([np.arange(n, dtype=float) for n in (1, 39, 40, 5_001)])]
     ['none', 't', 'bca', 'normal']
     """
-    ranges = [UNKNOWN] * len(samples) if within is None else within
+    ranges = [UNBOUNDED] * len(samples) if within is None else within
     found = [_of_equal(values, level, limits) for values, limits in zip(samples, ranges, strict=True)]
     for n, places in _by_size(samples, found).items():
         if FEW_ROWS <= n <= MANY_ROWS:
@@ -559,7 +663,7 @@ def intervals_of_differences(
         for place in places:
             values, few = samples[place], n < FEW_ROWS
             limits = mean_interval(values.tolist(), level) if few else normal_interval(values, level)
-            found[place] = Interval(*ranges[place].kept(*limits), "t" if few else "normal")
+            found[place] = Interval(*ranges[place].clipped(*limits), "t" if few else "normal")
     return [interval or Interval(NAN, NAN, "none") for interval in found]
 
 
@@ -588,14 +692,14 @@ def _of_equal(values: Numbers, level: float, within: ScoreRange) -> Interval | N
     apart = within.spread or abs(value) or 1.0
     # Of n zeros and a one: the mean 1 / (n + 1), the standard error 1 / (n + 1) as well.
     reach = apart * (1 + t_quantile((1 + level) / 2, n)) / (n + 1)
-    return Interval(*within.kept(value - reach, value + reach), "all equal")
+    return Interval(*within.clipped(value - reach, value + reach), "all equal")
 
 
 def _of_many(values: Numbers, level: float, within: ScoreRange) -> Interval:
     found = analytic_bca(values, level)
     if found is None:
         return Interval(*bca_interval(values, level), "bca")
-    return Interval(*within.kept(*found), "bca, analytic")
+    return Interval(*within.clipped(*found), "bca, analytic")
 
 
 def _widening(n: int, level: float) -> float:

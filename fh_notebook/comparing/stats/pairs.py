@@ -39,10 +39,11 @@ from fh_notebook.comparing.stats.intervals import (
     NAN,
     Interval,
     Numbers,
-    interval_of_shares_apart,
+    ScoreRange,
+    interval_of_share_difference,
     intervals_of_differences,
+    spread_of,
 )
-from fh_notebook.comparing.stats.score_range import ScoreRange, spread_of
 
 __all__ = [
     "ALPHA",
@@ -207,7 +208,7 @@ def _compared(sides: Sequence[_Sides], *, tests: bool, lower: bool) -> list[Pair
     """Compare many pairs: those with as many rows share what is drawn at random."""
     numbers = [side for side in sides if not side.yes_no]
     of_numbers = iter(intervals_of_differences([s.apart for s in numbers], within=[s.within for s in numbers]))
-    intervals = [interval_of_shares_apart(s.apart, s.lines) if s.yes_no else next(of_numbers) for s in sides]
+    intervals = [interval_of_share_difference(s.apart, s.lines) if s.yes_no else next(of_numbers) for s in sides]
     tested = [tests and len(side.apart) >= FEWEST_PAIRS for side in sides]
     flipped = iter(ps_permutation([side.apart for side, is_tested in zip(sides, tested, strict=True) if is_tested]))
     return [

@@ -15,8 +15,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.grid import Grid
-from fh_notebook.comparing.stats.intervals import NAN, Interval, Numbers, interval_of_share, intervals_of_means
-from fh_notebook.comparing.stats.score_range import ScoreRange
+from fh_notebook.comparing.stats.intervals import (
+    NAN,
+    Interval,
+    Numbers,
+    ScoreRange,
+    interval_of_share,
+    intervals_of_means,
+)
 
 __all__ = ["SUMMARY_COLUMNS", "SummaryLine", "summary_lines", "summary_table"]
 
