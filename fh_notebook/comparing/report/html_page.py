@@ -17,7 +17,6 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdict import notes_of, verdict_of
 from fh_notebook.core.text import html
@@ -34,12 +33,11 @@ ORDERS: Final = {"plan": "in order", "spread": "that differ most first"}
 SIZES: Final = (25, 100, 500)
 
 
-def page(data: ComparisonData) -> str:
-    """Return the whole page."""
+def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the whole page; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`."""
     style = files("fh_notebook.comparing.report").joinpath("report.css").read_text("utf-8").strip()
     script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
-    rows = list(report_rows(data))
-    body = html.el("main", *_parts(data, rows))
+    body = html.el("main", *_parts(data, rows, about))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))
     return "\n".join([
         "<!DOCTYPE html>",
@@ -97,7 +95,9 @@ def _low(data: ComparisonData) -> float:
 # --- its parts
 
 
-def _parts(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> list[html.Html | None]:
+def _parts(
+    data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]
+) -> list[html.Html | None]:
     pairs = display.pairs_html(data)
     return [
         html.el("h1", redact(f"Comparison of {display.title(data)}")),
@@ -112,10 +112,7 @@ def _parts(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> list[html
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
         _tools(data),
         _table(data, rows),
-        html.el("h2", "Where this is from"),
-        _list(provenance_of(data)),
-        html.el("h2", "Settings"),
-        _list(settings_of(data)),
+        *(part for heading, facts in about.items() for part in (html.el("h2", heading), _list(facts))),
     ]
 
 

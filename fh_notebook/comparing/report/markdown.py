@@ -16,7 +16,6 @@ from fh_notebook.batching.planning.plan import counted, money
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.report.content import provenance_of, settings_of
 from fh_notebook.comparing.stats.number_format import figure, score_text
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdict import notes_of, verdict_of
@@ -50,9 +49,9 @@ def escaped(value: Any, limit: int = CELL) -> str:
     )
 
 
-def markdown(data: ComparisonData) -> str:
-    """Return the whole report."""
-    about, table = display.differing(data, ROWS)
+def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the whole report; `about` has the lists at its end, by their headings."""
+    sentence, table = display.differing(data, ROWS)
     masked = data.runs.secret().masked
     parts = [
         f"# Comparison of {escaped(display.title(data), 300)}",
@@ -61,11 +60,8 @@ def markdown(data: ComparisonData) -> str:
         "## Summary",
         _summary(data),
         *(["## Pairs", _pairs(data)] if data.scorer and data.pairs else []),
-        *(["## Rows that differ", escaped(about, 300), _rows(data, table)] if about else []),
-        "## Where this is from",
-        _listed(provenance_of(data)),
-        "## Settings",
-        _listed(settings_of(data)),
+        *(["## Rows that differ", escaped(sentence, 300), _rows(data, table)] if sentence else []),
+        *(part for heading, facts in about.items() for part in (f"## {heading}", _listed(facts))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

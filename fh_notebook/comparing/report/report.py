@@ -1,43 +1,174 @@
-"""``cmp.report(path)``: choose the writer by the suffix, and write the whole comparison to one file.
+"""``cmp.report(path)``: the content of a report as plain JSON values, and one file of it by the suffix.
 
-A report states its provenance and contains no secret: texts are masked as logs are, and values of password Start
-variables are left out. A file is written as a whole or not at all.
+The content (rows, provenance, settings) is computed here, and each format gets it as values. Every text is masked by
+`redact`. A column that contains a password is left out, and the password is masked wherever else it occurs. A text that
+is too long for a page is cut, which is stated. A file is written as a whole or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from fh_notebook.batching.export.files import checked_target, replacing, suffix_of
+from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.html_page import page
 from fh_notebook.comparing.report.markdown import markdown
 from fh_notebook.comparing.report.workbook import write_workbook
+from fh_notebook.comparing.scorers.base import number_of
+from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
+from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RESAMPLES, SEED
+from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
+from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text import html
+from fh_notebook.core.values import redact
+from fh_notebook.version import __version__
 
-__all__ = ["SUFFIXES", "check_report", "write_report"]
+__all__ = ["SUFFIXES", "check_report", "provenance_of", "report_rows", "settings_of", "text_of", "write_report"]
 
-
-def _page(data: ComparisonData, target: Path) -> None:
-    _text(target, page(data))
-
-
-def _markdown(data: ComparisonData, target: Path) -> None:
-    _text(target, markdown(data))
+CELL_CAP: Final = 20_000
+"""Characters of one text in a page; ten thousand rows of such would not open, but most are short."""
 
 
-def _workbook(data: ComparisonData, target: Path) -> None:
-    write_workbook(data, target)
+def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
+    """Return a value as a text for a report: a text as it is, anything else as JSON; masked, printable, cut."""
+    if is_missing(value):
+        return None
+    if not isinstance(value, str):
+        value = json.dumps(plain(value), ensure_ascii=False, default=str)
+    return html.printable(html.clip(mask(value), CELL_CAP))
 
 
-def _text(target: Path, text: str) -> None:
+def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
+    """Yield one row after another.
+
+    ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, of
+    :func:`~fh_notebook.comparing.masks.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
+    seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
+    """
+    names = data.row_columns
+    columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
+    lines = data.lines.reset_index(drop=True)
+    first: dict[Any, int] = {}
+    told: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
+    for place, (pair, variant, status, error) in enumerate(
+        lines[["pair", "variant", "status", "error"]].itertuples(index=False, name=None)
+    ):
+        first.setdefault(pair, place)
+        before = told.get((pair, variant))
+        told[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
+    masks = data.runs.secret().masks()
+    for line in tables.wide(data).to_dict("records"):
+        pair = line[data.pair_on]
+        mask = partial(masks.of, pair)
+        yield {
+            "pair": plain(pair) if _is_number(pair) else text_of(pair, mask) or "",
+            "expected": text_of(line.get("expected_output"), mask),
+            "inputs": [text_of(values[first[pair]], mask) for values in columns],
+            "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
+            "runs": [_run(line, variant, told.get((pair, variant)), mask) for variant in data.variants],
+        }
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a label is a number that JSON has: any but infinity."""
+    return number_of(value) is not None and not isinstance(value, bool | np.bool_)
+
+
+def _run(
+    line: Mapping[Any, Any], variant: str, told: tuple[str, str | None, int] | None, mask: Callable[[str], str]
+) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    status, error, repeats = told
+    score, seconds = line.get(f"{variant}.score", float("nan")), line[f"{variant}.seconds"]
+    run = {
+        "status": status,
+        "output": text_of(line[f"{variant}.output"], mask),
+        "error": text_of(error, mask),
+        "score": None if score != score else round(score, 6),
+        "seconds": None if seconds != seconds else round(seconds, 4),
+        "repeats": repeats if repeats > 1 else None,
+    }
+    return {name: value for name, value in run.items() if value is not None}
+
+
+def provenance_of(data: ComparisonData) -> dict[str, str]:
+    """Return where the answers are from, and when the report was made."""
+    about = data.runs.about
+    told = {name: _flat(about[name]) for name in about if about[name] not in (None, "", [], {})}
+    moments = data.lines["started_at"].dropna()
+    if len(moments):
+        told["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
+    told["report made"] = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by fh_notebook {__version__}, Python {platform.python_version()}"
+    )
+    return {name: redact(value) for name, value in told.items()}
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_flat(part)}" for name, part in value.items() if part not in (None, "", [], {}))
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def settings_of(data: ComparisonData) -> dict[str, str]:
+    """Return by which settings the numbers were found: enough to find them again, and no secret."""
+    price, tested = settings.current().price_per_call, tested_in(data.pairs)
+    told = {
+        "scorer": data.scorer or "none",
+        "paired on": data.pair_on,
+        "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
+        "intervals": f"{LEVEL:.0%}; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
+        f"rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
+        f"{MANY_ROWS:,}, normal above; within the range of the score",
+        "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; "
+        f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}",
+        "seed": str(SEED),
+    }
+    return told | ({"price per call": f"{price:g}"} if price is not None else {})
+
+
+# --- the file
+
+
+def _write_page(data: ComparisonData, target: Path) -> None:
+    _write_text(target, page(data, rows=list(report_rows(data)), about=_about(data)))
+
+
+def _write_markdown(data: ComparisonData, target: Path) -> None:
+    _write_text(target, markdown(data, about=_about(data)))
+
+
+def _write_workbook(data: ComparisonData, target: Path) -> None:
+    write_workbook(data, target, rows=report_rows(data), about=_about(data))
+
+
+def _about(data: ComparisonData) -> dict[str, dict[str, str]]:
+    """Return the lists at the end of a report, by their headings."""
+    return {"Where this is from": provenance_of(data), "Settings": settings_of(data)}
+
+
+def _write_text(target: Path, text: str) -> None:
     with replacing(target) as raw:
         raw.write(text.encode("utf-8", "replace"))  # half a character is a question mark
 
 
-WRITERS: Final[dict[str, Callable[[Any, Path], None]]] = {".html": _page, ".md": _markdown, ".xlsx": _workbook}
+WRITERS: Final[dict[str, Callable[[ComparisonData, Path], None]]] = {
+    ".html": _write_page,
+    ".md": _write_markdown,
+    ".xlsx": _write_workbook,
+}
 SUFFIXES: Final = tuple(WRITERS)
 _NEEDS: Final = {".xlsx": ("xlsxwriter", "Excel files need")}
 
@@ -53,7 +184,7 @@ def check_report(path: Any) -> Path:
     target = checked_target(path, SUFFIXES)
     if need := _NEEDS.get(suffix_of(target)):
         ensure_installed(*need)
-    with replacing(target, replace=lambda made, _: None):
+    with replacing(target, replace=lambda written, _: None):
         pass  # a file can be made beside it: the folder may be written
     return target
 

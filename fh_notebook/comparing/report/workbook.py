@@ -7,7 +7,7 @@ no longer than a cell.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from fh_notebook.batching.export.writers import MAX_COLUMNS, MAX_ROWS, WHOLE_DIG
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.report.content import provenance_of, report_rows, settings_of
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdict import notes_of, verdict_of
 from fh_notebook.core.values import redact
@@ -30,8 +29,14 @@ WIDE: Final = 44
 NARROW: Final = 13
 
 
-def write_workbook(data: ComparisonData, target: Path) -> None:
-    """Write the workbook.
+def write_workbook(
+    data: ComparisonData,
+    target: Path,
+    *,
+    rows: Iterable[Mapping[str, Any]],
+    about: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write the workbook; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def write_workbook(data: ComparisonData, target: Path) -> None:
     """
     import xlsxwriter
 
-    head, lines = _rows(data)
+    head, lines = _rows(data, rows)
     if len(lines) >= MAX_ROWS or len(head) > MAX_COLUMNS:
         raise SettingsError(
             f"{len(lines):,} rows of {len(head):,} columns are more than a sheet of Excel holds; give a name in .html"
@@ -49,7 +54,7 @@ def write_workbook(data: ComparisonData, target: Path) -> None:
     with replacing(target) as raw:
         book = xlsxwriter.Workbook(raw, {"in_memory": True, "nan_inf_to_errors": False})
         bold = book.add_format({"bold": True})
-        for name, (columns, cells) in _sheets(data, head, lines).items():
+        for name, (columns, cells) in _sheets(data, head, lines, about).items():
             sheet = book.add_worksheet(name)
             sheet.freeze_panes(1, 0)
             for place, column in enumerate(columns):
@@ -62,7 +67,10 @@ def write_workbook(data: ComparisonData, target: Path) -> None:
 
 
 def _sheets(
-    data: ComparisonData, head: Sequence[str], lines: Sequence[Sequence[Any]]
+    data: ComparisonData,
+    head: Sequence[str],
+    lines: Sequence[Sequence[Any]],
+    about: Mapping[str, Mapping[str, str]],
 ) -> dict[str, tuple[Sequence[str], Any]]:
     summary = tables.leaderboard(data)
     sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _cells(summary)}
@@ -70,16 +78,16 @@ def _sheets(
         sheets["pairs"] = _cells(pairs_table(data.pairs))
     sheets["rows"] = (head, lines)
     masked = data.runs.secret().masked
-    about = [("verdict", masked(verdict_of(data))), *(("note", masked(note)) for note in notes_of(data))]
-    about += [*provenance_of(data).items(), *settings_of(data).items()]
-    return {**sheets, "about": (("name", "value"), about)}
+    facts = [("verdict", masked(verdict_of(data))), *(("note", masked(note)) for note in notes_of(data))]
+    facts += [item for part in about.values() for item in part.items()]
+    return {**sheets, "about": (("name", "value"), facts)}
 
 
 def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
     return [str(c) for c in table.columns], [list(line) for line in table.itertuples(index=False, name=None)]
 
 
-def _rows(data: ComparisonData) -> tuple[list[str], list[list[Any]]]:
+def _rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     inputs = data.row_columns
     parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error")
     head = [str(data.pair_on), *inputs, "expected_output", "differ"]
@@ -87,7 +95,7 @@ def _rows(data: ComparisonData) -> tuple[list[str], list[list[Any]]]:
     lines = [
         [row["pair"], *row["inputs"], row["expected"], row["differ"],
          *((run or {}).get(part) for run in row["runs"] for part in parts)]
-        for row in report_rows(data)
+        for row in rows
     ]  # fmt: skip
     return head, lines
 

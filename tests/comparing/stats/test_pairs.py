@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import fh_notebook as fh
-from fh_notebook.comparing.report.content import settings_of
+from fh_notebook.comparing.report.report import settings_of
 from fh_notebook.comparing.stats.hypothesis_tests import holm, mcnemar_exact
 from fh_notebook.comparing.verdict import verdict
 from tests.comparing.frames import scores, tall
