@@ -13,8 +13,8 @@ from typing import Any, Literal, TypedDict, Unpack
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing import checks, tables
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
 from fh_notebook.comparing.rating.agreement import Agreement
 from fh_notebook.comparing.rating.human_ratings import HumanRatings
@@ -77,7 +77,7 @@ def compare(
     """
     arguments.check(compare, locals(), but={"score"})
     score, pair_on, failed = options.get("score"), options.get("pair_on", "row"), options.get("failed", "drop")
-    checks.check_failed(failed)
+    check_failed(failed)
     is_partitioned = isinstance(batch_or_frame, Batch) and batch_or_frame.is_partitioned
     if is_partitioned or type(batch_or_frame).__module__.startswith("dask."):
         # It has the same tables, and no row: those stay where they are.

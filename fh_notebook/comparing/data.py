@@ -6,25 +6,63 @@ the summary lines) is computed once, at first use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
-from fh_notebook.comparing.checks import check_zero
 from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, preferred_pairs
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
+from fh_notebook.core import arguments
+from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
-__all__ = ["ComparisonData", "ScoredRuns"]
+__all__ = ["FAILED", "ComparisonData", "ScoredRuns", "check_failed", "check_zero", "no_variant"]
+
+FAILED: Final = ("drop", "zero")
+"""The values of ``failed=``."""
+
+
+def check_failed(failed: Any) -> None:
+    """Raise unless ``failed=`` has one of its values.
+
+    Raises
+    ------
+    InputError
+        It has another value.
+    """
+    arguments.check_one_of("failed", failed, FAILED)
+
+
+def check_zero(failed: str, scorer: str, *, lower: bool) -> None:
+    """Raise where a failed run would count as the best of all.
+
+    Raises
+    ------
+    InputError
+        Lower is better, and failed runs count as 0.
+    """
+    if failed == "zero" and lower:
+        raise InputError(
+            f"by {scorer} lower is better, so failed='zero' would make a failed run the best; leave it out"
+        )
+
+
+def no_variant(name: Any, variants: Iterable[Any]) -> str:
+    """Return the message for the name of a variant that does not exist, with the nearest name."""
+    names = list(variants)
+    close = nearest(name, names)
+    hint = f"did you mean {close!r}?" if close else f"there are {listed(names, 'and')}"
+    return f"there is no variant {short(name)}; {hint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +98,23 @@ class ScoredRuns:
     def is_lower(self) -> bool:
         """Whether a lower score is the better one: the scorer says so."""
         return bool(self.lines.attrs.get("lower_is_better", False))
+
+    def column_named(self, by: Any, purpose: str) -> str:
+        """Return the whole name of a column of the rows, given by its name or by the part of it behind the dot.
+
+        Raises
+        ------
+        InputError
+            There is no such column.
+        """
+        own = arguments.column_text(by)
+        names = [own, f"metadata.{own}", f"in.{own}"] if isinstance(own, str) else []
+        for name in names:
+            if name in self.names:
+                return name
+        close = nearest(by, [*self.names, *(name.partition(".")[2] for name in self.names)])
+        hint = f"did you mean {close!r}?" if close else f"the columns are {listed(self.names, 'and')}"
+        raise InputError(f"there is no column {short(by)} {purpose}; {hint}")
 
     def cells(self, name: str, places: Sequence[int]) -> list[Any]:
         """Return what is in a column at some places; ``None`` where there is nothing."""

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.values import object_series
-from fh_notebook.comparing.checks import check_chances, check_difference, column_named
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.grid import Grid, score_spread
 from fh_notebook.comparing.stats.intervals import interval_of_share
-from fh_notebook.comparing.stats.pairs import Pair, pairs_table, power_table
+from fh_notebook.comparing.stats.pairs import Pair, check_chances, check_difference, pairs_table, power_table
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
 from fh_notebook.contract.json_values import canonical_json, pretty
 from fh_notebook.core.config import settings
@@ -49,7 +48,7 @@ def summary(data: ComparisonData) -> pd.DataFrame:
 
 def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
     """Return the summary of each value of a column of the rows (see ``Comparison.slice``)."""
-    column = data.runs.column(column_named(data.runs.names, by, "to slice by"))
+    column = data.runs.column(data.runs.column_named(by, "to slice by"))
     if column is None:
         raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
     values = list(column)

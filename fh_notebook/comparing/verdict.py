@@ -15,13 +15,13 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.checks import check_chances, no_variant
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
-from fh_notebook.comparing.stats.number_format import about, names_in_words, p_text, size_text
-from fh_notebook.comparing.stats.pairs import ALPHA, Pair, rows_needed, tested_in
+from fh_notebook.comparing.stats.number_format import about, p_text, size_text
+from fh_notebook.comparing.stats.pairs import ALPHA, Pair, check_chances, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
+from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 from fh_notebook.errors import InputError
 
@@ -140,7 +140,7 @@ def verdict(
     if len(names) == 1:
         runs = counted(known[0].n, "run")
         others = [line.variant for line in summary if line.variant != names[0]]
-        lacking = f"{names_in_words(others)} {'has' if len(others) == 1 else 'have'} no score" if others else ""
+        lacking = f"{in_words(others, 'and')} {'has' if len(others) == 1 else 'have'} no score" if others else ""
         said = f"{names[0]} scores {size_text(known[0].mean)} by {scorer} on {runs}"
         return f"{said}; {lacking or 'there is none to compare with'}."
     if dated:
@@ -152,7 +152,7 @@ def verdict(
     of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
     too = " too" if best.is_better() else ""
-    more = f" {best.b} beats {names_in_words(beaten)}{too}." if beaten else ""
+    more = f" {best.b} beats {in_words(beaten, 'and')}{too}." if beaten else ""
     return f"{'Of the two best: ' if len(names) > 2 else ''}{of_pair(best, pairs)}{more}"
 
 

@@ -27,14 +27,14 @@ import math
 import numbers
 import os
 import sys
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import FunctionType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-from fh_notebook.core.text.formatting import short, type_text, with_article
+from fh_notebook.core.text.formatting import listed, short, type_text, with_article
 from fh_notebook.core.values import UNSET, NoSecret, Secret, is_real
 from fh_notebook.errors import InputError, SettingsError
 
@@ -46,6 +46,7 @@ __all__ = [
     "check",
     "check_names",
     "check_one",
+    "check_one_of",
     "column_text",
     "explicit_signature",
     "is_column_name",
@@ -209,6 +210,18 @@ def check_one(name: str, value: Any, annotation: str) -> None:
     kind = _kind_of_text(annotation, {})
     if kind is not None and not kind.accepts(value):
         raise ArgumentError(_told(name, value, kind))
+
+
+def check_one_of(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise unless a value is one of the `choices`, for a check of the words that an annotation lists.
+
+    Raises
+    ------
+    InputError
+        It is something else.
+    """
+    if value not in choices:
+        raise InputError(f"{name} is {short(value)}; give {listed(choices)}")
 
 
 def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) -> Callable[[C], C]:

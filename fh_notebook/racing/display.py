@@ -23,8 +23,9 @@ from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextL
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.comparing.plots.panels import BETTER, WORSE
 from fh_notebook.comparing.stats.clusters import distinct_text
-from fh_notebook.comparing.stats.number_format import about, names_in_words, size_text
+from fh_notebook.comparing.stats.number_format import about, size_text
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import in_words
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 
@@ -137,10 +138,10 @@ def _beaten(tally: RaceState) -> str:
 
 def _alike(tally: RaceState) -> str:
     least = size_text(tally.min_difference or 0.0)
-    out = f"; dropped: {names_in_words(tuple(tally.dropped))}" if tally.dropped else ""
+    out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     pairs = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
     inside = "; ".join(f"{pair.b} against {pair.a} {_interval(pair, tally)}" for pair in pairs)
-    return f"No difference larger than {least} between {names_in_words(tally.racing)}: {inside}{out}"
+    return f"No difference larger than {least} between {in_words(tally.racing, 'and')}: {inside}{out}"
 
 
 def _so_far(tally: RaceState) -> str:
@@ -150,7 +151,7 @@ def _so_far(tally: RaceState) -> str:
     if not rivals:  # somebody looks at the very moment of a drop
         return f"{tally.racing[0]} is left"
     hardest = rivals[0]
-    out = f"; dropped: {names_in_words(tuple(tally.dropped))}" if tally.dropped else ""
+    out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     if not hardest.n:
         return f"no row has a score of both {hardest.b} and {hardest.a}{out}"
     if hardest.lead <= 0:
@@ -181,7 +182,7 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
     bar = 1 / tally.alpha
     evidence = dict(zip(tally.variants, tally.evidence.adjusted.tolist(), strict=True))
     against = ", ".join(f"{name} {evidence[name]:.2g}" for name in tally.racing)
-    out = f"; dropped: {names_in_words(tuple(tally.dropped))}" if tally.dropped else ""
+    out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
         f"evidence against (out at {bar:g}): {against}{out}"

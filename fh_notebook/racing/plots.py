@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.checks import check_one_of
 from fh_notebook.comparing.plots.matplotlib_plots import BETTER, GREY, INK, WORSE, Panel, Plot
 from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
+from fh_notebook.core import arguments
 from fh_notebook.errors import InputError
 from fh_notebook.racing.state import PairStanding, RaceState
 
@@ -40,7 +40,7 @@ def plot(tally: RaceState, kind: str | None) -> Any:
         There is nothing of that kind to be drawn.
     """
     if kind is not None:
-        check_one_of("kind", kind, tuple(_PANELS))
+        arguments.check_one_of("kind", kind, tuple(_PANELS))
     if not tally.rows:
         raise InputError("there is nothing to draw: no row of the race is decided")
     return Plot([_PANELS[name](tally) for name in ([kind] if kind else _PANELS)])

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.checks import check_chances, check_difference
 from fh_notebook.comparing.comparison import Comparison, compare
 from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.stats.number_format import size_text
-from fh_notebook.comparing.stats.pairs import rows_of_mcnemar, rows_of_numbers
+from fh_notebook.comparing.stats.pairs import check_chances, check_difference, rows_of_mcnemar, rows_of_numbers
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short

@@ -16,7 +16,7 @@ from fh_notebook.batching.api import PreparedBatch
 from fh_notebook.batching.model import Event
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
-from fh_notebook.comparing.checks import check_zero
+from fh_notebook.comparing.data import check_zero
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.partial_repr import with_partial_repr

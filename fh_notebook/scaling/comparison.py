@@ -18,7 +18,7 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing import checks
+from fh_notebook.comparing.data import check_failed, check_zero
 from fh_notebook.comparing.report.display import title_of
 from fh_notebook.comparing.scorers.runner import pinned
 from fh_notebook.comparing.sources import read_source
@@ -61,7 +61,7 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     InputError, SettingsError
         As ``fh.compare`` says.
     """
-    checks.check_failed(failed)
+    check_failed(failed)
     is_batch = isinstance(source, Batch)
     frame = source.frame if is_batch else source
     for needed in (pair_on, "variant"):
@@ -72,7 +72,7 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     frame = _with_whole_clusters(frame, pair_on)
     score = pinned(score)
     sums = _added_up(frame, score, pair_on, failed)
-    checks.check_zero(failed, sums.scorer, lower=sums.lower)
+    check_zero(failed, sums.scorer, lower=sums.lower)
     return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
 
 

@@ -56,7 +56,7 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
         There is no such scorer, or the report cannot be written there, or not without a loss; or failed runs would
         count as the best.
     """
-    from fh_notebook.comparing.checks import check_zero
+    from fh_notebook.comparing.data import check_zero
     from fh_notebook.comparing.report.report import check_report
 
     if args.compare is None and args.report is None:

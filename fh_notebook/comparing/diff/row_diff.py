@@ -22,8 +22,7 @@ import pandas as pd
 from fh_notebook.batching.messages import one_line
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
-from fh_notebook.comparing.checks import no_variant
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts

@@ -22,7 +22,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
 
-from fh_notebook.comparing.checks import check_one_of
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plots.panels import (
     BETTER,
@@ -42,6 +41,7 @@ from fh_notebook.comparing.plots.panels import (
 )
 from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
+from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError
 
@@ -291,9 +291,9 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     """
     if backend == "altair":  # an option of earlier releases
         raise InputError("backend='altair' was removed; leave backend= away, and matplotlib draws the same figures")
-    check_one_of("backend", backend, BACKENDS)
+    arguments.check_one_of("backend", backend, BACKENDS)
     if kind is not None:
-        check_one_of("kind", kind, tuple(KINDS))
+        arguments.check_one_of("kind", kind, tuple(KINDS))
     facts = plot_data(data)
     kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rating_hash import kept_label
-from fh_notebook.comparing import checks, tables
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing import tables
+from fh_notebook.comparing.data import ComparisonData, ScoredRuns, no_variant
 from fh_notebook.comparing.rating.agreement import Agreement, between_people, preferences_of_people, with_scorer
 from fh_notebook.comparing.rating.questions import PAIR, Items, Question, items_of, pairs_among, question_of
 from fh_notebook.comparing.rating.ratings import (
@@ -96,14 +96,14 @@ def check_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
         raise InputError(f"pair is {short(pair)}; give two variants, such as {tuple(variants[:2])}")
     for name in pair:
         if name not in variants:
-            raise InputError(checks.no_variant(name, variants))
+            raise InputError(no_variant(name, variants))
     first, second = sorted(pair, key=list(variants).index)
     if first == second:
         raise InputError(f"pair is {short(tuple(pair))}; give two variants")
     return first, second
 
 
-def check_shown_columns(show: Any, columns: Sequence[str]) -> list[str] | None:
+def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
     """Return the columns that are to be shown; ``None`` for all of the row's own.
 
     Raises
@@ -115,7 +115,7 @@ def check_shown_columns(show: Any, columns: Sequence[str]) -> list[str] | None:
         return None
     if isinstance(show, str) or not isinstance(show, Sequence):
         raise InputError(f"show is {short(show)}; give a list of columns")
-    return [checks.column_named(columns, name, "to show") for name in show]
+    return [runs.column_named(name, "to show") for name in show]
 
 
 def nothing_to_rate(kind: Question, found: Items, variants: Sequence[str]) -> str:
@@ -152,7 +152,7 @@ class HumanRatings:
         """Return what asks a person for ratings (see ``Comparison.rate``)."""
         kind = question_of(scale, labels)
         who = check_rater(rater)
-        shown = check_shown_columns(show, data.runs.names)
+        shown = check_shown_columns(show, data.runs)
         items = self._asked(data, kind, pair=pair, rows=rows, seed=seed, show=shown)
         about = data.runs.about
         session = RatingSession(

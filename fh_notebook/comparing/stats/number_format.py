@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["about", "figure", "names_in_words", "p_text", "percent", "score_text", "seconds", "signed", "size_text"]
+__all__ = ["about", "figure", "p_text", "percent", "score_text", "seconds", "signed", "size_text"]
 
 
 def figure(value: float) -> str:
@@ -97,14 +96,3 @@ def size_text(value: float) -> str:
     if 0.01 <= abs(value) < LONG_FROM:
         return f"{value:,.2f}"
     return "0.00" if value == 0 else f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
-
-
-def names_in_words(names: Sequence[str]) -> str:
-    """Return names as a list in words.
-
-    Examples
-    --------
-    >>> names_in_words(["a"]), names_in_words(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

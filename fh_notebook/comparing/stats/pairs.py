@@ -44,6 +44,9 @@ from fh_notebook.comparing.stats.intervals import (
     intervals_of_differences,
     spread_of,
 )
+from fh_notebook.core.arguments import is_finite
+from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import InputError
 
 __all__ = [
     "ALPHA",
@@ -54,6 +57,8 @@ __all__ = [
     "PowerEstimate",
     "Preferences",
     "all_pairs",
+    "check_chances",
+    "check_difference",
     "compare_variants",
     "correct_for_tests",
     "estimate_power",
@@ -397,6 +402,31 @@ class _YesNo:
         apart = min(apart, 1.0)
         differing = max(self.differing, apart)
         return (differing + apart) / 2, (differing - apart) / 2
+
+
+def check_chances(**chances: Any) -> None:
+    """Raise unless each value, such as a power or an alpha, is between 0 and 1.
+
+    Raises
+    ------
+    InputError
+        One is not.
+    """
+    for name, value in chances.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+            raise InputError(f"{name} is {short(value)}; give a number between 0 and 1")
+
+
+def check_difference(difference: Any) -> None:
+    """Raise unless `difference` is a finite number, or not given.
+
+    Raises
+    ------
+    InputError
+        It is something else.
+    """
+    if difference is not None and (isinstance(difference, bool) or not is_finite(difference)):
+        raise InputError(f"difference is {short(difference)}; give a number, in the unit of the score")
 
 
 def power_table(
