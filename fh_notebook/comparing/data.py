@@ -85,13 +85,13 @@ class ScoredRuns:
     """What must be said beside the numbers."""
     caution: str = ""
     """What must be said before any verdict."""
-    which: tuple[tuple[str, str], ...] | None = None
+    variant_pairs: tuple[tuple[str, str], ...] | None = None
     """The pairs of variants that are compared, of several dates the same variant on two of them; all by default."""
-    found: Sequence[Observation] | None = None
+    observations: Sequence[Observation] | None = None
     """The runs, unless a table was read as columns."""
     secret: Callable[[], HiddenValues] = HiddenValues
     """Asks for what password Start variables were given: only what is shown row by row needs it."""
-    some: Callable[[str, Sequence[int]], list[Any]] | None = None
+    read_cells: Callable[[str, Sequence[int]], list[Any]] | None = None
     """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
 
     @property
@@ -118,8 +118,8 @@ class ScoredRuns:
 
     def cells(self, name: str, places: Sequence[int]) -> list[Any]:
         """Return what is in a column at some places; ``None`` where there is nothing."""
-        if self.some is not None:
-            return self.some(name, places)
+        if self.read_cells is not None:
+            return self.read_cells(name, places)
         values = self.column(name)
         return [None] * len(places) if values is None else values.iloc[list(places)].tolist()
 
@@ -158,9 +158,9 @@ class ComparisonData:
         return self.runs.is_lower
 
     @property
-    def which(self) -> tuple[tuple[str, str], ...] | None:
+    def variant_pairs(self) -> tuple[tuple[str, str], ...] | None:
         """The pairs of variants that are compared; ``None`` for all."""
-        return self.runs.which
+        return self.runs.variant_pairs
 
     @cached_property
     def variants(self) -> list[str]:
@@ -222,10 +222,10 @@ class ComparisonData:
         """The pairs of variants with their tests."""
         if self.preferences is not None:
             return preferred_pairs(self.preferences, self.grid)
-        return all_pairs(self.grid, self.which, lower=self.lower)
+        return all_pairs(self.grid, self.variant_pairs, lower=self.lower)
 
     @cached_property
     def differing(self) -> list[Any]:
         """The rows whose scores differ, by the column that pairs, those that differ most first."""
         labels = pd.factorize(self.lines["pair"])[1]
-        return [labels[place] for place in self.grid_of_rows.differing_rows(self.which)]
+        return [labels[index] for index in self.grid_of_rows.differing_rows(self.variant_pairs)]

@@ -72,26 +72,26 @@ class RowMasker:
         >>> HiddenValues().masks().many([0, 1, 2], ["late", {"key": "fhk_" + "0123456789"}, None])
         ['late', {'key': 'fhk_***'}, None]
         """
-        found = list(values)
-        texts_only = set(map(type, found)) <= {str}
+        masked = list(values)
+        texts_only = set(map(type, masked)) <= {str}
         if self._values or not texts_only:
-            for at, value in enumerate(found):
+            for index, value in enumerate(masked):
                 if type(value) is not str:
-                    found[at] = None if value is None else self.value(pairs[at], value)
-                elif hidden := self._of(pairs[at]):
-                    found[at] = redact(value, hidden)
-        for begin in range(0, len(found), AT_ONCE):
-            part = found[begin : begin + AT_ONCE]
+                    masked[index] = None if value is None else self.value(pairs[index], value)
+                elif hidden := self._of(pairs[index]):
+                    masked[index] = redact(value, hidden)
+        for begin in range(0, len(masked), AT_ONCE):
+            part = masked[begin : begin + AT_ONCE]
             whole = "\n".join(part if texts_only else [value for value in part if type(value) is str])
             if redact(whole) != whole:
-                found[begin : begin + AT_ONCE] = [redact(own) if type(own) is str else own for own in part]
-        return found
+                masked[begin : begin + AT_ONCE] = [redact(own) if type(own) is str else own for own in part]
+        return masked
 
     def _of(self, pair: Any) -> frozenset[str]:
         return self._everywhere | self._values.get(pair, frozenset()) if self._values else self._everywhere
 
 
-def find_hidden(found: Iterable[Observation], names: Iterable[str]) -> HiddenValues:
+def find_hidden(observations: Iterable[Observation], names: Iterable[str]) -> HiddenValues:
     """Return what the runs of a batch hide; of a table no Start variables are known, and so no passwords.
 
     Parameters
@@ -103,10 +103,10 @@ def find_hidden(found: Iterable[Observation], names: Iterable[str]) -> HiddenVal
     """
     columns, values = set[str](), dict[Any, frozenset[str]]()
     open_names = {name for name in names if is_source(name)}
-    for one in found:
-        if hidden := one.hidden:
-            if taken := {name for name in open_names if one.row.get(name) in hidden}:
-                open_names -= taken
-                columns |= taken
-            values[one.pair] = values.get(one.pair, NOTHING) | Mask.of(hidden).texts
+    for observation in observations:
+        if hidden := observation.hidden:
+            if hidden_columns := {name for name in open_names if observation.row.get(name) in hidden}:
+                open_names -= hidden_columns
+                columns |= hidden_columns
+            values[observation.pair] = values.get(observation.pair, NOTHING) | Mask.of(hidden).texts
     return HiddenValues(frozenset(columns), values)

@@ -137,10 +137,10 @@ class ScoreSet:
 
     def _scored(self, score: Score, *, fresh: bool = False, anew: bool = False) -> ScoredRuns:
         """Return the runs by another score; `anew` reads the source again."""
-        if anew or self._runs.found is None:  # a table that was read as whole columns has no runs yet
+        if anew or self._runs.observations is None:  # a table that was read as whole columns has no runs yet
             self._runs = _read_runs(self.source, score, pair_on=self.data.pair_on, fresh=fresh)
             return self._runs
-        after = score_observations(self._runs.found, score, fresh=fresh)
+        after = score_observations(self._runs.observations, score, fresh=fresh)
         return replace(self._runs, lines=after.lines, scorer=after.scorer)
 
     def _data_of(self, runs: ScoredRuns, name: str) -> ComparisonData:

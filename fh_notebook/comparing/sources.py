@@ -32,7 +32,7 @@ from fh_notebook.comparing.scorers.runner import (
     Observation,
     Score,
     column_score,
-    observations,
+    read_observations,
     score_runs,
 )
 from fh_notebook.comparing.stats.clusters import clusters_of
@@ -58,12 +58,12 @@ def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False)
     source, pair_on = as_table(source), arguments.column_text(pair_on)
     if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
         return plain
-    found = observations(source, pair_on=pair_on)
-    taken, keys = score_observations(found, score, fresh=fresh), OutputKeys()
+    observations = read_observations(source, pair_on=pair_on)
+    scored, keys = score_observations(observations, score, fresh=fresh), OutputKeys()
     if isinstance(source, Batch):  # a table has the columns that it has
-        keys.of(o.run.output for o in found if o.run is not None)
+        keys.of(o.run.output for o in observations if o.run is not None)
     notes = (f"{keys.note[0].upper()}{keys.note[1:]}.",) if keys.note else ()
-    return replace(taken, about=describe_source(source), notes=notes)
+    return replace(scored, about=describe_source(source), notes=notes)
 
 
 def as_table(source: Any) -> Any:
@@ -106,31 +106,31 @@ def describe_source(source: Any) -> dict[str, Any]:
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
 
 
-def score_observations(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> ScoredRuns:
+def score_observations(observations: Sequence[Observation], score: Score, *, fresh: bool = False) -> ScoredRuns:
     """Score runs one by one."""
-    lines, scorer = score_runs(found, score, fresh=fresh)
-    rows, keys = ([o.row.get(name) for o in found] for name in ("row", "key"))
-    lines["cluster"] = clusters_of([o.pair for o in found], variants=lines["variant"], rows=rows, keys=keys)
-    runs = [o.run for o in found]
+    lines, scorer = score_runs(observations, score, fresh=fresh)
+    rows, keys = ([o.row.get(name) for o in observations] for name in ("row", "key"))
+    lines["cluster"] = clusters_of([o.pair for o in observations], variants=lines["variant"], rows=rows, keys=keys)
+    runs = [o.run for o in observations]
     lines["error"] = object_series([run.error if run else None for run in runs])
-    begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in found])
+    begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in observations])
     lines["started_at"] = pd.to_datetime(begun, utc=True, errors="coerce", format="ISO8601")
-    lines["request_id"] = object_series([(o.run and o.run.request_id) or o.row.get("request_id") for o in found])
+    lines["request_id"] = object_series([(o.run and o.run.request_id) or o.row.get("request_id") for o in observations])
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
-    expected = {o.pair: o.row[EXPECTED] for o in found if EXPECTED in o.row}
-    names = tuple(dict.fromkeys(name for o in found for name in o.row))
-    secret = cache(lambda: find_hidden(found, names))
+    expected = {o.pair: o.row[EXPECTED] for o in observations if EXPECTED in o.row}
+    names = tuple(dict.fromkeys(name for o in observations for name in o.row))
+    secret = cache(lambda: find_hidden(observations, names))
     known = frozenset(names)
 
     def column(name: str) -> pd.Series[Any] | None:
-        return object_series([o.row.get(name) for o in found]) if name in known else None
+        return object_series([o.row.get(name) for o in observations]) if name in known else None
 
-    def some(name: str, places: Sequence[int]) -> list[Any]:
-        return [found[place].row.get(name) for place in places]
+    def read_cells(name: str, places: Sequence[int]) -> list[Any]:
+        return [observations[index].row.get(name) for index in places]
 
     return ScoredRuns(
-        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, found=found, some=some,
-        secret=secret,
+        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, secret=secret,
+        observations=observations, read_cells=read_cells,
     )  # fmt: skip
 
 
@@ -178,12 +178,18 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns |
     def column(name: str) -> pd.Series[Any] | None:
         return object_series(_none_for_missing(frame[own[name]])) if name in own else None
 
-    def some(name: str, places: Sequence[int]) -> list[Any]:
+    def read_cells(name: str, places: Sequence[int]) -> list[Any]:
         return _none_for_missing(frame[own[name]].iloc[list(places)]) if name in own else [None] * len(places)
 
     about = dict(frame.attrs.get(ATTRS, {}))
     return ScoredRuns(
-        lines=lines, scorer=score, column=column, names=tuple(own), expected=expected, about=about, some=some
+        lines=lines,
+        scorer=score,
+        column=column,
+        names=tuple(own),
+        expected=expected,
+        about=about,
+        read_cells=read_cells,
     )
 
 
@@ -236,17 +242,18 @@ def read_named_sources(
     if len({str(name) for name in sources}) < len(sources):
         raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
-    found = {name: observations(source, pair_on=column) for name, source in tables.items()}
-    moved = _pair_by_inputs(found, score) if column == "row" else []
-    of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in found.items()}
+    observations_by_name = {name: read_observations(source, pair_on=column) for name, source in tables.items()}
+    moved = _pair_by_inputs(observations_by_name, score) if column == "row" else []
+    of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in observations_by_name.items()}
     alone = all(len(variants) == 1 for variants in of_name.values())
     labelled = {
-        name: [replace(o, variant=_label(name, o.variant, alone)) for o in part] for name, part in found.items()
+        name: [replace(o, variant=_label(name, o.variant, alone)) for o in part]
+        for name, part in observations_by_name.items()
     }
-    which = _which(of_name, alone)
+    variant_pairs = _which(of_name, alone)
     runs = score_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
-    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(runs.lines, which)]
-    other, most = _other_inputs(found, score)
+    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(runs.lines, variant_pairs)]
+    other, most = _other_inputs(observations_by_name, score)
     notes += other
     caution = f"With other inputs on {counted(most, 'row')}" if most else ""
     for name in labelled:
@@ -254,7 +261,7 @@ def read_named_sources(
         notes += [note] if (note := span_note(runs.lines["started_at"][within], f"The answers of {name}")) else []
 
     about = {"compared": {name: describe_source(source) for name, source in tables.items()}}
-    return replace(runs, notes=tuple(notes), about=about, caution=caution, which=tuple(which))
+    return replace(runs, notes=tuple(notes), about=about, caution=caution, variant_pairs=tuple(variant_pairs))
 
 
 def _label(name: str, variant: str, alone: bool) -> str:
@@ -264,16 +271,18 @@ def _label(name: str, variant: str, alone: bool) -> str:
 def _which(of_name: Mapping[str, list[str]], alone: bool) -> list[tuple[str, str]]:
     if alone:
         return list(combinations(of_name, 2))
-    which = [
+    variant_pairs = [
         (_label(first, variant, alone), _label(second, variant, alone))
         for first, second in combinations(of_name, 2)
         for variant in of_name[first]
         if variant in of_name[second]
     ]
-    if not which:
-        told = "; ".join(f"{name} has {listed(variants, 'and')}" for name, variants in of_name.items())
-        raise InputError(f"no variant is in two of them ({told}); before and after compares the same variant")
-    return which
+    if not variant_pairs:
+        variants_by_name = "; ".join(f"{name} has {listed(variants, 'and')}" for name, variants in of_name.items())
+        raise InputError(
+            f"no variant is in two of them ({variants_by_name}); before and after compares the same variant"
+        )
+    return variant_pairs
 
 
 def _other_variants(of_name: Mapping[str, list[str]], alone: bool) -> list[str]:
@@ -282,50 +291,54 @@ def _other_variants(of_name: Mapping[str, list[str]], alone: bool) -> list[str]:
     return ["These are not the same variant: " + ", ".join(f"{name} ran {v[0]}" for name, v in of_name.items()) + "."]
 
 
-def _same_answers(lines: pd.DataFrame, which: list[tuple[str, str]]) -> list[str]:
+def _same_answers(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]]) -> list[str]:
     """Say where two names hold the very same runs: then nothing was called anew."""
-    told = []
+    notes = []
     ids = {v: set(part.dropna()) for v, part in lines.groupby("variant")["request_id"]}
-    for first, second in which:
+    for first, second in variant_pairs:
         if same := ids.get(first, set()) & ids.get(second, set()):
-            told.append(
+            notes.append(
                 f"{counted(len(same), 'answer')} of {second} {'is' if len(same) == 1 else 'are'} the very run of "
                 f"{first}, reused: call anew with fh.batch(..., fresh=True), or the two cannot differ there."
             )
-    return told
+    return notes
 
 
-def _pair_by_inputs(found: dict[str, list[Observation]], score: Score) -> list[str]:
+def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: Score) -> list[str]:
     """Pair the rows of all names with those of the first by their inputs, where more rows find their like so.
 
     The k-th row of the same inputs is paired with the k-th of them. Rows without their like are left alone.
     """
-    (first, *rest), told = found, []
-    before = _inputs_of(found[first], found, score)
+    (first, *rest), notes = observations_by_name, []
+    before = _inputs_of(observations_by_name[first], observations_by_name, score)
     for name in rest:
-        after = _inputs_of(found[name], found, score)
-        paired: dict[Any, Any] = {pair: pair for pair, asked in after.items() if before.get(pair) == asked}
+        after = _inputs_of(observations_by_name[name], observations_by_name, score)
+        paired: dict[Any, Any] = {pair: pair for pair, inputs in after.items() if before.get(pair) == inputs}
         by_place = len(paired)
         open_of: dict[str, list[Any]] = {}
         for pair in reversed([pair for pair in before if pair not in paired]):
             open_of.setdefault(before[pair], []).append(pair)
-        for pair, asked in after.items():
-            if pair not in paired and open_of.get(asked):
-                paired[pair] = open_of[asked].pop()
+        for pair, inputs in after.items():
+            if pair not in paired and open_of.get(inputs):
+                paired[pair] = open_of[inputs].pop()
         if (more := len(paired) - by_place) <= 0:
             continue
         alone = {pair: f"{pair} ({name})" for pair in after if pair not in paired and pair in before}
-        found[name] = [replace(o, pair=paired.get(o.pair, alone.get(o.pair, o.pair))) for o in found[name]]
-        told.append(
+        observations_by_name[name] = [
+            replace(o, pair=paired.get(o.pair, alone.get(o.pair, o.pair))) for o in observations_by_name[name]
+        ]
+        notes.append(
             f"{counted(more, 'row')} of {name} {'has' if more == 1 else 'have'} another place than the same inputs in "
             f"{first}, so rows are paired by their inputs and not by their numbers."
         )
-    return told
+    return notes
 
 
-def _inputs_of(part: list[Observation], found: Mapping[str, list[Observation]], score: Score) -> dict[Any, str]:
+def _inputs_of(
+    part: list[Observation], observations_by_name: Mapping[str, list[Observation]], score: Score
+) -> dict[Any, str]:
     """Return the inputs of each row as a text, of the source columns that all names have; nothing without any."""
-    shared = set.intersection(*(set(_source(of[0], score)) if of else set() for of in found.values()))
+    shared = set.intersection(*(set(_source(of[0], score)) if of else set() for of in observations_by_name.values()))
     try:
         return {
             o.pair: canonical_json({k: v for k, v in _source(o, score).items() if k in shared}) for o in part if shared
@@ -334,20 +347,20 @@ def _inputs_of(part: list[Observation], found: Mapping[str, list[Observation]], 
         return {}
 
 
-def _other_inputs(found: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
+def _other_inputs(observations_by_name: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
     """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
-    (first, *rest), told, most = found, [], 0
-    before = {o.pair: _source(o, score) for o in found[first]}
+    (first, *rest), notes, most = observations_by_name, [], 0
+    before = {o.pair: _source(o, score) for o in observations_by_name[first]}
     for name in rest:
-        after = {o.pair: _source(o, score) for o in found[name]}
+        after = {o.pair: _source(o, score) for o in observations_by_name[name]}
         other = [pair for pair in after if pair in before and _differ(before[pair], after[pair])]
         most = max(most, len(other))
         if other:
-            told.append(
+            notes.append(
                 f"On {counted(len(other), 'row')} the inputs of {first} and {name} are not the same (the first: "
                 f"{other[0]}); pair_on= names another column to pair by."
             )
-    return told, most
+    return notes, most
 
 
 def _source(observation: Observation, score: Score) -> dict[str, Any]:

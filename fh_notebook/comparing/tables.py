@@ -66,7 +66,7 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
     lines = summary_lines(data.lines, data.variants, slice_of)
     table = summary_table(lines, price=settings.current().price_per_call)
     table.attrs.clear()  # they are of one line a variant
-    table.insert(0, of_rows, object_series([values[place] for place in first for _ in data.variants]))
+    table.insert(0, of_rows, object_series([values[index] for index in first for _ in data.variants]))
     return table
 
 
@@ -74,10 +74,10 @@ def pairs(data: ComparisonData) -> pd.DataFrame:
     """Return one line a pair of variants (see ``Comparison.pairs``); of preferences with ``win_rate``."""
     table = pairs_table(data.pairs)
     if data.preferences is not None:
-        found = [interval_of_share(share, len(share)) for share in data.preferences.values()]
+        intervals = [interval_of_share(share, len(share)) for share in data.preferences.values()]
         table["win_rate"] = pd.Series([pair.mean_b for pair in data.pairs], dtype="float64")
-        table["win_low"] = pd.Series([interval.low for interval in found], dtype="float64")
-        table["win_high"] = pd.Series([interval.high for interval in found], dtype="float64")
+        table["win_low"] = pd.Series([interval.low for interval in intervals], dtype="float64")
+        table["win_high"] = pd.Series([interval.high for interval in intervals], dtype="float64")
     return table
 
 
@@ -108,9 +108,9 @@ def power(data: ComparisonData, *, difference: float | None, power: float, alpha
 
 def score_errors(data: ComparisonData) -> pd.DataFrame:
     """Return the runs whose scorer raised, or gave no score that can be used."""
-    broken = data.lines[data.lines["score_error"].notna()]
+    failed_scores = data.lines[data.lines["score_error"].notna()]
     columns = {"pair": data.pair_on, "score_error": "error"}
-    return broken[["pair", "variant", "score_error"]].rename(columns=columns).reset_index(drop=True)
+    return failed_scores[["pair", "variant", "score_error"]].rename(columns=columns).reset_index(drop=True)
 
 
 def beaten_by(variant: str, compared: Sequence[Pair]) -> list[str]:
@@ -139,11 +139,11 @@ def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFram
     )
     if data.scorer:
         columns["scores_differ"] = pd.Series(score_spread(scores) > 0, dtype="bool")
-    for place, variant in enumerate(variants):
-        columns[f"{variant}.output"] = object_series(outputs[:, place])
+    for index, variant in enumerate(variants):
+        columns[f"{variant}.output"] = object_series(outputs[:, index])
         if data.scorer:
-            columns[f"{variant}.score"] = pd.Series(scores[:, place])
-        columns[f"{variant}.seconds"] = pd.Series(seconds[:, place])
+            columns[f"{variant}.score"] = pd.Series(scores[:, index])
+        columns[f"{variant}.seconds"] = pd.Series(seconds[:, index])
     return pd.DataFrame(columns)
 
 
@@ -168,9 +168,9 @@ def _keys(pairs: list[Any]) -> pd.Series[Any]:
 def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
     """Return the first output of each row and variant, and whether a run completed there: two arrays of objects."""
     row_of, rows = pd.factorize(frame["pair"])
-    place = pd.Index(list(variants)).get_indexer(pd.Index(frame["variant"]))
+    variant_index = pd.Index(list(variants)).get_indexer(pd.Index(frame["variant"]))
     done = (frame["status"] == "completed").to_numpy(dtype=bool)
-    cells = (row_of * len(variants) + place)[done][::-1]  # backwards: the first one is written last, and stays
+    cells = (row_of * len(variants) + variant_index)[done][::-1]  # backwards: the first one is written last, and stays
     outputs = np.full(len(rows) * len(variants), None, dtype=object)
     outputs[cells] = frame["output"].to_numpy(dtype=object)[done][::-1]
     completed = np.zeros(len(outputs), dtype=bool)

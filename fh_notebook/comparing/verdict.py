@@ -39,21 +39,21 @@ _LOOK: Final = Phrase(": cmp.score_errors()", command="")
 def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ...]:
     """Return what must be said of a comparison, as `audience` reads it."""
     lines = data.lines
-    told = [note_of(data.row_count, data.distinct_count), *data.runs.notes]
-    told += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
-    if data.scorer and (broken := int((lines["status"] == "failed").sum())):
-        told.append(failed_note(broken, data.failed, audience))
-    told += [_missing(lines, data.scorer, audience), span_note(lines["started_at"])]
-    return tuple(note for note in told if note)
+    notes = [note_of(data.row_count, data.distinct_count), *data.runs.notes]
+    notes += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
+    if data.scorer and (failed_count := int((lines["status"] == "failed").sum())):
+        notes.append(failed_note(failed_count, data.failed, audience))
+    notes += [_missing(lines, data.scorer, audience), span_note(lines["started_at"])]
+    return tuple(note for note in notes if note)
 
 
-def failed_note(broken: int, failed: str, audience: Audience = PYTHON) -> str:
+def failed_note(count: int, failed: str, audience: Audience = PYTHON) -> str:
     """Return what so many failed runs count as."""
-    runs, one = counted(broken, "failed run"), broken == 1
+    runs, one = counted(count, "failed run"), count == 1
     if failed == "zero":
         return f"{runs} {'counts' if one else 'count'} as 0 (failed='zero')."
-    cure = Phrase(f"; failed='zero' counts {'it' if one else 'them'} as 0", command="")
-    return f"{runs} {'is' if one else 'are'} left out{cure.text(audience)}."
+    hint = Phrase(f"; failed='zero' counts {'it' if one else 'them'} as 0", command="")
+    return f"{runs} {'is' if one else 'are'} left out{hint.text(audience)}."
 
 
 def _missing(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
@@ -88,16 +88,16 @@ MANY_TIMES: Final = 1_000
 
 def verdict_of(data: ComparisonData) -> str:
     """Return what can be said of a comparison, in one sentence."""
-    said = verdict(
+    sentence = verdict(
         data.summary_lines,
         data.pairs,
         scorer=data.scorer,
         error=next((error for error in data.lines["score_error"] if error), ""),
-        dated=data.which is not None,
+        dated=data.variant_pairs is not None,
         lower=data.lower,
         completed=bool((data.lines["status"] == "completed").any()),
     )
-    return f"{data.runs.caution}: {said}" if data.runs.caution else said
+    return f"{data.runs.caution}: {sentence}" if data.runs.caution else sentence
 
 
 def verdict(
@@ -141,14 +141,14 @@ def verdict(
         runs = counted(known[0].n, "run")
         others = [line.variant for line in summary if line.variant != names[0]]
         lacking = f"{in_words(others, 'and')} {'has' if len(others) == 1 else 'have'} no score" if others else ""
-        said = f"{names[0]} scores {size_text(known[0].mean)} by {scorer} on {runs}"
-        return f"{said}; {lacking or 'there is none to compare with'}."
+        sentence = f"{names[0]} scores {size_text(known[0].mean)} by {scorer} on {runs}"
+        return f"{sentence}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
-    told = _pair_of_best(names, pairs)
-    if told is None:
+    best_pair = _pair_of_best(names, pairs)
+    if best_pair is None:
         return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
-    best = _ahead(told)
+    best = _ahead(best_pair)
     of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
     too = " too" if best.is_better() else ""
@@ -163,9 +163,9 @@ def _ahead(pair: Pair) -> Pair:
 
 def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
     """Return the pair of the two highest means that were compared with each other."""
-    rank = {name: place for place, name in enumerate(names)}
-    found = [pair for pair in pairs if pair.a in rank and pair.b in rank]
-    return min(found, key=lambda pair: sorted((rank[pair.a], rank[pair.b])), default=None)
+    rank = {name: index for index, name in enumerate(names)}
+    ranked_pairs = [pair for pair in pairs if pair.a in rank and pair.b in rank]
+    return min(ranked_pairs, key=lambda pair: sorted((rank[pair.a], rank[pair.b])), default=None)
 
 
 def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
@@ -230,10 +230,10 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
     if not data.scorer:
         raise InputError(verdict_of(data))
     pairs = data.pairs
-    found = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
-    if found is None:
+    pair = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
+    if pair is None:
         raise InputError(f"{variant!r} and {than!r} were not compared with each other")
-    turned = found if found.b == variant else found.turned()
+    turned = pair if pair.b == variant else pair.turned()
     if not turned.is_better(alpha):
         ahead = turned if turned.lead >= 0 else turned.turned()
         raise AssertionError(

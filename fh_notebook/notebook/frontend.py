@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.progress.display import ProgressDisplay
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.rating.questions import Items
-    from fh_notebook.comparing.rating.session import RatingSession
+    from fh_notebook.comparing.rating.rating_session import RatingSession
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.notebook.browser.browser import Browser
     from fh_notebook.notebook.magics.pending_results import ChangingDisplay

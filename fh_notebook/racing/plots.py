@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.plots.matplotlib_plots import BETTER, GREY, INK, WORSE, Panel, Plot
+from fh_notebook.comparing.plots.matplotlib_plots import BETTER, GREY, INK, WORSE, Plot, PlotPanel
 from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.core import arguments
@@ -46,7 +46,7 @@ def plot(tally: RaceState, kind: str | None) -> Any:
     return Plot([_PANELS[name](tally) for name in ([kind] if kind else _PANELS)])
 
 
-def _evidence(tally: RaceState) -> Panel:
+def _evidence(tally: RaceState) -> PlotPanel:
     trail = np.maximum(np.array(tally.trail), LEAST)
     bar = 1 / tally.alpha
 
@@ -73,7 +73,7 @@ def _evidence(tally: RaceState) -> Panel:
         + (f" (dropped after {counted(tally.dropped[name], 'row')})" if name in tally.dropped else "")
         for place, name in enumerate(tally.variants)
     )
-    return Panel(
+    return PlotPanel(
         draw,
         title="Evidence against each variant",
         alt=f"Evidence against each variant, out at {bar:g}: {told}.",
@@ -81,7 +81,7 @@ def _evidence(tally: RaceState) -> Panel:
     )
 
 
-def _intervals(tally: RaceState) -> Panel:
+def _intervals(tally: RaceState) -> PlotPanel:
     rivals = tally.rivals()[:MAX_RIVALS]
     places = {name: place for place, name in enumerate(tally.variants)}
 
@@ -102,7 +102,7 @@ def _intervals(tally: RaceState) -> Panel:
 
     told = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
     ahead = tally.variants[tally.leader()]
-    return Panel(
+    return PlotPanel(
         draw,
         title=f"Lead of {distinct_names(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
         alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
@@ -122,4 +122,4 @@ def _shown(tally: RaceState, places: dict[str, int], pair: PairStanding) -> Sequ
     return [step for step in path if step[0] <= end] or path[:1]
 
 
-_PANELS: Final[dict[str, Callable[[RaceState], Panel]]] = {"evidence": _evidence, "intervals": _intervals}
+_PANELS: Final[dict[str, Callable[[RaceState], PlotPanel]]] = {"evidence": _evidence, "intervals": _intervals}

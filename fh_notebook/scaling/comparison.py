@@ -22,7 +22,7 @@ from fh_notebook.comparing.data import check_failed, check_zero
 from fh_notebook.comparing.report.display import title_of
 from fh_notebook.comparing.scorers.runner import pinned
 from fh_notebook.comparing.sources import read_source
-from fh_notebook.comparing.stats.clusters import asked_of, distinct_text, note_of, tied_of
+from fh_notebook.comparing.stats.clusters import connected_pairs, distinct_text, note_of, question_hashes
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS, FLIPPED_TO, mcnemar_exact, p_permutation
 from fh_notebook.comparing.stats.intervals import (
     MANY_ROWS,
@@ -104,7 +104,7 @@ def _with_whole_clusters(frame: Any, pair_on: str) -> Any:
     tied = dask.compute(*(dask.delayed(_tied)(part, pair_on, shared) for part in parts))
     lines, of_lines = (np.concatenate(of) for of in zip(*tied, strict=True))
     pairs, first = np.unique(lines, return_index=True)
-    together = _TiedPairs(pairs, tied_of(lines, of_lines)[first])
+    together = _TiedPairs(pairs, connected_pairs(lines, of_lines)[first])
     meta = frame._meta.assign(**{_LABEL: np.zeros(0, dtype=np.uint64)})
     return frame.map_partitions(_labelled, pair_on, together, meta=meta).shuffle(_LABEL).drop(columns=_LABEL)
 
@@ -119,7 +119,7 @@ class _TiedPairs(NamedTuple):
 
 
 def _of(part: pd.DataFrame, pair_on: str) -> Any:
-    return asked_of(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
+    return question_hashes(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
 
 
 def _asked(part: pd.DataFrame, pair_on: str) -> Any:
@@ -130,7 +130,7 @@ def _asked(part: pd.DataFrame, pair_on: str) -> Any:
 def _tied(part: pd.DataFrame, pair_on: str, shared: Any) -> Any:
     """Return the lines, as numbers, of the pairs of a partition that are tied to what others ask as well."""
     pairs, asked = _of(part, pair_on)
-    tied = tied_of(pairs, asked)
+    tied = connected_pairs(pairs, asked)
     touched = np.isin(tied, tied[np.isin(asked, shared)])
     return pairs[touched], asked[touched]
 
@@ -139,7 +139,7 @@ def _labelled(part: pd.DataFrame, pair_on: str, together: _TiedPairs) -> pd.Data
     pairs, asked = _of(part, pair_on)
     place = np.searchsorted(together.pairs, pairs).clip(max=len(together.pairs) - 1)
     # What is tied in this partition only stays together, too.
-    tied = np.where(together.pairs[place] == pairs, together.tied[place], tied_of(pairs, asked))
+    tied = np.where(together.pairs[place] == pairs, together.tied[place], connected_pairs(pairs, asked))
     return part.assign(**{_LABEL: tied})
 
 

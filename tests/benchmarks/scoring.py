@@ -20,7 +20,7 @@ from typing import Any, Final
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook.comparing.scorers.runner import Observation, observations, score_runs
+from fh_notebook.comparing.scorers.runner import Observation, read_observations, score_runs
 from fh_notebook.session import session
 from tests.benchmarks.measuring import table
 
@@ -36,7 +36,7 @@ def main(*, runs: int = RUNS, repeats: int = 3) -> None:
 
 
 def _at_hand(runs: int, repeats: int) -> None:
-    found = observations(_frame(runs), pair_on="row")
+    found = read_observations(_frame(runs), pair_on="row")
     ready = (
         (fh.score.exact(), "bar: 5 s"),
         (fh.score.exact(path="label"), ""),

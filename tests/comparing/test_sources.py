@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.comparing.scorers.runner import observations
+from fh_notebook.comparing.scorers.runner import read_observations
 from fh_notebook.comparing.sources import _of_columns, score_observations
 from fh_notebook.local import LocalHive
 
@@ -64,7 +64,7 @@ def test_a_table_read_as_columns_is_the_one_read_line_by_line(lines: list[tuple[
     frame = pd.DataFrame(lines, columns=["row", "variant", "status", "s", "output", "elapsed_s"])
     frame = frame.astype({"s": "float64", "elapsed_s": "float64", "output": object, "status": object})
     quick = _of_columns(frame, "s", "row")
-    slow = score_observations(observations(frame, pair_on="row"), "s")
+    slow = score_observations(read_observations(frame, pair_on="row"), "s")
     assert quick is not None
     shared = [
         "pair",

@@ -61,8 +61,8 @@ class Changes:
         """Return what is different in one line."""
         if self.same:
             return "same"
-        told = [f"{n:,} {kind}" for kind in _KINDS if (n := self.count(kind))]
-        return f"differs: {', '.join(told)}{'' if self.to_end else '; not compared to the end'}"
+        counts = [f"{n:,} {kind}" for kind in _KINDS if (n := self.count(kind))]
+        return f"differs: {', '.join(counts)}{'' if self.to_end else '; not compared to the end'}"
 
 
 def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
@@ -133,8 +133,8 @@ class _JsonWalker:
         if self._left <= 0:
             return iter(())
         numbers: dict[Any, int] = {}
-        spelt = [[numbers.setdefault(self._spelt(item), len(numbers)) for item in items] for items in (one, two)]
-        return matches(*spelt)
+        codes = [[numbers.setdefault(self._spelt(item), len(numbers)) for item in items] for items in (one, two)]
+        return matches(*codes)
 
     def _spelt(self, item: Any) -> Any:
         if type(item) is str:  # most items of long lists; never the spelling of a number

@@ -42,8 +42,8 @@ def changes_table(lines: Iterable[tuple[str, list[str], object, object]]) -> htm
         html.el("tr", html.el("td", kind), html.el("td", *map(_piece, path)), *map(_value, NAMES, values))
         for kind, path, *values in lines
     )
-    made = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-table fh-changes")
-    return html.el("div", made, cls="fh-changed")
+    table = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-table fh-changes")
+    return html.el("div", table, cls="fh-changed")
 
 
 def _piece(piece: str) -> html.Html:
@@ -103,7 +103,7 @@ def marks_style(inside: str) -> str:
 MARKS_STYLE: Final = marks_style(".fh")
 
 
-def mark_text(found: TextDifference, *, cap: int, whole: str, both: bool) -> html.Html:
+def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -> html.Html:
     """Return what was `found` as one text.
 
     Parameters
@@ -126,23 +126,23 @@ def mark_text(found: TextDifference, *, cap: int, whole: str, both: bool) -> htm
     >>> "lost</del>" in mark_text(found, cap=99, whole="", both=True)
     True
     """
-    parts = list(_parts(found, both))
-    kept = _kept(parts, cap)
-    more = sum(len(part.text) for part in parts) - sum(len(part.text) for part in kept)
-    text = "".join(part.text for part in kept)
+    parts = list(_parts(difference, both))
+    shown = _kept(parts, cap)
+    more = sum(len(part.text) for part in parts) - sum(len(part.text) for part in shown)
+    text = "".join(part.text for part in shown)
     open_part, _ = html.opened(text)
-    head, rest = _cut(kept, len(open_part))
+    head, rest = _cut(shown, len(open_part))
     end = [html.el("div", f"… {counted(more, 'more character')}; {whole}", cls="fh-dim")] if more else []
     if rest:
-        said = f"… {counted(len(text) - len(open_part), 'more character')}"
-        end = [html.fold(said, html.el("div", *map(_element, rest), *end, cls="fh-rest"))]
+        summary = f"… {counted(len(text) - len(open_part), 'more character')}"
+        end = [html.fold(summary, html.el("div", *map(_element, rest), *end, cls="fh-rest"))]
     style = "white-space:pre-wrap;unicode-bidi:isolate"
     return html.el("div", *map(_element, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
 
 
-def _parts(found: TextDifference, both: bool) -> Iterator[Segment]:
-    last = len(found.segments) - 1
-    for number, part in enumerate(found.segments):
+def _parts(difference: TextDifference, both: bool) -> Iterator[Segment]:
+    last = len(difference.segments) - 1
+    for number, part in enumerate(difference.segments):
         if part.kind == "there" and not both:
             continue
         if not both or part.kind != "same" or len(part.text) <= 3 * AROUND:
@@ -156,14 +156,14 @@ def _parts(found: TextDifference, both: bool) -> Iterator[Segment]:
 
 def _kept(parts: Sequence[Segment], cap: int) -> list[Segment]:
     """Return the first `cap` characters of the parts, with not too many marks in them."""
-    kept, marks = [], 0
+    shown, marks = [], 0
     for part in parts:
         marks += part.kind in ("here", "there")
         if cap <= 0 or marks > MARKS:
             break
-        kept.append(Segment(part.kind, part.text[:cap]))
+        shown.append(Segment(part.kind, part.text[:cap]))
         cap -= len(part.text)
-    return kept
+    return shown
 
 
 def _cut(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment]]:

@@ -37,9 +37,9 @@ __all__ = [
     "EMPTY",
     "MISSING",
     "SIGNS",
-    "Answer",
     "AnswerDiff",
     "RowDiff",
+    "VariantAnswer",
     "answer_of",
     "compare_answers",
     "compare_row",
@@ -56,7 +56,7 @@ PARSED_AT_MOST: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class VariantAnswer:
     """What one variant said to a row."""
 
     variant: str
@@ -83,22 +83,22 @@ class Answer:
 class AnswerDiff:
     """One answer compared to another: ``words`` for texts, ``changes`` for JSON, neither where one did not complete."""
 
-    a: Answer
-    b: Answer
+    a: VariantAnswer
+    b: VariantAnswer
     words: TextDifference | None = None
     changes: Changes | None = None
 
     @property
     def same(self) -> bool:
         """Whether nothing differs, white space aside; what was not compared is not the same."""
-        found = self.changes if self.changes is not None else self.words
-        return found is not None and found.same
+        difference = self.changes if self.changes is not None else self.words
+        return difference is not None and difference.same
 
     def __str__(self) -> str:
         """Return what is different in one line."""
-        found = self.changes if self.changes is not None else self.words
-        if found is not None:
-            return str(found)
+        difference = self.changes if self.changes is not None else self.words
+        if difference is not None:
+            return str(difference)
         missing = self.b if not self.b.ok else self.a
         return f"not compared: {missing.variant} {STATES.get(missing.status, f'is {missing.status}')}"
 
@@ -106,15 +106,17 @@ class AnswerDiff:
 STATES: Final = {"failed": "failed", "pending": "is pending", "unknown": "may have run", "missing": "has no run"}
 
 
-def compare_answers(a: Answer, b: Answer, *, limit: int = LIMIT) -> AnswerDiff:
+def compare_answers(a: VariantAnswer, b: VariantAnswer, *, limit: int = LIMIT) -> AnswerDiff:
     """Compare answer `b` to answer `a`; `limit` is how many characters of texts are compared.
 
     Examples
     --------
-    >>> first, second = Answer(variant="a", output={"label": "late"}), Answer(variant="b", output='{"label": "lost"}')
+    >>> first = VariantAnswer(variant="a", output={"label": "late"})
+    >>> second = VariantAnswer(variant="b", output='{"label": "lost"}')
     >>> compare_answers(first, second).changes.listed
     (Change(kind='changed', path='label', before='late', after='lost'),)
-    >>> print(compare_answers(Answer(variant="a", output="It is late."), Answer(variant="b", output="It is lost.")))
+    >>> first, second = (VariantAnswer(variant=name, output=f"It is {name}.") for name in ("late", "lost"))
+    >>> print(compare_answers(first, second))
     differs: 1 word only here, 1 word only there
     """
     if not (a.ok and b.ok):
@@ -125,7 +127,7 @@ def compare_answers(a: Answer, b: Answer, *, limit: int = LIMIT) -> AnswerDiff:
     return AnswerDiff(a=a, b=b, words=compare_runs(b.run, a.run, limit=limit))
 
 
-def _json_of(answer: Answer) -> Any:
+def _json_of(answer: VariantAnswer) -> Any:
     output = answer.output
     if isinstance(output, str):
         if len(output) > PARSED_AT_MOST or output.lstrip()[:1] not in ("{", "[", "`"):
@@ -187,7 +189,7 @@ class RowDiff:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """The row's own columns, such as the ticket."""
     has_score: bool = False
-    alone: tuple[Answer, ...] = ()
+    alone: tuple[VariantAnswer, ...] = ()
     """Of a row with nothing to compare: the only variant's answer."""
 
     @property
@@ -196,10 +198,10 @@ class RowDiff:
         return all(part.same for part in self.parts)
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[VariantAnswer, ...]:
         """Every answer once, baselines before what is compared to them."""
-        found = {answer.variant: answer for part in self.parts for answer in (part.a, part.b)}
-        return tuple(found.values()) or self.alone
+        answers = {answer.variant: answer for part in self.parts for answer in (part.a, part.b)}
+        return tuple(answers.values()) or self.alone
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -226,11 +228,11 @@ def diff_html(diff: RowDiff) -> html.Html:
     by_name = _by_variant(diff)
     cards = [_card(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
-    told = [
+    inputs_html = [
         html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
         for name, value in _inputs(diff)
     ]
-    inputs = html.el("div", html.join(told, " · "), cls="fh-dim fh-inputs") if told else None
+    inputs = html.el("div", html.join(inputs_html, " · "), cls="fh-dim fh-inputs") if inputs_html else None
     return html.el(
         "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
     )  # fmt: skip
@@ -238,10 +240,10 @@ def diff_html(diff: RowDiff) -> html.Html:
 
 def _by_variant(diff: RowDiff) -> dict[str, list[AnswerDiff]]:
     """Return what each variant is compared to: of three dates the last one to both before it."""
-    found: dict[str, list[AnswerDiff]] = {}
+    diffs_by_variant: dict[str, list[AnswerDiff]] = {}
     for part in diff.parts:
-        found.setdefault(part.b.variant, []).append(part)
-    return found
+        diffs_by_variant.setdefault(part.b.variant, []).append(part)
+    return diffs_by_variant
 
 
 def _title(diff: RowDiff) -> str:
@@ -252,11 +254,11 @@ def _title(diff: RowDiff) -> str:
 
 def _inputs(diff: RowDiff) -> list[tuple[str, str]]:
     known = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
-    told = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in known[:8]]
-    return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in told]
+    texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in known[:8]]
+    return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
 
-def _card(answer: Answer, parts: Sequence[AnswerDiff], has_score: bool) -> html.Html:
+def _card(answer: VariantAnswer, parts: Sequence[AnswerDiff], has_score: bool) -> html.Html:
     facts = html.el("span", _facts(answer, has_score), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", html.el("strong", answer.variant), " ", badge, " ", facts, cls="fh-head")
@@ -266,17 +268,17 @@ def _card(answer: Answer, parts: Sequence[AnswerDiff], has_score: bool) -> html.
     else:
         error = answer.error or str(answer.status)
         body = html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
-    return html.el("div", head, body, *(told for part in parts for told in _against(part, whole)), cls="fh-card")
+    return html.el("div", head, body, *(element for part in parts for element in _against(part, whole)), cls="fh-card")
 
 
-def _facts(answer: Answer, has_score: bool) -> str:
-    told = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
-    told += [f"{answer.seconds:.3g} s"] if answer.seconds == answer.seconds else []
-    told += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
-    return " · ".join(told)
+def _facts(answer: VariantAnswer, has_score: bool) -> str:
+    facts = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
+    facts += [f"{answer.seconds:.3g} s"] if answer.seconds == answer.seconds else []
+    facts += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
+    return " · ".join(facts)
 
 
-def _output(answer: Answer) -> str:
+def _output(answer: VariantAnswer) -> str:
     if answer.output is None or answer.output == "":
         return EMPTY
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
@@ -304,8 +306,8 @@ def _table(changes: Changes) -> html.Html:
 def _both(change: Change) -> tuple[object, object]:
     before, after = change.before, change.after
     if change.kind == "changed" and _are_long(before, after):
-        found = compare_texts(after, before, limit=10_000)
-        return html.clip(before, VALUE_SHOWN), mark_text(found, cap=2_000, whole=".frame has all", both=True)
+        difference = compare_texts(after, before, limit=10_000)
+        return html.clip(before, VALUE_SHOWN), mark_text(difference, cap=2_000, whole=".frame has all", both=True)
     return (
         "" if change.kind == "added" else value_text(before),
         "" if change.kind == "removed" else value_text(after),
@@ -326,8 +328,8 @@ def value_text(value: Any, limit: int = VALUE_SHOWN) -> str:
     """
     if isinstance(value, str):
         return one_line(json.dumps(value[: limit * 2], ensure_ascii=False), limit)
-    told, is_whole = pretty(value, limit=limit * 4, indent=None)
-    return one_line(told if is_whole else f"{told}…", limit)
+    text, is_whole = pretty(value, limit=limit * 4, indent=None)
+    return one_line(text if is_whole else f"{text}…", limit)
 
 
 # --- text
@@ -337,17 +339,17 @@ def diff_text(diff: RowDiff) -> str:
     """Return a row's differences as text."""
     by_name = _by_variant(diff)
     inputs = " · ".join(f"{name}: {value}" for name, value in _inputs(diff))
-    said = [_title(diff), *([inputs] if inputs else [])]
+    text_lines = [_title(diff), *([inputs] if inputs else [])]
     for answer in diff.answers:
         facts = _facts(answer, diff.has_score)
-        said.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
+        text_lines.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
         if not (parts := by_name.get(answer.variant, ())):
             shown = _output(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
-            said.append(_indented(html.folded_text(shown, whole="the comparison's frame has all")))
+            text_lines.append(_indented(html.folded_text(shown, whole="the comparison's frame has all")))
         for part in parts:
             to = f"to {one_line(part.a.variant)}: " if len(parts) > 1 else ""
-            said += [f"  {to}{part}", *_told(part)]
-    return "\n".join(said)
+            text_lines += [f"  {to}{part}", *_told(part)]
+    return "\n".join(text_lines)
 
 
 def _told(part: AnswerDiff) -> Iterator[str]:
@@ -368,7 +370,7 @@ def _arrow(change: Change) -> str:
     return value_text(change.after if change.kind == "added" else change.before)
 
 
-def wdiff(found: TextDifference, limit: int = TEXT_SHOWN) -> str:
+def wdiff(difference: TextDifference, limit: int = TEXT_SHOWN) -> str:
     """Return two texts as one, with ``[-what only the first has-]`` and ``{+what only this has+}``.
 
     Examples
@@ -376,8 +378,8 @@ def wdiff(found: TextDifference, limit: int = TEXT_SHOWN) -> str:
     >>> print(wdiff(compare_texts("It is lost.", "It is late.")))
     It is [-late-]{+lost+}.
     """
-    parts, length, last = [], 0, len(found.segments) - 1
-    for number, segment in enumerate(found.segments):
+    parts, length, last = [], 0, len(difference.segments) - 1
+    for number, segment in enumerate(difference.segments):
         words = segment.text.rstrip()
         after = segment.text[len(words) :]
         if segment.kind in ("here", "there"):
@@ -395,25 +397,25 @@ def wdiff(found: TextDifference, limit: int = TEXT_SHOWN) -> str:
     return html.printable("".join(parts))
 
 
-def _indented(said: str) -> str:
-    return textwrap.indent(said, "  ", lambda line: True)
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "  ", lambda line: True)
 
 
 def _lines(part: AnswerDiff) -> list[tuple[Any, ...]]:
     if part.changes is not None:
         return [(c.kind, c.path, c.before, c.after) for c in part.changes.listed]
     segments = part.words.segments if part.words is not None else ()
-    found: list[tuple[Any, ...]] = []
+    lines: list[tuple[Any, ...]] = []
     before = ""
     for segment in segments:
         if segment.kind == "there":
-            found.append(("removed", "", segment.text, None))
+            lines.append(("removed", "", segment.text, None))
         elif segment.kind == "here" and before == "there":
-            found[-1] = ("changed", "", found[-1][2], segment.text)
+            lines[-1] = ("changed", "", lines[-1][2], segment.text)
         elif segment.kind == "here":
-            found.append(("added", "", None, segment.text))
+            lines.append(("added", "", None, segment.text))
         before = segment.kind
-    return found
+    return lines
 
 
 MISSING: Final = "missing"
@@ -439,7 +441,7 @@ def compare_row(
     answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in data.variants}
     if data.runs.expected is not None:
         expected = data.runs.expected.get(row)
-        answers[EXPECTED] = Answer(
+        answers[EXPECTED] = VariantAnswer(
             variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
         )
     pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(data, a, b)]
@@ -455,8 +457,8 @@ def compare_row(
 
 
 def _pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
-    if a is None and b is None and data.which is not None:
-        return list(data.which)  # of two dates: each variant against itself
+    if a is None and b is None and data.variant_pairs is not None:
+        return list(data.variant_pairs)  # of two dates: each variant against itself
     others = [b] if isinstance(b, str) else list(b) if b is not None else None
     first = a if a is not None else next((v for v in data.variants if others is None or v not in others), None)
     if first is None:
@@ -464,7 +466,7 @@ def _pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -
     return [(first, other) for other in (others if others is not None else data.variants) if other != first]
 
 
-def _one_of(variant: Any, answers: dict[str, Answer]) -> Answer:
+def _one_of(variant: Any, answers: dict[str, VariantAnswer]) -> VariantAnswer:
     if variant not in answers:
         raise InputError(no_variant(variant, answers))
     return answers[variant]
@@ -479,15 +481,15 @@ def _no_row(row: Any, data: ComparisonData) -> str:
     return f"there is no {data.pair_on} {short(row)}; {hint}"
 
 
-def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answer:
+def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> VariantAnswer:
     """Return what a variant said on the lines of one row: of repeats the first that completed."""
     own = [at for at in places if lines["variant"].iat[at] == variant]
     if not own:
-        return Answer(variant=variant, status=MISSING, answers=0)
+        return VariantAnswer(variant=variant, status=MISSING, answers=0)
     at = next((at for at in own if lines["status"].iat[at] == "completed"), own[0])
     line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
     error = line["error"]
-    return Answer(
+    return VariantAnswer(
         variant=variant,
         status=str(line["status"]),
         output=line["output"],
@@ -498,7 +500,7 @@ def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Answe
     )
 
 
-def masked(answer: Answer, row: Any, masks: RowMasker) -> Answer:
+def masked(answer: VariantAnswer, row: Any, masks: RowMasker) -> VariantAnswer:
     """Return an answer without the passwords and keys that it, or its error, repeats."""
     error = None if answer.error is None else masks.of(row, answer.error)
     return replace(answer, output=masks.value(row, answer.output), error=error)

@@ -88,27 +88,27 @@ class _Matcher:
             if low == high or start == stop or self._steps <= 0:
                 continue
             self._steps -= (high - low) + (stop - start)
-            found = self._myers(low, high, start, stop, FEW)
-            if found is None and (anchors := self._anchors(low, high, start, stop)):
+            common = self._myers(low, high, start, stop, FEW)
+            if common is None and (anchors := self._anchors(low, high, start, stop)):
                 edges = [(low, start), *anchors, (high, stop)]
                 # An anchor itself begins the part behind it, and is taken off there with what follows it.
                 pending += [(x, u, y, v) for (x, y), (u, v) in pairwise(edges)]
                 continue
-            yield from found or self._myers(low, high, start, stop, MANY) or ()
+            yield from common or self._myers(low, high, start, stop, MANY) or ()
 
     def _anchors(self, low: int, high: int, start: int, stop: int) -> list[tuple[int, int]]:
         """The longest row of words that both parts have once, in order in both."""
         a, b = self._a, self._b
         once_a, once_b = Counter(a[low:high]), Counter(b[start:stop])
-        places = {word: at for at, word in enumerate(b[start:stop], start) if once_b[word] == 1}
-        pairs = [(at, places[w]) for at, w in enumerate(a[low:high], low) if once_a[w] == 1 and w in places]
+        position_of = {word: at for at, word in enumerate(b[start:stop], start) if once_b[word] == 1}
+        pairs = [(at, position_of[w]) for at, w in enumerate(a[low:high], low) if once_a[w] == 1 and w in position_of]
         ends: list[int] = []  # the least last place in b of an increasing row, by its length
         tails: list[int] = []
         before: list[int] = []
-        for number, (_, place) in enumerate(pairs):
-            at = bisect_left(ends, place)
+        for number, (_, position) in enumerate(pairs):
+            at = bisect_left(ends, position)
             before.append(tails[at - 1] if at else -1)
-            ends[at : at + 1] = [place]
+            ends[at : at + 1] = [position]
             tails[at : at + 1] = [number]
         row, number = [], tails[-1] if tails else -1
         while number >= 0:
@@ -208,11 +208,11 @@ class TextDifference:
     @cached_property
     def words(self) -> tuple[int, int]:
         """How many words only this text has, and how many only the other."""
-        here, there = (
+        own, other = (
             sum(sum(1 for _ in _WORD.finditer(s.text)) for s in self.segments if s.kind == kind)
             for kind in ("here", "there")
         )
-        return here, there
+        return own, other
 
     def __str__(self) -> str:
         """Return what is different in one line."""
@@ -221,15 +221,15 @@ class TextDifference:
         end = "" if self.to_end else "; not compared to the end"
         if self.same:
             return f"same words, other white space{end}" if self.to_end else "same as far as compared"
-        here, there = self.words
-        return f"differs: {_words(here)} only here, {_words(there)} only there{end}"
+        own, other = self.words
+        return f"differs: {_words(own)} only here, {_words(other)} only there{end}"
 
 
 def _words(number: int) -> str:
     return "1 word" if number == 1 else f"{number:,} words"
 
 
-def compare_texts(here: str, there: str, *, limit: int = LIMIT) -> TextDifference:
+def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDifference:
     """Return what of `here` is not in `there`, and the other way round, by words.
 
     Parameters
@@ -251,21 +251,21 @@ def compare_texts(here: str, there: str, *, limit: int = LIMIT) -> TextDifferenc
     >>> str(compare_texts("a b c", "a  b c")), str(compare_texts("a b", "a c"))
     ('same words, other white space', 'differs: 1 word only here, 1 word only there')
     """
-    if here == there:
-        return TextDifference((Segment("same", here),) if here else (), identical=True)
-    begin = _common_begin(here, there)
-    end = _common_end(here, there, begin)
-    mine, other = here[begin : len(here) - end], there[begin : len(there) - end]
+    if text == other_text:
+        return TextDifference((Segment("same", text),) if text else (), identical=True)
+    begin = _common_begin(text, other_text)
+    end = _common_end(text, other_text, begin)
+    mine, other = text[begin : len(text) - end], other_text[begin : len(other_text) - end]
     cut = _at_word(mine, limit)
     cut_other = _at_word(other, limit)
     to_end = cut >= len(mine) and cut_other >= len(other)
     middle = [*_compared(mine[:cut], other[:cut_other])]
     rest = [Segment("uncompared", mine[cut:])] if mine[cut:] else []
-    parts = [Segment("same", here[:begin]), *middle, *rest, Segment("same", here[len(here) - end :])]
+    parts = [Segment("same", text[:begin]), *middle, *rest, Segment("same", text[len(text) - end :])]
     return TextDifference(tuple(_joined(parts)), to_end=to_end)
 
 
-def compare_runs(here: Run, there: Run, *, limit: int = LIMIT) -> TextDifference:
+def compare_runs(run: Run, other_run: Run, *, limit: int = LIMIT) -> TextDifference:
     """Return what the output of one run has otherwise than that of another; JSON outputs by their pretty text.
 
     Examples
@@ -274,12 +274,12 @@ def compare_runs(here: Run, there: Run, *, limit: int = LIMIT) -> TextDifference
     >>> print(compare_runs(one, two))
     differs: 1 word only here, 1 word only there
     """
-    mine, mine_whole = text_to_compare(here)
-    other, other_whole = text_to_compare(there)
-    found = compare_texts(mine, other, limit=limit)
+    mine, mine_whole = text_to_compare(run)
+    other, other_whole = text_to_compare(other_run)
+    difference = compare_texts(mine, other, limit=limit)
     if mine_whole and other_whole:
-        return found
-    return TextDifference(found.segments, to_end=False)
+        return difference
+    return TextDifference(difference.segments, to_end=False)
 
 
 def text_to_compare(run: Run) -> tuple[str, bool]:
@@ -349,10 +349,10 @@ def _at_word(text: str, limit: int) -> int:
 # --- words
 
 
-def _compared(here: str, there: str) -> Iterator[Segment]:
-    before = len(here) - len(here.lstrip())
-    yield Segment("same", here[:before])  # white space, which is not compared
-    mine, other = _WORD.findall(here), _WORD.findall(there)
+def _compared(text: str, other_text: str) -> Iterator[Segment]:
+    before = len(text) - len(text.lstrip())
+    yield Segment("same", text[:before])  # white space, which is not compared
+    mine, other = _WORD.findall(text), _WORD.findall(other_text)
     numbers: dict[str, int] = {}
     a = [numbers.setdefault(word.rstrip(), len(numbers)) for word in mine]
     b = [numbers.setdefault(word.rstrip(), len(numbers)) for word in other]

@@ -45,7 +45,7 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError
 
-__all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Panel", "Plot", "inline", "plot"]
+__all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Plot", "PlotPanel", "inline", "plot"]
 
 BACKENDS: Final = ("matplotlib",)
 
@@ -61,7 +61,7 @@ _RC: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Panel:
+class PlotPanel:
     """One plot of a figure: what draws it, and what it says in words."""
 
     def __init__(self, draw: Callable[[Axes], None], *, title: str, alt: str, rows: int) -> None:
@@ -80,7 +80,7 @@ class Panel:
 class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotlib (see pyproject.toml)
     """The figure of a comparison: a matplotlib ``Figure`` that shows itself, with ``alt``, what it shows in words."""
 
-    def __init__(self, panels: Sequence[Panel], *, columns: int = 2) -> None:
+    def __init__(self, panels: Sequence[PlotPanel], *, columns: int = 2) -> None:
         self.panels = list(panels)
         self.alt = " ".join(panel.alt for panel in panels)
         columns = min(columns, len(panels))
@@ -113,7 +113,7 @@ PLOT_STYLE: Final = html.Html(
 )
 
 
-def _drawn(figure: FigureBase, panel: Panel) -> None:
+def _drawn(figure: FigureBase, panel: PlotPanel) -> None:
     """Draw a panel. Its title begins over the names: beside long ones the axes alone are too narrow for it."""
     figure.suptitle(panel.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     panel.draw(figure.add_subplot())
@@ -127,7 +127,7 @@ def _bare(figure: Figure) -> None:
         axes.patch.set_alpha(0)
 
 
-def inline(panel: Panel) -> html.Html:
+def inline(panel: PlotPanel) -> html.Html:
     """Return one panel as inline SVG, for a page."""
     with mpl.rc_context(_RC):
         figure = Figure(figsize=(5.2, panel.height), layout="constrained")
@@ -167,8 +167,8 @@ def _literal(text: str) -> str:
     return text.replace("\\", r"\\")
 
 
-def _as_attributes(found: re.Match[str]) -> str:
-    pairs = (part.partition(":") for part in found[1].split(";") if part.strip())
+def _as_attributes(match: re.Match[str]) -> str:
+    pairs = (part.partition(":") for part in match[1].split(";") if part.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
 
 
@@ -178,7 +178,7 @@ ON_COLOUR: Final = "#fefefe"
 IN_A_BAR: Final[dict[str, Any]] = {"ha": "center", "va": "center", "fontweight": "bold", "fontsize": 8.5}
 
 
-def _scores(facts: PlotData) -> Panel:
+def _scores(facts: PlotData) -> PlotPanel:
     lines = scored_lines(facts)
 
     def draw(axes: Axes) -> None:
@@ -192,7 +192,7 @@ def _scores(facts: PlotData) -> Panel:
     return _panel(draw, PANEL_TEXTS["scores"](facts))
 
 
-def _differences(facts: PlotData) -> Panel:
+def _differences(facts: PlotData) -> PlotPanel:
     pairs = shown_pairs(facts.pairs)
 
     def draw(axes: Axes) -> None:
@@ -201,13 +201,13 @@ def _differences(facts: PlotData) -> Panel:
             colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
             _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
         _names(axes, _of_pairs(pairs, "−"))
-        told = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in pairs)
-        _figures(axes, [difference + p for difference, p in told])
+        labels = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in pairs)
+        _figures(axes, [difference + p for difference, p in labels])
 
     return _panel(draw, PANEL_TEXTS["differences"](facts))
 
 
-def _wins(facts: PlotData) -> Panel:
+def _wins(facts: PlotData) -> PlotPanel:
     pairs = shown_pairs(facts.pairs)
 
     def draw(axes: Axes) -> None:
@@ -227,7 +227,7 @@ def _wins(facts: PlotData) -> Panel:
     return _panel(draw, PANEL_TEXTS["wins"](facts))
 
 
-def _seconds(facts: PlotData) -> Panel:
+def _seconds(facts: PlotData) -> PlotPanel:
     marks = marks_of(facts)
 
     def draw(axes: Axes) -> None:
@@ -242,7 +242,7 @@ def _seconds(facts: PlotData) -> Panel:
     return _panel(draw, PANEL_TEXTS["seconds"](facts))
 
 
-PANELS: Final[dict[str, Callable[[PlotData], Panel]]] = {
+PANELS: Final[dict[str, Callable[[PlotData], PlotPanel]]] = {
     "scores": _scores,
     "differences": _differences,
     "wins": _wins,
@@ -250,8 +250,8 @@ PANELS: Final[dict[str, Callable[[PlotData], Panel]]] = {
 }
 
 
-def _panel(draw: Callable[[Axes], None], words: PanelText) -> Panel:
-    return Panel(draw, title=words.title, alt=words.alt, rows=words.rows)
+def _panel(draw: Callable[[Axes], None], words: PanelText) -> PlotPanel:
+    return PlotPanel(draw, title=words.title, alt=words.alt, rows=words.rows)
 
 
 def _of_pairs(pairs: Sequence[Pair], between: str) -> list[str]:
@@ -276,9 +276,9 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
 
 def _figures(axes: Axes, texts: Sequence[str]) -> None:
     """Write a figure at the right of every line."""
-    place: Any = axes.get_yaxis_transform()
+    transform: Any = axes.get_yaxis_transform()
     for y, text in enumerate(texts):
-        axes.text(1.02, y, text, transform=place, va="center", ha="left", fontsize=8.5)
+        axes.text(1.02, y, text, transform=transform, va="center", ha="left", fontsize=8.5)
 
 
 def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:

@@ -141,43 +141,43 @@ class PanelText:
 
 def _scores(facts: PlotData) -> PanelText:
     lines = scored_lines(facts)
-    told = (
+    means = (
         f"{line['variant']} {figure(line['mean'])} ({figure(line['ci_low'])} to {figure(line['ci_high'])})"
         for line in lines
     )
     return PanelText(
         title=f"Score by {named(facts.scorer)}, 95% interval",
-        alt=f"Mean score with 95% interval: {', '.join(told)}.",
+        alt=f"Mean score with 95% interval: {', '.join(means)}.",
         rows=len(lines),
     )
 
 
 def _differences(facts: PlotData) -> PanelText:
     pairs, corrected = shown_pairs(facts.pairs), after_holm(facts.pairs)
-    told = (
+    differences = (
         f"{p.b} minus {p.a} {signed(p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
         f"{f', {p_text(p.p_holm)}{corrected}' if p.tested else ', not tested'})"
         for p in pairs
     )
     return PanelText(
         title=f"Differences, 95% interval, p{corrected}",
-        alt=f"Paired differences: {', '.join(told)}.",
+        alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(pairs),
     )
 
 
 def _wins(facts: PlotData) -> PanelText:
     pairs = shown_pairs(facts.pairs)
-    told = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
-    return PanelText(title="Rows won / tied / lost", alt=f"Rows: {', '.join(told)}.", rows=len(pairs))
+    counts = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
+    return PanelText(title="Rows won / tied / lost", alt=f"Rows: {', '.join(counts)}.", rows=len(pairs))
 
 
 def _seconds(facts: PlotData) -> PanelText:
     marks = marks_of(facts)
-    told = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
+    times = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
     return PanelText(
         title="Seconds: median, quarters, 5% to 95%",
-        alt=f"Seconds of completed runs: {', '.join(told)}.",
+        alt=f"Seconds of completed runs: {', '.join(times)}.",
         rows=len(marks),
     )
 
@@ -199,8 +199,8 @@ def shown_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs that are drawn: where there are too many, those whose p is least."""
     if len(pairs) <= MOST_PAIRS:
         return list(pairs)
-    told = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
-    return [pair for pair in pairs if pair in told]
+    drawn = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
+    return [pair for pair in pairs if pair in drawn]
 
 
 def marks_of(facts: PlotData) -> dict[str, Any]:

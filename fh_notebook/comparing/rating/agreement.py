@@ -51,7 +51,7 @@ __all__ = [
     "PEOPLE",
     "Agreement",
     "Kappa",
-    "Preferences",
+    "OutputPreferences",
     "between_people",
     "cohen",
     "fleiss",
@@ -95,10 +95,10 @@ def table_of(first: Sequence[str], second: Sequence[str], answers: Sequence[str]
     >>> table_of("aab", "abb", "ab").tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
-    place = {answer: n for n, answer in enumerate(answers)}
+    index = {answer: n for n, answer in enumerate(answers)}
     counts = np.zeros((len(answers), len(answers)))
     for x, y in zip(first, second, strict=True):
-        counts[place[x], place[y]] += 1
+        counts[index[x], index[y]] += 1
     return counts
 
 
@@ -113,8 +113,8 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
 
     Examples
     --------
-    >>> found = cohen(np.array([[20.0, 5.0], [10.0, 15.0]]))
-    >>> found.n, found.agree, round(found.kappa, 2), round(found.low, 2), round(found.high, 2)
+    >>> estimate = cohen(np.array([[20.0, 5.0], [10.0, 15.0]]))
+    >>> estimate.n, estimate.agree, round(estimate.kappa, 2), round(estimate.low, 2), round(estimate.high, 2)
     (50, 0.7, 0.4, 0.12, 0.62)
     """
     n, k = int(counts.sum()), len(counts)
@@ -165,8 +165,8 @@ def fleiss(counts: Numbers) -> Kappa:
 
     Examples
     --------
-    >>> found = fleiss(np.array([[3.0, 0.0], [0.0, 3.0], [2.0, 1.0], [3.0, 0.0]]))
-    >>> found.n, round(found.agree, 3), round(found.kappa, 3)
+    >>> estimate = fleiss(np.array([[3.0, 0.0], [0.0, 3.0], [2.0, 1.0], [3.0, 0.0]]))
+    >>> estimate.n, round(estimate.agree, 3), round(estimate.kappa, 3)
     (4, 0.833, 0.625)
     """
     n = len(counts)
@@ -220,8 +220,8 @@ def krippendorff(counts: Numbers, *, ordered: bool = False) -> Kappa:
 
     Examples
     --------
-    >>> found = krippendorff(np.array([[3.0, 0, 0], [0, 2, 0], [0, 1, 1], [0, 0, 1]]), ordered=True)
-    >>> found.n, round(found.agree, 3), round(found.kappa, 3)
+    >>> estimate = krippendorff(np.array([[3.0, 0, 0], [0, 2, 0], [0, 1, 1], [0, 0, 1]]), ordered=True)
+    >>> estimate.n, round(estimate.agree, 3), round(estimate.kappa, 3)
     (3, 0.8, 0.857)
     """
     counts = counts[counts.sum(1) >= 2]
@@ -249,8 +249,8 @@ def _alpha(coincidences: Numbers, ordered: bool) -> Numbers:
     given = coincidences.sum(-1)
     far = 1.0 - np.eye(given.shape[-1])
     if ordered:
-        place = given.cumsum(-1) - given / 2
-        far = np.square(place[..., :, None] - place[..., None, :])
+        position = given.cumsum(-1) - given / 2
+        far = np.square(position[..., :, None] - position[..., None, :])
     total = given.sum(-1)
     seen = (coincidences * far).sum((-2, -1)) * (total - 1)
     chance = (given[..., :, None] * given[..., None, :] * far).sum((-2, -1))
@@ -263,7 +263,7 @@ PEOPLE: Final = "people"
 NAME_SHOWN: Final = 60
 
 
-Preferences = dict[tuple[int, int], str]
+OutputPreferences = dict[tuple[int, int], str]
 """By the lines of two outputs: ``a``, ``b`` or ``tie``."""
 
 
@@ -276,7 +276,7 @@ class AgreementLine:
     what: str
     """``pairs`` or ``outputs``."""
     method: str
-    found: Kappa
+    estimate: Kappa
 
 
 class Agreement:
@@ -299,16 +299,16 @@ class Agreement:
         ratings of an item that are the same; ``alpha`` Krippendorff's alpha in place of ``kappa``, with its interval.
         """
         by_alpha = np.array([x.method in ALPHAS for x in self._lines], dtype=bool)
-        values = pd.Series([x.found.kappa for x in self._lines], dtype="float64")
+        values = pd.Series([x.estimate.kappa for x in self._lines], dtype="float64")
         return pd.DataFrame(
             {
                 "who": pd.Series([x.who for x in self._lines], dtype="object"),
                 "others": pd.Series([x.others for x in self._lines], dtype="object"),
-                "n": pd.Series([x.found.n for x in self._lines], dtype="int64"),
-                "agree": pd.Series([x.found.agree for x in self._lines], dtype="float64"),
+                "n": pd.Series([x.estimate.n for x in self._lines], dtype="int64"),
+                "agree": pd.Series([x.estimate.agree for x in self._lines], dtype="float64"),
                 "kappa": values.mask(by_alpha),
-                "ci_low": pd.Series([x.found.low for x in self._lines], dtype="float64"),
-                "ci_high": pd.Series([x.found.high for x in self._lines], dtype="float64"),
+                "ci_low": pd.Series([x.estimate.low for x in self._lines], dtype="float64"),
+                "ci_high": pd.Series([x.estimate.high for x in self._lines], dtype="float64"),
                 "method": pd.Series([x.method for x in self._lines], dtype="object"),
                 "alpha": values.where(by_alpha),
             }
@@ -326,17 +326,17 @@ class Agreement:
         return html.printable(str(self))
 
     def _repr_html_(self) -> str:
-        said = [html.el("p", sentence, cls="fh-say") for sentence in str(self).splitlines()]
+        sentences = [html.el("p", sentence, cls="fh-say") for sentence in str(self).splitlines()]
         head = ("who", "with", "items", "agree", "kappa or alpha", "95% interval", "method")
         cells = [
             (
-                one_line(x.who, NAME_SHOWN), one_line(x.others, NAME_SHOWN), f"{x.found.n:,}", percent(x.found.agree),
-                figure(x.found.kappa), _interval_text(x.found), METHODS[x.method],
+                one_line(x.who, NAME_SHOWN), one_line(x.others, NAME_SHOWN), f"{x.estimate.n:,}",
+                percent(x.estimate.agree), figure(x.estimate.kappa), _interval_text(x.estimate), METHODS[x.method],
             )
             for x in self._lines
         ]  # fmt: skip
         table = html.table(head, cells, cls="fh-table fh-num") if cells else None
-        return html.el("div", html.STYLE, *said, html.fold("the numbers", table) if table else None, cls="fh")
+        return html.el("div", html.STYLE, *sentences, html.fold("the numbers", table) if table else None, cls="fh")
 
 
 METHODS: Final = {
@@ -352,73 +352,77 @@ ALPHAS: Final = ("krippendorff", "krippendorff, ordinal")
 
 
 def _sentence(line: AgreementLine) -> str:
-    found, who = line.found, one_line(line.who, NAME_SHOWN)
+    estimate, who = line.estimate, one_line(line.who, NAME_SHOWN)
     if line.method in ALPHAS:
-        value = f"{found.kappa:.2f}" if not math.isnan(found.kappa) else "is not defined: all said the same"
-        over = f"over {counted(found.n, line.what[:-1])} that two or more have rated"
-        alike = f"{percent(found.agree)} of two ratings of one are the same"
-        return f"{METHODS[line.method]} of {who} {value}{_in_brackets(found)}, {over}; {alike}."
+        value = f"{estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "is not defined: all said the same"
+        over = f"over {counted(estimate.n, line.what[:-1])} that two or more have rated"
+        alike = f"{percent(estimate.agree)} of two ratings of one are the same"
+        return f"{METHODS[line.method]} of {who} {value}{_in_brackets(estimate)}, {over}; {alike}."
     all_of_them = line.method == "fleiss"
     two = who if all_of_them else f"{who} and {one_line(line.others, NAME_SHOWN)}"
-    if not found.n:
+    if not estimate.n:
         return f"{two} have rated no {line.what[:-1]} in common."
-    kappa = f"kappa {found.kappa:.2f}" if not math.isnan(found.kappa) else "kappa is not defined: all said the same"
-    told = f"{percent(found.agree)} of {counted(found.n, line.what[:-1])}, {kappa}{_in_brackets(found)}"
+    kappa = (
+        f"kappa {estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "kappa is not defined: all said the same"
+    )
+    share = f"{percent(estimate.agree)} of {counted(estimate.n, line.what[:-1])}, {kappa}{_in_brackets(estimate)}"
     if line.others == PEOPLE:
-        return f"{who} agrees with people in {told}."
+        return f"{who} agrees with people in {share}."
     if line.method == "cohen, weighted":
-        return f"{two}, weighted by how far apart they are, agree in {told}."
-    return f"{two} agree in {told}."
+        return f"{two}, weighted by how far apart they are, agree in {share}."
+    return f"{two} agree in {share}."
 
 
-def _interval_text(found: Kappa) -> str:
-    return "" if math.isnan(found.low) else f"{found.low:.2f} to {found.high:.2f}"
+def _interval_text(estimate: Kappa) -> str:
+    return "" if math.isnan(estimate.low) else f"{estimate.low:.2f} to {estimate.high:.2f}"
 
 
-def _in_brackets(found: Kappa) -> str:
-    return f" (95 % interval {_interval_text(found)})" if _interval_text(found) else ""
+def _in_brackets(estimate: Kappa) -> str:
+    return f" (95 % interval {_interval_text(estimate)})" if _interval_text(estimate) else ""
 
 
 # --- people
 
 
-def between_people(said: CountedRatings, kind: Question) -> list[AgreementLine]:
+def between_people(ratings: CountedRatings, kind: Question) -> list[AgreementLine]:
     """Return how far every two agree, and all of them where there are more than two."""
     what = "pairs" if kind.is_pair else "outputs"
     method = "cohen, weighted" if kind.is_scale else "cohen"
     lines = []
-    for (one, of_one), (other, of_other) in combinations(said.items(), 2):
+    for (one, of_one), (other, of_other) in combinations(ratings.items(), 2):
         both = [item for item in of_one if item in of_other]
         first = [of_one[item].choice for item in both]
         second = [_as_in(of_other[item], of_one[item]) for item in both]
         counts = table_of(first, second, kind.choices)
         lines.append(
-            AgreementLine(who=one, others=other, what=what, method=method, found=cohen(counts, ordered=kind.is_scale))
+            AgreementLine(
+                who=one, others=other, what=what, method=method, estimate=cohen(counts, ordered=kind.is_scale)
+            )
         )
-    if len(said) > 2:
-        lines += _all_of_them(said, kind, what)
+    if len(ratings) > 2:
+        lines += _all_of_them(ratings, kind, what)
     return lines
 
 
-def _all_of_them(said: CountedRatings, kind: Question, what: str) -> list[AgreementLine]:
+def _all_of_them(ratings: CountedRatings, kind: Question, what: str) -> list[AgreementLine]:
     rated: dict[str, list[RatingRow]] = {}
-    for of in said.values():
+    for of in ratings.values():
         for item, line in of.items():
             rated.setdefault(item, []).append(line)
     counts = np.zeros((len(rated), len(kind.choices)))
-    for place, lines in enumerate(rated.values()):
+    for index, lines in enumerate(rated.values()):
         for line in lines:
-            counts[place, kind.choices.index(_as_in(line, lines[0]))] += 1
+            counts[index, kind.choices.index(_as_in(line, lines[0]))] += 1
     times = counts.sum(1)
-    shared = times == len(said)
-    who = f"{', '.join(list(said)[:-1])} and {list(said)[-1]}"
-    found = [AgreementLine(who=who, others="", what=what, method="fleiss", found=fleiss(counts[shared]))]
+    shared = times == len(ratings)
+    who = f"{', '.join(list(ratings)[:-1])} and {list(ratings)[-1]}"
+    agreement_lines = [AgreementLine(who=who, others="", what=what, method="fleiss", estimate=fleiss(counts[shared]))]
     pairable = times >= 2
     if pairable.any() and (kind.is_scale or not shared[pairable].all()):
         method = "krippendorff, ordinal" if kind.is_scale else "krippendorff"
         alpha = krippendorff(counts, ordered=kind.is_scale)
-        found.append(AgreementLine(who=who, others="", what=what, method=method, found=alpha))
-    return found
+        agreement_lines.append(AgreementLine(who=who, others="", what=what, method=method, estimate=alpha))
+    return agreement_lines
 
 
 def _as_in(line: RatingRow, other: RatingRow | Item) -> str:
@@ -438,26 +442,26 @@ def majority(choices: Iterable[str]) -> str:
     return TIE if rest and rest[0][1] == first[1] else first[0]
 
 
-def preferences_of_people(said: CountedRatings, items: Sequence[Item], kind: Question) -> Preferences:
+def preferences_of_people(ratings: CountedRatings, items: Sequence[Item], kind: Question) -> OutputPreferences:
     """Return what people preferred: their majority, or on a scale the higher mean."""
     if kind.is_pair:
-        found: Preferences = {}
+        preferences: OutputPreferences = {}
         for item in items:
-            given = [of[item.id] for of in said.values() if item.id in of]
-            if given and item.place_b is not None:
-                found[item.place_a, item.place_b] = majority(_as_in(x, item) for x in given)
-        return found
+            given = [of[item.id] for of in ratings.values() if item.id in of]
+            if given and item.line_b is not None:
+                preferences[item.line_a, item.line_b] = majority(_as_in(x, item) for x in given)
+        return preferences
     means = {
-        item.place_a: fmean(numbers)
+        item.line_a: fmean(numbers)
         for item in items
-        if (numbers := [float(of[item.id].choice) for of in said.values() if item.id in of])
+        if (numbers := [float(of[item.id].choice) for of in ratings.values() if item.id in of])
     }
     by_row: dict[Any, list[Item]] = {}
     for item in items:
-        if item.place_a in means:
+        if item.line_a in means:
             by_row.setdefault(item.row, []).append(item)
     return {
-        (x.place_a, y.place_a): _side(means[x.place_a], means[y.place_a])
+        (x.line_a, y.line_a): _side(means[x.line_a], means[y.line_a])
         for of in by_row.values()
         for x, y in combinations(of, 2)
         if x.a != y.a
@@ -471,21 +475,21 @@ def _side(first: float, second: float) -> str:
 # --- a scorer
 
 
-def preferences_of_scores(lines: pd.DataFrame, wanted: Iterable[tuple[int, int]]) -> Preferences:
+def preferences_of_scores(lines: pd.DataFrame, wanted: Iterable[tuple[int, int]]) -> OutputPreferences:
     """Return which of two outputs a scorer prefers: by a verdict on both where there is one, else by its scores."""
     scores = lines["score"].tolist()
     parts = lines["parts"].tolist() if "parts" in lines else [None] * len(scores)
     names = lines["variant"].tolist()
     lower = bool(lines.attrs.get("lower_is_better", False))
-    found: Preferences = {}
+    preferences: OutputPreferences = {}
     for first, second in wanted:
         verdict = _verdict(parts[first], names[second])
         if verdict is not None:
-            found[first, second] = _side(verdict, 1 - verdict)
+            preferences[first, second] = _side(verdict, 1 - verdict)
         elif not (math.isnan(scores[first]) or math.isnan(scores[second])):
             x, y = scores[first], scores[second]
-            found[first, second] = _side(y, x) if lower else _side(x, y)
-    return found
+            preferences[first, second] = _side(y, x) if lower else _side(x, y)
+    return preferences
 
 
 def _verdict(parts: Any, other: str) -> float | None:
@@ -494,8 +498,8 @@ def _verdict(parts: Any, other: str) -> float | None:
     return float(share) if isinstance(share, float) and not math.isnan(share) else None
 
 
-def with_scorer(name: str, lines: pd.DataFrame, people: Preferences) -> AgreementLine:
+def with_scorer(name: str, lines: pd.DataFrame, people: OutputPreferences) -> AgreementLine:
     """Return how far a scorer agrees with people on which of two is better."""
     scorer = preferences_of_scores(lines, people)
     counts = table_of([scorer[pair] for pair in scorer], [people[pair] for pair in scorer], SIDES)
-    return AgreementLine(who=name, others=PEOPLE, what="pairs", method="cohen", found=cohen(counts))
+    return AgreementLine(who=name, others=PEOPLE, what="pairs", method="cohen", estimate=cohen(counts))

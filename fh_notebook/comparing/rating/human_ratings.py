@@ -16,6 +16,7 @@ from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns, no_variant
 from fh_notebook.comparing.rating.agreement import Agreement, between_people, preferences_of_people, with_scorer
 from fh_notebook.comparing.rating.questions import PAIR, Items, Question, items_of, pairs_among, question_of
+from fh_notebook.comparing.rating.rating_session import RatingSession, seeded_draw
 from fh_notebook.comparing.rating.ratings import (
     SCORER,
     CountedRatings,
@@ -24,7 +25,6 @@ from fh_notebook.comparing.rating.ratings import (
     rated_alone,
     rated_pairs,
 )
-from fh_notebook.comparing.rating.session import RatingSession, seeded_draw
 from fh_notebook.comparing.stats.number_format import figure, percent
 from fh_notebook.comparing.verdict import verdict_of
 from fh_notebook.core import hooks
@@ -46,7 +46,7 @@ __all__ = [
     "check_shown_columns",
     "nothing_to_rate",
     "own_store",
-    "result_of",
+    "result_sentences",
 ]
 
 
@@ -118,10 +118,10 @@ def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
     return [runs.column_named(name, "to show") for name in show]
 
 
-def nothing_to_rate(kind: Question, found: Items, variants: Sequence[str]) -> str:
+def nothing_to_rate(kind: Question, items: Items, variants: Sequence[str]) -> str:
     """Return why there is nothing to be rated, in words."""
-    if found.same:
-        return f"there is nothing to rate: on all {len(found.same):,} pairs the outputs are the same text"
+    if items.same:
+        return f"there is nothing to rate: on all {len(items.same):,} pairs the outputs are the same text"
     if not variants:
         return "there is nothing to rate: there are no runs"
     if kind.is_pair and len(variants) < 2:
@@ -177,7 +177,7 @@ class HumanRatings:
             rated = self.rated(data, rater=rater, scale=scale, labels=labels, label=None)
         except InputError as exc:  # all were skipped
             return [str(exc)]
-        return result_of(rated, kind)
+        return result_sentences(rated, kind)
 
     def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:
         """Return what people said of these outputs, whatever was asked (see ``Comparison.ratings``)."""
@@ -195,14 +195,14 @@ class HumanRatings:
         label: str | None,
     ) -> ComparisonData:
         """Return the data of the same runs with what people said as the score (see ``Comparison.rated``)."""
-        kind, said = self._said(data, scale, labels, rater)
+        kind, ratings = self._said(data, scale, labels, rater)
         items = self._all_items(data, kind).asked
         if kind.is_pair:
-            return rated_pairs(data, items, said)
+            return rated_pairs(data, items, ratings)
         if label is not None and (kind.is_scale or label not in kind.answers):
             raise InputError(f"there is no label {short(label)}; there are {listed(kind.answers, 'and')}")
         shared = None if kind.is_scale else label or kind.answers[0]
-        return rated_alone(data, items, said, shared, highest=len(kind.answers) if kind.is_scale else None)
+        return rated_alone(data, items, ratings, shared, highest=len(kind.answers) if kind.is_scale else None)
 
     def agreement(
         self,
@@ -213,10 +213,10 @@ class HumanRatings:
         labels: Sequence[str] | None,
     ) -> Agreement:
         """Return how far people agree with each other, and each score, by its name, with people."""
-        kind, said = self._said(data, scale, labels, None)
-        lines = between_people(said, kind)
+        kind, ratings = self._said(data, scale, labels, None)
+        lines = between_people(ratings, kind)
         if kind.is_pair or kind.is_scale:
-            people = preferences_of_people(said, self._all_items(data, kind).asked, kind)
+            people = preferences_of_people(ratings, self._all_items(data, kind).asked, kind)
             lines += [with_scorer(name, frame, people) for name, frame in scored if name not in ("", SCORER)]
         return Agreement(lines)
 
@@ -225,17 +225,17 @@ class HumanRatings:
     def _said(
         self, data: ComparisonData, scale: int | None, labels: Sequence[str] | None, rater: str | None
     ) -> tuple[Question, CountedRatings]:
-        found = self.ratings(data, rater=rater)
+        known = self.ratings(data, rater=rater)
         kind = question_of(scale, labels)
-        if scale is None and labels is None and PAIR not in found.kinds and len(found.kinds) == 1:
-            kind = found.kinds[0]
-        said = count_ratings(found.lines, kind)
-        if not said:
+        if scale is None and labels is None and PAIR not in known.kinds and len(known.kinds) == 1:
+            kind = known.kinds[0]
+        counted_ratings = count_ratings(known.lines, kind)
+        if not counted_ratings:
             who = "nobody" if rater is None else short(rater)
-            others = [k.in_words for k in found.kinds if k != kind]
+            others = [k.in_words for k in known.kinds if k != kind]
             hint = f"; there are ratings {listed(others, 'and')}: give scale= or labels=" if others else ": cmp.rate()"
             raise InputError(f"{who} has rated these outputs yet ({kind.in_words}){hint}")
-        return kind, said
+        return kind, counted_ratings
 
     def _all_items(self, data: ComparisonData, kind: Question) -> Items:
         """What can have been rated: of the rows that anybody rated, which are few of a large table."""
@@ -255,7 +255,7 @@ class HumanRatings:
         if isinstance(rows, int) and not isinstance(rows, bool):
             if rows < 1:
                 raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
-            found = _items(
+            items = _items(
                 data, kind, pair=pair, show=show, most=rows, order=lambda row: seeded_draw(seed, "row", kept_label(row))
             )
         elif rows is not None:
@@ -265,30 +265,30 @@ class HumanRatings:
                 or not all(isinstance(row, Hashable) for row in rows)
             ):
                 raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
-            found = _items(data, kind, pair=pair, show=show, wanted=set(rows).__contains__)
-            there = {item.row for item in found.asked}
+            items = _items(data, kind, pair=pair, show=show, wanted=set(rows).__contains__)
+            there = {item.row for item in items.asked}
             if missing := [row for row in rows if row not in there]:
                 raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
         else:
-            found = _items(data, kind, pair=pair, show=show)
-        if not found.asked:
-            raise InputError(nothing_to_rate(kind, found, data.variants))
-        return found
+            items = _items(data, kind, pair=pair, show=show)
+        if not items.asked:
+            raise InputError(nothing_to_rate(kind, items, data.variants))
+        return items
 
     def _stores(self, data: ComparisonData) -> list[Store]:
         """Where ratings are: in the session's store, those they were given in, and the files of the batches."""
-        of_files = (run.store for run in data.runs.found or ())
+        of_files = (observation.store for observation in data.runs.observations or ())
         return list(dict.fromkeys(s for s in (own_store(), *self._rated_in, *of_files) if s is not None))
 
     def _lines(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:
         """All ratings of these items, the oldest first: those of the session's store, and those that files brought."""
-        found: dict[str, RatingRow] = {}
+        newest: dict[str, RatingRow] = {}
         for store in self._stores(data):
             for line in store.ratings.of_items(items):
                 # Taken back in one of them is taken back.
-                if line.uid not in found or found[line.uid].undone_at is None:
-                    found[line.uid] = line
-        return sorted(found.values(), key=lambda line: (line.rated_at, line.uid))
+                if line.uid not in newest or newest[line.uid].undone_at is None:
+                    newest[line.uid] = line
+        return sorted(newest.values(), key=lambda line: (line.rated_at, line.uid))
 
 
 def _items(
@@ -301,7 +301,7 @@ def _items(
     order: Callable[[Any], int] | None = None,
     most: int | None = None,
 ) -> Items:
-    pairs = data.which if data.which is not None else pairs_among(data.variants)
+    pairs = data.variant_pairs if data.variant_pairs is not None else pairs_among(data.variants)
     if pair is not None:
         pairs = [check_pair(pair, data.variants)]
     return items_of(
@@ -321,13 +321,13 @@ _ALONE: Final = Question("outputs", ())
 """Of any question on one output: its items are the same."""
 
 
-def result_of(rated: ComparisonData, kind: Question) -> list[str]:
+def result_sentences(rated: ComparisonData, kind: Question) -> list[str]:
     """Return who won, in sentences, the names in them: for the end, when nothing is left that knowing it could sway."""
     if not kind.is_pair:
         share = "" if kind.is_scale else f" ({kind.answers[0]})"
         means = [f"{line.variant} {figure(line.mean)}" for line in rated.summary_lines]
         return [f"Mean{share}: {', '.join(means)}.", verdict_of(rated)]
-    told = []
+    sentences = []
     for line in tables.pairs(rated).to_dict("records"):
         ahead, behind = ("b", "a") if line["win_rate"] >= 0.5 else ("a", "b")
         rate, low, high = line["win_rate"], line["win_low"], line["win_high"]
@@ -337,9 +337,9 @@ def result_of(rated: ComparisonData, kind: Question) -> list[str]:
         head = level if rate == 0.5 else f"{line[ahead]} is preferred to {line[behind]}"
         p = f", sign test p = {line['p']:.2g}" if line["test"] == "sign" else ""
         wins, losses = (line["wins"], line["losses"]) if ahead == "b" else (line["losses"], line["wins"])
-        told.append(
+        sentences.append(
             f"{head} on {percent(rate)} of {counted(line['n'], 'row')} "
             f"(95 % interval {percent(low)} to {percent(high)}): {wins:,} won, "
             f"{line['ties']:,} ties, {losses:,} lost{p}."
         )
-    return told
+    return sentences

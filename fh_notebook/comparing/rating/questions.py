@@ -34,8 +34,8 @@ __all__ = [
     "Items",
     "Question",
     "items_of",
+    "lines_by_row",
     "pairs_among",
-    "places_by_row",
     "question_named",
     "question_of",
     "swap_sides",
@@ -107,8 +107,8 @@ class Question:
             return key
         if not (len(key) == 1 and key.isascii() and key.isdigit() and 1 <= int(key) <= len(self.answers)):
             return None
-        place = int(key) - 1
-        return "ab"[place ^ swapped] if self.is_pair else self.answers[place]
+        index = int(key) - 1
+        return "ab"[index ^ swapped] if self.is_pair else self.answers[index]
 
 
 def swap_sides(choice: str) -> str:
@@ -157,7 +157,7 @@ def question_named(name: str) -> Question | None:
     """
     what, _, of = name.partition(" ")
     try:
-        found = (
+        question = (
             PAIR
             if name == "pair"
             else question_of(int(of), None)
@@ -166,7 +166,7 @@ def question_named(name: str) -> Question | None:
         )
     except (ValueError, InputError, RecursionError):
         return None
-    return found if found.name == name else None
+    return question if question.name == name else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +179,8 @@ class Item:
     a: str
     b: str | None
     """The variants."""
-    place_a: int
-    place_b: int | None
+    line_a: int
+    line_b: int | None
     """The lines of the comparison that they are on."""
 
 
@@ -230,13 +230,13 @@ def items_of(
     """
     columns = _Columns(runs, pair_on, show)
     texts = _Texts(runs.lines["output"].tolist())
-    rows = places_by_row(runs)
+    rows = lines_by_row(runs)
 
     @cache
-    def digest(variant: str, place: int) -> bytes:
-        return digest_of([variant, columns.identity(place), texts.of(place)])
+    def digest(variant: str, position: int) -> bytes:
+        return digest_of([variant, columns.identity(position), texts.of(position)])
 
-    asked: dict[str, Item] = {}
+    items: dict[str, Item] = {}
     same: dict[str, Item] = {}
     with_any = 0
     for row in rows if order is None else sorted(rows, key=order):
@@ -244,21 +244,21 @@ def items_of(
             break
         if wanted is not None and not wanted(row):
             continue
-        before = len(asked)
+        before = len(items)
         for those in _runs_of(rows[row], kind, pairs, variants):
             a, i = those[0]
             b, j = those[1] if len(those) == 2 else (None, None)
-            item_id = hash_of(row, [digest(variant, place) for variant, place in those])
-            item = Item(id=item_id, row=row, a=a, b=b, place_a=i, place_b=j)
-            alike = len(those) == 2 and len({texts.of(place).strip() for _, place in those}) == 1
-            (same if alike else asked).setdefault(item.id, item)
-        with_any += len(asked) > before
+            item_id = hash_of(row, [digest(variant, position) for variant, position in those])
+            item = Item(id=item_id, row=row, a=a, b=b, line_a=i, line_b=j)
+            alike = len(those) == 2 and len({texts.of(position).strip() for _, position in those}) == 1
+            (same if alike else items).setdefault(item.id, item)
+        with_any += len(items) > before
     masks, of_place = runs.secret().masks(), runs.lines["pair"].tolist()
-    by_row = {row: [place for places in of.values() for place in places] for row, of in rows.items()}
+    by_row = {row: [position for places in of.values() for position in places] for row, of in rows.items()}
     return Items(
-        asked=tuple(asked.values()),
+        asked=tuple(items.values()),
         same=tuple(same.values()),
-        text=lambda place: masks.of(of_place[place], texts.of(place)),
+        text=lambda position: masks.of(of_place[position], texts.of(position)),
         about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
     )
 
@@ -271,17 +271,17 @@ def _runs_of(
         for a, b in pairs:
             yield from (((a, i), (b, j)) for i, j in zip(places.get(a, ()), places.get(b, ()), strict=False))
     else:
-        yield from (((variant, place),) for variant in variants for place in places.get(variant, ()))
+        yield from (((variant, position),) for variant in variants for position in places.get(variant, ()))
 
 
-def places_by_row(runs: ScoredRuns) -> dict[Any, dict[str, list[int]]]:
+def lines_by_row(runs: ScoredRuns) -> dict[Any, dict[str, list[int]]]:
     """Return the lines of completed runs: row -> variant -> places, in the order of the table."""
     lines = runs.lines
     rows: dict[Any, dict[str, list[int]]] = {}
     columns = (lines["pair"].tolist(), lines["variant"].tolist(), lines["status"].tolist())
-    for place, (row, variant, status) in enumerate(zip(*columns, strict=True)):
+    for position, (row, variant, status) in enumerate(zip(*columns, strict=True)):
         if status == "completed":
-            rows.setdefault(row, {}).setdefault(variant, []).append(place)
+            rows.setdefault(row, {}).setdefault(variant, []).append(position)
     return rows
 
 
@@ -297,10 +297,10 @@ class _Texts:
         self._outputs = outputs
         self._made: dict[int, str] = {}
 
-    def of(self, place: int) -> str:
-        if place not in self._made:
-            self._made[place] = text_of(self._outputs[place])
-        return self._made[place]
+    def of(self, position: int) -> str:
+        if position not in self._made:
+            self._made[position] = text_of(self._outputs[position])
+        return self._made[position]
 
 
 class _Columns:
@@ -315,23 +315,23 @@ class _Columns:
         self._source = [] if self._keys else list(_of_rows(runs, names))
         self._shown: list[tuple[str, list[Any]]] | None = None
 
-    def identity(self, place: int) -> str:
+    def identity(self, position: int) -> str:
         """What a run is known by beside its output: the key of its job, else the row's columns."""
-        key = self._keys[place] if self._keys else None
-        return key if isinstance(key, str) else spelt({name: plain(values[place]) for name, values in self._source})
+        key = self._keys[position] if self._keys else None
+        return key if isinstance(key, str) else spelt({name: plain(values[position]) for name, values in self._source})
 
     def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
         """The columns that are the same on all these lines, as text; a password's never."""
         if self._shown is None:
             secret = self._runs.secret().columns
-            found = ((name, _values(self._runs, name)) for name in self._names if name not in secret)
-            self._shown = [(name, values) for name, values in found if values is not None]
-        told = []
+            columns = ((name, _values(self._runs, name)) for name in self._names if name not in secret)
+            self._shown = [(name, values) for name, values in columns if values is not None]
+        texts_shown = []
         for name, values in self._shown:
-            texts = {text_of(values[place]) for place in places}
+            texts = {text_of(values[position]) for position in places}
             if len(texts) == 1 and (text := texts.pop()):
-                told.append((name, text))
-        return told
+                texts_shown.append((name, text))
+        return texts_shown
 
 
 def _of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
@@ -351,5 +351,5 @@ def _is_same(one: Any, two: Any) -> bool:
 
 
 def _values(runs: ScoredRuns, name: str) -> list[Any] | None:
-    found = runs.column(name)
-    return None if found is None else found.tolist()
+    column = runs.column(name)
+    return None if column is None else column.tolist()

@@ -62,11 +62,13 @@ def count_ratings(lines: Sequence[RatingRow], kind: Question) -> CountedRatings:
 
     Nor is what the question has no answer for: ratings also come out of somebody else's file.
     """
-    found: CountedRatings = {}
+    counted_ratings: CountedRatings = {}
     for line in sorted(lines, key=lambda line: line.rated_at):
         if line.kind == kind.name and line.undone_at is None:
-            found.setdefault(line.rater, {})[line.item] = line
-    counting = {rater: {i: x for i, x in of.items() if x.choice in kind.choices} for rater, of in found.items()}
+            counted_ratings.setdefault(line.rater, {})[line.item] = line
+    counting = {
+        rater: {i: x for i, x in of.items() if x.choice in kind.choices} for rater, of in counted_ratings.items()
+    }
     return {rater: of for rater, of in counting.items() if of}
 
 
@@ -207,45 +209,50 @@ _POINTS: Final = {"a": 0.0, "b": 1.0, TIE: 0.5}
 """What `b` of a pair gets."""
 
 
-def rated_pairs(data: ComparisonData, items: Sequence[Item], said: CountedRatings) -> ComparisonData:
+def rated_pairs(data: ComparisonData, items: Sequence[Item], ratings: CountedRatings) -> ComparisonData:
     """Return the comparison by which of two outputs people preferred."""
     rows: dict[tuple[str, str], dict[Any, list[float]]] = {}
     points: dict[int, list[float]] = {}
     lines = data.runs.lines
     cluster_of = dict(zip(lines["pair"], lines["cluster"], strict=True))
     for item in items:
-        given = [_POINTS[x.choice if x.a == item.a else swap_sides(x.choice)] for x in _of(said, item)]
-        if given and item.b is not None and item.place_b is not None:
+        given = [_POINTS[x.choice if x.a == item.a else swap_sides(x.choice)] for x in _of(ratings, item)]
+        if given and item.b is not None and item.line_b is not None:
             share = fmean(given)
             rows.setdefault((item.a, item.b), {}).setdefault(cluster_of[item.row], []).append(share)
-            points.setdefault(item.place_a, []).append(1 - share)
-            points.setdefault(item.place_b, []).append(share)
-    runs = _scored(data.runs, points, [_who(said, "pair")])
+            points.setdefault(item.line_a, []).append(1 - share)
+            points.setdefault(item.line_b, []).append(share)
+    runs = _scored(data.runs, points, [_who(ratings, "pair")])
     preferences = {pair: np.array([fmean(of) for of in by_row.values()]) for pair, by_row in rows.items()}
     return ComparisonData(runs=runs, pair_on=data.pair_on, rated=True, preferences=preferences)
 
 
 def rated_alone(
-    data: ComparisonData, items: Sequence[Item], said: CountedRatings, label: str | None, *, highest: int | None = None
+    data: ComparisonData,
+    items: Sequence[Item],
+    ratings: CountedRatings,
+    label: str | None,
+    *,
+    highest: int | None = None,
 ) -> ComparisonData:
     """Return the comparison by the numbers that people gave, or by the share of them that gave a label."""
     points: dict[int, list[float]] = {}
     for item in items:
-        given = [float(x.choice == label) if label is not None else float(x.choice) for x in _of(said, item)]
+        given = [float(x.choice == label) if label is not None else float(x.choice) for x in _of(ratings, item)]
         if given:
-            points[item.place_a] = [fmean(given)]
+            points[item.line_a] = [fmean(given)]
     scorer = SCORER if label is None else f"{SCORER} ({label})"
-    runs = _scored(data.runs, points, [_who(said, "output")], scorer=scorer)
+    runs = _scored(data.runs, points, [_who(ratings, "output")], scorer=scorer)
     runs.lines.attrs["bounds"] = None if highest is None else (1.0, float(highest))
     return ComparisonData(runs=runs, pair_on=data.pair_on, rated=True)
 
 
-def _of(said: CountedRatings, item: Item) -> list[RatingRow]:
-    return [of[item.id] for of in said.values() if item.id in of]
+def _of(ratings: CountedRatings, item: Item) -> list[RatingRow]:
+    return [of[item.id] for of in ratings.values() if item.id in of]
 
 
-def _who(said: CountedRatings, what: str) -> str:
-    by = ", ".join(f"{rater} ({counted(len(of), what)})" for rater, of in said.items())
+def _who(ratings: CountedRatings, what: str) -> str:
+    by = ", ".join(f"{rater} ({counted(len(of), what)})" for rater, of in ratings.items())
     return f"Rated blind by {by}."
 
 
@@ -253,7 +260,7 @@ def _scored(
     runs: ScoredRuns, points: Mapping[int, Sequence[float]], notes: list[str], *, scorer: str = SCORER
 ) -> ScoredRuns:
     lines = runs.lines
-    scores = [fmean(points[place]) if place in points else NAN for place in range(len(lines))]
+    scores = [fmean(points[position]) if position in points else NAN for position in range(len(lines))]
     again = lines.drop(columns=["parts"], errors="ignore").assign(
         score=np.array(scores, dtype="float64"), score_error=None
     )

@@ -82,8 +82,10 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     """Return the summary and the sentences as text, without any row, as `audience` reads them."""
     summary, masked = tables.summary(data), data.runs.secret().masked
     head = f"Comparison of {title(data)}"
-    said = map(masked, (verdict_of(data), *notes_of(data, audience)))  # a scorer's error may repeat what a run was sent
-    return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *said) if part)
+    sentences = map(
+        masked, (verdict_of(data), *notes_of(data, audience))
+    )  # a scorer's error may repeat what a run was sent
+    return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *sentences) if part)
 
 
 def comparison_html(data: ComparisonData) -> html.Html:
@@ -244,19 +246,19 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
         return "", pd.DataFrame()
     by: Literal["score", "output"] = "score" if data.scorer else "output"
     if by == "score":
-        found, pairs = len(data.differing), data.differing[:most]
+        count, pairs = len(data.differing), data.differing[:most]
         rows = tables.wide(data, pairs)
-        places = {pair: place for place, pair in enumerate(pairs)}
+        places = {pair: position for position, pair in enumerate(pairs)}
         table = rows.iloc[sorted(range(len(rows)), key=lambda i: places[rows[data.pair_on].iloc[i]])]
     else:
         whole = tables.disagreements(data, "output")
-        found, table = len(whole), whole.head(most)
+        count, table = len(whole), whole.head(most)
     left = incomplete_rows(data, by)
     lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
     shown = len(table)
     cut = f"; the {shown} that differ most:" if by == "score" else f"; the first {shown}:"
-    first = "." if not shown else ":" if shown == found else cut
-    sentence = f"The variants differ on {counted(found, 'row')}{lacking}{first}"
+    first = "." if not shown else ":" if shown == count else cut
+    sentence = f"The variants differ on {counted(count, 'row')}{lacking}{first}"
     return sentence, _as_shown(data, table.reset_index(drop=True))
 
 
@@ -273,34 +275,37 @@ def _as_shown(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
         return table
     rows = list(table[data.pair_on])
     masks = data.runs.secret().masks()
-    said = [f"{variant}.output" for variant in data.variants]
-    for name in (*said, *(["expected_output"] if "expected_output" in table else [])):
+    outputs = [f"{variant}.output" for variant in data.variants]
+    for name in (*outputs, *(["expected_output"] if "expected_output" in table else [])):
         table[name] = pd.Series(masks.many(rows, table[name].tolist()), dtype=object, index=table.index)
     places: dict[Any, int] = {}
     pairs = data.lines["pair"]
-    for place in np.flatnonzero(pairs.isin(rows)).tolist():
-        places.setdefault(pairs.iat[place], place)
-    asked: list[str] = []
+    for position in np.flatnonzero(pairs.isin(rows)).tolist():
+        places.setdefault(pairs.iat[position], position)
+    input_columns: list[str] = []
     for name in _asked(data):
-        if len(asked) == INPUTS_SHOWN:
+        if len(input_columns) == INPUTS_SHOWN:
             break
         head = name.removeprefix("in.")
         cells = masks.many(rows, data.runs.cells(name, [places[row] for row in rows]))
         if head not in table and set(map(str, cells)) != {MASK}:
-            table.insert(1 + len(asked), head, pd.Series(cells, dtype=object, index=table.index))
-            asked.append(head)
-    table.attrs["asked"] = asked
+            table.insert(1 + len(input_columns), head, pd.Series(cells, dtype=object, index=table.index))
+            input_columns.append(head)
+    table.attrs["asked"] = input_columns
     return table
 
 
 def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     """Return rows with the variants beside each other, the score under each output."""
     expected = "expected_output" in table
-    asked = table.attrs["asked"]
-    head = [data.pair_on, *asked, *(["expected"] if expected else []), *data.variants]
+    input_columns = table.attrs["asked"]
+    head = [data.pair_on, *input_columns, *(["expected"] if expected else []), *data.variants]
     lines = []
     for line in table.to_dict("records"):
-        cells: list[Any] = [one_line(line[data.pair_on], 40), *(_said(line[name], ASKED_SHOWN) for name in asked)]
+        cells: list[Any] = [
+            one_line(line[data.pair_on], 40),
+            *(_said(line[name], ASKED_SHOWN) for name in input_columns),
+        ]
         cells += [_said(line["expected_output"])] if expected else []
         cells += [_answer(data, line, variant) for variant in data.variants]
         lines.append(cells)
@@ -309,9 +314,9 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
 
 def _answer(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    said = _said(output) or ("no answer" if score != score else "")
+    text = _said(output) or ("no answer" if score != score else "")
     parts = [
-        html.el("span", said, cls="" if output is not None else "fh-dim", dir=html.direction(said)),
+        html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
         html.el("span", score_text(score, data.grid.yes_no), cls="fh-score"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away

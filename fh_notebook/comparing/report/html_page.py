@@ -138,14 +138,14 @@ def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html
         return html.join([])
     low, high = (low, high) if low == low else (mean, mean)
     left, middle, right = (min(max(100 * (x - begin) / (end - begin), 0.0), 100.0) for x in (low, mean, high))
-    told = f"{figure(mean)}, from {figure(low)} to {figure(high)}"
+    label = f"{figure(mean)}, from {figure(low)} to {figure(high)}"
     parts = [  # the scale, the interval, the mean
         html.el("rect", x=0, y=14, width=100, height=1, fill="currentColor"),
         html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35),
         html.el("rect", x=f"{middle - 0.8:.1f}", y=2, width="1.6", height=12, fill="currentColor"),
     ]
     shape = {"viewBox": "0 0 100 16", "preserveAspectRatio": "none"}
-    return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=told, **shape)
+    return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=label, **shape)
 
 
 def _tools(data: ComparisonData) -> html.Html:
@@ -187,8 +187,8 @@ def _table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html
     lines = []
     for row in rows[:FIRST_ROWS]:
         cells = [html.el("td", row["pair"], cls="key", dir="auto")]
-        told = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
-        cells += [html.el("td", html.clip("\n".join(told), 600), cls="out", dir="auto")] if inputs else []
+        inputs_text = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
+        cells += [html.el("td", html.clip("\n".join(inputs_text), 600), cls="out", dir="auto")] if inputs else []
         cells += [html.el("td", row["expected"] or "", cls="out", dir="auto")] if expected else []
         cells += [html.el("td", html.clip(_said(run), 600), cls="out", dir="auto") for run in row["runs"]]
         lines.append(html.el("tr", *cells))
@@ -200,12 +200,12 @@ def _table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html
 def _said(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "not there"
-    said = run.get("output") or run.get("error") or run["status"]
-    return f"{said}\n{figure(run['score'])}" if "score" in run else str(said)
+    text = run.get("output") or run.get("error") or run["status"]
+    return f"{text}\n{figure(run['score'])}" if "score" in run else str(text)
 
 
-def _list(told: Mapping[str, str]) -> html.Html:
+def _list(facts: Mapping[str, str]) -> html.Html:
     return html.el(
         "dl",
-        *(part for name, value in told.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),
+        *(part for name, value in facts.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),
     )

@@ -87,7 +87,7 @@ def _pairs(data: ComparisonData) -> str:
         for line in table.itertuples(index=False, name=None)
     ]
     return _table(
-        head, lines, right=[place for place, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
+        head, lines, right=[index for index, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
     )
 
 
@@ -112,14 +112,14 @@ def _masked(value: Any, mask: Callable[[str], str]) -> str:
 
 def _answer(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    said = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
-    return f"{said} ({score_text(score, data.grid.yes_no)})" if score == score else said
+    text = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
+    return f"{text} ({score_text(score, data.grid.yes_no)})" if score == score else text
 
 
-def _listed(told: Mapping[str, str]) -> str:
-    return "\n".join(f"- {escaped(name)}: {escaped(value, 500)}" for name, value in told.items())
+def _listed(facts: Mapping[str, str]) -> str:
+    return "\n".join(f"- {escaped(name)}: {escaped(value, 500)}" for name, value in facts.items())
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] | range = ()) -> str:
-    rule = ["---:" if place in right else "---" for place in range(len(head))]
+    rule = ["---:" if index in right else "---" for index in range(len(head))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *lines])

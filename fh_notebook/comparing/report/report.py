@@ -60,13 +60,13 @@ def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
     columns = [column.tolist() for name in names if (column := data.runs.column(name)) is not None]
     lines = data.lines.reset_index(drop=True)
     first: dict[Any, int] = {}
-    told: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
-    for place, (pair, variant, status, error) in enumerate(
+    states: dict[tuple[Any, str], tuple[str, str | None, int]] = {}
+    for position, (pair, variant, status, error) in enumerate(
         lines[["pair", "variant", "status", "error"]].itertuples(index=False, name=None)
     ):
-        first.setdefault(pair, place)
-        before = told.get((pair, variant))
-        told[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
+        first.setdefault(pair, position)
+        before = states.get((pair, variant))
+        states[pair, variant] = (before[0], before[1] or error, before[2] + 1) if before else (status, error, 1)
     masks = data.runs.secret().masks()
     for line in tables.wide(data).to_dict("records"):
         pair = line[data.pair_on]
@@ -76,7 +76,7 @@ def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
             "expected": text_of(line.get("expected_output"), mask),
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
-            "runs": [_run(line, variant, told.get((pair, variant)), mask) for variant in data.variants],
+            "runs": [_run(line, variant, states.get((pair, variant)), mask) for variant in data.variants],
         }
 
 
@@ -86,11 +86,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _run(
-    line: Mapping[Any, Any], variant: str, told: tuple[str, str | None, int] | None, mask: Callable[[str], str]
+    line: Mapping[Any, Any], variant: str, state: tuple[str, str | None, int] | None, mask: Callable[[str], str]
 ) -> dict[str, Any] | None:
-    if told is None:
+    if state is None:
         return None
-    status, error, repeats = told
+    status, error, repeats = state
     score, seconds = line.get(f"{variant}.score", float("nan")), line[f"{variant}.seconds"]
     run = {
         "status": status,
@@ -106,14 +106,14 @@ def _run(
 def provenance_of(data: ComparisonData) -> dict[str, str]:
     """Return where the answers are from, and when the report was made."""
     about = data.runs.about
-    told = {name: _flat(about[name]) for name in about if about[name] not in (None, "", [], {})}
+    facts = {name: _flat(about[name]) for name in about if about[name] not in (None, "", [], {})}
     moments = data.lines["started_at"].dropna()
     if len(moments):
-        told["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
-    told["report made"] = (
+        facts["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
+    facts["report made"] = (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC by fh_notebook {__version__}, Python {platform.python_version()}"
     )
-    return {name: redact(value) for name, value in told.items()}
+    return {name: redact(value) for name, value in facts.items()}
 
 
 def _flat(value: Any) -> str:
@@ -125,7 +125,7 @@ def _flat(value: Any) -> str:
 def settings_of(data: ComparisonData) -> dict[str, str]:
     """Return by which settings the numbers were found: enough to find them again, and no secret."""
     price, tested = settings.current().price_per_call, tested_in(data.pairs)
-    told = {
+    facts = {
         "scorer": data.scorer or "none",
         "paired on": data.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
@@ -136,7 +136,7 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
         f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}",
         "seed": str(SEED),
     }
-    return told | ({"price per call": f"{price:g}"} if price is not None else {})
+    return facts | ({"price per call": f"{price:g}"} if price is not None else {})
 
 
 # --- the file

@@ -57,12 +57,12 @@ def write_workbook(
         for name, (columns, cells) in _sheets(data, head, lines, about).items():
             sheet = book.add_worksheet(name)
             sheet.freeze_panes(1, 0)
-            for place, column in enumerate(columns):
-                sheet.set_column(place, place, WIDE if _is_wide(name, column) else NARROW)
-                sheet.write_string(0, place, care.of(redact(column), None, column), bold)
+            for index, column in enumerate(columns):
+                sheet.set_column(index, index, WIDE if _is_wide(name, column) else NARROW)
+                sheet.write_string(0, index, care.of(redact(column), None, column), bold)
             for at, line in enumerate(cells, 1):
-                for place, value in enumerate(line):
-                    _write(sheet, at, place, value, care, columns[place])
+                for index, value in enumerate(line):
+                    _write(sheet, at, index, value, care, columns[index])
         book.close()
 
 
@@ -104,12 +104,12 @@ def _is_wide(sheet: str, column: str) -> bool:
     return column.endswith((".output", ".error", "value", "expected_output")) or (sheet == "rows" and "." not in column)
 
 
-def _write(sheet: Any, at: int, place: int, value: Any, care: SafeTextCounter, column: str) -> None:
+def _write(sheet: Any, at: int, column_index: int, value: Any, care: SafeTextCounter, column: str) -> None:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return
     if isinstance(value, bool):
-        sheet.write_boolean(at, place, value)
+        sheet.write_boolean(at, column_index, value)
     elif isinstance(value, float) or (isinstance(value, int) and abs(value) < WHOLE_DIGITS):
-        sheet.write_number(at, place, value)
+        sheet.write_number(at, column_index, value)
     else:
-        sheet.write_string(at, place, care.of(redact(str(value)), at - 1, column))
+        sheet.write_string(at, column_index, care.of(redact(str(value)), at - 1, column))

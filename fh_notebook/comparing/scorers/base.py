@@ -1,4 +1,4 @@
-"""`Scorer` and `Result`: a named scorer, and the score that its return value means.
+"""`Scorer` and `ScoreResult`: a named scorer, and the score that its return value means.
 
 A score is true, false or a number, or an object of such parts. Anything else is a missing score with its error, never
 zero.
@@ -28,14 +28,14 @@ from fh_notebook.errors import InputError
 __all__ = [
     "MAX_CHARS",
     "NO_SCORE",
-    "Result",
+    "ScoreResult",
     "Scorer",
     "error_result",
     "expected_in",
     "expecting_scorer_text",
     "number_of",
     "ready_scorer",
-    "result_of",
+    "score_result",
     "scorer_text",
 ]
 
@@ -51,7 +51,7 @@ READY: Final = 1
 """To be raised when a ready scorer scores otherwise than before: what is kept of the old one is then left aside."""
 
 
-class Result(NamedTuple):
+class ScoreResult(NamedTuple):
     """What came of scoring one run."""
 
     score: float
@@ -62,7 +62,7 @@ class Result(NamedTuple):
     """What the score is made of, by name: numbers, texts or ``None``."""
 
 
-NO_SCORE: Final = Result(float("nan"))
+NO_SCORE: Final = ScoreResult(float("nan"))
 """There is nothing to score by, and nothing went wrong."""
 
 
@@ -118,9 +118,9 @@ def scorer_text(name: str, *given: object, **options: tuple[object, object]) -> 
     >>> scorer_text("number", tolerance=(0.1, 0.0), path=(None, None))
     'number(tolerance=0.1)'
     """
-    told = [short(g) for g in given]
-    told += [f"{key}={short(value)}" for key, (value, default) in options.items() if value != default]
-    return f"{name}({', '.join(told)})"
+    arguments_text = [short(g) for g in given]
+    arguments_text += [f"{key}={short(value)}" for key, (value, default) in options.items() if value != default]
+    return f"{name}({', '.join(arguments_text)})"
 
 
 def expecting_scorer_text(name: str, expected: str, **options: tuple[object, object]) -> str:
@@ -135,7 +135,7 @@ def expecting_scorer_text(name: str, expected: str, **options: tuple[object, obj
 
 
 def ready_scorer(
-    name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads: str | None, **said: Any
+    name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads: str | None, **options: Any
 ) -> Scorer:
     """Return a ready scorer, whose scores are kept.
 
@@ -151,10 +151,10 @@ def ready_scorer(
         All that its scores depend on, in full: they are its version, with a number that is to be raised with every
         change of what it does. ``lower_is_better=`` is the scorer's own.
     """
-    lower = bool(said.pop("lower_is_better", False))
+    lower = bool(options.pop("lower_is_better", False))
     kind = name.partition("(")[0]
     try:
-        spelling = canonical_json([reads, said])
+        spelling = canonical_json([reads, options])
     except (TypeError, ValueError, RecursionError):
         version = None  # an option without a JSON form, of which nobody can tell whether it changed
     else:
@@ -179,19 +179,21 @@ def expected_in(row: Mapping[str, Any], column: str) -> Any:
     raise InputError(Problem(None, "column", f"there is no column {short(column)}", "to compare with", hint))
 
 
-def result_of(value: Any) -> Result:
+def score_result(value: Any) -> ScoreResult:
     """Return what a scorer's answer means.
 
     Examples
     --------
-    >>> result_of(True).score, result_of({"a": True, "b": 0.5}).score, result_of({"score": 3, "why": "short"}).parts
-    (1.0, 0.75, {'score': 3.0, 'why': 'short'})
-    >>> result_of("good").error
+    >>> score_result(True).score, score_result({"a": True, "b": 0.5}).score
+    (1.0, 0.75)
+    >>> score_result({"score": 3, "why": "short"}).parts
+    {'score': 3.0, 'why': 'short'}
+    >>> score_result("good").error
     "the scorer gave 'good'; a score is true, false or a number"
     """
     if isinstance(value, bool):
-        return Result(float(value))
-    if isinstance(value, Result):
+        return ScoreResult(float(value))
+    if isinstance(value, ScoreResult):
         return value
     if isinstance(value, Mapping):
         return _of_parts(value)
@@ -201,24 +203,26 @@ def result_of(value: Any) -> Result:
     if number is None:
         number = number_of(value := plain(value))  # such as Decimal, or numpy's array of one number and no axis
     if number is None:
-        return Result(float("nan"), f"the scorer gave {short(value)}; a score is true, false or a number")
-    return Result(number)
+        return ScoreResult(float("nan"), f"the scorer gave {short(value)}; a score is true, false or a number")
+    return ScoreResult(number)
 
 
-def _of_parts(value: Mapping[Any, Any]) -> Result:
+def _of_parts(value: Mapping[Any, Any]) -> ScoreResult:
     """``score`` is the score where there is one; else the mean of the parts that are numbers."""
     if len(value) > MAX_PARTS:
-        return Result(float("nan"), f"the scorer gave an object of {len(value):,} parts; {MAX_PARTS:,} can be kept")
+        return ScoreResult(
+            float("nan"), f"the scorer gave an object of {len(value):,} parts; {MAX_PARTS:,} can be kept"
+        )
     parts = {str(name): _part(part) for name, part in value.items()}
     if "score" in value:
-        own = result_of(None if isinstance(value["score"], Mapping) else value["score"])
-        return Result(own.score, own.error, parts)
+        own = score_result(None if isinstance(value["score"], Mapping) else value["score"])
+        return ScoreResult(own.score, own.error, parts)
     numbers = [part for part in parts.values() if isinstance(part, float)]
     if not numbers:
-        return Result(
+        return ScoreResult(
             float("nan"), f"the scorer gave {short(plain(dict(value)))}; none of its parts is a number", parts
         )
-    return Result(math.fsum(numbers) / len(numbers), None, parts)
+    return ScoreResult(math.fsum(numbers) / len(numbers), None, parts)
 
 
 def _part(value: Any) -> float | str | None:
@@ -240,6 +244,6 @@ def number_of(value: Any) -> float | None:
     return None
 
 
-def error_result(broken: BaseException) -> Result:
+def error_result(exc: BaseException) -> ScoreResult:
     """Return the missing score of a scorer that raised."""
-    return Result(float("nan"), one_line(error_text(broken), 300))
+    return ScoreResult(float("nan"), one_line(error_text(exc), 300))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from fh_notebook.comparing.scorers.base import NO_SCORE, Result, Scorer
+from fh_notebook.comparing.scorers.base import NO_SCORE, Scorer, ScoreResult
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.errors import StoreError
@@ -53,15 +53,15 @@ class ScoreCache:
             session.tell_once(f"Scores are not kept: {exc}")
         self._store = self._own
 
-    def marks_of(self, found: Sequence[Observation]) -> list[ScoreKey | None]:
+    def marks_of(self, observations: Sequence[Observation]) -> list[ScoreKey | None]:
         """Return under what the scores of these runs are kept; ``None`` where they cannot be."""
         # A batch out of a file has a store of its own, whose lines have other numbers than the session's.
-        of_file = next((o.store for o in found if o.store is not None), None)
+        of_file = next((o.store for o in observations if o.store is not None), None)
         self._store = self._own if of_file is None else of_file
         if self._store is None or self._is_broken:
-            return [None] * len(found)
-        marks = [self._mark(o) if o.store is of_file else None for o in found]
-        self._observed = {mark: o for mark, o in zip(marks, found, strict=True) if mark is not None}
+            return [None] * len(observations)
+        marks = [self._mark(o) if o.store is of_file else None for o in observations]
+        self._observed = {mark: o for mark, o in zip(marks, observations, strict=True) if mark is not None}
         return marks
 
     def _mark(self, observation: Observation) -> ScoreKey | None:
@@ -103,38 +103,40 @@ class ScoreCache:
         """Spell the cell that is read: it stands last, so that nothing can be taken for its end."""
         return _typed(row.get(self._columns[0])) if self._columns else ""
 
-    def known(self, marks: Sequence[ScoreKey | None]) -> list[Result | None]:
+    def known(self, marks: Sequence[ScoreKey | None]) -> list[ScoreResult | None]:
         """Return the kept scores."""
         if self._store is None or self._is_broken:
             return [None] * len(marks)
         try:
             with self._store.decoding():
-                found = self._found(self._store, [mark for mark in marks if mark is not None])
+                stored = self._found(self._store, [mark for mark in marks if mark is not None])
         except StoreError as exc:
             session.tell_once(f"Scores are not kept: {exc}")
             self._is_broken = True
             return [None] * len(marks)
-        lines = {line for line, _ in found if line}
-        return [mark and (found.get(mark) or self._known_before(mark, found, lines)) for mark in marks]
+        lines = {line for line, _ in stored if line}
+        return [mark and (stored.get(mark) or self._known_before(mark, stored, lines)) for mark in marks]
 
-    def _known_before(self, mark: ScoreKey, found: Mapping[ScoreKey, Result], lines: set[int]) -> Result | None:
+    def _known_before(
+        self, mark: ScoreKey, stored: Mapping[ScoreKey, ScoreResult], lines: set[int]
+    ) -> ScoreResult | None:
         """Return a score that was kept under the earlier spelling of a mark."""
         if mark[0] not in lines or mark not in self._observed:
             return None
-        return found.get((mark[0], _hash(self._spelt_before(self._observed[mark]))))
+        return stored.get((mark[0], _hash(self._spelt_before(self._observed[mark]))))
 
-    def _found(self, store: Store, marks: Sequence[ScoreKey]) -> dict[ScoreKey, Result]:
+    def _found(self, store: Store, marks: Sequence[ScoreKey]) -> dict[ScoreKey, ScoreResult]:
         """Return the kept scores of `marks`, those that are alike as one object."""
-        found: dict[ScoreKey, Result] = {}
+        stored: dict[ScoreKey, ScoreResult] = {}
         if lines := {line for line, _ in marks if line}:
             for those, score, parts in store.scores.known(self._version, lines):
-                found |= dict.fromkeys(those, _result(score, parts))
+                stored |= dict.fromkeys(those, _result(score, parts))
         if contents := {of for line, of in marks if not line}:
             for hashes, score, parts in store.plain_scores.known(self._version, contents):
-                found |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
-        return found
+                stored |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
+        return stored
 
-    def keep(self, scored: Sequence[tuple[ScoreKey | None, Result]]) -> None:
+    def keep(self, scored: Sequence[tuple[ScoreKey | None, ScoreResult]]) -> None:
         """Keep scores, but those with an error: they are tried again. :meth:`settle` waits for it."""
         lines, plain = [], []
         for mark, result in scored:
@@ -178,10 +180,10 @@ def _typed(value: Any) -> str:
     return f"t{value}" if type(value) is str else f"j{canonical_json(value)}"
 
 
-def _result(score: float | None, parts: str | None) -> Result:
+def _result(score: float | None, parts: str | None) -> ScoreResult:
     if score is None and parts is None:
         return NO_SCORE
-    return Result(
+    return ScoreResult(
         math.nan if score is None else score,
         None,
         None if parts is None else json_of(parts, dict, "the parts of a score"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fh_notebook.comparing.scorers.base import NO_SCORE, Result, number_of, result_of
+from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult, number_of, score_result
 from fh_notebook.comparing.scorers.function import scorer_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
@@ -33,7 +33,7 @@ class Combined:
 
     name: str
     members: Sequence[Any] = field(repr=False)
-    combine: Callable[[Sequence[Result]], Result] = field(repr=False)
+    combine: Callable[[Sequence[ScoreResult]], ScoreResult] = field(repr=False)
     lower_is_better: bool = field(default=False, repr=False)
 
     @property
@@ -49,19 +49,19 @@ class Combined:
         InputError
             A part is async or a judge, which only ``fh.compare`` can ask; or a part gave no score that can be used.
         """
-        found = self.combine([self._of_one(member, run, row or {}) for member in self.members])
-        if found.error is not None:
-            raise InputError(found.error)
-        if found.parts is not None:
-            return {**found.parts, "score": None if math.isnan(found.score) else found.score}
-        return None if math.isnan(found.score) else bool(found.score)
+        result = self.combine([self._of_one(member, run, row or {}) for member in self.members])
+        if result.error is not None:
+            raise InputError(result.error)
+        if result.parts is not None:
+            return {**result.parts, "score": None if math.isnan(result.score) else result.score}
+        return None if math.isnan(result.score) else bool(result.score)
 
-    def _of_one(self, member: Any, run: Run, row: Mapping[str, Any]) -> Result:
+    def _of_one(self, member: Any, run: Run, row: Mapping[str, Any]) -> ScoreResult:
         if isinstance(member, str):
-            return result_of(row.get(member))
+            return score_result(row.get(member))
         if getattr(member, "is_async", False) or not callable(member):
             raise InputError(f"{member.name} cannot score a single run; give {self.name} to fh.compare(..., score=)")
-        return result_of(member(run, row))
+        return score_result(member(run, row))
 
     def __repr__(self) -> str:
         return self.name
@@ -130,9 +130,9 @@ def not_(scorer: Part) -> Combined:
     """
     arguments.check(not_, locals())
 
-    def turned(parts: Sequence[Result]) -> Result:
-        found = _logic(parts, stops_at=False)
-        return Result(1.0 - found.score, found.error)
+    def turned(parts: Sequence[ScoreResult]) -> ScoreResult:
+        result = _logic(parts, stops_at=False)
+        return ScoreResult(1.0 - result.score, result.error)
 
     return _logical("not_", (scorer,), turned)
 
@@ -175,13 +175,13 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     names = _unique([name or _name_of(m) for (name, _, _), m in zip(pairs, members, strict=True)])
     sizes = [float(w or 0.0) for w in weights]
 
-    def mean(parts: Sequence[Result]) -> Result:
+    def mean(parts: Sequence[ScoreResult]) -> ScoreResult:
         if error := next((part.error for part in parts if part.error), None):
-            return Result(float("nan"), error)
-        told = {name: None if math.isnan(p.score) else p.score for name, p in zip(names, parts, strict=True)}
+            return ScoreResult(float("nan"), error)
+        parts_by_name = {name: None if math.isnan(p.score) else p.score for name, p in zip(names, parts, strict=True)}
         # A weight of 0 only shows a part.
         score = math.fsum(size * part.score for size, part in zip(sizes, parts, strict=True) if size) / math.fsum(sizes)
-        return Result(score, None, told)
+        return ScoreResult(score, None, parts_by_name)
 
     weights_told = ", ".join(f"{name}: {size:g}" for name, size in zip(names, sizes, strict=True))
     lower = all(getattr(m, "lower_is_better", False) for m in members)
@@ -215,7 +215,7 @@ def _name_of(member: Any) -> str:
     return member if isinstance(member, str) else str(member.name)
 
 
-def _logical(name: str, scorers: Sequence[Part], combine: Callable[[Sequence[Result]], Result]) -> Combined:
+def _logical(name: str, scorers: Sequence[Part], combine: Callable[[Sequence[ScoreResult]], ScoreResult]) -> Combined:
     members = _members(name, scorers)
     return Combined(f"{name}({', '.join(map(_name_of, members))})", members, combine)
 
@@ -224,13 +224,13 @@ def _unique(names: list[str]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} {names[:i].count(name) + 1}" for i, name in enumerate(names)]
 
 
-def _logic(parts: Sequence[Result], *, stops_at: bool) -> Result:
+def _logic(parts: Sequence[ScoreResult], *, stops_at: bool) -> ScoreResult:
     """All of them, or (``stops_at=True``) any of them."""
     if error := next((part.error for part in parts if part.error), None):
-        return Result(float("nan"), error)
+        return ScoreResult(float("nan"), error)
     scores = [part.score for part in parts]
     if strange := [s for s in scores if s not in (0.0, 1.0) and not math.isnan(s)]:
-        return Result(float("nan"), f"a part gave {strange[0]:g}, which is neither true nor false")
+        return ScoreResult(float("nan"), f"a part gave {strange[0]:g}, which is neither true nor false")
     if float(stops_at) in scores:
-        return Result(float(stops_at))
-    return NO_SCORE if any(math.isnan(s) for s in scores) else Result(float(not stops_at))
+        return ScoreResult(float(stops_at))
+    return NO_SCORE if any(math.isnan(s) for s in scores) else ScoreResult(float(not stops_at))

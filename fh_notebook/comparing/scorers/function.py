@@ -195,10 +195,10 @@ def _definition_of(function: FunctionType) -> Definition:
     definitions, codes = _compiled(source, code.co_flags & FUTURE)
     if code not in codes:
         raise NoVersionError(f"the source of {code.co_name} is not known")
-    found = [one for one in definitions if _place(one) == (code.co_firstlineno, code.co_name)]
-    if len(found) > 1:
-        raise NoVersionError(f"its line defines {len(found)} functions {code.co_name}, which cannot be told apart")
-    return found[0]
+    matches = [one for one in definitions if _place(one) == (code.co_firstlineno, code.co_name)]
+    if len(matches) > 1:
+        raise NoVersionError(f"its line defines {len(matches)} functions {code.co_name}, which cannot be told apart")
+    return matches[0]
 
 
 @lru_cache(maxsize=8)

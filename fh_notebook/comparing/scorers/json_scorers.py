@@ -88,10 +88,10 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     if not isinstance(schema, Mapping | bool | type):
         raise InputError(f"schema is {short(schema)}; give a JSON Schema, or a model that has one")
     rules = _schema(schema)
-    if found := schema_problems(rules):
-        raise InputError(f"the schema cannot be used: {'; '.join(map(str, found[:3]))}")
-    if trouble := Checker.of(rules).trouble:
-        raise InputError(f"the schema cannot be used: {trouble}")
+    if problems := schema_problems(rules):
+        raise InputError(f"the schema cannot be used: {'; '.join(map(str, problems[:3]))}")
+    if unusable := Checker.of(rules).trouble:
+        raise InputError(f"the schema cannot be used: {unusable}")
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:
         value = _json_at(run, steps)
@@ -148,8 +148,8 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
     arguments.check(json_path, locals(), but={"path"})
     expected = arguments.column_text(expected)
     equals = equals if equals is UNSET else jsonable(equals)
-    if equals is not UNSET and (found := json_problems(equals, ("equals",))):
-        raise InputError(found)
+    if equals is not UNSET and (problems := json_problems(equals, ("equals",))):
+        raise InputError(problems)
     if equals is not UNSET and expected is not None:
         raise InputError("json_path takes equals= or expected=, not both")
     query = parse_query(path)
@@ -159,11 +159,11 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
         if expected is not None and wanted is None:
             return None
         value = _json_at(run, ())
-        found = [] if value is NOTHING else select(query, value)
+        values = [] if value is NOTHING else select(query, value)
         if wanted is UNSET:
-            return any(part is not None for part in found)
+            return any(part is not None for part in values)
         same = is_same if expected is not None else is_equal
-        return any(same(part, wanted) for part in found)
+        return any(same(part, wanted) for part in values)
 
     equal = ("nothing given" if equals is UNSET else equals, "nothing given")
     name = scorer_text("json_path", path, equals=equal, expected=(expected, None))
@@ -225,11 +225,11 @@ def json_fields(
             raise InputError(f"{len(names):,} fields are expected; {MAX_PARTS:,} can be told apart: give fields=[...]")
         value = _json_at(run, steps)
         there = value if isinstance(value, Mapping) else {}
-        found = {str(n): _field(there.get(n, NOTHING), wanted[n], ways.get(n), run) for n in names}
-        known = [float(v) for v in found.values() if v is not None]
+        results = {str(n): _field(there.get(n, NOTHING), wanted[n], ways.get(n), run) for n in names}
+        known = [float(v) for v in results.values() if v is not None]
         # A field of the name "score" is a part like the others, and is told under another name.
-        told = {("score_" if name == "score" else name): value for name, value in found.items()}
-        return {**told, "score": sum(known) / len(known) if known else None}
+        named_parts = {("score_" if name == "score" else name): value for name, value in results.items()}
+        return {**named_parts, "score": sum(known) / len(known) if known else None}
 
     name = expecting_scorer_text(
         "json_fields",
@@ -239,18 +239,20 @@ def json_fields(
         compare=({n: w.name for n, w in ways.items()}, {}),
     )
     versions = {n: getattr(w, "version", None) for n, w in ways.items()}
-    made = ready_scorer(name, score, reads=expected, path=path, fields=fields, compare=versions)
+    field_scorer = ready_scorer(name, score, reads=expected, path=path, fields=fields, compare=versions)
     are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in ways.items())
-    return made if are_ready else replace(made, version=None)  # a function of your own may read more than its field
+    return (
+        field_scorer if are_ready else replace(field_scorer, version=None)
+    )  # a function of your own may read more than its field
 
 
 def _way(name: str, given: Any) -> Any:
     if not callable(given):
         raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
-    made = given if isinstance(given, Scorer | Combined) else scorer_of(given)
-    if made.is_async:
+    field_scorer = given if isinstance(given, Scorer | Combined) else scorer_of(given)
+    if field_scorer.is_async:
         raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
-    return made
+    return field_scorer
 
 
 def _object(cell: Any, column: str) -> Mapping[str, Any] | None:

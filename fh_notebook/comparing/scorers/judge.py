@@ -26,8 +26,8 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rows import EXPECTED
-from fh_notebook.comparing.scorers.base import NO_SCORE, Result, number_of, scorer_text
-from fh_notebook.comparing.scorers.judge_replies import JudgeScale, Reply, read_score, read_verdict
+from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult, number_of, scorer_text
+from fh_notebook.comparing.scorers.judge_replies import JudgeReply, JudgeScale, read_score, read_verdict
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.contract.deployment import Deployment
@@ -110,17 +110,17 @@ class JudgeAnswer:
         return next((run.request_id for run in self.runs if run is not None and run.request_id), None)
 
 
-def answers_of(asked: Batch, number: int) -> list[JudgeAnswer]:
+def answers_of(batch: Batch, number: int) -> list[JudgeAnswer]:
     """Return what came of each of the `number` rows that were asked about."""
     runs: list[list[Run | None]] = [[] for _ in range(number)]
-    for job, outcome, _ in asked.entries():
+    for job, outcome, _ in batch.entries():
         runs[job.position].append(outcome.run if outcome else None)
     stopped = "its batch has not ended"
-    if asked.stopped is not None:
+    if batch.stopped is not None:
         stopped = replace(
-            asked.stopped, audience=replace(PYTHON, resume="cmp.rescore()")
+            batch.stopped, audience=replace(PYTHON, resume="cmp.rescore()")
         ).message  # which asks the rest, and reads it
-    return [JudgeAnswer(runs=tuple(found), stopped=stopped) for found in runs]
+    return [JudgeAnswer(runs=tuple(repeats), stopped=stopped) for repeats in runs]
 
 
 def question_columns(observation: Observation, calls: JudgeCalls) -> dict[str, Any]:
@@ -138,12 +138,12 @@ def question_columns(observation: Observation, calls: JudgeCalls) -> dict[str, A
 def _input(observation: Observation, source: Mapping[str, Any]) -> str:
     """What the variant was asked, as one text: its only input, or all of them as JSON."""
     run = observation.run
-    asked = dict(run.inputs) if run is not None and run.inputs else dict(source)
-    if len(asked) == 1:
-        only = next(iter(asked.values()))
+    inputs = dict(run.inputs) if run is not None and run.inputs else dict(source)
+    if len(inputs) == 1:
+        only = next(iter(inputs.values()))
         if isinstance(only, str):
             return only
-    return json.dumps(asked, ensure_ascii=False, default=str)
+    return json.dumps(inputs, ensure_ascii=False, default=str)
 
 
 def missing_reason(run: Run | None, stopped: str) -> Problem | None:
@@ -173,18 +173,18 @@ class JudgedPair:
     """Whether both gave the same text: a tie, without a call."""
 
 
-def pairs_of(found: Sequence[Observation]) -> list[JudgedPair]:
+def pairs_of(observations: Sequence[Observation]) -> list[JudgedPair]:
     """Return every pair of variants on each row, repeat by repeat; only completed runs."""
-    order = {name: place for place, name in enumerate(dict.fromkeys(o.variant for o in found))}
+    order = {name: position for position, name in enumerate(dict.fromkeys(o.variant for o in observations))}
     rows: dict[Any, dict[str, list[int]]] = {}
-    for place, observation in enumerate(found):
+    for position, observation in enumerate(observations):
         if observation.completed:
-            rows.setdefault(observation.pair, {}).setdefault(observation.variant, []).append(place)
+            rows.setdefault(observation.pair, {}).setdefault(observation.variant, []).append(position)
     pairs = []
     for of_row in rows.values():
         for x, y in combinations(sorted(of_row, key=order.__getitem__), 2):
             pairs += [
-                JudgedPair(a, b, _pairwise_text(found[a]) == _pairwise_text(found[b]))
+                JudgedPair(a, b, _pairwise_text(observations[a]) == _pairwise_text(observations[b]))
                 for a, b in zip(of_row[x], of_row[y], strict=False)
             ]
     return pairs
@@ -194,12 +194,13 @@ def _pairwise_text(observation: Observation) -> str:
     return observation.run.text.strip() if observation.run is not None else ""
 
 
-def settle(straight: Reply[str], swapped: Reply[str]) -> tuple[float | None, str]:
+def settle(straight: JudgeReply[str], swapped: JudgeReply[str]) -> tuple[float | None, str]:
     """Return how much of the point the first of a pair gets (1, 0.5 or 0), or ``None`` and why.
 
     Examples
     --------
-    >>> settle(Reply("a"), Reply("b")), settle(Reply("a"), Reply("a")), settle(Reply("b"), Reply("tie"))
+    >>> a, b, tie = map(JudgeReply, ("a", "b", "tie"))
+    >>> settle(a, b), settle(a, a), settle(b, tie)
     ((1.0, ''), (0.5, ''), (0.25, ''))
     """
     if error := straight.error or swapped.error:
@@ -237,12 +238,12 @@ class PositionBias:
         )
 
 
-def bias_of(verdicts: Iterable[tuple[Reply[str], Reply[str]]]) -> PositionBias:
+def bias_of(verdicts: Iterable[tuple[JudgeReply[str], JudgeReply[str]]]) -> PositionBias:
     """Return how often a place was preferred, from the verdicts in both orders (``a`` is what was shown first).
 
     Examples
     --------
-    >>> bias_of([(Reply("a"), Reply("a")), (Reply("a"), Reply("b"))]).to_first
+    >>> bias_of([(JudgeReply("a"), JudgeReply("a")), (JudgeReply("a"), JudgeReply("b"))]).to_first
     1
     """
     readable = [(str(x.value), str(y.value)) for x, y in verdicts if x.value is not None and y.value is not None]
@@ -271,23 +272,23 @@ def _sign_test(x: int, y: int) -> float:
 
 def add_points(
     points: Points,
-    found: Sequence[Observation],
+    observations: Sequence[Observation],
     pair: JudgedPair,
     share: float | None,
     error: str,
 ) -> None:
     """Note what both runs of a pair get: `share` is the first one's, ``None`` where it has no verdict."""
-    points.setdefault(pair.a, []).append((found[pair.b].variant, share, error))
-    points.setdefault(pair.b, []).append((found[pair.a].variant, None if share is None else 1.0 - share, error))
+    points.setdefault(pair.a, []).append((observations[pair.b].variant, share, error))
+    points.setdefault(pair.b, []).append((observations[pair.a].variant, None if share is None else 1.0 - share, error))
 
 
-def share_of_points(told: Sequence[tuple[str, float | None, str]]) -> Result:
+def share_of_points(points: Sequence[tuple[str, float | None, str]]) -> ScoreResult:
     """Return a run's share of the points against the others; a row without another variant has none."""
-    shares = [share for _, share, _ in told if share is not None]
-    parts = {f"vs {name}": share for name, share, _ in told}
+    shares = [share for _, share, _ in points if share is not None]
+    parts = {f"vs {name}": share for name, share, _ in points}
     if shares:
-        return Result(fmean(shares), None, parts)
-    return Result(float("nan"), next((error for _, _, error in told if error), None), parts or None)
+        return ScoreResult(fmean(shares), None, parts)
+    return ScoreResult(float("nan"), next((error for _, _, error in points if error), None), parts or None)
 
 
 POINTWISE: Final = ("output", "input", "expected", "rubric")
@@ -447,50 +448,58 @@ class Judge:
         """
         return pd.DataFrame(self._answers)
 
-    def score_all(self, found: Sequence[Observation], *, fresh: bool) -> list[Result]:
+    def score_all(self, observations: Sequence[Observation], *, fresh: bool) -> list[ScoreResult]:
         """Return the results of all runs; those that did not complete are not judged."""
         self._answers, self.notes, self.batch, self.bias = [], [], None, None
-        return self._in_pairs(found, fresh) if self.pairwise else self._one_by_one(found, fresh)
+        return self._in_pairs(observations, fresh) if self.pairwise else self._one_by_one(observations, fresh)
 
-    def _one_by_one(self, found: Sequence[Observation], fresh: bool) -> list[Result]:
-        places = [place for place, o in enumerate(found) if o.completed]
-        rows = [{**question_columns(found[p], self._calls), "output": _text(found[p])} for p in places]
-        said = [NO_SCORE] * len(found)
-        for place, question in zip(places, self._ask(rows, POINTWISE, fresh), strict=True):
-            heard = self._heard(question, lambda run: read_score(run, path=self._path, scale=self._scale))
-            mean = _mean(heard)
-            reason = next((h.reason for h in heard if h.reason), "")
-            said[place] = Result(mean.score, mean.error, {"reason": reason}) if reason else mean
-            self._note(found[place].pair, {"variant": found[place].variant}, said[place], reason, question)
-        self._report(len(places), sum(math.isnan(said[place].score) for place in places))
-        return said
+    def _one_by_one(self, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+        places = [position for position, o in enumerate(observations) if o.completed]
+        rows = [{**question_columns(observations[p], self._calls), "output": _text(observations[p])} for p in places]
+        results = [NO_SCORE] * len(observations)
+        for position, question in zip(places, self._ask(rows, POINTWISE, fresh), strict=True):
+            replies = self._heard(question, lambda run: read_score(run, path=self._path, scale=self._scale))
+            mean = _mean(replies)
+            reason = next((h.reason for h in replies if h.reason), "")
+            results[position] = ScoreResult(mean.score, mean.error, {"reason": reason}) if reason else mean
+            self._note(
+                observations[position].pair,
+                {"variant": observations[position].variant},
+                results[position],
+                reason,
+                question,
+            )
+        self._report(len(places), sum(math.isnan(results[position].score) for position in places))
+        return results
 
-    def _in_pairs(self, found: Sequence[Observation], fresh: bool) -> list[Result]:
-        pairs = pairs_of(found)
+    def _in_pairs(self, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+        pairs = pairs_of(observations)
         open_pairs = [pair for pair in pairs if not pair.same]
         rows = []
         for pair in open_pairs:
-            about = question_columns(found[pair.a], self._calls)
-            a, b = _text(found[pair.a]), _text(found[pair.b])
+            about = question_columns(observations[pair.a], self._calls)
+            a, b = _text(observations[pair.a]), _text(observations[pair.b])
             rows += [{**about, "output_a": a, "output_b": b}, {**about, "output_a": b, "output_b": a}]
         questions = self._ask(rows, PAIRWISE, fresh)
         points: Points = {}
-        verdicts: list[tuple[Reply[str], Reply[str]]] = []
+        verdicts: list[tuple[JudgeReply[str], JudgeReply[str]]] = []
         for pair in (pair for pair in pairs if pair.same):
-            add_points(points, found, pair, 0.5, "")
+            add_points(points, observations, pair, 0.5, "")
         for number, pair in enumerate(open_pairs):
             both = questions[2 * number : 2 * number + 2]
-            heard = [self._heard(q, lambda run: read_verdict(run, path=self._path)) for q in both]
-            orders = list(zip(*heard, strict=True))
+            replies = [self._heard(q, lambda run: read_verdict(run, path=self._path)) for q in both]
+            orders = list(zip(*replies, strict=True))
             verdicts += orders
             share, error = _shared([settle(x, y) for x, y in orders])
-            add_points(points, found, pair, share, error)
-            for (x, y), said, question in zip(((pair.a, pair.b), (pair.b, pair.a)), heard, both, strict=True):
-                self._note_verdict(found, x, y, said, question)
+            add_points(points, observations, pair, share, error)
+            for (x, y), order_replies, question in zip(
+                ((pair.a, pair.b), (pair.b, pair.a)), replies, both, strict=True
+            ):
+                self._note_verdict(observations, x, y, order_replies, question)
         self.bias = bias_of(verdicts)
-        unread = sum(share is None for told in points.values() for _, share, _ in told) // 2
+        unread = sum(share is None for points_of_run in points.values() for _, share, _ in points_of_run) // 2
         self._report(len(rows), unread, same=len(pairs) - len(open_pairs))
-        return [share_of_points(points.get(place, [])) for place in range(len(found))]
+        return [share_of_points(points.get(position, [])) for position in range(len(observations))]
 
     def _ask(self, rows: list[dict[str, Any]], own: Sequence[str], fresh: bool) -> list[JudgeAnswer]:
         if not rows:
@@ -498,27 +507,32 @@ class Judge:
         self.batch = self._calls.ask(rows, own, fresh=fresh)
         return answers_of(self.batch, len(rows))
 
-    def _heard(self, question: JudgeAnswer, read: Callable[[Any], Reply[Any]]) -> list[Reply[Any]]:
+    def _heard(self, question: JudgeAnswer, read: Callable[[Any], JudgeReply[Any]]) -> list[JudgeReply[Any]]:
         lacking = [(run, missing_reason(run, question.stopped)) for run in question.runs]
-        return [read(run) if problem is None else Reply(problem=problem) for run, problem in lacking]
+        return [read(run) if problem is None else JudgeReply(problem=problem) for run, problem in lacking]
 
-    def _note(self, pair: Any, who: Mapping[str, Any], result: Result, reason: str, question: JudgeAnswer) -> None:
+    def _note(self, pair: Any, who: Mapping[str, Any], result: ScoreResult, reason: str, question: JudgeAnswer) -> None:
         facts = {"said": result.score, "reason": reason, "error": result.error, "request_id": question.request_id}
         self._answers.append({"pair": pair, **who, **facts})
 
     def _note_verdict(
-        self, found: Sequence[Observation], first: int, second: int, heard: Sequence[Reply[str]], question: JudgeAnswer
+        self,
+        observations: Sequence[Observation],
+        first: int,
+        second: int,
+        replies: Sequence[JudgeReply[str]],
+        question: JudgeAnswer,
     ) -> None:
-        names = {"a": found[first].variant, "b": found[second].variant, "tie": "tie"}
-        told = [names[h.value] for h in heard if h.value is not None]
-        error = next((h.error for h in heard if h.error), None)
+        names = {"a": observations[first].variant, "b": observations[second].variant, "tie": "tie"}
+        preferred = [names[h.value] for h in replies if h.value is not None]
+        error = next((h.error for h in replies if h.error), None)
         self._answers.append(
             {
-                "pair": found[first].pair,
-                "first": found[first].variant,
-                "second": found[second].variant,
-                "said": ", ".join(told) or None,
-                "reason": next((h.reason for h in heard if h.reason), ""),
+                "pair": observations[first].pair,
+                "first": observations[first].variant,
+                "second": observations[second].variant,
+                "said": ", ".join(preferred) or None,
+                "reason": next((h.reason for h in replies if h.reason), ""),
                 "error": error,
                 "request_id": question.request_id,
             }
@@ -544,11 +558,11 @@ def _text(observation: Observation) -> str:
     return observation.run.text if observation.run is not None else ""
 
 
-def _mean(heard: Sequence[Reply[float]]) -> Result:
-    values = [h.value for h in heard if h.value is not None]
+def _mean(replies: Sequence[JudgeReply[float]]) -> ScoreResult:
+    values = [h.value for h in replies if h.value is not None]
     if values:
-        return Result(fmean(values))
-    return Result(float("nan"), next((h.error for h in heard if h.error), "not judged"))
+        return ScoreResult(fmean(values))
+    return ScoreResult(float("nan"), next((h.error for h in replies if h.error), "not judged"))
 
 
 def _shared(settled_once: Sequence[tuple[float | None, str]]) -> tuple[float | None, str]:

@@ -20,14 +20,14 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.problems import Problem
 
-__all__ = ["JudgeScale", "Reply", "read_score", "read_verdict"]
+__all__ = ["JudgeReply", "JudgeScale", "read_score", "read_verdict"]
 
 T = TypeVar("T", float, str)
 JudgeScale = tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
+class JudgeReply(Generic[T]):
     """What one answer says."""
 
     value: T | None = None
@@ -78,7 +78,7 @@ MAX_OBJECTS: Final = 50
 """Braces in a text at which an object is looked for."""
 
 
-def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale = None) -> Reply[float]:
+def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale = None) -> JudgeReply[float]:
     """Return the score that a judge's answer says.
 
     Parameters
@@ -100,7 +100,7 @@ def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale 
     return _read(run, path, SCORE_KEYS, lambda value: _score_of(value, scale), _scores_in)
 
 
-def read_verdict(run: Run, *, path: tuple[str | int, ...] = ()) -> Reply[str]:
+def read_verdict(run: Run, *, path: tuple[str | int, ...] = ()) -> JudgeReply[str]:
     """Return which of two a judge's answer says is better: ``a``, ``b`` or ``tie``.
 
     Examples
@@ -117,38 +117,38 @@ def _read(
     keys: tuple[str, ...],
     of_value: Callable[[Any], T | None],
     in_text: Callable[[str], Iterator[list[str]]],
-) -> Reply[T]:
+) -> JudgeReply[T]:
     if path:
         value = part_of(run, path)
-        found = None if value is NOTHING else of_value(value)
-        return Reply(found, _reason(run.output), None if found is not None else _unreadable(run.output))
+        parsed = None if value is NOTHING else of_value(value)
+        return JudgeReply(parsed, _reason(run.output), None if parsed is not None else _unreadable(run.output))
     if not isinstance(run.output, str):
         return _of_objects([run.output], keys, of_value, run.output)
     text = run.output.strip()
     if len(text) > MAX_CHARS:
         longer = f"has {len(text):,} characters"
-        return Reply(problem=Problem(None, "maxLength", "the judge's answer", longer, f"{MAX_CHARS:,} are read"))
+        return JudgeReply(problem=Problem(None, "maxLength", "the judge's answer", longer, f"{MAX_CHARS:,} are read"))
     objects = _objects_in(text)
     if any(_named(o, keys) is not NOTHING for o in objects):
         return _of_objects(objects, keys, of_value, text)
     for places in in_text(text):
-        values = {value for place in places if (value := of_value(place)) is not None}
+        values = {value for candidate in places if (value := of_value(candidate)) is not None}
         if len(values) == 1:
-            return Reply(values.pop())
+            return JudgeReply(values.pop())
         if places:
             break  # two that differ, or one that cannot be meant: a weaker sign does not settle it
-    return Reply(problem=_unreadable(text))
+    return JudgeReply(problem=_unreadable(text))
 
 
 def _of_objects(
     objects: list[Any], keys: tuple[str, ...], of_value: Callable[[Any], T | None], output: Any
-) -> Reply[T]:
+) -> JudgeReply[T]:
     named = [value for o in objects if (value := _named(o, keys)) is not NOTHING]
     values = {of_value(value) for value in named}
     reason = next((r for o in objects if (r := _reason(o))), "")
     if len(values) == 1 and None not in values:
-        return Reply(values.pop(), reason)
-    return Reply(problem=_unreadable(output), reason=reason)
+        return JudgeReply(values.pop(), reason)
+    return JudgeReply(problem=_unreadable(output), reason=reason)
 
 
 def _named(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
@@ -169,7 +169,7 @@ def _objects_in(text: str) -> list[Any]:
         return [whole] if isinstance(whole, Mapping) else []
     except (ValueError, RecursionError):
         pass
-    found: list[Any] = []
+    objects: list[Any] = []
     decoder, at = json.JSONDecoder(), 0
     for _ in range(MAX_OBJECTS):
         at = text.find("{", at)
@@ -177,10 +177,10 @@ def _objects_in(text: str) -> list[Any]:
             break
         try:
             value, at = decoder.raw_decode(text, at)
-            found.append(value)
+            objects.append(value)
         except (ValueError, RecursionError):
             at += 1
-    return found
+    return objects
 
 
 def _score_of(value: Any, scale: JudgeScale) -> float | None:
@@ -200,10 +200,10 @@ def _score_of_text(text: str, scale: JudgeScale) -> float | None:
     word = text.casefold()
     if word in YES or word in NO:
         return float(word in YES) if scale in (None, (0, 1)) else None
-    found = _VALUE.fullmatch(text)
-    if found is None:
+    match = _VALUE.fullmatch(text)
+    if match is None:
         return None
-    number, percent, of = float(found[1]), found[2], found[3]
+    number, percent, of = float(match[1]), match[2], match[3]
     if percent:
         return number if scale == (0, 100) else number / 100 if scale in (None, (0, 1)) else None
     if of is not None:  # four of five: without a scale nobody knows whether that is 4 or 0.8

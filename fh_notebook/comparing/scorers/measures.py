@@ -77,10 +77,13 @@ def number(
         wanted = _number_in(cell, "only")
         if wanted is None:
             raise InputError(f"the column {short(expected)} holds {short(cell)}, which is not one number")
-        found = _number_in(part_of(run, steps), which)
+        value_in_output = _number_in(part_of(run, steps), which)
         # Given as they are written: 0.1 away from 0.3 must hold 0.2, which binary fractions miss by 3e-17.
         slack = 1e-12 * max(abs(wanted), 1.0) if tolerance or relative else 0.0
-        return found is not None and abs(found - wanted) <= max(tolerance, relative * abs(wanted)) + slack
+        return (
+            value_in_output is not None
+            and abs(value_in_output - wanted) <= max(tolerance, relative * abs(wanted)) + slack
+        )
 
     name = scorer_text(
         "number",
@@ -103,10 +106,10 @@ def _number_in(value: Any, which: str) -> float | None:
     text = text_of(value) if isinstance(value, str) else ""
     if len(text) > MAX_CHARS:
         raise InputError(f"the text has {len(text):,} characters, and a number is looked for in {MAX_CHARS:,} at most")
-    found = _NUMBER.findall(text)
-    if not found or (which == "only" and len(found) > 1):
+    matches = _NUMBER.findall(text)
+    if not matches or (which == "only" and len(matches) > 1):
         return None
-    read = float(found[0 if which == "first" else -1].replace(",", "").replace("−", "-"))
+    read = float(matches[0 if which == "first" else -1].replace(",", "").replace("−", "-"))
     return read if math.isfinite(read) else None
 
 

@@ -23,7 +23,7 @@ from fh_notebook.core.text.formatting import listed, nearest, short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "cell_of", "hidden_in", "is_source", "observations", "unknown_column"]
+__all__ = ["Observation", "cell_of", "hidden_in", "is_source", "read_observations", "unknown_column"]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -74,7 +74,7 @@ def is_source(name: str) -> bool:
     return name not in OWN and not name.startswith("out.")
 
 
-def observations(source: Any, *, pair_on: str) -> list[Observation]:
+def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
     """Return the runs of a batch, or of the lines of a frame.
 
     Raises
@@ -82,11 +82,13 @@ def observations(source: Any, *, pair_on: str) -> list[Observation]:
     InputError
         The source is something else, or has not the columns that are needed.
     """
-    found = _of(source, pair_on)
-    if unpaired := sum(not isinstance(o.pair, str | int | float) for o in found):
+    observations = _of(source, pair_on)
+    if unpaired := sum(not isinstance(o.pair, str | int | float) for o in observations):
         raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
-    apart = told_apart(o.pair for o in found)
-    return [o if o.pair is pair else replace(o, pair=pair) for o, pair in zip(found, apart, strict=True)]
+    distinct_pairs = told_apart(o.pair for o in observations)
+    return [
+        o if o.pair is pair else replace(o, pair=pair) for o, pair in zip(observations, distinct_pairs, strict=True)
+    ]
 
 
 def _of(source: Any, pair_on: str) -> list[Observation]:
@@ -109,23 +111,23 @@ def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
     parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
     own = [(column.name, column.value) for column in COLUMNS]
     shown: dict[str, str] = {}  # a batch has as many names of columns as one row
-    found = []
+    observations = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
         row = {name: cell_of(value(job, outcome)) for name, value in own}
         for name, value in source.items():
             row[shown.get(name) or shown.setdefault(name, source_name(name))] = value
         if parts_of:
             parts = output if isinstance(output, Mapping) else {}
-            row |= {told: parts.get(name) for name, told in parts_of.items()}
+            row |= {column_name: parts.get(name) for name, column_name in parts_of.items()}
         if pair_on not in row:
             raise InputError(unknown_column(pair_on, list(row), "pair_on"))
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
         of_file = batch.file_store
         hidden = hidden_in(job)
-        found.append(
+        observations.append(
             Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
         )
-    return found
+    return observations
 
 
 def hidden_in(job: Job) -> tuple[Any, ...]:
@@ -142,13 +144,13 @@ def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
     for needed in (pair_on, "variant"):
         if needed not in columns:
             raise InputError(unknown_column(needed, columns, "compare needs it"))
-    found = []
+    observations = []
     for values in frame.itertuples(index=False, name=None):
         row = dict(zip(columns, map(cell_of, values), strict=True))
-        found.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
-    if nameless := sum(o.row["variant"] is None for o in found):
+        observations.append(Observation(pair=row[pair_on], variant=str(row["variant"]), run=_run_of(row), row=row))
+    if nameless := sum(o.row["variant"] is None for o in observations):
         raise InputError(f"{_lines_have(nameless)} no variant; name it, or leave them out")
-    return found
+    return observations
 
 
 def cell_of(value: Any) -> Any:

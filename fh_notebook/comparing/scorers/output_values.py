@@ -59,11 +59,11 @@ def parse_path(path: str | None) -> tuple[str | int, ...]:
     steps: list[str | int] = []
     at = 0
     while at < len(path):
-        found = _STEP.match(path, at)
-        if found is None:
+        match = _STEP.match(path, at)
+        if match is None:
             raise InputError(f"path {short(path)} cannot be read; it is like 'label' or 'items[0].name'")
-        steps.append(int(found[2]) if found[2] is not None else found[1])
-        at = found.end()
+        steps.append(int(match[2]) if match[2] is not None else match[1])
+        at = match.end()
     if not steps:
         raise InputError("path is empty; leave it out to take the whole output")
     return tuple(steps)
@@ -136,25 +136,25 @@ def parse_query(path: str) -> tuple[Step, ...]:
     at = 1 if path.startswith("$") else 0
     steps: list[Step] = []
     while at < len(path):
-        found = _QUERY_STEP.match(path, at)
-        needs_dot = bool(at) and found is not None and (found["star"] or found["name"]) and not found["below"]
-        if found is None or (needs_dot and not found["dot"]) or (found["below"] and found["dot"]):
+        match = _QUERY_STEP.match(path, at)
+        needs_dot = bool(at) and match is not None and (match["star"] or match["name"]) and not match["below"]
+        if match is None or (needs_dot and not match["dot"]) or (match["below"] and match["dot"]):
             raise InputError(f"path {short(path)} cannot be read; it is like 'label', '$.items[*].name' or '$..price'")
-        steps += [Step("below")] if found["below"] else []
-        steps.append(_step(found))
-        at = found.end()
+        steps += [Step("below")] if match["below"] else []
+        steps.append(_step(match))
+        at = match.end()
     if not steps or len(steps) > MAX_STEPS:
         raise InputError(f"path {short(path)} has {len(steps)} steps; give 1 to {MAX_STEPS}")
     return tuple(steps)
 
 
-def _step(found: re.Match[str]) -> Step:
-    if found["each"] or found["star"]:
+def _step(match: re.Match[str]) -> Step:
+    if match["each"] or match["star"]:
         return Step("each")
-    if found["place"]:
-        return Step("place", int(found["place"]))
-    quoted = found["quoted"]
-    return Step("name", re.sub(r"\\(.)", r"\1", quoted[1:-1]) if quoted else found["name"])
+    if match["place"]:
+        return Step("place", int(match["place"]))
+    quoted = match["quoted"]
+    return Step("name", re.sub(r"\\(.)", r"\1", quoted[1:-1]) if quoted else match["name"])
 
 
 def select(steps: Sequence[Step], value: Any) -> list[Any]:
@@ -165,16 +165,16 @@ def select(steps: Sequence[Step], value: Any) -> list[Any]:
     InputError
         It would look at more than `MAX_VALUES`.
     """
-    here, left = [value], MAX_VALUES
+    values, left = [value], MAX_VALUES
     for step in steps:
-        found: list[Any] = []
-        for led in _below(here) if step.kind == "below" else _led(_unique(here), step):
+        next_values: list[Any] = []
+        for led in _below(values) if step.kind == "below" else _led(_unique(values), step):
             left -= 1
             if left < 0:
                 raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path looks at")
-            found.append(led)
-        here = found
-    return here
+            next_values.append(led)
+        values = next_values
+    return values
 
 
 def _unique(values: list[Any]) -> list[Any]:

@@ -19,11 +19,19 @@ import pandas as pd
 from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import object_series
-from fh_notebook.comparing.scorers.base import NO_SCORE, Result, Scorer, error_result, expected_in, number_of, result_of
+from fh_notebook.comparing.scorers.base import (
+    NO_SCORE,
+    Scorer,
+    ScoreResult,
+    error_result,
+    expected_in,
+    number_of,
+    score_result,
+)
 from fh_notebook.comparing.scorers.cache import ScoreCache
 from fh_notebook.comparing.scorers.combined import Combined
 from fh_notebook.comparing.scorers.function import scorer_of, versioned
-from fh_notebook.comparing.scorers.observations import Observation, observations, unknown_column
+from fh_notebook.comparing.scorers.observations import Observation, read_observations, unknown_column
 from fh_notebook.comparing.scorers.registry import READY, exact
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
@@ -40,9 +48,9 @@ __all__ = [
     "Score",
     "check_columns",
     "column_score",
-    "observations",
     "parts_table",
     "pinned",
+    "read_observations",
     "results",
     "score_runs",
 ]
@@ -52,7 +60,7 @@ WINDOW: Final = 5_000
 """Runs whose kept scores are looked up together, and after which what was computed is kept."""
 
 
-def results(scorer: Any, found: Sequence[Observation], *, fresh: bool = False) -> list[Result]:
+def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = False) -> list[ScoreResult]:
     """Return the results of all runs, in their order; those of runs that did not complete are `NO_SCORE`.
 
     Parameters
@@ -65,19 +73,19 @@ def results(scorer: Any, found: Sequence[Observation], *, fresh: bool = False) -
         Whether kept scores are left aside.
     """
     if isinstance(scorer, str):
-        if found and scorer not in found[0].row:
-            raise InputError(unknown_column(scorer, list(found[0].row), "score"))
-        return [result_of(o.row.get(scorer)) if o.completed else NO_SCORE for o in found]
+        if observations and scorer not in observations[0].row:
+            raise InputError(unknown_column(scorer, list(observations[0].row), "score"))
+        return [score_result(o.row.get(scorer)) if o.completed else NO_SCORE for o in observations]
     if isinstance(scorer, Combined):
-        columns = [results(member, found, fresh=fresh) for member in scorer.members]
+        columns = [results(member, observations, fresh=fresh) for member in scorer.members]
         return [
             scorer.combine(parts) if o.completed else NO_SCORE
-            for o, parts in zip(found, zip(*columns, strict=True), strict=True)
+            for o, parts in zip(observations, zip(*columns, strict=True), strict=True)
         ]
     if hasattr(scorer, "score_all"):
-        whole: list[Result] = scorer.score_all(found, fresh=fresh)
-        return whole
-    return _of_each(scorer, found, fresh)
+        score_list: list[ScoreResult] = scorer.score_all(observations, fresh=fresh)
+        return score_list
+    return _of_each(scorer, observations, fresh)
 
 
 def pinned(score: Any) -> Any:
@@ -95,21 +103,21 @@ def pinned(score: Any) -> Any:
     return replace(scorer, hashed=None, unversioned="")
 
 
-def _of_each(scorer: Scorer, found: Sequence[Observation], fresh: bool) -> list[Result]:
-    said = [NO_SCORE] * len(found)
-    open_places = [place for place, o in enumerate(found) if o.completed]
+def _of_each(scorer: Scorer, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+    results_by_index = [NO_SCORE] * len(observations)
+    completed = [index for index, o in enumerate(observations) if o.completed]
     scorer = versioned(scorer)
     if scorer.version is None:
         _tell_not_kept(scorer)
-        _compute(scorer, found, open_places, said)
-        return said
-    keeper = ScoreCache(scorer)
+        _compute(scorer, observations, completed, results_by_index)
+        return results_by_index
+    cache = ScoreCache(scorer)
     try:
-        for start in range(0, len(open_places), WINDOW):
-            _of_window(scorer, found, open_places[start : start + WINDOW], said, keeper, fresh)
+        for start in range(0, len(completed), WINDOW):
+            _of_window(scorer, observations, completed[start : start + WINDOW], results_by_index, cache, fresh)
     finally:
-        keeper.settle()
-    return said
+        cache.settle()
+    return results_by_index
 
 
 def _tell_not_kept(scorer: Scorer) -> None:
@@ -122,46 +130,46 @@ def _tell_not_kept(scorer: Scorer) -> None:
 
 def _of_window(
     scorer: Scorer,
-    found: Sequence[Observation],
-    places: Sequence[int],
-    said: list[Result],
-    keeper: ScoreCache,
+    observations: Sequence[Observation],
+    indices: Sequence[int],
+    score_list: list[ScoreResult],
+    cache: ScoreCache,
     fresh: bool,
 ) -> None:
     """Look up what is kept of the runs at `places`, score the others, and keep what came of it."""
-    marks = keeper.marks_of([found[place] for place in places])
-    kept = [None] * len(places) if fresh else keeper.known(marks)
-    open_marks = {place: mark for place, mark, result in zip(places, marks, kept, strict=True) if result is None}
-    for place, result in zip(places, kept, strict=True):
+    keys = cache.marks_of([observations[index] for index in indices])
+    stored = [None] * len(indices) if fresh else cache.known(keys)
+    open_keys = {index: mark for index, mark, result in zip(indices, keys, stored, strict=True) if result is None}
+    for index, result in zip(indices, stored, strict=True):
         if result is not None:
-            said[place] = result
+            score_list[index] = result
     done: list[int] = []
     try:
-        _compute(scorer, found, list(open_marks), said, done)
+        _compute(scorer, observations, list(open_keys), score_list, done)
     finally:
-        keeper.keep([(open_marks[place], said[place]) for place in done])
+        cache.keep([(open_keys[index], score_list[index]) for index in done])
 
 
 def _compute(
     scorer: Scorer,
-    found: Sequence[Observation],
-    places: Sequence[int],
-    said: list[Result],
+    observations: Sequence[Observation],
+    indices: Sequence[int],
+    score_list: list[ScoreResult],
     done: list[int] | None = None,
 ) -> None:
     """Score the runs at `places`, and note in `done` which have been."""
-    noted = done if done is not None else []
-    waiting = iter(places)
+    scored = done if done is not None else []
+    remaining = iter(indices)
     if not scorer.is_async:
-        for place in waiting:
-            value = _called(scorer, found[place])
+        for index in remaining:
+            value = _called(scorer, observations[index])
             if inspect.isawaitable(value):  # a plain function that gives coroutines: the rest is asked on the loop
-                event_loop.run(_gather(scorer, found, waiting, said, noted, first=(place, value)))
+                event_loop.run(_gather(scorer, observations, remaining, score_list, scored, first=(index, value)))
                 return
-            said[place] = _read(value)
-            noted.append(place)
-    elif places:
-        event_loop.run(_gather(scorer, found, waiting, said, noted))
+            score_list[index] = _read(value)
+            scored.append(index)
+    elif indices:
+        event_loop.run(_gather(scorer, observations, remaining, score_list, scored))
 
 
 def _called(scorer: Scorer, observation: Observation) -> Any:
@@ -171,35 +179,35 @@ def _called(scorer: Scorer, observation: Observation) -> Any:
         return error_result(exc)
 
 
-def _read(value: Any) -> Result:
+def _read(value: Any) -> ScoreResult:
     try:
-        return result_of(value)
+        return score_result(value)
     except Exception as exc:  # an object of somebody's may raise when it is looked at
         return error_result(exc)
 
 
 async def _gather(
     scorer: Scorer,
-    found: Sequence[Observation],
-    places: Iterator[int],
-    said: list[Result],
+    observations: Sequence[Observation],
+    indices: Iterator[int],
+    score_list: list[ScoreResult],
     done: list[int],
     first: tuple[int, Awaitable[Any]] | None = None,
 ) -> None:
     """Score with so many workers as the scorer admits; a cancel ends them all."""
 
-    async def settle(place: int, value: Any) -> None:
+    async def settle(index: int, value: Any) -> None:
         try:
-            said[place] = _read(await value if inspect.isawaitable(value) else value)
+            score_list[index] = _read(await value if inspect.isawaitable(value) else value)
         except Exception as exc:
-            said[place] = error_result(exc)
-        done.append(place)
+            score_list[index] = error_result(exc)
+        done.append(index)
 
-    async def work(own: tuple[int, Awaitable[Any]] | None) -> None:
-        if own is not None:
-            await settle(*own)
-        for place in places:
-            await settle(place, _called(scorer, found[place]))
+    async def work(first_call: tuple[int, Awaitable[Any]] | None) -> None:
+        if first_call is not None:
+            await settle(*first_call)
+        for index in indices:
+            await settle(index, _called(scorer, observations[index]))
 
     async with asyncio.TaskGroup() as group:
         for number in range(scorer.max_concurrency):
@@ -216,7 +224,7 @@ LOWER_IS_BETTER: Final = frozenset({"elapsed_s", "attempts"})
 """Columns that a batch measures, of which less is better; what more is of any other one is for the user to know."""
 
 
-def score_runs(found: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
+def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
     """Return one line a run with its score, and what scored it.
 
     Parameters
@@ -243,18 +251,18 @@ def score_runs(found: Sequence[Observation], score: Score, *, fresh: bool = Fals
     InputError, SettingsError
         The scorer cannot be used.
     """
-    using, name = _using(score, found)
-    said = results(using, found, fresh=fresh) if using is not None else [NO_SCORE] * len(found)
+    using, name = _using(score, observations)
+    score_list = results(using, observations, fresh=fresh) if using is not None else [NO_SCORE] * len(observations)
     frame = pd.DataFrame(
         {
-            "pair": object_series([o.pair for o in found]),
-            "variant": object_series([o.variant for o in found]),
-            "status": object_series([o.run.status if o.run else "pending" for o in found]),
-            "output": object_series([o.run.output if o.run else None for o in found]),
-            "seconds": pd.Series([_seconds(o.run) for o in found], dtype="float64"),
-            "score": pd.Series([r.score for r in said], dtype="float64"),
-            "score_error": object_series([r.error for r in said]),
-            "parts": object_series([r.parts for r in said]),
+            "pair": object_series([o.pair for o in observations]),
+            "variant": object_series([o.variant for o in observations]),
+            "status": object_series([o.run.status if o.run else "pending" for o in observations]),
+            "output": object_series([o.run.output if o.run else None for o in observations]),
+            "seconds": pd.Series([_seconds(o.run) for o in observations], dtype="float64"),
+            "score": pd.Series([r.score for r in score_list], dtype="float64"),
+            "score_error": object_series([r.error for r in score_list]),
+            "parts": object_series([r.parts for r in score_list]),
         }
     )
     frame.attrs["lower_is_better"] = bool(getattr(using, "lower_is_better", False))
@@ -271,14 +279,14 @@ def notes_of_scorer(scorer: Any) -> list[str]:
 
 def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
     """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, then a column a part."""
-    found = frame["parts"] if "parts" in frame else [None] * len(frame)  # a column of scores has none
-    names = dict.fromkeys(name for parts in found if parts for name in parts if name != "score")
+    parts_of_runs = frame["parts"] if "parts" in frame else [None] * len(frame)  # a column of scores has none
+    names = dict.fromkeys(name for parts in parts_of_runs if parts for name in parts if name != "score")
     columns = {pair_on: frame["pair"], "variant": frame["variant"], "score": frame["score"]}
     for name in names:
-        values = [parts.get(name) if parts else None for parts in found]
+        values = [parts.get(name) if parts else None for parts in parts_of_runs]
         is_number = all(value is None or isinstance(value, float) for value in values)
-        own = f"part.{name}" if name in columns else name
-        columns[own] = pd.Series(values, dtype="float64") if is_number else object_series(values)
+        column = f"part.{name}" if name in columns else name
+        columns[column] = pd.Series(values, dtype="float64") if is_number else object_series(values)
     return pd.DataFrame(columns)
 
 
@@ -322,14 +330,14 @@ def _seconds(run: Run | None) -> float:
     return run.elapsed_s if run is not None and run.ok and run.elapsed_s else float("nan")
 
 
-def _using(score: Score, found: Sequence[Observation]) -> tuple[Any, str]:
-    if score is None and not any(EXPECTED in o.row for o in found[:1]):
+def _using(score: Score, observations: Sequence[Observation]) -> tuple[Any, str]:
+    if score is None and not any(EXPECTED in o.row for o in observations[:1]):
         return None, ""
     if score is None:
         score = exact()
-    score = column_score(score, found[0].row if found else ())
+    score = column_score(score, observations[0].row if observations else ())
     if isinstance(score, str):
-        return ColumnScorer(score, found), score
+        return ColumnScorer(score, observations), score
     if not _is_scorer(score):
         score = scorer_of(score)
     return score, str(getattr(score, "name", "score"))
@@ -344,20 +352,20 @@ class ColumnScorer:
         It is not there, or holds no scores at all.
     """
 
-    def __init__(self, column: str, found: Sequence[Observation]) -> None:
+    def __init__(self, column: str, observations: Sequence[Observation]) -> None:
         self.name = column
         self.lower_is_better = column in LOWER_IS_BETTER
-        if found and column not in found[0].row and all(_cell(o, column) is None for o in found):
+        if observations and column not in observations[0].row and all(_cell(o, column) is None for o in observations):
             if column in READY:
                 raise InputError(f"score={column!r} is no column; for the ready scorer give fh.score.{column}(...)")
-            raise InputError(unknown_column(column, list(found[0].row), "score"))
-        values = [value for o in found if o.completed and (value := _cell(o, column)) is not None]
+            raise InputError(unknown_column(column, list(observations[0].row), "score"))
+        values = [value for o in observations if o.completed and (value := _cell(o, column)) is not None]
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
 
-    def score_all(self, found: Sequence[Observation], *, fresh: bool) -> list[Result]:
+    def score_all(self, observations: Sequence[Observation], *, fresh: bool) -> list[ScoreResult]:
         """Return the column's scores of completed runs."""
-        return [result_of(_cell(o, self.name)) if o.completed else NO_SCORE for o in found]
+        return [score_result(_cell(o, self.name)) if o.completed else NO_SCORE for o in observations]
 
 
 def _cell(seen: Observation, column: str) -> Any:

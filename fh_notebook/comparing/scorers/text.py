@@ -314,13 +314,13 @@ def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
     >>> common_subsequence("ABCBDAB", "BDCABA")
     4
     """
-    places: dict[str, int] = {}
-    for place, item in enumerate(a):
-        places[item] = places.get(item, 0) | 1 << place
+    positions: dict[str, int] = {}
+    for index, item in enumerate(a):
+        positions[item] = positions.get(item, 0) | 1 << index
     mask = (1 << len(a)) - 1
     row = mask
     for item in b:
-        matched = row & places.get(item, 0)
+        matched = row & positions.get(item, 0)
         row = ((row + matched) | (row - matched)) & mask
     return len(a) - row.bit_count()
 
@@ -441,6 +441,6 @@ def _of_texts(
                 raise InputError(f"{whose} has {len(one):,} characters, and {name} reads {MAX_CHARS:,} at most")
         return measure(text, wanted)
 
-    asked = {key: value for key, (value, _) in options.items()}
+    option_values = {key: value for key, (value, _) in options.items()}
     spelling = expecting_scorer_text(name, expected, path=(path, None), **options)
-    return ready_scorer(spelling, score, reads=expected, path=path, library=library, options=asked)
+    return ready_scorer(spelling, score, reads=expected, path=path, library=library, options=option_values)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.values import object_series
 
-__all__ = ["asked_of", "clusters_of", "distinct_text", "note_of", "tied_of"]
+__all__ = ["clusters_of", "connected_pairs", "distinct_text", "note_of", "question_hashes"]
 
 KEY_LENGTH: Final = 64
 """Hexadecimal digits of a SHA-256."""
@@ -58,31 +58,31 @@ def clusters_of(
     [0, 0, 1, 1]
     """
     pair_of = _codes(pairs)
-    told = None if keys is None else [key if _is_key(key) else None for key in keys]
-    if told is None or not any(told):
+    valid_keys = None if keys is None else [key if _is_key(key) else None for key in keys]
+    if valid_keys is None or not any(valid_keys):
         return pair_of
     variant_of = _codes(variants)
-    row_of = pair_of if rows is None else _together(pair_of, _codes(rows))
-    key_of = pd.factorize(object_series(told))[0].astype(np.int64)  # -1 where there is none
+    row_of = pair_of if rows is None else _pair_codes(pair_of, _codes(rows))
+    key_of = pd.factorize(object_series(valid_keys))[0].astype(np.int64)  # -1 where there is none
     known = key_of >= 0
-    asked_of = np.full(len(pair_of), -1, dtype=np.int64)
-    asked_of[known] = _together(key_of[known], variant_of[known])
+    call_of = np.full(len(pair_of), -1, dtype=np.int64)
+    call_of[known] = _pair_codes(key_of[known], variant_of[known])
     # What is asked by one row only ties it to no other one: most tables end here.
-    first_row = np.zeros(int(asked_of.max()) + 1, dtype=np.int64)
-    first_row[asked_of[known][::-1]] = row_of[known][::-1]  # backwards: the first one is written last, and stays
+    first_row = np.zeros(int(call_of.max()) + 1, dtype=np.int64)
+    first_row[call_of[known][::-1]] = row_of[known][::-1]  # backwards: the first one is written last, and stays
     shared = np.zeros(len(first_row), dtype=bool)
-    shared[asked_of[known][first_row[asked_of[known]] != row_of[known]]] = True
+    shared[call_of[known][first_row[call_of[known]] != row_of[known]]] = True
     if not shared.any():
         return pair_of
     touched = np.zeros(int(row_of.max()) + 1, dtype=bool)
-    touched[row_of[known][shared[asked_of[known]]]] = True
+    touched[row_of[known][shared[call_of[known]]]] = True
     lines = np.flatnonzero(known & touched[row_of])
-    return _joined(pair_of, row_of[lines], variant_of[lines], asked_of[lines], lines)
+    return _join_equal_rows(pair_of, row_of[lines], variant_of[lines], call_of[lines], lines)
 
 
-def _joined(pair_of: Codes, row_of: Codes, variant_of: Codes, asked_of: Codes, lines: Codes) -> Codes:
+def _join_equal_rows(pair_of: Codes, row_of: Codes, variant_of: Codes, call_of: Codes, lines: Codes) -> Codes:
     """Return the clusters, after the pairs of rows that ask the same are joined."""
-    question_of = _questions(row_of, variant_of, asked_of)
+    question_of = _question_codes(row_of, variant_of, call_of)
     pair_of_row: dict[int, int] = {}
     questions: dict[int, dict[int, int]] = {}
     for row, variant, question, pair in zip(
@@ -90,12 +90,12 @@ def _joined(pair_of: Codes, row_of: Codes, variant_of: Codes, asked_of: Codes, l
     ):
         questions.setdefault(row, {})[variant] = question
         pair_of_row[row] = pair
-    join = _Joined(int(pair_of.max()) + 1)
+    join = _UnionFind(int(pair_of.max()) + 1)
     # Rows with the same variants are copies where all is equal: one of the copies stands for them from here on.
     kinds: dict[frozenset[int], dict[tuple[int, ...], int]] = {}
-    for row, asked in questions.items():
-        of_kind = kinds.setdefault(frozenset(asked), {})
-        first = of_kind.setdefault(tuple(asked[variant] for variant in sorted(asked)), row)
+    for row, questions_of_row in questions.items():
+        of_kind = kinds.setdefault(frozenset(questions_of_row), {})
+        first = of_kind.setdefault(tuple(questions_of_row[variant] for variant in sorted(questions_of_row)), row)
         join(pair_of_row[first], pair_of_row[row])
     for row, other in _ties(kinds, questions):
         join(pair_of_row[row], pair_of_row[other])
@@ -103,13 +103,13 @@ def _joined(pair_of: Codes, row_of: Codes, variant_of: Codes, asked_of: Codes, l
     return pd.factorize(roots[pair_of])[0].astype(np.int64)
 
 
-def _questions(row_of: Codes, variant_of: Codes, asked_of: Codes) -> list[int]:
+def _question_codes(row_of: Codes, variant_of: Codes, call_of: Codes) -> list[int]:
     """Return a code of the inputs of each line: of what a row asked of a variant, repeats have keys of their own."""
-    join = _Joined(int(asked_of.max()) + 1)
+    join = _UnionFind(int(call_of.max()) + 1)
     first: dict[tuple[int, int], int] = {}
-    for row, variant, asked in zip(row_of.tolist(), variant_of.tolist(), asked_of.tolist(), strict=True):
-        join(asked, first.setdefault((row, variant), asked))
-    return [join.root_of(asked) for asked in asked_of.tolist()]
+    for row, variant, call in zip(row_of.tolist(), variant_of.tolist(), call_of.tolist(), strict=True):
+        join(call, first.setdefault((row, variant), call))
+    return [join.root_of(call) for call in call_of.tolist()]
 
 
 def _ties(
@@ -128,21 +128,23 @@ def _ties(
         for row in kinds[other].values():
             theirs.setdefault(tuple(questions[row][variant] for variant in shared), []).append(row)
         for row in kinds[one].values():
-            found = theirs.get(tuple(questions[row][variant] for variant in shared), [])
-            if len(found) == 1:
-                equal.setdefault(row, []).append(found[0])
-            elif found:
+            equal_rows = theirs.get(tuple(questions[row][variant] for variant in shared), [])
+            if len(equal_rows) == 1:
+                equal.setdefault(row, []).append(equal_rows[0])
+            elif equal_rows:
                 unclear.add(row)
     for row, others in equal.items():
-        told: dict[int, int] = {}
-        if any(told.setdefault(v, asked) != asked for other in others for v, asked in questions[other].items()):
+        known: dict[int, int] = {}
+        if any(
+            known.setdefault(v, question) != question for other in others for v, question in questions[other].items()
+        ):
             unclear.add(row)
     for row, others in equal.items():
         if row not in unclear:
             yield from ((row, other) for other in others if other not in unclear)
 
 
-class _Joined:
+class _UnionFind:
     """Which numbers belong together: the root of each is the least that is joined to it."""
 
     def __init__(self, size: int) -> None:
@@ -160,28 +162,28 @@ class _Joined:
         self.root[other] = one
 
 
-def asked_of(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
+def question_hashes(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
     """Return of each line a number of its pair and one of what it asks, the same in every partition; 0: not known."""
     asks = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
     known = np.array([text is not None for text in asks], dtype=bool)
-    asked = np.zeros(len(asks), dtype=np.uint64)
-    asked[known] = _hashed([text for text in asks if text is not None])
-    return _hashed(pairs), asked
+    hashes = np.zeros(len(asks), dtype=np.uint64)
+    hashes[known] = _hashes([text for text in asks if text is not None])
+    return _hashes(pairs), hashes
 
 
-def _hashed(values: Sequence[Any]) -> Hashes:
+def _hashes(values: Sequence[Any]) -> Hashes:
     return np.asarray(pd.util.hash_array(object_series(list(values)).to_numpy(), categorize=False), dtype=np.uint64)
 
 
-def tied_of(pairs: Hashes, asked: Hashes) -> Hashes:
+def connected_pairs(pairs: Hashes, calls: Hashes) -> Hashes:
     """Return of each line a number that pairs share which ask the same anywhere, however indirectly.
 
     Pairs that are one cluster are tied; what is tied need not be one cluster.
     """
     numbers, pair_of = np.unique(pairs, return_inverse=True)
-    join = _Joined(len(numbers))
+    join = _UnionFind(len(numbers))
     first: dict[int, int] = {}
-    for pair, of in zip(pair_of.tolist(), asked.tolist(), strict=True):
+    for pair, of in zip(pair_of.tolist(), calls.tolist(), strict=True):
         if of:
             join(first.setdefault(of, pair), pair)
     roots = np.array([join.root_of(pair) for pair in range(len(numbers))], dtype=np.int64)
@@ -197,7 +199,7 @@ def _codes(values: Iterable[Any]) -> Codes:
     return pd.factorize(object_series(list(values)))[0].astype(np.int64)
 
 
-def _together(one: Codes, other: Codes) -> Codes:
+def _pair_codes(one: Codes, other: Codes) -> Codes:
     """Return a code for each pair of codes."""
     return pd.factorize(one * (int(other.max(initial=-1)) + 2) + other)[0].astype(np.int64)
 

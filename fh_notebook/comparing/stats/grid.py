@@ -53,18 +53,18 @@ class Grid:
         [[1.0, 0.0], [1.0, nan]]
         """
         row_of, rows = pd.factorize(lines[by])
-        place = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
+        variant_of = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
         scores = lines["score"].to_numpy(dtype="float64")
         known = ~np.isnan(scores)
-        cells = (row_of * len(variants) + place)[known]
+        cells = (row_of * len(variants) + variant_of)[known]
         size, shape = len(rows) * len(variants), (len(rows), len(variants))
         counts = np.bincount(cells, minlength=size)
         sums = np.bincount(cells, weights=scores[known], minlength=size)
         means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
         repeated = counts > 1
         means[repeated] = _rounded(means[repeated])
-        told = scores[known]
-        yes_no = bool(len(told)) and bool(((told == 0) | (told == 1)).all())
+        known_scores = scores[known]
+        yes_no = bool(len(known_scores)) and bool(((known_scores == 0) | (known_scores == 1)).all())
         distinct = counts if by == "pair" else _most(cells, lines["pair"][known], size)
         first = ~lines["pair"].duplicated().to_numpy() if by != "pair" else np.unique(row_of, return_index=True)[1]
         return cls(
@@ -105,12 +105,12 @@ class Grid:
 
     def differing_rows(self, which: Sequence[tuple[str, str]] | None = None) -> list[int]:
         """Return the rows on which scores differ (of `which`, all by default), those that differ most first."""
-        apart = score_spread(self.means) if which is None else np.zeros(len(self.means))
+        spread = score_spread(self.means) if which is None else np.zeros(len(self.means))
         for a, b in which or ():
             first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
-            apart = np.fmax(apart, np.abs(without_noise(second - first, _known(first), _known(second))))
-        order = np.argsort(-apart, kind="stable")
-        rows: list[int] = order[: int((apart > 0).sum())].tolist()
+            spread = np.fmax(spread, np.abs(without_noise(second - first, _known(first), _known(second))))
+        order = np.argsort(-spread, kind="stable")
+        rows: list[int] = order[: int((spread > 0).sum())].tolist()
         return rows
 
     def of_variant(self, variant: str) -> Numbers:
@@ -141,10 +141,10 @@ class Grid:
 
 def _most(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]:
     """Return how many lines of a cell the pair has that has most of them: those of the other pairs are copies."""
-    codes, found = pd.factorize(pairs)
-    places, counts = np.unique(cells * max(len(found), 1) + codes, return_counts=True)
+    codes, pair_labels = pd.factorize(pairs)
+    places, counts = np.unique(cells * max(len(pair_labels), 1) + codes, return_counts=True)
     most = np.zeros(size, dtype=np.int64)
-    np.maximum.at(most, places // max(len(found), 1), counts)
+    np.maximum.at(most, places // max(len(pair_labels), 1), counts)
     return most
 
 
@@ -153,9 +153,9 @@ def score_spread(means: Numbers) -> Numbers:
     known = ~np.isnan(means)
     low = np.where(known, means, np.inf).min(axis=1, initial=np.inf)
     high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
-    apart = np.zeros(len(means))
-    np.subtract(high, low, out=apart, where=known.any(axis=1))
-    return without_noise(apart, _known(means))
+    spread = np.zeros(len(means))
+    np.subtract(high, low, out=spread, where=known.any(axis=1))
+    return without_noise(spread, _known(means))
 
 
 def _known(values: Numbers) -> Numbers:
@@ -172,7 +172,7 @@ def _rounded(values: Any) -> Any:
     return np.round(values / largest, DIGITS) * largest
 
 
-def without_noise(apart: Numbers, *scores: Numbers) -> Numbers:
+def without_noise(differences: Numbers, *scores: Numbers) -> Numbers:
     """Return differences without the noise of binary fractions: rounded to `NOISE_DIGITS` digits of the largest score.
 
     Examples
@@ -183,5 +183,5 @@ def without_noise(apart: Numbers, *scores: Numbers) -> Numbers:
     """
     largest = max((float(np.abs(part).max()) for part in scores if len(part)), default=0.0)
     if not 1e-200 < largest < 1e200:  # beyond, the power of ten would overflow; what has no size has no noise
-        return apart
-    return np.round(apart, NOISE_DIGITS - 1 - math.floor(math.log10(largest)))
+        return differences
+    return np.round(differences, NOISE_DIGITS - 1 - math.floor(math.log10(largest)))

@@ -84,47 +84,47 @@ def ps_permutation(samples: Sequence[Numbers], *, flips: int = FLIPS, seed: int 
     samples = [np.ldexp(d, -int(np.frexp(np.abs(d).max(initial=0.0))[1])) for d in samples]
     counted = [_p_counted(differences) for differences in samples]
     for n in dict.fromkeys(len(d) for d, p in zip(samples, counted, strict=True) if p is None):
-        places = [place for place, p in enumerate(counted) if p is None and len(samples[place]) == n]
-        found = _as_far(np.stack([samples[place] for place in places]), flips, seed)
-        for place, far in zip(places, found, strict=True):
-            counted[place] = (1 + int(far)) / (1 + flips)
+        places = [index for index, p in enumerate(counted) if p is None and len(samples[index]) == n]
+        extreme_counts = _as_far(np.stack([samples[index] for index in places]), flips, seed)
+        for index, far in zip(places, extreme_counts, strict=True):
+            counted[index] = (1 + int(far)) / (1 + flips)
     return [p if p is not None else NAN for p in counted]
 
 
 def _p_counted(differences: Numbers) -> float | None:
     """Return the p where it can be told without random flips."""
-    apart = np.abs(differences[differences != 0])
-    if not len(apart):
+    distances = np.abs(differences[differences != 0])
+    if not len(distances):
         return 1.0
-    if apart.min() == apart.max():  # yes and no: the sum of flipped signs is a binomial number
+    if distances.min() == distances.max():  # yes and no: the sum of flipped signs is a binomial number
         return mcnemar_exact(int((differences > 0).sum()), int((differences < 0).sum()))
     seen = abs(float(differences.sum()))
-    if len(apart) > FLIPPED_TO:
-        return math.erfc(seen / math.sqrt(2 * float(np.square(apart).sum())))
-    if len(apart) <= ALL_FLIPS_TO:
-        least = seen - 1e-9 * float(apart.sum())  # sums of the same numbers in another order are the same number
-        patterns = np.arange(2 ** len(apart))[:, None] >> np.arange(len(apart)) & 1
-        return float(np.mean(np.abs((2 * patterns - 1) @ apart) >= least))
+    if len(distances) > FLIPPED_TO:
+        return math.erfc(seen / math.sqrt(2 * float(np.square(distances).sum())))
+    if len(distances) <= ALL_FLIPS_TO:
+        least = seen - 1e-9 * float(distances.sum())  # sums of the same numbers in another order are the same number
+        patterns = np.arange(2 ** len(distances))[:, None] >> np.arange(len(distances)) & 1
+        return float(np.mean(np.abs((2 * patterns - 1) @ distances) >= least))
     return None
 
 
 def _as_far(samples: Numbers, flips: int, seed: int) -> NDArray[np.int64]:
     """Return of each sample how many random patterns of signs have a sum at least so far from 0 as its own."""
     rng = np.random.default_rng(seed)
-    apart = np.abs(samples)
-    totals, found = apart.sum(axis=1), np.zeros(len(samples), dtype=np.int64)
+    distances = np.abs(samples)
+    totals, counts = distances.sum(axis=1), np.zeros(len(samples), dtype=np.int64)
     # Summed in single precision, to a millionth of the total; zeros may be flipped as well, and change nothing.
     least = np.abs(samples.sum(axis=1)) - 1e-6 * totals
     n = samples.shape[1]
     wide = -(-n // 8)
     at_once = max(1, _BITS_AT_ONCE // (8 * wide))
-    weights = apart.T.astype(np.float32)
+    weights = distances.T.astype(np.float32)
     for begin in range(0, flips, at_once):
         size = min(at_once, flips - begin)
         bits = np.unpackbits(np.frombuffer(rng.bytes(size * wide), dtype=np.uint8).reshape(size, wide), axis=1)
         sums = 2 * (bits[:, :n].astype(np.float32) @ weights).astype(np.float64) - totals
-        found += np.count_nonzero(np.abs(sums) >= least, axis=0)
-    return found
+        counts += np.count_nonzero(np.abs(sums) >= least, axis=0)
+    return counts
 
 
 def rank_biserial(differences: Numbers) -> float:
@@ -139,12 +139,12 @@ def rank_biserial(differences: Numbers) -> float:
     >>> rank_biserial(np.array([1.0, 1.0, 1.0, -1.0])), rank_biserial(np.array([3.0, -1.0, 2.0]))
     (0.5, 0.6666666666666666)
     """
-    apart = differences[differences != 0]
-    if not len(apart):
+    nonzero = differences[differences != 0]
+    if not len(nonzero):
         return 0.0
-    _, places, counts = np.unique(np.abs(apart), return_inverse=True, return_counts=True)
+    _, places, counts = np.unique(np.abs(nonzero), return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
-    return float((ranks * np.sign(apart)).sum() / ranks.sum())
+    return float((ranks * np.sign(nonzero)).sum() / ranks.sum())
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -159,9 +159,9 @@ def holm(ps: Sequence[float]) -> list[float]:
     [0.03, 0.06, 0.06]
     """
     corrected = [NAN] * len(ps)
-    tested = sorted((p, place) for place, p in enumerate(ps) if p == p)
+    tested = sorted((p, index) for index, p in enumerate(ps) if p == p)
     largest = 0.0
-    for done, (p, place) in enumerate(tested):
+    for done, (p, index) in enumerate(tested):
         largest = max(largest, min(1.0, (len(tested) - done) * p))
-        corrected[place] = largest
+        corrected[index] = largest
     return corrected

@@ -261,31 +261,31 @@ def bca_intervals(
     [[20.66, 28.57], [1.0, 1.0]]
     """
     many, n = samples.shape
-    found = np.full((many, 2), np.nan)
+    limits = np.full((many, 2), np.nan)
     if n < 2:
-        return found
+        return limits
     for begin in range(0, many, _AT_ONCE):
         part = samples[begin : begin + _AT_ONCE]
         # By powers of two, which is exact: the squares of 1e160 and of 1e-170 are no numbers.
         power = np.frexp(np.abs(part).max(axis=1))[1]
         scaled = _of_part(np.ldexp(part, -power[:, None]), level, resamples, seed)
-        found[begin : begin + len(part)] = np.ldexp(scaled, power[:, None])
-    return found
+        limits[begin : begin + len(part)] = np.ldexp(scaled, power[:, None])
+    return limits
 
 
 def _of_part(samples: Numbers, level: float, resamples: int, seed: int) -> Numbers:
     from scipy import special
 
     mean = samples.mean(axis=1)
-    apart = samples - mean[:, None]
-    spread = np.square(apart).sum(axis=1)
+    deviations = samples - mean[:, None]
+    spread = np.square(deviations).sum(axis=1)
     alike = spread <= 1e-24 * mean * mean * samples.shape[1]
     # Of what is left of the mean: sums of large numbers would lose the digits that tell a tie.
-    means = np.sort(_means_of_resamples(apart, resamples, seed), axis=1)
+    means = np.sort(_means_of_resamples(deviations, resamples, seed), axis=1)
     near = 1e-12 * np.sqrt(spread)[:, None]
     below = ((means < -near).sum(axis=1) + (means <= near).sum(axis=1)) / (2 * resamples)
     with np.errstate(invalid="ignore", divide="ignore"):
-        acceleration = np.where(alike, 0.0, (apart**3).sum(axis=1) / (6 * spread**1.5))
+        acceleration = np.where(alike, 0.0, (deviations**3).sum(axis=1) / (6 * spread**1.5))
     # A share of 0 or 1 has no quantile: half a resample is the least that can be told.
     bias = special.ndtri(np.clip(below, 0.5 / resamples, 1 - 0.5 / resamples))
     # `numpy.quantile` of what is sorted already.
@@ -311,13 +311,13 @@ def _means_of_resamples(samples: Numbers, resamples: int, seed: int) -> Numbers:
         return np.asarray(samples @ _counts_kept(n, seed).T / n)
     rng = np.random.default_rng(seed)
     at_once = max(1, _DRAWN_AT_ONCE // n)
-    found = np.empty((len(samples), resamples))
+    means = np.empty((len(samples), resamples))
     for begin in range(0, resamples, at_once):
         counts = _counts(rng, min(at_once, resamples - begin), n)
-        for place, values in enumerate(samples):
+        for index, values in enumerate(samples):
             # Not by @, whose threads take longer to wake for so small a part than one takes to sum it.
-            found[place, begin : begin + at_once] = np.einsum("ij,j->i", counts, values)
-    return np.asarray(found / n)
+            means[index, begin : begin + at_once] = np.einsum("ij,j->i", counts, values)
+    return np.asarray(means / n)
 
 
 @lru_cache(maxsize=16)
@@ -346,12 +346,12 @@ def analytic_bca(values: Numbers, level: float = LEVEL) -> tuple[float, float] |
     True
     """
     n, mean = len(values), float(values.mean())
-    apart = values - mean
-    deviation = math.sqrt(float(np.square(apart).mean()))
+    deviations = values - mean
+    deviation = math.sqrt(float(np.square(deviations).mean()))
     if deviation <= 1e-12 * abs(mean):
         return mean, mean
-    skewness = float((apart**3).mean()) / deviation**3 / math.sqrt(n)
-    peak = (float((apart**4).mean()) / deviation**4 - 3) / n
+    skewness = float((deviations**3).mean()) / deviation**3 / math.sqrt(n)
+    peak = (float((deviations**4).mean()) / deviation**4 - 3) / n
     if abs(skewness) > _TAIL or peak > _TAIL:
         return None
     limits = []
@@ -457,8 +457,8 @@ def _is_rejected(wins: float, losses: float, n: float, z: float, difference: flo
     c = -losses * difference * (1 - difference)
     share = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
     variance = n * (2 * share + difference * (1 - difference))
-    apart = n * difference - (wins - losses) - CORRECTION
-    return apart > 0 and apart * apart > z * z * variance
+    excess = n * difference - (wins - losses) - CORRECTION
+    return excess > 0 and excess * excess > z * z * variance
 
 
 def tango_clustered(differences: Numbers, counts: Numbers, lines: int, level: float = LEVEL) -> tuple[float, float]:
@@ -483,7 +483,7 @@ def tango_clustered(differences: Numbers, counts: Numbers, lines: int, level: fl
     n = float(counts.sum())
     if not n:
         return NAN, NAN
-    won, lost = (float(counts @ np.maximum(apart, 0)) / n for apart in (differences, -differences))
+    won, lost = (float(counts @ np.maximum(gains, 0)) / n for gains in (differences, -differences))
     mean, trials = won - lost, n
     variance = float(counts @ np.square(differences - mean)) / (n * max(1.0, n - 1))
     if variance > 0:
@@ -613,19 +613,19 @@ def intervals_of_means(
     ['bca, widened', 'bca', 'all equal']
     """
     ranges = [UNBOUNDED] * len(samples) if within is None else within
-    found = [_of_equal(values, level, limits) for values, limits in zip(samples, ranges, strict=True)]
-    for n, places in _by_size(samples, found).items():
+    intervals = [_of_equal(values, level, limits) for values, limits in zip(samples, ranges, strict=True)]
+    for n, places in _by_size(samples, intervals).items():
         if n > MANY_ROWS:
-            for place in places:
-                found[place] = _of_many(samples[place], level, ranges[place])
+            for index in places:
+                intervals[index] = _of_many(samples[index], level, ranges[index])
             continue
-        drawn = bca_intervals(np.stack([samples[place] for place in places]), level)
+        drawn = bca_intervals(np.stack([samples[index] for index in places]), level)
         wider, rule = (_widening(n, level), "bca, widened") if n < FEW_ROWS else (1.0, "bca")
-        for place, (low, high) in zip(places, drawn.tolist(), strict=True):
+        for index, (low, high) in zip(places, drawn.tolist(), strict=True):
             if wider > 1:
-                low, high = ranges[place].widened(float(samples[place].mean()), low, high, wider)
-            found[place] = Interval(low, high, rule)
-    return [interval or Interval(NAN, NAN, "none") for interval in found]
+                low, high = ranges[index].widened(float(samples[index].mean()), low, high, wider)
+            intervals[index] = Interval(low, high, rule)
+    return [interval or Interval(NAN, NAN, "none") for interval in intervals]
 
 
 def intervals_of_differences(
@@ -653,26 +653,26 @@ def intervals_of_differences(
     ['none', 't', 'bca', 'normal']
     """
     ranges = [UNBOUNDED] * len(samples) if within is None else within
-    found = [_of_equal(values, level, limits) for values, limits in zip(samples, ranges, strict=True)]
-    for n, places in _by_size(samples, found).items():
+    intervals = [_of_equal(values, level, limits) for values, limits in zip(samples, ranges, strict=True)]
+    for n, places in _by_size(samples, intervals).items():
         if FEW_ROWS <= n <= MANY_ROWS:
-            drawn = bca_intervals(np.stack([samples[place] for place in places]), level)
-            for place, (low, high) in zip(places, drawn.tolist(), strict=True):
-                found[place] = Interval(low, high, "bca")
+            drawn = bca_intervals(np.stack([samples[index] for index in places]), level)
+            for index, (low, high) in zip(places, drawn.tolist(), strict=True):
+                intervals[index] = Interval(low, high, "bca")
             continue
-        for place in places:
-            values, few = samples[place], n < FEW_ROWS
+        for index in places:
+            values, few = samples[index], n < FEW_ROWS
             limits = mean_interval(values.tolist(), level) if few else normal_interval(values, level)
-            found[place] = Interval(*ranges[place].clipped(*limits), "t" if few else "normal")
-    return [interval or Interval(NAN, NAN, "none") for interval in found]
+            intervals[index] = Interval(*ranges[index].clipped(*limits), "t" if few else "normal")
+    return [interval or Interval(NAN, NAN, "none") for interval in intervals]
 
 
-def _by_size(samples: Sequence[Numbers], found: Sequence[Interval | None]) -> dict[int, list[int]]:
+def _by_size(samples: Sequence[Numbers], intervals: Sequence[Interval | None]) -> dict[int, list[int]]:
     """Return which samples without an interval are of one size: they share their draws."""
     sizes: dict[int, list[int]] = {}
-    for place, (values, interval) in enumerate(zip(samples, found, strict=True)):
+    for index, (values, interval) in enumerate(zip(samples, intervals, strict=True)):
         if interval is None and len(values) >= 2:
-            sizes.setdefault(len(values), []).append(place)
+            sizes.setdefault(len(values), []).append(index)
     return sizes
 
 
@@ -689,17 +689,17 @@ def _of_equal(values: Numbers, level: float, within: ScoreRange) -> Interval | N
     if n < 2 or spread_of(values):
         return None
     value = float(values.mean())
-    apart = within.spread or abs(value) or 1.0
+    distance = within.spread or abs(value) or 1.0
     # Of n zeros and a one: the mean 1 / (n + 1), the standard error 1 / (n + 1) as well.
-    reach = apart * (1 + t_quantile((1 + level) / 2, n)) / (n + 1)
+    reach = distance * (1 + t_quantile((1 + level) / 2, n)) / (n + 1)
     return Interval(*within.clipped(value - reach, value + reach), "all equal")
 
 
 def _of_many(values: Numbers, level: float, within: ScoreRange) -> Interval:
-    found = analytic_bca(values, level)
-    if found is None:
+    limits = analytic_bca(values, level)
+    if limits is None:
         return Interval(*bca_interval(values, level), "bca")
-    return Interval(*within.clipped(*found), "bca, analytic")
+    return Interval(*within.clipped(*limits), "bca, analytic")
 
 
 def _widening(n: int, level: float) -> float:

@@ -217,24 +217,24 @@ def _compared(sides: Sequence[_Sides], *, tests: bool, lower: bool) -> list[Pair
     tested = [tests and len(side.apart) >= FEWEST_PAIRS for side in sides]
     flipped = iter(ps_permutation([side.apart for side, is_tested in zip(sides, tested, strict=True) if is_tested]))
     return [
-        _pair(side, found, next(flipped) if is_tested else NAN, is_tested, lower)
-        for side, found, is_tested in zip(sides, intervals, tested, strict=True)
+        _pair(side, interval, next(flipped) if is_tested else NAN, is_tested, lower)
+        for side, interval, is_tested in zip(sides, intervals, tested, strict=True)
     ]
 
 
-def _pair(side: _Sides, found: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
-    apart, n = side.apart, len(side.apart)
-    gained = -apart if lower else apart
+def _pair(side: _Sides, interval: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
+    differences, n = side.apart, len(side.apart)
+    gained = -differences if lower else differences
     wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
     test, p = "none", NAN
     if is_tested:
         test = "mcnemar_exact" if side.whole else "wilcoxon"
-        p = mcnemar_exact(wins, losses) if side.whole else wilcoxon(apart)
+        p = mcnemar_exact(wins, losses) if side.whole else wilcoxon(differences)
     return Pair(
-        a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(apart),
-        ci_low=found.low, ci_high=found.high, wins=wins, ties=n - wins - losses, losses=losses,
-        test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=found.rule,
-        spread=spread_of(apart) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=side.rows, lower=lower,
+        a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(differences),
+        ci_low=interval.low, ci_high=interval.high, wins=wins, ties=n - wins - losses, losses=losses,
+        test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=interval.rule,
+        spread=spread_of(differences) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=side.rows, lower=lower,
     )  # fmt: skip
 
 
@@ -257,7 +257,7 @@ def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
     Who won a row is tested, and not by how much, which is no number here: by the exact two-sided sign test, which is
     McNemar's exact one.
     """
-    found = []
+    pairs = []
     for (a, b), share in preferences.items():
         n = len(share)
         pair = compare_variants(
@@ -266,8 +266,8 @@ def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
         if n >= FEWEST_PAIRS:
             p = mcnemar_exact(pair.wins, pair.losses)
             pair = replace(pair, test="sign", p=p, p_permutation=p_permutation(2 * share - 1.0))
-        found.append(pair)
-    return correct_for_tests(found)
+        pairs.append(pair)
+    return correct_for_tests(pairs)
 
 
 def correct_for_tests(pairs: Sequence[Pair]) -> list[Pair]:
@@ -331,13 +331,13 @@ def estimate_power(
 
     The share of pairs that differ, or the standard deviation of the differences, is taken as it was seen.
     """
-    apart = abs(pair.difference if difference is None else difference)
+    effect = abs(pair.difference if difference is None else difference)
     law = _law(pair, power, alpha)
     return PowerEstimate(
         n=pair.n,
         difference=pair.difference if difference is None else difference,
-        power=law.power(apart),
-        rows_needed=law.rows(apart),
+        power=law.power(effect),
+        rows_needed=law.rows(effect),
         detectable=law.least(),
     )
 
@@ -358,15 +358,15 @@ class _Numbers:
         self.n, self.spread, self.asked, self.alpha = pair.n, pair.spread, power, alpha
         self.z, self.reach = _quantiles(power, alpha)
 
-    def rows(self, apart: float) -> float:
-        return rows_of_numbers(apart, self.spread, power=self.asked, alpha=self.alpha)
+    def rows(self, difference: float) -> float:
+        return rows_of_numbers(difference, self.spread, power=self.asked, alpha=self.alpha)
 
-    def power(self, apart: float) -> float:
+    def power(self, difference: float) -> float:
         if self.spread != self.spread:
             return NAN
         if self.spread == 0:
-            return 1.0 if apart else 0.0
-        return _NORMAL.cdf(apart / self.spread * math.sqrt(self._worth) - self.z)
+            return 1.0 if difference else 0.0
+        return _NORMAL.cdf(difference / self.spread * math.sqrt(self._worth) - self.z)
 
     def least(self) -> float:
         return (self.z + self.reach) * self.spread / math.sqrt(self._worth) if self._worth else NAN
@@ -384,11 +384,11 @@ class _YesNo:
         self.n, self.asked, self.alpha = pair.n, power, alpha
         self.differing = (pair.wins + pair.losses) / pair.n
 
-    def rows(self, apart: float) -> float:
-        return rows_of_mcnemar(*self._shares(apart), power=self.asked, alpha=self.alpha)
+    def rows(self, difference: float) -> float:
+        return rows_of_mcnemar(*self._shares(difference), power=self.asked, alpha=self.alpha)
 
-    def power(self, apart: float) -> float:
-        return power_of_mcnemar(self.n, *self._shares(apart), alpha=self.alpha)
+    def power(self, difference: float) -> float:
+        return power_of_mcnemar(self.n, *self._shares(difference), alpha=self.alpha)
 
     def least(self) -> float:
         low, high = 0.0, 1.0
@@ -397,11 +397,11 @@ class _YesNo:
             low, high = (low, middle) if self.power(middle) >= self.asked else (middle, high)
         return high
 
-    def _shares(self, apart: float) -> tuple[float, float]:
+    def _shares(self, difference: float) -> tuple[float, float]:
         """Return the shares of rows that are won and lost."""
-        apart = min(apart, 1.0)
-        differing = max(self.differing, apart)
-        return (differing + apart) / 2, (differing - apart) / 2
+        difference = min(difference, 1.0)
+        differing = max(self.differing, difference)
+        return (differing + difference) / 2, (differing - difference) / 2
 
 
 def check_chances(**chances: Any) -> None:
@@ -455,7 +455,7 @@ def _quantiles(power: float, alpha: float) -> tuple[float, float]:
 # --- of a comparison that is planned
 
 
-def rows_of_numbers(apart: float, spread: float, *, power: float, alpha: float) -> float:
+def rows_of_numbers(difference: float, spread: float, *, power: float, alpha: float) -> float:
     """Return the rows of a paired test of numbers; `spread` is the standard deviation of the differences.
 
     Examples
@@ -464,10 +464,10 @@ def rows_of_numbers(apart: float, spread: float, *, power: float, alpha: float) 
     97
     """
     # Differences of rows that cancel out leave the noise of binary fractions.
-    if not apart or abs(apart) <= 1e-12 * spread:
+    if not difference or abs(difference) <= 1e-12 * spread:
         return math.inf
     z, reach = _quantiles(power, alpha)
-    return NAN if math.isnan(spread) else math.ceil(((z + reach) * spread / apart) ** 2 + z**2 / 2)
+    return NAN if math.isnan(spread) else math.ceil(((z + reach) * spread / difference) ** 2 + z**2 / 2)
 
 
 def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> float:
@@ -483,11 +483,11 @@ def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> f
     >>> rows_of_mcnemar(0.8 * 0.4, 0.2 * 0.6, power=0.9, alpha=0.05)
     118
     """
-    apart, differing = abs(won - lost), won + lost
-    if apart < 1e-9:
+    difference, differing = abs(won - lost), won + lost
+    if difference < 1e-9:
         return math.inf
     z, reach = _quantiles(power, alpha)
-    rows = max(1, math.ceil(((z * math.sqrt(differing) + reach * _rest(apart, differing)) / apart) ** 2))
+    rows = max(1, math.ceil(((z * math.sqrt(differing) + reach * _rest(difference, differing)) / difference) ** 2))
     while rows <= MOST_COUNTED and power_of_mcnemar(rows, won, lost, alpha=alpha) < power:
         rows += 1
     return rows
@@ -507,8 +507,8 @@ def power_of_mcnemar(rows: int, won: float, lost: float, *, alpha: float) -> flo
     if not differing:
         return 0.0
     if rows > MOST_COUNTED:
-        z, apart = -_NORMAL.inv_cdf(alpha / 2), abs(won - lost)
-        over, rest = math.sqrt(rows) * apart - z * math.sqrt(differing), _rest(apart, differing)
+        z, difference = -_NORMAL.inv_cdf(alpha / 2), abs(won - lost)
+        over, rest = math.sqrt(rows) * difference - z * math.sqrt(differing), _rest(difference, differing)
         return _NORMAL.cdf(over / rest) if rest else float(over > 0)
     # Numbers of rows that differ, but for those beyond eight standard deviations.
     mean, reach = rows * differing, 8 * math.sqrt(rows * differing * (1 - differing)) + 1
@@ -516,13 +516,13 @@ def power_of_mcnemar(rows: int, won: float, lost: float, *, alpha: float) -> flo
     chances = np.diff(special.bdtr(n, rows, differing), prepend=0.0)
     most_lost = _most_lost(2 ** rows.bit_length(), alpha)[n]
     may_be_found = most_lost >= 0
-    found = special.bdtr(most_lost[may_be_found], n[may_be_found], less / differing)
-    return float(chances[may_be_found] @ found)
+    power_by_rows = special.bdtr(most_lost[may_be_found], n[may_be_found], less / differing)
+    return float(chances[may_be_found] @ power_by_rows)
 
 
-def _rest(apart: float, differing: float) -> float:
+def _rest(difference: float, differing: float) -> float:
     """Return the standard deviation of the difference on one row."""
-    return math.sqrt(max(0.0, differing - apart**2))
+    return math.sqrt(max(0.0, differing - difference**2))
 
 
 @lru_cache(maxsize=64)

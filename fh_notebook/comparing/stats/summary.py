@@ -133,8 +133,8 @@ class _Cells:
     def __init__(self, lines: pd.DataFrame, slice_of: NDArray[np.intp], slices: int, variants: Sequence[str]) -> None:
         self._lines, self._variants, self._slices = lines, variants, slices
         self._size = slices * len(variants)
-        place = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
-        self._cell_of = slice_of * len(variants) + place
+        variant_index = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
+        self._cell_of = slice_of * len(variants) + variant_index
         scores = lines["score"].to_numpy(dtype="float64")
         self._scored = ~np.isnan(scores)
         with np.errstate(invalid="ignore"):
@@ -184,15 +184,15 @@ class _Cells:
         return Grid.by_cell(np.asarray(row_of), self._cell_of, scores, self._size, pairs=pairs if has_copies else None)
 
     def _intervals(self, means: Sequence[Numbers], scored_lines: NDArray[np.int64]) -> list[Interval]:
-        found = [Interval(NAN, NAN, "none")] * self._size
+        intervals = [Interval(NAN, NAN, "none")] * self._size
         many = len(self._variants)
         numbers = [cell for cell in range(self._size) if not self._yes_no[cell // many]]
         stated = self._lines.attrs.get("bounds")
         ranges = [ScoreRange.of(means[begin : begin + many], stated) for begin in range(0, self._size, many)]
         of_numbers = intervals_of_means([means[c] for c in numbers], within=[ranges[c // many] for c in numbers])
         for cell, interval in zip(numbers, of_numbers, strict=True):
-            found[cell] = interval
+            intervals[cell] = interval
         for cell in range(self._size):
             if self._yes_no[cell // many]:
-                found[cell] = interval_of_share(means[cell], int(scored_lines[cell]))
-        return found
+                intervals[cell] = interval_of_share(means[cell], int(scored_lines[cell]))
+        return intervals

@@ -13,7 +13,15 @@ import numpy as np
 
 from fh_notebook.batching.messages import one_line
 from fh_notebook.comparing.diff.markup import path_pieces
-from fh_notebook.comparing.diff.row_diff import EMPTY, SIGNS, STATES, Answer, AnswerDiff, compare_answers, value_text
+from fh_notebook.comparing.diff.row_diff import (
+    EMPTY,
+    SIGNS,
+    STATES,
+    AnswerDiff,
+    VariantAnswer,
+    compare_answers,
+    value_text,
+)
 from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.contract.json_values import pretty
 from fh_notebook.core.text import html
@@ -139,7 +147,7 @@ def _cell(table: BrowserTable, row: int, place: int, best: bool, most: int) -> d
     }
 
 
-def score_of(table: BrowserTable, answer: Answer) -> str:
+def score_of(table: BrowserTable, answer: VariantAnswer) -> str:
     """Return a score as it is read; nothing where nothing is scored, or there is no answer."""
     if not table.scorer or (not answer.ok and answer.score != answer.score):
         return ""
@@ -184,7 +192,9 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     }
 
 
-def _card(table: BrowserTable, answer: Answer, found: AnswerDiff | None, most: int, best: bool) -> dict[str, Any]:
+def _card(
+    table: BrowserTable, answer: VariantAnswer, found: AnswerDiff | None, most: int, best: bool
+) -> dict[str, Any]:
     said = output_of(answer, most)
     text, more = _cut(said, most)
     is_text = not answer.ok or isinstance(answer.output, str)
@@ -205,7 +215,7 @@ def _card(table: BrowserTable, answer: Answer, found: AnswerDiff | None, most: i
     }
 
 
-def output_of(answer: Answer, most: int) -> str:
+def output_of(answer: VariantAnswer, most: int) -> str:
     """Return what a variant said, as text; of a failed run its error; of JSON at most a character more than `most`."""
     if not answer.ok:
         return answer.error or STATES.get(answer.status, answer.status)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.diff.row_diff import MISSING, Answer, masked
+from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.contract.json_values import canonical_json, pretty
 
@@ -95,13 +95,13 @@ class BrowserTable:
         """Return the row of a label."""
         return next((row for row, own in enumerate(self.labels) if own == label), None)
 
-    def answer(self, row: int, variant: int) -> Answer:
+    def answer(self, row: int, variant: int) -> VariantAnswer:
         """Return what a variant said to a row."""
         at = int(self.line[row, variant])
         if at < 0:
-            return Answer(variant=self.variants[variant], status=MISSING, answers=0)
+            return VariantAnswer(variant=self.variants[variant], status=MISSING, answers=0)
         error = self._error[at]
-        answer = Answer(
+        answer = VariantAnswer(
             variant=self.variants[variant],
             status=str(self.status[at]),
             output=self.output[at],

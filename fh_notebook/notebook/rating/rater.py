@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from fh_notebook.comparing.rating.questions import Items, Question
-from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
+from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.values import error_text, log, redact

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import binomtest
 
 import fh_notebook as fh
-from fh_notebook.comparing.rating.human_ratings import result_of
+from fh_notebook.comparing.rating.human_ratings import result_sentences
 from fh_notebook.comparing.rating.questions import PAIR, Item
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
@@ -31,8 +31,8 @@ def _store() -> Store:
 def _scored(cmp: fh.Comparison, item: Item) -> str:
     """What somebody says who thinks as the score does."""
     scores = cmp.data.lines["score"].tolist()
-    assert item.place_b is not None
-    return "a" if scores[item.place_a] > scores[item.place_b] else "b"
+    assert item.line_b is not None
+    return "a" if scores[item.line_a] > scores[item.line_b] else "b"
 
 
 def test_a_key_is_in_the_store_before_the_page_is_told_so() -> None:
@@ -274,7 +274,7 @@ def test_a_judge_of_two_at_a_time_is_asked_for_its_verdict_on_the_two() -> None:
 
 
 def _is_best(cmp: fh.Comparison, item: Item) -> bool:
-    return bool(cmp.data.lines["score"].iloc[item.place_a])
+    return bool(cmp.data.lines["score"].iloc[item.line_a])
 
 
 def test_ratings_are_a_table_that_is_written_to_a_file(tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_two_that_are_level_are_told_so() -> None:
     """Nobody is preferred on half of the rows."""
     cmp = compared(2)
     rate_by(cmp, "anna", lambda item: "a" if item.row else "b")
-    (told,) = result_of(cmp.rated(rater="anna").data, PAIR)
+    (told,) = result_sentences(cmp.rated(rater="anna").data, PAIR)
     assert told.startswith("foxglove and larkspur are level: foxglove is preferred on 50 % of 2 rows (95 % interval")
 
 

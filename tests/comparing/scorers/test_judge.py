@@ -11,7 +11,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.scorers.judge import bias_of, settle
-from fh_notebook.comparing.scorers.judge_replies import Reply
+from fh_notebook.comparing.scorers.judge_replies import JudgeReply
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.local import LocalHive
 
@@ -257,6 +257,6 @@ def test_points_of_a_pair() -> None:
         ("a", "tie"): 0.75,
     }
     for (straight, swapped), points in table.items():
-        assert settle(Reply(straight), Reply(swapped)) == (points, "")
-    assert settle(Reply("a"), Reply(problem=Problem(message="why"))) == (None, "why")
+        assert settle(JudgeReply(straight), JudgeReply(swapped)) == (points, "")
+    assert settle(JudgeReply("a"), JudgeReply(problem=Problem(message="why"))) == (None, "why")
     assert str(bias_of([])) == "Position bias: no pair has a verdict in both orders."

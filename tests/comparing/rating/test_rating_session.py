@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fh_notebook.comparing.rating.questions import PAIR, Item, Question, question_named, question_of
-from fh_notebook.comparing.rating.session import KeyEvent, RatingSession
+from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
 from fh_notebook.errors import InputError
 from fh_notebook.store.tables.ratings import RatingRow
 
@@ -20,9 +20,7 @@ CLIENT = "ab" * 12
 
 def _items(number: int, *, alone: bool = False) -> list[Item]:
     return [
-        Item(
-            id=f"{n:032x}", row=n, a="x", b=None if alone else "y", place_a=2 * n, place_b=None if alone else 2 * n + 1
-        )
+        Item(id=f"{n:032x}", row=n, a="x", b=None if alone else "y", line_a=2 * n, line_b=None if alone else 2 * n + 1)
         for n in range(number)
     ]
 

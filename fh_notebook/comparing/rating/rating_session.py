@@ -49,16 +49,16 @@ class KeyEvent:
         return f"{self.client}-{self.seq}"
 
     @classmethod
-    def read(cls, told: Any) -> KeyEvent | None:
+    def read(cls, message: Any) -> KeyEvent | None:
         """Return what a message tells; ``None`` where it is no event."""
-        if not isinstance(told, Mapping):
+        if not isinstance(message, Mapping):
             return None
-        client, seq, n, choice, of = (told.get(name) for name in ("client", "seq", "n", "choice", "of"))
+        client, seq, n, choice, of = (message.get(name) for name in ("client", "seq", "n", "choice", "of"))
         if not (isinstance(client, str) and _CLIENT.fullmatch(client) and isinstance(choice, str)):
             return None
         if type(seq) is not int or type(n) is not int or not 0 < seq < 2**53:
             return None
-        seconds = number_of(told.get("seconds")) or 0.0
+        seconds = number_of(message.get("seconds")) or 0.0
         return cls(
             client=client, seq=seq, n=n, choice=choice, of=of if isinstance(of, str) else "",
             seconds=min(max(seconds, 0.0), A_DAY_S),
@@ -116,14 +116,14 @@ class RatingSession:
         self._uids: set[str] = set()
         self._last_at = 0.0
         self._standing: dict[int, RatingRow] = {}
-        place = {item.id: n for n, item in enumerate(self.items)}
+        index_of = {item.id: n for n, item in enumerate(self.items)}
         for line in known:
-            if line.rater != rater or line.kind != kind.name or line.item not in place:
+            if line.rater != rater or line.kind != kind.name or line.item not in index_of:
                 continue
             self._uids.add(line.uid)
             self._last_at = max(self._last_at, line.rated_at)
             if line.undone_at is None and not (skipped and line.choice == SKIP):
-                n = place[line.item]
+                n = index_of[line.item]
                 self._standing.pop(n, None)  # the newest comes last, for what is taken back first
                 self._standing[n] = line
 
@@ -152,8 +152,8 @@ class RatingSession:
     @property
     def fingerprint(self) -> str:
         """What tells whether another page asks the very same in the very same order."""
-        told = "\n".join([self.kind.name, self.rater, *(item.id for item in self.items)])
-        return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        text = "\n".join([self.kind.name, self.rater, *(item.id for item in self.items)])
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def is_swapped(self, n: int) -> bool:
         """Whether the second variant stands on the left: by chance, the same whenever it is asked."""
@@ -162,9 +162,9 @@ class RatingSession:
     def places(self, n: int) -> list[int]:
         """Return the lines of the outputs of an item, from left to right."""
         item = self.items[n]
-        if item.place_b is None:
-            return [item.place_a]
-        return [item.place_b, item.place_a] if self.is_swapped(n) else [item.place_a, item.place_b]
+        if item.line_b is None:
+            return [item.line_a]
+        return [item.line_b, item.line_a] if self.is_swapped(n) else [item.line_a, item.line_b]
 
     def open_from(self, cursor: int) -> Iterable[int]:
         """Yield the items from this place on that are still asked."""
@@ -235,5 +235,5 @@ class RatingSession:
 
 def seeded_draw(seed: int, *of: str) -> int:
     """Return a number by chance, the same for the same things: so an order needs no memory."""
-    told = ":".join([str(seed), *of])
-    return int.from_bytes(sha256(told.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    text = ":".join([str(seed), *of])
+    return int.from_bytes(sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
