@@ -51,7 +51,7 @@ class RowMasker:
 
     def of(self, pair: Any, text: str) -> str:
         """Return a text of a row as it may be shown."""
-        return redact(text, self._of(pair))
+        return redact(text, self._secrets_of(pair))
 
     def value(self, pair: Any, value: Any) -> Any:
         """Return a text or a JSON value of a row as it may be shown.
@@ -62,7 +62,7 @@ class RowMasker:
         >>> masks.value(7, {"said": ["it is hunter2"]}), masks.value(8, "hunter fhk_" + "0123456789")
         ({'said': ['it is ***']}, 'hunter fhk_***')
         """
-        return Mask(self._of(pair)).value(value)
+        return Mask(self._secrets_of(pair)).value(value)
 
     def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
         """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.
@@ -78,7 +78,7 @@ class RowMasker:
             for index, value in enumerate(masked):
                 if type(value) is not str:
                     masked[index] = None if value is None else self.value(pairs[index], value)
-                elif hidden := self._of(pairs[index]):
+                elif hidden := self._secrets_of(pairs[index]):
                     masked[index] = redact(value, hidden)
         for begin in range(0, len(masked), AT_ONCE):
             part = masked[begin : begin + AT_ONCE]
@@ -87,7 +87,7 @@ class RowMasker:
                 masked[begin : begin + AT_ONCE] = [redact(own) if type(own) is str else own for own in part]
         return masked
 
-    def _of(self, pair: Any) -> frozenset[str]:
+    def _secrets_of(self, pair: Any) -> frozenset[str]:
         return self._everywhere | self._values.get(pair, frozenset()) if self._values else self._everywhere
 
 

@@ -48,7 +48,7 @@ class ScoreSet:
         self.source = source
         self.data = data
         self._runs = data.runs if runs is None else runs
-        self._given: dict[str, Score] = {data.scorer: score}
+        self._scores: dict[str, Score] = {data.scorer: score}
         self._others: dict[str, ScoredRuns] = {}
 
     @classmethod
@@ -74,21 +74,23 @@ class ScoreSet:
     @property
     def own_score(self) -> Score:
         """What gave the comparison's own score, as it was given."""
-        return self._given.get(self.data.scorer)
+        return self._scores.get(self.data.scorer)
 
     def add(self, score: Any, *, name: str | None, version: str | int | None) -> None:
         """Score the same runs by one more scorer (see ``Comparison.add_score``)."""
         given = _with_version(score, name, version)
-        runs = self._scored(given)
-        named = name or runs.scorer
-        if named in self._given and self.data.scorer:
-            raise InputError(f"there is a score {short(named)} already; give name=, or score it again by cmp.rescore()")
+        runs = self._score_runs(given)
+        score_name = name or runs.scorer
+        if score_name in self._scores and self.data.scorer:
+            raise InputError(
+                f"there is a score {short(score_name)} already; give name=, or score it again by cmp.rescore()"
+            )
         if not self.data.scorer:
-            self.data = self._data_of(runs, named)
-            self._given = {named: given}
+            self.data = self._comparison_data(runs, score_name)
+            self._scores = {score_name: given}
         else:
-            self._given[named] = given
-            self._others[named] = replace(runs, scorer=named)
+            self._scores[score_name] = given
+            self._others[score_name] = replace(runs, scorer=score_name)
 
     def rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
         """Read the source again, and score what is new (see ``Comparison.rescore``)."""
@@ -100,26 +102,30 @@ class ScoreSet:
             self.reread(self.own_score, fresh=fresh)
         else:
             given = _with_version(score, None, version)
-            runs = self._scored(given, fresh=fresh, anew=True)
-            before, self.data = self.data, self._data_of(runs, runs.scorer)
-            others = {name: one for name, one in self._given.items() if name not in (before.scorer, runs.scorer)}
-            self._given = {runs.scorer: given, **others}
+            runs = self._score_runs(given, fresh=fresh, anew=True)
+            before, self.data = self.data, self._comparison_data(runs, runs.scorer)
+            others = {
+                name: other_score
+                for name, other_score in self._scores.items()
+                if name not in (before.scorer, runs.scorer)
+            }
+            self._scores = {runs.scorer: given, **others}
             self._others.pop(runs.scorer, None)
         for name in list(self._others):  # of the same runs as the first
-            self._others[name] = replace(self._scored(self._given[name], fresh=fresh), scorer=name)
+            self._others[name] = replace(self._score_runs(self._scores[name], fresh=fresh), scorer=name)
 
     def reread(self, score: Any, *, fresh: bool = False) -> None:
         """Read the source again, and score it by `score` under the name of the comparison's own."""
-        runs = replace(self._scored(score, fresh=fresh, anew=True), scorer=self.data.scorer)
+        runs = replace(self._score_runs(score, fresh=fresh, anew=True), scorer=self.data.scorer)
         self.data = replace(self.data, runs=runs, preferences=None)
 
     def by(self, name: Any) -> ScoreSet:
         """Return the set whose own score is another one of this one's (see ``Comparison.by``)."""
         if name not in self._others:
-            close = nearest(name, list(self._given)) if isinstance(name, str) else None
-            meant = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._given))}"
-            raise InputError(f"there is no score {short(name)}; {meant}")
-        return self.beside(self._data_of(self._others[name], name), self._given[name])
+            close = nearest(name, list(self._scores)) if isinstance(name, str) else None
+            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._scores))}"
+            raise InputError(f"there is no score {short(name)}; {hint}")
+        return self.beside(self._comparison_data(self._others[name], name), self._scores[name])
 
     def lines_by_name(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Yield the name and the scored runs of each score, the comparison's own first; nothing has the name ``""``."""
@@ -135,7 +141,7 @@ class ScoreSet:
                 table[name if name not in table else f"score.{name}"] = lines["score"]
         return pd.DataFrame(table)
 
-    def _scored(self, score: Score, *, fresh: bool = False, anew: bool = False) -> ScoredRuns:
+    def _score_runs(self, score: Score, *, fresh: bool = False, anew: bool = False) -> ScoredRuns:
         """Return the runs by another score; `anew` reads the source again."""
         if anew or self._runs.observations is None:  # a table that was read as whole columns has no runs yet
             self._runs = _read_runs(self.source, score, pair_on=self.data.pair_on, fresh=fresh)
@@ -143,7 +149,7 @@ class ScoreSet:
         after = score_observations(self._runs.observations, score, fresh=fresh)
         return replace(self._runs, lines=after.lines, scorer=after.scorer)
 
-    def _data_of(self, runs: ScoredRuns, name: str) -> ComparisonData:
+    def _comparison_data(self, runs: ScoredRuns, name: str) -> ComparisonData:
         return ComparisonData(runs=replace(runs, scorer=name), pair_on=self.data.pair_on, failed=self.data.failed)
 
 

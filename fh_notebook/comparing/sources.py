@@ -56,7 +56,7 @@ def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False)
         It is something else, lacks a column, or the scorer cannot be used.
     """
     source, pair_on = as_table(source), arguments.column_text(pair_on)
-    if isinstance(source, pd.DataFrame) and (plain := _of_columns(source, score, pair_on)) is not None:
+    if isinstance(source, pd.DataFrame) and (plain := _read_columns(source, score, pair_on)) is not None:
         return plain
     observations = read_observations(source, pair_on=pair_on)
     scored, keys = score_observations(observations, score, fresh=fresh), OutputKeys()
@@ -81,13 +81,13 @@ def as_table(source: Any) -> Any:
     if all(isinstance(item, Run) for item in source):
         return frame_of_runs(source)
     if all(isinstance(item, Mapping) for item in source):
-        return _of_records(source)
+        return _frame_of_records(source)
     if all(isinstance(item, Batch | pd.DataFrame) for item in source):
         raise InputError('give several batches a name each: fh.compare({"monday": b1, "today": b2})')
     raise InputError("a list to compare holds runs, or records with 'row', 'variant' and a score")
 
 
-def _of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
+def _frame_of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     """Return records as a frame. Texts stay Python's: Arrow refuses half a character, which a model may answer."""
     columns: dict[str, pd.Series[Any]] = {}
     for name in dict.fromkeys(name for record in records for name in record):
@@ -120,10 +120,10 @@ def score_observations(observations: Sequence[Observation], score: Score, *, fre
     expected = {o.pair: o.row[EXPECTED] for o in observations if EXPECTED in o.row}
     names = tuple(dict.fromkeys(name for o in observations for name in o.row))
     secret = cache(lambda: find_hidden(observations, names))
-    known = frozenset(names)
+    known_names = frozenset(names)
 
     def column(name: str) -> pd.Series[Any] | None:
-        return object_series([o.row.get(name) for o in observations]) if name in known else None
+        return object_series([o.row.get(name) for o in observations]) if name in known_names else None
 
     def read_cells(name: str, places: Sequence[int]) -> list[Any]:
         return [observations[index].row.get(name) for index in places]
@@ -137,14 +137,18 @@ def score_observations(observations: Sequence[Observation], score: Score, *, fre
 # --- a table of numbers
 
 
-def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns | None:
+def _read_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns | None:
     """Read a table as whole columns; ``None`` where lines must be looked at one by one."""
-    own = {str(name): name for name in frame.columns}  # a column may be called 5
-    score = column_score(score, own)
+    column_by_name = {str(name): name for name in frame.columns}  # a column may be called 5
+    score = column_score(score, column_by_name)
     needed = (score, pair_on, "variant")
-    if not isinstance(score, str) or len(own) < len(frame.columns) or not all(name in own for name in needed):
+    if (
+        not isinstance(score, str)
+        or len(column_by_name) < len(frame.columns)
+        or not all(name in column_by_name for name in needed)
+    ):
         return None
-    numbers, pairs, variants = frame[own[score]], frame[own[pair_on]], frame["variant"]
+    numbers, pairs, variants = frame[column_by_name[score]], frame[column_by_name[pair_on]], frame["variant"]
     if not _are_numbers(numbers) or not _can_pair(pairs) or variants.isna().any():
         return None
     scores = numbers.to_numpy(dtype="float64", na_value=np.nan)
@@ -163,7 +167,7 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns |
             "score": np.where(done, scores, np.nan),
             "score_error": object_series([None] * n),
             "error": _texts(frame, "error", n),
-            "started_at": _moments(frame),
+            "started_at": _start_times(frame),
             "request_id": _texts(frame, "request_id", n),
             "charged": (status != "failed").to_numpy(dtype=bool),
         }
@@ -176,17 +180,21 @@ def _of_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns |
         expected = dict(zip(lines["pair"], _none_for_missing(frame[EXPECTED]), strict=True))
 
     def column(name: str) -> pd.Series[Any] | None:
-        return object_series(_none_for_missing(frame[own[name]])) if name in own else None
+        return object_series(_none_for_missing(frame[column_by_name[name]])) if name in column_by_name else None
 
     def read_cells(name: str, places: Sequence[int]) -> list[Any]:
-        return _none_for_missing(frame[own[name]].iloc[list(places)]) if name in own else [None] * len(places)
+        return (
+            _none_for_missing(frame[column_by_name[name]].iloc[list(places)])
+            if name in column_by_name
+            else [None] * len(places)
+        )
 
     about = dict(frame.attrs.get(ATTRS, {}))
     return ScoredRuns(
         lines=lines,
         scorer=score,
         column=column,
-        names=tuple(own),
+        names=tuple(column_by_name),
         expected=expected,
         about=about,
         read_cells=read_cells,
@@ -219,9 +227,9 @@ def _seconds(frame: pd.DataFrame) -> Any:
     return np.where(seconds == 0, np.nan, seconds)
 
 
-def _moments(frame: pd.DataFrame) -> Any:
-    given = frame["started_at"] if "started_at" in frame.columns else pd.Series([None] * len(frame), dtype=object)
-    return pd.to_datetime(given, utc=True, errors="coerce", format="ISO8601").reset_index(drop=True)
+def _start_times(frame: pd.DataFrame) -> Any:
+    started_at = frame["started_at"] if "started_at" in frame.columns else pd.Series([None] * len(frame), dtype=object)
+    return pd.to_datetime(started_at, utc=True, errors="coerce", format="ISO8601").reset_index(drop=True)
 
 
 def read_named_sources(
@@ -243,55 +251,61 @@ def read_named_sources(
         raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
     observations_by_name = {name: read_observations(source, pair_on=column) for name, source in tables.items()}
-    moved = _pair_by_inputs(observations_by_name, score) if column == "row" else []
-    of_name = {name: list(dict.fromkeys(o.variant for o in part)) for name, part in observations_by_name.items()}
-    alone = all(len(variants) == 1 for variants in of_name.values())
+    notes_of_pairing = _pair_by_inputs(observations_by_name, score) if column == "row" else []
+    variants_by_name = {
+        name: list(dict.fromkeys(o.variant for o in part)) for name, part in observations_by_name.items()
+    }
+    is_single_variant = all(len(variants) == 1 for variants in variants_by_name.values())
     labelled = {
-        name: [replace(o, variant=_label(name, o.variant, alone)) for o in part]
+        name: [replace(o, variant=_variant_label(name, o.variant, is_single_variant)) for o in part]
         for name, part in observations_by_name.items()
     }
-    variant_pairs = _which(of_name, alone)
+    variant_pairs = _pairs_to_compare(variants_by_name, is_single_variant)
     runs = score_observations([o for part in labelled.values() for o in part], score, fresh=fresh)
-    notes = [*moved, *_other_variants(of_name, alone), *_same_answers(runs.lines, variant_pairs)]
-    other, most = _other_inputs(observations_by_name, score)
-    notes += other
-    caution = f"With other inputs on {counted(most, 'row')}" if most else ""
+    notes = [
+        *notes_of_pairing,
+        *_other_variants_note(variants_by_name, is_single_variant),
+        *_same_answers_notes(runs.lines, variant_pairs),
+    ]
+    other_inputs_notes, other_inputs_count = _other_inputs_notes(observations_by_name, score)
+    notes += other_inputs_notes
+    caution = f"With other inputs on {counted(other_inputs_count, 'row')}" if other_inputs_count else ""
     for name in labelled:
-        within = runs.lines["variant"].isin([_label(name, v, alone) for v in of_name[name]])
-        notes += [note] if (note := span_note(runs.lines["started_at"][within], f"The answers of {name}")) else []
+        is_of_name = runs.lines["variant"].isin(
+            [_variant_label(name, v, is_single_variant) for v in variants_by_name[name]]
+        )
+        notes += [note] if (note := span_note(runs.lines["started_at"][is_of_name], f"The answers of {name}")) else []
 
     about = {"compared": {name: describe_source(source) for name, source in tables.items()}}
     return replace(runs, notes=tuple(notes), about=about, caution=caution, variant_pairs=tuple(variant_pairs))
 
 
-def _label(name: str, variant: str, alone: bool) -> str:
+def _variant_label(name: str, variant: str, alone: bool) -> str:
     return name if alone else f"{variant} ({name})"
 
 
-def _which(of_name: Mapping[str, list[str]], alone: bool) -> list[tuple[str, str]]:
+def _pairs_to_compare(of_name: Mapping[str, list[str]], alone: bool) -> list[tuple[str, str]]:
     if alone:
         return list(combinations(of_name, 2))
     variant_pairs = [
-        (_label(first, variant, alone), _label(second, variant, alone))
+        (_variant_label(first, variant, alone), _variant_label(second, variant, alone))
         for first, second in combinations(of_name, 2)
         for variant in of_name[first]
         if variant in of_name[second]
     ]
     if not variant_pairs:
-        variants_by_name = "; ".join(f"{name} has {listed(variants, 'and')}" for name, variants in of_name.items())
-        raise InputError(
-            f"no variant is in two of them ({variants_by_name}); before and after compares the same variant"
-        )
+        variants_text = "; ".join(f"{name} has {listed(variants, 'and')}" for name, variants in of_name.items())
+        raise InputError(f"no variant is in two of them ({variants_text}); before and after compares the same variant")
     return variant_pairs
 
 
-def _other_variants(of_name: Mapping[str, list[str]], alone: bool) -> list[str]:
+def _other_variants_note(of_name: Mapping[str, list[str]], alone: bool) -> list[str]:
     if not alone or len({variants[0] for variants in of_name.values()}) == 1:
         return []
     return ["These are not the same variant: " + ", ".join(f"{name} ran {v[0]}" for name, v in of_name.items()) + "."]
 
 
-def _same_answers(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]]) -> list[str]:
+def _same_answers_notes(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]]) -> list[str]:
     """Say where two names hold the very same runs: then nothing was called anew."""
     notes = []
     ids = {v: set(part.dropna()) for v, part in lines.groupby("variant")["request_id"]}
@@ -309,68 +323,72 @@ def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: S
 
     The k-th row of the same inputs is paired with the k-th of them. Rows without their like are left alone.
     """
-    (first, *rest), notes = observations_by_name, []
-    before = _inputs_of(observations_by_name[first], observations_by_name, score)
-    for name in rest:
-        after = _inputs_of(observations_by_name[name], observations_by_name, score)
+    (first, *other_names), notes = observations_by_name, []
+    before = _inputs_by_pair(observations_by_name[first], observations_by_name, score)
+    for name in other_names:
+        after = _inputs_by_pair(observations_by_name[name], observations_by_name, score)
         paired: dict[Any, Any] = {pair: pair for pair, inputs in after.items() if before.get(pair) == inputs}
-        by_place = len(paired)
-        open_of: dict[str, list[Any]] = {}
+        same_row_count = len(paired)
+        unpaired_by_inputs: dict[str, list[Any]] = {}
         for pair in reversed([pair for pair in before if pair not in paired]):
-            open_of.setdefault(before[pair], []).append(pair)
+            unpaired_by_inputs.setdefault(before[pair], []).append(pair)
         for pair, inputs in after.items():
-            if pair not in paired and open_of.get(inputs):
-                paired[pair] = open_of[inputs].pop()
-        if (more := len(paired) - by_place) <= 0:
+            if pair not in paired and unpaired_by_inputs.get(inputs):
+                paired[pair] = unpaired_by_inputs[inputs].pop()
+        if (moved_count := len(paired) - same_row_count) <= 0:
             continue
-        alone = {pair: f"{pair} ({name})" for pair in after if pair not in paired and pair in before}
+        unpaired_labels = {pair: f"{pair} ({name})" for pair in after if pair not in paired and pair in before}
         observations_by_name[name] = [
-            replace(o, pair=paired.get(o.pair, alone.get(o.pair, o.pair))) for o in observations_by_name[name]
+            replace(o, pair=paired.get(o.pair, unpaired_labels.get(o.pair, o.pair))) for o in observations_by_name[name]
         ]
         notes.append(
-            f"{counted(more, 'row')} of {name} {'has' if more == 1 else 'have'} another place than the same inputs in "
-            f"{first}, so rows are paired by their inputs and not by their numbers."
+            f"{counted(moved_count, 'row')} of {name} {'has' if moved_count == 1 else 'have'} another place than the same "
+            f"inputs in {first}, so rows are paired by their inputs and not by their numbers."
         )
     return notes
 
 
-def _inputs_of(
-    part: list[Observation], observations_by_name: Mapping[str, list[Observation]], score: Score
+def _inputs_by_pair(
+    observations: list[Observation], observations_by_name: Mapping[str, list[Observation]], score: Score
 ) -> dict[Any, str]:
     """Return the inputs of each row as a text, of the source columns that all names have; nothing without any."""
-    shared = set.intersection(*(set(_source(of[0], score)) if of else set() for of in observations_by_name.values()))
+    shared = set.intersection(
+        *(set(_row_columns(part[0], score)) if part else set() for part in observations_by_name.values())
+    )
     try:
         return {
-            o.pair: canonical_json({k: v for k, v in _source(o, score).items() if k in shared}) for o in part if shared
+            o.pair: canonical_json({k: v for k, v in _row_columns(o, score).items() if k in shared})
+            for o in observations
+            if shared
         }
     except (TypeError, ValueError):
         return {}
 
 
-def _other_inputs(observations_by_name: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
+def _other_inputs_notes(observations_by_name: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
     """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
-    (first, *rest), notes, most = observations_by_name, [], 0
-    before = {o.pair: _source(o, score) for o in observations_by_name[first]}
-    for name in rest:
-        after = {o.pair: _source(o, score) for o in observations_by_name[name]}
-        other = [pair for pair in after if pair in before and _differ(before[pair], after[pair])]
-        most = max(most, len(other))
-        if other:
+    (first, *other_names), notes, largest_count = observations_by_name, [], 0
+    before = {o.pair: _row_columns(o, score) for o in observations_by_name[first]}
+    for name in other_names:
+        after = {o.pair: _row_columns(o, score) for o in observations_by_name[name]}
+        changed_rows = [pair for pair in after if pair in before and _inputs_differ(before[pair], after[pair])]
+        largest_count = max(largest_count, len(changed_rows))
+        if changed_rows:
             notes.append(
-                f"On {counted(len(other), 'row')} the inputs of {first} and {name} are not the same (the first: "
-                f"{other[0]}); pair_on= names another column to pair by."
+                f"On {counted(len(changed_rows), 'row')} the inputs of {first} and {name} are not the same (the first: "
+                f"{changed_rows[0]}); pair_on= names another column to pair by."
             )
-    return notes, most
+    return notes, largest_count
 
 
-def _source(observation: Observation, score: Score) -> dict[str, Any]:
+def _row_columns(observation: Observation, score: Score) -> dict[str, Any]:
     row = observation.row
     score = column_score(score, row)
-    other = {*RESERVED, EXPECTED, *([score] if isinstance(score, str) else [])}
-    return {k: v for k, v in row.items() if k not in other and not k.startswith("out.")}
+    excluded = {*RESERVED, EXPECTED, *([score] if isinstance(score, str) else [])}
+    return {k: v for k, v in row.items() if k not in excluded and not k.startswith("out.")}
 
 
-def _differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def _inputs_differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     shared = a.keys() & b.keys()
     try:
         return any(canonical_json(a[name]) != canonical_json(b[name]) for name in shared)

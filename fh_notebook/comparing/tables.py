@@ -25,6 +25,7 @@ from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
 __all__ = [
+    "comparable_text",
     "disagreements",
     "incomplete_rows",
     "leaderboard",
@@ -32,7 +33,6 @@ __all__ = [
     "power",
     "score_errors",
     "slices",
-    "spelt",
     "summary",
     "wide",
 ]
@@ -53,9 +53,11 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
         raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
     values = list(column)
     texts = np.empty(len(values), dtype=object)  # by places: Arrow refuses texts with half a character
-    known: dict[str | int, str] = {}  # few values stand there many times
+    text_of_value: dict[str | int, str] = {}  # few values stand there many times
     texts[:] = [
-        known.get(value) or known.setdefault(value, spelt(value)) if type(value) in (str, int) else spelt(value)
+        text_of_value.get(value) or text_of_value.setdefault(value, comparable_text(value))
+        if type(value) in (str, int)
+        else comparable_text(value)
         for value in values
     ]
     slice_of = np.asarray(pd.factorize(texts)[0])
@@ -131,11 +133,11 @@ def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFram
     outputs, completed = _outputs(frame, variants)
     scores = Grid.of(frame, variants).means
     seconds = Grid.of(frame.assign(score=frame["seconds"]), variants).means
-    columns: dict[str, Any] = {data.pair_on: _keys(labels)}
+    columns: dict[str, Any] = {data.pair_on: _label_series(labels)}
     if data.runs.expected is not None:
         columns["expected_output"] = object_series([data.runs.expected.get(label) for label in labels])
     columns["outputs_differ"] = pd.Series(
-        [_do_differ(line, done) for line, done in zip(outputs, completed, strict=True)], dtype="bool"
+        [_outputs_differ(line, done) for line, done in zip(outputs, completed, strict=True)], dtype="bool"
     )
     if data.scorer:
         columns["scores_differ"] = pd.Series(score_spread(scores) > 0, dtype="bool")
@@ -158,7 +160,7 @@ def disagreements(data: ComparisonData, by: Literal["score", "output"] | None = 
     return table[table[f"{by}s_differ"]].reset_index(drop=True)
 
 
-def _keys(pairs: list[Any]) -> pd.Series[Any]:
+def _label_series(pairs: list[Any]) -> pd.Series[Any]:
     try:
         return pd.Series(pairs)
     except UnicodeEncodeError:  # Arrow refuses half a character
@@ -179,19 +181,21 @@ def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
     return outputs.reshape(shape), completed.reshape(shape)
 
 
-def _do_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
-    return len({spelt(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
+def _outputs_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
+    return len({comparable_text(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
 
 
 def incomplete_rows(data: ComparisonData, by: Literal["score", "output"]) -> int:
     """Return on how many rows a variant has no score, or no completed run: it failed, is pending, or is not there."""
     frame = data.lines
-    known = frame[frame["score"].notna() if by == "score" else frame["status"] == "completed"]
-    complete = known.groupby(pd.factorize(known["pair"])[0])["variant"].nunique() == len(data.variants)
+    complete_lines = frame[frame["score"].notna() if by == "score" else frame["status"] == "completed"]
+    complete = complete_lines.groupby(pd.factorize(complete_lines["pair"])[0])["variant"].nunique() == len(
+        data.variants
+    )
     return frame["pair"].nunique() - int(complete.sum())
 
 
-def spelt(output: Any) -> str:
+def comparable_text(output: Any) -> str:
     """Return an output as a text to tell outputs apart by; blanks around a text do not count."""
     if isinstance(output, str):
         return f"text {output.strip()}"

@@ -32,7 +32,7 @@ LONG: Final = timedelta(hours=24)
 """Of answers that were taken over more than a day, an editor may have worked on a variant in between."""
 
 
-_LOOK: Final = Phrase(": cmp.score_errors()", command="")
+_SCORE_ERRORS: Final = Phrase(": cmp.score_errors()", command="")
 """Where the errors of a scorer are."""
 
 
@@ -43,37 +43,37 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
     notes += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
     if data.scorer and (failed_count := int((lines["status"] == "failed").sum())):
         notes.append(failed_note(failed_count, data.failed, audience))
-    notes += [_missing(lines, data.scorer, audience), span_note(lines["started_at"])]
+    notes += [_missing_note(lines, data.scorer, audience), span_note(lines["started_at"])]
     return tuple(note for note in notes if note)
 
 
 def failed_note(count: int, failed: str, audience: Audience = PYTHON) -> str:
     """Return what so many failed runs count as."""
-    runs, one = counted(count, "failed run"), count == 1
+    runs, is_one = counted(count, "failed run"), count == 1
     if failed == "zero":
-        return f"{runs} {'counts' if one else 'count'} as 0 (failed='zero')."
-    hint = Phrase(f"; failed='zero' counts {'it' if one else 'them'} as 0", command="")
-    return f"{runs} {'is' if one else 'are'} left out{hint.text(audience)}."
+        return f"{runs} {'counts' if is_one else 'count'} as 0 (failed='zero')."
+    hint = Phrase(f"; failed='zero' counts {'it' if is_one else 'them'} as 0", command="")
+    return f"{runs} {'is' if is_one else 'are'} left out{hint.text(audience)}."
 
 
-def _missing(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
+def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
     if not scorer:
         return ""
     lacking = lines[lines["score"].isna() & (lines["status"] != "failed")]
     if lacking.empty:
         return ""
     errors = int(lacking["score_error"].notna().sum())
-    others = lacking[lacking["score_error"].isna()]["status"].value_counts()
-    why = [f"{errors:,} by an error of the scorer{_LOOK.text(audience)}"] if errors else []
-    words = {"completed": "had nothing to be scored by"}
-    why += [f"{number:,} {words.get(str(status), str(status))}" for status, number in others.items()]
-    return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(why)})."
+    status_counts = lacking[lacking["score_error"].isna()]["status"].value_counts()
+    reasons = [f"{errors:,} by an error of the scorer{_SCORE_ERRORS.text(audience)}"] if errors else []
+    status_texts = {"completed": "had nothing to be scored by"}
+    reasons += [f"{number:,} {status_texts.get(str(status), str(status))}" for status, number in status_counts.items()]
+    return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(reasons)})."
 
 
 def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
     """Return a sentence where answers were taken over a long time; empty where they were not."""
-    known = moments.dropna()
-    if known.empty or (last := known.max()) - (first := known.min()) <= LONG:
+    times = moments.dropna()
+    if times.empty or (last := times.max()) - (first := times.min()) <= LONG:
         return ""
     days = (last - first) / timedelta(days=1)
     return (
@@ -131,24 +131,24 @@ def verdict(
     """
     if not scorer and completed:
         return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
-    known = sorted((line for line in summary if line.n), key=lambda line: line.mean if lower else -line.mean)
-    if not known and not completed:
+    scored_lines = sorted((line for line in summary if line.n), key=lambda line: line.mean if lower else -line.mean)
+    if not scored_lines and not completed:
         return "No run has completed, so there is nothing to compare."
-    if not known:
+    if not scored_lines:
         return f"No run could be scored by {scorer}{f': {error}' if error else ''}."
-    names = [line.variant for line in known]
+    names = [line.variant for line in scored_lines]
     if len(names) == 1:
-        runs = counted(known[0].n, "run")
+        runs = counted(scored_lines[0].n, "run")
         others = [line.variant for line in summary if line.variant != names[0]]
         lacking = f"{in_words(others, 'and')} {'has' if len(others) == 1 else 'have'} no score" if others else ""
-        sentence = f"{names[0]} scores {size_text(known[0].mean)} by {scorer} on {runs}"
+        sentence = f"{names[0]} scores {size_text(scored_lines[0].mean)} by {scorer} on {runs}"
         return f"{sentence}; {lacking or 'there is none to compare with'}."
     if dated:
-        return " ".join(of_pair(_ahead(pair), pairs) for pair in pairs)
+        return " ".join(of_pair(_better_last(pair), pairs) for pair in pairs)
     best_pair = _pair_of_best(names, pairs)
     if best_pair is None:
         return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
-    best = _ahead(best_pair)
+    best = _better_last(best_pair)
     of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
     too = " too" if best.is_better() else ""
@@ -156,7 +156,7 @@ def verdict(
     return f"{'Of the two best: ' if len(names) > 2 else ''}{of_pair(best, pairs)}{more}"
 
 
-def _ahead(pair: Pair) -> Pair:
+def _better_last(pair: Pair) -> Pair:
     """Return the pair with the better mean as `b`."""
     return pair.turned() if pair.lead <= 0 else pair
 
@@ -196,14 +196,14 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
             f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
             f"({interval}, {p}): {why}, so which is better is not clear yet."
         )
-    lacking = _lacking(pair, pairs, alpha)
+    lacking = _lacking_text(pair, pairs, alpha)
     if pair.lead == 0:
         return f"{b} and {a} have the same mean ({facts}), so which is better is not clear yet; there are {lacking}."
     ahead = f"{b} is ahead of {a} by {size_text(pair.lead)} ({facts})"
     return f"{ahead}, but which is better is not clear yet; there are {lacking}."
 
 
-def _lacking(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
+def _lacking_text(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     share = alpha / max(1, tested_in(pairs))
     more = max(0.0, rows_needed(pair, alpha=share) - pair.n)
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:

@@ -114,29 +114,29 @@ class _JsonWalker:
                 continue
             path, one, two = item
             if isinstance(one, Mapping) and isinstance(two, Mapping):
-                pending.extend(reversed(list(_of_names(path, one, two))))
+                pending.extend(reversed(list(_pending_of_names(path, one, two))))
             elif _is_list(one) and _is_list(two):
-                pending.extend(reversed(list(self._of_items(path, one, two))))
-            elif not _equal(one, two):
+                pending.extend(reversed(list(self._pending_of_items(path, one, two))))
+            elif not _is_equal(one, two):
                 yield Change("changed", path, one, two)
 
-    def _of_items(self, path: str, one: Sequence[Any], two: Sequence[Any]) -> Iterator[_Pending]:
+    def _pending_of_items(self, path: str, one: Sequence[Any], two: Sequence[Any]) -> Iterator[_Pending]:
         i = j = 0
-        for at, of, length in [*sorted(self._aligned(one, two)), (len(one), len(two), 0)]:
+        for at, of, length in [*sorted(self._align(one, two)), (len(one), len(two), 0)]:
             both = min(at - i, of - j)  # neighbours that have no like on the other side changed into each other
             yield from ((f"{path}[{j + k}]", one[i + k], two[j + k]) for k in range(both))
             yield from (Change("removed", f"{path}[{k}]", before=one[k]) for k in range(i + both, at))
             yield from (Change("added", f"{path}[{k}]", after=two[k]) for k in range(j + both, of))
             i, j = at + length, of + length
 
-    def _aligned(self, one: Sequence[Any], two: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
+    def _align(self, one: Sequence[Any], two: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
         if self._left <= 0:
             return iter(())
         numbers: dict[Any, int] = {}
-        codes = [[numbers.setdefault(self._spelt(item), len(numbers)) for item in items] for items in (one, two)]
+        codes = [[numbers.setdefault(self._item_code(item), len(numbers)) for item in items] for items in (one, two)]
         return matches(*codes)
 
-    def _spelt(self, item: Any) -> Any:
+    def _item_code(self, item: Any) -> Any:
         if type(item) is str:  # most items of long lists; never the spelling of a number
             return f'"{item}'
         if self._left <= 0:
@@ -150,14 +150,14 @@ class _JsonWalker:
         return text
 
 
-def _of_names(path: str, one: Mapping[Any, Any], two: Mapping[Any, Any]) -> Iterator[_Pending]:
+def _pending_of_names(path: str, one: Mapping[Any, Any], two: Mapping[Any, Any]) -> Iterator[_Pending]:
     for name, value in one.items():
-        where = _below(path, name)
+        where = _child_path(path, name)
         yield (where, value, two[name]) if name in two else Change("removed", where, before=value)
-    yield from (Change("added", _below(path, name), after=value) for name, value in two.items() if name not in one)
+    yield from (Change("added", _child_path(path, name), after=value) for name, value in two.items() if name not in one)
 
 
-def _below(path: str, name: Any) -> str:
+def _child_path(path: str, name: Any) -> str:
     text = str(name)
     if not text or not _PLAIN_NAME_ENDS.isdisjoint(text):
         return f"{path}[{text!r}]"
@@ -168,7 +168,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _equal(one: Any, two: Any) -> bool:
+def _is_equal(one: Any, two: Any) -> bool:
     if isinstance(one, bool) or isinstance(two, bool):
         return one is two
     try:

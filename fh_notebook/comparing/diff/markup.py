@@ -39,18 +39,18 @@ def changes_table(lines: Iterable[tuple[str, list[str], object, object]]) -> htm
     """Return the table of changes: sign and kind, the pieces of the path, what was, what is."""
     head = html.el("tr", *(html.el("th", name, scope="col") for name in ("", "path", *NAMES)))
     rows = (
-        html.el("tr", html.el("td", kind), html.el("td", *map(_piece, path)), *map(_value, NAMES, values))
+        html.el("tr", html.el("td", kind), html.el("td", *map(_piece_html, path)), *map(_value_html, NAMES, values))
         for kind, path, *values in lines
     )
     table = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-table fh-changes")
     return html.el("div", table, cls="fh-changed")
 
 
-def _piece(piece: str) -> html.Html:
+def _piece_html(piece: str) -> html.Html:
     return html.el("span", piece, cls="fh-piece")
 
 
-def _value(name: str, value: object) -> html.Html:
+def _value_html(name: str, value: object) -> html.Html:
     return html.el("td", value, cls=f"fh-{name}", dir=html.direction(value))
 
 
@@ -126,21 +126,21 @@ def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -
     >>> "lost</del>" in mark_text(found, cap=99, whole="", both=True)
     True
     """
-    parts = list(_parts(difference, both))
-    shown = _kept(parts, cap)
+    parts = list(_visible_segments(difference, both))
+    shown = _limit_segments(parts, cap)
     more = sum(len(part.text) for part in parts) - sum(len(part.text) for part in shown)
     text = "".join(part.text for part in shown)
     open_part, _ = html.opened(text)
-    head, rest = _cut(shown, len(open_part))
+    head, rest = _split_segments(shown, len(open_part))
     end = [html.el("div", f"… {counted(more, 'more character')}; {whole}", cls="fh-dim")] if more else []
     if rest:
         summary = f"… {counted(len(text) - len(open_part), 'more character')}"
-        end = [html.fold(summary, html.el("div", *map(_element, rest), *end, cls="fh-rest"))]
+        end = [html.fold(summary, html.el("div", *map(_segment_html, rest), *end, cls="fh-rest"))]
     style = "white-space:pre-wrap;unicode-bidi:isolate"
-    return html.el("div", *map(_element, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
+    return html.el("div", *map(_segment_html, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
 
 
-def _parts(difference: TextDifference, both: bool) -> Iterator[Segment]:
+def _visible_segments(difference: TextDifference, both: bool) -> Iterator[Segment]:
     last = len(difference.segments) - 1
     for number, part in enumerate(difference.segments):
         if part.kind == "there" and not both:
@@ -154,7 +154,7 @@ def _parts(difference: TextDifference, both: bool) -> Iterator[Segment]:
         yield Segment("same", f"{before} […{counted(left, 'character')} {agreeing(left, 'are')} the same…] {after}")
 
 
-def _kept(parts: Sequence[Segment], cap: int) -> list[Segment]:
+def _limit_segments(parts: Sequence[Segment], cap: int) -> list[Segment]:
     """Return the first `cap` characters of the parts, with not too many marks in them."""
     shown, marks = [], 0
     for part in parts:
@@ -166,7 +166,7 @@ def _kept(parts: Sequence[Segment], cap: int) -> list[Segment]:
     return shown
 
 
-def _cut(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment]]:
+def _split_segments(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment]]:
     """Return the parts before a place in their text, and those behind it."""
     head: list[Segment] = []
     rest: list[Segment] = []
@@ -179,7 +179,7 @@ def _cut(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment
     return head, rest
 
 
-def _element(part: Segment) -> html.Html:
+def _segment_html(part: Segment) -> html.Html:
     """A part in its mark, white space at its end outside of it."""
     tag, title = {
         "here": ("ins", "only here"),

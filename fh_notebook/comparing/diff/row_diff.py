@@ -121,13 +121,13 @@ def compare_answers(a: VariantAnswer, b: VariantAnswer, *, limit: int = LIMIT) -
     """
     if not (a.ok and b.ok):
         return AnswerDiff(a=a, b=b)
-    one, two = _json_of(a), _json_of(b)
+    one, two = _json_value(a), _json_value(b)
     if isinstance(one, Mapping | list) and isinstance(two, Mapping | list):
         return AnswerDiff(a=a, b=b, changes=changes_of(one, two))
     return AnswerDiff(a=a, b=b, words=compare_runs(b.run, a.run, limit=limit))
 
 
-def _json_of(answer: VariantAnswer) -> Any:
+def _json_value(answer: VariantAnswer) -> Any:
     output = answer.output
     if isinstance(output, str):
         if len(output) > PARSED_AT_MOST or output.lstrip()[:1] not in ("{", "[", "`"):
@@ -210,7 +210,7 @@ class RowDiff:
         Columns: ``a, b``: the two variants; ``kind``: ``added`` (only b has it), ``removed`` (only a) or ``changed``;
         ``path`` into the JSON, empty for texts; ``before, after``: what each has there.
         """
-        lines = [(p.a.variant, p.b.variant, *line) for p in self.parts for line in _lines(p)]
+        lines = [(p.a.variant, p.b.variant, *line) for p in self.parts for line in _frame_rows(p)]
         columns: Sequence[str] = ("a", "b", "kind", "path", "before", "after")
         return pd.DataFrame({name: object_series([line[at] for line in lines]) for at, name in enumerate(columns)})
 
@@ -225,12 +225,12 @@ class RowDiff:
 
 def diff_html(diff: RowDiff) -> html.Html:
     """Return a row's answers beside each other, with what is different under each."""
-    by_name = _by_variant(diff)
-    cards = [_card(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
+    by_name = _diffs_by_variant(diff)
+    cards = [_card_html(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
     inputs_html = [
         html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
-        for name, value in _inputs(diff)
+        for name, value in _input_texts(diff)
     ]
     inputs = html.el("div", html.join(inputs_html, " · "), cls="fh-dim fh-inputs") if inputs_html else None
     return html.el(
@@ -238,7 +238,7 @@ def diff_html(diff: RowDiff) -> html.Html:
     )  # fmt: skip
 
 
-def _by_variant(diff: RowDiff) -> dict[str, list[AnswerDiff]]:
+def _diffs_by_variant(diff: RowDiff) -> dict[str, list[AnswerDiff]]:
     """Return what each variant is compared to: of three dates the last one to both before it."""
     diffs_by_variant: dict[str, list[AnswerDiff]] = {}
     for part in diff.parts:
@@ -252,50 +252,52 @@ def _title(diff: RowDiff) -> str:
     return one_line(f"{diff.pair_on} {diff.row}{against}", 200)
 
 
-def _inputs(diff: RowDiff) -> list[tuple[str, str]]:
+def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
     known = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
     texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in known[:8]]
     return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
 
-def _card(answer: VariantAnswer, parts: Sequence[AnswerDiff], has_score: bool) -> html.Html:
-    facts = html.el("span", _facts(answer, has_score), cls="fh-dim")
+def _card_html(answer: VariantAnswer, parts: Sequence[AnswerDiff], has_score: bool) -> html.Html:
+    facts = html.el("span", _facts_text(answer, has_score), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", html.el("strong", answer.variant), " ", badge, " ", facts, cls="fh-head")
     whole = "the comparison's frame has all"
     if answer.ok:
-        body = html.folded(_output(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
+        body = html.folded(_output_text(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
     else:
         error = answer.error or str(answer.status)
         body = html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
-    return html.el("div", head, body, *(element for part in parts for element in _against(part, whole)), cls="fh-card")
+    return html.el(
+        "div", head, body, *(element for part in parts for element in _diff_html(part, whole)), cls="fh-card"
+    )
 
 
-def _facts(answer: VariantAnswer, has_score: bool) -> str:
+def _facts_text(answer: VariantAnswer, has_score: bool) -> str:
     facts = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
     facts += [f"{answer.seconds:.3g} s"] if answer.seconds == answer.seconds else []
     facts += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
     return " · ".join(facts)
 
 
-def _output(answer: VariantAnswer) -> str:
+def _output_text(answer: VariantAnswer) -> str:
     if answer.output is None or answer.output == "":
         return EMPTY
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
 
 
-def _against(part: AnswerDiff, whole: str) -> Iterator[html.Html]:
+def _diff_html(part: AnswerDiff, whole: str) -> Iterator[html.Html]:
     yield html.el("div", f"To {part.a.variant}: {part}", cls="fh-against fh-dim")
     if part.words is not None and not part.words.same:
         yield mark_text(part.words, cap=html.TEXT_CAP, whole=whole, both=True)
     if part.changes is not None and not part.changes.same:
-        yield _table(part.changes)
+        yield _changes_html(part.changes)
 
 
-def _table(changes: Changes) -> html.Html:
+def _changes_html(changes: Changes) -> html.Html:
     shown = changes.listed[:CHANGES_SHOWN]
     rows = [
-        (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_both(c))
+        (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_before_and_after(c))
         for c in shown
     ]  # fmt: skip
     left = len(changes.listed) - len(shown)
@@ -303,7 +305,7 @@ def _table(changes: Changes) -> html.Html:
     return html.el("div", changes_table(rows), more)
 
 
-def _both(change: Change) -> tuple[object, object]:
+def _before_and_after(change: Change) -> tuple[object, object]:
     before, after = change.before, change.after
     if change.kind == "changed" and _are_long(before, after):
         difference = compare_texts(after, before, limit=10_000)
@@ -337,34 +339,34 @@ def value_text(value: Any, limit: int = VALUE_SHOWN) -> str:
 
 def diff_text(diff: RowDiff) -> str:
     """Return a row's differences as text."""
-    by_name = _by_variant(diff)
-    inputs = " · ".join(f"{name}: {value}" for name, value in _inputs(diff))
+    by_name = _diffs_by_variant(diff)
+    inputs = " · ".join(f"{name}: {value}" for name, value in _input_texts(diff))
     text_lines = [_title(diff), *([inputs] if inputs else [])]
     for answer in diff.answers:
-        facts = _facts(answer, diff.has_score)
+        facts = _facts_text(answer, diff.has_score)
         text_lines.append(f"{one_line(answer.variant)}{f' ({facts})' if facts else ''}:")
         if not (parts := by_name.get(answer.variant, ())):
-            shown = _output(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
-            text_lines.append(_indented(html.folded_text(shown, whole="the comparison's frame has all")))
+            shown = _output_text(answer) if answer.ok else f"{answer.status}: {answer.error or ''}".rstrip(": ")
+            text_lines.append(_indent(html.folded_text(shown, whole="the comparison's frame has all")))
         for part in parts:
             to = f"to {one_line(part.a.variant)}: " if len(parts) > 1 else ""
-            text_lines += [f"  {to}{part}", *_told(part)]
+            text_lines += [f"  {to}{part}", *_diff_lines(part)]
     return "\n".join(text_lines)
 
 
-def _told(part: AnswerDiff) -> Iterator[str]:
+def _diff_lines(part: AnswerDiff) -> Iterator[str]:
     if part.changes is not None:
         for change in part.changes.listed[:CHANGES_SHOWN]:
-            yield f"  {SIGNS[change.kind]} {html.printable(change.path) or '(the whole value)'}: {_arrow(change)}"
+            yield f"  {SIGNS[change.kind]} {html.printable(change.path) or '(the whole value)'}: {_change_text(change)}"
         if (left := len(part.changes.listed) - CHANGES_SHOWN) > 0:
             yield f"  … {left:,} more; .frame has all"
     elif part.words is not None and not part.words.same:
-        yield _indented(wdiff(part.words))
+        yield _indent(wdiff(part.words))
     elif not part.b.ok and part.b.error:
         yield f"  {one_line(part.b.error, VALUE_SHOWN)}"
 
 
-def _arrow(change: Change) -> str:
+def _change_text(change: Change) -> str:
     if change.kind == "changed":
         return f"{value_text(change.before)} → {value_text(change.after)}"
     return value_text(change.after if change.kind == "added" else change.before)
@@ -397,11 +399,11 @@ def wdiff(difference: TextDifference, limit: int = TEXT_SHOWN) -> str:
     return html.printable("".join(parts))
 
 
-def _indented(text: str) -> str:
+def _indent(text: str) -> str:
     return textwrap.indent(text, "  ", lambda line: True)
 
 
-def _lines(part: AnswerDiff) -> list[tuple[Any, ...]]:
+def _frame_rows(part: AnswerDiff) -> list[tuple[Any, ...]]:
     if part.changes is not None:
         return [(c.kind, c.path, c.before, c.after) for c in part.changes.listed]
     segments = part.words.segments if part.words is not None else ()
@@ -436,7 +438,7 @@ def compare_row(
         places = [at for at, pair in enumerate(pairs_at) if pair == label]
         row = label if places else row
     if not places:
-        raise InputError(_no_row(row, data))
+        raise InputError(_no_row_message(row, data))
     masks = data.runs.secret().masks()
     answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in data.variants}
     if data.runs.expected is not None:
@@ -444,7 +446,7 @@ def compare_row(
         answers[EXPECTED] = VariantAnswer(
             variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
         )
-    pairs = [(_one_of(one, answers), _one_of(two, answers)) for one, two in _pairs(data, a, b)]
+    pairs = [(_answer_named(one, answers), _answer_named(two, answers)) for one, two in _variant_pairs(data, a, b)]
     alone = () if pairs else tuple(answers.values())
     return RowDiff(
         row=row,
@@ -456,7 +458,7 @@ def compare_row(
     )
 
 
-def _pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
+def _variant_pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
     if a is None and b is None and data.variant_pairs is not None:
         return list(data.variant_pairs)  # of two dates: each variant against itself
     others = [b] if isinstance(b, str) else list(b) if b is not None else None
@@ -466,13 +468,13 @@ def _pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -
     return [(first, other) for other in (others if others is not None else data.variants) if other != first]
 
 
-def _one_of(variant: Any, answers: dict[str, VariantAnswer]) -> VariantAnswer:
+def _answer_named(variant: Any, answers: dict[str, VariantAnswer]) -> VariantAnswer:
     if variant not in answers:
         raise InputError(no_variant(variant, answers))
     return answers[variant]
 
 
-def _no_row(row: Any, data: ComparisonData) -> str:
+def _no_row_message(row: Any, data: ComparisonData) -> str:
     pairs = list(dict.fromkeys(data.lines["pair"]))
     close = nearest(row, [pair for pair in pairs if isinstance(pair, str)])
     if close is None:

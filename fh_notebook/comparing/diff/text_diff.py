@@ -140,11 +140,11 @@ class _Matcher:
                 steps -= x - begun
                 furthest[at] = x
                 if x >= n and y >= m:
-                    return [(low + p, start + q, length) for p, q, length in _traced(history, n, m)]
+                    return [(low + p, start + q, length) for p, q, length in _backtrack(history, n, m)]
         return None
 
 
-def _traced(history: Sequence[Sequence[int]], n: int, m: int) -> Iterator[tuple[int, int, int]]:
+def _backtrack(history: Sequence[Sequence[int]], n: int, m: int) -> Iterator[tuple[int, int, int]]:
     """Go back the way that Myers' search came, and yield its diagonals."""
     x, y = n, m
     for d in range(len(history) - 1, -1, -1):
@@ -222,10 +222,10 @@ class TextDifference:
         if self.same:
             return f"same words, other white space{end}" if self.to_end else "same as far as compared"
         own, other = self.words
-        return f"differs: {_words(own)} only here, {_words(other)} only there{end}"
+        return f"differs: {_word_count(own)} only here, {_word_count(other)} only there{end}"
 
 
-def _words(number: int) -> str:
+def _word_count(number: int) -> str:
     return "1 word" if number == 1 else f"{number:,} words"
 
 
@@ -256,13 +256,13 @@ def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDiff
     begin = _common_begin(text, other_text)
     end = _common_end(text, other_text, begin)
     mine, other = text[begin : len(text) - end], other_text[begin : len(other_text) - end]
-    cut = _at_word(mine, limit)
-    cut_other = _at_word(other, limit)
+    cut = _cut_at_word(mine, limit)
+    cut_other = _cut_at_word(other, limit)
     to_end = cut >= len(mine) and cut_other >= len(other)
-    middle = [*_compared(mine[:cut], other[:cut_other])]
+    middle = [*_compare_words(mine[:cut], other[:cut_other])]
     rest = [Segment("uncompared", mine[cut:])] if mine[cut:] else []
     parts = [Segment("same", text[:begin]), *middle, *rest, Segment("same", text[len(text) - end :])]
-    return TextDifference(tuple(_joined(parts)), to_end=to_end)
+    return TextDifference(tuple(_join_segments(parts)), to_end=to_end)
 
 
 def compare_runs(run: Run, other_run: Run, *, limit: int = LIMIT) -> TextDifference:
@@ -339,7 +339,7 @@ _FAR: Final = 1_000
 """Characters that are looked at for the border of a word."""
 
 
-def _at_word(text: str, limit: int) -> int:
+def _cut_at_word(text: str, limit: int) -> int:
     """Where to cut `text`, near its `limit`: behind white space where there is some."""
     if len(text) <= limit:
         return len(text)
@@ -349,7 +349,7 @@ def _at_word(text: str, limit: int) -> int:
 # --- words
 
 
-def _compared(text: str, other_text: str) -> Iterator[Segment]:
+def _compare_words(text: str, other_text: str) -> Iterator[Segment]:
     before = len(text) - len(text.lstrip())
     yield Segment("same", text[:before])  # white space, which is not compared
     mine, other = _WORD.findall(text), _WORD.findall(other_text)
@@ -364,7 +364,7 @@ def _compared(text: str, other_text: str) -> Iterator[Segment]:
         i, j = at + length, of + length
 
 
-def _joined(parts: Sequence[Segment]) -> Iterator[Segment]:
+def _join_segments(parts: Sequence[Segment]) -> Iterator[Segment]:
     """The parts without empty ones, neighbours of a kind as one."""
     kind: SegmentKind | None = None
     texts: list[str] = []

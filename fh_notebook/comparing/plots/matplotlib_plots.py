@@ -90,8 +90,8 @@ class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotli
             super().__init__(figsize=(5.2 * columns, sum(heights)), layout="constrained")
             parts = self.subfigures(len(lines), columns, height_ratios=heights, squeeze=False)
             for part, panel in zip(parts.flat, self.panels, strict=False):
-                _drawn(part, panel)
-            _bare(self)
+                _draw_panel(part, panel)
+            _clear_background(self)
 
     def _repr_html_(self) -> str:
         """Each panel is a picture of its own, so that they stand beside each other where there is room."""
@@ -113,13 +113,13 @@ PLOT_STYLE: Final = html.Html(
 )
 
 
-def _drawn(figure: FigureBase, panel: PlotPanel) -> None:
+def _draw_panel(figure: FigureBase, panel: PlotPanel) -> None:
     """Draw a panel. Its title begins over the names: beside long ones the axes alone are too narrow for it."""
     figure.suptitle(panel.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
     panel.draw(figure.add_subplot())
 
 
-def _bare(figure: Figure) -> None:
+def _clear_background(figure: Figure) -> None:
     """Take every background away."""
     for part in (figure, *figure.subfigs):
         part.patch.set_alpha(0)
@@ -131,8 +131,8 @@ def inline(panel: PlotPanel) -> html.Html:
     """Return one panel as inline SVG, for a page."""
     with mpl.rc_context(_RC):
         figure = Figure(figsize=(5.2, panel.height), layout="constrained")
-        _drawn(figure, panel)
-        _bare(figure)
+        _draw_panel(figure, panel)
+        _clear_background(figure)
         return _svg_of(figure, panel.alt)
 
 
@@ -155,19 +155,19 @@ def _svg_of(figure: Figure, alt: str) -> html.Html:
     with mpl.rc_context(_RC):
         FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     body = _PROLOGUE.sub("", file.getvalue())
-    body = _STYLE.sub(_as_attributes, body).replace(INK, "currentColor")
+    body = _STYLE.sub(_style_to_attributes, body).replace(INK, "currentColor")
     label = html.el("b", title=alt)[len("<b title=") : -len("></b>")]  # quoted and escaped
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    head = rf'<svg {spaces} viewBox="\1" role="img" aria-label={_literal(label)}>'
+    head = rf'<svg {spaces} viewBox="\1" role="img" aria-label={_escape_replacement(label)}>'
     return html.Html(_SIZE.sub(head, body, count=1).strip())
 
 
-def _literal(text: str) -> str:
+def _escape_replacement(text: str) -> str:
     """As the replacement of a pattern, in which a backslash has a meaning."""
     return text.replace("\\", r"\\")
 
 
-def _as_attributes(match: re.Match[str]) -> str:
+def _style_to_attributes(match: re.Match[str]) -> str:
     pairs = (part.partition(":") for part in match[1].split(";") if part.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
 
@@ -183,13 +183,13 @@ def _scores(facts: PlotData) -> PlotPanel:
 
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
-            _dot(axes, y, line["mean"], line["ci_low"], line["ci_high"], BETTER)
-        _names(axes, list(distinct_names(line["variant"] for line in lines).values()))
-        _figures(axes, [figure(line["mean"]) for line in lines])
+            _draw_interval(axes, y, line["mean"], line["ci_low"], line["ci_high"], BETTER)
+        _draw_names(axes, list(distinct_names(line["variant"] for line in lines).values()))
+        _draw_figures(axes, [figure(line["mean"]) for line in lines])
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
 
-    return _panel(draw, PANEL_TEXTS["scores"](facts))
+    return _plot_panel(draw, PANEL_TEXTS["scores"](facts))
 
 
 def _differences(facts: PlotData) -> PlotPanel:
@@ -199,12 +199,12 @@ def _differences(facts: PlotData) -> PlotPanel:
         axes.axvline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         for y, pair in enumerate(pairs):
             colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
-            _dot(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
-        _names(axes, _of_pairs(pairs, "−"))
+            _draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
+        _draw_names(axes, _pair_names(pairs, "−"))
         labels = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in pairs)
-        _figures(axes, [difference + p for difference, p in labels])
+        _draw_figures(axes, [difference + p for difference, p in labels])
 
-    return _panel(draw, PANEL_TEXTS["differences"](facts))
+    return _plot_panel(draw, PANEL_TEXTS["differences"](facts))
 
 
 def _wins(facts: PlotData) -> PlotPanel:
@@ -220,11 +220,11 @@ def _wins(facts: PlotData) -> PlotPanel:
                         begin + number / 2, y, f"{number:,}", color=INK if colour == GREY else ON_COLOUR, **IN_A_BAR
                     )
                 begin += number
-        _names(axes, _of_pairs(pairs, "vs"))
-        _figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
+        _draw_names(axes, _pair_names(pairs, "vs"))
+        _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
         axes.set_xlim(0, max(pair.n for pair in pairs))
 
-    return _panel(draw, PANEL_TEXTS["wins"](facts))
+    return _plot_panel(draw, PANEL_TEXTS["wins"](facts))
 
 
 def _seconds(facts: PlotData) -> PlotPanel:
@@ -235,11 +235,11 @@ def _seconds(facts: PlotData) -> PlotPanel:
             axes.hlines(y, low, high, color=BETTER, linewidth=1.4)
             axes.hlines(y, quarter, three, color=BETTER, linewidth=6, alpha=0.55)
             axes.plot([middle], [y], "o", color=BETTER, markersize=6)
-        _names(axes, list(distinct_names(marks).values()))
-        _figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
+        _draw_names(axes, list(distinct_names(marks).values()))
+        _draw_figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
 
-    return _panel(draw, PANEL_TEXTS["seconds"](facts))
+    return _plot_panel(draw, PANEL_TEXTS["seconds"](facts))
 
 
 PANELS: Final[dict[str, Callable[[PlotData], PlotPanel]]] = {
@@ -250,23 +250,23 @@ PANELS: Final[dict[str, Callable[[PlotData], PlotPanel]]] = {
 }
 
 
-def _panel(draw: Callable[[Axes], None], words: PanelText) -> PlotPanel:
-    return PlotPanel(draw, title=words.title, alt=words.alt, rows=words.rows)
+def _plot_panel(draw: Callable[[Axes], None], panel_text: PanelText) -> PlotPanel:
+    return PlotPanel(draw, title=panel_text.title, alt=panel_text.alt, rows=panel_text.rows)
 
 
-def _of_pairs(pairs: Sequence[Pair], between: str) -> list[str]:
-    shown = distinct_names((name for pair in pairs for name in (pair.b, pair.a)), OF_PAIR_SHOWN)
-    return [f"{shown[pair.b]} {between} {shown[pair.a]}" for pair in pairs]
+def _pair_names(pairs: Sequence[Pair], between: str) -> list[str]:
+    short_names = distinct_names((name for pair in pairs for name in (pair.b, pair.a)), OF_PAIR_SHOWN)
+    return [f"{short_names[pair.b]} {between} {short_names[pair.a]}" for pair in pairs]
 
 
-def _dot(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
+def _draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
     if low == low:
         axes.hlines(y, low, high, color=colour, linewidth=2)
         axes.plot([low, high], [y, y], "|", color=colour, markersize=8, markeredgewidth=1.6)
     axes.plot([middle], [y], "o", color=colour, markersize=6.5)
 
 
-def _names(axes: Axes, names: Sequence[str]) -> None:
+def _draw_names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.08)
@@ -274,7 +274,7 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_axisbelow(True)
 
 
-def _figures(axes: Axes, texts: Sequence[str]) -> None:
+def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
     """Write a figure at the right of every line."""
     transform: Any = axes.get_yaxis_transform()
     for y, text in enumerate(texts):
@@ -297,11 +297,11 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     facts = plot_data(data)
     kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
-        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_why(facts, kind)}")
+        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(facts, kind)}")
     return Plot([PANELS[kind](facts) for kind in kinds])
 
 
-def _why(facts: PlotData, kind: str | None) -> str:
+def _nothing_to_draw(facts: PlotData, kind: str | None) -> str:
     if kind == "seconds":
         return "no run has its seconds"
     return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"

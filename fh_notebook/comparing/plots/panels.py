@@ -100,25 +100,25 @@ def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, st
     >>> list(distinct_names(["prompt-with-examples-v1", "prompt-with-examples-v2", "short"], 16).values())
     ['promp…es-v1', 'promp…es-v2', 'short']
     """
-    shown = {name: one_line(name, most) for name in names}
-    for alike in _alike(shown):
+    texts = {name: one_line(name, most) for name in names}
+    for alike in _groups_of_equal_texts(texts):
         begins = next((n for n, signs in enumerate(zip(*alike, strict=False)) if len(set(signs)) > 1), most)
         head = most // 3
         start = max(begins - 4, head)
-        shown |= {name: one_line(f"{name[:head]}…{name[start:]}", most) for name in alike}
-    still_alike = [name for alike in _alike(shown) for name in alike]
-    taken = {text for name, text in shown.items() if name not in set(still_alike)}
+        texts |= {name: one_line(f"{name[:head]}…{name[start:]}", most) for name in alike}
+    still_alike = [name for alike in _groups_of_equal_texts(texts) for name in alike]
+    used = {text for name, text in texts.items() if name not in set(still_alike)}
     for name in still_alike:
         numbered = (f"{one_line(name, most - len(f' #{n}'))} #{n}" for n in count(1))
-        shown[name] = next(text for text in numbered if text not in taken)
-        taken.add(shown[name])
-    return {name: named(text, most) for name, text in shown.items()}
+        texts[name] = next(text for text in numbered if text not in used)
+        used.add(texts[name])
+    return {name: named(text, most) for name, text in texts.items()}
 
 
-def _alike(shown: Mapping[str, str]) -> list[list[str]]:
+def _groups_of_equal_texts(texts: Mapping[str, str]) -> list[list[str]]:
     """Return the names that are shown in the same words."""
     by_text: dict[str, list[str]] = {}
-    for name, text in shown.items():
+    for name, text in texts.items():
         by_text.setdefault(text, []).append(name)
     return [names for names in by_text.values() if len(names) > 1]
 
@@ -199,8 +199,8 @@ def shown_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs that are drawn: where there are too many, those whose p is least."""
     if len(pairs) <= MOST_PAIRS:
         return list(pairs)
-    drawn = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
-    return [pair for pair in pairs if pair in drawn]
+    selected = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
+    return [pair for pair in pairs if pair in selected]
 
 
 def marks_of(facts: PlotData) -> dict[str, Any]:

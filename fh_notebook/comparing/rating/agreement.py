@@ -124,22 +124,26 @@ def cohen(counts: Numbers, *, ordered: bool = False) -> Kappa:
     if ordered and k > 1:
         far = np.subtract.outer(np.arange(k), np.arange(k)) / (k - 1)
         weights = 1.0 - far**2
-    agree, kappa, _ = _cohen(counts, weights)
-    return Kappa(n, agree, kappa, *_kappa_interval(kappa, n, _cohen(counts + ADDED / k**2, weights)[1:], least=-1.0))
+    agree, kappa, _ = _cohen_estimate(counts, weights)
+    return Kappa(
+        n, agree, kappa, *_kappa_interval(kappa, n, _cohen_estimate(counts + ADDED / k**2, weights)[1:], least=-1.0)
+    )
 
 
-def _cohen(counts: Numbers, weights: Numbers) -> tuple[float, float, float]:
+def _cohen_estimate(counts: Numbers, weights: Numbers) -> tuple[float, float, float]:
     """Return the share of agreement, kappa, and the variance of kappa."""
     n = float(counts.sum())
     shares = counts / n
     rows, columns = shares.sum(1), shares.sum(0)
-    seen, chance = float((weights * shares).sum()), float(rows @ weights @ columns)
+    agreement, chance = float((weights * shares).sum()), float(rows @ weights @ columns)
     if chance > 1 - 1e-12:
-        return seen, NAN, NAN
+        return agreement, NAN, NAN
     of_row, of_column = weights @ columns, rows @ weights
-    terms = (weights * (1 - chance) - (of_row[:, None] + of_column[None, :]) * (1 - seen)) ** 2
-    variance = (float((shares * terms).sum()) - (seen * chance - 2 * chance + seen) ** 2) / (n * (1 - chance) ** 4)
-    return seen, (seen - chance) / (1 - chance), variance
+    terms = (weights * (1 - chance) - (of_row[:, None] + of_column[None, :]) * (1 - agreement)) ** 2
+    variance = (float((shares * terms).sum()) - (agreement * chance - 2 * chance + agreement) ** 2) / (
+        n * (1 - chance) ** 4
+    )
+    return agreement, (agreement - chance) / (1 - chance), variance
 
 
 def _kappa_interval(kappa: float, n: int, mended: tuple[float, float], *, least: float) -> tuple[float, float]:
@@ -173,8 +177,8 @@ def fleiss(counts: Numbers) -> Kappa:
     if not n:
         return Kappa(0, NAN, NAN, NAN, NAN)
     raters = float(counts[0].sum())
-    agree, kappa, _ = _fleiss(counts, np.ones(n))
-    mended = _fleiss(*_with_added(counts, raters))[1:]
+    agree, kappa, _ = _fleiss_estimate(counts, np.ones(n))
+    mended = _fleiss_estimate(*_with_added(counts, raters))[1:]
     return Kappa(n, agree, kappa, *_kappa_interval(kappa, n, mended, least=-1 / (raters - 1)))
 
 
@@ -190,17 +194,17 @@ def _with_added(counts: Numbers, raters: float) -> tuple[Numbers, Numbers]:
     return np.vstack([counts, added]), np.concatenate(weights)
 
 
-def _fleiss(counts: Numbers, weights: Numbers) -> tuple[float, float, float]:
+def _fleiss_estimate(counts: Numbers, weights: Numbers) -> tuple[float, float, float]:
     """Return the share of agreement, kappa, and the variance of kappa."""
     n, raters = float(weights.sum()), float(counts[0].sum())
     same = (np.square(counts).sum(1) - raters) / (raters * (raters - 1))
     given = counts / raters
-    seen, shares = float(weights @ same) / n, weights @ given / n
+    agreement, shares = float(weights @ same) / n, weights @ given / n
     chance = float(shares @ shares)
     if chance > 1 - 1e-12:
-        return seen, NAN, NAN
-    influence = (same - seen) / (1 - chance) - (1 - seen) / (1 - chance) ** 2 * 2 * (given @ shares - chance)
-    return seen, (seen - chance) / (1 - chance), float(weights @ np.square(influence)) / n**2
+        return agreement, NAN, NAN
+    influence = (same - agreement) / (1 - chance) - (1 - agreement) / (1 - chance) ** 2 * 2 * (given @ shares - chance)
+    return agreement, (agreement - chance) / (1 - chance), float(weights @ np.square(influence)) / n**2
 
 
 def krippendorff(counts: Numbers, *, ordered: bool = False) -> Kappa:
@@ -229,12 +233,12 @@ def krippendorff(counts: Numbers, *, ordered: bool = False) -> Kappa:
     if not n:
         return Kappa(0, NAN, NAN, NAN, NAN)
     agree = float((counts * (counts - 1)).sum() / (given * (given - 1)).sum())
-    alpha = float(_alpha(_coincidences(counts).sum(0), ordered))
+    alpha = float(_alpha_of(_coincidences(counts).sum(0), ordered))
     mended, weights = _with_added(counts, float(given.mean()))
     items = _coincidences(mended)
     total = np.tensordot(weights, items, 1)
-    slopes = (_alpha(total + _STEP * items, ordered) - _alpha(total - _STEP * items, ordered)) / (2 * _STEP)
-    centre, variance = float(_alpha(total, ordered)), float(weights @ np.square(slopes))
+    slopes = (_alpha_of(total + _STEP * items, ordered) - _alpha_of(total - _STEP * items, ordered)) / (2 * _STEP)
+    centre, variance = float(_alpha_of(total, ordered)), float(weights @ np.square(slopes))
     return Kappa(n, agree, alpha, *_kappa_interval(alpha, n, (centre, variance), least=min(alpha, -1.0)))
 
 
@@ -244,7 +248,7 @@ def _coincidences(counts: Numbers) -> Numbers:
     return np.asarray(met / (counts.sum(1) - 1)[:, None, None])
 
 
-def _alpha(coincidences: Numbers, ordered: bool) -> Numbers:
+def _alpha_of(coincidences: Numbers, ordered: bool) -> Numbers:
     """Return alpha of each table of coincidences; NaN where all ratings are the same."""
     given = coincidences.sum(-1)
     far = 1.0 - np.eye(given.shape[-1])
@@ -252,10 +256,10 @@ def _alpha(coincidences: Numbers, ordered: bool) -> Numbers:
         position = given.cumsum(-1) - given / 2
         far = np.square(position[..., :, None] - position[..., None, :])
     total = given.sum(-1)
-    seen = (coincidences * far).sum((-2, -1)) * (total - 1)
+    observed = (coincidences * far).sum((-2, -1)) * (total - 1)
     chance = (given[..., :, None] * given[..., None, :] * far).sum((-2, -1))
     with np.errstate(invalid="ignore"):
-        return np.asarray(1.0 - seen / np.where(chance > 0, chance, NAN))
+        return np.asarray(1.0 - observed / np.where(chance > 0, chance, NAN))
 
 
 PEOPLE: Final = "people"
@@ -357,7 +361,7 @@ def _sentence(line: AgreementLine) -> str:
         value = f"{estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "is not defined: all said the same"
         over = f"over {counted(estimate.n, line.what[:-1])} that two or more have rated"
         alike = f"{percent(estimate.agree)} of two ratings of one are the same"
-        return f"{METHODS[line.method]} of {who} {value}{_in_brackets(estimate)}, {over}; {alike}."
+        return f"{METHODS[line.method]} of {who} {value}{_interval_in_brackets(estimate)}, {over}; {alike}."
     all_of_them = line.method == "fleiss"
     two = who if all_of_them else f"{who} and {one_line(line.others, NAME_SHOWN)}"
     if not estimate.n:
@@ -365,7 +369,9 @@ def _sentence(line: AgreementLine) -> str:
     kappa = (
         f"kappa {estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "kappa is not defined: all said the same"
     )
-    share = f"{percent(estimate.agree)} of {counted(estimate.n, line.what[:-1])}, {kappa}{_in_brackets(estimate)}"
+    share = (
+        f"{percent(estimate.agree)} of {counted(estimate.n, line.what[:-1])}, {kappa}{_interval_in_brackets(estimate)}"
+    )
     if line.others == PEOPLE:
         return f"{who} agrees with people in {share}."
     if line.method == "cohen, weighted":
@@ -377,7 +383,7 @@ def _interval_text(estimate: Kappa) -> str:
     return "" if math.isnan(estimate.low) else f"{estimate.low:.2f} to {estimate.high:.2f}"
 
 
-def _in_brackets(estimate: Kappa) -> str:
+def _interval_in_brackets(estimate: Kappa) -> str:
     return f" (95 % interval {_interval_text(estimate)})" if _interval_text(estimate) else ""
 
 
@@ -392,7 +398,7 @@ def between_people(ratings: CountedRatings, kind: Question) -> list[AgreementLin
     for (one, of_one), (other, of_other) in combinations(ratings.items(), 2):
         both = [item for item in of_one if item in of_other]
         first = [of_one[item].choice for item in both]
-        second = [_as_in(of_other[item], of_one[item]) for item in both]
+        second = [_choice_in_order_of(of_other[item], of_one[item]) for item in both]
         counts = table_of(first, second, kind.choices)
         lines.append(
             AgreementLine(
@@ -400,11 +406,11 @@ def between_people(ratings: CountedRatings, kind: Question) -> list[AgreementLin
             )
         )
     if len(ratings) > 2:
-        lines += _all_of_them(ratings, kind, what)
+        lines += _between_all(ratings, kind, what)
     return lines
 
 
-def _all_of_them(ratings: CountedRatings, kind: Question, what: str) -> list[AgreementLine]:
+def _between_all(ratings: CountedRatings, kind: Question, what: str) -> list[AgreementLine]:
     rated: dict[str, list[RatingRow]] = {}
     for of in ratings.values():
         for item, line in of.items():
@@ -412,7 +418,7 @@ def _all_of_them(ratings: CountedRatings, kind: Question, what: str) -> list[Agr
     counts = np.zeros((len(rated), len(kind.choices)))
     for index, lines in enumerate(rated.values()):
         for line in lines:
-            counts[index, kind.choices.index(_as_in(line, lines[0]))] += 1
+            counts[index, kind.choices.index(_choice_in_order_of(line, lines[0]))] += 1
     times = counts.sum(1)
     shared = times == len(ratings)
     who = f"{', '.join(list(ratings)[:-1])} and {list(ratings)[-1]}"
@@ -425,7 +431,7 @@ def _all_of_them(ratings: CountedRatings, kind: Question, what: str) -> list[Agr
     return agreement_lines
 
 
-def _as_in(line: RatingRow, other: RatingRow | Item) -> str:
+def _choice_in_order_of(line: RatingRow, other: RatingRow | Item) -> str:
     """What was said, by the names that another rating, or the item, has for the two."""
     return line.choice if line.a == other.a else swap_sides(line.choice)
 
@@ -449,7 +455,7 @@ def preferences_of_people(ratings: CountedRatings, items: Sequence[Item], kind: 
         for item in items:
             given = [of[item.id] for of in ratings.values() if item.id in of]
             if given and item.line_b is not None:
-                preferences[item.line_a, item.line_b] = majority(_as_in(x, item) for x in given)
+                preferences[item.line_a, item.line_b] = majority(_choice_in_order_of(x, item) for x in given)
         return preferences
     means = {
         item.line_a: fmean(numbers)
@@ -461,14 +467,14 @@ def preferences_of_people(ratings: CountedRatings, items: Sequence[Item], kind: 
         if item.line_a in means:
             by_row.setdefault(item.row, []).append(item)
     return {
-        (x.line_a, y.line_a): _side(means[x.line_a], means[y.line_a])
+        (x.line_a, y.line_a): _preferred_side(means[x.line_a], means[y.line_a])
         for of in by_row.values()
         for x, y in combinations(of, 2)
         if x.a != y.a
     }
 
 
-def _side(first: float, second: float) -> str:
+def _preferred_side(first: float, second: float) -> str:
     return TIE if first == second else "a" if first > second else "b"
 
 
@@ -483,16 +489,16 @@ def preferences_of_scores(lines: pd.DataFrame, wanted: Iterable[tuple[int, int]]
     lower = bool(lines.attrs.get("lower_is_better", False))
     preferences: OutputPreferences = {}
     for first, second in wanted:
-        verdict = _verdict(parts[first], names[second])
+        verdict = _pairwise_share(parts[first], names[second])
         if verdict is not None:
-            preferences[first, second] = _side(verdict, 1 - verdict)
+            preferences[first, second] = _preferred_side(verdict, 1 - verdict)
         elif not (math.isnan(scores[first]) or math.isnan(scores[second])):
             x, y = scores[first], scores[second]
-            preferences[first, second] = _side(y, x) if lower else _side(x, y)
+            preferences[first, second] = _preferred_side(y, x) if lower else _preferred_side(x, y)
     return preferences
 
 
-def _verdict(parts: Any, other: str) -> float | None:
+def _pairwise_share(parts: Any, other: str) -> float | None:
     """What a judge of two at a time gave the first of them, of one point."""
     share = parts.get(f"vs {other}") if isinstance(parts, Mapping) else None
     return float(share) if isinstance(share, float) and not math.isnan(share) else None

@@ -153,14 +153,14 @@ class HumanRatings:
         kind = question_of(scale, labels)
         who = check_rater(rater)
         shown = check_shown_columns(show, data.runs)
-        items = self._asked(data, kind, pair=pair, rows=rows, seed=seed, show=shown)
+        items = self._requested_items(data, kind, pair=pair, rows=rows, seed=seed, show=shown)
         about = data.runs.about
         session = RatingSession(
             items.asked,
             kind,
             rater=who,
             seed=seed,
-            known=self._lines(data, [item.id for item in items.asked]),
+            known=self._rating_rows(data, [item.id for item in items.asked]),
             skipped=skipped,
             batch=str(about.get("batch") or ""),
             workspace=str(about.get("workspace") or ""),
@@ -181,8 +181,8 @@ class HumanRatings:
 
     def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:
         """Return what people said of these outputs, whatever was asked (see ``Comparison.ratings``)."""
-        known = {item.id: item.row for kind in (PAIR, _ALONE) for item in self._all_items(data, kind).asked}
-        lines = [x for x in self._lines(data, list(known)) if rater is None or x.rater == rater]
+        known = {item.id: item.row for kind in (PAIR, _SINGLE) for item in self._all_items(data, kind).asked}
+        lines = [x for x in self._rating_rows(data, list(known)) if rater is None or x.rater == rater]
         return Ratings(lines, labels=known, about=data.runs.about)
 
     def rated(
@@ -195,7 +195,7 @@ class HumanRatings:
         label: str | None,
     ) -> ComparisonData:
         """Return the data of the same runs with what people said as the score (see ``Comparison.rated``)."""
-        kind, ratings = self._said(data, scale, labels, rater)
+        kind, ratings = self._counted_ratings(data, scale, labels, rater)
         items = self._all_items(data, kind).asked
         if kind.is_pair:
             return rated_pairs(data, items, ratings)
@@ -213,7 +213,7 @@ class HumanRatings:
         labels: Sequence[str] | None,
     ) -> Agreement:
         """Return how far people agree with each other, and each score, by its name, with people."""
-        kind, ratings = self._said(data, scale, labels, None)
+        kind, ratings = self._counted_ratings(data, scale, labels, None)
         lines = between_people(ratings, kind)
         if kind.is_pair or kind.is_scale:
             people = preferences_of_people(ratings, self._all_items(data, kind).asked, kind)
@@ -222,7 +222,7 @@ class HumanRatings:
 
     # --- what there is to be rated, and what was said
 
-    def _said(
+    def _counted_ratings(
         self, data: ComparisonData, scale: int | None, labels: Sequence[str] | None, rater: str | None
     ) -> tuple[Question, CountedRatings]:
         known = self.ratings(data, rater=rater)
@@ -240,9 +240,9 @@ class HumanRatings:
     def _all_items(self, data: ComparisonData, kind: Question) -> Items:
         """What can have been rated: of the rows that anybody rated, which are few of a large table."""
         rated = {line.row for store in self._stores(data) for line in store.ratings.of_batch()}
-        return _items(data, kind, wanted=lambda row: kept_label(row) in rated)
+        return _items_of_data(data, kind, wanted=lambda row: kept_label(row) in rated)
 
-    def _asked(
+    def _requested_items(
         self, data: ComparisonData, kind: Question, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None
     ) -> Items:
         """What a rater is asked.
@@ -255,7 +255,7 @@ class HumanRatings:
         if isinstance(rows, int) and not isinstance(rows, bool):
             if rows < 1:
                 raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
-            items = _items(
+            items = _items_of_data(
                 data, kind, pair=pair, show=show, most=rows, order=lambda row: seeded_draw(seed, "row", kept_label(row))
             )
         elif rows is not None:
@@ -265,12 +265,12 @@ class HumanRatings:
                 or not all(isinstance(row, Hashable) for row in rows)
             ):
                 raise InputError(f"rows is {short(rows)}; give how many, or a list of rows")
-            items = _items(data, kind, pair=pair, show=show, wanted=set(rows).__contains__)
+            items = _items_of_data(data, kind, pair=pair, show=show, wanted=set(rows).__contains__)
             there = {item.row for item in items.asked}
             if missing := [row for row in rows if row not in there]:
                 raise InputError(f"there is nothing to rate on the row {short(missing[0])}")
         else:
-            items = _items(data, kind, pair=pair, show=show)
+            items = _items_of_data(data, kind, pair=pair, show=show)
         if not items.asked:
             raise InputError(nothing_to_rate(kind, items, data.variants))
         return items
@@ -280,7 +280,7 @@ class HumanRatings:
         of_files = (observation.store for observation in data.runs.observations or ())
         return list(dict.fromkeys(s for s in (own_store(), *self._rated_in, *of_files) if s is not None))
 
-    def _lines(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:
+    def _rating_rows(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:
         """All ratings of these items, the oldest first: those of the session's store, and those that files brought."""
         newest: dict[str, RatingRow] = {}
         for store in self._stores(data):
@@ -291,7 +291,7 @@ class HumanRatings:
         return sorted(newest.values(), key=lambda line: (line.rated_at, line.uid))
 
 
-def _items(
+def _items_of_data(
     data: ComparisonData,
     kind: Question,
     *,
@@ -317,7 +317,7 @@ def _items(
     )
 
 
-_ALONE: Final = Question("outputs", ())
+_SINGLE: Final = Question("outputs", ())
 """Of any question on one output: its items are the same."""
 
 

@@ -133,10 +133,10 @@ def question_of(scale: Any, labels: Any) -> Question:
         if isinstance(scale, bool) or not isinstance(scale, int) or not 2 <= scale <= MOST:
             raise InputError(f"scale is {short(scale)}; give a whole number from 2 to {MOST}: one key each")
         return Question(f"scale {scale}", tuple(str(n) for n in range(1, scale + 1)))
-    return PAIR if labels is None else Question(f"labels {_spelt(labels)}", tuple(labels))
+    return PAIR if labels is None else Question(f"labels {_labels_name(labels)}", tuple(labels))
 
 
-def _spelt(labels: Any) -> str:
+def _labels_name(labels: Any) -> str:
     if isinstance(labels, str) or not isinstance(labels, Sequence) or not 2 <= len(labels) <= MOST:
         raise InputError(f"labels is {short(labels)}; give a list of 2 to {MOST} texts: one key each")
     for label in labels:
@@ -311,8 +311,8 @@ class _Columns:
         names = [n for n in runs.names if n not in own and not n.startswith("out.")]
         self._runs = runs
         self._names = names if show is None else list(show)
-        self._keys = _values(runs, "key")
-        self._source = [] if self._keys else list(_of_rows(runs, names))
+        self._keys = _column_values(runs, "key")
+        self._source = [] if self._keys else list(_columns_of_rows(runs, names))
         self._shown: list[tuple[str, list[Any]]] | None = None
 
     def identity(self, position: int) -> str:
@@ -324,7 +324,7 @@ class _Columns:
         """The columns that are the same on all these lines, as text; a password's never."""
         if self._shown is None:
             secret = self._runs.secret().columns
-            columns = ((name, _values(self._runs, name)) for name in self._names if name not in secret)
+            columns = ((name, _column_values(self._runs, name)) for name in self._names if name not in secret)
             self._shown = [(name, values) for name, values in columns if values is not None]
         texts_shown = []
         for name, values in self._shown:
@@ -334,11 +334,11 @@ class _Columns:
         return texts_shown
 
 
-def _of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
+def _columns_of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
     """Yield the columns that say the same on all lines of a row: another score of a run makes no other question."""
     pairs = runs.lines["pair"].tolist()
     for name in names:
-        values, first = _values(runs, name) or [], dict[Any, Any]()
+        values, first = _column_values(runs, name) or [], dict[Any, Any]()
         if all(_is_same(first.setdefault(pair, value), value) for pair, value in zip(pairs, values, strict=False)):
             yield name, values
 
@@ -350,6 +350,6 @@ def _is_same(one: Any, two: Any) -> bool:
         return spelt(plain(one)) == spelt(plain(two))
 
 
-def _values(runs: ScoredRuns, name: str) -> list[Any] | None:
+def _column_values(runs: ScoredRuns, name: str) -> list[Any] | None:
     column = runs.column(name)
     return None if column is None else column.tolist()

@@ -195,14 +195,14 @@ class RatingSession:
                     standing[event.n] = None
                 continue
             at = max(now, at + TICK_S)  # many may come at once, and the newest counts, also where a clock was put back
-            line = self._line(event, at)
+            line = self._rating_row(event, at)
             if line is not None:
                 before = standing.get(event.n, self._standing.get(event.n))
                 undone += [before.uid] if before is not None else []  # of one person and item, one rating stands
                 lines[event.uid] = standing[event.n] = line
         return RatingChange(lines=tuple(lines.values()), undone=tuple(undone), standing=standing, uids=frozenset(lines))
 
-    def _line(self, event: KeyEvent, now: float) -> RatingRow | None:
+    def _rating_row(self, event: KeyEvent, now: float) -> RatingRow | None:
         item, swapped = self.items[event.n], self.is_swapped(event.n)
         choice = self.kind.choice_of(event.choice, swapped=swapped)
         if choice is None:

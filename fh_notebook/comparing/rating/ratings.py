@@ -89,7 +89,7 @@ class Ratings:
     @property
     def raters(self) -> list[str]:
         """Whose ratings count, in the order in which they began."""
-        counting = self._counting()
+        counting = self._counting_uids()
         return list(dict.fromkeys(line.rater for line in self.lines if line.uid in counting))
 
     @property
@@ -108,7 +108,7 @@ class Ratings:
         ``seconds``; ``rated_at``, UTC; ``undone``: it was taken back; ``counts``: it is the newest of this rater and
         outputs, and neither taken back nor skipped; ``batch``, ``item`` (a hash of what was read), ``uid``.
         """
-        counting = self._counting()
+        counting = self._counting_uids()
         records = [self._record(line, line.uid in counting) for line in self.lines]
         columns: dict[str, Any] = {}
         for name, dtype in COLUMNS.items():
@@ -121,7 +121,7 @@ class Ratings:
         frame.attrs[ATTRS] = dict(self._about)
         return frame
 
-    def _counting(self) -> set[str]:
+    def _counting_uids(self) -> set[str]:
         return {x.uid for kind in self.kinds for of in count_ratings(self.lines, kind).values() for x in of.values()}
 
     def _record(self, line: RatingRow, counts: bool) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class Ratings:
         label = self._labels.get(line.item)
         return {
             **asdict(line),
-            "row": label if label is not None else _label(line.row),
+            "row": label if label is not None else _label_of(line.row),
             "preferred": preferred,
             "undone": line.undone_at is not None,
             "counts": counts,
@@ -160,8 +160,8 @@ class Ratings:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def _said(self) -> str:
-        counting = self._counting()
+    def _summary_text(self) -> str:
+        counting = self._counting_uids()
         of = Counter(line.rater for line in self.lines if line.uid in counting)
         by = ", ".join(f"{rater} {number:,}" for rater, number in of.items())
         rest = len(self.lines) - len(counting)
@@ -169,14 +169,14 @@ class Ratings:
         return f"{counted(len(counting), 'rating')}{f' ({by})' if by else ''}{aside}"
 
     def __repr__(self) -> str:
-        return f"{html.printable(self._said())}\n{frame_text(self.frame.head(ROWS_SHOWN), SHOWN)}"
+        return f"{html.printable(self._summary_text())}\n{frame_text(self.frame.head(ROWS_SHOWN), SHOWN)}"
 
     def _repr_html_(self) -> str:
-        head = html.el("div", html.el("strong", self._said()), cls="fh-head")
+        head = html.el("div", html.el("strong", self._summary_text()), cls="fh-head")
         return html.el("div", html.STYLE, head, frame_html(self.frame.head(ROWS_SHOWN), SHOWN), cls="fh")
 
 
-def _label(row: str) -> Any:
+def _label_of(row: str) -> Any:
     try:
         return json.loads(row)
     except (ValueError, RecursionError):
@@ -216,13 +216,13 @@ def rated_pairs(data: ComparisonData, items: Sequence[Item], ratings: CountedRat
     lines = data.runs.lines
     cluster_of = dict(zip(lines["pair"], lines["cluster"], strict=True))
     for item in items:
-        given = [_POINTS[x.choice if x.a == item.a else swap_sides(x.choice)] for x in _of(ratings, item)]
+        given = [_POINTS[x.choice if x.a == item.a else swap_sides(x.choice)] for x in _ratings_of_item(ratings, item)]
         if given and item.b is not None and item.line_b is not None:
             share = fmean(given)
             rows.setdefault((item.a, item.b), {}).setdefault(cluster_of[item.row], []).append(share)
             points.setdefault(item.line_a, []).append(1 - share)
             points.setdefault(item.line_b, []).append(share)
-    runs = _scored(data.runs, points, [_who(ratings, "pair")])
+    runs = _with_scores(data.runs, points, [_raters_note(ratings, "pair")])
     preferences = {pair: np.array([fmean(of) for of in by_row.values()]) for pair, by_row in rows.items()}
     return ComparisonData(runs=runs, pair_on=data.pair_on, rated=True, preferences=preferences)
 
@@ -238,25 +238,27 @@ def rated_alone(
     """Return the comparison by the numbers that people gave, or by the share of them that gave a label."""
     points: dict[int, list[float]] = {}
     for item in items:
-        given = [float(x.choice == label) if label is not None else float(x.choice) for x in _of(ratings, item)]
+        given = [
+            float(x.choice == label) if label is not None else float(x.choice) for x in _ratings_of_item(ratings, item)
+        ]
         if given:
             points[item.line_a] = [fmean(given)]
     scorer = SCORER if label is None else f"{SCORER} ({label})"
-    runs = _scored(data.runs, points, [_who(ratings, "output")], scorer=scorer)
+    runs = _with_scores(data.runs, points, [_raters_note(ratings, "output")], scorer=scorer)
     runs.lines.attrs["bounds"] = None if highest is None else (1.0, float(highest))
     return ComparisonData(runs=runs, pair_on=data.pair_on, rated=True)
 
 
-def _of(ratings: CountedRatings, item: Item) -> list[RatingRow]:
+def _ratings_of_item(ratings: CountedRatings, item: Item) -> list[RatingRow]:
     return [of[item.id] for of in ratings.values() if item.id in of]
 
 
-def _who(ratings: CountedRatings, what: str) -> str:
+def _raters_note(ratings: CountedRatings, what: str) -> str:
     by = ", ".join(f"{rater} ({counted(len(of), what)})" for rater, of in ratings.items())
     return f"Rated blind by {by}."
 
 
-def _scored(
+def _with_scores(
     runs: ScoredRuns, points: Mapping[int, Sequence[float]], notes: list[str], *, scorer: str = SCORER
 ) -> ScoredRuns:
     lines = runs.lines

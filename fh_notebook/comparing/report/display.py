@@ -115,7 +115,7 @@ def summary_html(data: ComparisonData, *, bar: Callable[..., html.Html] | None =
     """Return the summary as a table: intervals drawn beside their numbers (by `bar`), and their rule named."""
     draw = bar or range_bar
     summary = tables.summary(data)
-    low, high = _scale(data, summary)
+    low, high = _scale_limits(data, summary)
     scored = bool(data.scorer)
     head: list[Any] = ["variant"]
     head += ["mean", "95% interval", _scale_head(low, high), "median"] if scored else []
@@ -125,10 +125,13 @@ def summary_html(data: ComparisonData, *, bar: Callable[..., html.Html] | None =
         cells: list[Any] = [line["variant"]]
         if scored:
             interval = f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else ""
-            drawn = draw(line["mean"], line["ci_low"], line["ci_high"], low, high)
-            cells += [figure(line["mean"]), interval, drawn, figure(line["median"])]
-        cells += [f"{line['n']:,}" if scored else f"{_completed(data, line['variant']):,}", f"{line['missing']:,}"]
-        cells += [_failed(data, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
+            bar_html = draw(line["mean"], line["ci_low"], line["ci_high"], low, high)
+            cells += [figure(line["mean"]), interval, bar_html, figure(line["median"])]
+        cells += [
+            f"{line['n']:,}" if scored else f"{_completed_count(data, line['variant']):,}",
+            f"{line['missing']:,}",
+        ]
+        cells += [_failed_text(data, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
         cells += [money(line["cost"])] if "cost" in summary else []
         lines.append(cells)
     parts = [html.table(head, lines, cls="fh-table fh-num")]
@@ -153,19 +156,19 @@ RULES: Final = {
 }
 
 
-def _completed(data: ComparisonData, variant: str) -> int:
+def _completed_count(data: ComparisonData, variant: str) -> int:
     lines = data.lines
     return int(((lines["variant"] == variant) & (lines["status"] == "completed")).sum())
 
 
-def _failed(data: ComparisonData, line: dict[Any, Any]) -> str:
+def _failed_text(data: ComparisonData, line: dict[Any, Any]) -> str:
     if not line["failed"]:
         return "0"
     total = int((data.lines["variant"] == line["variant"]).sum())
     return f"{line['failed']:,} ({line['failed'] / total:.1%})"
 
 
-def _scale(data: ComparisonData, summary: pd.DataFrame) -> tuple[float, float]:
+def _scale_limits(data: ComparisonData, summary: pd.DataFrame) -> tuple[float, float]:
     if data.grid.yes_no:
         return 0.0, 1.0
     numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
@@ -210,7 +213,7 @@ def pairs_html(data: ComparisonData) -> html.Html | None:
             f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
         )
         counts = [f"{line[name]:,}" for name in ("wins", "ties", "losses")]
-        p, p_holm, p_permutation = (_p(line[name]) for name in ("p", "p_holm", "p_permutation"))
+        p, p_holm, p_permutation = (_p_cell(line[name]) for name in ("p", "p_holm", "p_permutation"))
         first = (f"{line['b']} - {line['a']}", figure(line["difference"]), interval)
         tested = (TESTS[line["test"]], p, p_holm, figure(line["effect"]), p_permutation)
         lines.append([*first, *counts, *tested, f"{line['n']:,}"])
@@ -225,7 +228,7 @@ TESTS: Final = {
 }
 
 
-def _p(value: float) -> str:
+def _p_cell(value: float) -> str:
     return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
 
 
@@ -251,24 +254,24 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
         places = {pair: position for position, pair in enumerate(pairs)}
         table = rows.iloc[sorted(range(len(rows)), key=lambda i: places[rows[data.pair_on].iloc[i]])]
     else:
-        whole = tables.disagreements(data, "output")
-        count, table = len(whole), whole.head(most)
+        differing_rows = tables.disagreements(data, "output")
+        count, table = len(differing_rows), differing_rows.head(most)
     left = incomplete_rows(data, by)
     lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
     shown = len(table)
     cut = f"; the {shown} that differ most:" if by == "score" else f"; the first {shown}:"
     first = "." if not shown else ":" if shown == count else cut
     sentence = f"The variants differ on {counted(count, 'row')}{lacking}{first}"
-    return sentence, _as_shown(data, table.reset_index(drop=True))
+    return sentence, _with_inputs(data, table.reset_index(drop=True))
 
 
-def _asked(data: ComparisonData) -> list[str]:
+def _input_names(data: ComparisonData) -> list[str]:
     """Return the columns that say what a row asked: Start variables before other columns."""
     names = data.row_columns if len(data.variants) > 1 else []
     return [n for n in names if n.startswith("in.")] or [n for n in names if not n.startswith("metadata.")]
 
 
-def _as_shown(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
+def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
     """Return the lines with what was asked behind what pairs them, and all of it masked."""
     table.attrs["asked"] = []
     if table.empty:
@@ -283,7 +286,7 @@ def _as_shown(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
     for position in np.flatnonzero(pairs.isin(rows)).tolist():
         places.setdefault(pairs.iat[position], position)
     input_columns: list[str] = []
-    for name in _asked(data):
+    for name in _input_names(data):
         if len(input_columns) == INPUTS_SHOWN:
             break
         head = name.removeprefix("in.")
@@ -304,17 +307,17 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     for line in table.to_dict("records"):
         cells: list[Any] = [
             one_line(line[data.pair_on], 40),
-            *(_said(line[name], ASKED_SHOWN) for name in input_columns),
+            *(_cell_text(line[name], ASKED_SHOWN) for name in input_columns),
         ]
-        cells += [_said(line["expected_output"])] if expected else []
-        cells += [_answer(data, line, variant) for variant in data.variants]
+        cells += [_cell_text(line["expected_output"])] if expected else []
+        cells += [_answer_html(data, line, variant) for variant in data.variants]
         lines.append(cells)
     return html.stacked(head, lines, cls="fh-table fh-cells")
 
 
-def _answer(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:
+def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    text = _said(output) or ("no answer" if score != score else "")
+    text = _cell_text(output) or ("no answer" if score != score else "")
     parts = [
         html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
         html.el("span", score_text(score, data.grid.yes_no), cls="fh-score"),
@@ -322,5 +325,5 @@ def _answer(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Ht
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away
 
 
-def _said(value: Any, limit: int = OUTPUT_SHOWN) -> str:
+def _cell_text(value: Any, limit: int = OUTPUT_SHOWN) -> str:
     return "" if is_missing(value) else one_line(value, limit)

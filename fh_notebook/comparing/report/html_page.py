@@ -37,7 +37,7 @@ def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapp
     """Return the whole page; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`."""
     style = files("fh_notebook.comparing.report").joinpath("report.css").read_text("utf-8").strip()
     script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
-    body = html.el("main", *_parts(data, rows, about))
+    body = html.el("main", *_body_parts(data, rows, about))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))
     return "\n".join([
         "<!DOCTYPE html>",
@@ -48,7 +48,7 @@ def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapp
         title,
         f"<style>{style}</style></head><body>",
         body,
-        f'<script type="application/json" id="data">{_data(data, rows)}</script>',
+        f'<script type="application/json" id="data">{_data_json(data, rows)}</script>',
         f"<script>{script}</script>",
         "</body></html>\n",
     ])  # fmt: skip
@@ -66,7 +66,7 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _data(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
+def _data_json(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return what the script shows, as JSON that cannot end its element."""
     value = {
         "pairOn": data.pair_on,
@@ -75,7 +75,7 @@ def _data(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
         "expected": any(row["expected"] is not None for row in rows),
         "scored": bool(data.scorer),
         "yesNo": data.grid.yes_no,
-        "low": _low(data),
+        "low": _low_score(data),
         "rows": rows,
     }
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -85,7 +85,7 @@ def _data(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> str:
     return text
 
 
-def _low(data: ComparisonData) -> float:
+def _low_score(data: ComparisonData) -> float:
     scores = data.lines["score"].dropna()
     if scores.empty or data.grid.yes_no:
         return 0.0
@@ -95,7 +95,7 @@ def _low(data: ComparisonData) -> float:
 # --- its parts
 
 
-def _parts(
+def _body_parts(
     data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]
 ) -> list[html.Html | None]:
     pairs = display.pairs_html(data)
@@ -106,13 +106,13 @@ def _parts(
         if notes_of(data)
         else None,
         html.el("h2", "Summary"),
-        _scrolling(display.summary_html(data, bar=_bar), "Summary"),
+        _scrolling(display.summary_html(data, bar=_bar_svg), "Summary"),
         *([html.el("h2", "Pairs"), _scrolling(pairs, "Pairs")] if pairs else []),
-        *_plots(data),
+        *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
-        _tools(data),
-        _table(data, rows),
-        *(part for heading, facts in about.items() for part in (html.el("h2", heading), _list(facts))),
+        _toolbar(data),
+        _rows_table(data, rows),
+        *(part for heading, facts in about.items() for part in (html.el("h2", heading), _facts_list(facts))),
     ]
 
 
@@ -121,18 +121,18 @@ def _scrolling(table: html.Html, name: str) -> html.Html:
     return html.el("div", table, cls="wide", role="region", aria_label=name, tabindex=0)
 
 
-def _plots(data: ComparisonData) -> list[html.Html]:
+def _plots_html(data: ComparisonData) -> list[html.Html]:
     facts = plot_data(data)
     kinds = [name for name, has in KINDS.items() if has(facts)]
     if not kinds:
         return []
     from fh_notebook.comparing.plots.matplotlib_plots import PANELS, inline
 
-    drawn = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
-    return [html.el("h2", "Plots"), html.el("div", *drawn, cls="plots")]
+    figures = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
+    return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
 
 
-def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
+def _bar_svg(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
     """Return an interval as a small drawing: attributes in place of styles, which the page's policy refuses."""
     if not end > begin or mean != mean:
         return html.join([])
@@ -148,16 +148,22 @@ def _bar(mean: float, low: float, high: float, begin: float, end: float) -> html
     return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=label, **shape)
 
 
-def _tools(data: ComparisonData) -> html.Html:
-    which = {"all": "all rows", "differ": "that differ", "failed": "failed", "low": "low score", "missing": "no score"}
+def _toolbar(data: ComparisonData) -> html.Html:
+    filters = {
+        "all": "all rows",
+        "differ": "that differ",
+        "failed": "failed",
+        "low": "low score",
+        "missing": "no score",
+    }
     if not data.scorer:
-        which = {name: words for name, words in which.items() if name not in ("low", "missing")}
+        filters = {name: label for name, label in filters.items() if name not in ("low", "missing")}
     orders = ORDERS if data.scorer else {"plan": ORDERS["plan"]}
     sizes = {str(size): f"{size} a page" for size in SIZES}
     return html.el(
         "div",
         html.el("input", type="search", id="search", dir="auto", placeholder="search (/)", aria_label="search"),
-        _select("which", which, "which rows"),
+        _select("which", filters, "which rows"),
         _select("order", orders, "order"),
         _select("size", sizes, "rows a page"),
         html.el("button", "←", type="button", id="back", aria_label="previous page"),
@@ -174,7 +180,7 @@ def _select(name: str, choices: Mapping[str, str], label: str) -> html.Html:
     return html.el("select", *options, id=name, aria_label=label)
 
 
-def _table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
+def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html:
     """Return the first rows: what is there before the script takes over, or where there is none."""
     inputs, expected = data.row_columns, any(row["expected"] is not None for row in rows)
     head = [
@@ -190,21 +196,21 @@ def _table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html.Html
         inputs_text = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
         cells += [html.el("td", html.clip("\n".join(inputs_text), 600), cls="out", dir="auto")] if inputs else []
         cells += [html.el("td", row["expected"] or "", cls="out", dir="auto")] if expected else []
-        cells += [html.el("td", html.clip(_said(run), 600), cls="out", dir="auto") for run in row["runs"]]
+        cells += [html.el("td", html.clip(_run_text(run), 600), cls="out", dir="auto") for run in row["runs"]]
         lines.append(html.el("tr", *cells))
     more = f"Scripts are off: these are the first {FIRST_ROWS} of {len(rows):,} rows."
     table = html.el("table", html.el("thead", html.el("tr", *head)), html.el("tbody", *lines, id="body"))
     return html.el("div", html.el("noscript", html.el("p", more)) if len(rows) > FIRST_ROWS else None, table, id="rows")
 
 
-def _said(run: Mapping[str, Any] | None) -> str:
+def _run_text(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "not there"
     text = run.get("output") or run.get("error") or run["status"]
     return f"{text}\n{figure(run['score'])}" if "score" in run else str(text)
 
 
-def _list(facts: Mapping[str, str]) -> html.Html:
+def _facts_list(facts: Mapping[str, str]) -> html.Html:
     return html.el(
         "dl",
         *(part for name, value in facts.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),

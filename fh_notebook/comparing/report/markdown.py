@@ -58,15 +58,15 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) ->
         f"**{escaped(masked(verdict_of(data)), 2_000)}**",
         "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
         "## Summary",
-        _summary(data),
-        *(["## Pairs", _pairs(data)] if data.scorer and data.pairs else []),
-        *(["## Rows that differ", escaped(sentence, 300), _rows(data, table)] if sentence else []),
-        *(part for heading, facts in about.items() for part in (f"## {heading}", _listed(facts))),
+        _summary_table(data),
+        *(["## Pairs", _pairs_table(data)] if data.scorer and data.pairs else []),
+        *(["## Rows that differ", escaped(sentence, 300), _rows_table(data, table)] if sentence else []),
+        *(part for heading, facts in about.items() for part in (f"## {heading}", _facts_list(facts))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(data: ComparisonData) -> str:
+def _summary_table(data: ComparisonData) -> str:
     summary = tables.summary(data)
     rules = summary.attrs["interval"]
     lines = [
@@ -76,22 +76,22 @@ def _summary(data: ComparisonData) -> str:
         for line in summary.to_dict("records")
     ]  # fmt: skip
     head = ["variant", "mean", "95% from", "to", "interval", "median", "runs", "missing", "failed", "median s", "p95 s"]
-    return _table([*head, *(["cost"] if "cost" in summary else [])], lines, right=range(1, 13))
+    return _markdown_table([*head, *(["cost"] if "cost" in summary else [])], lines, right=range(1, 13))
 
 
-def _pairs(data: ComparisonData) -> str:
+def _pairs_table(data: ComparisonData) -> str:
     table = pairs_table(data.pairs)
     head = list(table.columns)
     lines = [
         [escaped(v) if isinstance(v, str) else figure(v) if isinstance(v, float) else str(v) for v in line]
         for line in table.itertuples(index=False, name=None)
     ]
-    return _table(
+    return _markdown_table(
         head, lines, right=[index for index, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
     )
 
 
-def _rows(data: ComparisonData, table: Any) -> str:
+def _rows_table(data: ComparisonData, table: Any) -> str:
     if not len(table):
         return ""
     head = [data.pair_on, *(["expected"] if "expected_output" in table else []), *data.variants]
@@ -99,27 +99,27 @@ def _rows(data: ComparisonData, table: Any) -> str:
     for line in table.to_dict("records"):
         mask = partial(masks.of, line[data.pair_on])
         cells = [escaped(mask(str(line[data.pair_on])), 40)]
-        cells += [escaped(_masked(line["expected_output"], mask))] if "expected_output" in table else []
-        cells += [_answer(data, line, variant, mask) for variant in data.variants]
+        cells += [escaped(_masked_text(line["expected_output"], mask))] if "expected_output" in table else []
+        cells += [_answer_text(data, line, variant, mask) for variant in data.variants]
         lines.append(cells)
     more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
-    return _table([escaped(name) for name in head], lines) + more
+    return _markdown_table([escaped(name) for name in head], lines) + more
 
 
-def _masked(value: Any, mask: Callable[[str], str]) -> str:
+def _masked_text(value: Any, mask: Callable[[str], str]) -> str:
     return "" if value is None else mask(str(value))
 
 
-def _answer(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
+def _answer_text(data: ComparisonData, line: Mapping[Any, Any], variant: str, mask: Callable[[str], str]) -> str:
     output, score = line[f"{variant}.output"], line.get(f"{variant}.score", float("nan"))
-    text = escaped(_masked(output, mask)) if output is not None else "*no answer*" if score != score else ""
+    text = escaped(_masked_text(output, mask)) if output is not None else "*no answer*" if score != score else ""
     return f"{text} ({score_text(score, data.grid.yes_no)})" if score == score else text
 
 
-def _listed(facts: Mapping[str, str]) -> str:
+def _facts_list(facts: Mapping[str, str]) -> str:
     return "\n".join(f"- {escaped(name)}: {escaped(value, 500)}" for name, value in facts.items())
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] | range = ()) -> str:
+def _markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]], right: Sequence[int] | range = ()) -> str:
     rule = ["---:" if index in right else "---" for index in range(len(head))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, rule, *lines])

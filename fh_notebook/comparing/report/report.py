@@ -76,7 +76,7 @@ def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
             "expected": text_of(line.get("expected_output"), mask),
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
-            "runs": [_run(line, variant, states.get((pair, variant)), mask) for variant in data.variants],
+            "runs": [_run_values(line, variant, states.get((pair, variant)), mask) for variant in data.variants],
         }
 
 
@@ -85,7 +85,7 @@ def _is_number(value: Any) -> bool:
     return number_of(value) is not None and not isinstance(value, bool | np.bool_)
 
 
-def _run(
+def _run_values(
     line: Mapping[Any, Any], variant: str, state: tuple[str, str | None, int] | None, mask: Callable[[str], str]
 ) -> dict[str, Any] | None:
     if state is None:
@@ -106,7 +106,7 @@ def _run(
 def provenance_of(data: ComparisonData) -> dict[str, str]:
     """Return where the answers are from, and when the report was made."""
     about = data.runs.about
-    facts = {name: _flat(about[name]) for name in about if about[name] not in (None, "", [], {})}
+    facts = {name: _fact_text(about[name]) for name in about if about[name] not in (None, "", [], {})}
     moments = data.lines["started_at"].dropna()
     if len(moments):
         facts["answers taken"] = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
@@ -116,9 +116,11 @@ def provenance_of(data: ComparisonData) -> dict[str, str]:
     return {name: redact(value) for name, value in facts.items()}
 
 
-def _flat(value: Any) -> str:
+def _fact_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_flat(part)}" for name, part in value.items() if part not in (None, "", [], {}))
+        return "; ".join(
+            f"{name}: {_fact_text(part)}" for name, part in value.items() if part not in (None, "", [], {})
+        )
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

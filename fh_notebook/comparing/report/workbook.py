@@ -45,7 +45,7 @@ def write_workbook(
     """
     import xlsxwriter
 
-    head, lines = _rows(data, rows)
+    head, lines = _sheet_of_rows(data, rows)
     if len(lines) >= MAX_ROWS or len(head) > MAX_COLUMNS:
         raise SettingsError(
             f"{len(lines):,} rows of {len(head):,} columns are more than a sheet of Excel holds; give a name in .html"
@@ -62,7 +62,7 @@ def write_workbook(
                 sheet.write_string(0, index, care.of(redact(column), None, column), bold)
             for at, line in enumerate(cells, 1):
                 for index, value in enumerate(line):
-                    _write(sheet, at, index, value, care, columns[index])
+                    _write_cell(sheet, at, index, value, care, columns[index])
         book.close()
 
 
@@ -73,9 +73,9 @@ def _sheets(
     about: Mapping[str, Mapping[str, str]],
 ) -> dict[str, tuple[Sequence[str], Any]]:
     summary = tables.leaderboard(data)
-    sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _cells(summary)}
+    sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _sheet_of_table(summary)}
     if data.scorer and data.pairs:
-        sheets["pairs"] = _cells(pairs_table(data.pairs))
+        sheets["pairs"] = _sheet_of_table(pairs_table(data.pairs))
     sheets["rows"] = (head, lines)
     masked = data.runs.secret().masked
     facts = [("verdict", masked(verdict_of(data))), *(("note", masked(note)) for note in notes_of(data))]
@@ -83,11 +83,11 @@ def _sheets(
     return {**sheets, "about": (("name", "value"), facts)}
 
 
-def _cells(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
+def _sheet_of_table(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
     return [str(c) for c in table.columns], [list(line) for line in table.itertuples(index=False, name=None)]
 
 
-def _rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+def _sheet_of_rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     inputs = data.row_columns
     parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error")
     head = [str(data.pair_on), *inputs, "expected_output", "differ"]
@@ -104,7 +104,7 @@ def _is_wide(sheet: str, column: str) -> bool:
     return column.endswith((".output", ".error", "value", "expected_output")) or (sheet == "rows" and "." not in column)
 
 
-def _write(sheet: Any, at: int, column_index: int, value: Any, care: SafeTextCounter, column: str) -> None:
+def _write_cell(sheet: Any, at: int, column_index: int, value: Any, care: SafeTextCounter, column: str) -> None:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return
     if isinstance(value, bool):

@@ -196,7 +196,7 @@ def score_result(value: Any) -> ScoreResult:
     if isinstance(value, ScoreResult):
         return value
     if isinstance(value, Mapping):
-        return _of_parts(value)
+        return _result_of_parts(value)
     if is_missing(value):
         return NO_SCORE
     number = number_of(value)
@@ -207,13 +207,13 @@ def score_result(value: Any) -> ScoreResult:
     return ScoreResult(number)
 
 
-def _of_parts(value: Mapping[Any, Any]) -> ScoreResult:
+def _result_of_parts(value: Mapping[Any, Any]) -> ScoreResult:
     """``score`` is the score where there is one; else the mean of the parts that are numbers."""
     if len(value) > MAX_PARTS:
         return ScoreResult(
             float("nan"), f"the scorer gave an object of {len(value):,} parts; {MAX_PARTS:,} can be kept"
         )
-    parts = {str(name): _part(part) for name, part in value.items()}
+    parts = {str(name): _part_value(part) for name, part in value.items()}
     if "score" in value:
         own = score_result(None if isinstance(value["score"], Mapping) else value["score"])
         return ScoreResult(own.score, own.error, parts)
@@ -225,7 +225,7 @@ def _of_parts(value: Mapping[Any, Any]) -> ScoreResult:
     return ScoreResult(math.fsum(numbers) / len(numbers), None, parts)
 
 
-def _part(value: Any) -> float | str | None:
+def _part_value(value: Any) -> float | str | None:
     if isinstance(value, str):
         return value[:PART_CHARS]
     if is_missing(value):

@@ -30,120 +30,121 @@ PLAIN_RUN: Final = ("status", "error", "error_code", "elapsed_s", "variant")
 
 
 ScoreKey = tuple[int, str]
-"""Under what a score is kept: the line of the answer, 0 for a line of a table; and the hash of what else was read, of a
-table's line of the whole content."""
+"""The key of a stored score: the line of the answer, 0 for a line of a table; and the hash of what else the scorer may
+read, for a line of a table the hash of the whole content."""
 
 
 class ScoreCache:
-    """Looks up and keeps the scores of one version of a scorer."""
+    """The stored scores of one version of a scorer."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
         self._version = scorer.version or ""
         self._columns = scorer.columns
-        self._writing: list[Committed[None]] = []
+        self._writes: list[Committed[None]] = []
         self._observed: dict[ScoreKey, Observation] = {}
-        """What :meth:`marks_of` was asked about last."""
+        """The observations of the last call of :meth:`keys_of`, by their keys."""
         self._is_broken = False
-        """Whether the store could not be read: then it is not asked again, which may wait for a lock at each window."""
+        """Whether the store could not be read. It is then not read again, because each read may wait for a lock."""
         try:
-            self._own: Store | None = session.store()
+            self._session_store: Store | None = session.store()
         except StoreError as exc:
-            self._own = None
+            self._session_store = None
             session.tell_once(f"Scores are not kept: {exc}")
-        self._store = self._own
+        self._store = self._session_store
 
-    def marks_of(self, observations: Sequence[Observation]) -> list[ScoreKey | None]:
-        """Return under what the scores of these runs are kept; ``None`` where they cannot be."""
-        # A batch out of a file has a store of its own, whose lines have other numbers than the session's.
+    def keys_of(self, observations: Sequence[Observation]) -> list[ScoreKey | None]:
+        """Return the keys of the scores of these runs; ``None`` where a score cannot be stored."""
+        # A batch that was read from a file has its own store, whose lines have other numbers than the session's.
         of_file = next((o.store for o in observations if o.store is not None), None)
-        self._store = self._own if of_file is None else of_file
+        self._store = self._session_store if of_file is None else of_file
         if self._store is None or self._is_broken:
             return [None] * len(observations)
-        marks = [self._mark(o) if o.store is of_file else None for o in observations]
-        self._observed = {mark: o for mark, o in zip(marks, observations, strict=True) if mark is not None}
-        return marks
+        keys = [self._key_of(o) if o.store is of_file else None for o in observations]
+        self._observed = {key: o for key, o in zip(keys, observations, strict=True) if key is not None}
+        return keys
 
-    def _mark(self, observation: Observation) -> ScoreKey | None:
+    def _key_of(self, observation: Observation) -> ScoreKey | None:
         try:
-            spelling = self._spelt(observation) if observation.line else self._spelt_plain(observation)
+            spelling = self._key_text(observation) if observation.line else self._table_key_text(observation)
         except (TypeError, ValueError, RecursionError):
             return None  # the row holds what has no JSON form
         return observation.line, _hash(spelling)
 
-    def _spelt(self, observation: Observation) -> str:
-        """Spell what else is read: the row. Not the job's key: the copy of an answer in another workspace has another.
+    def _key_text(self, observation: Observation) -> str:
+        """Return the text of what the scorer reads besides the answer: the row, without the job's key.
 
-        The number of a line tells its answer from every other one: it is never given again.
+        A copy of an answer in another workspace has another key. The number of the line identifies the answer: it is
+        never given again.
         """
         row = observation.row
         if self._columns is not None or not self._scorer.reads_row:
-            return self._cell(row)
+            return self._cell_text(row)
         return canonical_json([[row.get(name) for name in ("row", "variant", "repeat")], observation.source()])
 
-    def _spelt_before(self, observation: Observation) -> str:
-        """Spell it as scores were kept while lines were numbered anew: with what told an answer from a later one."""
+    def _earlier_key_text(self, observation: Observation) -> str:
+        """Return the key text of earlier releases, in which the number of a line could be given again."""
         run, row = observation.run, observation.row
         began = run.started_at.timestamp() if run and run.started_at else ""
         if self._columns is not None or not self._scorer.reads_row:
-            return f"{row.get('key')} {began} {self._cell(row)}"
+            return f"{row.get('key')} {began} {self._cell_text(row)}"
         label = [row.get(name) for name in ("row", "variant", "repeat")]
         return canonical_json([row.get("key"), began, label, observation.source()])
 
-    def _spelt_plain(self, observation: Observation) -> str:
-        """Spell all that may be read of a line of a table."""
+    def _table_key_text(self, observation: Observation) -> str:
+        """Return the text of everything that the scorer may read of a line of a table."""
         run = observation.answer
         if self._columns is not None:
             output = _typed(run.output)
-            return f"{run.elapsed_s!r} {len(output)} {output} {self._cell(observation.row)}"
+            return f"{run.elapsed_s!r} {len(output)} {output} {self._cell_text(observation.row)}"
         row = dict(observation.row) if self._scorer.reads_row else {}
         return canonical_json([run.output, [getattr(run, name) for name in PLAIN_RUN], row])
 
-    def _cell(self, row: Mapping[str, Any]) -> str:
-        """Spell the cell that is read: it stands last, so that nothing can be taken for its end."""
+    def _cell_text(self, row: Mapping[str, Any]) -> str:
+        """Return the text of the cell that the scorer reads. It comes last, so it cannot end too early."""
         return _typed(row.get(self._columns[0])) if self._columns else ""
 
-    def known(self, marks: Sequence[ScoreKey | None]) -> list[ScoreResult | None]:
-        """Return the kept scores."""
+    def lookup(self, keys: Sequence[ScoreKey | None]) -> list[ScoreResult | None]:
+        """Return the stored scores; ``None`` where there is none."""
         if self._store is None or self._is_broken:
-            return [None] * len(marks)
+            return [None] * len(keys)
         try:
             with self._store.decoding():
-                stored = self._found(self._store, [mark for mark in marks if mark is not None])
+                stored = self._read_scores(self._store, [key for key in keys if key is not None])
         except StoreError as exc:
             session.tell_once(f"Scores are not kept: {exc}")
             self._is_broken = True
-            return [None] * len(marks)
+            return [None] * len(keys)
         lines = {line for line, _ in stored if line}
-        return [mark and (stored.get(mark) or self._known_before(mark, stored, lines)) for mark in marks]
+        return [key and (stored.get(key) or self._lookup_earlier(key, stored, lines)) for key in keys]
 
-    def _known_before(
-        self, mark: ScoreKey, stored: Mapping[ScoreKey, ScoreResult], lines: set[int]
+    def _lookup_earlier(
+        self, key: ScoreKey, stored: Mapping[ScoreKey, ScoreResult], lines: set[int]
     ) -> ScoreResult | None:
-        """Return a score that was kept under the earlier spelling of a mark."""
-        if mark[0] not in lines or mark not in self._observed:
+        """Return a score that was stored under the key of an earlier release."""
+        if key[0] not in lines or key not in self._observed:
             return None
-        return stored.get((mark[0], _hash(self._spelt_before(self._observed[mark]))))
+        return stored.get((key[0], _hash(self._earlier_key_text(self._observed[key]))))
 
-    def _found(self, store: Store, marks: Sequence[ScoreKey]) -> dict[ScoreKey, ScoreResult]:
-        """Return the kept scores of `marks`, those that are alike as one object."""
+    def _read_scores(self, store: Store, keys: Sequence[ScoreKey]) -> dict[ScoreKey, ScoreResult]:
+        """Return the stored scores of `keys`; equal scores are one object."""
         stored: dict[ScoreKey, ScoreResult] = {}
-        if lines := {line for line, _ in marks if line}:
+        if lines := {line for line, _ in keys if line}:
             for those, score, parts in store.scores.known(self._version, lines):
                 stored |= dict.fromkeys(those, _result(score, parts))
-        if contents := {of for line, of in marks if not line}:
+        if contents := {of for line, of in keys if not line}:
             for hashes, score, parts in store.plain_scores.known(self._version, contents):
                 stored |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
         return stored
 
-    def keep(self, scored: Sequence[tuple[ScoreKey | None, ScoreResult]]) -> None:
-        """Keep scores, but those with an error: they are tried again. :meth:`settle` waits for it."""
+    def save(self, scored: Sequence[tuple[ScoreKey | None, ScoreResult]]) -> None:
+        """Store scores without an error; the others are tried again. :meth:`wait_for_writes` waits for the writes."""
         lines, plain = [], []
-        for mark, result in scored:
-            if mark is not None and result.error is None:
+        for key, result in scored:
+            if key is not None and result.error is None:
                 score = None if math.isnan(result.score) else result.score
                 parts = json.dumps(dict(result.parts)) if result.parts is not None else None
-                line, of = mark
+                line, of = key
                 if line:
                     lines.append(ScoreRow(line, of, score, parts))
                 else:
@@ -151,24 +152,24 @@ class ScoreCache:
         if self._store is None or self._is_broken:
             return
         if lines:
-            self._write(self._store.scores.keep, lines)
+            self._write_scores(self._store.scores.keep, lines)
         if plain:
-            self._write(self._store.plain_scores.keep, plain)
+            self._write_scores(self._store.plain_scores.keep, plain)
 
-    def _write(self, keep: Any, lines: Sequence[Any]) -> None:
+    def _write_scores(self, save: Any, lines: Sequence[Any]) -> None:
         try:
-            self._writing.append(keep(self._version, lines))
+            self._writes.append(save(self._version, lines))
         except StoreError as exc:
             session.tell_once(f"Scores were not kept: {exc}")  # they are here, and shown
 
-    def settle(self) -> None:
-        """Wait until all is written."""
-        for written in self._writing:
+    def wait_for_writes(self) -> None:
+        """Wait until all writes are committed."""
+        for write in self._writes:
             try:
-                written.result()
+                write.result()
             except StoreError as exc:
                 session.tell_once(f"Scores were not kept: {exc}")
-        self._writing.clear()
+        self._writes.clear()
 
 
 def _hash(spelling: str) -> str:
@@ -176,7 +177,7 @@ def _hash(spelling: str) -> str:
 
 
 def _typed(value: Any) -> str:
-    """Spell a value so that a text is not taken for what it spells."""
+    """Return a value as text with its type: a text differs from the value that it spells."""
     return f"t{value}" if type(value) is str else f"j{canonical_json(value)}"
 
 

@@ -49,14 +49,14 @@ class Combined:
         InputError
             A part is async or a judge, which only ``fh.compare`` can ask; or a part gave no score that can be used.
         """
-        result = self.combine([self._of_one(member, run, row or {}) for member in self.members])
+        result = self.combine([self._result_of_member(member, run, row or {}) for member in self.members])
         if result.error is not None:
             raise InputError(result.error)
         if result.parts is not None:
             return {**result.parts, "score": None if math.isnan(result.score) else result.score}
         return None if math.isnan(result.score) else bool(result.score)
 
-    def _of_one(self, member: Any, run: Run, row: Mapping[str, Any]) -> ScoreResult:
+    def _result_of_member(self, member: Any, run: Run, row: Mapping[str, Any]) -> ScoreResult:
         if isinstance(member, str):
             return score_result(row.get(member))
         if getattr(member, "is_async", False) or not callable(member):
@@ -88,7 +88,7 @@ def all_of(*scorers: Part) -> Combined:
     (all_of(contains(), length('words', at_most=3)), False)
     """
     arguments.check(all_of, locals())
-    return _logical("all_of", scorers, partial(_logic, stops_at=False))
+    return _logical_scorer("all_of", scorers, partial(_combine_logical, stops_at=False))
 
 
 def any_of(*scorers: Part) -> Combined:
@@ -111,7 +111,7 @@ def any_of(*scorers: Part) -> Combined:
     True
     """
     arguments.check(any_of, locals())
-    return _logical("any_of", scorers, partial(_logic, stops_at=True))
+    return _logical_scorer("any_of", scorers, partial(_combine_logical, stops_at=True))
 
 
 def not_(scorer: Part) -> Combined:
@@ -130,11 +130,11 @@ def not_(scorer: Part) -> Combined:
     """
     arguments.check(not_, locals())
 
-    def turned(parts: Sequence[ScoreResult]) -> ScoreResult:
-        result = _logic(parts, stops_at=False)
+    def negate(parts: Sequence[ScoreResult]) -> ScoreResult:
+        result = _combine_logical(parts, stops_at=False)
         return ScoreResult(1.0 - result.score, result.error)
 
-    return _logical("not_", (scorer,), turned)
+    return _logical_scorer("not_", (scorer,), negate)
 
 
 def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, float]) -> Combined:
@@ -162,8 +162,8 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     {'right': 0.0, 'short': 1.0, 'score': 0.25}
     """
     arguments.check(weighted, locals())
-    given = [(None, part) for part in _flat(scorers)] + list(named.items())
-    pairs = [(name, *(part if isinstance(part, tuple) else (part, 1))) for name, part in given]
+    scorers_by_name = [(None, part) for part in _given_scorers(scorers)] + list(named.items())
+    pairs = [(name, *(part if isinstance(part, tuple) else (part, 1))) for name, part in scorers_by_name]
     if bad := [p for p in pairs if len(p) != 3]:
         raise InputError(f"weighted takes scorers, or pairs of a scorer and its weight, not {short(bad[0][1:])}")
     weights = [number_of(weight) for _, _, weight in pairs]
@@ -172,7 +172,7 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
     ):
         raise InputError(f"the weights are {short([w for _, _, w in pairs])}; give numbers from 0, not all of them 0")
     members = _members("weighted", [part for _, part, _ in pairs])
-    names = _unique([name or _name_of(m) for (name, _, _), m in zip(pairs, members, strict=True)])
+    names = _unique_names([name or _name_of(m) for (name, _, _), m in zip(pairs, members, strict=True)])
     sizes = [float(w or 0.0) for w in weights]
 
     def mean(parts: Sequence[ScoreResult]) -> ScoreResult:
@@ -189,13 +189,13 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
 
 
 def _members(name: str, scorers: Sequence[Part]) -> list[Any]:
-    given = _flat(scorers)
+    given = _given_scorers(scorers)
     if not given:
         raise InputError(f"{name} has nothing to put together; give it scorers")
-    return [_member(part, name) for part in given]
+    return [_as_member(part, name) for part in given]
 
 
-def _flat(scorers: Sequence[Part]) -> list[Part]:
+def _given_scorers(scorers: Sequence[Part]) -> list[Part]:
     """Return what was given one by one, as one list, or as one mapping of scorers to weights."""
     if len(scorers) == 1 and isinstance(scorers[0], list):
         return scorers[0]
@@ -204,7 +204,7 @@ def _flat(scorers: Sequence[Part]) -> list[Part]:
     return list(scorers)
 
 
-def _member(part: Part, name: str) -> Any:
+def _as_member(part: Part, name: str) -> Any:
     is_ready = isinstance(part, str | Combined) or hasattr(part, "score_all") or hasattr(part, "is_async")
     if not is_ready and not callable(part):
         raise InputError(f"{name} takes scorers, functions of a run, or names of columns, not {short(part)}")
@@ -215,16 +215,18 @@ def _name_of(member: Any) -> str:
     return member if isinstance(member, str) else str(member.name)
 
 
-def _logical(name: str, scorers: Sequence[Part], combine: Callable[[Sequence[ScoreResult]], ScoreResult]) -> Combined:
+def _logical_scorer(
+    name: str, scorers: Sequence[Part], combine: Callable[[Sequence[ScoreResult]], ScoreResult]
+) -> Combined:
     members = _members(name, scorers)
     return Combined(f"{name}({', '.join(map(_name_of, members))})", members, combine)
 
 
-def _unique(names: list[str]) -> list[str]:
+def _unique_names(names: list[str]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} {names[:i].count(name) + 1}" for i, name in enumerate(names)]
 
 
-def _logic(parts: Sequence[ScoreResult], *, stops_at: bool) -> ScoreResult:
+def _combine_logical(parts: Sequence[ScoreResult], *, stops_at: bool) -> ScoreResult:
     """All of them, or (``stops_at=True``) any of them."""
     if error := next((part.error for part in parts if part.error), None):
         return ScoreResult(float("nan"), error)

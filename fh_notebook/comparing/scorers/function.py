@@ -92,24 +92,24 @@ def version_of(function: Callable[..., Any]) -> str:
     ...
     fh_notebook.comparing.scorers.function.NoVersionError: it is a builtin_function_or_method
     """
-    walk = _Walk()
+    walk = _FunctionHash()
     walk.add(function, "")
     return sha256(repr(walk.parts).encode()).hexdigest()[:32]
 
 
-class _Walk:
+class _FunctionHash:
     """The parts of a hash, in the order in which they were read."""
 
     def __init__(self) -> None:
         self.parts = [PYTHON]
-        self._seen: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
 
     def add(self, value: Any, name: str) -> None:
         """Add what the function reads under `name`; the function itself has none."""
         if _is_constant(value):
             self.parts.append(f"{name} = {value!r}")
         elif isinstance(value, ModuleType):
-            self.parts.append(f"{name} = {_library(value.__name__, name)}")
+            self.parts.append(f"{name} = {_library_version(value.__name__, name)}")
         elif isinstance(value, Scorer) and value.hashed is not None:
             self.add(value.hashed, name)
         elif isinstance(value, Scorer) and value.version is not None:
@@ -119,23 +119,23 @@ class _Walk:
             for label, part in chain([(name, value.func)], enumerate(value.args), value.keywords.items()):
                 self.add(part, str(label))
         elif _is_of_library(value):
-            self.parts.append(f"{name} = {_library(value.__module__, name)} {value.__qualname__}")
+            self.parts.append(f"{name} = {_library_version(value.__module__, name)} {value.__qualname__}")
         elif isinstance(value, FunctionType):
             self._add_function(value, name)
         else:
             raise NoVersionError(f"it reads {name}, {type_text(value)}" if name else f"it is {type_text(value)}")
 
     def _add_function(self, function: FunctionType, name: str) -> None:
-        if id(function) in self._seen:
-            self.parts.append(f"{name} = function {self._seen[id(function)]}")
+        if id(function) in self._numbers:
+            self.parts.append(f"{name} = function {self._numbers[id(function)]}")
             return
-        self._seen[id(function)] = len(self._seen)
+        self._numbers[id(function)] = len(self._numbers)
         definition = _definition_of(function)
         self.parts.append(f"{name} = {ast.unparse(definition)}")
         for label, value in _reads_of(function):
             self.add(value, label)
         for module in _imports_of(definition):
-            self.parts.append(f"import {_library(module, module)}")
+            self.parts.append(f"import {_library_version(module, module)}")
 
 
 def _is_constant(value: Any) -> bool:
@@ -164,7 +164,7 @@ def _is_standard(module: str) -> bool:
     return module.partition(".")[0] in sys.stdlib_module_names
 
 
-def _library(module: str, name: str) -> str:
+def _library_version(module: str, name: str) -> str:
     """Return a module of a library with its version.
 
     Raises
@@ -192,17 +192,17 @@ def _definition_of(function: FunctionType) -> Definition:
     code = function.__code__
     linecache.checkcache(code.co_filename)
     source = "".join(linecache.getlines(code.co_filename, function.__globals__))
-    definitions, codes = _compiled(source, code.co_flags & FUTURE)
+    definitions, codes = _compile(source, code.co_flags & FUTURE)
     if code not in codes:
         raise NoVersionError(f"the source of {code.co_name} is not known")
-    matches = [one for one in definitions if _place(one) == (code.co_firstlineno, code.co_name)]
+    matches = [one for one in definitions if _first_line_and_name(one) == (code.co_firstlineno, code.co_name)]
     if len(matches) > 1:
         raise NoVersionError(f"its line defines {len(matches)} functions {code.co_name}, which cannot be told apart")
     return matches[0]
 
 
 @lru_cache(maxsize=8)
-def _compiled(source: str, future: int) -> tuple[list[Definition], list[CodeType]]:
+def _compile(source: str, future: int) -> tuple[list[Definition], list[CodeType]]:
     """Return the functions that a file or a cell defines: as syntax, and as code."""
     with warnings.catch_warnings(action="ignore"):  # the import has shown those of the compiler
         try:
@@ -214,7 +214,7 @@ def _compiled(source: str, future: int) -> tuple[list[Definition], list[CodeType
     return [node for node in ast.walk(tree) if isinstance(node, Definition)], list(_codes_in(whole))
 
 
-def _place(definition: Definition) -> tuple[int, str]:
+def _first_line_and_name(definition: Definition) -> tuple[int, str]:
     """Return the first line, that of a decorator too, and the name."""
     if isinstance(definition, ast.Lambda):
         return definition.lineno, "<lambda>"
@@ -342,8 +342,8 @@ def scorer(
     """
     arguments.check(scorer, locals(), but={"bounds"})
     if function is None:
-        return lambda given: _made(given, name, version, max_concurrency, lower_is_better, bounds)
-    return _made(function, name, version, max_concurrency, lower_is_better, bounds)
+        return lambda given: _make_scorer(given, name, version, max_concurrency, lower_is_better, bounds)
+    return _make_scorer(function, name, version, max_concurrency, lower_is_better, bounds)
 
 
 def scorer_of(function: Any) -> Scorer:
@@ -354,10 +354,10 @@ def scorer_of(function: Any) -> Scorer:
     InputError
         It is no function, or cannot score.
     """
-    return _made(function, None, None, AT_ONCE, False, None)
+    return _make_scorer(function, None, None, AT_ONCE, False, None)
 
 
-def _made(
+def _make_scorer(
     function: Callable[..., Any],
     name: str | None,
     version: str | int | None,
@@ -374,7 +374,7 @@ def _made(
         raise InputError(f"max_concurrency is {short(max_concurrency)}; give a whole number from 1")
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):
         raise InputError(f"version is {short(version)}; give a text or a number, another one when the function changes")
-    ends = None if bounds is None else _ends(bounds)
+    ends = None if bounds is None else _checked_bounds(bounds)
     named = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
     reads_row = _takes_row(function)
 
@@ -396,7 +396,7 @@ def _made(
     )
 
 
-def _ends(bounds: Any) -> tuple[float, float]:
+def _checked_bounds(bounds: Any) -> tuple[float, float]:
     low, high = map(number_of, bounds) if isinstance(bounds, tuple | list) and len(bounds) == 2 else (None, None)
     if low is None or high is None or low >= high:
         raise InputError(f"bounds is {short(bounds)}; give (lowest, highest), two numbers")

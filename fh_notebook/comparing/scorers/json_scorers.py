@@ -94,24 +94,24 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
         raise InputError(f"the schema cannot be used: {unusable}")
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:
-        value = _json_at(run, steps)
+        value = _json_value_at(run, steps)
         return value is not NOTHING and fits(rules, value)
 
     return ready_scorer(scorer_text("json_schema", rules, path=(path, None)), score, reads=None, rules=rules, path=path)
 
 
 def _schema(schema: Any) -> dict[str, Any]:
-    if isinstance(schema, Mapping) and not _declares(schema):
+    if isinstance(schema, Mapping) and not _is_declaration(schema):
         return dict(schema)
     return to_schema(schema)
 
 
-def _declares(schema: Mapping[str, Any]) -> bool:
+def _is_declaration(schema: Mapping[str, Any]) -> bool:
     """Whether it is names of fields, and not a schema: a schema has no values with a schema of their own."""
     return bool(schema) and all(hasattr(value, "schema") for value in schema.values())
 
 
-def _json_at(run: Run, steps: tuple[str | int, ...]) -> Any:
+def _json_value_at(run: Run, steps: tuple[str | int, ...]) -> Any:
     try:
         return part_of(run, steps) if steps else run.json()
     except (ValueError, RecursionError):
@@ -158,7 +158,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
         wanted = expected_in(row, expected) if expected is not None else equals
         if expected is not None and wanted is None:
             return None
-        value = _json_at(run, ())
+        value = _json_value_at(run, ())
         values = [] if value is NOTHING else select(query, value)
         if wanted is UNSET:
             return any(part is not None for part in values)
@@ -212,10 +212,10 @@ def json_fields(
         fields = list(fields)  # an array has no truth value, and an iterator ends
     if isinstance(fields, str) or fields == []:
         raise InputError(f"fields is {short(fields)}; give a list of names")
-    ways = {name: _way(name, way) for name, way in (compare or {}).items()}
+    field_scorers = {name: _field_scorer(name, field_scorer) for name, field_scorer in (compare or {}).items()}
 
     def score(run: Run, row: Mapping[str, Any]) -> dict[str, Any] | None:
-        wanted = _object(expected_in(row, expected), expected)
+        wanted = _expected_object(expected_in(row, expected), expected)
         if wanted is None:
             return None
         names = list(wanted) if fields is None else [name for name in fields if name in wanted]
@@ -223,9 +223,9 @@ def json_fields(
             return None
         if len(names) >= MAX_PARTS:
             raise InputError(f"{len(names):,} fields are expected; {MAX_PARTS:,} can be told apart: give fields=[...]")
-        value = _json_at(run, steps)
+        value = _json_value_at(run, steps)
         there = value if isinstance(value, Mapping) else {}
-        results = {str(n): _field(there.get(n, NOTHING), wanted[n], ways.get(n), run) for n in names}
+        results = {str(n): _score_field(there.get(n, NOTHING), wanted[n], field_scorers.get(n), run) for n in names}
         known = [float(v) for v in results.values() if v is not None]
         # A field of the name "score" is a part like the others, and is told under another name.
         named_parts = {("score_" if name == "score" else name): value for name, value in results.items()}
@@ -236,17 +236,17 @@ def json_fields(
         expected,
         path=(path, None),
         fields=(fields, None),
-        compare=({n: w.name for n, w in ways.items()}, {}),
+        compare=({n: w.name for n, w in field_scorers.items()}, {}),
     )
-    versions = {n: getattr(w, "version", None) for n, w in ways.items()}
+    versions = {n: getattr(w, "version", None) for n, w in field_scorers.items()}
     field_scorer = ready_scorer(name, score, reads=expected, path=path, fields=fields, compare=versions)
-    are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in ways.items())
+    are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in field_scorers.items())
     return (
         field_scorer if are_ready else replace(field_scorer, version=None)
     )  # a function of your own may read more than its field
 
 
-def _way(name: str, given: Any) -> Any:
+def _field_scorer(name: str, given: Any) -> Any:
     if not callable(given):
         raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
     field_scorer = given if isinstance(given, Scorer | Combined) else scorer_of(given)
@@ -255,7 +255,7 @@ def _way(name: str, given: Any) -> Any:
     return field_scorer
 
 
-def _object(cell: Any, column: str) -> Mapping[str, Any] | None:
+def _expected_object(cell: Any, column: str) -> Mapping[str, Any] | None:
     if isinstance(cell, str):
         try:
             cell = json.loads(cell)
@@ -268,12 +268,12 @@ def _object(cell: Any, column: str) -> Mapping[str, Any] | None:
     return cell
 
 
-def _field(value: Any, wanted: Any, way: Any, run: Run) -> Any:
+def _score_field(value: Any, wanted: Any, field_scorer: Any, run: Run) -> Any:
     if value is NOTHING:
         return False
-    if way is None:
+    if field_scorer is None:
         return is_equal(value, wanted)
-    return way(_run_of_field(run, value), {"expected_output": wanted})
+    return field_scorer(_run_of_field(run, value), {"expected_output": wanted})
 
 
 def _run_of_field(run: Run, value: Any) -> Run:

@@ -79,20 +79,20 @@ class JudgeCalls:
         """
         client = session.client_for(self.options.client)
         target = self._target(client)
-        given = [dict(row) for row in rows]
+        judge_rows = [dict(row) for row in rows]
         if not target.inputs.get("properties") and self.options.inputs is None:
             # It takes whatever it is sent: then only what a judge needs, and nothing of the row's other columns.
-            given = [{name: row[name] for name in own if name in row} for row in given]
+            judge_rows = [{name: row[name] for name in own if name in row} for row in judge_rows]
         variants = [self.variant or target.variants[0]]
-        return begun(given, target, replace(self.options, variants=variants, reuse=None if fresh else "store"))
+        return begun(judge_rows, target, replace(self.options, variants=variants, reuse=None if fresh else "store"))
 
     def _target(self, client: Any) -> Deployment:
         target = self.deployment
         if not isinstance(target, Deployment):
             target = client.aclient.connection.find_deployment(target) or Deployment(target)
         if self.variant is None and len(target.variants) != 1:
-            known = f"it has {', '.join(map(short, target.variants))}" if target.variants else "none is known"
-            raise InputError(f"which variant of the judge {short(target.name)}? Give variant= ({known})")
+            variants_text = f"it has {', '.join(map(short, target.variants))}" if target.variants else "none is known"
+            raise InputError(f"which variant of the judge {short(target.name)}? Give variant= ({variants_text})")
         return target
 
 
@@ -126,16 +126,16 @@ def answers_of(batch: Batch, number: int) -> list[JudgeAnswer]:
 def question_columns(observation: Observation, calls: JudgeCalls) -> dict[str, Any]:
     """Return the columns that a judge may be asked with, but the output: those of the row, and what was asked."""
     source = observation.source()
-    wanted = source.pop(calls.expected, observation.row.get(calls.expected))
-    row: dict[str, Any] = {**source, "input": _input(observation, source)}
-    if wanted is not None:
-        row["expected"] = wanted if isinstance(wanted, str) else json.dumps(wanted, ensure_ascii=False)
+    expected = source.pop(calls.expected, observation.row.get(calls.expected))
+    row: dict[str, Any] = {**source, "input": _input_text(observation, source)}
+    if expected is not None:
+        row["expected"] = expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
     if calls.rubric is not None:
         row["rubric"] = calls.rubric
     return row
 
 
-def _input(observation: Observation, source: Mapping[str, Any]) -> str:
+def _input_text(observation: Observation, source: Mapping[str, Any]) -> str:
     """What the variant was asked, as one text: its only input, or all of them as JSON."""
     run = observation.run
     inputs = dict(run.inputs) if run is not None and run.inputs else dict(source)
@@ -451,46 +451,48 @@ class Judge:
     def score_all(self, observations: Sequence[Observation], *, fresh: bool) -> list[ScoreResult]:
         """Return the results of all runs; those that did not complete are not judged."""
         self._answers, self.notes, self.batch, self.bias = [], [], None, None
-        return self._in_pairs(observations, fresh) if self.pairwise else self._one_by_one(observations, fresh)
+        return self._score_pairs(observations, fresh) if self.pairwise else self._score_single(observations, fresh)
 
-    def _one_by_one(self, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+    def _score_single(self, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
         places = [position for position, o in enumerate(observations) if o.completed]
-        rows = [{**question_columns(observations[p], self._calls), "output": _text(observations[p])} for p in places]
+        rows = [
+            {**question_columns(observations[p], self._calls), "output": _output_text(observations[p])} for p in places
+        ]
         results = [NO_SCORE] * len(observations)
-        for position, question in zip(places, self._ask(rows, POINTWISE, fresh), strict=True):
-            replies = self._heard(question, lambda run: read_score(run, path=self._path, scale=self._scale))
-            mean = _mean(replies)
+        for position, question in zip(places, self._ask_judge(rows, POINTWISE, fresh), strict=True):
+            replies = self._read_replies(question, lambda run: read_score(run, path=self._path, scale=self._scale))
+            mean = _mean_result(replies)
             reason = next((h.reason for h in replies if h.reason), "")
             results[position] = ScoreResult(mean.score, mean.error, {"reason": reason}) if reason else mean
-            self._note(
+            self._note_score(
                 observations[position].pair,
                 {"variant": observations[position].variant},
                 results[position],
                 reason,
                 question,
             )
-        self._report(len(places), sum(math.isnan(results[position].score) for position in places))
+        self._write_notes(len(places), sum(math.isnan(results[position].score) for position in places))
         return results
 
-    def _in_pairs(self, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+    def _score_pairs(self, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
         pairs = pairs_of(observations)
         open_pairs = [pair for pair in pairs if not pair.same]
         rows = []
         for pair in open_pairs:
             about = question_columns(observations[pair.a], self._calls)
-            a, b = _text(observations[pair.a]), _text(observations[pair.b])
+            a, b = _output_text(observations[pair.a]), _output_text(observations[pair.b])
             rows += [{**about, "output_a": a, "output_b": b}, {**about, "output_a": b, "output_b": a}]
-        questions = self._ask(rows, PAIRWISE, fresh)
+        questions = self._ask_judge(rows, PAIRWISE, fresh)
         points: Points = {}
         verdicts: list[tuple[JudgeReply[str], JudgeReply[str]]] = []
         for pair in (pair for pair in pairs if pair.same):
             add_points(points, observations, pair, 0.5, "")
         for number, pair in enumerate(open_pairs):
             both = questions[2 * number : 2 * number + 2]
-            replies = [self._heard(q, lambda run: read_verdict(run, path=self._path)) for q in both]
+            replies = [self._read_replies(q, lambda run: read_verdict(run, path=self._path)) for q in both]
             orders = list(zip(*replies, strict=True))
             verdicts += orders
-            share, error = _shared([settle(x, y) for x, y in orders])
+            share, error = _mean_share([settle(x, y) for x, y in orders])
             add_points(points, observations, pair, share, error)
             for (x, y), order_replies, question in zip(
                 ((pair.a, pair.b), (pair.b, pair.a)), replies, both, strict=True
@@ -498,20 +500,22 @@ class Judge:
                 self._note_verdict(observations, x, y, order_replies, question)
         self.bias = bias_of(verdicts)
         unread = sum(share is None for points_of_run in points.values() for _, share, _ in points_of_run) // 2
-        self._report(len(rows), unread, same=len(pairs) - len(open_pairs))
+        self._write_notes(len(rows), unread, same=len(pairs) - len(open_pairs))
         return [share_of_points(points.get(position, [])) for position in range(len(observations))]
 
-    def _ask(self, rows: list[dict[str, Any]], own: Sequence[str], fresh: bool) -> list[JudgeAnswer]:
+    def _ask_judge(self, rows: list[dict[str, Any]], own: Sequence[str], fresh: bool) -> list[JudgeAnswer]:
         if not rows:
             return []
         self.batch = self._calls.ask(rows, own, fresh=fresh)
         return answers_of(self.batch, len(rows))
 
-    def _heard(self, question: JudgeAnswer, read: Callable[[Any], JudgeReply[Any]]) -> list[JudgeReply[Any]]:
+    def _read_replies(self, question: JudgeAnswer, read: Callable[[Any], JudgeReply[Any]]) -> list[JudgeReply[Any]]:
         lacking = [(run, missing_reason(run, question.stopped)) for run in question.runs]
         return [read(run) if problem is None else JudgeReply(problem=problem) for run, problem in lacking]
 
-    def _note(self, pair: Any, who: Mapping[str, Any], result: ScoreResult, reason: str, question: JudgeAnswer) -> None:
+    def _note_score(
+        self, pair: Any, who: Mapping[str, Any], result: ScoreResult, reason: str, question: JudgeAnswer
+    ) -> None:
         facts = {"said": result.score, "reason": reason, "error": result.error, "request_id": question.request_id}
         self._answers.append({"pair": pair, **who, **facts})
 
@@ -538,7 +542,7 @@ class Judge:
             }
         )
 
-    def _report(self, questions: int, unread: int, same: int = 0) -> None:
+    def _write_notes(self, questions: int, unread: int, same: int = 0) -> None:
         counts = self.batch.counts if self.batch is not None else None
         calls = f"{counted(counts.calls, 'call')}, {counts.reused} reused" if counts else "no call"
         self.notes = [f"{self.name}: {counted(questions, 'question')}, {calls}."]
@@ -554,18 +558,18 @@ class Judge:
         return self.name
 
 
-def _text(observation: Observation) -> str:
+def _output_text(observation: Observation) -> str:
     return observation.run.text if observation.run is not None else ""
 
 
-def _mean(replies: Sequence[JudgeReply[float]]) -> ScoreResult:
+def _mean_result(replies: Sequence[JudgeReply[float]]) -> ScoreResult:
     values = [h.value for h in replies if h.value is not None]
     if values:
         return ScoreResult(fmean(values))
     return ScoreResult(float("nan"), next((h.error for h in replies if h.error), "not judged"))
 
 
-def _shared(settled_once: Sequence[tuple[float | None, str]]) -> tuple[float | None, str]:
+def _mean_share(settled_once: Sequence[tuple[float | None, str]]) -> tuple[float | None, str]:
     """Return the mean over repeats."""
     shares = [share for share, _ in settled_once if share is not None]
     if shares:

@@ -97,7 +97,7 @@ def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale 
     >>> [s.value for s in said]
     [4.0, 5.0, 4.0, None, None]
     """
-    return _read(run, path, SCORE_KEYS, lambda value: _score_of(value, scale), _scores_in)
+    return _read_reply(run, path, SCORE_KEYS, lambda value: _score_of(value, scale), _scores_in)
 
 
 def read_verdict(run: Run, *, path: tuple[str | int, ...] = ()) -> JudgeReply[str]:
@@ -108,10 +108,10 @@ def read_verdict(run: Run, *, path: tuple[str | int, ...] = ()) -> JudgeReply[st
     >>> [read_verdict(Run(status="completed", output=text)).value for text in ("[[B]]", "Winner: A", "tie", "Hmm.")]
     ['b', 'a', 'tie', None]
     """
-    return _read(run, path, VERDICT_KEYS, _verdict_of, _verdicts_in)
+    return _read_reply(run, path, VERDICT_KEYS, _verdict_of, _verdicts_in)
 
 
-def _read(
+def _read_reply(
     run: Run,
     path: tuple[str | int, ...],
     keys: tuple[str, ...],
@@ -121,37 +121,39 @@ def _read(
     if path:
         value = part_of(run, path)
         parsed = None if value is NOTHING else of_value(value)
-        return JudgeReply(parsed, _reason(run.output), None if parsed is not None else _unreadable(run.output))
+        return JudgeReply(
+            parsed, _reason_in(run.output), None if parsed is not None else _unreadable_problem(run.output)
+        )
     if not isinstance(run.output, str):
-        return _of_objects([run.output], keys, of_value, run.output)
+        return _reply_of_objects([run.output], keys, of_value, run.output)
     text = run.output.strip()
     if len(text) > MAX_CHARS:
         longer = f"has {len(text):,} characters"
         return JudgeReply(problem=Problem(None, "maxLength", "the judge's answer", longer, f"{MAX_CHARS:,} are read"))
-    objects = _objects_in(text)
-    if any(_named(o, keys) is not NOTHING for o in objects):
-        return _of_objects(objects, keys, of_value, text)
+    objects = _find_objects(text)
+    if any(_value_under(o, keys) is not NOTHING for o in objects):
+        return _reply_of_objects(objects, keys, of_value, text)
     for places in in_text(text):
         values = {value for candidate in places if (value := of_value(candidate)) is not None}
         if len(values) == 1:
             return JudgeReply(values.pop())
         if places:
             break  # two that differ, or one that cannot be meant: a weaker sign does not settle it
-    return JudgeReply(problem=_unreadable(text))
+    return JudgeReply(problem=_unreadable_problem(text))
 
 
-def _of_objects(
+def _reply_of_objects(
     objects: list[Any], keys: tuple[str, ...], of_value: Callable[[Any], T | None], output: Any
 ) -> JudgeReply[T]:
-    named = [value for o in objects if (value := _named(o, keys)) is not NOTHING]
+    named = [value for o in objects if (value := _value_under(o, keys)) is not NOTHING]
     values = {of_value(value) for value in named}
-    reason = next((r for o in objects if (r := _reason(o))), "")
+    reason = next((r for o in objects if (r := _reason_in(o))), "")
     if len(values) == 1 and None not in values:
         return JudgeReply(values.pop(), reason)
-    return JudgeReply(problem=_unreadable(output), reason=reason)
+    return JudgeReply(problem=_unreadable_problem(output), reason=reason)
 
 
-def _named(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
+def _value_under(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
     """Return what an object says under one of `keys`, or its only part; a bare value is what it is."""
     if not isinstance(output, Mapping):
         return NOTHING if depth == 0 and isinstance(output, str | list) else output
@@ -159,11 +161,11 @@ def _named(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
     for key in keys:
         if key in lower:
             value = lower[key]
-            return _named(value, keys, depth + 1) if isinstance(value, Mapping) and depth < 3 else value
+            return _value_under(value, keys, depth + 1) if isinstance(value, Mapping) and depth < 3 else value
     return next(iter(lower.values())) if len(lower) == 1 and depth == 0 else NOTHING
 
 
-def _objects_in(text: str) -> list[Any]:
+def _find_objects(text: str) -> list[Any]:
     try:
         whole = Run(status="completed", output=text).json()
         return [whole] if isinstance(whole, Mapping) else []
@@ -254,12 +256,12 @@ def _outer_lines(text: str) -> list[str]:
     return [lines[0], lines[-1]] if lines else []
 
 
-def _reason(output: Any) -> str:
+def _reason_in(output: Any) -> str:
     if not isinstance(output, Mapping):
         return ""
     lower = {str(name).casefold(): value for name, value in output.items()}
     return next((str(lower[key])[:REASON_CHARS] for key in REASON_KEYS if isinstance(lower.get(key), str)), "")
 
 
-def _unreadable(output: Any) -> Problem:
+def _unreadable_problem(output: Any) -> Problem:
     return Problem(None, "unreadable", "the judge's answer", f"could not be read: {short(output)}")

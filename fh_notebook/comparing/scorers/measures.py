@@ -74,15 +74,15 @@ def number(
         cell = expected_in(row, expected)
         if cell is None:
             return None
-        wanted = _number_in(cell, "only")
-        if wanted is None:
+        expected_number = _number_in(cell, "only")
+        if expected_number is None:
             raise InputError(f"the column {short(expected)} holds {short(cell)}, which is not one number")
         value_in_output = _number_in(part_of(run, steps), which)
         # Given as they are written: 0.1 away from 0.3 must hold 0.2, which binary fractions miss by 3e-17.
-        slack = 1e-12 * max(abs(wanted), 1.0) if tolerance or relative else 0.0
+        slack = 1e-12 * max(abs(expected_number), 1.0) if tolerance or relative else 0.0
         return (
             value_in_output is not None
-            and abs(value_in_output - wanted) <= max(tolerance, relative * abs(wanted)) + slack
+            and abs(value_in_output - expected_number) <= max(tolerance, relative * abs(expected_number)) + slack
         )
 
     name = scorer_text(
@@ -101,8 +101,8 @@ def number(
 def _number_in(value: Any, which: str) -> float | None:
     if isinstance(value, bool):
         return None
-    if (own := number_of(value)) is not None:
-        return own
+    if (plain_number := number_of(value)) is not None:
+        return plain_number
     text = text_of(value) if isinstance(value, str) else ""
     if len(text) > MAX_CHARS:
         raise InputError(f"the text has {len(text):,} characters, and a number is looked for in {MAX_CHARS:,} at most")

@@ -82,7 +82,7 @@ def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
     InputError
         The source is something else, or has not the columns that are needed.
     """
-    observations = _of(source, pair_on)
+    observations = _observe(source, pair_on)
     if unpaired := sum(not isinstance(o.pair, str | int | float) for o in observations):
         raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
     distinct_pairs = told_apart(o.pair for o in observations)
@@ -91,11 +91,11 @@ def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
     ]
 
 
-def _of(source: Any, pair_on: str) -> list[Observation]:
+def _observe(source: Any, pair_on: str) -> list[Observation]:
     if isinstance(source, Batch):
-        return _of_batch(source, pair_on)
+        return _observe_batch(source, pair_on)
     if isinstance(source, pd.DataFrame):
-        return _of_frame(source, pair_on)
+        return _observe_frame(source, pair_on)
     raise InputError(
         f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not {type_text(source)}"
     )
@@ -105,17 +105,17 @@ def _lines_have(n: int) -> str:
     return f"{counted(n, 'line')} {'has' if n == 1 else 'have'}"
 
 
-def _of_batch(batch: Batch, pair_on: str) -> list[Observation]:
+def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
     entries = list(batch.entries())
     outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
     parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
-    own = [(column.name, column.value) for column in COLUMNS]
-    shown: dict[str, str] = {}  # a batch has as many names of columns as one row
+    value_columns = [(column.name, column.value) for column in COLUMNS]
+    source_names: dict[str, str] = {}  # a batch has as many names of columns as one row
     observations = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
-        row = {name: cell_of(value(job, outcome)) for name, value in own}
+        row = {name: cell_of(value(job, outcome)) for name, value in value_columns}
         for name, value in source.items():
-            row[shown.get(name) or shown.setdefault(name, source_name(name))] = value
+            row[source_names.get(name) or source_names.setdefault(name, source_name(name))] = value
         if parts_of:
             parts = output if isinstance(output, Mapping) else {}
             row |= {column_name: parts.get(name) for name, column_name in parts_of.items()}
@@ -137,7 +137,7 @@ def hidden_in(job: Job) -> tuple[Any, ...]:
     return tuple(value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None)
 
 
-def _of_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
+def _observe_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
     columns = [str(c) for c in frame.columns]
     if doubled := sorted({c for c in columns if columns.count(c) > 1}):
         raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")

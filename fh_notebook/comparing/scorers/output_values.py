@@ -84,11 +84,11 @@ def part_of(run: Run, steps: tuple[str | int, ...]) -> Any:
     except (ValueError, RecursionError):
         return NOTHING
     for step in steps:
-        value = _into(value, step)
+        value = _child(value, step)
     return value
 
 
-def _into(value: Any, step: str | int) -> Any:
+def _child(value: Any, step: str | int) -> Any:
     if isinstance(step, str):
         return value.get(step, NOTHING) if isinstance(value, Mapping) else NOTHING
     return value[step] if isinstance(value, list) and -len(value) <= step < len(value) else NOTHING
@@ -168,27 +168,27 @@ def select(steps: Sequence[Step], value: Any) -> list[Any]:
     values, left = [value], MAX_VALUES
     for step in steps:
         next_values: list[Any] = []
-        for led in _below(values) if step.kind == "below" else _led(_unique(values), step):
+        for match in _descendants(values) if step.kind == "below" else _follow_step(_without_repeats(values), step):
             left -= 1
             if left < 0:
                 raise InputError(f"the output has more than the {MAX_VALUES:,} values that a path looks at")
-            next_values.append(led)
+            next_values.append(match)
         values = next_values
     return values
 
 
-def _unique(values: list[Any]) -> list[Any]:
+def _without_repeats(values: list[Any]) -> list[Any]:
     """Below what is below another value lies the same once more: containers are told apart by identity."""
     containers = {id(value): value for value in values if isinstance(value, Mapping | list)}
     return [*containers.values(), *(value for value in values if not isinstance(value, Mapping | list))]
 
 
-def _led(values: list[Any], step: Step) -> Iterator[Any]:
+def _follow_step(values: list[Any], step: Step) -> Iterator[Any]:
     for value in values:
         if step.kind == "each":
             yield from _children(value)
-        elif (led := _into(value, step.at)) is not NOTHING:
-            yield led
+        elif (match := _child(value, step.at)) is not NOTHING:
+            yield match
 
 
 def _children(value: Any) -> Iterator[Any]:
@@ -198,7 +198,7 @@ def _children(value: Any) -> Iterator[Any]:
         yield from value
 
 
-def _below(values: list[Any]) -> Iterator[Any]:
+def _descendants(values: list[Any]) -> Iterator[Any]:
     """Yield values and all that is in them, in the order of the text; a container that was met is not met again."""
     met: set[int] = set()
     pending = values[::-1]

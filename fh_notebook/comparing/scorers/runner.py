@@ -85,7 +85,7 @@ def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = F
     if hasattr(scorer, "score_all"):
         score_list: list[ScoreResult] = scorer.score_all(observations, fresh=fresh)
         return score_list
-    return _of_each(scorer, observations, fresh)
+    return _score_each(scorer, observations, fresh)
 
 
 def pinned(score: Any) -> Any:
@@ -99,28 +99,28 @@ def pinned(score: Any) -> Any:
     if not callable(score) or hasattr(score, "score_all"):
         return score
     scorer = versioned(score if isinstance(score, Scorer) else scorer_of(score))
-    _tell_not_kept(scorer)
+    _warn_not_cached(scorer)
     return replace(scorer, hashed=None, unversioned="")
 
 
-def _of_each(scorer: Scorer, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+def _score_each(scorer: Scorer, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
     results_by_index = [NO_SCORE] * len(observations)
     completed = [index for index, o in enumerate(observations) if o.completed]
     scorer = versioned(scorer)
     if scorer.version is None:
-        _tell_not_kept(scorer)
-        _compute(scorer, observations, completed, results_by_index)
+        _warn_not_cached(scorer)
+        _compute_scores(scorer, observations, completed, results_by_index)
         return results_by_index
     cache = ScoreCache(scorer)
     try:
         for start in range(0, len(completed), WINDOW):
-            _of_window(scorer, observations, completed[start : start + WINDOW], results_by_index, cache, fresh)
+            _score_window(scorer, observations, completed[start : start + WINDOW], results_by_index, cache, fresh)
     finally:
-        cache.settle()
+        cache.wait_for_writes()
     return results_by_index
 
 
-def _tell_not_kept(scorer: Scorer) -> None:
+def _warn_not_cached(scorer: Scorer) -> None:
     if scorer.unversioned and resolution.store_path() is not None:
         session.tell_once(
             f"Scores of {short(scorer.name)} are not kept: {scorer.unversioned}. To keep them, give the function a "
@@ -128,7 +128,7 @@ def _tell_not_kept(scorer: Scorer) -> None:
         )
 
 
-def _of_window(
+def _score_window(
     scorer: Scorer,
     observations: Sequence[Observation],
     indices: Sequence[int],
@@ -137,20 +137,20 @@ def _of_window(
     fresh: bool,
 ) -> None:
     """Look up what is kept of the runs at `places`, score the others, and keep what came of it."""
-    keys = cache.marks_of([observations[index] for index in indices])
-    stored = [None] * len(indices) if fresh else cache.known(keys)
-    open_keys = {index: mark for index, mark, result in zip(indices, keys, stored, strict=True) if result is None}
+    keys = cache.keys_of([observations[index] for index in indices])
+    stored = [None] * len(indices) if fresh else cache.lookup(keys)
+    open_keys = {index: key for index, key, result in zip(indices, keys, stored, strict=True) if result is None}
     for index, result in zip(indices, stored, strict=True):
         if result is not None:
             score_list[index] = result
     done: list[int] = []
     try:
-        _compute(scorer, observations, list(open_keys), score_list, done)
+        _compute_scores(scorer, observations, list(open_keys), score_list, done)
     finally:
-        cache.keep([(open_keys[index], score_list[index]) for index in done])
+        cache.save([(open_keys[index], score_list[index]) for index in done])
 
 
-def _compute(
+def _compute_scores(
     scorer: Scorer,
     observations: Sequence[Observation],
     indices: Sequence[int],
@@ -162,31 +162,33 @@ def _compute(
     remaining = iter(indices)
     if not scorer.is_async:
         for index in remaining:
-            value = _called(scorer, observations[index])
+            value = _call_scorer(scorer, observations[index])
             if inspect.isawaitable(value):  # a plain function that gives coroutines: the rest is asked on the loop
-                event_loop.run(_gather(scorer, observations, remaining, score_list, scored, first=(index, value)))
+                event_loop.run(
+                    _gather_scores(scorer, observations, remaining, score_list, scored, first=(index, value))
+                )
                 return
-            score_list[index] = _read(value)
+            score_list[index] = _read_result(value)
             scored.append(index)
     elif indices:
-        event_loop.run(_gather(scorer, observations, remaining, score_list, scored))
+        event_loop.run(_gather_scores(scorer, observations, remaining, score_list, scored))
 
 
-def _called(scorer: Scorer, observation: Observation) -> Any:
+def _call_scorer(scorer: Scorer, observation: Observation) -> Any:
     try:
         return scorer.function(observation.answer, observation.row)
     except Exception as exc:  # somebody else's function may raise anything
         return error_result(exc)
 
 
-def _read(value: Any) -> ScoreResult:
+def _read_result(value: Any) -> ScoreResult:
     try:
         return score_result(value)
     except Exception as exc:  # an object of somebody's may raise when it is looked at
         return error_result(exc)
 
 
-async def _gather(
+async def _gather_scores(
     scorer: Scorer,
     observations: Sequence[Observation],
     indices: Iterator[int],
@@ -198,7 +200,7 @@ async def _gather(
 
     async def settle(index: int, value: Any) -> None:
         try:
-            score_list[index] = _read(await value if inspect.isawaitable(value) else value)
+            score_list[index] = _read_result(await value if inspect.isawaitable(value) else value)
         except Exception as exc:
             score_list[index] = error_result(exc)
         done.append(index)
@@ -207,7 +209,7 @@ async def _gather(
         if first_call is not None:
             await settle(*first_call)
         for index in indices:
-            await settle(index, _called(scorer, observations[index]))
+            await settle(index, _call_scorer(scorer, observations[index]))
 
     async with asyncio.TaskGroup() as group:
         for number in range(scorer.max_concurrency):
@@ -251,7 +253,7 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
     InputError, SettingsError
         The scorer cannot be used.
     """
-    using, name = _using(score, observations)
+    using, name = _resolve_score(score, observations)
     score_list = results(using, observations, fresh=fresh) if using is not None else [NO_SCORE] * len(observations)
     frame = pd.DataFrame(
         {
@@ -330,7 +332,7 @@ def _seconds(run: Run | None) -> float:
     return run.elapsed_s if run is not None and run.ok and run.elapsed_s else float("nan")
 
 
-def _using(score: Score, observations: Sequence[Observation]) -> tuple[Any, str]:
+def _resolve_score(score: Score, observations: Sequence[Observation]) -> tuple[Any, str]:
     if score is None and not any(EXPECTED in o.row for o in observations[:1]):
         return None, ""
     if score is None:
@@ -355,20 +357,24 @@ class ColumnScorer:
     def __init__(self, column: str, observations: Sequence[Observation]) -> None:
         self.name = column
         self.lower_is_better = column in LOWER_IS_BETTER
-        if observations and column not in observations[0].row and all(_cell(o, column) is None for o in observations):
+        if (
+            observations
+            and column not in observations[0].row
+            and all(_cell_of_run(o, column) is None for o in observations)
+        ):
             if column in READY:
                 raise InputError(f"score={column!r} is no column; for the ready scorer give fh.score.{column}(...)")
             raise InputError(unknown_column(column, list(observations[0].row), "score"))
-        values = [value for o in observations if o.completed and (value := _cell(o, column)) is not None]
+        values = [value for o in observations if o.completed and (value := _cell_of_run(o, column)) is not None]
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
 
     def score_all(self, observations: Sequence[Observation], *, fresh: bool) -> list[ScoreResult]:
         """Return the column's scores of completed runs."""
-        return [score_result(_cell(o, self.name)) if o.completed else NO_SCORE for o in observations]
+        return [score_result(_cell_of_run(o, self.name)) if o.completed else NO_SCORE for o in observations]
 
 
-def _cell(seen: Observation, column: str) -> Any:
+def _cell_of_run(seen: Observation, column: str) -> Any:
     """Return what a run has in a column; a key of the output counts also where it has no column in the table."""
     if column in seen.row or not column.startswith(OUTPUT_PREFIX) or seen.run is None:
         return seen.row.get(column)

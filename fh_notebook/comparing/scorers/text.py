@@ -235,7 +235,7 @@ def similarity(
     expected = arguments.column_text(expected)
     if not isinstance(method, str) or method not in METHODS:
         raise InputError(f"method is {short(method)}; give one of {', '.join(METHODS)}")
-    measure, version = _fuzzy(method)
+    measure, version = _rapidfuzz_measure(method)
 
     def score(text: str, wanted: str) -> float:
         if method == "partial_ratio" and len(text) * len(wanted) > MAX_PLACES:
@@ -243,10 +243,10 @@ def similarity(
         return measure(text.casefold(), wanted.casefold()) if ignore_case else measure(text, wanted)
 
     options: Options = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
-    return _of_texts("similarity", score, expected, path, version, options)
+    return _text_scorer("similarity", score, expected, path, version, options)
 
 
-def _fuzzy(method: str) -> tuple[Callable[[str, str], float], str]:
+def _rapidfuzz_measure(method: str) -> tuple[Callable[[str, str], float], str]:
     ensure_installed("rapidfuzz", "score.similarity needs")
     import rapidfuzz
     from rapidfuzz import distance, fuzz
@@ -289,17 +289,17 @@ def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None
     expected = arguments.column_text(expected)
 
     def score(text: str, wanted: str) -> float:
-        ours, theirs = _words(text), _words(wanted)
+        ours, theirs = _word_tokens(text), _word_tokens(wanted)
         common = common_subsequence(ours, theirs)
         return 2.0 * common / (len(ours) + len(theirs)) if common else 0.0
 
-    return _of_texts("rouge_l", score, expected, path, "1", {})
+    return _text_scorer("rouge_l", score, expected, path, "1", {})
 
 
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
-def _words(text: str) -> list[str]:
+def _word_tokens(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
@@ -366,7 +366,7 @@ def bleu(
     if tokenize not in ("13a", "intl", "char", "zh", "none"):
         raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
     options: Options = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
-    return _of_sacrebleu("bleu", expected, path, options, effective_order=True)
+    return _sacrebleu_scorer("bleu", expected, path, options, effective_order=True)
 
 
 def chrf(
@@ -404,10 +404,10 @@ def chrf(
     expected = arguments.column_text(expected)
     if isinstance(word_order, bool) or not isinstance(word_order, int) or not 0 <= word_order <= 6:
         raise InputError(f"word_order is {short(word_order)}; give a whole number from 0 to 6")
-    return _of_sacrebleu("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})
+    return _sacrebleu_scorer("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})
 
 
-def _of_sacrebleu(name: str, expected: str, path: str | None, options: Options, **always: object) -> Scorer:
+def _sacrebleu_scorer(name: str, expected: str, path: str | None, options: Options, **always: object) -> Scorer:
     """Return the scorer of one of sacrebleu's metrics for a sentence, as a share of 1."""
     ensure_installed("sacrebleu", f"score.{name} needs")
     import sacrebleu
@@ -418,10 +418,10 @@ def _of_sacrebleu(name: str, expected: str, path: str | None, options: Options, 
     def measure(text: str, wanted: str) -> float:
         return float(metric.sentence_score(text, [wanted]).score) / 100.0
 
-    return _of_texts(name, measure, expected, path, f"sacrebleu {sacrebleu.__version__}", options)
+    return _text_scorer(name, measure, expected, path, f"sacrebleu {sacrebleu.__version__}", options)
 
 
-def _of_texts(
+def _text_scorer(
     name: str,
     measure: Callable[[str, str], float],
     expected: str,
@@ -436,9 +436,11 @@ def _of_texts(
         if cell is None:
             return None
         text, wanted = text_of(part_of(run, steps)).strip(), text_of(cell).strip()
-        for one, whose in ((text, "the output"), (wanted, "the expected text")):
-            if len(one) > MAX_CHARS:
-                raise InputError(f"{whose} has {len(one):,} characters, and {name} reads {MAX_CHARS:,} at most")
+        for text_to_read, whose in ((text, "the output"), (wanted, "the expected text")):
+            if len(text_to_read) > MAX_CHARS:
+                raise InputError(
+                    f"{whose} has {len(text_to_read):,} characters, and {name} reads {MAX_CHARS:,} at most"
+                )
         return measure(text, wanted)
 
     option_values = {key: value for key, (value, _) in options.items()}

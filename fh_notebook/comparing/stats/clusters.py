@@ -94,11 +94,13 @@ def _join_equal_rows(pair_of: Codes, row_of: Codes, variant_of: Codes, call_of: 
     # Rows with the same variants are copies where all is equal: one of the copies stands for them from here on.
     kinds: dict[frozenset[int], dict[tuple[int, ...], int]] = {}
     for row, questions_of_row in questions.items():
-        of_kind = kinds.setdefault(frozenset(questions_of_row), {})
-        first = of_kind.setdefault(tuple(questions_of_row[variant] for variant in sorted(questions_of_row)), row)
+        row_by_questions = kinds.setdefault(frozenset(questions_of_row), {})
+        first = row_by_questions.setdefault(
+            tuple(questions_of_row[variant] for variant in sorted(questions_of_row)), row
+        )
         join(pair_of_row[first], pair_of_row[row])
-    for row, other in _ties(kinds, questions):
-        join(pair_of_row[row], pair_of_row[other])
+    for row, equal_row in _ties(kinds, questions):
+        join(pair_of_row[row], pair_of_row[equal_row])
     roots = np.array([join.root_of(pair) for pair in range(len(join.root))])
     return pd.factorize(roots[pair_of])[0].astype(np.int64)
 
@@ -121,27 +123,29 @@ def _ties(
     """
     equal: dict[int, list[int]] = {}
     unclear: set[int] = set()
-    for one, other in itertools.permutations(kinds, 2):
-        if not (shared := sorted(one & other)):
+    for first_kind, second_kind in itertools.permutations(kinds, 2):
+        if not (shared := sorted(first_kind & second_kind)):
             continue
-        theirs: dict[tuple[int, ...], list[int]] = {}
-        for row in kinds[other].values():
-            theirs.setdefault(tuple(questions[row][variant] for variant in shared), []).append(row)
-        for row in kinds[one].values():
-            equal_rows = theirs.get(tuple(questions[row][variant] for variant in shared), [])
+        rows_by_questions: dict[tuple[int, ...], list[int]] = {}
+        for row in kinds[second_kind].values():
+            rows_by_questions.setdefault(tuple(questions[row][variant] for variant in shared), []).append(row)
+        for row in kinds[first_kind].values():
+            equal_rows = rows_by_questions.get(tuple(questions[row][variant] for variant in shared), [])
             if len(equal_rows) == 1:
                 equal.setdefault(row, []).append(equal_rows[0])
             elif equal_rows:
                 unclear.add(row)
-    for row, others in equal.items():
+    for row, equal_rows_of_row in equal.items():
         known: dict[int, int] = {}
         if any(
-            known.setdefault(v, question) != question for other in others for v, question in questions[other].items()
+            known.setdefault(v, question) != question
+            for other_row in equal_rows_of_row
+            for v, question in questions[other_row].items()
         ):
             unclear.add(row)
-    for row, others in equal.items():
+    for row, equal_rows_of_row in equal.items():
         if row not in unclear:
-            yield from ((row, other) for other in others if other not in unclear)
+            yield from ((row, other_row) for other_row in equal_rows_of_row if other_row not in unclear)
 
 
 class _UnionFind:
@@ -164,10 +168,10 @@ class _UnionFind:
 
 def question_hashes(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
     """Return of each line a number of its pair and one of what it asks, the same in every partition; 0: not known."""
-    asks = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
-    known = np.array([text is not None for text in asks], dtype=bool)
-    hashes = np.zeros(len(asks), dtype=np.uint64)
-    hashes[known] = _hashes([text for text in asks if text is not None])
+    call_texts = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
+    has_key = np.array([text is not None for text in call_texts], dtype=bool)
+    hashes = np.zeros(len(call_texts), dtype=np.uint64)
+    hashes[has_key] = _hashes([text for text in call_texts if text is not None])
     return _hashes(pairs), hashes
 
 
@@ -183,9 +187,9 @@ def connected_pairs(pairs: Hashes, calls: Hashes) -> Hashes:
     numbers, pair_of = np.unique(pairs, return_inverse=True)
     join = _UnionFind(len(numbers))
     first: dict[int, int] = {}
-    for pair, of in zip(pair_of.tolist(), calls.tolist(), strict=True):
-        if of:
-            join(first.setdefault(of, pair), pair)
+    for pair, call in zip(pair_of.tolist(), calls.tolist(), strict=True):
+        if call:
+            join(first.setdefault(call, pair), pair)
     roots = np.array([join.root_of(pair) for pair in range(len(numbers))], dtype=np.int64)
     return np.asarray(numbers[roots[pair_of]])
 
@@ -199,9 +203,9 @@ def _codes(values: Iterable[Any]) -> Codes:
     return pd.factorize(object_series(list(values)))[0].astype(np.int64)
 
 
-def _pair_codes(one: Codes, other: Codes) -> Codes:
+def _pair_codes(first: Codes, second: Codes) -> Codes:
     """Return a code for each pair of codes."""
-    return pd.factorize(one * (int(other.max(initial=-1)) + 2) + other)[0].astype(np.int64)
+    return pd.factorize(first * (int(second.max(initial=-1)) + 2) + second)[0].astype(np.int64)
 
 
 def distinct_text(rows: int, distinct: int) -> str:

@@ -55,17 +55,17 @@ class Grid:
         row_of, rows = pd.factorize(lines[by])
         variant_of = pd.Index(list(variants)).get_indexer(pd.Index(lines["variant"]))
         scores = lines["score"].to_numpy(dtype="float64")
-        known = ~np.isnan(scores)
-        cells = (row_of * len(variants) + variant_of)[known]
+        is_scored = ~np.isnan(scores)
+        cells = (row_of * len(variants) + variant_of)[is_scored]
         size, shape = len(rows) * len(variants), (len(rows), len(variants))
         counts = np.bincount(cells, minlength=size)
-        sums = np.bincount(cells, weights=scores[known], minlength=size)
+        sums = np.bincount(cells, weights=scores[is_scored], minlength=size)
         means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
         repeated = counts > 1
-        means[repeated] = _rounded(means[repeated])
-        known_scores = scores[known]
+        means[repeated] = _round_significant(means[repeated])
+        known_scores = scores[is_scored]
         yes_no = bool(len(known_scores)) and bool(((known_scores == 0) | (known_scores == 1)).all())
-        distinct = counts if by == "pair" else _most(cells, lines["pair"][known], size)
+        distinct = counts if by == "pair" else _without_copies(cells, lines["pair"][is_scored], size)
         first = ~lines["pair"].duplicated().to_numpy() if by != "pair" else np.unique(row_of, return_index=True)[1]
         return cls(
             variants=tuple(variants),
@@ -91,15 +91,15 @@ class Grid:
         >>> Grid.by_cell(np.array([0, 0, 1]), np.array([0, 0, 1]), np.array([1.0, 0.0, np.nan]), 2)
         ([array([0.5]), array([], dtype=float64)], array([2, 0]))
         """
-        known = ~np.isnan(scores)
+        is_scored = ~np.isnan(scores)
         rows = int(row_of.max(initial=-1)) + 1
         places, inverse, counts = np.unique(
-            cell_of[known].astype(np.int64) * rows + row_of[known], return_inverse=True, return_counts=True
+            cell_of[is_scored].astype(np.int64) * rows + row_of[is_scored], return_inverse=True, return_counts=True
         )
-        means = np.bincount(inverse, weights=scores[known], minlength=len(places)) / counts
-        means[counts > 1] = _rounded(means[counts > 1])
+        means = np.bincount(inverse, weights=scores[is_scored], minlength=len(places)) / counts
+        means[counts > 1] = _round_significant(means[counts > 1])
         ends = np.searchsorted(places, np.arange(1, cells) * rows)
-        distinct = counts if pairs is None else _most(inverse, pairs[known], len(places))
+        distinct = counts if pairs is None else _without_copies(inverse, pairs[is_scored], len(places))
         lines = np.bincount(places // max(rows, 1), weights=distinct, minlength=cells)
         return np.split(means, ends), lines.astype(np.int64)
 
@@ -108,7 +108,7 @@ class Grid:
         spread = score_spread(self.means) if which is None else np.zeros(len(self.means))
         for a, b in which or ():
             first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
-            spread = np.fmax(spread, np.abs(without_noise(second - first, _known(first), _known(second))))
+            spread = np.fmax(spread, np.abs(without_noise(second - first, _without_nan(first), _without_nan(second))))
         order = np.argsort(-spread, kind="stable")
         rows: list[int] = order[: int((spread > 0).sum())].tolist()
         return rows
@@ -139,7 +139,7 @@ class Grid:
         return int(self.copies[both].sum()), int(self.distinct[both][:, places].min(axis=1).sum())
 
 
-def _most(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]:
+def _without_copies(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]:
     """Return how many lines of a cell the pair has that has most of them: those of the other pairs are copies."""
     codes, pair_labels = pd.factorize(pairs)
     places, counts = np.unique(cells * max(len(pair_labels), 1) + codes, return_counts=True)
@@ -150,19 +150,19 @@ def _most(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]
 
 def score_spread(means: Numbers) -> Numbers:
     """Return how far apart the scores of each row are, of rows x variants; 0 where none is there."""
-    known = ~np.isnan(means)
-    low = np.where(known, means, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(known, means, -np.inf).max(axis=1, initial=-np.inf)
+    is_scored = ~np.isnan(means)
+    low = np.where(is_scored, means, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(is_scored, means, -np.inf).max(axis=1, initial=-np.inf)
     spread = np.zeros(len(means))
-    np.subtract(high, low, out=spread, where=known.any(axis=1))
-    return without_noise(spread, _known(means))
+    np.subtract(high, low, out=spread, where=is_scored.any(axis=1))
+    return without_noise(spread, _without_nan(means))
 
 
-def _known(values: Numbers) -> Numbers:
+def _without_nan(values: Numbers) -> Numbers:
     return np.asarray(values[~np.isnan(values)])
 
 
-def _rounded(values: Any) -> Any:
+def _round_significant(values: Any) -> Any:
     """Round to `DIGITS` significant digits, whatever the scale of the scores."""
     if not len(values):
         return values

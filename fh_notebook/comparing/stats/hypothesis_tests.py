@@ -82,33 +82,35 @@ def ps_permutation(samples: Sequence[Numbers], *, flips: int = FLIPS, seed: int 
     """
     # By powers of two, which is exact: sums in single precision have no room for 1e160.
     samples = [np.ldexp(d, -int(np.frexp(np.abs(d).max(initial=0.0))[1])) for d in samples]
-    counted = [_p_counted(differences) for differences in samples]
+    counted = [_p_without_flips(differences) for differences in samples]
     for n in dict.fromkeys(len(d) for d, p in zip(samples, counted, strict=True) if p is None):
         places = [index for index, p in enumerate(counted) if p is None and len(samples[index]) == n]
-        extreme_counts = _as_far(np.stack([samples[index] for index in places]), flips, seed)
+        extreme_counts = _count_extreme(np.stack([samples[index] for index in places]), flips, seed)
         for index, far in zip(places, extreme_counts, strict=True):
             counted[index] = (1 + int(far)) / (1 + flips)
     return [p if p is not None else NAN for p in counted]
 
 
-def _p_counted(differences: Numbers) -> float | None:
+def _p_without_flips(differences: Numbers) -> float | None:
     """Return the p where it can be told without random flips."""
     distances = np.abs(differences[differences != 0])
     if not len(distances):
         return 1.0
     if distances.min() == distances.max():  # yes and no: the sum of flipped signs is a binomial number
         return mcnemar_exact(int((differences > 0).sum()), int((differences < 0).sum()))
-    seen = abs(float(differences.sum()))
+    observed_sum = abs(float(differences.sum()))
     if len(distances) > FLIPPED_TO:
-        return math.erfc(seen / math.sqrt(2 * float(np.square(distances).sum())))
+        return math.erfc(observed_sum / math.sqrt(2 * float(np.square(distances).sum())))
     if len(distances) <= ALL_FLIPS_TO:
-        least = seen - 1e-9 * float(distances.sum())  # sums of the same numbers in another order are the same number
+        least = observed_sum - 1e-9 * float(
+            distances.sum()
+        )  # sums of the same numbers in another order are the same number
         patterns = np.arange(2 ** len(distances))[:, None] >> np.arange(len(distances)) & 1
         return float(np.mean(np.abs((2 * patterns - 1) @ distances) >= least))
     return None
 
 
-def _as_far(samples: Numbers, flips: int, seed: int) -> NDArray[np.int64]:
+def _count_extreme(samples: Numbers, flips: int, seed: int) -> NDArray[np.int64]:
     """Return of each sample how many random patterns of signs have a sum at least so far from 0 as its own."""
     rng = np.random.default_rng(seed)
     distances = np.abs(samples)

@@ -183,11 +183,11 @@ def compare_variants(
     within : ScoreRange, optional
         The range of the scores; by default that of these.
     """
-    side = _Sides(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
-    return _compared([side], tests=tests, lower=lower)[0]
+    side = _PairedScores(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
+    return _compare_pairs([side], tests=tests, lower=lower)[0]
 
 
-class _Sides:
+class _PairedScores:
     """Two variants, and their differences on the rows that both have a score of."""
 
     def __init__(
@@ -205,31 +205,33 @@ class _Sides:
         self.yes_no = yes_no
         self.within = (ScoreRange.of([first, second]) if within is None else within).of_differences
         self.a, self.b, self.mean_a, self.mean_b = a, b, _mean(first), _mean(second)
-        self.apart = without_noise(second - first, first, second)
-        self.whole = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
+        self.differences = without_noise(second - first, first, second)
+        self.is_binary = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
 
 
-def _compared(sides: Sequence[_Sides], *, tests: bool, lower: bool) -> list[Pair]:
+def _compare_pairs(sides: Sequence[_PairedScores], *, tests: bool, lower: bool) -> list[Pair]:
     """Compare many pairs: those with as many rows share what is drawn at random."""
     numbers = [side for side in sides if not side.yes_no]
-    of_numbers = iter(intervals_of_differences([s.apart for s in numbers], within=[s.within for s in numbers]))
-    intervals = [interval_of_share_difference(s.apart, s.lines) if s.yes_no else next(of_numbers) for s in sides]
-    tested = [tests and len(side.apart) >= FEWEST_PAIRS for side in sides]
-    flipped = iter(ps_permutation([side.apart for side, is_tested in zip(sides, tested, strict=True) if is_tested]))
+    of_numbers = iter(intervals_of_differences([s.differences for s in numbers], within=[s.within for s in numbers]))
+    intervals = [interval_of_share_difference(s.differences, s.lines) if s.yes_no else next(of_numbers) for s in sides]
+    tested = [tests and len(side.differences) >= FEWEST_PAIRS for side in sides]
+    flipped = iter(
+        ps_permutation([side.differences for side, is_tested in zip(sides, tested, strict=True) if is_tested])
+    )
     return [
         _pair(side, interval, next(flipped) if is_tested else NAN, is_tested, lower)
         for side, interval, is_tested in zip(sides, intervals, tested, strict=True)
     ]
 
 
-def _pair(side: _Sides, interval: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
-    differences, n = side.apart, len(side.apart)
+def _pair(side: _PairedScores, interval: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
+    differences, n = side.differences, len(side.differences)
     gained = -differences if lower else differences
     wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
     test, p = "none", NAN
     if is_tested:
-        test = "mcnemar_exact" if side.whole else "wilcoxon"
-        p = mcnemar_exact(wins, losses) if side.whole else wilcoxon(differences)
+        test = "mcnemar_exact" if side.is_binary else "wilcoxon"
+        p = mcnemar_exact(wins, losses) if side.is_binary else wilcoxon(differences)
     return Pair(
         a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(differences),
         ci_low=interval.low, ci_high=interval.high, wins=wins, ties=n - wins - losses, losses=losses,
@@ -246,9 +248,10 @@ def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, low
     """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested."""
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
     sides = [
-        _Sides(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within) for a, b in names
+        _PairedScores(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within)
+        for a, b in names
     ]
-    return correct_for_tests(_compared(sides, tests=True, lower=lower))
+    return correct_for_tests(_compare_pairs(sides, tests=True, lower=lower))
 
 
 def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
@@ -331,61 +334,61 @@ def estimate_power(
 
     The share of pairs that differ, or the standard deviation of the differences, is taken as it was seen.
     """
-    effect = abs(pair.difference if difference is None else difference)
-    law = _law(pair, power, alpha)
+    size = abs(pair.difference if difference is None else difference)
+    power_law = _power_law(pair, power, alpha)
     return PowerEstimate(
         n=pair.n,
         difference=pair.difference if difference is None else difference,
-        power=law.power(effect),
-        rows_needed=law.rows(effect),
-        detectable=law.least(),
+        power=power_law.power(size),
+        rows_needed=power_law.rows(size),
+        detectable=power_law.least(),
     )
 
 
 def rows_needed(pair: Pair, *, power: float = POWER, alpha: float = ALPHA) -> float:
     """Return the rows that a pair needs for the difference that was seen: `PowerEstimate.rows_needed` alone."""
-    return _law(pair, power, alpha).rows(abs(pair.difference))
+    return _power_law(pair, power, alpha).rows(abs(pair.difference))
 
 
-def _law(pair: Pair, power: float, alpha: float) -> _Numbers | _YesNo:
-    return _YesNo(pair, power, alpha) if pair.test == "mcnemar_exact" else _Numbers(pair, power, alpha)
+def _power_law(pair: Pair, power: float, alpha: float) -> _PowerOfNumbers | _PowerOfShares:
+    return _PowerOfShares(pair, power, alpha) if pair.test == "mcnemar_exact" else _PowerOfNumbers(pair, power, alpha)
 
 
-class _Numbers:
+class _PowerOfNumbers:
     """Of differences that are numbers."""
 
     def __init__(self, pair: Pair, power: float, alpha: float) -> None:
-        self.n, self.spread, self.asked, self.alpha = pair.n, pair.spread, power, alpha
+        self.n, self.spread, self.target_power, self.alpha = pair.n, pair.spread, power, alpha
         self.z, self.reach = _quantiles(power, alpha)
 
     def rows(self, difference: float) -> float:
-        return rows_of_numbers(difference, self.spread, power=self.asked, alpha=self.alpha)
+        return rows_of_numbers(difference, self.spread, power=self.target_power, alpha=self.alpha)
 
     def power(self, difference: float) -> float:
         if self.spread != self.spread:
             return NAN
         if self.spread == 0:
             return 1.0 if difference else 0.0
-        return _NORMAL.cdf(difference / self.spread * math.sqrt(self._worth) - self.z)
+        return _NORMAL.cdf(difference / self.spread * math.sqrt(self._effective_rows) - self.z)
 
     def least(self) -> float:
-        return (self.z + self.reach) * self.spread / math.sqrt(self._worth) if self._worth else NAN
+        return (self.z + self.reach) * self.spread / math.sqrt(self._effective_rows) if self._effective_rows else NAN
 
     @property
-    def _worth(self) -> float:
+    def _effective_rows(self) -> float:
         """Rows, less what estimating the spread costs."""
         return max(0.0, self.n - self.z**2 / 2)
 
 
-class _YesNo:
+class _PowerOfShares:
     """Of yes and no: what counts are the pairs that differ."""
 
     def __init__(self, pair: Pair, power: float, alpha: float) -> None:
-        self.n, self.asked, self.alpha = pair.n, power, alpha
+        self.n, self.target_power, self.alpha = pair.n, power, alpha
         self.differing = (pair.wins + pair.losses) / pair.n
 
     def rows(self, difference: float) -> float:
-        return rows_of_mcnemar(*self._shares(difference), power=self.asked, alpha=self.alpha)
+        return rows_of_mcnemar(*self._shares(difference), power=self.target_power, alpha=self.alpha)
 
     def power(self, difference: float) -> float:
         return power_of_mcnemar(self.n, *self._shares(difference), alpha=self.alpha)
@@ -394,7 +397,7 @@ class _YesNo:
         low, high = 0.0, 1.0
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            low, high = (low, middle) if self.power(middle) >= self.asked else (middle, high)
+            low, high = (low, middle) if self.power(middle) >= self.target_power else (middle, high)
         return high
 
     def _shares(self, difference: float) -> tuple[float, float]:
@@ -487,7 +490,9 @@ def rows_of_mcnemar(won: float, lost: float, *, power: float, alpha: float) -> f
     if difference < 1e-9:
         return math.inf
     z, reach = _quantiles(power, alpha)
-    rows = max(1, math.ceil(((z * math.sqrt(differing) + reach * _rest(difference, differing)) / difference) ** 2))
+    rows = max(
+        1, math.ceil(((z * math.sqrt(differing) + reach * _difference_sd(difference, differing)) / difference) ** 2)
+    )
     while rows <= MOST_COUNTED and power_of_mcnemar(rows, won, lost, alpha=alpha) < power:
         rows += 1
     return rows
@@ -508,25 +513,25 @@ def power_of_mcnemar(rows: int, won: float, lost: float, *, alpha: float) -> flo
         return 0.0
     if rows > MOST_COUNTED:
         z, difference = -_NORMAL.inv_cdf(alpha / 2), abs(won - lost)
-        over, rest = math.sqrt(rows) * difference - z * math.sqrt(differing), _rest(difference, differing)
+        over, rest = math.sqrt(rows) * difference - z * math.sqrt(differing), _difference_sd(difference, differing)
         return _NORMAL.cdf(over / rest) if rest else float(over > 0)
     # Numbers of rows that differ, but for those beyond eight standard deviations.
     mean, reach = rows * differing, 8 * math.sqrt(rows * differing * (1 - differing)) + 1
     n = np.arange(max(0, math.floor(mean - reach)), min(rows, math.ceil(mean + reach)) + 1)
     chances = np.diff(special.bdtr(n, rows, differing), prepend=0.0)
-    most_lost = _most_lost(2 ** rows.bit_length(), alpha)[n]
+    most_lost = _most_losses(2 ** rows.bit_length(), alpha)[n]
     may_be_found = most_lost >= 0
-    power_by_rows = special.bdtr(most_lost[may_be_found], n[may_be_found], less / differing)
-    return float(chances[may_be_found] @ power_by_rows)
+    detection_powers = special.bdtr(most_lost[may_be_found], n[may_be_found], less / differing)
+    return float(chances[may_be_found] @ detection_powers)
 
 
-def _rest(difference: float, differing: float) -> float:
+def _difference_sd(difference: float, differing: float) -> float:
     """Return the standard deviation of the difference on one row."""
     return math.sqrt(max(0.0, differing - difference**2))
 
 
 @lru_cache(maxsize=64)
-def _most_lost(size: int, alpha: float) -> NDArray[np.int64]:
+def _most_losses(size: int, alpha: float) -> NDArray[np.int64]:
     """Return, for 0 to `size` - 1 rows that differ, how many may be lost so that the test still finds a difference.
 
     -1 where none may.

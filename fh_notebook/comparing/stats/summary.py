@@ -79,8 +79,8 @@ class SummaryLine:
         charged: int,
     ) -> SummaryLine:
         """Return the line of a variant by the means of its rows, its seconds (NaN for none) and its counts."""
-        known = seconds[~np.isnan(seconds)]
-        p50_s, p95_s = np.quantile(known, [0.5, 0.95]) if len(known) else (NAN, NAN)
+        known_seconds = seconds[~np.isnan(seconds)]
+        p50_s, p95_s = np.quantile(known_seconds, [0.5, 0.95]) if len(known_seconds) else (NAN, NAN)
         return cls(
             variant=variant, n=n, missing=missing, failed=failed, charged=charged,
             mean=float(means.mean()) if len(means) else NAN, ci_low=interval.low, ci_high=interval.high,
@@ -138,16 +138,16 @@ class _Cells:
         scores = lines["score"].to_numpy(dtype="float64")
         self._scored = ~np.isnan(scores)
         with np.errstate(invalid="ignore"):
-            other = np.bincount(slice_of, self._scored & (scores != 0) & (scores != 1), minlength=slices)
-        self._yes_no = (other == 0) & (np.bincount(slice_of, self._scored, minlength=slices) > 0)
+            other_counts = np.bincount(slice_of, self._scored & (scores != 0) & (scores != 1), minlength=slices)
+        self._yes_no = (other_counts == 0) & (np.bincount(slice_of, self._scored, minlength=slices) > 0)
 
     def lines(self) -> list[SummaryLine]:
         """Return a summary line a cell."""
         failed = (self._lines["status"] == "failed").to_numpy(dtype=bool)
         counts = zip(
             *(
-                self._count(which).tolist()
-                for which in (
+                self._count_by_cell(mask).tolist()
+                for mask in (
                     self._scored, ~self._scored & ~failed, failed, self._lines["charged"].to_numpy(dtype=bool)
                 )
             ),
@@ -159,17 +159,17 @@ class _Cells:
             for variant, of_rows, seconds, interval, (n, missing, bad, charged) in zip(
                 list(self._variants) * self._slices,
                 means,
-                self._parts(self._lines["seconds"].to_numpy(dtype="float64")),
+                self._split_by_cell(self._lines["seconds"].to_numpy(dtype="float64")),
                 self._intervals(means, scored_lines),
                 counts,
                 strict=True,
             )
         ]
 
-    def _count(self, which: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(self._cell_of[which], minlength=self._size).astype(np.int64)
+    def _count_by_cell(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(self._cell_of[mask], minlength=self._size).astype(np.int64)
 
-    def _parts(self, values: Numbers) -> list[Numbers]:
+    def _split_by_cell(self, values: Numbers) -> list[Numbers]:
         """Return the values of each cell."""
         order = np.argsort(self._cell_of, kind="stable")
         ends = np.cumsum(np.bincount(self._cell_of, minlength=self._size))[:-1]
@@ -185,14 +185,18 @@ class _Cells:
 
     def _intervals(self, means: Sequence[Numbers], scored_lines: NDArray[np.int64]) -> list[Interval]:
         intervals = [Interval(NAN, NAN, "none")] * self._size
-        many = len(self._variants)
-        numbers = [cell for cell in range(self._size) if not self._yes_no[cell // many]]
+        variant_count = len(self._variants)
+        numbers = [cell for cell in range(self._size) if not self._yes_no[cell // variant_count]]
         stated = self._lines.attrs.get("bounds")
-        ranges = [ScoreRange.of(means[begin : begin + many], stated) for begin in range(0, self._size, many)]
-        of_numbers = intervals_of_means([means[c] for c in numbers], within=[ranges[c // many] for c in numbers])
+        ranges = [
+            ScoreRange.of(means[begin : begin + variant_count], stated) for begin in range(0, self._size, variant_count)
+        ]
+        of_numbers = intervals_of_means(
+            [means[c] for c in numbers], within=[ranges[c // variant_count] for c in numbers]
+        )
         for cell, interval in zip(numbers, of_numbers, strict=True):
             intervals[cell] = interval
         for cell in range(self._size):
-            if self._yes_no[cell // many]:
+            if self._yes_no[cell // variant_count]:
                 intervals[cell] = interval_of_share(means[cell], int(scored_lines[cell]))
         return intervals

@@ -225,11 +225,11 @@ def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path
         store.database.put(lambda connection: connection.execute("DROP TABLE plain_scores")).result()
         run = Run(status="completed", output="x", variant="a")
         found = [Observation(pair=0, variant="a", run=run, row={}, store=store)]
-        keeper = ScoreCache(fh.score.length())
-        (mark,) = keeper.marks_of(found)
-        assert mark is not None
-        assert keeper.known([mark]) == [None]
-        assert keeper.marks_of(found) == [None]
+        cache = ScoreCache(fh.score.length())
+        (key,) = cache.keys_of(found)
+        assert key is not None
+        assert cache.lookup([key]) == [None]
+        assert cache.keys_of(found) == [None]
 
 
 LEAST = 3
