@@ -342,8 +342,8 @@ def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: S
             replace(o, pair=paired.get(o.pair, unpaired_labels.get(o.pair, o.pair))) for o in observations_by_name[name]
         ]
         notes.append(
-            f"{counted(moved_count, 'row')} of {name} {'has' if moved_count == 1 else 'have'} another place than the same "
-            f"inputs in {first}, so rows are paired by their inputs and not by their numbers."
+            f"{counted(moved_count, 'row')} of {name} {'has' if moved_count == 1 else 'have'} another place than the "
+            f"same inputs in {first}, so rows are paired by their inputs and not by their numbers."
         )
     return notes
 

@@ -6,32 +6,38 @@ What a model wrote is text, escaped and cut. The text version contains all that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.messages import frame_text, one_line
-from fh_notebook.batching.planning.plan import counted, money
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import figure, p_text, score_text, seconds
-from fh_notebook.comparing.stats.pairs import pairs_table
+from fh_notebook.comparing.stats.number_format import TableColumn, count_text, figure, score_text
+from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
+from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience
 from fh_notebook.core.values import MASK
 
 __all__ = [
     "STYLE",
+    "Cells",
     "comparison_html",
     "comparison_text",
     "differing",
     "pairs_html",
     "range_bar",
+    "shown_columns",
+    "shown_table",
     "summary_html",
     "summary_text",
     "title",
@@ -111,29 +117,54 @@ def comparison_html(data: ComparisonData) -> html.Html:
 # --- the summary
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells that a display shows in place of a column's own: none, one or several."""
+
+    heads: Sequence[Any] = ()
+    values: Callable[[Mapping[Any, Any]], Sequence[Any]] = lambda line: ()
+
+
+def shown_table(
+    columns: Iterable[TableColumn], table: pd.DataFrame, instead: Mapping[str, Cells]
+) -> tuple[list[Any], list[list[Any]]]:
+    """Return the heads and the cells of a table: each column's heading and text, or other cells `instead`."""
+
+    def cells_of(column: TableColumn) -> Cells:
+        return instead.get(column.name) or Cells((column.head,), lambda line: (column.text(line[column.name]),))
+
+    cells = [cells_of(column) for column in columns]
+    heads = [head for part in cells for head in part.heads]
+    return heads, [[value for part in cells for value in part.values(line)] for line in table.to_dict("records")]
+
+
+def shown_columns(*, scored: bool = True) -> list[TableColumn]:
+    """Return the columns of the summary in the order of a display: the scores before the counts and seconds."""
+    first, *others = summary_columns(settings.current().price_per_call)
+    scores = [column for column in others if column.of_scores]
+    return [first, *(scores if scored else ()), *(column for column in others if not column.of_scores)]
+
+
 def summary_html(data: ComparisonData, *, bar: Callable[..., html.Html] | None = None) -> html.Html:
     """Return the summary as a table: intervals drawn beside their numbers (by `bar`), and their rule named."""
     draw = bar or range_bar
     summary = tables.summary(data)
     low, high = _scale_limits(data, summary)
     scored = bool(data.scorer)
-    head: list[Any] = ["variant"]
-    head += ["mean", "95% interval", _scale_head(low, high), "median"] if scored else []
-    head += ["runs", "missing", "failed", "median s", "p95 s", *(["cost"] if "cost" in summary else [])]
-    lines = []
-    for line in summary.to_dict("records"):
-        cells: list[Any] = [line["variant"]]
-        if scored:
-            interval = f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else ""
-            bar_html = draw(line["mean"], line["ci_low"], line["ci_high"], low, high)
-            cells += [figure(line["mean"]), interval, bar_html, figure(line["median"])]
-        cells += [
-            f"{line['n']:,}" if scored else f"{_completed_count(data, line['variant']):,}",
-            f"{line['missing']:,}",
-        ]
-        cells += [_failed_text(data, line), seconds(line["p50_s"]), seconds(line["p95_s"])]
-        cells += [money(line["cost"])] if "cost" in summary else []
-        lines.append(cells)
+    instead = {
+        "ci_low": Cells(
+            ("95% interval", _scale_head(low, high)),
+            lambda line: (
+                f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else "",
+                draw(line["mean"], line["ci_low"], line["ci_high"], low, high),
+            ),
+        ),
+        "ci_high": Cells(),
+        "failed": Cells(("failed",), lambda line: (_failed_text(data, line),)),
+    }
+    if not scored:
+        instead["n"] = Cells(("runs",), lambda line: (count_text(_completed_count(data, line["variant"])),))
+    head, lines = shown_table(shown_columns(scored=scored), summary, instead)
     parts = [html.table(head, lines, cls="fh-table fh-num")]
     if scored and (rules := sorted({r for r in summary.attrs["interval"].values() if r != "none"})):
         parts.append(
@@ -205,19 +236,19 @@ def pairs_html(data: ComparisonData) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
     if not data.scorer or not data.pairs:
         return None
-    head = ["b - a", "difference", "95% interval", "b wins", "ties", "loses"]
-    head += ["test", "p", "p (Holm)", "effect", "p (permutation)", "rows"]
-    lines = []
-    for line in pairs_table(data.pairs).to_dict("records"):
-        interval = (
-            f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
-        )
-        counts = [f"{line[name]:,}" for name in ("wins", "ties", "losses")]
-        p, p_holm, p_permutation = (_p_cell(line[name]) for name in ("p", "p_holm", "p_permutation"))
-        first = (f"{line['b']} - {line['a']}", figure(line["difference"]), interval)
-        tested = (TESTS[line["test"]], p, p_holm, figure(line["effect"]), p_permutation)
-        lines.append([*first, *counts, *tested, f"{line['n']:,}"])
+    instead = {
+        "a": Cells(("b - a",), lambda line: (f"{line['b']} - {line['a']}",)),
+        **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_high"), Cells()),
+        "ci_low": Cells(("95% interval",), lambda line: (_pair_interval(line),)),
+        "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
+        "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rule stands beside the interval
+    }
+    head, lines = shown_table(PAIRS, pairs_table(data.pairs), instead)
     return html.table(head, lines, cls="fh-table fh-num")
+
+
+def _pair_interval(line: Mapping[Any, Any]) -> str:
+    return f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
 
 
 TESTS: Final = {
@@ -226,10 +257,6 @@ TESTS: Final = {
     "sign": "sign test, exact",
     "none": "none (fewer than 6 pairs)",
 }
-
-
-def _p_cell(value: float) -> str:
-    return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
 
 
 # --- the rows on which the variants differ, masked as everything that is shown row by row

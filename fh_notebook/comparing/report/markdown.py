@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from fh_notebook.batching.messages import one_line
-from fh_notebook.batching.planning.plan import counted, money
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
@@ -69,14 +69,12 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) ->
 def _summary_table(data: ComparisonData) -> str:
     summary = tables.summary(data)
     rules = summary.attrs["interval"]
-    lines = [
-        [escaped(line["variant"]), *map(figure, (line["mean"], line["ci_low"], line["ci_high"])),
-         rules[line["variant"]], figure(line["median"]), *map(str, (line["n"], line["missing"], line["failed"])),
-         figure(line["p50_s"]), figure(line["p95_s"]), *([money(line["cost"])] if "cost" in line else [])]
-        for line in summary.to_dict("records")
-    ]  # fmt: skip
-    head = ["variant", "mean", "95% from", "to", "interval", "median", "runs", "missing", "failed", "median s", "p95 s"]
-    return _markdown_table([*head, *(["cost"] if "cost" in summary else [])], lines, right=range(1, 13))
+    instead = {
+        "variant": display.Cells(("variant",), lambda line: (escaped(line["variant"]),)),
+        "ci_high": display.Cells(("to", "interval"), lambda line: (figure(line["ci_high"]), rules[line["variant"]])),
+    }
+    head, lines = display.shown_table(display.shown_columns(), summary, instead)
+    return _markdown_table(head, lines, right=range(1, len(head)))
 
 
 def _pairs_table(data: ComparisonData) -> str:

@@ -1,11 +1,57 @@
-"""Number formatting: scores, differences, seconds, shares and p values as text. Pure."""
+"""Number formatting: scores, differences, seconds, shares and p values as text; and the columns of tables. Pure.
+
+A column of a table is one value: its name in the DataFrame, its heading and its text in displays and reports.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
 
-__all__ = ["about", "figure", "p_text", "percent", "score_text", "seconds", "signed", "size_text"]
+import pandas as pd
+
+__all__ = [
+    "TableColumn",
+    "about",
+    "count_text",
+    "figure",
+    "p_text",
+    "percent",
+    "score_text",
+    "seconds",
+    "signed",
+    "size_text",
+    "table_of",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableColumn:
+    """A column of a table with one line a variant or one line a pair."""
+
+    name: str
+    """Its name in the DataFrame."""
+    head: str
+    """Its heading in displays and reports."""
+    text: Callable[[Any], str] = str
+    """The text of a value in displays and reports."""
+    dtype: str | None = "float64"
+    value: Callable[[Any], Any] | None = None
+    """Its value, from the line; by default the field of its name."""
+    of_scores: bool = False
+    """Whether it is left out of a display where nothing is scored."""
+
+    def of(self, lines: Sequence[Any]) -> pd.Series[Any]:
+        """Return the values of the column for these lines."""
+        return pd.Series([(self.value or attrgetter(self.name))(line) for line in lines], dtype=self.dtype)
+
+
+def table_of(columns: Sequence[TableColumn], lines: Sequence[Any]) -> pd.DataFrame:
+    """Return lines as a table."""
+    return pd.DataFrame({column.name: column.of(lines) for column in columns})
 
 
 def figure(value: float) -> str:
@@ -33,6 +79,11 @@ def signed(value: float) -> str:
     ('+0.250', '-0.250', '+0.000', '+1e+160')
     """
     return figure(value) if value < 0 or value != value else f"+{figure(abs(value))}"
+
+
+def count_text(value: int) -> str:
+    """Return a number of rows or runs as text."""
+    return f"{value:,}"
 
 
 def seconds(value: float) -> str:

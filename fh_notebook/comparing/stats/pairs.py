@@ -44,12 +44,14 @@ from fh_notebook.comparing.stats.intervals import (
     intervals_of_differences,
     spread_of,
 )
+from fh_notebook.comparing.stats.number_format import TableColumn, count_text, figure, p_text, table_of
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
 __all__ = [
     "ALPHA",
+    "PAIRS",
     "PAIR_COLUMNS",
     "POWER",
     "POWER_COLUMNS",
@@ -80,24 +82,39 @@ Preferences = Mapping[tuple[str, str], Numbers]
 """By two variants that people rated beside each other: one share a row of the second one; a tie is half."""
 
 
-PAIR_COLUMNS: Final = (
-    *("a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses"),
-    *("test", "p", "p_holm", "effect", "p_permutation", "interval"),
+def _p_cell(value: float) -> str:
+    return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
+
+
+PAIRS: Final = (
+    TableColumn(name="a", head="a", dtype="object"),
+    TableColumn(name="b", head="b", dtype="object"),
+    TableColumn(name="n", head="rows", text=count_text, dtype="int64"),
+    TableColumn(name="mean_a", head="mean of a", text=figure),
+    TableColumn(name="mean_b", head="mean of b", text=figure),
+    TableColumn(name="difference", head="difference", text=figure),
+    TableColumn(name="ci_low", head="95% from", text=figure),
+    TableColumn(name="ci_high", head="to", text=figure),
+    TableColumn(name="wins", head="b wins", text=count_text, dtype="int64"),
+    TableColumn(name="ties", head="ties", text=count_text, dtype="int64"),
+    TableColumn(name="losses", head="loses", text=count_text, dtype="int64"),
+    TableColumn(name="test", head="test", dtype="object"),
+    TableColumn(name="p", head="p", text=_p_cell),
+    TableColumn(name="p_holm", head="p (Holm)", text=_p_cell),
+    TableColumn(name="effect", head="effect", text=figure),
+    TableColumn(name="p_permutation", head="p (permutation)", text=_p_cell),
+    TableColumn(name="interval", head="interval", dtype="object"),
 )
+"""The columns of the pairs: a new one is a line here, and shows in every table, display and report.
 
-
-_DTYPES: Final = {
-    **dict.fromkeys(("a", "b", "test", "interval"), "object"),
-    **dict.fromkeys(("n", "wins", "ties", "losses"), "int64"),
-    **dict.fromkeys(
-        ("mean_a", "mean_b", "difference", "ci_low", "ci_high", "p", "p_holm", "effect", "p_permutation"), "float64"
-    ),
-}
+Its value is a field of `Pair`, or computed from such fields (``value=``).
+"""
+PAIR_COLUMNS: Final = tuple(column.name for column in PAIRS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One line of the table of pairs: `PAIR_COLUMNS`."""
+    """Two variants compared: one line of the table of pairs, with the columns of `PAIRS`."""
 
     a: str
     b: str
@@ -284,11 +301,8 @@ def tested_in(pairs: Sequence[Pair]) -> int:
 
 
 def pairs_table(pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Return the pairs as a table: `PAIR_COLUMNS`."""
-    columns: dict[str, Any] = {
-        name: pd.Series([getattr(pair, name) for pair in pairs], dtype=_DTYPES[name]) for name in PAIR_COLUMNS
-    }
-    return pd.DataFrame(columns)
+    """Return the pairs as a table: `PAIRS`."""
+    return table_of(PAIRS, pairs)
 
 
 POWER: Final = 0.8

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fh_notebook.batching.planning.plan import money
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import (
     NAN,
@@ -23,28 +24,14 @@ from fh_notebook.comparing.stats.intervals import (
     interval_of_share,
     intervals_of_means,
 )
+from fh_notebook.comparing.stats.number_format import TableColumn, count_text, figure, seconds, table_of
 
-__all__ = ["SUMMARY_COLUMNS", "SummaryLine", "summary_lines", "summary_table"]
-
-SUMMARY_COLUMNS: Final = (
-    "variant",
-    "n",
-    "missing",
-    "failed",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "median",
-    "p50_s",
-    "p95_s",
-)
-_DTYPES: Final = {"variant": None, **dict.fromkeys(("n", "missing", "failed"), "int64")}
-"""Of the columns that are not float64."""
+__all__ = ["SUMMARY", "SUMMARY_COLUMNS", "SummaryLine", "summary_columns", "summary_lines", "summary_table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryLine:
-    """What is said of one variant: `SUMMARY_COLUMNS`, and what is known beside them."""
+    """The numbers of one variant: those of the columns of `SUMMARY`, and others."""
 
     variant: str
     n: int
@@ -89,18 +76,41 @@ class SummaryLine:
         )  # fmt: skip
 
 
+SUMMARY: Final = (
+    TableColumn(name="variant", head="variant", dtype=None),
+    TableColumn(name="n", head="runs", text=count_text, dtype="int64"),
+    TableColumn(name="missing", head="missing", text=count_text, dtype="int64"),
+    TableColumn(name="failed", head="failed", text=count_text, dtype="int64"),
+    TableColumn(name="mean", head="mean", text=figure, of_scores=True),
+    TableColumn(name="ci_low", head="95% from", text=figure, of_scores=True),
+    TableColumn(name="ci_high", head="to", text=figure, of_scores=True),
+    TableColumn(name="median", head="median", text=figure, of_scores=True),
+    TableColumn(name="p50_s", head="median s", text=seconds),
+    TableColumn(name="p95_s", head="p95 s", text=seconds),
+)
+"""The columns of the summary: a new one is a line here, and shows in every table, display and report.
+
+Its value is a field of `SummaryLine`, or computed from such fields (``value=``).
+"""
+SUMMARY_COLUMNS: Final = tuple(column.name for column in SUMMARY)
+
+
+def cost_column(price: float) -> TableColumn:
+    """Return the column of what the runs cost, where a call has a price."""
+    return TableColumn(name="cost", head="cost", text=money, value=lambda line: price * line.charged)
+
+
+def summary_columns(price: float | None) -> tuple[TableColumn, ...]:
+    """Return the columns of the summary: `SUMMARY`, and ``cost`` where a call has a price."""
+    return SUMMARY if price is None else (*SUMMARY, cost_column(price))
+
+
 def summary_table(lines: Sequence[SummaryLine], *, price: float | None = None) -> pd.DataFrame:
-    """Return summary lines as a table: `SUMMARY_COLUMNS`, and ``cost`` where a call has a price.
+    """Return summary lines as a table with the columns of :func:`summary_columns`.
 
     ``attrs["interval"]`` names the rule of each variant's interval, ``attrs["rows"]`` how many rows it is over.
     """
-    columns: dict[str, Any] = {
-        name: pd.Series([getattr(line, name) for line in lines], dtype=_DTYPES.get(name, "float64"))
-        for name in SUMMARY_COLUMNS
-    }
-    if price is not None:
-        columns["cost"] = pd.Series([price * line.charged for line in lines], dtype="float64")
-    table = pd.DataFrame(columns)
+    table = table_of(summary_columns(price), lines)
     table.attrs["interval"] = {line.variant: line.interval for line in lines}
     table.attrs["rows"] = {line.variant: line.rows for line in lines}
     return table
