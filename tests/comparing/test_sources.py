@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.comparing.scorers.runner import read_observations
-from fh_notebook.comparing.sources import _of_columns, score_observations
+from fh_notebook.comparing.sources import _read_columns, score_observations
 from fh_notebook.local import LocalHive
 
 
@@ -63,7 +63,7 @@ def test_a_table_read_as_columns_is_the_one_read_line_by_line(lines: list[tuple[
     """The quick way says exactly what the other says."""
     frame = pd.DataFrame(lines, columns=["row", "variant", "status", "s", "output", "elapsed_s"])
     frame = frame.astype({"s": "float64", "elapsed_s": "float64", "output": object, "status": object})
-    quick = _of_columns(frame, "s", "row")
+    quick = _read_columns(frame, "s", "row")
     slow = score_observations(read_observations(frame, pair_on="row"), "s")
     assert quick is not None
     shared = [
@@ -88,7 +88,7 @@ def test_scores_of_every_kind_of_number_are_read_as_columns(dtype: str) -> None:
     """Nullable ones with their gaps."""
     values: list[Any] = [1, 0, 1, None if dtype[0] in "IF" or dtype == "boolean" else 1]
     frame = pd.DataFrame({"row": [1, 2, 3, 4], "variant": "a", "s": pd.array(values, dtype=dtype)})
-    assert _of_columns(frame, "s", "row") is not None
+    assert _read_columns(frame, "s", "row") is not None
     assert fh.compare(frame, score="s").summary()["n"].tolist() == [3 if values[3] is None else 4]
 
 

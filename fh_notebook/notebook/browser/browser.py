@@ -27,7 +27,7 @@ from fh_notebook.comparing import tables
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.score_set import ScoreSet
-from fh_notebook.comparing.scorers.base import NO_SCORE, Result
+from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult
 from fh_notebook.comparing.scorers.observations import unknown_column
 from fh_notebook.core import arguments
 from fh_notebook.core.runtime import event_loop
@@ -160,14 +160,14 @@ class _KeptScores:
             if status == "completed":
                 self._had.setdefault((pair, variant), deque()).append(score)
 
-    def score_all(self, found: Sequence[Any], *, fresh: bool) -> list[Result]:
+    def score_all(self, found: Sequence[Any], *, fresh: bool) -> list[ScoreResult]:
         """Return the scores that there were."""
         had = {key: deque(scores) for key, scores in self._had.items()}
         return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in found]
 
     @staticmethod
-    def _of(scores: deque[float] | None) -> Result:
-        return Result(scores.popleft()) if scores else NO_SCORE
+    def _of(scores: deque[float] | None) -> ScoreResult:
+        return ScoreResult(scores.popleft()) if scores else NO_SCORE
 
 
 class BrowserDisplay(WidgetDisplay):
