@@ -18,10 +18,10 @@ from fh_notebook.core.values import redact
 __all__ = ["HiddenValues", "RowMasker", "find_hidden"]
 
 FEW: Final = 100
-"""Up to so many passwords each is looked for in every text; of more, each in the texts of its own row."""
+"""Up to this number, every password is searched in every text; above it, each in the texts of its own row only."""
 NOTHING: Final = frozenset[str]()
 AT_ONCE: Final = 1_000
-"""So many texts are first looked at as one."""
+"""Number of texts that are first searched as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class HiddenValues:
 
     columns: frozenset[str] = frozenset()
     values: Mapping[Any, frozenset[str]] = field(default_factory=dict, repr=False)
-    """By what a row is paired by."""
+    """By the label of the row."""
 
     def masked(self, text: str) -> str:
-        """Return a text that is of no row, without any of the values and without keys."""
+        """Return a text that belongs to no row, with all values and keys masked."""
         return redact(text, frozenset().union(*self.values.values()))
 
     def masks(self) -> RowMasker:
-        """Return what masks the texts of rows, many of them."""
+        """Return the masker for texts of many rows."""
         return RowMasker(self)
 
 
 class RowMasker:
-    """Masks what is said on rows. Made by :meth:`HiddenValues.masks`."""
+    """Masker for texts of rows; :meth:`HiddenValues.masks` returns one."""
 
     def __init__(self, hidden: HiddenValues) -> None:
         every = frozenset[str]().union(*hidden.values.values())
@@ -50,11 +50,11 @@ class RowMasker:
         self._values = hidden.values
 
     def of(self, pair: Any, text: str) -> str:
-        """Return a text of a row as it may be shown."""
+        """Return a text of a row with secrets masked."""
         return redact(text, self._secrets_of(pair))
 
     def value(self, pair: Any, value: Any) -> Any:
-        """Return a text or a JSON value of a row as it may be shown.
+        """Return a text or a JSON value of a row with secrets masked.
 
         Examples
         --------
@@ -65,7 +65,7 @@ class RowMasker:
         return Mask(self._secrets_of(pair)).value(value)
 
     def many(self, pairs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-        """Return :meth:`value` of many, each of its row; texts that say nothing secret cost next to nothing.
+        """Return :meth:`value` of many values, each of its row; texts without a secret cost almost nothing.
 
         Examples
         --------
@@ -92,11 +92,11 @@ class RowMasker:
 
 
 def find_hidden(observations: Iterable[Observation], names: Iterable[str]) -> HiddenValues:
-    """Return what the runs of a batch hide; of a table no Start variables are known, and so no passwords.
+    """Return what the runs of a batch hide. The Start variables of a table are not known, so it hides nothing.
 
     Parameters
     ----------
-    found : iterable of Observation
+    observations : iterable of Observation
         The runs.
     names : iterable of str
         The columns of their rows.

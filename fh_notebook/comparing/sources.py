@@ -48,19 +48,19 @@ __all__ = ["as_table", "describe_source", "read_named_sources", "read_source", "
 
 
 def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> ScoredRuns:
-    """Read a batch, a DataFrame, or a list of runs or of records; `fresh` leaves kept scores aside.
+    """Read a batch, a DataFrame, or a list of runs or of records; `fresh` ignores stored scores.
 
     Raises
     ------
     InputError, SettingsError
-        It is something else, lacks a column, or the scorer cannot be used.
+        The source is something else, lacks a column, or the scorer cannot be used.
     """
     source, pair_on = as_table(source), arguments.column_text(pair_on)
     if isinstance(source, pd.DataFrame) and (plain := _read_columns(source, score, pair_on)) is not None:
         return plain
     observations = read_observations(source, pair_on=pair_on)
     scored, keys = score_observations(observations, score, fresh=fresh), OutputKeys()
-    if isinstance(source, Batch):  # a table has the columns that it has
+    if isinstance(source, Batch):  # a table has its own columns
         keys.of(o.run.output for o in observations if o.run is not None)
     notes = (f"{keys.note[0].upper()}{keys.note[1:]}.",) if keys.note else ()
     return replace(scored, about=describe_source(source), notes=notes)
@@ -100,7 +100,7 @@ def _frame_of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
 
 
 def describe_source(source: Any) -> dict[str, Any]:
-    """Return where a batch or a table is from."""
+    """Return the provenance of a batch or a table."""
     if isinstance(source, Batch):
         source = next(source.iter_frames(1), None)
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
@@ -235,9 +235,9 @@ def _start_times(frame: pd.DataFrame) -> Any:
 def read_named_sources(
     sources: Mapping[Any, Any], *, score: Score, pair_on: ColumnName, fresh: bool = False
 ) -> ScoredRuns:
-    """Read several batches or tables under names of their own; the same variant under every two names is compared.
+    """Read several batches or tables by name; the same variant is compared under every two names.
 
-    The variants are called by the names where each has one variant only, else ``variant (name)``.
+    The variants are labelled by the names where each name has one variant, else ``variant (name)``.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def _other_variants_note(of_name: Mapping[str, list[str]], alone: bool) -> list[
 
 
 def _same_answers_notes(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]]) -> list[str]:
-    """Say where two names hold the very same runs: then nothing was called anew."""
+    """Return a note for every two names that have runs in common: these runs were reused, not called again."""
     notes = []
     ids = {v: set(part.dropna()) for v, part in lines.groupby("variant")["request_id"]}
     for first, second in variant_pairs:
@@ -319,9 +319,9 @@ def _same_answers_notes(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]
 
 
 def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: Score) -> list[str]:
-    """Pair the rows of all names with those of the first by their inputs, where more rows find their like so.
+    """Pair the rows of all names with those of the first by their inputs, where this pairs more rows.
 
-    The k-th row of the same inputs is paired with the k-th of them. Rows without their like are left alone.
+    The k-th row with some inputs is paired with the k-th row with the same inputs. Other rows stay unpaired.
     """
     (first, *other_names), notes = observations_by_name, []
     before = _inputs_by_pair(observations_by_name[first], observations_by_name, score)
@@ -351,7 +351,7 @@ def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: S
 def _inputs_by_pair(
     observations: list[Observation], observations_by_name: Mapping[str, list[Observation]], score: Score
 ) -> dict[Any, str]:
-    """Return the inputs of each row as a text, of the source columns that all names have; nothing without any."""
+    """Return the inputs of each row as a text: the row columns that all names have; empty without such a column."""
     shared = set.intersection(
         *(set(_row_columns(part[0], score)) if part else set() for part in observations_by_name.values())
     )
@@ -366,7 +366,7 @@ def _inputs_by_pair(
 
 
 def _other_inputs_notes(observations_by_name: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
-    """Say on how many rows the source columns that both have are not the same; a column of scores is none."""
+    """Return notes on rows whose inputs differ between names, and their largest number; a score column is no input."""
     (first, *other_names), notes, largest_count = observations_by_name, [], 0
     before = {o.pair: _row_columns(o, score) for o in observations_by_name[first]}
     for name in other_names:

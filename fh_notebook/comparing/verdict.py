@@ -29,15 +29,15 @@ __all__ = ["after_holm", "assert_better", "failed_note", "notes_of", "of_pair", 
 
 
 LONG: Final = timedelta(hours=24)
-"""Of answers that were taken over more than a day, an editor may have worked on a variant in between."""
+"""If answers span more than a day, an editor may have changed a variant in between."""
 
 
 _SCORE_ERRORS: Final = Phrase(": cmp.score_errors()", command="")
-"""Where the errors of a scorer are."""
+"""Hint to the errors of a scorer."""
 
 
 def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ...]:
-    """Return what must be said of a comparison, as `audience` reads it."""
+    """Return the notes of a comparison, worded for `audience`."""
     lines = data.lines
     notes = [note_of(data.row_count, data.distinct_count), *data.runs.notes]
     notes += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
@@ -48,7 +48,7 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
 
 
 def failed_note(count: int, failed: str, audience: Audience = PYTHON) -> str:
-    """Return what so many failed runs count as."""
+    """Return the note on `count` failed runs: what they count as."""
     runs, is_one = counted(count, "failed run"), count == 1
     if failed == "zero":
         return f"{runs} {'counts' if is_one else 'count'} as 0 (failed='zero')."
@@ -71,7 +71,7 @@ def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
 
 
 def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
-    """Return a sentence where answers were taken over a long time; empty where they were not."""
+    """Return the note on answers that span a long time; empty where they do not."""
     times = moments.dropna()
     if times.empty or (last := times.max()) - (first := times.min()) <= LONG:
         return ""
@@ -83,11 +83,11 @@ def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:
 
 
 MANY_TIMES: Final = 1_000
-"""A difference that needs so many times the rows is none that anybody will look for."""
+"""A difference that needs this many times the rows is not worth looking for."""
 
 
 def verdict_of(data: ComparisonData) -> str:
-    """Return what can be said of a comparison, in one sentence."""
+    """Return the verdict of a comparison in one sentence."""
     sentence = verdict(
         data.summary_lines,
         data.pairs,
@@ -110,7 +110,7 @@ def verdict(
     lower: bool = False,
     completed: bool = True,
 ) -> str:
-    """Return what can be said of the variants, in one sentence.
+    """Return the verdict on the variants in one sentence.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
 
 
 def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
-    """Return what can be said of `pair`, whose `b` is ahead, as one of `pairs`."""
+    """Return the verdict on `pair`, whose `b` is ahead, as one of `pairs`."""
     a, b = pair.a, pair.b
     rows = distinct_text(max(pair.rows, pair.n), pair.n)
     if pair.n < FEWEST_PAIRS:
@@ -242,5 +242,5 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
 
 
 def after_holm(pairs: Sequence[Pair]) -> str:
-    """Return what is said behind a p of one of `pairs`: of a single one there was nothing to correct."""
+    """Return the words after a p value of one of `pairs`: the p of a single pair is not corrected."""
     return " after Holm" if tested_in(pairs) > 1 else ""

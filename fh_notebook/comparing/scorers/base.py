@@ -43,40 +43,41 @@ MAX_CHARS: Final = 100_000
 """Scorers whose time grows faster than the text read no more characters than these: a hostile output must not hang a
 notebook. A longer one is a missing score that says so."""
 PART_CHARS: Final = 1_000
-"""Of a text that a scorer gives along with its score, a judge's reason say."""
+"""Characters of a text that a scorer returns with its score, such as a judge's reason."""
 MAX_PARTS: Final = 1_000
 MAX_VERSION: Final = 200
-"""Characters of a version that are spelt out; of longer ones, such as a schema's, the hash is."""
-READY: Final = 1
-"""To be raised when a ready scorer scores otherwise than before: what is kept of the old one is then left aside."""
+"""Characters of a version that are stored as they are; a longer one, such as a schema's, is stored as its hash."""
+READY_VERSION: Final = 1
+"""Version of the ready scorers. Raise it when one of them scores differently, so that its stored scores are ignored."""
 
 
 class ScoreResult(NamedTuple):
-    """What came of scoring one run."""
+    """The score of one run."""
 
     score: float
     """NaN where there is none."""
     error: str | None = None
-    """Why there is none, where something went wrong."""
+    """Why there is no score, after an error."""
     parts: Mapping[str, Any] | None = None
-    """What the score is made of, by name: numbers, texts or ``None``."""
+    """The parts of the score by name: numbers, texts or ``None``."""
 
 
 NO_SCORE: Final = ScoreResult(float("nan"))
-"""There is nothing to score by, and nothing went wrong."""
+"""No score, without an error: the row has nothing to score by."""
 
 
 @with_partial_repr
 @dataclass(frozen=True)
 class Scorer:
-    """A scorer with a name that says what it does. Made by the functions of ``fh.score``.
+    """A scorer with a name that states its options. The functions of ``fh.score`` return one.
 
     Attributes
     ----------
     name : str
-        With all its options: it stands above the table.
+        Its name with all options, as shown above the table.
     version : str or None
-        Under which its scores are kept. ``None``: they are not, because a change of the function cannot be detected.
+        The version under which its scores are stored. ``None``: they are not stored, because a change of the function
+        cannot be detected.
     lower_is_better : bool
         As with seconds.
     """
@@ -86,14 +87,14 @@ class Scorer:
     version: str | None = field(default=None, repr=False)
     lower_is_better: bool = field(default=False, repr=False)
     bounds: tuple[float, float] | None = field(default=None, repr=False)
-    """The lowest and the highest score that there can be, where that is known: no interval leaves them."""
+    """The lowest and the highest possible score, where known: intervals stay between them."""
     reads_row: bool = field(default=True, repr=False)
     """Whether a row's columns can change its score."""
     columns: tuple[()] | tuple[str] | None = field(default=None, repr=False)
-    """The one that it reads of a row, where that is known; of the run it then reads nothing but output and seconds."""
+    """The one column of a row that it reads, where known; of the run it then reads only output and seconds."""
     is_async: bool = field(default=False, repr=False)
     max_concurrency: int = field(default=8, repr=False)
-    """How many runs an async one scores at once."""
+    """How many runs an async scorer scores at once."""
     hashed: Callable[..., Any] | None = field(default=None, repr=False)
     """The user's function whose hash is the version, computed at each scoring; ``None`` where the version is fixed."""
     unversioned: str = field(default="", repr=False)
@@ -111,7 +112,7 @@ class Scorer:
 
 
 def scorer_text(name: str, *given: object, **options: tuple[object, object]) -> str:
-    """Return how a scorer is written: its arguments, and those options that are not what they are by default.
+    """Return the name of a scorer: its arguments, and the options that differ from their defaults.
 
     Examples
     --------
@@ -124,7 +125,7 @@ def scorer_text(name: str, *given: object, **options: tuple[object, object]) -> 
 
 
 def expecting_scorer_text(name: str, expected: str, **options: tuple[object, object]) -> str:
-    """Return how a scorer is written that compares with a column: the column is left out where it is the usual one.
+    """Return the name of a scorer that compares with a column; the default column is left out.
 
     Examples
     --------
@@ -137,40 +138,40 @@ def expecting_scorer_text(name: str, expected: str, **options: tuple[object, obj
 def ready_scorer(
     name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads: str | None, **options: Any
 ) -> Scorer:
-    """Return a ready scorer, whose scores are kept.
+    """Return a ready scorer, whose scores are stored.
 
     Parameters
     ----------
     name : str
-        As it is spelt.
+        Its name with all options.
     function : function of a run and a row
-        What it does.
+        Computes the score.
     reads : str or None
         The one column of the row that it reads, if any.
-    said : options
-        All that its scores depend on, in full: they are its version, with a number that is to be raised with every
-        change of what it does. ``lower_is_better=`` is the scorer's own.
+    options : options
+        Everything that its scores depend on: together with `READY_VERSION` they are its version. ``lower_is_better=`` is the
+        scorer's own.
     """
     lower = bool(options.pop("lower_is_better", False))
     kind = name.partition("(")[0]
     try:
         spelling = canonical_json([reads, options])
     except (TypeError, ValueError, RecursionError):
-        version = None  # an option without a JSON form, of which nobody can tell whether it changed
+        version = None  # an option without a JSON form: a change of it cannot be detected
     else:
         exactly = spelling if len(spelling) <= MAX_VERSION else sha256(spelling.encode()).hexdigest()
-        version = f"{kind} {READY} {exactly}"
+        version = f"{kind} {READY_VERSION} {exactly}"
     columns: tuple[()] | tuple[str] = () if reads is None else (reads,)
     return Scorer(name, function, version=version, lower_is_better=lower, reads_row=reads is not None, columns=columns)
 
 
 def expected_in(row: Mapping[str, Any], column: str) -> Any:
-    """Return what a row expects.
+    """Return the expected value of a row.
 
     Raises
     ------
     InputError
-        It has no such column.
+        The row has no such column.
     """
     if column in row:
         return row[column]
@@ -180,7 +181,7 @@ def expected_in(row: Mapping[str, Any], column: str) -> Any:
 
 
 def score_result(value: Any) -> ScoreResult:
-    """Return what a scorer's answer means.
+    """Return the score that the return value of a scorer means.
 
     Examples
     --------
@@ -208,7 +209,7 @@ def score_result(value: Any) -> ScoreResult:
 
 
 def _result_of_parts(value: Mapping[Any, Any]) -> ScoreResult:
-    """``score`` is the score where there is one; else the mean of the parts that are numbers."""
+    """Return the part ``score`` where there is one, else the mean of the parts that are numbers."""
     if len(value) > MAX_PARTS:
         return ScoreResult(
             float("nan"), f"the scorer gave an object of {len(value):,} parts; {MAX_PARTS:,} can be kept"
@@ -235,7 +236,7 @@ def _part_value(value: Any) -> float | str | None:
 
 
 def number_of(value: Any) -> float | None:
-    """Return a finite number, true and false among them, as a float."""
+    """Return a finite number, also true and false, as a float; ``None`` for any other value."""
     if isinstance(value, bool | int | float | np.bool_ | np.number) and not isinstance(value, np.complexfloating):
         try:
             return float(value) if math.isfinite(value) else None

@@ -57,7 +57,7 @@ __all__ = [
 
 
 WINDOW: Final = 5_000
-"""Runs whose kept scores are looked up together, and after which what was computed is kept."""
+"""Number of runs whose stored scores are read together, and whose new scores are then stored."""
 
 
 def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = False) -> list[ScoreResult]:
@@ -66,11 +66,11 @@ def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = F
     Parameters
     ----------
     scorer : Scorer, Combined, judge, or name of a column
-        What scores. One that scores all runs together has ``score_all(found, fresh=...)``.
-    found : list of Observation
+        A scorer of all runs together has ``score_all(observations, fresh=...)``.
+    observations : list of Observation
         The runs.
     fresh : bool
-        Whether kept scores are left aside.
+        Whether stored scores are ignored.
     """
     if isinstance(scorer, str):
         if observations and scorer not in observations[0].row:
@@ -89,10 +89,10 @@ def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = F
 
 
 def pinned(score: Any) -> Any:
-    """Return a score that is given many times, with the version that it has now.
+    """Return a score for repeated use, with its version fixed to the current one.
 
-    A function's source is not read again for each row of a race, and a worker of a cluster does not have it. What has
-    no version is told here: a worker cannot.
+    The source of a function is not read again for each row of a race, and a worker of a cluster does not have it. A
+    scorer without a version is reported here, because a worker cannot report it.
     """
     if isinstance(score, Combined):
         return replace(score, members=[pinned(member) for member in score.members])
@@ -136,7 +136,7 @@ def _score_window(
     cache: ScoreCache,
     fresh: bool,
 ) -> None:
-    """Look up what is kept of the runs at `places`, score the others, and keep what came of it."""
+    """Read the stored scores of the runs at `indices`, score the other runs, and store the new scores."""
     keys = cache.keys_of([observations[index] for index in indices])
     stored = [None] * len(indices) if fresh else cache.lookup(keys)
     open_keys = {index: key for index, key, result in zip(indices, keys, stored, strict=True) if result is None}
@@ -157,13 +157,15 @@ def _compute_scores(
     score_list: list[ScoreResult],
     done: list[int] | None = None,
 ) -> None:
-    """Score the runs at `places`, and note in `done` which have been."""
+    """Score the runs at `indices`, and append the scored ones to `done`."""
     scored = done if done is not None else []
     remaining = iter(indices)
     if not scorer.is_async:
         for index in remaining:
             value = _call_scorer(scorer, observations[index])
-            if inspect.isawaitable(value):  # a plain function that gives coroutines: the rest is asked on the loop
+            if inspect.isawaitable(
+                value
+            ):  # a plain function that returns awaitables: the remaining runs are scored on the loop
                 event_loop.run(
                     _gather_scores(scorer, observations, remaining, score_list, scored, first=(index, value))
                 )
@@ -177,14 +179,14 @@ def _compute_scores(
 def _call_scorer(scorer: Scorer, observation: Observation) -> Any:
     try:
         return scorer.function(observation.answer, observation.row)
-    except Exception as exc:  # somebody else's function may raise anything
+    except Exception as exc:  # a user's function may raise anything
         return error_result(exc)
 
 
 def _read_result(value: Any) -> ScoreResult:
     try:
         return score_result(value)
-    except Exception as exc:  # an object of somebody's may raise when it is looked at
+    except Exception as exc:  # an object of a user's class may raise when it is read
         return error_result(exc)
 
 
@@ -196,7 +198,7 @@ async def _gather_scores(
     done: list[int],
     first: tuple[int, Awaitable[Any]] | None = None,
 ) -> None:
-    """Score with so many workers as the scorer admits; a cancel ends them all."""
+    """Score with as many tasks as the scorer allows; cancelling ends all of them."""
 
     async def settle(index: int, value: Any) -> None:
         try:
@@ -220,31 +222,31 @@ Score = str | Callable[..., Any] | None
 
 
 OUTPUT_PREFIX: Final = "out."
-"""What begins the name of a part of an output."""
+"""Prefix of the columns that are parts of an output."""
 
 LOWER_IS_BETTER: Final = frozenset({"elapsed_s", "attempts"})
-"""Columns that a batch measures, of which less is better; what more is of any other one is for the user to know."""
+"""Columns of a batch of which less is better; for other columns only the user knows."""
 
 
 def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
-    """Return one line a run with its score, and what scored it.
+    """Return one line a run with its score, and the name of the scorer.
 
     Parameters
     ----------
-    found : list of Observation
+    observations : list of Observation
         The runs.
     score : str, function or None
         A column, a scorer, or ``None``: `exact` where something is expected, else nothing.
     fresh : bool
-        Whether kept scores are left aside.
+        Whether stored scores are ignored.
 
     Returns
     -------
     DataFrame
         ``pair, variant, status, output, seconds, score, score_error, parts``: `seconds` and `score` are float, a
-        missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` is what a score is made of, or
-        ``None``. In its ``attrs``: ``notes``, sentences to be shown with the scores, ``lower_is_better``, and
-        ``bounds``: between which the scorer says that scores are, or ``None``.
+        missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` are the parts of a score, or
+        ``None``. Its ``attrs`` are ``notes`` (sentences that are shown with the scores), ``lower_is_better``, and
+        ``bounds`` (the range of scores that the scorer states, or ``None``).
     str
         The scorer's name; empty when there is none.
 
@@ -274,13 +276,13 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
 
 
 def notes_of_scorer(scorer: Any) -> list[str]:
-    """Return what a scorer has to say of itself, and those that it is made of."""
+    """Return the notes of a scorer and of its members."""
     members = [note for member in getattr(scorer, "members", ()) for note in notes_of_scorer(member)]
     return [*getattr(scorer, "notes", ()), *members]
 
 
 def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
-    """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, then a column a part."""
+    """Return the parts of the scores, one line a run: the pair, ``variant``, ``score``, then a column a part."""
     parts_of_runs = frame["parts"] if "parts" in frame else [None] * len(frame)  # a column of scores has none
     names = dict.fromkeys(name for parts in parts_of_runs if parts for name in parts if name != "score")
     columns = {pair_on: frame["pair"], "variant": frame["variant"], "score": frame["score"]}
@@ -293,21 +295,21 @@ def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
 
 
 def column_score(score: Any, columns: Container[str]) -> Any:
-    """Return a score that is the name of one of these columns, and no text, as the text; anything else as it is."""
+    """Return a score that names one of these columns without being a text as a text; any other score unchanged."""
     named = arguments.column_text(score)
     return named if isinstance(named, str) and named in columns else score
 
 
 def check_columns(score: Any, columns: Collection[str]) -> None:
-    """Raise where a score reads a column that a batch of rows with these columns will not have, before a call is paid.
+    """Raise where a score reads a column that a batch of rows with these columns will not have, before any call.
 
-    What a function reads is not known, and which parts an output has (``out.<name>``) only answers tell. A table
-    without rows may have no columns either.
+    The columns that a function reads are not known, nor are the parts of an output (``out.<name>``) before the first
+    answer. A table without rows may have no columns.
 
     Raises
     ------
     InputError
-        With the nearest name; or the score is nothing that scores.
+        A column is missing (the message has the nearest name), or the score is no scorer.
     """
     if score is not None and not isinstance(score, str) and not _is_scorer(score):
         score = scorer_of(score)
@@ -324,7 +326,7 @@ def check_columns(score: Any, columns: Collection[str]) -> None:
 
 
 def _is_scorer(score: object) -> bool:
-    """Whether it is a scorer already: one of ours, several in one, or a judge; not a function, nor another object."""
+    """Whether it is a scorer: a ready one, a combined one, or a judge; a function or another object is none."""
     return any(hasattr(score, name) for name in ("score_all", "members", "is_async"))
 
 
@@ -346,12 +348,12 @@ def _resolve_score(score: Score, observations: Sequence[Observation]) -> tuple[A
 
 
 class ColumnScorer:
-    """A column that holds scores already.
+    """A scorer that reads the scores from a column.
 
     Raises
     ------
     InputError
-        It is not there, or holds no scores at all.
+        The column does not exist, or holds no scores.
     """
 
     def __init__(self, column: str, observations: Sequence[Observation]) -> None:
@@ -375,7 +377,7 @@ class ColumnScorer:
 
 
 def _cell_of_run(seen: Observation, column: str) -> Any:
-    """Return what a run has in a column; a key of the output counts also where it has no column in the table."""
+    """Return the value of a run in a column; a key of the output counts also without a column in the table."""
     if column in seen.row or not column.startswith(OUTPUT_PREFIX) or seen.run is None:
         return seen.row.get(column)
     output = seen.run.output

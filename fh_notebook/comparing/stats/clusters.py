@@ -41,13 +41,13 @@ def clusters_of(
     Parameters
     ----------
     pairs : iterable
-        What each line is paired by: lines of one pair are one cluster in any case.
+        The label of each line; lines of one label are one cluster in any case.
     variants : iterable of str
         The variant of each line.
     rows : iterable, optional
         The row of each line, where several rows may be one pair.
     keys : iterable, optional
-        The key of the job of each line; what is no such key is left aside.
+        The key of the job of each line; other values are ignored.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def clusters_of(
     known = key_of >= 0
     call_of = np.full(len(pair_of), -1, dtype=np.int64)
     call_of[known] = _pair_codes(key_of[known], variant_of[known])
-    # What is asked by one row only ties it to no other one: most tables end here.
+    # A call of one row only connects it to no other row: most tables end here.
     first_row = np.zeros(int(call_of.max()) + 1, dtype=np.int64)
     first_row[call_of[known][::-1]] = row_of[known][::-1]  # backwards: the first one is written last, and stays
     shared = np.zeros(len(first_row), dtype=bool)
@@ -81,7 +81,7 @@ def clusters_of(
 
 
 def _join_equal_rows(pair_of: Codes, row_of: Codes, variant_of: Codes, call_of: Codes, lines: Codes) -> Codes:
-    """Return the clusters, after the pairs of rows that ask the same are joined."""
+    """Return the clusters, after rows with equal inputs are joined."""
     question_of = _question_codes(row_of, variant_of, call_of)
     pair_of_row: dict[int, int] = {}
     questions: dict[int, dict[int, int]] = {}
@@ -91,7 +91,7 @@ def _join_equal_rows(pair_of: Codes, row_of: Codes, variant_of: Codes, call_of: 
         questions.setdefault(row, {})[variant] = question
         pair_of_row[row] = pair
     join = _UnionFind(int(pair_of.max()) + 1)
-    # Rows with the same variants are copies where all is equal: one of the copies stands for them from here on.
+    # Rows with the same variants are copies where all inputs are equal: one copy represents them below.
     kinds: dict[frozenset[int], dict[tuple[int, ...], int]] = {}
     for row, questions_of_row in questions.items():
         row_by_questions = kinds.setdefault(frozenset(questions_of_row), {})
@@ -106,7 +106,7 @@ def _join_equal_rows(pair_of: Codes, row_of: Codes, variant_of: Codes, call_of: 
 
 
 def _question_codes(row_of: Codes, variant_of: Codes, call_of: Codes) -> list[int]:
-    """Return a code of the inputs of each line: of what a row asked of a variant, repeats have keys of their own."""
+    """Return a code of the inputs of each line; the repeats of a row and variant have different keys and one code."""
     join = _UnionFind(int(call_of.max()) + 1)
     first: dict[tuple[int, int], int] = {}
     for row, variant, call in zip(row_of.tolist(), variant_of.tolist(), call_of.tolist(), strict=True):
@@ -117,9 +117,9 @@ def _question_codes(row_of: Codes, variant_of: Codes, call_of: Codes) -> list[in
 def _ties(
     kinds: dict[frozenset[int], dict[tuple[int, ...], int]], questions: dict[int, dict[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of rows with different variants that are equal in all that both have.
+    """Yield the pairs of rows with different variants whose inputs are equal for the variants that both have.
 
-    A row that is so equal to rows that differ from each other is left out: it may be a copy of any of them.
+    A row that equals rows that differ from each other is left out: it may be a copy of any of them.
     """
     equal: dict[int, list[int]] = {}
     unclear: set[int] = set()
@@ -149,7 +149,7 @@ def _ties(
 
 
 class _UnionFind:
-    """Which numbers belong together: the root of each is the least that is joined to it."""
+    """Union-find over numbers: the root of each is the least number that is joined to it."""
 
     def __init__(self, size: int) -> None:
         self.root = list(range(size))
@@ -167,7 +167,7 @@ class _UnionFind:
 
 
 def question_hashes(pairs: Sequence[Hashable], variants: Iterable[str], keys: Iterable[Any]) -> tuple[Hashes, Hashes]:
-    """Return of each line a number of its pair and one of what it asks, the same in every partition; 0: not known."""
+    """Return hashes of the pair and of the call of each line, equal in all partitions; 0 for an unknown call."""
     call_texts = [f"{variant} {key}" if _is_key(key) else None for variant, key in zip(variants, keys, strict=True)]
     has_key = np.array([text is not None for text in call_texts], dtype=bool)
     hashes = np.zeros(len(call_texts), dtype=np.uint64)
@@ -180,9 +180,9 @@ def _hashes(values: Sequence[Any]) -> Hashes:
 
 
 def connected_pairs(pairs: Hashes, calls: Hashes) -> Hashes:
-    """Return of each line a number that pairs share which ask the same anywhere, however indirectly.
+    """Return a number for each line that is equal for pairs connected by equal calls, directly or indirectly.
 
-    Pairs that are one cluster are tied; what is tied need not be one cluster.
+    Pairs of one cluster are connected; connected pairs need not be one cluster.
     """
     numbers, pair_of = np.unique(pairs, return_inverse=True)
     join = _UnionFind(len(numbers))
@@ -195,7 +195,7 @@ def connected_pairs(pairs: Hashes, calls: Hashes) -> Hashes:
 
 
 def _is_key(value: Any) -> bool:
-    """Whether a value looks like the key of a job; of each of a million, so without a pattern."""
+    """Whether a value has the form of a job's key; it is called a million times, so it uses no pattern."""
     return isinstance(value, str) and len(value) == KEY_LENGTH and value.isalnum()
 
 
@@ -209,7 +209,7 @@ def _pair_codes(first: Codes, second: Codes) -> Codes:
 
 
 def distinct_text(rows: int, distinct: int) -> str:
-    """Return how many rows there are, and how many of them are distinct where some ask the same.
+    """Return the number of rows, and of distinct rows where some have equal inputs.
 
     Examples
     --------
@@ -220,7 +220,7 @@ def distinct_text(rows: int, distinct: int) -> str:
 
 
 def note_of(rows: int, distinct: int) -> str:
-    """Return what must be said where rows ask the same; empty where none do."""
+    """Return the note on rows with equal inputs; empty where there are none."""
     if distinct >= rows:
         return ""
     return (

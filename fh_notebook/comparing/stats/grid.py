@@ -20,14 +20,14 @@ from fh_notebook.comparing.stats.intervals import UNBOUNDED, Numbers, ScoreRange
 __all__ = ["Grid", "score_spread", "without_noise"]
 
 DIGITS: Final = 12
-"""To which means of repeats are rounded: the same scores in another order must be a tie."""
+"""Digits to which means of repeats are rounded: the same scores in another order must tie."""
 NOISE_DIGITS: Final = 12
-"""Digits of the largest score to which differences are told: 0.1 + 0.2 and 0.3 tie, as do 0.3 - 0.2 and 0.2 - 0.1."""
+"""Digits of the largest score to which differences are rounded: 0.1 + 0.2 and 0.3 tie, and 0.3 - 0.2 and 0.2 - 0.1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """One mean a row and variant."""
+    """The mean score of each row and variant."""
 
     variants: tuple[str, ...]
     means: Numbers
@@ -37,9 +37,9 @@ class Grid:
     yes_no: bool
     """Whether all scores are true or false (0 or 1)."""
     copies: NDArray[np.int64]
-    """Rows of the table behind each row of the grid: more than one where they ask the same."""
+    """Rows of the table behind each row of the grid: more than one where their inputs are equal."""
     distinct: NDArray[np.int64]
-    """Scored lines behind each mean, without those of copies: copies of a line have its answer."""
+    """Scored lines behind each mean, without copies: a copy of a line has the same answer."""
     within: ScoreRange = UNBOUNDED
 
     @classmethod
@@ -81,10 +81,9 @@ class Grid:
     def by_cell(
         row_of: NDArray[Any], cell_of: NDArray[Any], scores: Numbers, cells: int, *, pairs: pd.Series[Any] | None = None
     ) -> tuple[list[Numbers], NDArray[np.int64]]:
-        """Return of each cell the means of its rows, and how many scored lines it has without those of copies.
+        """Return the means of the rows of each cell, and its number of scored lines without copies.
 
-        It is for cells that are many and hold few rows each. `pairs` tells the copies of a row from each other; without
-        it there are none.
+        It is for many cells of few rows each. `pairs` identifies the copies of a row; without it there are none.
 
         Examples
         --------
@@ -104,7 +103,7 @@ class Grid:
         return np.split(means, ends), lines.astype(np.int64)
 
     def differing_rows(self, which: Sequence[tuple[str, str]] | None = None) -> list[int]:
-        """Return the rows on which scores differ (of `which`, all by default), those that differ most first."""
+        """Return the rows on which scores differ (for the pairs of `which`, by default all), the most different first."""
         spread = score_spread(self.means) if which is None else np.zeros(len(self.means))
         for a, b in which or ():
             first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
@@ -140,7 +139,7 @@ class Grid:
 
 
 def _without_copies(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray[np.int64]:
-    """Return how many lines of a cell the pair has that has most of them: those of the other pairs are copies."""
+    """Return the number of lines of each cell without copies: that of the pair with most lines in the cell."""
     codes, pair_labels = pd.factorize(pairs)
     places, counts = np.unique(cells * max(len(pair_labels), 1) + codes, return_counts=True)
     most = np.zeros(size, dtype=np.int64)
@@ -149,7 +148,7 @@ def _without_copies(cells: NDArray[Any], pairs: pd.Series, size: int) -> NDArray
 
 
 def score_spread(means: Numbers) -> Numbers:
-    """Return how far apart the scores of each row are, of rows x variants; 0 where none is there."""
+    """Return the range of the scores of each row, of rows x variants; 0 for a row without scores."""
     is_scored = ~np.isnan(means)
     low = np.where(is_scored, means, np.inf).min(axis=1, initial=np.inf)
     high = np.where(is_scored, means, -np.inf).max(axis=1, initial=-np.inf)

@@ -79,7 +79,7 @@ ALPHA: Final = 0.05
 
 
 Preferences = Mapping[tuple[str, str], Numbers]
-"""By two variants that people rated beside each other: one share a row of the second one; a tie is half."""
+"""For two variants that people rated together: the share of the second one on each row; a tie is half."""
 
 
 def _p_cell(value: float) -> str:
@@ -143,7 +143,7 @@ class Pair:
 
     @property
     def lead(self) -> float:
-        """How far `b` is ahead: the difference, in the direction that is the better one."""
+        """How far `b` is ahead: the difference, in the direction of the better score."""
         return -self.difference if self.lower else self.difference
 
     @property
@@ -205,7 +205,7 @@ def compare_variants(
 
 
 class _PairedScores:
-    """Two variants, and their differences on the rows that both have a score of."""
+    """Two variants with their differences on the rows that both have a score of."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class _PairedScores:
 
 
 def _compare_pairs(sides: Sequence[_PairedScores], *, tests: bool, lower: bool) -> list[Pair]:
-    """Compare many pairs: those with as many rows share what is drawn at random."""
+    """Compare many pairs; pairs with the same number of rows share their random draws."""
     numbers = [side for side in sides if not side.yes_no]
     of_numbers = iter(intervals_of_differences([s.differences for s in numbers], within=[s.within for s in numbers]))
     intervals = [interval_of_share_difference(s.differences, s.lines) if s.yes_no else next(of_numbers) for s in sides]
@@ -262,7 +262,7 @@ def _mean(values: Numbers) -> float:
 
 
 def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, lower: bool = False) -> list[Pair]:
-    """Return the pairs of `which` (all, in the order of the variants), corrected for how many were tested."""
+    """Return the pairs of `which` (by default all, in the order of the variants), corrected for the number of tests."""
     names = list(combinations(grid.variants, 2)) if which is None else list(which)
     sides = [
         _PairedScores(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within)
@@ -291,12 +291,12 @@ def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
 
 
 def correct_for_tests(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs with their ``p_holm``: corrected for how many were tested."""
+    """Return the pairs with ``p_holm``: their p values corrected for the number of tests."""
     return [replace(pair, p_holm=p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True)]
 
 
 def tested_in(pairs: Sequence[Pair]) -> int:
-    """Return how many were tested: it is for so many that Holm corrects."""
+    """Return the number of tested pairs, for which Holm corrects."""
     return sum(pair.tested for pair in pairs)
 
 
@@ -323,7 +323,7 @@ _NORMAL: Final = NormalDist()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerEstimate:
-    """What one comparison can see, and what it would need."""
+    """The power of one comparison, and the rows that it needs."""
 
     n: int
     """Rows that it has."""
@@ -344,9 +344,9 @@ class PowerEstimate:
 def estimate_power(
     pair: Pair, *, difference: float | None = None, power: float = POWER, alpha: float = ALPHA
 ) -> PowerEstimate:
-    """Return what a pair needs, for the difference that was seen, or for another one.
+    """Return the power of a pair for the observed difference, or for another one.
 
-    The share of pairs that differ, or the standard deviation of the differences, is taken as it was seen.
+    The share of pairs that differ, or the standard deviation of the differences, is the observed one.
     """
     size = abs(pair.difference if difference is None else difference)
     power_law = _power_law(pair, power, alpha)
@@ -360,7 +360,7 @@ def estimate_power(
 
 
 def rows_needed(pair: Pair, *, power: float = POWER, alpha: float = ALPHA) -> float:
-    """Return the rows that a pair needs for the difference that was seen: `PowerEstimate.rows_needed` alone."""
+    """Return the rows that a pair needs for the observed difference: `PowerEstimate.rows_needed` alone."""
     return _power_law(pair, power, alpha).rows(abs(pair.difference))
 
 
@@ -369,7 +369,7 @@ def _power_law(pair: Pair, power: float, alpha: float) -> _PowerOfNumbers | _Pow
 
 
 class _PowerOfNumbers:
-    """Of differences that are numbers."""
+    """Power of the test of differences that are numbers."""
 
     def __init__(self, pair: Pair, power: float, alpha: float) -> None:
         self.n, self.spread, self.target_power, self.alpha = pair.n, pair.spread, power, alpha
@@ -390,12 +390,12 @@ class _PowerOfNumbers:
 
     @property
     def _effective_rows(self) -> float:
-        """Rows, less what estimating the spread costs."""
+        """The number of rows, reduced for the estimated standard deviation."""
         return max(0.0, self.n - self.z**2 / 2)
 
 
 class _PowerOfShares:
-    """Of yes and no: what counts are the pairs that differ."""
+    """Power of the test of yes/no scores, from the rows that differ."""
 
     def __init__(self, pair: Pair, power: float, alpha: float) -> None:
         self.n, self.target_power, self.alpha = pair.n, power, alpha
