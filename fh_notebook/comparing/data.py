@@ -1,4 +1,4 @@
-"""`ComparisonData`: what is compared, as one frozen value of which tables, sentences, plots and reports are functions.
+"""`ComparisonData`: the compared runs as one frozen value; tables, sentences, plots and reports are functions of it.
 
 Scoring again makes a new value, so a computed result is never stale. What several functions need (the grid, the pairs,
 the summary lines) is computed once, at first use.
@@ -77,22 +77,22 @@ class ScoredRuns:
     column: Callable[[str], pd.Series[Any] | None]
     """A column of the rows by its name, in the order of `lines`; ``None`` where there is none of that name."""
     names: tuple[str, ...]
-    """The columns that there are."""
+    """The names of the columns of the rows."""
     expected: dict[Any, Any] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
-    """Where it is from: what ``frame.attrs`` says."""
+    """Provenance, as in ``frame.attrs``."""
     notes: tuple[str, ...] = ()
-    """What must be said beside the numbers."""
+    """Notes that are shown with the numbers."""
     caution: str = ""
-    """What must be said before any verdict."""
+    """A warning that precedes the verdict."""
     variant_pairs: tuple[tuple[str, str], ...] | None = None
-    """The pairs of variants that are compared, of several dates the same variant on two of them; all by default."""
+    """The pairs of variants that are compared; by default all. With several dates: the same variant on two of them."""
     observations: Sequence[Observation] | None = None
     """The runs, unless a table was read as columns."""
     secret: Callable[[], HiddenValues] = HiddenValues
-    """Asks for what password Start variables were given: only what is shown row by row needs it."""
+    """Finds the values of password Start variables; called only for displays of rows."""
     read_cells: Callable[[str, Sequence[int]], list[Any]] | None = None
-    """Cells of a column, by its name and their places in `lines`, where that is quicker than to make the column."""
+    """Reads some cells of a column, by its name and their positions in `lines`, where this is faster than `column`."""
 
     @property
     def is_lower(self) -> bool:
@@ -117,7 +117,7 @@ class ScoredRuns:
         raise InputError(f"there is no column {short(by)} {purpose}; {hint}")
 
     def cells(self, name: str, places: Sequence[int]) -> list[Any]:
-        """Return what is in a column at some places; ``None`` where there is nothing."""
+        """Return the cells of a column at some positions; ``None`` for an empty cell."""
         if self.read_cells is not None:
             return self.read_cells(name, places)
         values = self.column(name)
@@ -126,7 +126,7 @@ class ScoredRuns:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComparisonData:
-    """What is compared.
+    """The compared runs, with the settings of the comparison.
 
     Raises
     ------
@@ -136,20 +136,20 @@ class ComparisonData:
 
     runs: ScoredRuns
     pair_on: ColumnName
-    """The column that tells which runs belong together."""
+    """The column that identifies the row of each run."""
     failed: str = "drop"
     """What a failed run counts as: ``drop`` or ``zero``."""
     rated: bool = False
-    """Whether the scores are what people said: then nothing scores again."""
+    """Whether the scores are ratings by people; ratings are not scored again."""
     preferences: Preferences | None = None
-    """What people preferred, where that is the score: then pairs are compared by it."""
+    """The preferences of people, where they are the score: pairs are compared by them."""
 
     def __post_init__(self) -> None:
         check_zero(self.failed, self.scorer, lower=self.lower)
 
     @property
     def scorer(self) -> str:
-        """What scored; empty when nothing did."""
+        """The name of the scorer; empty without one."""
         return self.runs.scorer
 
     @property
@@ -164,7 +164,7 @@ class ComparisonData:
 
     @cached_property
     def variants(self) -> list[str]:
-        """The variants, in the order in which they were planned, or first appear."""
+        """The variants, in the order of the plan, or of their first lines."""
         return list(dict.fromkeys(self.runs.lines["variant"]))
 
     @cached_property
@@ -179,17 +179,17 @@ class ComparisonData:
 
     @cached_property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return int(self.lines["pair"].nunique(dropna=False))
 
     @cached_property
     def distinct_count(self) -> int:
-        """How many of the rows are distinct: those that ask the same are one."""
+        """The number of distinct rows: rows with equal inputs count as one."""
         return int(self.lines["cluster"].nunique())
 
     @property
     def rows_text(self) -> str:
-        """How many rows there are, and how many of them are distinct, in words."""
+        """The number of rows, and of distinct rows, in words."""
         return distinct_text(self.row_count, self.distinct_count)
 
     @cached_property
@@ -209,12 +209,12 @@ class ComparisonData:
 
     @cached_property
     def grid_of_rows(self) -> Grid:
-        """The scores as an array, rows x variants, those that ask the same each by itself: what is shown of rows."""
+        """The scores as an array, rows x variants, without joining rows with equal inputs: for displays of rows."""
         return Grid.of(self.lines, self.variants)
 
     @cached_property
     def summary_lines(self) -> list[SummaryLine]:
-        """What the summary says of each variant."""
+        """The line of each variant in the summary."""
         return summary_lines(self.lines, self.variants)
 
     @cached_property
@@ -226,6 +226,6 @@ class ComparisonData:
 
     @cached_property
     def differing(self) -> list[Any]:
-        """The rows whose scores differ, by the column that pairs, those that differ most first."""
+        """The labels of the rows whose scores differ, the largest difference first."""
         labels = pd.factorize(self.lines["pair"])[1]
         return [labels[index] for index in self.grid_of_rows.differing_rows(self.variant_pairs)]

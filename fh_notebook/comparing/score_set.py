@@ -30,13 +30,13 @@ class ScoreSet:
     Parameters
     ----------
     source : Batch, DataFrame, list, or mapping
-        What was read; a batch that is running can be read again.
+        The source of the runs; a running batch can be read again.
     score : str, function or None
-        What scored.
+        The scorer.
     data : ComparisonData
         The runs by this score.
     runs : ScoredRuns, optional
-        The runs that another score is given to; by default those of `data`.
+        The runs that other scorers score; by default those of `data`.
 
     Attributes
     ----------
@@ -64,16 +64,16 @@ class ScoreSet:
         return cls(source, score, ComparisonData(runs=runs, pair_on=pair_on, failed=failed))
 
     def beside(self, data: ComparisonData, score: Score) -> ScoreSet:
-        """Return the set of the same runs by other scores, the `data`; it reads the source for itself."""
+        """Return a set of the same runs with the scores of `data`; it reads the source independently."""
         return ScoreSet(self.source, score, data, runs=self._runs)
 
     def copy(self) -> ScoreSet:
-        """Return a set of its own by the same score: what it reads again leaves this one as it is."""
+        """Return an independent set by the same score."""
         return self.beside(self.data, self.own_score)
 
     @property
     def own_score(self) -> Score:
-        """What gave the comparison's own score, as it was given."""
+        """The comparison's own scorer, as given."""
         return self._scores.get(self.data.scorer)
 
     def add(self, score: Any, *, name: str | None, version: str | int | None) -> None:
@@ -120,7 +120,7 @@ class ScoreSet:
         self.data = replace(self.data, runs=runs, preferences=None)
 
     def by(self, name: Any) -> ScoreSet:
-        """Return the set whose own score is another one of this one's (see ``Comparison.by``)."""
+        """Return the set whose own score is another score of this set (see ``Comparison.by``)."""
         if name not in self._others:
             close = nearest(name, list(self._scores)) if isinstance(name, str) else None
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(map(repr, self._scores))}"
@@ -143,7 +143,7 @@ class ScoreSet:
 
     def _score_runs(self, score: Score, *, fresh: bool = False, anew: bool = False) -> ScoredRuns:
         """Return the runs by another score; `anew` reads the source again."""
-        if anew or self._runs.observations is None:  # a table that was read as whole columns has no runs yet
+        if anew or self._runs.observations is None:  # a table that was read as columns has no observations yet
             self._runs = _read_runs(self.source, score, pair_on=self.data.pair_on, fresh=fresh)
             return self._runs
         after = score_observations(self._runs.observations, score, fresh=fresh)

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 DEEP_SHOWN: Final = 10_000
-"""Characters by which outputs that are nested deeper than Python writes are told apart."""
+"""Characters by which outputs are compared that are nested deeper than Python can serialize."""
 
 
 def summary(data: ComparisonData) -> pd.DataFrame:
@@ -102,21 +102,21 @@ def leaderboard(data: ComparisonData) -> pd.DataFrame:
 
 
 def power(data: ComparisonData, *, difference: float | None, power: float, alpha: float) -> pd.DataFrame:
-    """Return what each pair can see, and how many rows it would need (see ``Comparison.power``)."""
+    """Return the power of each pair, and the rows that it needs (see ``Comparison.power``)."""
     check_chances(power=power, alpha=alpha)
     check_difference(difference)
     return power_table(data.pairs, difference=difference, power=power, alpha=alpha)
 
 
 def score_errors(data: ComparisonData) -> pd.DataFrame:
-    """Return the runs whose scorer raised, or gave no score that can be used."""
+    """Return the runs whose scorer raised, or returned no usable score."""
     failed_scores = data.lines[data.lines["score_error"].notna()]
     columns = {"pair": data.pair_on, "score_error": "error"}
     return failed_scores[["pair", "variant", "score_error"]].rename(columns=columns).reset_index(drop=True)
 
 
 def beaten_by(variant: str, compared: Sequence[Pair]) -> list[str]:
-    """Return which variants one is better than."""
+    """Return the variants that one variant is better than."""
     turned = [pair if pair.b == variant else pair.turned() for pair in compared if variant in (pair.a, pair.b)]
     return [pair.a for pair in turned if pair.is_better()]
 
@@ -125,7 +125,7 @@ def beaten_by(variant: str, compared: Sequence[Pair]) -> list[str]:
 
 
 def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFrame:
-    """Return one line a row (see ``Comparison.wide``); of some `rows` only it takes no longer than they are many."""
+    """Return one line a row (see ``Comparison.wide``); for some `rows` the time depends on their number only."""
     frame, variants = data.lines, data.variants
     if rows is not None:
         frame = frame[frame["pair"].isin(list(rows))]
@@ -186,7 +186,7 @@ def _outputs_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
 
 
 def incomplete_rows(data: ComparisonData, by: Literal["score", "output"]) -> int:
-    """Return on how many rows a variant has no score, or no completed run: it failed, is pending, or is not there."""
+    """Return the number of rows on which a variant has no score, or no completed run."""
     frame = data.lines
     complete_lines = frame[frame["score"].notna() if by == "score" else frame["status"] == "completed"]
     complete = complete_lines.groupby(pd.factorize(complete_lines["pair"])[0])["variant"].nunique() == len(
@@ -196,7 +196,7 @@ def incomplete_rows(data: ComparisonData, by: Literal["score", "output"]) -> int
 
 
 def comparable_text(output: Any) -> str:
-    """Return an output as a text to tell outputs apart by; blanks around a text do not count."""
+    """Return an output as a text that is equal for equal outputs; blanks around a text do not count."""
     if isinstance(output, str):
         return f"text {output.strip()}"
     if output is None:
@@ -205,5 +205,5 @@ def comparable_text(output: Any) -> str:
         return canonical_json(output)
     except (TypeError, ValueError):
         return repr(output)
-    except RecursionError:  # nested deeper than Python writes: by what it begins with
+    except RecursionError:  # nested deeper than Python can serialize: by its first characters
         return pretty(output, limit=DEEP_SHOWN, sort=True)[0]

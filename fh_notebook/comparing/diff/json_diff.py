@@ -19,7 +19,7 @@ __all__ = ["Change", "Changes", "changes_of"]
 MOST: Final = 10_000
 """Changes that are looked for at most: values with more are other values."""
 BUDGET: Final = 8_000_000
-"""Characters of items that are spelt to align lists; behind it, items are compared place by place."""
+"""Characters of items that are serialized to align lists; beyond it, items are compared by index."""
 
 ChangeKind = Literal["added", "removed", "changed"]
 _KINDS: Final[tuple[ChangeKind, ...]] = ("added", "removed", "changed")
@@ -42,11 +42,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What came of comparing two JSON values."""
+    """The differences of two JSON values."""
 
     listed: tuple[Change, ...]
     to_end: bool = True
-    """Whether all were found."""
+    """Whether the comparison was completed."""
 
     @property
     def same(self) -> bool:
@@ -54,11 +54,11 @@ class Changes:
         return not self.listed
 
     def count(self, kind: ChangeKind) -> int:
-        """Return how many of a kind there are."""
+        """Return the number of changes of a kind."""
         return sum(change.kind == kind for change in self.listed)
 
     def __str__(self) -> str:
-        """Return what is different in one line."""
+        """Return the differences in one line."""
         if self.same:
             return "same"
         counts = [f"{n:,} {kind}" for kind in _KINDS if (n := self.count(kind))]
@@ -66,7 +66,7 @@ class Changes:
 
 
 def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
-    """Return what of one JSON value is otherwise in another, in the order of the paths.
+    """Return the differences of two JSON values in the order of the paths.
 
     Parameters
     ----------
@@ -96,11 +96,11 @@ def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
 
 
 _Pending = Change | tuple[str, Any, Any]
-"""A change that was found, or a path with two values that are still to be compared."""
+"""A change, or a path with two values that are not compared yet."""
 
 
 class _JsonWalker:
-    """Goes through two values at once, in order, with a stack of its own."""
+    """Traverses two values together, in order, without recursion."""
 
     def __init__(self) -> None:
         self._left = BUDGET

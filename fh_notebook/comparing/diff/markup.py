@@ -25,7 +25,7 @@ _BREAKS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_\-/])|(?=[.\[])")
 
 
 def path_pieces(path: str) -> list[str]:
-    """Return a path in the pieces that it may be broken into.
+    """Return the pieces between which a path may break.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def _value_html(name: str, value: object) -> html.Html:
 
 
 def changes_style(inside: str) -> str:
-    """Return the style of such tables inside of what a selector finds."""
+    """Return the style of such tables inside a selector."""
     # With the wrapper: another output of the page has html.STYLE again, behind this style.
     table = f"{inside} .fh-changed table.fh-changes"
     values = f"{table} td.fh-before,{table} td.fh-after"
@@ -85,14 +85,14 @@ def changes_style(inside: str) -> str:
 
 
 AROUND: Final = 300
-"""Characters that are left at each end of what both texts have, where only differences are looked at."""
+"""Characters that are kept at each end of a common part, where only differences are shown."""
 
 MARKS: Final = 2_000
-"""Marks that are shown at most: a text with more is another text."""
+"""Most marks that are shown."""
 
 
 def marks_style(inside: str) -> str:
-    """Return the style of marks inside of what a selector finds."""
+    """Return the style of marks inside a selector."""
     return (
         f"{inside} ins,{inside} del{{color:inherit;border-radius:2px;padding:0 1px}}"
         f"{inside} ins{{text-decoration:underline 2px;background:rgba(46,160,67,.22)}}"
@@ -104,11 +104,11 @@ MARKS_STYLE: Final = marks_style(".fh")
 
 
 def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -> html.Html:
-    """Return what was `found` as one text.
+    """Return the difference as one marked text.
 
     Parameters
     ----------
-    found : TextDifference
+    difference : TextDifference
         This text, compared to another.
     cap : int
         Characters that are shown at most.
@@ -155,7 +155,7 @@ def _visible_segments(difference: TextDifference, both: bool) -> Iterator[Segmen
 
 
 def _limit_segments(parts: Sequence[Segment], cap: int) -> list[Segment]:
-    """Return the first `cap` characters of the parts, with not too many marks in them."""
+    """Return the first `cap` characters of the parts, with at most `MARKS` marks."""
     shown, marks = [], 0
     for part in parts:
         marks += part.kind in ("here", "there")
@@ -167,7 +167,7 @@ def _limit_segments(parts: Sequence[Segment], cap: int) -> list[Segment]:
 
 
 def _split_segments(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment]]:
-    """Return the parts before a place in their text, and those behind it."""
+    """Return the parts before a position in their text, and those after it."""
     head: list[Segment] = []
     rest: list[Segment] = []
     for part in parts:
@@ -180,7 +180,7 @@ def _split_segments(parts: Sequence[Segment], at: int) -> tuple[list[Segment], l
 
 
 def _segment_html(part: Segment) -> html.Html:
-    """A part in its mark, white space at its end outside of it."""
+    """Return a part in its mark, with the white space at its end outside."""
     tag, title = {
         "here": ("ins", "only here"),
         "there": ("del", "only in the first"),

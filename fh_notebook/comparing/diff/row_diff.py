@@ -57,7 +57,7 @@ PARSED_AT_MOST: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantAnswer:
-    """What one variant said to a row."""
+    """The answer of one variant to a row."""
 
     variant: str
     status: str = "completed"
@@ -66,11 +66,11 @@ class VariantAnswer:
     score: float = float("nan")
     seconds: float = float("nan")
     answers: int = 1
-    """How many runs of the row there are; with repeats, this is the first completed one."""
+    """The number of runs of the row; with repeats, this is the first completed one."""
 
     @property
     def ok(self) -> bool:
-        """Whether there is an output to be compared."""
+        """Whether there is an output to compare."""
         return self.status == "completed"
 
     @property
@@ -90,12 +90,12 @@ class AnswerDiff:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs, white space aside; what was not compared is not the same."""
+        """Whether nothing but white space differs; answers that were not compared are not the same."""
         difference = self.changes if self.changes is not None else self.words
         return difference is not None and difference.same
 
     def __str__(self) -> str:
-        """Return what is different in one line."""
+        """Return the differences in one line."""
         difference = self.changes if self.changes is not None else self.words
         if difference is not None:
             return str(difference)
@@ -154,7 +154,7 @@ WORDS_MARKED: Final = 40
 """A text of a JSON value that is longer than so many characters has its words marked."""
 
 EMPTY: Final = "(empty)"
-"""What an answer without any text is shown as, as in rating."""
+"""The text that is shown for an empty answer, as in rating."""
 
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -172,7 +172,7 @@ STYLE: Final = html.Html(
 
 @dataclass(frozen=True, kw_only=True)
 class RowDiff:
-    """What the variants said to one row, each against a baseline; it shows itself as HTML and as text.
+    """The answers of the variants to one row, each against a baseline, shown as HTML and as text.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ class RowDiff:
 
     @property
     def same(self) -> bool:
-        """Whether all variants said the same."""
+        """Whether all answers are the same."""
         return all(part.same for part in self.parts)
 
     @property
@@ -239,7 +239,7 @@ def diff_html(diff: RowDiff) -> html.Html:
 
 
 def _diffs_by_variant(diff: RowDiff) -> dict[str, list[AnswerDiff]]:
-    """Return what each variant is compared to: of three dates the last one to both before it."""
+    """Return the differences by variant: with three dates the last has one to each earlier date."""
     diffs_by_variant: dict[str, list[AnswerDiff]] = {}
     for part in diff.parts:
         diffs_by_variant.setdefault(part.b.variant, []).append(part)
@@ -427,7 +427,7 @@ MISSING: Final = "missing"
 def compare_row(
     data: ComparisonData, row: Any, *, a: str | None = None, b: str | Sequence[str] | None = None
 ) -> RowDiff:
-    """Return what the variants said to a row against a baseline (see ``Comparison.diff``)."""
+    """Return the answers to a row against a baseline (see ``Comparison.diff``)."""
     if getattr(row, "ndim", 0) or isinstance(row, list | dict | set | np.ndarray) or row is pd.NA:
         raise InputError(f"row is {short(row)}; give one value of {short(data.pair_on)}")
     lines = data.lines
@@ -484,7 +484,7 @@ def _no_row_message(row: Any, data: ComparisonData) -> str:
 
 
 def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> VariantAnswer:
-    """Return what a variant said on the lines of one row: of repeats the first that completed."""
+    """Return the answer of a variant on the lines of one row: with repeats the first completed one."""
     own = [at for at in places if lines["variant"].iat[at] == variant]
     if not own:
         return VariantAnswer(variant=variant, status=MISSING, answers=0)

@@ -35,21 +35,21 @@ STEPS: Final = 3_000_000
 more than some 0.5 s. Texts of which half the words were changed need a tenth of it."""
 
 FEW: Final = 48
-"""Differences that Myers' way looks for before the anchors are tried."""
+"""Differences up to which Myers' algorithm runs before anchors are tried."""
 
 MANY: Final = 600
-"""And where there are no anchors."""
+"""Differences up to which it runs without anchors."""
 
 
 def matches(a: Sequence[int], b: Sequence[int], *, steps: int | None = None) -> Iterator[tuple[int, int, int]]:
-    """Yield (place in a, place in b, length) of what both have in common, in no order.
+    """Yield (index in a, index in b, length) of the common runs, in no order.
 
     Parameters
     ----------
     a, b : sequence of int
         The words, each as a number.
     steps : int, optional
-        What it may cost; when it is used up, the rest counts as different.
+        The budget of steps; when it is used up, the rest counts as different.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class _Matcher:
         self._a, self._b, self._steps = a, b, steps
 
     def matches(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (place in a, place in b, length), in no order."""
+        """Yield (index in a, index in b, length) in no order."""
         pending = [(0, len(self._a), 0, len(self._b))]
         while pending:
             low, high, start, stop = pending.pop()
@@ -97,7 +97,7 @@ class _Matcher:
             yield from common or self._myers(low, high, start, stop, MANY) or ()
 
     def _anchors(self, low: int, high: int, start: int, stop: int) -> list[tuple[int, int]]:
-        """The longest row of words that both parts have once, in order in both."""
+        """Return the longest increasing sequence of words that both parts have once."""
         a, b = self._a, self._b
         once_a, once_b = Counter(a[low:high]), Counter(b[start:stop])
         position_of = {word: at for at, word in enumerate(b[start:stop], start) if once_b[word] == 1}
@@ -117,7 +117,7 @@ class _Matcher:
         return row[::-1]
 
     def _myers(self, low: int, high: int, start: int, stop: int, most: int) -> list[tuple[int, int, int]] | None:
-        """The runs in common where at most `most` words differ; ``None`` where there are more."""
+        """Return the common runs where at most `most` words differ; ``None`` where more do."""
         a, b = self._a[low:high], self._b[start:stop]
         n, m, steps = len(a), len(b), self._steps
         furthest = [0] * (2 * min(most, n + m) + 3)  # by k from the middle: a list, because this is where the time goes
@@ -145,7 +145,7 @@ class _Matcher:
 
 
 def _backtrack(history: Sequence[Sequence[int]], n: int, m: int) -> Iterator[tuple[int, int, int]]:
-    """Go back the way that Myers' search came, and yield its diagonals."""
+    """Follow Myers' search backwards, and yield its diagonals."""
     x, y = n, m
     for d in range(len(history) - 1, -1, -1):
         furthest, k = history[d], x - y
@@ -188,7 +188,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class TextDifference:
-    """What came of comparing two texts.
+    """The difference of two texts.
 
     The texts of all segments but those that are only ``there`` are, one after the other, exactly this text.
     The same without those that are only ``here`` are the other one, but for white space.
@@ -202,12 +202,12 @@ class TextDifference:
 
     @property
     def same(self) -> bool:
-        """Whether no word differs, as far as was compared; white space may."""
+        """Whether no compared word differs; white space may."""
         return all(segment.kind in ("same", "uncompared") for segment in self.segments)
 
     @cached_property
     def words(self) -> tuple[int, int]:
-        """How many words only this text has, and how many only the other."""
+        """The number of words only this text has, and only the other."""
         own, other = (
             sum(sum(1 for _ in _WORD.finditer(s.text)) for s in self.segments if s.kind == kind)
             for kind in ("here", "there")
@@ -230,14 +230,14 @@ def _word_count(number: int) -> str:
 
 
 def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDifference:
-    """Return what of `here` is not in `there`, and the other way round, by words.
+    """Return the difference of `text` to `other_text` by words.
 
     Parameters
     ----------
-    here, there : str
+    text, other_text : str
         The texts, of any length.
     limit : int
-        Characters of each that are compared at most, between what both begin and end with.
+        Characters of each that are compared at most, between their common beginning and end.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDiff
 
 
 def compare_runs(run: Run, other_run: Run, *, limit: int = LIMIT) -> TextDifference:
-    """Return what the output of one run has otherwise than that of another; JSON outputs by their pretty text.
+    """Return the difference of the outputs of two runs; JSON outputs are compared as formatted text.
 
     Examples
     --------
@@ -283,7 +283,7 @@ def compare_runs(run: Run, other_run: Run, *, limit: int = LIMIT) -> TextDiffere
 
 
 def text_to_compare(run: Run) -> tuple[str, bool]:
-    """Return the text by which a run is compared, and whether it is all of it: JSON has its names sorted.
+    """Return the text by which a run is compared, and whether it is complete: JSON has its names sorted.
 
     Examples
     --------
@@ -305,7 +305,7 @@ def text_to_compare(run: Run) -> tuple[str, bool]:
 
 
 def _common_begin(one: str, two: str) -> int:
-    """How many characters both begin with, to the end of a word."""
+    """Return the length of the common beginning, to the end of a word."""
     low, high = 0, min(len(one), len(two))
     while low < high:  # by halves, each a comparison of strings
         middle = (low + high + 1) // 2
@@ -320,7 +320,7 @@ def _common_begin(one: str, two: str) -> int:
 
 
 def _common_end(one: str, two: str, begin: int) -> int:
-    """How many characters both end with, behind their common beginning, from the beginning of a word."""
+    """Return the length of the common end after the common beginning, from the beginning of a word."""
     low, high = 0, min(len(one), len(two)) - begin
     while low < high:
         middle = (low + high + 1) // 2
@@ -340,7 +340,7 @@ _FAR: Final = 1_000
 
 
 def _cut_at_word(text: str, limit: int) -> int:
-    """Where to cut `text`, near its `limit`: behind white space where there is some."""
+    """Return where to cut `text` near its `limit`: after white space where there is some."""
     if len(text) <= limit:
         return len(text)
     return next((at for at in range(limit, max(limit - _FAR, 0), -1) if text[at - 1].isspace()), limit)

@@ -62,7 +62,7 @@ _RC: Final[dict[str, Any]] = {
 
 
 class PlotPanel:
-    """One plot of a figure: what draws it, and what it says in words."""
+    """One plot of a figure: its draw function, and its description in words."""
 
     def __init__(self, draw: Callable[[Axes], None], *, title: str, alt: str, rows: int) -> None:
         self.draw = draw
@@ -120,7 +120,7 @@ def _draw_panel(figure: FigureBase, panel: PlotPanel) -> None:
 
 
 def _clear_background(figure: Figure) -> None:
-    """Take every background away."""
+    """Make all backgrounds transparent."""
     for part in (figure, *figure.subfigs):
         part.patch.set_alpha(0)
     for axes in figure.axes:
@@ -163,7 +163,7 @@ def _svg_of(figure: Figure, alt: str) -> html.Html:
 
 
 def _escape_replacement(text: str) -> str:
-    """As the replacement of a pattern, in which a backslash has a meaning."""
+    """Return a text with its backslashes escaped for a replacement of a pattern."""
     return text.replace("\\", r"\\")
 
 

@@ -54,18 +54,18 @@ MOST_PAIRS: Final = 28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotData:
-    """What is drawn."""
+    """The data of a plot."""
 
     summary: pd.DataFrame
     pairs: Sequence[Pair]
     seconds: dict[str, Any]
-    """By variant: those of its completed runs."""
+    """The seconds of the completed runs by variant."""
     scorer: str
     yes_no: bool
 
 
 def plot_data(data: ComparisonData) -> PlotData:
-    """Return what is drawn of a comparison."""
+    """Return the data of a comparison's plot."""
     lines = data.lines[["variant", "seconds"]].dropna()
     return PlotData(
         summary=tables.summary(data),
@@ -82,18 +82,18 @@ KINDS: Final[dict[str, Callable[[PlotData], bool]]] = {
     "wins": lambda facts: bool(facts.pairs),
     "seconds": lambda facts: any(len(values) for values in facts.seconds.values()),
 }
-"""What can be drawn, and whether there is any of it."""
+"""The kinds of panels, each with a check whether there is data for it."""
 
 
 def named(text: str, most: int = NAME_SHOWN) -> str:
-    """Return a name as it stands beside a plot: in one line, and never as a formula of matplotlib's."""
+    """Return a name for a plot: one line, which matplotlib does not read as a formula."""
     return one_line(text, most).replace("$", r"\$")
 
 
 def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
-    """Return names as they stand beside a plot, by name: each has `most` characters, and names that differ still do.
+    """Return the texts of names for a plot: at most `most` characters, different for different names.
 
-    Where their beginnings are the same, the place at which they differ is shown; where that is not enough, a number.
+    Names with equal beginnings show the part that differs; where this is not enough, a number.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, st
 
 
 def _groups_of_equal_texts(texts: Mapping[str, str]) -> list[list[str]]:
-    """Return the names that are shown in the same words."""
+    """Return the groups of names with equal texts."""
     by_text: dict[str, list[str]] = {}
     for name, text in texts.items():
         by_text.setdefault(text, []).append(name)
@@ -196,7 +196,7 @@ def scored_lines(facts: PlotData) -> list[dict[Any, Any]]:
 
 
 def shown_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs that are drawn: where there are too many, those whose p is least."""
+    """Return the pairs to draw: where there are too many, those with the smallest p."""
     if len(pairs) <= MOST_PAIRS:
         return list(pairs)
     selected = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]

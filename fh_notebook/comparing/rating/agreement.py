@@ -74,10 +74,10 @@ ADDED: Final = 4.0
 
 
 class Kappa(NamedTuple):
-    """How far two or more agree."""
+    """The agreement of two or more raters."""
 
     n: int
-    """Items that all of them rated; of alpha, those that two or more rated."""
+    """Items that all of them rated; for alpha, items that two or more rated."""
     agree: float
     """The share on which they agree; on a scale, each disagreement counts by how far it is."""
     kappa: float
@@ -88,7 +88,7 @@ class Kappa(NamedTuple):
 
 
 def table_of(first: Sequence[str], second: Sequence[str], answers: Sequence[str]) -> NDArray[np.float64]:
-    """Return how often each answer of the one met each of the other.
+    """Return the table of two raters: how often each pair of answers occurs.
 
     Examples
     --------
@@ -268,7 +268,7 @@ NAME_SHOWN: Final = 60
 
 
 OutputPreferences = dict[tuple[int, int], str]
-"""By the lines of two outputs: ``a``, ``b`` or ``tie``."""
+"""The preference ``a``, ``b`` or ``tie`` by the lines of two outputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +284,7 @@ class AgreementLine:
 
 
 class Agreement:
-    """How far people agree, and scorers with them. Made by ``cmp.agreement()``; ``str()`` of it is the sentences."""
+    """Agreement of people, and of scorers with people; ``str()`` has the sentences. Returned by ``cmp.agreement()``."""
 
     def __init__(self, lines: Sequence[AgreementLine]) -> None:
         self._lines = tuple(lines)
@@ -320,7 +320,7 @@ class Agreement:
 
     @property
     def sentences(self) -> list[str]:
-        """What the table says, a sentence a line."""
+        """One sentence for each line of the table."""
         return [_sentence(line) for line in self._lines]
 
     def __str__(self) -> str:
@@ -391,7 +391,7 @@ def _interval_in_brackets(estimate: Kappa) -> str:
 
 
 def between_people(ratings: CountedRatings, kind: Question) -> list[AgreementLine]:
-    """Return how far every two agree, and all of them where there are more than two."""
+    """Return the agreement of every two people, and of all where there are more than two."""
     what = "pairs" if kind.is_pair else "outputs"
     method = "cohen, weighted" if kind.is_scale else "cohen"
     lines = []
@@ -432,12 +432,12 @@ def _between_all(ratings: CountedRatings, kind: Question, what: str) -> list[Agr
 
 
 def _choice_in_order_of(line: RatingRow, other: RatingRow | Item) -> str:
-    """What was said, by the names that another rating, or the item, has for the two."""
+    """Return the choice of a rating in the order of another rating, or of the item."""
     return line.choice if line.a == other.a else swap_sides(line.choice)
 
 
 def majority(choices: Iterable[str]) -> str:
-    """Return what most said; where the most are divided, a tie.
+    """Return the most frequent choice; a tie where two are equally frequent.
 
     Examples
     --------
@@ -449,7 +449,7 @@ def majority(choices: Iterable[str]) -> str:
 
 
 def preferences_of_people(ratings: CountedRatings, items: Sequence[Item], kind: Question) -> OutputPreferences:
-    """Return what people preferred: their majority, or on a scale the higher mean."""
+    """Return the preferences of people: their majority, or on a scale the higher mean."""
     if kind.is_pair:
         preferences: OutputPreferences = {}
         for item in items:
@@ -482,7 +482,7 @@ def _preferred_side(first: float, second: float) -> str:
 
 
 def preferences_of_scores(lines: pd.DataFrame, wanted: Iterable[tuple[int, int]]) -> OutputPreferences:
-    """Return which of two outputs a scorer prefers: by a verdict on both where there is one, else by its scores."""
+    """Return the preferences of a scorer: its pairwise verdict where there is one, else the better score."""
     scores = lines["score"].tolist()
     parts = lines["parts"].tolist() if "parts" in lines else [None] * len(scores)
     names = lines["variant"].tolist()
@@ -505,7 +505,7 @@ def _pairwise_share(parts: Any, other: str) -> float | None:
 
 
 def with_scorer(name: str, lines: pd.DataFrame, people: OutputPreferences) -> AgreementLine:
-    """Return how far a scorer agrees with people on which of two is better."""
+    """Return the agreement of a scorer with people on which of two outputs is better."""
     scorer = preferences_of_scores(lines, people)
     counts = table_of([scorer[pair] for pair in scorer], [people[pair] for pair in scorer], SIDES)
     return AgreementLine(who=name, others=PEOPLE, what="pairs", method="cohen", estimate=cohen(counts))

@@ -55,7 +55,7 @@ RATER_CAP: Final = 60
 
 
 def own_store() -> Store:
-    """Where ratings are kept; with ``store=None``, as long as this process lives."""
+    """Return the store of ratings; with ``store=None`` one in memory, until the process ends."""
     return session.store() or _in_memory()
 
 
@@ -65,7 +65,7 @@ def _in_memory() -> Store:
 
 
 def check_rater(rater: Any) -> str:
-    """Return who rates: as it is given, else the name of the user of this machine.
+    """Return the name of the rater: the given one, else the user of this machine.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def check_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
 
 
 def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
-    """Return the columns that are to be shown; ``None`` for all of the row's own.
+    """Return the columns to show; ``None`` for all columns of the row.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def check_shown_columns(show: Any, runs: ScoredRuns) -> list[str] | None:
 
 
 def nothing_to_rate(kind: Question, items: Items, variants: Sequence[str]) -> str:
-    """Return why there is nothing to be rated, in words."""
+    """Return why there is nothing to rate, in words."""
     if items.same:
         return f"there is nothing to rate: on all {len(items.same):,} pairs the outputs are the same text"
     if not variants:
@@ -130,11 +130,11 @@ def nothing_to_rate(kind: Question, items: Items, variants: Sequence[str]) -> st
 
 
 class HumanRatings:
-    """What people say of outputs. Each method is given the data of the comparison that is rated."""
+    """Ratings of outputs by people. Each method takes the data of the comparison."""
 
     def __init__(self) -> None:
         self._rated_in: tuple[Store, ...] = ()
-        """The stores that pages of ratings write to, whatever the session's is now."""
+        """The stores that rating pages write to, also after the session's store changed."""
 
     def rate(
         self,
@@ -149,7 +149,7 @@ class HumanRatings:
         show: Sequence[ColumnName] | None,
         skipped: bool,
     ) -> Any:
-        """Return what asks a person for ratings (see ``Comparison.rate``)."""
+        """Return the page that asks a person for ratings (see ``Comparison.rate``)."""
         kind = question_of(scale, labels)
         who = check_rater(rater)
         shown = check_shown_columns(show, data.runs)
@@ -180,7 +180,7 @@ class HumanRatings:
         return result_sentences(rated, kind)
 
     def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:
-        """Return what people said of these outputs, whatever was asked (see ``Comparison.ratings``)."""
+        """Return all ratings of these outputs, for every question (see ``Comparison.ratings``)."""
         known = {item.id: item.row for kind in (PAIR, _SINGLE) for item in self._all_items(data, kind).asked}
         lines = [x for x in self._rating_rows(data, list(known)) if rater is None or x.rater == rater]
         return Ratings(lines, labels=known, about=data.runs.about)
@@ -194,7 +194,7 @@ class HumanRatings:
         labels: Sequence[str] | None,
         label: str | None,
     ) -> ComparisonData:
-        """Return the data of the same runs with what people said as the score (see ``Comparison.rated``)."""
+        """Return the data of the same runs with the ratings as the score (see ``Comparison.rated``)."""
         kind, ratings = self._counted_ratings(data, scale, labels, rater)
         items = self._all_items(data, kind).asked
         if kind.is_pair:
@@ -238,14 +238,14 @@ class HumanRatings:
         return kind, counted_ratings
 
     def _all_items(self, data: ComparisonData, kind: Question) -> Items:
-        """What can have been rated: of the rows that anybody rated, which are few of a large table."""
+        """Return the items of the rows that have ratings, which are few in a large table."""
         rated = {line.row for store in self._stores(data) for line in store.ratings.of_batch()}
         return _items_of_data(data, kind, wanted=lambda row: kept_label(row) in rated)
 
     def _requested_items(
         self, data: ComparisonData, kind: Question, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None
     ) -> Items:
-        """What a rater is asked.
+        """Return the items that a rater is asked.
 
         Raises
         ------
@@ -276,16 +276,16 @@ class HumanRatings:
         return items
 
     def _stores(self, data: ComparisonData) -> list[Store]:
-        """Where ratings are: in the session's store, those they were given in, and the files of the batches."""
+        """Return the stores with ratings: the session's store, those of open pages, and the files of the batches."""
         of_files = (observation.store for observation in data.runs.observations or ())
         return list(dict.fromkeys(s for s in (own_store(), *self._rated_in, *of_files) if s is not None))
 
     def _rating_rows(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:
-        """All ratings of these items, the oldest first: those of the session's store, and those that files brought."""
+        """Return all ratings of these items, the oldest first, of all stores."""
         newest: dict[str, RatingRow] = {}
         for store in self._stores(data):
             for line in store.ratings.of_items(items):
-                # Taken back in one of them is taken back.
+                # A rating that is reverted in one store is reverted.
                 if line.uid not in newest or newest[line.uid].undone_at is None:
                     newest[line.uid] = line
         return sorted(newest.values(), key=lambda line: (line.rated_at, line.uid))
@@ -318,11 +318,11 @@ def _items_of_data(
 
 
 _SINGLE: Final = Question("outputs", ())
-"""Of any question on one output: its items are the same."""
+"""A question on one output: every such question has the same items."""
 
 
 def result_sentences(rated: ComparisonData, kind: Question) -> list[str]:
-    """Return who won, in sentences, the names in them: for the end, when nothing is left that knowing it could sway."""
+    """Return the result in sentences with the names of the variants, for the end of a rating."""
     if not kind.is_pair:
         share = "" if kind.is_scale else f" ({kind.answers[0]})"
         means = [f"{line.variant} {figure(line.mean)}" for line in rated.summary_lines]

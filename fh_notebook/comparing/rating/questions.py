@@ -47,7 +47,7 @@ SKIP: Final = "skip"
 TIE: Final = "tie"
 
 SIDES: Final = ("a", "b", TIE)
-"""What may be said of two: the first one, the second one, neither."""
+"""The choices for a pair: the first output, the second output, neither."""
 
 MOST: Final = 9
 """Answers that the keys 1 to 9 stand for."""
@@ -63,7 +63,7 @@ class Question:
     name: str
     """As it is kept: ``pair``, ``scale 5``, or ``labels`` with their names as JSON."""
     answers: tuple[str, ...]
-    """What the keys 1, 2, ... stand for; of a pair the places."""
+    """The answers of the keys 1, 2, ...; for a pair the positions."""
 
     @property
     def is_pair(self) -> bool:
@@ -77,12 +77,12 @@ class Question:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What may be said, as it is kept; a skip says nothing."""
+        """The choices as they are stored; a skip is none."""
         return SIDES if self.is_pair else self.answers
 
     @property
     def in_words(self) -> str:
-        """The question as it is told.
+        """The question in words.
 
         Examples
         --------
@@ -96,7 +96,7 @@ class Question:
         return f"{', '.join(self.answers[:-1])} or {self.answers[-1]}"
 
     def choice_of(self, key: str, *, swapped: bool) -> str | None:
-        """Return what a key means for outputs shown in this order; ``None`` where it means nothing.
+        """Return the choice of a key for outputs shown in this order; ``None`` for another key.
 
         Examples
         --------
@@ -112,7 +112,7 @@ class Question:
 
 
 def swap_sides(choice: str) -> str:
-    """Return what was said of two by somebody who has them in the other order."""
+    """Return the choice for a pair in the other order."""
     return {"a": "b", "b": "a"}.get(choice, choice)
 
 
@@ -148,7 +148,7 @@ def _labels_name(labels: Any) -> str:
 
 
 def question_named(name: str) -> Question | None:
-    """Return the question that is kept under this name; ``None`` where there is none of that name.
+    """Return the question that is stored under this name; ``None`` for an unknown name.
 
     Examples
     --------
@@ -181,20 +181,20 @@ class Item:
     """The variants."""
     line_a: int
     line_b: int | None
-    """The lines of the comparison that they are on."""
+    """Their lines in the comparison."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Items:
-    """All that can be asked, and what is read of each."""
+    """The items that can be rated, with their texts."""
 
     asked: tuple[Item, ...]
     same: tuple[Item, ...]
-    """Pairs whose outputs are the same text: ties, and nobody is asked."""
+    """Pairs whose outputs are the same text: ties, which are not rated."""
     text: Callable[[int], str]
     """The output on a line."""
     about: Callable[[Item], list[tuple[str, str]]]
-    """The row's own columns, those that say nothing of whose an output is."""
+    """The row's columns that do not identify a variant."""
 
 
 def items_of(
@@ -266,7 +266,7 @@ def items_of(
 def _runs_of(
     places: dict[str, list[int]], kind: Question, pairs: Sequence[tuple[str, str]], variants: Sequence[str]
 ) -> Iterator[tuple[tuple[str, int], ...]]:
-    """Yield what is asked together of one row, each run by its variant and line: two runs, or one."""
+    """Yield the runs of each item of a row, by variant and line: two runs, or one."""
     if kind.is_pair:
         for a, b in pairs:
             yield from (((a, i), (b, j)) for i, j in zip(places.get(a, ()), places.get(b, ()), strict=False))
@@ -291,7 +291,7 @@ def pairs_among(variants: Sequence[str]) -> list[tuple[str, str]]:
 
 
 class _Texts:
-    """The outputs as text, each made once."""
+    """The outputs as text, each converted once."""
 
     def __init__(self, outputs: Sequence[Any]) -> None:
         self._outputs = outputs
@@ -304,7 +304,7 @@ class _Texts:
 
 
 class _Columns:
-    """The row's own columns: what makes an item without a key, and what is shown of it."""
+    """The row's columns: the identity of an item without a key, and the columns that are shown."""
 
     def __init__(self, runs: ScoredRuns, pair_on: str, show: Sequence[str] | None) -> None:
         own = {*RESERVED, str(pair_on), runs.scorer}
@@ -316,12 +316,12 @@ class _Columns:
         self._shown: list[tuple[str, list[Any]]] | None = None
 
     def identity(self, position: int) -> str:
-        """What a run is known by beside its output: the key of its job, else the row's columns."""
+        """Return the identity of a run besides its output: the key of its job, else the row's columns."""
         key = self._keys[position] if self._keys else None
         return key if isinstance(key, str) else spelt({name: plain(values[position]) for name, values in self._source})
 
     def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
-        """The columns that are the same on all these lines, as text; a password's never."""
+        """Return the columns that are equal on all these lines, as text, without those of passwords."""
         if self._shown is None:
             secret = self._runs.secret().columns
             columns = ((name, _column_values(self._runs, name)) for name in self._names if name not in secret)
@@ -335,7 +335,7 @@ class _Columns:
 
 
 def _columns_of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the columns that say the same on all lines of a row: another score of a run makes no other question."""
+    """Yield the columns that are equal on all lines of a row: a score of a run does not change the question."""
     pairs = runs.lines["pair"].tolist()
     for name in names:
         values, first = _column_values(runs, name) or [], dict[Any, Any]()

@@ -21,7 +21,7 @@ __all__ = ["KeyEvent", "RatingChange", "RatingSession", "seeded_draw"]
 
 UNDO: Final = "undo"
 A_DAY_S: Final = 86_400.0
-"""A page that was left open over night tells nothing of how hard the choice was."""
+"""Longest time of a choice: a page that was left open overnight does not measure it."""
 TICK_S: Final = 1e-5
 """Between two ratings at least, so that they have an order: a float of today's seconds has steps of 2e-7."""
 _CLIENT: Final = re.compile(r"[0-9a-f]{16,64}")
@@ -29,7 +29,7 @@ _CLIENT: Final = re.compile(r"[0-9a-f]{16,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEvent:
-    """A key, as the page tells it."""
+    """A key press, as the page reports it."""
 
     client: str
     """The page's own random name."""
@@ -41,16 +41,16 @@ class KeyEvent:
     """``1`` to ``9``, ``tie``, ``skip`` or ``undo``."""
     seconds: float = 0.0
     of: str = ""
-    """The rating that an undo takes back."""
+    """The id of the rating that an undo reverts."""
 
     @property
     def uid(self) -> str:
-        """The rating's own name."""
+        """The id of the rating."""
         return f"{self.client}-{self.seq}"
 
     @classmethod
     def read(cls, message: Any) -> KeyEvent | None:
-        """Return what a message tells; ``None`` where it is no event."""
+        """Return the event of a message; ``None`` for any other message."""
         if not isinstance(message, Mapping):
             return None
         client, seq, n, choice, of = (message.get(name) for name in ("client", "seq", "n", "choice", "of"))
@@ -67,35 +67,35 @@ class KeyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingChange:
-    """What some events come to: to be kept, and then accepted."""
+    """The change of a session by some events: it is stored, then accepted."""
 
     lines: tuple[RatingRow, ...] = ()
     undone: tuple[str, ...] = ()
-    """The ratings that are taken back."""
+    """The ids of the reverted ratings."""
     standing: Mapping[int, RatingRow | None] = field(default_factory=dict)
-    """By item: what counts then."""
+    """The rating that then counts, by item."""
     uids: frozenset[str] = frozenset()
 
 
 class RatingSession:
-    """Where one person stands.
+    """The state of one person's rating.
 
     Parameters
     ----------
     items : sequence of Item
-        All that is asked, in any order.
+        The items to rate, in any order.
     kind : Question
-        What is asked.
+        The question.
     rater : str
-        Who.
+        The name of the person.
     seed : int
-        Of the order of the items, and of which output stands where.
+        Seed of the order of the items and of the sides of the outputs.
     known : iterable of RatingRow
-        What is kept already, the oldest first; other people's and other questions' are left aside.
+        The stored ratings, the oldest first; those of other people and questions are ignored.
     skipped : bool
-        Whether what was skipped is asked again.
+        Whether skipped items are asked again.
     batch, workspace : str
-        Whose outputs.
+        The batch and the workspace of the outputs.
     """
 
     def __init__(
@@ -124,39 +124,39 @@ class RatingSession:
             self._last_at = max(self._last_at, line.rated_at)
             if line.undone_at is None and not (skipped and line.choice == SKIP):
                 n = index_of[line.item]
-                self._standing.pop(n, None)  # the newest comes last, for what is taken back first
+                self._standing.pop(n, None)  # the newest comes last: it is reverted first
                 self._standing[n] = line
 
     # --- what is shown
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of items."""
         return len(self.items)
 
     @property
     def skipped(self) -> int:
-        """How many were left out."""
+        """The number of skipped items."""
         return sum(line.choice == SKIP for line in self._standing.values())
 
     @property
     def rated(self) -> int:
-        """How many have a rating."""
+        """The number of rated items."""
         return len(self._standing) - self.skipped
 
     @property
     def left(self) -> int:
-        """How many are still asked."""
+        """The number of items without a rating."""
         return self.total - len(self._standing)
 
     @property
     def fingerprint(self) -> str:
-        """What tells whether another page asks the very same in the very same order."""
+        """A hash that is equal for pages with the same items in the same order."""
         text = "\n".join([self.kind.name, self.rater, *(item.id for item in self.items)])
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     def is_swapped(self, n: int) -> bool:
-        """Whether the second variant stands on the left: by chance, the same whenever it is asked."""
+        """Whether the second variant is on the left: pseudo-random, and the same at each call."""
         return self.kind.is_pair and seeded_draw(self.seed, self.items[n].id, self.rater) % 2 == 1
 
     def places(self, n: int) -> list[int]:
@@ -167,19 +167,19 @@ class RatingSession:
         return [item.line_b, item.line_a] if self.is_swapped(n) else [item.line_a, item.line_b]
 
     def open_from(self, cursor: int) -> Iterable[int]:
-        """Yield the items from this place on that are still asked."""
+        """Return the items without a rating from this one on."""
         return (n for n in range(max(cursor, 0), self.total) if n not in self._standing)
 
     def latest(self, most: int) -> list[tuple[int, str]]:
-        """Return the last ratings, the newest last: the item, and the rating's own name."""
+        """Return the last ratings, the newest last: the item and the id of the rating."""
         return [(n, line.uid) for n, line in list(self._standing.items())[-most:]]
 
     # --- what a key does
 
     def plan(self, events: Iterable[KeyEvent], *, now: float) -> RatingChange:
-        """Return what the events come to; nothing changes before :meth:`accept`.
+        """Return the change by the events; nothing changes before :meth:`accept`.
 
-        What is no key here, is known already, or takes back what is not there, comes to nothing.
+        Unknown keys, known events and reverts of missing ratings are ignored.
         """
         lines: dict[str, RatingRow] = {}
         undone: list[str] = []
@@ -194,11 +194,13 @@ class RatingSession:
                     undone.append(line.uid)
                     standing[event.n] = None
                 continue
-            at = max(now, at + TICK_S)  # many may come at once, and the newest counts, also where a clock was put back
+            at = max(
+                now, at + TICK_S
+            )  # several may arrive at once, and the newest counts, even after the clock was set back
             line = self._rating_row(event, at)
             if line is not None:
                 before = standing.get(event.n, self._standing.get(event.n))
-                undone += [before.uid] if before is not None else []  # of one person and item, one rating stands
+                undone += [before.uid] if before is not None else []  # one rating counts for a person and an item
                 lines[event.uid] = standing[event.n] = line
         return RatingChange(lines=tuple(lines.values()), undone=tuple(undone), standing=standing, uids=frozenset(lines))
 
@@ -215,7 +217,7 @@ class RatingSession:
         )  # fmt: skip
 
     def accept(self, change: RatingChange) -> None:
-        """Take a change in that is committed."""
+        """Apply a committed change."""
         self._uids |= change.uids
         self._last_at = max([self._last_at, *(line.rated_at for line in change.lines)])
         for n, line in change.standing.items():
@@ -227,13 +229,13 @@ class RatingSession:
         return f"RatingSession({self.summary()!r})"
 
     def summary(self) -> str:
-        """Return how far it is, without a word of which is which."""
+        """Return the progress in words, without naming a variant."""
         what = "pair" if self.kind.is_pair else "output"
         skipped = f", {self.skipped:,} skipped" if self.skipped else ""
         return f"{self.rated:,} of {self.total:,} {what}{'' if self.total == 1 else 's'} rated{skipped}"
 
 
 def seeded_draw(seed: int, *of: str) -> int:
-    """Return a number by chance, the same for the same things: so an order needs no memory."""
+    """Return a pseudo-random number that is equal for equal arguments: an order needs no stored state."""
     text = ":".join([str(seed), *of])
     return int.from_bytes(sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")

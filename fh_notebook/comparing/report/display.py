@@ -66,12 +66,12 @@ STYLE: Final = html.Html(
 
 
 def title(data: ComparisonData) -> str:
-    """Return what is compared, in a line."""
+    """Return the title of a comparison in one line."""
     return title_of(data.variants, data.rows_text, data.scorer)
 
 
 def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
-    """Return how many variants are compared, on which rows and by which score, in a line."""
+    """Return a title with the number of variants, the rows and the scorer in one line."""
     return f"{counted(len(variants), 'variant')} on {rows}{f' by {scorer}' if scorer else ''}"
 
 
@@ -265,9 +265,9 @@ ROWS_SHOWN: Final = 10
 OUTPUT_SHOWN: Final = 200
 """Characters of an output beside the others."""
 ASKED_SHOWN: Final = 120
-"""Characters of what was asked: enough to know the row again, and little where it is narrow."""
+"""Characters of an input: enough to recognize the row, and narrow."""
 INPUTS_SHOWN: Final = 2
-"""So many of what a row asked stand before what was said; the rest is in `Comparison.browse`."""
+"""Number of input columns before the outputs; `Comparison.browse` shows all."""
 
 
 def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.DataFrame]:
@@ -293,13 +293,13 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
 
 
 def _input_names(data: ComparisonData) -> list[str]:
-    """Return the columns that say what a row asked: Start variables before other columns."""
+    """Return the input columns of a row: Start variables, else other columns."""
     names = data.row_columns if len(data.variants) > 1 else []
     return [n for n in names if n.startswith("in.")] or [n for n in names if not n.startswith("metadata.")]
 
 
 def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the lines with what was asked behind what pairs them, and all of it masked."""
+    """Return the lines with input columns after the label, all cells masked."""
     table.attrs["asked"] = []
     if table.empty:
         return table

@@ -149,7 +149,7 @@ def ready_scorer(
     reads : str or None
         The one column of the row that it reads, if any.
     options : options
-        Everything that its scores depend on: together with `READY_VERSION` they are its version. ``lower_is_better=`` is the
+        Everything that its scores depend on: with `READY_VERSION` they are its version. ``lower_is_better=`` is the
         scorer's own.
     """
     lower = bool(options.pop("lower_is_better", False))

@@ -98,7 +98,7 @@ def version_of(function: Callable[..., Any]) -> str:
 
 
 class _FunctionHash:
-    """The parts of a hash, in the order in which they were read."""
+    """The parts of the hash of a function, in the order of reading."""
 
     def __init__(self) -> None:
         self.parts = [PYTHON]
@@ -145,9 +145,9 @@ def _is_constant(value: Any) -> bool:
 
 
 def _is_of_library(value: Any) -> bool:
-    """Whether it is a class, a function written in C, or one of an installed library, which its module has by its name.
+    """Whether it is a class, a C function or a library function that its module has under its name.
 
-    What a library's decorator returns is none of these: its module does not have it.
+    The result of a library's decorator is none: its module does not have it.
     """
     if not isinstance(value, type | BuiltinFunctionType | FunctionType):
         return False
@@ -269,7 +269,7 @@ AT_ONCE: Final = 8
 
 
 _READY: Final = f"{__package__}.registry"
-"""Its functions make scorers, and are none. It imports this module, so it is looked up when asked."""
+"""The module whose functions return scorers. It imports this module, so it is looked up at the call."""
 
 
 @overload

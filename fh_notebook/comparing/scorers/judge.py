@@ -61,7 +61,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeCalls:
-    """Whom to ask, and how."""
+    """The deployment that judges, and the options of its calls."""
 
     deployment: Deployment | str
     variant: str | None = None
@@ -70,18 +70,18 @@ class JudgeCalls:
     options: BatchOptions = field(default_factory=BatchOptions, repr=False)
 
     def ask(self, rows: Sequence[Mapping[str, Any]], own: Sequence[str], *, fresh: bool = False) -> Batch:
-        """Run a batch over `rows`, and return it; `own` are the columns that a judge without declared inputs gets.
+        """Run a batch over `rows`, and return it; a judge without declared inputs gets the columns `own`.
 
         Raises
         ------
         InputError, SettingsError
-            The judge cannot be asked so; nothing was sent.
+            The judge cannot be called with these options; nothing was sent.
         """
         client = session.client_for(self.options.client)
         target = self._target(client)
         judge_rows = [dict(row) for row in rows]
         if not target.inputs.get("properties") and self.options.inputs is None:
-            # It takes whatever it is sent: then only what a judge needs, and nothing of the row's other columns.
+            # It accepts any inputs, so it gets only the columns for a judge, and no other column of the row.
             judge_rows = [{name: row[name] for name in own if name in row} for row in judge_rows]
         variants = [self.variant or target.variants[0]]
         return begun(judge_rows, target, replace(self.options, variants=variants, reuse=None if fresh else "store"))
@@ -98,11 +98,11 @@ class JudgeCalls:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeAnswer:
-    """What the judge said to one question: its runs, one a repeat; ``None`` is one that was not asked."""
+    """The judge's runs for one question, one a repeat; ``None`` for a repeat that was not called."""
 
     runs: tuple[Run | None, ...]
     stopped: str = ""
-    """Why those were not asked."""
+    """Why repeats were not called."""
 
     @property
     def request_id(self) -> str | None:
@@ -111,7 +111,7 @@ class JudgeAnswer:
 
 
 def answers_of(batch: Batch, number: int) -> list[JudgeAnswer]:
-    """Return what came of each of the `number` rows that were asked about."""
+    """Return the answers of a batch to the `number` questions."""
     runs: list[list[Run | None]] = [[] for _ in range(number)]
     for job, outcome, _ in batch.entries():
         runs[job.position].append(outcome.run if outcome else None)
@@ -124,7 +124,7 @@ def answers_of(batch: Batch, number: int) -> list[JudgeAnswer]:
 
 
 def question_columns(observation: Observation, calls: JudgeCalls) -> dict[str, Any]:
-    """Return the columns that a judge may be asked with, but the output: those of the row, and what was asked."""
+    """Return the columns for a judge without the output: those of the row, ``input``, ``expected`` and ``rubric``."""
     source = observation.source()
     expected = source.pop(calls.expected, observation.row.get(calls.expected))
     row: dict[str, Any] = {**source, "input": _input_text(observation, source)}
@@ -136,7 +136,7 @@ def question_columns(observation: Observation, calls: JudgeCalls) -> dict[str, A
 
 
 def _input_text(observation: Observation, source: Mapping[str, Any]) -> str:
-    """What the variant was asked, as one text: its only input, or all of them as JSON."""
+    """Return the inputs of the variant as one text: its only input, or all of them as JSON."""
     run = observation.run
     inputs = dict(run.inputs) if run is not None and run.inputs else dict(source)
     if len(inputs) == 1:
@@ -147,7 +147,7 @@ def _input_text(observation: Observation, source: Mapping[str, Any]) -> str:
 
 
 def missing_reason(run: Run | None, stopped: str) -> Problem | None:
-    """Return why a question has no answer; ``None`` where it has one."""
+    """Return the problem of a run without a usable answer; ``None`` for a completed run."""
     if run is None:
         return Problem(None, "not_asked", message=f"not judged: {one_line(stopped, 200)}")
     if run.ok:
@@ -160,17 +160,17 @@ def missing_reason(run: Run | None, stopped: str) -> Problem | None:
 
 
 Points = dict[int, list[tuple[str, float | None, str]]]
-"""By the place of a run: against which variant, its share of the point, and why there is none."""
+"""By the index of a run: the other variant, the share of the point, and the error where there is no share."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedPair:
-    """Two runs of two variants on one row, by their places among the observations."""
+    """Two runs of two variants on one row, by their indices in the observations."""
 
     a: int
     b: int
     same: bool = False
-    """Whether both gave the same text: a tie, without a call."""
+    """Whether both outputs are the same text: a tie without a call."""
 
 
 def pairs_of(observations: Sequence[Observation]) -> list[JudgedPair]:
@@ -195,7 +195,7 @@ def _pairwise_text(observation: Observation) -> str:
 
 
 def settle(straight: JudgeReply[str], swapped: JudgeReply[str]) -> tuple[float | None, str]:
-    """Return how much of the point the first of a pair gets (1, 0.5 or 0), or ``None`` and why.
+    """Return the share of the point of the first of a pair, or ``None`` with the error.
 
     Examples
     --------
@@ -211,18 +211,18 @@ def settle(straight: JudgeReply[str], swapped: JudgeReply[str]) -> tuple[float |
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionBias:
-    """How often a judge preferred a place, whatever stood there."""
+    """How often a judge preferred a position, whatever output was there."""
 
     pairs: int
     """Pairs with a verdict in both orders."""
     first: int
-    """Answers that preferred the one that was shown first."""
+    """Answers that preferred the output that was shown first."""
     second: int
     ties: int
     turned: int
-    """Pairs whose verdict turned with the order."""
+    """Pairs whose verdict changed with the order."""
     to_first: int
-    """Of these, those that preferred the first place both times."""
+    """Of these, the pairs whose first position was preferred both times."""
     to_second: int
     p: float
     """Two-sided sign test of `to_first` against `to_second`; NaN where none turned."""
@@ -239,7 +239,7 @@ class PositionBias:
 
 
 def bias_of(verdicts: Iterable[tuple[JudgeReply[str], JudgeReply[str]]]) -> PositionBias:
-    """Return how often a place was preferred, from the verdicts in both orders (``a`` is what was shown first).
+    """Return how often a position was preferred, from the verdicts in both orders (``a`` is the first position).
 
     Examples
     --------
@@ -277,13 +277,13 @@ def add_points(
     share: float | None,
     error: str,
 ) -> None:
-    """Note what both runs of a pair get: `share` is the first one's, ``None`` where it has no verdict."""
+    """Add the points of both runs of a pair: `share` is that of the first, ``None`` without a verdict."""
     points.setdefault(pair.a, []).append((observations[pair.b].variant, share, error))
     points.setdefault(pair.b, []).append((observations[pair.a].variant, None if share is None else 1.0 - share, error))
 
 
 def share_of_points(points: Sequence[tuple[str, float | None, str]]) -> ScoreResult:
-    """Return a run's share of the points against the others; a row without another variant has none."""
+    """Return a run's share of the points against the other variants; without another variant it has no score."""
     shares = [share for _, share, _ in points if share is not None]
     parts = {f"vs {name}": share for name, share, _ in points}
     if shares:

@@ -28,14 +28,14 @@ JudgeScale = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class JudgeReply(Generic[T]):
-    """What one answer says."""
+    """The judgement in one answer."""
 
     value: T | None = None
-    """A score; or ``a``, ``b`` or ``tie``."""
+    """A score; or ``a``, ``b`` or ``tie``; ``None`` for an unreadable answer."""
     reason: str = ""
-    """The judge's own words for it, where it gave some in an object."""
+    """The reason that the judge gave in an object."""
     problem: Problem | None = None
-    """Why it says nothing that can be used."""
+    """Why the answer is unreadable."""
 
     @property
     def error(self) -> str:
@@ -75,20 +75,20 @@ WORDS: Final = {
     **dict.fromkeys(("tie", "tied", "draw", "equal", "equally", "same", "neither", "both", "none"), "tie"),
 }
 MAX_OBJECTS: Final = 50
-"""Braces in a text at which an object is looked for."""
+"""Number of braces in a text from which an object is parsed."""
 
 
 def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale = None) -> JudgeReply[float]:
-    """Return the score that a judge's answer says.
+    """Return the score in a judge's answer.
 
     Parameters
     ----------
     run : Run
         The judge's, completed.
     path : steps
-        Where in its output the score is; by default wherever it is.
+        The path of the score in its output; by default it is searched.
     scale : (lowest, highest), optional
-        What lies outside is unreadable.
+        A score outside of it is unreadable.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def read_score(run: Run, *, path: tuple[str | int, ...] = (), scale: JudgeScale 
 
 
 def read_verdict(run: Run, *, path: tuple[str | int, ...] = ()) -> JudgeReply[str]:
-    """Return which of two a judge's answer says is better: ``a``, ``b`` or ``tie``.
+    """Return the verdict in a judge's answer: ``a``, ``b`` or ``tie``.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def _read_reply(
         if len(values) == 1:
             return JudgeReply(values.pop())
         if places:
-            break  # two that differ, or one that cannot be meant: a weaker sign does not settle it
+            break  # two different values, or an invalid one: a weaker form does not decide
     return JudgeReply(problem=_unreadable_problem(text))
 
 
@@ -154,7 +154,7 @@ def _reply_of_objects(
 
 
 def _value_under(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
-    """Return what an object says under one of `keys`, or its only part; a bare value is what it is."""
+    """Return the value of an object under one of `keys`, or its only value; another JSON value as it is."""
     if not isinstance(output, Mapping):
         return NOTHING if depth == 0 and isinstance(output, str | list) else output
     lower = {str(name).casefold(): value for name, value in output.items()}
@@ -208,7 +208,7 @@ def _score_of_text(text: str, scale: JudgeScale) -> float | None:
     number, percent, of = float(match[1]), match[2], match[3]
     if percent:
         return number if scale == (0, 100) else number / 100 if scale in (None, (0, 1)) else None
-    if of is not None:  # four of five: without a scale nobody knows whether that is 4 or 0.8
+    if of is not None:  # four of five: without a scale it may mean 4 or 0.8
         return number if scale is not None and float(of) == scale[1] else None
     return number
 
@@ -220,7 +220,7 @@ def _within(number: float | None, scale: JudgeScale) -> float | None:
 
 
 def _scores_in(text: str) -> Iterator[list[str]]:
-    """Yield the places that may say a score, the surest kind first."""
+    """Yield the parts of a text that may contain a score, the most reliable form first."""
     yield [text] if len(text) <= 40 and "\n" not in text and _looks_like_score(text) else []
     yield _BRACKETED.findall(text)
     yield _MARKED_SCORE.findall(text)

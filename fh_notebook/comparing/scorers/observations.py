@@ -33,44 +33,44 @@ class Observation:
     """One run of one variant on one row, and the row's columns."""
 
     pair: Any
-    """What it is paired by."""
+    """The label of the row."""
     variant: str
     run: Run | None
     """``None`` while it is pending."""
     row: Mapping[str, Any] = field(repr=False)
-    """By the names of the tidy frame, whether it came out of a batch or of a frame."""
+    """The cells by the column names of the tidy frame, from a batch or a frame."""
     line: int = 0
-    """Of the answer in the store; 0 of a line of a table, whose scores are kept by what stands in it."""
+    """The number of the answer in the store; 0 for a line of a table, whose scores are stored by its content."""
     store: Any = field(default=None, repr=False, compare=False)
-    """The store that the line is of; ``None`` is the session's."""
+    """The store of the line; ``None`` for the session's store."""
     hidden: tuple[Any, ...] = field(default=(), repr=False, compare=False)
-    """What its password Start variables were given."""
+    """The values of its password Start variables."""
 
     @property
     def completed(self) -> bool:
-        """Whether there is an answer to be scored."""
+        """Whether there is an answer to score."""
         return self.run is not None and self.run.ok
 
     @property
     def answer(self) -> Run:
-        """The run of one that :attr:`completed`.
+        """The run of a completed observation.
 
         Raises
         ------
         ValueError
-            There is none.
+            There is no run.
         """
         if self.run is None:
             raise ValueError(f"{self.variant} has no answer yet")
         return self.run
 
     def source(self) -> dict[str, Any]:
-        """Return the columns that are the user's own: those of no run."""
+        """Return the columns of the user's row, without those of the run."""
         return {n: v for n, v in self.row.items() if is_source(n)}
 
 
 def is_source(name: str) -> bool:
-    """Whether a column of the tidy frame is the user's own: of no run."""
+    """Whether a column of the tidy frame is one of the user's row, not of the run."""
     return name not in OWN and not name.startswith("out.")
 
 
@@ -80,7 +80,7 @@ def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
     Raises
     ------
     InputError
-        The source is something else, or has not the columns that are needed.
+        The source is something else, or a required column is missing.
     """
     observations = _observe(source, pair_on)
     if unpaired := sum(not isinstance(o.pair, str | int | float) for o in observations):
@@ -110,7 +110,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
     outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
     parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
     value_columns = [(column.name, column.value) for column in COLUMNS]
-    source_names: dict[str, str] = {}  # a batch has as many names of columns as one row
+    source_names: dict[str, str] = {}  # all rows of a batch have the same columns
     observations = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
         row = {name: cell_of(value(job, outcome)) for name, value in value_columns}
@@ -131,7 +131,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
 
 
 def hidden_in(job: Job) -> tuple[Any, ...]:
-    """Return what the password Start variables of a job were given."""
+    """Return the values of the password Start variables of a job."""
     if not (job.secrets.all or job.secrets.names):
         return ()
     return tuple(value for name, value in job.inputs.items() if job.secrets.cover([name]) and value is not None)
@@ -154,7 +154,7 @@ def _observe_frame(frame: pd.DataFrame, pair_on: str) -> list[Observation]:
 
 
 def cell_of(value: Any) -> Any:
-    """Return what a cell holds as a scorer sees it: a plain value, ``None`` where there is nothing."""
+    """Return a cell as a scorer gets it: a plain value, ``None`` for a missing one."""
     kind = type(value)
     if value is None or kind is str or kind is int or kind is bool:  # most cells, of which there may be millions
         return value
@@ -166,7 +166,7 @@ def cell_of(value: Any) -> Any:
 
 
 def unknown_column(name: str, columns: Iterable[str], why: str) -> Problem:
-    """Return the problem of a column that is not there, with the nearest name."""
+    """Return the problem of a missing column, with the nearest name."""
     there: Sequence[str] = list(columns)
     close = nearest(name, there)
     hint = f"did you mean {close!r}?" if close else f"the columns are {listed(there, 'and') or 'none'}"
@@ -174,7 +174,7 @@ def unknown_column(name: str, columns: Iterable[str], why: str) -> Problem:
 
 
 def _run_of(row: Mapping[str, Any]) -> Run:
-    """Return the run that a line tells of; a line without a status completed."""
+    """Return the run of a line; a line without a status is completed."""
     seconds = row.get("elapsed_s")
     return Run(
         status=str(row.get("status") or "completed"),

@@ -34,10 +34,10 @@ __all__ = [
 
 
 NOTHING: Final = object()
-"""What a path leads to where it leads nowhere: equal to nothing that can be expected."""
+"""The result of a path that selects no value; it equals no expected value."""
 
 MAX_VALUES: Final = 100_000
-"""Values that a query looks at in one output; more is a missing score that says so."""
+"""Values that a query visits in one output; an output with more has a missing score with this reason."""
 
 MAX_STEPS: Final = 100
 
@@ -76,7 +76,7 @@ def _check_text(path: Any) -> None:
 
 
 def part_of(run: Run, steps: tuple[str | int, ...]) -> Any:
-    """Return the value that steps lead to in an output, or `NOTHING`; JSON that came as text is read for it."""
+    """Return the value at a path of an output, or `NOTHING`; an output of JSON text is parsed."""
     if not steps:
         return run.output
     try:
@@ -95,7 +95,7 @@ def _child(value: Any, step: str | int) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as a text to be looked into: a text as it is, nothing as an empty one, all else as JSON."""
+    """Return a value as text: a text unchanged, nothing as an empty text, any other value as JSON."""
     if value is NOTHING or value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -158,12 +158,12 @@ def _step(match: re.Match[str]) -> Step:
 
 
 def select(steps: Sequence[Step], value: Any) -> list[Any]:
-    """Return all values that a query leads to, each once.
+    """Return all values that a query selects, each once.
 
     Raises
     ------
     InputError
-        It would look at more than `MAX_VALUES`.
+        It would visit more than `MAX_VALUES`.
     """
     values, left = [value], MAX_VALUES
     for step in steps:
@@ -178,7 +178,7 @@ def select(steps: Sequence[Step], value: Any) -> list[Any]:
 
 
 def _without_repeats(values: list[Any]) -> list[Any]:
-    """Below what is below another value lies the same once more: containers are told apart by identity."""
+    """Return the values without repeated containers, compared by identity: descendants of descendants are repeats."""
     containers = {id(value): value for value in values if isinstance(value, Mapping | list)}
     return [*containers.values(), *(value for value in values if not isinstance(value, Mapping | list))]
 
@@ -199,7 +199,7 @@ def _children(value: Any) -> Iterator[Any]:
 
 
 def _descendants(values: list[Any]) -> Iterator[Any]:
-    """Yield values and all that is in them, in the order of the text; a container that was met is not met again."""
+    """Yield values and their descendants in document order, each container once."""
     met: set[int] = set()
     pending = values[::-1]
     while pending:
@@ -213,7 +213,7 @@ def _descendants(values: list[Any]) -> Iterator[Any]:
 
 
 def is_same(output: Any, wanted: Any) -> bool:
-    r"""Whether an output is what a cell of a table expects: a CSV holds nothing but text, pandas makes numbers of it.
+    r"""Whether an output equals the expected cell of a table, which may be text (CSV) or a number read by pandas.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def is_same(output: Any, wanted: Any) -> bool:
             return False
     if isinstance(output, str) and isinstance(wanted, bool | int | float):
         try:
-            # pandas takes True, TRUE and true for the same; JSON has but one of them.
+            # pandas reads True, TRUE and true as the same value; JSON has only the last.
             output = json.loads(output.lower() if isinstance(wanted, bool) else output)
         except (ValueError, RecursionError):
             return False

@@ -103,7 +103,7 @@ class Grid:
         return np.split(means, ends), lines.astype(np.int64)
 
     def differing_rows(self, which: Sequence[tuple[str, str]] | None = None) -> list[int]:
-        """Return the rows on which scores differ (for the pairs of `which`, by default all), the most different first."""
+        """Return the rows on which scores differ (for the pairs of `which`, by default all), the largest first."""
         spread = score_spread(self.means) if which is None else np.zeros(len(self.means))
         for a, b in which or ():
             first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
