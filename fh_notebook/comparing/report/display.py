@@ -192,7 +192,7 @@ def _completed_count(data: ComparisonData, variant: str) -> int:
     return int(((lines["variant"] == variant) & (lines["status"] == "completed")).sum())
 
 
-def _failed_text(data: ComparisonData, line: dict[Any, Any]) -> str:
+def _failed_text(data: ComparisonData, line: Mapping[Any, Any]) -> str:
     if not line["failed"]:
         return "0"
     total = int((data.lines["variant"] == line["variant"]).sum())
