@@ -1,4 +1,4 @@
-"""A service that admits so many calls at once, and a batch of jobs through a gate, both in virtual time."""
+"""A service that admits so many calls at once, and a batch of jobs through a limiter, both in virtual time."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Service:
 
 @dataclass(eq=False)
 class Jobs:
-    """So many jobs through a gate, as the engine does it: a slot goes on from job to job, a refused job waits in a
+    """So many jobs through a limiter, as the engine does it: a slot goes on from job to job, a refused job waits in a
     heap.
     """
 
-    gate: ConcurrencyLimiter
+    limiter: ConcurrencyLimiter
     service: Service
     jobs: int
     commit_s: float = 0.0
@@ -85,7 +85,7 @@ class Jobs:
                     await self._wait()
 
     async def _start(self, workers: asyncio.TaskGroup) -> None:
-        slot = self.gate.slot(self)
+        slot = self.limiter.slot(self)
         await slot.__aenter__()
         workers.create_task(self._work(slot))
         await asyncio.sleep(0)
@@ -101,19 +101,19 @@ class Jobs:
 
     async def _work(self, slot: AbstractAsyncContextManager[None]) -> None:
         try:
-            while await self.gate.turn() and (refusals := self._take()) is not None:
+            while await self.limiter.turn() and (refusals := self._take()) is not None:
                 await self._one(refusals)
-                if self.gate.wants_back(self):
+                if self.limiter.wants_back(self):
                     break
         finally:
             await slot.__aexit__(None, None, None)
             self._changed.set()
 
     async def _one(self, refusals: int) -> None:
-        with self.gate.call() as call:
+        with self.limiter.call() as call:
             answer = await self.service.call()
         decision = self._decide(answer, refusals + 1)
-        self.gate.hear(decision, call=call, left=self.jobs - self.done)
+        self.limiter.hear(decision, call=call, left=self.jobs - self.done)
         if self.commit_s:
             await asyncio.sleep(self.commit_s)
         if decision.again:
@@ -125,7 +125,7 @@ class Jobs:
 
     def _decide(self, answer: Answer, attempt: int) -> RetryDecision:
         jitter = self.service.rng.random()
-        return decide(answer, attempt=attempt, jitter=jitter, typical_s=self.gate.typical_s)
+        return decide(answer, attempt=attempt, jitter=jitter, typical_s=self.limiter.typical_s)
 
     def _due(self) -> bool:
         return self._new > 0 or bool(self._later and self._later[0][0] <= asyncio.get_running_loop().time())
@@ -147,11 +147,11 @@ class Outcome:
 
 
 def run_limited(
-    service: Service, jobs: int, gate: ConcurrencyLimiter | None = None, *, commit_s: float = 0.0
+    service: Service, jobs: int, limiter: ConcurrencyLimiter | None = None, *, commit_s: float = 0.0
 ) -> Outcome:
     """Run so many jobs to their end."""
-    gate = gate or ConcurrencyLimiter()
-    _, seconds = run_virtually(Jobs(gate, service, jobs, commit_s).run())
-    assert gate.in_flight == gate.out == 0
-    assert gate.refused == service.refused
-    return Outcome(service.refused, seconds, gate.limit)
+    limiter = limiter or ConcurrencyLimiter()
+    _, seconds = run_virtually(Jobs(limiter, service, jobs, commit_s).run())
+    assert limiter.in_flight == limiter.out == 0
+    assert limiter.refused == service.refused
+    return Outcome(service.refused, seconds, limiter.limit)

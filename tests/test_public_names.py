@@ -107,5 +107,23 @@ def test_what_was_removed_is_told_in_one_line_with_what_to_use(name: str) -> Non
     assert "\n" not in str(raised.value)
 
 
+RENAMED: Final[dict[str, tuple[str, Callable[[], object]]]] = {
+    "fh.AsyncClient.gate": ("limiter", lambda: LocalHive().client().aclient),
+    "fh.Client.gate": ("limiter", lambda: LocalHive().client()),
+}
+"""Of the last release; the name that each has now, and an object that has both."""
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_what_was_renamed_has_its_value_with_a_warning_that_names_the_new_one(name: str) -> None:
+    """It is a DeprecationWarning at the caller's line; `dir` lists the new name only."""
+    new, make = RENAMED[name]
+    owner, old = make(), name.rpartition(".")[2]
+    with pytest.warns(DeprecationWarning, match=rf"was renamed; use .*\.{new}$") as caught:
+        assert getattr(owner, old) is getattr(owner, new)
+    assert caught[0].filename == __file__
+    assert {old, new} & set(dir(owner)) == {new}
+
+
 if __name__ == "__main__":
     GOLDEN.write_text("".join(f"{name}\n" for name in sorted(public_names())), "utf-8")

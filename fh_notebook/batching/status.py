@@ -34,7 +34,7 @@ class Caller:
 
     workspace: str
     """Whose its answers are."""
-    gate: Any
+    limiter: Any
     """Of the workspace."""
     client: Client | None = None
     refusal: str = ""
@@ -43,7 +43,7 @@ class Caller:
     @classmethod
     def of(cls, client: Client, *, refusal: str = "") -> Caller:
         """Return the one that calls by `client`."""
-        return cls(workspace=client.workspace, gate=client.gate, client=client, refusal=refusal)
+        return cls(workspace=client.workspace, limiter=client.limiter, client=client, refusal=refusal)
 
 
 class BatchRun(Protocol):
@@ -222,7 +222,7 @@ class BatchStatus:
         self._admits, self._run = None, run
 
     def note_admitted(self) -> None:
-        """Keep what the gate has learned by a refusal of this start, and what it learns later, for whoever asks."""
+        """Keep what the limiter has learned by a refusal of this start, and what it learns later, for whoever asks."""
         if (run := self._run) is not None and (admits := run.admits) is not None:
             self._admits = admits
 
@@ -290,10 +290,10 @@ class BatchStatus:
         limit = run.limit if run is not None else None
         if limit is not None:
             return limit
-        gate, number = self._work.caller.gate, self._max_concurrency
+        limiter, number = self._work.caller.limiter, self._max_concurrency
         if self._settings.delivery in ("callback", "poll"):
-            gate = gate.past(ConcurrencyLimiter(number or MAX_SUBMITTED))
-        return max(int(gate.limit if number is None else gate.begins_at(number)), self.in_flight)
+            limiter = limiter.past(ConcurrencyLimiter(number or MAX_SUBMITTED))
+        return max(int(limiter.limit if number is None else limiter.begins_at(number)), self.in_flight)
 
     @property
     def admits(self) -> int | None:
@@ -301,13 +301,13 @@ class BatchStatus:
 
         Of the last start, as it was last heard while that ran.
         """
-        learned: int | None = self._work.caller.gate.learned
+        learned: int | None = self._work.caller.limiter.learned
         return self._admits if self._admits is not None else learned
 
     @property
     def falls_short(self) -> int | None:
         """:attr:`admits`, where somebody set a higher ceiling for the calls of this batch."""
-        ceilings = (self._max_concurrency, self._work.caller.gate.most)
+        ceilings = (self._max_concurrency, self._work.caller.limiter.most)
         ceiling = min((most for most in ceilings if most is not None), default=None)
         admits = self.admits
         return admits if ceiling is not None and admits is not None and admits < ceiling else None

@@ -148,9 +148,9 @@ class AsyncClient:
         return self.connection.origin
 
     @property
-    def gate(self) -> Any:
-        """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
-        return self.connection.gate
+    def limiter(self) -> Any:
+        """The limiter of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
+        return self.connection.limiter
 
     # --- a request
 
@@ -191,7 +191,7 @@ class AsyncClient:
     # --- calls
 
     async def attempt(self, request: InvokeRequest) -> Exchange:
-        """Make one exchange, outside any gate, and return the answer with the run that it reads as.
+        """Make one exchange, outside any limiter, and return the answer with the run that it reads as.
 
         Raises
         ------
@@ -261,6 +261,7 @@ class AsyncClient:
             "AsyncClient.drive was removed; await client.send(request) retries as client.invoke does, "
             "await client.attempt(request) makes one exchange"
         )
+        gate = arguments.RenamedName("limiter", "AsyncClient.gate was renamed; use AsyncClient.limiter")
 
     # --- runs whose outcome comes later
 
@@ -538,9 +539,13 @@ class Client:
         return self.aclient.origin
 
     @property
-    def gate(self) -> Any:
-        """The gate of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
-        return self.aclient.gate
+    def limiter(self) -> Any:
+        """The limiter of the workspace: ``limit``, ``in_flight``, ``refused``, ``reopen()``."""
+        return self.aclient.limiter
+
+    if not TYPE_CHECKING:  # type checkers do not know the name
+        __dir__ = arguments.names_that_are_there
+        gate = arguments.RenamedName("limiter", "Client.gate was renamed; use Client.limiter")
 
     @arguments.explicit_signature(InvokeOptions)
     def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:

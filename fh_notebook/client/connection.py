@@ -142,7 +142,7 @@ async def address_for(
 
 
 class LimiterProtocol(Protocol):
-    """What a client asks of a gate."""
+    """What a client asks of a limiter."""
 
     @property
     def typical_s(self) -> float | None:
@@ -243,7 +243,7 @@ class Connection:
     """What tells this workspace from others in the keys of kept answers; the key itself is not in it."""
     find_workspace: Callable[[], str] | None = None
     """Asked in place of :attr:`workspace` where it may change: a hive in process whose workflow was declared again."""
-    gate: LimiterProtocol
+    limiter: LimiterProtocol
     timeout_s: float = 120.0
     connect_timeout_s: float = 5.0
     """A person waits: CONTRACT section 2 allows 5 s for all connect attempts of a single run."""

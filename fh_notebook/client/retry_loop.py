@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. Nothing has run, and the error says so; the service's own words are in it, in one line.
-2. What an answer means says `contract.retry.decide` alone, and every attempt is inside the gate. A call that ends
+2. What an answer means says `contract.retry.decide` alone, and every attempt is inside the limiter. A call that ends
    otherwise than by an exchange may have run, and is kept as such before the error goes on.
 """
 
@@ -70,7 +70,7 @@ class RetryLoop:
     Parameters
     ----------
     connection : Connection
-        Its gate, counters and policy.
+        Its limiter, counters and policy.
     sleep, clock, jitter : function
         For tests with virtual time: waits between attempts, a monotonic clock in seconds, and a uniform random number
         in [0, 1) that spreads the waits.
@@ -108,11 +108,11 @@ class RetryLoop:
         here = self._connection
         begun: float | None = None
         for attempt in count(1):
-            async with here.gate.slot():
+            async with here.limiter.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
                 counted_at = datetime.now(UTC)
                 here.count("invoke", 1, counted_at)
-                with here.gate.call() as call:
+                with here.limiter.call() as call:
                     exchange = await self._attempt_or_keep(request, attempt_once, attempt)
                 if exchange.run.error_code in NOT_REACHED:
                     here.count("invoke", -1, counted_at)
@@ -122,10 +122,10 @@ class RetryLoop:
                     jitter=self._jitter(),
                     now=datetime.now(UTC),
                     spent_s=self._clock() - begun,
-                    typical_s=here.gate.typical_s,
+                    typical_s=here.limiter.typical_s,
                     policy=here.policy,
                 )
-                here.gate.hear(decision, call=call)
+                here.limiter.hear(decision, call=call)
             if not decision.again:
                 break
             log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)

@@ -27,6 +27,7 @@ import math
 import numbers
 import os
 import sys
+import warnings
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -43,6 +44,7 @@ __all__ = [
     "ArgumentKind",
     "RemovedError",
     "RemovedName",
+    "RenamedName",
     "check",
     "check_names",
     "check_one",
@@ -103,10 +105,46 @@ class RemovedName:
         raise RemovedError(self.message)
 
 
+class RenamedName:
+    """A public name of an earlier release that has another name now: to read it warns, and returns the other one.
+
+    Parameters
+    ----------
+    new : str
+        The attribute that it is now.
+    message : str
+        The warning: that it was renamed, and what to use instead.
+
+    Examples
+    --------
+    >>> class Table:
+    ...     __dir__ = names_that_are_there
+    ...     plot = "a plot"
+    ...     draw = RenamedName("plot", "table.draw was renamed; use table.plot")
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     Table().draw, [str(warning.message) for warning in caught]
+    ('a plot', ['table.draw was renamed; use table.plot'])
+    """
+
+    def __init__(self, new: str, message: str) -> None:
+        self.new = new
+        self.message = message
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        warnings.warn(self.message, DeprecationWarning, stacklevel=2)
+        return getattr(instance, self.new)
+
+
 def names_that_are_there(self: object) -> list[str]:
-    """Return the names of an object that `dir` lists, without removed ones."""
+    """Return the names of an object that `dir` lists, without removed and renamed ones."""
     removed = {
-        name for cls in type(self).__mro__ for name, value in vars(cls).items() if isinstance(value, RemovedName)
+        name
+        for cls in type(self).__mro__
+        for name, value in vars(cls).items()
+        if isinstance(value, RemovedName | RenamedName)
     }
     return [name for name in object.__dir__(self) if name not in removed]
 

@@ -140,7 +140,7 @@ class PartitionWork:
             tally=self._tally,
             options=settings,
             limits=lambda: self._limits(settings),
-            learned=lambda: self.caller.gate.learned,
+            learned=lambda: self.caller.limiter.learned,
             hear=hear,
             changed=changed,
             stored=self.stored,

@@ -5,13 +5,13 @@ gets a 429 nor starves. The longest waiter goes first, and a holder that makes o
 asks after each whether it must give the slot back (`wants_back`). The policy is `AdaptiveLimit`; the limiter is told
 every decision of `contract.retry`. It may be used from any thread and any event loop.
 
-    async with gate.slot(group):                # waits
-        while await gate.turn():                # not too many at one moment
+    async with limiter.slot(group):                # waits
+        while await limiter.turn():                # not too many at one moment
             job = next_job()
-            with gate.call() as call:           # what is out, and since when
+            with limiter.call() as call:           # what is out, and since when
                 answer = await attempt(job)
-            gate.hear(decide(answer, typical_s=gate.typical_s), call=call, left=jobs_left)
-            if gate.wants_back(group):          # somebody else waits, or the limit was cut
+            limiter.hear(decide(answer, typical_s=limiter.typical_s), call=call, left=jobs_left)
+            if limiter.wants_back(group):          # somebody else waits, or the limit was cut
                 break
 
 Rules of this file:
@@ -46,7 +46,7 @@ __all__ = ["BoundedLimiter", "ConcurrencyLimiter"]
 
 
 UNBOUNDED: Final = 2**31
-"""The limit of a gate that neither adapts nor has a ceiling."""
+"""The limit of a limiter that neither adapts nor has a ceiling."""
 
 
 _limiters: WeakSet[ConcurrencyLimiter] = WeakSet()
@@ -54,11 +54,11 @@ _limiters: WeakSet[ConcurrencyLimiter] = WeakSet()
 
 def _after_fork() -> None:
     """In a child nothing of the parent's is in flight, and who waited is not there; what was learned stays."""
-    for gate in list(_limiters):
-        gate._lock = threading.Lock()
-        gate._waiting = WaitQueue()
-        gate._asked, gate._asked_in_all = {}, 0
-        gate.in_flight = gate.out = 0
+    for limiter in list(_limiters):
+        limiter._lock = threading.Lock()
+        limiter._waiting = WaitQueue()
+        limiter._asked, limiter._asked_in_all = {}, 0
+        limiter.in_flight = limiter.out = 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -71,7 +71,7 @@ class ConcurrencyLimiter:
     Parameters
     ----------
     max_concurrency : int, optional
-        Its ceiling: it begins with this many at once, and never admits more. ``configure`` sets one for all gates.
+        Its ceiling: it begins with this many at once, and never admits more. ``configure`` sets one for all limiters.
     adapts : bool
         Whether it learns from refusals what the service admits; else its ceiling is its limit.
     now : callable, optional
@@ -84,12 +84,12 @@ class ConcurrencyLimiter:
 
     Examples
     --------
-    >>> gate = ConcurrencyLimiter(3)
+    >>> limiter = ConcurrencyLimiter(3)
     >>> async def one_call():
-    ...     async with gate.slot():
-    ...         return gate.in_flight
-    >>> asyncio.run(one_call()), gate
-    (1, Gate(0 of 3 in flight, 0 refused))
+    ...     async with limiter.slot():
+    ...         return limiter.in_flight
+    >>> asyncio.run(one_call()), limiter
+    (1, Limiter(0 of 3 in flight, 0 refused))
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class ConcurrencyLimiter:
         self._asked: dict[Hashable, int] = {}
         self._asked_in_all = 0  # a number of its own, since the limit is read without the lock
         self.ceiling: int | None = None
-        """The number that was given to this gate, by `fix` too."""
+        """The number that was given to this limiter, by `fix` too."""
         self.in_flight = 0
         """Slots that are held. A holder may be between two calls: `out` is not more than this."""
         self.out = 0
@@ -142,7 +142,7 @@ class ConcurrencyLimiter:
 
     @property
     def shared(self) -> ConcurrencyLimiter:
-        """The gate itself (see `BoundedLimiter.shared`)."""
+        """The limiter itself (see `BoundedLimiter.shared`)."""
         return self
 
     def begins_at(self, number: int) -> int:
@@ -162,7 +162,7 @@ class ConcurrencyLimiter:
         return self._pace.typical_s
 
     def fix(self, max_concurrency: int | None) -> None:
-        """Set the ceiling of this gate; ``None`` removes it.
+        """Set the ceiling of this limiter; ``None`` removes it.
 
         It holds at once: who waits is let in up to the new number, unless a refusal has taught a lower one; with a
         lower number slots come back as their calls end.
@@ -260,8 +260,8 @@ class ConcurrencyLimiter:
     def wants_back(self, group: Hashable) -> bool:
         """Whether a holder that could go on in its slot must give it back first.
 
-        ``True`` when the limit was cut, the gate is closed, or somebody of another group waits; those who wait for more
-        slots of the holder's own `group` do not count. ``None`` is nobody's own group.
+        ``True`` when the limit was cut, the limiter is closed, or somebody of another group waits; those who wait for
+        more slots of the holder's own `group` do not count. ``None`` is nobody's own group.
         """
         # Without the lock: an answer that is a call too late or too early does no harm, and this is asked all the time.
         return self.in_flight > self.limit or self.closed_until is not None or self._waiting.has_others(group)
@@ -351,7 +351,7 @@ class ConcurrencyLimiter:
                     self._waiting.settle(waiter)
                     self._give_back(waiter.granted)
                 raise
-            if waiter.granted:  # else the gate was closed, and has been reopened before this one could look
+            if waiter.granted:  # else the limiter was closed, and has been reopened before this one could look
                 return
 
     def _leave(self) -> None:
@@ -383,14 +383,14 @@ class ConcurrencyLimiter:
         when = duration((self.closed_until - now).total_seconds())
         raise LimitReached(
             f"the daily cap of calls is used up; it is renewed at 00:00 UTC, in {when}. No call was made "
-            "(if your plan has changed: client.gate.reopen())",
+            "(if your plan has changed: client.limiter.reopen())",
             status_code=429,
             error_code="api_rate_limit_exceeded",
         )
 
     def __repr__(self) -> str:
         closed = f", closed until {self.closed_until:%Y-%m-%d %H:%M} UTC" if self.closed_until else ""
-        return f"Gate({self.in_flight} of {self.limit} in flight, {self.refused} refused{closed})"
+        return f"Limiter({self.in_flight} of {self.limit} in flight, {self.refused} refused{closed})"
 
 
 _bounded_limiters: WeakSet[BoundedLimiter] = WeakSet()
@@ -398,8 +398,8 @@ _bounded_limiters: WeakSet[BoundedLimiter] = WeakSet()
 
 def _reset_bounded_after_fork() -> None:
     """In a child none of the parent's calls is out."""
-    for gate in list(_bounded_limiters):
-        gate._lock, gate._calls = threading.Lock(), 0
+    for limiter in list(_bounded_limiters):
+        limiter._lock, limiter._calls = threading.Lock(), 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -407,17 +407,18 @@ if hasattr(os, "register_at_fork"):
 
 
 class BoundedLimiter:
-    """A gate within a ceiling: that of a client, of ``configure``, or of a batch whose partitions run on threads.
+    """A limiter within a ceiling: that of a client, of ``configure``, or of a batch whose partitions run on threads.
 
-    The ceiling counts the calls that go through here; what waits for it does not wait at the gate behind it, and takes
-    no slot there from others. While calls are out here, it asks that gate to begin with as many as the ceiling.
+    The ceiling counts the calls that go through here. A call that waits for it does not wait at the limiter behind it,
+    and takes no slot there from others. While calls are out here, it asks that limiter to begin with as many as the
+    ceiling.
 
     Parameters
     ----------
     inner : ConcurrencyLimiter or BoundedLimiter
         What the calls go through besides.
     ceiling : ConcurrencyLimiter
-        One that does not adapt; several bounded gates may share it.
+        One that does not adapt; several bounded limiters may share it.
 
     Examples
     --------
@@ -432,7 +433,7 @@ class BoundedLimiter:
         self._ceiling = ceiling
         self._lock = threading.Lock()
         self._calls = 0
-        """Calls that are out here, or wait to be: other gates may share the ceiling."""
+        """Calls that are out here, or wait to be: other limiters may share the ceiling."""
         _bounded_limiters.add(self)
         # What only passes through is the inner one's own: they are asked for every call.
         self.call: Callable[[], LimitedCall] = inner.call
@@ -461,13 +462,13 @@ class BoundedLimiter:
 
     @property
     def shared(self) -> ConcurrencyLimiter:
-        """The gate behind all ceilings: that of the workspace."""
+        """The limiter behind all ceilings: that of the workspace."""
         return self._inner.shared
 
-    def past(self, gate: ConcurrencyLimiter) -> BoundedLimiter:
-        """Return the same ceilings before another gate: for calls that the workspace's own does not count."""
+    def past(self, limiter: ConcurrencyLimiter) -> BoundedLimiter:
+        """Return the same ceilings before another limiter: for calls that the workspace's own does not count."""
         return BoundedLimiter(
-            self._inner.past(gate) if isinstance(self._inner, BoundedLimiter) else gate, self._ceiling
+            self._inner.past(limiter) if isinstance(self._inner, BoundedLimiter) else limiter, self._ceiling
         )
 
     def begins_at(self, number: int) -> int:
@@ -481,7 +482,7 @@ class BoundedLimiter:
             self._inner.ask(who, number)
 
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
-        """Hold one slot: here first, then of the gate behind. Raises as `ConcurrencyLimiter.slot` does."""
+        """Hold one slot: here first, then of the limiter behind. Raises as `ConcurrencyLimiter.slot` does."""
         return _BoundedSlot(self, group)
 
     async def turn(self) -> bool:
@@ -497,7 +498,7 @@ class BoundedLimiter:
             self._calls += 1
 
     def _end(self) -> None:
-        """Ask the gate behind for nothing any more with the last call."""
+        """Ask the limiter behind for nothing any more with the last call."""
         with self._lock:
             self._calls -= 1
             if not self._calls:
@@ -508,30 +509,30 @@ class BoundedLimiter:
 
 
 class _BoundedSlot(AbstractAsyncContextManager[None]):
-    """One slot within a ceiling and one of the gate behind it."""
+    """One slot within a ceiling and one of the limiter behind it."""
 
-    def __init__(self, gate: BoundedLimiter, group: Hashable) -> None:
-        self._gate = gate
-        self._held = gate._ceiling.slot(group)
-        self._behind = gate._inner.slot(group)
+    def __init__(self, limiter: BoundedLimiter, group: Hashable) -> None:
+        self._limiter = limiter
+        self._held = limiter._ceiling.slot(group)
+        self._behind = limiter._inner.slot(group)
 
     async def __aenter__(self) -> None:
-        gate = self._gate
-        gate._begin()
+        limiter = self._limiter
+        limiter._begin()
         try:
             await self._held.__aenter__()
             try:
-                if (number := gate._ceiling.ceiling) is not None:
-                    gate._inner.ask(gate, number)
+                if (number := limiter._ceiling.ceiling) is not None:
+                    limiter._inner.ask(limiter, number)
                 await self._behind.__aenter__()
             except BaseException:
                 await self._held.__aexit__(None, None, None)
                 raise
         except BaseException:
-            gate._end()
+            limiter._end()
             raise
 
     async def __aexit__(self, *exc: object) -> None:
         await self._behind.__aexit__(None, None, None)
         await self._held.__aexit__(None, None, None)
-        self._gate._end()
+        self._limiter._end()

@@ -6,7 +6,7 @@ Rules of this file:
    none of it.
 2. An answer is paid for, so whatever goes wrong with keeping it is told, once, and the answer is returned all the
    same.
-3. Whoever was given no client gets this process's own here; every gate and the store are made here, one a workspace
+3. Whoever was given no client gets this process's own here; every limiter and the store are made here, one a workspace
    and one a file; and what goes over a client is kept.
 """
 
@@ -51,9 +51,9 @@ __all__ = [
     "connection_of_hive",
     "deployment_finder",
     "deployments",
-    "gate",
     "hive_deployments",
     "known_deployments",
+    "limiter",
     "local_hive",
     "receiver",
     "reset",
@@ -169,7 +169,7 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.gates: dict[str, BoundedLimiter] = {}
+        self.limiters: dict[str, BoundedLimiter] = {}
         self.stores: dict[str, Store] = {}
         self.in_memory: WeakSet[Store] = WeakSet()
         """Of batches of which nothing is kept; each ends with its batch."""
@@ -207,8 +207,8 @@ def reset() -> None:
         opened.close()
 
 
-def gate(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
-    """Return the one gate of a workspace, within the ceiling of ``configure`` and a given one of a client.
+def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
+    """Return the one limiter of a workspace, within the ceiling of ``configure`` and a given one of a client.
 
     Raises
     ------
@@ -216,11 +216,11 @@ def gate(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
         `max_concurrency` is no whole number from 1.
     """
     with _state.lock:
-        if workspace not in _state.gates:
-            # A gate without a ceiling of its own has that of `configure`, as it is at each moment. It is held beside
+        if workspace not in _state.limiters:
+            # A limiter without a ceiling of its own has that of `configure`, as it is at each moment. It is held beside
             # the adaptive one for the runs that go past that: by callback, and lent slots.
-            _state.gates[workspace] = BoundedLimiter(ConcurrencyLimiter(), ConcurrencyLimiter(adapts=False))
-        found = _state.gates[workspace]
+            _state.limiters[workspace] = BoundedLimiter(ConcurrencyLimiter(), ConcurrencyLimiter(adapts=False))
+        found = _state.limiters[workspace]
     return (
         found if max_concurrency is None else BoundedLimiter(found, ConcurrencyLimiter(max_concurrency, adapts=False))
     )
@@ -229,7 +229,7 @@ def gate(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
 def workspaces_in_use() -> list[str]:
     """Return the workspaces that this process has had a client for, also those without an answer."""
     with _state.lock:
-        return list(_state.gates)
+        return list(_state.limiters)
 
 
 def store() -> Store | None:
@@ -362,7 +362,7 @@ def connection(
         key_source=source,
         origin=place,
         workspace=workspace,
-        gate=gate(workspace, max_concurrency),
+        limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s,
         max_response_bytes=now.max_response_bytes,
         proxy=proxy,
@@ -438,7 +438,7 @@ def connection_of_hive(
         key_source="the local hive",
         origin=LOCAL,
         workspace=workspace,
-        gate=gate(workspace, max_concurrency),
+        limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s or settings.current().timeout_s,
         max_response_bytes=settings.current().max_response_bytes,
         open_transport=hive.transport,

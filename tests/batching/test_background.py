@@ -231,10 +231,10 @@ def test_a_wrong_key_is_raised_by_who_waits() -> None:
 
 
 def test_a_single_run_goes_between_the_calls_of_a_batch() -> None:
-    """One gate a workspace: a form's click waits for one slot, not for the end of the batch."""
+    """One limiter a workspace: a form's click waits for one slot, not for the end of the batch."""
     shouting = Shouting(concurrency=2, latency_s=0.02)
     client = shouting.hive.client()
-    client.gate.fix(2)
+    client.limiter.fix(2)
     batch = fh.batch(rows(100), "shout", variants="loud", client=client, progress=False, wait=False)
     until(lambda: batch.counts.done >= 2)
     run = client.invoke("shout", variant="soft", inputs={"text": "CLICK"})

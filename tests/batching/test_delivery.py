@@ -150,12 +150,12 @@ def test_a_direct_batch_has_the_clients_own_attempt() -> None:
     assert store is not None
     deliver = CallbackDelivery("direct", receiver=None, client=client.aclient, stored=StoredBatch(store))
     assert asyncio.run(deliver.ready()) == client.aclient.attempt
-    assert deliver.gate(client.gate, None) is client.gate
+    assert deliver.limiter(client.limiter, None) is client.limiter
     assert not session.receiver().running
 
 
 def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
-    """A variant with a human in the loop; while its runs are paused they hold no slot of the workspace's gate."""
+    """A variant with a human in the loop; while its runs are paused they hold no slot of the workspace's limiter."""
     counting = Counting()
     client = counting.hive.client()
     batch = fh.batch(
@@ -163,7 +163,7 @@ def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
     )
     until(lambda: len(counting.hive.approvals) == 4)
     until(lambda: batch.counts.done == 4)
-    until(lambda: client.gate.in_flight == 0)
+    until(lambda: client.limiter.in_flight == 0)
     assert batch.running
     for approval in counting.hive.approvals:
         counting.hive.decide(approval.request_id)
@@ -172,7 +172,7 @@ def test_auto_calls_directly_and_delivers_what_is_refused_so() -> None:
     assert set(counting.ran.values()) == {2}
     by_callback = [call.variant for call in counting.hive.calls if call.callback_url is not None]
     assert by_callback == ["paused"] * 4
-    assert client.gate.in_flight == 0
+    assert client.limiter.in_flight == 0
 
 
 def test_auto_has_the_rest_queued_once_the_cap_has_refused_a_call() -> None:
@@ -187,13 +187,13 @@ def test_auto_has_the_rest_queued_once_the_cap_has_refused_a_call() -> None:
 
 def test_a_cancelled_batch_goes_on_without_calling_anything_twice() -> None:
     """What was out is unknown then, and its outcomes are taken when the batch goes on."""
-    gate = threading.Event()
+    event = threading.Event()
     hive, ran = LocalHive(), Counter[str]()
 
     @hive.workflow("held", variant="v")
     def held(text: str) -> str:
         ran[text] += 1
-        assert gate.wait(PATIENCE_S)
+        assert event.wait(PATIENCE_S)
         return text.upper()
 
     how: dict[str, Any] = {"client": hive.client(), "progress": False, "delivery": "callback"}
@@ -204,7 +204,7 @@ def test_a_cancelled_batch_goes_on_without_calling_anything_twice() -> None:
     batch.wait()
     assert batch.counts.unknown == 6
     until(lambda: set(fh.pending()["waits_in"]) == {"nobody"})
-    gate.set()
+    event.set()
     again = fh.batch(_rows(6), "held", **how)
     assert again.counts.done == 6
     assert again.frame["output"].tolist() == [f"T{i}" for i in range(6)]
@@ -214,13 +214,13 @@ def test_a_cancelled_batch_goes_on_without_calling_anything_twice() -> None:
 
 def test_reattach_keeps_the_outcomes_as_the_batchs_own() -> None:
     """`fh.reattach(batch=...)`, then the cell again: all reused, even of a direct batch of the same name."""
-    gate = threading.Event()
+    event = threading.Event()
     hive, ran = LocalHive(), Counter[str]()
 
     @hive.workflow("held", variant="v")
     def held(text: str) -> str:
         ran[text] += 1
-        assert gate.wait(PATIENCE_S)
+        assert event.wait(PATIENCE_S)
         return text.upper()
 
     client = hive.client()
@@ -228,7 +228,7 @@ def test_reattach_keeps_the_outcomes_as_the_batchs_own() -> None:
     until(lambda: len(fh.pending()) == 3)
     batch.cancel()
     batch.wait()
-    gate.set()
+    event.set()
     runs = fh.reattach(client=client, batch="n")
     assert sorted(run.wait(20).output for run in runs) == ["T0", "T1", "T2"]
     direct = fh.batch(_rows(3), "held", client=client, progress=False, name="n")

@@ -56,7 +56,7 @@ def _measure(served: Service, jobs: int, admits: int, later: int | None, *, orac
     """Return seconds, jobs that failed, and refused calls as the service counted them."""
     served.set(admits=admits)
     served.reset()
-    # A key of its own is a workspace of its own: a gate that knows nothing yet.
+    # A key of its own is a workspace of its own: a limiter that knows nothing yet.
     with fh.Client(base_url=served.url, api_key=f"fhk_{'oracle' if oracle else 'learns'}_{served.port}") as client:
         rows = [{"text": f"row {i}"} for i in range(jobs)]
         falls: Callable[[Event], None] | None = None
@@ -82,7 +82,7 @@ class _Falling:
             with contextlib.suppress(OSError):
                 self.served.set(admits=self.admits)
             if self.oracle:
-                self.client.gate.fix(self.admits)
+                self.client.limiter.fix(self.admits)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def test_full_tracebacks_are_shown_to_whoever_asked_for_them() -> None:
         FetchHiveError.show_full_traceback = False
 
 
-@pytest.mark.parametrize("where", ["at the gate", "before a retry"])
+@pytest.mark.parametrize("where", ["at the limiter", "before a retry"])
 def test_a_call_that_is_cancelled_while_nothing_is_out_leaves_nothing(where: str) -> None:
     """Neither while it waits for a slot, nor between two attempts that did not run."""
     connection = Held().hive.client().aclient.connection
@@ -96,9 +96,9 @@ def test_a_call_that_is_cancelled_while_nothing_is_out_leaves_nothing(where: str
             await asyncio.sleep(60)
 
         core = fh.AsyncClient.over(connection, retries=RetryLoop(connection, sleep=sleep))
-        if where == "at the gate":
-            core.gate.fix(1)
-            slot = core.gate.slot()
+        if where == "at the limiter":
+            core.limiter.fix(1)
+            slot = core.limiter.slot()
             await slot.__aenter__()
             waits.set()
         task = asyncio.ensure_future(core.invoke("held", variant="v", inputs={"text": "a"}))

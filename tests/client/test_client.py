@@ -223,7 +223,7 @@ def test_what_did_not_run_is_called_again_and_what_may_have_run_is_not(
     assert (run.attempts, run.status) == (attempts, status)
 
 
-def test_the_daily_cap_is_told_and_closes_the_gate() -> None:
+def test_the_daily_cap_is_told_and_closes_the_limiter() -> None:
     """The first refused call says it; the next makes no request; the same number of runs as the cap."""
     hive = _hive(daily_cap=2)
     with hive.client() as client:
@@ -236,13 +236,13 @@ def test_the_daily_cap_is_told_and_closes_the_gate() -> None:
         with pytest.raises(fh.LimitReached, match="No call was made"):
             client.invoke("echo", variant="plain", inputs={"text": "x"})
         assert len(hive.calls) == seen
-        client.gate.reopen()
+        client.limiter.reopen()
         with pytest.raises(fh.LimitReached):
             client.invoke("echo", variant="plain", inputs={"text": "x"})
 
 
 @pytest.mark.parametrize("cap", [1, 3])
-def test_the_gate_keeps_many_calls_under_a_plans_concurrency_cap(cap: int) -> None:
+def test_the_limiter_keeps_many_calls_under_a_plans_concurrency_cap(cap: int) -> None:
     """Thirty calls at once against a plan of 1 or 3: all complete, few are refused, in virtual time."""
     hive = _hive(concurrency=cap, latency_s=0.05)
     client = fh.AsyncClient.over(session.connection_of_hive(hive))
@@ -255,7 +255,7 @@ def test_the_gate_keeps_many_calls_under_a_plans_concurrency_cap(cap: int) -> No
     runs = asyncio.run(main())
     assert all(run.ok for run in runs)
     assert hive.peak_in_flight <= cap
-    assert client.gate.refused <= 8
+    assert client.limiter.refused <= 8
 
 
 def test_inputs_are_checked_before_any_call() -> None:

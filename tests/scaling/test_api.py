@@ -140,7 +140,7 @@ def test_a_number_holds_for_all_partitions_together_and_for_nothing_beside_them(
     batch.wait()
     assert (batch.counts.done, beside.counts.done) == (60, 60)
     assert 8 < counting.most <= 11
-    assert client.gate.most is None
+    assert client.limiter.most is None
     counting.most = 0
     fh.batch(_parted(texts(60, "alone"), 6), "shout", variants="loud", **asked, max_concurrency=3)
     assert counting.most == 3

@@ -1,6 +1,6 @@
 """The limiter against services that admit so many calls at once: refused calls, and time beside an oracle's.
 
-The oracle is the same gate, with the cap that nobody can know as its ceiling. All in virtual time, with many seeds: a
+The oracle is the same limiter, with the cap that nobody can know as its ceiling. All in virtual time, with many seeds: a
 bar holds when it holds in 19 of 20 of them. Then the real hive.
 """
 
@@ -106,13 +106,13 @@ def test_a_service_that_frees_a_place_late_costs_a_few_places_and_not_half() -> 
 
 def test_what_was_learned_is_used_by_the_next_batch() -> None:
     """The second batch of a workspace is as fast as the oracle's, and refused no more than a probe."""
-    gate = ConcurrencyLimiter()
+    limiter = ConcurrencyLimiter()
     rng = random.Random(1)
-    run_limited(Service(lambda _: 50, rng), 500, gate)
-    assert gate.limit in (50, 51)
-    refused = gate.refused
-    gate.refused = 0
-    second = run_limited(Service(lambda _: 50, rng), 500, gate)
+    run_limited(Service(lambda _: 50, rng), 500, limiter)
+    assert limiter.limit in (50, 51)
+    refused = limiter.refused
+    limiter.refused = 0
+    second = run_limited(Service(lambda _: 50, rng), 500, limiter)
     assert second.refused <= 2 < refused + 3
     assert second.seconds <= 1.02 * 500 / 50 * 0.2 * 1.1
 
@@ -146,7 +146,7 @@ def test_a_batch_over_the_real_hive_finds_its_plan(cap: int) -> None:
     assert batch.counts.done == 100
     assert batch.counts.refused == shouting.hive.counts.refused <= 20
     assert set(shouting.ran.values()) == {1}
-    assert client.gate.limit <= cap + 2
+    assert client.limiter.limit <= cap + 2
 
     again = fh.batch(rows(100), "shout", variants="soft", client=client, progress=False)
     assert again.counts.done == 100

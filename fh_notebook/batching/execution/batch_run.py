@@ -87,7 +87,7 @@ class EngineRun:
         self._changed = changed
         self.engine: Engine | None = None
         """Of the present calls; a batch that waits for the renewal of a daily cap has a new one then."""
-        self._gate: Any = None
+        self._limiter: Any = None
         """What its calls go through, while it runs."""
         self._was_refused = False
         self.max_concurrency = options.max_concurrency
@@ -106,15 +106,15 @@ class EngineRun:
     @property
     def limit(self) -> int | None:
         """How many calls may be out at once now, while calls are made."""
-        gate, number = self._gate, self.max_concurrency
-        if gate is None:
+        limiter, number = self._limiter, self.max_concurrency
+        if limiter is None:
             return None
-        return int(gate.limit if number is None else gate.begins_at(number))
+        return int(limiter.limit if number is None else limiter.begins_at(number))
 
     @property
     def admits(self) -> int | None:
         """How many calls at once the service admits, once it has refused one of this start."""
-        learned: int | None = self._gate.learned if self._was_refused and self._gate is not None else None
+        learned: int | None = self._limiter.learned if self._was_refused and self._limiter is not None else None
         return learned
 
     async def run(self, windows: Windows, *, planned: int) -> None:
@@ -148,7 +148,7 @@ class EngineRun:
         try:
             await self._deliver(windows, planned, owner, deliver)
         finally:
-            self._gate = None
+            self._limiter = None
             deliver.end()
         if self._was_stopped_by("store"):
             await asyncio.to_thread(self._keep_owed)  # while the claims are alive
@@ -171,10 +171,10 @@ class EngineRun:
             call_lost=self._call_lost,
             left=deliver.left,
         )
-        gate = self._gate = deliver.gate(self._client.gate, self.max_concurrency)
+        limiter = self._limiter = deliver.limiter(self._client.limiter, self.max_concurrency)
         self.engine = Engine(
             attempt=attempt,
-            gate=gate,
+            limiter=limiter,
             ledger=ledger,
             emit=self._take,
             batch=self._name,
@@ -189,10 +189,10 @@ class EngineRun:
         deliver.on_switch = self._have_queued
         self.engine.scheduler.pause(self.paused)
         try:
-            gate.ask(self, self.max_concurrency)
+            limiter.ask(self, self.max_concurrency)
             await self.engine.run(self._jobs_of(windows))
         finally:
-            gate.ask(self, None)
+            limiter.ask(self, None)
 
     def _hint(self, name: Name) -> str:
         try:
@@ -238,17 +238,17 @@ class EngineRun:
         finally:
             self.waiting_until = None
             self._changed()
-        self._client.gate.reopen()
+        self._client.limiter.reopen()
 
     # --- while it runs: called in the loop's thread
 
     def retune(self, max_concurrency: int | None) -> None:
         """Change the ceiling of calls at once."""
         self.max_concurrency = max_concurrency
-        if self.engine is not None and (gate := self._gate) is not None:
-            if gate is not self._client.gate:  # one of this batch's own
-                gate.fix(max_concurrency or MAX_SUBMITTED)
-            gate.ask(self, max_concurrency)
+        if self.engine is not None and (limiter := self._limiter) is not None:
+            if limiter is not self._client.limiter:  # one of this batch's own
+                limiter.fix(max_concurrency or MAX_SUBMITTED)
+            limiter.ask(self, max_concurrency)
             self.engine.scheduler.retune(max_concurrency)
 
     def pause(self, paused: bool) -> None:

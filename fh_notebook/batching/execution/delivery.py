@@ -118,8 +118,8 @@ class CallbackDelivery:
         """The keys of jobs that were submitted before, and are waited for again."""
         return frozenset(self._left)
 
-    def gate(self, shared: Any, max_concurrency: int | None) -> Any:
-        """Return the gate that the calls go through: the client's, or its ceilings before one of this batch's own."""
+    def limiter(self, shared: Any, max_concurrency: int | None) -> Any:
+        """Return the limiter of the calls: the client's, or its ceilings before a limiter of this batch's own."""
         if self._delivery in ("direct", "auto"):
             self._lends = shared
             return shared

@@ -38,7 +38,7 @@ class Engine:
     ----------
     attempt : async function of InvokeRequest
         One exchange, which never retries.
-    gate : EngineLimiter
+    limiter : EngineLimiter
         Admits calls.
     ledger : Ledger
         Claims jobs and keeps answers.
@@ -51,7 +51,7 @@ class Engine:
     planned : int
         How many jobs there are, for `limits`.
     max_in_flight : int, optional
-        At most this many calls at once, whatever the gate admits.
+        At most this many calls at once, whatever the limiter admits.
     rate : Rate, optional
         Paces the starts of calls.
     names : NameEvidence, optional
@@ -68,7 +68,7 @@ class Engine:
         self,
         *,
         attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
-        gate: EngineLimiter,
+        limiter: EngineLimiter,
         ledger: Ledger,
         emit: Callable[[Event], None],
         batch: str = "",
@@ -81,10 +81,10 @@ class Engine:
         jitter: Callable[[], float] = random.random,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._gate = gate
+        self._limiter = limiter
         self._wait = DispatcherWait()
         self.scheduler = Scheduler(
-            gate=gate,
+            limiter=limiter,
             emit=emit,
             limits=limits,
             planned=planned,
@@ -97,7 +97,14 @@ class Engine:
         """Decides, counts, and is told to pause or stop; what it has counted stays when the engine has run."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._worker = Worker(
-            self.scheduler, attempt=attempt, gate=gate, ledger=ledger, emit=emit, batch=batch, jitter=jitter, now=now
+            self.scheduler,
+            attempt=attempt,
+            limiter=limiter,
+            ledger=ledger,
+            emit=emit,
+            batch=batch,
+            jitter=jitter,
+            now=now,
         )
 
     async def run(self, windows: AsyncIterator[Iterable[Job]]) -> Stopped | None:
@@ -127,12 +134,12 @@ class Engine:
     # --- one slot after another
 
     async def _dispatch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Get one slot after another while there is work for it. Only this one waits at the gate."""
+        """Get one slot after another while there is work for it. Only this one waits at the limiter."""
         scheduler = self.scheduler
         while await self._work_waits(loop):
             try:
                 # Other batches may hold all slots for longer than this one may go on.
-                async with self._wait.for_slot(self._gate.slot(scheduler), scheduler.deadline) as slot:
+                async with self._wait.for_slot(self._limiter.slot(scheduler), scheduler.deadline) as slot:
                     # Meanwhile a worker may have taken the job, or something may have ended it all.
                     if (entry := scheduler.open_slot()) is not None:
                         task = loop.create_task(self._worker.work(entry, slot.pop_all()))

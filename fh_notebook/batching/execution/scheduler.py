@@ -33,7 +33,7 @@ __all__ = ["CATCH_UP_S", "OPENING_S", "CallSpacing", "DispatcherWait", "EngineLi
 
 
 class EngineLimiter(Protocol):
-    """What the engine asks of a gate."""
+    """What the engine asks of a limiter."""
 
     @property
     def typical_s(self) -> float | None:
@@ -162,7 +162,7 @@ class CallSpacing:
 
 
 class DispatcherWait:
-    """What an engine's dispatcher waits for: that something changes, or a slot of the gate. Others end the wait."""
+    """What an engine's dispatcher waits for: that something changes, or a slot of the limiter. Others end the wait."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -191,7 +191,7 @@ class DispatcherWait:
         Raises
         ------
         LimitReached
-            The gate is closed.
+            The limiter is closed.
         TimeoutError
             The time was there before the slot, or somebody ended the wait.
         """
@@ -219,7 +219,7 @@ class Scheduler:
 
     Parameters
     ----------
-    gate, emit, limits, planned, max_in_flight, rate, names, hint
+    limiter, emit, limits, planned, max_in_flight, rate, names, hint
         As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
     wait : DispatcherWait
         Is told of what the dispatcher should look at.
@@ -228,7 +228,7 @@ class Scheduler:
     def __init__(
         self,
         *,
-        gate: EngineLimiter,
+        limiter: EngineLimiter,
         emit: Callable[[Event], None],
         limits: StopLimits | None,
         planned: int,
@@ -238,7 +238,7 @@ class Scheduler:
         hint: Callable[[Name], str],
         wait: DispatcherWait,
     ) -> None:
-        self._gate = gate
+        self._limiter = limiter
         self._emit = emit
         self._limits = limits or StopLimits()
         self._planned = planned
@@ -249,7 +249,7 @@ class Scheduler:
         self._clock: Callable[[], float] = time.monotonic
         self._began = 0.0
         self.max_in_flight = max_in_flight
-        """At most so many calls at once, whatever the gate admits."""
+        """At most so many calls at once, whatever the limiter admits."""
         self.in_flight = 0
         """Slots that are open: calls that are out, or about to be."""
         self.calls = 0
@@ -394,7 +394,7 @@ class Scheduler:
     def following(self) -> QueuedJob | None:
         """Return the job that a worker's slot takes next, unless the slot must be given back."""
         too_many = self.max_in_flight is not None and self.in_flight > self.max_in_flight
-        entry = None if too_many or self._gate.wants_back(self) else self._take()
+        entry = None if too_many or self._limiter.wants_back(self) else self._take()
         self._give_up_slot_without_work()
         return entry
 

@@ -46,7 +46,7 @@ class Worker:
     ----------
     scheduler : Scheduler
         What workers share.
-    attempt, gate, ledger, emit, batch, jitter, now
+    attempt, limiter, ledger, emit, batch, jitter, now
         As :class:`~fh_notebook.batching.execution.engine.Engine` has them.
     """
 
@@ -55,7 +55,7 @@ class Worker:
         scheduler: Scheduler,
         *,
         attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
-        gate: EngineLimiter,
+        limiter: EngineLimiter,
         ledger: Ledger,
         emit: Callable[[Event], None],
         batch: str,
@@ -64,7 +64,7 @@ class Worker:
     ) -> None:
         self._scheduler = scheduler
         self._attempt = attempt
-        self._gate = gate
+        self._limiter = limiter
         self._ledger = ledger
         self._emit = emit
         self._batch = batch
@@ -117,7 +117,7 @@ class Worker:
         """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
         try:
             # No await from here to the count of the call: others may have used up what was left meanwhile.
-            may_go = await self._gate.turn() and self._scheduler.stopped is None and self._scheduler.has_calls_left
+            may_go = await self._limiter.turn() and self._scheduler.stopped is None and self._scheduler.has_calls_left
             may_go = may_go and not self._scheduler.is_over(entry.job)
         except asyncio.CancelledError:
             await unbroken(self._ledger.release(entry.job, sent=False))
@@ -132,7 +132,7 @@ class Worker:
         self._scheduler.calls += 1
         self._emit(Started(job=entry.job, attempt=entry.sent))
         started_at = self._now()
-        call = self._gate.call()
+        call = self._limiter.call()
         try:
             with call:
                 exchange = await self._attempt(entry.job.request(self._batch))
@@ -143,7 +143,7 @@ class Worker:
         except CallError as exc:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(exc)))
         decision = self._judge(entry, exchange)
-        self._gate.hear(decision, call=call, left=self._scheduler.left)
+        self._limiter.hear(decision, call=call, left=self._scheduler.left)
         if exchange.answer.status_code is None and decision.reason in NOT_REACHED:
             if not self._scheduler.missed(exchange.run):
                 decision = replace(decision, verdict=Verdict.RETRY)
@@ -158,7 +158,7 @@ class Worker:
         if decision.verdict is not Verdict.THROTTLED:
             return decision
         entry.refusals += 1
-        return decide(exchange.answer, attempt=entry.refusals, typical_s=self._gate.typical_s, **facts)
+        return decide(exchange.answer, attempt=entry.refusals, typical_s=self._limiter.typical_s, **facts)
 
     async def _follow(self, entry: QueuedJob, run: Run, decision: RetryDecision, absence: Absence) -> Next:
         """Do what the decision says."""

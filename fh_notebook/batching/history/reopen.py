@@ -180,7 +180,7 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
     name, workspace = taken.record.name, taken.record.workspace
     nobody = Caller(
         workspace=workspace,
-        gate=session.gate(workspace),
+        limiter=session.limiter(workspace),
         refusal=f"{one_line(name)} came out of a file, so it calls nothing; run its cell, or "
         f"fh.open_batch({name!r}) where it was run",
     )

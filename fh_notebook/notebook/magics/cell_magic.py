@@ -71,7 +71,7 @@ class CellResult:
 
 
 def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
-    """Send every request, all at once within the gate, and return what came, also when Stop or Cancel ended it."""
+    """Send every request, all at once within the limiter, and return what came, also when Stop or Cancel ended it."""
     came: dict[int, Run] = {}
     trouble: BaseException | None = None
     interrupted = False

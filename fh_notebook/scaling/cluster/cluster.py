@@ -125,8 +125,8 @@ class Cluster:
 
     def _leases(self, number: int | None) -> int:
         """Return the leases of a round within the lowest ceiling: that of the batch, the client, or ``configure``."""
-        ceiling = min((most for most in (number, self._client.gate.most) if most is not None), default=None)
-        return leases_of(ceiling, self._client.gate.learned)
+        ceiling = min((most for most in (number, self._client.limiter.most) if most is not None), default=None)
+        return leases_of(ceiling, self._client.limiter.learned)
 
     async def _share(self, spec: BatchSpec) -> None:
         from distributed import Event, Queue, Semaphore, Variable
@@ -248,7 +248,7 @@ class Cluster:
         """Have fewer leases from the next round on, and fewer calls of this process; return whether there can be."""
         if self.leases is None or self.leases == 1:
             return False
-        self._client.gate.taught(lower_leases(self.leases))
+        self._client.limiter.taught(lower_leases(self.leases))
         return True
 
     async def end(self) -> int | None:

@@ -117,7 +117,7 @@ class PartitionRunner(Protocol):
     """Where partitions run: what a round asks of it. Its methods are called on the background loop."""
 
     leases: int | None
-    """How many calls may be out at once in this round; ``None`` where the workspace's own gate says it."""
+    """How many calls may be out at once in this round; ``None`` where the workspace's own limiter says it."""
 
     async def survey(self, partitions: Sequence[Any], spec: BatchSpec) -> list[PartitionSurvey]:
         """Look at every partition; nothing is called."""
@@ -207,11 +207,11 @@ class Threads:
 
     def _within(self, host: Host, *, metered: bool) -> Client:
         """Return the client, each call of which is within the batch's ceiling, and takes a permit where they count."""
-        gate: Any = BoundedLimiter(self._client.gate, self._ceiling)
+        limiter: Any = BoundedLimiter(self._client.limiter, self._ceiling)
         if metered:
             stopped = lambda: host.stopped is not None  # noqa: E731 - one expression
-            gate = SharedLimiter(gate, self._budget, host.met, stopped=stopped, shares=False)
-        return Client.over(AsyncClient.over(replace(self._client.aclient.connection, gate=gate)))
+            limiter = SharedLimiter(limiter, self._budget, host.met, stopped=stopped, shares=False)
+        return Client.over(AsyncClient.over(replace(self._client.aclient.connection, limiter=limiter)))
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[asyncio.Future[PartitionResult]]:
         """Run partitions, a few at once."""
@@ -246,7 +246,7 @@ class Threads:
         return False
 
     def lower(self) -> bool:
-        """Do nothing: the workspace's gate adapts."""
+        """Do nothing: the workspace's limiter adapts."""
         return False
 
     async def end(self) -> int | None:

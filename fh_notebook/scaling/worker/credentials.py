@@ -97,7 +97,7 @@ def send_key(client: Any, worker: str, workspace: str, key: Secret) -> None:
     client.sync(client.scheduler.broadcast, msg=message, workers=[worker])
 
 
-def client_of(spec: BatchSpec, gate: Any, *, ask: Callable[[], None]) -> Client:
+def client_of(spec: BatchSpec, limiter: Any, *, ask: Callable[[], None]) -> Client:
     """Return a client with this worker's own key of the workspace, or one that was handed over.
 
     Raises
@@ -108,7 +108,11 @@ def client_of(spec: BatchSpec, gate: Any, *, ask: Callable[[], None]) -> Client:
     key = _own_key(spec) or _received_key(spec, ask)
     made = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
     connection = replace(
-        made, gate=gate, workspace=spec.workspace, max_response_bytes=spec.max_response_bytes, pending_book=lambda: None
+        made,
+        limiter=limiter,
+        workspace=spec.workspace,
+        max_response_bytes=spec.max_response_bytes,
+        pending_book=lambda: None,
     )
     return Client.over(AsyncClient.over(connection))
 

@@ -180,7 +180,7 @@ def _make_host(spec: BatchSpec) -> Host:
 
     budget = _on_loop(spec, worker, client)
     host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), arms=len(spec.arms))
-    gate = SharedLimiter(
+    limiter = SharedLimiter(
         ConcurrencyLimiter(BOUND, adapts=False),  # the places are the limit
         budget,
         host.met,
@@ -192,7 +192,7 @@ def _make_host(spec: BatchSpec) -> Host:
         host.stopped = decode_stop(json.loads(reason.get(timeout=REASON_S)))
     pause = Event(name_of(spec.run, "pause"), client=client)
     host.paused = bool(pause.is_set())  # likewise: who begins while all rest calls nothing
-    host.client = credentials.client_of(spec, gate, ask=lambda: tell({"kind": "key", "worker": worker.address}))
+    host.client = credentials.client_of(spec, limiter, ask=lambda: tell({"kind": "key", "worker": worker.address}))
     watch = threading.Thread(target=_watch, args=(host, told, reason, pause), daemon=True, name="fh-watch")
     watch.start()
     return host

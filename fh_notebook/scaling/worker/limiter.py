@@ -26,7 +26,7 @@ __all__ = ["Budget", "LocalBudget", "SharedLimiter"]
 
 
 class Budget(Protocol):
-    """What the gate of a process asks of the budget that all processes share. Called on the background loop."""
+    """What the limiter of a process asks of the budget that all processes share. Called on the background loop."""
 
     async def take_place(self) -> None:
         """Wait until one more call may be out over all processes."""
@@ -54,7 +54,7 @@ class Budget(Protocol):
 
 
 class LocalBudget:
-    """The budget of partitions that run in this process; the workspace's gate has the places.
+    """The budget of partitions that run in this process; the workspace's limiter has the places.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class LocalBudget:
         self._due: float | None = None
 
     async def take_place(self) -> None:
-        """Take none: the gate of this process has them."""
+        """Take none: the limiter of this process has them."""
 
     def give_place(self) -> None:
         """Give none back."""
@@ -115,7 +115,7 @@ scheduler."""
 
 
 class SharedLimiter:
-    """A gate, and behind it the budget of all processes.
+    """A limiter, and behind it the budget of all processes.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class SharedLimiter:
         return _SharedSlot(held, self._budget.take_place, self._give_place) if self._shares else held
 
     async def turn(self) -> bool:
-        """Wait until a call may be sent, by this gate and by the budget of all."""
+        """Wait until a call may be sent, by this limiter and by the budget of all."""
         if not await self._inner.turn():
             return False
         stopped = await self._budget.permit()
@@ -172,7 +172,7 @@ class SharedLimiter:
         return stopped is None
 
     def wants_back(self, group: Hashable) -> bool:
-        """Whether a slot must be given back: for this gate's reasons, or since others may wait for its place."""
+        """Whether a slot must be given back: for this limiter's reasons, or since others may wait for its place."""
         if self._inner.wants_back(group):
             return True
         if not self._shares or (now := clock()) < self._turned + max(

@@ -337,7 +337,7 @@ def _stands(job: Job, run: Run) -> bool:
 def _options(spec: BatchSpec) -> RunSettings:
     return RunSettings(
         limits=StopLimits(fail_on_error=spec.stop_at_error),
-        max_concurrency=None,  # the gate holds it
+        max_concurrency=None,  # the limiter holds it
         rate=None,  # permits pace
         wait_for_reset=False,
         on_event=None,

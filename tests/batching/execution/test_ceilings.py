@@ -36,7 +36,7 @@ class Crowd:
         @self.hive.workflow("stay", variant="v")
         def stay(text: str) -> str:
             self.enter(text)
-            self.gate_of(text).wait(30)
+            self.event_of(text).wait(30)
             self.leave(text)
             return text
 
@@ -47,7 +47,7 @@ class Crowd:
             self.leave(text)
             return text
 
-    def gate_of(self, text: str) -> threading.Event:
+    def event_of(self, text: str) -> threading.Event:
         return self.gone.setdefault(text.split()[0], threading.Event())
 
     def enter(self, text: str) -> None:
@@ -67,7 +67,7 @@ class Crowd:
         until(lambda: all(self.now[crowd] == number for crowd, number in crowds.items()))
 
     def let_go(self, crowd: str) -> None:
-        self.gate_of(crowd).set()
+        self.event_of(crowd).set()
 
     @contextmanager
     def freed(self) -> Iterator[Crowd]:
@@ -107,7 +107,7 @@ def test_overlapping_batches_keep_to_their_own_numbers_and_leave_the_limiter_ada
 
         _batch(client, "next", 300, "flow")
         assert crowd.most["next"] >= 20  # it grows for as long as nothing is refused
-        assert client.gate.most is None
+        assert client.limiter.most is None
 
 
 def test_a_number_above_what_the_plan_admits_costs_few_refused_calls() -> None:
@@ -135,7 +135,7 @@ def test_a_refusals_lesson_is_where_the_next_batch_begins() -> None:
         @shouting.hive.workflow("stay", variant="v")
         def stay(text: str) -> str:
             crowd.enter(text)
-            crowd.gate_of(text).wait(30)
+            crowd.event_of(text).wait(30)
             crowd.leave(text)
             return text
 
@@ -176,7 +176,7 @@ def test_a_clients_number_holds_for_all_its_calls_and_for_no_other_client() -> N
     with Crowd().freed() as crowd, crowd.hive.serve() as server, ThreadPoolExecutor(4) as threads:
         asked: dict[str, Any] = {"base_url": server.url, "api_key": KEY}
         with fh.Client(**asked, max_concurrency=2) as small, fh.Client(**asked) as large:
-            assert small.gate.shared is large.gate.shared  # one workspace, one limiter
+            assert small.limiter.shared is large.limiter.shared  # one workspace, one limiter
             batch = _batch(small, "small", 8, max_concurrency=4, wait=False)
             crowd.wait_for(small=2)
             clicks = [
@@ -184,14 +184,14 @@ def test_a_clients_number_holds_for_all_its_calls_and_for_no_other_client() -> N
             ]
             other = _batch(large, "large", 12, max_concurrency=6, wait=False)
             crowd.wait_for(small=2, large=6)
-            assert (small.gate.limit, batch.limit, other.limit) == (2, 2, 6)
+            assert (small.limiter.limit, batch.limit, other.limit) == (2, 2, 6)
             for name in ("large", "small"):
                 crowd.let_go(name)
             batch.wait()
             other.wait()
             assert {click.result(30).status for click in clicks} == {"completed"}
             assert (crowd.most["small"], crowd.most["large"]) == (2, 6)
-        assert large.gate.most is None
+        assert large.limiter.most is None
 
 
 def test_what_is_configured_holds_for_every_call() -> None:
@@ -207,7 +207,7 @@ def test_what_is_configured_holds_for_every_call() -> None:
                 threads.submit(one.invoke, "stay", variant="v", inputs={"text": f"all-of click {n}"}) for n in range(4)
             ]
             crowd.wait_for(all=3)
-            assert one.gate.limit == two.gate.limit == batches[0].limit == 3
+            assert one.limiter.limit == two.limiter.limit == batches[0].limit == 3
             crowd.let_go("all-of")
             for batch in batches:
                 batch.wait()
@@ -282,25 +282,25 @@ def test_a_limit_begins_at_the_number_and_forgets_it_at_the_end() -> None:
     limits: list[int] = []
 
     def look(event: object) -> None:
-        limits.append(client.gate.limit)
+        limits.append(client.limiter.limit)
 
     batch = fh.batch(
         rows(40), "shout", variants="loud", client=client, progress=False, max_concurrency=6, on_event=look
     )
     assert batch.counts.refused >= 1
     assert max(limits) <= 6
-    assert client.gate.limit < 6
+    assert client.limiter.limit < 6
     free = LocalHive()
 
     @free.workflow("shout", variant="loud")
     def loud(text: str) -> str:
         return text
 
-    gate = free.client().gate
+    limiter = free.client().limiter
     limits.clear()
     fh.batch(
         rows(3), "shout", variants="loud", client=free.client(), progress=False, max_concurrency=9,
-        on_event=lambda event: limits.append(gate.limit),
+        on_event=lambda event: limits.append(limiter.limit),
     )  # fmt: skip
     assert 9 in limits
-    assert gate.limit < 9
+    assert limiter.limit < 9

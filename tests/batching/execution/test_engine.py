@@ -148,7 +148,7 @@ class Ran:
     service: Service
     engine: Engine
     seconds: float
-    gate: ConcurrencyLimiter
+    limiter: ConcurrencyLimiter
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -166,15 +166,15 @@ def _run(
     memory: Memory | None = None,
     during: Callable[[asyncio.Task[Any]], Awaitable[None]] | None = None,
     source: Iterator[Job] | None = None,
-    gate: ConcurrencyLimiter | None = None,
+    limiter: ConcurrencyLimiter | None = None,
     **options: Any,
 ) -> Ran:
     service, memory = service or Service(), memory or Memory()
     events: list[Event] = []
-    gate = gate or ConcurrencyLimiter(limit)
+    limiter = limiter or ConcurrencyLimiter(limit)
     engine = Engine(
         attempt=service.attempt,
-        gate=gate,
+        limiter=limiter,
         ledger=memory,
         emit=events.append,
         batch="b",
@@ -194,14 +194,14 @@ def _run(
 
     _, seconds = run_virtually(main())
     # Whatever happened: every slot was given back, and no claim is left behind.
-    assert gate.in_flight == 0
+    assert limiter.in_flight == 0
     assert memory.claimed == set()
     # What counts against the daily cap is what was sent, also where calls met nobody, were refused or given back.
     assert memory.requests == engine.scheduler.calls
-    return Ran(events, memory, service, engine, seconds, gate)
+    return Ran(events, memory, service, engine, seconds, limiter)
 
 
-def test_every_job_is_called_once_with_as_many_at_once_as_the_gate_admits() -> None:
+def test_every_job_is_called_once_with_as_many_at_once_as_the_limiter_admits() -> None:
     """Ten jobs of a second, three at once: four round trips, and each answer kept before it counts."""
     ran = _run(10)
     assert ran.service.peak == 3
@@ -222,7 +222,7 @@ def test_an_event_is_told_after_it_is_true() -> None:
             finished.append(event.job.key in memory.kept)
 
     async def main() -> None:
-        engine = Engine(attempt=Service().attempt, gate=ConcurrencyLimiter(3), ledger=memory, emit=note)
+        engine = Engine(attempt=Service().attempt, limiter=ConcurrencyLimiter(3), ledger=memory, emit=note)
         await engine.run(ready_windows([map(_job, range(5))]))
 
     run_virtually(main())
@@ -243,14 +243,14 @@ def test_jobs_are_taken_from_the_iterator_only_when_they_can_be_called() -> None
     assert len(taken) <= 22
 
 
-def test_its_own_bound_holds_whatever_the_gate_admits() -> None:
-    """A batch of two at once behind a gate of ten."""
+def test_its_own_bound_holds_whatever_the_limiter_admits() -> None:
+    """A batch of two at once behind a limiter of ten."""
     assert _run(10, limit=10, max_in_flight=2).service.peak == 2
 
 
 @pytest.mark.parametrize("cap", [1, 3, 5])
 def test_refused_calls_go_back_and_every_job_gets_through(cap: int) -> None:
-    """An adaptive gate finds the plan's cap with a few refusals, and a refusal is no failure."""
+    """An adaptive limiter finds the plan's cap with a few refusals, and a refusal is no failure."""
     ran = _run(100, Service(cap=cap, seconds=1.0), limit=None)
     assert ran.outcomes == dict.fromkeys(range(100), "completed")
     assert ran.service.peak <= cap
@@ -367,13 +367,13 @@ def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answe
     assert ran.engine.scheduler.calls <= 7 + 3
 
 
-def test_a_closed_gate_stops_without_a_call() -> None:
+def test_a_closed_limiter_stops_without_a_call() -> None:
     """A second batch on the same day is told at once, and sends nothing."""
     first = _run(5, Service(lambda r, nth: CAPPED), limit=1)
     assert first.engine.scheduler.calls == 1
     service = Service()
     events: list[Event] = []
-    engine = Engine(attempt=service.attempt, gate=first.gate, ledger=Memory(), emit=events.append)
+    engine = Engine(attempt=service.attempt, limiter=first.limiter, ledger=Memory(), emit=events.append)
     run_virtually(engine.run(ready_windows([map(_job, range(5))])))
     assert service.calls == []
     [stopped] = events
@@ -403,7 +403,7 @@ def test_no_more_requests_are_sent_than_were_allowed(most: int) -> None:
 
 
 class SlowTurns(ConcurrencyLimiter):
-    """A gate at which each call waits a moment for its turn, after its job was claimed."""
+    """A limiter at which each call waits a moment for its turn, after its job was claimed."""
 
     async def turn(self) -> bool:
         await asyncio.sleep(0.1)
@@ -412,8 +412,8 @@ class SlowTurns(ConcurrencyLimiter):
 
 @pytest.mark.parametrize("most", [1, 2, 7])
 def test_jobs_that_wait_for_their_turn_are_not_one_call_too_many(most: int) -> None:
-    """Claimed jobs that wait at the gate while others are sent go back when those have used up what was allowed."""
-    ran = _run(10, gate=SlowTurns(3), limits=StopLimits(max_calls=most))
+    """Claimed jobs that wait at the limiter while others are sent go back when those have used up what was allowed."""
+    ran = _run(10, limiter=SlowTurns(3), limits=StopLimits(max_calls=most))
     assert ran.engine.scheduler.calls == len(ran.service.calls) == len(ran.memory.kept) == most
     assert ran.of(Stopped)[-1].reason == "max_calls"
 
@@ -436,15 +436,19 @@ def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
 
 
 def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
-    """Another batch is in front at the gate: this one ends in time, and without a call."""
-    gate = ConcurrencyLimiter(1)
+    """Another batch is in front at the limiter: this one ends in time, and without a call."""
+    limiter = ConcurrencyLimiter(1)
     service = Service()
     engine = Engine(
-        attempt=service.attempt, gate=gate, ledger=Memory(), emit=lambda event: None, limits=StopLimits(max_seconds=2)
+        attempt=service.attempt,
+        limiter=limiter,
+        ledger=Memory(),
+        emit=lambda event: None,
+        limits=StopLimits(max_seconds=2),
     )
 
     async def main() -> Stopped | None:
-        async with gate.slot(), asyncio.timeout(100):
+        async with limiter.slot(), asyncio.timeout(100):
             return await engine.run(ready_windows([map(_job, range(5))]))
 
     stopped, seconds = run_virtually(main())
@@ -452,32 +456,32 @@ def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
     assert stopped.reason == "max_seconds"
     assert seconds == pytest.approx(2, abs=0.01)
     assert service.calls == []
-    assert (gate.in_flight, len(gate._waiting)) == (0, 0)
+    assert (limiter.in_flight, len(limiter._waiting)) == (0, 0)
 
 
 @pytest.mark.parametrize(("answer", "reason"), [(BAD_KEY, "auth"), (INVALID, "fail_on_error")])
-def test_a_stop_is_not_kept_waiting_by_others_at_the_gate(answer: Answer, reason: str) -> None:
+def test_a_stop_is_not_kept_waiting_by_others_at_the_limiter(answer: Answer, reason: str) -> None:
     """Its own answer ends it, though the next of its jobs waits behind another batch's."""
-    gate = ConcurrencyLimiter(2)
+    limiter = ConcurrencyLimiter(2)
     engine = Engine(
         attempt=Service(lambda request, nth: answer).attempt,
-        gate=gate,
+        limiter=limiter,
         ledger=Memory(),
         emit=lambda event: None,
         limits=StopLimits(fail_on_error=True),
     )
 
     async def main() -> Stopped | None:
-        async with gate.slot(), asyncio.timeout(100):
+        async with limiter.slot(), asyncio.timeout(100):
             running = asyncio.ensure_future(engine.run(ready_windows([map(_job, range(5))])))
             await asyncio.sleep(0.5)
-            gate.fix(1)  # no slot comes free when the batch's only call ends
+            limiter.fix(1)  # no slot comes free when the batch's only call ends
             return await running
 
     stopped, _ = run_virtually(main())
     assert stopped is not None
     assert stopped.reason == reason
-    assert gate.in_flight == 0
+    assert limiter.in_flight == 0
 
 
 def test_a_run_that_had_not_ended_says_so() -> None:
@@ -583,7 +587,7 @@ def test_a_store_that_fails_stops_and_the_paid_answer_is_told_all_the_same() -> 
     events: list[Event] = []
 
     async def main() -> Stopped | None:
-        engine = Engine(attempt=Service().attempt, gate=ConcurrencyLimiter(2), ledger=memory, emit=events.append)
+        engine = Engine(attempt=Service().attempt, limiter=ConcurrencyLimiter(2), ledger=memory, emit=events.append)
         return await engine.run(ready_windows([map(_job, range(10))]))
 
     stopped, _ = run_virtually(main())
@@ -606,7 +610,7 @@ def test_what_nobody_foresaw_may_have_run() -> None:
 
     async def main() -> list[Event]:
         events: list[Event] = []
-        await Engine(attempt=attempt, gate=ConcurrencyLimiter(1), ledger=Memory(), emit=events.append).run(
+        await Engine(attempt=attempt, limiter=ConcurrencyLimiter(1), ledger=Memory(), emit=events.append).run(
             ready_windows([map(_job, range(3))])
         )
         return events
@@ -625,7 +629,7 @@ def test_a_defect_stops_and_is_told() -> None:
 
     async def main() -> list[Event]:
         events: list[Event] = []
-        await Engine(attempt=attempt, gate=ConcurrencyLimiter(1), ledger=Memory(), emit=events.append).run(
+        await Engine(attempt=attempt, limiter=ConcurrencyLimiter(1), ledger=Memory(), emit=events.append).run(
             ready_windows([map(_job, range(9))])
         )
         return events
@@ -645,7 +649,7 @@ def test_calls_are_stamped() -> None:
         return await Service().attempt(request)
 
     engine = Engine(
-        attempt=attempt, gate=ConcurrencyLimiter(1), ledger=Memory(), emit=lambda event: None, batch="my batch"
+        attempt=attempt, limiter=ConcurrencyLimiter(1), ledger=Memory(), emit=lambda event: None, batch="my batch"
     )
     run_virtually(engine.run(ready_windows([[_job(4)]])))
     assert seen == [{"fh_batch": "my batch", "fh_row": 4, "fh_variant": "v", "fh_repeat": 1, "fh_job": "k4"}]
@@ -664,7 +668,7 @@ def test_a_job_that_is_due_and_may_not_go_is_waited_for_without_asking_again_and
 
     async def main() -> int:
         engine = Engine(
-            attempt=service.attempt, gate=ConcurrencyLimiter(3), ledger=Memory(), emit=lambda event: None, **options
+            attempt=service.attempt, limiter=ConcurrencyLimiter(3), ledger=Memory(), emit=lambda event: None, **options
         )
         task = asyncio.ensure_future(engine.run(ready_windows([map(_job, range(6))])))
         if held_by == "a pause":
@@ -712,7 +716,7 @@ def test_what_falls_due_while_it_is_looked_for_is_called() -> None:
     async def main(seconds: float) -> int:
         engine = Engine(
             attempt=Service(seconds=seconds).attempt,
-            gate=ConcurrencyLimiter(2),
+            limiter=ConcurrencyLimiter(2),
             ledger=Memory(),
             emit=lambda event: None,
             rate=Rate(1.0),

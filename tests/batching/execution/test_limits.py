@@ -41,12 +41,12 @@ def test_a_daily_cap_in_the_middle_stops_and_the_next_day_goes_on() -> None:
     assert batch.pending["text"].tolist() == [f"t{i}" for i in range(7, 20)]
     assert batch.failures.empty
 
-    batch.resume()  # the same day: the gate knows, and nothing is sent
+    batch.resume()  # the same day: the limiter knows, and nothing is sent
     assert batch.counts.calls == 8
 
     clock.now += timedelta(days=1)
     shouting.hive.daily_cap = 50
-    client.gate.reopen()
+    client.limiter.reopen()
     batch.resume()
     assert batch.counts == Counts(planned=20, done=20, calls=21, refused=1)
     assert batch.stopped is None
@@ -59,7 +59,7 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
     _batch(shouting.hive.client(), rows(12), max_concurrency=2)
     shouting.hive.daily_cap = None
     client = shouting.hive.client()
-    client.gate.reopen()
+    client.limiter.reopen()
     batch = _batch(client, rows(12))
     assert batch.counts == Counts(planned=12, done=12, reused=5, calls=7)
     assert "5 of 12 answered" in str(batch.plan())
@@ -88,7 +88,7 @@ def test_a_batch_begins_with_its_number_of_calls_and_has_never_more() -> None:
     batch = _batch(client, rows(20), max_concurrency=7)
     assert batch.counts.done == 20
     assert shouting.hive.counts.peak_running == 7
-    assert client.gate.most is None
+    assert client.limiter.most is None
     _batch(client, rows(200), variants="soft")
     assert shouting.hive.counts.peak_running > 7
 

@@ -76,7 +76,7 @@ def test_a_pause_of_what_does_not_run_is_nothing() -> None:
 
 
 def test_the_number_at_once_is_tuned_while_it_runs() -> None:
-    """More at once takes effect at once; fewer, as calls come in; the workspace's gate gets no ceiling of it."""
+    """More at once takes effect at once; fewer, as calls come in; the workspace's limiter gets no ceiling of it."""
     with Held().freed() as held:
         client = held.hive.client()
         batch = _held(held, 20, client=client)
@@ -94,7 +94,7 @@ def test_the_number_at_once_is_tuned_while_it_runs() -> None:
         held.let_go()
         batch.wait()
         assert batch.counts.done == 20
-        assert client.gate.most is None
+        assert client.limiter.most is None
         with pytest.raises(fh.SettingsError, match="max_concurrency is 0"):
             batch.max_concurrency = 0
 

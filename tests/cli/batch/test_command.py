@@ -254,7 +254,7 @@ def test_a_used_up_daily_cap_is_a_limit(data: Path, capsys: pytest.CaptureFixtur
         words = ["batch", "data.csv", "-d", "shout", "-v", "soft", "--base-url", server.url, "--max-concurrency", "1"]
         assert main(words) == 3
         assert "renewed at 00:00 UTC; then run the same command again" in capsys.readouterr().err
-        session.reset()  # as in another process, whose gate knows nothing of it
+        session.reset()  # as in another process, whose limiter knows nothing of it
         made.hive.configure(daily_cap=100)
         assert main(words) == 0
     assert made.calls == 4

@@ -132,7 +132,7 @@ def test_waiting_in_the_queue_is_not_retrying() -> None:
 
     async def main() -> fh.Run:
         async with client:
-            async with client.gate.slot():
+            async with client.limiter.slot():
                 waiting = asyncio.create_task(client.invoke("echo", variant="v", inputs={"text": "x"}))
                 await asyncio.sleep(60)
                 hive.fail_next(1, status=503)
@@ -142,16 +142,16 @@ def test_waiting_in_the_queue_is_not_retrying() -> None:
     assert (run.status, run.attempts) == ("completed", 2)
 
 
-def test_the_number_that_a_client_is_given_holds_at_its_gate() -> None:
+def test_the_number_that_a_client_is_given_holds_at_its_limiter() -> None:
     """max_concurrency= is where it begins, and its ceiling; another client of the workspace has none."""
     with (
         LocalHive().serve() as server,
         fh.Client(base_url=server.url, max_concurrency=7) as client,
         fh.Client(base_url=server.url) as other,
     ):
-        assert (client.gate.limit, client.gate.most) == (7, 7)
-        assert (other.gate.limit, other.gate.most) == (2, None)
-        assert client.gate.shared is other.gate.shared
+        assert (client.limiter.limit, client.limiter.most) == (7, 7)
+        assert (other.limiter.limit, other.limiter.most) == (2, None)
+        assert client.limiter.shared is other.limiter.shared
 
 
 def test_connecting_takes_at_most_five_seconds() -> None:
@@ -290,11 +290,11 @@ def test_a_default_port_written_out_is_the_same_workspace() -> None:
     assert plain.workspace == written.workspace
 
 
-def test_the_gate_tells_the_way_out() -> None:
+def test_the_limiter_tells_the_way_out() -> None:
     """Who changed their plan is told what to call."""
     with LocalHive().client() as client:
-        client.gate.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
-        with pytest.raises(fh.LimitReached, match=r"client\.gate\.reopen\(\)"):
+        client.limiter.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
+        with pytest.raises(fh.LimitReached, match=r"client\.limiter\.reopen\(\)"):
             client.invoke("d", variant="v")
 
 

@@ -345,7 +345,7 @@ def _chosen(base_url: str, **options: object) -> httpx.AsyncBaseTransport:
     like = connection_of_hive(hive)
     return choice.open_transport(
         Connection(
-            base_url=base_url, key=Secret(KEY), key_source="argument", origin="x", workspace="w", gate=like.gate,
+            base_url=base_url, key=Secret(KEY), key_source="argument", origin="x", workspace="w", limiter=like.limiter,
             **options,  # type: ignore[arg-type]
         )
     )  # fmt: skip

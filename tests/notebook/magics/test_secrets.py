@@ -49,7 +49,7 @@ logging.basicConfig(level=logging.DEBUG)
 hive = fh.Client()
 batch = fh.batch([{'text': 'a'}], 'echo', variants=['plain'], progress=False)
 from fh_notebook.session import session; from fh_notebook.core.config import settings
-shown = [hive, hive.aclient, vars(hive.aclient), hive.aclient.connection, hive.check(), hive.gate, batch, batch.frame, fh.last_batch(),
+shown = [hive, hive.aclient, vars(hive.aclient), hive.aclient.connection, hive.check(), hive.limiter, batch, batch.frame, fh.last_batch(),
          settings.current(), session.store(), fh.invoke('echo', variant='plain', inputs={'text': 'b'}), dir(fh)]
 shown += [getattr(fh, name) for name in fh.__all__]
 for thing in shown:

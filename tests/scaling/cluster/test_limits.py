@@ -24,14 +24,14 @@ def test_after_a_few_rounds_the_leases_are_what_the_service_admits(admits: int) 
 
 
 def test_what_a_round_was_refused_lowers_the_next_one_and_calls_of_this_process() -> None:
-    """By the workspace's gate: a lower number is taken over, a higher one is not."""
-    gate = ConcurrencyLimiter()
-    assert leases_of(10, gate.learned) == 10
+    """By the workspace's limiter: a lower number is taken over, a higher one is not."""
+    limiter = ConcurrencyLimiter()
+    assert leases_of(10, limiter.learned) == 10
     for taught, learned in ((7, 7), (5, 5), (6, 5)):
-        gate.taught(taught)
-        assert gate.learned == gate.limit == learned
-        assert leases_of(10, gate.learned) == learned
-    assert leases_of(2, gate.learned) == 2
+        limiter.taught(taught)
+        assert limiter.learned == limiter.limit == learned
+        assert leases_of(10, limiter.learned) == learned
+    assert leases_of(2, limiter.learned) == 2
 
 
 def test_a_worker_tells_of_each_call_that_was_refused_for_concurrency() -> None:
@@ -41,7 +41,7 @@ def test_a_worker_tells_of_each_call_that_was_refused_for_concurrency() -> None:
 
 async def _told() -> None:
     told: list[int] = []
-    gate = SharedLimiter(
+    limiter = SharedLimiter(
         ConcurrencyLimiter(9),
         LocalBudget(),
         lambda _: None,
@@ -53,10 +53,10 @@ async def _told() -> None:
         (Verdict.DONE, "", 0), (Verdict.THROTTLED, "provider", 0), (Verdict.THROTTLED, "concurrency", 1),
         (Verdict.FAILED, "concurrency", 2),
     ):  # fmt: skip
-        async with gate.slot():
-            with gate.call() as call:
+        async with limiter.slot():
+            with limiter.call() as call:
                 pass
-            gate.hear(RetryDecision(verdict=verdict, reason=reason, wait_s=0.1), call=call)
+            limiter.hear(RetryDecision(verdict=verdict, reason=reason, wait_s=0.1), call=call)
         assert len(told) == count
 
 
@@ -78,10 +78,10 @@ def test_a_worker_that_was_stopped_keeps_its_places() -> None:
 
 async def _stopped() -> None:
     budget, stops = _Places(), [False, True]
-    gate = SharedLimiter(ConcurrencyLimiter(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True)
-    async with gate.slot():
+    limiter = SharedLimiter(ConcurrencyLimiter(9), budget, lambda _: None, stopped=lambda: stops[0], shares=True)
+    async with limiter.slot():
         pass
     assert budget.given == 1
-    async with gate.slot():
+    async with limiter.slot():
         stops.reverse()
     assert budget.given == 1

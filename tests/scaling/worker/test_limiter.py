@@ -1,4 +1,4 @@
-"""How the places of one budget go from worker to worker: two gates and their slots, by a clock of the test."""
+"""How the places of one budget go from worker to worker: two limiters and their slots, by a clock of the test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from fh_notebook.scaling.worker import limiter as gates
+from fh_notebook.scaling.worker import limiter as shared_limiter
 from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
@@ -32,7 +32,7 @@ class _Worker:
     """Has more work than places: one slot after another is waited for, and each has its next call at once."""
 
     def __init__(self, places: asyncio.Semaphore) -> None:
-        self.gate = SharedLimiter(
+        self.limiter = SharedLimiter(
             ConcurrencyLimiter(1_000), _Budget(places), lambda _: None, stopped=lambda: False, shares=True
         )  # fmt: skip
         self.held: list[AsyncExitStack] = []
@@ -41,13 +41,13 @@ class _Worker:
     async def _dispatch(self) -> None:
         while True:
             async with AsyncExitStack() as slot:
-                await slot.enter_async_context(self.gate.slot())
+                await slot.enter_async_context(self.limiter.slot())
                 self.held.append(slot.pop_all())
 
     async def call_ended(self) -> None:
         """Of each slot a call has ended."""
         for slot in list(self.held):
-            if self.gate.wants_back(None):
+            if self.limiter.wants_back(None):
                 self.held.remove(slot)
                 await slot.aclose()
 
@@ -64,7 +64,7 @@ def test_a_worker_that_comes_later_gets_its_share_of_the_places(monkeypatch: pyt
 
 async def _shared(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(gates, "clock", lambda: now)
+    monkeypatch.setattr(shared_limiter, "clock", lambda: now)
     places = asyncio.Semaphore(PLACES)
     first = _Worker(places)
     await _settle()

@@ -142,16 +142,18 @@ def test_who_waits_is_called_once_whenever_they_ask() -> None:
     for _ in range(50):
         write: Committed[int] = Committed()
         called: list[int] = []
-        gate = threading.Barrier(5)
+        barrier = threading.Barrier(5)
 
-        def ask(write: Committed[int] = write, called: list[int] = called, gate: threading.Barrier = gate) -> None:
-            gate.wait()
+        def ask(
+            write: Committed[int] = write, called: list[int] = called, barrier: threading.Barrier = barrier
+        ) -> None:
+            barrier.wait()
             write.add_done_callback(lambda done: called.append(done.result()))
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
-        gate.wait()
+        barrier.wait()
         write.finish(7)
         for thread in threads:
             thread.join()

@@ -280,7 +280,7 @@ class SubmissionRunner:
         inputs: Mapping[str, Any] | None = None,
         delivery: str = "direct",
     ) -> Submission:
-        """Send `requests` in the background, all at once within the gate, and return at once."""
+        """Send `requests` in the background, all at once within the limiter, and return at once."""
         made = Submission(requests, inputs=inputs)
         with self._lock:
             self._newest = made
