@@ -27,7 +27,7 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning import mapping
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
-from fh_notebook.client.callbacks.endpoint import check_public_url
+from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog.deployments import Deployments, meant
 from fh_notebook.contract.catalog.reader import read_catalog

@@ -2,44 +2,68 @@
 
 Rules of this file:
 
-1. A callback is given to one claim, and to whoever claims it later if nobody does yet. It may be used from any
-   thread, and calls nobody while it holds its lock.
-2. Who waits for a run claims its ids here, before or after its callback came; a callback is given to one claim, once.
-   Signing secrets are in memory only, unless the keyring is asked for; no repr, log or table has them.
+1. A pending run claims its ids here, before or after its callback arrives. A callback is given to one claim, once.
+   A receiver may be used from any thread, and calls no other code while it holds its lock.
+2. Signing secrets are in memory only, unless the keyring is requested; no repr, log or table has them.
+3. `PublicEndpoint` never promises more than is known. A hub that requires a login of every caller is no public
+   endpoint. A token that would open it stays out of the URL, which goes to the service and into its logs.
+4. The self-test signs with a secret of the receiver's own, sends no data, and calls only the receiver's own addresses.
+
+Facts: under JupyterHub (Binder is one) the server is at ``JUPYTERHUB_SERVICE_PREFIX``, and jupyter-server-proxy serves
+a port of the machine at ``{prefix}proxy/{port}/`` to users who are logged in (its documentation, "Accessing Arbitrary
+Ports"). No variable of a kernel has the public name of the host before JupyterHub 5, which sets
+``JUPYTERHUB_PUBLIC_URL``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets as random_secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from fh_notebook.client.callbacks.delivery import MAX_BODY_BYTES, DeliveryApp, DeliveryCounts, SigningSecrets
-from fh_notebook.client.callbacks.endpoint import PublicEndpoint, check_path, check_public_url, endpoint_of
 from fh_notebook.contract.callbacks import ids_of, is_outcome
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
 from fh_notebook.core import arguments
+from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.event_loop import on_loop
 from fh_notebook.core.text import html
-from fh_notebook.core.values import Secret, log
+from fh_notebook.core.text.messages import Message, option
+from fh_notebook.core.values import Secret, error_text, log
+from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from fh_notebook.client.callbacks.self_test import SelfTest
     from fh_notebook.client.callbacks.server import ReceiverServer
 
-__all__ = ["MAX_ENDED", "MAX_UNCLAIMED", "MAX_UNCLAIMED_BYTES", "CallbackReceiver", "RunWaiters", "Take"]
+__all__ = [
+    "MAX_ENDED",
+    "MAX_UNCLAIMED",
+    "MAX_UNCLAIMED_BYTES",
+    "CallbackReceiver",
+    "PublicEndpoint",
+    "RunWaiters",
+    "SelfTest",
+    "Take",
+    "check_path",
+    "check_public_url",
+    "endpoint_of",
+]
 
 
 MAX_UNCLAIMED: Final = 10_000
@@ -125,6 +149,140 @@ class RunWaiters:
             _, (_, gone) = self._unclaimed.popitem(last=False)
             self._unclaimed_bytes -= gone
             self._tally.dropped += 1
+
+
+# --- the address of a receiver
+
+MIN_PATH: Final = 16
+"""Characters of the last part of an address, when it is given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicEndpoint:
+    """Who reaches a receiver."""
+
+    base: str
+    """The address of the receiver's root, as callers are given it; without a slash at its end."""
+    outside: bool
+    """Whether callers beyond this machine are meant to reach it: somebody said so with a public URL."""
+    browser: str = ""
+    """The address at which the person's own browser reaches it, where a Jupyter proxy gives it one."""
+    told: str
+    """The same in words."""
+
+
+def check_path(path: str) -> str:
+    """Return the last part of a receiver's address.
+
+    Raises
+    ------
+    SettingsError
+        It can be guessed, or stands in an address otherwise than it is spelt.
+    """
+    if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
+        raise SettingsError(
+            f"path is a text of at least {MIN_PATH} letters, digits, - and _, which nobody can guess; leave it out and "
+            "keep receiver.path"
+        )
+    if not path.isascii():
+        raise SettingsError("path has letters beyond ASCII; leave it out and keep receiver.path")
+    return path
+
+
+def check_public_url(url: str) -> str:
+    """Return a public URL without a slash at its end.
+
+    Raises
+    ------
+    SettingsError
+        It is no http(s) address, or carries a password, a query or a fragment.
+
+    Examples
+    --------
+    >>> check_public_url("https://hooks.example.com/fh/")
+    'https://hooks.example.com/fh'
+    """
+    try:
+        parts = urlsplit(str(url).strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError as exc:
+        raise SettingsError(Message("{} is not an address ({})", (option("public_url"), str(exc)))) from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise SettingsError(
+            Message("{} is not an http(s) address; give what the tunnel shows, https://...", (option("public_url"),))
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(
+            Message(
+                "{} has a user, a query or a fragment; give the address alone: it goes to the service",
+                (option("public_url"),),
+            )
+        )
+    return parts.geturl().rstrip("/")
+
+
+def endpoint_of(*, host: str, port: int, public_url: str | None, environment: Mapping[str, str]) -> PublicEndpoint:
+    """Return who reaches a receiver that listens at `host` and `port`.
+
+    Examples
+    --------
+    >>> print(endpoint_of(host="127.0.0.1", port=8787, public_url=None, environment={}).told)
+    Only programs on this machine reach it. For Fetch Hive itself give public_url= (a tunnel, a reverse proxy); without it runs are waited for by polling.
+    """  # noqa: E501 - what is printed is one line
+    local = f"http://{host_here(host)}:{port}"
+    if public_url is not None:
+        is_local = is_loopback(urlsplit(public_url).hostname or "")
+        message = (
+            f"{public_url} is this machine's own address: nobody else reaches it."
+            if is_local
+            else f"Callers reach it at {public_url}, as you said; receiver.self_test() tries it."
+        )
+        return PublicEndpoint(base=public_url, outside=not is_local, told=message)
+    hint = "For Fetch Hive itself give public_url= (a tunnel, a reverse proxy)"
+    if prefix := environment.get("JUPYTERHUB_SERVICE_PREFIX"):
+        return _endpoint_behind_hub(local, port, prefix, environment, hint)
+    listening = "this machine" if host in EVERYWHERE else host
+    who = "Only programs on this machine reach it." if is_loopback(host) else f"Whoever reaches {listening} reaches it."
+    return PublicEndpoint(base=local, outside=False, told=f"{who} {hint}; without it runs are waited for by polling.")
+
+
+def _endpoint_behind_hub(
+    local: str, port: int, prefix: str, environment: Mapping[str, str], hint: str
+) -> PublicEndpoint:
+    public_host = environment.get("JUPYTERHUB_PUBLIC_URL", "").rstrip("/")
+    server = public_host or f"(your notebook's address){prefix.rstrip('/')}"
+    hub = "Binder" if environment.get("BINDER_SERVICE_HOST") or environment.get("BINDER_LAUNCH_HOST") else "JupyterHub"
+    has_proxy = find_spec("jupyter_server_proxy") is not None
+    browser = f"{server}/proxy/{port}" if has_proxy else ""
+    proxy = f"your own browser sees it at {browser}" if has_proxy else "jupyter-server-proxy is not installed here"
+    message = (
+        f"This notebook runs behind {hub}: {proxy}, but {hub} asks every caller to log in, so Fetch Hive cannot reach "
+        f"it. {hint}; without it runs are waited for by polling."
+    )
+    return PublicEndpoint(base=local, outside=False, browser=browser, told=message)
+
+
+# --- the receiver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """What came of a receiver's test of itself."""
+
+    local: bool
+    """A signed delivery to its own address came in, and a forged one was refused."""
+    public: bool | None
+    """The same by the public URL; ``None``: it has none."""
+    told: str
+    """In words, with what to do."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was tried went well."""
+        return self.local and self.public is not False
+
+    def __str__(self) -> str:
+        return self.told
 
 
 @with_partial_repr
@@ -395,10 +553,8 @@ class CallbackReceiver:
     # --- trying it
 
     async def _test(self, timeout_s: float) -> SelfTest:
-        from fh_notebook.client.callbacks.self_test import self_test
-
         with self._secrets.testing() as own:
-            return await self_test(self, own, timeout_s=timeout_s)
+            return await _run_self_test(self, own, timeout_s=timeout_s)
 
     def self_test(self, *, timeout_s: float = 10.0) -> SelfTest:
         """Send itself a signed delivery, and a forged one, at its own address and at the public one.
@@ -437,3 +593,57 @@ class CallbackReceiver:
 
 def _import_server() -> None:
     from fh_notebook.client.callbacks import server  # noqa: F401 - only imported
+
+
+async def _run_self_test(receiver: CallbackReceiver, own: Secret, *, timeout_s: float) -> SelfTest:
+    """Send deliveries to a receiver that listens, signed with `own`, by both of its addresses."""
+    local_problem = await _try_address(receiver, own, receiver.local_url_now, timeout_s, trust_env=False)
+    sentences = [
+        f"On this machine it works: {receiver.tally}." if not local_problem else f"On this machine: {local_problem}."
+    ]
+    public: bool | None = None
+    if receiver.has_public_url:
+        problem = await _try_address(receiver, own, receiver.url_now, timeout_s, trust_env=True)
+        public = not problem
+        if problem:
+            sentences.append(f"By the public URL: {problem}. Does the tunnel run, and does it pass on to this port?")
+        else:
+            sentences.append("By the public URL it works, as seen from here.")
+    sentences.append(receiver.reach_now.told)
+    return SelfTest(local=not local_problem, public=public, told=" ".join(sentences))
+
+
+async def _try_address(receiver: CallbackReceiver, own: Secret, url: str, timeout_s: float, *, trust_env: bool) -> str:
+    """Send a signed and a forged delivery to `url`; return what went wrong, or an empty text."""
+    import httpx
+
+    if not hasattr(receiver.scheme, "signed_headers"):  # a user's own scheme, written before that method was required
+        return "nothing was tried, since its scheme has no signed_headers()"
+    name = f"self_test_{random_secrets.token_hex(16)}"
+    body = json.dumps({"event_type": "fh_notebook.self_test", "request_id": name, "run_status": "completed"}).encode()
+    delivered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(run: Run) -> None:
+        if not delivered.done():
+            delivered.set_result(None)
+
+    receiver.claim([name], take)
+    try:
+        async with asyncio.timeout(timeout_s), httpx.AsyncClient(trust_env=trust_env) as http:
+            signed = await http.post(url, content=body, headers=_signed_headers(receiver, body, own))
+            if signed.status_code != 200:
+                return f"a signed delivery was answered {signed.status_code}"
+            await delivered
+            forged = await http.post(url, content=body, headers=_signed_headers(receiver, body + b" ", own))
+            return "" if forged.status_code == 401 else f"a forged delivery was answered {forged.status_code}"
+    except TimeoutError:
+        return f"nothing came within {timeout_s:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as exc:  # the last two: an odd proxy
+        return f"it was not reached ({error_text(exc)})"
+    finally:
+        receiver.disclaim([name], ended=True)
+
+
+def _signed_headers(receiver: CallbackReceiver, body: bytes, own: Secret) -> dict[str, str]:
+    headers: dict[str, str] = receiver.scheme.signed_headers(body, own, now_s=time.time())
+    return headers

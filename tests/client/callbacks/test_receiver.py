@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.client.callbacks import delivery, server
 from fh_notebook.client.callbacks import receiver as receiver_module
-from fh_notebook.client.callbacks.endpoint import endpoint_of
+from fh_notebook.client.callbacks.receiver import endpoint_of
 from fh_notebook.client.callbacks.server import MAX_CONNECTIONS, MAX_HEAD_BYTES
 from fh_notebook.contract.signing import SignedHeader, sign, verify_signature
 from fh_notebook.core.runtime import event_loop
