@@ -28,13 +28,13 @@ from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 from fh_notebook.store.codec import explained
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, make_single, migrate, open_connection
-from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, batches, ratings, scores
 from fh_notebook.store.tables.answers import AnswerRow, StoredAnswer, row_of_run
 from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
 from fh_notebook.store.tables.ratings import RatingRow
 from fh_notebook.store.tables.scores import ScoreRow
+from fh_notebook.store.writer import IN_MEMORY
 
 __all__ = [
     "BYTES_MAX",

@@ -7,6 +7,10 @@ Rules of this file:
 2. A file that we cannot read as ours is never written to, moved or deleted.
 3. SQLite's connections and the writer's thread belong to the process that made them (sqlite.org, "How To Corrupt An
    SQLite Database File", 2.6), so a fork waits until no thread is inside SQLite, and a child begins afresh.
+4. A file is identified by its device and inode, never by its name alone, and so is its log, which holds the last
+   commits. On POSIX an open file can be deleted or replaced (a cleaned folder, a git checkout, a program that
+   synchronises): SQLite goes on in the file that has no name any more, and what is committed there ends with the
+   process (the same document, 4.2).
 
 Facts: in WAL mode with ``synchronous=NORMAL`` a killed process loses nothing that was committed; a power cut may lose
 the last commits and never corrupts (sqlite.org, "Write-Ahead Logging", section 3; "PRAGMA synchronous"). The ``-wal``
@@ -32,15 +36,15 @@ from fh_notebook.core.values import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
 from fh_notebook.store.codec import HINT, explained
-from fh_notebook.store.file_identity import IN_MEMORY, FileIdentity
 from fh_notebook.store.owner_locks import Owner, is_alive
 from fh_notebook.store.tables import answers, batches, claims, partitions, pending, plans, ratings, requests, scores
-from fh_notebook.store.writer import Committed, WriteGroup, Writer
+from fh_notebook.store.writer import IN_MEMORY, Committed, WriteGroup, Writer
 
 __all__ = [
     "APPLICATION_ID",
     "MIGRATIONS",
     "Database",
+    "FileIdentity",
     "OpenConnections",
     "Tell",
     "announced",
@@ -326,6 +330,76 @@ def migrate(
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
+Stamp = tuple[int, int]
+"""Device and inode."""
+
+
+class FileIdentity:
+    """The file of a store, as it was when it was opened.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, which is open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = Path(f"{path}-wal")
+        self._file_stamp = _stamp_of(path)
+        self._log_stamp = _stamp_of(self.log)
+
+    @property
+    def change(self) -> str:
+        """What happened to the file, in words; empty while it is the one that was opened."""
+        if self._file_stamp is None:  # a file system without inodes; Windows deletes no file that is open
+            return ""
+        stamp = _stamp_of(self.path)
+        if stamp != self._file_stamp:
+            return "deleted" if stamp is None else "replaced by another file"
+        log_stamp = _stamp_of(self.log)
+        if self._log_stamp is None:
+            self._log_stamp = log_stamp
+        return "" if log_stamp == self._log_stamp else "left without its log, which was deleted or replaced"
+
+    def check(self) -> None:
+        """Raise where the file is not the one that was opened.
+
+        Raises
+        ------
+        StoreError
+            With what to do.
+        """
+        if not (change := self.change):
+            return
+        raise StoreError(
+            f"the store {self.path} was {change} while this kernel had it open; the kernel still holds all of it: "
+            'fh.store.rescue("rescued.sqlite3") writes it to a new file and goes on there, then '
+            'fh.configure(store="rescued.sqlite3"); what is not rescued ends with the kernel',
+            path=self.path,
+        )
+
+    def remove_log(self) -> None:
+        """Remove the log where another file is beside it now: SQLite would read it into that file.
+
+        Call it when nobody reads from the log any more: what was not rescued until then is given up.
+        """
+        if _stamp_of(self.path) in (None, self._file_stamp):
+            return
+        if self._log_stamp is None or _stamp_of(self.log) != self._log_stamp:
+            return
+        for suffix in ("-wal", "-shm"):
+            with suppress(OSError):
+                os.unlink(f"{self.path}{suffix}")
+
+
+def _stamp_of(path: Path) -> Stamp | None:
+    with suppress(OSError):
+        status = os.stat(path)
+        return (status.st_dev, status.st_ino) if status.st_ino else None
+    return None
+
+
 T = TypeVar("T")
 
 Item = TypeVar("Item")
@@ -340,15 +414,15 @@ class OpenConnections:
         self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
         self.is_open = True
         """Until it is closed: its writer may still commit what was put before."""
-        self.place: FileIdentity | None = None
+        self.file: FileIdentity | None = None
         """Of a store in a file."""
         try:
             if path == IN_MEMORY:  # there is only the one connection, so reading waits for writing
                 self.writer = Writer(self.reading, path, at_work=self.lock)
             else:
-                self.place = FileIdentity(path)
+                self.file = FileIdentity(path)
                 writing = open_connection(path, busy_timeout_s=busy_timeout_s)
-                self.writer = Writer(writing, path, check=self.place.check)
+                self.writer = Writer(writing, path, check=self.file.check)
         except BaseException:
             self.reading.close()
             raise
@@ -363,13 +437,13 @@ class OpenConnections:
         if self.pid == os.getpid():
             self.writer.close(wait=wait)
             with self.lock:
-                if self.place is not None and self.place.trouble:
+                if self.file is not None and self.file.change:
                     # Where it was moved away it is whole then, without the log that stayed at its old place.
                     with suppress(sqlite3.Error):
                         self.reading.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self.reading.close()
-            if self.place is not None:
-                self.place.clear()
+            if self.file is not None:
+                self.file.remove_log()
 
 
 class Database:
@@ -488,7 +562,7 @@ class Database:
     def is_lost(self) -> bool:
         """Whether its file was deleted or replaced while it is open here."""
         here = self._open
-        return here is not None and here.place is not None and bool(here.place.trouble)
+        return here is not None and here.file is not None and bool(here.file.change)
 
     def go_on_in(self, path: Path, written: Sequence[tuple[int, str]]) -> None:
         """Go on in another file, which has all of this one, where its own was deleted or replaced.
@@ -502,7 +576,7 @@ class Database:
         """
         with self._lock:
             here = self._open
-            if here is None or here.place is None or not here.place.trouble:
+            if here is None or here.file is None or not here.file.change:
                 return
             opened = _begin(path, self.busy_timeout_s)
             if self._closing is not None:
@@ -565,8 +639,8 @@ def _begin(path: Path, busy_timeout_s: float) -> OpenConnections:
     _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
     for other in list(_open_now):
         # An empty file in its place would hide that this process still holds what was in it.
-        if other.place is not None and other.place.path == path and other.is_open and other.pid == os.getpid():
-            other.place.check()
+        if other.file is not None and other.file.path == path and other.is_open and other.pid == os.getpid():
+            other.file.check()
     here = OpenConnections(path, busy_timeout_s)
     _open_now.add(here)
     return here

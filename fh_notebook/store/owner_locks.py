@@ -16,8 +16,7 @@ from weakref import WeakSet
 
 from fh_notebook.core.files import try_lock
 from fh_notebook.store.codec import explained
-from fh_notebook.store.file_identity import IN_MEMORY
-from fh_notebook.store.writer import Transactions
+from fh_notebook.store.writer import IN_MEMORY, Transactions
 
 __all__ = ["Owner", "Owners", "is_alive"]
 

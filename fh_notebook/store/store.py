@@ -20,7 +20,6 @@ from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
 from fh_notebook.store.codec import explained, is_damage
 from fh_notebook.store.database import Database, make_private_file, make_single
-from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.owner_locks import Owners
 from fh_notebook.store.retention import Forgotten, ForgottenJobs, Which
 from fh_notebook.store.tables import claims, plans
@@ -34,7 +33,7 @@ from fh_notebook.store.tables.ratings import StoredRatings
 from fh_notebook.store.tables.requests import Requests
 from fh_notebook.store.tables.scores import PlainScores, Scores
 from fh_notebook.store.workspace_copy import Workspaces
-from fh_notebook.store.writer import Committed
+from fh_notebook.store.writer import IN_MEMORY, Committed
 
 __all__ = ["Store"]
 

@@ -27,7 +27,7 @@ from fh_notebook.core.runtime.flag import Flag
 from fh_notebook.errors import StoreError
 from fh_notebook.store.codec import explained
 
-__all__ = ["Committed", "Transactions", "Writer", "insert"]
+__all__ = ["IN_MEMORY", "Committed", "Transactions", "Writer", "insert"]
 
 
 AT_ONCE: Final = 32
@@ -185,12 +185,16 @@ WriteGroup = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
 """Writes many items at once, and returns what came of each."""
 
 
+IN_MEMORY: Final = Path(":memory:")
+"""The path of a store without a file, which ends with its connection: SQLite's own name."""
+
+
 class Transactions(Protocol):
     """The reads and writes of one file: what the repository of a table needs of its store."""
 
     @property
     def path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, or `IN_MEMORY`."""
         ...
 
     def now(self) -> datetime:

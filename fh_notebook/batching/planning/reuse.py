@@ -15,10 +15,10 @@ from fh_notebook.batching.options import Reuse
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.core import hooks
 from fh_notebook.session import session
-from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerSummary, standing
 from fh_notebook.store.tables.pending import PendingRow
+from fh_notebook.store.writer import IN_MEMORY
 
 __all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "kept_reuse", "left_behind", "read_reuse"]
 

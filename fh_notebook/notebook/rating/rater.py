@@ -21,8 +21,8 @@ from fh_notebook.errors import StoreError
 from fh_notebook.notebook.kernel.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
-from fh_notebook.store.file_identity import IN_MEMORY
 from fh_notebook.store.store import Store
+from fh_notebook.store.writer import IN_MEMORY
 
 __all__ = ["Rater", "show_rater"]
 
