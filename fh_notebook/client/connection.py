@@ -265,7 +265,7 @@ class Connection:
     unchecked; a name that is near to a known one raises `InputError`."""
     known_deployments: Callable[[], Deployments] = Deployments
     """Every deployment that is known where the names are looked up."""
-    pending_book: Callable[[], PendingRegistry | None] = lambda: None
+    pending_registry: Callable[[], PendingRegistry | None] = lambda: None
     """Where runs that are waited for are written down; ``None``: nowhere."""
     receiver: Callable[[], CallbackReceiver | None] = lambda: None
     """This process's own receiver of callbacks."""
@@ -281,4 +281,4 @@ class Connection:
 
     def pending(self) -> PendingRegistry:
         """Return where runs that are waited for are written down."""
-        return self.pending_book() or NoRegistry(self.keep)
+        return self.pending_registry() or NoRegistry(self.keep)

@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. No logic of its own. Whom to ask is found in `session`, and how a call is made is in `client/`.
-2. Nothing is submitted. A run that somebody who lives waits for is left to them; of two kernels that reach for the
-   same run, one has it.
+1. No logic of its own: `session` finds the client, and `client/` makes the call.
+2. Nothing is submitted. A run that a live process waits for is left to it; of two kernels that claim the same run, one
+   gets it.
 """
 
 from __future__ import annotations
@@ -121,29 +121,29 @@ def pending() -> Any:
     """
     import pandas as pd
 
-    kept = session.store()
-    lines: list[PendingRow] = []
-    who: dict[str, str] = {}
-    if kept is not None:
-        book = PendingRuns(kept, "")
-        lines = book.lines(everywhere=True)
-        who = {line.id: _waits_in(book, line) for line in lines}
-    names = {record.id: record.name for record in kept.batches.every()} if kept is not None and lines else {}
+    store = session.store()
+    pending_rows: list[PendingRow] = []
+    waits_in: dict[str, str] = {}
+    if store is not None:
+        registry = PendingRuns(store, "")
+        pending_rows = registry.lines(everywhere=True)
+        waits_in = {line.id: _waits_in(registry, line) for line in pending_rows}
+    names = {record.id: record.name for record in store.batches.every()} if store is not None and pending_rows else {}
     rows = [
         {
             **{c: getattr(line, c, None) for c in COLUMNS},
-            "waits_in": who[line.id],
+            "waits_in": waits_in[line.id],
             "batch": names.get(line.batch) if line.batch else None,
         }
-        for line in lines
+        for line in pending_rows
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _waits_in(book: PendingRuns, line: PendingRow) -> str:
-    if line.owner and line.owner == book.owner.name:
+def _waits_in(registry: PendingRuns, line: PendingRow) -> str:
+    if line.owner and line.owner == registry.owner.name:
         return "this kernel"
-    return "another kernel" if book.is_waited_for(line) else "nobody"
+    return "another kernel" if registry.is_waited_for(line) else "nobody"
 
 
 def reattach(
@@ -199,26 +199,26 @@ async def _reattach(
     client: Client | AsyncClient | None, receiver: CallbackReceiver | None, batch: str | None
 ) -> list[PendingRun]:
     aclient = session.client_for(client).aclient
-    kept = session.store()
-    if kept is None:
+    store = session.store()
+    if store is None:
         raise SettingsError("nothing is kept (store=None), so no run of an earlier kernel is known")
     if receiver is not None:
         await address_for(aclient.connection, receiver)
-    book = PendingRuns(kept, aclient.workspace, tell=session.tell_once)
-    found = []
-    record = kept.batches.find(batch, aclient.workspace) if batch is not None else None
+    registry = PendingRuns(store, aclient.workspace, tell=session.tell_once)
+    runs = []
+    record = store.batches.find(batch, aclient.workspace) if batch is not None else None
     if batch is not None and record is None:
         return []
-    for line in book.lines(batch=record.id if record is not None else None):
-        if not (line.request_id or line.run_id) or book.is_waited_for(line):
+    for row in registry.lines(batch=record.id if record is not None else None):
+        if not (row.request_id or row.run_id) or registry.is_waited_for(row):
             continue
-        ticket = book.take_over(line)
+        ticket = registry.take_over(row)
         if ticket is not None:
-            found.append(_resumed(aclient, ticket, receiver))
-    return found
+            runs.append(_wait_again(aclient, ticket, receiver))
+    return runs
 
 
-def _resumed(client: AsyncClient, ticket: PendingTicket, receiver: CallbackReceiver | None) -> PendingRun:
+def _wait_again(client: AsyncClient, ticket: PendingTicket, receiver: CallbackReceiver | None) -> PendingRun:
     line = ticket.line
     request = InvokeRequest(
         deployment=line.deployment,

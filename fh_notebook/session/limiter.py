@@ -1,9 +1,9 @@
 """Concurrency limiter of a workspace, and a limiter within a ceiling.
 
-One limiter a workspace and process: forms, cells and batches all go through it, so that a click during a batch neither
-gets a 429 nor starves. The longest waiter goes first, and a holder that makes one call after another in the same slot
-asks after each whether it must give the slot back (`wants_back`). The policy is `AdaptiveLimit`; the limiter is told
-every decision of `contract.retry`. It may be used from any thread and any event loop.
+One limiter per workspace and process: forms, cells and batches all go through it, so that a click during a batch
+neither gets a 429 nor starves. The longest waiter goes first. A holder that makes one call after another in the same
+slot asks after each call whether it must give the slot back (`wants_back`). The policy is `AdaptiveLimit`; the limiter
+receives every decision of `contract.retry`. It may be used from any thread and any event loop.
 
     async with limiter.slot(group):                # waits
         while await limiter.turn():                # not too many at one moment
@@ -16,11 +16,10 @@ every decision of `contract.retry`. It may be used from any thread and any event
 
 Rules of this file:
 
-1. A number that somebody gives is a ceiling and never fixes the limit, so no number has to be taken back from it. A
-   batch's own ceiling is held by its engine, that of a client by its `BoundedLimiter`; both only `ask` the limiter to
-   begin with so many.
-2. A ceiling is held where the calls enter, and never set on the workspace's limiter. So it ends with whoever has it, in
-   any order, and holds for nobody else.
+1. A number that a caller gives is a ceiling and never fixes the limit, so it needs no reset. The engine of a batch
+   holds the ceiling of that batch, a `BoundedLimiter` that of a client; both only `ask` the limiter to begin there.
+2. A ceiling is held where the calls enter, and never set on the workspace's limiter. So it ends with its holder, in
+   any order, and applies to nobody else.
 """
 
 from __future__ import annotations
@@ -53,11 +52,11 @@ _limiters: WeakSet[ConcurrencyLimiter] = WeakSet()
 
 
 def _after_fork() -> None:
-    """In a child nothing of the parent's is in flight, and who waited is not there; what was learned stays."""
+    """Reset the limiters of a child: the parent's calls and waiters are not there; what was learned stays."""
     for limiter in list(_limiters):
         limiter._lock = threading.Lock()
         limiter._waiting = WaitQueue()
-        limiter._asked, limiter._asked_in_all = {}, 0
+        limiter._requested, limiter._requested_total = {}, 0
         limiter.in_flight = limiter.out = 0
 
 
@@ -73,7 +72,7 @@ class ConcurrencyLimiter:
     max_concurrency : int, optional
         Its ceiling: it begins with this many at once, and never admits more. ``configure`` sets one for all limiters.
     adapts : bool
-        Whether it learns from refusals what the service admits; else its ceiling is its limit.
+        Whether it learns from refusals what the service admits; if not, its ceiling is its limit.
     now : callable, optional
         The time in UTC.
 
@@ -97,12 +96,12 @@ class ConcurrencyLimiter:
     ) -> None:
         self._lock = threading.Lock()
         self._waiting = WaitQueue()
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, SendThrottle] = WeakKeyDictionary()
+        self._throttles: WeakKeyDictionary[asyncio.AbstractEventLoop, SendThrottle] = WeakKeyDictionary()
         self._now = now
-        self._pace = AdaptiveLimit()
+        self._adaptive = AdaptiveLimit()
         self._adapts = adapts
-        self._asked: dict[Hashable, int] = {}
-        self._asked_in_all = 0  # a number of its own, since the limit is read without the lock
+        self._requested: dict[Hashable, int] = {}
+        self._requested_total = 0  # a number of its own, since the limit is read without the lock
         self.ceiling: int | None = None
         """The number that was given to this limiter, by `fix` too."""
         self.in_flight = 0
@@ -132,13 +131,13 @@ class ConcurrencyLimiter:
 
     @property
     def learned(self) -> int | None:
-        """How many calls at once the service admits, as its refusals have told; ``None`` before the first."""
-        return self._pace.admits
+        """How many calls at once the service admits, learned from its refusals; ``None`` before the first."""
+        return self._adaptive.admits
 
     @property
     def adapted(self) -> int:
-        """The limit as it was learned from answers, whatever ceilings there are and whatever was asked for."""
-        return self._pace.limit
+        """The limit learned from answers, without ceilings and requested numbers."""
+        return self._adaptive.limit
 
     @property
     def shared(self) -> ConcurrencyLimiter:
@@ -146,25 +145,25 @@ class ConcurrencyLimiter:
         return self
 
     def begins_at(self, number: int) -> int:
-        """Return with how many calls at once somebody begins who asks for `number`."""
+        """Return how many calls at once a caller begins with who asks for `number`."""
         return min(number, self._limit_for(number))
 
-    def _limit_for(self, asked: int) -> int:
+    def _limit_for(self, number: int) -> int:
         most = self.most
         if not self._adapts:
             return most or UNBOUNDED
-        limit = self._pace.begins_at(max(asked, self._asked_in_all, most or 0))
+        limit = self._adaptive.begins_at(max(number, self._requested_total, most or 0))
         return limit if most is None else min(limit, most)
 
     @property
     def typical_s(self) -> float | None:
         """What an admitted call of late took, in seconds; ``None`` before the first. For `contract.retry.decide`."""
-        return self._pace.typical_s
+        return self._adaptive.typical_s
 
     def fix(self, max_concurrency: int | None) -> None:
         """Set the ceiling of this limiter; ``None`` removes it.
 
-        It holds at once: who waits is let in up to the new number, unless a refusal has taught a lower one; with a
+        It applies at once: waiters get slots up to the new number, unless a refusal has taught a lower one; with a
         lower number slots come back as their calls end.
 
         Raises
@@ -178,28 +177,28 @@ class ConcurrencyLimiter:
             self.ceiling = max_concurrency
             self._grant()
 
-    def ask(self, who: Hashable, number: int | None) -> None:
-        """Have the limit begin at `number` for the calls of `who`; ``None`` ends that.
+    def ask(self, holder: Hashable, number: int | None) -> None:
+        """Have the limit begin at `number` for the calls of `holder`; ``None`` ends that.
 
-        Whoever asks keeps to the number itself. Numbers of several add up, and end in any order. Once a refusal has
-        taught what the service admits, nothing more is begun with than that.
+        The holder keeps to the number itself. The numbers of several holders add up, and end in any order. Once a
+        refusal has taught what the service admits, the limit begins with no more than that.
         """
-        if self._asked.get(who) == number:
+        if self._requested.get(holder) == number:
             return
         with self._lock:
             before = self.limit
             if number is None:
-                self._asked.pop(who, None)
+                self._requested.pop(holder, None)
             else:
-                self._asked[who] = number
-            self._asked_in_all = sum(self._asked.values())
+                self._requested[holder] = number
+            self._requested_total = sum(self._requested.values())
             if self.limit != before:
                 self._grant()
 
     def taught(self, admits: int) -> None:
-        """Take over what was learned of the same workspace elsewhere, unless less was learned here."""
+        """Take over a limit learned for the same workspace elsewhere, unless a lower one was learned here."""
         with self._lock:
-            self._pace.taught(admits)
+            self._adaptive.taught(admits)
 
     def reopen(self) -> None:
         """Forget that the daily cap was used up, for example after a change of plan."""
@@ -212,7 +211,7 @@ class ConcurrencyLimiter:
         Parameters
         ----------
         group : hashable, optional
-            Who holds several, for `wants_back`: for example one object a batch.
+            The holder of several slots, for `wants_back`: for example one object per batch.
 
         Raises
         ------
@@ -223,9 +222,9 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """Give a slot that is held back for the block, and take it again after it, over the limit if need be.
+        """Give a held slot back during the block, and take it again after it, over the limit if need be.
 
-        For a call that the service has taken and answers later: it is not out meanwhile.
+        For a call that the service has accepted and answers later: it is not in flight meanwhile.
         """
         with self._lock:
             self._give_back(1)
@@ -238,24 +237,24 @@ class ConcurrencyLimiter:
     async def turn(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
 
-        Where a refusal may come, a few go out and then the loop looks for answers, so that it is heard in time. When it
-        was, the limit may be lower: on ``False`` give the slot back and send nothing. Nothing is out meanwhile, so a
-        cancel here loses nothing.
+        Where a refusal may come, a few calls are sent and then the loop looks for answers, so that the refusal is read
+        in time. The limit may be lower then: on ``False`` give the slot back and send nothing. No call is in flight
+        here, so a cancel loses nothing.
         """
-        if self._adapts and not self._pace.has_admitted(self.in_flight):
+        if self._adapts and not self._adaptive.has_admitted(self.in_flight):
             loop = asyncio.get_running_loop()
-            if (turns := self._turns.get(loop)) is None:
-                turns = self._turns[loop] = SendThrottle()
-            await turns.take()
+            if (throttle := self._throttles.get(loop)) is None:
+                throttle = self._throttles[loop] = SendThrottle()
+            await throttle.take()
         return self.in_flight <= self.limit and self.closed_until is None
 
     def call(self) -> LimitedCall:
-        """Say that a call is out while the block runs; hand the value to `hear`.
+        """Count a call as in flight while the block runs; pass the value to `hear`.
 
         Without it the limit is learned from the slots that are held, and refused calls of one event are counted as
         several.
         """
-        return LimitedCall(self._sent, self._came)
+        return LimitedCall(self._sent, self._returned)
 
     def wants_back(self, group: Hashable) -> bool:
         """Whether a holder that could go on in its slot must give it back first.
@@ -274,13 +273,13 @@ class ConcurrencyLimiter:
         Parameters
         ----------
         decision : RetryDecision
-            What `contract.retry.decide` said.
+            The decision of `contract.retry.decide`.
         call : LimitedCall, optional
-            What `call` gave for it.
+            The value of `call` for it.
         left : int, optional
-            Jobs that the caller has still to do: near the end the limit is not probed any more.
+            Jobs that are left to the caller: near the end the limit is not probed any more.
         queued : bool
-            With callback delivery: the service took the call and let it wait, as it was over the cap.
+            With callback delivery: the service accepted the call and queued it, as it was over the cap.
         """
         with self._lock:
             throttled = decision.verdict is Verdict.THROTTLED or (
@@ -294,39 +293,39 @@ class ConcurrencyLimiter:
                 self._over_the_cap(call, decision.wait_s)
             elif throttled:
                 out = min(self.limit, self.in_flight)
-                self._pace.refused_by_provider(sent_at=call.sent_at if call else None, now=clock(), out=out)
+                self._adaptive.refused_by_provider(sent_at=call.sent_at if call else None, now=clock(), out=out)
             elif decision.verdict is Verdict.DONE:
                 self._admitted(call, left)
 
     def _over_the_cap(self, call: LimitedCall | None, wait_s: float) -> None:
         facts: dict[str, Any] = {"now": clock(), "wait_s": wait_s, "begun_at": self.limit}
         if call is None:
-            self._pace.refused(out=self.in_flight, **facts)
+            self._adaptive.refused(out=self.in_flight, **facts)
         else:
-            self._pace.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, **facts)
+            self._adaptive.refused(out=call.out, still_out=self.out, sent_at=call.sent_at, **facts)
 
     def _admitted(self, call: LimitedCall | None, left: int | None) -> None:
-        # Only a run says something of the cap. A 5xx or a broken connection does not, nor does an invalid request: it
-        # was refused before it could take a place.
+        # Only a run is evidence of the cap. A 5xx, a broken connection and an invalid request are not: an invalid
+        # request is refused before it takes a slot.
         if call is not None:
-            self._pace.timed(call.took_s)
-        before = self._pace.limit
-        self._pace.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
-        if self._pace.limit > before:
+            self._adaptive.timed(call.took_s)
+        before = self._adaptive.limit
+        self._adaptive.answered(in_flight=self.in_flight, left=left, sent_at=call.sent_at if call else None)
+        if self._adaptive.limit > before:
             self._grant()
 
     def _sent(self) -> int:
         with self._lock:
             self.out += 1
-            self._pace.sent()
+            self._adaptive.sent()
             return self.out
 
-    def _came(self) -> None:
+    def _returned(self) -> None:
         with self._lock:
             self.out -= 1
 
     def _close(self) -> None:
-        """Let nobody in until the daily cap is renewed, and tell those who wait. The lock is held."""
+        """Grant no slot until the daily cap is renewed, and wake the waiters. The lock is held."""
         self.closed_until = next_reset(self._now())
         while self._waiting:
             if not (waiter := self._waiting.next()).wake():
@@ -351,7 +350,7 @@ class ConcurrencyLimiter:
                     self._waiting.settle(waiter)
                     self._give_back(waiter.granted)
                 raise
-            if waiter.granted:  # else the limiter was closed, and has been reopened before this one could look
+            if waiter.granted:  # if not, the limiter was closed, and reopened before this waiter ran
                 return
 
     def _leave(self) -> None:
@@ -363,7 +362,7 @@ class ConcurrencyLimiter:
         self._grant()
 
     def _grant(self) -> None:
-        """Give free slots to those who wait longest. The lock is held."""
+        """Grant free slots to the longest waiters. The lock is held."""
         while self._waiting and self.in_flight < self.limit:
             waiter = self._waiting.next()
             if waiter.wake():
@@ -397,7 +396,7 @@ _bounded_limiters: WeakSet[BoundedLimiter] = WeakSet()
 
 
 def _reset_bounded_after_fork() -> None:
-    """In a child none of the parent's calls is out."""
+    """Reset the limiters of a child: none of the parent's calls is in flight there."""
     for limiter in list(_bounded_limiters):
         limiter._lock, limiter._calls = threading.Lock(), 0
 
@@ -416,7 +415,7 @@ class BoundedLimiter:
     Parameters
     ----------
     inner : ConcurrencyLimiter or BoundedLimiter
-        What the calls go through besides.
+        The limiter behind the ceiling.
     ceiling : ConcurrencyLimiter
         One that does not adapt; several bounded limiters may share it.
 
@@ -433,9 +432,9 @@ class BoundedLimiter:
         self._ceiling = ceiling
         self._lock = threading.Lock()
         self._calls = 0
-        """Calls that are out here, or wait to be: other limiters may share the ceiling."""
+        """Calls that are in flight or wait here: other limiters may share the ceiling."""
         _bounded_limiters.add(self)
-        # What only passes through is the inner one's own: they are asked for every call.
+        # Bound methods of the inner limiter, since they are called for every call.
         self.call: Callable[[], LimitedCall] = inner.call
         self.hear: Callable[..., None] = inner.hear
 
@@ -466,23 +465,23 @@ class BoundedLimiter:
         return self._inner.shared
 
     def past(self, limiter: ConcurrencyLimiter) -> BoundedLimiter:
-        """Return the same ceilings before another limiter: for calls that the workspace's own does not count."""
+        """Return the same ceilings before another limiter: for calls that the workspace's limiter does not count."""
         return BoundedLimiter(
             self._inner.past(limiter) if isinstance(self._inner, BoundedLimiter) else limiter, self._ceiling
         )
 
     def begins_at(self, number: int) -> int:
-        """Return with how many calls at once somebody begins who asks for `number`."""
+        """Return how many calls at once a caller begins with who asks for `number`."""
         most = self._ceiling.most
         return self._inner.begins_at(number if most is None else min(number, most))
 
-    def ask(self, who: Hashable, number: int | None) -> None:
-        """Have the limit begin at `number` for the calls of `who`, unless what is asked for here covers them."""
+    def ask(self, holder: Hashable, number: int | None) -> None:
+        """Have the limit begin at `number` for the calls of `holder`, unless the ceiling is requested already."""
         if self._ceiling.ceiling is None or number is None:
-            self._inner.ask(who, number)
+            self._inner.ask(holder, number)
 
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
-        """Hold one slot: here first, then of the limiter behind. Raises as `ConcurrencyLimiter.slot` does."""
+        """Hold one slot here, then one of the limiter behind. Raises as `ConcurrencyLimiter.slot` does."""
         return _BoundedSlot(self, group)
 
     async def turn(self) -> bool:
@@ -498,7 +497,7 @@ class BoundedLimiter:
             self._calls += 1
 
     def _end(self) -> None:
-        """Ask the limiter behind for nothing any more with the last call."""
+        """Withdraw the request to the limiter behind with the last call."""
         with self._lock:
             self._calls -= 1
             if not self._calls:

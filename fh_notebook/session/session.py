@@ -2,12 +2,11 @@
 
 Rules of this file:
 
-1. A name is looked up afresh at each call, since the file may have been edited; a broken file stops nobody who needs
-   none of it.
-2. An answer is paid for, so whatever goes wrong with keeping it is told, once, and the answer is returned all the
-   same.
-3. Whoever was given no client gets this process's own here; every limiter and the store are made here, one a workspace
-   and one a file; and what goes over a client is kept.
+1. A name is looked up again at each call, since the file may have been edited. A broken file is no error for a caller
+   who needs none of it.
+2. An answer is paid for: an error while it is stored is shown once, and the answer is returned.
+3. The default client of the process is made here. So are the limiters, one per workspace, and the stores, one per file.
+   Every run of a client is stored.
 """
 
 from __future__ import annotations
@@ -67,34 +66,35 @@ __all__ = [
 
 
 def catalogue_deployments() -> Deployments:
-    """The deployments of the catalogue's file, of which there need be none."""
+    """Return the deployments of the catalogue's file; none where there is no file."""
     return catalogue()
 
 
 def hive_deployments(hive: LocalHive) -> Deployments:
-    """A hive's own deployments."""
+    """Return the deployments of a hive."""
     return Deployments((deployment, LOCAL_SOURCE) for deployment in hive.deployments())
 
 
 def known_deployments(hive: LocalHive) -> Deployments:
-    """A hive's own deployments, then those of the catalogue."""
-    known = (hive_deployments(hive), catalogue_deployments())
-    return Deployments((places[name], places.source_of(name)) for places in known for name in places)
+    """Return the deployments of a hive, then those of the catalogue."""
+    tables = (hive_deployments(hive), catalogue_deployments())
+    return Deployments((table[name], table.source_of(name)) for table in tables for name in table)
 
 
-def deployment_finder(*places: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
-    """Return what looks a name up in one place after the other, afresh at each call: the file may have been edited.
+def deployment_finder(*sources: Callable[[], Deployments]) -> Callable[[str], Deployment | None]:
+    """Return a function that looks a name up in one source after the other, each read again at each call.
 
-    A place is asked only for what those before it do not have: a broken file stops nobody who needs none of it.
+    A source is read only for names that the sources before it do not have: a broken file is no error for a caller who
+    needs none of it.
     """
 
     def find(name: str) -> Deployment | None:
-        there = Deployments()
-        for ask in places:
-            there = ask()
-            if name in there:
-                return there[name]
-        if (slip := meant(name, there)) is not None:  # the last place has all that are known
+        deployments = Deployments()
+        for load in sources:
+            deployments = load()
+            if name in deployments:
+                return deployments[name]
+        if (slip := meant(name, deployments)) is not None:  # the last source has all that are known
             raise slip
         return None
 
@@ -102,16 +102,16 @@ def deployment_finder(*places: Callable[[], Deployments]) -> Callable[[str], Dep
 
 
 class RunRecorder:
-    """Keeps the runs of one workspace.
+    """Stores the runs of one workspace.
 
     Parameters
     ----------
     store : function
-        Returns the store as the settings have it by then; ``None`` where nothing is kept.
+        Returns the store of the settings at that moment; ``None`` where nothing is stored.
     find_workspace : function
-        Returns whose runs they are.
+        Returns the workspace of the runs.
     tell : function of str
-        Tells the user something, once.
+        Shows the user a message, once.
     """
 
     def __init__(
@@ -125,35 +125,35 @@ class RunRecorder:
             import fh_notebook.store.store  # noqa: F401 - so that it is there at the first answer
 
     async def keep(self, run: Run, secrets: Secrets) -> None:
-        """Keep a run that has ended."""
+        """Store a run that has ended."""
         try:
-            kept = self._store()
-            if kept is not None:
-                await kept.answers.keep(run, self._find_workspace(), secrets=secrets)
+            store = self._store()
+            if store is not None:
+                await store.answers.keep(run, self._find_workspace(), secrets=secrets)
                 log.debug("kept %s", run.summary())
         except Exception as exc:
-            # Whatever it is: the answer is paid for and here, so it is returned, and the trouble is told, once.
+            # Any error: the answer is paid for, so it is returned, and the error is shown once.
             self._tell(f"The answer was not kept: {redact(str(exc))}")
 
     def count(self, kind: Any, requests: int, at: datetime | None = None) -> None:
         """Count requests that are about to be sent, or take back what was counted at a moment; returns at once."""
         try:
-            kept = self._store()
-            if kept is not None:
-                kept.requests.count(self._find_workspace(), requests, kind=kind, at=at)
+            store = self._store()
+            if store is not None:
+                store.requests.count(self._find_workspace(), requests, kind=kind, at=at)
         except StoreError as exc:
             self._tell(f"Requests are not counted towards daily_cap: {redact(str(exc))}")
 
-    def pending_book(self) -> PendingRuns | None:
-        """Return where pending runs are written down; ``None`` where nothing is kept, or cannot be."""
+    def pending_registry(self) -> PendingRuns | None:
+        """Return the registry of pending runs; ``None`` without a store, or with one that cannot be opened."""
         from fh_notebook.store.pending_runs import PendingRuns
 
         try:
-            kept = self._store()
+            store = self._store()
         except StoreError as exc:
             self._tell(f"Runs that are waited for are not written down: {redact(str(exc))}")
             return None
-        return None if kept is None else PendingRuns(kept, self._find_workspace(), tell=self._tell)
+        return None if store is None else PendingRuns(store, self._find_workspace(), tell=self._tell)
 
 
 LOCAL_URL: Final = "http://local/v1"
@@ -165,7 +165,7 @@ _HINTS: Final = f"{credentials.LOGIN_HINT}; or set {credentials.KEY_NAME}, or fh
 
 
 class _State:
-    """What this process has made so far; begun afresh after ``os.fork``, where locks and files are the parent's."""
+    """Objects of this process; new after ``os.fork``, where locks and files are the parent's."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -178,7 +178,7 @@ class _State:
         self.retired: list[Client] = []
         """Of earlier settings: a batch in the background may still use one, so none is closed before `reset`."""
         self.hive: LocalHive | None = None
-        self.told: set[str] = set()
+        self.notices: set[str] = set()
         self.receiver: CallbackReceiver | None = None
 
 
@@ -208,7 +208,7 @@ def reset() -> None:
 
 
 def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimiter:
-    """Return the one limiter of a workspace, within the ceiling of ``configure`` and a given one of a client.
+    """Return the limiter of a workspace, within the ceiling of ``configure`` and that of a client.
 
     Raises
     ------
@@ -217,12 +217,12 @@ def limiter(workspace: str, max_concurrency: int | None = None) -> BoundedLimite
     """
     with _state.lock:
         if workspace not in _state.limiters:
-            # A limiter without a ceiling of its own has that of `configure`, as it is at each moment. It is held beside
-            # the adaptive one for the runs that go past that: by callback, and lent slots.
+            # Without a ceiling of its own it has that of `configure`, at each moment. It is separate from the adaptive
+            # limiter for the runs that bypass that one: by callback, and with lent slots.
             _state.limiters[workspace] = BoundedLimiter(ConcurrencyLimiter(), ConcurrencyLimiter(adapts=False))
-        found = _state.limiters[workspace]
+        shared = _state.limiters[workspace]
     return (
-        found if max_concurrency is None else BoundedLimiter(found, ConcurrencyLimiter(max_concurrency, adapts=False))
+        shared if max_concurrency is None else BoundedLimiter(shared, ConcurrencyLimiter(max_concurrency, adapts=False))
     )
 
 
@@ -244,22 +244,22 @@ def store() -> Store | None:
     if path is None:
         return None
     with _state.lock:
-        held = _state.stores.get(str(path))
+        opened = _state.stores.get(str(path))
         # One that was rescued goes on in another file, until there is one at its own place again.
-        if held is None or (held.rescued_from is not None and held.rescued_from.exists()):
+        if opened is None or (opened.rescued_from is not None and opened.rescued_from.exists()):
             from fh_notebook.store.store import Store
 
-            _state.stores[str(path)] = _without_old(Store(path))
+            _state.stores[str(path)] = _forget_expired(Store(path))
         return _state.stores[str(path)]
 
 
 def _close_earlier_stores(before: settings.Settings, now: settings.Settings) -> None:
-    """Close the stores that are not the session's any more, where nobody writes and nothing would be lost."""
+    """Close the stores of earlier settings that are not in use and would lose nothing."""
     if before.store == now.store:
         return
-    here = str(resolution.store_path())
+    current = str(resolution.store_path())
     with _state.lock:
-        earlier = [opened for path, opened in _state.stores.items() if path != here]
+        earlier = [opened for path, opened in _state.stores.items() if path != current]
     for opened in earlier:
         if not opened.is_in_use and not opened.is_lost:
             opened.close()
@@ -278,10 +278,10 @@ def store_in_memory() -> Store:
     """Return a new store for a batch of which nothing is to be kept (``store=None``): it ends with the batch."""
     from fh_notebook.store.store import Store
 
-    made = Store.in_memory()
+    memory = Store.in_memory()
     with _state.lock:
-        _state.in_memory.add(made)
-    return made
+        _state.in_memory.add(memory)
+    return memory
 
 
 def stores_in_memory() -> list[Store]:
@@ -290,17 +290,17 @@ def stores_in_memory() -> list[Store]:
         return list(_state.in_memory)
 
 
-def _without_old(opened: Store) -> Store:
-    """Remove what is older than ``configure(retention_days=)`` says, once a process and store."""
+def _forget_expired(store: Store) -> Store:
+    """Forget answers older than ``configure(retention_days=)``, and return the store; once per process and store."""
     days = settings.current().retention_days
     if days is not None:
         from fh_notebook.store.retention import Which
 
-        which = Which(before=datetime.now(UTC) - timedelta(days=days))
-        if any("parts" in record.plan for record in opened.batches.every()):
-            hooks.partitions().forget_files(opened, which)
-        opened.forget(which)
-    return opened
+        selection = Which(before=datetime.now(UTC) - timedelta(days=days))
+        if any("parts" in record.plan for record in store.batches.every()):
+            hooks.partitions().forget_files(store, selection)
+        store.forget(selection)
+    return store
 
 
 def receiver() -> CallbackReceiver:
@@ -314,9 +314,9 @@ def receiver() -> CallbackReceiver:
 def tell_once(text: str) -> None:
     """Tell the user something, once in this process."""
     with _state.lock:
-        if text in _state.told:
+        if text in _state.notices:
             return
-        _state.told.add(text)
+        _state.notices.add(text)
     hooks.frontend().notice(text)
 
 
@@ -339,12 +339,12 @@ def connection(
     """
     api_key = as_secret(api_key)
     timeout_s = settings.current().timeout_s if timeout is None else settings.positive(timeout, "timeout")
-    address, chosen = resolution.find_base_url(None if base_url is None else str(base_url))
+    address, is_chosen = resolution.find_base_url(None if base_url is None else str(base_url))
     key, source, hints = (
         resolution.find_key(api_key, base_url=address) if address != LOCAL else resolution.ResolvedKey()
     )
-    if address == LOCAL or (key is None and not chosen and transport is None):
-        if not chosen:
+    if address == LOCAL or (key is None and not is_chosen and transport is None):
+        if not is_chosen:
             _tell_of_local_hive(hints)
         return connection_of_hive(local_hive(), max_concurrency=max_concurrency, timeout_s=timeout_s)
     if key is None:
@@ -352,39 +352,39 @@ def connection(
         if not is_loopback(host) and transport is None:
             raise SettingsError("; ".join([f"there is no key for {host}", *hints, _HINTS]))
         key, source = Secret(NO_KEY_NEEDED), WITHOUT_KEY
-    now = settings.current()
-    place = origin(address)
-    workspace = f"{place}#{_workspace_name(key)}"
-    keeping = RunRecorder(store, lambda: workspace, tell_once)
+    current = settings.current()
+    host_origin = origin(address)
+    workspace = f"{host_origin}#{_workspace_name(key)}"
+    recorder = RunRecorder(store, lambda: workspace, tell_once)
     return Connection(
         base_url=address,
         key=key,
         key_source=source,
-        origin=place,
+        origin=host_origin,
         workspace=workspace,
         limiter=limiter(workspace, max_concurrency),
         timeout_s=timeout_s,
-        max_response_bytes=now.max_response_bytes,
+        max_response_bytes=current.max_response_bytes,
         proxy=proxy,
-        verify=_checked_verify(verify, place),
+        verify=_check_verify(verify, host_origin),
         open_transport=(lambda: transport) if transport is not None else None,
-        keep=keeping.keep,
-        count=keeping.count,
+        keep=recorder.keep,
+        count=recorder.count,
         find_deployment=deployment_finder(catalogue_deployments),
         known_deployments=catalogue_deployments,
-        pending_book=keeping.pending_book,
+        pending_registry=recorder.pending_registry,
         receiver=receiver,
         tell=tell_once,
     )
 
 
-def _checked_verify(verify: Any, place: str) -> Any:
-    """Return what checks the service's certificate, and tell the user where nothing does.
+def _check_verify(verify: Any, service: str) -> Any:
+    """Return the `verify` of a connection; warn the user where the certificate is not checked.
 
     Raises
     ------
     SettingsError
-        It is none of what can be meant.
+        `verify` has another type.
     """
     if type(verify).__name__ in ("bool", "bool_"):  # numpy's are another type
         verify = bool(verify)
@@ -392,8 +392,8 @@ def _checked_verify(verify: Any, place: str) -> Any:
         return True
     if verify is False:
         tell_once(
-            f"verify=False: nobody checks that {place} is the service, so whoever is on the way to it can read the key "
-            "and change the answers; for a service with a certificate of your own give verify='ca-bundle.pem'"
+            f"verify=False: nobody checks that {service} is the service, so whoever is on the way to it can read the "
+            "key and change the answers; for a service with a certificate of your own give verify='ca-bundle.pem'"
         )
         return False
     if isinstance(verify, str | os.PathLike) and isinstance(bundle := os.fspath(verify), str) and bundle.strip():
@@ -408,15 +408,15 @@ def _checked_verify(verify: Any, place: str) -> Any:
 
 
 def _tell_of_local_hive(hints: Iterable[str]) -> None:
-    """Say, once, that nobody chose the local hive, with what kept the key from being found."""
-    said = ["No key was found, so calls go to the local hive in this process, not to Fetch Hive."]
-    tell_once(" ".join([*said, *(f"{hint}." for hint in hints), f"To connect: {_HINTS}."]))
+    """Say, once, that the local hive is used since no key was found, and why."""
+    sentences = ["No key was found, so calls go to the local hive in this process, not to Fetch Hive."]
+    tell_once(" ".join([*sentences, *(f"{hint}." for hint in hints), f"To connect: {_HINTS}."]))
 
 
 def _workspace_name(key: Secret) -> str:
-    """The configured name, else the key's fingerprint: 48 bits of SHA-256, which tell keys apart and give none away."""
-    named = settings.current().workspace
-    return named if isinstance(named, str) and named else sha256(key.reveal().encode()).hexdigest()[:12]
+    """Return the configured name, else the key's fingerprint: 48 bits of SHA-256, which do not reveal the key."""
+    name = settings.current().workspace
+    return name if isinstance(name, str) and name else sha256(key.reveal().encode()).hexdigest()[:12]
 
 
 def connection_of_hive(
@@ -431,7 +431,7 @@ def connection_of_hive(
         return known_deployments(hive)
 
     workspace = find_workspace()
-    keeping = RunRecorder(store, find_workspace, tell_once)
+    recorder = RunRecorder(store, find_workspace, tell_once)
     return Connection(
         base_url=LOCAL_URL,
         key=hive.api_key or Secret(NO_KEY_NEEDED),
@@ -443,11 +443,11 @@ def connection_of_hive(
         max_response_bytes=settings.current().max_response_bytes,
         open_transport=hive.transport,
         find_workspace=find_workspace,
-        keep=keeping.keep,
-        count=keeping.count,
+        keep=recorder.keep,
+        count=recorder.count,
         find_deployment=deployment_finder(lambda: hive_deployments(hive), known),
         known_deployments=known,
-        pending_book=keeping.pending_book,
+        pending_registry=recorder.pending_registry,
         receiver=receiver,
         tell=tell_once,
     )
@@ -477,13 +477,13 @@ def deployments(client: Client | AsyncClient | None = None) -> Deployments:
     """
     if client is not None:
         return client_for(client).aclient.connection.known_deployments()
-    made = _present()
-    if made is not None:
-        return made.aclient.connection.known_deployments()
+    present = _current_client()
+    if present is not None:
+        return present.aclient.connection.known_deployments()
     # A look at the table (or at the names, by Tab) is no reason to make a client, to say where calls would go, or to
     # ask a keyring, which may ask the person.
-    address, chosen = resolution.find_base_url(None)
-    if address == LOCAL or (not chosen and resolution.find_key(base_url=address, asking=False).key is None):
+    address, is_chosen = resolution.find_base_url(None)
+    if address == LOCAL or (not is_chosen and resolution.find_key(base_url=address, asking=False).key is None):
         return known_deployments(local_hive())
     return catalogue_deployments()
 
@@ -518,26 +518,26 @@ def client_for(client: Client | AsyncClient | None = None) -> Client:
         return Client.over(client)
     if client is not None:
         raise SettingsError(f"client is {type_text(client)}; give fh.Client(...), or None for the session's own")
-    if (there := _present()) is not None:
-        return there
-    # Made without the lock, which batches need for the store: a keyring may wait for the person. Of two that are made
-    # at once the first counts; the other has opened nothing yet, so there is nothing of it to close.
-    now, made = _now(), Client()
+    if (present := _current_client()) is not None:
+        return present
+    # Made without the lock, which batches need for the store: a keyring may wait for the user. Of two clients made at
+    # once the first is used; the other has opened nothing yet, so nothing of it must be closed.
+    state, new = _client_settings(), Client()
     with _state.lock:
-        if (there := _present()) is not None:
-            return there
+        if (present := _current_client()) is not None:
+            return present
         if _state.client is not None:
             _state.retired.append(_state.client)
-        _state.client, _state.client_of = made, now
-    return made
+        _state.client, _state.client_of = new, state
+    return new
 
 
-def _now() -> object:
-    """What the session's own client depends on, as it is now."""
+def _client_settings() -> object:
+    """Return the settings that the session's own client depends on."""
     return settings.current(), credentials.from_environment(), os.environ.get(credentials.ADDRESS_NAME)
 
 
-def _present() -> Client | None:
-    """The session's own client, if one was made by the present settings."""
+def _current_client() -> Client | None:
+    """Return the session's own client, if one was made with the current settings."""
     with _state.lock:
-        return _state.client if _state.client_of == _now() else None
+        return _state.client if _state.client_of == _client_settings() else None

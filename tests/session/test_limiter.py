@@ -261,7 +261,7 @@ def test_a_bounded_limiter_keeps_to_its_ceiling_and_takes_no_slot_for_who_waits_
             cancelled.cancel()
             await asyncio.sleep(0)
         assert cancelled.cancelled()
-        assert (limiter.in_flight, two._ceiling.in_flight, limiter._asked) == (0, 0, {})
+        assert (limiter.in_flight, two._ceiling.in_flight, limiter._requested) == (0, 0, {})
 
     run_virtually(main())
 
@@ -292,7 +292,7 @@ def test_a_ceiling_asks_for_nothing_once_its_last_call_through_there_has_ended()
         for waiting in waits:
             waiting.cancel()
         await asyncio.wait(waits)
-        assert (limiter.limit, limiter._asked) == (begins_at, {})
+        assert (limiter.limit, limiter._requested) == (begins_at, {})
 
     run_virtually(main())
 

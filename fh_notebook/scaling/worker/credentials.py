@@ -112,7 +112,7 @@ def client_of(spec: BatchSpec, limiter: Any, *, ask: Callable[[], None]) -> Clie
         limiter=limiter,
         workspace=spec.workspace,
         max_response_bytes=spec.max_response_bytes,
-        pending_book=lambda: None,
+        pending_registry=lambda: None,
     )
     return Client.over(AsyncClient.over(connection))
 
