@@ -2,11 +2,11 @@
 
 Rules of this file:
 
-1. An asset's address is the model's. What is of this machine or of a private network (a router, a cloud's metadata,
-   the notebook server) is not asked, whatever name or redirect leads there: the number that a connection was made to
-   is looked at before a byte is sent, so that no second answer of a name server counts.
-2. Names and addresses are the model's, so they are hostile. No name leaves the folder or overwrites a file, no
-   address is asked that rule 1 refuses, the key is not sent, and what comes is capped.
+1. The model chooses an asset's address. An address of this machine or of a private network (a router, a cloud's
+   metadata, the notebook server) is refused, whatever name or redirect leads there: the IP address of a connection is
+   checked before a byte is sent, so that a second answer of a name server has no effect.
+2. The model chooses names, too, so they are hostile. No name leaves the folder or overwrites a file, the key is not
+   sent, and the size of a download is limited.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _REFUSED: Final = "leads to this machine or into a private network, where the se
 
 
 def is_public(number: str) -> bool:
-    """Whether an IP address is one of the public network; an IPv4 address inside of an IPv6 one is looked at.
+    """Return whether an IP address is one of the public network; an IPv4 address inside an IPv6 one is checked.
 
     Examples
     --------
@@ -65,19 +65,19 @@ def is_public(number: str) -> bool:
 
 @dataclass(frozen=True)
 class AssetAddress:
-    """One address that is about to be asked.
+    """The address of one request for an asset.
 
     Parameters
     ----------
     url : str
-        Of an asset, or where it redirects to.
+        Of an asset, or of a redirect.
     origin : str
         Host and port of the service that named it: ``Run.origin``.
 
     Raises
     ------
     CallError
-        It is neither the service's nor ``https``, or it is of this machine or a private network by its own words.
+        It is neither the service's nor ``https``, or it names this machine or a private network.
     """
 
     url: str
@@ -85,7 +85,7 @@ class AssetAddress:
 
     def __post_init__(self) -> None:
         try:
-            scheme, host, _ = _parts(self.url)
+            scheme, host, _ = _url_parts(self.url)
         except (ValueError, httpx.InvalidURL):
             scheme = host = ""
         if host == LOCAL:
@@ -102,28 +102,28 @@ class AssetAddress:
 
     @property
     def is_of_service(self) -> bool:
-        """Whether it is the service's own: then it may be asked wherever that is."""
-        scheme, host, port = _parts(self.url)
+        """Whether it is the service's own: then it is allowed in any network."""
+        scheme, host, port = _url_parts(self.url)
         if scheme != "https" and not (scheme == "http" and is_loopback(host)):
             return False
-        _, named, listens = _parts(f"{scheme}://{self.origin}")
-        same_host = host == named or (is_loopback(host) and is_loopback(named))
-        return same_host and port == listens
+        _, service_host, service_port = _url_parts(f"{scheme}://{self.origin}")
+        same_host = host == service_host or (is_loopback(host) and is_loopback(service_host))
+        return same_host and port == service_port
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What has httpx look at each connection that is made for it."""
-        return {} if self.is_of_service else {"trace": _Watch(_parts(self.url)[1])}
+        """The httpx extensions that check each connection to it."""
+        return {} if self.is_of_service else {"trace": _PublicAddressCheck(_url_parts(self.url)[1])}
 
 
-def _parts(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port, as the one who connects reads them."""
-    read = httpx.URL(url)
-    return read.scheme, read.raw_host.decode("ascii"), read.port or _PORTS.get(read.scheme)
+def _url_parts(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port, as the HTTP client parses them."""
+    parsed = httpx.URL(url)
+    return parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or _PORTS.get(parsed.scheme)
 
 
 def _is_private(host: str) -> bool:
-    """Whether a host is none of the public network by its own words; nothing is looked up."""
+    """Return whether a host names this machine or a private address; no name is resolved."""
     if is_loopback(host) or host.endswith(".localhost"):
         return True
     try:
@@ -132,32 +132,32 @@ def _is_private(host: str) -> bool:
         return False
 
 
-class _Watch:
-    """Refuses a connection to a host that is none of the public network, before anything is sent."""
+class _PublicAddressCheck:
+    """An httpx trace that refuses a connection to an address that is not public, before a byte is sent."""
 
     def __init__(self, host: str) -> None:
         self._host = host
-        self._dialled = ""
+        self._connecting_to = ""
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event == "connection.connect_tcp.started":
-            self._dialled = _text(info["host"])
-            if self._dialled != self._host:
-                await self._look_up()
-        elif event == "connection.connect_tcp.complete" and self._dialled == self._host:
+            self._connecting_to = _text(info["host"])
+            if self._connecting_to != self._host:
+                await self._resolve()
+        elif event == "connection.connect_tcp.complete" and self._connecting_to == self._host:
             stream = info["return_value"]
             peer = stream.get_extra_info("server_addr")
             if not is_public(str(peer[0])):
                 await stream.aclose()
                 raise CallError(f"an asset's address {_REFUSED}")
 
-    async def _look_up(self) -> None:
-        """Of a proxy, which makes the connection: refuse what this machine would not connect to by the same name."""
+    async def _resolve(self) -> None:
+        """Resolve the host where a proxy makes the connection, and refuse a name that is not public from here."""
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(self._host, None, type=socket.SOCK_STREAM)
+            addresses = await asyncio.get_running_loop().getaddrinfo(self._host, None, type=socket.SOCK_STREAM)
         except OSError:  # only the proxy knows the name
             return
-        if not all(is_public(str(entry[4][0])) for entry in found):
+        if not all(is_public(str(entry[4][0])) for entry in addresses):
             raise CallError(f"an asset's address {_REFUSED}")
 
 
@@ -175,58 +175,58 @@ MAX_NAME_BYTES: Final = 120
 
 def save_assets(run: Run, folder: Path) -> list[Path]:
     """Fetch the assets of `run` into `folder`; see :meth:`fh_notebook.Run.save_assets`."""
-    trouble = ""
+    message = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        trouble = f"the folder {folder} cannot be made ({exc.strerror or type(exc).__name__}); give another one"
-    if trouble:
-        raise SettingsError(trouble)
+        message = f"the folder {folder} cannot be made ({exc.strerror or type(exc).__name__}); give another one"
+    if message:
+        raise SettingsError(message)
     remove_dead(folder)
     return event_loop.run(_save_all(run, folder))
 
 
 async def _save_all(run: Run, folder: Path) -> list[Path]:
     headers = {"User-Agent": user_agent(), "Accept-Encoding": ACCEPTED}
-    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # nobody learns that it was us again
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # no server recognises this client
     async with httpx.AsyncClient(headers=headers, cookies=cookies, timeout=TIMEOUT_S, max_redirects=5) as http:
         return [await _save(http, asset, folder, number, run.origin) for number, asset in enumerate(run.assets, 1)]
 
 
 async def _save(http: httpx.AsyncClient, asset: Asset, folder: Path, number: int, origin: str) -> Path:
     url = asset.file_url or ""
-    place = AssetAddress(url, origin)
+    address = AssetAddress(url, origin)
     name = safe_name(asset.file_name or urlsplit(url).path.rpartition("/")[2], fallback=f"asset-{number}")
-    trouble, saved = "", [folder / name]
+    message, saved = "", [folder / name]
 
-    def put(written: Path, _: Path) -> None:
-        saved[0] = _put_new(written, folder, name)
+    def put_file(part: Path, _: Path) -> None:
+        saved[0] = _put_new(part, folder, name)
 
     with atomic_file(folder / name, tidy=False) as part:
         try:
             with os.fdopen(part.create(), "wb") as file:
-                await _fetch(http, place, file)
-            part.put(private=False, replace=put)
+                await _fetch(http, address, file)
+            part.put(private=False, replace=put_file)
         except httpx.HTTPError as exc:
-            trouble = f"{name} could not be fetched ({_why(exc)})"
-    if trouble:
-        raise CallError(trouble)
+            message = f"{name} could not be fetched ({_reason_of(exc)})"
+    if message:
+        raise CallError(message)
     return saved[0]
 
 
-def _why(broken: httpx.HTTPError) -> str:
-    """The reason without the address: an asset's address may carry a signature that lets anybody read it."""
-    if isinstance(broken, httpx.HTTPStatusError):
-        return f"HTTP {broken.response.status_code}"
-    return redact(str(broken)) or type(broken).__name__
+def _reason_of(exc: httpx.HTTPError) -> str:
+    """Return the reason without the address: an asset's address may have a signature that lets anybody read it."""
+    if isinstance(exc, httpx.HTTPStatusError):
+        return f"HTTP {exc.response.status_code}"
+    return redact(str(exc)) or type(exc).__name__
 
 
-async def _fetch(http: httpx.AsyncClient, place: AssetAddress, file: BinaryIO) -> None:
-    """Write what `place` has to `file`, redirects followed by hand so that each address is looked at."""
+async def _fetch(http: httpx.AsyncClient, address: AssetAddress, file: BinaryIO) -> None:
+    """Write the content of `address` to `file`; redirects are followed here, so that each address is checked."""
     for _ in range(http.max_redirects):
-        async with http.stream("GET", place.url, extensions=place.extensions) as response:
+        async with http.stream("GET", address.url, extensions=address.extensions) as response:
             if response.is_redirect and response.next_request is not None:
-                place = AssetAddress(str(response.next_request.url), place.origin)
+                address = AssetAddress(str(response.next_request.url), address.origin)
                 continue
             response.raise_for_status()
             is_packed(response.headers.get("content-encoding", ""))
@@ -260,30 +260,30 @@ def safe_name(name: str, *, fallback: str) -> str:
     clean = _UNSAFE.sub("_", last).strip(" .")
     stem, dot, ending = clean.rpartition(".")
     if len(clean.encode()) > MAX_NAME_BYTES:
-        kept = (stem or ending).encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
-        clean = kept + (dot + ending.encode()[:18].decode(errors="ignore") if stem else "")
+        beginning = (stem or ending).encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
+        clean = beginning + (dot + ending.encode()[:18].decode(errors="ignore") if stem else "")
     return fallback if not clean or _DEVICES.match(clean) else clean
 
 
-def _put_new(written: Path, folder: Path, name: str) -> Path:
-    """Give a file a name that is free, with a number in it where `name` is taken: never an existing file's."""
+def _put_new(part: Path, folder: Path, name: str) -> Path:
+    """Move a file to `folder` under a free name, with a number in it where `name` is taken; overwrite no file."""
     stem, suffix = os.path.splitext(name)
     for number in range(1, 10_000):
         path = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
         with suppress(FileExistsError):
-            _move_to_new(written, path)
+            _move_to_new(part, path)
             return path
     raise CallError(f"{folder} already has 10,000 files called like {name}")
 
 
-def _move_to_new(written: Path, path: Path) -> None:
+def _move_to_new(part: Path, path: Path) -> None:
     if os.name == "nt":
-        os.rename(written, path)  # which takes no existing name there
+        os.rename(part, path)  # which takes no existing name there
         return
     try:
-        os.link(written, path)
+        os.link(part, path)
     except FileExistsError:
         raise
     except OSError:  # of a file system without hard links; O_EXCL: never an existing file, nor through somebody's link
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        os.replace(written, path)
+        os.replace(part, path)

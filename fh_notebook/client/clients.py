@@ -133,14 +133,14 @@ class AsyncClient:
 
     def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
-        self._opened = ConnectionPools(connection)
+        self._pools = ConnectionPools(connection)
         self._retries = retries or RetryLoop(connection)
 
     @property
     def workspace(self) -> str:
         """What tells this workspace from others in the keys of kept answers."""
-        here = self.connection
-        return here.find_workspace() if here.find_workspace is not None else here.workspace
+        connection = self.connection
+        return connection.find_workspace() if connection.find_workspace is not None else connection.workspace
 
     @property
     def origin(self) -> str:
@@ -191,17 +191,17 @@ class AsyncClient:
     # --- calls
 
     async def attempt(self, request: InvokeRequest) -> Exchange:
-        """Make one exchange, outside any limiter, and return the answer with the run that it reads as.
+        """Make one exchange, outside any limiter, and return the answer with its run.
 
         Raises
         ------
         CallError
-            Only for what nobody foresaw; what a service or a network does is an `Exchange`.
+            An unforeseen error only; a failure of the service or the network is an `Exchange`.
         SettingsError
             No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
         started_at = datetime.now(UTC)
-        answer = await self._opened.exchange("POST", "/workflow/invoke", encode_request(request))
+        answer = await self._pools.exchange("POST", "/workflow/invoke", encode_request(request))
         run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
         log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return Exchange(answer=answer, run=run)
@@ -359,7 +359,7 @@ class AsyncClient:
 
         started_at = datetime.now(UTC)
         self.connection.count("invoke", 1)
-        answer = await self._opened.exchange("POST", path, trigger_body(request), auth=WebhookAuth(secret))
+        answer = await self._pools.exchange("POST", path, trigger_body(request), auth=WebhookAuth(secret))
         return Exchange(
             answer=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
         )
@@ -367,9 +367,9 @@ class AsyncClient:
     async def _start(
         self, request: InvokeRequest, attempt_once: Attempt, receiver: CallbackReceiver | None, *, poll: bool
     ) -> PendingRun:
-        """Send a request that asks for callback delivery, and return the run that goes on.
+        """Send a request with callback delivery, and return the pending run.
 
-        It is written down before it is sent, so that no kernel's end loses it.
+        The run is registered before it is sent, so that the end of the kernel does not lose it.
         """
         ticket = await self.connection.pending().open(request, request.secrets)
         try:
@@ -377,7 +377,7 @@ class AsyncClient:
                 run = await self._retries.send(request, attempt_once)
                 if receiver is not None:
                     receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
-        except BaseException:  # it was not sent, or was cut off, and is kept as unknown
+        except BaseException:  # it was not sent, or was cut off and is stored as unknown
             await unbroken(ticket.drop())
             raise
         pending = PendingRun(
@@ -439,7 +439,7 @@ class AsyncClient:
     async def _look_up(self, path: str, request_id: str) -> Run:
         running_loop()
         self.connection.count("lookup", 1)
-        answer = await self._opened.exchange("GET", path)
+        answer = await self._pools.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
         if answer.status_code == 401:
             raise_for(run, RetryDecision(verdict=Verdict.STOP, reason="auth"))
@@ -453,14 +453,14 @@ class AsyncClient:
         """
         running_loop()
         self.connection.count("probe", 1)
-        answer = await self._opened.exchange("GET", "/public/models")
+        answer = await self._pools.exchange("GET", "/public/models")
         return check_of(answer, self.origin, self.connection.key_source)
 
     # --- its end
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        await self._opened.close()
+        await self._pools.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -469,8 +469,8 @@ class AsyncClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        here = self.connection
-        return f"{type(self).__name__}({here.base_url}, key={here.key} from {here.key_source})"
+        connection = self.connection
+        return f"{type(self).__name__}({connection.base_url}, key={connection.key} from {connection.key_source})"
 
 
 def _path_safe(identifier: str) -> str:
@@ -523,10 +523,10 @@ class Client:
 
     @classmethod
     def over(cls, client: AsyncClient) -> Client:
-        """Return the sync door of an async client."""
-        door = cls.__new__(cls)
-        door.aclient = client
-        return door
+        """Return a blocking client over an async one."""
+        sync_client = cls.__new__(cls)
+        sync_client.aclient = client
+        return sync_client
 
     @property
     def workspace(self) -> str:

@@ -49,12 +49,12 @@ __all__ = [
 
 
 WITHOUT_KEY: Final = "none needed on this machine"
-"""The source of a key that there is none of: a service on this machine may want one all the same."""
+"""The source where no key is set: a service on this machine may require one all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Whether the service is reached and takes the key; nothing was run to find out.
+    """Whether the service is reached and accepts the key; the check runs no workflow.
 
     Examples
     --------
@@ -74,16 +74,16 @@ class Check:
 
 
 def check_of(answer: Answer, origin: str, key_source: str) -> Check:
-    """Return what the answer to ``GET /public/models`` says.
+    """Return the check that the answer to ``GET /public/models`` means.
 
     Parameters
     ----------
     answer : Answer
-        Whatever came.
+        Any answer, or how the exchange broke off.
     origin : str
-        The host that was asked.
+        The host of the request.
     key_source : str
-        Where the key came from, for the person who has to look there.
+        The source of the key, for a user who has to correct it.
     """
     decision = decide(answer)
     if decision.verdict is Verdict.DONE and _is_json(answer.body):
@@ -99,8 +99,8 @@ def check_of(answer: Answer, origin: str, key_source: str) -> Check:
     if answer.status_code is not None and answer.status_code >= 500:
         return Check(status="unreachable", detail=f"{origin} answered HTTP {answer.status_code}: try again later")
     if answer.status_code is not None:
-        what = "something else than JSON" if decision.verdict is Verdict.DONE else f"HTTP {answer.status_code}"
-        return Check(status="unreachable", detail=f"{origin} answered {what}: check base_url, it ends in /v1")
+        content = "something else than JSON" if decision.verdict is Verdict.DONE else f"HTTP {answer.status_code}"
+        return Check(status="unreachable", detail=f"{origin} answered {content}: check base_url, it ends in /v1")
     return Check(
         status="unreachable", detail=f"{origin} did not answer ({answer.detail or answer.broke or 'no answer'})"
     )
@@ -117,7 +117,7 @@ def _is_json(body: bytes) -> bool:
 async def address_for(
     connection: Connection, callback: CallbackReceiver | str | None
 ) -> tuple[CallbackReceiver | None, str]:
-    """Return who receives and the callback URL that the service is given.
+    """Return the receiver, if any, and the callback URL for the service.
 
     Raises
     ------
@@ -142,11 +142,11 @@ async def address_for(
 
 
 class LimiterProtocol(Protocol):
-    """What a client asks of a limiter."""
+    """The part of a limiter that a client uses."""
 
     @property
     def typical_s(self) -> float | None:
-        """What an admitted call of late took, in seconds."""
+        """How long a recent admitted call took, in seconds."""
         ...
 
     def slot(self) -> AbstractAsyncContextManager[None]:
@@ -154,7 +154,7 @@ class LimiterProtocol(Protocol):
         ...
 
     def call(self) -> LimitedCall:
-        """Say that a call is out while the block runs."""
+        """Count a call as in flight while the block runs."""
         ...
 
     def hear(self, decision: RetryDecision, *, call: LimitedCall | None = None) -> None:
@@ -163,44 +163,44 @@ class LimiterProtocol(Protocol):
 
 
 class Ticket(Protocol):
-    """One run as it is written down."""
+    """One run in a registry of pending runs."""
 
     async def accepted(self, run: Run) -> None:
-        """Note the ids that the service gave it."""
+        """Store the ids that the service gave it."""
         ...
 
     async def answered(self, run: Run) -> None:
-        """Keep the outcome, and take the run out of the book, in one."""
+        """Store the outcome, and remove the run from the registry, in one transaction."""
         ...
 
     async def drop(self) -> None:
-        """Take it out: it was not sent, or is kept elsewhere."""
+        """Remove it: it was not sent, or is stored elsewhere."""
         ...
 
     def let_go(self) -> None:
-        """Say that this process waits for it no more."""
+        """Record that this process does not wait for it any more."""
         ...
 
 
 class PendingRegistry(Protocol):
-    """Where runs that are waited for are written down; nothing of it raises."""
+    """A registry of the runs that a process waits for; no method raises."""
 
     async def open(self, request: InvokeRequest, secrets: Secrets) -> Ticket:
-        """Write a run down that is about to be sent."""
+        """Register a run that is about to be sent."""
         ...
 
 
 class NoTicket:
-    """Of a book that nothing is written into: what is answered is kept as any single run."""
+    """The ticket of a registry that stores nothing: an outcome is stored like that of any single run."""
 
     def __init__(self, keep: Callable[[Run], Awaitable[None]]) -> None:
         self._keep = keep
 
     async def accepted(self, run: Run) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
     async def answered(self, run: Run) -> None:
-        """Keep the outcome."""
+        """Store the outcome."""
         await self._keep(run)
 
     async def drop(self) -> None:
@@ -211,13 +211,13 @@ class NoTicket:
 
 
 class NoRegistry:
-    """Writes no pending run down."""
+    """A registry that stores nothing."""
 
     def __init__(self, keep: Callable[[Run, Secrets], Awaitable[None]]) -> None:
         self._keep = keep
 
     async def open(self, request: InvokeRequest, secrets: Secrets) -> NoTicket:
-        """Return a ticket of nothing."""
+        """Return a ticket that stores the outcome only."""
 
         async def keep(run: Run) -> None:
             await self._keep(run, secrets)
@@ -226,7 +226,7 @@ class NoRegistry:
 
 
 async def _keep_nothing(run: Run, secrets: Secrets) -> None:
-    """Keep no answer."""
+    """Store no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,13 +236,13 @@ class Connection:
     base_url: str
     key: Secret
     key_source: str
-    """Where the key came from, for people: ``argument``, ``keyring``, ..."""
+    """The source of the key, for the user: ``argument``, ``keyring``, ..."""
     origin: str
     """The host, or ``local``."""
     workspace: str
-    """What tells this workspace from others in the keys of kept answers; the key itself is not in it."""
+    """The workspace's name in the keys of stored answers; it does not contain the API key."""
     find_workspace: Callable[[], str] | None = None
-    """Asked in place of :attr:`workspace` where it may change: a hive in process whose workflow was declared again."""
+    """Used in place of :attr:`workspace` where it may change: a hive in process whose workflow was declared again."""
     limiter: LimiterProtocol
     timeout_s: float = 120.0
     connect_timeout_s: float = 5.0
@@ -255,24 +255,24 @@ class Connection:
     open_transport: Callable[[], httpx.AsyncBaseTransport] | None = None
     """Makes the transport, once for each event loop; ``None`` is the one that client/http/transport.py chooses."""
     keep: Callable[[Run, Secrets], Awaitable[None]] = _keep_nothing
-    """Called with every finished run of `invoke`, before it is returned, and with which of its inputs to mask."""
+    """Called with every finished run of `invoke`, before it is returned, and with its secrets to mask."""
     count: Callable[..., None] = lambda kind, requests, at=None: None
     """Counts requests that are about to be sent, by kind (``invoke``, ``lookup``, ``probe``): they may count against
-    the plan's daily cap. A negative number takes back what reached nobody, of the moment `at` that it was counted at.
-    Returns at once. Not called by `attempt`: whoever calls that repeatedly counts with what it keeps anyway."""
+    the plan's daily cap. A negative number takes requests back that reached nobody, counted at the time `at`. Returns
+    at once. Not called by `attempt`: a caller that repeats it counts its requests with the rows that it stores."""
     find_deployment: Callable[[str], Deployment | None] = lambda name: None
-    """Looks a name up where deployments are known: the hive in process, then the catalogue. ``None``: not known, sent
-    unchecked; a name that is near to a known one raises `InputError`."""
+    """Looks a name up: in the hive in process, then in the catalogue. ``None``: not known, sent unchecked; a name that
+    is close to a known one raises `InputError`."""
     known_deployments: Callable[[], Deployments] = Deployments
-    """Every deployment that is known where the names are looked up."""
+    """Returns every known deployment."""
     pending_registry: Callable[[], PendingRegistry | None] = lambda: None
-    """Where runs that are waited for are written down; ``None``: nowhere."""
+    """Returns the registry of pending runs; ``None``: there is none."""
     receiver: Callable[[], CallbackReceiver | None] = lambda: None
     """This process's own receiver of callbacks."""
     tell: Callable[[str], None] = lambda text: None
-    """Tells the user something, once."""
+    """Shows the user a message, once."""
     pausing: set[str] = field(default_factory=set, repr=False)
-    """Deployments of which a run was seen to wait for a person, through this connection."""
+    """Deployments with a run that waited for a person, through this connection."""
 
     @property
     def is_near(self) -> bool:
@@ -280,5 +280,5 @@ class Connection:
         return self.origin == LOCAL or is_loopback(urlsplit(self.base_url).hostname or "")
 
     def pending(self) -> PendingRegistry:
-        """Return where runs that are waited for are written down."""
+        """Return the registry of pending runs."""
         return self.pending_registry() or NoRegistry(self.keep)

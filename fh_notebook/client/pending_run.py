@@ -1,7 +1,7 @@
 """PendingRun: a run started by callback delivery, until its outcome is here.
 
-Rule of this file: the first outcome counts, by callback or look-up, and is kept before anybody sees it; what comes
-after it is ignored. Giving up waiting ends nothing at the service, and nothing here submits anything.
+Rule of this file: the first outcome counts, by callback or look-up, and is stored before anybody sees it; later ones
+are ignored. A caller who stops waiting ends nothing at the service, and nothing here submits a run.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = ["PendingRun"]
 Keep = Callable[[Run], Awaitable[None]]
 
 
-class AsksForRuns(Protocol):
+class LookUpClient(Protocol):
     """What a pending run needs of the client that submitted it."""
 
     @property
     def connection(self) -> Connection:
-        """Says whether a look-up costs anything, and which deployments were seen to wait for a person."""
+        """Says whether a look-up has a cost, and which deployments are known to wait for a person."""
         ...
 
     async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
-        """Ask the service what became of a run."""
+        """Ask the service for the status of a run."""
         ...
 
 
@@ -68,7 +68,7 @@ class PendingRun:
     def __init__(
         self,
         *,
-        client: AsksForRuns,
+        client: LookUpClient,
         request: InvokeRequest,
         first: Run,
         receiver: CallbackReceiver | None,
@@ -95,7 +95,7 @@ class PendingRun:
         self.trouble = ""
         """Why look-ups say nothing, in words, while that is so."""
 
-    # --- what is known of it: nothing is waited for or asked, from any thread
+    # --- its state as far as it is known, from any thread: nothing here waits or asks the service
 
     @property
     def status(self) -> str:
@@ -183,14 +183,14 @@ class PendingRun:
     async def outcome(self, timeout_s: float | None = None) -> Run:
         """Await :meth:`wait`, in the running loop."""
         if not self._ended:
-            here = asyncio.get_running_loop()
-            woken: asyncio.Future[None] = here.create_future()
+            loop = asyncio.get_running_loop()
+            woken: asyncio.Future[None] = loop.create_future()
 
             def set_woken() -> None:
                 if not woken.done():
                     woken.set_result(None)
 
-            self._call_at_end(lambda: on_loop(here, set_woken))
+            self._call_at_end(lambda: on_loop(loop, set_woken))
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await woken
@@ -229,15 +229,15 @@ class PendingRun:
                 return
         call(self)
 
-    # --- what comes
+    # --- callbacks and look-ups
 
     def begin(self, *, poll: bool, known: bool = True) -> None:
         """Wait for the outcome from now on: by callback where there is a receiver, by look-ups where `poll` says so."""
         if self._receiver is not None:
             self._receiver.claim(ids_of(self._first), self.take)
         if poll and not self._taken:
-            beside = self._receiver is not None and known
-            if beside:
+            has_callback = self._receiver is not None and known
+            if has_callback:
                 polling.watch(self, first_s=polling.FIRST_BESIDE_RECEIVER_S, soon=self._may_pause_unseen)
             else:
                 polling.watch(self)
@@ -245,28 +245,28 @@ class PendingRun:
     @property
     def _may_pause_unseen(self) -> bool:
         """Whether a look-up is worth its cost beside a receiver: that a run waits for a person, no callback tells."""
-        here = self._connection
-        return here.is_near or self._request.deployment in here.pausing
+        connection = self._connection
+        return connection.is_near or self._request.deployment in connection.pausing
 
     async def look(self) -> float | None:
-        """Ask the service once, and take what came; see :class:`~fh_notebook.client.polling.Watched`."""
+        """Look the run up once, and take the result; see :class:`~fh_notebook.client.polling.PolledRun`."""
         if self._taken:
             return None
-        found = await self._lookup.ask()
-        if found.run is not None:
+        result = await self._lookup.ask()
+        if result.run is not None:
             self.trouble = ""
-            self._take(found.run, by="polling")
+            self._take(result.run, by="polling")
             return None if self._taken else 0.0
-        self.trouble = found.trouble
-        if found.is_last:
-            self._end_look_ups(found)
+        self.trouble = result.problem
+        if result.is_last:
+            self._end_look_ups(result)
             return None
-        return found.pause_s
+        return result.pause_s
 
     def _end_look_ups(self, last: polling.LookUpResult) -> None:
         """End look-ups; where no callback can come either, end the waiting."""
         if self._receiver is not None:
-            self._tell()
+            self._call_on_change()
             return
         with self._lock:
             if self._taken:
@@ -277,16 +277,16 @@ class PendingRun:
                 self._let_go()
             self._finish(self._run, ended=False, error=last.error)
             return
-        outcome = replace(self._first, status="unknown", error=last.trouble, error_code="not_found")
+        outcome = replace(self._first, status="unknown", error=last.problem, error_code="not_found")
         self._settle_or_finish(replace(outcome, attempts=self._first.attempts + self.polls))
 
     def take(self, run: Run) -> None:
-        """Take what a callback tells, from any thread."""
+        """Take the run of a callback, from any thread."""
         self._take(with_final_status(run), by="callback")
 
     def _take(self, run: Run, *, by: str) -> None:
         if not is_outcome(run):
-            self._note(run)
+            self._record_status(run)
             return
         with self._lock:
             if self._taken:
@@ -306,12 +306,12 @@ class PendingRun:
         self._settle_or_finish(outcome)
 
     def settled(self, outcome: Run) -> None:
-        """End with an outcome that is kept already: the service answered the call itself with it."""
+        """End with an outcome that is stored already: the service's answer to the call itself."""
         self._taken = True
         self._finish(outcome)
 
     def _settle_or_finish(self, outcome: Run) -> None:
-        """End with an outcome, which is kept first."""
+        """Store an outcome, and end with it."""
         if self._keep is None:
             self._finish(outcome)
         else:
@@ -323,20 +323,20 @@ class PendingRun:
         finally:
             self._finish(outcome)
 
-    def _note(self, run: Run) -> None:
-        """Note how far the run is."""
+    def _record_status(self, run: Run) -> None:
+        """Record a status that is not an outcome."""
         with self._lock:
             if self._taken:
                 return
-            if run.status == "unknown":  # it says nothing of the run: what is known of it stays
-                told, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
+            if run.status == "unknown":  # no evidence about the run: its last known status stays
+                has_changed, self.trouble = True, one_line(run.error or "the service's answer says nothing of the run")
             else:
-                told = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
+                has_changed = (run.status, waits_for(run)) != (self._run.status, self.waits_for)
                 self._run = replace(self._first, status=run.status, raw=run.raw)
                 if run.status == "awaiting_approval" or self.waits_for:
                     self._connection.pausing.add(self._request.deployment)
-        if told:
-            self._tell()
+        if has_changed:
+            self._call_on_change()
 
     def _finish(self, outcome: Run, *, ended: bool = True, error: BaseException | None = None) -> None:
         with self._lock:
@@ -347,7 +347,7 @@ class PendingRun:
             self._receiver.disclaim(ids_of(self._first), ended=ended)
         for call in at_end:
             call()
-        self._tell()
+        self._call_on_change()
         self._at_change.clear()
 
     def _call_at_end(self, call: Callable[[], None]) -> None:
@@ -357,20 +357,20 @@ class PendingRun:
                 return
         call()
 
-    def _tell(self) -> None:
+    def _call_on_change(self) -> None:
         for call in list(self._at_change):
             try:
                 call(self)
-            except Exception:  # a page that has gone must not end the waiting
+            except Exception:  # a closed page must not end the waiting
                 log.warning("the display of a pending run broke", exc_info=True)
 
-    # --- shown: what is waited for, of whom, since when, and why nothing is heard, if that is so
+    # --- display
 
     def __repr__(self) -> str:
         if self.done:
             return f"PendingRun({self._run!r})"
-        where = "/".join(x for x in (self.deployment, self.variant) if x)
-        parts = [one_line(self.status), where, one_line(self.request_id or self.run_id or "")]
+        name = "/".join(x for x in (self.deployment, self.variant) if x)
+        parts = [one_line(self.status), name, one_line(self.request_id or self.run_id or "")]
         parts += [f"waits for {self.waits_for}"] if self.waits_for else []
         parts += ["not waited for"] if not self.waiting else []
         parts += [self.trouble] if self.trouble else []
@@ -380,17 +380,17 @@ class PendingRun:
         """Return it as a card: the run's own once its outcome is here."""
         if self.done:
             return self._run.html_card()
-        where = " / ".join(x for x in (self.deployment, self.variant) if x)
-        head = html.el("div", html.badge(self.status), " ", html.el("strong", where), cls="fh-head")
+        name = " / ".join(x for x in (self.deployment, self.variant) if x)
+        head = html.el("div", html.badge(self.status), " ", html.el("strong", name), cls="fh-head")
         since = f" since {self.started_at:%H:%M:%S} UTC" if self.started_at else ""
-        way = "its callback is waited for" if self.by_callback else "the service is asked now and then"
-        how = f"{way}{since}" if self.waiting else "not waited for any more; fh.reattach() goes on"
-        trouble = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
-        foot = html.el("div", f"{how} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
-        return html.el("div", head, *self._asked(), trouble, foot, cls="fh-card")
+        source = "its callback is waited for" if self.by_callback else "the service is asked now and then"
+        state = f"{source}{since}" if self.waiting else "not waited for any more; fh.reattach() goes on"
+        problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
+        foot = html.el("div", f"{state} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
+        return html.el("div", head, *self._question_lines(), problem, foot, cls="fh-card")
 
-    def _asked(self) -> list[html.Html]:
-        """Who decides, to be seen at a glance, and what they are asked, as long as it may be."""
+    def _question_lines(self) -> list[html.Html]:
+        """Return lines with the person who decides, and with the whole question to them."""
         who, question = asked_of(self._run)
         parts = [html.el("div", "Waits for ", html.el("strong", one_line(who)))] if who else []
         return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])

@@ -1,12 +1,12 @@
 """Polling of pending runs: one poller of all runs that are waited for, and the meaning of a look-up.
 
-Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN), so each run is asked for
-after a second, then ever more seldom up to every half minute, spread by chance; and all runs together no more often
-than :data:`EVERY_S`, whatever their number. Where a callback is to come, nobody is asked for some time, unless that
-costs nothing or the run may pause: who it waits for is told by a look-up alone.
+Rule of this file: a look-up may count against the daily cap (CONTRACT section 3: UNKNOWN). So each run is looked up
+after a second, then at growing intervals up to half a minute, with jitter; and all runs together no more often than
+:data:`EVERY_S`, whatever their number. Where a callback is expected, the first look-up is later, unless it costs
+nothing or the run may pause: only a look-up says who a paused run waits for.
 
-A look-up that fails, or cannot be read, says nothing of the run, and the next one is asked. Only what cannot get better
-ends the asking: a key that is refused, and a run that the service does not know.
+A look-up that fails, or cannot be read, is no evidence about the run, and the next one follows. Only a permanent error
+ends the look-ups: a key that is refused, and a run that the service does not know.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ __all__ = [
     "LONGEST_S",
     "LookUp",
     "LookUpResult",
+    "PolledRun",
     "Poller",
     "StatusLookup",
-    "Watched",
     "forget",
     "watch",
 ]
@@ -47,47 +47,46 @@ FIRST_S: Final = 1.0
 LONGEST_S: Final = 30.0
 GROWTH: Final = 1.6
 SPREAD: Final = 0.25
-"""Each wait is up to so much shorter or longer, by chance."""
+"""Each wait is up to this fraction shorter or longer, by chance."""
 FIRST_BESIDE_RECEIVER_S: Final = 10.0
-"""Where a callback is to come, the first look-up is for one that was lost."""
+"""Where a callback is expected, the first look-up is for one that was lost."""
 FEW: Final = 4
-"""So many runs a person may have an eye on; more are a batch's."""
+"""As many runs as a person may watch; more belong to a batch."""
 EVERY_S: Final = 0.1
 AT_ONCE: Final = 4
 
 NOT_FOUND_LOOKS: Final = 6
-"""So often (some 20 s) may the service say that it does not know a run which it has just taken, where only polling can
-tell."""
+"""As often (some 20 s) the service may answer that it does not know a run which it has just accepted."""
 BUSY_PAUSE_S: Final = 5.0
-"""After a look-up that was refused for too many."""
+"""After a look-up that was refused because there were too many."""
 
 LookUp = Callable[[str | None, str | None], Awaitable[Run]]
-"""Asks for a run by its request id and its run id, whichever there are."""
+"""Looks a run up by its request id and its run id, whichever it has."""
 
 
-class Watched(Protocol):
-    """A run that is waited for."""
+class PolledRun(Protocol):
+    """A run that the poller looks up."""
 
     async def look(self) -> float | None:
-        """Ask the service once, and take what came of it; must not raise.
+        """Look the run up once, and take the result; must not raise.
 
         Returns
         -------
         float or None
-            ``None``: ask no more. Else for how many seconds nobody is to be asked for; 0 as a rule.
+            ``None``: no further look-up. A number: the seconds without a look-up of any run; 0 as a rule.
         """
         ...
 
 
 @dataclass(eq=False, slots=True)
-class _Entry:
+class _ScheduledLookUp:
     due: float
-    watched: Watched
+    run: PolledRun
     wait_s: float
 
 
 class Poller:
-    """Asks for one run after the other, in the loop that it is used in.
+    """Looks up one run after the other, in the loop that it is used in.
 
     Parameters
     ----------
@@ -100,8 +99,8 @@ class Poller:
     def __init__(self, *, jitter: Callable[[], float] = random.random, every_s: float | None = None) -> None:
         self._jitter = jitter
         self._every_s = every_s
-        self._heap: list[tuple[float, int, _Entry]] = []  # plain ones, which are compared in C
-        self._entries: dict[int, _Entry] = {}
+        self._heap: list[tuple[float, int, _ScheduledLookUp]] = []  # plain ones, which are compared in C
+        self._entries: dict[int, _ScheduledLookUp] = {}
         self._numbers = count()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -111,22 +110,22 @@ class Poller:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def watch(self, watched: Watched, *, first_s: float = FIRST_S, soon: bool = False) -> None:
-        """Ask for a run from now on; `soon`: after :data:`FIRST_S` at most, where no more than a few are asked for."""
-        self._put(watched, min(FIRST_S, first_s) if soon and len(self) < FEW else first_s)
+    def watch(self, run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False) -> None:
+        """Look a run up from now on; `soon`: after :data:`FIRST_S` at most, if only a few runs are looked up."""
+        self._put(run, min(FIRST_S, first_s) if soon and len(self) < FEW else first_s)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._serve())
 
-    def forget(self, watched: Watched) -> None:
-        """Ask for it no more."""
-        self._entries.pop(id(watched), None)
+    def forget(self, run: PolledRun) -> None:
+        """End the look-ups of a run."""
+        self._entries.pop(id(run), None)
         if not self._entries:
             self._changed.set()
 
-    def _put(self, watched: Watched, wait_s: float) -> None:
+    def _put(self, run: PolledRun, wait_s: float) -> None:
         spread = 1 + SPREAD * (2 * self._jitter() - 1)
-        entry = _Entry(asyncio.get_running_loop().time() + wait_s * spread, watched, wait_s)
-        self._entries[id(watched)] = entry
+        entry = _ScheduledLookUp(asyncio.get_running_loop().time() + wait_s * spread, run, wait_s)
+        self._entries[id(run)] = entry
         heapq.heappush(self._heap, (entry.due, next(self._numbers), entry))
         self._changed.set()
 
@@ -146,13 +145,13 @@ class Poller:
                     await self._changed.wait()
         self._heap.clear()
 
-    def _next(self) -> _Entry | None:
-        """Return what is due next; entries of runs that were forgotten are left out."""
-        while self._heap and self._entries.get(id(self._heap[0][2].watched)) is not self._heap[0][2]:
+    def _next(self) -> _ScheduledLookUp | None:
+        """Return the entry that is due next; entries of runs that were forgotten are dropped."""
+        while self._heap and self._entries.get(id(self._heap[0][2].run)) is not self._heap[0][2]:
             heapq.heappop(self._heap)
         return self._heap[0][2] if self._heap else None
 
-    def _begin(self, entry: _Entry) -> None:
+    def _begin(self, entry: _ScheduledLookUp) -> None:
         self._not_before = asyncio.get_running_loop().time() + (EVERY_S if self._every_s is None else self._every_s)
         task = asyncio.get_running_loop().create_task(self._look(entry))
         self._looking.add(task)
@@ -162,40 +161,40 @@ class Poller:
         self._looking.discard(task)
         self._changed.set()
 
-    async def _look(self, entry: _Entry) -> None:
+    async def _look(self, entry: _ScheduledLookUp) -> None:
         pause_s: float | None = 0.0
         try:
-            pause_s = await entry.watched.look()
+            pause_s = await entry.run.look()
         except Exception:  # a defect of ours must not end the polling of all others
             log.warning("a look-up broke", exc_info=True)
-        here = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         if pause_s:
-            self._not_before = max(self._not_before, here.time() + pause_s)
-        if self._entries.get(id(entry.watched)) is not entry:  # it was forgotten meanwhile
+            self._not_before = max(self._not_before, loop.time() + pause_s)
+        if self._entries.get(id(entry.run)) is not entry:  # it was forgotten meanwhile
             return
         if pause_s is None:
-            self.forget(entry.watched)
+            self.forget(entry.run)
         else:
-            self._put(entry.watched, min(LONGEST_S, entry.wait_s * GROWTH))
+            self._put(entry.run, min(LONGEST_S, entry.wait_s * GROWTH))
 
 
-# --- what the look-ups of one run say
+# --- the look-ups of one run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUpResult:
-    """What one look-up says."""
+    """The result of one look-up."""
 
     run: Run | None = None
-    """The run as far as it is known; ``None``: the look-up says nothing of it."""
-    trouble: str = ""
-    """Why it says nothing, in words."""
+    """The run as far as it is known; ``None``: the look-up is no evidence about it."""
+    problem: str = ""
+    """Why it is none, in words."""
     is_last: bool = False
-    """Whether asking again makes no sense."""
+    """Whether another look-up makes no sense."""
     error: AuthError | None = None
     """The service refuses the key, so that nothing is known of the run."""
     pause_s: float = 0.0
-    """For how long nobody is to ask for any run."""
+    """For how long no run is to be looked up."""
 
 
 class StatusLookup:
@@ -217,36 +216,36 @@ class StatusLookup:
         """Look-ups so far."""
 
     async def ask(self) -> LookUpResult:
-        """Ask the service once."""
+        """Look the run up once."""
         self.count += 1
         try:
-            found = with_final_status(await self._look_up(*self._ids))
+            run = with_final_status(await self._look_up(*self._ids))
         except AuthError as exc:
-            return LookUpResult(trouble=one_line(str(exc)), is_last=True, error=exc)
-        if (found.status_code or 0) // 100 == 2:
+            return LookUpResult(problem=one_line(str(exc)), is_last=True, error=exc)
+        if (run.status_code or 0) // 100 == 2:
             self._not_found = 0
-            return LookUpResult(run=self._with_output(found))
-        trouble = one_line(found.error or found.error_code or "the look-up failed")
-        if found.status_code == 404:
+            return LookUpResult(run=self._with_output(run))
+        message = one_line(run.error or run.error_code or "the look-up failed")
+        if run.status_code == 404:
             self._not_found += 1
             if self._not_found >= NOT_FOUND_LOOKS:
-                unknown = f"the service does not know this run ({trouble}); it may have run"
-                return LookUpResult(trouble=unknown, is_last=True)
-        return LookUpResult(trouble=trouble, pause_s=_pause_of(found) if found.status_code == 429 else 0.0)
+                unknown = f"the service does not know this run ({message}); it may have run"
+                return LookUpResult(problem=unknown, is_last=True)
+        return LookUpResult(problem=message, pause_s=_pause_of(run) if run.status_code == 429 else 0.0)
 
-    def _with_output(self, found: Run) -> Run:
-        """Return a run, as still running when it is the first time that it has ended without an output.
+    def _with_output(self, run: Run) -> Run:
+        """Return `run`; the first time that it has ended without an output, as still running.
 
-        UNKNOWN whether a look-up has the output (CONTRACT section 3): the callback gets the chance to bring it.
+        UNKNOWN whether a look-up has the output (CONTRACT section 3): so the callback gets time to bring it.
         """
-        if found.status == "completed" and found.output is None and not self._without_output:
+        if run.status == "completed" and run.output is None and not self._without_output:
             self._without_output += 1
-            return replace(found, status="running")
-        return found
+            return replace(run, status="running")
+        return run
 
 
 def _pause_of(refused: Run) -> float:
-    """Return for how long nobody asks after a look-up was refused: till midnight, UTC, where the day is used up."""
+    """Return the pause after a refused look-up, in seconds: until midnight UTC where the daily cap is used up."""
     body = refused.raw if isinstance(refused.raw, Mapping) else {}
     if is_daily_cap(body):
         now = datetime.now(UTC)
@@ -254,10 +253,10 @@ def _pause_of(refused: Run) -> float:
     return BUSY_PAUSE_S
 
 
-# --- the one of this process, on the background loop
+# --- the poller of this process, on the background loop
 
 _of_loop: tuple[asyncio.AbstractEventLoop, Poller] | None = None
-"""Set on that loop alone; whoever reads it elsewhere has the pair as it was set."""
+"""Set on that loop alone; a reader on another thread gets a consistent pair."""
 
 
 def _after_fork() -> None:
@@ -269,21 +268,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def watch(watched: Watched, *, first_s: float = FIRST_S, soon: bool = False) -> None:
-    """Have this process's poller ask for a run, from any thread; see :meth:`Poller.watch`."""
-    here = event_loop.background().loop
+def watch(run: PolledRun, *, first_s: float = FIRST_S, soon: bool = False) -> None:
+    """Have this process's poller look a run up, from any thread; see :meth:`Poller.watch`."""
+    loop = event_loop.background().loop
 
     def begin() -> None:
         global _of_loop
-        if _of_loop is None or _of_loop[0] is not here:
-            _of_loop = here, Poller()
-        _of_loop[1].watch(watched, first_s=first_s, soon=soon)
+        if _of_loop is None or _of_loop[0] is not loop:
+            _of_loop = loop, Poller()
+        _of_loop[1].watch(run, first_s=first_s, soon=soon)
 
-    on_loop(here, begin)
+    on_loop(loop, begin)
 
 
-def forget(watched: Watched) -> None:
-    """Have this process's poller ask for a run no more, from any thread."""
-    if (known := _of_loop) is not None:
-        here, poller = known
-        on_loop(here, lambda: poller.forget(watched))
+def forget(run: PolledRun) -> None:
+    """Have this process's poller end the look-ups of a run, from any thread."""
+    if (current := _of_loop) is not None:
+        loop, poller = current
+        on_loop(loop, lambda: poller.forget(run))

@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. Nothing has run, and the error says so; the service's own words are in it, in one line.
-2. What an answer means says `contract.retry.decide` alone, and every attempt is inside the limiter. A call that ends
-   otherwise than by an exchange may have run, and is kept as such before the error goes on.
+1. An error is raised only where nothing has run, and says so, with the service's message in one line.
+2. `contract.retry.decide` alone interprets an answer, and every attempt is inside the limiter. A call that ends without
+   an exchange may have run, and is stored as such before the error is raised again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Attempt", "RetryLoop", "raise_for"]
 
 
 def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
-    """Raise the error that a person can act on, for an answer after which no call makes sense.
+    """Raise the error for an answer after which no further call makes sense.
 
     Raises
     ------
@@ -44,20 +44,20 @@ def raise_for(run: Run, decision: RetryDecision) -> NoReturn:
         "request_id": run.request_id,
         "may_have_run": False,
     }
-    said = one_line(run.error or "").rstrip(".")
+    message = one_line(run.error or "").rstrip(".")
     if decision.reason == "auth" and run.status_code == 401:
-        raise AuthError(f"{run.origin} refused the key: {said}. Check it in your workspace's settings", **facts)
+        raise AuthError(f"{run.origin} refused the key: {message}. Check it in your workspace's settings", **facts)
     if decision.reason == "auth":
-        raise AuthError(f"{run.origin} does not allow this: {said}", **facts)
+        raise AuthError(f"{run.origin} does not allow this: {message}", **facts)
     if decision.reason == "daily_cap":
-        raise LimitReached(f"the daily cap of calls is used up ({said}); it is renewed at 00:00 UTC", **facts)
+        raise LimitReached(f"the daily cap of calls is used up ({message}); it is renewed at 00:00 UTC", **facts)
     if decision.reason == "credits":
-        raise LimitReached(f"the workspace's credits are used up: {said}", **facts)
-    raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {said}", **facts)
+        raise LimitReached(f"the workspace's credits are used up: {message}", **facts)
+    raise ConnectFailed(f"{run.origin} was not reached in {run.attempts} attempts: {message}", **facts)
 
 
 KEEP_S: Final = 0.1
-"""How long a cancelled call stays for the store: a person waits for Stop. What is not kept by then is kept later."""
+"""How long a cancelled call waits for the store, since a person waits for Stop; the store goes on after that."""
 
 
 Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
@@ -91,7 +91,7 @@ class RetryLoop:
         self._jitter = jitter or random.Random().random  # noqa: S311 - spreads retries, guards nothing
 
     async def send(self, request: InvokeRequest, attempt_once: Attempt) -> Run:
-        """Attempt a request until it is enough, and return the run that its last answer reads as.
+        """Attempt a request until the policy ends it, and return the run of its last answer.
 
         Raises
         ------
@@ -105,27 +105,27 @@ class RetryLoop:
 
     async def _attempts(self, request: InvokeRequest, attempt_once: Attempt) -> tuple[Run, RetryDecision]:
         running_loop()  # before anything is counted as sent
-        here = self._connection
+        connection = self._connection
         begun: float | None = None
         for attempt in count(1):
-            async with here.limiter.slot():
+            async with connection.limiter.slot():
                 begun = self._clock() if begun is None else begun  # the queue before the first attempt is no retry
                 counted_at = datetime.now(UTC)
-                here.count("invoke", 1, counted_at)
-                with here.limiter.call() as call:
+                connection.count("invoke", 1, counted_at)
+                with connection.limiter.call() as call:
                     exchange = await self._attempt_or_keep(request, attempt_once, attempt)
                 if exchange.run.error_code in NOT_REACHED:
-                    here.count("invoke", -1, counted_at)
+                    connection.count("invoke", -1, counted_at)
                 decision = decide(
                     exchange.answer,
                     attempt=attempt,
                     jitter=self._jitter(),
                     now=datetime.now(UTC),
                     spent_s=self._clock() - begun,
-                    typical_s=here.limiter.typical_s,
-                    policy=here.policy,
+                    typical_s=connection.limiter.typical_s,
+                    policy=connection.policy,
                 )
-                here.limiter.hear(decision, call=call)
+                connection.limiter.hear(decision, call=call)
             if not decision.again:
                 break
             log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)
@@ -133,7 +133,7 @@ class RetryLoop:
         return replace(exchange.run, attempts=attempt), decision
 
     async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> Exchange:
-        """Attempt once. A call that ends otherwise than by an exchange may have run, and is kept as such."""
+        """Attempt once. A call that ends without an exchange may have run, and is stored as such."""
         started_at, begun = datetime.now(UTC), time.perf_counter()
 
         def unknown(broke: str, why: str) -> Run:

@@ -2,14 +2,14 @@
 
 Rules of this file:
 
-1. They are in memory only, unless the keyring is asked for; no repr, log or table has them.
-2. The raw bytes are verified before anything of them is parsed, and nothing that is not verified is kept beyond its
-   request. Work happens after the answer. The order: address, method, signature there at all, size, bytes, signature
-   right. Every refusal is counted.
+1. Secrets are in memory only, unless the keyring is requested; no repr, log or table has them.
+2. The raw bytes are verified before any of them is parsed, and unverified data is not stored beyond its request. The
+   body is processed after the response. The order of checks: address, method, presence of a signature, size, body,
+   signature. Every refusal is counted.
 
-A callback can be here before the answer to its call, and that answer may be the first that tells the signing secret. So
-while such a call is out, a delivery that no known secret signed is held open, unparsed, until the answer is here: then
-it is verified like any other. At most :data:`MAX_HELD` are held, for :data:`HOLD_S` at most.
+A callback can arrive before the answer to its call, and that answer may be the first that has the signing secret. So
+while such a call is in flight, a delivery that no known secret signed is held open, unparsed, until the answer arrives:
+then it is verified like any other. At most :data:`MAX_HELD` are held, for :data:`HOLD_S` at most.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 
 MAX_SECRETS: Final = 64
-"""Learned ones; the oldest leave first. Each is tried on each delivery: a microsecond a piece."""
+"""Of learned secrets; the oldest are dropped first. Each is tried on each delivery: a microsecond each."""
 
 
 class SigningSecrets:
@@ -55,61 +55,63 @@ class SigningSecrets:
     Parameters
     ----------
     given : str, Secret or iterable of them
-        By the user.
+        The user's.
     keyring : bool
-        Whether learned ones are kept in the system's keyring.
+        Whether learned secrets are stored in the system's keyring.
     """
 
     def __init__(self, given: str | Secret | Iterable[str | Secret], *, keyring: bool) -> None:
-        held: Any = given  # somebody gives what an environment variable is that is not there: None
-        is_one = isinstance(held, str | bytes | Secret) or not is_iterable(held)
-        listed = [held] if is_one else list(held)
-        self._given = tuple(Secret(one) for one in listed if isinstance(one, str | Secret))
-        self._odd = next((type_text(one) for one in listed if not isinstance(one, str | Secret)), "")
+        value: Any = given  # also None, the value of an environment variable that is not set
+        is_one = isinstance(value, str | bytes | Secret) or not is_iterable(value)
+        listed = [value] if is_one else list(value)
+        self._given = tuple(Secret(secret) for secret in listed if isinstance(secret, str | Secret))
+        self._wrong_type = next((type_text(secret) for secret in listed if not isinstance(secret, str | Secret)), "")
         self._keyring = keyring
         self._learned: OrderedDict[Secret, None] = OrderedDict()
-        # As Standard Webhooks spell one: other schemes take any text.
-        self._own = Secret("whsec_" + base64.b64encode(random_secrets.token_bytes(32)).decode())
+        # In the form of Standard Webhooks: other schemes take any text.
+        self._test_secret = Secret("whsec_" + base64.b64encode(random_secrets.token_bytes(32)).decode())
         self._testing = 0
         self._lock = threading.Lock()
 
     def __call__(self) -> tuple[Secret, ...]:
-        """Return those that are known now."""
+        """Return the secrets that are known now."""
         with self._lock:
-            own = (self._own,) if self._testing else ()
-            return (*reversed(self._learned), *self._given, *own)
+            temporary = (self._test_secret,) if self._testing else ()
+            return (*reversed(self._learned), *self._given, *temporary)
 
     def check(self) -> None:
-        """Look at the given ones; apart, so that whoever has them as texts can forget them first.
+        """Check the user's secrets; a separate step, so that the caller can delete them as texts before.
 
         Raises
         ------
         SettingsError
-            One of them is no text, or an empty one.
+            One of them is not a text, or is empty.
         """
-        if self._odd:
-            raise SettingsError(f"secrets are texts, and {self._odd} is none; give signing secrets, or leave it out")
+        if self._wrong_type:
+            raise SettingsError(
+                f"secrets are texts, and {self._wrong_type} is none; give signing secrets, or leave it out"
+            )
         if not all(self._given):
             raise SettingsError("one of the secrets is empty: such a signature would prove nothing")
 
     def learn(self, secret: Secret | None, name: str = "") -> None:
-        """Take one that the service told; ``None``: it told none."""
+        """Add a secret of the service; ``None``: it sent none."""
         if secret is None or not secret:
             return
         if self._take(secret) and self._keyring and name:
-            kept, why = credentials.keep_in_keyring(f"{name}#signing", secret)
-            if not kept:
-                log.info("a signing secret was not kept: %s", why)
+            is_stored, reason = credentials.keep_in_keyring(f"{name}#signing", secret)
+            if not is_stored:
+                log.info("a signing secret was not kept: %s", reason)
 
     def recall(self, name: str) -> bool:
-        """Take the one that the keyring has under `name`, and say whether it has one."""
-        found = credentials.from_keyring(f"{name}#signing") if self._keyring else None
-        if found is not None:
-            self._take(found)
-        return found is not None
+        """Add the secret that the keyring has under `name`; return whether it has one."""
+        secret = credentials.from_keyring(f"{name}#signing") if self._keyring else None
+        if secret is not None:
+            self._take(secret)
+        return secret is not None
 
     def _take(self, secret: Secret) -> bool:
-        """Take a secret, and say whether it was not there yet."""
+        """Add a secret; return whether it is new."""
         with self._lock:
             if secret in self._learned:
                 return False
@@ -120,10 +122,10 @@ class SigningSecrets:
 
     @contextmanager
     def testing(self) -> Iterator[Secret]:
-        """Yield a secret of its own that is taken meanwhile: what a receiver signs when it tests itself."""
-        self._testing += 1  # so that it is not tried on every delivery
+        """Yield a secret that is accepted during the block: a receiver signs with it when it tests itself."""
+        self._testing += 1  # without a test it is not tried on deliveries
         try:
-            yield self._own
+            yield self._test_secret
         finally:
             self._testing -= 1
 
@@ -131,7 +133,7 @@ class SigningSecrets:
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 
 MAX_UNVERIFIED_BYTES: Final = 64 * 1024 * 1024
-"""Of all bodies together that are being read or held: a hundred connections may not take a gigabyte."""
+"""Of all bodies together that are being read or held: a hundred connections must not use a gigabyte."""
 
 BODY_S: Final = 15.0
 """Seconds for the whole body."""
@@ -145,7 +147,7 @@ MAX_HELD: Final = 32
 
 
 WHOLE: Final = "fh.whole"
-"""In a request's scope once all of it is here: then no limit in time is set, which would cost as much as reading it."""
+"""In a request's scope once all of it is received: then no timeout is set, which would cost as much as reading it."""
 
 
 Scope = MutableMapping[str, Any]
@@ -157,7 +159,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 @dataclass(slots=True, kw_only=True)
 class DeliveryCounts:
-    """What a receiver has counted. Numbers only: nothing of what was refused is kept."""
+    """Counts of a receiver. Numbers only: no data of a refused delivery is stored."""
 
     verified: int = 0
     """Deliveries with a right signature, repeated ones included."""
@@ -179,7 +181,7 @@ class DeliveryCounts:
     unclaimed: int = 0
     """Verified, and for no run that is waited for (yet)."""
     dropped: int = 0
-    """Of those, the oldest ones, which there was no room for."""
+    """The oldest of those, dropped for lack of room."""
 
     @property
     def refused(self) -> int:
@@ -201,11 +203,11 @@ class DeliveryApp:
     scheme : RequestScheme
         How deliveries are signed.
     secrets : function
-        Returns the secrets that are known, the newest first.
+        Returns the known secrets, the newest first.
     take : function of bytes
-        Given each verified body, after its answer.
+        Called with each verified body, after its response.
     tally : DeliveryCounts
-        Counts.
+        The counts to update.
     max_body_bytes, body_s, hold_s
         In place of :data:`MAX_BODY_BYTES`, :data:`BODY_S` and :data:`HOLD_S`.
     clock : function
@@ -239,14 +241,14 @@ class DeliveryApp:
         self._answers_due = 0
         self._learned = asyncio.Event()
 
-    # --- calls that are out: on the loop of the server
+    # --- calls in flight: on the loop of the server
 
     def call_out(self) -> None:
-        """Note that a call was sent whose answer may tell a new secret."""
+        """Note that a call was sent whose answer may have a new secret."""
         self._answers_due += 1
 
     def call_answered(self) -> None:
-        """Note that it is answered, and what there was to learn is learned."""
+        """Note that it is answered, and its secret, if any, is known."""
         self._answers_due -= 1
         self._learned.set()
         self._learned = asyncio.Event()
@@ -255,8 +257,8 @@ class DeliveryApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        status, body = await self._judge(scope, receive)
-        close = body is None  # what was not read to its end cannot be followed by another request
+        status, body = await self._check_request(scope, receive)
+        close = body is None  # no request can follow a body that was not read to its end
         await send(
             {
                 "type": "http.response.start",
@@ -268,27 +270,28 @@ class DeliveryApp:
         if status == 200 and body is not None:
             self._take(body)
 
-    async def _judge(self, scope: Scope, receive: Receive) -> tuple[int, bytes | None]:
+    async def _check_request(self, scope: Scope, receive: Receive) -> tuple[int, bytes | None]:
         path = scope["path"].encode("utf-8", "replace")
-        if not sum(hmac.compare_digest(path, one.encode()) for one in self._paths()):
+        if not sum(hmac.compare_digest(path, allowed.encode()) for allowed in self._paths()):
             self._tally.elsewhere += 1
             return 404, None
         if scope["method"] != "POST":
             self._tally.elsewhere += 1
             return 405, None
-        headers = _first_of_each(scope["headers"])
+        headers = _single_headers(scope["headers"])
         if not all(headers.get(name) for name in self._scheme.needs):
             self._tally.unsigned += 1
-            # Read and dropped, whole: of a connection that is closed on unread bytes a sender often sees no answer.
-            return 401, (b"" if await _is_read(receive, self._max_body_bytes) else None)
+            # The whole body is read and dropped: where a connection is closed on unread bytes, the sender often gets no
+            # response.
+            return 401, (b"" if await _drop_body(receive, self._max_body_bytes) else None)
         announced = headers.get("content-length", b"")
         if announced.isdigit() and (len(announced) > 12 or int(announced) > self._max_body_bytes):
             self._tally.too_large += 1
             return 413, None
         limit_s = None if scope.get(WHOLE) else self._body_s
-        return await self._with_body(headers, receive, limit_s)
+        return await self._check_body(headers, receive, limit_s)
 
-    async def _with_body(
+    async def _check_body(
         self, headers: Mapping[str, bytes], receive: Receive, limit_s: float | None
     ) -> tuple[int, bytes | None]:
         chunks: list[bytes] = []
@@ -311,17 +314,17 @@ class DeliveryApp:
                     if self._unverified > MAX_UNVERIFIED_BYTES:
                         self._tally.overfull += 1
                         return 503, None
-            return await self._verified(chunks[0] if len(chunks) == 1 else b"".join(chunks), headers)
+            return await self._check_signature(chunks[0] if len(chunks) == 1 else b"".join(chunks), headers)
         except TimeoutError:
             self._tally.too_slow += 1
             return 408, None
         finally:
             self._unverified -= size
 
-    async def _verified(self, body: bytes, headers: Mapping[str, bytes]) -> tuple[int, bytes]:
-        known = self._secrets()  # before the look: a call on another loop may tell another one while that lasts
+    async def _check_signature(self, body: bytes, headers: Mapping[str, bytes]) -> tuple[int, bytes]:
+        before = self._secrets()  # before the check: a call on another loop may add a secret during it
         if self._is_signed(body, headers) or (
-            self._answers_due > 0 and await self._held_is_signed(body, headers, known)
+            self._answers_due > 0 and await self._held_is_signed(body, headers, before)
         ):
             self._tally.verified += 1
             return 200, body
@@ -331,8 +334,8 @@ class DeliveryApp:
     def _is_signed(self, body: bytes, headers: Mapping[str, bytes]) -> bool:
         return self._scheme.accepts_request(body, headers, self._secrets(), now_s=self._clock())
 
-    async def _held_is_signed(self, body: bytes, headers: Mapping[str, bytes], known: tuple[Secret, ...]) -> bool:
-        """Hold an unparsed delivery, which none of `known` signed, while an answer that may tell its secret is due."""
+    async def _held_is_signed(self, body: bytes, headers: Mapping[str, bytes], secrets: tuple[Secret, ...]) -> bool:
+        """Hold an unparsed delivery that none of `secrets` signed, while an answer that may have its secret is due."""
         if self._held >= MAX_HELD:
             return False
         self._held += 1
@@ -341,8 +344,8 @@ class DeliveryApp:
             async with asyncio.timeout(self._hold_s):
                 while self._answers_due > 0:
                     await self._learned.wait()
-                    before, known = known, self._secrets()
-                    if known != before and self._is_signed(body, headers):
+                    earlier, secrets = secrets, self._secrets()
+                    if secrets != earlier and self._is_signed(body, headers):
                         return True
         except TimeoutError:
             pass
@@ -351,8 +354,8 @@ class DeliveryApp:
         return False
 
 
-async def _is_read(receive: Receive, limit: int) -> bool:
-    """Read and drop a body, so that its connection can be used again, and say whether that was all of it."""
+async def _drop_body(receive: Receive, limit: int) -> bool:
+    """Read and drop a body, so that its connection can be used again; return whether that was the whole body."""
     size = 0
     try:
         async with asyncio.timeout(DROPPED_S):
@@ -368,10 +371,10 @@ async def _is_read(receive: Receive, limit: int) -> bool:
     return False
 
 
-def _first_of_each(raw: list[tuple[bytes, bytes]]) -> dict[str, bytes]:
-    """Return headers by name; of one that is there twice nothing: two signatures are none."""
-    found: dict[str, bytes] = {}
+def _single_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, bytes]:
+    """Return headers by name; of a repeated one an empty value: two signatures are none."""
+    headers: dict[str, bytes] = {}
     for name, value in raw:
-        spelt = name.decode("latin-1")
-        found[spelt] = b"" if spelt in found else value
-    return found
+        text = name.decode("latin-1")
+        headers[text] = b"" if text in headers else value
+    return headers

@@ -69,22 +69,22 @@ __all__ = [
 MAX_UNCLAIMED: Final = 10_000
 
 MAX_UNCLAIMED_BYTES: Final = 64 * 1024 * 1024
-"""Of bodies. The oldest leave first."""
+"""Of bodies. The oldest are dropped first."""
 
 MAX_ENDED: Final = 100_000
-"""Ids of runs that have ended, so that a repeated delivery is known as one."""
+"""Ids of runs that have ended, so that a repeated delivery is recognised."""
 
 
 Take = Callable[[Run], None]
 
 
 class RunWaiters:
-    """The runs of one receiver.
+    """The claims of one receiver: who waits for which run.
 
     Parameters
     ----------
     tally : DeliveryCounts
-        Counts.
+        The counts to update.
     """
 
     def __init__(self, tally: DeliveryCounts) -> None:
@@ -96,24 +96,24 @@ class RunWaiters:
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many ids are kept of callbacks that nobody has claimed."""
+        """Return the number of ids of stored callbacks that nobody has claimed."""
         return len(self._unclaimed)
 
     def claim(self, ids: Iterable[str], take: Take) -> None:
-        """Have `take` called with what is delivered for a run; at once with what came already."""
-        came: list[Run] = []
+        """Have `take` called with each callback of a run; at once with those that have arrived already."""
+        runs: list[Run] = []
         with self._lock:
-            for name in ids:
-                if (kept := self._unclaimed.pop(name, None)) is not None:
-                    self._unclaimed_bytes -= kept[1]
-                    if all(kept[0] is not run for run in came):  # one that has two ids is kept under both
-                        came.append(kept[0])
-                self._takers[name] = take
-        for run in came:
+            for id_ in ids:
+                if (unclaimed := self._unclaimed.pop(id_, None)) is not None:
+                    self._unclaimed_bytes -= unclaimed[1]
+                    if all(unclaimed[0] is not run for run in runs):  # a callback with two ids is stored under both
+                        runs.append(unclaimed[0])
+                self._takers[id_] = take
+        for run in runs:
             self.hand(run)
 
     def disclaim(self, ids: Iterable[str], *, ended: bool) -> None:
-        """Wait no more for a run; when it has `ended`, what is delivered for it again is known as repeated."""
+        """End the wait for a run; when it has `ended`, a further delivery for it counts as repeated."""
         with self._lock:
             for name in ids:
                 self._takers.pop(name, None)
@@ -123,7 +123,7 @@ class RunWaiters:
                 self._ended.popitem(last=False)
 
     def hand(self, run: Run, size: int = 0) -> None:
-        """Give a callback of so many bytes to whoever waits for its run, now or later."""
+        """Pass a callback of `size` bytes to the claim of its run, now or later."""
         ids = ids_of(run)
         with self._lock:
             take = next((self._takers[name] for name in ids if name in self._takers), None)
@@ -133,12 +133,12 @@ class RunWaiters:
             take(run)
 
     def _keep(self, run: Run, ids: tuple[str, ...], size: int) -> None:
-        """Keep a callback until it is claimed. The lock is held."""
+        """Store a callback until it is claimed. The lock is held."""
         if any(name in self._ended for name in ids):
             self._tally.repeated += 1
             return
         if any(name in self._unclaimed and is_outcome(self._unclaimed[name][0]) for name in ids):
-            self._tally.repeated += 1  # the first outcome counts; "running", delivered after it, is old news
+            self._tally.repeated += 1  # the first outcome counts, and a status "running" after it does not
             return
         self._tally.unclaimed += 1
         for name in ids:
@@ -146,27 +146,27 @@ class RunWaiters:
             self._unclaimed_bytes += size - (before[1] if before else 0)
             self._unclaimed[name] = (run, size)
         while len(self._unclaimed) > MAX_UNCLAIMED or self._unclaimed_bytes > MAX_UNCLAIMED_BYTES:
-            _, (_, gone) = self._unclaimed.popitem(last=False)
-            self._unclaimed_bytes -= gone
+            _, (_, size_dropped) = self._unclaimed.popitem(last=False)
+            self._unclaimed_bytes -= size_dropped
             self._tally.dropped += 1
 
 
 # --- the address of a receiver
 
 MIN_PATH: Final = 16
-"""Characters of the last part of an address, when it is given."""
+"""Characters of the last part of an address, when the user gives it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicEndpoint:
-    """Who reaches a receiver."""
+    """The address of a receiver, and who reaches it."""
 
     base: str
     """The address of the receiver's root, as callers are given it; without a slash at its end."""
     outside: bool
-    """Whether callers beyond this machine are meant to reach it: somebody said so with a public URL."""
+    """Whether callers beyond this machine are meant to reach it: the user gave a public URL."""
     browser: str = ""
-    """The address at which the person's own browser reaches it, where a Jupyter proxy gives it one."""
+    """The address for the user's own browser, where a Jupyter proxy gives it one."""
     told: str
     """The same in words."""
 
@@ -177,7 +177,7 @@ def check_path(path: str) -> str:
     Raises
     ------
     SettingsError
-        It can be guessed, or stands in an address otherwise than it is spelt.
+        It can be guessed, or has characters that an address escapes.
     """
     if not isinstance(path, str) or len(path) < MIN_PATH or not path.replace("-", "").replace("_", "").isalnum():
         raise SettingsError(
@@ -267,10 +267,10 @@ def _endpoint_behind_hub(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """What came of a receiver's test of itself."""
+    """The result of a receiver's self-test."""
 
     local: bool
-    """A signed delivery to its own address came in, and a forged one was refused."""
+    """A signed delivery to its own address was received, and a forged one was refused."""
     public: bool | None
     """The same by the public URL; ``None``: it has none."""
     told: str
@@ -278,7 +278,7 @@ class SelfTest:
 
     @property
     def ok(self) -> bool:
-        """Whether all that was tried went well."""
+        """Whether every test passed."""
         return self.local and self.public is not False
 
     def __str__(self) -> str:
@@ -338,7 +338,7 @@ class CallbackReceiver:
         keyring: bool = False,
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        # First what the repr needs: a traceback that shows values shows this one, too, when an argument is refused.
+        # First the attributes of the repr: a traceback that shows values shows it, too, when an argument is refused.
         self.tally = DeliveryCounts()
         """What was counted since it was made."""
         self._server: ReceiverServer | None = None
@@ -354,8 +354,8 @@ class CallbackReceiver:
         """How deliveries are signed."""
         self._max_body_bytes = max_body_bytes
         self.claims = RunWaiters(self.tally)
-        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
-        self._window: Any = None
+        self._start_lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+        self._app: Any = None
 
     # --- listening
 
@@ -393,22 +393,22 @@ class CallbackReceiver:
             await event_loop.bridge(self._stop())
 
     async def _start(self) -> None:
-        """Listen, on the background loop; of several that ask at once, one does it."""
-        here = asyncio.get_running_loop()
-        if self._turns is None or self._turns[0] is not here:
-            self._turns = here, asyncio.Lock()
-        async with self._turns[1]:
+        """Listen, on the background loop; of several callers at once, one does it."""
+        loop = asyncio.get_running_loop()
+        if self._start_lock is None or self._start_lock[0] is not loop:
+            self._start_lock = loop, asyncio.Lock()
+        async with self._start_lock[1]:
             if not self.running:
                 await self._listen()
 
     async def _listen(self) -> None:
-        await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with everybody else's work
+        await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with other work
         from fh_notebook.client.callbacks.server import BACKLOG, ReceiverServer
         from fh_notebook.core.runtime.asgi import listen
 
         sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
         self._port = sock.getsockname()[1]
-        self._window = DeliveryApp(
+        self._app = DeliveryApp(
             paths=self._paths,
             scheme=self.scheme,
             secrets=self._secrets,
@@ -416,7 +416,7 @@ class CallbackReceiver:
             tally=self.tally,
             max_body_bytes=self._max_body_bytes,
         )
-        server = ReceiverServer(self._window)
+        server = ReceiverServer(self._app)
         await server.begin(sock)
         self._server, self._pid = server, os.getpid()
 
@@ -464,7 +464,7 @@ class CallbackReceiver:
         """The address on this machine."""
         return self.start().local_url_now
 
-    # The same of one that listens already, without waiting for anything: for who is on a loop.
+    # The same without a start or a wait, for a receiver that listens: for callers on a loop.
 
     @property
     def reach_now(self) -> PublicEndpoint:
@@ -479,19 +479,19 @@ class CallbackReceiver:
     @property
     def local_url_now(self) -> str:
         """As :attr:`local_url`."""
-        here = endpoint_of(host=self._host, port=self._port, public_url=None, environment={})
-        return f"{here.base}/{self._name}"
+        endpoint = endpoint_of(host=self._host, port=self._port, public_url=None, environment={})
+        return f"{endpoint.base}/{self._name}"
 
     @property
     def has_public_url(self) -> bool:
-        """Whether somebody said by which address the outside reaches it."""
+        """Whether it was given a public URL."""
         return self._public_url is not None
 
     def _paths(self) -> tuple[str, ...]:
-        own = f"/{self._name}"
+        path = f"/{self._name}"
         if self._public_url is None:
-            return (own,)
-        return (own, urlsplit(self._public_url).path + own)  # a proxy may pass its own path on
+            return (path,)
+        return (path, urlsplit(self._public_url).path + path)  # a proxy may pass its own path on
 
     # --- secrets
 
@@ -515,13 +515,13 @@ class CallbackReceiver:
 
     @asynccontextmanager
     async def expecting(self) -> AsyncIterator[None]:
-        """Say that a call is out whose callback may come before its answer: an unknown secret is waited for."""
-        here, window = event_loop.background().loop, self._window
-        on_loop(here, window.call_out)
+        """Mark a call as in flight: its callback may arrive before its answer, and waits for an unknown secret."""
+        loop, app = event_loop.background().loop, self._app
+        on_loop(loop, app.call_out)
         try:
             yield
         finally:
-            on_loop(here, window.call_answered)
+            on_loop(loop, app.call_answered)
 
     def claim(self, ids: Iterable[str], take: Take) -> None:
         """Have `take` called with what is delivered for a run; at once with what came already.
@@ -547,14 +547,14 @@ class CallbackReceiver:
                 log.info("a verified callback names no run; it was left out")
                 return
             self.claims.hand(run, len(body))
-        except Exception:  # a defect of ours must not end the server's task
+        except Exception:  # a defect in this package must not end the server's task
             log.warning("a callback could not be taken", exc_info=True)
 
     # --- trying it
 
     async def _test(self, timeout_s: float) -> SelfTest:
-        with self._secrets.testing() as own:
-            return await _run_self_test(self, own, timeout_s=timeout_s)
+        with self._secrets.testing() as secret:
+            return await _run_self_test(self, secret, timeout_s=timeout_s)
 
     def self_test(self, *, timeout_s: float = 10.0) -> SelfTest:
         """Send itself a signed delivery, and a forged one, at its own address and at the public one.
@@ -577,16 +577,16 @@ class CallbackReceiver:
     # --- shown
 
     def __repr__(self) -> str:
-        where = f"{self.reach_now.base}/…" if self.running else "not running"
-        return f"CallbackReceiver({where}, {self.tally})"
+        address = f"{self.reach_now.base}/…" if self.running else "not running"
+        return f"CallbackReceiver({address}, {self.tally})"
 
     def _repr_html_(self) -> str:
-        told = self.reach_now.told if self.running else "It is not running: receiver.start()."
+        message = self.reach_now.told if self.running else "It is not running: receiver.start()."
         return html.el(
             "div",
             html.STYLE,
             html.el("div", html.el("strong", "Callback receiver"), " ", html.el("span", repr(self)), cls="fh-head"),
-            html.el("div", told, cls="fh-dim"),
+            html.el("div", message, cls="fh-dim"),
             cls="fh",
         )
 
@@ -595,15 +595,15 @@ def _import_server() -> None:
     from fh_notebook.client.callbacks import server  # noqa: F401 - only imported
 
 
-async def _run_self_test(receiver: CallbackReceiver, own: Secret, *, timeout_s: float) -> SelfTest:
+async def _run_self_test(receiver: CallbackReceiver, secret: Secret, *, timeout_s: float) -> SelfTest:
     """Send deliveries to a receiver that listens, signed with `own`, by both of its addresses."""
-    local_problem = await _try_address(receiver, own, receiver.local_url_now, timeout_s, trust_env=False)
+    local_problem = await _try_address(receiver, secret, receiver.local_url_now, timeout_s, trust_env=False)
     sentences = [
         f"On this machine it works: {receiver.tally}." if not local_problem else f"On this machine: {local_problem}."
     ]
     public: bool | None = None
     if receiver.has_public_url:
-        problem = await _try_address(receiver, own, receiver.url_now, timeout_s, trust_env=True)
+        problem = await _try_address(receiver, secret, receiver.url_now, timeout_s, trust_env=True)
         public = not problem
         if problem:
             sentences.append(f"By the public URL: {problem}. Does the tunnel run, and does it pass on to this port?")
@@ -613,7 +613,9 @@ async def _run_self_test(receiver: CallbackReceiver, own: Secret, *, timeout_s: 
     return SelfTest(local=not local_problem, public=public, told=" ".join(sentences))
 
 
-async def _try_address(receiver: CallbackReceiver, own: Secret, url: str, timeout_s: float, *, trust_env: bool) -> str:
+async def _try_address(
+    receiver: CallbackReceiver, secret: Secret, url: str, timeout_s: float, *, trust_env: bool
+) -> str:
     """Send a signed and a forged delivery to `url`; return what went wrong, or an empty text."""
     import httpx
 
@@ -630,11 +632,11 @@ async def _try_address(receiver: CallbackReceiver, own: Secret, url: str, timeou
     receiver.claim([name], take)
     try:
         async with asyncio.timeout(timeout_s), httpx.AsyncClient(trust_env=trust_env) as http:
-            signed = await http.post(url, content=body, headers=_signed_headers(receiver, body, own))
+            signed = await http.post(url, content=body, headers=_signed_headers(receiver, body, secret))
             if signed.status_code != 200:
                 return f"a signed delivery was answered {signed.status_code}"
             await delivered
-            forged = await http.post(url, content=body, headers=_signed_headers(receiver, body + b" ", own))
+            forged = await http.post(url, content=body, headers=_signed_headers(receiver, body + b" ", secret))
             return "" if forged.status_code == 401 else f"a forged delivery was answered {forged.status_code}"
     except TimeoutError:
         return f"nothing came within {timeout_s:g} s"
@@ -644,6 +646,6 @@ async def _try_address(receiver: CallbackReceiver, own: Secret, url: str, timeou
         receiver.disclaim([name], ended=True)
 
 
-def _signed_headers(receiver: CallbackReceiver, body: bytes, own: Secret) -> dict[str, str]:
-    headers: dict[str, str] = receiver.scheme.signed_headers(body, own, now_s=time.time())
+def _signed_headers(receiver: CallbackReceiver, body: bytes, secret: Secret) -> dict[str, str]:
+    headers: dict[str, str] = receiver.scheme.signed_headers(body, secret, now_s=time.time())
     return headers

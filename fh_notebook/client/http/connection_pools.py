@@ -1,7 +1,8 @@
 """One connection pool for each event loop, and one exchange over the pool of the running loop.
 
-Rule of this file: connections belong to the loop that opened them, and are opened at its first exchange; what breaks
-in other people's code is told without their frames, in which the key stands.
+Rule of this file: connections belong to the loop that opened them, and are opened at its first exchange. An error in
+other people's code is raised without their frames, which hold the key. httpx is imported at the first exchange, so that
+a client can be made without it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ __all__ = ["ConnectionPools"]
 
 
 class ConnectionPools:
-    """What a client has open.
+    """The open connections of a client.
 
     Parameters
     ----------
     connection : Connection
-        To whom, and how.
+        The service, and how to reach it.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -43,49 +44,49 @@ class ConnectionPools:
     async def exchange(
         self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None
     ) -> Answer:
-        """Return the answer to one request, or how it broke off.
+        """Return the answer to one request; an answer that broke off says how.
 
         Raises
         ------
         CallError
-            It broke in a way that nobody foresaw, and may have run.
+            An unforeseen error; the request may have run.
         SettingsError
             No connection can be opened with these settings; nothing was sent.
         """
         from fh_notebook.client.http import exchange as edge
 
-        here = self._connection
+        connection = self._connection
         transport = await self._transport()
-        unforeseen = ""
+        message = ""
         try:
             return await edge.exchange(
                 transport,
                 method,
-                here.base_url + path,
-                auth=auth or edge.BearerAuth(here.key),
+                connection.base_url + path,
+                auth=auth or edge.BearerAuth(connection.key),
                 content=content,
-                max_response_bytes=here.max_response_bytes,
-                timeout_s=here.timeout_s,
-                connect_timeout_s=here.connect_timeout_s,
+                max_response_bytes=connection.max_response_bytes,
+                timeout_s=connection.timeout_s,
+                connect_timeout_s=connection.connect_timeout_s,
             )
         except Exception as exc:
-            unforeseen = error_text(exc)
+            message = error_text(exc)
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
-        raise CallError(f"the call broke in an unforeseen way, and may have run: {unforeseen}", may_have_run=True)
+        raise CallError(f"the call broke in an unforeseen way, and may have run: {message}", may_have_run=True)
 
     async def _transport(self) -> httpx.AsyncBaseTransport:
-        here = running_loop()
-        if (held := self._transports.get(here)) is not None:
-            return held
+        loop = running_loop()
+        if (transport := self._transports.get(loop)) is not None:
+            return transport
         from fh_notebook.client.http.transport import open_for_loop
 
-        trouble = ""
+        message = ""
         try:
-            self._transports[here] = opened = await open_for_loop(self._connection)
+            self._transports[loop] = opened = await open_for_loop(self._connection)
         except (OSError, ValueError, TypeError, ImportError) as exc:
-            trouble = redact(str(exc))
-        if trouble:  # a bad proxy or CA bundle: nothing was sent
-            raise SettingsError(f"no connection can be opened with these settings: {trouble}")
+            message = redact(str(exc))
+        if message:  # a bad proxy or CA bundle: nothing was sent
+            raise SettingsError(f"no connection can be opened with these settings: {message}")
         return opened
 
     async def close(self) -> None:

@@ -2,13 +2,11 @@
 
 Rules of this file:
 
-1. An answer is packed once, in one of the two ways that were asked for. httpx unpacks whatever is named, also several
-   times over; packed twice, ten kilobytes are ten gigabytes, and no limit that counts what comes out can stop that
-   within one piece.
-2. Nothing that a service or a network can do raises here. What did reach the service is told from what did not
-   (`Answer.sent`), because only the latter may be called again.
-
-The edge at which httpx's errors become values.
+1. An answer is packed once, with one of the two codings of the request. httpx unpacks any named coding, also several
+   times over: packed twice, ten kilobytes are ten gigabytes, and a limit on the unpacked size cannot stop that within
+   one piece.
+2. No action of a service or a network raises here. `Answer.sent` says whether the request reached the service, because
+   only one that did not may be sent again.
 """
 
 from __future__ import annotations
@@ -32,12 +30,12 @@ __all__ = ["ACCEPTED", "BROKEN", "Auth", "BearerAuth", "WebhookAuth", "exchange"
 
 
 ACCEPTED: Final = "gzip, deflate"
-"""A piece of either becomes a thousand times as large at most."""
+"""A piece packed with either grows a thousandfold at most."""
 
 _ONCE: Final = frozenset({"gzip", "deflate"})
 
 _NOT_ASKED_FOR: Final = frozenset({"br", "zstd"})
-"""What httpx unpacks besides, where the packages for it are installed."""
+"""Codings that httpx unpacks, too, where their packages are installed."""
 
 
 def is_packed(encoding: str) -> bool:
@@ -46,7 +44,7 @@ def is_packed(encoding: str) -> bool:
     Raises
     ------
     httpx.DecodingError
-        In another way than asked for, or more than once.
+        It is packed with another coding, or more than once.
 
     Examples
     --------
@@ -57,16 +55,16 @@ def is_packed(encoding: str) -> bool:
     ...
     httpx.DecodingError: the answer is packed as 'gzip, gzip', and only gzip, deflate was asked for
     """
-    spelt = encoding.strip().lower()
-    if spelt in _ONCE:
+    coding = encoding.strip().lower()
+    if coding in _ONCE:
         return True
-    if "," not in spelt and spelt not in _NOT_ASKED_FOR:
+    if "," not in coding and coding not in _NOT_ASKED_FOR:
         return False  # not packed, whatever a proxy calls it: the answer is paid, and is read as it stands
-    raise httpx.DecodingError(f"the answer is packed as {spelt[:40]!r}, and only {ACCEPTED} was asked for")
+    raise httpx.DecodingError(f"the answer is packed as {coding[:40]!r}, and only {ACCEPTED} was asked for")
 
 
 class BearerAuth:
-    """Puts the key on a request. It is revealed in this one expression and stands in no variable."""
+    """Puts the key on a request. It is revealed in this one expression and held in no variable."""
 
     def __init__(self, key: Secret) -> None:
         self._key = key
@@ -88,14 +86,14 @@ class WebhookAuth:
 
 
 class Auth(Protocol):
-    """What lets a request pass."""
+    """Credentials of a request."""
 
     def sign(self, request: httpx.Request) -> None:
-        """Put it on `request`."""
+        """Put them on `request`."""
         ...
 
 
-# The most special first: (httpx's error, our word, whether the service may have got the request).
+# The most specific first: (httpx's error, `Answer.broke`, whether the service may have received the request).
 # Facts: httpx raises ConnectError and ConnectTimeout before any byte of the request; a WriteError can come after the
 # last byte that the service needed; ReadError, ReadTimeout and RemoteProtocolError come after sending.
 BROKEN: Final[tuple[tuple[type[Exception], str, bool], ...]] = (
@@ -130,17 +128,17 @@ async def exchange(
     connect_timeout_s: float = math.inf,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Answer:
-    """Make one exchange and return what it brought.
+    """Make one exchange and return its answer.
 
-    The transport is asked itself: `httpx.AsyncClient` around it costs 100 us a call, for redirects, cookies and hooks
-    that no call of ours has.
+    It calls the transport itself: `httpx.AsyncClient` around it costs 100 us a call, for redirects, cookies and hooks
+    that these calls do not use.
 
     Parameters
     ----------
     transport : httpx.AsyncBaseTransport
         The transport of the running loop.
     method, url : str
-        What to ask.
+        Of the request.
     auth : Auth
         Puts the key, or a webhook's secret, on the request.
     content : bytes, optional
@@ -148,19 +146,19 @@ async def exchange(
     max_response_bytes : int
         More than this, after decompression, is not read: the answer is ``broke="too_large"``.
     timeout_s : float
-        How long the whole exchange may take: httpx's own timeouts begin again with every byte that comes. What lies in
-        the socket by then is read all the same (see `Deadline`); a request that is not sent by then is not sent.
+        How long the whole exchange may take: httpx's own timeouts begin again with every received byte. Data in the
+        socket at that time is still read (see `Deadline`); a request that is not sent at that time is not sent.
     connect_timeout_s : float
         How long a new connection may take, of that.
     clock : callable
         Seconds; a monotonic clock.
     """
     begun = clock()
-    body = _Body(content or b"")
-    came = _Received()
+    body = _RequestBody(content or b"")
+    received = _Received()
     request = httpx.Request(
         method,
-        _address(url),
+        _parsed_url(url),
         headers=_headers(url, None if content is None else len(content)),
         stream=body,
         # No limits of reading and writing: they would be the whole exchange's, which is kept here.
@@ -169,27 +167,27 @@ async def exchange(
     auth.sign(request)
     try:
         async with asyncio.timeout(None) as limit:
-            deadline = Deadline(timeout_s, came=lambda: came.pieces, pass_=lambda: limit.reschedule(0.0))
+            deadline = Deadline(timeout_s, received=lambda: received.pieces, on_expired=lambda: limit.reschedule(0.0))
             body.deadline = deadline
             try:
                 response = await transport.handle_async_request(request)
-                came.pieces += 1
+                received.pieces += 1
                 try:
-                    return await _answer(response, max_response_bytes, came, lambda: clock() - begun)
+                    return await _answer_of(response, max_response_bytes, received, lambda: clock() - begun)
                 finally:
                     await response.aclose()
             finally:
                 deadline.cancel()
     except TimeoutError:
-        word = "read_timeout" if body.taken else "connect"
-        return Answer(broke=word, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
+        broke = "read_timeout" if body.taken else "connect"
+        return Answer(broke=broke, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
     except httpx.RequestError as exc:
-        word, sent = _failure_of(exc)
-        return Answer(broke=word, sent=sent, detail=redact(_words(exc)), elapsed_s=clock() - begun)
+        broke, sent = _failure_of(exc)
+        return Answer(broke=broke, sent=sent, detail=redact(_message_of(exc)), elapsed_s=clock() - begun)
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of a request, which knows whether a transport has begun to send it: what has no body yet cannot run."""
+class _RequestBody(httpx.AsyncByteStream):
+    """The body of a request; it records whether a transport has begun to send it. Without its body no run begins."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -197,7 +195,7 @@ class _Body(httpx.AsyncByteStream):
         self.deadline: Deadline | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        # A connection that is made only then, while the sockets are looked into once more, carries nothing.
+        # A connection that is made during the last reads of the sockets is not used.
         if self.deadline is not None and self.deadline.is_due:
             raise TimeoutError
         self.taken = True
@@ -205,7 +203,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _Received:
-    """How many pieces of the answer have come: its head is the first."""
+    """How many pieces of the answer have been received: its head is the first."""
 
     __slots__ = ("pieces",)
 
@@ -214,8 +212,8 @@ class _Received:
 
 
 @lru_cache(maxsize=64)
-def _address(url: str) -> httpx.URL:
-    return httpx.URL(url)  # reading one takes as long as the rest of a request
+def _parsed_url(url: str) -> httpx.URL:
+    return httpx.URL(url)  # parsing takes as long as the rest of a request
 
 
 # Headers are lists of bytes here: as httpx's mapping, they would take a third of the CPU of an exchange.
@@ -224,7 +222,7 @@ def _address(url: str) -> httpx.URL:
 @lru_cache(maxsize=64)
 def _headers_of(url: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
-        (b"Host", _address(url).netloc),
+        (b"Host", _parsed_url(url).netloc),
         (b"User-Agent", user_agent().encode("ascii")),
         (b"Accept", b"application/json"),
         (b"Accept-Encoding", ACCEPTED.encode("ascii")),
@@ -238,9 +236,11 @@ def _headers(url: str, length: int | None) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def _answer(response: httpx.Response, limit: int, came: _Received, elapsed_s: Callable[[], float]) -> Answer:
-    headers = _by_name(response.headers.raw)
-    body = await _read(response, headers, limit, came)
+async def _answer_of(
+    response: httpx.Response, limit: int, received: _Received, elapsed_s: Callable[[], float]
+) -> Answer:
+    headers = _headers_by_name(response.headers.raw)
+    body = await _read_body(response, headers, limit, received)
     return Answer(
         status_code=response.status_code if body is not None else None,
         headers=headers,
@@ -250,23 +250,25 @@ async def _answer(response: httpx.Response, limit: int, came: _Received, elapsed
     )
 
 
-def _by_name(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return headers by their names in small letters; of one that comes twice, both values (RFC 9110, section 5.3)."""
-    found: dict[str, str] = {}
-    for spelt, value in raw:
-        name, text = spelt.decode("latin-1").lower(), _text(value)
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
+def _headers_by_name(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name; of a repeated one, both values (RFC 9110, section 5.3)."""
+    headers: dict[str, str] = {}
+    for raw_name, value in raw:
+        name, text = raw_name.decode("latin-1").lower(), _decoded(value)
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
 
 
-def _text(value: bytes) -> str:
+def _decoded(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
 
 
-async def _read(response: httpx.Response, headers: dict[str, str], limit: int, came: _Received) -> bytes | None:
+async def _read_body(
+    response: httpx.Response, headers: dict[str, str], limit: int, received: _Received
+) -> bytes | None:
     """Return the whole body, or ``None`` when it is larger than `limit`."""
     declared = headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
@@ -274,7 +276,7 @@ async def _read(response: httpx.Response, headers: dict[str, str], limit: int, c
     chunks, size = [], 0
     packed = is_packed(headers.get("content-encoding", ""))
     async for chunk in response.aiter_bytes() if packed else response.stream:  # type: ignore[union-attr]  # async here
-        came.pieces += 1
+        received.pieces += 1
         size += len(chunk)
         if size > limit:
             return None
@@ -282,22 +284,22 @@ async def _read(response: httpx.Response, headers: dict[str, str], limit: int, c
     return b"".join(chunks)
 
 
-def _failure_of(broken: httpx.RequestError) -> tuple[str, bool]:
-    if isinstance(broken, httpx.ConnectError) and _is_tls(broken):
+def _failure_of(exc: httpx.RequestError) -> tuple[str, bool]:
+    if isinstance(exc, httpx.ConnectError) and _is_tls(exc):
         return "tls", False
-    if isinstance(broken, httpx.RemoteProtocolError) and "without sending a response" in str(broken):
+    if isinstance(exc, httpx.RemoteProtocolError) and "without sending a response" in str(exc):
         return "reset", True
-    return next((word, sent) for kind, word, sent in BROKEN if isinstance(broken, kind))
+    return next((broke, sent) for kind, broke, sent in BROKEN if isinstance(exc, kind))
 
 
-def _is_tls(broken: BaseException) -> bool:
-    seen: BaseException | None = broken
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
+def _is_tls(exc: BaseException) -> bool:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
             return True
-        seen = seen.__cause__ or seen.__context__
-    return "CERTIFICATE" in str(broken).upper()
+        cause = cause.__cause__ or cause.__context__
+    return "CERTIFICATE" in str(exc).upper()
 
 
-def _words(broken: Exception) -> str:
-    return str(broken).strip() or type(broken).__name__
+def _message_of(exc: Exception) -> str:
+    return str(exc).strip() or type(exc).__name__

@@ -1,26 +1,26 @@
 """FastTransport: an httpx transport for high concurrency, over HTTP/1.1 connections of one event loop.
 
-A timer that is due says that time has passed, not that nothing came. While a process is stopped (SIGSTOP, a suspended
-machine) the clock goes on and the kernel receives: then the timer and the answer are due in the same round of the event
-loop, and the timer may come first. So the loop looks into its sockets again, without waiting, and the deadline passes
-only after rounds in which nothing came.
+A timer that is due shows that time has passed, not that no data was received. While a process is stopped (SIGSTOP, a
+suspended machine) the clock goes on and the kernel receives: then the timer and the answer are due in the same round of
+the event loop, and the timer may run first. So the loop reads its sockets again, without waiting, and the deadline
+expires only after rounds without new data.
 
 Rules of this file:
 
-1. It ends in exactly one of two ways: the whole answer, or an error of httpx's that says how far it came. Before the
-   first byte of a request is written nothing can have run; from then on everything may have.
-2. A connection is used again only after an answer that was whole, that both sides let stand, and after which not a
-   byte more came. Whatever else happens (a cancel, a timeout, half an answer, an early answer), it is closed.
-3. What a server sends is bounded: the head and everything that is not body by `MAX_HEAD_BYTES`, the body by a pause in
+1. An exchange ends in exactly one of two ways: the whole answer, or an httpx error that says how far it got. Before
+   the first byte of a request is written nothing can have run; from then on everything may have.
+2. A connection is used again only after a whole answer, if both sides keep it alive and no byte followed. In every
+   other case (a cancel, a timeout, half an answer, an early answer) it is closed.
+3. Data from a server is bounded: the head and everything that is not body by `MAX_HEAD_BYTES`, the body by a pause in
    reading while nobody takes it.
 
 The parsing is llhttp's, the parser of Node.js, through ``httptools``; sockets and TLS are asyncio's.
 
-A request is written once. A connection that was closed while it was idle is found before that, and another is taken;
-after it, whatever happens is the caller's to judge.
+A request is written once. A connection that was closed while it was idle is detected before that, and another one is
+used; after it, the caller decides about any error.
 
-Idle connections lie on a stack, and the last one that was used is taken first: so the ones that are not needed any more
-grow old and are closed, and finding one costs the same however many there are.
+Idle connections form a stack, and the one that was used last is used first: so connections that are not needed any more
+expire and are closed, and taking one costs the same for any number of them.
 """
 
 from __future__ import annotations
@@ -39,60 +39,60 @@ __all__ = ["ROUNDS", "Deadline", "FastTransport", "Http1"]
 
 
 ROUNDS: Final = 16
-"""Rounds of the loop without anything new, after which nothing lies in the socket. From the socket to its reader takes
-up to 4, over TLS in a tunnel through httpx, measured (``tests/client/test_suspended.py`` fails with 2)."""
+"""Rounds of the loop without new data, after which the socket is empty. From the socket to its reader it takes up to
+4, over TLS in a tunnel through httpx, measured (``tests/client/test_suspended.py`` fails with 2)."""
 
 
 class Deadline:
-    """Calls `pass_` once `seconds` have passed and nothing more is to be had at once; never after :meth:`cancel`.
+    """Calls `on_expired` once `seconds` have passed and the sockets have no more data; never after :meth:`cancel`.
 
     Parameters
     ----------
     seconds : float
         From now on.
-    came : callable
-        How much has come so far, in any unit: it grows with what comes.
-    pass_ : callable
+    received : callable
+        How much has been received so far, in any unit: it grows with each piece.
+    on_expired : callable
         Called in the loop's thread.
     """
 
-    def __init__(self, seconds: float, *, came: Callable[[], int], pass_: Callable[[], object]) -> None:
+    def __init__(self, seconds: float, *, received: Callable[[], int], on_expired: Callable[[], object]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._came = came
-        self._pass = pass_
+        self._received = received
+        self._on_expired = on_expired
         self.is_due = False
         """Whether the time has passed, if not the deadline."""
-        self._handle: asyncio.Handle = self._loop.call_later(seconds, self._look)
+        self._handle: asyncio.Handle = self._loop.call_later(seconds, self._check)
 
     def cancel(self) -> None:
-        """End it: what was waited for has come, or nobody waits any more."""
+        """End it: the data has been received, or nobody waits any more."""
         self._handle.cancel()
 
-    def _look(self, seen: int = -1, rounds: int = 0) -> None:
+    def _check(self, before: int = -1, rounds: int = 0) -> None:
         self.is_due = True
-        came = self._came()
-        if came != seen:
+        received = self._received()
+        if received != before:
             rounds = 0
         if rounds >= ROUNDS:
-            self._pass()
+            self._on_expired()
         else:  # the loop asks its sockets before each round, and does not wait where something is to be called
-            self._handle = self._loop.call_soon(self._look, came, rounds + 1)
+            self._handle = self._loop.call_soon(self._check, received, rounds + 1)
 
 
 MAX_HEAD_BYTES: Final = 100 * 1024
 """Of a head, of trailers, of anything between two bytes of a body: what httpcore allows."""
 
 MAX_WAITING_BYTES: Final = 256 * 1024
-"""Of a body that has come and was not taken yet; then the socket is not read until it is."""
+"""Of a body that was received and not taken yet; above it, reading from the socket pauses."""
 
 PIECE_BYTES: Final = 64 * 1024
 """A piece of a body is no larger: it may be packed a thousandfold, and is unpacked as one."""
 
 
 RECEIVED_BYTES: Final = 64 * 1024
-"""What is asked of the socket at once. asyncio asks for four times as much, and an allocator whose thresholds are set
-(Dask sets them for its workers: ``MALLOC_TRIM_THRESHOLD_``) fetches 128 kB and more from the system each time, and
-gives it back: 9 µs an answer, measured."""
+"""The most that is read from a socket at once. asyncio reads four times as much, and an allocator with thresholds that
+are set (Dask sets them for its workers: ``MALLOC_TRIM_THRESHOLD_``) fetches 128 kB and more from the system each time,
+and gives it back: 9 µs an answer, measured."""
 
 
 class Http1(asyncio.Protocol):
@@ -122,13 +122,13 @@ class Http1(asyncio.Protocol):
         self._waiting_bytes = self._idle_bytes = self._head_bytes = 0
         self._paused = False
 
-    # What a transport asks of it.
+    # Called by the transport.
 
     def is_fresh(self) -> bool:
-        """Whether the other end has neither closed the connection nor said anything since the last answer."""
+        """Whether the other end has neither closed the connection nor sent a byte since the last answer."""
         if self._lost or self._transport.is_closing():
             return False
-        return not _readable(self._transport.get_extra_info("socket").fileno())
+        return not _is_readable(self._transport.get_extra_info("socket").fileno())
 
     async def ask(self, method: str, message: bytes, *, write_s: float | None, read_s: float | None) -> None:
         """Send `message` and wait for the head of the answer: `status`, `reason` and `headers` are set then.
@@ -141,7 +141,7 @@ class Http1(asyncio.Protocol):
         self._begin(method)
         self._transport.write(message)
         while not self.status and self._broken is None:
-            # An answer may come before the whole request was taken: so it is not the writing that is waited for.
+            # The answer may arrive before the whole request was accepted, so this does not wait for the writing.
             if self._unwritten:
                 await self._wait(write_s, httpx.WriteTimeout)
             else:
@@ -182,7 +182,7 @@ class Http1(asyncio.Protocol):
         return False
 
     def abort(self) -> None:
-        """Close the connection at once; what is under way on it breaks."""
+        """Close the connection at once; an exchange in progress breaks off."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -190,7 +190,7 @@ class Http1(asyncio.Protocol):
         self._waiter = self._loop.create_future()
         timer = None
         if seconds is not None:
-            timer = Deadline(seconds, came=lambda: self._received_bytes, pass_=lambda: self._break(late, ""))
+            timer = Deadline(seconds, received=lambda: self._received_bytes, on_expired=lambda: self._break(late, ""))
         try:
             await self._waiter
         finally:
@@ -202,12 +202,12 @@ class Http1(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _break(self, kind: type[httpx.TransportError], words: str) -> None:
+    def _break(self, kind: type[httpx.TransportError], message: str) -> None:
         if self._busy and not self._whole and self._broken is None:
-            self._broken = kind(words)
+            self._broken = kind(message)
         self._wake()
 
-    # What asyncio tells it.
+    # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Hold the connection's transport."""
@@ -218,7 +218,7 @@ class Http1(asyncio.Protocol):
                 part.max_size = RECEIVED_BYTES
 
     def pause_writing(self) -> None:
-        """Note that the other end does not take the request as fast as it is written."""
+        """Note that the other end reads the request more slowly than it is written."""
         self._unwritten = True
 
     def resume_writing(self) -> None:
@@ -227,9 +227,9 @@ class Http1(asyncio.Protocol):
         self._wake()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Parse received data."""
         if not self._busy:
-            self.abort()  # nobody asked: what this is the answer to, nobody can say
+            self.abort()  # no request is in progress, so these bytes belong to none
             return
         self._idle_bytes += len(data)
         self._received_bytes += len(data)
@@ -247,7 +247,7 @@ class Http1(asyncio.Protocol):
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what is under way: with a whole answer, if its end was to be told by the connection's."""
+        """End the exchange in progress: with a whole answer, if the end of the connection marks the end of the body."""
         self._lost = True
         if not self.closed.done():
             self.closed.set_result(None)
@@ -263,22 +263,22 @@ class Http1(asyncio.Protocol):
             self._break(httpx.RemoteProtocolError, "Server disconnected without sending a response.")
         self._wake()
 
-    # What the parser tells it.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
-        """Note that an answer begins; a second one after the whole first was not asked for."""
+        """Note that an answer begins; a second one after the whole first has no request."""
         if self._whole:
             self._reusable = False
         else:
             self._begun, self.reason = True, b""
 
     def on_status(self, reason: bytes) -> None:
-        """Keep the words beside the status; they come in pieces."""
+        """Add to the reason phrase of the status, which arrives in pieces."""
         if not self._whole:
             self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers, which come after the head, are not kept.
+        """Store a header; trailers, which follow the body, are not stored.
 
         Raises
         ------
@@ -302,11 +302,11 @@ class Http1(asyncio.Protocol):
             length, chunked = _framing(self.headers)
             self._reusable = self._parser.should_keep_alive() and not (length and chunked)
             self._until_closed = not (length or chunked)
-            if self._bodiless:  # the parser does not know what was asked, and goes on to wait for a body
+            if self._bodiless:  # the parser does not know the request's method, and waits for a body
                 self._whole, self._reusable = True, False
 
     def on_body(self, piece: bytes) -> None:
-        """Keep a piece of the body until it is taken."""
+        """Store a piece of the body until it is taken."""
         self._idle_bytes = 0
         if not self._whole:
             self._pieces.append(piece)
@@ -319,12 +319,12 @@ class Http1(asyncio.Protocol):
 
 
 def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bool]:
-    """Whether the head says how long the body is, and whether it comes in chunks; without either, its end is closing.
+    """Return whether the head has the body's length, and whether the body is chunked; without either, closing ends it.
 
     Raises
     ------
     ValueError
-        Another transfer encoding: where such a body ends, and what it says, we could only guess.
+        Another transfer encoding: the end and the content of the body could only be guessed.
     """
     length = chunked = False
     for name, value in headers:
@@ -338,7 +338,7 @@ def _framing(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bool]:
     return length, chunked
 
 
-def _readable(descriptor: int) -> bool:
+def _is_readable(descriptor: int) -> bool:
     """Whether reading `descriptor` would return at once: for an idle connection, that it was closed."""
     if descriptor < 0:
         return True
@@ -350,8 +350,8 @@ def _readable(descriptor: int) -> bool:
 
 
 KEEP_ALIVE_S: Final = 4.0
-"""Shorter than the shortest limit that servers are known to have (uvicorn and Node.js: 5 s), so that it is we who
-close an idle connection: a request that meets the server's close half-way may have run, and nobody can say."""
+"""Shorter than the shortest limit of known servers (uvicorn and Node.js: 5 s), so that this side closes an idle
+connection: a request that crosses the server's close may or may not have run."""
 
 CLOSING_S: Final = 1.0
 """Closing waits for the loop's next rounds, and no longer than this."""
@@ -373,7 +373,7 @@ class FastTransport(httpx.AsyncBaseTransport):
     Parameters
     ----------
     tls : callable
-        Returns the `ssl.SSLContext` for https; asked at the first such connection, because making one takes 20 ms.
+        Returns the `ssl.SSLContext` for https; called at the first such connection, since making one takes 20 ms.
     keep_alive_s : float
         How long a connection may be idle and still be used.
     new : callable
@@ -402,69 +402,69 @@ class FastTransport(httpx.AsyncBaseTransport):
         httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol
             Nothing was sent.
         httpx.TransportError
-            Any other: it was, at least in part.
+            Any other: the request was sent, at least in part.
         """
         head = _head(request)
         limits = request.extensions.get("timeout", {})
         origin = (request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
-        line = self._take(origin) or await self._connect(origin, request.extensions, limits.get("connect"))
+        connection = self._take(origin) or await self._connect(origin, request.extensions, limits.get("connect"))
         try:
             message = await _message(head, request)
-            await line.ask(request.method, message, write_s=limits.get("write"), read_s=limits.get("read"))
+            await connection.ask(request.method, message, write_s=limits.get("write"), read_s=limits.get("read"))
         except BaseException:
-            line.abort()
+            connection.abort()
             raise
         return httpx.Response(
-            line.status,
-            headers=line.headers,
-            stream=_Body(self, line, origin, limits.get("read")),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": line.reason},
+            connection.status,
+            headers=connection.headers,
+            stream=_ResponseBody(self, connection, origin, limits.get("read")),
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": connection.reason},
         )
 
     def _take(self, origin: _Origin) -> Http1 | None:
         idle = self._idle.get(origin)
         now = asyncio.get_running_loop().time() if idle else 0.0
         while idle:
-            line = idle.pop()
-            if line.idle_until >= now and line.is_fresh():
-                return line
-            line.abort()
+            connection = idle.pop()
+            if connection.idle_until >= now and connection.is_fresh():
+                return connection
+            connection.abort()
         return None
 
     async def _connect(self, origin: _Origin, options: Any, seconds: float | None) -> Http1:
         scheme, host, port = origin
         if scheme not in ("http", "https") or not host:
             raise httpx.UnsupportedProtocol(f"not an address of http or https: {scheme}://{host}")
-        how: dict[str, Any] = {}
+        parameters: dict[str, Any] = {}
         if scheme == "https":
             context = self._tls()
             context.set_alpn_protocols(["http/1.1"])
             name = options.get("sni_hostname") or host
-            how = {"ssl": context, "server_hostname": name}
+            parameters = {"ssl": context, "server_hostname": name}
         loop = asyncio.get_running_loop()
         if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries a name's addresses one after the other
-            how["happy_eyeballs_delay"] = HAPPY_EYEBALLS_S
+            parameters["happy_eyeballs_delay"] = HAPPY_EYEBALLS_S
         try:
             async with asyncio.timeout(seconds):
-                _, line = await loop.create_connection(
-                    self._new, host, port or {"http": 80, "https": 443}[scheme], **how
+                _, connection = await loop.create_connection(
+                    self._new, host, port or {"http": 80, "https": 443}[scheme], **parameters
                 )
         except TimeoutError as exc:
             raise httpx.ConnectTimeout(f"no connection within {seconds} s") from exc
         except OSError as exc:
             raise httpx.ConnectError(str(exc)) from exc
-        self._open.add(line)
-        line.closed.add_done_callback(lambda _: self._open.discard(line))
-        return line
+        self._open.add(connection)
+        connection.closed.add_done_callback(lambda _: self._open.discard(connection))
+        return connection
 
-    def give_back(self, line: Http1, origin: _Origin) -> None:
-        """End the exchange on `line`, and keep it for the next if it can be used again."""
-        if line not in self._open:  # closed with the transport
-            line.abort()
-        elif line.release():
+    def give_back(self, connection: Http1, origin: _Origin) -> None:
+        """End the exchange on `connection`, and keep it for the next one if it can be used again."""
+        if connection not in self._open:  # closed with the transport
+            connection.abort()
+        elif connection.release():
             loop = asyncio.get_running_loop()
-            line.idle_until = loop.time() + self._keep_alive_s
-            self._idle.setdefault(origin, []).append(line)
+            connection.idle_until = loop.time() + self._keep_alive_s
+            self._idle.setdefault(origin, []).append(connection)
             if self._sweep is None:
                 self._sweep = loop.call_later(self._keep_alive_s, self._close_old)
 
@@ -472,53 +472,55 @@ class FastTransport(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         self._sweep = None
         for idle in self._idle.values():
-            kept = [line for line in idle if line.idle_until > loop.time() and line in self._open]
-            for line in set(idle).difference(kept):
-                line.abort()
-            idle[:] = kept
+            usable = [
+                connection for connection in idle if connection.idle_until > loop.time() and connection in self._open
+            ]
+            for connection in set(idle).difference(usable):
+                connection.abort()
+            idle[:] = usable
         if due := [idle[0].idle_until for idle in self._idle.values() if idle]:
             self._sweep = loop.call_at(min(due), self._close_old)
 
     async def aclose(self) -> None:
-        """Close every connection; what is under way on one breaks."""
+        """Close every connection; exchanges in progress break off."""
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
         self._idle.clear()
         closing, self._open = self._open, set()
-        for line in closing:
-            line.abort()
+        for connection in closing:
+            connection.abort()
         if closing:
-            await asyncio.wait([line.closed for line in closing], timeout=CLOSING_S)
+            await asyncio.wait([connection.closed for connection in closing], timeout=CLOSING_S)
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of one response, as it comes."""
+class _ResponseBody(httpx.AsyncByteStream):
+    """The body of one response, streamed."""
 
-    def __init__(self, transport: FastTransport, line: Http1, origin: _Origin, read_s: float | None) -> None:
+    def __init__(self, transport: FastTransport, connection: Http1, origin: _Origin, read_s: float | None) -> None:
         self._transport = transport
-        self._line: Http1 | None = line
+        self._connection: Http1 | None = connection
         self._origin = origin
         self._read_s = read_s
 
-    # No generator: the loop would have to end one that is left half-way.
+    # Not a generator: the loop would have to end one that is abandoned half-way.
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = await self._line.next_piece(self._read_s) if self._line is not None else None
+        piece = await self._connection.next_piece(self._read_s) if self._connection is not None else None
         if piece is None:
             raise StopAsyncIteration
         return piece
 
     async def aclose(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            self._transport.give_back(line, self._origin)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._transport.give_back(connection, self._origin)
 
 
 def _head(request: httpx.Request) -> bytes:
-    """Return the request's first line and headers, but for how long its body is."""
+    """Return the request's first line and headers, without the length of its body."""
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
     lines += [b"%b: %b" % (name, value) for name, value in request.headers.raw if name.lower() not in _FRAMING]
     head = b"\r\n".join(lines)
@@ -528,7 +530,7 @@ def _head(request: httpx.Request) -> bytes:
 
 
 async def _message(head: bytes, request: httpx.Request) -> bytes:
-    """Return the whole request: ours have bodies that are small, and in memory anyway."""
+    """Return the whole request: its body is small, and in memory already."""
     body = b"".join([piece async for piece in request.stream])  # type: ignore[union-attr]  # an async one, by the seam
     if body or request.method not in _BODILESS:
         return b"%b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(body), body)

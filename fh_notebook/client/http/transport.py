@@ -2,11 +2,11 @@
 
 Rules of this file:
 
-1. Only what every loop's end does already is used. ``asyncio.run`` and our background loop end with
-   ``loop.shutdown_asyncgens()``, which ends every generator that was begun in the loop and has not ended; one waits
-   here for each loop. It holds transports weakly: what is garbage is none of its business.
-2. Each of the transports that it holds has one call at a time. httpx's pool looks through all its connections for
-   every request and every response, which is quadratic; through a pool of one there is nothing to look.
+1. Transports are closed by a means that the end of every loop has. ``asyncio.run`` and the background loop end with
+   ``loop.shutdown_asyncgens()``, which ends every unfinished generator of the loop; one generator waits here for each
+   loop. It holds transports weakly, so that they can be collected before.
+2. Each transport of a `ProxiedTransport` has one call at a time. httpx's pool searches all its connections for every
+   request and every response, which is quadratic; a pool of one has nothing to search.
 
 The choice, by ``python -m tests.benchmarks transports`` (25 November 2026, two cores, Python 3.11): calls of 200 ms,
 the client's CPU a call, and ideal / actual makespan at 500 in flight; each asked by ``handle_async_request``. Through
@@ -57,30 +57,30 @@ _of_loop: dict[asyncio.AbstractEventLoop, _Ending] = {}
 
 
 async def close_with_loop(transport: httpx.AsyncBaseTransport) -> None:
-    """Have `transport` closed when the running loop ends, if it is still there.
+    """Have `transport` closed when the running loop ends, if it still exists.
 
-    A loop that is closed without ``shutdown_asyncgens`` closes nothing.
+    A loop that is closed without ``shutdown_asyncgens`` does not close it.
     """
-    here = asyncio.get_running_loop()
-    if here not in _of_loop:
+    running = asyncio.get_running_loop()
+    if running not in _of_loop:
         for loop in [loop for loop in list(_of_loop) if loop.is_closed()]:
             _of_loop.pop(loop, None)
         opened: WeakSet[httpx.AsyncBaseTransport] = WeakSet()
-        waiting = _until_the_end(here, opened, _of_loop)
-        _of_loop[here] = waiting, opened
-        await anext(waiting)
-    _of_loop[here][1].add(transport)
+        closer = _close_at_end(running, opened, _of_loop)
+        _of_loop[running] = closer, opened
+        await anext(closer)
+    _of_loop[running][1].add(transport)
 
 
-async def _until_the_end(
-    here: asyncio.AbstractEventLoop,
+async def _close_at_end(
+    loop: asyncio.AbstractEventLoop,
     opened: WeakSet[httpx.AsyncBaseTransport],
     of_loop: dict[asyncio.AbstractEventLoop, _Ending],
 ) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        of_loop.pop(here, None)  # given, because where nobody closed the loop, this ends after the module's globals
+        of_loop.pop(loop, None)  # a parameter: where nobody closed the loop, this ends after the module's globals
         for transport in list(opened):
             await transport.aclose()
 
@@ -91,7 +91,7 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
     Parameters
     ----------
     new : callable
-        Makes one transport. The first is made at once, so that settings that cannot work are told before any call.
+        Makes one transport. The first is made at once, so that wrong settings raise before any call.
     """
 
     def __init__(self, new: Callable[[], httpx.AsyncBaseTransport]) -> None:
@@ -108,7 +108,7 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         except BaseException:
             self.give_back(transport)
             raise
-        response.stream = _Body(response.stream, self, transport)
+        response.stream = _PooledBody(response.stream, self, transport)
         return response
 
     def give_back(self, transport: httpx.AsyncBaseTransport) -> None:
@@ -118,13 +118,13 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
             self._idle.append(transport)
 
     async def aclose(self) -> None:
-        """Close every connection; what is under way on one breaks."""
+        """Close every connection; exchanges in progress break off."""
         closing, self._idle, self._busy = [*self._idle, *self._busy], [], set()
         for transport in closing:
             await transport.aclose()
 
 
-class _Body(httpx.AsyncByteStream):
+class _PooledBody(httpx.AsyncByteStream):
     """The body of one response; its end sets the transport free."""
 
     def __init__(
@@ -149,7 +149,7 @@ _PROXIED = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S)
 
 
 def user_agent() -> str:
-    """Return what every request says of its sender."""
+    """Return the ``User-Agent`` of every request."""
     return f"fh-notebook/{__version__}"
 
 
@@ -176,7 +176,7 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
 async def open_for_loop(connection: Connection) -> httpx.AsyncBaseTransport:
     """Return a new transport that is closed with the running loop, at the latest.
 
-    One that somebody brought is not: it may be in use elsewhere.
+    A transport of the user's is not: it may be in use elsewhere.
     """
     opened = open_transport(connection)
     if connection.open_transport is None:
@@ -189,27 +189,29 @@ def _proxy_of_environment(base_url: str) -> str | None:
     host = hostname(base_url)
     if is_loopback(host) or proxy_bypass(urlsplit(base_url).netloc):
         return None
-    named = getproxies()
-    found = named.get(base_url.partition(":")[0]) or named.get("all")
-    return f"http://{found}" if found and "://" not in found else found
+    proxies = getproxies()
+    proxy = proxies.get(base_url.partition(":")[0]) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _tls(verify: Any) -> Callable[[], ssl.SSLContext]:
-    """Return what makes, or has made, the one context of `verify`: making one takes 20 ms."""
+    """Return a function that returns the one context of `verify`: making one takes 20 ms."""
     if isinstance(verify, ssl.SSLContext):
         return lambda: verify
     if isinstance(verify, str | os.PathLike):
-        bundle = _bundle(os.fspath(verify))
+        bundle = _context_of_bundle(os.fspath(verify))
         return lambda: bundle
-    return partial(_of_system, verify is not False, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return partial(
+        _system_context, verify is not False, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    )
 
 
 @lru_cache(maxsize=4)
-def _bundle(path: str) -> ssl.SSLContext:
+def _context_of_bundle(path: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=path)
 
 
 @lru_cache(maxsize=4)
-def _of_system(verify: bool, *environment: str | None) -> ssl.SSLContext:
-    """As httpx makes it: from certifi's store, else from what these two variables name."""
+def _system_context(verify: bool, *environment: str | None) -> ssl.SSLContext:
+    """Return a context as httpx makes it: from certifi's store, or from the paths in these two variables."""
     return httpx.create_ssl_context(verify=verify)

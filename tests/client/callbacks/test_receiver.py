@@ -282,7 +282,7 @@ def test_a_crowd_of_silent_connections_keeps_nobody_out(receiver: fh.CallbackRec
         waiting = Waiting(receiver, "req_good")
         assert deliver(receiver, event("req_good"), signed(event("req_good"))) == 200
         assert waiting.wait().ok
-        assert len(receiver._server.lines) <= MAX_CONNECTIONS  # type: ignore[union-attr]
+        assert len(receiver._server.connections) <= MAX_CONNECTIONS  # type: ignore[union-attr]
 
 
 def test_garbage_is_answered_400_and_ends_nothing(shared: fh.CallbackReceiver) -> None:
@@ -423,7 +423,7 @@ def test_a_forged_delivery_while_an_answer_is_due_is_refused_when_it_is_here(rec
             await until_async(lambda: receiver.tally.held)
 
     event_loop.background().submit(call())
-    until(lambda: receiver._window._answers_due == 1)
+    until(lambda: receiver._app._answers_due == 1)
     assert deliver(receiver, event("req_1"), signed(event("req_1"), "nobody's")) == 401
     assert (receiver.tally.held, receiver.tally.forged) == (1, 1)
 

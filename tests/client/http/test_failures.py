@@ -279,7 +279,7 @@ def test_the_nested_door_without_a_loop_uses_the_same_connections() -> None:
     with hive.serve() as server, fh.Client(base_url=server.url) as client:
         for text in ("a", "b", "c"):
             assert client.invoke("echo", variant="v", inputs={"text": text}).output == text
-        assert len(client.aclient._opened) == 1
+        assert len(client.aclient._pools) == 1
 
 
 def test_a_default_port_written_out_is_the_same_workspace() -> None:
