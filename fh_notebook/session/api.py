@@ -126,24 +126,24 @@ def pending() -> Any:
     waits_in: dict[str, str] = {}
     if store is not None:
         registry = PendingRuns(store, "")
-        pending_rows = registry.lines(everywhere=True)
-        waits_in = {line.id: _waits_in(registry, line) for line in pending_rows}
+        pending_rows = registry.rows(everywhere=True)
+        waits_in = {row.id: _waits_in(registry, row) for row in pending_rows}
     names = {record.id: record.name for record in store.batches.every()} if store is not None and pending_rows else {}
     rows = [
         {
-            **{c: getattr(line, c, None) for c in COLUMNS},
-            "waits_in": waits_in[line.id],
-            "batch": names.get(line.batch) if line.batch else None,
+            **{c: getattr(row, c, None) for c in COLUMNS},
+            "waits_in": waits_in[row.id],
+            "batch": names.get(row.batch) if row.batch else None,
         }
-        for line in pending_rows
+        for row in pending_rows
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _waits_in(registry: PendingRuns, line: PendingRow) -> str:
-    if line.owner and line.owner == registry.owner.name:
+def _waits_in(registry: PendingRuns, row: PendingRow) -> str:
+    if row.owner and row.owner == registry.owner.name:
         return "this kernel"
-    return "another kernel" if registry.is_waited_for(line) else "nobody"
+    return "another kernel" if registry.is_waited_for(row) else "nobody"
 
 
 def reattach(
@@ -209,7 +209,7 @@ async def _reattach(
     record = store.batches.find(batch, aclient.workspace) if batch is not None else None
     if batch is not None and record is None:
         return []
-    for row in registry.lines(batch=record.id if record is not None else None):
+    for row in registry.rows(batch=record.id if record is not None else None):
         if not (row.request_id or row.run_id) or registry.is_waited_for(row):
             continue
         ticket = registry.take_over(row)
@@ -219,21 +219,21 @@ async def _reattach(
 
 
 def _wait_again(client: AsyncClient, ticket: PendingTicket, receiver: CallbackReceiver | None) -> PendingRun:
-    line = ticket.line
+    row = ticket.row
     request = InvokeRequest(
-        deployment=line.deployment,
-        variant=line.variant,
-        inputs=line.inputs,
-        metadata=line.metadata or None,
-        callback_url=line.callback_url,
+        deployment=row.deployment,
+        variant=row.variant,
+        inputs=row.inputs,
+        metadata=row.metadata or None,
+        callback_url=row.callback_url,
     )
-    same = receiver is not None and receiver.url_now == line.callback_url
+    same = receiver is not None and receiver.url_now == row.callback_url
     if receiver is not None and same:
-        receiver.recall(f"{client.workspace}/{line.deployment}")
+        receiver.recall(f"{client.workspace}/{row.deployment}")
     pending_run = PendingRun(
         client=client,
         request=request,
-        first=first_run(line, client.origin),
+        first=first_run(row, client.origin),
         receiver=receiver if same else None,
         keep=ticket.answered,
         let_go=ticket.let_go,

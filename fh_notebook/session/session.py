@@ -294,9 +294,9 @@ def _forget_expired(store: Store) -> Store:
     """Forget answers older than ``configure(retention_days=)``, and return the store; once per process and store."""
     days = settings.current().retention_days
     if days is not None:
-        from fh_notebook.store.retention import Which
+        from fh_notebook.store.retention import ForgetFilter
 
-        selection = Which(before=datetime.now(UTC) - timedelta(days=days))
+        selection = ForgetFilter(before=datetime.now(UTC) - timedelta(days=days))
         if any("parts" in record.plan for record in store.batches.every()):
             hooks.partitions().forget_files(store, selection)
         store.forget(selection)

@@ -155,5 +155,5 @@ def workspaces() -> pd.DataFrame:
     >>> found[found["label"] == "listed"][["workspace", "batches", "answers"]].values.tolist()
     [['local#listed', 0, 1]]
     """
-    found: pd.DataFrame = hooks.store_functions().list_workspaces()
-    return found
+    table: pd.DataFrame = hooks.store_functions().list_workspaces()
+    return table

@@ -2,12 +2,12 @@
 
 Rules of this file:
 
-1. What does not fit raises ``ValueError`` or ``TypeError``; whoever opened the file says it in words.
-2. The file is a store with one batch in it: its jobs, rows, answers, scores and ratings, as they may be shown (a
-   password's value is in no store, so in no such file), and nothing else. What is read is a stranger's: it is opened
-   to be read only, must have our tables and no other thing (no view, no trigger but our own, so nothing of it can
-   run), is looked at within bounds of size and time, every value by its type and every JSON text by parsing it, and
-   only then copied, value by value, into a store in memory.
+1. A check raises ``ValueError`` or ``TypeError``; the function that opened the file writes the message.
+2. The file is a store with one batch: its jobs, rows, answers, scores and ratings, as they may be shown (a password's
+   value is in no store, so in no archive), and nothing else. A file that is read comes from a stranger: it is opened
+   read-only, must have exactly the tables, indices and triggers of a store (so that none of its code can run), and is
+   read within limits of size and time. Every value is checked by its type, every JSON text is parsed, and only then
+   are they copied, value by value, into a store in memory.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ __all__ = [
 
 
 def check_record(record: BatchRecord) -> None:
-    """Raise unless a record is of a batch that can be planned."""
+    """Raise unless the record is one of a batch that can be planned."""
     plan, arms = record.plan, record.plan.get("arms")
     parsed(json.dumps(dict(plan)), dict)
     if not isinstance(arms, list) or not arms or len(arms) > 10_000:
@@ -74,9 +74,9 @@ def check_record(record: BatchRecord) -> None:
 
 def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
     """Raise unless an answer is a run of the batch, and can be read."""
-    told = parsed(answer.json, dict)
+    values = parsed(answer.json, dict)
     try:
-        run = Run.from_dict(told)
+        run = Run.from_dict(values)
     except InputError as exc:  # which names a field, and not the file
         raise ValueError("a run of something else") from exc
     for value in (run.deployment, run.variant, run.error, run.error_code, run.request_id):
@@ -86,12 +86,12 @@ def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
         raise ValueError("an answer of another batch")
     if not math.isfinite(run.elapsed_s):
         raise ValueError("a run without end")
-    # What everything later reads of it, read once here.
+    # Everything that later code reads of a run, read once here.
     _ = (run.text, run.summary(), run.may_have_run, run.attempts + 0, run.to_dict())
 
 
 def check_score(line: scores.ScoreRow) -> None:
-    """Raise unless a line is a score."""
+    """Raise unless the row is a score."""
     if line.score is not None and math.isinf(line.score):
         raise ValueError("a score without end")
     if line.parts is not None:
@@ -99,7 +99,7 @@ def check_score(line: scores.ScoreRow) -> None:
 
 
 def parsed(text: str, kind: type) -> Any:
-    """Return the JSON value of a text, which must be of a kind."""
+    """Return the JSON value of a text, which must be of the type `kind`."""
     value = json.loads(text)
     if not isinstance(value, kind):
         raise TypeError(f"no {kind.__name__}")
@@ -115,7 +115,7 @@ VALUE_MAX: Final = 64 << 20
 """Bytes of one value: more than any answer that the client reads."""
 
 LOOK_S: Final = 60.0
-"""How long one statement may take on a stranger's file."""
+"""How long reading a stranger's file may take."""
 
 WINDOW: Final = 500
 
@@ -124,7 +124,7 @@ FIRST_WITH_RATINGS: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveContents:
-    """What was handed over."""
+    """The content of an archive."""
 
     record: BatchRecord
     answers: int
@@ -135,74 +135,78 @@ class ArchiveContents:
 
 
 def write_batch(
-    store: Store, path: Path, record: BatchRecord, lines: Iterable[int], said: Iterable[RatingRow]
+    store: Store, path: Path, record: BatchRecord, answer_ids: Iterable[int], person_ratings: Iterable[RatingRow]
 ) -> ArchiveContents:
     """Write one batch of a store to a new file.
 
     Parameters
     ----------
     store : Store
-        Where the batch is kept.
+        The store of the batch.
     path : Path
-        The file, which is not there yet.
+        The file, which does not exist yet.
     record : BatchRecord
         The batch.
-    lines : iterable of int
-        The answers that stand for its jobs, of whatever batch they are.
-    said : iterable of RatingRow
-        What people said of its outputs.
+    answer_ids : iterable of int
+        The answers of its jobs, from any batch.
+    person_ratings : iterable of RatingRow
+        The ratings of its outputs by people.
 
     Raises
     ------
     StoreError
         It cannot be written.
     """
-    with Store(path).closing() as made:
-        own = made.batches.keep(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
+    with Store(path).closing() as archive:
+        batch_id = archive.batches.keep(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
         for window in store.jobs.windows(record.id):
-            its_rows = list(store.rows.at(record.id, {job.position for job in window}).values())
-            made.database.put(partial(_put_plan, batch=own, window=window, found=its_rows)).result()
-        wanted, count = iter(lines), 0
-        while part := list(islice(wanted, WINDOW)):
-            found = store.answers.by_ids(part)
-            lines_of_scores = store.scores.lines_of(part)
-            _put_answers(made, record, own, [found[number] for number in sorted(found)], lines_of_scores)
-            count += len(found)
-        told = list(said)
-        made.ratings.merge(told).result()
+            rows = list(store.rows.at(record.id, {job.position for job in window}).values())
+            archive.database.put(partial(_put_plan, batch=batch_id, window=window, rows=rows)).result()
+        remaining, count = iter(answer_ids), 0
+        while part := list(islice(remaining, WINDOW)):
+            stored = store.answers.by_ids(part)
+            score_rows = store.scores.lines_of(part)
+            _put_answers(archive, record, batch_id, [stored[answer_id] for answer_id in sorted(stored)], score_rows)
+            count += len(stored)
+        rating_rows = list(person_ratings)
+        archive.ratings.merge(rating_rows).result()
     with explained(path):
         make_single(path)
-    return ArchiveContents(record=record, answers=count, ratings=len(told))
+    return ArchiveContents(record=record, answers=count, ratings=len(rating_rows))
 
 
-def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobRow], found: Sequence[StoredRow]) -> None:
-    batches.write_rows(connection, batch, found)
+def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobRow], rows: Sequence[StoredRow]) -> None:
+    batches.write_rows(connection, batch, rows)
     batches.write_jobs(connection, batch, window)
 
 
 def _put_answers(
-    made: Store, record: BatchRecord, own: int, found: Sequence[StoredAnswer], kept: Sequence[tuple[int, str, ScoreRow]]
+    archive: Store,
+    record: BatchRecord,
+    batch_id: int,
+    stored: Sequence[StoredAnswer],
+    score_rows: Sequence[tuple[int, str, ScoreRow]],
 ) -> None:
-    """Write answers as the batch's own, and their scores under their new numbers."""
-    lines = [_line(answer, record, own) for answer in found]
+    """Write answers as the batch's own, and their scores under the new ids."""
+    lines = [_row_in_archive(answer, record, batch_id) for answer in stored]
     by_answer: dict[int, list[tuple[str, ScoreRow]]] = {}
-    for number, scorer, line in kept:
+    for number, scorer, line in score_rows:
         by_answer.setdefault(number, []).append((scorer, line))
 
     def write(connection: sqlite3.Connection) -> None:
         numbers = answers.append_all(connection, lines)
-        for answer, number in zip(found, numbers, strict=True):
+        for answer, number in zip(stored, numbers, strict=True):
             for scorer, line in by_answer.get(answer.id, ()):
-                own_line = ScoreRow(number, line.of, line.score, line.parts)
-                scores.write_scores(connection, scorer, [own_line], now=answer.kept_at.timestamp())
+                score = ScoreRow(number, line.of, line.score, line.parts)
+                scores.write_scores(connection, scorer, [score], now=answer.kept_at.timestamp())
 
-    made.database.put(write).result()
+    archive.database.put(write).result()
 
 
-def _line(answer: StoredAnswer, record: BatchRecord, own: int) -> AnswerRow:
+def _row_in_archive(answer: StoredAnswer, record: BatchRecord, batch_id: int) -> AnswerRow:
     run = answer.run
     return replace(
-        row_of_run(run, key=answer.key, workspace=record.workspace, batch=own, kept_at=answer.kept_at),
+        row_of_run(run, key=answer.key, workspace=record.workspace, batch=batch_id, kept_at=answer.kept_at),
         run=answer.json,
     )
 
@@ -211,164 +215,167 @@ def _line(answer: StoredAnswer, record: BatchRecord, own: int) -> AnswerRow:
 
 
 def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tuple[Store, ArchiveContents]:
-    """Return a store in memory with what is in a stranger's file, and what that is.
+    """Return a store in memory with the content of a stranger's file, and a summary of the content.
 
     Raises
     ------
     InputError
-        It is no such file, is too large, or holds what no such file holds; with the reason.
+        It is not an archive, is too large, or has other content than an archive; with the reason.
     """
-    with _opened(path, now) as there:
-        found = [*batches.every(there)]
-        if len(found) != 1:
-            raise _not_one(path, f"it holds {len(found)} batches, and such a file holds one")
-        (record,) = found
+    with _opened(path, now) as source:
+        records = [*batches.every(source)]
+        if len(records) != 1:
+            raise _wrong_file(path, f"it holds {len(records)} batches, and such a file holds one")
+        (record,) = records
         check_record(record)
         store = Store.in_memory()
         try:
-            mine = replace(record, id=store.batches.keep(replace(record, id=0)).result())
-            count = _copy(there, store, record, mine.id)
-            said = list(_ratings_in(there))
-            store.ratings.merge(said).result()
+            copied_record = replace(record, id=store.batches.keep(replace(record, id=0)).result())
+            count = _copy_checked(source, store, record, copied_record.id)
+            rating_rows = list(_ratings_in(source))
+            store.ratings.merge(rating_rows).result()
         except BaseException:
             store.close()
             raise
-        return store, ArchiveContents(record=mine, answers=count, ratings=len(said))
+        return store, ArchiveContents(record=copied_record, answers=count, ratings=len(rating_rows))
 
 
 def read_ratings(path: Path, *, now: Callable[[], float] = time.monotonic) -> list[RatingRow]:
-    """Return the ratings in somebody's file: a handed over batch, or a copy of a whole store.
+    """Return the ratings in a file: an archive, or a copy of a whole store.
 
     Raises
     ------
     InputError
-        It is no such file.
+        It is neither.
     """
-    with _opened(path, now) as there:
-        return list(_ratings_in(there))
+    with _opened(path, now) as source:
+        return list(_ratings_in(source))
 
 
 @contextmanager
 def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection]:
-    """Open a file of a stranger to be read; whatever goes wrong in it is one clear line."""
-    trouble = ""
+    """Open a stranger's file for reading; every error in the block becomes a message of one line."""
+    message = ""
     try:
         if path.stat().st_size > BYTES_MAX:
-            raise _not_one(path, f"it is larger than {BYTES_MAX >> 20:,} MB")
+            raise _wrong_file(path, f"it is larger than {BYTES_MAX >> 20:,} MB")
         with path.open("rb") as file:
             if file.read(16) != b"SQLite format 3\x00":
-                raise _not_one(path, "it is something else")
+                raise _wrong_file(path, "it is something else")
         is_over = _deadline(now)
-        with closing(_connected(path, is_over)) as there, closing(_migrated(there, path, is_over)) as today:
-            yield today
+        with (
+            closing(_connect_read_only(path, is_over)) as source,
+            closing(_migrated(source, path, is_over)) as migrated,
+        ):
+            yield migrated
         return
     except InputError as exc:
-        trouble = str(exc)
+        message = str(exc)
     except OSError as exc:
-        trouble = f"{path} cannot be read: {exc.strerror or exc}"
+        message = f"{path} cannot be read: {exc.strerror or exc}"
     except sqlite3.OperationalError as exc:
-        slow = exc.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-        trouble = str(_not_one(path, f"looking at it takes longer than {LOOK_S:.0f} s" if slow else str(exc)))
+        is_slow = exc.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+        message = str(_wrong_file(path, f"looking at it takes longer than {LOOK_S:.0f} s" if is_slow else str(exc)))
     except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError, OverflowError) as exc:
-        trouble = str(_not_one(path, f"what is in it cannot be read ({type(exc).__name__})"))
-    raise InputError(trouble)
+        message = str(_wrong_file(path, f"what is in it cannot be read ({type(exc).__name__})"))
+    raise InputError(message)
 
 
-def _migrated(there: sqlite3.Connection, path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
-    """Return a copy in memory of a file whose tables were checked, brought to the present version."""
-    _check_tables(there, path)
-    today = sqlite3.connect(":memory:", isolation_level=None)
+def _migrated(source: sqlite3.Connection, path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
+    """Check the tables of a file, and return a copy in memory, migrated to the current version."""
+    _check_tables(source, path)
+    migrated = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        there.backup(today)
-        migrate(today, path)
-        _bound(today, is_over)
+        source.backup(migrated)
+        migrate(migrated, path)
+        _limit(migrated, is_over)
     except BaseException:
-        today.close()
+        migrated.close()
         raise
-    return today
+    return migrated
 
 
-def _connected(path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
-    # immutable: no log and no lock of a stranger's is looked at, and nothing is made beside the file.
-    there = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
-    _bound(there, is_over)
-    return there
+def _connect_read_only(path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
+    # immutable: SQLite reads no log and no lock file, and creates no file beside it.
+    source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    _limit(source, is_over)
+    return source
 
 
 def _deadline(now: Callable[[], float]) -> Callable[[], int]:
-    """Return what says whether looking at a file has taken too long."""
+    """Return a function that says whether reading the file has taken too long."""
     until = now() + LOOK_S
     return lambda: int(now() > until)
 
 
-def _bound(there: sqlite3.Connection, is_over: Callable[[], int]) -> None:
-    """Bound what a statement on a stranger's values may take, and let none of them write."""
-    there.set_progress_handler(is_over, 50_000)
-    there.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_MAX)
-    there.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+def _limit(connection: sqlite3.Connection, is_over: Callable[[], int]) -> None:
+    """Limit the time and size of statements on a stranger's values, and make the connection read-only."""
+    connection.set_progress_handler(is_over, 50_000)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_MAX)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON", "mmap_size=0"):
-        there.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA {pragma}")
 
 
-def _check_tables(there: sqlite3.Connection, path: Path) -> None:
-    """Raise unless the file has our tables, indices and triggers, each as we make it, and nothing else."""
-    owner = int(there.execute("PRAGMA application_id").fetchone()[0])
-    version = int(there.execute("PRAGMA user_version").fetchone()[0])
+def _check_tables(source: sqlite3.Connection, path: Path) -> None:
+    """Raise unless the file has exactly the tables, indices and triggers of a store of its version."""
+    owner = int(source.execute("PRAGMA application_id").fetchone()[0])
+    version = int(source.execute("PRAGMA user_version").fetchone()[0])
     if owner != APPLICATION_ID:
-        raise _not_one(path, "it is the SQLite file of another program")
+        raise _wrong_file(path, "it is the SQLite file of another program")
     if version > len(MIGRATIONS):
         raise InputError(
             f"{path.name} was written by a newer fh_notebook (its version is {version}, this one reads up to "
             f"{len(MIGRATIONS)}); upgrade with pip install -U fh-notebook"
         )
     if version < FIRST_WITH_RATINGS:
-        raise _not_one(path, "it was written before there were ratings")
-    with closing(open_connection(IN_MEMORY, migrations=MIGRATIONS[:version])) as ours:
-        if _schema_of(there) != _schema_of(ours):
-            raise _not_one(path, "its tables are not those of such a file")
-    if (found := there.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise _not_one(path, f"it is damaged ({' '.join(str(found).split())[:100]})")
+        raise _wrong_file(path, "it was written before there were ratings")
+    with closing(open_connection(IN_MEMORY, migrations=MIGRATIONS[:version])) as expected:
+        if _schema_of(source) != _schema_of(expected):
+            raise _wrong_file(path, "its tables are not those of such a file")
+    if (finding := source.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise _wrong_file(path, f"it is damaged ({' '.join(str(finding).split())[:100]})")
 
 
 def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
-    found = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema LIMIT 200")
-    return {(kind, name, sql) for kind, name, sql in found if name != "sqlite_stat1"}
+    rows = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_schema LIMIT 200")
+    return {(kind, name, sql) for kind, name, sql in rows if name != "sqlite_stat1"}
 
 
-def _not_one(path: Path, why: str) -> InputError:
-    return InputError(f"{path.name} is no batch that batch.to_fhb() wrote: {why}; nothing of it was used")
+def _wrong_file(path: Path, reason: str) -> InputError:
+    return InputError(f"{path.name} is no batch that batch.to_fhb() wrote: {reason}; nothing of it was used")
 
 
-# --- what is in it, value by value
+# --- the copy, value by value
 
 
-def _copy(there: sqlite3.Connection, store: Store, record: BatchRecord, own: int) -> int:
+def _copy_checked(source: sqlite3.Connection, store: Store, record: BatchRecord, batch_id: int) -> int:
     after = (-1, 0, 0)
     arms = len(record.plan["arms"])
-    while window := list(batches.jobs_of_batch(there, record.id, after=after, limit=WINDOW)):
+    while window := list(batches.jobs_of_batch(source, record.id, after=after, limit=WINDOW)):
         for job in window:
             if not 0 <= job.arm < arms or job.position < 0:
                 raise ValueError("a job of no arm")
             parsed(job.inputs, dict), parsed(job.metadata, dict), parsed(job.problems, list)
-        found = list(batches.rows_at(there, record.id, {job.position for job in window}))
-        for row in found:
+        rows = list(batches.rows_at(source, record.id, {job.position for job in window}))
+        for row in rows:
             parsed(row.record, dict), parsed(row.label, object)
-        store.database.put(partial(_put_plan, batch=own, window=window, found=found)).result()
+        store.database.put(partial(_put_plan, batch=batch_id, window=window, rows=rows)).result()
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
     number = count = 0
-    while part := list(answers.behind(there, number, WINDOW)):
-        for answer in part:
+    while stored := list(answers.behind(source, number, WINDOW)):
+        for answer in stored:
             check_answer(answer, record)
-        kept = list(scores.lines_of(there, [answer.id for answer in part]))
-        for _, _, score in kept:
+        score_rows = list(scores.lines_of(source, [answer.id for answer in stored]))
+        for _, _, score in score_rows:
             check_score(score)
-        _put_answers(store, record, own, part, kept)
-        number, count = part[-1].id, count + len(part)
+        _put_answers(store, record, batch_id, stored, score_rows)
+        number, count = stored[-1].id, count + len(stored)
     return count
 
 
-def _ratings_in(there: sqlite3.Connection) -> Iterator[RatingRow]:
-    for line in ratings.of_batch(there, None, None):
+def _ratings_in(source: sqlite3.Connection) -> Iterator[RatingRow]:
+    for line in ratings.of_batch(source, None, None):
         texts = (line.uid, line.rater, line.kind, line.item, line.a, line.b or "", line.shown, line.choice)
         if any(len(text) > 10_000 for text in texts) or not all(map(math.isfinite, (line.seconds, line.rated_at))):
             raise ValueError("a rating that nobody gave")

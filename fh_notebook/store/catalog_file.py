@@ -1,7 +1,7 @@
 """The user's ``fetchhive.yaml``: found upward from the working folder, read when it changed, saved in place.
 
 Rule of this file: the file is the user's. It is replaced as a whole or not at all, by one process at a time, and only
-by a text that reads back as exactly what was meant.
+by a text that reads back as exactly the intended deployments.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _BOM: Final = b"\xef\xbb\xbf"
 _Stamp = tuple[int, int, int]
 _cache: dict[tuple[str, str], tuple[_Stamp, Deployments | InputError]] = {}
 _CACHED: Final = 16
-"""Files whose content is remembered: one a project, and a few when folders are changed."""
+"""Files whose content is cached: one per project, and a few when the working folder changes."""
 
 
 def find(folder: str | os.PathLike[str] | None = None) -> Path | None:
     """Return the catalogue of `folder` (the working folder) or of the nearest folder above it, if there is one."""
     with suppress(OSError):  # a working folder that was removed
-        here = Path(os.path.abspath(folder or os.getcwd()))
-        for place in (here, *here.parents):
+        start = Path(os.path.abspath(folder or os.getcwd()))
+        for parent in (start, *start.parents):
             for name in FILE_NAMES:
-                if os.path.isfile(place / name):
-                    return place / name
+                if os.path.isfile(parent / name):
+                    return parent / name
     return None
 
 
@@ -63,55 +63,56 @@ def read(path: Path) -> Deployments:
     InputError
         With every problem, each with its line.
     """
-    trouble = ""
+    reason = ""
     try:
         stamp = _stamp(os.stat(path))
     except OSError as exc:
-        trouble = _why(exc)
-    if trouble:
-        raise InputError(f"{shown(path)} cannot be read: {trouble}")
-    key = (str(path), shown(path))  # how it is named in what was read changes with the working folder
-    held = _cache.get(key)
-    if held is None or held[0] != stamp:
-        held = (stamp, _outcome(path))
+        reason = _reason_of(exc)
+    if reason:
+        raise InputError(f"{shown(path)} cannot be read: {reason}")
+    key = (str(path), shown(path))  # the path in error messages depends on the working folder
+    cached = _cache.get(key)
+    if cached is None or cached[0] != stamp:
+        cached = (stamp, _parse_or_error(path))
         if len(_cache) >= _CACHED:
             _cache.clear()
-        _cache[key] = held
-    if isinstance(held[1], InputError):
-        # A new error each time: one that is raised twice would drag its first traceback along.
-        raise InputError(held[1].problems)
-    return held[1]
+        _cache[key] = cached
+    if isinstance(cached[1], InputError):
+        # A new error each time: one that is raised twice would keep its first traceback.
+        raise InputError(cached[1].problems)
+    return cached[1]
 
 
 def shown(path: Path) -> str:
-    """Return how a message names a file: its name alone in the working folder, else by the shorter way to it."""
+    """Return the path of a file for messages: relative to the working or the home folder, whichever is shorter."""
     with suppress(OSError, ValueError):  # a working folder that was removed; another drive
-        near = os.path.relpath(path)
+        relative = os.path.relpath(path)
         home = os.path.expanduser("~")
-        far = os.path.abspath(path)
-        far = os.path.join("~", os.path.relpath(far, home)) if far.startswith(os.path.join(home, "")) else far
-        return min(near, far, key=len)
+        absolute = os.path.abspath(path)
+        if absolute.startswith(os.path.join(home, "")):
+            absolute = os.path.join("~", os.path.relpath(absolute, home))
+        return min(relative, absolute, key=len)
     return str(path)
 
 
-def _stamp(known: os.stat_result) -> _Stamp:
-    return known.st_mtime_ns, known.st_size, known.st_ino
+def _stamp(status: os.stat_result) -> _Stamp:
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _outcome(path: Path) -> Deployments | InputError:
+def _parse_or_error(path: Path) -> Deployments | InputError:
     from fh_notebook.contract.catalog.reader import read_catalog
 
     try:
-        return read_catalog(_text(path)[0], where=shown(path))
+        return read_catalog(_read_text(path)[0], where=shown(path))
     except InputError as exc:
         return exc
 
 
-def _text(path: Path) -> tuple[str, bool]:
+def _read_text(path: Path) -> tuple[str, bool]:
     """Return the text of a file, and whether it begins with a byte order mark."""
     from fh_notebook.contract.catalog.reader import MAX_BYTES
 
-    trouble = ""
+    message = ""
     try:
         with open(path, "rb") as file:
             raw = file.read(MAX_BYTES + len(_BOM) + 1)
@@ -119,17 +120,18 @@ def _text(path: Path) -> tuple[str, bool]:
         return raw.removeprefix(_BOM).decode(), has_mark
     except UnicodeDecodeError as exc:
         line = exc.object[: exc.start].count(b"\n") + 1
-        whole = len(exc.object) <= MAX_BYTES
-        trouble = (
-            f", line {line}: is not UTF-8; save it in that encoding" if whole else f" has more than {MAX_BYTES:,} bytes"
-        )
+        is_within_limit = len(exc.object) <= MAX_BYTES
+        if is_within_limit:
+            message = f", line {line}: is not UTF-8; save it in that encoding"
+        else:
+            message = f" has more than {MAX_BYTES:,} bytes"
     except OSError as exc:
-        trouble = f" cannot be read: {_why(exc)}"
-    raise InputError(f"{shown(path)}{trouble}")
+        message = f" cannot be read: {_reason_of(exc)}"
+    raise InputError(f"{shown(path)}{message}")
 
 
-def _why(broken: OSError) -> str:
-    return broken.strerror or type(broken).__name__
+def _reason_of(exc: OSError) -> str:
+    return exc.strerror or type(exc).__name__
 
 
 def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> Path:
@@ -157,16 +159,16 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
     """
     from fh_notebook.contract.catalog.writer import hidden_defaults
 
-    target, trouble, changes = Path(FILE_NAMES[0]), "", None
+    target, message, changes = Path(FILE_NAMES[0]), "", None
     try:
         target = _target(path)
         real = Path(os.path.realpath(target))
         with _locked(real.parent):
             changes = _save(deployment, target, real)
     except OSError as exc:
-        trouble = f"{shown(target)} cannot be written: {_why(exc)}"
-    if trouble:
-        raise InputError(trouble)
+        message = f"{shown(target)} cannot be written: {_reason_of(exc)}"
+    if message:
+        raise InputError(message)
     if changes:
         hooks.frontend().notice(f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
     if changes is not None and (hidden := hidden_defaults(deployment)):
@@ -178,24 +180,24 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
 def _target(path: str | os.PathLike[str] | None) -> Path:
     if path is None:
         return find() or Path(os.path.abspath(FILE_NAMES[0]))
-    given = Path(os.path.abspath(os.path.expanduser(path)))
-    return given / FILE_NAMES[0] if os.path.isdir(given) else given
+    chosen = Path(os.path.abspath(os.path.expanduser(path)))
+    return chosen / FILE_NAMES[0] if os.path.isdir(chosen) else chosen
 
 
 def _save(deployment: Deployment, target: Path, real: Path) -> str | None:
-    """Write it, and return what it changed of what was there; ``None`` when there was nothing to write."""
+    """Write a deployment; return a description of what it changed, or ``None`` when the text stays the same."""
     from fh_notebook.contract.catalog.editor import edited
 
-    text, has_mark = _text(real) if real.exists() else ("", False)
-    made = edited(text, deployment, where=shown(target))
-    if made.text == text:
+    text, has_mark = _read_text(real) if real.exists() else ("", False)
+    edit = edited(text, deployment, where=shown(target))
+    if edit.text == text:
         return None
-    _replace(real, (_BOM if has_mark else b"") + made.text.encode())
-    return made.changes
+    _replace(real, (_BOM if has_mark else b"") + edit.text.encode())
+    return edit.changes
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put `content` in place of a file in one step; a reader sees the old or the new, never a half."""
+    """Replace the content of a file in one step; a reader sees the old or the new content, never a part."""
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(0, "it is read-only")
     with atomic_file(path) as part:
@@ -206,13 +208,13 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the one lock of a folder's catalogue, waiting for whoever has it; the kernel releases it at any end."""
+    """Hold the lock of a folder's catalogue; the operating system releases it when the process ends."""
     if not folder.is_dir():
         raise NotADirectoryError(0, f"there is no folder {folder.name!r}")
     if sys.platform == "win32":
         import msvcrt
 
-        # A folder cannot be locked there, and a file beside the user's own would be litter.
+        # A folder cannot be locked there, and a lock file would be litter beside the user's files.
         name = f"fh-notebook-{sha256(str(folder).casefold().encode()).hexdigest()[:16]}.lock"
         with open(Path(tempfile.gettempdir()) / name, "a+b") as file:
             file.seek(0)
@@ -225,10 +227,10 @@ def _locked(folder: Path) -> Iterator[None]:
     else:
         import fcntl
 
-        held: Any = os.open(folder, os.O_RDONLY)
+        descriptor: Any = os.open(folder, os.O_RDONLY)
         try:
-            with suppress(OSError):  # a file system without locks: the one step of the replacement remains
-                fcntl.flock(held, fcntl.LOCK_EX)
+            with suppress(OSError):  # a file system without locks: the replacement is still one step
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(held)
+            os.close(descriptor)

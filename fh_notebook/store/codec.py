@@ -2,12 +2,12 @@
 
 Rules of this file:
 
-1. What a model or a row says is never refused: what UTF-8 cannot say is escaped, and what has no JSON form is its
-   text.
-2. Nothing that is read is used before its kind was looked at. A page that a disk or a program has overwritten may
-   hold anything, and SQLite says only of some that it is broken: there are moments beyond the calendar, texts that
-   are no JSON, numbers in the place of texts. `DamagedValue` is an error of SQLite's, because wherever those become
-   `StoreError`, with the path and the cure (`explained`), it does too.
+1. A value of a model or a row is never refused: a character that UTF-8 cannot encode is escaped, and a value without a
+   JSON form is written as its text.
+2. A value that is read is checked for its type before it is used. A page that a disk or a program has overwritten may
+   hold any bytes, and SQLite detects only some of that: there are times beyond the calendar, texts that are not JSON,
+   numbers in the place of texts. `DamagedValue` is a subclass of an SQLite error, because `explained` turns those into
+   `StoreError` with the path and what to do.
 """
 
 from __future__ import annotations
@@ -60,21 +60,21 @@ def encoded(value: Any) -> str:
     >>> encoded({"a": [1, "ä"]}), encoded("half \ud800")
     ('{"a":[1,"ä"]}', '"half \\ud800"')
     """
-    text = _spell(value)
+    text = _encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:
-        # A model may answer half a character (a lone surrogate): JSON can escape it, UTF-8 cannot say it.
-        return json.dumps(value, separators=(",", ":"), default=_plain)
+        # A model may answer half a character (a lone surrogate): JSON can escape it, UTF-8 cannot encode it.
+        return json.dumps(value, separators=(",", ":"), default=_json_form)
     return text
 
 
-def _plain(value: object) -> object:
+def _json_form(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 # Made once: `json.dumps` makes an encoder at each call that has options.
-_spell: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_form).encode
 
 
 HINT: Final = "give another path with fh.configure(store=...), or store=None to keep nothing"
@@ -82,7 +82,7 @@ HINT: Final = "give another path with fh.configure(store=...), or store=None to 
 
 
 LAST_S: Final = 9_214_646_400.0
-"""2262 in seconds since 1970: the last year of pandas' moments."""
+"""2262 in seconds since 1970: the last year of pandas' timestamps."""
 
 
 Kind = tuple[type, ...]
@@ -103,62 +103,62 @@ BYTES: Final[Kind] = (bytes,)
 
 
 Kinds = Sequence[Kind]
-"""What each column of a line may be."""
+"""The allowed types of each column of a row."""
 
 
 class DamagedValue(sqlite3.DatabaseError):
-    """What is read was not written so; the message says what it is."""
+    """A stored value that this package did not write; the message says what it is."""
 
 
-def damage_text(path: Path, broken: DamagedValue) -> str:
-    """Return what is wrong with a store, and what to do."""
+def damage_text(path: Path, error: DamagedValue) -> str:
+    """Return the message for a damaged store, with what to do."""
     return (
-        f"the store {path} is damaged: {broken}; it was left as it is. fh-notebook doctor looks at its pages. Move it "
+        f"the store {path} is damaged: {error}; it was left as it is. fh-notebook doctor looks at its pages. Move it "
         f"away and run again (a new one is then made), or {HINT}"
     )
 
 
-def check_kinds(line: tuple[Any, ...], kinds: Kinds, what: str) -> None:
-    """Raise unless each value of a line is of its kind.
+def check_kinds(row: tuple[Any, ...], kinds: Kinds, subject: str) -> None:
+    """Raise unless each value of a row has an allowed type.
 
     Raises
     ------
     DamagedValue
-        One is not.
+        One has not.
     """
-    for value, kind in zip(line, kinds, strict=True):
+    for value, kind in zip(row, kinds, strict=True):
         if type(value) not in kind:
-            raise DamagedValue(f"{what} holds {_short(value)} where something else was written")
+            raise DamagedValue(f"{subject} holds {_short(value)} where something else was written")
 
 
-def checked(lines: Iterable[tuple[Any, ...]], kinds: Kinds, what: str) -> Iterator[tuple[Any, ...]]:
-    """Yield lines whose values are of their kinds.
+def checked(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> Iterator[tuple[Any, ...]]:
+    """Yield rows whose values have allowed types.
 
     Raises
     ------
     DamagedValue
-        One is not.
+        One has not.
     """
-    good = _types_of(tuple(kinds))
-    for line in lines:
-        if tuple(map(type, line)) not in good:
-            check_kinds(line, kinds, what)
-        yield line
+    types = _types_of(tuple(kinds))
+    for row in rows:
+        if tuple(map(type, row)) not in types:
+            check_kinds(row, kinds, subject)
+        yield row
 
 
 @cache
 def _types_of(kinds: tuple[Kind, ...]) -> frozenset[tuple[type, ...]]:
-    """Return the types that the values of a line may have together: one look a line in the place of one a value."""
+    """Return the allowed tuples of types of a row: one look-up per row in place of one per value."""
     return frozenset(product(*kinds))
 
 
-def seconds_of_moment(seconds: Any, what: str) -> float:
-    """Return seconds since 1970 that mean a moment.
+def seconds_of_moment(seconds: Any, subject: str) -> float:
+    """Return seconds since 1970, checked to be a time.
 
     Raises
     ------
     DamagedValue
-        They mean none.
+        They are not.
 
     Examples
     --------
@@ -168,45 +168,45 @@ def seconds_of_moment(seconds: Any, what: str) -> float:
     fh_notebook.store.codec.DamagedValue: the time of an answer is 1e+300
     """
     if type(seconds) is not float or not 0 <= seconds < LAST_S:
-        raise DamagedValue(f"the time of {what} is {_short(seconds)}")
+        raise DamagedValue(f"the time of {subject} is {_short(seconds)}")
     return seconds
 
 
-def moment_of(seconds: Any, what: str) -> datetime:
-    """Return seconds since 1970 as a moment in UTC.
+def moment_of(seconds: Any, subject: str) -> datetime:
+    """Return seconds since 1970 as a time in UTC.
 
     Raises
     ------
     DamagedValue
-        They mean none.
+        They are not one.
     """
-    return datetime.fromtimestamp(seconds_of_moment(seconds, what), UTC)
+    return datetime.fromtimestamp(seconds_of_moment(seconds, subject), UTC)
 
 
-def json_of(text: Any, kind: type, what: str) -> Any:
-    """Return the JSON value that was kept as `text`, which must be of a kind; of `object` all are.
+def json_of(text: Any, kind: type, subject: str) -> Any:
+    """Return the JSON value of a stored text, which must be an instance of `kind`.
 
     Raises
     ------
     DamagedValue
-        It is none.
+        It is not.
     """
     try:
         value = json.loads(text)
     except (ValueError, TypeError, RecursionError) as exc:
-        raise DamagedValue(f"{what} is no JSON ({exc})") from exc
+        raise DamagedValue(f"{subject} is no JSON ({exc})") from exc
     if not isinstance(value, kind):
-        raise DamagedValue(f"{what} is {_short(value)}")
+        raise DamagedValue(f"{subject} is {_short(value)}")
     return value
 
 
 def plan_of(text: Any) -> dict[str, Any]:
-    """Return the plan of a batch that was kept as `text`.
+    """Return the plan of a batch from its stored text.
 
     Raises
     ------
     DamagedValue
-        It is none, or cannot be planned with.
+        It is not one, or cannot be used.
     """
     plan: dict[str, Any] = json_of(text, dict, "the plan of a batch")
     arms = plan.get("arms", [])
@@ -244,7 +244,7 @@ def _short(value: Any) -> str:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise into a `StoreError` that says what to do.
+    """Turn errors of SQLite and the file system into a `StoreError` that says what to do.
 
     Raises
     ------
@@ -254,36 +254,36 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise StoreError(_words(path, exc), path=path) from exc
-    except UnicodeDecodeError as exc:  # SQLite's own words of a damaged table are not even text
+        raise StoreError(_message_of(path, exc), path=path) from exc
+    except UnicodeDecodeError as exc:  # SQLite's message about a damaged table is not UTF-8
         raise StoreError(damage_text(path, DamagedValue("the names of its tables are no text")), path=path) from exc
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise StoreError(f"the store {path} cannot be opened ({reason}): {HINT}", path=path) from exc
 
 
-def is_damage(broken: sqlite3.Error) -> bool:
-    """Whether an error is of what lies in a file, rather than of the disk or of others that use it."""
-    name = getattr(broken, "sqlite_errorname", "") or ""
-    return isinstance(broken, DamagedValue) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+def is_damage(exc: sqlite3.Error) -> bool:
+    """Return whether an error is about the content of a file, not about the disk or other processes."""
+    name = getattr(exc, "sqlite_errorname", "") or ""
+    return isinstance(exc, DamagedValue) or name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
 
 
-def _words(path: Path, broken: sqlite3.Error) -> str:
-    if isinstance(broken, DamagedValue):
-        return damage_text(path, broken)
-    name = getattr(broken, "sqlite_errorname", "") or ""
+def _message_of(path: Path, exc: sqlite3.Error) -> str:
+    if isinstance(exc, DamagedValue):
+        return damage_text(path, exc)
+    name = getattr(exc, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return (
             f"the store {path} is locked by another process, for longer than can be waited for; close the other "
             f"kernel or program that writes to it and run again, or {HINT}"
         )
-    if is_damage(broken):
+    if is_damage(exc):
         return (
-            f"the store {path} cannot be read ({broken}); it was left as it is. Move it away and run again (a new one "
+            f"the store {path} cannot be read ({exc}); it was left as it is. Move it away and run again (a new one "
             f"is then made), or {HINT}"
         )
     if name.startswith("SQLITE_FULL"):
         return f"the disk of the store {path} is full; make room and run again: what was committed is safe"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"the store {path} cannot be written ({broken}): {HINT}"
-    return f"the store {path} cannot be used ({broken}): {HINT}"
+        return f"the store {path} cannot be written ({exc}): {HINT}"
+    return f"the store {path} cannot be used ({exc}): {HINT}"

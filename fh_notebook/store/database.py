@@ -97,8 +97,8 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
         Another process has the lock for another reason, for longer than the connection waits.
     """
     (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    until = time.monotonic() + patience_ms / 1000
-    is_told = False
+    deadline_s = time.monotonic() + patience_ms / 1000
+    has_told = False
     connection.execute(f"PRAGMA busy_timeout={min(ASK_EVERY_MS, patience_ms)}")
     try:
         while True:
@@ -108,10 +108,10 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
                 if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 if not is_alive(_owners_folder(path), LOCK):
-                    if time.monotonic() > until:
+                    if time.monotonic() > deadline_s:
                         raise
-                elif not is_told:
-                    is_told = True
+                elif not has_told:
+                    has_told = True
                     tell(f"fh_notebook: another kernel brings the store {path} to the present version; this one waits")
             else:
                 return
@@ -137,12 +137,12 @@ def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: T
         owner = Owner(_owners_folder(path), name=LOCK)
     except FileExistsError:  # of one that has committed and is about to remove it: the store's own lock is held here
         owner = Owner(None)
-    is_told = False
+    has_told = False
 
     def look() -> int:
-        nonlocal is_told
-        if not is_told and time.monotonic() - began > TELL_AFTER_S:
-            is_told = True
+        nonlocal has_told
+        if not has_told and time.monotonic() - began > TELL_AFTER_S:
+            has_told = True
             tell(f"fh_notebook: the store {path} ({size}) is brought {versions}, once; this may take a while")
         return 0
 
@@ -261,8 +261,8 @@ def _prepare(
     connection.execute("BEGIN")
     version = _version_of(connection, path, newest=len(migrations))
     connection.execute("COMMIT")
-    mode = _switch_to_wal(connection, busy_timeout_s)
-    if mode not in ("wal", "memory"):
+    journal_mode = _switch_to_wal(connection, busy_timeout_s)
+    if journal_mode not in ("wal", "memory"):
         raise StoreError(
             f"the store {path} lies where SQLite's write-ahead log does not work (a network drive?); put it on a local "
             f"disk: {HINT}",
@@ -487,9 +487,9 @@ class Database:
         StoreError
             The file cannot be opened or read, or is damaged.
         """
-        here = self.opened()
-        with here.lock, explained(self.path):
-            return function(here.reading)
+        connections = self.opened()
+        with connections.lock, explained(self.path):
+            return function(connections.reading)
 
     def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
         """Have `function` run in the writer's next transaction.
@@ -511,10 +511,10 @@ class Database:
 
     # --- answers that were paid for and could not be written
 
-    def owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
+    def owe(self, done: Committed[Any], key: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
         """Have `write` run with :meth:`keep_owed` where `done`, which wrote an answer that was paid for, has failed."""
         if isinstance(done.exception(), StoreError):
-            self._owed[place] = write
+            self._owed[key] = write
 
     @property
     def owed(self) -> Mapping[tuple[int, str], Callable[[sqlite3.Connection], object]]:
@@ -532,14 +532,14 @@ class Database:
         StoreError
             It cannot be written still; nothing is forgotten.
         """
-        for place in list(self._owed):
-            write = self._owed.pop(place, None)  # taken out first: of two threads, one writes it
+        for key in list(self._owed):
+            write = self._owed.pop(key, None)  # taken out first: of two threads, one writes it
             if write is None:
                 continue
             try:
                 self.put(write).result()
             except StoreError:
-                self._owed[place] = write
+                self._owed[key] = write
                 raise
 
     # --- open and closed
@@ -561,10 +561,10 @@ class Database:
     @property
     def is_lost(self) -> bool:
         """Whether its file was deleted or replaced while it is open here."""
-        here = self._open
-        return here is not None and here.file is not None and bool(here.file.change)
+        connections = self._open
+        return connections is not None and connections.file is not None and bool(connections.file.change)
 
-    def go_on_in(self, path: Path, written: Sequence[tuple[int, str]]) -> None:
+    def go_on_in(self, path: Path, written_keys: Sequence[tuple[int, str]]) -> None:
         """Go on in another file, which has all of this one, where its own was deleted or replaced.
 
         Parameters
@@ -575,17 +575,17 @@ class Database:
             The places of what was owed and is in it.
         """
         with self._lock:
-            here = self._open
-            if here is None or here.file is None or not here.file.change:
+            connections = self._open
+            if connections is None or connections.file is None or not connections.file.change:
                 return
             opened = _begin(path, self.busy_timeout_s)
             if self._closing is not None:
                 self._closing.detach()
-            _end(here)
+            _end(connections)
             self.rescued_from, self.path = self.rescued_from or self.path, path
             self._hold(opened)
-            for place in written:
-                self._owed.pop(place, None)
+            for key in written_keys:
+                self._owed.pop(key, None)
 
     def _hold(self, opened: OpenConnections) -> None:
         self._open = opened
@@ -611,10 +611,10 @@ class Database:
         with suppress(StoreError):
             self.keep_owed()
         with self._lock:
-            closing, self._closing, here, self._open = self._closing, None, self._open, None
-        if closing is not None and here is not None:
-            closing.detach()
-            _end(here)
+            finalizer, self._closing, connections, self._open = self._closing, None, self._open, None
+        if finalizer is not None and connections is not None:
+            finalizer.detach()
+            _end(connections)
 
 
 _open_now: Final[set[OpenConnections]] = set()
@@ -641,20 +641,20 @@ def _begin(path: Path, busy_timeout_s: float) -> OpenConnections:
         # An empty file in its place would hide that this process still holds what was in it.
         if other.file is not None and other.file.path == path and other.is_open and other.pid == os.getpid():
             other.file.check()
-    here = OpenConnections(path, busy_timeout_s)
-    _open_now.add(here)
-    return here
+    connections = OpenConnections(path, busy_timeout_s)
+    _open_now.add(connections)
+    return connections
 
 
-def _end(here: OpenConnections) -> None:
+def _end(connections: OpenConnections) -> None:
     """Commit what was put and close."""
-    here.close()
-    _open_now.discard(here)
+    connections.close()
+    _open_now.discard(connections)
 
 
-def _leak(here: OpenConnections) -> None:
+def _leak(connections: OpenConnections) -> None:
     """Never touch the parent's connections in this child again."""
-    _leaked.append(here)
+    _leaked.append(connections)
 
 
 @atexit.register
@@ -663,8 +663,8 @@ def _close_at_exit() -> None:
     for database in list(_databases):
         with suppress(StoreError):
             database.keep_owed()
-    for here in list(_open_now):
-        here.close()
+    for connections in list(_open_now):
+        connections.close()
 
 
 def _before_fork() -> None:

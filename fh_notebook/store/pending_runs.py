@@ -1,7 +1,8 @@
 """PendingRuns: the runs of one workspace whose outcome is delivered later, for the layers above.
 
-Rule of this file: writing a run down never ends a call: what cannot be written is told, and the call goes on. An
-outcome and the end of its line are one transaction, so that it is neither lost nor asked for again.
+Rule of this file: an error while a run is registered never ends its call: the user is told, and the call goes on. The
+outcome of a run is stored and its row removed in one transaction, so that it is neither lost nor requested again. The
+table itself is `tables.pending`; here are the owners of its rows and the registry that a client uses.
 """
 
 from __future__ import annotations
@@ -45,34 +46,34 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def first_run(line: PendingRow, origin: str) -> Run:
-    """Return a run that an earlier kernel submitted as the service's answer to its call told of it.
+def first_run(row: PendingRow, origin: str) -> Run:
+    """Return the run of the service's answer to a call that an earlier kernel submitted.
 
     Parameters
     ----------
-    line : PendingRow
-        As it is written down: inputs masked.
+    row : PendingRow
+        The stored row: inputs masked.
     origin : str
-        The host that was asked.
+        The host of the service.
     """
     return Run(
-        status=line.status,
-        request_id=line.request_id,
-        run_id=line.run_id,
+        status=row.status,
+        request_id=row.request_id,
+        run_id=row.run_id,
         status_code=202,
-        attempts=max(1, line.calls),
-        started_at=line.submitted_at,
-        elapsed_s=max(0.0, (utc_now() - line.submitted_at).total_seconds()),
-        deployment=line.deployment,
-        variant=line.variant,
-        inputs=line.inputs,
-        metadata=line.metadata,
+        attempts=max(1, row.calls),
+        started_at=row.submitted_at,
+        elapsed_s=max(0.0, (utc_now() - row.submitted_at).total_seconds()),
+        deployment=row.deployment,
+        variant=row.variant,
+        inputs=row.inputs,
+        metadata=row.metadata,
         origin=origin,
     )
 
 
 def owner_in(store: Store) -> Owner:
-    """Return who waits for runs in this process: one for a store, alive as long as the store is held.
+    """Return the owner of this process's pending runs: one per store, alive as long as the store is held.
 
     Raises
     ------
@@ -89,16 +90,16 @@ def owner_in(store: Store) -> Owner:
 
 
 class PendingRuns:
-    """The runs of one workspace that are waited for.
+    """The registry of the pending runs of one workspace.
 
     Parameters
     ----------
     store : Store
-        Where they are written down.
+        The store of the rows.
     workspace : str
-        Whose they are.
+        The workspace of the runs.
     tell : function of str
-        Told, once, what could not be written.
+        Called, once, with what could not be written.
     now : function
         The time in UTC.
     """
@@ -117,8 +118,8 @@ class PendingRuns:
         self._now = now
 
     async def open(self, request: InvokeRequest, secrets: Secrets) -> PendingTicket:
-        """Write a run down that is about to be sent; return when it is committed."""
-        line = PendingRow(
+        """Register a run that is about to be sent; return when it is committed."""
+        row = PendingRow(
             id=uuid4().hex,
             workspace=self.workspace,
             key=job_key(self.workspace, request.deployment, request.variant, request.inputs),
@@ -129,89 +130,89 @@ class PendingRuns:
             callback_url=request.callback_url,
             submitted_at=self._now(),
         )
-        ticket = PendingTicket(self, line)
-        await self.safely(lambda: self._store.pending.add([replace(line, owner=self.owner.name)]))
+        ticket = PendingTicket(self, row)
+        await self.safely(lambda: self._store.pending.add([replace(row, owner=self.owner.name)]))
         return ticket
 
     @property
     def owner(self) -> Owner:
-        """Who waits in this process."""
+        """The owner of this process's runs."""
         return owner_in(self._store)
 
-    def lines(self, *, batch: int | None = None, everywhere: bool = False) -> list[PendingRow]:
-        """Return the runs that are waited for, of this workspace or of all, the oldest first."""
+    def rows(self, *, batch: int | None = None, everywhere: bool = False) -> list[PendingRow]:
+        """Return the pending runs of this workspace or of all, the oldest first."""
         self._store.pending.prune().result()
         return self._store.pending.every(workspace=None if everywhere else self.workspace, batch=batch)
 
     @property
     def table(self) -> Pending:
-        """The lines of all workspaces."""
+        """The table of all workspaces."""
         return self._store.pending
 
-    def is_waited_for(self, line: PendingRow) -> bool:
-        """Whether a process that lives waits for it, this one included."""
-        return bool(line.owner) and self._store.owners.is_alive(line.owner)
+    def is_waited_for(self, row: PendingRow) -> bool:
+        """Whether a live process waits for it, this one included."""
+        return bool(row.owner) and self._store.owners.is_alive(row.owner)
 
-    def take_over(self, line: PendingRow) -> PendingTicket | None:
-        """Wait for a run that nobody waits for; ``None``: somebody else was first."""
+    def take_over(self, row: PendingRow) -> PendingTicket | None:
+        """Wait for a run that nobody waits for; ``None``: another process was first."""
         new = self.owner.name
-        if not self._store.pending.take_over(line.id, old=line.owner, new=new).result():
+        if not self._store.pending.take_over(row.id, old=row.owner, new=new).result():
             return None
-        return PendingTicket(self, replace(line, owner=new))
+        return PendingTicket(self, replace(row, owner=new))
 
-    def answered(self, line: PendingRow, run: Run) -> Committed[int]:
-        """Keep an outcome and end its line, and the claim that a batch has of it."""
-        kept = row_of_run(
-            replace(run, inputs=line.inputs),
-            key=line.key,
-            workspace=line.workspace,
-            batch=line.batch,
+    def answered(self, row: PendingRow, run: Run) -> Committed[int]:
+        """Store an outcome, and drop its row and the claim of its batch."""
+        answer_row = row_of_run(
+            replace(run, inputs=row.inputs),
+            key=row.key,
+            workspace=row.workspace,
+            batch=row.batch,
             kept_at=self._now(),
         )
 
         def write(connection: sqlite3.Connection) -> int:
-            pending.drop(connection, line.id)
-            if line.batch is not None:
-                holder = claims.of_batch(connection, line.batch).get(line.key)
+            pending.drop(connection, row.id)
+            if row.batch is not None:
+                holder = claims.of_batch(connection, row.batch).get(row.key)
                 if holder is not None:
-                    claims.drop(connection, line.batch, line.key, holder)
-            return answers.append(connection, kept)
+                    claims.drop(connection, row.batch, row.key, holder)
+            return answers.append(connection, answer_row)
 
         return self._store.database.put(write)
 
     async def safely(
-        self, write: Callable[[], Awaitable[Any]], words: str = "A run that is waited for was not"
+        self, write: Callable[[], Awaitable[Any]], sentence: str = "A run that is waited for was not"
     ) -> None:
-        """Write, and tell what could not be written."""
+        """Write; tell the user where that fails."""
         try:
             await write()
         except StoreError as exc:
-            self._tell(f"{words} written down: {redact(str(exc))}")
+            self._tell(f"{sentence} written down: {redact(str(exc))}")
 
 
 class PendingTicket:
-    """One run that is written down."""
+    """One registered run."""
 
-    def __init__(self, book: PendingRuns, line: PendingRow) -> None:
-        self._book = book
-        self.line = line
+    def __init__(self, registry: PendingRuns, row: PendingRow) -> None:
+        self._registry = registry
+        self.row = row
 
     async def accepted(self, run: Run) -> None:
-        """Note the ids that the service gave it."""
-        self.line = line = replace(
-            self.line, status=run.status, request_id=run.request_id, run_id=run.run_id, calls=run.attempts
+        """Store the ids that the service gave it."""
+        self.row = row = replace(
+            self.row, status=run.status, request_id=run.request_id, run_id=run.run_id, calls=run.attempts
         )
-        await self._book.safely(lambda: self._book.table.accept(line))
+        await self._registry.safely(lambda: self._registry.table.accept(row))
 
     async def answered(self, run: Run) -> None:
-        """Keep the outcome, and take the run out, in one."""
-        await self._book.safely(lambda: self._book.answered(self.line, run), "The answer was not")
+        """Store the outcome, and remove the run, in one transaction."""
+        await self._registry.safely(lambda: self._registry.answered(self.row, run), "The answer was not")
 
     async def drop(self) -> None:
-        """Take it out: it was not sent, or is kept elsewhere."""
-        await self._book.safely(lambda: self._book.table.drop(self.line.id))
+        """Remove it: it was not sent, or is stored elsewhere."""
+        await self._registry.safely(lambda: self._registry.table.drop(self.row.id))
 
     def let_go(self) -> None:
-        """Say that this process waits for it no more."""
-        with suppress(StoreError):  # then its owner's end says so
-            self._book.table.let_go(self.line.id, self._book.owner.name)
+        """Record that this process does not wait for it any more."""
+        with suppress(StoreError):  # the end of its owner says so, too
+            self._registry.table.let_go(self.row.id, self._registry.owner.name)

@@ -1,7 +1,7 @@
 """Store: one file of stored answers and batches, used by any number of threads, processes and kernels at once.
 
-Rule of this file: what concerns the whole file, or several tables in one transaction. What concerns a table is in its
-repository (``store.tables.answers``, ``store.tables.claims``, ...), in the module of that table.
+Rule of this file: it has the operations on the whole file, or on several tables in one transaction. The operations on
+one table are in its repository, in the module of that table (``store.tables.answers``, ``store.tables.claims``, ...).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fh_notebook.store import retention
 from fh_notebook.store.codec import explained, is_damage
 from fh_notebook.store.database import Database, make_private_file, make_single
 from fh_notebook.store.owner_locks import Owners
-from fh_notebook.store.retention import Forgotten, ForgottenJobs, Which
+from fh_notebook.store.retention import ForgetFilter, Forgotten, ForgottenJobs
 from fh_notebook.store.tables import claims, plans
 from fh_notebook.store.tables.answers import Answers
 from fh_notebook.store.tables.batches import Batches, Jobs, SourceRows
@@ -37,12 +37,12 @@ from fh_notebook.store.writer import IN_MEMORY, Committed
 
 __all__ = ["Store"]
 
-NEVER_ASKED = ("answers_by_deployment", "answers_by_time")
+HISTORY_INDICES = ("answers_by_deployment", "answers_by_time")
 """Indices by which history is listed and a day is counted."""
 
 
 class Store:
-    """Keeps every answer, before it counts.
+    """Stores every answer before it counts.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Store:
         file = IN_MEMORY if Path(path) == IN_MEMORY else Path(path).expanduser().absolute()
         # The repositories hold the database and not the store: a store that nobody holds is closed at once.
         self.database = database = Database(file, busy_timeout_s=busy_timeout_s, now=now)
-        """The open file: single transactions, for what no repository has."""
+        """The open file, for transactions that no repository has."""
         self.owners = Owners(database)
         self.answers = Answers(database)
         self.batches = Batches(database)
@@ -90,7 +90,7 @@ class Store:
 
     @classmethod
     def in_memory(cls) -> Store:
-        """Return a store that nothing of is written anywhere: it ends with the object (``store=None``)."""
+        """Return a store without a file: it ends with the object (``store=None``)."""
         return cls(IN_MEMORY)
 
     @property
@@ -117,14 +117,14 @@ class Store:
         """Write the answers that were paid for and could not be written; see `Database.keep_owed`."""
         self.database.keep_owed()
 
-    def running(self, which: Which) -> dict[int, str]:
-        """Return the batches in question that somebody who lives is running: number and name."""
-        return self.database.read(lambda c: retention.running(c, which, self.owners.is_alive))
+    def running(self, criteria: ForgetFilter) -> dict[int, str]:
+        """Return the matching batches that a live process runs: id -> name."""
+        return self.database.read(lambda c: retention.running(c, criteria, self.owners.is_alive))
 
-    def forget(self, which: Which) -> Forgotten:
-        """Remove answers or a batch for good; return what was removed and what was kept.
+    def forget(self, criteria: ForgetFilter) -> Forgotten:
+        """Remove answers or a batch for good; return counts of what was removed and what was left.
 
-        A batch that somebody who lives is running is left as it is.
+        A batch that a live process runs is left as it is.
 
         Raises
         ------
@@ -133,29 +133,29 @@ class Store:
         """
 
         def write(connection: sqlite3.Connection) -> Forgotten:
-            # Looked for in the same transaction: a batch that is started a moment before would be removed else.
-            running = retention.running(connection, which, self.owners.is_alive)
-            return retention.forget(connection, replace(which, spared=(*which.spared, *running)))
+            # In the same transaction, so that a batch that has just been started is not removed.
+            running = retention.running(connection, criteria, self.owners.is_alive)
+            return retention.forget(connection, replace(criteria, spared=(*criteria.spared, *running)))
 
-        gone = self.database.put(write).result()
-        # The log holds the removed text until then.
+        forgotten = self.database.put(write).result()
+        # The log holds the removed text until this checkpoint.
         self.database.put_alone("PRAGMA wal_checkpoint(TRUNCATE)").result()
-        return gone
+        return forgotten
 
-    def parts_to_forget(self, which: Which) -> list[str]:
-        """Return the paths of the files of answers in question.
+    def parts_to_forget(self, criteria: ForgetFilter) -> list[str]:
+        """Return the paths of the matching files of answers.
 
-        Those of a batch that another batch shows are given to that one first: they stay.
+        Files of a batch that another batch uses are assigned to that one first, and stay.
         """
-        self.database.put(lambda c: retention.inherit_parts(c, which)).result()
-        return self.database.read(lambda c: retention.part_paths(c, which))
+        self.database.put(lambda c: retention.inherit_parts(c, criteria)).result()
+        return self.database.read(lambda c: retention.part_paths(c, criteria))
 
     # --- the whole file
 
     def damage(self) -> str:
-        """Return what SQLite finds wrong with the file, page by page, in a line; empty when it is whole."""
-        found = self.database.read(lambda c: [str(line[0]) for line in c.execute("PRAGMA quick_check(3)")])
-        return "" if found == ["ok"] else "; ".join(" ".join(line.split()) for line in found)
+        """Return the problems that SQLite detects in the file's pages, in one line; empty when it has none."""
+        findings = self.database.read(lambda c: [str(line[0]) for line in c.execute("PRAGMA quick_check(3)")])
+        return "" if findings == ["ok"] else "; ".join(" ".join(line.split()) for line in findings)
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the whole store to a new file, which only its owner can read from its first byte on.
@@ -165,21 +165,21 @@ class Store:
         StoreError
             It cannot be written, or the store is damaged.
         """
-        here = self.database.opened()
-        with here.lock:
+        connections = self.database.opened()
+        with connections.lock:
             with explained(path):
-                make_private_file(path)  # SQLite fills a file that is there and empty
+                make_private_file(path)  # SQLite writes into an existing empty file
             try:
-                here.reading.execute("VACUUM INTO ?", (str(path),))
+                connections.reading.execute("VACUUM INTO ?", (str(path),))
             except sqlite3.Error as exc:
                 with explained(self.path if is_damage(exc) else path):
                     raise
 
     def drop_history_indices(self) -> None:
-        """Drop the indices that nobody asks the store of a running partition: 10 µs an answer, measured."""
+        """Drop the indices that the store of a running partition does not need: 10 µs an answer, measured."""
 
         def write(connection: sqlite3.Connection) -> None:
-            for name in NEVER_ASKED:
+            for name in HISTORY_INDICES:
                 connection.execute(f"DROP INDEX IF EXISTS {name}")
 
         self.database.put(write).result()
@@ -194,18 +194,18 @@ class Store:
         """Whether a batch of this process that is kept here runs."""
         return self.owners.any_here
 
-    def rescue(self, path: Path, put: Callable[[], Path]) -> None:
-        """Write all that this process holds to a new file: the store as it has it open, and the answers that it owes.
+    def rescue(self, path: Path, move: Callable[[], Path]) -> None:
+        """Write everything that this process holds to a new file: the open store, and the answers not written yet.
 
-        Claims of this process are not in it: its calls have ended, and what came of them is kept or owed. Where the
+        Claims of this process are not in it: its calls have ended, and their answers are stored or owed. Where the
         store's own file was deleted or replaced, this store goes on in the new one.
 
         Parameters
         ----------
         path : Path
-            The new file, which is not there yet.
-        put : callable
-            Called once it is whole: has it where it is to stay, and returns its path.
+            The new file, which does not exist yet.
+        move : callable
+            Called when the file is complete: moves it to its final path, and returns that.
 
         Raises
         ------
@@ -216,22 +216,22 @@ class Store:
             raise StoreError(f"a batch that is kept in {self.path} is not over; wait for it, or cancel it, then rescue")
         owed = dict(self.database.owed)
         self.copy_to(path)
-        with Store(path, now=self.database.now).closing() as made:
+        with Store(path, now=self.database.now).closing() as rescued:
             for write in owed.values():
-                made.database.put(write).result()
-            made.database.put(lambda c: claims.drop_of(c, self.owners.names_here)).result()
+                rescued.database.put(write).result()
+            rescued.database.put(lambda c: claims.drop_of(c, self.owners.names_here)).result()
         with explained(path):
             make_single(path)
-        self.database.go_on_in(put(), list(owed))
+        self.database.go_on_in(move(), list(owed))
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
-        """Hold a block in which what was read is decoded: damage in it is an error of this store.
+        """Hold a block that decodes stored values: damage in them is an error of this store.
 
         Raises
         ------
         StoreError
-            What was read is not what was written.
+            A value is not one that was written.
         """
         with explained(self.path):
             yield

@@ -35,7 +35,7 @@ AT_ONCE: Final = 32
 
 
 def insert(
-    connection: sqlite3.Connection, into: str, lines: Sequence[Sequence[Any]], *, first: Sequence[Any] = ()
+    connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]], *, first: Sequence[Any] = ()
 ) -> int:
     """Write lines, and return the number that the last one has in its table.
 
@@ -51,18 +51,18 @@ def insert(
         Values with which every line begins.
     """
     last = 0
-    for begin in range(0, len(lines), AT_ONCE):
-        part = lines[begin : begin + AT_ONCE]
-        values = [value for line in part for value in (*first, *line)]
-        written = connection.execute(_statement(into, len(part), len(values) // len(part)), values)
-        last = int(written.lastrowid or 0)
+    for begin in range(0, len(rows), AT_ONCE):
+        chunk = rows[begin : begin + AT_ONCE]
+        values = [value for row in chunk for value in (*first, *row)]
+        cursor = connection.execute(_statement(into, len(chunk), len(values) // len(chunk)), values)
+        last = int(cursor.lastrowid or 0)
     return last
 
 
 @cache
 def _statement(into: str, lines: int, values: int) -> str:
-    places = f"({', '.join('?' * values)})"
-    return f"{into} VALUES {', '.join([places] * lines)}"
+    placeholders = f"({', '.join('?' * values)})"
+    return f"{into} VALUES {', '.join([placeholders] * lines)}"
 
 
 T = TypeVar("T")
@@ -139,10 +139,10 @@ class Committed(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self._done:
-            here = asyncio.get_running_loop()
-            woken: asyncio.Future[None] = here.create_future()
-            self.add_done_callback(lambda _: _wake(here, woken))
-            yield from woken
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[None] = loop.create_future()
+            self.add_done_callback(lambda _: _wake(loop, future))
+            yield from future
         return self.result()
 
 
@@ -151,12 +151,12 @@ _wakes = threading.local()
 loop and commit, not one for a call."""
 
 
-def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Future[None]) -> None:
+def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
     gathered: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] | None = getattr(_wakes, "by_loop", None)
     if gathered is None:
-        _wake_all(loop, [woken])
+        _wake_all(loop, [future])
     else:
-        gathered.setdefault(loop, []).append(woken)
+        gathered.setdefault(loop, []).append(future)
 
 
 def _wake_all(loop: asyncio.AbstractEventLoop, waiting: list[asyncio.Future[None]]) -> None:
@@ -165,9 +165,9 @@ def _wake_all(loop: asyncio.AbstractEventLoop, waiting: list[asyncio.Future[None
 
 
 def _set_all(waiting: list[asyncio.Future[None]]) -> None:
-    for woken in waiting:
-        if not woken.done():  # cancelled meanwhile
-            woken.set_result(None)
+    for future in waiting:
+        if not future.done():  # cancelled meanwhile
+            future.set_result(None)
 
 
 @contextmanager
@@ -217,7 +217,7 @@ class Transactions(Protocol):
         """Have `function` write `item` in the next transaction, together with its neighbours."""
         ...
 
-    def owe(self, done: Committed[Any], place: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
+    def owe(self, done: Committed[Any], key: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
         """Have `write` run later where `done`, which wrote an answer that was paid for, has failed."""
         ...
 
@@ -408,10 +408,10 @@ class Writer:
                 with suppress(sqlite3.OperationalError):  # somebody reads just now: it is done at the next chance
                     self._connection.execute(write.alone).fetchall()
 
-    def _blame(self, group: list[_Write[Any]], broken: Exception) -> None:
+    def _blame(self, group: list[_Write[Any]], error: Exception) -> None:
         """One function raised of its own: the others are written without it, and only its future has the error."""
         if len(group) == 1:
-            group[0].future.finish(error=broken)
+            group[0].future.finish(error=error)
             return
         for write in group:
             try:

@@ -433,7 +433,7 @@ def test_a_password_is_masked_among_the_pending_runs(receiver: fh.CallbackReceiv
     pending = held.hive.client().submit(dep, inputs={"text": "hunter2hunter2"}, callback=receiver)
     store = session.store()
     assert store is not None
-    (line,) = PendingRuns(store, held.hive.client().workspace).lines()
+    (line,) = PendingRuns(store, held.hive.client().workspace).rows()
     assert line.inputs == {"text": "***"}
     held.let_go()
     assert pending.wait(20).ok
@@ -480,7 +480,7 @@ def test_a_run_is_written_down_before_it_is_sent() -> None:
     def service(request: httpx.Request) -> httpx.Response:
         store = session.store()
         assert store is not None
-        seen.extend(line.status for line in PendingRuns(store, client.workspace).lines())
+        seen.extend(line.status for line in PendingRuns(store, client.workspace).rows())
         return httpx.Response(200, json={"request_id": "req_1", "run_status": "completed", "output": "at once"})
 
     with fh.Client(
@@ -557,19 +557,19 @@ def test_two_that_reach_for_the_same_pending_run_one_has_it(tmp_path: Path) -> N
     """By the store, whatever process they are in."""
     store = session.store()
     assert store is not None
-    book = PendingRuns(store, "w")
+    registry = PendingRuns(store, "w")
     request = fh.InvokeRequest(deployment="d", callback_url=NOWHERE)
 
     async def open_() -> Any:
         from fh_notebook.contract.secrets import Secrets
 
-        return await book.open(request, Secrets())
+        return await registry.open(request, Secrets())
 
     ticket = event_loop.run(open_())
     ticket.let_go()
-    (line,) = book.lines()
-    assert not book.is_waited_for(line)
-    assert [book.take_over(line) is not None for _ in range(2)] == [True, False]
+    (line,) = registry.rows()
+    assert not registry.is_waited_for(line)
+    assert [registry.take_over(line) is not None for _ in range(2)] == [True, False]
 
 
 def test_the_pending_table_is_the_last_step_of_the_stores_versions(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.store.database import MIGRATIONS
-from fh_notebook.store.retention import Which
+from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.ratings import RatingRow
 from tests.store.kept import answers_in
@@ -87,9 +87,9 @@ def test_forgetting_a_batch_forgets_what_people_said_of_it(tmp_path: Path) -> No
         opened.ratings.keep(
             [line("u1", workspace=record.workspace), line("u2"), line("u3", batch="", workspace="")]
         ).result()
-        opened.forget(Which(batch="shouts"))
+        opened.forget(ForgetFilter(batch="shouts"))
         assert [x.uid for x in opened.ratings.of_batch()] == ["u2", "u3"], (
             "of a batch of that name elsewhere, and of a table"
         )
-        opened.forget(Which())
+        opened.forget(ForgetFilter())
         assert len(opened.ratings.of_batch()) == 0

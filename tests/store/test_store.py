@@ -25,7 +25,7 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.values import Secret
 from fh_notebook.errors import StoreError
-from fh_notebook.store.retention import Which
+from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers
 from fh_notebook.store.tables.answers import AnswerSummary, row_of_run
@@ -171,7 +171,7 @@ def test_a_number_is_never_given_again(store: Store) -> None:
     """Neither a batch's nor an answer's: what was held of the one that was forgotten is not taken for another."""
     batch = batch_in(store)
     line, _ = store.claims.answer(_run(output="gone"), key="k", batch=batch, workspace="w").result()
-    store.forget(Which(batch="b"))
+    store.forget(ForgetFilter(batch="b"))
     assert (store.answers.newest_id(), store.answers.by_ids([line]), store.batches.by_id(batch)) == (line, {}, None)
     store.close()
     again = batch_in(store)

@@ -175,7 +175,7 @@ class CallbackDelivery:
             return exchange
         ticket = self._write_down(request, run)
         outcome = await self._outcome(request, run, ticket)
-        self._unwritten.pop(ticket.line.id, None)
+        self._unwritten.pop(ticket.row.id, None)
         return Exchange(answer=exchange.answer, run=outcome)
 
     async def _outcome(self, request: InvokeRequest, first: Run, ticket: PendingTicket) -> Run:

@@ -14,7 +14,7 @@ from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
-from fh_notebook.store.retention import Forgotten, Which
+from fh_notebook.store.retention import ForgetFilter, Forgotten
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def forget(
     if batch is not None:
         _check_batch(store, batch, workspace)
     name = deployment.name if isinstance(deployment, Deployment) else deployment
-    which = Which(batch=batch, deployment=name, before=moment, workspace=workspace)
+    which = ForgetFilter(batch=batch, deployment=name, before=moment, workspace=workspace)
     if running := store.running(which):
         first = next(iter(running.values()))
         raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
@@ -120,7 +120,7 @@ def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
     return f"Nothing was removed: no answers of a deployment {short(name)} are kept {where}; {meant}"
 
 
-def _told(gone: Forgotten, which: Which) -> str:
+def _told(gone: Forgotten, which: ForgetFilter) -> str:
     """Say what was removed and what was kept."""
     where = "in every workspace" if which.workspace is None else f"in the workspace {which.workspace}"
     batches = counted(gone.batches, "batch", "batches")

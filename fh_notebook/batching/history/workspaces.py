@@ -40,13 +40,13 @@ from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.codec import DamagedValue, json_of, moment_of
-from fh_notebook.store.retention import Which
+from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerRow, row_of_run
 from fh_notebook.store.tables.batches import REPLACED, BatchRecord, JobRow
 from fh_notebook.store.tables.plans import revision_of
 from fh_notebook.store.tables.ratings import RatingRow
-from fh_notebook.store.workspace_copy import BatchCopy, Copied, OpenCall
+from fh_notebook.store.workspace_copy import BatchCopy, CopyResult, OpenCall
 
 __all__ = ["COLUMNS", "Joined", "PlannedCopy", "copied_ratings", "join_workspaces", "list_workspaces"]
 
@@ -406,7 +406,7 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
     _check_names(store, from_workspace, into_workspace)
     store.keep_owed()
     for workspace in (from_workspace, into_workspace):
-        if running := store.running(Which(workspace=workspace)):
+        if running := store.running(ForgetFilter(workspace=workspace)):
             name = next(iter(running.values()))
             raise SettingsError(
                 f"the batch {short(name)} of {workspace} is being run; wait for it or cancel it, then join"
@@ -507,7 +507,7 @@ class _Join:
             unnamed=(*joined.unnamed, *unnamed),
         )
 
-    def _count(self, copied: Copied) -> None:
+    def _count(self, copied: CopyResult) -> None:
         self._numbers |= copied.numbers
         joined = self._joined
         self._joined = replace(

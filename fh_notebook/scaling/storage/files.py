@@ -26,7 +26,7 @@ from fh_notebook.core.text.messages import Message, option
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.scaling.messages import BatchSpec, PartitionTask
 from fh_notebook.scaling.storage import parts
-from fh_notebook.store.retention import Which
+from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
 
@@ -156,7 +156,7 @@ def check_folder(spec: BatchSpec) -> None:
 PATHS_SHOWN: Final = 3
 
 
-def forget_files(store: Store, which: Which) -> None:
+def forget_files(store: Store, which: ForgetFilter) -> None:
     """Remove the files of what is to be forgotten.
 
     Raises
@@ -176,7 +176,7 @@ def forget_files(store: Store, which: Which) -> None:
         )
 
 
-def _fits(record: BatchRecord, which: Which) -> bool:
+def _fits(record: BatchRecord, which: ForgetFilter) -> bool:
     return (
         which.batch in (None, record.name)
         and which.deployment in (None, record.deployment)

@@ -30,7 +30,7 @@ from fh_notebook.scaling.storage.reuse import (
     write_copied,
 )
 from fh_notebook.scaling.survey import keys_of
-from fh_notebook.store.retention import Which
+from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.partitions import KEY_BYTES, PartRow
 
@@ -165,7 +165,7 @@ class PartitionIndex:
     def remove_left(self) -> None:
         """Remove the files of :meth:`give` that kernels have left which ended; not where somebody runs the batch."""
         spec = self._spec
-        if not self._store.running(Which(batch=spec.name, workspace=spec.workspace)):
+        if not self._store.running(ForgetFilter(batch=spec.name, workspace=spec.workspace)):
             for path in filter(is_copied, parts.names_in(spec.folder)):
                 parts.remove(path)
 

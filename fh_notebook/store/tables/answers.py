@@ -1,11 +1,10 @@
 """Table ``answers``: the outcome of every call, append-only, and the conversion between a run and its row.
 
-Rule of this file: an answer that came is never refused: what is nested too deep to be kept of it is left out.
+Rules of this file:
 
-Append-only; how a run is spelt in a line is in `answers.py`.
-
-A line of a batch has the batch's number; a single run (a cell, a form) has none. The number of a line is never given
-to another one, also after it was forgotten: whoever holds it finds that answer or none.
+1. An answer of the service is never refused: a value that is nested too deep to be stored is left out.
+2. A row of a batch has the batch's id; a single run (a cell, a form) has none. The id of a row is never given to
+   another one, also after it was forgotten: a reference leads to that answer or to none.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRow:
-    """One line to be written, everything encoded already: the writer's thread only writes."""
+    """One row to be written, with every value encoded: the writer's thread only writes."""
 
     key: str
     batch: int | None
@@ -82,15 +81,15 @@ class AnswerRow:
     run: str
     kept_at: float
     calls: int = 1
-    """Requests that it cost, refused ones included."""
+    """Requests that it needed, refused ones included."""
 
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """One line as it was kept. The run is decoded when it is asked for."""
+    """One stored row. The run is decoded at its first use."""
 
     id: int
-    """The number of the line: later lines have higher ones, and no other line ever has it."""
+    """Later rows have higher ids, and no other row ever has this one."""
     key: str
     batch: int | None
     """The number of its batch; a single run has none."""
@@ -104,12 +103,12 @@ class StoredAnswer:
 
     @cached_property
     def run(self) -> Run:
-        """The run as it was kept.
+        """The stored run.
 
         Raises
         ------
         StoreError
-            It is not what was written.
+            The value is damaged.
         """
         try:
             return run_of_row(self.json)
@@ -122,18 +121,18 @@ class StoredAnswer:
 _KINDS: Final = (INT, TEXT, INT_OR_NONE, TEXT, TEXT, REAL, TEXT)
 
 
-def stored_answer_of(line: tuple[Any, ...], store: Path | None = None) -> StoredAnswer:
-    """Return a line as it was read: id, key, batch, workspace, status, kept_at, run.
+def stored_answer_of(row: tuple[Any, ...], store: Path | None = None) -> StoredAnswer:
+    """Return the answer of a row: id, key, batch, workspace, status, kept_at, run.
 
     Raises
     ------
     DamagedValue
-        It is not what was written.
+        A value is damaged.
     """
-    check_kinds(line, _KINDS, "an answer")
-    number, key, batch, workspace, status, kept_at, run = line
+    check_kinds(row, _KINDS, "an answer")
+    answer_id, key, batch, workspace, status, kept_at, run = row
     return StoredAnswer(
-        id=number, key=key, batch=batch, workspace=workspace, status=status, kept_at=moment_of(kept_at, "an answer"),
+        id=answer_id, key=key, batch=batch, workspace=workspace, status=status, kept_at=moment_of(kept_at, "an answer"),
         json=run, store=store,
     )  # fmt: skip
 
@@ -152,12 +151,12 @@ _RUN_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
 
 
 def run_of_row(text: str | None) -> Run:
-    """Return the run that was kept as `text`.
+    """Return the run of its stored text.
 
     Raises
     ------
     DamagedValue
-        It is none.
+        It is not one.
     """
     values = json_of(text, dict, "the run of an answer")
     try:
@@ -171,7 +170,7 @@ def run_of_row(text: str | None) -> Run:
 
 
 def row_of_run(run: Run, *, key: str, workspace: str, batch: int | None, kept_at: datetime) -> AnswerRow:
-    """Return the line that keeps `run`. Its signing secret is not in it."""
+    """Return the row of `run`, without its signing secret."""
     return AnswerRow(
         key=key,
         batch=batch,
@@ -179,18 +178,18 @@ def row_of_run(run: Run, *, key: str, workspace: str, batch: int | None, kept_at
         deployment=run.deployment,
         variant=run.variant,
         status=run.status,
-        run=_encoded(run),
+        run=_run_json(run),
         kept_at=kept_at.timestamp(),
         calls=run.attempts,
     )
 
 
-def _encoded(run: Run) -> str:
+def _run_json(run: Run) -> str:
     values = run.to_dict()
     try:
         return encoded(values)
     except RecursionError:
-        # Nested as deep as Python reads and deeper than it writes: the answer is not kept whole, but it is kept.
+        # Nested as deep as Python reads and deeper than it writes: the answer is stored without its output.
         return encoded({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
 
 
@@ -239,7 +238,7 @@ WITH_IDENTITY: Final[tuple[str | Callable[[sqlite3.Connection], None], ...]] = (
         kept_at REAL NOT NULL,
         calls INTEGER NOT NULL DEFAULT 1
     ) STRICT""",
-    # What was said may be gigabytes: it stays where it lies, and `RUN` reads it there.
+    # The runs may be gigabytes: they stay in the old table, where `RUN` reads them.
     "INSERT INTO answers SELECT id, key, (SELECT batches.id FROM batches WHERE batches.workspace = answers_7.workspace"
     " AND batches.name = answers_7.batch), workspace, deployment, variant, status, '', kept_at, calls FROM answers_7",
     "CREATE INDEX answers_by_batch ON answers (batch, key, id)",
@@ -259,11 +258,11 @@ RUN: Final = (
     "CASE answers.run WHEN '' THEN (SELECT answers_7.run FROM answers_7 WHERE answers_7.id = answers.id)"
     " ELSE answers.run END"
 )
-"""The run of a line of ``answers``. Those of version 7 lie in ``answers_7``, and are empty here."""
+"""The run of a row of ``answers``. Runs of version 7 are in ``answers_7``, and empty in ``answers``."""
 
 
 class AnswerSummary(NamedTuple):
-    """What a look-up needs of one line; a tuple, since thousands are looked at before a batch begins."""
+    """The columns of one row that a look-up needs; a tuple, since a batch reads thousands before it begins."""
 
     key: str
     batch: int | None
@@ -273,16 +272,16 @@ class AnswerSummary(NamedTuple):
     """Seconds since 1970, UTC."""
     id: int
     run: str | None
-    """The JSON of what failed."""
+    """The JSON of a failed run."""
 
     @property
     def is_lost(self) -> bool:
-        """Whether it says of a call that it may have run."""
+        """Whether the call may have run, without a known outcome."""
         return self.status not in ("completed", "failed")
 
 
 class CallInputs(NamedTuple):
-    """What one call was asked, without what came of it."""
+    """The inputs of one call, without its output."""
 
     kept_at: datetime
     """UTC."""
@@ -295,16 +294,16 @@ class CallInputs(NamedTuple):
 _COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status", "run", "kept_at", "calls")
 
 
-def append(connection: sqlite3.Connection, line: AnswerRow) -> int:
-    """Write one line, and return its number."""
-    return append_all(connection, [line])[0]
+def append(connection: sqlite3.Connection, row: AnswerRow) -> int:
+    """Write one row, and return its id."""
+    return append_all(connection, [row])[0]
 
 
-def append_all(connection: sqlite3.Connection, lines: Sequence[AnswerRow]) -> list[int]:
-    """Write lines in a few statements, and return their numbers, in order."""
-    last = writer.insert(connection, _INTO, [_values(line) for line in lines])
-    # The table is only appended to, by one writer at a time: its lines are numbered one after the other.
-    return list(range(last - len(lines) + 1, last + 1))
+def append_all(connection: sqlite3.Connection, rows: Sequence[AnswerRow]) -> list[int]:
+    """Write rows in a few statements, and return their ids, in order."""
+    last = writer.insert(connection, _INTO, [_values(row) for row in rows])
+    # The table is append-only, with one writer at a time: the ids are consecutive.
+    return list(range(last - len(rows) + 1, last + 1))
 
 
 _INTO: Final = f"INSERT INTO answers ({', '.join(_COLUMNS)})"
@@ -315,23 +314,23 @@ _values: Final = attrgetter(*_COLUMNS)
 _STORED: Final = f"id, key, batch, workspace, status, kept_at, {RUN} AS run"
 
 
-def _stored(found: sqlite3.Cursor) -> Iterator[StoredAnswer]:
-    store = getattr(found.connection, "path", None)
-    return (stored_answer_of(line, store) for line in found)
+def _stored_answers(cursor: sqlite3.Cursor) -> Iterator[StoredAnswer]:
+    store = getattr(cursor.connection, "path", None)
+    return (stored_answer_of(row, store) for row in cursor)
 
 
 def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[StoredAnswer]:
-    """Yield the lines of these numbers, in no order; what was forgotten since is left out."""
-    found = connection.execute(
+    """Yield the answers of these ids, in no order; forgotten ones are left out."""
+    cursor = connection.execute(
         f"SELECT {_STORED} FROM answers WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),)
     )
-    return _stored(found)
+    return _stored_answers(cursor)
 
 
 def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[StoredAnswer]:
-    """Yield up to `limit` lines behind a number, the oldest first."""
-    found = connection.execute(f"SELECT {_STORED} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
-    return _stored(found)
+    """Yield up to `limit` answers after an id, the oldest first."""
+    cursor = connection.execute(f"SELECT {_STORED} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
+    return _stored_answers(cursor)
 
 
 _SUMMARY: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN status = 'failed' THEN {RUN} END"
@@ -339,22 +338,22 @@ _SUMMARY: Final = f"answers.key, batch, status, kept_at, answers.id, CASE WHEN s
 _SUMMARY_KINDS: Final = (TEXT, INT_OR_NONE, TEXT, REAL, INT, TEXT_OR_NONE)
 
 
-def _summary(line: tuple[Any, ...]) -> AnswerSummary:
-    seconds_of_moment(line[3], "an answer")
-    return AnswerSummary(*line)
+def _summary(row: tuple[Any, ...]) -> AnswerSummary:
+    seconds_of_moment(row[3], "an answer")
+    return AnswerSummary(*row)
 
 
-def standing(lines: Iterable[AnswerSummary]) -> tuple[AnswerSummary | None, AnswerSummary | None]:
-    """Return the line that stands for a job, and the newest call that may have run since, of lines the newest first.
+def standing(rows: Iterable[AnswerSummary]) -> tuple[AnswerSummary | None, AnswerSummary | None]:
+    """Return the row that stands for a job, and the newest call that may have run since; `rows` are the newest first.
 
     A completed answer stands. A failure stands where it is reused and no call that may have run is newer.
     """
     may_have_run: AnswerSummary | None = None
-    for line in lines:
-        if line.is_lost:
-            may_have_run = may_have_run or line
-        elif line.status == "completed" or (may_have_run is None and is_reusable(run_of_row(line.run))):
-            return line, may_have_run
+    for row in rows:
+        if row.is_lost:
+            may_have_run = may_have_run or row
+        elif row.status == "completed" or (may_have_run is None and is_reusable(run_of_row(row.run))):
+            return row, may_have_run
     return None, may_have_run
 
 
@@ -368,22 +367,22 @@ def newer(
     anywhere: bool = False,
     call_lost: bool = False,
 ) -> StoredAnswer | None:
-    """Return the line behind `than_id` that answers a job, which came since it was planned.
+    """Return the answer of a job that was stored after `than_id`, since the job was planned.
 
-    It is the newest one of its batch and of those that are `batches.RELATED` (without `alone`), whatever it says. With
-    `anywhere` also what stands of the lines of others; not with `call_lost` where that may have run.
+    It is the newest one of its batch and of those that are `batches.RELATED` (without `alone`), of any status. With
+    `anywhere` it may be the answer that stands in another batch; not with `call_lost` where that call may have run.
     """
-    found = connection.execute(
+    cursor = connection.execute(
         f"SELECT coalesce(batch IN ({RELATED}), 0) AS is_own, {_SUMMARY} FROM answers WHERE key = :key AND id > :after"
         " AND (:anywhere OR is_own) ORDER BY id DESC",
         {"batch": batch, "key": key, "after": than_id, "alone": alone, "anywhere": anywhere},
     )
-    lines = [(is_own, _summary(tuple(line))) for is_own, *line in checked(found, (INT, *_SUMMARY_KINDS), "an answer")]
-    serves = next((line for is_own, line in lines if is_own), None)
-    if serves is None:
-        stands, may_have_run = standing(line for _, line in lines)
-        serves = stands or (None if call_lost else may_have_run)
-    return next(by_ids(connection, [serves.id])) if serves is not None else None
+    rows = [(is_own, _summary(tuple(row))) for is_own, *row in checked(cursor, (INT, *_SUMMARY_KINDS), "an answer")]
+    newest = next((row for is_own, row in rows if is_own), None)
+    if newest is None:
+        standing_row, may_have_run = standing(row for _, row in rows)
+        newest = standing_row or (None if call_lost else may_have_run)
+    return next(by_ids(connection, [newest.id])) if newest is not None else None
 
 
 _NO_SECRETS: Final = Secrets()
@@ -396,39 +395,40 @@ class Answers:
         self._database = database
 
     def keep(self, run: Run, workspace: str, *, secrets: Secrets = _NO_SECRETS) -> Committed[int]:
-        """Keep a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
+        """Store a single run: of a cell, a form, or `invoke`; inputs that `secrets` covers are masked."""
         key = job_key(workspace, run.deployment, run.variant, run.inputs)
         run = replace(run, inputs=mask_inputs(run.inputs, secrets))
-        line = row_of_run(run, key=key, workspace=workspace, batch=None, kept_at=self._database.now())
-        write = partial(append, line=line)
-        kept = self._database.put(write)
-        kept.add_done_callback(lambda done: self._database.owe(done, (0, uuid4().hex), write))  # equal runs are two
-        return kept
+        row = row_of_run(run, key=key, workspace=workspace, batch=None, kept_at=self._database.now())
+        write = partial(append, row=row)
+        committed = self._database.put(write)
+        # A key of its own for each: equal runs are two answers.
+        committed.add_done_callback(lambda done: self._database.owe(done, (0, uuid4().hex), write))
+        return committed
 
     def newest_id(self) -> int:
-        """Return the number that was given last, also where that line was forgotten; 0 before the first."""
+        """Return the id that was given last, also where that row was forgotten; 0 before the first."""
         sql = "SELECT seq FROM sqlite_sequence WHERE name = 'answers'"
-        found = self._database.read(lambda c: c.execute(sql).fetchone())
-        return int(found[0]) if found else 0
+        row = self._database.read(lambda c: c.execute(sql).fetchone())
+        return int(row[0]) if row else 0
 
     def by_ids(self, ids: Iterable[int]) -> dict[int, StoredAnswer]:
-        """Return the answers of these lines, by number; what was forgotten since is left out."""
-        wanted = list(ids)
-        return self._database.read(lambda c: {kept.id: kept for kept in by_ids(c, wanted)})
+        """Return the answers of these ids, by id; forgotten ones are left out."""
+        listed = list(ids)
+        return self._database.read(lambda c: {answer.id: answer for answer in by_ids(c, listed)})
 
     def there(self, ids: Iterable[int]) -> set[int]:
-        """Return which of these answers are kept still."""
+        """Return which of these answers still exist."""
         sql = "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))"
-        wanted = json.dumps(list(ids))
-        (found,) = self._database.read(lambda c: c.execute(sql, (wanted,)).fetchone())
-        return set(json.loads(found))
+        wanted_json = json.dumps(list(ids))
+        (ids_json,) = self._database.read(lambda c: c.execute(sql, (wanted_json,)).fetchone())
+        return set(json.loads(ids_json))
 
     def every(self, *, window: int = 500) -> Iterator[StoredAnswer]:
         """Yield all answers, the oldest first, a window at a time: others may write meanwhile."""
         after = 0
-        while found := self._database.read(lambda c, after=after: list(behind(c, after, window))):  # type: ignore[misc]  # bound at once
-            yield from found
-            after = found[-1].id
+        while answers := self._database.read(lambda c, after=after: list(behind(c, after, window))):  # type: ignore[misc]  # bound at once
+            yield from answers
+            after = answers[-1].id
 
     # --- by jobs
 
@@ -440,9 +440,9 @@ class Answers:
         after_id: int = 0,
         since: datetime | None = None,
     ) -> list[AnswerSummary]:
-        """Return what is known of these jobs, the newest first.
+        """Return the answers of these jobs, the newest first.
 
-        Only of what failed the run comes along: it says whether the failure stands.
+        Only a failed one has its run, which says whether the failure stands.
 
         Parameters
         ----------
@@ -451,9 +451,9 @@ class Answers:
         batches : sequence of int or None
             The batches whose answers, their own and those that they use; ``None`` is any, and single runs.
         after_id : int
-            Only lines behind this one.
+            Only answers after this id.
         since : datetime, optional
-            Only what was kept since then.
+            Only answers that were stored since then.
         """
         sql = (
             f"SELECT {_SUMMARY} FROM json_each(?1) AS wanted CROSS JOIN answers ON answers.key = wanted.value"
@@ -477,8 +477,8 @@ class Answers:
             "SELECT count(DISTINCT key) FROM answers"
             " WHERE key IN (SELECT value FROM json_each(?)) AND status = 'completed'"
         )
-        wanted = json.dumps(list(keys))
-        return int(self._database.read(lambda c: c.execute(sql, (wanted,)).fetchone())[0])
+        keys_json = json.dumps(list(keys))
+        return int(self._database.read(lambda c: c.execute(sql, (keys_json,)).fetchone())[0])
 
     def completed_of(self, keys: Iterable[str], *, since: datetime | None = None) -> set[str]:
         """Return which of these jobs have a completed answer, of any batch or none, that was kept since then."""
@@ -494,7 +494,7 @@ class Answers:
 
         Of these batches, with the answers that they use; ``None`` is all, and single runs. A key may come twice.
         """
-        # One value and not a line each: a million lines take seconds in the interpreter.
+        # One value and not one row each: a million rows take seconds in the interpreter.
         sql = (
             "SELECT group_concat(key, '') FROM (SELECT key FROM answers WHERE workspace = ?1"
             " AND (?2 IS NULL OR batch IN (SELECT value FROM json_each(?2)) OR EXISTS (SELECT 1 FROM uses"
@@ -503,8 +503,8 @@ class Answers:
             " WHERE length(key) = 64 AND key NOT GLOB '*[^0-9a-f]*'"
         )
         values = (workspace, None if batches is None else json.dumps(list(batches)))
-        (found,) = self._database.read(lambda c: c.execute(sql, values).fetchone())
-        return bytes.fromhex(found or "")
+        (keys_hex,) = self._database.read(lambda c: c.execute(sql, values).fetchone())
+        return bytes.fromhex(keys_hex or "")
 
     # --- by what was called
 
@@ -517,17 +517,17 @@ class Answers:
             " WHERE batch IS NULL AND (?1 IS NULL OR deployment = ?1) AND (?2 IS NULL OR workspace = ?2)"
             " ORDER BY id DESC LIMIT ?3"
         )
-        return self._database.read(lambda c: list(_stored(c.execute(sql, (deployment, workspace, limit)))))
+        return self._database.read(lambda c: list(_stored_answers(c.execute(sql, (deployment, workspace, limit)))))
 
     def of_deployment(self, workspace: str, deployment: str, limit: int) -> list[StoredAnswer]:
         """Return the last answers of one deployment in one workspace, of batches and of none, the newest first."""
         sql = f"SELECT {_STORED} FROM answers WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?"
-        return self._database.read(lambda c: list(_stored(c.execute(sql, (workspace, deployment, limit)))))
+        return self._database.read(lambda c: list(_stored_answers(c.execute(sql, (workspace, deployment, limit)))))
 
     def inputs_of(self, workspace: str, deployment: str, limit: int) -> list[CallInputs]:
-        """Return what the last calls of one deployment in one workspace were asked, the newest first.
+        """Return the inputs of the last calls of one deployment in one workspace, the newest first.
 
-        Outputs, which may be megabytes each, stay where they are. A run that is nested deeper than SQLite reads (1,000
+        Outputs, which may be megabytes each, are not read. A run that is nested deeper than SQLite reads (1,000
         levels) is left out.
         """
         sql = (
@@ -540,8 +540,8 @@ class Answers:
         kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
 
         def read(connection: sqlite3.Connection) -> list[CallInputs]:
-            lines = checked(connection.execute(sql, (workspace, deployment, limit)), kinds, "an answer")
-            return [CallInputs(moment_of(kept_at, "an answer"), *rest) for kept_at, *rest in lines]
+            rows = checked(connection.execute(sql, (workspace, deployment, limit)), kinds, "an answer")
+            return [CallInputs(moment_of(kept_at, "an answer"), *columns) for kept_at, *columns in rows]
 
         return self._database.read(read)
 
@@ -555,11 +555,11 @@ class Answers:
             f" (SELECT id, {RUN} AS run FROM answers WHERE workspace = ? AND deployment = ? AND status = 'completed'"
             " ORDER BY id DESC LIMIT ?) ORDER BY id DESC"
         )
-        found = self._database.read(lambda c: c.execute(sql, (workspace, deployment, limit)).fetchall())
-        return [float(seconds) for (seconds,) in found if isinstance(seconds, int | float) and seconds]
+        rows = self._database.read(lambda c: c.execute(sql, (workspace, deployment, limit)).fetchall())
+        return [float(seconds) for (seconds,) in rows if isinstance(seconds, int | float) and seconds]
 
     def deployment_names(self) -> list[tuple[str, str]]:
-        """Return every (deployment, workspace) of which an answer is kept, by name."""
+        """Return every (deployment, workspace) with a stored answer, by name."""
         sql = "SELECT DISTINCT deployment, workspace FROM answers ORDER BY 1, 2"
         return self._database.read(lambda c: c.execute(sql).fetchall())
 
@@ -567,38 +567,38 @@ class Answers:
         """Return how many jobs of a batch have which status, each by its newest answer, in the store or a part.
 
         An answer is the batch's own, or one that it uses. Equal jobs count as often as they were planned; those whose
-        inputs do not fit have failed. A batch whose jobs are not kept (it is over partitions, or of an early version)
-        counts its lines.
+        inputs do not fit have failed. A batch whose jobs are not stored (it is over partitions, or of an early version)
+        counts its answers.
         """
 
         def read(connection: sqlite3.Connection) -> dict[str, int]:
-            found = _counts_of_lines(connection, record.id)
-            if kept := record.plan.get("parts"):
-                plans = {plan for plan, *_ in kept["partitions"]}
-                of_parts = partitions.counts(
-                    connection, record.workspace, record.name, plans, anywhere=kept["anywhere"]
+            counts = _counts_of_rows(connection, record.id)
+            if parts := record.plan.get("parts"):
+                plans = {plan for plan, *_ in parts["partitions"]}
+                part_counts = partitions.counts(
+                    connection, record.workspace, record.name, plans, anywhere=parts["anywhere"]
                 )
-                found = {status: found.get(status, 0) + of_parts.get(status, 0) for status in found | of_parts}
-            return found
+                counts = {status: counts.get(status, 0) + part_counts.get(status, 0) for status in counts | part_counts}
+            return counts
 
         return self._database.read(read)
 
 
-def _counts_of_lines(connection: sqlite3.Connection, batch: int) -> dict[str, int]:
+def _counts_of_rows(connection: sqlite3.Connection, batch: int) -> dict[str, int]:
     newest = (
         "WITH lines AS (SELECT key, id FROM answers WHERE batch = ?1 UNION ALL SELECT answers.key, answers.id FROM uses"
         " JOIN answers ON answers.id = uses.answer WHERE uses.batch = ?1),"
         " newest AS (SELECT key, max(id) AS id FROM lines GROUP BY key)"
     )
     if connection.execute("SELECT 1 FROM jobs WHERE batch = ? LIMIT 1", (batch,)).fetchone():
-        found = connection.execute(
+        rows = connection.execute(
             f"{newest} SELECT CASE WHEN jobs.key = '' THEN 'failed' ELSE answers.status END AS came, count(*) FROM jobs"
             " LEFT JOIN newest ON newest.key = jobs.key LEFT JOIN answers ON answers.id = newest.id"
             " WHERE jobs.batch = ?1 GROUP BY came HAVING came IS NOT NULL",
             (batch,),
         )
     else:
-        found = connection.execute(
+        rows = connection.execute(
             f"{newest} SELECT status, count(*) FROM newest JOIN answers USING (id) GROUP BY status", (batch,)
         )
-    return dict(found.fetchall())
+    return dict(rows.fetchall())

@@ -100,21 +100,21 @@ _JOB_COLUMNS: Final = "position, repeat, arm, key, inputs, metadata, problems, w
 _JOB_KINDS: Final = (INT, INT, INT, TEXT, TEXT, TEXT, TEXT, INT)
 
 
-def write_jobs(connection: sqlite3.Connection, batch: int, lines: Sequence[JobRow]) -> None:
+def write_jobs(connection: sqlite3.Connection, batch: int, rows: Sequence[JobRow]) -> None:
     """Write jobs of one batch."""
-    writer.insert(connection, "INSERT OR REPLACE INTO jobs", lines, first=(batch,))
+    writer.insert(connection, "INSERT OR REPLACE INTO jobs", rows, first=(batch,))
 
 
 def jobs_of_batch(
     connection: sqlite3.Connection, batch: int, *, after: tuple[int, int, int] = (-1, 0, 0), limit: int = 1_000
 ) -> Iterator[JobRow]:
     """Yield up to `limit` jobs of one batch behind a place (position, repeat, arm), in the plan's order."""
-    found = connection.execute(
+    cursor = connection.execute(
         f"SELECT {_JOB_COLUMNS} FROM jobs WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?)"
         " ORDER BY position, repeat, arm LIMIT ?",
         (batch, *after, limit),
     )
-    return starmap(JobRow, checked(found, _JOB_KINDS, "a job"))
+    return starmap(JobRow, checked(cursor, _JOB_KINDS, "a job"))
 
 
 class Jobs:
@@ -126,11 +126,11 @@ class Jobs:
     def windows(self, batch: int, *, window: int = 1_000) -> Iterator[list[JobRow]]:
         """Yield the jobs of one batch in the plan's order, `window` at a time."""
         after = (-1, 0, 0)
-        while found := self._database.read(
+        while jobs := self._database.read(
             lambda c, after=after: list(jobs_of_batch(c, batch, after=after, limit=window))  # type: ignore[misc]  # bound at once
         ):
-            yield found
-            after = (found[-1].position, found[-1].repeat, found[-1].arm)
+            yield jobs
+            after = (jobs[-1].position, jobs[-1].repeat, jobs[-1].arm)
 
     def sent(self, batch: int, *, window: int = 10_000) -> Iterator[tuple[int, int, str]]:
         """Yield position, arm and inputs of the jobs of one batch, in the plan's order."""
@@ -140,11 +140,11 @@ class Jobs:
         )
         kinds = (INT, INT, INT, TEXT)
         after = (-1, 0, 0)
-        while found := self._database.read(
+        while rows := self._database.read(
             lambda c, after=after: list(checked(c.execute(sql, (batch, *after, window)), kinds, "a job"))  # type: ignore[misc]  # bound at once
         ):
-            yield from ((position, arm, inputs) for position, _, arm, inputs in found)
-            after = found[-1][:3]
+            yield from ((position, arm, inputs) for position, _, arm, inputs in rows)
+            after = rows[-1][:3]
 
     def at(self, batch: int, positions: Iterable[int]) -> list[JobRow]:
         """Return the jobs of the rows at these places of one batch, in the plan's order."""
@@ -184,18 +184,18 @@ class StoredRow(NamedTuple):
     """JSON: column to value."""
 
 
-def write_rows(connection: sqlite3.Connection, batch: int, lines: Sequence[StoredRow]) -> None:
+def write_rows(connection: sqlite3.Connection, batch: int, rows: Sequence[StoredRow]) -> None:
     """Write rows of one batch."""
-    writer.insert(connection, "INSERT OR REPLACE INTO rows", lines, first=(batch,))
+    writer.insert(connection, "INSERT OR REPLACE INTO rows", rows, first=(batch,))
 
 
 def rows_at(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[StoredRow]:
     """Yield the rows at these places of one batch, in no order."""
-    found = connection.execute(
+    cursor = connection.execute(
         "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
         (batch, json.dumps(list(positions))),
     )
-    return starmap(StoredRow, checked(found, (INT, TEXT, TEXT), "a row"))
+    return starmap(StoredRow, checked(cursor, (INT, TEXT, TEXT), "a row"))
 
 
 class SourceRows:
@@ -206,8 +206,8 @@ class SourceRows:
 
     def at(self, batch: int, positions: Iterable[int]) -> dict[int, StoredRow]:
         """Return the rows at these places of one batch, by place."""
-        wanted = list(positions)
-        return self._database.read(lambda c: {line.position: line for line in rows_at(c, batch, wanted)})
+        listed = list(positions)
+        return self._database.read(lambda c: {row.position: row for row in rows_at(c, batch, listed)})
 
     def count(self, batch: int) -> int:
         """Return how many rows of one batch are kept."""
@@ -321,7 +321,7 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
         "UPDATE OR IGNORE batches SET workspace = ?1 WHERE workspace = ?2 AND name = ?3",
         (record.workspace, UNKNOWN, record.name),
     )
-    written = connection.execute(
+    cursor = connection.execute(
         "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (workspace, name) DO UPDATE SET"
         " deployment = excluded.deployment, variants = excluded.variants, plan = excluded.plan RETURNING id",
@@ -334,7 +334,7 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
             encoded(record.plan),
         ),
     )
-    return int(written.fetchone()[0])
+    return int(cursor.fetchone()[0])
 
 
 def update(connection: sqlite3.Connection, batch_id: int, record: BatchRecord) -> None:
@@ -368,47 +368,47 @@ def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: 
         if (old := by_id(connection, batch_id)) is None:
             continue
         # One that runs still, and was about to write more of itself, looks again (see `plans.write`).
-        revision, others = int(old.plan.get("revision") or 0) + 1, old.plan.get("replaced_by", ())
-        plan = {**old.plan, "revision": revision, "replaced_by": [*others, by]}
+        revision, replaced_by = int(old.plan.get("revision") or 0) + 1, old.plan.get("replaced_by", ())
+        plan = {**old.plan, "revision": revision, "replaced_by": [*replaced_by, by]}
         update(connection, batch_id, replace(old, plan=plan))
 
 
 def by_id(connection: sqlite3.Connection, batch_id: int) -> BatchRecord | None:
     """Return the batch of that number; ``None`` when it was forgotten."""
-    found = connection.execute(f"SELECT {_RECORD} FROM batches WHERE id = ?", (batch_id,)).fetchone()
-    return _record(found) if found else None
+    row = connection.execute(f"SELECT {_RECORD} FROM batches WHERE id = ?", (batch_id,)).fetchone()
+    return _record(row) if row else None
 
 
 def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchRecord | None:
     """Return the batch of that name in that workspace, if there is one."""
-    found = connection.execute(
+    row = connection.execute(
         f"SELECT {_RECORD} FROM batches WHERE workspace = ? AND name = ?",
         (workspace, name),
     ).fetchone()
-    return _record(found) if found else None
+    return _record(row) if row else None
 
 
 def before(connection: sqlite3.Connection, name: str, workspace: str) -> list[int]:
     """Return the numbers of the batches that had a name before another table took it, the newest first."""
     start = f"{name}@"
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT id FROM batches WHERE workspace = ? AND substr(name, 1, ?) = ? ORDER BY id DESC",
         (workspace, len(start), start),
     )
-    return [int(number) for (number,) in found]
+    return [int(number) for (number,) in rows]
 
 
 def every(connection: sqlite3.Connection) -> Iterator[BatchRecord]:
     """Yield all batches, the newest first."""
-    found = connection.execute(f"SELECT {_RECORD} FROM batches ORDER BY created_at DESC, name")
-    return map(_record, found)
+    cursor = connection.execute(f"SELECT {_RECORD} FROM batches ORDER BY created_at DESC, name")
+    return map(_record, cursor)
 
 
-def _record(line: tuple[Any, ...]) -> BatchRecord:
-    check_kinds(line, (INT, TEXT, TEXT, TEXT, TEXT, REAL, TEXT), "a batch")
-    number, name, workspace, deployment, variants, created_at, plan = line
+def _record(row: tuple[Any, ...]) -> BatchRecord:
+    check_kinds(row, (INT, TEXT, TEXT, TEXT, TEXT, REAL, TEXT), "a batch")
+    batch_id, name, workspace, deployment, variants, created_at, plan = row
     return BatchRecord(
-        id=number,
+        id=batch_id,
         name=name,
         workspace=workspace,
         deployment=deployment,
@@ -468,7 +468,7 @@ class Batches:
         )
 
         def read(connection: sqlite3.Connection) -> list[tuple[BatchRecord, datetime]]:
-            found = connection.execute(sql, (deployment, limit))
-            return [(_record(line[:7]), moment_of(line[7], "a batch")) for line in found]
+            rows = connection.execute(sql, (deployment, limit))
+            return [(_record(row[:7]), moment_of(row[7], "a batch")) for row in rows]
 
         return self._database.read(read)

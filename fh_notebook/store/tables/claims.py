@@ -81,14 +81,14 @@ def start_key(owner: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What came of asking for a job: exactly one of the four is set."""
+    """The result of a request for a job: exactly one of the four is set."""
 
     mine: bool = False
-    """The job may be sent now, by the one who asked."""
+    """The job may be sent now, by the requester."""
     answered: StoredAnswer | None = None
-    """Somebody else answered it since the asker planned."""
+    """Another owner answered it since the requester planned."""
     owner: str | None = None
-    """Somebody else has it, for :attr:`batch`."""
+    """Another owner has it, for :attr:`batch`."""
     capped: bool = False
     """The daily cap is used up."""
     batch: int = 0
@@ -126,88 +126,90 @@ _COMMON: Final = attrgetter(*(part.name for part in fields(ClaimRequest) if part
 """What jobs that are claimed in the same statements have in common."""
 
 
-def take_each(connection: sqlite3.Connection, asked: Sequence[ClaimRequest]) -> list[Claim]:
-    """Claim jobs, each unless it has an owner or a newer answer; return what came of it, in order."""
+def take_each(connection: sqlite3.Connection, requested: Sequence[ClaimRequest]) -> list[Claim]:
+    """Claim jobs, each unless it has an owner or a newer answer; return their claims, in order."""
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for place, one in enumerate(asked):
-        groups.setdefault(_COMMON(one), []).append(place)
-    came: dict[int, Claim] = {}
-    for places in groups.values():
-        came |= zip(places, _take(connection, [asked[place] for place in places]), strict=True)
-    return [came[place] for place in range(len(asked))]
+    for index, request in enumerate(requested):
+        groups.setdefault(_COMMON(request), []).append(index)
+    claims: dict[int, Claim] = {}
+    for indices in groups.values():
+        claims |= zip(indices, _take_group(connection, [requested[index] for index in indices]), strict=True)
+    return [claims[index] for index in range(len(requested))]
 
 
-def _take(connection: sqlite3.Connection, asked: Sequence[ClaimRequest]) -> list[Claim]:
-    """Claim jobs that one owner asks for, and count the requests that follow."""
-    first = asked[0]
-    keys = json.dumps([one.key for one in asked])
-    # Few statements where all is well, which is nearly always, and none that gives a line for each job: every step of
-    # SQLite lets the interpreter go and waits for it again.
-    (held,) = connection.execute(
+def _take_group(connection: sqlite3.Connection, requested: Sequence[ClaimRequest]) -> list[Claim]:
+    """Claim jobs for one owner, and count their requests."""
+    first = requested[0]
+    keys = json.dumps([request.key for request in requested])
+    # Few statements in the usual case, and none that returns a row for each job: every step of SQLite releases the
+    # interpreter lock and waits for it again.
+    (taken_json,) = connection.execute(
         "SELECT json_group_array(value) FROM json_each(:keys) WHERE"
         f" EXISTS (SELECT 1 FROM claims WHERE key = value AND (:anywhere OR batch IN ({RELATED})))"
         f" OR EXISTS (SELECT 1 FROM answers WHERE key = value AND id > :after AND (:anywhere OR batch IN ({RELATED})))",
         {"batch": first.batch, "keys": keys, "after": first.seen_id, "alone": first.alone, "anywhere": first.anywhere},
     ).fetchone()
-    not_free = {key: claim for key in json.loads(held) if (claim := _not_free(connection, first, key)) is not None}
-    free = [key for key in dict.fromkeys(one.key for one in asked) if key not in not_free]
+    blocked = {
+        key: claim for key in json.loads(taken_json) if (claim := _blocking_claim(connection, first, key)) is not None
+    }
+    free = [key for key in dict.fromkeys(request.key for request in requested) if key not in blocked]
     now = datetime.fromtimestamp(first.now, UTC)
-    over = set()
+    over_cap = set()
     if first.daily_cap is not None:
-        left = max(0, first.daily_cap - requests.on_day(connection, first.workspace, now))
-        free, over = free[:left], set(free[left:])
+        remaining = max(0, first.daily_cap - requests.on_day(connection, first.workspace, now))
+        free, over_cap = free[:remaining], set(free[remaining:])
     if free:
         connection.execute(
             "INSERT INTO claims (batch, key, owner, claimed_at) SELECT ?1, value, ?2, ?3 FROM json_each(?4)",
             (first.batch, first.owner, first.now, json.dumps(free)),
         )
         requests.add(connection, first.workspace, now, len(free))
-    mine = set(free)
-    found = []
-    for one in asked:
-        if one.key in mine:
-            mine.remove(one.key)
-            found.append(_MINE)
-        elif one.key in over:
-            found.append(Claim(capped=True))
-        else:  # a key that is asked for twice is had once
-            found.append(not_free.get(one.key) or Claim(owner=one.owner, batch=one.batch))
-    return found
+    claimable = set(free)
+    claims = []
+    for request in requested:
+        if request.key in claimable:
+            claimable.remove(request.key)
+            claims.append(_MINE)
+        elif request.key in over_cap:
+            claims.append(Claim(capped=True))
+        else:  # a key that is requested twice is claimed once
+            claims.append(blocked.get(request.key) or Claim(owner=request.owner, batch=request.batch))
+    return claims
 
 
-def _not_free(connection: sqlite3.Connection, asked: ClaimRequest, key: str) -> Claim | None:
-    """Return who has answered a job, or has it; ``None`` where what there is of it is no answer to the asker."""
-    where = {"alone": asked.alone, "anywhere": asked.anywhere}
-    if answered := answers.newer(connection, asked.batch, key, asked.seen_id, call_lost=asked.call_lost, **where):
+def _blocking_claim(connection: sqlite3.Connection, request: ClaimRequest, key: str) -> Claim | None:
+    """Return the answer or the owner that a job has already; ``None`` where it may be claimed all the same."""
+    scope = {"alone": request.alone, "anywhere": request.anywhere}
+    if answered := answers.newer(connection, request.batch, key, request.seen_id, call_lost=request.call_lost, **scope):
         return Claim(answered=answered)
-    has_it = connection.execute(
+    holder = connection.execute(
         f"SELECT batch, owner FROM claims WHERE key = :key AND (:anywhere OR batch IN ({RELATED}))"
         " ORDER BY batch <> :batch",
-        {"batch": asked.batch, "key": key, **where},
+        {"batch": request.batch, "key": key, **scope},
     ).fetchone()
-    return Claim(batch=has_it[0], owner=has_it[1]) if has_it else None
+    return Claim(batch=holder[0], owner=holder[1]) if holder else None
 
 
 def uncount(connection: sqlite3.Connection, batch: int, key: str, owner: str, *, workspace: str) -> None:
-    """Take the request of a claim back, which was not sent, on the day that it was counted on.
+    """Subtract the request of a claim, which was not sent, from the day that it was counted on.
 
-    To be called before the claim is dropped: what its owner does not claim is not counted, or is somebody else's.
+    Call it before the claim is dropped: only a claim of this owner was counted.
     """
-    found = connection.execute(
+    row = connection.execute(
         "SELECT claimed_at FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner)
     ).fetchone()
-    if found:
-        requests.add(connection, workspace, moment_of(found[0], "a claim"), -1)
+    if row:
+        requests.add(connection, workspace, moment_of(row[0], "a claim"), -1)
 
 
 def drop(connection: sqlite3.Connection, batch: int, key: str, owner: str) -> bool:
-    """Give a job back, and return whether it was this owner's."""
-    gone = connection.execute("DELETE FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner))
-    return gone.rowcount == 1
+    """Drop a claim, and return whether it was this owner's."""
+    cursor = connection.execute("DELETE FROM claims WHERE batch = ? AND key = ? AND owner = ?", (batch, key, owner))
+    return cursor.rowcount == 1
 
 
 def drop_all(connection: sqlite3.Connection, batch: int, keys: Sequence[str], owner: str) -> None:
-    """Give jobs back, those that are this owner's."""
+    """Drop the claims of these jobs that are this owner's."""
     connection.execute(
         "DELETE FROM claims WHERE batch = ? AND owner = ? AND key IN (SELECT value FROM json_each(?))",
         (batch, owner, json.dumps(keys)),
@@ -215,76 +217,76 @@ def drop_all(connection: sqlite3.Connection, batch: int, keys: Sequence[str], ow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """One answer of a batch's job."""
+class AnswerWrite:
+    """One write of an answer of a batch's job."""
 
     batch: int
-    line: AnswerRow
+    row: AnswerRow
     owner: str
-    """Whose claim of the job leaves; empty when there is none."""
+    """The owner of the claim to be dropped; empty when there is none."""
     then: ClaimRequest | None = None
     """The job that its owner would send next."""
     unsent: bool = False
-    """Whether its last attempt reached nobody: then it was no request."""
+    """Whether its last attempt reached nobody: then it is not counted as a request."""
 
 
-def answer_each(connection: sqlite3.Connection, items: Sequence[Answered]) -> list[tuple[int, Claim | None]]:
-    """Write the answers, drop their claims, take the claims that follow; return line and claim of each, in order."""
-    lines = answers.append_all(connection, [item.line for item in items])
+def answer_each(connection: sqlite3.Connection, items: Sequence[AnswerWrite]) -> list[tuple[int, Claim | None]]:
+    """Write answers, drop their claims, claim the next jobs; return the answer's id and the next claim of each."""
+    answer_ids = answers.append_all(connection, [item.row for item in items])
     for item in items:
         if item.unsent:
-            uncount(connection, item.batch, item.line.key, item.owner, workspace=item.line.workspace)
-    for (batch, owner), keys in _by_owner((i.batch, i.owner, i.line.key) for i in items if i.owner):
+            uncount(connection, item.batch, item.row.key, item.owner, workspace=item.row.workspace)
+    for (batch, owner), keys in _by_owner((i.batch, i.owner, i.row.key) for i in items if i.owner):
         drop_all(connection, batch, keys, owner)
-    asking = {place: item.then for place, item in enumerate(items) if item.then is not None}
-    taken = dict(zip(asking, take_each(connection, list(asking.values())), strict=True))
-    return [(line, taken.get(place)) for place, line in enumerate(lines)]
+    follow_ups = {index: item.then for index, item in enumerate(items) if item.then is not None}
+    claims = dict(zip(follow_ups, take_each(connection, list(follow_ups.values())), strict=True))
+    return [(answer_id, claims.get(index)) for index, answer_id in enumerate(answer_ids)]
 
 
 def _by_owner(items: Iterable[tuple[int, str, str]]) -> Iterable[tuple[tuple[int, str], list[str]]]:
-    found: dict[tuple[int, str], list[str]] = {}
+    keys_by_owner: dict[tuple[int, str], list[str]] = {}
     for batch, owner, key in items:
-        found.setdefault((batch, owner), []).append(key)
-    return found.items()
+        keys_by_owner.setdefault((batch, owner), []).append(key)
+    return keys_by_owner.items()
 
 
 def drop_of(connection: sqlite3.Connection, owners: Iterable[str]) -> None:
-    """Give back all that these owners claim."""
-    wanted = json.dumps(list(owners))
-    connection.execute("DELETE FROM claims WHERE owner IN (SELECT value FROM json_each(?))", (wanted,))
+    """Drop all claims of these owners."""
+    owners_json = json.dumps(list(owners))
+    connection.execute("DELETE FROM claims WHERE owner IN (SELECT value FROM json_each(?))", (owners_json,))
 
 
 def of_batch(connection: sqlite3.Connection, batch: int) -> dict[str, str]:
-    """Return the jobs of one batch that have an owner: key -> owner."""
-    found = connection.execute(
+    """Return the claimed jobs of one batch: key -> owner."""
+    rows = connection.execute(
         "SELECT key, owner FROM claims WHERE batch = ? AND substr(key, 1, ?) <> ?", (batch, len(_START), _START)
     )
-    return dict(found)
+    return dict(rows)
 
 
 def start(connection: sqlite3.Connection, batch: int, owner: str, *, now: float) -> bool:
-    """Note that an owner runs a batch; return whether the batch is there: it may have been forgotten meanwhile."""
-    noted = connection.execute(
+    """Record that an owner runs a batch; return whether the batch exists: it may have been forgotten meanwhile."""
+    cursor = connection.execute(
         "INSERT OR REPLACE INTO claims (batch, key, owner, claimed_at)"
         " SELECT id, ?2, ?3, ?4 FROM batches WHERE id = ?1",
         (batch, start_key(owner), owner, now),
     )
-    return noted.rowcount == 1
+    return cursor.rowcount == 1
 
 
 def is_run(connection: sqlite3.Connection, batch: int, is_alive: Callable[[str], bool]) -> bool:
-    """Whether somebody who lives is running a batch."""
-    found = connection.execute("SELECT DISTINCT owner FROM claims WHERE batch = ?", (batch,)).fetchall()
-    return any(is_alive(owner) for (owner,) in found)
+    """Return whether a live process runs a batch."""
+    rows = connection.execute("SELECT DISTINCT owner FROM claims WHERE batch = ?", (batch,)).fetchall()
+    return any(is_alive(owner) for (owner,) in rows)
 
 
 def running_beside(connection: sqlite3.Connection, batch: int, is_alive: Callable[[str], bool]) -> str:
-    """Return the name of a batch that somebody who lives is running and that must not run at the same time as `batch`.
+    """Return the name of a batch that a live process runs and that must not run at the same time as `batch`.
 
-    Such a batch replaced it, or was replaced by it, and one of both is over partitions: what workers have out, and have
-    answered, is known to others only when a partition has ended, so it would be paid for twice. Empty without one.
+    That batch replaced it, or was replaced by it, and one of both is over partitions: calls of workers, in flight or
+    answered, are known to others only when a partition has ended, so they would be paid for twice. Empty without one.
     """
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT DISTINCT other.name, claims.owner FROM batches AS mine JOIN batches AS other ON other.id != mine.id"
         " AND other.workspace = mine.workspace JOIN claims ON claims.batch = other.id WHERE mine.id = ?1"
         " AND coalesce(json_type(mine.plan, '$.parts'), json_type(other.plan, '$.parts')) IS NOT NULL"
@@ -294,13 +296,13 @@ def running_beside(connection: sqlite3.Connection, batch: int, is_alive: Callabl
         "   UNION SELECT value FROM json_each(other.plan, '$.replaced_by')))",
         (batch,),
     )
-    return next((name for name, owner in found.fetchall() if is_alive(owner)), "")
+    return next((name for name, owner in rows.fetchall() if is_alive(owner)), "")
 
 
 def starters(connection: sqlite3.Connection, batch: int) -> list[str]:
-    """Return the owners that said that they run a batch, those among them that ended without taking it back, too."""
-    found = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ? || owner", (batch, _START))
-    return [owner for (owner,) in found]
+    """Return the owners recorded as running a batch, also those that ended without dropping the record."""
+    rows = connection.execute("SELECT owner FROM claims WHERE batch = ? AND key = ? || owner", (batch, _START))
+    return [owner for (owner,) in rows]
 
 
 class Claims:
@@ -319,14 +321,14 @@ class Claims:
         self._owners = owners
 
     def of_batch(self, batch: int) -> dict[str, str]:
-        """Return the jobs of a batch that somebody claims: key -> owner."""
+        """Return the claimed jobs of a batch: key -> owner."""
         return self._database.read(lambda c: of_batch(c, batch))
 
     def on_keys(self, keys: Iterable[str]) -> list[tuple[int, str, str, float]]:
-        """Return what is claimed of these jobs: (number of the batch, key, owner, when: seconds since 1970, UTC)."""
+        """Return the claims of these jobs: (batch id, key, owner, seconds since 1970, UTC)."""
         sql = "SELECT batch, key, owner, claimed_at FROM claims WHERE key IN (SELECT value FROM json_each(?))"
-        wanted = json.dumps(list(keys))
-        return self._database.read(lambda c: c.execute(sql, (wanted,)).fetchall())
+        keys_json = json.dumps(list(keys))
+        return self._database.read(lambda c: c.execute(sql, (keys_json,)).fetchall())
 
     def take(
         self,
@@ -341,12 +343,12 @@ class Claims:
         call_lost: bool = False,
         daily_cap: int | None = None,
     ) -> Committed[Claim]:
-        """Ask for one job before it is sent, and count the request.
+        """Claim one job before it is sent, and count the request.
 
         Parameters
         ----------
         batch, key, owner, workspace
-            Who asks for which job.
+            The job, and its owner.
         seen_id : int
             The newest answer (`Answers.newest_id`) at the time of the plan.
         alone : bool
@@ -359,7 +361,7 @@ class Claims:
         daily_cap : int, optional
             How many requests the workspace may get on one day.
         """
-        asked = ClaimRequest(
+        request = ClaimRequest(
             batch=batch,
             key=key,
             owner=owner.name,
@@ -371,7 +373,7 @@ class Claims:
             call_lost=call_lost,
             daily_cap=daily_cap,
         )
-        return self._database.put_together(take_each, asked)
+        return self._database.put_together(take_each, request)
 
     def answer(
         self,
@@ -389,9 +391,9 @@ class Claims:
         daily_cap: int | None = None,
         unsent: bool = False,
     ) -> Committed[tuple[int, Claim | None]]:
-        """Keep the answer of one job of a batch, and give its claim back in the same transaction.
+        """Store the answer of one job of a batch, and drop its claim in the same transaction.
 
-        Where the store fails, the answer is not forgotten: `store.Store.keep_owed` writes it later.
+        Where the store fails, the answer is not lost: `store.Store.keep_owed` writes it later.
 
         Parameters
         ----------
@@ -401,30 +403,30 @@ class Claims:
         seen_id, alone, anywhere, call_lost, daily_cap
             As :meth:`take` takes them, for `then`.
         unsent : bool
-            Whether its last attempt reached nobody: then it was no request.
+            Whether its last attempt reached nobody: then it is not counted as a request.
 
         Returns
         -------
         (int, Claim or None)
-            The number of the answer's line, and what came of asking for `then`.
+            The id of the answer, and the claim of `then`.
         """
-        line = row_of_run(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
+        row = row_of_run(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
         name = owner.name if owner is not None else ""
-        asked = None
+        follow_up = None
         if then is not None:
-            asked = ClaimRequest(
+            follow_up = ClaimRequest(
                 batch=batch,
                 key=then,
                 owner=name,
                 seen_id=seen_id,
-                now=line.kept_at,
+                now=row.kept_at,
                 workspace=workspace,
                 alone=alone,
                 anywhere=anywhere,
                 call_lost=call_lost,
                 daily_cap=daily_cap,
             )
-        item = Answered(batch=batch, line=line, owner=name, then=asked, unsent=unsent)
+        item = AnswerWrite(batch=batch, row=row, owner=name, then=follow_up, unsent=unsent)
 
         def owe(done: Committed[Any]) -> None:
             self._database.owe(done, (batch, key), lambda c: answer_each(c, [replace(item, then=None)]))
@@ -434,21 +436,21 @@ class Claims:
         return committed
 
     def settle(self, run: Run, *, key: str, batch: int, workspace: str, from_owner: str) -> Committed[int]:
-        """Keep `run` as the answer of a job whose owner ended; return its line, or 0 when the claim was gone.
+        """Store `run` as the answer of a job whose owner ended; return its id, or 0 without the claim.
 
-        Of several processes that find the same claim, one settles it.
+        Of several processes that see the same claim, one settles it.
         """
-        line = row_of_run(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
+        row = row_of_run(run, key=key, workspace=workspace, batch=batch, kept_at=self._database.now())
 
         def write(connection: sqlite3.Connection) -> int:
             if not drop(connection, batch, key, from_owner):
                 return 0
-            return answers.append(connection, line)
+            return answers.append(connection, row)
 
         return self._database.put(write)
 
     def release(self, batch: int, key: str, owner: Owner, *, workspace: str, sent: bool) -> Committed[bool]:
-        """Give one job back that was not sent, or (`sent`) was refused: only the first takes its request back."""
+        """Drop the claim of a job that was not sent, or (`sent`) was refused; only in the first case uncount it."""
 
         def write(connection: sqlite3.Connection) -> bool:
             if not sent:
@@ -458,9 +460,9 @@ class Claims:
         return self._database.put(write)
 
     def take_over(self, batch: int, key: str, *, from_owner: str, owner: Owner) -> Committed[bool]:
-        """Take a job over that an owner which has ended had submitted: it is waited for, and no request is sent.
+        """Take over a job that an ended owner had submitted: the new owner waits for it and sends no request.
 
-        The future says whether it was still there to be taken.
+        The future says whether the claim still existed.
         """
         sql = "UPDATE claims SET owner = ?, claimed_at = ? WHERE batch = ? AND key = ? AND owner = ?"
         values = (owner.name, self._database.now().timestamp(), batch, key, from_owner)
@@ -469,27 +471,27 @@ class Claims:
     # --- whole starts
 
     def begin_start(self, batch: int, owner: Owner) -> Committed[tuple[bool, str]]:
-        """Say that `owner` runs a batch, also while none of its jobs is out, until :meth:`end_start`.
+        """Record that `owner` runs a batch, also while none of its jobs is in flight, until :meth:`end_start`.
 
-        The future says whether the batch is there: from then on it is not forgotten. What owners said that have ended
-        since is taken back. Where a batch is running that must not run beside this one (`running_beside`), the future
-        says its name, and nothing else was said.
+        The future says whether the batch exists: from then on it is not forgotten. Records of owners that have ended
+        are dropped. Where a batch is running that must not run beside this one (`running_beside`), the future has its
+        name, and nothing is recorded.
         """
-        for other in self._database.read(lambda c: starters(c, batch)):
-            if not self._owners.is_alive(other):
-                self._drop_start(batch, other)
+        for owner_name in self._database.read(lambda c: starters(c, batch)):
+            if not self._owners.is_alive(owner_name):
+                self._drop_start(batch, owner_name)
         now = self._database.now().timestamp()
 
         def write(connection: sqlite3.Connection) -> tuple[bool, str]:
-            # In the same transaction: of two kernels that begin at one moment, the second one finds the first.
-            if beside := running_beside(connection, batch, self._owners.is_alive):
-                return True, beside
+            # In the same transaction: of two kernels that begin at once, the second one sees the first.
+            if running := running_beside(connection, batch, self._owners.is_alive):
+                return True, running
             return start(connection, batch, owner.name, now=now), ""
 
         return self._database.put(write)
 
     def end_start(self, batch: int, owner: Owner) -> Committed[bool]:
-        """Take back what :meth:`begin_start` said."""
+        """Drop the record of :meth:`begin_start`."""
         return self._drop_start(batch, owner.name)
 
     def _drop_start(self, batch: int, owner_name: str) -> Committed[bool]:

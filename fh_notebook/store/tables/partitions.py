@@ -54,21 +54,21 @@ class PlannedRowHashes(NamedTuple):
 
 
 def write_planned_rows(
-    connection: sqlite3.Connection, batch: int, lines: Sequence[PlannedRowHashes], *, anew: bool
+    connection: sqlite3.Connection, batch: int, rows: Sequence[PlannedRowHashes], *, anew: bool
 ) -> None:
     """Write the rows of one batch, in place of those that it had (`anew`), or what is not there yet beside them."""
     if anew:
         connection.execute("DELETE FROM planned_rows WHERE batch = ?", (batch,))
-    there = set() if anew else set(_planned_rows_of(connection, batch))
+    existing = set() if anew else set(_planned_rows_of(connection, batch))
     connection.executemany(
         "INSERT INTO planned_rows (batch, arms, hashes) VALUES (?, ?, ?)",
-        [(batch, *line) for line in lines if line not in there],
+        [(batch, *row) for row in rows if row not in existing],
     )
 
 
 def _planned_rows_of(connection: sqlite3.Connection, batch: int) -> list[PlannedRowHashes]:
-    found = connection.execute("SELECT arms, hashes FROM planned_rows WHERE batch = ? ORDER BY id", (batch,))
-    return [PlannedRowHashes(*line) for line in checked(found, (TEXT, BYTES), "the rows of a batch over partitions")]
+    rows = connection.execute("SELECT arms, hashes FROM planned_rows WHERE batch = ? ORDER BY id", (batch,))
+    return [PlannedRowHashes(*row) for row in checked(rows, (TEXT, BYTES), "the rows of a batch over partitions")]
 
 
 class PlannedRows:
@@ -103,10 +103,6 @@ CREATE_PARTS: Final = (
     ) STRICT""",
     "CREATE INDEX parts_by_batch ON parts (workspace, batch)",
 )
-
-
-NEVER_ASKED: Final = ("answers_by_deployment", "answers_by_time")
-"""Indices by which history is listed and a day is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,19 +141,19 @@ def counts(
     connection: sqlite3.Connection, workspace: str, batch: str, plans: Collection[str], *, anywhere: bool
 ) -> dict[str, int]:
     """Return how many jobs of a batch have which status, by the newest file of each of its plans (in hexadecimal)."""
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT lower(hex(plan)), done, failed, unknown FROM parts WHERE workspace = ? AND (batch = ? OR ?)"
         " ORDER BY kept_at, path",
         (workspace, batch, anywhere),
     )
-    newest = {plan: numbers for plan, *numbers in found if plan in plans}
+    newest = {plan: numbers for plan, *numbers in rows if plan in plans}
     sums = [sum(numbers) for numbers in zip(*newest.values(), strict=True)] or [0, 0, 0]
     return {status: n for status, n in zip(("completed", "failed", "unknown"), sums, strict=True) if n}
 
 
-def _part(line: tuple[Any, ...]) -> PartRow:
-    check_kinds(line, (TEXT, TEXT, TEXT, BYTES, *[INT] * 6, BYTES, REAL), "a part")
-    path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at = line
+def _part(row: tuple[Any, ...]) -> PartRow:
+    check_kinds(row, (TEXT, TEXT, TEXT, BYTES, *[INT] * 6, BYTES, REAL), "a part")
+    path, batch, workspace, plan, jobs, done, failed, unknown, again, calls, keys, kept_at = row
     return PartRow(
         path=path, batch=batch, workspace=workspace, plan=plan, jobs=jobs, done=done, failed=failed, unknown=unknown,
         again=again, calls=calls, keys=keys, kept_at=moment_of(kept_at, "a part"),
@@ -170,20 +166,20 @@ class Parts:
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def keep(self, line: PartRow) -> Committed[None]:
+    def keep(self, row: PartRow) -> Committed[None]:
         """Keep one file, in place of what was known of it, and count the requests that are new in it."""
 
         def write(connection: sqlite3.Connection) -> None:
-            known = connection.execute("SELECT calls FROM parts WHERE path = ?", (line.path,)).fetchone()
+            earlier = connection.execute("SELECT calls FROM parts WHERE path = ?", (row.path,)).fetchone()
             connection.execute(
                 f"INSERT OR REPLACE INTO parts ({_PART}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    line.path, line.batch, line.workspace, line.plan, line.jobs, line.done, line.failed, line.unknown,
-                    line.again, line.calls, line.keys, line.kept_at.timestamp(),
+                    row.path, row.batch, row.workspace, row.plan, row.jobs, row.done, row.failed, row.unknown,
+                    row.again, row.calls, row.keys, row.kept_at.timestamp(),
                 ),
             )  # fmt: skip
-            requests = line.calls - (int(known[0]) if known else 0)
-            requests_module.add(connection, line.workspace, line.kept_at, requests)
+            new_requests = row.calls - (int(earlier[0]) if earlier else 0)
+            requests_module.add(connection, row.workspace, row.kept_at, new_requests)
 
         return self._database.put(write)
 
@@ -223,8 +219,8 @@ class Parts:
     def keys_of(self, path: str) -> bytes:
         """Return the keys of the jobs in a file, `KEY_BYTES` each."""
         sql = "SELECT keys FROM parts WHERE path = ?"
-        found = self._database.read(lambda c: list(checked(c.execute(sql, (path,)), (BYTES,), "a part")))
-        return bytes(found[0][0]) if found else b""
+        rows = self._database.read(lambda c: list(checked(c.execute(sql, (path,)), (BYTES,), "a part")))
+        return bytes(rows[0][0]) if rows else b""
 
     def paths(self, workspace: str, batch: str) -> set[str]:
         """Return the files of a batch."""

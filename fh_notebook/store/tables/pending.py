@@ -97,12 +97,12 @@ def drop(connection: sqlite3.Connection, id: str) -> bool:
 
 
 def _row(values: tuple[Any, ...]) -> PendingRow:
-    named = dict(zip(_COLUMNS, values, strict=True))
+    values_by_name = dict(zip(_COLUMNS, values, strict=True))
     check_kinds(values, _KINDS, "a pending run")
     for name in ("inputs", "metadata"):
-        named[name] = json_of(named[name], dict, f"{name} of a pending run")
-    named["submitted_at"] = moment_of(named["submitted_at"], "a pending run")
-    return PendingRow(**named)
+        values_by_name[name] = json_of(values_by_name[name], dict, f"{name} of a pending run")
+    values_by_name["submitted_at"] = moment_of(values_by_name["submitted_at"], "a pending run")
+    return PendingRow(**values_by_name)
 
 
 class Pending:
@@ -171,9 +171,9 @@ class Pending:
 
 
 def _every(connection: sqlite3.Connection, workspace: str | None, batch: int | None) -> list[PendingRow]:
-    found = connection.execute(
+    rows = connection.execute(
         f"SELECT {', '.join(_COLUMNS)} FROM pending WHERE (?1 IS NULL OR workspace = ?1)"
         " AND (?2 IS NULL OR batch = ?2) ORDER BY submitted_at, id",
         (workspace, batch),
     )
-    return [_row(values) for values in found]
+    return [_row(values) for values in rows]

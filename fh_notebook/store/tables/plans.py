@@ -36,12 +36,12 @@ CREATE_USES: Final = (
 )
 
 
-def write_uses(connection: sqlite3.Connection, batch: int, answers: Iterable[int]) -> None:
+def write_uses(connection: sqlite3.Connection, batch: int, answer_ids: Iterable[int]) -> None:
     """Note that a batch uses these answers; its own, and those that were forgotten meanwhile, are left out."""
     connection.execute(
         "INSERT OR IGNORE INTO uses SELECT ?1, id FROM answers WHERE id IN (SELECT value FROM json_each(?2))"
         " AND batch IS NOT ?1",
-        (batch, json.dumps(list(answers))),
+        (batch, json.dumps(list(answer_ids))),
     )
 
 
@@ -119,8 +119,8 @@ def write(connection: sqlite3.Connection, plan: BatchPlan, is_alive: Callable[[s
     It is 0 where the batch is another one than the plan was made for, and `RUNNING` where the batch that it replaces is
     over partitions and is running.
     """
-    told: dict[str, Any] = {**plan.record.plan, "revision": plan.seen[1] + 1}
-    record = replace(plan.record, plan=told)
+    plan_values: dict[str, Any] = {**plan.record.plan, "revision": plan.seen[1] + 1}
+    record = replace(plan.record, plan=plan_values)
     goes_on = plan.seen[0] and not plan.earlier_name
     if goes_on:
         current = batches.by_id(connection, plan.seen[0])  # it may have another name by now

@@ -79,33 +79,33 @@ _KINDS: Final = (*[TEXT] * 8, TEXT_OR_NONE, TEXT, TEXT, REAL, REAL, REAL_OR_NONE
 _INSERT: Final = f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"
 
 
-def merge(connection: sqlite3.Connection, lines: Iterable[RatingRow]) -> tuple[int, int]:
+def merge(connection: sqlite3.Connection, ratings: Iterable[RatingRow]) -> tuple[int, int]:
     """Take ratings of another store over; return how many were new, and how many were taken back by it."""
     new = undone = 0
-    for line in lines:
-        new += connection.execute(f"{_INSERT} RETURNING 1", _values(line)).fetchone() is not None
-        if line.undone_at is not None:
+    for rating in ratings:
+        new += connection.execute(f"{_INSERT} RETURNING 1", _values(rating)).fetchone() is not None
+        if rating.undone_at is not None:
             undone += connection.execute(
-                "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", (line.undone_at, line.uid)
+                "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", (rating.undone_at, rating.uid)
             ).rowcount
     return new, undone
 
 
 def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str | None) -> Iterator[RatingRow]:
     """Yield the ratings of one batch's outputs, or (``None``) all of them, the oldest first."""
-    found = connection.execute(
+    cursor = connection.execute(
         f"SELECT {_COLUMNS} FROM ratings WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR workspace = ?2)"
         " ORDER BY rated_at, uid",
         (batch, workspace),
     )
-    return _ratings(found)
+    return _ratings(cursor)
 
 
-def _ratings(found: sqlite3.Cursor) -> Iterator[RatingRow]:
-    for values in checked(found, _KINDS, "a rating"):
-        line = RatingRow(*values)
-        seconds_of_moment(line.rated_at, "a rating")
-        yield line
+def _ratings(cursor: sqlite3.Cursor) -> Iterator[RatingRow]:
+    for values in checked(cursor, _KINDS, "a rating"):
+        rating = RatingRow(*values)
+        seconds_of_moment(rating.rated_at, "a rating")
+        yield rating
 
 
 def forget(connection: sqlite3.Connection, batch: str | None, workspace: str | None = None) -> int:
@@ -143,8 +143,8 @@ class StoredRatings:
     def of_items(self, items: Iterable[str]) -> list[RatingRow]:
         """Return the ratings of these items, also those taken back, the oldest first."""
         sql = f"SELECT {_COLUMNS} FROM ratings WHERE item IN (SELECT value FROM json_each(?)) ORDER BY rated_at, uid"
-        wanted = json.dumps(list(items))
-        return self._database.read(lambda c: list(_ratings(c.execute(sql, (wanted,)))))
+        items_json = json.dumps(list(items))
+        return self._database.read(lambda c: list(_ratings(c.execute(sql, (items_json,)))))
 
     def of_batch(self, batch: str | None = None, workspace: str | None = None) -> list[RatingRow]:
         """Return the ratings of one batch's outputs, or all of them, the oldest first."""

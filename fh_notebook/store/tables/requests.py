@@ -47,10 +47,10 @@ def add(connection: sqlite3.Connection, workspace: str, now: datetime, requests:
 
 def on_day(connection: sqlite3.Connection, workspace: str, now: datetime) -> int:
     """Return how many requests were sent to a workspace on the day of `now`, of every kind."""
-    found = connection.execute(
+    cursor = connection.execute(
         "SELECT coalesce(sum(requests), 0) FROM requests WHERE workspace = ? AND day = ?", (workspace, _day(now))
     )
-    return int(found.fetchone()[0])
+    return int(cursor.fetchone()[0])
 
 
 def _day(now: datetime) -> str:

@@ -65,26 +65,26 @@ class ScoreRow(NamedTuple):
     """JSON: what the score is made of."""
 
 
-def write_scores(connection: sqlite3.Connection, scorer: str, lines: Sequence[ScoreRow], *, now: float) -> None:
+def write_scores(connection: sqlite3.Connection, scorer: str, rows: Sequence[ScoreRow], *, now: float) -> None:
     """Keep scores in the place of earlier ones; those of answers that were forgotten meanwhile are left out."""
-    (there,) = connection.execute(
+    (existing,) = connection.execute(
         "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps([line.answer for line in lines]),),
+        (json.dumps([row.answer for row in rows]),),
     ).fetchone()
-    still = set(json.loads(there))
+    existing_ids = set(json.loads(existing))
     into = "INSERT OR REPLACE INTO scores (scored_at, scorer, answer, of, score, parts)"
-    writer.insert(connection, into, [line for line in lines if line.answer in still], first=(now, scorer))
+    writer.insert(connection, into, [row for row in rows if row.answer in existing_ids], first=(now, scorer))
 
 
 def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreRow]]:
     """Yield (answer, scorer, its line) for all scores of these answers, as they are kept."""
-    found = connection.execute(
+    cursor = connection.execute(
         "SELECT scorer, answer, of, score, parts FROM json_each(?) AS wanted CROSS JOIN scores"
         " ON scores.answer = wanted.value",
         (json.dumps(list(answers)),),
     )
-    lines = checked(found.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
-    return ((line[1], line[0], ScoreRow(*line[1:])) for line in lines)
+    rows = checked(cursor.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
+    return ((row[1], row[0], ScoreRow(*row[1:])) for row in rows)
 
 
 class Scores:
@@ -113,8 +113,8 @@ class Scores:
         values, kinds = (json.dumps(list(answers)), scorer), (TEXT, TEXT, REAL_OR_NONE, TEXT_OR_NONE)
         return self._database.read(
             lambda c: [
-                (list(zip(json.loads(those), json.loads(of), strict=True)), score, parts)
-                for those, of, score, parts in checked(c.execute(sql, values), kinds, "a score")
+                (list(zip(json.loads(answers_json), json.loads(of), strict=True)), score, parts)
+                for answers_json, of, score, parts in checked(c.execute(sql, values), kinds, "a score")
             ]
         )
 
@@ -129,8 +129,8 @@ class Scores:
 
     def lines_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreRow]]:
         """Return (answer, scorer, its line) for all scores of these answers, as they are kept."""
-        wanted = list(answers)
-        return self._database.read(lambda c: list(lines_of(c, wanted)))
+        answer_ids = list(answers)
+        return self._database.read(lambda c: list(lines_of(c, answer_ids)))
 
 
 CREATE_PLAIN_SCORES: Final = (
@@ -190,7 +190,7 @@ class PlainScores:
         values, kinds = (json.dumps(list(contents)), scorer), (TEXT, REAL_OR_NONE, TEXT_OR_NONE)
         return self._database.read(
             lambda c: [
-                (json.loads(those), score, parts)
-                for those, score, parts in checked(c.execute(sql, values), kinds, "a score")
+                (json.loads(contents_json), score, parts)
+                for contents_json, score, parts in checked(c.execute(sql, values), kinds, "a score")
             ]
         )

@@ -16,7 +16,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
-from fh_notebook.store.retention import Which
+from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import claims
 from fh_notebook.store.tables.batches import BatchRecord
@@ -151,7 +151,7 @@ def test_what_a_dead_process_said_of_its_start_is_taken_back_at_the_next() -> No
         dead, alive = store.owners.new(), store.owners.new()
         store.claims.begin_start(number, dead).result()
         dead.end()
-        assert store.running(Which(batch="b")) == {}
+        assert store.running(ForgetFilter(batch="b")) == {}
         store.claims.begin_start(number, alive).result()
         assert store.database.put(lambda c: claims.starters(c, number)).result() == [alive.name]
         assert store.claims.of_batch(number) == {}

@@ -521,9 +521,9 @@ def test_an_unrelated_forget_makes_no_kernel_call_twice(tmp_path: Path) -> None:
 
 
 def _named(name: str) -> Any:
-    from fh_notebook.store.retention import Which
+    from fh_notebook.store.retention import ForgetFilter
 
-    return Which(batch=name)
+    return ForgetFilter(batch=name)
 
 
 def test_a_name_is_forgotten_in_one_workspace(shouting: Shouting) -> None:

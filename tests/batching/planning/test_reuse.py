@@ -56,7 +56,7 @@ def _known(store: Store, clock: Clock, lines: list[tuple[str, str, float]], reus
     for batch, status, hours in lines:
         clock.now = NOW - timedelta(hours=hours)
         if batch == "single":
-            store.database.put(partial(answers.append, line=_single(_run(status, batch), clock.now))).result()
+            store.database.put(partial(answers.append, row=_single(_run(status, batch), clock.now))).result()
         elif status == "killed":
             owner = store.owners.new()
             store.claims.take(batches[batch], "k", owner, workspace="w", seen_id=store.answers.newest_id()).result()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.contract.run import Run
-from fh_notebook.store.retention import Forgotten, Which
+from fh_notebook.store.retention import ForgetFilter, Forgotten
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, claims
 from fh_notebook.store.tables.answers import row_of_run
@@ -162,12 +162,12 @@ def test_forgetting_a_batch_forgets_no_claim_of_another_workspaces(store: Store)
     for workspace, number in numbers.items():
         store.claims.take(number, "k", dead, workspace=workspace, seen_id=0).result()
     dead.end()
-    assert store.forget(Which(deployment="one")) == Forgotten(batches=1)
+    assert store.forget(ForgetFilter(deployment="one")) == Forgotten(batches=1)
     assert store.claims.of_batch(numbers["here"]) == {}
     assert store.claims.of_batch(numbers["there"]) == {"k": dead.name}
-    store.forget(Which(batch="n", workspace="here"))
+    store.forget(ForgetFilter(batch="n", workspace="here"))
     assert store.claims.of_batch(numbers["there"]) == {"k": dead.name}
-    store.forget(Which(batch="n"))
+    store.forget(ForgetFilter(batch="n"))
     assert store.claims.of_batch(numbers["there"]) == {}
 
 
@@ -181,13 +181,13 @@ def test_what_somebody_is_running_is_not_removed_for_its_age(store: Store) -> No
         store.claims.answer(RUN, key="a", batch=numbers[name], workspace="w").result()
     owner = store.owners.new()
     store.claims.take(numbers["runs"], "b", owner, workspace="w", seen_id=0).result()
-    assert store.running(Which(before=datetime.now(UTC))) == {numbers["runs"]: "runs"}
-    assert store.forget(Which(before=datetime.now(UTC))) == Forgotten(answers=1, batches=1)
+    assert store.running(ForgetFilter(before=datetime.now(UTC))) == {numbers["runs"]: "runs"}
+    assert store.forget(ForgetFilter(before=datetime.now(UTC))) == Forgotten(answers=1, batches=1)
     assert [record.name for record in store.batches.every()] == ["runs"]
     assert [kept.batch for kept in store.answers.every()] == [numbers["runs"]]
     assert store.claims.of_batch(numbers["runs"]) == {"b": owner.name}
     owner.end()
-    assert store.forget(Which(before=datetime.now(UTC))) == Forgotten(answers=1, batches=1)
+    assert store.forget(ForgetFilter(before=datetime.now(UTC))) == Forgotten(answers=1, batches=1)
     assert store.batches.every() == []
 
 
@@ -271,7 +271,7 @@ def test_what_counts_of_which_batch(
         store.claims.take(family[whose], "k", b, workspace="w", seen_id=seen).result()
     elif whose == "single":
         run = row_of_run(RUNS[what], key="k", workspace="w", batch=None, kept_at=datetime.now(UTC))
-        line = store.database.put(partial(answers.append, line=run)).result()
+        line = store.database.put(partial(answers.append, row=run)).result()
     else:
         line, _ = store.claims.answer(RUNS[what], key="k", batch=family[whose], workspace="w").result()
     claim = store.claims.take(family["own"], "k", a, workspace="w", seen_id=seen, **ASKED[how]).result()
@@ -432,7 +432,7 @@ def test_a_start_is_no_job_and_may_be_said_twice(store: Store) -> None:
     assert store.claims.begin_start(batch, owner).result() == (True, "")
     assert store.claims.begin_start(batch, owner).result() == (True, "")
     assert store.claims.of_batch(batch) == {}
-    assert store.running(Which(batch="b")) == {batch: "b"}
+    assert store.running(ForgetFilter(batch="b")) == {batch: "b"}
     assert store.claims.end_start(batch, owner).result()
-    assert store.running(Which(batch="b")) == {}
+    assert store.running(ForgetFilter(batch="b")) == {}
     owner.end()
