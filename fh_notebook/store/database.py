@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. SQLite's write lock decides who takes the steps. A lock file among those of the store's owners, held meanwhile,
-   tells the others what they wait for, and that it lives: so they wait as long as it takes.
-2. A file that we cannot read as ours is never written to, moved or deleted.
+1. SQLite's write lock decides which process migrates a file. It holds a lock file among those of the store's owners
+   meanwhile, so that the others know that a live process migrates, and wait as long as that takes.
+2. A file that cannot be read as a store is never written to, moved or deleted.
 3. SQLite's connections and the writer's thread belong to the process that made them (sqlite.org, "How To Corrupt An
    SQLite Database File", 2.6), so a fork waits until no thread is inside SQLite, and a child begins afresh.
 4. A file is identified by its device and inode, never by its name alone, and so is its log, which holds the last
@@ -62,20 +62,20 @@ Tell = Callable[[str], None]
 
 
 TELL_AFTER_S: Final = 1.0
-"""How long the steps may take without a line."""
+"""How long a migration may take without a message."""
 
 LOOK_EVERY: Final = 50_000
-"""Steps of SQLite's virtual machine between two looks at the clock: some milliseconds."""
+"""Steps of SQLite's virtual machine between two reads of the clock: some milliseconds."""
 
 ASK_EVERY_MS: Final = 500
-"""How long one try for the write lock waits, before it is looked up who has it."""
+"""How long one attempt at the write lock waits, before the lock file is checked."""
 
 LOCK: Final = "migration"
 """The name of the lock file."""
 
 
 def on_stderr(line: str) -> None:
-    """Show a line where warnings are shown: the output of a command stays what it is."""
+    """Write a line to stderr, so that the output of a command does not change."""
     if sys.stderr is not None:  # a program without a console
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -88,8 +88,8 @@ def _owners_folder(path: Path) -> Path:
 def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
     """Begin a write transaction.
 
-    Where another process has the write lock because it takes the steps, this one waits until it has ended, however long
-    that is, and says so.
+    Where another process has the write lock because it migrates the file, this one waits until that has ended, for any
+    time, and says so.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
 
 @contextmanager
 def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: Tell) -> Iterator[None]:
-    """Hold a block that takes a file's steps and commits them: others know of it, and the user where it is slow.
+    """Hold a block that migrates a file and commits: other processes are informed, and the user where it is slow.
 
     Raises
     ------
@@ -130,12 +130,12 @@ def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: T
     KeyboardInterrupt
         It was interrupted; nothing was changed.
     """
-    is_alive(_owners_folder(path), LOCK)  # removes the file of a process that was killed
+    is_alive(_owners_folder(path), LOCK)  # removes the lock file of a killed process
     size = f"{max(1, round(path.stat().st_size / 1e6)):,} MB"
     began = time.monotonic()
     try:
         owner = Owner(_owners_folder(path), name=LOCK)
-    except FileExistsError:  # of one that has committed and is about to remove it: the store's own lock is held here
+    except FileExistsError:  # of a process that has committed and is about to remove it: this one has the write lock
         owner = Owner(None)
     has_told = False
 
@@ -165,11 +165,11 @@ def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: T
 
 
 APPLICATION_ID: Final = 0x46484E42
-"""``FHNB`` in the file's header, so that the store of another program is not mistaken for ours."""
+"""``FHNB`` in the file's header, which tells a store from the SQLite file of another program."""
 
 
 Step = str | Callable[[sqlite3.Connection], None]
-"""One statement, or what takes more than statements."""
+"""One statement, or a function for a step that needs more."""
 
 Migrations = tuple[tuple[Step, ...], ...]
 
@@ -194,11 +194,11 @@ MIGRATIONS: Final[Migrations] = (
     ),
     (*partitions.CREATE_PLANNED_ROWS, *answers.WITH_EARLIER),
 )
-"""Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are out there."""
+"""Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are in use."""
 
 
 class DatabaseConnection(sqlite3.Connection):
-    """One that knows its file, for errors of what is read later."""
+    """A connection that knows its file, for errors in rows that are read later."""
 
     path: Path | None = None
 
@@ -206,19 +206,18 @@ class DatabaseConnection(sqlite3.Connection):
 def open_connection(
     path: Path, *, busy_timeout_s: float = 10.0, migrations: Migrations = MIGRATIONS, tell: Tell = on_stderr
 ) -> sqlite3.Connection:
-    """Return a connection to the store at `path`, made or brought to the present version if need be.
+    """Return a connection to the store at `path`; the file is created or migrated if need be.
 
     Parameters
     ----------
     path : Path
-        The file. It and its folder are made when missing, for their owner only.
+        The file. It and its folder are created when missing, for their owner only.
     busy_timeout_s : float
         How long a write waits for another process's write.
     migrations : tuple of tuples of SQL
         The steps from each version to the next.
     tell : callable
-        Shows a line to the user where a large store is brought to the present version, or is being brought by another
-        process.
+        Shows the user a line where a large store is migrated, here or by another process.
 
     Raises
     ------
@@ -241,15 +240,15 @@ def open_connection(
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty file that only its owner can read, and its folder, where they are not there."""
+    """Create an empty file that only its owner can read, and its folder, where they are missing."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileExistsError):
-        # Before SQLite makes it with everybody's mode. A file that is there keeps the mode that its owner gave it.
+        # Before SQLite creates it with the default mode. An existing file keeps its mode.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def make_single(path: Path) -> None:
-    """Make a store that nobody has open one file, with nothing beside it."""
+    """Convert a store that nobody has open to a single file, without a log beside it."""
     with closing(sqlite3.connect(path)) as alone:
         alone.execute("PRAGMA journal_mode=DELETE")
 
@@ -257,7 +256,7 @@ def make_single(path: Path) -> None:
 def _prepare(
     connection: sqlite3.Connection, path: Path, migrations: Migrations, busy_timeout_s: float, tell: Tell
 ) -> None:
-    # Looks before it changes anything, and at one moment: another process may be making the file just now.
+    # Read before any change, and in one transaction: another process may be creating the file now.
     connection.execute("BEGIN")
     version = _version_of(connection, path, newest=len(migrations))
     connection.execute("COMMIT")
@@ -269,13 +268,13 @@ def _prepare(
             path=path,
         )
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten, not only unlinked
+    connection.execute("PRAGMA secure_delete=ON")  # forgotten rows are overwritten, not only unlinked
     if version < len(migrations):
         migrate(connection, path, migrations, tell=tell)
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> str:
-    """Return the journal mode after asking for WAL. This one statement does not wait for others by itself."""
+    """Switch to WAL, and return the journal mode. This statement does not wait for other processes by itself."""
     until = time.monotonic() + busy_timeout_s
     while True:
         try:
@@ -304,11 +303,11 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
 def migrate(
     connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS, *, tell: Tell = on_stderr
 ) -> None:
-    """Take the missing steps, all or none, one process at a time."""
+    """Apply the missing migrations, all or none, one process at a time."""
     newest = len(migrations)
     begin(connection, path, tell)
     try:
-        # Read again: another process may have taken the steps while this one waited for the lock.
+        # Read again: another process may have migrated the file while this one waited for the lock.
         version = _version_of(connection, path, newest=newest)
         is_filled = version and connection.execute("PRAGMA database_list").fetchone()[2]  # a file, and not a new one
         versions = f"from version {version} to {newest}"
@@ -326,7 +325,7 @@ def migrate(
             connection.execute("ROLLBACK")
         raise
     if is_filled:
-        # The log holds all that was changed. Where somebody reads just now, it is emptied at the next chance.
+        # The log holds every change. Where another process reads now, the log is emptied at the next checkpoint.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
@@ -413,11 +412,11 @@ class OpenConnections:
         self.lock = threading.Lock()
         self.reading = open_connection(path, busy_timeout_s=busy_timeout_s)
         self.is_open = True
-        """Until it is closed: its writer may still commit what was put before."""
+        """Until it is closed: its writer may still commit earlier writes."""
         self.file: FileIdentity | None = None
         """Of a store in a file."""
         try:
-            if path == IN_MEMORY:  # there is only the one connection, so reading waits for writing
+            if path == IN_MEMORY:  # one connection for both, so reads wait for writes
                 self.writer = Writer(self.reading, path, at_work=self.lock)
             else:
                 self.file = FileIdentity(path)
@@ -428,17 +427,17 @@ class OpenConnections:
             raise
 
     def close(self, *, wait: bool = True) -> None:
-        """Commit what was put and close; in a forked child the parent's connections are left alone.
+        """Commit pending writes and close; in a forked child the parent's connections are left alone.
 
-        Garbage is collected in any thread at any instant, also in one that holds the interpreter's import lock, which
-        the writer may need: there, nothing may be waited for (``wait=False``).
+        The garbage collector runs in any thread at any time, also in one that holds the import lock, which the writer
+        may need: a finalizer must not wait (``wait=False``).
         """
         self.is_open = False
         if self.pid == os.getpid():
             self.writer.close(wait=wait)
             with self.lock:
                 if self.file is not None and self.file.change:
-                    # Where it was moved away it is whole then, without the log that stayed at its old place.
+                    # A file that was moved is complete then, without the log, which stayed at the old path.
                     with suppress(sqlite3.Error):
                         self.reading.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self.reading.close()
@@ -470,7 +469,7 @@ class Database:
         self._open: OpenConnections | None = None
         self._closing: finalize[..., Database] | None = None
         self._owed: dict[tuple[int, str], Callable[[sqlite3.Connection], object]] = {}
-        """Answers that could not be written, by batch and key; of single runs by no batch (0) and a number."""
+        """Writes of answers that failed, by batch and key; of single runs by batch 0 and a random key."""
         _databases.add(self)
 
     def now(self) -> datetime:
@@ -509,10 +508,10 @@ class Database:
         """Have one statement run by itself, since SQLite refuses it inside of a transaction."""
         return self.opened().writer.put_alone(statement)
 
-    # --- answers that were paid for and could not be written
+    # --- answers that are paid for and could not be written
 
     def owe(self, done: Committed[Any], key: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
-        """Have `write` run with :meth:`keep_owed` where `done`, which wrote an answer that was paid for, has failed."""
+        """Register `write` for :meth:`keep_owed` where `done`, the write of an answer, has failed."""
         if isinstance(done.exception(), StoreError):
             self._owed[key] = write
 
@@ -522,18 +521,17 @@ class Database:
         return self._owed
 
     def keep_owed(self) -> None:
-        """Write the answers that were paid for and could not be written, as the answers of their claims.
+        """Write the answers that could not be written, as the answers of their claims.
 
-        To be called before anything is looked up or called: their claims would else be taken for calls that a dead
-        process left behind.
+        Call it before any look-up or call: without it, their claims look like calls of a dead process.
 
         Raises
         ------
         StoreError
-            It cannot be written still; nothing is forgotten.
+            The write fails again; the answers stay registered.
         """
         for key in list(self._owed):
-            write = self._owed.pop(key, None)  # taken out first: of two threads, one writes it
+            write = self._owed.pop(key, None)  # removed first, so that only one thread writes it
             if write is None:
                 continue
             try:
@@ -554,7 +552,7 @@ class Database:
         """
         with self._lock:
             if self._open is None:
-                self._hold(opened := _begin(self.path, self.busy_timeout_s))
+                self._hold(opened := _open_file(self.path, self.busy_timeout_s))
                 return opened
             return self._open
 
@@ -565,23 +563,23 @@ class Database:
         return connections is not None and connections.file is not None and bool(connections.file.change)
 
     def go_on_in(self, path: Path, written_keys: Sequence[tuple[int, str]]) -> None:
-        """Go on in another file, which has all of this one, where its own was deleted or replaced.
+        """Go on in another file, a full copy of this one, where its own file was deleted or replaced.
 
         Parameters
         ----------
         path : Path
             The new file.
-        written : sequence of (int, str)
-            The places of what was owed and is in it.
+        written_keys : sequence of (int, str)
+            The keys of the owed writes that it contains.
         """
         with self._lock:
             connections = self._open
             if connections is None or connections.file is None or not connections.file.change:
                 return
-            opened = _begin(path, self.busy_timeout_s)
+            opened = _open_file(path, self.busy_timeout_s)
             if self._closing is not None:
                 self._closing.detach()
-            _end(connections)
+            _close_file(connections)
             self.rescued_from, self.path = self.rescued_from or self.path, path
             self._hold(opened)
             for key in written_keys:
@@ -593,28 +591,28 @@ class Database:
         self._closing.atexit = False
 
     def locks(self) -> Iterator[threading.Lock]:
-        """Yield the locks under which SQLite is at work; one is asked for after the one before it is held."""
+        """Yield the locks under which SQLite works; hold each before the next one is taken."""
         yield self._lock
         if self._open is not None:
-            yield from dict.fromkeys((self._open.lock, self._open.writer.at_work))  # of a store in memory they are one
+            yield from dict.fromkeys((self._open.lock, self._open.writer.at_work))  # in memory they are the same lock
 
-    def begin_afresh(self) -> None:
-        """In a child after a fork: the locks are held, and the threads that would give them back are not there."""
+    def reset_after_fork(self) -> None:
+        """Reset it in a child after a fork, where the locks are held by threads that do not exist."""
         self._lock = threading.Lock()
         if self._open is not None:
-            _leak(self._open)
+            _never_collect(self._open)
             self._open = None
         self._owed = {}  # the parent writes them
 
     def close(self) -> None:
-        """Commit what was put and close the file; it opens again when it is used."""
+        """Commit pending writes and close the file; it opens again at the next use."""
         with suppress(StoreError):
             self.keep_owed()
         with self._lock:
             finalizer, self._closing, connections, self._open = self._closing, None, self._open, None
         if finalizer is not None and connections is not None:
             finalizer.detach()
-            _end(connections)
+            _close_file(connections)
 
 
 _open_now: Final[set[OpenConnections]] = set()
@@ -622,23 +620,23 @@ _open_now: Final[set[OpenConnections]] = set()
 _databases: Final[WeakSet[Database]] = WeakSet()
 
 _held: Final[list[threading.Lock]] = []
-"""Between `_before_fork` and what follows it: every lock under which SQLite may be at work."""
+"""During a fork: every lock under which SQLite may work."""
 
 _leaked: Final[list[OpenConnections]] = []
-"""In a child: the parent's connections, which must be neither used nor closed there, so never collected."""
+"""In a child: the parent's connections, which must be neither used nor closed there, and so not collected."""
 
 
-def _begin(path: Path, busy_timeout_s: float) -> OpenConnections:
+def _open_file(path: Path, busy_timeout_s: float) -> OpenConnections:
     """Open the file; it is closed at the exit of the process.
 
     Raises
     ------
     StoreError
-        The file cannot be used, or this process has it open and it is not there any more.
+        The file cannot be used, or this process has it open and it was deleted or replaced.
     """
     _open_now.difference_update([o for o in _open_now if not o.writer.is_alive])
     for other in list(_open_now):
-        # An empty file in its place would hide that this process still holds what was in it.
+        # A new empty file would hide that this process still holds the content of the old one.
         if other.file is not None and other.file.path == path and other.is_open and other.pid == os.getpid():
             other.file.check()
     connections = OpenConnections(path, busy_timeout_s)
@@ -646,20 +644,20 @@ def _begin(path: Path, busy_timeout_s: float) -> OpenConnections:
     return connections
 
 
-def _end(connections: OpenConnections) -> None:
-    """Commit what was put and close."""
+def _close_file(connections: OpenConnections) -> None:
+    """Commit pending writes and close."""
     connections.close()
     _open_now.discard(connections)
 
 
-def _leak(connections: OpenConnections) -> None:
-    """Never touch the parent's connections in this child again."""
+def _never_collect(connections: OpenConnections) -> None:
+    """Keep the parent's connections from being collected in this child."""
     _leaked.append(connections)
 
 
 @atexit.register
 def _close_at_exit() -> None:
-    """Commit what was put and not waited for, and try once more to write what could not be written."""
+    """Try once more to write owed answers, and commit pending writes."""
     for database in list(_databases):
         with suppress(StoreError):
             database.keep_owed()
@@ -668,7 +666,7 @@ def _close_at_exit() -> None:
 
 
 def _before_fork() -> None:
-    """Wait until no thread is inside SQLite: its global locks, held at a fork, would be held in the child for ever."""
+    """Wait until no thread is inside SQLite: a global lock that is held at a fork is held in the child for ever."""
     for database in list(_databases):
         for lock in database.locks():
             lock.acquire()
@@ -683,7 +681,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     _held.clear()
     for database in list(_databases):
-        database.begin_afresh()
+        database.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

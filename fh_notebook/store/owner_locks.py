@@ -1,7 +1,7 @@
 """Owners of claims: a lock on a small file shows whether the process that claimed a job still lives.
 
-Rule of this file: never a timeout, never a process number (they are given out again). A lock that can be had belongs to
-nobody that lives.
+Rule of this file: no timeout and no process id, which is reused, shows that an owner lives. A lock that can be taken
+belongs to no live process.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Owner:
     Parameters
     ----------
     folder : Path or None
-        Where the lock files of one store lie; made when missing. ``None``: the store is in memory, and no other process
-        will ask.
+        The folder of one store's lock files; created when missing. ``None``: the store is in memory, and no other
+        process asks for its owners.
     name : str, optional
-        Of the lock file, which is not there; a random one unless given.
+        Of the new lock file; a random one by default.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class Owner:
         try_lock(self._descriptor)
 
     def end(self) -> None:
-        """Say that nothing is called any more under this name."""
+        """End the owner: no further call is made under its name."""
         self.lives = False
         if self._descriptor is None:
             return
@@ -62,24 +62,24 @@ class Owner:
         self.let_go()
 
     def let_go(self) -> None:
-        """Close the file and leave it there: in a forked child, where it is the parent's."""
+        """Close the lock file and leave it: in a forked child it is the parent's."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 class Owners:
-    """The owners of claims in one store, those of this process and those of others.
+    """The owners of claims in one store, of this process and of others.
 
     Parameters
     ----------
     database : Transactions
-        The lock files lie beside its file.
+        The lock files are in a folder beside its file.
     """
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
-        self._here: WeakSet[Owner] = WeakSet()
+        self._owners: WeakSet[Owner] = WeakSet()
         self._names: set[str] = set()
         _every.add(self)
 
@@ -89,43 +89,43 @@ class Owners:
         return path.with_name(f"{path.name}-owners")
 
     def new(self) -> Owner:
-        """Return a new owner of claims. Its `end()` is called when it calls nothing any more.
+        """Return a new owner of claims; call its `end()` after its last call.
 
         Raises
         ------
         StoreError
-            The store cannot be opened, or the lock file cannot be made.
+            The store cannot be opened, or the lock file cannot be created.
         """
         self._database.opened()
         path = self._database.path
         with explained(path):
             owner = Owner(None if path == IN_MEMORY else self._folder)
-        self._here.add(owner)
+        self._owners.add(owner)
         self._names.add(owner.name)
         return owner
 
     def is_alive(self, name: str) -> bool:
-        """Whether the owner of a claim still runs, in whatever process."""
+        """Return whether the owner of a claim still runs, in any process."""
         if self._database.path == IN_MEMORY:
-            return any(owner.name == name and owner.lives for owner in list(self._here))
+            return any(owner.name == name and owner.lives for owner in list(self._owners))
         with explained(self._database.path):
             return is_alive(self._folder, name)
 
     @property
     def any_here(self) -> bool:
         """Whether an owner of this process is alive: a batch that is kept in this store runs."""
-        return any(owner.lives for owner in list(self._here))
+        return any(owner.lives for owner in list(self._owners))
 
     @property
     def names_here(self) -> Collection[str]:
-        """The names of all owners of this process, also of those that have ended."""
+        """The names of all owners of this process, also of ended ones."""
         return self._names
 
-    def begin_afresh(self) -> None:
-        """In a child after a fork: the owners are the parent's."""
-        for owner in list(self._here):
+    def reset_after_fork(self) -> None:
+        """Reset it in a child after a fork: the owners are the parent's."""
+        for owner in list(self._owners):
             owner.let_go()
-        self._here = WeakSet()
+        self._owners = WeakSet()
         self._names = set()
 
 
@@ -134,7 +134,7 @@ _every: Final[WeakSet[Owners]] = WeakSet()
 
 def _after_fork_in_child() -> None:
     for owners in list(_every):
-        owners.begin_afresh()
+        owners.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):
@@ -142,7 +142,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Whether the owner of that name still runs. The file of one that does not is removed."""
+    """Return whether the owner of that name still runs; the lock file of an ended one is removed."""
     path = folder / name
     try:
         descriptor = os.open(path, os.O_RDWR)

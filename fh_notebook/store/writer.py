@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. Every step of SQLite lets the interpreter go and waits for it again, which under load takes longer than to write a
-   line. So lines go into a statement by the dozen, and not one by one as `executemany` writes them.
-2. A future is done after the commit, never before. There is no timer: an only write is committed at once, and under
+1. Every step of SQLite releases the interpreter lock and waits for it again, which under load takes longer than writing
+   a row. So a statement writes dozens of rows, not one as `executemany` does.
+2. A future is done after the commit, never before. There is no timer: a single write is committed at once, and under
    load the groups form by themselves, so durability costs 1 to 2 % (SPEED: a commit per row costs 6.5 times a grouped
    one).
 """
@@ -31,13 +31,13 @@ __all__ = ["IN_MEMORY", "Committed", "Transactions", "Writer", "insert"]
 
 
 AT_ONCE: Final = 32
-"""Lines of one statement at the most: Python keeps the prepared statements of all sizes (128 of them)."""
+"""The most rows of one statement: Python caches the prepared statements of all sizes (128 of them)."""
 
 
 def insert(
     connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[Any]], *, first: Sequence[Any] = ()
 ) -> int:
-    """Write lines, and return the number that the last one has in its table.
+    """Write rows, and return the rowid of the last one.
 
     Parameters
     ----------
@@ -45,10 +45,10 @@ def insert(
         In a transaction.
     into : str
         The statement up to its values, such as ``"INSERT INTO rows"``.
-    lines : sequence of sequence
-        The values of each line, equally many.
+    rows : sequence of sequence
+        The values of each row, equally many.
     first : sequence
-        Values with which every line begins.
+        The first values of every row.
     """
     last = 0
     for begin in range(0, len(rows), AT_ONCE):
@@ -71,13 +71,13 @@ Item = TypeVar("Item")
 
 
 GROUP_MAX: Final = 1_000
-"""Writes in one commit: beyond this a commit gains nothing and only grows the time that others wait for the lock."""
+"""The most writes of one commit: a larger one gains nothing, and other processes wait longer for the lock."""
 
 
 class Committed(Generic[T]):
     """A write that is done after its commit. ``result()`` waits in a thread, ``await`` in any event loop.
 
-    It cannot be cancelled: what was given to the writer is written, whoever stops waiting for it. Lighter than a
+    It cannot be cancelled: a write is committed also when its caller stops waiting. It is lighter than a
     `concurrent.futures.Future`, whose condition variable costs as much as the write itself.
     """
 
@@ -90,13 +90,13 @@ class Committed(Generic[T]):
         self._outcome: T | None = None
 
     def finish(self, outcome: T | None = None, error: BaseException | None = None) -> None:
-        """Have the write be done; of the writer's thread only, once."""
+        """Set the result; called once, by the writer's thread."""
         self._outcome, self._error = outcome, error
         self._done = True
         self._call()
 
     def _call(self) -> None:
-        # Taking one out of a list is a single step: of two threads that come here, one has it.
+        # `list.pop` is atomic: of two threads here, one gets the callback.
         while self._calls:
             try:
                 call = self._calls.pop(0)
@@ -105,7 +105,7 @@ class Committed(Generic[T]):
             call(self)
 
     def add_done_callback(self, call: Callable[[Committed[T]], object]) -> None:
-        """Have `call` called once it is done, in the writer's thread; at once when it is already."""
+        """Have `call` called when it is done, in the writer's thread; at once if it is done already."""
         self._calls.append(call)
         if self._done:
             self._call()
@@ -115,7 +115,7 @@ class Committed(Generic[T]):
         return self._done
 
     def exception(self) -> BaseException | None:
-        """Return what went wrong with a write that is done."""
+        """Return the error of a write that is done, if any."""
         return self._error
 
     def result(self, timeout: float | None = None) -> T:
@@ -124,7 +124,7 @@ class Committed(Generic[T]):
         Raises
         ------
         StoreError
-            It could not be committed: nothing of it is there.
+            It could not be committed, and nothing of it is stored.
         TimeoutError
             It is not committed yet; it will be.
         """
@@ -147,8 +147,8 @@ class Committed(Generic[T]):
 
 
 _wakes = threading.local()
-"""In the writer's thread while it finishes a group: who is to be woken, by loop. A wake-up writes to a pipe: one for a
-loop and commit, not one for a call."""
+"""In the writer's thread while it finishes a group: futures to wake, by loop. A wake-up writes to a pipe: this makes
+one per loop and commit, not one per write."""
 
 
 def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
@@ -160,13 +160,13 @@ def _wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None
 
 
 def _wake_all(loop: asyncio.AbstractEventLoop, waiting: list[asyncio.Future[None]]) -> None:
-    with suppress(RuntimeError):  # that loop has ended, and who waited with it
+    with suppress(RuntimeError):  # that loop has ended, and its waiters with it
         loop.call_soon_threadsafe(_set_all, waiting)
 
 
 def _set_all(waiting: list[asyncio.Future[None]]) -> None:
     for future in waiting:
-        if not future.done():  # cancelled meanwhile
+        if not future.done():  # not cancelled
             future.set_result(None)
 
 
@@ -182,7 +182,7 @@ def _waking_together() -> Iterator[None]:
 
 
 WriteGroup = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
-"""Writes many items at once, and returns what came of each."""
+"""Writes many items at once, and returns the result of each."""
 
 
 IN_MEMORY: Final = Path(":memory:")
@@ -190,7 +190,7 @@ IN_MEMORY: Final = Path(":memory:")
 
 
 class Transactions(Protocol):
-    """The reads and writes of one file: what the repository of a table needs of its store."""
+    """The reads and writes of one file, as the repository of a table uses them."""
 
     @property
     def path(self) -> Path:
@@ -218,12 +218,12 @@ class Transactions(Protocol):
         ...
 
     def owe(self, done: Committed[Any], key: tuple[int, str], write: Callable[[sqlite3.Connection], object]) -> None:
-        """Have `write` run later where `done`, which wrote an answer that was paid for, has failed."""
+        """Register `write` for later where `done`, the write of an answer, has failed."""
         ...
 
 
 class _Write(Generic[T]):
-    """One function of a connection, or one item of a function that takes many; and the future of what it returns."""
+    """One function of a connection, or one item of a function that takes many, with the future of its result."""
 
     __slots__ = ("alone", "function", "future", "item", "outcome", "together")
 
@@ -243,12 +243,12 @@ class _Write(Generic[T]):
         self.outcome: T | None = None
 
 
-def _nothing(connection: sqlite3.Connection) -> None:
+def _write_nothing(connection: sqlite3.Connection) -> None:
     """Write nothing."""
 
 
-def _allowed() -> None:
-    """Let a commit be."""
+def _allow() -> None:
+    """Allow a commit."""
 
 
 class Writer:
@@ -257,13 +257,13 @@ class Writer:
     Parameters
     ----------
     connection : sqlite3.Connection
-        Used by nobody else, unless under `at_work`.
+        Used by no other code, unless under `at_work`.
     path : Path
         Of the file, for errors.
     at_work : threading.Lock, optional
-        Held while SQLite is, in place of a lock of its own: where somebody else uses the connection too.
+        Held while SQLite works, in place of a new lock: for a connection that other code uses, too.
     check : callable, optional
-        Called before each commit; raises `StoreError` where there must be none.
+        Called before each commit; raises `StoreError` to prevent it.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class Writer:
         path: Path,
         *,
         at_work: threading.Lock | None = None,
-        check: Callable[[], None] = _allowed,
+        check: Callable[[], None] = _allow,
     ) -> None:
         self._connection = connection
         self._path = path
@@ -281,14 +281,14 @@ class Writer:
         self._closed = False
         self._lock = threading.Lock()
         self.at_work = at_work or threading.Lock()
-        """Held while SQLite is: a fork waits for it."""
+        """Held while SQLite works: a fork waits for it."""
         self._thread = threading.Thread(target=self._serve, name="fetchhive-store", daemon=True)
         self._thread.start()
 
     def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
         """Have `function` run in the next transaction; return the future of its result.
 
-        The future raises `StoreError` when the transaction could not be committed: nothing of it is there then.
+        The future raises `StoreError` when the transaction could not be committed: nothing of it is stored then.
 
         Raises
         ------
@@ -315,17 +315,17 @@ class Writer:
         return write.future
 
     def put_alone(self, statement: str) -> Committed[None]:
-        """Have a statement run outside of any transaction, before the next one: what is in that comes after it.
+        """Have a statement run outside any transaction, before the next one.
 
         Raises
         ------
         StoreError
             The writer was closed.
         """
-        return self._put(_Write(_nothing, alone=statement))
+        return self._put(_Write(_write_nothing, alone=statement))
 
     def close(self, *, wait: bool = True) -> None:
-        """Commit what was put, and end the thread and the connection; without `wait`, let them end by themselves."""
+        """Commit pending writes, and end the thread and the connection; without `wait`, return before that."""
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -353,14 +353,14 @@ class Writer:
                 for write in group:
                     write.future.finish(error=exc)
             except Exception as exc:
-                self._blame(group, exc)
+                self._write_one_by_one(group, exc)
             else:
                 with _waking_together():
                     for write in group:
                         write.future.finish(write.outcome)
 
     def _next_group(self) -> list[_Write[Any]]:
-        """Wait for a write and return it with all that came meanwhile; nothing when the writer is closed."""
+        """Wait for a write, and return it with all others in the queue; an empty list when the writer is closed."""
         first = self._queue.get()
         if first is None:
             return []
@@ -369,7 +369,7 @@ class Writer:
             while len(group) < GROUP_MAX:
                 write = self._queue.get_nowait()
                 if write is None:
-                    self._queue.put(None)  # nothing can come after it: this group first, then the end
+                    self._queue.put(None)  # the last item of the queue: this group first, then the end
                     break
                 group.append(write)
         return group
@@ -389,7 +389,7 @@ class Writer:
                 raise
 
     def _run(self, group: list[_Write[Any]]) -> None:
-        """Run the writes in their order; neighbours of one kind are one."""
+        """Run the writes in order; adjacent items of one function are one call."""
         for together, part in groupby(group, key=lambda write: write.together):
             writes = list(part)
             if together is None:
@@ -402,14 +402,16 @@ class Writer:
                     write.outcome = outcome
 
     def _run_alone(self, group: list[_Write[Any]]) -> None:
-        """Run the statements that stand in no transaction; the group's own writes come after them."""
+        """Run the statements outside a transaction; the group's other writes follow."""
         for write in group:
             if write.alone:
-                with suppress(sqlite3.OperationalError):  # somebody reads just now: it is done at the next chance
+                with suppress(
+                    sqlite3.OperationalError
+                ):  # another process reads now: the next statement of this kind does it
                     self._connection.execute(write.alone).fetchall()
 
-    def _blame(self, group: list[_Write[Any]], error: Exception) -> None:
-        """One function raised of its own: the others are written without it, and only its future has the error."""
+    def _write_one_by_one(self, group: list[_Write[Any]], error: Exception) -> None:
+        """Write a group one by one after one function raised: only the future of that one gets the error."""
         if len(group) == 1:
             group[0].future.finish(error=error)
             return
