@@ -100,7 +100,7 @@ def test_a_run_that_is_nested_deeper_than_sqlite_reads_hides_no_other(store: Sto
     deep = replace(
         known, run=json.dumps({"output": "here", "elapsed_s": 1.0}).replace('"here"', "[" * 1_500 + "]" * 1_500)
     )
-    store.database.put(partial(answers.append, line=deep)).result()
+    store.database.put(partial(answers.append, row=deep)).result()
     assert store.answers.seconds_of("w", "d") == [0.5]
 
 
