@@ -48,8 +48,8 @@ from .errors import RunFailed as RunFailed
 from .errors import SettingsError as SettingsError
 from .errors import SnippetError as SnippetError
 from .errors import StoreError as StoreError
-from .notebook.forms.api import form as form
 from .notebook.forms.form import Form as Form
+from .notebook.forms.form import form as form
 from .racing.api import arace as arace
 from .racing.api import race as race
 from .racing.power import power as power

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.notebook.shell import notice
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fh_notebook.contract.deployment import Deployment
     from fh_notebook.notebook.browser.browser import Browser
     from fh_notebook.notebook.magics.pending_results import ChangingDisplay
-    from fh_notebook.notebook.rating.rater import Rater
+    from fh_notebook.notebook.rater import Rater
     from fh_notebook.racing.display import RaceDisplay
     from fh_notebook.racing.race import Race
     from fh_notebook.store.store import Store
@@ -72,6 +72,6 @@ def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_siz
 
 def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
     """Return what asks a person for ratings."""
-    from fh_notebook.notebook.rating.rater import show_rater as show
+    from fh_notebook.notebook.rater import show_rater as show
 
     return show(session, items, store=store, result=result)

@@ -17,7 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution.stop_rules import checked_concurrency
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, OptionSyntax, written_options
-from fh_notebook.cli.batch.options import add_parser
+from fh_notebook.cli.batch import add_parser
 from fh_notebook.core.text.messages import flag
 from fh_notebook.errors import SettingsError
 from fh_notebook.notebook.cell.options import parser, read_line

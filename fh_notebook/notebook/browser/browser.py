@@ -39,7 +39,7 @@ from fh_notebook.notebook.browser.page import head_of, page_of
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
 from fh_notebook.notebook.browser.table import BrowserTable, table_of
-from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
+from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
 from fh_notebook.notebook.ui.buttons import enable_clicks, has_person
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.latest_task import LatestTask

@@ -13,7 +13,7 @@ from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, change
 from fh_notebook.comparing.diff.row_diff import SIGNS
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
-from fh_notebook.notebook.kernel.shell import no_lost_widget
+from fh_notebook.notebook.shell import no_lost_widget
 
 __all__ = ["page_html", "page_text"]
 

@@ -22,8 +22,7 @@ from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import MASK, Secret
 from fh_notebook.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
-from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_yes
-from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.notebook.shell import ask_hidden, ask_yes, notice
 from fh_notebook.session import session
 from fh_notebook.store import catalog_file, join
 

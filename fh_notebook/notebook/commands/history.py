@@ -12,7 +12,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.history import history as past
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.notebook.shell import notice
 from fh_notebook.session import session
 
 __all__ = ["history", "last"]

@@ -23,7 +23,7 @@ from fh_notebook.core.values import redact
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, whole_from_1, words_of
 from fh_notebook.notebook.cell.options import parser as cell_parser
-from fh_notebook.notebook.kernel.shell import Masked, Stopped
+from fh_notebook.notebook.shell import Masked, Stopped
 
 __all__ = ["COMMANDS", "Command", "command_parser", "is_snippet_cell", "refuse_key", "run_command", "show_help"]
 

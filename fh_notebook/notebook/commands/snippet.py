@@ -17,8 +17,7 @@ from fh_notebook.contract.snippet.parser import Snippet, is_open, is_placeholder
 from fh_notebook.core.config import credentials
 from fh_notebook.core.text.formatting import kind_text, nearest, path_text, short, type_text, types_of
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.kernel.prompt import ask_hidden, ask_lines, has_page
-from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.notebook.shell import ask_hidden, ask_lines, has_page, notice
 from fh_notebook.session import session
 from fh_notebook.store.catalog_file import shown
 

@@ -1,8 +1,10 @@
-"""Completer: the text of a cell, the cursor and the known names to candidates. Pure.
+"""Completer: candidates at the cursor of a cell, and the names that they are taken from.
 
 - The cell accepts each candidate as it stands; a text that makes no sense has no candidates.
 - Options and arguments of a command are read from the parser that will read its line.
 - No code of the user is called: only plain dicts, lists and pandas frames are inspected, recognised by their type.
+- `complete` is pure; `completion_context` reads the variables of the shell and the deployments of the session. It
+  prints and sends nothing, and a name that cannot be looked up has no candidate.
 """
 
 from __future__ import annotations
@@ -10,16 +12,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.core.config import settings
+from fh_notebook.core.config.urls import DEFAULT_BASE_URL, LOCAL
+from fh_notebook.core.values import log
 from fh_notebook.notebook.cell.options import MagicParser, parser
+from fh_notebook.notebook.commands import registry
 from fh_notebook.notebook.completion.body import complete_body
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 from fh_notebook.notebook.completion.line import CellLine, Deployments, complete_line, split_words, word_completions
-from fh_notebook.notebook.kernel.namespace import texts
+from fh_notebook.notebook.shell import texts
+from fh_notebook.session import session
 
-__all__ = ["Commands", "CompletionContext", "complete", "complete_command"]
+__all__ = ["Commands", "CompletionContext", "complete", "complete_command", "completion_context", "deployments"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,3 +137,36 @@ def _is_in_expression(body: str) -> bool:
     """Whether a ``{{`` is open at the end of `body`; an expression stands on one line."""
     line = body[body.rfind("\n") + 1 :]
     return line.rfind("{{") > line.rfind("}}")
+
+
+def completion_context(shell: Any) -> CompletionContext:
+    """Return what completion in `shell` can use; deployments are looked up when they are needed."""
+    return CompletionContext(deployments=deployments, names=_user_names(shell), parser=_parser(), commands=_commands())
+
+
+@cache
+def _parser() -> MagicParser:
+    return parser()
+
+
+def _user_names(shell: Any) -> Mapping[str, Any]:
+    """The user's variables, without those that IPython itself has put there."""
+    hidden = shell.user_ns_hidden
+    return {name: value for name, value in dict(shell.user_ns).items() if name not in hidden}
+
+
+def _commands() -> Commands:
+    configured = settings.current().base_url
+    own = [configured] if isinstance(configured, str) and configured != DEFAULT_BASE_URL else []
+    addresses = dict.fromkeys([LOCAL, "live", *own])
+    lines = {name: command.help for name, command in registry.COMMANDS.items()}
+    return Commands(help=lines, parser=registry.command_parser, addresses=tuple(addresses))
+
+
+def deployments() -> Mapping[str, Deployment]:
+    """Return every deployment that is known, by name; none when the catalogue cannot be read."""
+    try:
+        return session.deployments()
+    except Exception as exc:  # whatever it is: a person is typing, and the next cell will tell
+        log.debug("no deployments to complete: %s", exc)
+        return {}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.notebook.cell.options import MagicParser
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
-from fh_notebook.notebook.kernel.namespace import columns, row_names
+from fh_notebook.notebook.shell import columns, row_names
 
 __all__ = ["CellLine", "LineWord", "complete_line", "split_words", "word_completions"]
 

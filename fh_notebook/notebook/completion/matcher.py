@@ -73,8 +73,7 @@ def _match(shell: Any, context: Any) -> Any:
     try:
         from IPython.core.completer import SimpleCompletion
 
-        from fh_notebook.notebook.completion.completer import complete
-        from fh_notebook.notebook.completion.context import completion_context
+        from fh_notebook.notebook.completion.completer import complete, completion_context
 
         lines = context.full_text.split("\n")
         cursor = sum(len(line) + 1 for line in lines[: context.cursor_line]) + context.cursor_position

@@ -1,8 +1,10 @@
-"""Code export: the inputs of a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
+"""Code export: a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
 
 - The code sends exactly what the form sends, and this is checked before it is returned.
 - A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by the name of a variable
   (cell, Python) or by a placeholder (curl).
+- Of a form over rows, a constant is written as itself, and a default too: a reader of the cell may not have the
+  declaration.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from fh_notebook.contract.deployment import Deployment
@@ -23,12 +25,18 @@ from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.writer import python_literal, to_curl
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import read_cell
+from fh_notebook.notebook.cell.template import row_of
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 
 __all__ = [
     "SecretPlaceholder",
     "as_cell",
+    "as_cell_over",
     "as_curl",
     "as_python",
+    "as_python_over",
     "body_of",
     "fill_placeholders",
     "line_of",
@@ -321,3 +329,86 @@ def _of_yaml(value: Any) -> str:
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f]|\{\{|" + _INVISIBLE.pattern)
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z ,.'()/]*[A-Za-z.)]")
+
+
+def as_cell_over(
+    mapping: RowMapping, variants: Sequence[str], *, rows: str, repeats: int = 1, delivery: str = "direct"
+) -> str:
+    """Return the ``%%fetchhive`` cell of a form over rows; `rows` is the name of the variable that has them.
+
+    Raises
+    ------
+    InputError
+        A name cannot stand in a cell.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> from fh_notebook.notebook.forms.model.row_mapping import RowMapping
+    >>> mapping = RowMapping(fh.Deployment("triage"), [{"body": "Late."}], {"tone": "calm"})
+    >>> print(as_cell_over(mapping, ["a"], rows="tickets"))
+    %%fetchhive triage -v a --over tickets
+    body: "{{ row.body }}"
+    tone: calm
+    """
+    deployment = mapping.deployment
+    columns = {name: SecretPlaceholder(f"fhcolumn{n}x") for n, name in enumerate(mapping.columns)}
+    held = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, taken={rows}), **columns})
+    body = body_of(deployment, held)
+    for name, hole in columns.items():
+        expression = json.dumps(_row_of(mapping.columns[name]))[1:-1]
+        body = body.replace(f"{{{{ {hole.name} }}}}", f"{{{{ {expression} }}}}")
+    line = line_of(deployment.name, variants, repeats, "", delivery)
+    return f"{line} --over {rows}\n{body}"
+
+
+def as_python_over(
+    mapping: RowMapping, variants: Sequence[str], *, rows: str, repeats: int = 1, delivery: str = "direct"
+) -> str:
+    """Return the Python code of a form over rows; `rows` is the name of the variable that has them.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> from fh_notebook.notebook.forms.model.row_mapping import RowMapping
+    >>> mapping = RowMapping(fh.Deployment("triage"), [{"body": "Late."}], {"tone": "calm"})
+    >>> print(as_python_over(mapping, ["a"], rows="tickets"))
+    import fh_notebook as fh
+    <BLANKLINE>
+    inputs = {
+        'body': 'body',
+        'tone': fh.const('calm'),
+    }
+    batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
+    """
+    constants = with_placeholders(mapping.deployment, mapping.constants, taken={rows})
+    held: dict[str, Any] = {name: _Const(value) for name, value in constants.items()}
+    held.update(mapping.columns)
+    more = [f"repeats={repeats}"] if repeats > 1 else []
+    more += [f"delivery={delivery!r}"] if delivery != "direct" else []
+    unwanted = [name for name in mapping.rows.columns if name in mapping.sources and name not in held]
+    source = f"{rows}.drop(columns={unwanted!r})" if unwanted else rows
+    call = [source, repr(mapping.deployment.name), f"variants={list(variants)!r}", "inputs=inputs", *more]
+    lines = [*prompt_lines(constants), f"inputs = {python_literal(_in_order(mapping, held))}"]
+    lines += [f"batch = fh.batch({', '.join(call)})"]
+    return "\n".join(lines)
+
+
+class _Const:
+    """A constant, as Python writes it."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"fh.const({self._value!r})"
+
+
+def _in_order(mapping: RowMapping, held: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: held[name] for name in mapping.sources if name in held}
+
+
+def _row_of(column: str) -> str:
+    if "{" in column or "}" in column:
+        raise InputError(f"the column {column!r} cannot be named in a cell; copy it as Python")
+    return row_of(column)

@@ -1,7 +1,8 @@
-"""`Form`: the public object of a form: fields, values, submissions, runs.
+"""Forms: `form()`, and the public objects `Form` and `BatchForm`: fields, values, submissions, runs.
 
-It is what a user holds, and has no logic of its own: what a form knows and does is in its controller (`FormController`,
+A form is what a user holds, and has no logic of its own: what it knows and does is in its controller (`FormController`,
 `BatchFormController`), what a page shows in its widgets (`FormView`, `BatchFormView`). Nothing here waits for a call.
+pandas is imported for a form over rows only.
 """
 
 from __future__ import annotations
@@ -10,31 +11,41 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import finalize
 
+from fh_notebook.contract.catalog.deployments import meant
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
+from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import MASK
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
-from fh_notebook.notebook.forms.control.run_options import RunOptions
+from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.static import page_of, text_of
 from fh_notebook.notebook.ui.display import WidgetDisplay, bundle, hold_while_shown, is_closed
+from fh_notebook.session import session
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fh_notebook.batching.batch import Batch
+    from fh_notebook.client.clients import AsyncClient, Client
     from fh_notebook.client.pending_run import PendingRun
+    from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
+    from fh_notebook.notebook.forms.model.row_mapping import RowMapping
 
-__all__ = ["Form", "FormProtocol", "Redraw", "Widgets", "form_of_call"]
+
+__all__ = ["BatchForm", "Form", "FormProtocol", "Redraw", "Widgets", "form", "form_of_call", "form_over_rows"]
 
 
 class FormProtocol(Protocol):
     """What a :class:`Form` needs of its core: of one call, or over rows."""
 
     deployment: Deployment
-    choice: RunOptions
+    selection: VariantSelection
 
     @property
     def observers(self) -> Observers[Any]:
@@ -157,21 +168,21 @@ class Form:
     @property
     def variants(self) -> tuple[str, ...]:
         """The variants that Run would run; names can be assigned."""
-        return self._core.choice.chosen
+        return self._core.selection.chosen
 
     @variants.setter
     def variants(self, names: str | Iterable[str]) -> None:
-        self._core.choice.choose(names)
+        self._core.selection.choose(names)
         self._changed()
 
     @property
     def repeats(self) -> int:
         """How often Run would run each variant, for each row of a form over rows; a whole number can be assigned."""
-        return self._core.choice.repeats
+        return self._core.selection.repeats
 
     @repeats.setter
     def repeats(self, number: int) -> None:
-        self._core.choice.repeats = number
+        self._core.selection.repeats = number
         self._changed()
 
     @property
@@ -179,11 +190,11 @@ class Form:
         """How answers come: ``"direct"``, in the response; ``"callback"``, later, as "Deliver by callback" has it; or
         ``"poll"``, later too, by being asked for. One of them can be assigned.
         """
-        return self._core.choice.delivery
+        return self._core.selection.delivery
 
     @delivery.setter
     def delivery(self, delivery: str) -> None:
-        self._core.choice.delivery = delivery
+        self._core.selection.delivery = delivery
         self._changed()
 
     # --- what is done
@@ -300,7 +311,7 @@ def form_of_call(core: FormController) -> Form:
     """Return the form of one call, with where and how it shows."""
 
     def make_widgets() -> Widgets:
-        from fh_notebook.notebook.forms.widgets.form_view import FormView
+        from fh_notebook.notebook.forms.views.form_view import FormView
 
         return FormView(core)
 
@@ -332,3 +343,113 @@ class Redraw(BatchFormObserver):
 
     def waited(self) -> None:
         """Leave it: what is waited for was told by `accepted`."""
+
+
+class BatchForm(Form):
+    """A form over rows. Its ``batch`` is what Run began, its ``frame`` the tidy table of what has come so far."""
+
+    def __init__(self, core: BatchFormController, display: WidgetDisplay, make_widgets: Callable[[], Widgets]) -> None:
+        super().__init__(core, display, make_widgets)
+        self._batch_core = core
+
+    @property
+    def mapping(self) -> RowMapping:
+        """What each Start variable takes: ``form.mapping.take_column("ticket", "text")``."""
+        return self._batch_core.mapping
+
+    def submit(self) -> Any:
+        """Begin the batch in the background and return it: ``form.submit().wait()``.
+
+        Where something does not fit nothing is sent; what is returned says why, and raises when it is waited for.
+        """
+        return self._batch_core.submit()
+
+
+def form_over_rows(core: BatchFormController) -> BatchForm:
+    """Return the form over rows, with where and how it shows."""
+    from fh_notebook.notebook.forms.static import batch_form_page, batch_form_text
+
+    def make_widgets() -> Widgets:
+        from fh_notebook.notebook.forms.views.batch_view import BatchFormView
+
+        return BatchFormView(core)
+
+    display = WidgetDisplay(lambda: batch_form_page(core), lambda: batch_form_text(core))
+    core.observers.add(Redraw(display))
+    return BatchForm(core, display, make_widgets)
+
+
+def form(
+    deployment: Deployment | str,
+    *,
+    variants: str | Iterable[str] | None = None,
+    values: Mapping[str, Any] | None = None,
+    over: Any = None,
+    client: Client | AsyncClient | None = None,
+) -> Form:
+    """Return a form for a deployment's Start variables; as the value of a cell it shows fields, Run and the results.
+
+    It builds without a key, a kernel or a service. Everything in it is reached by Tab and used by Space and Enter. A
+    plain widget hears no Ctrl+Enter: in a text of several lines, Tab leads on to Run; in a text of one line Enter sets
+    the value, and runs nothing, because a call may cost money.
+
+    Parameters
+    ----------
+    deployment : Deployment or str
+        What to run; a name is looked up where deployments are known. Of one that is known by its name only, the form
+        can grow: by a variable, a pasted Code Snippet, the columns of a DataFrame.
+    variants : str or iterable of str, optional
+        Those that are chosen at first; all that the deployment names by default.
+    values : mapping, optional
+        What the fields begin with, in place of the defaults. A value that does not fit is shown with its problem.
+    over : DataFrame, iterable of mappings, or path, optional
+        Rows as :func:`fh_notebook.batch` takes them: the form then says which Start variable takes which column, shows
+        the first rows and the number of calls, and its Run starts a batch in the background, ``form.batch``. `values`
+        are constants then.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+
+    Returns
+    -------
+    Form
+        ``form.value`` is what Run would send, ``form.run`` and ``form.frame`` are what came of the last submit.
+
+    Raises
+    ------
+    InputError
+        There is no such variant, the name is nearly that of another deployment, or `over` cannot be read as rows.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.demo_hive().client()
+    >>> made = fh.form("support-triage", variants="keywords", values={"ticket": "I was charged twice."}, client=hive)
+    >>> made.value["ticket"], made.problems
+    ('I was charged twice.', [])
+    >>> _ = made.submit().wait()
+    >>> made.run.output
+    'billing'
+    """
+    if isinstance(deployment, str) and looks_like_snippet(deployment):
+        deployment = MASK  # a key may be in it, and a traceback's frame must not have that
+        raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
+    found = _found(deployment, client)
+    if over is not None:
+        from fh_notebook.notebook.forms.control.batch_controller import BatchFormController  # which loads pandas
+
+        return form_over_rows(BatchFormController(found, over, variants=variants, values=values, client=client))
+    return form_of_call(FormController(found, variants=variants, values=values, client=client))
+
+
+def _found(deployment: Any, client: Client | AsyncClient | None) -> Deployment:
+    """Return the deployment itself, or the one of its name; one that nobody knows has a name alone."""
+    if isinstance(deployment, Deployment):
+        return deployment
+    if not isinstance(deployment, str) or not deployment.strip():
+        raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
+    known = session.deployments(client)
+    if deployment in known:
+        return known[deployment]
+    if (slip := meant(deployment, known)) is not None:
+        raise slip
+    return Deployment(deployment)

@@ -1,14 +1,15 @@
-"""Static display of a form: HTML and text without widgets, for saved notebooks, nbconvert and terminals.
+"""Static display of forms: HTML and text without widgets, for saved notebooks, nbconvert and terminals.
 
 - A password is shown only as present, long values are folded, and nothing is drawn as if it could be clicked.
 - A pending run has a row from when the service has accepted its call until its answer arrives, also after a newer
   submission. Nothing here waits, and closing the notebook loses no run (``fh.reattach()``).
+- A form over rows shows its mapping, the first rows and the progress of its batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.secrets import mask_run
@@ -20,14 +21,25 @@ from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.text_codec import json_line
-from fh_notebook.notebook.kernel.shell import no_lost_widget
 from fh_notebook.notebook.results.cards import LastState
 from fh_notebook.notebook.results.state import SubmitState
+from fh_notebook.notebook.shell import no_lost_widget
 
 if TYPE_CHECKING:
     from fh_notebook.client.pending_run import PendingRun
+    from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
+    from fh_notebook.notebook.forms.model.row_mapping import Preview, RowMapping
 
-__all__ = ["page_of", "pending_page", "text_of", "waited_text"]
+
+__all__ = [
+    "batch_form_page",
+    "batch_form_text",
+    "page_of",
+    "pending_page",
+    "preview_page",
+    "text_of",
+    "waited_text",
+]
 
 
 SHOWN: Final = 20
@@ -76,6 +88,9 @@ FIELDS_SHOWN: Final = 60
 VALUE_SHOWN: Final = 2_000
 """Characters of one value; ``form.value`` has all of it."""
 
+CELL_CAP: Final = 80
+"""Characters of one value in a table of rows."""
+
 IN_A_LINE: Final = 100
 """Characters of one value in the text twin."""
 
@@ -95,7 +110,7 @@ def page_of(core: FormController) -> html.Html:
         "div",
         html.STYLE,
         no_lost_widget("fh-form-static"),
-        html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.choice}", cls="fh-dim")),
+        html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.selection}", cls="fh-dim")),
         html.el("div", said, cls="fh-dim", dir=html.direction(said)) if (said := core.deployment.description) else None,
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
         html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
@@ -109,7 +124,7 @@ def page_of(core: FormController) -> html.Html:
 def text_of(core: FormController) -> str:
     """Return the form as text."""
     width = max((len(_name(state)) for state in _first(core)), default=0)
-    lines = [f"Form of {core.deployment.name} ({core.choice})"]
+    lines = [f"Form of {core.deployment.name} ({core.selection})"]
     lines += [html.printable(f"  {_name(state).ljust(width)}  {_in_a_line(state)}") for state in _first(core)]
     left = len(core.model.fields) - FIELDS_SHOWN
     lines += [f"  and {counted(left, 'more variable')}"] if left > 0 else []
@@ -140,8 +155,7 @@ def _in_a_line(state: FieldState) -> str:
     value = state.value
     if value is UNSET or state.secret:
         return state.noted
-    said = " ".join((value if isinstance(value, str) else json_line(value)).split())
-    return said if len(said) <= IN_A_LINE else f"{said[: IN_A_LINE - 1]}…"
+    return one_line(value if isinstance(value, str) else json_line(value), IN_A_LINE)
 
 
 def _told(core: FormController) -> list[Problem]:
@@ -167,3 +181,59 @@ def _last_state(core: FormController) -> LastState | None:
         submit.stop(was_sent=submission.was_sent)
     line = " · ".join(filter(None, (submit.line(submission.elapsed_s), submission.stopped)))
     return LastState(submit.calls, core.deployment.name, line)
+
+
+def preview_page(mapping: RowMapping, preview: Preview) -> html.Html:
+    """Return the first rows as they would be sent, as a table; nothing where there is none."""
+    if not preview.inputs:
+        return html.el("span")
+    names = list(dict.fromkeys(name for inputs in preview.inputs for name in inputs))
+    rows = [
+        [html.el("strong", str(label)), *(_cell(inputs, name) for name in names)]
+        for label, inputs in zip(preview.labels, preview.inputs, strict=True)
+    ]
+    number = len(mapping.rows)
+    head = f"The first {len(rows)} of {number:,} rows, as they would be sent:" if number > len(rows) else "As sent:"
+    return html.el("div", html.el("div", head, cls="fh-dim"), html.table(["row", *names], rows), cls="fh")
+
+
+def _cell(inputs: Any, name: str) -> object:
+    if name not in inputs:
+        return html.el("span", "not sent", cls="fh-dim")
+    value = inputs[name]
+    return one_line(value if isinstance(value, str) else json_line(value), CELL_CAP)
+
+
+def batch_form_page(core: BatchFormController) -> html.Html:
+    """Return the form as HTML that needs neither a kernel nor a script."""
+    mapping, preview = core.mapping, core.mapping.preview()
+    rows = [
+        html.el(
+            "tr",
+            html.el("th", path_text([name]), scope="row"),
+            html.el("td", said := mapping.source_text(name), dir=html.direction(said)),
+        )
+        for name in mapping.sources
+    ]
+    return html.el(
+        "div",
+        html.STYLE,
+        no_lost_widget("fh-form-static"),
+        html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.selection}", cls="fh-dim")),
+        html.el("table", html.el("tbody", *rows), cls="fh-table"),
+        preview_page(mapping, preview),
+        *(html.el("div", problem, cls="fh-error") for problem in preview.problems),
+        html.el("div", html.el("strong", core.batch.summary()), cls="fh-head") if core.batch is not None else None,
+        cls="fh fh-form-static",
+    )
+
+
+def batch_form_text(core: BatchFormController) -> str:
+    """Return the form as text."""
+    mapping = core.mapping
+    width = max((len(path_text([name])) for name in mapping.sources), default=0)
+    lines = [f"Form of {core.deployment.name} over {counted(len(mapping.rows), 'row')} ({core.selection} a row)"]
+    lines += [f"  {path_text([name]).ljust(width)}  {mapping.source_text(name)}" for name in mapping.sources]
+    lines += [f"! {problem}" for problem in mapping.preview().problems]
+    lines += [core.batch.summary()] if core.batch is not None else []
+    return html.printable("\n".join(lines))

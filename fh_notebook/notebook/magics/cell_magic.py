@@ -33,10 +33,10 @@ from fh_notebook.notebook.cell.options import HelpShown, LineOptions, read_line
 from fh_notebook.notebook.cell.request import CellRequest, delivered, read_cell, request_text
 from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
-from fh_notebook.notebook.kernel.shell import Masked, Stopped, holds_key, masked_if_shown, notice
 from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over
 from fh_notebook.notebook.results.cards import OutputsSideBySide, SideBySide
+from fh_notebook.notebook.shell import Masked, Stopped, holds_key, masked_if_shown, notice
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay
 from fh_notebook.session import session
 

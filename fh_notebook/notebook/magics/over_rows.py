@@ -31,8 +31,7 @@ from fh_notebook.notebook.cell.options import LineOptions
 from fh_notebook.notebook.cell.parser import read_inputs, remarks_in
 from fh_notebook.notebook.cell.request import chosen, delivered, request_text
 from fh_notebook.notebook.cell.template import Template, braced, row_of, value_of
-from fh_notebook.notebook.kernel.namespace import row_names
-from fh_notebook.notebook.kernel.shell import notice
+from fh_notebook.notebook.shell import notice, row_names
 from fh_notebook.racing.options import RaceOptions
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from fh_notebook.contract.exchange import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
-from fh_notebook.notebook.kernel.shell import new_handle
+from fh_notebook.notebook.shell import new_handle
 
 if TYPE_CHECKING:
     import pandas as pd

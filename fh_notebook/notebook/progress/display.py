@@ -22,8 +22,8 @@ from fh_notebook.batching.progress.display import ProgressDisplay, TextProgress
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core.text import html
-from fh_notebook.notebook.kernel.shell import new_handle, no_lost_widget, running_kernel
 from fh_notebook.notebook.progress.controls import BatchControls
+from fh_notebook.notebook.shell import new_handle, no_lost_widget, running_kernel
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, has_person
 
 __all__ = ["CellOutput", "LiveProgress", "PlainProgress", "ProgressView", "live_progress"]

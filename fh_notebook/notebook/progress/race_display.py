@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fh_notebook.batching.progress.state import ProgressState
-from fh_notebook.notebook.kernel.shell import running_kernel
 from fh_notebook.notebook.progress.display import CellOutput, LiveProgress
+from fh_notebook.notebook.shell import running_kernel
 from fh_notebook.notebook.ui.buttons import has_person
 from fh_notebook.racing import display
 from fh_notebook.racing.display import RaceDisplay, RaceText

@@ -30,7 +30,7 @@ from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from fh_notebook.core.text import html
-from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
+from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, no_lost_widget, running_kernel, widget_view
 
 __all__ = [
     "DELAY_S",

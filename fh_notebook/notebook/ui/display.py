@@ -16,7 +16,7 @@ from typing import Any, Final
 from weakref import ref
 
 from fh_notebook.core.text import html
-from fh_notebook.notebook.kernel.shell import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
+from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, running_shell, widget_view
 
 __all__ = ["HIDE_STATIC", "WidgetDisplay", "bundle", "is_closed"]
 

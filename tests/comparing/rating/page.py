@@ -9,7 +9,7 @@ from uuid import uuid4
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook.notebook.rating.rater import Rater
+from fh_notebook.notebook.rater import Rater
 
 PATIENCE_S = 30.0
 

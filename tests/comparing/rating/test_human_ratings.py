@@ -386,7 +386,7 @@ def test_long_outputs_are_cut_and_sent_a_few_at_a_time() -> None:
 
 def test_widget_state_which_a_notebook_may_save_has_neither_outputs_nor_names() -> None:
     """Only the module, which is the same for everybody; what a page is told goes in messages."""
-    from fh_notebook.notebook.rating.widget import RateWidget
+    from fh_notebook.notebook.rater import RateWidget
 
     page = Page(compared().rate(rater="anna"))
     page.send(kind="hello")

@@ -17,7 +17,7 @@ from fh_notebook.notebook.commands import registry
 from fh_notebook.notebook.commands.description import Description
 from fh_notebook.notebook.completion.candidates import Completions
 from fh_notebook.notebook.completion.completer import Commands, CompletionContext, complete
-from fh_notebook.notebook.kernel.namespace import columns, row_names
+from fh_notebook.notebook.shell import columns, row_names
 
 TRIAGE = fh.Deployment(
     "support-triage",

@@ -187,7 +187,7 @@ def test_loading_brings_in_no_machinery(tmp_path: Path) -> None:
     )  # fmt: skip
     loaded, pandas = done.stdout.splitlines()
     assert "fh_notebook.notebook.completion.matcher" in loaded
-    assert "fh_notebook.notebook.completion.context" not in loaded
+    assert "fh_notebook.notebook.completion.completer" not in loaded
     assert "fh_notebook.session" not in loaded
     assert pandas == "False"
     assert done.stderr == ""

@@ -163,11 +163,11 @@ def test_a_hive_in_this_process_and_a_cluster_that_is_not_there_are_told(two: tu
     counting = Counting()
     with pytest.raises(fh.SettingsError, match="serve"):
         fh.batch(texts(3), "shout", variants="loud", client=counting.hive.client(), dask=client, progress=False)
-    from fh_notebook.cli.batch.command import connect
+    from fh_notebook.cli.batch import connect
 
     gone = argparse.Namespace(dask="tcp://127.0.0.1:9", data=Path("x.csv"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fh_notebook.cli.batch.command.WAIT_S", 0.5)
+        patch.setattr("fh_notebook.cli.batch.WAIT_S", 0.5)
         with pytest.raises(fh.SettingsError, match="no Dask scheduler answers"), connect(gone):
             pass
     assert counting.calls == 0

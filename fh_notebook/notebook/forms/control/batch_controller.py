@@ -27,11 +27,11 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.notebook.forms.control.controller import NAMELESS, FieldMap
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
-from fh_notebook.notebook.forms.control.run_options import RunOptions
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
+from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceField, SourceKind
-from fh_notebook.notebook.kernel.shell import running_shell
+from fh_notebook.notebook.shell import running_shell
 from fh_notebook.session import session
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class BatchFormController:
         if values is not None and not isinstance(values, Mapping):
             raise InputError(f"values is {short(values)}; give a mapping of Start variables to constants")
         self.deployment = deployment
-        self.choice = RunOptions(deployment, variants)
+        self.selection = VariantSelection(deployment, variants)
         self.mapping = RowMapping(deployment, rows, values)
         self.batch: Batch | None = None
         self.observers: Observers[BatchFormObserver] = Observers()
@@ -109,7 +109,7 @@ class BatchFormController:
         return [
             *Problem.of(nameless),
             *self.mapping.preview().problems,
-            *Problem.of(filter(None, [self.choice.problem])),
+            *Problem.of(filter(None, [self.selection.problem])),
         ]
 
     @property
@@ -145,7 +145,7 @@ class BatchFormController:
     def requests(self) -> list[InvokeRequest]:
         """Return what is sent for the first row, its secrets masked."""
         first = self.mapping.preview().inputs[:1]
-        return self.choice.requests(first[0]) if first else []
+        return self.selection.requests(first[0]) if first else []
 
     @property
     def copied_as(self) -> Sequence[str]:
@@ -160,12 +160,12 @@ class BatchFormController:
         InputError
             It cannot be written so.
         """
-        from fh_notebook.notebook.forms.batch_code_export import as_cell_over, as_python_over
+        from fh_notebook.notebook.forms.code_export import as_cell_over, as_python_over
 
         write = as_cell_over if way == "cell" else as_python_over
-        choice = self.choice
+        selection = self.selection
         rows = _name_of(self._given)
-        return write(self.mapping, choice.chosen, rows=rows, repeats=choice.repeats, delivery=choice.delivery)
+        return write(self.mapping, selection.chosen, rows=rows, repeats=selection.repeats, delivery=selection.delivery)
 
     def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
         """Take as constants what an earlier call sent, where no column is taken.
@@ -183,7 +183,7 @@ class BatchFormController:
     def grow(self, grown: ExtendedDeployment) -> None:
         """Go on with a deployment that has grown; what was chosen stays."""
         self.deployment = grown.deployment
-        self.choice.moved_to(grown.deployment)
+        self.selection.moved_to(grown.deployment)
         self.mapping.moved_to(grown.deployment)
         self.tell_changed()
 
@@ -240,13 +240,13 @@ class BatchFormController:
         with self.lock:
             self._refuse_second()
             options = BatchOptions(
-                variants=list(self.choice.chosen),
+                variants=list(self.selection.chosen),
                 inputs=self.mapping.inputs(),
-                repeats=self.choice.repeats,
+                repeats=self.selection.repeats,
                 client=self.find_client(),
                 wait=False,
                 progress=self.progress,
-                delivery=self.choice.delivery,  # type: ignore[arg-type]  # one of them: `RunOptions` has checked it
+                delivery=self.selection.delivery,  # type: ignore[arg-type]  # one of them: `VariantSelection` has checked it
             )
             self.batch = batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
         self.observers.tell(lambda observer: observer.started(batch))
@@ -265,7 +265,7 @@ class BatchFormController:
         """Go on with other widgets: nothing of the mapping is in the old ones."""
 
     def tell_changed(self) -> None:
-        """Tell whoever shows the form that a program or a panel has changed the mapping, the choice, the deployment."""
+        """Tell the observers that a program or a panel has changed the mapping, the selection or the deployment."""
         self.observers.tell(lambda observer: observer.changed())
 
 

@@ -22,8 +22,8 @@ from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.observers import FormObserver, Observers
-from fh_notebook.notebook.forms.control.run_options import RunOptions
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
+from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner, SubmitObserver
 from fh_notebook.notebook.forms.fields.field import Field
 from fh_notebook.notebook.forms.fields.view import FieldsView
@@ -98,7 +98,7 @@ class FormController:
         if values is not None and not isinstance(values, Mapping):
             raise InputError(f"values is {short(values)}; give a mapping of Start variables to values")
         self.deployment = deployment
-        self.choice = RunOptions(deployment, variants)
+        self.selection = VariantSelection(deployment, variants)
         self.fields = self._fields_of(FormModel(deployment.inputs, values))
         self.lock = threading.RLock()
         self._client = client
@@ -141,7 +141,7 @@ class FormController:
     def problems(self) -> list[Problem]:
         """Everything that keeps Run from sending."""
         nameless = Problem.of([NAMELESS] if is_placeholder(self.deployment.name) else [])
-        unchosen = Problem.of([self.choice.problem] if self.choice.problem else [])
+        unchosen = Problem.of([self.selection.problem] if self.selection.problem else [])
         return [*nameless, *self.model.problems, *unchosen]
 
     @property
@@ -215,7 +215,7 @@ class FormController:
         InputError
             A value has no JSON form.
         """
-        return self.choice.requests(self.model.value)
+        return self.selection.requests(self.model.value)
 
     # --- what is done
 
@@ -225,7 +225,9 @@ class FormController:
             problems: Sequence[Problem] = self.problems
             if not problems:
                 try:
-                    return self._runner.submit(self.requests(), inputs=self.model.value, delivery=self.choice.delivery)
+                    return self._runner.submit(
+                        self.requests(), inputs=self.model.value, delivery=self.selection.delivery
+                    )
                 except InputError as exc:
                     problems = exc.problems
             self.model.touch_all()
@@ -251,8 +253,8 @@ class FormController:
         """
         from fh_notebook.notebook.forms import code_export
 
-        given = (self.deployment, self.choice.chosen, self.model.value)
-        repeats, delivery = self.choice.repeats, self.choice.delivery
+        given = (self.deployment, self.selection.chosen, self.model.value)
+        repeats, delivery = self.selection.repeats, self.selection.delivery
         if way == "curl":
             return code_export.as_curl(*given, base_url=base_url, delivery=delivery)
         write = code_export.as_cell if way == "cell" else code_export.as_python
@@ -299,7 +301,7 @@ class FormController:
             values = {**grown.values, **self.model.value}
             self.deployment = grown.deployment
             self.fields = self._fields_of(FormModel(grown.deployment.inputs, values))
-            self.choice.moved_to(grown.deployment)
+            self.selection.moved_to(grown.deployment)
         self.observers.tell(lambda observer: observer.grown())
 
     def observe(self, observer: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:

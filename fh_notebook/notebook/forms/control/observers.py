@@ -23,7 +23,7 @@ class FormObserver:
     """Whoever shows a form: told of what happens, on whatever thread; must return at once."""
 
     def changed(self) -> None:
-        """Several values, or the choice of variants, have changed by a program: the fields are to be shown anew."""
+        """Several values, or the selection of variants, have changed by a program: the fields are to be shown anew."""
 
     def edited(self) -> None:
         """A field has changed, which shows it already, or a person has chosen other variants."""

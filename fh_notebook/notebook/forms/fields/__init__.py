@@ -1,1 +1,1 @@
-"""Fields of a form as widgets, one module for each group of kinds; `view` has the table of kinds."""
+"""Widgets of single fields, one module for each group of controls; `view` puts the fields of a form together."""

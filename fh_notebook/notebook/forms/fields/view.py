@@ -14,11 +14,17 @@ from typing import Any, Final
 from fh_notebook.core.text import html
 from fh_notebook.notebook.forms.fields.choice import ChoiceField, ChoicesField
 from fh_notebook.notebook.forms.fields.field import Field, UpdateGuard, set_traits
-from fh_notebook.notebook.forms.fields.file import FileField
 from fh_notebook.notebook.forms.fields.group import GroupField, OneOfField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.fields.table import TableField
-from fh_notebook.notebook.forms.fields.text import NumberField, PasswordField, TextAreaField, TextField, TimeField
+from fh_notebook.notebook.forms.fields.text import (
+    FileField,
+    NumberField,
+    PasswordField,
+    TextAreaField,
+    TextField,
+    TimeField,
+)
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import FieldKind
 from fh_notebook.notebook.forms.model.model import FormModel

@@ -19,22 +19,34 @@ from fh_notebook.batching.planning.mapping import LeftOut, const, read_mapping
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerced
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import UNSET
+from fh_notebook.core.values import MASK, UNSET
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["PREVIEWED", "Preview", "RowMapping", "SourceField", "SourceKind", "VariableSource", "plan_of"]
+__all__ = [
+    "PREVIEWED",
+    "Preview",
+    "RowMapping",
+    "SourceField",
+    "SourceKind",
+    "VariableSource",
+    "plan_of",
+]
 
 PREVIEWED: Final = 3
 """Rows that are shown as they would be sent."""
+
+VALUE_CAP: Final = 80
+"""Characters of one value in a preview."""
 
 NEEDED: Final = "is required; choose its column, or give a constant"
 
@@ -120,6 +132,23 @@ class RowMapping:
         """What each variable takes, by its name."""
         return dict(self._sources)
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are taken, by variable."""
+        return {name: source.column for name, source in self._sources.items() if source.kind is SourceKind.COLUMN}
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The values that are the same in every row, by variable; declared defaults too."""
+        values: dict[str, Any] = {}
+        for name, source in self._sources.items():
+            schema = self.schema_of(name)
+            if source.kind is SourceKind.CONSTANT:
+                values[name] = source.value
+            elif source.kind is SourceKind.NOTHING and isinstance(schema, Mapping) and "default" in schema:
+                values[name] = schema["default"]
+        return values
+
     def schema_of(self, name: str) -> Any:
         """Return the declared JSON Schema of a variable, ``{}`` where there is none."""
         return self.deployment.inputs.get("properties", {}).get(name, {})
@@ -171,6 +200,31 @@ class RowMapping:
     def inputs(self) -> dict[str, Any]:
         """Return the mapping as :func:`fh_notebook.batch` takes it."""
         return {name: _as_input(name, source) for name, source in self._sources.items()}
+
+    def source_text(self, name: str) -> str:
+        """Return in words what a variable takes.
+
+        Examples
+        --------
+        >>> mapping = RowMapping(Deployment("d"), [{"a": 1}], {"b": "calm"})
+        >>> mapping.source_text("a"), mapping.source_text("b")
+        ("column 'a'", "'calm' in every row")
+        >>> pin = {"type": "string", "format": "password", "default": "1234"}
+        >>> secret = Deployment("d", inputs={"type": "object", "properties": {"pin": pin}})
+        >>> RowMapping(secret, [{"a": 1}]).source_text("pin")
+        'not taken from a row; the default *** is sent'
+        """
+        source, schema = self._sources[name], self.schema_of(name)
+        if source.kind is SourceKind.COLUMN:
+            return f"column {source.column!r}"
+        if source.kind is SourceKind.CONSTANT:
+            return f"{self._value_text(name, source.value)} in every row"
+        if not isinstance(schema, Mapping) or "default" not in schema:
+            return "not sent"
+        return f"not taken from a row; the default {self._value_text(name, schema['default'])} is sent"
+
+    def _value_text(self, name: str, value: Any) -> str:
+        return MASK if self.is_secret(name) else one_line(repr(value), VALUE_CAP)
 
     def preview(self) -> Preview:
         """Return the first rows as they would be sent."""

@@ -17,8 +17,8 @@ from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
 from fh_notebook.notebook.forms.static import pending_page
-from fh_notebook.notebook.forms.widgets.panels import PanelBar
-from fh_notebook.notebook.forms.widgets.run_bar import RunActions, RunBar
+from fh_notebook.notebook.forms.views.panels import PanelBar
+from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, head_of, place_in_words
 
@@ -49,7 +49,7 @@ class FormView(FormObserver):
         """Whether a person is told why nothing was sent."""
         self._head = look.text(head_of(core.deployment))
         acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._chosen)
-        self._bar = RunBar(look, core.choice, acts)
+        self._bar = RunBar(look, core.selection, acts)
         self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
         self._tools = PanelBar(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)

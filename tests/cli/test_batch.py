@@ -20,7 +20,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.cli import main
-from fh_notebook.cli.batch.command import exit_code
+from fh_notebook.cli.batch import exit_code
 from fh_notebook.session import session
 from tests import environment
 from tests.batching.hives import KEY, PATIENCE_S, Held, Shouting, until

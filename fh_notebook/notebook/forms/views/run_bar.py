@@ -1,6 +1,6 @@
 """Run bar: variants, repeats, delivery, Run, Cancel, and one line of status.
 
-It shows :class:`RunOptions` and reports clicks; it decides nothing. While calls are in progress, Run is disabled,
+It shows :class:`VariantSelection` and reports clicks; it decides nothing. While calls are in progress, Run is disabled,
 because a second click would cost again, and Cancel beside it is enabled. Fields stay editable.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
 
-from fh_notebook.notebook.forms.control.run_options import MOST_REPEATS, RunOptions
+from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.field import UpdateGuard
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
@@ -39,14 +39,14 @@ class RunBar:
     ----------
     look : FormTheme
         The form's layouts.
-    choice : RunOptions
+    selection : VariantSelection
         What is chosen; changed here when a person chooses.
     acts : RunActions
         What is done.
     """
 
-    def __init__(self, look: FormTheme, choice: RunOptions, acts: RunActions) -> None:
-        self._look, self._choice, self._acts = look, choice, acts
+    def __init__(self, look: FormTheme, selection: VariantSelection, acts: RunActions) -> None:
+        self._look, self._selection, self._acts = look, selection, acts
         self._showing = UpdateGuard()
         self._name: Any = None
         """The box for names, where no variant is known to choose from."""
@@ -55,7 +55,7 @@ class RunBar:
         self._cancel = look.button("Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel)
         self._cancel.disabled = True
         self._repeats = BoundedIntText(
-            value=choice.repeats, min=1, max=MOST_REPEATS, description="Repeat", style=LABELLED,
+            value=selection.repeats, min=1, max=MOST_REPEATS, description="Repeat", style=LABELLED,
             layout=Layout(width="112px", margin="2px 6px 2px 0"), tooltip="How often each variant runs",
         )  # fmt: skip
         self._repeats.add_class("fh-repeats")
@@ -75,17 +75,17 @@ class RunBar:
         self.follow()
 
     def follow(self) -> None:
-        """Show the choice as it is."""
+        """Show the selection as it is."""
         with self._showing:
             self._offer()
-            self._repeats.value = self._choice.repeats
-            self._callback.value = self._choice.delivery != "direct"
-            self.show_calls(self._choice.calls)
+            self._repeats.value = self._selection.repeats
+            self._callback.value = self._selection.delivery != "direct"
+            self.show_calls(self._selection.calls)
 
     def show_calls(self, number: int | None) -> None:
         """Show on Run how many calls it makes; ``None`` while that is not known."""
         self._run.description = "Run" if number in (None, 0, 1) else f"Run {number:,} calls"
-        self._run.tooltip = f"Send it ({self._choice.in_words(number)})"
+        self._run.tooltip = f"Send it ({self._selection.in_words(number)})"
 
     def say(self, text: str, kind: str = "dim") -> None:
         """Show one line beside the buttons."""
@@ -105,12 +105,12 @@ class RunBar:
     # --- variants
 
     def _offer(self) -> None:
-        offered = self._choice.offered
+        offered = self._selection.offered
         if not offered:
             if not self._is_typed():
                 self._variants.children = (self._typing(),)
         elif self._is_typed():
-            self._variants.children[0].value = ", ".join(self._choice.chosen)
+            self._variants.children[0].value = ", ".join(self._selection.chosen)
         elif len(offered) > CHECKED_MOST:
             self._choose_in_list(offered)
         else:
@@ -119,7 +119,7 @@ class RunBar:
                 label = HTML("Variants", layout=self._look.input)
                 self._variants.children = (label, *(self._box(name) for name in offered))
             for box in self._variants.children[1:]:
-                box.value = box.description in self._choice.chosen
+                box.value = box.description in self._selection.chosen
 
     def _is_typed(self) -> bool:
         return any(child is self._name for child in self._variants.children)
@@ -132,7 +132,7 @@ class RunBar:
 
     def _checked(self) -> None:
         if not self._showing:
-            self._choice.choose([box.description for box in self._variants.children[1:] if box.value])
+            self._selection.choose([box.description for box in self._variants.children[1:] if box.value])
             self._changed()
 
     def _choose_in_list(self, offered: Sequence[str]) -> None:
@@ -144,11 +144,11 @@ class RunBar:
         [listed] = self._variants.children
         if tuple(listed.options) != tuple(offered):
             listed.options = offered
-        listed.value = self._choice.chosen
+        listed.value = self._selection.chosen
 
     def _selected(self, change: Any) -> None:
         if not self._showing:
-            self._choice.choose(change["new"])
+            self._selection.choose(change["new"])
             self._changed()
 
     def _typing(self) -> Any:
@@ -162,17 +162,17 @@ class RunBar:
 
     def _named(self, change: Any) -> None:
         if not self._showing:
-            self._choice.name_them(change["new"])
+            self._selection.name_them(change["new"])
             self._changed()
 
     def _repeated(self, change: Any) -> None:
         if not self._showing:
-            self._choice.repeats = int(change["new"])
+            self._selection.repeats = int(change["new"])
             self._changed()
 
     def _delivered(self, change: Any) -> None:
         if not self._showing:
-            self._choice.delivery = "callback" if change["new"] else "direct"
+            self._selection.delivery = "callback" if change["new"] else "direct"
             self._changed()
 
     def _changed(self) -> None:

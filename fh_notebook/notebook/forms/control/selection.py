@@ -1,4 +1,4 @@
-"""`RunOptions`: the variants, repeats and delivery that are selected in a form.
+"""`VariantSelection`: the variants, repeats and delivery that are selected in a form.
 
 Rule of this file: a call costs money, so the number of calls is always known here, and shown before Run is pressed.
 """
@@ -16,7 +16,7 @@ from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError, SettingsError
 
-__all__ = ["DELIVERIES", "MOST_REPEATS", "RunOptions"]
+__all__ = ["DELIVERIES", "MOST_REPEATS", "VariantSelection"]
 
 DELIVERIES: Final = ("direct", "callback", "poll")
 """In the response; later, by callback; later, by being asked for, where no callback can come."""
@@ -24,7 +24,7 @@ MOST_REPEATS: Final = 100
 """Of one form; more repeats are a batch's, which can be paused, and goes on after a stop."""
 
 
-class RunOptions:
+class VariantSelection:
     """The variants that a form offers, those that are chosen, and how often each is to run.
 
     Parameters
@@ -41,12 +41,12 @@ class RunOptions:
 
     Examples
     --------
-    >>> choice = RunOptions(Deployment("triage", variants=["a", "b"]), None)
-    >>> choice.chosen, choice.calls
+    >>> selection = VariantSelection(Deployment("triage", variants=["a", "b"]), None)
+    >>> selection.chosen, selection.calls
     (('a', 'b'), 2)
-    >>> choice.choose(["b"])
-    >>> choice.repeats = 3
-    >>> choice.calls, choice.offered
+    >>> selection.choose(["b"])
+    >>> selection.repeats = 3
+    >>> selection.calls, selection.offered
     (3, ('a', 'b'))
     """
 

@@ -23,14 +23,14 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.values import MASK, Secret
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.forms.batch_static import preview_page
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
 from fh_notebook.notebook.forms.fields.field import UpdateGuard
 from fh_notebook.notebook.forms.model.row_mapping import SourceKind, plan_of
 from fh_notebook.notebook.forms.model.text_codec import json_line
-from fh_notebook.notebook.forms.widgets.panels import PanelBar
-from fh_notebook.notebook.forms.widgets.run_bar import RunActions, RunBar
+from fh_notebook.notebook.forms.static import preview_page
+from fh_notebook.notebook.forms.views.panels import PanelBar
+from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.progress.display import ProgressView
 from fh_notebook.notebook.ui.buttons import ControlDisplay
@@ -235,7 +235,7 @@ class BatchFormView(BatchFormObserver):
         self._preview = look.text(dom_class="fh-preview")
         self._problems = look.text(dom_class="fh-problems")
         self._plan = look.text(dom_class="fh-plan")
-        self._bar = RunBar(look, core.choice, RunActions(run=self._run, cancel=self._cancel, chosen=self._edited))
+        self._bar = RunBar(look, core.selection, RunActions(run=self._run, cancel=self._cancel, chosen=self._edited))
         self._progress = look.text(dom_class="fh-batch-progress")
         self._controls = look.row()
         self._result = look.text(dom_class="fh-batch-result")
@@ -254,7 +254,7 @@ class BatchFormView(BatchFormObserver):
         self._core.observers.remove(self)
 
     def changed(self) -> None:
-        """Show the mapping and the choice as they are now."""
+        """Show the mapping and the selection as they are now."""
         core = self._core
         self._head.value = head_of(core.deployment)
         for name in core.mapping.sources:
@@ -310,16 +310,16 @@ class BatchFormView(BatchFormObserver):
     # --- what is shown
 
     def edited(self) -> None:
-        """Show what follows from the mapping and the choice."""
+        """Show what follows from the mapping and the selection."""
         self._tools.follow()
         preview = self._core.mapping.preview()
         self._preview.value = str(preview_page(self._core.mapping, preview))
         self._problems.value = problems_list(preview.problems)
         self._bar.show_calls(None)
-        if preview.problems or self._core.choice.problem:
-            self._plan.value = line(self._core.choice.problem)
+        if preview.problems or self._core.selection.problem:
+            self._plan.value = line(self._core.selection.problem)
             return
-        core, chosen, repeats = self._core, self._core.choice.chosen, self._core.choice.repeats
+        core, chosen, repeats = self._core, self._core.selection.chosen, self._core.selection.repeats
         self._plan.value = line("Counting the calls …")
         self._later.do(lambda: _planned(core, chosen, repeats), self._show_plan)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fh_notebook.cli import main
-from fh_notebook.cli.batch.compare import ready_scorers
+from fh_notebook.cli.batch_compare import ready_scorers
 from tests import environment
 
 MAIN = [sys.executable, "-W", "error", "-c", "import sys; from fh_notebook.cli import main; sys.exit(main())", "batch"]

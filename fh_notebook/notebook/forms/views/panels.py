@@ -29,7 +29,6 @@ from fh_notebook.core.values import Secret
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import delivered, request_text
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
-from fh_notebook.notebook.forms.control.run_options import RunOptions
 from fh_notebook.notebook.forms.control.schema_editor import (
     KINDS,
     ExtendedDeployment,
@@ -39,8 +38,9 @@ from fh_notebook.notebook.forms.control.schema_editor import (
     with_snippet,
     with_variable,
 )
-from fh_notebook.notebook.kernel.shell import running_shell
+from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.results.column import COPY_STYLE
+from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, place_in_words, without_echo
 from fh_notebook.session import session
@@ -65,7 +65,7 @@ class PanelOwner(Protocol):
     """What these panels need of whose they are: of a form, or of a form over rows."""
 
     deployment: Deployment
-    choice: RunOptions
+    selection: VariantSelection
 
     @property
     def secrets(self) -> Secrets:
@@ -132,7 +132,7 @@ class RequestPanel:
 
     def _found(self, connection: Connection) -> None:
         try:
-            delivery = self._core.choice.delivery
+            delivery = self._core.selection.delivery
             requests = [delivered(request, delivery, connection) for request in self._core.requests()]
         except InputError as exc:
             self._tell(str(exc))

@@ -2,7 +2,8 @@
 
 The page gets texts and numbers of items as messages, never by a trait: widget state is saved with a notebook, and
 neither outputs nor names belong in it. A handler returns at once, on any thread; messages are served on the background
-loop, one after the other, and a key is acknowledged after its commit.
+loop, one after the other, and a key is acknowledged after its commit. This module is imported when a rater is shown:
+importing anywidget takes some 0.2 s.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.values import error_text, log, redact
 from fh_notebook.errors import StoreError
-from fh_notebook.notebook.kernel.shell import no_lost_widget
+from fh_notebook.notebook.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
+from fh_notebook.notebook.ui.page_widget import PageWidget, script
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY
 
-__all__ = ["Rater", "show_rater"]
+__all__ = ["RateWidget", "Rater", "show_rater"]
 
 ITEMS_AT_ONCE: Final = 40
 CHARS_AT_ONCE: Final = 200_000
@@ -37,6 +39,12 @@ ABOUT_CAP: Final = 4_000
 TWIN_EVERY_S: Final = 1.0
 """How often the twin without widgets is brought up to date at most: keys are faster."""
 EVENTS_AT_ONCE: Final = 1_000
+
+
+class RateWidget(PageWidget):
+    """The widget of a rater's page. Its state, which a notebook may save, is the script; messages carry the rest."""
+
+    _esm = script("rater.js")
 
 
 def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
@@ -169,8 +177,6 @@ class Rater:
 
     def _made_widget(self) -> Any:
         if self._widget is None or is_closed(self._widget):
-            from fh_notebook.notebook.rating.widget import RateWidget
-
             widget = self._widget = RateWidget()
 
             def send(said: dict[str, Any]) -> None:

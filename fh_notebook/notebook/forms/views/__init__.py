@@ -1,0 +1,1 @@
+"""Views of a whole form, as widgets: fields and results of one call or of a batch, run bar, side panels."""

@@ -1,1 +1,0 @@
-"""Blind rating of outputs in a notebook."""
