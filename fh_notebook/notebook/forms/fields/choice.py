@@ -11,7 +11,7 @@ from typing import Any, Final
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Option, option_label, same
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, option_label, same
 
 __all__ = ["ChoiceField", "ChoicesField"]
 
@@ -23,7 +23,7 @@ MOST_ROWS: Final = 8
 _TRUTH: Final = (Option(True, "true"), Option(False, "false"))
 
 
-class ChoiceField(Field):
+class ChoiceField(Field, control=Control.CHOICE):
     """One value out of a few."""
 
     @property
@@ -76,7 +76,7 @@ class ChoiceField(Field):
         set_traits(self.control, value=self._place())
 
 
-class ChoicesField(Field):
+class ChoicesField(Field, control=Control.CHOICES):
     """Several values out of a few."""
 
     def _make(self) -> Any:

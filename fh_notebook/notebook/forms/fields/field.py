@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, name_of, problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
 
 __all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "set_traits"]
@@ -90,8 +90,15 @@ class Field:
         What it is called, where it is not its own name.
     """
 
+    classes: ClassVar[dict[Control, type[Field]]] = {}
+    """The class of each control: a subclass is entered here under the `control` of its class statement."""
+
     holds_others = False
     """Whether other fields stand behind its line of problems."""
+
+    def __init_subclass__(cls, *, control: Control, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        Field.classes[control] = cls
 
     def __init__(self, view: FieldsViewProtocol, state: FieldState, *, label: str = "") -> None:
         self.view = view
@@ -296,7 +303,7 @@ class Field:
         state = self.state
         wanted = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
         if wanted and self._empty is None:
-            what = {FieldKind.OBJECT: "object"}.get(state.kind, "text" if state.empty == "" else "list")
+            what = {str: "text", list: "list", dict: "object"}[type(state.empty)]
             self._empty = button_of(
                 self, f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
             )

@@ -13,11 +13,12 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
+from fh_notebook.notebook.forms.model.kinds import Control
 
 __all__ = ["GroupField", "OneOfField"]
 
 
-class GroupField(Field):
+class GroupField(Field, control=Control.GROUP):
     """An object, with a field for each of its names."""
 
     state: GroupState
@@ -81,7 +82,7 @@ class GroupField(Field):
         return self._extras
 
 
-class OneOfField(Field):
+class OneOfField(Field, control=Control.ONE_OF):
     """A choice of kinds, with the field of the one that is chosen."""
 
     state: OneOfState

@@ -16,7 +16,7 @@ from fh_notebook.core.text.formatting import FORMATS, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import MASK, UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
+from fh_notebook.notebook.forms.model.kinds import Shape, TextForm
 from fh_notebook.notebook.forms.model.text_codec import json_text
 
 __all__ = ["formula_free", "help_html", "hints", "name_of", "problem_html"]
@@ -25,20 +25,6 @@ LABEL_CAP: Final = 80
 OPEN_CAP: Final = 200
 """Characters of a description that are open to the eye; the rest is folded."""
 EXAMPLES_CAP: Final = 3
-
-_KIND_WORDS: Final = {
-    FieldKind.INTEGER: "whole number",
-    FieldKind.NUMBER: "number",
-    FieldKind.TEXTS: "one a line",
-    FieldKind.NUMBERS: "numbers, one a line or with commas",
-    FieldKind.OBJECT: 'a JSON object: {"name": "value"}',
-    FieldKind.JSON: 'JSON: a text in "quotes", a number, [a list], {"an": "object"}',
-    FieldKind.TIME: "a time with its offset, like '09:30:00Z'",
-    FieldKind.NOTHING: "the schema takes no value here",
-}
-
-_WITHOUT_LIMITS: Final = {FieldKind.TEXT: "text", FieldKind.MULTILINE: "text", FieldKind.GROUP: "these fields"}
-"""What a field without any limit takes, where it takes null as well; alone it needs no words."""
 
 
 def name_of(state: FieldState) -> str:
@@ -85,7 +71,7 @@ def hints(state: FieldState) -> list[str]:
     """
     takes = list(_takes(state.shape))
     if state.nullable:
-        takes = [*(takes or [_WITHOUT_LIMITS.get(state.kind, "a value")]), "or null"]
+        takes = [*(takes or [state.kind.rules.null_help]), "or null"]
     told = [", ".join(takes)] if takes else []
     if state.default is not UNSET:
         told.append(f"default {MASK if state.secret else _spelt(state.default)}")
@@ -101,13 +87,13 @@ def _spelt(value: Any) -> str:
 
 
 def _takes(shape: Shape) -> Iterator[str]:
-    says, kind = shape.says, shape.kind
-    if kind in _KIND_WORDS:
-        yield _KIND_WORDS[kind]
-    elif kind in (FieldKind.DATE, FieldKind.DATETIME, FieldKind.EMAIL, FieldKind.URI):
+    says, rules = shape.says, shape.kind.rules
+    if rules.help:
+        yield rules.help
+    elif rules.format_help:
         yield FORMATS.get(str(says.get("format")), "an address")
     yield from _limits(says)
-    if isinstance(says.get("items"), Mapping) and kind is FieldKind.NUMBERS:
+    if isinstance(says.get("items"), Mapping) and rules.text_form is TextForm.NUMBERS:
         yield from _limits(says["items"])
 
 

@@ -12,7 +12,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.field import Field, button_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import formula_free
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Option, same
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
 
 __all__ = ["TableField"]
@@ -23,7 +23,7 @@ _NONE: Final = -1
 _STRANGE: Final = -2
 
 
-class TableField(Field):
+class TableField(Field, control=Control.TABLE):
     """Rows of named cells."""
 
     state: RowsState

@@ -20,15 +20,11 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.core.values import is_number
 from fh_notebook.notebook.forms.fields.field import Field, set_traits
-from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
 
 __all__ = ["FileField", "NumberField", "PasswordField", "TextAreaField", "TextField", "TimeField", "picked", "to_pick"]
 
-
-_ROWS: Final = {FieldKind.MULTILINE: 4, FieldKind.TEXTS: 3, FieldKind.NUMBERS: 3}
-
-_CODE: Final = frozenset({FieldKind.JSON, FieldKind.OBJECT, FieldKind.NOTHING})
 
 MOST_ROWS: Final = 14
 
@@ -39,7 +35,7 @@ MOST_EXACT: Final = 2**53
 """Beyond it a page has not every whole number."""
 
 
-class TextField(Field):
+class TextField(Field, control=Control.TEXT):
     """One line of text."""
 
     def _make(self) -> Any:
@@ -62,24 +58,25 @@ class TextField(Field):
         set_traits(self.control, value=self.state.text, placeholder=self.placeholder())
 
 
-class TextAreaField(Field):
+class TextAreaField(Field, control=Control.TEXT_AREA):
     """Several lines: a long text, a list of lines, JSON."""
 
     def _make(self) -> Any:
-        code = ("fh-code",) if self.state.kind in _CODE else ()
-        control = self.view.look.text_area(self.label, rows=_ROWS.get(self.state.kind, 3), more=code)
+        rules = self.state.kind.rules
+        code = ("fh-code",) if rules.is_code else ()
+        control = self.view.look.text_area(self.label, rows=rules.rows, more=code)
         self.hear(control, self.state.set_text)
         return control
 
     def _show(self) -> None:
         text = self.state.text
-        least = _ROWS.get(self.state.kind, 3)
+        least = self.state.kind.rules.rows
         # It grows with what is there and never shrinks under the hand.
         rows = min(max(text.count("\n") + 1, least, self.control.rows or 0), MOST_ROWS)
         set_traits(self.control, value=text, placeholder=self.placeholder(), rows=rows)
 
 
-class NumberField(TextField):
+class NumberField(TextField, control=Control.NUMBER):
     """A number: typed, since only a text can be empty or wrong; with a slider beside it where there is a range."""
 
     _slider: Any = None
@@ -168,7 +165,7 @@ def _positive(number: Any) -> Fraction | None:
     return found if found is not None and found > 0 else None
 
 
-class PasswordField(Field):
+class PasswordField(Field, control=Control.PASSWORD):
     """A secret: typed unseen, taken out of the page at once, and never shown again."""
 
     def _make(self) -> Any:
@@ -204,7 +201,7 @@ class PasswordField(Field):
 _OFFSET: Final = re.compile(r"([Zz]|[+-]\d{2}:\d{2})$")
 
 
-class TimeField(TextField):
+class TimeField(TextField, control=Control.TIME):
     """A date, a time or a moment."""
 
     _picker: Any = None
@@ -280,7 +277,7 @@ def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-class FileField(Field):
+class FileField(Field, control=Control.FILE):
     """A file: a button to choose it; one that is sent as text can be typed as well."""
 
     _upload: Any = None

@@ -1,4 +1,4 @@
-"""`FieldsView`: all fields of a form as widgets, and the table of kinds and their field classes.
+"""`FieldsView`: all fields of a form as widgets.
 
 The model is the source of truth: code that changes it (the history, a cell) calls `FieldsView.refresh`. The widgets are
 plain ipywidgets, which work in every front end. What they cannot do is left out, for example a key for Run inside a
@@ -12,21 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from fh_notebook.core.text import html
-from fh_notebook.notebook.forms.fields.choice import ChoiceField, ChoicesField
+from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
 from fh_notebook.notebook.forms.fields.field import Field, UpdateGuard, set_traits
-from fh_notebook.notebook.forms.fields.group import GroupField, OneOfField
+from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
-from fh_notebook.notebook.forms.fields.table import TableField
-from fh_notebook.notebook.forms.fields.text import (
-    FileField,
-    NumberField,
-    PasswordField,
-    TextAreaField,
-    TextField,
-    TimeField,
-)
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import FieldKind
 from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.notebook.ui.theme import CSS, FieldTheme
 
@@ -78,33 +68,6 @@ class UndeclaredInputs:
             self._changed()
 
 
-_CLASSES: Final[dict[FieldKind, type[Field]]] = {
-    FieldKind.TEXT: TextField,
-    FieldKind.EMAIL: TextField,
-    FieldKind.URI: TextField,
-    FieldKind.MULTILINE: TextAreaField,
-    FieldKind.TEXTS: TextAreaField,
-    FieldKind.NUMBERS: TextAreaField,
-    FieldKind.JSON: TextAreaField,
-    FieldKind.OBJECT: TextAreaField,
-    FieldKind.NOTHING: TextAreaField,
-    FieldKind.INTEGER: NumberField,
-    FieldKind.NUMBER: NumberField,
-    FieldKind.PASSWORD: PasswordField,
-    FieldKind.BOOLEAN: ChoiceField,
-    FieldKind.CHOICE: ChoiceField,
-    FieldKind.CONST: ChoiceField,
-    FieldKind.CHOICES: ChoicesField,
-    FieldKind.DATE: TimeField,
-    FieldKind.TIME: TimeField,
-    FieldKind.DATETIME: TimeField,
-    FieldKind.FILE: FileField,
-    FieldKind.TABLE: TableField,
-    FieldKind.GROUP: GroupField,
-    FieldKind.ONE_OF: OneOfField,
-}
-
-
 class FieldsView:
     """All fields of a form.
 
@@ -136,7 +99,7 @@ class FieldsView:
 
     def field_of(self, state: FieldState, *, label: str = "") -> Field:
         """Return a field for a state: what shows it is made later, when it is asked for."""
-        return _CLASSES[state.kind](self, state, label=label)
+        return Field.classes[state.kind.rules.control](self, state, label=label)
 
     @property
     def widget(self) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.schema.validation import fits
@@ -317,8 +317,9 @@ class FieldState:
     @property
     def empty(self) -> Any:
         """The empty value of its kind, where one can be meant; else ``UNSET``."""
-        shortest = self.says.get("minItems" if self.kind in _LISTS else "minLength", 0)
-        return _EMPTY[self.kind]() if self.kind in _EMPTY and not shortest else UNSET
+        rules = self.kind.rules
+        shortest = self.says.get("minItems" if rules.is_list else "minLength", 0)
+        return rules.empty() if rules.empty is not None and not shortest else UNSET
 
     def load(self, value: Any) -> None:
         """Set it without noting an edit, as a form that is built does; ``UNSET`` leaves it out."""
@@ -380,12 +381,3 @@ class FieldState:
         if value is UNSET:
             return "not set"
         return "set, hidden" if self.secret else short(value)
-
-
-_LISTS: Final = frozenset({FieldKind.TEXTS, FieldKind.NUMBERS, FieldKind.CHOICES, FieldKind.TABLE})
-_EMPTY: Final[Mapping[FieldKind, Any]] = {
-    **dict.fromkeys((FieldKind.TEXT, FieldKind.MULTILINE), str),
-    **dict.fromkeys(_LISTS, list),
-    FieldKind.OBJECT: dict,
-}
-"""Kinds whose empty value may be meant."""

@@ -1,4 +1,4 @@
-"""Kinds of fields: which kind, choices and branches a JSON Schema property has. Pure.
+"""Kinds of fields: the rules of each kind, and which kind, choices and branches a JSON Schema property has. Pure.
 
 This module only decides how a value is entered. Whether a value is valid is decided by the contract, with the schema as
 it was written. A wrong kind costs comfort, not correctness; a schema that is not understood is edited as JSON.
@@ -6,9 +6,9 @@ it was written. A wrong kind costs comfort, not correctness; a schema that is no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final
 
 from fh_notebook.contract.schema.references import followed
@@ -17,10 +17,14 @@ from fh_notebook.notebook.forms.model.keywords import effective_keywords, reache
 
 __all__ = [
     "NO_SCHEMA",
+    "RULES",
     "Branch",
+    "Control",
     "FieldKind",
+    "KindRules",
     "Option",
     "Shape",
+    "TextForm",
     "branches_of",
     "option_label",
     "options_of",
@@ -170,7 +174,7 @@ def _branch_label(part: Any, root: Mapping[str, Any]) -> str:
 
 
 class FieldKind(StrEnum):
-    """The kinds of field; the value of each is the word of its CSS class."""
+    """The kinds of field; the value of each is the word of its CSS class, and :attr:`rules` has everything else."""
 
     TEXT = "text"
     MULTILINE = "multiline"
@@ -206,6 +210,155 @@ class FieldKind(StrEnum):
     NOTHING = "nothing"
     """The schema ``false``: no value fits."""
 
+    @property
+    def rules(self) -> KindRules:
+        """Its entry in :data:`RULES`."""
+        return RULES[self]
+
+
+class TextForm(Enum):
+    """How the text that is typed into a field is read."""
+
+    VERBATIM = "the text is the value"
+    LINES = "a list of texts, one a line"
+    NUMBERS = "a list of numbers, parted by blanks, commas or semicolons"
+    JSON = "JSON"
+    SECRET = "the text, or JSON where the schema takes no text"  # noqa: S105 - a form, no password
+    DECLARED = "as the schema declares it: a number, a truth value, one of the choices"
+
+
+class Control(Enum):
+    """The controls of fields; each is the argument of one class of ``forms/fields``."""
+
+    TEXT = "one line of text"
+    TEXT_AREA = "several lines of text"
+    NUMBER = "a number, with a slider where it has a range"
+    PASSWORD = "a text that is typed unseen"  # noqa: S105 - a control, no password
+    TIME = "a text with a picker"
+    FILE = "a file picker"
+    CHOICE = "a list of which one is chosen"
+    CHOICES = "a list of which several are chosen"
+    TABLE = "rows"
+    GROUP = "the fields of an object"
+    ONE_OF = "a choice of kinds, and the field of the chosen one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRules:
+    """Everything that differs from kind to kind, but which schema has it and how its control looks."""
+
+    control: Control
+    text_form: TextForm = TextForm.DECLARED
+    formats: tuple[str, ...] = ()
+    """The ``format`` keywords of texts of this kind."""
+    help: str = ""
+    """What it takes, in words, before its limits."""
+    format_help: bool = False
+    """Whether its ``format`` says what it takes."""
+    null_help: str = "a value"
+    """What it takes beside null, where it has neither help nor limits."""
+    of_items: FieldKind | None = None
+    """The kind of a list of it; ``None`` where such a list is edited as JSON."""
+    empty: Callable[[], Any] | None = None
+    """Makes the empty value, where one can be meant."""
+    is_list: bool = False
+    rows: int = 3
+    """Lines of a text area at least."""
+    is_code: bool = False
+    """Whether its text is shown in the font of code."""
+
+
+RULES: Final[Mapping[FieldKind, KindRules]] = {
+    FieldKind.TEXT: KindRules(
+        control=Control.TEXT, text_form=TextForm.VERBATIM, null_help="text", of_items=FieldKind.TEXTS, empty=str
+    ),
+    FieldKind.MULTILINE: KindRules(
+        control=Control.TEXT_AREA,
+        text_form=TextForm.VERBATIM,
+        formats=("textarea",),
+        null_help="text",
+        empty=str,
+        rows=4,
+    ),
+    FieldKind.PASSWORD: KindRules(control=Control.PASSWORD, text_form=TextForm.SECRET),
+    FieldKind.EMAIL: KindRules(
+        control=Control.TEXT,
+        text_form=TextForm.VERBATIM,
+        formats=("email", "idn-email"),
+        format_help=True,
+        of_items=FieldKind.TEXTS,
+    ),
+    FieldKind.URI: KindRules(
+        control=Control.TEXT,
+        text_form=TextForm.VERBATIM,
+        formats=("uri", "url", "iri", "uri-reference"),
+        format_help=True,
+        of_items=FieldKind.TEXTS,
+    ),
+    FieldKind.DATE: KindRules(
+        control=Control.TIME,
+        text_form=TextForm.VERBATIM,
+        formats=("date",),
+        format_help=True,
+        of_items=FieldKind.TEXTS,
+    ),
+    FieldKind.TIME: KindRules(
+        control=Control.TIME,
+        text_form=TextForm.VERBATIM,
+        formats=("time",),
+        help="a time with its offset, like '09:30:00Z'",
+        of_items=FieldKind.TEXTS,
+    ),
+    FieldKind.DATETIME: KindRules(
+        control=Control.TIME,
+        text_form=TextForm.VERBATIM,
+        formats=("date-time",),
+        format_help=True,
+        of_items=FieldKind.TEXTS,
+    ),
+    FieldKind.INTEGER: KindRules(control=Control.NUMBER, help="whole number", of_items=FieldKind.NUMBERS),
+    FieldKind.NUMBER: KindRules(control=Control.NUMBER, help="number", of_items=FieldKind.NUMBERS),
+    FieldKind.BOOLEAN: KindRules(control=Control.CHOICE),
+    FieldKind.CHOICE: KindRules(control=Control.CHOICE, of_items=FieldKind.CHOICES),
+    FieldKind.CONST: KindRules(control=Control.CHOICE),
+    FieldKind.TEXTS: KindRules(
+        control=Control.TEXT_AREA, text_form=TextForm.LINES, help="one a line", empty=list, is_list=True
+    ),
+    FieldKind.NUMBERS: KindRules(
+        control=Control.TEXT_AREA,
+        text_form=TextForm.NUMBERS,
+        help="numbers, one a line or with commas",
+        empty=list,
+        is_list=True,
+    ),
+    FieldKind.CHOICES: KindRules(control=Control.CHOICES, empty=list, is_list=True),
+    FieldKind.TABLE: KindRules(control=Control.TABLE, text_form=TextForm.JSON, empty=list, is_list=True),
+    FieldKind.GROUP: KindRules(
+        control=Control.GROUP, text_form=TextForm.JSON, null_help="these fields", of_items=FieldKind.TABLE
+    ),
+    FieldKind.OBJECT: KindRules(
+        control=Control.TEXT_AREA,
+        text_form=TextForm.JSON,
+        help='a JSON object: {"name": "value"}',
+        empty=dict,
+        is_code=True,
+    ),
+    FieldKind.ONE_OF: KindRules(control=Control.ONE_OF, text_form=TextForm.JSON),
+    FieldKind.FILE: KindRules(
+        control=Control.FILE, text_form=TextForm.VERBATIM, formats=("binary", "byte", "base64", "data-url")
+    ),
+    FieldKind.JSON: KindRules(
+        control=Control.TEXT_AREA,
+        text_form=TextForm.JSON,
+        help='JSON: a text in "quotes", a number, [a list], {"an": "object"}',
+        is_code=True,
+    ),
+    FieldKind.NOTHING: KindRules(
+        control=Control.TEXT_AREA, text_form=TextForm.JSON, help="the schema takes no value here", is_code=True
+    ),
+}
+"""The rules of each kind: a new kind is a member of `FieldKind`, an entry here, and its schemas in `_kind`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -239,34 +392,7 @@ MAX_COLUMNS: Final = 24
 """A table of more columns is no help to anybody; its rows are edited as JSON."""
 
 
-_TEXT_FORMATS: Final = {
-    "textarea": FieldKind.MULTILINE,
-    "email": FieldKind.EMAIL,
-    "idn-email": FieldKind.EMAIL,
-    "uri": FieldKind.URI,
-    "url": FieldKind.URI,
-    "iri": FieldKind.URI,
-    "uri-reference": FieldKind.URI,
-    "date": FieldKind.DATE,
-    "time": FieldKind.TIME,
-    "date-time": FieldKind.DATETIME,
-    "binary": FieldKind.FILE,
-    "byte": FieldKind.FILE,
-    "base64": FieldKind.FILE,
-    "data-url": FieldKind.FILE,
-}
-
-_LINE_KINDS: Final = frozenset(
-    {FieldKind.TEXT, FieldKind.EMAIL, FieldKind.URI, FieldKind.DATE, FieldKind.TIME, FieldKind.DATETIME}
-)
-
-_OF_ITEM: Final = {
-    FieldKind.CHOICE: FieldKind.CHOICES,
-    FieldKind.INTEGER: FieldKind.NUMBERS,
-    FieldKind.NUMBER: FieldKind.NUMBERS,
-    FieldKind.GROUP: FieldKind.TABLE,
-    **dict.fromkeys(_LINE_KINDS, FieldKind.TEXTS),
-}
+_TEXT_FORMATS: Final = {name: kind for kind, rules in RULES.items() for name in rules.formats}
 
 
 def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
@@ -368,7 +494,7 @@ def _list_kind(says: Mapping[str, Any], root: Mapping[str, Any]) -> FieldKind:
     item = _item_shape(says["items"], root)
     if item.nullable or (item.kind is FieldKind.GROUP and len(item.says["properties"]) > MAX_COLUMNS):
         return FieldKind.JSON
-    return _OF_ITEM.get(item.kind, FieldKind.JSON)
+    return item.kind.rules.of_items or FieldKind.JSON
 
 
 def _item_shape(items: Mapping[str, Any], root: Mapping[str, Any]) -> Shape:

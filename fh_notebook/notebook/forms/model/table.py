@@ -15,8 +15,8 @@ from typing import Any, Final
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.containers import properties_of
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, shape_of
-from fh_notebook.notebook.forms.model.text_codec import HALF, JSON_KINDS, json_text, read_json, read_text
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm, shape_of
+from fh_notebook.notebook.forms.model.text_codec import HALF, json_text, read_json, read_text
 
 __all__ = ["RowsState", "TableColumn", "TooManyRows"]
 
@@ -46,16 +46,12 @@ class TableColumn:
         """Return what a cell's text means."""
         if not text:
             return UNSET
-        if self.shape.kind in (
-            FieldKind.CHOICE,
-            FieldKind.CONST,
-            FieldKind.BOOLEAN,
-            FieldKind.INTEGER,
-            FieldKind.NUMBER,
-        ):
-            return read_text(text, self.shape, root).value
-        if self.shape.kind in JSON_KINDS or self.shape.kind in (FieldKind.TEXTS, FieldKind.NUMBERS, FieldKind.CHOICES):
-            return read_json(text).value
+        kind = self.shape.kind
+        match kind.rules.text_form:
+            case TextForm.DECLARED if not kind.rules.is_list:
+                return read_text(text, self.shape, root).value
+            case TextForm.JSON | TextForm.LINES | TextForm.NUMBERS | TextForm.DECLARED:
+                return read_json(text).value
         return text
 
     def text(self, value: Any) -> str:

@@ -21,11 +21,10 @@ from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm, same
 
 __all__ = [
     "HALF",
-    "LINE_KINDS",
     "MAX_BYTES",
     "FileError",
     "ParsedText",
@@ -41,26 +40,6 @@ __all__ = [
     "text_of",
     "what_is_sent",
 ]
-
-
-LINE_KINDS: Final = frozenset(
-    {
-        FieldKind.TEXT,
-        FieldKind.MULTILINE,
-        FieldKind.EMAIL,
-        FieldKind.URI,
-        FieldKind.DATE,
-        FieldKind.TIME,
-        FieldKind.DATETIME,
-        FieldKind.FILE,
-    }
-)
-"""Kinds whose value is the very text that is typed."""
-
-JSON_KINDS: Final = frozenset(
-    {FieldKind.JSON, FieldKind.OBJECT, FieldKind.TABLE, FieldKind.GROUP, FieldKind.ONE_OF, FieldKind.NOTHING}
-)
-"""Kinds that are typed as JSON where they are typed at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +64,23 @@ def read_text(text: str, shape: Shape, root: Mapping[str, Any] | None = None) ->
     >>> read_text('{"a": }', shape_of({}, {})).trouble
     'this is not JSON: a value is missing at line 1, column 7'
     """
-    kind = shape.kind
-    if kind in LINE_KINDS:
-        return ParsedText(text)
-    if kind is FieldKind.TEXTS:
-        # Pressing Enter after the last line is no wish to send an empty text.
-        return ParsedText(text.rstrip("\n").split("\n") if text.strip("\n") else UNSET)
-    if not text.strip():
-        return ParsedText(UNSET)
-    if kind is FieldKind.NUMBERS:
-        items = {"items": shape.says.get("items", {}), "type": "array"}
-        return ParsedText(coerced([w for w in re.split(r"[\s,;]+", text.strip()) if w], items, root or {}))
-    if kind in JSON_KINDS:
-        return read_json(text)
-    if kind is FieldKind.PASSWORD:
-        return _read_secret(text, shape)
-    return ParsedText(coerced(text, shape.says, root or {}))
+    match shape.kind.rules.text_form:
+        case TextForm.VERBATIM:
+            return ParsedText(text)
+        case TextForm.LINES:
+            # Pressing Enter after the last line is no wish to send an empty text.
+            return ParsedText(text.rstrip("\n").split("\n") if text.strip("\n") else UNSET)
+        case _ if not text.strip():
+            return ParsedText(UNSET)
+        case TextForm.NUMBERS:
+            items = {"items": shape.says.get("items", {}), "type": "array"}
+            return ParsedText(coerced([w for w in re.split(r"[\s,;]+", text.strip()) if w], items, root or {}))
+        case TextForm.JSON:
+            return read_json(text)
+        case TextForm.SECRET:
+            return _read_secret(text, shape)
+        case TextForm.DECLARED:
+            return ParsedText(coerced(text, shape.says, root or {}))
 
 
 def _read_secret(text: str, shape: Shape) -> ParsedText:
@@ -196,6 +176,9 @@ def _why(broken: json.JSONDecodeError, text: str) -> str:
     return f"{place}; write {meant[found[1]]}" if found else place
 
 
+_LIST_FORMS: Final = frozenset({TextForm.LINES, TextForm.NUMBERS})
+
+
 def text_of(value: Any, shape: Shape) -> str:
     r"""Return the text that shows `value` in a field of this `shape`.
 
@@ -211,9 +194,9 @@ def text_of(value: Any, shape: Shape) -> str:
     """
     if value is UNSET:
         return ""
-    if shape.kind in (FieldKind.TEXTS, FieldKind.NUMBERS) and isinstance(value, list):
+    if shape.kind.rules.text_form in _LIST_FORMS and isinstance(value, list):
         return "\n".join(item if isinstance(item, str) else json_text(item, indent=None) for item in value)
-    if isinstance(value, str) and shape.kind not in JSON_KINDS:
+    if isinstance(value, str) and shape.kind.rules.text_form is not TextForm.JSON:
         return value
     return json_text(value)
 
@@ -230,12 +213,11 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
     """
     if value is UNSET or value is None:
         return True
-    if shape.kind not in JSON_KINDS and HALF.search(text_of(value, shape)):
+    form = shape.kind.rules.text_form
+    if form is not TextForm.JSON and HALF.search(text_of(value, shape)):
         return False  # in JSON it is spelt; as it is no page can be sent it
-    if shape.kind in (FieldKind.TEXTS, FieldKind.NUMBERS):
-        if not isinstance(value, list) or (
-            shape.kind is FieldKind.TEXTS and not all(isinstance(v, str) for v in value)
-        ):
+    if form in _LIST_FORMS:
+        if not isinstance(value, list) or (form is TextForm.LINES and not all(isinstance(v, str) for v in value)):
             return False
         return not value or read_text(text_of(value, shape), shape, root).value == value
     if shape.kind is FieldKind.CHOICES:

@@ -17,7 +17,7 @@ from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.notebook.forms.fields.group import OneOfField
 from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField
-from fh_notebook.notebook.forms.model.kinds import FieldKind
+from fh_notebook.notebook.forms.model.kinds import RULES, Control, FieldKind
 from fh_notebook.notebook.forms.model.model import FormModel
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
 
@@ -46,6 +46,12 @@ def _text(widget: Any) -> str:
     for part in _inside(widget):
         said += [str(getattr(part, name, "")) for name in ("description", "value", "placeholder")]
     return "\n".join(said)
+
+
+def test_every_kind_has_an_entry_and_every_control_a_class() -> None:
+    """No control is without a kind that has it."""
+    assert set(RULES) == set(FieldKind)
+    assert set(Field.classes) == set(Control) == {rules.control for rules in RULES.values()}
 
 
 @KINDS
