@@ -66,7 +66,7 @@ __all__ = [
     "connect",
     "exit_code",
     "failure_hints",
-    "given",
+    "options_given",
     "rows_for",
     "run",
     "settings_given",
@@ -136,7 +136,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help="a .csv, .tsv, .jsonl, .json or .parquet file")
     _add_what(parser)
     _add_how(parser)
-    _add_apart(parser)
+    _add_delivery(parser)
     _add_out(parser)
     _add_where(parser)
 
@@ -155,19 +155,19 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--const", action="append", type=_pair, metavar="VARIABLE=TEXT", help="a value that is the same for every row"
     )
-    _add_written(what, "what")
+    _add_declared(what, "what")
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how it is called")
-    _add_written(how, "how")
+    _add_declared(how, "how")
     how.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
     how.add_argument("--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown")
 
 
-def _add_apart(parser: argparse.ArgumentParser) -> None:
+def _add_delivery(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("by callback, or on a cluster")
-    _add_written(how, "delivery")
+    _add_declared(how, "delivery")
     how.add_argument(
         "--public-url", metavar="URL", help="a tunnel's or reverse proxy's address that passes callbacks on to here"
     )
@@ -217,7 +217,7 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
         where.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
 
 
-def _add_written(group: Any, heading: str) -> None:
+def _add_declared(group: Any, heading: str) -> None:
     for name, written in written_options(BatchOptions).items():
         if written.group == heading:
             _add_option(group, name, written)
@@ -236,7 +236,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def given(args: argparse.Namespace) -> dict[str, Any]:
+def options_given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options that were given, as arguments of ``fh.batch``."""
     passed = {name: getattr(args, name) for name in written_options(BatchOptions) if getattr(args, name) is not None}
     if passed.get("reuse") == "none":
@@ -366,10 +366,10 @@ def _run(args: argparse.Namespace) -> int:
     fh.configure(**settings_given(args))
     with _client(args) as client, connect(args) as dask:
         shown = not (args.quiet or args.dry_run)
-        asked = {"client": client, "inputs": _inputs(args, client), **given(args)}
+        options = {"client": client, "inputs": _inputs(args, client), **options_given(args)}
         reader = replace(COMMAND, resume=_again(args))
         rows = checked_rows(args, rows_for(args, dask))
-        race = run_race(args, rows, asked, reader, progress=shown)
+        race = run_race(args, rows, options, reader, progress=shown)
         batch = (
             race.batch
             if race is not None
@@ -380,7 +380,7 @@ def _run(args: argparse.Namespace) -> int:
                     progress=TextProgress if shown else False,
                     dask=dask,
                     parts=args.parts,
-                    **asked,
+                    **options,
                 ),
                 reader,
             )
@@ -414,10 +414,10 @@ def _client(args: argparse.Namespace) -> Client:
         return fh.Client(base_url=LOCAL)
     address, _ = resolution.find_base_url(args.base_url)
     if address != LOCAL and not is_loopback(hostname(address)):
-        found = resolution.find_key(base_url=address)
-        if found.key is None:
-            told = [f"there is no key for {hostname(address)}", *found.hints, NO_KEY, "--local runs the demo"]
-            raise SettingsError("; ".join(told))
+        resolved = resolution.find_key(base_url=address)
+        if resolved.key is None:
+            reasons = [f"there is no key for {hostname(address)}", *resolved.hints, NO_KEY, "--local runs the demo"]
+            raise SettingsError("; ".join(reasons))
     return fh.Client(base_url=address)
 
 
@@ -479,10 +479,10 @@ def _end(
             _complain([f"{exc.text(COMMAND)}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if compare_it is not None:
-        told, trouble = compare_it(batch)
-        lines += told
-        if trouble:
-            _complain([f"{trouble}; the answers are kept: {_again(args)}, nothing is called twice"])
+        comparison_lines, error = compare_it(batch)
+        lines += comparison_lines
+        if error:
+            _complain([f"{error}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if not args.quiet:
         _say([line for line in (*lines, *_what_next(args, batch, code)) if line])

@@ -74,13 +74,13 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
 
         try:
             cmp = fh.compare(batch, score=score, failed=args.failed or "drop")
-            told = [display.summary_text(cmp.data, COMMAND)]
+            lines = [display.summary_text(cmp.data, COMMAND)]
             if args.report is not None:
                 cmp.report(args.report)
-                told.append(f"Written to {args.report!r}: the comparison")
+                lines.append(f"Written to {args.report!r}: the comparison")
         except FetchHiveError as exc:
             return [], exc.text(COMMAND)
-        return told, ""
+        return lines, ""
 
     return compare_it
 
@@ -145,12 +145,12 @@ def score_of(name: str, option: str) -> Any:
 
 def ready_scorers() -> dict[str, Callable[[], Any]]:
     """Return the scorers of ``fh.score`` that need no argument, by name."""
-    found: dict[str, Callable[[], Any]] = {}
+    scorers: dict[str, Callable[[], Any]] = {}
     for name in fh.score.__all__:
-        made = getattr(fh.score, name)
-        if inspect.isfunction(made) and _needs_nothing(made):
-            found[name] = made
-    return found
+        scorer = getattr(fh.score, name)
+        if inspect.isfunction(scorer) and _needs_nothing(scorer):
+            scorers[name] = scorer
+    return scorers
 
 
 def _needs_nothing(function: Callable[..., Any]) -> bool:
@@ -184,7 +184,7 @@ def check_race(args: argparse.Namespace) -> None:
 
 
 def run_race(
-    args: argparse.Namespace, rows: Any, asked: dict[str, Any], reader: Audience, *, progress: bool
+    args: argparse.Namespace, rows: Any, options_given: dict[str, Any], reader: Audience, *, progress: bool
 ) -> Race | None:
     """Run the race that the options ask for; ``None`` where they ask for none.
 
@@ -201,14 +201,14 @@ def run_race(
         return None
     own = {name: getattr(args, name) for name in _ITS_OWN if getattr(args, name) is not None}
     own |= {"failed": args.failed} if args.failed is not None else {}
-    if asked.pop("fresh", False):
-        asked["reuse"] = None
+    if options_given.pop("fresh", False):
+        options_given["reuse"] = None
     score = score_of(args.race, "--race")
-    options = RaceOptions.of(score=score, **{**asked, **own, "progress": NoProgress})
-    made = prepare_race(rows, args.deployment, options, reader)
+    options = RaceOptions.of(score=score, **{**options_given, **own, "progress": NoProgress})
+    race = prepare_race(rows, args.deployment, options, reader)
     if progress:
-        made.show_by(lambda: RaceText(made))
-    return made if asked.get("dry_run") else made.resume(retry_unknown=bool(asked.get("retry_unknown")))
+        race.show_by(lambda: RaceText(race))
+    return race if options_given.get("dry_run") else race.resume(retry_unknown=bool(options_given.get("retry_unknown")))
 
 
 def code_of_race(race: Race) -> int:

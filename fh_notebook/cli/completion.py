@@ -54,12 +54,12 @@ def complete(parser: argparse.ArgumentParser) -> None:
     argcomplete.autocomplete(parser, always_complete_options="long")
 
 
-def names(prefix: str, **asked: Any) -> list[str]:
+def names(prefix: str, **_: Any) -> list[str]:
     """Return the deployments that are known and begin with `prefix`."""
     return _beginning(_known(), prefix)
 
 
-def variants(prefix: str, parsed_args: argparse.Namespace, **asked: Any) -> list[str]:
+def variants(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Return the variants of the deployment that was named on the line; of all, when none was."""
     known = _known()
     named = getattr(parsed_args, "deployment", None)

@@ -44,12 +44,12 @@ PAGE_PART: Final = 3
 
 
 class Report(NamedTuple):
-    """A line: whether all is well, what it is about, and the cure."""
+    """A line: whether all is well, what it is about, and what to do."""
 
     well: bool
     what: str
     detail: str
-    cure: str = ""
+    hint: str = ""
 
 
 def version_of(package: str) -> str | None:
@@ -76,14 +76,14 @@ def kernel() -> Iterator[Report]:
     version, shell = version_of("ipykernel"), version_of("ipython")
     if version is None:
         return  # told with the other packages
-    here = f"ipykernel {version}, IPython {shell}"
+    versions = f"ipykernel {version}, IPython {shell}"
     newer = "pip install 'ipykernel>=7.4'"
     if _numbers(version) >= CLICKS_AT_ONCE:
-        yield Report(True, "kernel", f"{here}: buttons are heard while a cell runs")
+        yield Report(True, "kernel", f"{versions}: buttons are heard while a cell runs")
     elif _numbers(version) >= SUBSHELLS:
-        yield Report(False, "kernel", f"{here}: a click may wait for the next one", newer)
+        yield Report(False, "kernel", f"{versions}: a click may wait for the next one", newer)
     else:
-        yield Report(True, "kernel", f"{here}: buttons wait for the running cell; Stop always works", newer)
+        yield Report(True, "kernel", f"{versions}: buttons wait for the running cell; Stop always works", newer)
     yield from _python_of_kernel()
 
 
@@ -96,7 +96,7 @@ def _python_of_kernel() -> Iterator[Report]:
         from jupyter_core.paths import jupyter_path
     except ImportError:
         return
-    specs = (Path(place, "python3", "kernel.json") for place in jupyter_path("kernels"))
+    specs = (Path(folder, "python3", "kernel.json") for folder in jupyter_path("kernels"))
     spec = next((file for file in specs if file.is_file()), None)
     if spec is None:
         return  # Jupyter then offers the Python that it runs in
@@ -131,7 +131,7 @@ def _is_known_to_lab() -> bool:
     except ImportError:
         return True  # no Jupyter here: whoever serves the page has its own
     return any(
-        Path(place, "@jupyter-widgets", "jupyterlab-manager").is_dir() for place in jupyter_path("labextensions")
+        Path(folder, "@jupyter-widgets", "jupyterlab-manager").is_dir() for folder in jupyter_path("labextensions")
     )
 
 
@@ -147,8 +147,8 @@ def event_loop() -> Iterator[Report]:
     where = "a thread of its own" if mode == "thread" else "of the kernel"
     yield Report(True, "event loop", f"{mode} ({where}); {event_loop.run(answer())}")
     if why := _nested_is_refused():
-        cure = "pip install nest_asyncio2" + ("" if mode == "thread" else ", or stay with fh.configure(loop='thread')")
-        yield Report(mode == "thread", "event loop", f"loop='nested' would be refused: {why}", cure)
+        hint = "pip install nest_asyncio2" + ("" if mode == "thread" else ", or stay with fh.configure(loop='thread')")
+        yield Report(mode == "thread", "event loop", f"loop='nested' would be refused: {why}", hint)
 
 
 def _nested_is_refused() -> str:
@@ -184,7 +184,7 @@ class Finding:
     level: str
     what: str
     detail: str
-    cure: str = ""
+    hint: str = ""
 
 
 def add_parser(commands: Any) -> None:
@@ -216,7 +216,7 @@ def run(args: argparse.Namespace) -> int:
         "local hive": _hive,
         "store": _store,
         "catalogue": _catalogue,
-        "calls go to": lambda: _service(args.base_url, asked=args.check),
+        "calls go to": lambda: _service(args.base_url, checked=args.check),
     }
     if args.check:
         checks["service"] = lambda: _answer(args.base_url)
@@ -242,23 +242,23 @@ def _findings(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Fin
 
 def _line(finding: Finding, style: Style) -> str:
     level = finding.level.ljust(len(WARNING))
-    told = finding.cure
-    if told.startswith("pip "):  # not the system's, where this environment is not activated
-        told = typed("pip") + told.removeprefix("pip")
-    cure = f"\n{'':9}-> {told}" if told else ""
+    hint = finding.hint
+    if hint.startswith("pip "):  # not the system's, where this environment is not activated
+        hint = typed("pip") + hint.removeprefix("pip")
+    hint_line = f"\n{'':9}-> {hint}" if hint else ""
     shown = level if finding.level == OK else style.bold(level)
-    return f"{shown}  {printable(redact(f'{finding.what}: {finding.detail}'))}{redact(cure)}"
+    return f"{shown}  {printable(redact(f'{finding.what}: {finding.detail}'))}{redact(hint_line)}"
 
 
 # --- what is installed
 
 
 def _python() -> Iterator[Finding]:
-    here = f"{platform.python_version()} on {platform.system()} ({sys.executable})"
+    version = f"{platform.python_version()} on {platform.system()} ({sys.executable})"
     if sys.version_info < PYTHON:
-        yield Finding(PROBLEM, "Python", here, f"fh_notebook needs Python {'.'.join(map(str, PYTHON))} or later")
+        yield Finding(PROBLEM, "Python", version, f"fh_notebook needs Python {'.'.join(map(str, PYTHON))} or later")
     else:
-        yield Finding(OK, "Python", here)
+        yield Finding(OK, "Python", version)
 
 
 def _packages() -> Iterator[Finding]:
@@ -294,8 +294,8 @@ def _optional() -> Iterator[Finding]:
 
 def _jupyter(lines: Iterable[Report]) -> Iterator[Finding]:
     """What Jupyter's side says, as findings."""
-    for said in lines:
-        yield Finding(OK if said.well else WARNING, said.what, said.detail, said.cure)
+    for report in lines:
+        yield Finding(OK if report.well else WARNING, report.what, report.detail, report.hint)
 
 
 def _hive() -> Iterator[Finding]:
@@ -342,8 +342,8 @@ def _store_to_come(path: Path) -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             return Finding(OK, "store", f"{path} is made with the first answer")
     except OSError as exc:
-        cure = "fh.configure(store=...) or FH_NOTEBOOK_STORE names another file"
-        return Finding(PROBLEM, "store", f"{path} cannot be made ({exc.strerror})", cure)
+        hint = "fh.configure(store=...) or FH_NOTEBOOK_STORE names another file"
+        return Finding(PROBLEM, "store", f"{path} cannot be made ({exc.strerror})", hint)
 
 
 def _catalogue() -> Iterator[Finding]:
@@ -360,33 +360,33 @@ def _catalogue() -> Iterator[Finding]:
 # --- whom calls go to
 
 
-def _service(base_url: str | None, *, asked: bool) -> Iterator[Finding]:
+def _service(base_url: str | None, *, checked: bool) -> Iterator[Finding]:
     from fh_notebook.core.config import resolution
     from fh_notebook.core.config.urls import LOCAL
 
     address, chosen = resolution.find_base_url(base_url)
-    found = resolution.find_key(base_url=address) if address != LOCAL else resolution.ResolvedKey()
-    if address == LOCAL or (found.key is None and not chosen):
+    resolved = resolution.find_key(base_url=address) if address != LOCAL else resolution.ResolvedKey()
+    if address == LOCAL or (resolved.key is None and not chosen):
         where = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
     else:
         where = address
     yield Finding(OK, "calls go to", where)
-    if found.key is not None:
-        yield Finding(OK, "key", f"{MASK} from {found.source}")
-        if not asked:
+    if resolved.key is not None:
+        yield Finding(OK, "key", f"{MASK} from {resolved.source}")
+        if not checked:
             yield Finding(
                 OK, "service", "not asked", "fh-notebook doctor --check says whether it is reached and takes the key"
             )
     else:
-        yield from _no_key(found.hints, needed=chosen and address != LOCAL)
+        yield from _no_key(resolved.hints, needed=chosen and address != LOCAL)
     if set_ := [name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower())]:
         yield Finding(OK, "proxy", f"{', '.join(set_)} is set")
 
 
 def _no_key(hints: Iterable[str], *, needed: bool) -> Iterator[Finding]:
     detail = "; ".join(["none", *hints])
-    cure = "set FETCH_HIVE_API_KEY, or %fetchhive login in a notebook"
-    yield Finding(WARNING, "key", detail, cure) if needed else Finding(OK, "key", detail, f"to connect: {cure}")
+    hint = "set FETCH_HIVE_API_KEY, or %fetchhive login in a notebook"
+    yield Finding(WARNING, "key", detail, hint) if needed else Finding(OK, "key", detail, f"to connect: {hint}")
 
 
 def _answer(base_url: str | None) -> Iterator[Finding]:
@@ -394,10 +394,10 @@ def _answer(base_url: str | None) -> Iterator[Finding]:
 
     with fh.Client(base_url=base_url) as client:
         check = client.check()
-    cures = {
+    hints = {
         "bad": "correct the key where it comes from",
         "limited": "wait, or raise the plan's limit",
         "unreachable": "look at the address, the network and the proxy",
     }
     level = OK if check else WARNING if check.status == "limited" else PROBLEM
-    yield Finding(level, "service", check.detail, cures.get(check.status, ""))
+    yield Finding(level, "service", check.detail, hints.get(check.status, ""))

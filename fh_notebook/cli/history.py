@@ -83,7 +83,7 @@ def _above(row: Sequence[str], cap: int, columns: int) -> list[str]:
     if width(what) <= cap:
         return []
     parts = wrapped(what, columns - width(when) - 2)
-    return [f"{when if not place else ' ' * width(when)}  {part}" for place, part in enumerate(parts)]
+    return [f"{when if not index else ' ' * width(when)}  {part}" for index, part in enumerate(parts)]
 
 
 def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
@@ -111,5 +111,5 @@ def _what(known: Mapping[str, Any]) -> str:
 def _outcome(known: Mapping[str, Any]) -> str:
     if known["kind"] == "run":
         return str(known["status"])
-    told = [f"{known['done'] or 0:,}/{known['planned'] or 0:,}"]
-    return ", ".join(told + [f"{known[what]:,} {what}" for what in ("failed", "unknown") if known[what]])
+    parts = [f"{known['done'] or 0:,}/{known['planned'] or 0:,}"]
+    return ", ".join(parts + [f"{known[what]:,} {what}" for what in ("failed", "unknown") if known[what]])

@@ -65,12 +65,12 @@ def run(args: argparse.Namespace) -> int:
         return 1
     folder: Path = args.dir.expanduser().absolute()
     try:
-        kept = copy_notebooks(source, folder)
-        trust(folder / original.name for original in source.glob("*.ipynb") if original.name not in kept)
+        changed = copy_notebooks(source, folder)
+        trust(folder / original.name for original in source.glob("*.ipynb") if original.name not in changed)
     except OSError as exc:
         print(f"{folder} cannot be used ({exc.strerror}): give another with --dir", file=sys.stderr)
         return 1
-    for name in kept:
+    for name in changed:
         print(f"{name}: left as you changed it (remove or rename it for a fresh copy)")
     print(f"Opening JupyterLab on {folder / FIRST}", flush=True)
     return _become(folder, [FIRST, *(["--no-browser"] if args.no_browser else []), *args.options])
@@ -79,8 +79,8 @@ def run(args: argparse.Namespace) -> int:
 def shipped_notebooks() -> Path | None:
     """Return the folder of the notebooks: in the wheel, else beside the source; ``None`` when there is none."""
     package = Path(fh_notebook.__file__).parent
-    places = (package / "_notebooks", package.parent / "notebooks")
-    return next((place for place in places if (place / FIRST).is_file()), None)
+    folders = (package / "_notebooks", package.parent / "notebooks")
+    return next((folder for folder in folders if (folder / FIRST).is_file()), None)
 
 
 def copy_notebooks(source: Path, folder: Path) -> list[str]:
@@ -99,18 +99,18 @@ def copy_notebooks(source: Path, folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / MANIFEST
     copied = _read_manifest(manifest)
-    kept = []
+    changed = []
     for original in sorted(source.glob("*.ipynb")):
         fresh, target = original.read_bytes(), folder / original.name
         present = _digest(target.read_bytes()) if target.exists() else None
         if present not in (None, _digest(fresh), copied.get(original.name)):
-            kept.append(original.name)
+            changed.append(original.name)
             continue
         if present != _digest(fresh):
             target.write_bytes(fresh)
         copied[original.name] = _digest(fresh)
     manifest.write_text(json.dumps(copied, indent=1) + "\n", encoding="utf-8")
-    return kept
+    return changed
 
 
 def trust(notebooks: Iterable[Path]) -> None:

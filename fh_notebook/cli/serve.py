@@ -148,44 +148,46 @@ def load_hive(where: str) -> LocalHive:
     """
     from fh_notebook.local import LocalHive
 
-    place, _, name = where.rpartition(":")
-    if not place or not name.isidentifier():
-        place, name = where, ""
-    module = _import(place)
+    module_name, _, name = where.rpartition(":")
+    if not module_name or not name.isidentifier():
+        module_name, name = where, ""
+    module = _import(module_name)
     if name:
-        found = _made(getattr(module, name, None), where)
-        if not isinstance(found, LocalHive):
+        hive = _resolve(getattr(module, name, None), where)
+        if not isinstance(hive, LocalHive):
             raise SettingsError(f"{where} is neither a LocalHive nor a function that returns one")
-        return found
+        return hive
     hives = {n: v for n, v in vars(module).items() if isinstance(v, LocalHive)}
     if len(set(map(id, hives.values()))) != 1:
-        told = f"{len(hives)} ({', '.join(hives)}); say which: --module {place}:NAME" if hives else "no LocalHive"
-        raise SettingsError(f"{place} has {told}")
+        count = (
+            f"{len(hives)} ({', '.join(hives)}); say which: --module {module_name}:NAME" if hives else "no LocalHive"
+        )
+        raise SettingsError(f"{module_name} has {count}")
     return next(iter(hives.values()))
 
 
-def _made(found: Any, where: str) -> Any:
-    if isinstance(found, type) or not callable(found):
-        return found
+def _resolve(value: Any, where: str) -> Any:
+    if isinstance(value, type) or not callable(value):
+        return value
     try:
-        return found()
+        return value()
     except Exception as exc:
         raise SettingsError(f"{where} could not be called: {error_text(exc)}") from exc
 
 
-def _import(place: str) -> ModuleType:
-    path = Path(place)
+def _import(name: str) -> ModuleType:
+    path = Path(name)
     is_file = path.suffix == ".py"
     if is_file and not path.is_file():
-        raise SettingsError(f"there is no file {place}")
+        raise SettingsError(f"there is no file {name}")
     # As for `python FILE` and `python -m MODULE`: what lies beside it can be imported.
     beside = str(path.parent.absolute()) if is_file else str(Path.cwd())
     if beside not in sys.path:
         sys.path.insert(0, beside)
     try:
-        return _import_file(path) if is_file else importlib.import_module(place)
+        return _import_file(path) if is_file else importlib.import_module(name)
     except Exception as exc:
-        raise SettingsError(f"{place} could not be imported: {error_text(exc)}") from exc
+        raise SettingsError(f"{name} could not be imported: {error_text(exc)}") from exc
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -104,11 +104,11 @@ def typed(command: str) -> str:
     An environment that is not activated is not on the PATH: its ``pip`` would be the system's.
     """
     folder = Path(sys.executable).parent
-    ours, found = shutil.which(command, path=str(folder)), shutil.which(command)
-    if ours is None or (found is not None and Path(found) == Path(ours)):
+    ours, first = shutil.which(command, path=str(folder)), shutil.which(command)
+    if ours is None or (first is not None and Path(first) == Path(ours)):
         return command
-    place = Path(ours)
-    shown = str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
+    path = Path(ours)
+    shown = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     return shlex.quote(shown) if os.name == "posix" else shown
 
 
@@ -162,12 +162,12 @@ def shorten(text: str, columns: int) -> str:
     line = " ".join(text.split())
     if width(line) <= columns:
         return line
-    kept = ""
+    head = ""
     for sign in line:
-        if width(kept + sign) > columns - 1:
+        if width(head + sign) > columns - 1:
             break
-        kept += sign
-    return kept + "…"
+        head += sign
+    return head + "…"
 
 
 def wrapped(text: str, columns: int) -> list[str]:

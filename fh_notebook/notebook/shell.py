@@ -230,14 +230,14 @@ def has_page(shell: Any) -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def ask_hidden(prompt: str, *, cure: str) -> Secret:
+def ask_hidden(prompt: str, *, hint: str) -> Secret:
     """Return what the person types, which is not shown.
 
     Parameters
     ----------
     prompt : str
         The question.
-    cure : str
+    hint : str
         What to do where nobody can be asked.
 
     Raises
@@ -255,10 +255,10 @@ def ask_hidden(prompt: str, *, cure: str) -> Secret:
             # By way of the module: ipykernel puts its own getpass there.
             return Secret(getpass.getpass(prompt))
 
-    return _asked(ask, cure)
+    return _ask(ask, hint)
 
 
-def ask_lines(prompt: str, is_open: Callable[[str], bool], *, cure: str) -> Secret:
+def ask_lines(prompt: str, is_open: Callable[[str], bool], *, hint: str) -> Secret:
     """Return the lines that the person types in a terminal, until they are whole or one is empty; they are shown.
 
     Raises
@@ -277,7 +277,7 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, cure: str) -> Secr
             lines.append(line)
         return Secret("\n".join(lines))
 
-    return _asked(ask, cure)
+    return _ask(ask, hint)
 
 
 def ask_yes(shell: Any, question: str) -> bool | None:
@@ -314,7 +314,7 @@ def _is_terminal() -> bool:
         return False
 
 
-def _asked(ask: Callable[[], Secret], cure: str) -> Secret:
+def _ask(ask: Callable[[], Secret], hint: str) -> Secret:
     try:
         return ask()
     except (*_no_stdin_errors(), getpass.GetPassWarning):
@@ -323,4 +323,4 @@ def _asked(ask: Callable[[], Secret], cure: str) -> Secret:
         stopped = True
     if stopped:
         raise Stopped("nothing was given, and nothing was changed")
-    raise SettingsError(f"nobody can be asked here (no stdin: nbclient, papermill, a script); {cure}")
+    raise SettingsError(f"nobody can be asked here (no stdin: nbclient, papermill, a script); {hint}")

@@ -36,7 +36,11 @@ def text_variables(deployment: Deployment) -> list[str]:
     """Return the Start variables that take any text, and nothing else but null."""
     properties = deployment.inputs.get("properties", {})
     kinds = {name: meant(schema, deployment.inputs) for name, schema in properties.items()}
-    return [n for n, says in kinds.items() if _is_free_text(says) and {*types_of(says["type"])} <= {"string", "null"}]
+    return [
+        n
+        for n, keywords in kinds.items()
+        if _is_free_text(keywords) and {*types_of(keywords["type"])} <= {"string", "null"}
+    ]
 
 
 def single_text(deployment: Deployment) -> str | None:
@@ -90,19 +94,19 @@ def quoted_as_written(text: str, deployment: Deployment) -> str:
         return text
     reader = _Reader(deployment)
     lines = text.split("\n")
-    for place, line in enumerate(lines):
-        found = _LINE.fullmatch(line.rstrip(" \t\r"))
-        if line[:1] in tuple("[]{}") or (found and reader.leaves_open(found) and not reader.takes(found, place)):
+    for index, line in enumerate(lines):
+        match = _LINE.fullmatch(line.rstrip(" \t\r"))
+        if line[:1] in tuple("[]{}") or (match and reader.leaves_open(match) and not reader.takes(match, index)):
             break  # a list or a mapping over several lines, which need not be indented: all is YAML's from here
-        if found and not _goes_on(lines, place) and reader.takes(found, place):
-            lines[place] = found["head"] + scalar(found["value"])
+        if match and not _goes_on(lines, index) and reader.takes(match, index):
+            lines[index] = match["head"] + scalar(match["value"])
     return "\n".join(lines)
 
 
-def _goes_on(lines: Sequence[str], place: int) -> bool:
+def _goes_on(lines: Sequence[str], index: int) -> bool:
     """Whether the lines below this one belong to it: they are indented."""
     is_indented = False
-    for below in range(place + 1, len(lines)):
+    for below in range(index + 1, len(lines)):
         is_indented = is_indented or lines[below][:1] in (" ", "\t")
         if lines[below].strip():
             return lines[below][:1] in (" ", "\t")
@@ -126,7 +130,7 @@ class _Reader:
         """Whether a bracket that the value begins with is not closed in its line."""
         return line["value"][0] in "[{" and not _closes(line["value"])
 
-    def takes(self, line: re.Match[str], place: int) -> bool:
+    def takes(self, line: re.Match[str], index: int) -> bool:
         """Whether the value of a `line` is the text that stands there."""
         value, name = line["value"], _name_of(line)
         if value[0] == "#":
@@ -139,17 +143,17 @@ class _Reader:
             return True
         node = _alone(value)
         if node is None:
-            return self._is_text(name, value, place)
+            return self._is_text(name, value, index)
         if isinstance(node, ScalarNode):
-            return _is_other(node, value, place)
+            return _is_other(node, value, index)
         return name in self._texts or (name not in self._nested and _has_bare_names(node))
 
-    def _is_text(self, name: str, value: str, place: int) -> bool:
+    def _is_text(self, name: str, value: str, index: int) -> bool:
         """Whether what cannot be read is a text."""
         sign = value[0]
         if sign == '"' and '"' not in value[1:]:
             raise InputError(
-                f"line {place + 1} of the body: the quote that begins here is not closed; close it, leave it out, "
+                f"line {index + 1} of the body: the quote that begins here is not closed; close it, leave it out, "
                 "or write the text below `name: |`"
             )
         if sign in "\"'":
@@ -173,14 +177,14 @@ def _alone(value: str) -> Node | None:
     return node
 
 
-def _is_other(node: ScalarNode, value: str, place: int) -> bool:
+def _is_other(node: ScalarNode, value: str, index: int) -> bool:
     """Whether YAML reads one value as another than what is written."""
     if node.style in ("|", ">"):
         header = _HEADER.fullmatch(value)
         if header is None or any(sign.isdigit() for sign in header["indent"]):
             return True
         raise InputError(
-            f"line {place + 1} of the body: there is no text below {value[0]}; indent it there, or write it in quotes"
+            f"line {index + 1} of the body: there is no text below {value[0]}; indent it there, or write it in quotes"
         )
     rest = value.removeprefix(node.value)
     is_whole = value.startswith(node.value) and (not rest.strip() or re.match(r"[ \t]+#", rest))
@@ -217,10 +221,10 @@ def unicode_space(lines: Iterable[tuple[int, str]]) -> str | None:
     'line 2 of the body: the blank beside tone is not that of the space bar, as in copied text; type it anew'
     """
     for number, line in lines:
-        if found := _BESIDE.match(line):
-            name = found[1] or found[2]
-            told = f"the blank beside {name} is not that of the space bar, as in copied text; type it anew"
-            return f"line {number} of the body: {told}"
+        if match := _BESIDE.match(line):
+            name = match[1] or match[2]
+            problem = f"the blank beside {name} is not that of the space bar, as in copied text; type it anew"
+            return f"line {number} of the body: {problem}"
     return None
 
 

@@ -154,10 +154,10 @@ def _table(name: str) -> str:
     if name.isidentifier() and not keyword.iskeyword(name):
         return unicodedata.normalize("NFKC", name)
     suffix = PurePath(name).suffix.lower()
-    made = f"pd.read_csv({name!r})" if suffix in (".csv", ".tsv") else name
-    made = repr(name) if suffix in (".jsonl", ".json", ".ndjson", ".parquet") else made
+    expression = f"pd.read_csv({name!r})" if suffix in (".csv", ".tsv") else name
+    expression = repr(name) if suffix in (".jsonl", ".json", ".ndjson", ".parquet") else expression
     raise argparse.ArgumentTypeError(
-        f"{name!r} is not the name of a variable; assign it to one first: rows = {made}, then --over rows"
+        f"{name!r} is not the name of a variable; assign it to one first: rows = {expression}, then --over rows"
     )
 
 
@@ -226,13 +226,13 @@ def _no_key(text: str) -> NoReturn:
 
 def parser() -> MagicParser:
     """Return the parser of the line; completion reads its options too."""
-    made = MagicParser(
+    magic_parser = MagicParser(
         prog="%%fetchhive",
         description="Run a Fetch Hive deployment with the inputs in the cell's body.",
         epilog=_EXAMPLES,
         see=CELL_HELP,
     )
-    add = made.add_argument
+    add = magic_parser.add_argument
     add("name", nargs="?", metavar="NAME", help="the deployment; a snippet in the body names it itself")
     add("-v", "--variant", action="append", default=[], dest="variants", metavar="VARIANT",
         help="a variant to run; say it several times to see variants side by side")  # fmt: skip
@@ -248,12 +248,12 @@ def parser() -> MagicParser:
         help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
     add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
     for name, written in written_options(BatchOptions, in_cell=True).items():
-        _add_option(made, name, written)
+        _add_option(magic_parser, name, written)
     add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
-    return made
+    return magic_parser
 
 
-def _add_option(made: MagicParser, name: str, written: OptionSyntax) -> None:
+def _add_option(magic_parser: MagicParser, name: str, written: OptionSyntax) -> None:
     """Add an option of a batch; one that is not given has the default of `fh.batch`."""
     shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
     shown |= written.for_parser()
@@ -261,7 +261,7 @@ def _add_option(made: MagicParser, name: str, written: OptionSyntax) -> None:
         shown["type"] = _one_of(written.choices)
     elif written.reads == "whole":
         shown["type"] = whole_from_1
-    made.add_argument(flag(name), **shown)
+    magic_parser.add_argument(flag(name), **shown)
 
 
 _DEFAULTS: Final = {option.name: option.default for option in fields(BatchOptions)}
@@ -295,14 +295,14 @@ def words_of(line: str, magic: str) -> list[str]:
     UsageError
         A quote is not closed, or a backslash is the last sign.
     """
-    trouble = ""
+    error = ""
     try:
         return shlex.split(line)
     except ValueError as exc:
-        trouble = str(exc)
-    if trouble == "No escaped character":  # a backslash at its end
+        error = str(exc)
+    if error == "No escaped character":  # a backslash at its end
         raise UsageError(f"{magic}: a line does not go on below with a \\; write all of it in one line")
-    raise UsageError(f"{magic}: the line cannot be read ({trouble}); quotes come in pairs")
+    raise UsageError(f"{magic}: the line cannot be read ({error}); quotes come in pairs")
 
 
 _LONG_DASHES: Final = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212")

@@ -49,24 +49,24 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     problem = _assignment(text, deployment, lines=1) or _dash(text, deployment) or _colon(text, deployment, lines=1)
     if problem:
         raise InputError(_untoken(problem, template), where=deployment.name)
-    trouble: InputError
+    error: InputError
     try:
         inputs = read_mapping(quoted_as_written(text, deployment), where=deployment.name)
     except InputError as exc:
-        trouble = exc
+        error = exc
     else:
         single = single_text(deployment)
         if single and _is_prose(inputs, deployment):
             return {single: text.strip()}
-        if told := name_with_unicode_space(inputs, _content(text), deployment):
-            raise InputError(told, where=deployment.name)
-        if _is_closed(deployment) and (told := _strange(inputs, template, deployment)):
-            raise InputError(told, where=deployment.name)
+        if problem_text := name_with_unicode_space(inputs, _content(text), deployment):
+            raise InputError(problem_text, where=deployment.name)
+        if _is_closed(deployment) and (problem_text := _strange(inputs, template, deployment)):
+            raise InputError(problem_text, where=deployment.name)
         return inputs
     if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
         return {single: text.strip()}
     slip = _assignment(text, deployment) or _colon(text, deployment) or unicode_space(_content(text))
-    raise InputError(slip or [_untoken(problem, template) for problem in trouble.problems], where=trouble.where)
+    raise InputError(slip or [_untoken(problem, template) for problem in error.problems], where=error.where)
 
 
 def _untoken(problem: Problem, template: Template) -> Problem:
@@ -76,8 +76,8 @@ def _untoken(problem: Problem, template: Template) -> Problem:
 
 
 def _in_line(number: int, keyword: str, message: str, hint: str = "", value: str = "") -> Problem:
-    place = f"line {number} of the body"
-    return Problem(None, keyword, value, message, hint, line=number, place=place)
+    line_text = f"line {number} of the body"
+    return Problem(None, keyword, value, message, hint, line=number, place=line_text)
 
 
 def _is_prose(names: Iterable[str], deployment: Deployment) -> bool:
@@ -100,8 +100,8 @@ def _strange(given: Iterable[str], template: Template, deployment: Deployment) -
     names = [template.untoken(path_text([name])) for name in inputs]
     no = "no such variable is" if len(names) == 1 else "no such variables are"
     are = f"{no} there" if _is_closed(deployment) else f"sent as written, though {no} known"
-    cure = f"if the body is the text of {single}, write `{single}: |` above it and indent it"
-    return f"{', '.join(names[:5])}: {are}; {cure}"
+    hint = f"if the body is the text of {single}, write `{single}: |` above it and indent it"
+    return f"{', '.join(names[:5])}: {are}; {hint}"
 
 
 def remarks_in(template: Template, deployment: Deployment) -> list[str]:
@@ -165,9 +165,9 @@ def _scalars(node: Node, *, flow_only: bool = False) -> Iterator[ScalarNode]:
 def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> Problem | None:
     """Say where a variable is assigned as in Python, in the first of its `lines` that are no remarks."""
     for number, line in _content(text)[:lines]:
-        found = re.match(r"([^\W\d]\w*)[ \t]*=(?!=)", line)
-        if found and found[1] in deployment.variable_names:
-            message, hint = f"assigns {found[1]} with '='", f"write `{found[1]}: value`"
+        match = re.match(r"([^\W\d]\w*)[ \t]*=(?!=)", line)
+        if match and match[1] in deployment.variable_names:
+            message, hint = f"assigns {match[1]} with '='", f"write `{match[1]}: value`"
             return Problem(None, "assignment", f"line {number} of the body", message, hint, line=number)
     return None
 
@@ -175,9 +175,9 @@ def _assignment(text: str, deployment: Deployment, lines: int | None = None) -> 
 def _colon(text: str, deployment: Deployment, lines: int | None = None) -> Problem | None:
     """Say where a blank is missing behind a variable's colon, or the colon is that of an East Asian keyboard."""
     for number, line in _content(text)[:lines]:
-        found = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
-        if found and found[1] in deployment.variable_names:
-            meant = f"`{found[1]}: {found[2][:40]}`"
+        match = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
+        if match and match[1] in deployment.variable_names:
+            meant = f"`{match[1]}: {match[2][:40]}`"
             return _in_line(number, "syntax", f"write a colon and a blank, {meant}")
     return None
 
@@ -185,9 +185,9 @@ def _colon(text: str, deployment: Deployment, lines: int | None = None) -> Probl
 def _dash(text: str, deployment: Deployment) -> Problem | None:
     """Say where a body begins as a list of one mapping; "- one, - two" is a text."""
     for number, line in _content(text)[:1]:
-        found = re.match(r"-\s+(([^\s:]+)\s*:(?:\s.*)?)$", line)
-        if found and found[2] in deployment.variable_names:
-            return _in_line(number, "type", "begins a list", f"did you mean `{found[1].strip()}`?", "'-'")
+        match = re.match(r"-\s+(([^\s:]+)\s*:(?:\s.*)?)$", line)
+        if match and match[2] in deployment.variable_names:
+            return _in_line(number, "type", "begins a list", f"did you mean `{match[1].strip()}`?", "'-'")
     return None
 
 
@@ -225,17 +225,17 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     """
     if (value := _as_json(text)) is not None:
         return value
-    trouble: Problem | None = None
+    problem: Problem | None = None
     try:
         value = load(text)
     except YAMLError as exc:
-        line, said = yaml_error_of(exc, text)
-        trouble = _in_line(line, "syntax", said)
+        line, message = yaml_error_of(exc, text)
+        problem = _in_line(line, "syntax", message)
     except (ValueError, RecursionError) as exc:
         why = " ".join(str(exc).split())[:200]
-        trouble = Problem(None, "syntax", "the cell's body", f"cannot be read ({why})")
-    if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
-        raise InputError(trouble, where=where)
+        problem = Problem(None, "syntax", "the cell's body", f"cannot be read ({why})")
+    if problem:  # raised outside the block: a notebook shows one line only for an error without a context
+        raise InputError(problem, where=where)
     if value is None and not _content(text):
         return {}
     if odd := _no_json(text):
@@ -260,8 +260,8 @@ def _no_json(text: str) -> Problem | None:
         if node.style is None and node.value == "None":
             return _in_line(line, "syntax", "this is Python", "write null for None, true for True and false for False")
         if node.style is None and node.value in _NO_NUMBERS:
-            cure = "write null or a number, or put the text in quotes"
-            return _in_line(line, "type", "is no value of JSON", cure, node.value)
+            hint = "write null or a number, or put the text in quotes"
+            return _in_line(line, "type", "is no value of JSON", hint, node.value)
     return None
 
 

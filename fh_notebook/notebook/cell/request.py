@@ -62,7 +62,7 @@ class CellRequest:
         """
         inputs = _completed(self.deployment, self.inputs, self.sources)
         secrets = Secrets.of(self.deployment.inputs)
-        made = [
+        requests = [
             InvokeRequest(
                 deployment=self.deployment.name,
                 variant=variant,
@@ -75,7 +75,7 @@ class CellRequest:
             )
             for variant in self.variants
         ]
-        return [request for request in made for _ in range(repeats)]
+        return [request for request in requests for _ in range(repeats)]
 
 
 def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
@@ -160,8 +160,8 @@ def _inputs(
         if isinstance(value, Mapping):  # the inputs themselves
             return value, {}
     if is_blank(template.text) and deployment.inputs.get("additionalProperties") is not False:
-        told = "the body gives nothing; write `name: value` lines, or {} when there is nothing to give"
-        raise InputError(told, where=deployment.name)
+        message = "the body gives nothing; write `name: value` lines, or {} when there is nothing to give"
+        raise InputError(message, where=deployment.name)
     read = read_inputs(template, deployment)
     if slips := misspelt_names(read, deployment):
         raise InputError([template.untoken(str(slip)) for slip in slips], where=deployment.name)
@@ -207,11 +207,13 @@ def _from_snippet(
 
 def _not_evaluated(inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """Say which expressions are sent as text: what is pasted is never evaluated, whoever wrote it."""
-    found = [text[start:end] for text in _texts(inputs) for start, end, _ in expressions(text)]
-    if not found:
+    sources = [text[start:end] for text in _texts(inputs) for start, end, _ in expressions(text)]
+    if not sources:
         return ()
-    told = f"{found[0]} is sent as text, since nothing in a snippet is evaluated; to give a value of the notebook, "
-    return (told + "name the deployment on the line and write the inputs as `name: value`",)
+    message = (
+        f"{sources[0]} is sent as text, since nothing in a snippet is evaluated; to give a value of the notebook, "
+    )
+    return (message + "name the deployment on the line and write the inputs as `name: value`",)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -232,8 +234,8 @@ def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]
     """
     if variants:
         if (several := next((v for v in variants if "," in v and v not in deployment.variants), None)) is not None:
-            said = " ".join(f"-v {shlex.quote(name.strip())}" for name in several.split(",") if name.strip())
-            raise InputError(f"-v takes one variant; say {said}", where=deployment.name)
+            options = " ".join(f"-v {shlex.quote(name.strip())}" for name in several.split(",") if name.strip())
+            raise InputError(f"-v takes one variant; say {options}", where=deployment.name)
         if problem := deployment.variant_problem(variants):
             raise InputError(problem, where=deployment.name)
         return tuple(dict.fromkeys(variants))
@@ -285,11 +287,11 @@ def shortened(value: Any) -> Any:
 MADE_LATER: Final = "(this kernel's receiver: its address is made when the call is)"
 
 
-def delivered(request: InvokeRequest, delivery: str, here: Connection) -> InvokeRequest:
+def delivered(request: InvokeRequest, delivery: str, connection: Connection) -> InvokeRequest:
     """Return a request as ``--delivery`` has it sent; ``auto`` sends it directly first."""
     if delivery not in ("callback", "poll"):
         return request
-    return request.delivered_to(MADE_LATER if delivery == "callback" and here.is_near else NOWHERE)
+    return request.delivered_to(MADE_LATER if delivery == "callback" and connection.is_near else NOWHERE)
 
 
 def request_text(
@@ -327,7 +329,9 @@ def request_text(
     """
     body = request.body()
     body["inputs"] = dict(mask_inputs(request.inputs, secrets or Secrets()))
-    spelt = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
-    if html.printable(spelt) != spelt:  # what a terminal obeys, or what turns a text around, as JSON can write it too
-        spelt = "".join(sign if html.printable(sign) == sign else f"\\u{ord(sign):04x}" for sign in spelt)
-    return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{spelt}"
+    body_text = json.dumps(body if whole else shortened(body), ensure_ascii=False, indent=2)
+    if (
+        html.printable(body_text) != body_text
+    ):  # what a terminal obeys, or what turns a text around, as JSON can write it too
+        body_text = "".join(sign if html.printable(sign) == sign else f"\\u{ord(sign):04x}" for sign in body_text)
+    return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{body_text}"

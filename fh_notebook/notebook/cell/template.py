@@ -272,7 +272,7 @@ class Template:
             whole = self.source_of(read)
             if whole is not None:
                 return _value(whole, evaluate)
-            return self._token.sub(lambda found: _within(self.sources[found[0]], evaluate), read)
+            return self._token.sub(lambda match: _within(self.sources[match[0]], evaluate), read)
         if isinstance(read, list):
             return [self._filled(item, evaluate) for item in read]
         if isinstance(read, dict):
@@ -285,7 +285,7 @@ class Template:
 
     def untoken(self, text: str) -> str:
         """Return `text`, for example an error's, with the expressions in place of their tokens."""
-        return self._token.sub(lambda found: braced(self.sources[found[0]]), text)
+        return self._token.sub(lambda match: braced(self.sources[match[0]]), text)
 
 
 def braced(source: str) -> str:
@@ -307,8 +307,8 @@ def _within(source: str, evaluate: Evaluate) -> str:
     if re.search(r"\brow\b", source) is None:
         raise InputError(f"{braced(source)} is missing (None or NaN) inside a text; give it a value first")
     whole = source if re.fullmatch(r"[\w.]+(\[[^\[\]]+\])?", source) else f"({source})"
-    cure = braced(f"{whole} or ''")
-    raise InputError(f"{braced(source)} is missing inside a text; drop such rows or write {cure}")
+    hint = braced(f"{whole} or ''")
+    raise InputError(f"{braced(source)} is missing inside a text; drop such rows or write {hint}")
 
 
 def _written(value: Any) -> str:
@@ -322,18 +322,18 @@ def _written(value: Any) -> str:
 
 
 def _value(source: str, evaluate: Evaluate) -> Any:
-    trouble = ""
+    message = ""
     try:
         return evaluate(source)
     except InputError:
         raise
     except Exception as exc:  # whatever the user's expression raises
-        trouble = f"{braced(source)} cannot be evaluated: {' '.join(error_text(exc).split())}"
+        message = f"{braced(source)} cannot be evaluated: {' '.join(error_text(exc).split())}"
         if isinstance(exc, NameError) and exc.name == "row" and re.search(r"\brow\b", source):
-            trouble = f"{braced(source)}: there is a row only with --over FRAME, a table; add it to the line"
+            message = f"{braced(source)}: there is a row only with --over FRAME, a table; add it to the line"
         elif isinstance(exc, NameError):  # another template language's, perhaps
-            trouble += f"; to send the braces themselves, write {{{{ '{braced(source)}' }}}}"
-    raise InputError(trouble)
+            message += f"; to send the braces themselves, write {{{{ '{braced(source)}' }}}}"
+    raise InputError(message)
 
 
 def as_json(value: Any, source: str) -> Any:
@@ -350,10 +350,10 @@ def as_json(value: Any, source: str) -> Any:
     >>> as_json(pd.DataFrame({"n": [1, None]}), "df")
     [{'n': 1.0}, {'n': None}]
     """
-    made = jsonable(value, missing_is_null=True)
-    if problems := json_problems(made):
+    json_value = jsonable(value, missing_is_null=True)
+    if problems := json_problems(json_value):
         raise InputError([f"{braced(source)}: {problem if problem.path else problem.sentence}" for problem in problems])
-    return made
+    return json_value
 
 
 def value_of(source: str, names: dict[str, Any]) -> Any:
@@ -372,7 +372,7 @@ def value_of(source: str, names: dict[str, Any]) -> Any:
     Traceback (most recent call last):
     NameError: name 'tickts' is not defined; did you mean 'tickets'?
     """
-    trouble = ""
+    message = ""
     try:
         return as_json(eval(source, names), source)  # noqa: S307 - it is the user's cell
     except NameError as exc:
@@ -381,5 +381,5 @@ def value_of(source: str, names: dict[str, Any]) -> Any:
         close = nearest(exc.name, (n for n in names if not n.startswith("_"))) if written else None
         if close is None:
             raise
-        trouble, name = f"{exc}; did you mean {close!r}?", exc.name
-    raise NameError(trouble, name=name)
+        message, name = f"{exc}; did you mean {close!r}?", exc.name
+    raise NameError(message, name=name)

@@ -74,13 +74,13 @@ def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
             raise SettingsError(f"{short(options.address)} is not an address; did you mean {close}?")
         settings.configure(base_url=DEFAULT_BASE_URL if options.address == _LIVE else options.address)
     address, chosen = resolution.find_base_url()
-    here, trouble = _connection()
+    connection, error = _connection()
     store = resolution.store_path()
     return SettingsTable(
         [
-            ("calls go to", _place(address, chosen, here)),
-            ("key", _key(address, here)),
-            ("workspace", here.workspace if here else f"none: {trouble}"),
+            ("calls go to", _target(address, chosen, connection)),
+            ("key", _key(address, connection)),
+            ("workspace", connection.workspace if connection else f"none: {error}"),
             ("answers are kept in", str(store) if store else "nothing: fh.configure(store=None) says so"),
             ("catalogue", _catalogue()),
         ]
@@ -100,37 +100,37 @@ def _connection() -> tuple[Connection | None, str]:
         return None, str(exc)
 
 
-def _place(address: str, chosen: bool, here: Connection | None) -> str:
+def _target(address: str, chosen: bool, connection: Connection | None) -> str:
     if address == LOCAL:
         return "the local hive in this kernel"
-    if here is not None and here.origin == LOCAL:
+    if connection is not None and connection.origin == LOCAL:
         return f"the local hive in this kernel, as there is no key for {origin(address)}"
     return address if chosen else f"{address} (the service's own)"
 
 
-def _key(address: str, here: Connection | None) -> str:
-    if here is not None and here.origin != LOCAL:
-        needed = here.key.reveal() != session.NO_KEY_NEEDED
-        return f"{MASK} from {here.key_source}" if needed else here.key_source
+def _key(address: str, connection: Connection | None) -> str:
+    if connection is not None and connection.origin != LOCAL:
+        needed = connection.key.reveal() != session.NO_KEY_NEEDED
+        return f"{MASK} from {connection.key_source}" if needed else connection.key_source
     if address == LOCAL:
         return "none is needed"
     return "; ".join([f"none: {credentials.LOGIN_HINT}", *resolution.find_key(base_url=address).hints])
 
 
 def _catalogue() -> str:
-    found = catalog_file.find()
-    if found is None:
+    path = catalog_file.find()
+    if path is None:
         return "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"
-    place = catalog_file.shown(found)
+    shown_path = catalog_file.shown(path)
     try:
-        catalog_file.read(found)
+        catalog_file.read(path)
     except FetchHiveError as exc:
         problems = exc.problems if isinstance(exc, InputError) else Problem.of(str(exc))
         more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
         # The file's name stands there already.
-        told = replace(problems[0], place=problems[0].place.removeprefix(place).lstrip(", :"))
-        return f"{place}, which cannot be used: {told}{more}"
-    return place
+        problem = replace(problems[0], place=problems[0].place.removeprefix(shown_path).lstrip(", :"))
+        return f"{shown_path}, which cannot be used: {problem}{more}"
+    return shown_path
 
 
 _PLACEHOLDER: Final = re.compile(r"(?:fhk_)?[*.…•·xX]+|YOUR_.*|<.*>|\[.*\]|\{.*\}|\$.*|%.*%", re.IGNORECASE)
@@ -155,54 +155,56 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     address, _ = resolution.find_base_url()
     if address == LOCAL:
         raise SettingsError("calls go to the local hive in this kernel, which needs no key; %fetchhive use live first")
-    place = origin(address)
-    key = _ask(place)
+    host = origin(address)
+    key = _ask(host)
     checked = _check(key, address) if options.check else ""
-    kept, words = (False, "--here was said") if options.here else credentials.keep_in_keyring(place, key)
-    settings.log_in(key, base_url=address, source="keyring" if kept else "%fetchhive login")
-    if kept:
-        notice(f"The key for {place} is in the system's keyring ({words}), and is used from now on.")
+    is_stored, detail = (False, "--here was said") if options.here else credentials.keep_in_keyring(host, key)
+    settings.log_in(key, base_url=address, source="keyring" if is_stored else "%fetchhive login")
+    if is_stored:
+        notice(f"The key for {host} is in the system's keyring ({detail}), and is used from now on.")
         if credentials.from_environment():
             notice(f"A new kernel will take {credentials.KEY_NAME} before it, as long as that is set.")
     else:
-        notice(f"The key for {place} is kept in this kernel only, until it ends: {words}.")
+        notice(f"The key for {host} is kept in this kernel only, until it ends: {detail}.")
     notice(checked or "It was not tried: fh.Client().check() says whether it is good, and runs nothing.")
     with suppress(StoreError):  # the key is kept all the same, and the first call that needs the store says it
-        _offer_join(shell, place)
+        _offer_join(shell, host)
 
 
-def _offer_join(shell: Any, place: str) -> None:
+def _offer_join(shell: Any, host: str) -> None:
     """Ask whether answers under other keys of this host are to be copied: two keys may be of two workspaces."""
     store = session.store()
     if store is None:
         return
-    here = session.client_for(None).workspace
-    for other, answers in _other_keys(store, place, here):
+    workspace = session.client_for(None).workspace
+    for other, answers in _other_keys(store, host, workspace):
         from fh_notebook.batching.batch_state import join_command
 
-        told = f"{answers:,} answer{'s' if answers != 1 else ''}"
+        count = f"{answers:,} answer{'s' if answers != 1 else ''}"
         notice(
-            f"The store has {told} of {place} under another key ({other}). A call under this key pays for them again."
+            f"The store has {count} of {host} under another key ({other}). A call under this key pays for them again."
         )
-        said = ask_yes(shell, f"Are both keys of the same workspace, and shall {told} be copied to {here}?")
-        if said:
-            join(other, here)
+        answer = ask_yes(shell, f"Are both keys of the same workspace, and shall {count} be copied to {workspace}?")
+        if answer:
+            join(other, workspace)
         else:
-            notice(f"Nothing was copied. If both keys are of one workspace: {join_command(other, here)}")
-        if said is None:
+            notice(f"Nothing was copied. If both keys are of one workspace: {join_command(other, workspace)}")
+        if answer is None:
             return
 
 
-def _other_keys(store: Store, place: str, here: str) -> list[tuple[str, int]]:
-    """Return the workspaces of a host that have answers which `here` has not, with how many; the newest first."""
-    others = [line.name for line in store.workspaces.every() if line.name.startswith(f"{place}#") and line.name != here]
-    found = [(name, store.workspaces.count_not_copied(name, here)) for name in others[:KEYS_ASKED]]
-    return [(name, answers) for name, answers in found if answers]
+def _other_keys(store: Store, host: str, workspace: str) -> list[tuple[str, int]]:
+    """Return the workspaces of a host that have answers which `workspace` has not, with how many; the newest first."""
+    others = [
+        line.name for line in store.workspaces.every() if line.name.startswith(f"{host}#") and line.name != workspace
+    ]
+    counts = [(name, store.workspaces.count_not_copied(name, workspace)) for name in others[:KEYS_ASKED]]
+    return [(name, answers) for name, answers in counts if answers]
 
 
-def _ask(place: str) -> Secret:
+def _ask(host: str) -> Secret:
     given = ask_hidden(
-        f"Key for {place} (not shown): ", cure=f"set {credentials.KEY_NAME} in the environment before the kernel starts"
+        f"Key for {host} (not shown): ", hint=f"set {credentials.KEY_NAME} in the environment before the kernel starts"
     )
     key = credentials.usable_key(given, "the prompt")
     if key is None:
@@ -214,10 +216,10 @@ def _ask(place: str) -> Secret:
 
 def _check(key: Secret, address: str) -> str:
     with Client(api_key=key, base_url=address) as client:
-        found = client.check()
-    if found.status == "bad":
+        check = client.check()
+    if check.status == "bad":
         raise AuthError(f"{origin(address)} refused the key; nothing was kept")
-    return f"good: {origin(address)} takes the key." if found.status == "good" else f"{found}."
+    return f"good: {origin(address)} takes the key." if check.status == "good" else f"{check}."
 
 
 def logout(shell: Any, options: argparse.Namespace) -> None:
@@ -226,11 +228,11 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
     A login at another service is left as it is.
     """
     address, _ = resolution.find_base_url()
-    place = origin(address)
+    host = origin(address)
     had = settings.log_out(address)
-    deleted = address != LOCAL and credentials.forget_in_keyring(place)
-    gone = [*(["this kernel"] if had else []), *([f"the keyring ({place})"] if deleted else [])]
-    service = "the local hive" if address == LOCAL else place
+    deleted = address != LOCAL and credentials.forget_in_keyring(host)
+    gone = [*(["this kernel"] if had else []), *([f"the keyring ({host})"] if deleted else [])]
+    service = "the local hive" if address == LOCAL else host
     notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {service} to forget.")
     if (other := settings.current().login) is not None:
         notice(f"The login for {other.origin} stays: %fetchhive use its address first, to forget that one.")
@@ -238,12 +240,12 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
         return
     left = next((look for look in resolution.look_for_key(base_url=address) if look.key), None)
     if left is not None:
-        notice(f"Calls still have a key, from {left.source}: {_CURES.get(left.source, 'remove it there too')}.")
+        notice(f"Calls still have a key, from {left.source}: {_HINTS.get(left.source, 'remove it there too')}.")
     elif not resolution.find_base_url()[1]:
         notice("Calls now go to the local hive in this process, not to Fetch Hive.")
 
 
-_CURES: Final = {
+_HINTS: Final = {
     credentials.KEY_NAME: "unset that variable before the kernel starts",
     "keyring": "the keyring did not let go of it; remove it there",
 }

@@ -77,18 +77,18 @@ def _lines(
     properties = schema.get("properties")
     required = schema.get("required")
     for name, declared in properties.items() if isinstance(properties, Mapping) else ():
-        here = (*path, str(name))
+        variable_path = (*path, str(name))
         variable = followed(declared, root)
         yield VariableLine(
-            name=path_text(here),
+            name=path_text(variable_path),
             kind=_kind(variable),
             required="yes" if isinstance(required, list) and name in required else "",
-            default=_default(variable, hidden=secrets.cover(here)),
+            default=_default(variable, hidden=secrets.cover(variable_path)),
             choices=listed(variable["enum"]) if isinstance(variable.get("enum"), list) else "",
             description=one_line(str(variable.get("description") or variable.get("title") or ""), TEXT_CAP),
         )
-        if len(here) < DEPTH:
-            yield from _lines(root, variable, secrets, here)
+        if len(variable_path) < DEPTH:
+            yield from _lines(root, variable, secrets, variable_path)
 
 
 _LIMITS: Final = {
@@ -114,8 +114,8 @@ def _kind(variable: Mapping[str, Any]) -> str:
         kind += " of several lines"
     if variable.get("format") == "password":
         kind = "a secret"
-    told = (words.format(short(variable[name], 40)) for name, words in _LIMITS.items() if name in variable)
-    return ", ".join([kind, *told])
+    limits = (words.format(short(variable[name], 40)) for name, words in _LIMITS.items() if name in variable)
+    return ", ".join([kind, *limits])
 
 
 def _default(variable: Mapping[str, Any], *, hidden: bool) -> str:
@@ -171,10 +171,10 @@ class Description:
             return "It takes no Start variables."
         if not self.lines:
             return "Its Start variables are not known: inputs are sent unchecked."
-        said = ["There are more; Deployment.inputs has all of them."] if len(self.lines) > LINES_CAP else []
+        notes = ["There are more; Deployment.inputs has all of them."] if len(self.lines) > LINES_CAP else []
         if self.deployment.inputs.get("additionalProperties") is not False:
-            said.append("There may be others: what is not declared is sent unchecked.")
-        return " ".join(said)
+            notes.append("There may be others: what is not declared is sent unchecked.")
+        return " ".join(notes)
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The columns that say anything, and their cells."""

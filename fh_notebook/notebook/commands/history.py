@@ -23,9 +23,9 @@ def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
 
     Where that is nothing, a line says so, and there is no table.
     """
-    found = past.history(deployment=options.name, limit=options.limit)
-    if len(found):
-        return found
+    lines = past.history(deployment=options.name, limit=options.limit)
+    if len(lines):
+        return lines
     if options.name is None:
         if session.store():
             notice("Nothing was run yet: each answer is a line here.")
@@ -43,10 +43,10 @@ def last(shell: Any, options: argparse.Namespace) -> Run | Batch:
         There is neither.
     """
     batch, made_at = last_batch(), last_batch_at()
-    kept = past.last_run(session.client_for(None).workspace)
-    if batch is not None and made_at is not None and (kept is None or made_at > kept.kept_at):
+    stored = past.last_run(session.client_for(None).workspace)
+    if batch is not None and made_at is not None and (stored is None or made_at > stored.kept_at):
         return batch
-    if kept is not None:
-        return kept.run
+    if stored is not None:
+        return stored.run
     why = "" if session.store() else " (nothing is kept: fh.configure(store=None) says so)"
     raise InputError(f"nothing was run yet in this workspace{why}")

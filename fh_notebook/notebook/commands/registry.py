@@ -202,7 +202,7 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
     refuse_key(line, "%fetchhive")
     # What is pasted may have a key in it, which is in the cell, in a variable, or was typed at the prompt.
     is_pasted = line.split()[:1] == ["snippet"]
-    trouble: BaseException
+    error: BaseException
     try:
         return _run(shell, line, cell)
     except HelpShown:
@@ -212,13 +212,13 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
     except (FetchHiveError, Stopped) as exc:
         if isinstance(exc, FetchHiveError):
             exc.audience = CELL
-        trouble = Masked(exc) if is_pasted and not hasattr(exc, "_render_traceback_") else exc
+        error = Masked(exc) if is_pasted and not hasattr(exc, "_render_traceback_") else exc
     except (Exception, KeyboardInterrupt) as exc:
         if not is_pasted:
             raise
-        trouble = Masked(exc)
-    trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
-    raise trouble
+        error = Masked(exc)
+    error.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
+    raise error
 
 
 def _run(shell: Any, line: str, cell: str | None) -> Any:

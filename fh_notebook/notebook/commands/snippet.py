@@ -39,7 +39,7 @@ def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
     elif options.variable is not None:
         pasted, where = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
     else:
-        pasted, where = _asked(shell), ""
+        pasted, where = _ask_for_snippet(shell), ""
     guessed = deployment_of(pasted)
     known = session.deployments().get(guessed.name)
     saved = merged(known, guessed)
@@ -61,16 +61,16 @@ def _text_of(shell: Any, name: str) -> str:
     return value
 
 
-def _asked(shell: Any) -> Snippet:
-    cure = "give the snippet as a cell: %%fetchhive snippet, or by a variable: %fetchhive snippet NAME"
+def _ask_for_snippet(shell: Any) -> Snippet:
+    hint = "give the snippet as a cell: %%fetchhive snippet, or by a variable: %fetchhive snippet NAME"
     if has_page(shell):
         # Hidden, since a page saves what is typed at an open prompt with the notebook, and a key may be in it.
-        given = ask_hidden("Paste the Code Snippet (not shown, as it may have a key in it): ", cure=cure)
+        text = ask_hidden("Paste the Code Snippet (not shown, as it may have a key in it): ", hint=hint)
     else:
-        given = ask_lines("Paste the Code Snippet: ", is_open, cure=cure)
-    if not given:
+        text = ask_lines("Paste the Code Snippet: ", is_open, hint=hint)
+    if not text:
         raise InputError("nothing was pasted, and nothing was saved")
-    return parse_snippet(unfolded(given.reveal()))
+    return parse_snippet(unfolded(text.reveal()))
 
 
 # What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
@@ -85,10 +85,8 @@ def _tell_variables(known: Deployment, pasted: Snippet) -> None:
         types = types_of(declared.get("type", [])) if isinstance(declared, Mapping) else []
         if types and validated({"properties": {name: {"type": types}}}, {name: value}):
             guess = guessed.inputs["properties"].get(name)
-            found = kind_text(guess) if guess else "null"
-            notice(
-                f"{path_text([name])} stays {kind_text({'type': types})}, as declared; in the snippet it is {found}."
-            )
+            kind = kind_text(guess) if guess else "null"
+            notice(f"{path_text([name])} stays {kind_text({'type': types})}, as declared; in the snippet it is {kind}.")
     if not new:
         notice("Its Start variables were known, and stay as they are.")
 

@@ -150,16 +150,16 @@ def _placed(
 
 def _entries(line: str) -> list[_Entry]:
     """Return what `line` begins, from left to right: items, then at most one name."""
-    found: list[_Entry] = []
+    entries: list[_Entry] = []
     column = len(line) - len(line.lstrip(" "))
     while line[column : column + 1] == "-" and line[column + 1 : column + 2] in ("", " "):
         rest = line[column + 1 :]
-        found.append(_Entry(column, None, rest))
+        entries.append(_Entry(column, None, rest))
         column += 1 + len(rest) - len(rest.lstrip(" "))
     if key := _KEY.match(line, column):
         name = next(part for part in key.groups() if part is not None)
-        found.append(_Entry(column, name.rstrip(), line[key.end() :]))
-    return found
+        entries.append(_Entry(column, name.rstrip(), line[key.end() :]))
+    return entries
 
 
 def _is_blank(line: str) -> bool:
@@ -196,15 +196,15 @@ def _upward(lines: Sequence[str]) -> Iterator[_Entry]:
 
 def _given_below(lines: Sequence[str], column: int) -> set[str]:
     """Return the names beside the cursor that stand below it."""
-    found: set[str] = set()
+    names: set[str] = set()
     for line in lines:
         if _is_blank(line):
             continue
         first = len(line) - len(line.lstrip(" "))
         if first < column:
             break
-        found |= {e.name for e in _entries(line) if e.column == column == first and e.name is not None}
-    return found
+        names |= {e.name for e in _entries(line) if e.column == column == first and e.name is not None}
+    return names
 
 
 Schema = Mapping[str, Any]
@@ -231,26 +231,26 @@ def complete_body(body: str, after: str, deployment: Deployment | None) -> Compl
     """
     if deployment is None or body.lstrip().startswith("{"):  # a body in JSON, or in one expression
         return NOTHING
-    place = yaml_place(body, after)
-    if place is None:
+    position = yaml_place(body, after)
+    if position is None:
         return NOTHING
     root = deployment.inputs
-    here = list(_at(root, place.path, root))
-    if not place.is_name:
-        return _values(place, here)
+    schemas = list(_at(root, position.path, root))
+    if not position.is_name:
+        return _values(position, schemas)
     # An item of a list, `- `, may be an object or a value.
-    values = _values(place, here) if place.path[-1:] == (None,) else NOTHING
-    return joined_completions(_names(place, here), values)
+    values = _values(position, schemas) if position.path[-1:] == (None,) else NOTHING
+    return joined_completions(_names(position, schemas), values)
 
 
 def _alternatives(schema: Any, root: Schema, depth: int = _DEPTH) -> Iterator[Schema]:
     """Yield `schema` with what it refers to, and the parts that it is made of."""
     if depth == 0:
         return
-    here = followed(schema, root)
-    yield here
+    resolved = followed(schema, root)
+    yield resolved
     for several in ("allOf", "anyOf", "oneOf"):
-        for part in _listed(here.get(several)):
+        for part in _listed(resolved.get(several)):
             yield from _alternatives(part, root, depth - 1)
 
 
@@ -268,12 +268,12 @@ def _at(schema: Any, path: tuple[str | None, ...], root: Schema) -> Iterator[Sch
             yield from _at(properties[step], path[1:], root)
 
 
-def _names(place: CursorPlace, here: list[Schema]) -> Completions:
-    known = [name for one in here for name in _mapping(one.get("properties"))]
-    needed = {name for one in here for name in _listed(one.get("required")) if isinstance(name, str)}
-    free = [name for name in dict.fromkeys(known) if isinstance(name, str) and name not in place.given]
-    ordered = sorted(filter(place.can_say, free), key=lambda name: name not in needed)
-    return matching_completions(place.fragment, "variable", ordered, typed=place.typed, spell=place.spell_name)
+def _names(position: CursorPlace, schemas: list[Schema]) -> Completions:
+    known = [name for one in schemas for name in _mapping(one.get("properties"))]
+    needed = {name for one in schemas for name in _listed(one.get("required")) if isinstance(name, str)}
+    free = [name for name in dict.fromkeys(known) if isinstance(name, str) and name not in position.given]
+    ordered = sorted(filter(position.can_say, free), key=lambda name: name not in needed)
+    return matching_completions(position.fragment, "variable", ordered, typed=position.typed, spell=position.spell_name)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -284,14 +284,14 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _values(place: CursorPlace, here: list[Schema]) -> Completions:
-    values = [value for one in here for value in _said(one)]
-    texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and place.can_say(v)]
+def _values(position: CursorPlace, schemas: list[Schema]) -> Completions:
+    values = [value for one in schemas for value in _said(one)]
+    texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and position.can_say(v)]
     # Words that are no texts: true, false, null and numbers. In quotes they would be texts.
-    words = [json.dumps(v) for v in values if not isinstance(v, str | list | dict)] if not place.quote else []
+    words = [json.dumps(v) for v in values if not isinstance(v, str | list | dict)] if not position.quote else []
     return joined_completions(
-        matching_completions(place.fragment, "value", texts, typed=place.typed, spell=place.spell_text),
-        matching_completions(place.fragment, "value", words),
+        matching_completions(position.fragment, "value", texts, typed=position.typed, spell=position.spell_text),
+        matching_completions(position.fragment, "value", words),
     )
 
 

@@ -64,16 +64,16 @@ def complete_command(
         return NOTHING
     if word.raw.startswith("-"):
         return matching_completions(word.raw, "option", rest.free_options())
-    places = [action.dest for action in parser.actions if not action.option_strings]
-    place = dict(enumerate(places)).get(len(rest.values.get("name", ())), "")
+    arguments = [action.dest for action in parser.actions if not action.option_strings]
+    argument = dict(enumerate(arguments)).get(len(rest.values.get("name", ())), "")
     about = {
         "name": lambda: word_completions(word, "deployment", deployments(), after),
         "address": lambda: word_completions(word, "address", commands.addresses, after),
         "command": lambda: word_completions(word, "command", [*commands.help, "cell"], after),
         "variable": lambda: word_completions(word, "name", texts(names), after),
     }
-    found = about[place]() if place in about else NOTHING
-    return found if word.raw else joined_completions(found, matching_completions("", "option", rest.free_options()))
+    offer = about[argument]() if argument in about else NOTHING
+    return offer if word.raw else joined_completions(offer, matching_completions("", "option", rest.free_options()))
 
 
 _CELL: Final = re.compile(r"\s*%%fetchhive(?=\s|$)")

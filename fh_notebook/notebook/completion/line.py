@@ -136,8 +136,8 @@ class CellLine:
 
     def value(self, dest: str) -> str | None:
         """Return what was given for `dest`, where it was."""
-        found = self.values.get(dest)
-        return found[0] if found else None
+        values = self.values.get(dest)
+        return values[0] if values else None
 
     def deployment(self, deployments: Deployments) -> Deployment | None:
         """Return the deployment that the line names, where it is known."""
@@ -189,8 +189,8 @@ def _values(
     if action.choices is not None:
         return word_completions(word, "value", [str(choice) for choice in action.choices], line.after)
     if action.dest == "variants":
-        found = line.deployment(deployments)
-        left = [v for v in found.variants if v not in line.values.get("variants", ())] if found else []
+        deployment = line.deployment(deployments)
+        left = [v for v in deployment.variants if v not in line.values.get("variants", ())] if deployment else []
         return word_completions(word, "variant", left, line.after, joined_on=joined_on)
     if action.dest == "over":
         return word_completions(word, "frame", row_names(names), line.after)

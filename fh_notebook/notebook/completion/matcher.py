@@ -62,8 +62,8 @@ def unregister(shell: Any) -> None:
 
 
 def _matchers(shell: Any) -> list[Any] | None:
-    found = getattr(getattr(shell, "Completer", None), "custom_matchers", None)
-    return found if isinstance(found, list) else None
+    matchers = getattr(getattr(shell, "Completer", None), "custom_matchers", None)
+    return matchers if isinstance(matchers, list) else None
 
 
 def _match(shell: Any, context: Any) -> Any:
@@ -77,12 +77,12 @@ def _match(shell: Any, context: Any) -> Any:
 
         lines = context.full_text.split("\n")
         cursor = sum(len(line) + 1 for line in lines[: context.cursor_line]) + context.cursor_position
-        found = complete(context.full_text, cursor, completion_context(shell))
-        candidates = [SimpleCompletion(c.text, type=c.type) for c in found.candidates]
+        offer = complete(context.full_text, cursor, completion_context(shell))
+        candidates = [SimpleCompletion(c.text, type=c.type) for c in offer.candidates]
         return {
-            "completions": candidates or (_Silence() if found.closed else []),
-            "matched_fragment": found.fragment,
-            "suppress": bool(candidates) or found.closed,
+            "completions": candidates or (_Silence() if offer.closed else []),
+            "matched_fragment": offer.fragment,
+            "suppress": bool(candidates) or offer.closed,
             "ordered": True,
         }
     except Exception:  # whatever it is: a person is typing

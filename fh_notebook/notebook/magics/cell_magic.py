@@ -73,19 +73,19 @@ class CellResult:
 def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
     """Send every request, all at once within the limiter, and return what came, also when Stop or Cancel ended it."""
     came: dict[int, Run] = {}
-    trouble: BaseException | None = None
+    failure: BaseException | None = None
     interrupted = False
     try:
         errors = event_loop.run(_send_all(client, requests, came))
-        trouble = errors[0] if errors else None
-        for more in {str(error) for error in errors[1:]} - {str(trouble)}:
+        failure = errors[0] if errors else None
+        for more in {str(error) for error in errors[1:]} - {str(failure)}:
             notice(f"Also: {more}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         interrupted = True
     if interrupted:
-        trouble = Stopped(_stopped_text(len(requests), len(came)))
+        failure = Stopped(_stopped_text(len(requests), len(came)))
     runs = tuple(came[i] for i in sorted(came))
-    return CellResult(runs, len(requests), _result(requests, came), trouble)
+    return CellResult(runs, len(requests), _result(requests, came), failure)
 
 
 async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dict[int, Run]) -> list[BaseException]:
@@ -115,7 +115,7 @@ def _result(requests: Sequence[InvokeRequest], came: Mapping[int, Run]) -> Any:
     )
 
 
-def _stopped_text(asked: int, came: int) -> str:
+def _stopped_text(calls_made: int, came: int) -> str:
     """Return what became of the calls of a cell that was stopped.
 
     Examples
@@ -125,19 +125,19 @@ def _stopped_text(asked: int, came: int) -> str:
     >>> _stopped_text(2, 2)
     'every answer had come, and is kept'
     """
-    left = asked - came
+    left = calls_made - came
     if not left:
         return "every answer had come, and is kept"
     calls = "the call" if left == 1 else f"{left} calls"
-    kept = f"; {came} of {asked} answers came before and are kept" if came else ""
-    return f"{calls} in flight may have run at the service all the same{kept}"
+    answers = f"; {came} of {calls_made} answers came before and are kept" if came else ""
+    return f"{calls} in flight may have run at the service all the same{answers}"
 
 
 def dry_run_text(
     client: Client, requests: Sequence[InvokeRequest], deployment: Deployment, delivery: str = "direct"
 ) -> str:
     """Say how many calls a cell would make, and show each one: the key and secret inputs masked, long values cut."""
-    here = client.aclient.connection
+    connection = client.aclient.connection
     calls = "1 call" if len(requests) == 1 else f"{len(requests):,} calls"
     parts = [f"Dry run: {calls} to {client.origin}, none made."]
     secrets = Secrets.of(deployment.inputs)
@@ -145,7 +145,9 @@ def dry_run_text(
     different = list({request.variant: request for request in requests}.values())
     for request in different[:REQUESTS_SHOWN]:
         times = f"{of_variant[request.variant]} times:\n" if of_variant[request.variant] > 1 else ""
-        parts.append(times + request_text(here.base_url, here.key, delivered(request, delivery, here), secrets))
+        parts.append(
+            times + request_text(connection.base_url, connection.key, delivered(request, delivery, connection), secrets)
+        )
     if left := [str(request.variant) for request in different[REQUESTS_SHOWN:]]:
         parts.append(f"and the same for {', '.join(left)}.")
     return "\n\n".join(parts)
@@ -165,7 +167,7 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
     Masked
         Something unexpected, in a cell that holds a key.
     """
-    trouble: BaseException
+    error: BaseException
     try:
         return _Cell(shell).run(read_line(line), cell)
     except HelpShown:
@@ -175,13 +177,13 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
     except (FetchHiveError, Stopped) as exc:
         if isinstance(exc, FetchHiveError):
             exc.audience = CELL
-        trouble = masked_if_shown(exc, cell)
+        error = masked_if_shown(exc, cell)
     except (Exception, KeyboardInterrupt) as exc:
         if not holds_key(cell):
             raise
-        trouble = Masked(exc)
-    trouble.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
-    raise trouble
+        error = Masked(exc)
+    error.__context__ = None  # kept as __cause__ where there is one; a context would be shown in full
+    raise error
 
 
 class _Cell:
@@ -218,9 +220,9 @@ class _Cell:
         )
         if not options.dry_run:
             check_there(call.deployment.name, client)
-        asked = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
-        if options.max_calls is not None and asked > options.max_calls:
-            raise InputError(f"{asked} calls are more than --max-calls {options.max_calls}", where=options.name or "")
+        calls = len(call.variants) * options.repeats  # before they are made: it may be a number that nobody meant
+        if options.max_calls is not None and calls > options.max_calls:
+            raise InputError(f"{calls} calls are more than --max-calls {options.max_calls}", where=options.name or "")
         requests = call.requests(options.repeats)
         return call, requests
 
@@ -264,9 +266,11 @@ class _Cell:
         """Refuse what is no name of a deployment, but the way to one in Python."""
         if name.startswith(("$", "{")) and name not in client.aclient.connection.known_deployments():
             raise InputError(f"{name}: a line is taken as it stands; write the deployment's name itself")
-        made = self._user_names().get(name)
-        if isinstance(made, Deployment) and name not in client.aclient.connection.known_deployments():
-            raise InputError(f"{name} is a variable of this notebook; its deployment is {made.name!r}: write that name")
+        variable = self._user_names().get(name)
+        if isinstance(variable, Deployment) and name not in client.aclient.connection.known_deployments():
+            raise InputError(
+                f"{name} is a variable of this notebook; its deployment is {variable.name!r}: write that name"
+            )
 
     def _check_command(self, options: LineOptions, cell: str, client: Client) -> None:
         """Refuse a command that was written as a cell: ``%%fetchhive login`` is no deployment without a variant."""
@@ -308,11 +312,11 @@ def check_there(name: str, client: Client) -> None:
     InputError
         With the names that are there.
     """
-    here = client.aclient.connection
+    connection = client.aclient.connection
     with suppress(UnknownDeployment):  # near to a known name, and out of a snippet: unknown all the same
-        if client.origin != LOCAL or here.find_deployment(name) is not None:
+        if client.origin != LOCAL or connection.find_deployment(name) is not None:
             return
-    names = listed(list(here.known_deployments()), "and") or "none"
+    names = listed(list(connection.known_deployments()), "and") or "none"
     raise InputError(
         f"the local hive in this process has no deployment {short(name)}; known are: {names}. "
         "To call Fetch Hive itself: %fetchhive use live"

@@ -93,7 +93,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
-    asked: dict[str, Any] = {
+    options_given: dict[str, Any] = {
         "inputs": _inputs_of(body, deployment, rows, names) or None,
         "variants": list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
         "metadata": options.metadata or None,
@@ -105,11 +105,11 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         from fh_notebook.comparing.scorers.text import exact
         from fh_notebook.racing.api import start_race
 
-        ran = start_race(rows, deployment, RaceOptions.of(score=exact(options.race), **asked), CELL)
+        ran = start_race(rows, deployment, RaceOptions.of(score=exact(options.race), **options_given), CELL)
         if not ran.is_shown:  # lines of text have told how it went, and no table
             display(ran)  # type: ignore[no-untyped-call]  # IPython ships some types
         return ran
-    done = begun(rows, deployment, BatchOptions(**asked), CELL)
+    done = begun(rows, deployment, BatchOptions(**options_given), CELL)
     if options.dry_run:
         print(dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
         return None
@@ -179,15 +179,17 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
 
 def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[Problem]:
     """Say which variables are named in the body and given nothing."""
-    told = [p for name, part in parts.items() if part is None for p in problems(deployment.inputs, {name: None})]
-    return [cured for problem in told if (cured := with_hint(problem, {}, deployment)) != problem]
+    found_problems = [
+        p for name, part in parts.items() if part is None for p in problems(deployment.inputs, {name: None})
+    ]
+    return [cured for problem in found_problems if (cured := with_hint(problem, {}, deployment)) != problem]
 
 
 def _not_given(name: str, columns: Sequence[str]) -> Problem:
     written = scalar(name)
-    cure = f'{written}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{written}: value"
+    hint = f'{written}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{written}: value"
     message = "the body does not give it, and it is required"
-    return Problem((name,), "required", message=message, hint=f"write `{cure}`")
+    return Problem((name,), "required", message=message, hint=f"write `{hint}`")
 
 
 def no_column(name: str, columns: Sequence[str]) -> str:
@@ -203,12 +205,12 @@ def _columns_told(columns: Sequence[str]) -> str:
 
 def dry_run_text(client: Client, done: Batch, delivery: str = "direct") -> str:
     """Say what a batch would call, and show the request of its first row, the key and secret inputs masked."""
-    here = client.aclient.connection
+    connection = client.aclient.connection
     parts = [f"Dry run: {done.plan()}; none made."]
     first = next((job for job, _, _ in done.entries() if not job.problems), None)
     if first is not None:
-        asked = delivered(first.request(done.name), delivery, here)
-        request = request_text(here.base_url, here.key, asked, first.secrets)
+        first_request = delivered(first.request(done.name), delivery, connection)
+        request = request_text(connection.base_url, connection.key, first_request, first.secrets)
         parts.append(f"The first of them, row {first.row}:\n{request}")
     return "\n\n".join(parts)
 
@@ -235,8 +237,8 @@ class _FromRow:
 
     def __call__(self, record: dict[str, Any]) -> Any:
         # One namespace: a generator in an expression sees only globals.
-        here = {**self._names, "row": Row(record, self._columns)}
-        filled = self._template.fill(self._part, lambda source: value_of(source, here))
+        namespace = {**self._names, "row": Row(record, self._columns)}
+        filled = self._template.fill(self._part, lambda source: value_of(source, namespace))
         (value,) = (filled if self._schema is None else coerced(filled, self._schema)).values()
         if self._is_text and isinstance(value, bool | int | float):
             raise InputError(self._not_a_text(value))

@@ -77,8 +77,8 @@ class PendingResults(Sequence[Any]):
     def __init__(self, calls: Sequence[PendingRun | Run]) -> None:
         self._calls = tuple(calls)
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._calls[place]
+    def __getitem__(self, index: Any) -> Any:
+        return self._calls[index]
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -155,9 +155,9 @@ def submit_refused(
     client: Client, requests: Sequence[InvokeRequest], runs: Sequence[Run]
 ) -> PendingRun | PendingResults:
     """Submit those of the requests whose direct call was refused, and return all calls, in their order."""
-    refused = [place for place, run in enumerate(runs) if refused_direct(run)]
-    made = submit_all(client, [requests[place] for place in refused], "callback")
+    refused = [index for index, run in enumerate(runs) if refused_direct(run)]
+    submitted = submit_all(client, [requests[index] for index in refused], "callback")
     calls: list[PendingRun | Run] = list(runs)
-    for place, call in zip(refused, [made] if isinstance(made, PendingRun) else made, strict=True):
-        calls[place] = call
-    return made if isinstance(made, PendingRun) and len(runs) == 1 else PendingResults(calls)
+    for index, call in zip(refused, [submitted] if isinstance(submitted, PendingRun) else submitted, strict=True):
+        calls[index] = call
+    return submitted if isinstance(submitted, PendingRun) and len(runs) == 1 else PendingResults(calls)
