@@ -72,7 +72,7 @@ class Rater:
     ) -> None:
         self.session = session
         self._items, self._store, self._result, self._now = items, store, result, now
-        self._kept = store.path != IN_MEMORY
+        self._is_stored = store.path != IN_MEMORY
         self._one_at_a_time = asyncio.Lock()
         self._display = WidgetDisplay(self._page, self.__repr__)
         self._twin_is_due = False
@@ -82,20 +82,20 @@ class Rater:
 
     def hear(self, content: Any, send: Callable[[dict[str, Any]], object]) -> Any:
         """Have a message of the page served, and return the job of it; what is said to the page goes to `send`."""
-        return event_loop.background().submit(self._served(content, send))
+        return event_loop.background().submit(self._serve(content, send))
 
-    async def _served(self, content: Any, send: Callable[[dict[str, Any]], object]) -> None:
+    async def _serve(self, content: Any, send: Callable[[dict[str, Any]], object]) -> None:
         if not isinstance(content, Mapping) or not isinstance(content.get("client"), str):
             return
-        serve = {"hello": self._hello, "more": self._more, "events": self._events, "result": self._told}.get(
+        serve = {"hello": self._hello, "more": self._more, "events": self._events, "result": self._send_result}.get(
             str(content.get("kind"))
         )
         if serve is None:
             return
         async with self._one_at_a_time:
             try:
-                for said in await serve(content):
-                    send(said)
+                for message in await serve(content):
+                    send(message)
             except StoreError as exc:
                 send({"kind": "problem", "to": content["client"], "text": f"Not saved yet: {redact(str(exc))}"})
             except Exception as exc:
@@ -111,7 +111,7 @@ class Rater:
             {
                 "kind": "state", "to": content["client"], "pair": kind.is_pair,
                 "question": _question(kind), "answers": _answers(kind),
-                "rater": html.printable(session.rater), "fingerprint": session.fingerprint, "kept": self._kept,
+                "rater": html.printable(session.rater), "fingerprint": session.fingerprint, "kept": self._is_stored,
                 "items": items, "cursor": cursor, "past": past, **self._counts(),
             }
         ]  # fmt: skip
@@ -122,9 +122,11 @@ class Rater:
         return [{"kind": "items", "to": content["client"], "items": items, "cursor": after}]
 
     async def _events(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
-        told = content.get("events")
+        raw_events = content.get("events")
         events = [
-            e for x in (told if isinstance(told, list) else [])[:EVENTS_AT_ONCE] if (e := KeyEvent.read(x)) is not None
+            e
+            for x in (raw_events if isinstance(raw_events, list) else [])[:EVENTS_AT_ONCE]
+            if (e := KeyEvent.read(x)) is not None
         ]
         change = self.session.plan(events, now=self._now())
         if change.lines or change.undone:
@@ -142,7 +144,7 @@ class Rater:
             }
         ]
 
-    async def _told(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def _send_result(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         if self.session.left:
             return []
         lines = [*await asyncio.to_thread(self._result), "Row by row: cmp.rated().browse(), cmp.rated().diff(row)."]
@@ -166,21 +168,21 @@ class Rater:
         return cards, None
 
     def _card(self, n: int) -> dict[str, Any]:
-        texts = [_cut(self._items.text(place), TEXT_CAP) for place in self.session.places(n)]
+        texts = [_cut(self._items.text(position), TEXT_CAP) for position in self.session.places(n)]
         about = [[_cut(name, 200), _cut(text, ABOUT_CAP)] for name, text in self._items.about(self.session.items[n])]
         return {"n": n, "texts": texts, "about": about}
 
     # --- where it is shown
 
     def _ipython_display_(self) -> None:
-        self._display.show(self._made_widget)
+        self._display.show(self._make_widget)
 
-    def _made_widget(self) -> Any:
+    def _make_widget(self) -> Any:
         if self._widget is None or is_closed(self._widget):
             widget = self._widget = RateWidget()
 
-            def send(said: dict[str, Any]) -> None:
-                widget.send(said)
+            def send(message: dict[str, Any]) -> None:
+                widget.send(message)
                 enable_clicks(widget)
 
             def came(_: Any, content: Any, __: Iterable[Any]) -> None:
@@ -210,7 +212,7 @@ class Rater:
             if session.left
             else "Nothing is left: cmp.rated() has the result."
         )
-        return [head, rest if self._kept else f"{rest} Nothing is kept (store=None): it ends with this kernel."]
+        return [head, rest if self._is_stored else f"{rest} Nothing is kept (store=None): it ends with this kernel."]
 
     def _page(self) -> html.Html:
         head, rest = self._lines()

@@ -43,7 +43,7 @@ __all__ = [
     "row_names",
     "running_kernel",
     "running_shell",
-    "texts",
+    "text_names",
     "widget_view",
 ]
 
@@ -138,8 +138,8 @@ class Masked(Exception):
     def _render_traceback_(self) -> list[str]:
         # The frames without variables: those of IPython above ours, which have the cell's text, are not among them.
         cause = self.__cause__
-        said = traceback.format_exception(cause) if cause is not None else [str(self)]
-        return [redact(line) for part in said for line in part.rstrip("\n").split("\n")]
+        parts = traceback.format_exception(cause) if cause is not None else [str(self)]
+        return [redact(line) for part in parts for line in part.rstrip("\n").split("\n")]
 
 
 def holds_key(cell: str) -> bool:
@@ -184,10 +184,10 @@ def is_rows(value: object) -> bool:
         return True
     # Past whatever a class of the user's makes of its length: a person is typing.
     held: Any = value
-    return _is(held, list) and list.__len__(held) > 0 and all(_is(row, dict) for row in _first(held))
+    return _is(held, list) and list.__len__(held) > 0 and all(_is(row, dict) for row in _first_rows(held))
 
 
-def _first(rows: Any) -> Iterator[Any]:
+def _first_rows(rows: Any) -> Iterator[Any]:
     return islice(list.__iter__(rows), _ROWS_LOOKED_AT)
 
 
@@ -201,8 +201,8 @@ def columns(value: object) -> list[str]:
     """
     if not is_rows(value):
         return []
-    found = _frame_columns(value) if _is_frame(value) else (key for row in _first(value) for key in dict.keys(row))
-    return list(dict.fromkeys(name for name in found if type(name) is str))
+    names = _frame_columns(value) if _is_frame(value) else (key for row in _first_rows(value) for key in dict.keys(row))
+    return list(dict.fromkeys(name for name in names if type(name) is str))
 
 
 def _frame_columns(frame: Any) -> Iterator[Any]:
@@ -213,11 +213,11 @@ def _frame_columns(frame: Any) -> Iterator[Any]:
 
 def row_names(names: Mapping[str, Any]) -> list[str]:
     """Return the variables that ``--over`` can take; those that begin with ``_`` come last."""
-    found = [name for name, value in names.items() if name.isidentifier() and is_rows(value)]
-    return sorted(found, key=lambda name: (name.startswith("_"), name))
+    rows = [name for name, value in names.items() if name.isidentifier() and is_rows(value)]
+    return sorted(rows, key=lambda name: (name.startswith("_"), name))
 
 
-def texts(names: Mapping[str, Any]) -> list[str]:
+def text_names(names: Mapping[str, Any]) -> list[str]:
     """Return the variables that hold a text."""
     return sorted(n for n, v in names.items() if n.isidentifier() and not n.startswith("_") and _is(v, str))
 

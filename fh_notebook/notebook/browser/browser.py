@@ -83,14 +83,14 @@ class LiveComparison:
         return any(batch.running for batch in self._batches)
 
     @property
-    def said(self) -> str:
+    def progress_text(self) -> str:
         """How far the batches are, in words; nothing when they have ended."""
         if not self.going:
             return ""
         counts = [batch.counts for batch in self._batches]
         pending, planned = sum(c.pending for c in counts), sum(c.planned for c in counts)
-        asked = "; new answers are scored by cmp.rescore()" if _asks(self._scores.own_score) else ""
-        return f"running: {planned - pending:,} of {planned:,} answered{asked}"
+        note = "; new answers are scored by cmp.rescore()" if _asks(self._scores.own_score) else ""
+        return f"running: {planned - pending:,} of {planned:,} answered{note}"
 
     def follow(self) -> None:
         """Read again while a batch is running; without one, nothing. From any thread."""
@@ -105,7 +105,7 @@ class LiveComparison:
         self._seen = self._counts()
         score = self._scores.own_score
         keeps = self.data.rated or _asks(score)
-        self._scores.reread(_KeptScores(self.data) if keeps else score)
+        self._scores.reread(_StoredScores(self.data) if keeps else score)
         self._renewed(self.data)
 
     @property
@@ -146,24 +146,24 @@ def _asks(score: Any) -> bool:
     return bool(getattr(score, "is_async", False)) or any(_asks(one) for one in getattr(score, "members", ()))
 
 
-class _KeptScores:
+class _StoredScores:
     """Gives each run the score that it had, and a new one none: nothing is asked for."""
 
     def __init__(self, data: ComparisonData) -> None:
         self.name = data.scorer
         self.lower_is_better = data.lower
-        self._had: dict[Any, deque[float]] = {}
+        self._scores_before: dict[Any, deque[float]] = {}
         lines = data.lines
         for pair, variant, score, status in zip(
             lines["pair"], lines["variant"], lines["score"], lines["status"], strict=True
         ):
             if status == "completed":
-                self._had.setdefault((pair, variant), deque()).append(score)
+                self._scores_before.setdefault((pair, variant), deque()).append(score)
 
-    def score_all(self, found: Sequence[Any], *, fresh: bool) -> list[ScoreResult]:
+    def score_all(self, observations: Sequence[Any], *, fresh: bool) -> list[ScoreResult]:
         """Return the scores that there were."""
-        had = {key: deque(scores) for key, scores in self._had.items()}
-        return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in found]
+        had = {key: deque(scores) for key, scores in self._scores_before.items()}
+        return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in observations]
 
     @staticmethod
     def _of(scores: deque[float] | None) -> ScoreResult:
@@ -215,9 +215,9 @@ class Browser:
             if not isinstance(name, str) or name not in table.columns:
                 raise InputError(unknown_column(name, table.columns, "of the rows"))
         self._view = TableQuery(size=page_size)
-        self._heard = 0
-        self._said: deque[Mapping[str, Any]] = deque()
-        self._trouble = ""
+        self._last_number = 0
+        self._messages: deque[Mapping[str, Any]] = deque()
+        self._error = ""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
         self._live = LiveComparison(cmp.score_set, self._renewed)
@@ -242,9 +242,9 @@ class Browser:
             data, table = self._data, self._finder.table
             labels = [table.label(int(row)) for row in self._finder.order(self._view)]
         wide = tables.wide(data, labels)
-        places = {label: place for place, label in enumerate(labels)}
-        found = [places[label] for label in wide[data.pair_on]]
-        return wide.iloc[np.argsort(found, kind="stable")].reset_index(drop=True)
+        indexes = {label: index for index, label in enumerate(labels)}
+        row_order = [indexes[label] for label in wide[data.pair_on]]
+        return wide.iloc[np.argsort(row_order, kind="stable")].reset_index(drop=True)
 
     def show(self, *, row: Any = None, **view: Any) -> Browser:
         """Look at the table in another way, and return the browser; the page follows.
@@ -274,15 +274,15 @@ class Browser:
         """
         with self._lock:
             table = self._finder.table
-            asked = checked_query(self._view, view, variants=table.variants, columns=table.columns)
+            query = checked_query(self._view, view, variants=table.variants, columns=table.columns)
             if row is not None:
-                place = table.place(row)
-                if place is None:
+                row_index = table.place(row)
+                if row_index is None:
                     raise InputError(f"there is no {table.pair_on} {short(row)}")
-                asked = replace(asked, open=place)
-                shown = self._finder.order(asked)
-                asked = stepped(asked, shown, 0) if place in shown else asked
-            self._view = asked
+                query = replace(query, open=row_index)
+                shown = self._finder.order(query)
+                query = stepped(query, shown, 0) if row_index in shown else query
+            self._view = query
             self._refresh()
         return self
 
@@ -294,7 +294,7 @@ class Browser:
     # --- how it shows
 
     def _ipython_display_(self) -> None:
-        self._display.show(self._made)
+        self._display.show(self._make_widget)
         self._live.follow()
         if has_person(running_kernel()):
             event_loop.background().submit(_warm(self._finder.table))
@@ -308,16 +308,16 @@ class Browser:
     @property
     def widget(self) -> Any:
         """The table as one widget, to be put among others; made at the first use."""
-        made = self._made()
+        widget = self._make_widget()
         self._live.follow()
-        return made
+        return widget
 
-    def _made(self) -> Any:
+    def _make_widget(self) -> Any:
         with self._lock:
             if self._widget is None or is_closed(self._widget):
                 from fh_notebook.notebook.browser.widget import BrowserWidget
 
-                self._widget = BrowserWidget(self._head, self._now(), self._hear)
+                self._widget = BrowserWidget(self._head, self._now(), self._receive)
                 enable_clicks(self._widget)
             return self._widget
 
@@ -327,26 +327,26 @@ class Browser:
     def _now(self) -> dict[str, Any]:
         with self._lock:
             if not self._page:
-                said = " · ".join(part for part in (self._live.said, self._trouble) if part)
-                made = page_of(self._finder, self._view, self._columns, said=html.printable(said))
-                self._page = made | {"heard": self._heard}
+                status = " · ".join(part for part in (self._live.progress_text, self._error) if part)
+                page = page_of(self._finder, self._view, self._columns, status=html.printable(status))
+                self._page = page | {"heard": self._last_number}
             return self._page
 
     # --- what the page says, on any thread
 
-    def _hear(self, said: Mapping[str, Any]) -> None:
-        self._said.append(said)  # every one is done, in their order: keys come faster than pages are made
+    def _receive(self, message: Mapping[str, Any]) -> None:
+        self._messages.append(message)  # every one is done, in their order: keys come faster than pages are made
         self._later.do(self._look, lambda _: self._show())
         self._live.follow()
 
     def _look(self) -> None:
         with self._lock:
-            self._trouble, self._page = "", {}
-            while self._said:
-                said = self._said.popleft()
-                number = said.get("number")
-                self._heard = number if isinstance(number, int) else self._heard
-                self._view = query_after(self._view, said, self._finder)
+            self._error, self._page = "", {}
+            while self._messages:
+                message = self._messages.popleft()
+                number = message.get("number")
+                self._last_number = number if isinstance(number, int) else self._last_number
+                self._view = query_after(self._view, message, self._finder)
             self._now()
 
     def _renewed(self, data: ComparisonData) -> None:
@@ -356,9 +356,9 @@ class Browser:
             self._finder = RowFinder(table_of(data))
             self._refresh()
 
-    def _tell(self, trouble: str) -> None:
+    def _tell(self, error: str) -> None:
         with self._lock:
-            self._trouble = trouble
+            self._error = error
             self._refresh()
 
     def _refresh(self) -> None:

@@ -64,17 +64,17 @@ def head_of(table: BrowserTable, columns: Sequence[str], *, live: bool) -> dict[
         "column_ids": list(columns),
         "expected": table.has_expected,
         "own": [[name, _name(name)] for name in table.columns[:200]],
-        "only": [[key, said] for key, said in ONLY.items() if scored or key not in ("scores", "tied", "unscored")],
+        "only": [[key, label] for key, label in ONLY.items() if scored or key not in ("scores", "tied", "unscored")],
         "sorts": [
-            [key, _name(said)]
-            for key, said in sorts(table.variants, table.columns[:200], scored=scored, seconds=table.is_timed).items()
+            [key, _name(label)]
+            for key, label in sorts(table.variants, table.columns[:200], scored=scored, seconds=table.is_timed).items()
         ],
         "total": table.rows,
         "live": live,
     }
 
 
-def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, said: str = "") -> dict[str, Any]:
+def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, status: str = "") -> dict[str, Any]:
     """Return one page of the table, and the opened row.
 
     Parameters
@@ -85,7 +85,7 @@ def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, said
         How it is looked at; a page behind the last one is the last one.
     columns : list of str
         The rows' own columns that are shown.
-    said : str
+    status : str
         What is told above the table, such as how far a batch is.
     """
     table, order = finder.table, finder.order(view)
@@ -105,7 +105,7 @@ def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, said
         ],
         "values": _values(table, view.facet),
         "open": _opened(table, view, order),
-        "said": said,
+        "said": status,
     }
 
 
@@ -131,16 +131,16 @@ def _row(table: BrowserTable, row: int, own: Sequence[Any], differs: bool, most:
         "differs": differs,
         "own": [one_line(table_module.cell_text(value), most) for value in own],
         "expected": one_line(table_module.cell_text(table.expected(row)), most) if table.has_expected else None,
-        "cells": [_cell(table, row, place, best == place, most) for place in range(len(table.variants))],
+        "cells": [_cell(table, row, variant, best == variant, most) for variant in range(len(table.variants))],
     }
 
 
-def _cell(table: BrowserTable, row: int, place: int, best: bool, most: int) -> dict[str, Any]:
-    answer = table.answer(row, place)
+def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int) -> dict[str, Any]:
+    answer = table.answer(row, variant)
     text = answer.output if answer.ok else answer.error
-    said = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
+    output = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
     return {
-        "text": one_line(said, most) or (EMPTY if answer.ok else ""),
+        "text": one_line(output, most) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": score_of(table, answer),
         "best": best,
@@ -178,10 +178,10 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     if table.has_expected:
         own.append(("expected_output", table_module.cell_text(table.expected(row))))
     cards = []
-    for place in range(len(table.variants)):
-        answer = table.answer(row, place)
-        found = compare_answers(baseline, answer, limit=COMPARED) if place != first else None
-        cards.append(_card(table, answer, found, most, table.best(row) == place))
+    for variant in range(len(table.variants)):
+        answer = table.answer(row, variant)
+        diff = compare_answers(baseline, answer, limit=COMPARED) if variant != first else None
+        cards.append(_card(table, answer, diff, most, table.best(row) == variant))
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
@@ -192,11 +192,9 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     }
 
 
-def _card(
-    table: BrowserTable, answer: VariantAnswer, found: AnswerDiff | None, most: int, best: bool
-) -> dict[str, Any]:
-    said = output_of(answer, most)
-    text, more = _cut(said, most)
+def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool) -> dict[str, Any]:
+    output = output_of(answer, most)
+    text, more = _cut(output, most)
     is_text = not answer.ok or isinstance(answer.output, str)
     left = (
         f"… {counted(more, 'more character')}" if is_text else "… the rest is not shown"
@@ -209,9 +207,9 @@ def _card(
         "best": best,
         "text": text,
         "more": left if more else "",
-        "said": "" if found is None else html.printable(str(found)),
-        "marks": [] if found is None else _marks(found, most),
-        "changes": [] if found is None else _changes(found),
+        "said": "" if diff is None else html.printable(str(diff)),
+        "marks": [] if diff is None else _marks(diff, most),
+        "changes": [] if diff is None else _changes(diff),
     }
 
 
@@ -229,13 +227,13 @@ def _cut(text: str, most: int) -> tuple[str, int]:
     return html.printable(text[:most]), max(len(text) - most, 0)
 
 
-def _marks(found: AnswerDiff, most: int) -> list[list[str]]:
+def _marks(diff: AnswerDiff, most: int) -> list[list[str]]:
     """Return two texts as one, in pieces: ``same``, ``here``, ``there``, ``gap``."""
-    if found.words is None or found.words.same:
+    if diff.words is None or diff.words.same:
         return []
     pieces: list[list[str]] = []
-    last, left = len(found.words.segments) - 1, most
-    for number, segment in enumerate(found.words.segments):
+    last, left = len(diff.words.segments) - 1, most
+    for number, segment in enumerate(diff.words.segments):
         if left <= 0 or len(pieces) > MARKS:
             pieces.append(["gap", "… the rest is not shown"])
             break
@@ -252,16 +250,16 @@ def _marks(found: AnswerDiff, most: int) -> list[list[str]]:
     return pieces
 
 
-def _changes(found: AnswerDiff) -> list[list[Any]]:
+def _changes(diff: AnswerDiff) -> list[list[Any]]:
     """Return the changes of JSON: a sign, the kind, the pieces of the path, what was, what is."""
-    listed = found.changes.listed if found.changes is not None else ()
-    told: list[list[Any]] = [
+    listed = diff.changes.listed if diff.changes is not None else ()
+    lines: list[list[Any]] = [
         [SIGNS[c.kind], c.kind, path_pieces(one_line(c.path, 200)) or ["the whole value"],
          "" if c.kind == "added" else value_text(c.before), "" if c.kind == "removed" else value_text(c.after)]
         for c in listed[:CHANGES]
     ]  # fmt: skip
-    left = len(listed) - len(told)
-    return [*told, ["", "", [f"… {left:,} more; cmp.diff(row).frame has all"], "", ""]] if left else told
+    left = len(listed) - len(lines)
+    return [*lines, ["", "", [f"… {left:,} more; cmp.diff(row).frame has all"], "", ""]] if left else lines
 
 
 def _name(text: Any) -> str:

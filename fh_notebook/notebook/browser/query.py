@@ -93,17 +93,17 @@ def sorts(variants: Sequence[str], columns: Sequence[str], *, scored: bool, seco
     >>> list(sorts(["a"], ["ticket"], scored=True, seconds=False))
     ['', 'row', 'apart', 'score:a', 'column:ticket']
     """
-    found = {"": "plan order", "row": "row"}
+    names = {"": "plan order", "row": "row"}
     if scored:
-        found["apart"] = "scores apart"
-        found |= {f"score:{variant}": f"{variant}: score" for variant in variants}
+        names["apart"] = "scores apart"
+        names |= {f"score:{variant}": f"{variant}: score" for variant in variants}
     if seconds:
-        found |= {f"seconds:{variant}": f"{variant}: seconds" for variant in variants}
-    return found | {f"column:{name}": name for name in columns}
+        names |= {f"seconds:{variant}": f"{variant}: seconds" for variant in variants}
+    return names | {f"column:{name}": name for name in columns}
 
 
 def query_from_message(
-    view: TableQuery, said: Mapping[str, Any], *, variants: Sequence[str], columns: Sequence[str]
+    view: TableQuery, message: Mapping[str, Any], *, variants: Sequence[str], columns: Sequence[str]
 ) -> TableQuery:
     """Return the view after what a page said; what does not fit is left as it was.
 
@@ -128,7 +128,7 @@ def query_from_message(
         "baseline": lambda v: v == "" or v in variants,
         "facet": lambda v: v == "" or v in columns,
     }
-    changes = {name: said[name] for name, does_fit in fits.items() if name in said and does_fit(said[name])}
+    changes = {name: message[name] for name, does_fit in fits.items() if name in message and does_fit(message[name])}
     if "where" in changes:
         changes["where"] = tuple((column, value) for column, value in changes["where"])
     after = replace(view, **changes)
@@ -138,7 +138,7 @@ def query_from_message(
 
 
 def checked_query(
-    view: TableQuery, asked: Mapping[str, Any], *, variants: Sequence[str], columns: Sequence[str]
+    view: TableQuery, options: Mapping[str, Any], *, variants: Sequence[str], columns: Sequence[str]
 ) -> TableQuery:
     """Return the view after what a person asked for in a cell.
 
@@ -152,12 +152,12 @@ def checked_query(
         "only": list(ONLY), "won": ["", *variants], "low_of": ["", *variants], "baseline": ["", *variants],
         "sort": list(sorts(variants, columns, scored=True, seconds=True)), "facet": ["", *columns],
     }  # fmt: skip
-    for name, value in asked.items():
+    for name, value in options.items():
         if name not in known:
             raise InputError(_none("option", name, known))
         if name in choices and value not in choices[name]:
             raise InputError(f"{name} is {short(value)}; {_hint(value, choices[name])}")
-    given = dict(asked)
+    given = dict(options)
     if isinstance(where := given.get("where"), Mapping):
         for column in where:
             if column not in columns:
@@ -284,21 +284,21 @@ def _ranks(texts: list[str]) -> Any:
     except ValueError:
         folded = np.array([text.casefold() for text in texts], dtype=object)
     known = sorted({text for text in folded.tolist() if text})
-    places: dict[str, float] = {text: float(place) for place, text in enumerate(known)}
+    places: dict[str, float] = {text: float(rank) for rank, text in enumerate(known)}
     return np.array([places.get(text, np.nan) for text in folded.tolist()], dtype="float64")
 
 
-def query_after(view: TableQuery, said: Mapping[str, Any], finder: RowFinder) -> TableQuery:
+def query_after(view: TableQuery, message: Mapping[str, Any], finder: RowFinder) -> TableQuery:
     """Return the view after what a page said: changes of it, and steps from where it is.
 
     Steps are counted here and not on the page, which may be some keys behind: ``step`` opens the next row (1) or the
     one before (-1), ``turn`` turns to the next page or the one before, ``compare`` takes the next variant as baseline.
     """
     table = finder.table
-    changes = said.get("view")
+    changes = message.get("view")
     if isinstance(changes, Mapping):
         view = query_from_message(view, changes, variants=table.variants, columns=table.columns)
-    step, turn, compare = (_one(said.get(name)) for name in ("step", "turn", "compare"))
+    step, turn, compare = (_one(message.get(name)) for name in ("step", "turn", "compare"))
     if step:
         view = stepped(view, finder.order(view), step)
     if turn:

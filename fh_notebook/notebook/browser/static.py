@@ -58,13 +58,13 @@ def where(page: Mapping[str, Any]) -> str:
     >>> where({"found": 0, "total": 9, "page": 0, "rows": [], "view": {"size": 25}, "said": ""})
     'no row of 9 fits the filters'
     """
-    said = f" · {page['said']}" if page["said"] else ""
+    status = f" · {page['said']}" if page["said"] else ""
     if not page["rows"]:
         none = f"no row of {page['total']:,} fits the filters" if page["total"] else "there is no row"
-        return f"{none}{said}"
+        return f"{none}{status}"
     first = page["page"] * page["view"]["size"] + 1
     of_all = "" if page["found"] == page["total"] else f" (of {page['total']:,})"
-    return f"rows {first:,} to {first + len(page['rows']) - 1:,} of {page['found']:,}{of_all}{said}"
+    return f"rows {first:,} to {first + len(page['rows']) - 1:,} of {page['found']:,}{of_all}{status}"
 
 
 def _columns(head: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:
@@ -146,11 +146,11 @@ def page_text(head: Mapping[str, Any], page: Mapping[str, Any]) -> str:
         expected = [f"expected: {row['expected']}"] if row["expected"] else []
         differs = ["outputs differ"] if row["differs"] else []
         lines.append(" · ".join([f"{head['pair_on']} {row['label']}", *own, *expected, *differs]))
-        lines += [f"  {name}: {_said(cell)}" for name, cell in zip(head["variants"], row["cells"], strict=True)]
+        lines += [f"  {name}: {_cell_text(cell)}" for name, cell in zip(head["variants"], row["cells"], strict=True)]
     return "\n".join([*lines, *(_opened_text(head, page["open"]) if page["open"] else ())])
 
 
-def _said(cell: Mapping[str, Any]) -> str:
+def _cell_text(cell: Mapping[str, Any]) -> str:
     status = f"[{cell['status']}] " if cell["status"] else ""
     score = f" ({cell_score(cell)})" if cell["score"] else ""
     return f"{status}{cell['text']}{score}"

@@ -30,16 +30,16 @@ SEARCHED: Final = 1_000_000
 
 _TABLES: Final[WeakValueDictionary[int, BrowserTable]] = WeakValueDictionary()
 """By the identity of its data, which a table holds: the number is nobody else's while the table lives."""
-_FINDING: Final = threading.Lock()
+_TABLES_LOCK: Final = threading.Lock()
 
 
 def table_of(data: ComparisonData) -> BrowserTable:
     """Return the table of a comparison's data: one, however many browsers look at it."""
-    with _FINDING:
-        found = _TABLES.get(id(data))
-        if found is None:
-            found = _TABLES[id(data)] = BrowserTable(data)
-        return found
+    with _TABLES_LOCK:
+        table = _TABLES.get(id(data))
+        if table is None:
+            table = _TABLES[id(data)] = BrowserTable(data)
+        return table
 
 
 class BrowserTable:
@@ -71,8 +71,8 @@ class BrowserTable:
 
     def _cells(self, row_of: Any, variants: Any) -> tuple[Any, Any]:
         """Return for each row and variant its line (of repeats the first completed one; -1 for none), and how many."""
-        place = pd.Index(self.variants).get_indexer(pd.Index(variants))
-        cell = row_of * len(self.variants) + place
+        variant = pd.Index(self.variants).get_indexer(pd.Index(variants))
+        cell = row_of * len(self.variants) + variant
         line = np.full(self.rows * len(self.variants), -1, dtype=np.int64)
         lines = np.arange(len(cell))
         for wanted in (~self.completed, self.completed):  # backwards: the first one is written last, and stays
@@ -124,27 +124,27 @@ class BrowserTable:
 
     def own(self, column: str, rows: Sequence[int]) -> list[Any]:
         """Return what rows have in one of their own columns."""
-        found = self._data.runs.cells(column, self._first[list(rows)].tolist())
-        return self._masks.many([self._pairs[row] for row in rows], found)
+        values = self._data.runs.cells(column, self._first[list(rows)].tolist())
+        return self._masks.many([self._pairs[row] for row in rows], values)
 
     def differs(self, rows: Sequence[int]) -> list[bool]:
         """Return of each row whether its completed outputs are not all the same."""
-        found = []
+        flags = []
         for row in rows:
             cells = [at for at in self.line[row] if at >= 0 and self.completed[at]]
-            found.append(len({output_text(self.output[at]) for at in cells}) > 1)
-        return found
+            flags.append(len({output_text(self.output[at]) for at in cells}) > 1)
+        return flags
 
     def best(self, row: int) -> int | None:
         """Return the variant that won a row: it alone has the best score, of at least two."""
-        place = int(self.winners[row])
-        return place if place >= 0 else None
+        variant = int(self.winners[row])
+        return variant if variant >= 0 else None
 
     # --- of all rows, made when they are first needed
 
     def warm(self) -> None:
         """Make what a first search and the filters need, unless that is very much; who asks meanwhile goes between."""
-        if sum(len(said) if type(said) is str else 1_000 for said in self.output if said is not None) > FOLDED:
+        if sum(len(output) if type(output) is str else 1_000 for output in self.output if output is not None) > FOLDED:
             return
         for make in (lambda: self.rows_with("\n\n"), lambda: self.different, lambda: (self.winners, self.apart)):
             with self.making:
@@ -208,23 +208,23 @@ class BrowserTable:
 
     def values(self, column: str) -> tuple[Any, list[str]]:
         """Return for each row a number, and the texts that the numbers stand for."""
-        found = self._values.get(column)
-        if found is None:
+        coded = self._values.get(column)
+        if coded is None:
             values = map(cell_text, self.own(column, range(self.rows)))
             codes, texts = pd.factorize(np.fromiter(values, dtype=object, count=self.rows))
-            found = self._values[column] = (codes, texts.tolist())
-        return found
+            coded = self._values[column] = (codes, texts.tolist())
+        return coded
 
     def rows_with(self, text: str) -> Any:
         """Return of each row whether a column, an output or an error has `text`, which is case folded, in it."""
-        found = _hits(self._label_texts, text)
+        hits = _hits(self._label_texts, text)
         for name in [*self.columns, *([EXPECTED] if self.has_expected else [])]:
             codes, texts = self.values(name)  # a value that many rows have is looked at once
-            found |= _hits(map(str.casefold, texts), text)[codes]
+            hits |= _hits(map(str.casefold, texts), text)[codes]
         lines = np.append(_hits(self._line_texts(), text), False)
-        for place in range(self.line.shape[1]):
-            found |= lines[self.line[:, place]]
-        return found
+        for variant in range(self.line.shape[1]):
+            hits |= lines[self.line[:, variant]]
+        return hits
 
     @cached_property
     def _label_texts(self) -> list[str]:
@@ -232,15 +232,15 @@ class BrowserTable:
 
     def _line_texts(self) -> Iterable[str]:
         """What each run said, as it is searched: its output, or its error."""
-        return self._folded if self._folded is not None else map(str.casefold, self._said)
+        return self._folded if self._folded is not None else map(str.casefold, self._texts)
 
     @cached_property
-    def _said(self) -> list[str]:
-        told = [
+    def _texts(self) -> list[str]:
+        texts = [
             output if type(output) is str else str(error or "") if output is None else _json(output)
             for output, error in zip(self.output, self._error, strict=True)
         ]
-        return self._masks.many(self._data.lines["pair"].tolist(), told)
+        return self._masks.many(self._data.lines["pair"].tolist(), texts)
 
     @cached_property
     def _pairs(self) -> list[Any]:
@@ -253,9 +253,9 @@ class BrowserTable:
 
     @cached_property
     def _folded(self) -> list[str] | None:
-        if sum(map(len, self._said)) > FOLDED:
+        if sum(map(len, self._texts)) > FOLDED:
             return None
-        return [text.casefold() for text in self._said]
+        return [text.casefold() for text in self._texts]
 
     @cached_property
     def _values(self) -> dict[str, tuple[Any, list[str]]]:

@@ -26,7 +26,7 @@ class BrowserWidget(PageWidget):
         What does not change from page to page.
     page : dict
         The present page.
-    hear : callable
+    receive : callable
         Takes what the page says; it returns at once.
     """
 
@@ -35,15 +35,17 @@ class BrowserWidget(PageWidget):
     head = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, head: dict[str, Any], page: dict[str, Any], hear: Callable[[Mapping[str, Any]], object]) -> None:
+    def __init__(
+        self, head: dict[str, Any], page: dict[str, Any], receive: Callable[[Mapping[str, Any]], object]
+    ) -> None:
         super().__init__(head=head, page=page)
         self.add_class("fh-browse")
-        self._hear = hear
-        self.on_msg(self._said)
+        self._on_message = receive
+        self.on_msg(self._receive)
 
-    def _said(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _receive(self, widget: Any, content: Any, buffers: Any) -> None:
         if isinstance(content, Mapping):
             try:
-                self._hear(content)
+                self._on_message(content)
             except Exception:  # a defect here must not end the kernel's own handler
                 log.warning("a browser of rows could not do what its page asked for", exc_info=True)

@@ -104,8 +104,8 @@ def prompt_lines(held: Mapping[str, Any]) -> list[str]:
     holes = [value for value in held.values() if isinstance(value, SecretPlaceholder)]
     lines = []
     for hole in holes:
-        asked = f"getpass({hole.name + (': ' if hole.is_text else ', as JSON: ')!r})"
-        lines.append(f"{hole.name} = {asked if hole.is_text else f'json.loads({asked})'}")
+        question = f"getpass({hole.name + (': ' if hole.is_text else ', as JSON: ')!r})"
+        lines.append(f"{hole.name} = {question if hole.is_text else f'json.loads({question})'}")
     imports = [*(["import json"] if not all(hole.is_text for hole in holes) else []), "from getpass import getpass", ""]
     return [*(imports if holes else []), "import fh_notebook as fh", "", *lines]
 
@@ -281,15 +281,15 @@ def _exactly(one: Any, two: Any) -> bool:
 
 
 def _json(held: dict[str, Any]) -> str:
-    return _spelt(held, indent=2)
+    return _json_text(held, indent=2)
 
 
-def _spelt(value: Any, indent: int | None = None) -> str:
+def _json_text(value: Any, indent: int | None = None) -> str:
     """A value as JSON in which nothing looks like an expression, but for the holes."""
-    said = json.dumps(value, ensure_ascii=False, indent=indent, default=_stamped)
-    said = _INVISIBLE.sub(lambda found: "".join(f"\\u{ord(sign):04x}" for sign in found[0]), said)
-    said = said.replace("{{", "{\\u007b") if "{{" in said else said
-    return re.sub(rf'"{_STAMP}(\w+)"', r'"{{ \1 }}"', said)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_stamped)
+    text = _INVISIBLE.sub(lambda match: "".join(f"\\u{ord(sign):04x}" for sign in match[0]), text)
+    text = text.replace("{{", "{\\u007b") if "{{" in text else text
+    return re.sub(rf'"{_STAMP}(\w+)"', r'"{{ \1 }}"', text)
 
 
 _STAMP: Final = f"fhx{uuid4().hex}x"
@@ -309,21 +309,21 @@ def _yaml(held: dict[str, Any]) -> Iterator[str]:
         return
     lines = []
     for name, value in held.items():
-        key = name if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) else _spelt(name)
+        key = name if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) else _json_text(name)
         lines.append(f"{key}: {_of_yaml(value)}")
     yield "\n".join(lines)
 
 
 def _of_yaml(value: Any) -> str:
     if isinstance(value, str) and "\n" in value and not _UNFIT.search(value) and value.strip("\n"):
-        kept = value.rstrip("\n")
-        ends = len(value) - len(kept)
-        if not kept.startswith(("\n", " ", "\t")) and not re.search(r"[ \t]$", kept, re.MULTILINE) and ends < 2:
-            inside = kept.replace("\n", "\n  ").replace("\n  \n", "\n\n")
+        text = value.rstrip("\n")
+        ends = len(value) - len(text)
+        if not text.startswith(("\n", " ", "\t")) and not re.search(r"[ \t]$", text, re.MULTILINE) and ends < 2:
+            inside = text.replace("\n", "\n  ").replace("\n  \n", "\n\n")
             return f"|{'' if ends else '-'}\n  {re.sub('(?m)^[ ]+$', '', inside)}"
     if isinstance(value, str) and _PLAIN.fullmatch(value):
         return value
-    return _spelt(value)
+    return _json_text(value)
 
 
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b-\x1f]|\{\{|" + _INVISIBLE.pattern)

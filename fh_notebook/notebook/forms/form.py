@@ -264,9 +264,9 @@ class Form:
     @property
     def widget(self) -> Any:
         """All of the form as one widget, to be put among others; made at the first use, there until it is closed."""
-        made = self._widget()
-        made.fh_form = self  # whoever holds the widget alone has a form that works
-        return made
+        widget = self._widget()
+        widget.fh_form = self  # whoever holds the widget alone has a form that works
+        return widget
 
     # --- how it shows
 
@@ -433,15 +433,15 @@ def form(
     if isinstance(deployment, str) and looks_like_snippet(deployment):
         deployment = MASK  # a key may be in it, and a traceback's frame must not have that
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
-    found = _found(deployment, client)
+    resolved = _find_deployment(deployment, client)
     if over is not None:
         from fh_notebook.notebook.forms.control.batch_controller import BatchFormController  # which loads pandas
 
-        return form_over_rows(BatchFormController(found, over, variants=variants, values=values, client=client))
-    return form_of_call(FormController(found, variants=variants, values=values, client=client))
+        return form_over_rows(BatchFormController(resolved, over, variants=variants, values=values, client=client))
+    return form_of_call(FormController(resolved, variants=variants, values=values, client=client))
 
 
-def _found(deployment: Any, client: Client | AsyncClient | None) -> Deployment:
+def _find_deployment(deployment: Any, client: Client | AsyncClient | None) -> Deployment:
     """Return the deployment itself, or the one of its name; one that nobody knows has a name alone."""
     if isinstance(deployment, Deployment):
         return deployment

@@ -111,11 +111,13 @@ def page_of(core: FormController) -> html.Html:
         html.STYLE,
         no_lost_widget("fh-form-static"),
         html.el("div", html.el("strong", core.deployment.name), html.el("span", f" {core.selection}", cls="fh-dim")),
-        html.el("div", said, cls="fh-dim", dir=html.direction(said)) if (said := core.deployment.description) else None,
+        html.el("div", about, cls="fh-dim", dir=html.direction(about))
+        if (about := core.deployment.description)
+        else None,
         html.el("table", html.el("tbody", *rows), cls="fh-table") if rows else None,
         html.el("div", f"and {counted(left, 'more variable')}", cls="fh-dim") if left > 0 else None,
         html.el("div", also, cls="fh-dim") if (also := core.model.also_sent) else None,
-        *(html.el("div", problem, cls="fh-error") for problem in _told(core)),
+        *(html.el("div", problem, cls="fh-error") for problem in _shown_problems(core)),
         last.html() if (last := _last_state(core)) is not None else None,
         cls="fh fh-form-static",
     )
@@ -129,7 +131,7 @@ def text_of(core: FormController) -> str:
     left = len(core.model.fields) - FIELDS_SHOWN
     lines += [f"  and {counted(left, 'more variable')}"] if left > 0 else []
     lines += [html.printable(f"  {also}")] if (also := core.model.also_sent) else []
-    lines += [html.printable(f"! {problem}") for problem in _told(core)]
+    lines += [html.printable(f"! {problem}") for problem in _shown_problems(core)]
     if (last := _last_state(core)) is not None:
         lines += ["", repr(last)]
     return "\n".join(lines)
@@ -147,8 +149,8 @@ def _shown(state: FieldState) -> object:
     value = state.value
     if value is UNSET or state.secret:
         return html.el("span", state.noted, cls="fh-dim")
-    said = state.text if isinstance(value, str) else json_line(value)
-    return html.folded(said, whole="form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4)
+    text = state.text if isinstance(value, str) else json_line(value)
+    return html.folded(text, whole="form.value has all", cap=VALUE_SHOWN, open_chars=VALUE_SHOWN // 4)
 
 
 def _in_a_line(state: FieldState) -> str:
@@ -158,7 +160,7 @@ def _in_a_line(state: FieldState) -> str:
     return one_line(value if isinstance(value, str) else json_line(value), IN_A_LINE)
 
 
-def _told(core: FormController) -> list[Problem]:
+def _shown_problems(core: FormController) -> list[Problem]:
     """The problems that the page shows: all after Run, before it those of what was edited, and of what was given."""
     model = core.model
     if model.all_touched:
@@ -211,7 +213,7 @@ def batch_form_page(core: BatchFormController) -> html.Html:
         html.el(
             "tr",
             html.el("th", path_text([name]), scope="row"),
-            html.el("td", said := mapping.source_text(name), dir=html.direction(said)),
+            html.el("td", source := mapping.source_text(name), dir=html.direction(source)),
         )
         for name in mapping.sources
     ]

@@ -80,13 +80,13 @@ class BatchControls:
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
         )
         buttons = [self._pause, self._cancel] if self._has_cancel else [self._pause]
-        made = Box(
+        bar = Box(
             [HTML(STYLE, layout=Layout(display="none")), *buttons, throttle],
             layout=Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="0 6px"),
         )
-        made.add_class("fh-controls")
+        bar.add_class("fh-controls")
         self.follow()
-        return made
+        return bar
 
     def _make_throttle(self, on_loop: OnLoopHandler) -> None:
         from ipywidgets import BoundedIntText, IntSlider, Label, Layout

@@ -61,8 +61,8 @@ class ProgressView:
 
     def _repr_html_(self) -> str:
         plan = html.el("div", self._plan, cls="fh-dim")
-        said = html.el("div", *_coloured(self._summary, self._state.counts)) if self._summary else self._facts()
-        return html.el("div", html.STYLE, plan, self._bar(), said, cls="fh fh-progress")
+        facts = html.el("div", *_coloured(self._summary, self._state.counts)) if self._summary else self._facts()
+        return html.el("div", html.STYLE, plan, self._bar(), facts, cls="fh fh-progress")
 
     def _bar(self) -> html.Html:
         state = self._state
@@ -144,7 +144,7 @@ class LiveProgress:
         self._handle: Any = None
         self._offer: ControlDisplay | None = None
         self._plan = ""
-        self._said = ""
+        self._drawn_text = ""
         self._shown: Any = None
         self._stands_in = ("", "")
         self._stood_in_at = 0.0
@@ -182,8 +182,8 @@ class LiveProgress:
             self._handle.update(view)
 
     def _draw(self, state: ProgressState) -> None:
-        if (said := self._said_of(state)) != self._said:  # else the page would be sent what it has
-            self._said = said
+        if (text := self._state_text(state)) != self._drawn_text:  # else the page would be sent what it has
+            self._drawn_text = text
             self._shown = self._view(state)
             self._show()
         if self._offer is not None:
@@ -214,7 +214,7 @@ class LiveProgress:
     def _view(self, state: ProgressState, *, summary: str = "") -> object:
         return ProgressView(self._plan, state, summary=summary)
 
-    def _said_of(self, state: ProgressState) -> str:
+    def _state_text(self, state: ProgressState) -> str:
         return str(state)
 
 
@@ -229,9 +229,9 @@ class _StandIn:
         return f"{self._view}\n{self._text}"
 
     def _repr_html_(self) -> str:
-        told = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
+        note = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
         hide = no_lost_widget(self._dom_class)
-        return html.el("div", hide, self._view._repr_html_(), told, cls=self._dom_class)
+        return html.el("div", hide, self._view._repr_html_(), note, cls=self._dom_class)
 
 
 class PlainProgress(TextProgress):

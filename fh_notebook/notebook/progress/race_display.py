@@ -72,7 +72,7 @@ class LiveRace(LiveProgress):
     def _view(self, state: ProgressState, *, summary: str = "") -> object:
         return RaceView(self._race)
 
-    def _said_of(self, state: ProgressState) -> str:
+    def _state_text(self, state: ProgressState) -> str:
         return f"{state}{self._race.line}"
 
 

@@ -81,9 +81,9 @@ class SideBySide:
 
     def __repr__(self) -> str:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-        said = [self._text_of(run, width) for run in self.runs[:RUNS_OPEN]]
+        texts = [self._text_of(run, width) for run in self.runs[:RUNS_OPEN]]
         left = len(self.runs) - RUNS_OPEN
-        return "\n\n".join([*said, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else said)
+        return "\n\n".join([*texts, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else texts)
 
     def _text_of(self, run: Run, width: int) -> str:
         seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
@@ -91,16 +91,16 @@ class SideBySide:
         head = f"{where}: {one_line(run.status)}{seconds}"
         if run.output is None:
             code = f" ({run.error_code})" if run.error_code else ""
-            said, whole = f"{run.error or ''}{code}".strip(), self._whole_error
+            text, whole = f"{run.error or ''}{code}".strip(), self._whole_error
         else:
-            said, whole = self._said(run), self._whole
-        if not said and run.output is None:
+            text, whole = self._output_text(run), self._whole
+        if not text and run.output is None:
             return head
-        lines = html.folded_text(said, whole=whole).splitlines() or [""]
+        lines = html.folded_text(text, whole=whole).splitlines() or [""]
         body = "\n".join(textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ") for line in lines)
         return f"{head}\n{body}"
 
-    def _said(self, run: Run) -> str:
+    def _output_text(self, run: Run) -> str:
         """The output as the text that is shown of it."""
         return run.text
 
@@ -130,18 +130,18 @@ class OutputsSideBySide(SideBySide):
 
     def _body(self, run: Run) -> html.Html:
         if run.output is None:
-            said = run.error or run.error_code or run.status
-            return self._folded(said, self._whole_error, cls="fh-error")
+            error = run.error or run.error_code or run.status
+            return self._folded(error, self._whole_error, cls="fh-error")
         if self._show == "markdown" and isinstance(run.output, str):
             return markdown(run.output, whole=self._whole, cap=self._cap)
-        if self._show == "table" and (made := table_of(_json_of(run), whole=self._whole)) is not None:
-            return made
-        return self._folded(self._said(run), self._whole)
+        if self._show == "table" and (table := table_of(_json_of(run), whole=self._whole)) is not None:
+            return table
+        return self._folded(self._output_text(run), self._whole)
 
-    def _folded(self, said: str, whole: str, cls: str = "fh-out") -> html.Html:
-        return html.folded(said, whole=whole, cap=self._cap, open_chars=self._open_chars, cls=cls)
+    def _folded(self, text: str, whole: str, cls: str = "fh-out") -> html.Html:
+        return html.folded(text, whole=whole, cap=self._cap, open_chars=self._open_chars, cls=cls)
 
-    def _said(self, run: Run) -> str:
+    def _output_text(self, run: Run) -> str:
         value = _json_of(run) if self._show == "json" else None
         return run.text if value is None else json.dumps(value, ensure_ascii=False, indent=2)
 
@@ -185,4 +185,4 @@ def _as_run(call: CallState, deployment: str) -> Run:
     """What has no answer, in the shape of what is shown of one."""
     if call.run is not None:
         return call.run
-    return Run(status=call.status, deployment=deployment, variant=call.variant, error=call.said or None)
+    return Run(status=call.status, deployment=deployment, variant=call.variant, error=call.message or None)

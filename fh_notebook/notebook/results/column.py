@@ -115,14 +115,14 @@ def copy_area(run: Run) -> html.Html:
     True
     """
     text, is_whole = text_of(run, COPY_CAP)
-    kept = text[:COPY_CAP]
+    shown = text[:COPY_CAP]
     notes = [_HOW]
-    if not is_whole or len(kept) < len(text):
+    if not is_whole or len(shown) < len(text):
         notes.append(_TOO_LONG)
-    if html.printable(kept) != kept:
+    if html.printable(shown) != shown:
         notes.append(_UNSEEN)
     # In pieces: an element takes a text of a certain length only.
-    pieces = (kept[at : at + html.TEXT_CAP] for at in range(0, len(kept), html.TEXT_CAP))
+    pieces = (shown[at : at + html.TEXT_CAP] for at in range(0, len(shown), html.TEXT_CAP))
     area = html.el("div", *pieces, cls="fh-all", **_AREA)
     return html.el("div", html.el("div", " ".join(notes), cls="fh-dim"), area, cls="fh")
 
@@ -204,8 +204,8 @@ class ResultColumn:
     def _parts(self, call: CallState, form: str) -> Iterator[html.Html]:
         run = call.run
         if run is None:
-            if call.said:
-                yield html.el("div", one_line(call.said, 2_000), cls="fh-dim")
+            if call.message:
+                yield html.el("div", one_line(call.message, 2_000), cls="fh-dim")
             return
         if not run.ok or run.error:
             yield error_of(run)
@@ -299,12 +299,12 @@ def _against(run: Run | None, first: Run | None) -> str:
 def error_of(run: Run) -> html.Html:
     """Return what went wrong with a run and what to do; a long text is folded behind its beginning."""
     code = one_line(run.error_code or "", 80)
-    said = run.error or code or f"it is {run.status}, and has no output"
+    error = run.error or code or f"it is {run.status}, and has no output"
     behind = f" ({code})" if code and run.error else ""
-    text = f"{said[:ERROR_CAP]}{behind}"
+    text = f"{error[:ERROR_CAP]}{behind}"
     line = html.folded(text, whole="run.error has all", cap=ERROR_CAP, open_chars=600, cls="fh-error")
-    cure = hint_for(run)
-    return html.el("div", line, html.el("div", f"→ {cure}", cls="fh-cure") if cure else None)
+    hint = hint_for(run)
+    return html.el("div", line, html.el("div", f"→ {hint}", cls="fh-cure") if hint else None)
 
 
 def _set(widget: Any, value: str) -> None:

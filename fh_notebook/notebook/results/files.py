@@ -95,10 +95,10 @@ def files_widget(assets: Sequence[Asset], looks: dict[str, dict[str, Any]], *, w
 
 
 def _button(box: Any, asset: Asset, host: str, looks: dict[str, dict[str, Any]]) -> Any:
-    said = one_line(host, 200)
+    full_host = one_line(host, 200)
     button = Button(
         description=f"Show picture from {one_line(host, 40)}",
-        tooltip=f"Your browser asks {said} for it now, and {said} sees your address",
+        tooltip=f"Your browser asks {full_host} for it now, and {full_host} sees your address",
         **looks["button"],
     )
 

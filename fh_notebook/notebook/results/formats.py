@@ -54,14 +54,14 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
 
     # The preset "js-default" has tables and no HTML; its links refuse javascript:, vbscript:, file: and data:.
     reader = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
-    kept = html.printable(text[:cap])
+    source = html.printable(text[:cap])
     env: dict[str, Any] = {}  # the definitions of links, which may stand at the end
-    tokens = reader.parse(kept, env)
+    tokens = reader.parse(source, env)
     for token in tokens:
         for part in token.children or ():
             if part.type == "link_open":  # a notebook is not left for it, nor is its address told
                 part.attrs.update(target="_blank", rel="noopener noreferrer")
-    cut = _cut(tokens, kept)
+    cut = _cut(tokens, source)
 
     def rendered(part: Sequence[Any]) -> html.Html:
         # The one place outside of `html` that makes one: with html=False the renderer escapes each text of the model's.
@@ -71,12 +71,12 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
     end = html.el("div", f"… {counted(left, 'more character')}; {whole}", cls="fh-dim") if left else None
     if cut == len(tokens):
         return html.el("div", rendered(tokens), end, cls="fh-md")
-    lines = kept.count("\n") + 1 - (tokens[cut].map or [0])[0]
+    lines = source.count("\n") + 1 - (tokens[cut].map or [0])[0]
     rest = html.el("div", rendered(tokens[cut:]), cls="fh-rest")
     more = (
         f"… {counted(lines, 'more line')}"
         if cut
-        else f"{kept.lstrip()[:80].splitlines()[0]} … {counted(lines, 'line')}"
+        else f"{source.lstrip()[:80].splitlines()[0]} … {counted(lines, 'line')}"
     )
     return html.el("div", rendered(tokens[:cut]), html.fold(more, *filter(None, (rest, end))), cls="fh-md")
 
@@ -236,17 +236,19 @@ class _Tree:
 
     def _leaf(self, value: Any) -> html.Html:
         if isinstance(value, str):
-            kept = value[: min(TEXT_SHOWN, max(self._left, 0))]
-            self._left -= len(kept)
-            more = f" … ({counted(len(value) - len(kept), 'more character')})" if len(kept) < len(value) else ""
+            text = value[: min(TEXT_SHOWN, max(self._left, 0))]
+            self._left -= len(text)
+            more = f" … ({counted(len(value) - len(text), 'more character')})" if len(text) < len(value) else ""
             self.cut = self.cut or bool(more)
             # In its quotes, so that a text of digits is no number; its line breaks as they are.
             return html.join(
-                [html.el("span", f'"{kept}"', dir=html.direction(kept)), html.el("span", more, cls="fh-dim")]
+                [html.el("span", f'"{text}"', dir=html.direction(text)), html.el("span", more, cls="fh-dim")]
             )
-        said = json.dumps(value, ensure_ascii=False, default=str)
-        self._left -= len(said)
-        return html.el("span", said if len(said) <= TEXT_SHOWN else f"{said[:TEXT_SHOWN]}…", cls="fh-value")
+        json_text = json.dumps(value, ensure_ascii=False, default=str)
+        self._left -= len(json_text)
+        return html.el(
+            "span", json_text if len(json_text) <= TEXT_SHOWN else f"{json_text[:TEXT_SHOWN]}…", cls="fh-value"
+        )
 
 
 FORMS: Final = {
@@ -332,10 +334,10 @@ def shown(run: Run, form: str, look: DisplayOptions) -> html.Html:
     value = _json_of(run) if form in ("json", "table") else None
     if form == "json" and isinstance(value, list | dict):
         return tree_of(value, whole=look.whole, cap=look.cap)
-    if form == "table" and (made := table_of(value, whole=look.whole)) is not None:
-        return made
+    if form == "table" and (table := table_of(value, whole=look.whole)) is not None:
+        return table
     if form == "markdown" and isinstance(run.output, str):
-        return _apart(markdown(run.output, whole=look.whole, cap=look.cap))
+        return _separate(markdown(run.output, whole=look.whole, cap=look.cap))
     if form == "differences" and look.first is not None:
         return _differences(run, look.first, look)
     return _text(run, look)
@@ -345,8 +347,8 @@ def _text(run: Run, look: DisplayOptions) -> html.Html:
     """The text, with marks where it is another than the first variant's."""
     first = look.first
     if first is not None and isinstance(run.output, str) and isinstance(first.output, str):
-        found = compare_texts(run.output, first.output, limit=COMPARED)
-        return mark_text(found, cap=look.cap, whole=look.whole, both=False)
+        diff = compare_texts(run.output, first.output, limit=COMPARED)
+        return mark_text(diff, cap=look.cap, whole=look.whole, both=False)
     text, is_whole = text_of(run, look.cap)
     whole = look.whole if is_whole or len(text) >= look.cap else "run.text has all"
     # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
@@ -364,13 +366,13 @@ def text_of(run: Run, limit: int) -> tuple[str, bool]:
 def _differences(run: Run, first: Run, look: DisplayOptions) -> html.Html:
     mine, mine_whole = text_to_compare(run)
     other, other_whole = text_to_compare(first)
-    found = compare_texts(mine, other, limit=COMPARED)
-    said = str(found) if mine_whole and other_whole else f"{found}; not compared to the end"
-    head = html.el("div", said, cls="fh-dim fh-said")
-    return html.el("div", head, mark_text(found, cap=look.cap, whole=look.whole, both=True))
+    diff = compare_texts(mine, other, limit=COMPARED)
+    summary = str(diff) if mine_whole and other_whole else f"{diff}; not compared to the end"
+    head = html.el("div", summary, cls="fh-dim fh-said")
+    return html.el("div", head, mark_text(diff, cap=look.cap, whole=look.whole, both=True))
 
 
-def _apart(inside: html.Html) -> html.Html:
+def _separate(inside: html.Html) -> html.Html:
     """What is written from right to left goes so, and turns nothing around it."""
     return html.el("div", inside, dir="auto", style="unicode-bidi:isolate")
 

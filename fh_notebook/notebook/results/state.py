@@ -27,7 +27,7 @@ class CallState:
     """From 1."""
     state: State = "waiting"
     run: Run | None = None
-    said: str = ""
+    message: str = ""
     """Why no answer will come, in one line; of one that comes later, what it waits for."""
     word: str = ""
     """Of an answer that comes later: the service's word for how far it is."""
@@ -76,7 +76,7 @@ class SubmitState:
         self.calls = [CallState(variant=name, repeat=n) for name in self.variants for n in range(1, repeats + 1)]
         self.ended_s: float | None = None
         """How long all of it took, once it is over."""
-        self.said = ""
+        self.message = ""
         """Why it ended early, in one line with the cure."""
 
     @property
@@ -103,33 +103,33 @@ class SubmitState:
         if self.calls[index].state == "waiting":
             self.calls[index] = replace(self.calls[index], state="running")
 
-    def wait(self, index: int, run: Run, said: str = "") -> None:
+    def wait(self, index: int, run: Run, message: str = "") -> None:
         """Note that the service has taken a call, and how far it is: its answer comes later."""
         if not self.calls[index].over:
-            self.calls[index] = replace(self.calls[index], state="later", word=run.status, said=said)
+            self.calls[index] = replace(self.calls[index], state="later", word=run.status, message=message)
 
     def answer(self, index: int, run: Run) -> None:
         """Note what came; an answer that comes after a stop is an answer."""
-        self.calls[index] = replace(self.calls[index], state="answered", run=run, said="", word="")
+        self.calls[index] = replace(self.calls[index], state="answered", run=run, message="", word="")
 
-    def stop(self, said: str = "", *, was_sent: bool = True) -> None:
+    def stop(self, message: str = "", *, was_sent: bool = True) -> None:
         """Note that nothing more is waited for, and why; `was_sent` is whether calls may have run."""
         for index, call in enumerate(self.calls):
             if not call.over:
                 why = GOES_ON if call.state == "later" else MAY_HAVE_RUN if was_sent else NEVER_SENT
-                self.calls[index] = replace(call, state="stopped", said=why, word="")
-        self.said = said
+                self.calls[index] = replace(call, state="stopped", message=why, word="")
+        self.message = message
 
     def line(self, elapsed_s: float) -> str:
         """Return how far it is, in one line."""
-        calls, asked = self.calls, len(self.calls)
+        calls, total = self.calls, len(self.calls)
         answered = sum(call.run is not None for call in calls)
         if self.rests:
             later = sum(call.state == "later" for call in calls)
-            return f"{answered:,} of {asked:,} answered; {later:,} waited for"
+            return f"{answered:,} of {total:,} answered; {later:,} waited for"
         if not self.over:
-            return f"Running {duration(elapsed_s, exact=True)}: {answered:,} of {asked:,} answered"
-        parts = [f"{sum(call.run is not None and call.run.ok for call in calls):,} of {asked:,} completed"]
+            return f"Running {duration(elapsed_s, exact=True)}: {answered:,} of {total:,} answered"
+        parts = [f"{sum(call.run is not None and call.run.ok for call in calls):,} of {total:,} completed"]
         kinds = dict.fromkeys(call.status for call in calls if call.run is None or not call.run.ok)
         parts += [f"{sum(c.status == kind for c in calls):,} {kind}" for kind in kinds]
         return f"{', '.join(parts)}; {duration(elapsed_s, exact=True)}"

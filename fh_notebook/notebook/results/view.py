@@ -204,11 +204,11 @@ class ResultsView:
                 self._submit.answer(index, run)
                 self._draw(only=index)
 
-    def stopped(self, said: str = "", *, was_sent: bool = True, submit: int | None = None) -> None:
+    def stopped(self, message: str = "", *, was_sent: bool = True, submit: int | None = None) -> None:
         """Show that nothing more is waited for, and why, in one line; `was_sent` is whether calls may have run."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.stop(one_line(said, 2_000), was_sent=was_sent)
+                self._submit.stop(one_line(message, 2_000), was_sent=was_sent)
                 self._draw()
 
     def tick(self) -> None:
@@ -281,9 +281,9 @@ class ResultsView:
     def _show_line(self, submit: SubmitState) -> None:
         left = len(submit.variants) - COLUMNS_SHOWN
         more = f"{counted(left, 'variant')} {agreeing(left, 'are')} not shown; form.frame has all" if left > 0 else None
-        said = html.el("div", submit.said, cls="fh-error") if submit.said else None
+        message = html.el("div", submit.message, cls="fh-error") if submit.message else None
         line = html.el("div", submit.line(self._seconds(submit)), cls="fh-dim fh-line", role="status")
-        value = html.el("div", line, said, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
+        value = html.el("div", line, message, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
         if value != self._line.value:
             self._line.value = value
 

@@ -158,7 +158,7 @@ class ControlDisplay:
         Whether a cell waits for the work.
     above : HostDisplay, optional
         The display of what goes on.
-    place : callable, optional
+    attach : callable, optional
         Puts the widget into others, where it is not shown under a cell; then no text takes its place.
     """
 
@@ -168,12 +168,12 @@ class ControlDisplay:
         *,
         blocks: bool = True,
         above: HostDisplay | None = None,
-        place: Callable[[Any], object] | None = None,
+        attach: Callable[[Any], object] | None = None,
     ) -> None:
         self._controls = controls
         self._blocks = blocks
         self._above = above
-        self._place = place
+        self._attach = attach
         self._later: asyncio.Task[None] | None = None
         self._handle: Any = None
         self._line: Any = None
@@ -235,8 +235,8 @@ class ControlDisplay:
         if way is CancelMethod.BUTTON:
             await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
             self._widget = self._controls.make(self._on_loop)
-            if self._place is not None:
-                self._place(self._widget)
+            if self._attach is not None:
+                self._attach(self._widget)
             else:
                 self._place_under_cell()
         else:
@@ -271,7 +271,7 @@ class ControlDisplay:
         }
 
     def _display(self, shown: Mapping[str, Any]) -> None:
-        if self._place is not None:
+        if self._attach is not None:
             return
         if self._handle is not None:
             self._handle.update(shown, raw=True)

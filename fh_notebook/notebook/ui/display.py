@@ -31,10 +31,10 @@ DISPLAYS: Final = 4
 
 def bundle(page: html.Html, text: str, widget: Any = None) -> dict[str, Any]:
     """Return what a form is for every kind of front end; the richest that it knows is taken."""
-    made: dict[str, Any] = {"text/plain": text, "text/html": str(page)}
+    data: dict[str, Any] = {"text/plain": text, "text/html": str(page)}
     if widget is not None:
-        made[WIDGET_VIEW] = widget_view(widget)
-    return made
+        data[WIDGET_VIEW] = widget_view(widget)
+    return data
 
 
 def is_closed(widget: Any) -> bool:
@@ -58,10 +58,10 @@ def hold_while_shown(form: Any) -> None:
 
     def cell_is_over(*_: Any) -> None:
         shell.events.unregister("post_run_cell", cell_is_over)
-        place = next((place for place, other in enumerate(_SHOWN) if other is held()), None)
+        index = next((index for index, other in enumerate(_SHOWN) if other is held()), None)
         # The list's own reference, and that of the call: each further one is somebody's.
-        if place is not None and sys.getrefcount(_SHOWN[place]) > NOBODY_ELSE:
-            del _SHOWN[place]
+        if index is not None and sys.getrefcount(_SHOWN[index]) > NOBODY_ELSE:
+            del _SHOWN[index]
 
     held = ref(form)
     shell.events.register("post_run_cell", cell_is_over)
@@ -82,7 +82,7 @@ class WidgetDisplay:
     def __init__(self, page: Callable[[], html.Html], text: Callable[[], str]) -> None:
         self.page, self.text = page, text
         self._handles: deque[Any] = deque(maxlen=DISPLAYS)
-        self._said = ""
+        self._page_text = ""
 
     def show(self, make_widget: Callable[[], Any]) -> None:
         """Show the form under the running cell; in a terminal, its text."""
@@ -103,7 +103,7 @@ class WidgetDisplay:
     def show_page(self) -> None:
         """Show the last state in a place of its own, which is kept up to date."""
         handle = new_handle()
-        self._said = str(page := self.page())
+        self._page_text = str(page := self.page())
         handle.display(bundle(page, self.text()), raw=True)
         self._handles.append(handle)
 
@@ -112,9 +112,9 @@ class WidgetDisplay:
         if not self._handles:
             return
         page = self.page()
-        if page == self._said:
+        if page == self._page_text:
             return
-        self._said = str(page)
+        self._page_text = str(page)
         shown = bundle(page, self.text())
         for handle in tuple(self._handles):  # a cell may be run anew meanwhile, on another thread
             with suppress(Exception):  # a page that has gone ends nothing

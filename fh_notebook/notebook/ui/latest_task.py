@@ -42,9 +42,9 @@ class LatestTask:
             if self._busy:
                 return
             self._busy = True
-        event_loop.background().submit(self._all())
+        event_loop.background().submit(self._run_all())
 
-    async def _all(self) -> None:
+    async def _run_all(self) -> None:
         while True:
             with self._lock:
                 if self._next is None:
@@ -52,17 +52,17 @@ class LatestTask:
                     return
                 (work, then), self._next = self._next, None
             try:
-                found = await asyncio.to_thread(work)
+                result = await asyncio.to_thread(work)
                 if self._next is None:
-                    then(found)
+                    then(result)
             except FetchHiveError as exc:
-                self._told(str(exc))
+                self._show_error(str(exc))
             except Exception as exc:
                 log.warning("a form could not look up what it shows", exc_info=True)
-                self._told(error_text(exc))
+                self._show_error(error_text(exc))
 
-    def _told(self, trouble: str) -> None:
+    def _show_error(self, message: str) -> None:
         try:
-            self._tell(trouble)
+            self._tell(message)
         except Exception:  # else nothing would ever be looked up again
-            log.warning("it could not be shown that %s", trouble, exc_info=True)
+            log.warning("it could not be shown that %s", message, exc_info=True)

@@ -32,8 +32,8 @@ class PageWidget(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the data alone, as ipywidgets does; anywidget adds metadata, which only Colab needs."""
-        made: Any = super()._repr_mimebundle_(**kwargs)
-        return made[0] if isinstance(made, tuple) else made
+        data: Any = super()._repr_mimebundle_(**kwargs)
+        return data[0] if isinstance(data, tuple) else data
 
 
 class _OwnKeys(PageWidget):

@@ -22,28 +22,28 @@ class FieldTheme:
     """The layouts and styles of one form, and the plain widgets that are made of them."""
 
     def __init__(self) -> None:
-        self._made: list[Any] = []
+        self._widgets: list[Any] = []
 
     def _layout(self, **traits: Any) -> Any:
         from ipywidgets import Layout
 
         layout = Layout(**traits)
-        self._made.append(layout)
+        self._widgets.append(layout)
         return layout
 
     def _style(self, kind: str, **traits: Any) -> Any:
         from ipywidgets.widgets import widget_bool, widget_button, widget_description, widget_int, widget_string
 
         modules = (widget_description, widget_string, widget_bool, widget_button, widget_int)
-        found = next(getattr(module, kind) for module in modules if hasattr(module, kind))
-        style = found(**traits)
-        self._made.append(style)
+        style_class = next(getattr(module, kind) for module in modules if hasattr(module, kind))
+        style = style_class(**traits)
+        self._widgets.append(style)
         return style
 
     def close(self) -> None:
         """Take all of them out of the page."""
-        for made in self._made:
-            made.close()
+        for widget in self._widgets:
+            widget.close()
 
     # ------------------------------------------------------------------ layouts
 

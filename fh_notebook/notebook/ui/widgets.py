@@ -32,7 +32,7 @@ __all__ = [
     "enable_all_clicks",
     "head_of",
     "line",
-    "place_in_words",
+    "origin_text",
     "problems_list",
     "without_echo",
 ]
@@ -63,8 +63,8 @@ STYLE: Final = html.Html(
 
 def head_of(deployment: Deployment) -> str:
     """Return the form's head as HTML."""
-    said = deployment.description
-    about = html.el("div", said, cls="fh-dim", dir=html.direction(said)) if said else None
+    description = deployment.description
+    about = html.el("div", description, cls="fh-dim", dir=html.direction(description)) if description else None
     name = html.el("div", html.el("strong", deployment.name, dir=html.direction(deployment.name)), cls="fh-plain")
     return str(html.el("div", html.STYLE, STYLE, HIDE_STATIC, name, about, cls="fh"))
 
@@ -86,10 +86,10 @@ class FormTheme:
 
     def button(self, text: str, tooltip: str, dom_class: str, clicked: Callable[[], object], **more: Any) -> Any:
         """Return a button; what it does is told nothing of the widget."""
-        made = Button(description=text, tooltip=tooltip, layout=self.button_layout, **more)
-        made.add_class(dom_class)
-        made.on_click(lambda _: clicked())
-        return made
+        button = Button(description=text, tooltip=tooltip, layout=self.button_layout, **more)
+        button.add_class(dom_class)
+        button.on_click(lambda _: clicked())
+        return button
 
     def row(self, *children: Any, dom_class: str = "") -> Any:
         """Return widgets beside each other, on several lines where the page is narrow."""
@@ -134,17 +134,17 @@ def line(text: str, *, kind: str = "dim") -> str:
 
 def problems_list(problems: Iterable[object], *, most: int = 8) -> str:
     """Return problems as a list that a page reads out when it appears; empty for none."""
-    told = list(problems)
-    if not told:
+    listed_problems = list(problems)
+    if not listed_problems:
         return ""
-    items = [html.el("li", problem) for problem in told[:most]]
-    if left := len(told) - most:
+    items = [html.el("li", problem) for problem in listed_problems[:most]]
+    if left := len(listed_problems) - most:
         items += [html.el("li", f"and {left:,} more")] if left > 0 else []
     listed = html.el("ul", *items, style="margin:2px 0;padding-left:20px")  # a list that is an alert would be no list
     return str(html.el("div", listed, cls="fh fh-error", role="alert"))
 
 
-def place_in_words(origin: str) -> str:
+def origin_text(origin: str) -> str:
     """Say where calls go."""
     return "the local hive in this process" if origin == LOCAL else origin
 
@@ -175,14 +175,14 @@ def close_whole(view: Any) -> None:
 
     ipywidgets keeps every widget until it is closed, whether or not a page shows it.
     """
-    pending, seen, found = [view], set[int](), list[Widget]()
+    pending, seen, widgets = [view], set[int](), list[Widget]()
     while pending:
         part = pending.pop()
         if id(part) in seen:
             continue
         seen.add(id(part))
         if isinstance(part, Widget):
-            found.append(part)
+            widgets.append(part)
             pending += [getattr(part, name, None) for name in ("children", "layout", "style")]
         elif isinstance(part, dict):
             pending += part.values()
@@ -190,7 +190,7 @@ def close_whole(view: Any) -> None:
             pending += part
         elif type(part).__module__.startswith(OURS):
             pending += getattr(part, "__dict__", {}).values()
-    for widget in found:
+    for widget in widgets:
         widget.close()
 
 

@@ -390,7 +390,7 @@ def test_widget_state_which_a_notebook_may_save_has_neither_outputs_nor_names() 
 
     page = Page(compared().rate(rater="anna"))
     page.send(kind="hello")
-    widget = page.rater._made_widget()
+    widget = page.rater._make_widget()
     state = json.dumps(widget.get_state(), default=str)
     assert isinstance(widget, RateWidget)
     assert set(widget.get_state()) - set(RateWidget().get_state()) == set()

@@ -158,7 +158,7 @@ def test_a_judge_is_not_asked_for_new_answers() -> None:
         )
         assert len(asked) == 1
         live = LiveComparison(cmp.score_set, lambda found: None)
-        assert "new answers are scored by cmp.rescore()" in live.said
+        assert "new answers are scored by cmp.rescore()" in live.progress_text
         hive.let_go(1)
         batch.wait()
         live.refresh()

@@ -261,7 +261,7 @@ def test_what_a_search_needs_is_made_ahead_and_is_the_same() -> None:
         fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})).data
     )
     large.warm()
-    assert "_said" not in vars(large)
+    assert "_texts" not in vars(large)
 
 
 def test_who_searches_while_a_search_is_made_ready_goes_after_it_and_not_beside_it() -> None:

@@ -272,5 +272,5 @@ class BatchFormController:
 def _name_of(rows: Any) -> str:
     """Return the name by which the notebook knows these rows."""
     names = getattr(running_shell(), "user_ns", {})
-    found = (name for name, value in list(names.items()) if value is rows and not name.startswith("_"))
-    return next((name for name in found if name.isidentifier()), "rows")
+    candidates = (name for name, value in list(names.items()) if value is rows and not name.startswith("_"))
+    return next((name for name in candidates if name.isidentifier()), "rows")

@@ -51,8 +51,8 @@ class FieldMap(dict[str, Any]):
 
     def __missing__(self, name: object) -> NoReturn:
         meant = nearest(name, self)
-        cure = f"; did you mean {short(meant)}?" if meant else ""
-        raise KeyError(f"there is no variable {short(name)}{cure}")
+        hint = f"; did you mean {short(meant)}?" if meant else ""
+        raise KeyError(f"there is no variable {short(name)}{hint}")
 
     def __setitem__(self, name: str, value: object) -> NoReturn:
         raise InputError(f"a field is not replaced; set its value: form.fields[{short(name)}].value = {short(value)}")
@@ -170,9 +170,9 @@ class FormController:
         return self.newest is not None and not self.newest.handed_over
 
     @property
-    def place(self) -> str:
+    def origin(self) -> str:
         """Whom the last submit asked; empty before the first."""
-        return self._runner.place
+        return self._runner.origin
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -274,9 +274,9 @@ class FormController:
             The secrets that are missing now: the store keeps none.
         """
         typed = {name: self.model.fields[name].value for name in masked if name in self.model.fields}
-        kept = {name: value for name, value in typed.items() if value is not UNSET}
-        self.set_values({**values, **kept}, exact=True)
-        return [name for name in masked if name not in kept]
+        secrets = {name: value for name, value in typed.items() if value is not UNSET}
+        self.set_values({**values, **secrets}, exact=True)
+        return [name for name in masked if name not in secrets]
 
     def collect(self) -> None:
         """Add the present inputs to the dataset.

@@ -128,8 +128,8 @@ class EarlierCalls:
 
 def _grouped(calls: Sequence[CallInputs]) -> Iterator[EarlierCall]:
     """Yield an entry for neighbouring calls with the same inputs; within it, the calls in the order they were made."""
-    for spelt, group in groupby(calls, key=lambda call: call.json):
-        yield _past(json.loads(spelt), list(group)[::-1])
+    for inputs_json, group in groupby(calls, key=lambda call: call.json):
+        yield _past(json.loads(inputs_json), list(group)[::-1])
 
 
 def _past(inputs: dict[str, Any], calls: Sequence[CallInputs]) -> EarlierCall:

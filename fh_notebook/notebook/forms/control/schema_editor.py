@@ -79,8 +79,11 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
     name = name.strip()
     if name in deployment.variable_names:
         raise InputError(f"there is a variable {short(name)} already; give the new one another name")
-    made = _MAKERS[kind](required=required)
-    inputs = {**deployment.inputs, "properties": {**deployment.inputs.get("properties", {}), name: dict(made.schema)}}
+    variable = _MAKERS[kind](required=required)
+    inputs = {
+        **deployment.inputs,
+        "properties": {**deployment.inputs.get("properties", {}), name: dict(variable.schema)},
+    }
     if required:
         inputs["required"] = [*deployment.inputs.get("required", ()), name]
     needed = "required" if required else "may be left out"
@@ -112,12 +115,12 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
             f"this snippet calls {short(guessed.name)}, and the form {short(deployment.name)}; "
             "give it a form of its own: fh.form(fh.Deployment.from_snippet(...))"
         )
-    told = _told_of(deployment, guessed, "the snippet")
+    message = _change_text(deployment, guessed, "the snippet")
     if pasted.key is not None:
-        told += f" The key in it was dropped and is kept nowhere; {credentials.LOGIN_HINT}."
+        message += f" The key in it was dropped and is kept nowhere; {credentials.LOGIN_HINT}."
     if pasted.ignored:
-        told += f" Left out: {', '.join(pasted.ignored)}."
-    return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, told=told)
+        message += f" Left out: {', '.join(pasted.ignored)}."
+    return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, told=message)
 
 
 def with_columns(deployment: Deployment, frame: Any) -> ExtendedDeployment:
@@ -129,7 +132,9 @@ def with_columns(deployment: Deployment, frame: Any) -> ExtendedDeployment:
         A column cannot be a variable, or `frame` is no DataFrame.
     """
     guessed = Deployment.from_frame(deployment.name, frame)
-    return ExtendedDeployment(deployment=merged(deployment, guessed), told=_told_of(deployment, guessed, "the frame"))
+    return ExtendedDeployment(
+        deployment=merged(deployment, guessed), told=_change_text(deployment, guessed, "the frame")
+    )
 
 
 def renamed(deployment: Deployment, name: str) -> Deployment:
@@ -145,7 +150,7 @@ def renamed(deployment: Deployment, name: str) -> Deployment:
     return _copy(deployment, name=name.strip())
 
 
-def _told_of(before: Deployment, guessed: Deployment, source: str) -> str:
+def _change_text(before: Deployment, guessed: Deployment, source: str) -> str:
     new = [name for name in guessed.variable_names if name not in before.variable_names]
     if not new:
         return f"Every variable of {source} was known, and stays as it is."

@@ -156,6 +156,6 @@ class VariantSelection:
         if not self.chosen:
             return "no variant is chosen"
         times = f" x {self._repeats}" if self._repeats > 1 else ""
-        made = "" if calls is None else ": 1 call" if calls == 1 else f": {calls:,} calls"
+        calls_text = "" if calls is None else ": 1 call" if calls == 1 else f": {calls:,} calls"
         few = len(self.chosen) < 4
-        return f"{', '.join(self.chosen) if few else f'{len(self.chosen)} variants'}{times}{made}"
+        return f"{', '.join(self.chosen) if few else f'{len(self.chosen)} variants'}{times}{calls_text}"

@@ -39,9 +39,9 @@ def run_of_error(error: Exception, request: InvokeRequest) -> Run:
     Run(failed, d/v, error='refused')
     """
     about: dict[str, Any] = {"error_code": "unforeseen"}
-    said = error_text(error)
+    message = error_text(error)
     if isinstance(error, FetchHiveError):
-        said, about = str(error), {}
+        message, about = str(error), {}
     if isinstance(error, CallError):
         about = {
             "status_code": error.status_code,
@@ -50,10 +50,10 @@ def run_of_error(error: Exception, request: InvokeRequest) -> Run:
             "status": "unknown" if error.may_have_run else "failed",
         }
     named = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
-    return Run(**{"status": "failed", "error": said, **named, **about})
+    return Run(**{"status": "failed", "error": message, **named, **about})
 
 
-def stopped_text(asked: int, *, came: int, waits: int) -> str:
+def stopped_text(requested: int, *, came: int, waits: int) -> str:
     """Return what became of the calls of a submit that a person cancelled; `waits` of them the service had taken.
 
     Examples
@@ -63,16 +63,16 @@ def stopped_text(asked: int, *, came: int, waits: int) -> str:
     >>> stopped_text(2, came=0, waits=2)
     'cancelled: 2 runs go on at the service, and fh.reattach() waits for them again'
     """
-    said = []
-    if left := asked - came - waits:
+    parts = []
+    if left := requested - came - waits:
         calls = "the call that was out may have run" if left == 1 else f"the {left} calls that were out may have run"
-        said.append(f"{calls} at the service all the same")
+        parts.append(f"{calls} at the service all the same")
     if waits:
         runs, them = ("1 run goes", "it") if waits == 1 else (f"{waits} runs go", "them")
-        said.append(f"{runs} on at the service, and fh.reattach() waits for {them} again")
+        parts.append(f"{runs} on at the service, and fh.reattach() waits for {them} again")
     if came:
-        said.append(f"{came} of {asked} answers came before")
-    return f"cancelled: {'; '.join(said)}"
+        parts.append(f"{came} of {requested} answers came before")
+    return f"cancelled: {'; '.join(parts)}"
 
 
 class SubmitObserver(Protocol):
@@ -246,7 +246,7 @@ class SubmissionRunner:
         self._lock = threading.RLock()
         self._newest: Submission | None = None
         self._out: list[Submission] = []
-        self.place = ""
+        self.origin = ""
         """Whom the last submit asked; empty before the first."""
 
     @property
@@ -281,14 +281,14 @@ class SubmissionRunner:
         delivery: str = "direct",
     ) -> Submission:
         """Send `requests` in the background, all at once within the limiter, and return at once."""
-        made = Submission(requests, inputs=inputs)
+        submission = Submission(requests, inputs=inputs)
         with self._lock:
-            self._newest = made
-            self._out.append(made)
-            made._job = event_loop.background().submit(self._drive(made, delivery))
-            self._tell(made, lambda observer: observer.began(made))
-            made._job.call_at_end(lambda: self._never_began(made))
-        return made
+            self._newest = submission
+            self._out.append(submission)
+            submission._job = event_loop.background().submit(self._drive(submission, delivery))
+            self._tell(submission, lambda observer: observer.began(submission))
+            submission._job.call_at_end(lambda: self._close_unstarted(submission))
+        return submission
 
     def cancel(self) -> None:
         """End everything that is out, older submits too, from any thread, without waiting."""
@@ -317,8 +317,8 @@ class SubmissionRunner:
             await self._send_all(submission, delivery)
         except asyncio.CancelledError:
             if submission.was_sent:
-                asked, came, waits = len(submission.requests), len(submission.came), len(submission.waits)
-                submission.stopped = stopped_text(asked, came=came, waits=waits)
+                requested, came, waits = len(submission.requests), len(submission.came), len(submission.waits)
+                submission.stopped = stopped_text(requested, came=came, waits=waits)
             else:
                 submission.stopped = NOTHING_SENT
             for pending in submission.waits.values():
@@ -326,7 +326,7 @@ class SubmissionRunner:
         finally:
             self._close(submission)
 
-    def _never_began(self, submission: Submission) -> None:
+    def _close_unstarted(self, submission: Submission) -> None:
         """Close what was cancelled at once: the loop never came to its first line, and so not to its last."""
         if submission.running:
             submission.stopped = NOTHING_SENT
@@ -350,7 +350,7 @@ class SubmissionRunner:
             for index in range(len(submission.requests)):
                 self._take_error(submission, index, exc)
             return
-        self.place = client.origin
+        self.origin = client.origin
         submission.was_sent = True
 
         async def send(index: int, request: InvokeRequest) -> None:
@@ -358,7 +358,7 @@ class SubmissionRunner:
                 if delivery == "direct":
                     run = await client.aclient.send(request)
                 else:
-                    run = await self._delivered(client, submission, index, delivery)
+                    run = await self._send_for_callback(client, submission, index, delivery)
             except Exception as exc:
                 self._take_error(submission, index, exc)
             else:
@@ -366,17 +366,17 @@ class SubmissionRunner:
 
         await asyncio.gather(*(send(index, request) for index, request in enumerate(submission.requests)))
 
-    async def _delivered(self, client: Client, submission: Submission, index: int, delivery: str) -> Run:
+    async def _send_for_callback(self, client: Client, submission: Submission, index: int, delivery: str) -> Run:
         """Submit a call whose answer comes later, and wait for it."""
         callback = NOWHERE if delivery == "poll" else None
         pending = await client.aclient.submit_request(submission.requests[index], callback=callback)
         if pending.waiting:
             submission._waits[index] = pending
-            pending.on_change(lambda _: self._hears(submission, index))
-            self._hears(submission, index)
+            pending.on_change(lambda _: self._note_accepted(submission, index))
+            self._note_accepted(submission, index)
         return await pending.outcome()
 
-    def _hears(self, submission: Submission, index: int) -> None:
+    def _note_accepted(self, submission: Submission, index: int) -> None:
         if index not in submission.came:
             self._tell(submission, lambda observer: observer.accepted(submission, index))
         self._tell_waited()

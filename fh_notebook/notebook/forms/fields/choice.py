@@ -17,7 +17,7 @@ __all__ = ["ChoiceField", "ChoicesField"]
 
 NONE: Final = -1
 """The place of "nothing is chosen"."""
-STRANGE: Final = -2
+OTHER: Final = -2
 """The place of a value that is none of the choices."""
 MOST_ROWS: Final = 8
 _TRUTH: Final = (Option(True, "true"), Option(False, "false"))
@@ -40,8 +40,8 @@ class ChoiceField(Field, control=Control.CHOICE):
         look = self.view.look
         control = Dropdown(
             description=self.label,
-            options=self._listed(),
-            value=self._place(),
+            options=self._labels(),
+            value=self._index(),
             layout=look.control,
             style=look.plain_style,
             _dom_classes=("fh-control",),
@@ -49,31 +49,31 @@ class ChoiceField(Field, control=Control.CHOICE):
         self.hear(control, self._chosen)
         return control
 
-    def _listed(self) -> tuple[tuple[str, int], ...]:
-        none = "null" if self._place() == NONE and self.state.is_null else "not set"
+    def _labels(self) -> tuple[tuple[str, int], ...]:
+        none = "null" if self._index() == NONE and self.state.is_null else "not set"
         first = (none if self.state.switchable or none == "null" else "choose …", NONE)
         listed = [(option.label, i) for i, option in enumerate(self._options)]
-        strange = [(f"{short(self.state.value)} (not a choice)", STRANGE)] if self._place() == STRANGE else []
+        strange = [(f"{short(self.state.value)} (not a choice)", OTHER)] if self._index() == OTHER else []
         return (first, *listed, *strange)
 
-    def _place(self) -> int:
+    def _index(self) -> int:
         value = self.state.value
-        found = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
-        if found is not None:
-            return found
-        return NONE if value is UNSET or (value is None and self.state.nullable) else STRANGE
+        index = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
+        if index is not None:
+            return index
+        return NONE if value is UNSET or (value is None and self.state.nullable) else OTHER
 
-    def _chosen(self, place: int) -> None:
-        if place >= 0:
-            self.state.set(self._options[place].value)
-        elif place == NONE:
+    def _chosen(self, index: int) -> None:
+        if index >= 0:
+            self.state.set(self._options[index].value)
+        elif index == NONE:
             self.state.unset()
 
     def _show(self) -> None:
-        listed = self._listed()
+        listed = self._labels()
         if tuple(self.control.options) != listed:
             self.control.options = listed
-        set_traits(self.control, value=self._place())
+        set_traits(self.control, value=self._index())
 
 
 class ChoicesField(Field, control=Control.CHOICES):
@@ -87,7 +87,7 @@ class ChoicesField(Field, control=Control.CHOICES):
         control = SelectMultiple(
             description=self.label,
             options=[(option.label, i) for i, option in enumerate(options)],
-            value=self._places(),
+            value=self._indexes(),
             rows=min(max(len(options), 2), MOST_ROWS),
             layout=look.control,
             style=look.plain_style,
@@ -96,16 +96,16 @@ class ChoicesField(Field, control=Control.CHOICES):
         self.hear(control, self._chosen)
         return control
 
-    def _places(self) -> tuple[int, ...]:
+    def _indexes(self) -> tuple[int, ...]:
         value = self.state.value
         held = value if isinstance(value, list) else []
         return tuple(i for i, o in enumerate(self.state.shape.options) if any(same(o.value, item) for item in held))
 
-    def _chosen(self, places: tuple[int, ...]) -> None:
-        if places or not self.state.required:
-            self.state.set([self.state.shape.options[place].value for place in places])
+    def _chosen(self, indexes: tuple[int, ...]) -> None:
+        if indexes or not self.state.required:
+            self.state.set([self.state.shape.options[index].value for index in indexes])
         else:
             self.state.unset()
 
     def _show(self) -> None:
-        set_traits(self.control, value=self._places())
+        set_traits(self.control, value=self._indexes())

@@ -120,7 +120,7 @@ class Field:
         self._empty: Any = None
         self.notice = ""
         """What went wrong with the last thing that was done here and left the value as it was."""
-        self._said = ""
+        self._problem_text = ""
         """The problems as they are shown."""
         self._showing = UpdateGuard()
 
@@ -217,11 +217,11 @@ class Field:
         what was typed there and not sent yet would be lost.
         """
         if not self.holds_others:
-            return self._problem if self._said else None
+            return self._problem if self._problem_text else None
         if self._problem is None:
             self._problem = self.view.look.html("")
         look = self.view.look
-        set_traits(self._problem, value=self._said, layout=look.whole if self._said else look.hidden)
+        set_traits(self._problem, value=self._problem_text, layout=look.whole if self._problem_text else look.hidden)
         return self._problem
 
     def _controls(self, control: Any) -> tuple[Any, ...]:
@@ -273,25 +273,25 @@ class Field:
 
     def _update_switch(self) -> None:
         if self.switch is None:
-            self.switch = _made_switch(self)
+            self.switch = _make_switch(self)
         if self.switch is not None:
             _show_switch(self.switch, self.state)
 
     def _show_help(self) -> None:
-        if self.help_line is None and (said := help_html(self.state)):
-            self.help_line = self.view.look.html(said)
+        if self.help_line is None and (text := help_html(self.state)):
+            self.help_line = self.view.look.html(text)
 
     def _show_problem(self) -> None:
         # Beside the field of that name, a problem of the field itself does not need its path.
         problems = self.state.shown_problems
-        told = [problem.sentence if problem.path == self.state.path else str(problem) for problem in problems]
-        told = [self.notice, *told] if self.notice else told
-        self._said = problem_html(told) if told else ""
-        if self._problem is None and self._said:
-            self._problem = self.view.look.html(self._said)
-        elif self._said:
-            set_traits(self._problem, value=self._said)
-        self._mark(wrong=bool(told))
+        messages = [problem.sentence if problem.path == self.state.path else str(problem) for problem in problems]
+        messages = [self.notice, *messages] if self.notice else messages
+        self._problem_text = problem_html(messages) if messages else ""
+        if self._problem is None and self._problem_text:
+            self._problem = self.view.look.html(self._problem_text)
+        elif self._problem_text:
+            set_traits(self._problem, value=self._problem_text)
+        self._mark(wrong=bool(messages))
 
     def _mark(self, *, wrong: bool) -> None:
         for control in (self.control, self.json_box):
@@ -338,7 +338,7 @@ def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None]
     return button
 
 
-def _made_switch(field: Field) -> Any:
+def _make_switch(field: Field) -> Any:
     """Return the switch of a field; ``None`` for one that must be given and takes no null."""
     if field.state.nullable:
         return _null_switch(field)

@@ -75,10 +75,10 @@ class GroupField(Field, control=Control.GROUP):
         if not self.state.extras:
             return None
         names = listed(list(self.state.extras), "and")
-        said = html.el("div", f"also sent, without a field: {names}", cls="fh-note")
+        note = html.el("div", f"also sent, without a field: {names}", cls="fh-note")
         if self._extras is None:
-            self._extras = self.view.look.html(said)
-        set_traits(self._extras, value=said)
+            self._extras = self.view.look.html(note)
+        set_traits(self._extras, value=note)
         return self._extras
 
 
@@ -102,7 +102,7 @@ class OneOfField(Field, control=Control.ONE_OF):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self.hear(control, lambda place: self.state.choose(place) if place >= 0 else self.state.unset())
+        self.hear(control, lambda index: self.state.choose(index) if index >= 0 else self.state.unset())
         return control
 
     def _labels(self) -> list[tuple[str, int]]:
@@ -123,9 +123,9 @@ class OneOfField(Field, control=Control.ONE_OF):
         if not self._is_open or state is None or index is None:
             return None
         if index not in self._inside:
-            made = self._inside[index] = self.view.field_of(state, label=self.state.labels[index])
-            if isinstance(made, GroupField):
-                made.bare = True
+            field = self._inside[index] = self.view.field_of(state, label=self.state.labels[index])
+            if isinstance(field, GroupField):
+                field.bare = True
         return self._inside[index]
 
     def children(self) -> Iterator[Field]:

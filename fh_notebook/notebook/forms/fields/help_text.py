@@ -63,60 +63,62 @@ def hints(state: FieldState) -> list[str]:
     Examples
     --------
     >>> from fh_notebook.notebook.forms.model.model import FormModel
-    >>> says = {"type": "integer", "minimum": 1, "maximum": 9, "default": 3, "examples": [5]}
-    >>> hints(FormModel({"properties": {"n": says}}).fields["n"])
+    >>> keywords = {"type": "integer", "minimum": 1, "maximum": 9, "default": 3, "examples": [5]}
+    >>> hints(FormModel({"properties": {"n": keywords}}).fields["n"])
     ['whole number, 1 to 9', 'default 3', 'for example 5']
     >>> hints(FormModel({"properties": {"note": {"type": ["string", "null"]}}}).fields["note"])
     ['text, or null']
     """
-    takes = list(_takes(state.shape))
+    takes = list(_constraints(state.shape))
     if state.nullable:
         takes = [*(takes or [state.kind.rules.null_help]), "or null"]
-    told = [", ".join(takes)] if takes else []
+    lines = [", ".join(takes)] if takes else []
     if state.default is not UNSET:
-        told.append(f"default {MASK if state.secret else _spelt(state.default)}")
+        lines.append(f"default {MASK if state.secret else _value_text(state.default)}")
     if state.examples:
-        told.append(f"for example {' or '.join(_spelt(x) for x in state.examples[:EXAMPLES_CAP])}")
-    return told
+        lines.append(f"for example {' or '.join(_value_text(x) for x in state.examples[:EXAMPLES_CAP])}")
+    return lines
 
 
-def _spelt(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, str):
         return short(value, 60)
     return one_line(json_text(value, indent=None), 60)
 
 
-def _takes(shape: Shape) -> Iterator[str]:
-    says, rules = shape.says, shape.kind.rules
+def _constraints(shape: Shape) -> Iterator[str]:
+    keywords, rules = shape.keywords, shape.kind.rules
     if rules.help:
         yield rules.help
     elif rules.format_help:
-        yield FORMATS.get(str(says.get("format")), "an address")
-    yield from _limits(says)
-    if isinstance(says.get("items"), Mapping) and rules.text_form is TextForm.NUMBERS:
-        yield from _limits(says["items"])
+        yield FORMATS.get(str(keywords.get("format")), "an address")
+    yield from _limits(keywords)
+    if isinstance(keywords.get("items"), Mapping) and rules.text_form is TextForm.NUMBERS:
+        yield from _limits(keywords["items"])
 
 
-def _limits(says: Mapping[str, Any]) -> Iterator[str]:
-    yield from _between(says.get("minimum"), says.get("maximum"), "")
-    if "exclusiveMinimum" in says:
-        yield f"more than {short(says['exclusiveMinimum'])}"
-    if "exclusiveMaximum" in says:
-        yield f"less than {short(says['exclusiveMaximum'])}"
-    if "multipleOf" in says:
-        yield f"a multiple of {short(says['multipleOf'])}"
-    yield from _between(says.get("minLength"), says.get("maxLength"), "character")
-    yield from _between(says.get("minItems"), says.get("maxItems"), "item")
-    if says.get("uniqueItems") is True:
+def _limits(keywords: Mapping[str, Any]) -> Iterator[str]:
+    yield from _between(keywords.get("minimum"), keywords.get("maximum"), "")
+    if "exclusiveMinimum" in keywords:
+        yield f"more than {short(keywords['exclusiveMinimum'])}"
+    if "exclusiveMaximum" in keywords:
+        yield f"less than {short(keywords['exclusiveMaximum'])}"
+    if "multipleOf" in keywords:
+        yield f"a multiple of {short(keywords['multipleOf'])}"
+    yield from _between(keywords.get("minLength"), keywords.get("maxLength"), "character")
+    yield from _between(keywords.get("minItems"), keywords.get("maxItems"), "item")
+    if keywords.get("uniqueItems") is True:
         yield "each once"
-    if isinstance(says.get("pattern"), str):
-        yield f"matching {short(says['pattern'], 80)[1:-1]}".replace("\\\\", "\\")
+    if isinstance(keywords.get("pattern"), str):
+        yield f"matching {short(keywords['pattern'], 80)[1:-1]}".replace("\\\\", "\\")
 
 
 def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
     def counted(number: Any) -> str:
-        spelt = f"{number:,}" if isinstance(number, int) and not isinstance(number, bool) and unit else short(number)
-        return f"{spelt} {unit}{'' if number == 1 else 's'}" if unit else spelt
+        formatted = (
+            f"{number:,}" if isinstance(number, int) and not isinstance(number, bool) and unit else short(number)
+        )
+        return f"{formatted} {unit}{'' if number == 1 else 's'}" if unit else formatted
 
     if least is not None and most is not None:
         yield f"{short(least)} to {counted(most)}" if least != most else f"exactly {counted(most)}"
@@ -129,20 +131,20 @@ def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
 def help_html(state: FieldState) -> str:
     """Return what stands under a field; empty when there is nothing to say."""
     parts: list[html.Html] = []
-    if said := state.description.strip():
-        parts.append(_folded(said))
-    if told := hints(state):
-        parts.append(html.el("span", " · ".join(told), cls="fh-hint"))
+    if description := state.description.strip():
+        parts.append(_folded(description))
+    if hint_lines := hints(state):
+        parts.append(html.el("span", " · ".join(hint_lines), cls="fh-hint"))
     return html.el("div", html.join(parts, " "), cls="fh-help") if parts else ""
 
 
-def _folded(said: str) -> html.Html:
-    if len(said) <= OPEN_CAP * 1.2:
-        return html.el("span", one_line(said, OPEN_CAP * 2), cls="fh-about")
-    cut = said.rfind(" ", OPEN_CAP // 2, OPEN_CAP)
+def _folded(description: str) -> html.Html:
+    if len(description) <= OPEN_CAP * 1.2:
+        return html.el("span", one_line(description, OPEN_CAP * 2), cls="fh-about")
+    cut = description.rfind(" ", OPEN_CAP // 2, OPEN_CAP)
     cut = cut if cut > 0 else OPEN_CAP
-    more = html.el("div", html.clip(said[cut:].strip(), 4_000))
-    return html.el("span", f"{one_line(said[:cut], OPEN_CAP)} …", html.fold("more", more), cls="fh-about")
+    more = html.el("div", html.clip(description[cut:].strip(), 4_000))
+    return html.el("span", f"{one_line(description[:cut], OPEN_CAP)} …", html.fold("more", more), cls="fh-about")
 
 
 def problem_html(problems: list[str], *, most: int = 5) -> str:

@@ -20,7 +20,7 @@ __all__ = ["TableField"]
 PAGE_ROWS: Final = 20
 """Rows at once: each cell is a widget, and a page of more than some hundreds is slow to come."""
 _NONE: Final = -1
-_STRANGE: Final = -2
+_OTHER: Final = -2
 
 
 class TableField(Field, control=Control.TABLE):
@@ -52,8 +52,8 @@ class TableField(Field, control=Control.TABLE):
         """How the rows are edited, with their number: the control that the field's name is tied to."""
         state = self.state
         rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}" if state.is_set else "no rows"
-        told = "null" if state.is_null else rows
-        return ((f"{told}, as a table", False), (f"{told}, as JSON", True))
+        count = "null" if state.is_null else rows
+        return ((f"{count}, as a table", False), (f"{count}, as JSON", True))
 
     def _show_as(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -80,8 +80,8 @@ class TableField(Field, control=Control.TABLE):
         else:
             body = self._table.box if self._table is not None and self.state.rows else None
         title = control if is_table else None
-        place, tools = self._place_of(body), (self._toolbar(), self._paste)
-        return (title, self.switch, self.help_line, place, *tools, self.problem_line(), self.empty_button())
+        body_box, tools = self._place_of(body), (self._toolbar(), self._paste)
+        return (title, self.switch, self.help_line, body_box, *tools, self.problem_line(), self.empty_button())
 
     def _place_of(self, body: Any) -> Any:
         """Return the box of the rows, there without any too: the first row leaves what stands behind it as it is."""
@@ -185,32 +185,32 @@ class _Table:
         shown = rows[first : first + PAGE_ROWS]
         while len(self._cells) < len(shown):
             self._make_row(len(self._cells))
-        for place, row in enumerate(shown):
-            for column, cell in zip(self._columns, self._cells[place], strict=True):
+        for index, row in enumerate(shown):
+            for column, cell in zip(self._columns, self._cells[index], strict=True):
                 cell.show(row.get(column.name, UNSET))
-        made = [
+        row_widgets = [
             widget
-            for place in range(len(shown))
-            for widget in (*(c.widget for c in self._cells[place]), self._ends[place])
+            for index in range(len(shown))
+            for widget in (*(c.widget for c in self._cells[index]), self._ends[index])
         ]
-        children = (*self._head, *made)
+        children = (*self._head, *row_widgets)
         if children != self.box.children:
             self.box.children = children
 
-    def _make_row(self, place: int) -> None:
-        self._cells.append([_Cell(self, column, place) for column in self._columns])
-        self._ends.append(self._made_end(place))
+    def _make_row(self, index: int) -> None:
+        self._cells.append([_Cell(self, column, index) for column in self._columns])
+        self._ends.append(self._make_end(index))
 
-    def _made_end(self, place: int) -> Any:
+    def _make_end(self, index: int) -> Any:
         from ipywidgets import HBox
 
         field = self._field
         state = field.state
-        named = f"{field.label}: row {place + 1} of the page"
+        named = f"{field.label}: row {index + 1} of the page"
         marks = (
-            ("↑", "up", lambda: state.move(self.row(place), -1)),
-            ("↓", "down", lambda: state.move(self.row(place), 1)),
-            ("✕", "remove", lambda: state.remove(self.row(place))),
+            ("↑", "up", lambda: state.move(self.row(index), -1)),
+            ("↓", "down", lambda: state.move(self.row(index), 1)),
+            ("✕", "remove", lambda: state.remove(self.row(index))),
         )
         buttons = []
         for mark, word, handler in marks:
@@ -219,59 +219,59 @@ class _Table:
             buttons.append(button)
         return HBox(buttons, layout=field.view.look.cells_end)
 
-    def row(self, place: int) -> int:
+    def row(self, index: int) -> int:
         """Return which row is shown at a place of the page."""
-        return self.page * PAGE_ROWS + place
+        return self.page * PAGE_ROWS + index
 
 
 class _Cell:
     """One cell: a text, or a choice."""
 
-    def __init__(self, table: _Table, column: TableColumn, place: int) -> None:
+    def __init__(self, table: _Table, column: TableColumn, index: int) -> None:
         self._table = table
         self._column = column
-        self._place = place
+        self._index = index
         self._field = table._field
         self._options = _options(column)
-        self.widget = self._made()
+        self.widget = self._make_control()
 
-    def _made(self) -> Any:
+    def _make_control(self) -> Any:
         from ipywidgets import Dropdown, Text
 
         look = self._field.view.look
-        name = formula_free(f"{self._field.label}, row {self._place + 1} of the page: {self._column.name}")
+        name = formula_free(f"{self._field.label}, row {self._index + 1} of the page: {self._column.name}")
         traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
         if self._options:
-            made = Dropdown(options=self._listed(), style=look.plain_style, **traits)
-            self._field.hear(made, self._chosen)
+            control = Dropdown(options=self._listed(), style=look.plain_style, **traits)
+            self._field.hear(control, self._chosen)
         else:
-            made = Text(continuous_update=False, style=look.text_style, **traits)
-            self._field.hear(made, self._typed)
-        return made
+            control = Text(continuous_update=False, style=look.text_style, **traits)
+            self._field.hear(control, self._typed)
+        return control
 
     def _listed(self, strange: str | None = None) -> tuple[tuple[str, int], ...]:
         """Return what can be chosen; `strange` is a value that stands there and is no choice."""
         listed = (("", _NONE), *((option.label, i) for i, option in enumerate(self._options)))
-        return listed if strange is None else (*listed, (f"{strange} (not a choice)", _STRANGE))
+        return listed if strange is None else (*listed, (f"{strange} (not a choice)", _OTHER))
 
     def _typed(self, text: str) -> None:
-        self._field.state.set_cell(self._table.row(self._place), self._column.name, text)
+        self._field.state.set_cell(self._table.row(self._index), self._column.name, text)
 
-    def _chosen(self, place: int) -> None:
-        if place == _STRANGE:  # it is what stands there already
+    def _chosen(self, option: int) -> None:
+        if option == _OTHER:  # it is what stands there already
             return
-        value = self._options[place].value if place >= 0 else UNSET
-        self._field.state.set_value(self._table.row(self._place), self._column.name, value)
+        value = self._options[option].value if option >= 0 else UNSET
+        self._field.state.set_value(self._table.row(self._index), self._column.name, value)
 
     def show(self, value: Any) -> None:
         """Put a value into it."""
         if not self._options:
             set_traits(self.widget, value=self._column.text(value))
             return
-        otherwise = _NONE if value is UNSET else _STRANGE
-        place = next((i for i, option in enumerate(self._options) if same(option.value, value)), otherwise)
+        otherwise = _NONE if value is UNSET else _OTHER
+        number = next((i for i, option in enumerate(self._options) if same(option.value, value)), otherwise)
         set_traits(
-            self.widget, options=self._listed(self._column.text(value) if place == _STRANGE else None), value=place
+            self.widget, options=self._listed(self._column.text(value) if number == _OTHER else None), value=number
         )
 
 

@@ -92,17 +92,17 @@ class NumberField(TextField, control=Control.NUMBER):
         from ipywidgets import FloatSlider, IntSlider
 
         whole = self.state.kind is FieldKind.INTEGER
-        self._unit = _unit(self.state.says, whole=whole)
-        found = _range(self.state.says, self._unit)
-        if found is None:
+        self._unit = _unit(self.state.keywords, whole=whole)
+        limits = _range(self.state.keywords, self._unit)
+        if limits is None:
             return None
-        least, most, step = map(int if whole else float, found)
+        least, most, step = map(int if whole else float, limits)
         look = self.view.look
         slider = (IntSlider if whole else FloatSlider)(
             min=least,
             max=most,
             step=step,
-            value=self._place(least, most),
+            value=self._slider_value(least, most),
             readout=False,
             continuous_update=False,
             description=f"slide {self.label}",
@@ -122,30 +122,30 @@ class NumberField(TextField, control=Control.NUMBER):
             # 0.1 + 0.2 is nobody's wish: ten digits are more than a slider has places.
             self.state.set(float(f"{number:.10g}"))
 
-    def _place(self, least: float, most: float) -> float:
+    def _slider_value(self, least: float, most: float) -> float:
         value = self.state.value
         return min(max(value, least), most) if is_number(value) else least
 
     def _show(self) -> None:
         super()._show()
         if self._slider is not None:
-            set_traits(self._slider, value=self._place(self._slider.min, self._slider.max))
+            set_traits(self._slider, value=self._slider_value(self._slider.min, self._slider.max))
 
 
-def _unit(says: Any, *, whole: bool) -> Fraction | None:
+def _unit(keywords: Any, *, whole: bool) -> Fraction | None:
     """Return what each value is a multiple of, if anything."""
-    multiple = _positive(says.get("multipleOf"))
+    multiple = _positive(keywords.get("multipleOf"))
     if not whole:
         return multiple
     return Fraction(multiple.numerator if multiple else 1)  # of whole numbers, multiples of 1.5 are those of 3
 
 
-def _range(says: Any, unit: Fraction | None) -> tuple[Fraction, Fraction, Fraction] | None:
+def _range(keywords: Any, unit: Fraction | None) -> tuple[Fraction, Fraction, Fraction] | None:
     """Return the ends and the step of a slider, where one can be put on each value by hand and each is taken."""
-    least, most = _exact(says.get("minimum")), _exact(says.get("maximum"))
+    least, most = _exact(keywords.get("minimum")), _exact(keywords.get("maximum"))
     if least is None or most is None:
         return None
-    step = _positive(says.get("step")) or unit or (most - least) / 100
+    step = _positive(keywords.get("step")) or unit or (most - least) / 100
     if unit is not None:
         step, least, most = (
             math.ceil(step / unit) * unit,
@@ -161,8 +161,8 @@ def _exact(number: Any) -> Fraction | None:
 
 
 def _positive(number: Any) -> Fraction | None:
-    found = _exact(number)
-    return found if found is not None and found > 0 else None
+    exact = _exact(number)
+    return exact if exact is not None and exact > 0 else None
 
 
 class PasswordField(Field, control=Control.PASSWORD):
@@ -290,12 +290,12 @@ class FileField(Field, control=Control.FILE):
 
     def _make(self) -> Any:
         if not self._is_text:
-            return self._told()
+            return self._make_file_box()
         control = self.view.look.text_area(self.label, rows=4)
         self.hear(control, self._typed)
         return control
 
-    def _told(self) -> Any:
+    def _make_file_box(self) -> Any:
         """Return a box that says which file is sent: the control that the field's name is tied to."""
         from ipywidgets import Text
 
@@ -321,7 +321,7 @@ class FileField(Field, control=Control.FILE):
         from ipywidgets import FileUpload
 
         look = self.view.look
-        media = self.state.says.get("contentMediaType")
+        media = self.state.keywords.get("contentMediaType")
         upload = FileUpload(
             accept=media if isinstance(media, str) and "/" in media else "",
             multiple=False,
@@ -353,6 +353,6 @@ class FileField(Field, control=Control.FILE):
             set_traits(self.control, value=self.state.text, placeholder=self.placeholder())
             return
         state = self.state
-        told = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
-        about = f"{self._about} · {told}" if self._about and state.is_set and not state.is_null else told
+        content = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
+        about = f"{self._about} · {content}" if self._about and state.is_set and not state.is_null else content
         set_traits(self.control, value=html.printable(about))

@@ -116,10 +116,10 @@ class FieldsView:
         if self.model.takes_others:
             self._others = UndeclaredInputs(self.model, self.look, self._others_changed)
             parts.append(self._others.widget)
-        made = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
+        column = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
         self._fixed = tuple(parts)
-        self._show_others(made)
-        return made
+        self._show_others(column)
+        return column
 
     def refresh(self) -> None:
         """Show the model again: after it was set otherwise than by a field, and after Run has looked at everything."""
@@ -160,16 +160,16 @@ class FieldsView:
 
     def _show_others(self, widget: Any) -> None:
         """Show what belongs to no field: what is sent without one, and problems."""
-        told, also = self.model.shown_other_problems, "" if self._others is not None else self.model.also_sent
+        problems, also = self.model.shown_other_problems, "" if self._others is not None else self.model.also_sent
         note = html.el("div", also, cls="fh-note") if also else ""
-        said = f"{note}{problem_html(list(map(str, told))) if told else ''}"
-        if self._problem is None and said:
+        content = f"{note}{problem_html(list(map(str, problems))) if problems else ''}"
+        if self._problem is None and content:
             from ipywidgets import HTML
 
-            self._problem = HTML(said, layout=self.look.whole, style=self.look.html_style)
-        elif self._problem is not None and self._problem.value != said:
-            self._problem.value = said
-        shown = (*self._fixed, self._problem) if said else self._fixed
+            self._problem = HTML(content, layout=self.look.whole, style=self.look.html_style)
+        elif self._problem is not None and self._problem.value != content:
+            self._problem.value = content
+        shown = (*self._fixed, self._problem) if content else self._fixed
         if widget.children != shown:
             widget.children = shown
 

@@ -29,12 +29,12 @@ __all__ = ["GroupState", "OneOfState", "likeness", "properties_of", "without_sec
 class _ContainerState(FieldState):
     """A field whose value is made of what lies inside of it."""
 
-    def __init__(self, model: Model, place: FieldLocation, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, location: FieldLocation, schema: Any, shape: Shape) -> None:
         self._raw: Any = UNSET
         """A value that its fields cannot show, as a wrong default is, or null."""
         self._on = False
         """Whether it is sent, though perhaps nothing is set in it."""
-        super().__init__(model, place, schema, shape)
+        super().__init__(model, location, schema, shape)
 
     def load(self, value: Any) -> None:
         """Set it without noting an edit; ``UNSET`` switches it off, and its fields keep what they have."""
@@ -56,8 +56,8 @@ class _ContainerState(FieldState):
         if child.is_set:
             self._on, self._raw = True, UNSET
         self.touched = True
-        if self.place.parent is not None:
-            self.place.parent.child_changed(self)
+        if self.location.parent is not None:
+            self.location.parent.child_changed(self)
 
     @property
     def can_fill(self) -> bool:
@@ -73,11 +73,11 @@ class _ContainerState(FieldState):
 class GroupState(_ContainerState):
     """An object: its value is made of its fields, each of which is made when it is first asked for."""
 
-    def __init__(self, model: Model, place: FieldLocation, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, location: FieldLocation, schema: Any, shape: Shape) -> None:
         self._fields: dict[str, FieldState] | None = None
         self.extras: dict[str, Any] = {}
         """What was given under names that have no field."""
-        super().__init__(model, place, schema, shape)
+        super().__init__(model, location, schema, shape)
 
     def begin(self) -> None:
         """Set it to its default; a required one is there without any."""
@@ -98,19 +98,19 @@ class GroupState(_ContainerState):
         """Its fields by name."""
         with self.model.lock:  # two threads that ask first get the same ones: what is set in others would be lost
             if self._fields is None:
-                self._fields = self._made()
+                self._fields = self._make_fields()
             return self._fields
 
-    def _made(self) -> dict[str, FieldState]:
-        within = self.place.within | self.marks
-        required = self.says.get("required")
+    def _make_fields(self) -> dict[str, FieldState]:
+        within = self.location.within | self.marks
+        required = self.keywords.get("required")
         needed = required if isinstance(required, list) else []
         return {
             name: self.model.state_of(
                 FieldLocation(name, (*self.path, name), required=name in needed, parent=self, within=within),
                 schema,
             )
-            for name, schema in properties_of(self.says).items()
+            for name, schema in properties_of(self.keywords).items()
         }
 
     @property
@@ -174,11 +174,11 @@ class GroupState(_ContainerState):
 class OneOfState(_ContainerState):
     """One of several kinds: its value is that of the chosen branch."""
 
-    def __init__(self, model: Model, place: FieldLocation, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, location: FieldLocation, schema: Any, shape: Shape) -> None:
         self._branches: dict[int, FieldState] = {}
         self.index: int | None = None
         """Which of the branches is chosen; ``None`` while none is."""
-        super().__init__(model, place, schema, shape)
+        super().__init__(model, location, schema, shape)
 
     def begin(self) -> None:
         """Set it to its default."""
@@ -203,9 +203,9 @@ class OneOfState(_ContainerState):
     def _branch(self, index: int) -> FieldState:
         with self.model.lock:  # as the fields of a group
             if index not in self._branches:
-                within = self.place.within | self.marks
-                place = FieldLocation(self.name, self.path, required=True, parent=self, within=within)
-                self._branches[index] = self.model.state_of(place, self.shape.branches[index].schema)
+                within = self.location.within | self.marks
+                location = FieldLocation(self.name, self.path, required=True, parent=self, within=within)
+                self._branches[index] = self.model.state_of(location, self.shape.branches[index].schema)
             return self._branches[index]
 
     def choose(self, index: int | None) -> None:
@@ -272,10 +272,10 @@ def without_secrets_shown(fields: Mapping[str, FieldState], values: dict[str, An
     return with_hidden(values, held)
 
 
-def properties_of(says: Mapping[str, Any]) -> Mapping[str, Any]:
+def properties_of(keywords: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the declared properties; none where the schema declares none."""
-    found = says.get("properties")
-    return {str(name): schema for name, schema in found.items()} if isinstance(found, Mapping) else {}
+    properties = keywords.get("properties")
+    return {str(name): schema for name, schema in properties.items()} if isinstance(properties, Mapping) else {}
 
 
 def likeness(value: Any, schema: Any, root: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> int:
@@ -294,7 +294,7 @@ def likeness(value: Any, schema: Any, root: Mapping[str, Any], seen: frozenset[s
     if shape.kind is FieldKind.NOTHING or (shape.branches and shape.refs & seen):
         return 0
     if shape.kind is FieldKind.CONST:
-        return 8 if same(value, shape.says.get("const")) else 0
+        return 8 if same(value, shape.keywords.get("const")) else 0
     if shape.options and shape.kind is FieldKind.CHOICE:
         return 8 if any(same(value, option.value) for option in shape.options) else 0
     if shape.branches:
@@ -315,13 +315,13 @@ def _is_of(value: Any, types: list[str]) -> bool:
 
 
 def _object_likeness(value: Mapping[str, Any], shape: Shape, root: Mapping[str, Any]) -> int:
-    properties = shape.says["properties"]
-    required = shape.says.get("required")
+    properties = shape.keywords["properties"]
+    required = shape.keywords.get("required")
     score = 2
-    for name, says in properties.items():
-        tag = shape_of(says, root) if name in value else None
+    for name, property_schema in properties.items():
+        tag = shape_of(property_schema, root) if name in value else None
         if tag is not None and tag.kind is FieldKind.CONST:
-            if not same(value[name], tag.says.get("const")):
+            if not same(value[name], tag.keywords.get("const")):
                 return 1  # the tag of another branch
             score += 3
     score += 1 if isinstance(required, list) and all(name in value for name in required) else 0

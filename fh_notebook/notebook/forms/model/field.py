@@ -77,7 +77,7 @@ class Model(Protocol):
     def root(self) -> Mapping[str, Any]:
         """Where references look."""
 
-    def state_of(self, place: FieldLocation, schema: Any) -> FieldState:
+    def state_of(self, location: FieldLocation, schema: Any) -> FieldState:
         """Return the state of a property that lies in another one."""
 
     def changed(self) -> None:
@@ -97,18 +97,18 @@ class FieldState:
     ----------
     model : Model
         The form that it is part of.
-    place : FieldLocation
+    location : FieldLocation
         Where it is in the form.
     """
 
-    def __init__(self, model: Model, place: FieldLocation, schema: Any, shape: Shape) -> None:
+    def __init__(self, model: Model, location: FieldLocation, schema: Any, shape: Shape) -> None:
         self.model = model
-        self.place = place
+        self.location = location
         self.schema: Any = schema
         """As it was written."""
         self.shape = shape
         self.kind: FieldKind = shape.kind
-        self.name, self.path, self.required = place.name, place.path, place.required
+        self.name, self.path, self.required = location.name, location.path, location.required
         self.draft = ""
         """Why the text that was typed cannot be read; empty when it can."""
         self.touched = False
@@ -134,9 +134,9 @@ class FieldState:
     # ------------------------------------------------------------------ what its schema says
 
     @property
-    def says(self) -> Mapping[str, Any]:
+    def keywords(self) -> Mapping[str, Any]:
         """The keywords of its schema, with those behind references."""
-        return self.shape.says
+        return self.shape.keywords
 
     @property
     def nullable(self) -> bool:
@@ -156,7 +156,7 @@ class FieldState:
     @property
     def recursive(self) -> bool:
         """Whether it lies in its own schema: then a person begins it, default or not, or there would be no end."""
-        return bool(self.marks & self.place.within)
+        return bool(self.marks & self.location.within)
 
     @property
     def switchable(self) -> bool:
@@ -174,24 +174,24 @@ class FieldState:
         return self._text("description")
 
     def _text(self, keyword: str) -> str:
-        said = self.says.get(keyword)
-        return said if isinstance(said, str) else ""
+        value = self.keywords.get(keyword)
+        return value if isinstance(value, str) else ""
 
     @property
     def default(self) -> Any:
         """The schema's default; ``UNSET`` without one."""
-        return self.says.get("default", UNSET)
+        return self.keywords.get("default", UNSET)
 
     @property
     def const(self) -> Any:
         """The one value allowed; null where nothing else is."""
-        return self.says.get("const")
+        return self.keywords.get("const")
 
     @property
     def examples(self) -> list[Any]:
         """The schema's examples; none of a secret."""
-        said = self.says.get("examples")
-        return list(said) if isinstance(said, list) and not self.secret else []
+        values = self.keywords.get("examples")
+        return list(values) if isinstance(values, list) and not self.secret else []
 
     # ------------------------------------------------------------------ its value
 
@@ -318,7 +318,7 @@ class FieldState:
     def empty(self) -> Any:
         """The empty value of its kind, where one can be meant; else ``UNSET``."""
         rules = self.kind.rules
-        shortest = self.says.get("minItems" if rules.is_list else "minLength", 0)
+        shortest = self.keywords.get("minItems" if rules.is_list else "minLength", 0)
         return rules.empty() if rules.empty is not None and not shortest else UNSET
 
     def load(self, value: Any) -> None:
@@ -334,8 +334,8 @@ class FieldState:
         """Note that it was set, and tell the form and what it lies in."""
         self.touched = True
         self.model.changed()
-        if self.place.parent is not None:
-            self.place.parent.child_changed(self)
+        if self.location.parent is not None:
+            self.location.parent.child_changed(self)
 
     def child_changed(self, child: FieldState) -> None:
         """Hear that something inside of it was set."""

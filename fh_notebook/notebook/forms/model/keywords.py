@@ -25,37 +25,37 @@ def effective_keywords(
     >>> effective_keywords({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}], "title": "n"}, root)
     ({'type': 'integer', 'title': 'n'}, True, frozenset({'#/$defs/N'}))
     """
-    says: dict[str, Any] = dict(schema)
+    keywords: dict[str, Any] = dict(schema)
     nullable, refs = False, set()
     for _ in range(MAX_HOPS):
-        if isinstance(target := says.pop("$ref", None), str):
+        if isinstance(target := keywords.pop("$ref", None), str):
             refs.add(target)
             far = followed({"$ref": target}, root)
             if set(far) <= {"$ref"}:
-                return {**says, "$ref": target, "type": []}, nullable, frozenset(refs)
-            says = united_keywords(says, {name: value for name, value in far.items() if name != "$ref"})
-        elif isinstance(parts := says.get("allOf"), list):
-            del says["allOf"]
+                return {**keywords, "$ref": target, "type": []}, nullable, frozenset(refs)
+            keywords = united_keywords(keywords, {name: value for name, value in far.items() if name != "$ref"})
+        elif isinstance(parts := keywords.get("allOf"), list):
+            del keywords["allOf"]
             for part in filter(_is_mapping, parts):
                 refs |= {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
-                says = united_keywords(says, {n: v for n, v in followed(part, root).items() if n != "$ref"})
-        elif (only := _only_beside_null(says, root)) is not None:
+                keywords = united_keywords(keywords, {n: v for n, v in followed(part, root).items() if n != "$ref"})
+        elif (only := _only_beside_null(keywords, root)) is not None:
             keyword, part = only
-            del says[keyword]
+            del keywords[keyword]
             # The part's own title and description say less of this field than the field's do.
-            says, nullable = united_keywords(says, part), True
+            keywords, nullable = united_keywords(keywords, part), True
         else:
             break
-    return says, nullable, frozenset(refs)
+    return keywords, nullable, frozenset(refs)
 
 
 def _is_mapping(part: Any) -> bool:
     return isinstance(part, Mapping)
 
 
-def _only_beside_null(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+def _only_beside_null(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
     for keyword in ("anyOf", "oneOf"):
-        parts = says.get(keyword)
+        parts = keywords.get(keyword)
         if isinstance(parts, list):
             telling = [p for p in parts if followed(p, root).get("type") != "null"]
             if len(telling) == 1 < len(parts) and isinstance(telling[0], Mapping):

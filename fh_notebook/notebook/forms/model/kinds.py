@@ -49,20 +49,20 @@ class Branch:
     label: str
 
 
-def options_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Option, ...]:
+def options_of(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Option, ...]:
     """Return the values to choose from: an ``enum``, or alternatives that are constants, by their titles."""
-    values = says.get("enum")
+    values = keywords.get("enum")
     if isinstance(values, list) and values:
         taken = _labels_of_others(values)
         return tuple(Option(value, option_label(value, taken)) for value in _each_once(values))
-    parts = says.get("oneOf") or says.get("anyOf")
+    parts = keywords.get("oneOf") or keywords.get("anyOf")
     if not isinstance(parts, list) or not parts:
         return ()
-    found = [followed(part, root) for part in parts]
-    if not all("const" in part or part.get("type") == "null" for part in found):
+    alternatives = [followed(part, root) for part in parts]
+    if not all("const" in part or part.get("type") == "null" for part in alternatives):
         return ()
-    values = [part.get("const") for part in found]
-    titles = [part.get("title") for part in found]
+    values = [part.get("const") for part in alternatives]
+    titles = [part.get("title") for part in alternatives]
     taken = _labels_of_others(values)
     return tuple(
         Option(value, short(title, 80)[1:-1] if isinstance(title, str) and title else option_label(value, taken))
@@ -125,19 +125,19 @@ def option_label(value: Any, taken: Collection[str] = ()) -> str:
 _NARROWING: Final = frozenset({"required", "not", "title", "description", "$comment", "minProperties", "maxProperties"})
 
 
-def branches_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Branch, ...]:
+def branches_of(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Branch, ...]:
     """Return the kinds to choose from: of ``oneOf``, ``anyOf``, or a list of types; none where there is no choice."""
     for keyword in ("oneOf", "anyOf"):
-        parts = says.get(keyword)
+        parts = keywords.get(keyword)
         if isinstance(parts, list) and len(parts) > 1:
-            base = {name: value for name, value in says.items() if name not in (keyword, "default", "examples")}
+            base = {name: value for name, value in keywords.items() if name not in (keyword, "default", "examples")}
             telling = [part for part in parts if followed(part, root).get("type") != "null"]
             if all(isinstance(p, Mapping) and _NARROWING.issuperset(p) for p in telling):
                 return ()
             return _named([_branch(base, part) for part in telling], telling, root)
-    types = [t for t in types_of(says.get("type", [])) if t in KINDS and t != "null"]
+    types = [t for t in types_of(keywords.get("type", [])) if t in KINDS and t != "null"]
     if len(types) > 1 and set(types) != {"integer", "number"}:
-        base = {name: value for name, value in says.items() if name not in ("type", "default", "examples")}
+        base = {name: value for name, value in keywords.items() if name not in ("type", "default", "examples")}
         branches = [{**base, "type": t} for t in types]
         return _named(branches, [{"type": t} for t in types], root)
     return ()
@@ -146,8 +146,8 @@ def branches_of(says: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Branc
 def _branch(base: Mapping[str, Any], part: Any) -> Any:
     if not isinstance(part, Mapping):
         return part
-    told = {name: base[name] for name in base if name not in ("title", "description")}
-    return united_keywords(part, told) if "$ref" not in part else {**told, "allOf": [part]}
+    constraints = {name: base[name] for name in base if name not in ("title", "description")}
+    return united_keywords(part, constraints) if "$ref" not in part else {**constraints, "allOf": [part]}
 
 
 def _named(branches: Sequence[Any], parts: Sequence[Any], root: Mapping[str, Any]) -> tuple[Branch, ...]:
@@ -159,18 +159,18 @@ def _named(branches: Sequence[Any], parts: Sequence[Any], root: Mapping[str, Any
 
 
 def _branch_label(part: Any, root: Mapping[str, Any]) -> str:
-    says = followed(part, root)
-    if isinstance(title := says.get("title"), str) and title:
+    part_keywords = followed(part, root)
+    if isinstance(title := part_keywords.get("title"), str) and title:
         return short(title)[1:-1]
     if isinstance(part, Mapping) and isinstance(part.get("$ref"), str):
         return short(part["$ref"].rpartition("/")[2] or "the whole again")[1:-1]
-    properties = says.get("properties")
+    properties = part_keywords.get("properties")
     for tag in properties.values() if isinstance(properties, Mapping) else ():
         if isinstance(tag, Mapping) and isinstance(tag.get("const"), str):
             return short(tag["const"])[1:-1]
     if isinstance(properties, Mapping) and properties:
         return f"an object with {', '.join(short(name, 20)[1:-1] for name in list(properties)[:3])}"
-    return kind_text(says) if isinstance(part, Mapping) and part else "any JSON"
+    return kind_text(part_keywords) if isinstance(part, Mapping) and part else "any JSON"
 
 
 class FieldKind(StrEnum):
@@ -365,7 +365,7 @@ class Shape:
     """How a value of one property is typed in."""
 
     kind: FieldKind
-    says: Mapping[str, Any]
+    keywords: Mapping[str, Any]
     """The property's keywords, with those behind references and ``allOf``."""
     nullable: bool = False
     """Whether null is a value beside those of the kind."""
@@ -379,10 +379,10 @@ class Shape:
     @property
     def types(self) -> list[str]:
         """The types of the value, without null."""
-        return [t for t in types_of(self.says.get("type", [])) if t != "null"]
+        return [t for t in types_of(self.keywords.get("type", [])) if t != "null"]
 
 
-NO_SCHEMA: Final = Shape(kind=FieldKind.JSON, says={})
+NO_SCHEMA: Final = Shape(kind=FieldKind.JSON, keywords={})
 
 
 TALL_TEXT: Final = 200
@@ -409,23 +409,23 @@ def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
     <FieldKind.JSON: 'json'>
     """
     if schema is False:
-        return Shape(kind=FieldKind.NOTHING, says={})
+        return Shape(kind=FieldKind.NOTHING, keywords={})
     if not isinstance(schema, Mapping):
         return NO_SCHEMA
-    says, nullable, refs = effective_keywords(schema, root)
-    options = options_of(says, root)
+    keywords, nullable, refs = effective_keywords(schema, root)
+    options = options_of(keywords, root)
     branches: tuple[Branch, ...] = ()
-    if not options and "const" not in says:
-        branches = branches_of(says, root)
-    nullable = nullable or ("null" in types_of(says.get("type", [])) and types_of(says["type"]) != ["null"])
-    kind = _kind(says, options, branches, root)
+    if not options and "const" not in keywords:
+        branches = branches_of(keywords, root)
+    nullable = nullable or ("null" in types_of(keywords.get("type", [])) and types_of(keywords["type"]) != ["null"])
+    kind = _kind(keywords, options, branches, root)
     if kind is FieldKind.CHOICES:
-        options = options_of(effective_keywords(says["items"], root)[0], root)
-    if secret := reaches_secret(says, root):
+        options = options_of(effective_keywords(keywords["items"], root)[0], root)
+    if secret := reaches_secret(keywords, root):
         kind = kind if kind in (FieldKind.GROUP, FieldKind.ONE_OF) else FieldKind.PASSWORD
     return Shape(
         kind=kind,
-        says=says,
+        keywords=keywords,
         # A choice has null among its values, or does not take it.
         nullable=nullable and kind not in (FieldKind.CHOICE, FieldKind.CONST, FieldKind.JSON, FieldKind.NOTHING),
         options=options if kind in (FieldKind.CHOICE, FieldKind.CHOICES) else (),
@@ -436,73 +436,73 @@ def shape_of(schema: Any, root: Mapping[str, Any]) -> Shape:
 
 
 def _kind(
-    says: Mapping[str, Any], options: Sequence[Option], branches: Sequence[Branch], root: Mapping[str, Any]
+    keywords: Mapping[str, Any], options: Sequence[Option], branches: Sequence[Branch], root: Mapping[str, Any]
 ) -> FieldKind:
-    if "const" in says:
+    if "const" in keywords:
         return FieldKind.CONST
     if options:
         return FieldKind.CHOICE
     if branches:
         return FieldKind.ONE_OF
-    types = [t for t in types_of(says.get("type", [])) if t != "null"] or _implied(says)
+    types = [t for t in types_of(keywords.get("type", [])) if t != "null"] or _implied(keywords)
     if set(types) == {"integer", "number"}:
         return FieldKind.NUMBER
     match types:
         case ["string"]:
-            return _text_kind(says)
+            return _text_kind(keywords)
         case ["integer"] | ["number"] | ["boolean"]:
             return FieldKind(types[0])
         case ["array"]:
-            return _list_kind(says, root)
+            return _list_kind(keywords, root)
         case ["object"]:
-            return FieldKind.GROUP if _has_all_fields(says) else FieldKind.OBJECT
-    return FieldKind.CONST if types_of(says.get("type", [])) == ["null"] else FieldKind.JSON
+            return FieldKind.GROUP if _has_all_fields(keywords) else FieldKind.OBJECT
+    return FieldKind.CONST if types_of(keywords.get("type", [])) == ["null"] else FieldKind.JSON
 
 
-def _has_all_fields(says: Mapping[str, Any]) -> bool:
+def _has_all_fields(keywords: Mapping[str, Any]) -> bool:
     """Whether an object has a field for each name that must be given, and one at all; else it is typed as JSON."""
-    properties, required = says.get("properties"), says.get("required")
+    properties, required = keywords.get("properties"), keywords.get("required")
     if not isinstance(properties, Mapping) or not properties:
         return False
     return not isinstance(required, list) or all(name in properties for name in required)
 
 
-def _implied(says: Mapping[str, Any]) -> list[str]:
+def _implied(keywords: Mapping[str, Any]) -> list[str]:
     """Return the type that is meant where none is said; keywords of numbers and lengths bind only their own types."""
-    if "type" in says:
+    if "type" in keywords:
         return []
-    if isinstance(says.get("properties"), Mapping) and says["properties"]:
+    if isinstance(keywords.get("properties"), Mapping) and keywords["properties"]:
         return ["object"]
-    if isinstance(says.get("items"), Mapping):
+    if isinstance(keywords.get("items"), Mapping):
         return ["array"]
-    return ["string"] if says.get("format") in _TEXT_FORMATS or "contentEncoding" in says else []
+    return ["string"] if keywords.get("format") in _TEXT_FORMATS or "contentEncoding" in keywords else []
 
 
-def _text_kind(says: Mapping[str, Any]) -> FieldKind:
-    if "contentEncoding" in says or "contentMediaType" in says:
+def _text_kind(keywords: Mapping[str, Any]) -> FieldKind:
+    if "contentEncoding" in keywords or "contentMediaType" in keywords:
         return FieldKind.FILE
-    found = _TEXT_FORMATS.get(says["format"]) if isinstance(says.get("format"), str) else None
-    if found is None:
-        longest = says.get("maxLength")
+    kind = _TEXT_FORMATS.get(keywords["format"]) if isinstance(keywords.get("format"), str) else None
+    if kind is None:
+        longest = keywords.get("maxLength")
         return FieldKind.MULTILINE if isinstance(longest, int | float) and longest > TALL_TEXT else FieldKind.TEXT
-    return found
+    return kind
 
 
-def _list_kind(says: Mapping[str, Any], root: Mapping[str, Any]) -> FieldKind:
-    if not isinstance(says.get("items"), Mapping) or "prefixItems" in says:
+def _list_kind(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> FieldKind:
+    if not isinstance(keywords.get("items"), Mapping) or "prefixItems" in keywords:
         return FieldKind.JSON
-    item = _item_shape(says["items"], root)
-    if item.nullable or (item.kind is FieldKind.GROUP and len(item.says["properties"]) > MAX_COLUMNS):
+    item = _item_shape(keywords["items"], root)
+    if item.nullable or (item.kind is FieldKind.GROUP and len(item.keywords["properties"]) > MAX_COLUMNS):
         return FieldKind.JSON
     return item.kind.rules.of_items or FieldKind.JSON
 
 
 def _item_shape(items: Mapping[str, Any], root: Mapping[str, Any]) -> Shape:
     """The shape of an item, without looking into its own items: a list of itself would never end."""
-    says, nullable, _ = effective_keywords(items, root)
-    options = options_of(says, root)
-    if not options and ("oneOf" in says or "anyOf" in says):
+    keywords, nullable, _ = effective_keywords(items, root)
+    options = options_of(keywords, root)
+    if not options and ("oneOf" in keywords or "anyOf" in keywords):
         return NO_SCHEMA
-    is_list = types_of(says.get("type", [])) == ["array"] or "items" in says
-    kind = FieldKind.JSON if is_list else _kind(says, options, (), root)
-    return Shape(kind=kind, says=says, nullable=nullable or "null" in types_of(says.get("type", [])))
+    is_list = types_of(keywords.get("type", [])) == ["array"] or "items" in keywords
+    kind = FieldKind.JSON if is_list else _kind(keywords, options, (), root)
+    return Shape(kind=kind, keywords=keywords, nullable=nullable or "null" in types_of(keywords.get("type", [])))

@@ -81,20 +81,20 @@ class FormModel:
         self._others_typed = ""
         self._version = 0
         self._known: tuple[int, list[Problem]] | None = None
-        self._says = effective_keywords(self.schema, self.root)[0]
-        required = self._says.get("required")
+        self._keywords = effective_keywords(self.schema, self.root)[0]
+        required = self._keywords.get("required")
         needed = required if isinstance(required, list) else []
         self.fields: dict[str, FieldState] = {
-            name: self.state_of(FieldLocation(name, (name,), required=name in needed), says)
-            for name, says in properties_of(self._says).items()
+            name: self.state_of(FieldLocation(name, (name,), required=name in needed), property_schema)
+            for name, property_schema in properties_of(self._keywords).items()
         }
         if values:
             self._begin_with(values)
 
-    def state_of(self, place: FieldLocation, schema: Any) -> FieldState:
+    def state_of(self, location: FieldLocation, schema: Any) -> FieldState:
         """Return the state of a property; what lies inside of it is made when it is asked for."""
         shape = shape_of(schema, self.root)
-        return _CLASSES.get(shape.kind, FieldState)(self, place, schema, shape)
+        return _CLASSES.get(shape.kind, FieldState)(self, location, schema, shape)
 
     def _begin_with(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
@@ -124,16 +124,16 @@ class FormModel:
         """All problems of the present value; nothing may be sent while there are any."""
         with self.lock:
             if self._known is None or self._known[0] != self._version:
-                self._known = (self._version, self._judged())
+                self._known = (self._version, self._find_problems())
             return list(self._known[1])
 
-    def _judged(self) -> list[Problem]:
+    def _find_problems(self) -> list[Problem]:
         drafts = {state.path: state.draft for state in self.walk() if state.draft and state.is_set}
-        found = _checked(self.schema, self._now())
+        problems = _checked(self.schema, self._now())
         # What was typed there is no value yet; to judge its text as one would say it twice.
-        told = [problem for problem in found if not any(problem.is_at(path) for path in drafts)]
-        whole = [Problem((), "json", message=self.others_draft)] if self.others_draft else []
-        return [*whole, *(Problem(path, "draft", message=trouble) for path, trouble in drafts.items()), *told]
+        separate = [problem for problem in problems if not any(problem.is_at(path) for path in drafts)]
+        others = [Problem((), "json", message=self.others_draft)] if self.others_draft else []
+        return [*others, *(Problem(path, "draft", message=reason) for path, reason in drafts.items()), *separate]
 
     def problems_at(self, path: tuple[str | int, ...]) -> list[Problem]:
         """Return the problems of one field, those of its parts among them."""
@@ -196,15 +196,15 @@ class FormModel:
     @property
     def takes_others(self) -> bool:
         """Whether values without a field are typed as JSON: the schema says something of them, or asks for one."""
-        says, others = self._says, self._says.get("additionalProperties")
-        if says.get("patternProperties") or (isinstance(others, Mapping) and others):
+        keywords, others = self._keywords, self._keywords.get("additionalProperties")
+        if keywords.get("patternProperties") or (isinstance(others, Mapping) and others):
             return True
-        least, required = says.get("minProperties"), says.get("required")
+        least, required = keywords.get("minProperties"), keywords.get("required")
         if isinstance(least, int) and least > len(self.fields):
             return True
         if isinstance(required, list) and any(name not in self.fields for name in required):
             return True
-        if not self.fields and any(word in says for word in _ELSEWHERE):
+        if not self.fields and any(word in keywords for word in _ELSEWHERE):
             return True
         return others not in (None, False) and (not self.fields or bool(self.extras))
 

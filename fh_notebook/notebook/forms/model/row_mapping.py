@@ -234,13 +234,13 @@ class RowMapping:
             mapper = read_mapping(self.inputs(), self.rows, self.deployment)
         except InputError as exc:
             return Preview(problems=exc.problems)
-        labels, made, problems = self.rows.labels[:PREVIEWED], [], []
+        labels, previewed, problems = self.rows.labels[:PREVIEWED], [], []
         for label, record in zip(labels, self.rows.records, strict=False):
-            inputs, found = mapper.made_of(record)
-            made.append(mask_inputs(inputs, self._secrets))
-            found = found or mapper.problems_of(inputs)
-            problems += [replace(problem, rows=(label,)) for problem in found]
-        return Preview(labels=labels, inputs=tuple(made), problems=tuple(problems))
+            inputs, row_problems = mapper.made_of(record)
+            previewed.append(mask_inputs(inputs, self._secrets))
+            row_problems = row_problems or mapper.problems_of(inputs)
+            problems += [replace(problem, rows=(label,)) for problem in row_problems]
+        return Preview(labels=labels, inputs=tuple(previewed), problems=tuple(problems))
 
     def _is_missing(self, name: str, source: VariableSource) -> bool:
         schema = self.schema_of(name)
@@ -310,5 +310,5 @@ def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], rep
         variants=list(variants), inputs=mapping.inputs(), repeats=repeats, progress=False, dry_run=True
     )
     store = session.store()
-    made = api.prepare_batch(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
-    return made.batch.plan()
+    prepared = api.prepare_batch(mapping.rows, mapping.deployment, options, client=client, store=store, audience=CELL)
+    return prepared.batch.plan()

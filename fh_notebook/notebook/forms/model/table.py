@@ -38,9 +38,9 @@ class TableColumn:
 
     def first(self) -> Any:
         """Return what a new row has here."""
-        if "default" in self.shape.says:
-            return self.shape.says["default"]
-        return self.shape.says.get("const") if self.shape.kind is FieldKind.CONST and self.required else UNSET
+        if "default" in self.shape.keywords:
+            return self.shape.keywords["default"]
+        return self.shape.keywords.get("const") if self.shape.kind is FieldKind.CONST and self.required else UNSET
 
     def read(self, text: str, root: Mapping[str, Any]) -> Any:
         """Return what a cell's text means."""
@@ -68,12 +68,12 @@ class RowsState(FieldState):
     @property
     def columns(self) -> list[TableColumn]:
         """The names of the rows' objects, in the schema's order."""
-        says = shape_of(self.says.get("items"), self.model.root).says
-        required = says.get("required")
+        keywords = shape_of(self.keywords.get("items"), self.model.root).keywords
+        required = keywords.get("required")
         needed = required if isinstance(required, list) else []
         return [
             TableColumn(name, shape_of(schema, self.model.root), name in needed)
-            for name, schema in properties_of(says).items()
+            for name, schema in properties_of(keywords).items()
         ]
 
     @property
@@ -119,9 +119,9 @@ class RowsState(FieldState):
         rows = list(self.rows)
         if row >= len(rows):
             return
-        kept = {key: held for key, held in rows[row].items() if key != name}
+        others = {key: held for key, held in rows[row].items() if key != name}
         order = [column.name for column in self.columns]
-        filled = kept if value is UNSET else {**kept, name: value}
+        filled = others if value is UNSET else {**others, name: value}
         rows[row] = {key: filled[key] for key in [*order, *(k for k in filled if k not in order)] if key in filled}
         self.set(rows)
 
@@ -171,5 +171,5 @@ def _cells(text: str) -> list[list[str]]:
 def _head(lines: Sequence[Sequence[str]], columns: Sequence[TableColumn]) -> list[TableColumn | None]:
     """Return the columns that the first line names, when it names any and nothing that looks like a value."""
     by_name = {column.name.strip().casefold(): column for column in columns}
-    found = [by_name.get(cell.strip().casefold()) for cell in lines[0]] if lines else []
-    return found if sum(column is not None for column in found) * 2 > len(found) else []
+    named = [by_name.get(cell.strip().casefold()) for cell in lines[0]] if lines else []
+    return named if sum(column is not None for column in named) * 2 > len(named) else []

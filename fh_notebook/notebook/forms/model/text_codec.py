@@ -73,14 +73,14 @@ def read_text(text: str, shape: Shape, root: Mapping[str, Any] | None = None) ->
         case _ if not text.strip():
             return ParsedText(UNSET)
         case TextForm.NUMBERS:
-            items = {"items": shape.says.get("items", {}), "type": "array"}
+            items = {"items": shape.keywords.get("items", {}), "type": "array"}
             return ParsedText(coerced([w for w in re.split(r"[\s,;]+", text.strip()) if w], items, root or {}))
         case TextForm.JSON:
             return read_json(text)
         case TextForm.SECRET:
             return _read_secret(text, shape)
         case TextForm.DECLARED:
-            return ParsedText(coerced(text, shape.says, root or {}))
+            return ParsedText(coerced(text, shape.keywords, root or {}))
 
 
 def _read_secret(text: str, shape: Shape) -> ParsedText:
@@ -166,14 +166,14 @@ _WORDS: Final = {
 """The decoder's messages in plain words."""
 
 
-def _why(broken: json.JSONDecodeError, text: str) -> str:
-    said = _WORDS.get(broken.msg, broken.msg[:1].lower() + broken.msg[1:])
-    place = f"{said} at line {broken.lineno}, column {broken.colno}"
+def _why(exc: json.JSONDecodeError, text: str) -> str:
+    reason = _WORDS.get(exc.msg, exc.msg[:1].lower() + exc.msg[1:])
+    message = f"{reason} at line {exc.lineno}, column {exc.colno}"
     if "'" in text and '"' not in text:
-        return f'{place}; JSON\'s quotes are double: {{"name": "value"}}'
-    found = re.match(r"\s*(True|False|None)\b", text[broken.pos :])
+        return f'{message}; JSON\'s quotes are double: {{"name": "value"}}'
+    constant = re.match(r"\s*(True|False|None)\b", text[exc.pos :])
     meant = {"True": "true", "False": "false", "None": "null"}
-    return f"{place}; write {meant[found[1]]}" if found else place
+    return f"{message}; write {meant[constant[1]]}" if constant else message
 
 
 _LIST_FORMS: Final = frozenset({TextForm.LINES, TextForm.NUMBERS})
@@ -242,8 +242,8 @@ def json_line(value: Any) -> str:
 def json_text(value: Any, *, indent: int | None = 2) -> str:
     """Return `value` as JSON for a person; what has no JSON form is spelt as in a message."""
     try:
-        said = json.dumps(value, ensure_ascii=False, indent=indent)
-        return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", said)
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
+        return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
     except (TypeError, ValueError, RecursionError):
         return short(value)
 
@@ -276,12 +276,12 @@ def encoding_of(shape: Shape) -> str:
     ...  for more in ({"contentEncoding": "base64"}, {"contentMediaType": "text/csv"}, {"format": "binary"})]
     ['base64', 'text', 'base64']
     """
-    said = shape.says.get("contentEncoding")
-    if isinstance(said, str):
-        return said.lower() if said.lower() in _ENCODERS else "text"
-    if shape.says.get("format") == "data-url":
+    encoding = shape.keywords.get("contentEncoding")
+    if isinstance(encoding, str):
+        return encoding.lower() if encoding.lower() in _ENCODERS else "text"
+    if shape.keywords.get("format") == "data-url":
         return "data-url"
-    return "base64" if shape.says.get("format") in _BINARY_FORMATS else "text"
+    return "base64" if shape.keywords.get("format") in _BINARY_FORMATS else "text"
 
 
 def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> str:
@@ -310,8 +310,8 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        told = f"{called} is no UTF-8 text (byte {exc.start:,}); save it as UTF-8"
-    raise FileError(told)
+        message = f"{called} is no UTF-8 text (byte {exc.start:,}); save it as UTF-8"
+    raise FileError(message)
 
 
 def what_is_sent(value: Any, shape: Shape) -> str:

@@ -109,14 +109,14 @@ class SourceRow:
         # Named, since on a narrow page it stands below what it belongs to.
         named = f"{html.printable(path_text([self._name]))} in every row"
         more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": named}
-        made = (
+        field = (
             without_echo(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
             if self._is_secret
             else Text(**more)
         )
-        made.add_class("fh-constant")
-        made.observe(self._typed, "value")
-        return made
+        field.add_class("fh-constant")
+        field.observe(self._typed, "value")
+        return field
 
     def _chosen(self, change: Any) -> None:
         if self._showing or change["new"] is None:
@@ -161,7 +161,7 @@ class FormProgress:
     ----------
     show : callable
         Called with a :class:`ProgressView` for every state; on the loop's thread.
-    place : callable
+    attach : callable
         Called with the widget to click, or ``None`` when there is nothing to click any more.
     ended : callable
         Called when no more will come.
@@ -170,10 +170,10 @@ class FormProgress:
     def __init__(
         self,
         show: Callable[[ProgressView], object],
-        place: Callable[[Any], object],
+        attach: Callable[[Any], object],
         ended: Callable[[], object],
     ) -> None:
-        self._show, self._place, self._ended = show, place, ended
+        self._show, self._attach, self._ended = show, attach, ended
         self._pacer = RefreshTimer(self._draw)
         self._plan = ""
         self._offer: ControlDisplay | None = None
@@ -184,7 +184,7 @@ class FormProgress:
         self._plan = str(batch.plan())
         self._show(ProgressView(self._plan, self._pacer.state()))
         controls = BatchControls(batch, self._pacer.update, has_cancel=False)
-        self._offer = ControlDisplay(controls, blocks=False, place=self._place)
+        self._offer = ControlDisplay(controls, blocks=False, attach=self._attach)
         self._offer.begin()
 
     def update(self, batch: ProgressSource) -> None:
@@ -195,7 +195,7 @@ class FormProgress:
         """Show how it ended, and take the buttons away."""
         state = self._pacer.state()
         self._pacer.end()
-        self._place(None)
+        self._attach(None)
         if self._offer is not None:
             self._offer.end()
         self._show(ProgressView(self._plan, state, summary=batch.summary()))

@@ -20,7 +20,7 @@ from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
 from fh_notebook.notebook.results.view import ResultsView
-from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, head_of, place_in_words
+from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, head_of, origin_text
 
 __all__ = ["FormView"]
 
@@ -132,7 +132,7 @@ class FormView(FormObserver):
         if submission.stopped:
             self._results.stopped(submission.stopped, was_sent=submission.was_sent)
         self._bar.running(bool(self._core.waited_for))
-        self._bar.say(f"Calls go to {place_in_words(self._core.place)}." if self._core.place else "")
+        self._bar.say(f"Calls go to {origin_text(self._core.origin)}." if self._core.origin else "")
         self._tools.ran()
         enable_all_clicks(self.widget)
 

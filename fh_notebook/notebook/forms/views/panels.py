@@ -42,7 +42,7 @@ from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.results.column import COPY_STYLE
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
-from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, place_in_words, without_echo
+from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, origin_text, without_echo
 from fh_notebook.session import session
 from fh_notebook.store import catalog_file
 
@@ -139,8 +139,8 @@ class RequestPanel:
             return
         self.widget.value = str(request_page(connection, requests, self._core.secrets, self._core.problems))
 
-    def _tell(self, trouble: str) -> None:
-        self.widget.value = line(trouble, kind="error")
+    def _tell(self, message: str) -> None:
+        self.widget.value = line(message, kind="error")
 
 
 def request_page(
@@ -149,7 +149,7 @@ def request_page(
     """Return the page: of the first variant all, of the others that they differ in its name alone."""
     if not requests:
         return html.el("div", str(problems[0]) if problems else "nothing to send", cls="fh fh-error")
-    said = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
+    text = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
     variants = list(dict.fromkeys(request.variant for request in requests))
     notes = [f"{len(requests):,} calls" if len(requests) > 1 else "1 call"]
     if len(variants) > 1:
@@ -160,7 +160,7 @@ def request_page(
         "div",
         html.el("div", "; ".join(notes), cls="fh-dim"),
         refused,
-        html.folded(said, whole="form.value has all inputs", cap=4 * html.TEXT_CAP),
+        html.folded(text, whole="form.value has all inputs", cap=4 * html.TEXT_CAP),
         cls="fh",
     )
 
@@ -178,9 +178,9 @@ class HistoryPanel:
         )
         self._drop.add_class("fh-history")
         self._drop.observe(self._picked, "value")
-        self._said = look.text()
+        self._message = look.text()
         self._later = LatestTask(self._tell)
-        self.widget = look.row(self._drop, self._said)
+        self.widget = look.row(self._drop, self._message)
 
     def follow(self) -> None:
         """Nothing that is typed changes what was called before."""
@@ -207,7 +207,7 @@ class HistoryPanel:
         self._tell(f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim")
 
     def _tell(self, text: str, kind: str = "error") -> None:
-        self._said.value = line(text, kind=kind)
+        self._message.value = line(text, kind=kind)
 
 
 class CopyPanel:
@@ -220,7 +220,7 @@ class CopyPanel:
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
         self._text = look.text(dom_class="fh-copy-text")
-        self._later = LatestTask(lambda told: self._show_page(line(told, kind="error")))
+        self._later = LatestTask(lambda message: self._show_page(line(message, kind="error")))
         self.widget = look.column(self._way, self._text)
 
     def follow(self) -> None:
@@ -239,11 +239,11 @@ class CopyPanel:
 
     def _find_places(self) -> _Places:
         own = self._core.find_client()
-        url, form = own.aclient.connection.base_url, place_in_words(own.origin)
+        url, form = own.aclient.connection.base_url, origin_text(own.origin)
         if not self._core.has_client:
             return _Places(url, form)
         try:
-            return _Places(url, form, f"This calls {place_in_words(session.client_for(None).origin)}")
+            return _Places(url, form, f"This calls {origin_text(session.client_for(None).origin)}")
         except FetchHiveError as exc:
             return _Places(url, form, f"This would call nobody yet ({str(exc).rstrip('.')})")
 
@@ -294,9 +294,9 @@ class SchemaPanel:
 
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core, self._look = core, look
-        self._said = look.text(dom_class="fh-grow-said")
+        self._message = look.text(dom_class="fh-grow-said")
         self._rows = [self._naming(), self._adding(), self._pasting(), self._taking(), self._saving()]
-        self.widget = look.column(*self._rows, self._said, dom_class="fh-grow")
+        self.widget = look.column(*self._rows, self._message, dom_class="fh-grow")
         self.follow()
 
     def follow(self) -> None:
@@ -392,10 +392,10 @@ class SchemaPanel:
         self._tell(grown.told)
 
     def _tell(self, text: str) -> None:
-        self._said.value = line(text, kind="plain")
+        self._message.value = line(text, kind="plain")
 
     def _trouble(self, text: str) -> None:
-        self._said.value = line(text, kind="error")
+        self._message.value = line(text, kind="error")
 
 
 def _frames() -> tuple[str, ...]:
@@ -452,11 +452,11 @@ class PanelBar:
         }
         buttons = list(self._buttons.values())
         if collect is not None:
-            add = look.safely(collect, lambda trouble: say(trouble, kind="error"))
+            add = look.safely(collect, lambda message: say(message, kind="error"))
             buttons.append(look.button("Add to batch", _ADD, "fh-add", add))
         self._row = look.row(*buttons, dom_class="fh-tools")
-        self._place = look.column()
-        self.widget = look.column(self._row, self._place)
+        self._area = look.column()
+        self.widget = look.column(self._row, self._area)
         if is_placeholder(core.deployment.name) or (can_extend(core.deployment) and is_empty):
             self._buttons["grow"].value = True
 
@@ -478,9 +478,9 @@ class PanelBar:
 
     def _turned(self, name: str, is_open: bool) -> None:
         if is_open:
-            panel = self._panels.get(name) or self._made(name)
+            panel = self._panels.get(name) or self._make_panel(name)
             self._open.append(name)
-            self._place.children = (*self._place.children, panel.widget)
+            self._area.children = (*self._area.children, panel.widget)
             panel.follow()
             if name == "history":
                 self._read_history()
@@ -488,17 +488,17 @@ class PanelBar:
         else:
             self._open.remove(name)
             closed = self._panels[name].widget
-            self._place.children = tuple(child for child in self._place.children if child is not closed)
+            self._area.children = tuple(child for child in self._area.children if child is not closed)
 
-    def _made(self, name: str) -> Panel:
+    def _make_panel(self, name: str) -> Panel:
         kinds: dict[str, Callable[[PanelOwner, FormTheme], Panel]] = {
             "request": RequestPanel,
             "history": HistoryPanel,
             "copy": CopyPanel,
             "grow": SchemaPanel,
         }
-        self._panels[name] = made = kinds[name](self._core, self._look)
-        return made
+        self._panels[name] = panel = kinds[name](self._core, self._look)
+        return panel
 
     def _read_history(self) -> None:
         panel = self._panels["history"]
