@@ -142,91 +142,95 @@ def add_parser(commands: Any) -> None:
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_argument_group("what is called")
-    name = what.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
+    group = parser.add_argument_group("what is called")
+    name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
     name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there
-    variant = what.add_argument(
+    variant = group.add_argument(
         "-v", "--variant", action="append", metavar="VARIANT", help="again for each; all that are known by default"
     )
     variant.completer = variants  # type: ignore[attr-defined]  # as above
-    what.add_argument(
+    group.add_argument(
         "--map", action="append", type=_pair, metavar="VARIABLE=COLUMN", help="which column a Start variable takes"
     )
-    what.add_argument(
+    group.add_argument(
         "--const", action="append", type=_pair, metavar="VARIABLE=TEXT", help="a value that is the same for every row"
     )
-    _add_declared(what, "what")
+    _add_declared(group, "what")
 
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_argument_group("how it is called")
-    _add_declared(how, "how")
-    how.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
-    how.add_argument("--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown")
+    group = parser.add_argument_group("how it is called")
+    _add_declared(group, "how")
+    group.add_argument("--price-per-call", type=float, metavar="X", help="shows what the plan costs; for --max-cost")
+    group.add_argument(
+        "--daily-cap", type=int, metavar="N", help="calls that your plan allows a day, for the plan shown"
+    )
 
 
 def _add_delivery(parser: argparse.ArgumentParser) -> None:
-    how = parser.add_argument_group("by callback, or on a cluster")
-    _add_declared(how, "delivery")
-    how.add_argument(
+    group = parser.add_argument_group("by callback, or on a cluster")
+    _add_declared(group, "delivery")
+    group.add_argument(
         "--public-url", metavar="URL", help="a tunnel's or reverse proxy's address that passes callbacks on to here"
     )
-    how.add_argument(
+    group.add_argument(
         "--callback-port", type=int, metavar="N", help="the port that it passes them on to (default: a free one)"
     )
-    how.add_argument(
+    group.add_argument(
         "--dask", metavar="ADDRESS", help="run on the workers of a Dask cluster: the scheduler's address (tcp://...)"
     )
-    how.add_argument("--parts", metavar="FOLDER", help="with --dask: a folder that all workers share, for the answers")
+    group.add_argument(
+        "--parts", metavar="FOLDER", help="with --dask: a folder that all workers share, for the answers"
+    )
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("what comes out")
-    where.add_argument(
+    group = parser.add_argument_group("what comes out")
+    group.add_argument(
         "-o", "--out", metavar="FILE", help="write the answers to a .csv, .csv.gz, .tsv, .xlsx, .parquet or .jsonl file"
     )
-    where.add_argument(
+    group.add_argument(
         "--compare",
         metavar="SCORE",
         help="compare the variants afterwards: exact, contains, ..., or a column like out.x",
     )
-    where.add_argument(
+    group.add_argument(
         "--report", metavar="FILE", help="write the comparison to an .html, .md or .xlsx file; scores by --compare"
     )
-    where.add_argument(
+    group.add_argument(
         "--failed",
         choices=("drop", "zero"),
         help="whether failed runs have no score or count as 0 in the comparison (default: drop)",
     )
-    where.add_argument(
+    group.add_argument(
         "--race",
         metavar="SCORE",
         help="run rows in a random order until it is clear which variant is better, and stop: exact, exact:COLUMN, ...",
     )
-    for name, written in written_options(RaceOptions).items():
-        _add_option(where, name, replace(written, help=f"of --race: {written.help}"))
-    where.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
+    for name, syntax in written_options(RaceOptions).items():
+        _add_option(group, name, replace(syntax, help=f"of --race: {syntax.help}"))
+    group.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where calls go")
-    where.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
-    where.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
-    where.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")
+    group = parser.add_argument_group("where calls go")
+    group.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
+    group.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
+    group.add_argument("--env-file", type=Path, metavar="FILE", help="a .env file with FETCH_HIVE_API_KEY")
     for name in ("--api-key", "--key", "--token"):
-        where.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
+        group.add_argument(name, action=_Refused, nargs="?", help=argparse.SUPPRESS)
 
 
 def _add_declared(group: Any, heading: str) -> None:
-    for name, written in written_options(BatchOptions).items():
-        if written.group == heading:
-            _add_option(group, name, written)
+    for name, syntax in written_options(BatchOptions).items():
+        if syntax.group == heading:
+            _add_option(group, name, syntax)
 
 
-def _add_option(group: Any, name: str, written: OptionSyntax) -> None:
+def _add_option(group: Any, name: str, syntax: OptionSyntax) -> None:
     """Add an option to a group of the parser; one that is not given is ``None``."""
-    shown: dict[str, Any] = {"dest": name, "default": None, "help": written.help, **written.for_parser()}
-    group.add_argument(flag(name), **shown)
+    keywords: dict[str, Any] = {"dest": name, "default": None, "help": syntax.help, **syntax.for_parser()}
+    group.add_argument(flag(name), **keywords)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -259,8 +263,8 @@ def _receiver(args: argparse.Namespace) -> CallbackReceiver | None:
 
 def settings_given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options that were given, as arguments of ``fh.configure``."""
-    named = {"price_per_call": args.price_per_call, "daily_cap": args.daily_cap, "dotenv": args.env_file}
-    return {name: value for name, value in named.items() if value is not None}
+    settings = {"price_per_call": args.price_per_call, "daily_cap": args.daily_cap, "dotenv": args.env_file}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 # --- where rows come from and calls go
@@ -431,8 +435,8 @@ def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
         raise SettingsError(f"--map and --const say twice what {', '.join(doubled)} takes")
     inputs: dict[str, Any] = dict(columns)
     if constants:
-        known: Deployment | None = fh.deployments(client).get(args.deployment)
-        schema: Mapping[str, Any] = known.inputs if known is not None else {}
+        deployment: Deployment | None = fh.deployments(client).get(args.deployment)
+        schema: Mapping[str, Any] = deployment.inputs if deployment is not None else {}
         for name, text in constants:
             inputs[name] = fh.const(coerced(text, schema.get("properties", {}).get(name), schema))
     return inputs or None

@@ -105,10 +105,10 @@ def checked_rows(args: argparse.Namespace, rows: Any) -> Any:
 
 def _check_other_file(report: Path, args: argparse.Namespace) -> None:
     """Raise where the report would be written over the rows or the answers: nobody gets those back from it."""
-    for given, held in ((args.data, "rows"), (args.out, "answers")):
-        if given is not None and report.resolve() == Path(given).resolve():
+    for path, content in ((args.data, "rows"), (args.out, "answers")):
+        if path is not None and report.resolve() == Path(path).resolve():
             raise SettingsError(
-                f"{args.report} is the file of the {held}, which would be lost; give --report another name"
+                f"{args.report} is the file of the {content}, which would be lost; give --report another name"
             )
 
 
@@ -175,8 +175,8 @@ def check_race(args: argparse.Namespace) -> None:
         With the option.
     """
     if args.race is None:
-        if own := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
-            raise SettingsError(f"{flag(own)} is an option of --race SCORE; give that, too")
+        if option := next((name for name in _ITS_OWN if getattr(args, name) is not None), None):
+            raise SettingsError(f"{flag(option)} is an option of --race SCORE; give that, too")
     elif strange := next((name for name in NOT_OF_A_RACE if getattr(args, name, None) and name != "fresh"), None):
         raise SettingsError(
             f"{flag(strange)} does not go with --race, which takes rows until it is clear; leave it out"
@@ -199,12 +199,12 @@ def run_race(
 
     if args.race is None:
         return None
-    own = {name: getattr(args, name) for name in _ITS_OWN if getattr(args, name) is not None}
-    own |= {"failed": args.failed} if args.failed is not None else {}
+    race_options = {name: getattr(args, name) for name in _ITS_OWN if getattr(args, name) is not None}
+    race_options |= {"failed": args.failed} if args.failed is not None else {}
     if options_given.pop("fresh", False):
         options_given["reuse"] = None
     score = score_of(args.race, "--race")
-    options = RaceOptions.of(score=score, **{**options_given, **own, "progress": NoProgress})
+    options = RaceOptions.of(score=score, **{**options_given, **race_options, "progress": NoProgress})
     race = prepare_race(rows, args.deployment, options, reader)
     if progress:
         race.show_by(lambda: RaceText(race))

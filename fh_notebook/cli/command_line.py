@@ -52,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     complete(parser)
-    given = list(sys.argv[1:] if argv is None else argv)
-    if (typed := next((word for word in given if not word.startswith("-")), None)) not in (None, *COMMANDS):
+    words = list(sys.argv[1:] if argv is None else argv)
+    if (typed := next((word for word in words if not word.startswith("-")), None)) not in (None, *COMMANDS):
         parser.error(_no_such(str(typed)))
-    args = parser.parse_args(given)
+    args = parser.parse_args(words)
     if args.command is None:  # a newcomer, who does not know the commands
         parser.print_help(sys.stderr)
         return 2

@@ -56,18 +56,18 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 def names(prefix: str, **_: Any) -> list[str]:
     """Return the deployments that are known and begin with `prefix`."""
-    return _beginning(_known(), prefix)
+    return _beginning(_deployments(), prefix)
 
 
 def variants(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Return the variants of the deployment that was named on the line; of all, when none was."""
-    known = _known()
-    named = getattr(parsed_args, "deployment", None)
-    chosen = [known[named]] if named in known else known.values()
+    deployments = _deployments()
+    name = getattr(parsed_args, "deployment", None)
+    chosen = [deployments[name]] if name in deployments else deployments.values()
     return _beginning((variant for deployment in chosen for variant in deployment.variants), prefix)
 
 
-def _known() -> dict[str, Any]:
+def _deployments() -> dict[str, Any]:
     try:
         from fh_notebook.session import session
 

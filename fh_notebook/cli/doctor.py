@@ -103,8 +103,8 @@ def _python_of_kernel() -> Iterator[Report]:
     command = str(json.loads(spec.read_text("utf-8"))["argv"][0])
     if os.sep in command and os.path.abspath(command) != os.path.abspath(sys.executable):
         detail = f"Jupyter's kernel python3 is another Python ({command}), which may not have fh_notebook"
-        own = f"{sys.executable} -m ipykernel install --user --name fetchhive"
-        yield Report(False, "kernel", detail, f"{own}; then choose the kernel fetchhive in the notebook")
+        command_text = f"{sys.executable} -m ipykernel install --user --name fetchhive"
+        yield Report(False, "kernel", detail, f"{command_text}; then choose the kernel fetchhive in the notebook")
 
 
 def widgets() -> Iterator[Report]:
@@ -353,8 +353,10 @@ def _catalogue() -> Iterator[Finding]:
     if path is None:
         yield Finding(OK, "catalogue", "no fetchhive.yaml in this folder or above; a name is then sent as it is")
         return
-    known = read(path)
-    yield Finding(OK, "catalogue", f"{shown(path)}, {len(known)} deployment{'' if len(known) == 1 else 's'}")
+    deployments = read(path)
+    yield Finding(
+        OK, "catalogue", f"{shown(path)}, {len(deployments)} deployment{'' if len(deployments) == 1 else 's'}"
+    )
 
 
 # --- whom calls go to

@@ -93,23 +93,28 @@ def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
-    known = _record(line)
-    answer = known["output"] if known["output"] is not None else known["error"]
+    record = _record(line)
+    answer = record["output"] if record["output"] is not None else record["error"]
     short = [
         shorten(printable(text), cap)
-        for text, cap in zip((known["variants"] or "", _outcome(known)), caps[1:], strict=True)
+        for text, cap in zip((record["variants"] or "", _outcome(record)), caps[1:], strict=True)
     ]
-    return [f"{line['at']:%Y-%m-%d %H:%M}", printable(_what(known)).replace("\n", " "), *short, printable(answer or "")]
+    return [
+        f"{line['at']:%Y-%m-%d %H:%M}",
+        printable(_what(record)).replace("\n", " "),
+        *short,
+        printable(answer or ""),
+    ]
 
 
-def _what(known: Mapping[str, Any]) -> str:
+def _what(record: Mapping[str, Any]) -> str:
     """Return the batch's name, with its deployment where that is not in it; of a single run the deployment."""
-    name, deployment = known["name"], known["deployment"] or ""
+    name, deployment = record["name"], record["deployment"] or ""
     return str(deployment if not name else name if deployment in name else f"{name} ({deployment})")
 
 
-def _outcome(known: Mapping[str, Any]) -> str:
-    if known["kind"] == "run":
-        return str(known["status"])
-    parts = [f"{known['done'] or 0:,}/{known['planned'] or 0:,}"]
-    return ", ".join(parts + [f"{known[what]:,} {what}" for what in ("failed", "unknown") if known[what]])
+def _outcome(record: Mapping[str, Any]) -> str:
+    if record["kind"] == "run":
+        return str(record["status"])
+    parts = [f"{record['done'] or 0:,}/{record['planned'] or 0:,}"]
+    return ", ".join(parts + [f"{record[what]:,} {what}" for what in ("failed", "unknown") if record[what]])

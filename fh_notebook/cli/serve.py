@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     SettingsError
         The module, a setting or the address cannot be used.
     """
-    with _told_to_stop() as stop:
+    with _stop_event() as stop:
         hive = load_hive(args.module)
         hive.configure(**_changes(args, hive))
         with hive, hive.serve(host=args.host, port=args.port) as server:
@@ -97,14 +97,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _changes(args: argparse.Namespace, hive: LocalHive) -> dict[str, Any]:
-    named = {
+    options = {
         "concurrency": args.concurrency,
         "daily_cap": args.daily_cap,
         "latency_s": args.latency,
         "seed": args.seed,
         "spelling": args.spelling,
     }
-    changes = {name: value for name, value in named.items() if value is not None}
+    changes = {name: value for name, value in options.items() if value is not None}
     if args.allow_callbacks:
         changes["allow_callbacks"] = hive.allow_callbacks | set(args.allow_callbacks)
     if args.api_key_env is not None:
@@ -116,7 +116,7 @@ def _changes(args: argparse.Namespace, hive: LocalHive) -> dict[str, Any]:
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
+def _stop_event() -> Iterator[threading.Event]:
     """Give an event that Ctrl+C and SIGTERM set, in place of what they do otherwise."""
     stop = threading.Event()
     before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -270,19 +270,19 @@ _SAMPLE_TEXTS: Final[Mapping[str, str]] = {
 
 
 def _sample(kind: Mapping[str, Any]) -> Any:
-    given = [kind[k] for k in ("default", "const") if k in kind]
-    given += [kind[k][0] for k in ("examples", "enum") if kind.get(k)]
-    if given:
-        return given[0]
+    values = [kind[k] for k in ("default", "const") if k in kind]
+    values += [kind[k][0] for k in ("examples", "enum") if kind.get(k)]
+    if values:
+        return values[0]
     for either in ("anyOf", "oneOf"):
         if kind.get(either):
             return _sample(kind[either][0])
-    named = kind.get("type", "string")
-    named = named[0] if isinstance(named, list) else named
-    if named in ("integer", "number"):
+    type_name = kind.get("type", "string")
+    type_name = type_name[0] if isinstance(type_name, list) else type_name
+    if type_name in ("integer", "number"):
         return kind.get("minimum", 1)
-    if named == "object":
+    if type_name == "object":
         return sample_inputs(kind)
-    if named == "array" and kind.get("minItems"):
+    if type_name == "array" and kind.get("minItems"):
         return [_sample(kind.get("items", {}))] * kind["minItems"]
-    return _SAMPLES.get(named, _SAMPLE_TEXTS.get(kind.get("format", ""), "My parcel is late."))
+    return _SAMPLES.get(type_name, _SAMPLE_TEXTS.get(kind.get("format", ""), "My parcel is late."))

@@ -183,8 +183,8 @@ def is_rows(value: object) -> bool:
     if _is_frame(value):
         return True
     # Past whatever a class of the user's makes of its length: a person is typing.
-    held: Any = value
-    return _is(held, list) and list.__len__(held) > 0 and all(_is(row, dict) for row in _first_rows(held))
+    rows: Any = value
+    return _is(rows, list) and list.__len__(rows) > 0 and all(_is(row, dict) for row in _first_rows(rows))
 
 
 def _first_rows(rows: Any) -> Iterator[Any]:

@@ -71,7 +71,7 @@ class LiveComparison:
 
     def __init__(self, scores: ScoreSet, renewed: Callable[[ComparisonData], object]) -> None:
         self._scores = scores.copy()
-        self._renewed = renewed
+        self._on_new_data = renewed
         self._batches = _batches_of(scores.source)
         self._lock = threading.Lock()
         self._following = False
@@ -106,7 +106,7 @@ class LiveComparison:
         score = self._scores.own_score
         keeps = self.data.rated or _asks(score)
         self._scores.reread(_StoredScores(self.data) if keeps else score)
-        self._renewed(self.data)
+        self._on_new_data(self.data)
 
     @property
     def data(self) -> ComparisonData:
@@ -138,12 +138,12 @@ class LiveComparison:
 def _batches_of(source: Any) -> list[Batch]:
     if isinstance(source, Batch):
         return [source]
-    return [one for one in source.values() if isinstance(one, Batch)] if isinstance(source, Mapping) else []
+    return [batch for batch in source.values() if isinstance(batch, Batch)] if isinstance(source, Mapping) else []
 
 
 def _asks(score: Any) -> bool:
     """Whether scoring may call the service, or code of the user's that waits: it, or one of its parts, is async."""
-    return bool(getattr(score, "is_async", False)) or any(_asks(one) for one in getattr(score, "members", ()))
+    return bool(getattr(score, "is_async", False)) or any(_asks(member) for member in getattr(score, "members", ()))
 
 
 class _StoredScores:
@@ -163,10 +163,10 @@ class _StoredScores:
     def score_all(self, observations: Sequence[Any], *, fresh: bool) -> list[ScoreResult]:
         """Return the scores that there were."""
         had = {key: deque(scores) for key, scores in self._scores_before.items()}
-        return [self._of(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in observations]
+        return [self._next_score(had.get((o.pair, o.variant))) if o.completed else NO_SCORE for o in observations]
 
     @staticmethod
-    def _of(scores: deque[float] | None) -> ScoreResult:
+    def _next_score(scores: deque[float] | None) -> ScoreResult:
         return ScoreResult(scores.popleft()) if scores else NO_SCORE
 
 
@@ -220,10 +220,10 @@ class Browser:
         self._error = ""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
-        self._live = LiveComparison(cmp.score_set, self._renewed)
+        self._live = LiveComparison(cmp.score_set, self._on_new_data)
         self._head = self._new_head()
         self._page: dict[str, Any] = {}
-        self._later = LatestTask(self._tell)
+        self._later = LatestTask(self._show_error)
         self._display = BrowserDisplay(
             lambda: page_html(self._head, self._now(), cls=self._class), lambda: page_text(self._head, self._now())
         )
@@ -349,14 +349,14 @@ class Browser:
                 self._view = query_after(self._view, message, self._finder)
             self._now()
 
-    def _renewed(self, data: ComparisonData) -> None:
+    def _on_new_data(self, data: ComparisonData) -> None:
         """Show what a batch has answered meanwhile, on the background loop's thread."""
         with self._lock:
             self._data = data
             self._finder = RowFinder(table_of(data))
             self._refresh()
 
-    def _tell(self, error: str) -> None:
+    def _show_error(self, error: str) -> None:
         with self._lock:
             self._error = error
             self._refresh()

@@ -98,10 +98,10 @@ def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, stat
         "total": table.rows,
         "pages": pages,
         "page": page,
-        "view": _shown(view, page),
+        "view": _view_data(view, page),
         "rows": [
-            _row(table, row, own, differs, most)
-            for row, own, differs in zip(rows, _own_of(table, rows, columns), table.differs(rows), strict=True)
+            _row(table, row, values, differs, most)
+            for row, values, differs in zip(rows, _own_of(table, rows, columns), table.differs(rows), strict=True)
         ],
         "values": _values(table, view.facet),
         "open": _opened(table, view, order),
@@ -109,7 +109,7 @@ def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, stat
     }
 
 
-def _shown(view: TableQuery, page: int) -> dict[str, Any]:
+def _view_data(view: TableQuery, page: int) -> dict[str, Any]:
     names = ("search", "only", "won", "low", "low_of", "sort", "down", "size", "open", "baseline", "facet")
     return {
         **{name: getattr(view, name) for name in names},
@@ -123,13 +123,13 @@ def _own_of(table: BrowserTable, rows: Sequence[int], columns: Sequence[str]) ->
     return list(zip(*(table.own(name, rows) for name in columns), strict=True)) if columns else [()] * len(rows)
 
 
-def _row(table: BrowserTable, row: int, own: Sequence[Any], differs: bool, most: int) -> dict[str, Any]:
+def _row(table: BrowserTable, row: int, values: Sequence[Any], differs: bool, most: int) -> dict[str, Any]:
     best = table.best(row)
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
         "differs": differs,
-        "own": [one_line(table_module.cell_text(value), most) for value in own],
+        "own": [one_line(table_module.cell_text(value), most) for value in values],
         "expected": one_line(table_module.cell_text(table.expected(row)), most) if table.has_expected else None,
         "cells": [_cell(table, row, variant, best == variant, most) for variant in range(len(table.variants))],
     }
@@ -174,9 +174,9 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     baseline = table.answer(row, first)
     at = np.flatnonzero(order == row)
     most = max(min(OUTPUT, OPENED // len(table.variants)), 500)
-    own = [(_name(name), table_module.cell_text(table.own(name, [row])[0])) for name in table.columns[:30]]
+    values = [(_name(name), table_module.cell_text(table.own(name, [row])[0])) for name in table.columns[:30]]
     if table.has_expected:
-        own.append(("expected_output", table_module.cell_text(table.expected(row))))
+        values.append(("expected_output", table_module.cell_text(table.expected(row))))
     cards = []
     for variant in range(len(table.variants)):
         answer = table.answer(row, variant)
@@ -186,7 +186,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
         "row": row,
         "label": one_line(table.label(row), NAME),
         "place": int(at[0]) + 1 if len(at) else None,
-        "own": [[name, *_cut(text, 4_000)] for name, text in own],
+        "own": [[name, *_cut(text, 4_000)] for name, text in values],
         "baseline": first,
         "cards": cards,
     }

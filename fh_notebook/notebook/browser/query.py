@@ -147,24 +147,24 @@ def checked_query(
     InputError
         There is no such thing.
     """
-    known = [field.name for field in fields(TableQuery)]
+    names = [field.name for field in fields(TableQuery)]
     choices: dict[str, Sequence[str]] = {
         "only": list(ONLY), "won": ["", *variants], "low_of": ["", *variants], "baseline": ["", *variants],
         "sort": list(sorts(variants, columns, scored=True, seconds=True)), "facet": ["", *columns],
     }  # fmt: skip
     for name, value in options.items():
-        if name not in known:
-            raise InputError(_none("option", name, known))
+        if name not in names:
+            raise InputError(_unknown_text("option", name, names))
         if name in choices and value not in choices[name]:
             raise InputError(f"{name} is {short(value)}; {_hint(value, choices[name])}")
-    given = dict(options)
-    if isinstance(where := given.get("where"), Mapping):
+    changes = dict(options)
+    if isinstance(where := changes.get("where"), Mapping):
         for column in where:
             if column not in columns:
-                raise InputError(_none("column", column, columns))
-        given["where"] = tuple((column, "" if value is None else str(value)) for column, value in where.items())
-    after = query_from_message(view, given, variants=variants, columns=columns)
-    for name, value in given.items():
+                raise InputError(_unknown_text("column", column, columns))
+        changes["where"] = tuple((column, "" if value is None else str(value)) for column, value in where.items())
+    after = query_from_message(view, changes, variants=variants, columns=columns)
+    for name, value in changes.items():
         if getattr(after, name) != value:
             raise InputError(f"{name} is {short(value)}; {EXAMPLES.get(name, 'give another value')}")
     return after
@@ -181,7 +181,7 @@ EXAMPLES: Final = {
 }
 
 
-def _none(what: str, name: Any, names: Sequence[str]) -> str:
+def _unknown_text(what: str, name: Any, names: Sequence[str]) -> str:
     return f"there is no {what} {short(name)}; {_hint(name, names)}"
 
 
@@ -215,24 +215,24 @@ class RowFinder:
         """Return the rows that `view` shows, by their places in the plan, in the order in which it shows them."""
         if self._last is None or self._last[0] != view.found_by:
             with self.table.making:
-                places = np.flatnonzero(self._wanted(view))
+                places = np.flatnonzero(self._matching_rows(view))
                 self._last = (view.found_by, self._sorted(places, view))
         return self._last[1]
 
-    def _wanted(self, view: TableQuery) -> Any:
+    def _matching_rows(self, view: TableQuery) -> Any:
         table = self.table
-        wanted = np.ones(table.rows, dtype=bool)
+        matches = np.ones(table.rows, dtype=bool)
         if view.only:
-            wanted &= _only(table, view.only)
+            matches &= _only(table, view.only)
         if view.won in table.variants:
-            wanted &= table.winners == table.variants.index(view.won)
+            matches &= table.winners == table.variants.index(view.won)
         if view.low is not None:
-            wanted &= self._low(view.low, view.low_of)
+            matches &= self._low(view.low, view.low_of)
         for column, value in view.where:
             codes, texts = table.values(column)
-            wanted &= codes == (texts.index(value) if value in texts else -2)
+            matches &= codes == (texts.index(value) if value in texts else -2)
         text = view.search.strip().casefold()
-        return wanted & self.table.rows_with(text) if text else wanted
+        return matches & self.table.rows_with(text) if text else matches
 
     def _low(self, bound: float, of: str) -> Any:
         scores = self.table.scores
@@ -245,9 +245,9 @@ class RowFinder:
         keys = self._keys(view)
         if keys is None:
             return places[::-1] if view.down and not view.sort else places
-        own = keys[places]
-        missing = np.isnan(own)
-        ordered = np.argsort(-own[~missing] if view.down else own[~missing], kind="stable")
+        row_keys = keys[places]
+        missing = np.isnan(row_keys)
+        ordered = np.argsort(-row_keys[~missing] if view.down else row_keys[~missing], kind="stable")
         return np.concatenate([places[~missing][ordered], places[missing]])  # what is missing is last, either way
 
     def _keys(self, view: TableQuery) -> Any:
@@ -283,8 +283,8 @@ def _ranks(texts: list[str]) -> Any:
         return np.array([float(text) if text else np.nan for text in texts], dtype="float64")
     except ValueError:
         folded = np.array([text.casefold() for text in texts], dtype=object)
-    known = sorted({text for text in folded.tolist() if text})
-    places: dict[str, float] = {text: float(rank) for rank, text in enumerate(known)}
+    ordered = sorted({text for text in folded.tolist() if text})
+    places: dict[str, float] = {text: float(rank) for rank, text in enumerate(ordered)}
     return np.array([places.get(text, np.nan) for text in folded.tolist()], dtype="float64")
 
 
@@ -298,7 +298,7 @@ def query_after(view: TableQuery, message: Mapping[str, Any], finder: RowFinder)
     changes = message.get("view")
     if isinstance(changes, Mapping):
         view = query_from_message(view, changes, variants=table.variants, columns=table.columns)
-    step, turn, compare = (_one(message.get(name)) for name in ("step", "turn", "compare"))
+    step, turn, compare = (_unit_step(message.get(name)) for name in ("step", "turn", "compare"))
     if step:
         view = stepped(view, finder.order(view), step)
     if turn:
@@ -310,7 +310,7 @@ def query_after(view: TableQuery, message: Mapping[str, Any], finder: RowFinder)
     return view
 
 
-def _one(step: Any) -> int:
+def _unit_step(step: Any) -> int:
     return step if type(step) is int and step in (1, -1) else 0
 
 

@@ -89,13 +89,13 @@ def cell_score(cell: Mapping[str, Any]) -> str:
 
 
 def _opened(head: Mapping[str, Any], row: Mapping[str, Any]) -> html.Html:
-    own = html.el("div", *(_own(*item) for item in row["own"]), cls="fh-dim")
+    values = html.el("div", *(_own(*item) for item in row["own"]), cls="fh-dim")
     cards = [
         _card(name, card, head["variants"][row["baseline"]])
         for name, card in zip(head["variants"], row["cards"], strict=True)
     ]
     heading = html.el("div", html.el("strong", f"{head['pair_on']} {row['label']}"), cls="fh-head")
-    return html.el("div", heading, own, html.el("div", *cards, cls="fh-side"))
+    return html.el("div", heading, values, html.el("div", *cards, cls="fh-side"))
 
 
 def _own(name: str, text: str, more: int) -> html.Html:
@@ -142,10 +142,10 @@ def page_text(head: Mapping[str, Any], page: Mapping[str, Any]) -> str:
     """Return a page as text: a line a row and variant."""
     lines = [f"{title(head)}: {where(page)}"]
     for row in page["rows"]:
-        own = [f"{name}: {text}" for name, text in zip(head["columns"], row["own"], strict=True) if text]
+        values = [f"{name}: {text}" for name, text in zip(head["columns"], row["own"], strict=True) if text]
         expected = [f"expected: {row['expected']}"] if row["expected"] else []
         differs = ["outputs differ"] if row["differs"] else []
-        lines.append(" · ".join([f"{head['pair_on']} {row['label']}", *own, *expected, *differs]))
+        lines.append(" · ".join([f"{head['pair_on']} {row['label']}", *values, *expected, *differs]))
         lines += [f"  {name}: {_cell_text(cell)}" for name, cell in zip(head["variants"], row["cells"], strict=True)]
     return "\n".join([*lines, *(_opened_text(head, page["open"]) if page["open"] else ())])
 

@@ -75,8 +75,8 @@ class BrowserTable:
         cell = row_of * len(self.variants) + variant
         line = np.full(self.rows * len(self.variants), -1, dtype=np.int64)
         lines = np.arange(len(cell))
-        for wanted in (~self.completed, self.completed):  # backwards: the first one is written last, and stays
-            line[cell[wanted][::-1]] = lines[wanted][::-1]
+        for mask in (~self.completed, self.completed):  # backwards: the first one is written last, and stays
+            line[cell[mask][::-1]] = lines[mask][::-1]
         shape = (self.rows, len(self.variants))
         return line.reshape(shape), np.bincount(cell, minlength=line.size).reshape(shape)
 
@@ -93,7 +93,7 @@ class BrowserTable:
 
     def place(self, label: Any) -> int | None:
         """Return the row of a label."""
-        return next((row for row, own in enumerate(self.labels) if own == label), None)
+        return next((row for row, row_label in enumerate(self.labels) if row_label == label), None)
 
     def answer(self, row: int, variant: int) -> VariantAnswer:
         """Return what a variant said to a row."""
@@ -114,8 +114,8 @@ class BrowserTable:
 
     def expected(self, row: int) -> Any:
         """Return what was expected; ``None`` where nothing was."""
-        known = self._data.runs.expected
-        return None if known is None else self._masks.value(self.label(row), known.get(self.label(row)))
+        expected = self._data.runs.expected
+        return None if expected is None else self._masks.value(self.label(row), expected.get(self.label(row)))
 
     @property
     def has_expected(self) -> bool:
@@ -168,8 +168,8 @@ class BrowserTable:
     @cached_property
     def seconds(self) -> Any:
         """Rows x variants; NaN where nothing was measured."""
-        known = np.append(self._seconds, np.nan)  # a line of -1 is the last one
-        return known[self.line]
+        seconds = np.append(self._seconds, np.nan)  # a line of -1 is the last one
+        return seconds[self.line]
 
     @cached_property
     def winners(self) -> Any:
@@ -177,18 +177,18 @@ class BrowserTable:
         if self.scores.shape[1] < 2:
             return np.full(self.rows, -1)
         scores = -self.scores if self.lower else self.scores
-        known = np.where(np.isnan(scores), -np.inf, scores)
-        best = known.max(axis=1)
-        alone = ((known == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
-        return np.where(alone, known.argmax(axis=1), -1)
+        filled = np.where(np.isnan(scores), -np.inf, scores)
+        best = filled.max(axis=1)
+        alone = ((filled == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
+        return np.where(alone, filled.argmax(axis=1), -1)
 
     @cached_property
     def apart(self) -> Any:
         """How far apart the scores of each row are; NaN where fewer than two have one."""
-        known = ~np.isnan(self.scores)
-        low = np.where(known, self.scores, np.inf).min(axis=1, initial=np.inf)
-        high = np.where(known, self.scores, -np.inf).max(axis=1, initial=-np.inf)
-        return np.where(known.sum(axis=1) > 1, high - low, np.nan)
+        is_scored = ~np.isnan(self.scores)
+        low = np.where(is_scored, self.scores, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(is_scored, self.scores, -np.inf).max(axis=1, initial=-np.inf)
+        return np.where(is_scored.sum(axis=1) > 1, high - low, np.nan)
 
     @cached_property
     def different(self) -> Any:
@@ -203,8 +203,8 @@ class BrowserTable:
 
     def with_status(self, *statuses: str) -> Any:
         """Return of each row whether a run of it has one of the statuses."""
-        own = np.append(np.isin(self.status, statuses), MISSING in statuses)
-        return own[self.line].any(axis=1)
+        matches = np.append(np.isin(self.status, statuses), MISSING in statuses)
+        return matches[self.line].any(axis=1)
 
     def values(self, column: str) -> tuple[Any, list[str]]:
         """Return for each row a number, and the texts that the numbers stand for."""
@@ -263,7 +263,7 @@ class BrowserTable:
 
 
 def _hits(texts: Iterable[str], text: str) -> Any:
-    return np.fromiter((text in own for own in texts), dtype=bool)
+    return np.fromiter((text in candidate for candidate in texts), dtype=bool)
 
 
 def output_text(output: Any) -> str:

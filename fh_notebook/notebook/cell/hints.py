@@ -42,16 +42,16 @@ def with_hint(problem: Problem, sources: Mapping[str, str], deployment: Deployme
     words: is empty; give a number, or leave its line out
     """
     path = problem.path or ()
-    wanted = problem.expected
+    expected = problem.expected
     if problem.keyword == "type" and problem.value == short(None):
-        needs_text = wanted == KINDS["string"]
+        needs_text = expected == KINDS["string"]
         is_optional = len(path) == 1 and path[0] not in deployment.inputs.get("required", [])
-        hint = "write its text" if needs_text else f"give {wanted}{', or leave its line out' if is_optional else ''}"
+        hint = "write its text" if needs_text else f"give {expected}{', or leave its line out' if is_optional else ''}"
         return replace(problem, value="", message="is empty", hint=hint)
     source = sources.get(str(path[0])) if path else None
-    if problem.keyword == "type" and wanted == KINDS["string"] and not problem.hint:
+    if problem.keyword == "type" and expected == KINDS["string"] and not problem.hint:
         return replace(problem, hint="put it in quotes" if source is None else f"write {braced(f'str({source})')}")
-    if source is not None and problem.keyword == "format" and problem.hint and wanted == FORMATS["date"]:
+    if source is not None and problem.keyword == "format" and problem.hint and expected == FORMATS["date"]:
         is_simple = isinstance(ast.parse(source, mode="eval").body, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
         return replace(problem, hint=f"write {braced(f'{source}.date()' if is_simple else f'({source}).date()')}")
     return problem
@@ -72,11 +72,11 @@ def misspelt_names(names: Iterable[str], deployment: Deployment) -> list[Problem
     """
     if deployment.inputs.get("additionalProperties") is False:
         return []  # the check tells every name that is not declared
-    given = list(names)
-    named = {"patternProperties": dict.fromkeys(deployment.inputs.get("patternProperties", {}), False)}
-    left = [name for name in deployment.variable_names if name not in given]
+    input_names = list(names)
+    declared = {"patternProperties": dict.fromkeys(deployment.inputs.get("patternProperties", {}), False)}
+    left = [name for name in deployment.variable_names if name not in input_names]
     try:
-        strange = [n for n in given if n not in deployment.variable_names and fits(named, {n: None})]
+        strange = [n for n in input_names if n not in deployment.variable_names and fits(declared, {n: None})]
     except InputError:
         return []  # the check of the inputs says so
     near = ((name, near_name(name, left)) for name in strange)

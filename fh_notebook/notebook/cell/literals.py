@@ -48,8 +48,8 @@ def single_text(deployment: Deployment) -> str | None:
     properties = deployment.inputs.get("properties", {})
     texts = [name for name, schema in properties.items() if _is_free_text(meant(schema, deployment.inputs))]
     needed = deployment.inputs.get("required", [])
-    wanted = [name for name in texts if name in needed] or texts
-    return wanted[0] if len(wanted) == 1 and set(needed) <= set(wanted) else None
+    candidates = [name for name in texts if name in needed] or texts
+    return candidates[0] if len(candidates) == 1 and set(needed) <= set(candidates) else None
 
 
 def _is_free_text(schema: Mapping[str, Any]) -> bool:
@@ -141,7 +141,7 @@ class _Reader:
             return False
         if value[0] in "&!" and not _CORE_TAG.match(value):
             return True
-        node = _alone(value)
+        node = _compose_value(value)
         if node is None:
             return self._is_text(name, value, index)
         if isinstance(node, ScalarNode):
@@ -167,7 +167,7 @@ def _name_of(line: re.Match[str]) -> str:
     return line["double"] or line["single"] or (line["plain"] or "").rstrip()
 
 
-def _alone(value: str) -> Node | None:
+def _compose_value(value: str) -> Node | None:
     """Return what YAML makes of a value; ``None`` when it cannot read it."""
     try:
         root = compose(f"x: {value}")
@@ -232,9 +232,9 @@ def name_with_unicode_space(
     names: Iterable[str], lines: Iterable[tuple[int, str]], deployment: Deployment
 ) -> str | None:
     """Say where such a blank was read as a part of one of the `names`; a text that only reads as names is its own."""
-    known, is_text = deployment.variable_names, single_text(deployment) is not None
+    variables, is_text = deployment.variable_names, single_text(deployment) is not None
     for name in names:
         bare = re.sub(rf"^[\s{_ODD}]+", "", name)
-        if bare != name and name not in known and (bare.strip("\"'") in known or not is_text):
+        if bare != name and name not in variables and (bare.strip("\"'") in variables or not is_text):
             return unicode_space(lines)
     return None

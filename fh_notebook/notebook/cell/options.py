@@ -211,8 +211,8 @@ def _one_of(words: Sequence[str]) -> Callable[[str], str]:
         if text in words:
             return text
         close = nearest(text, words)
-        meant = f"; did you mean {close!r}?" if close else ""
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{meant}")
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}{hint}")
 
     return read
 
@@ -247,21 +247,21 @@ def parser() -> MagicParser:
     add("--race", type=_score, metavar="exact:COLUMN",
         help="with --over: run rows only until it is clear which variant is right more often, and stop")  # fmt: skip
     add("--show", choices=SHOW, type=_one_of(SHOW), help="how outputs are shown")
-    for name, written in written_options(BatchOptions, in_cell=True).items():
-        _add_option(magic_parser, name, written)
+    for name, syntax in written_options(BatchOptions, in_cell=True).items():
+        _add_option(magic_parser, name, syntax)
     add("--api-key", "--key", type=_no_key, help=argparse.SUPPRESS)
     return magic_parser
 
 
-def _add_option(magic_parser: MagicParser, name: str, written: OptionSyntax) -> None:
+def _add_option(magic_parser: MagicParser, name: str, syntax: OptionSyntax) -> None:
     """Add an option of a batch; one that is not given has the default of `fh.batch`."""
-    shown: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": written.help_in_cell or written.help}
-    shown |= written.for_parser()
-    if written.choices:
-        shown["type"] = _one_of(written.choices)
-    elif written.reads == "whole":
-        shown["type"] = whole_from_1
-    magic_parser.add_argument(flag(name), **shown)
+    keywords: dict[str, Any] = {"dest": name, "default": _DEFAULTS[name], "help": syntax.help_in_cell or syntax.help}
+    keywords |= syntax.for_parser()
+    if syntax.choices:
+        keywords["type"] = _one_of(syntax.choices)
+    elif syntax.reads == "whole":
+        keywords["type"] = whole_from_1
+    magic_parser.add_argument(flag(name), **keywords)
 
 
 _DEFAULTS: Final = {option.name: option.default for option in fields(BatchOptions)}
@@ -276,10 +276,10 @@ def _unknown(words: Sequence[str], reader: MagicParser) -> str:
     if any(_OF_A_KEY.search(name) for name in names):
         return f"there is no such option, and {_KEY_IN_CELL}"
     shown = (name if name.startswith("--") else name[:2] for name in names)
-    return f"unrecognized arguments: {' '.join(shown)}{_meant(names[0], reader)}"
+    return f"unrecognized arguments: {' '.join(shown)}{_nearest_option_text(names[0], reader)}"
 
 
-def _meant(unknown: str, reader: MagicParser) -> str:
+def _nearest_option_text(unknown: str, reader: MagicParser) -> str:
     """Say which option an unknown one was most likely meant to be."""
     shown = (action for action in reader.actions if action.help != argparse.SUPPRESS)
     names = [name.lstrip("-") for action in shown for name in action.option_strings if name.startswith("--")]
@@ -314,9 +314,9 @@ def _with_hyphens(word: str, reader: MagicParser) -> str:
     if _OF_A_KEY.search(name):
         return f"there is no such option, and {_KEY_IN_CELL}"
     option = f"-{name}" if len(name) == 1 else f"--{name}"
-    known = {shown for action in reader.actions for shown in action.option_strings}
-    meant = f"write {option}" if option in known else "an option begins with hyphens"
-    return f"{short(name)} has a long dash before it, as text editors make it; {meant}"
+    options = {shown for action in reader.actions for shown in action.option_strings}
+    hint = f"write {option}" if option in options else "an option begins with hyphens"
+    return f"{short(name)} has a long dash before it, as text editors make it; {hint}"
 
 
 def read_line(line: str) -> LineOptions:

@@ -60,7 +60,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
             return {single: text.strip()}
         if problem_text := name_with_unicode_space(inputs, _content(text), deployment):
             raise InputError(problem_text, where=deployment.name)
-        if _is_closed(deployment) and (problem_text := _strange(inputs, template, deployment)):
+        if _is_closed(deployment) and (problem_text := _unknown_names_text(inputs, template, deployment)):
             raise InputError(problem_text, where=deployment.name)
         return inputs
     if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
@@ -90,12 +90,12 @@ def _is_closed(deployment: Deployment) -> bool:
     return deployment.inputs.get("additionalProperties") is False
 
 
-def _strange(given: Iterable[str], template: Template, deployment: Deployment) -> str | None:
+def _unknown_names_text(names_given: Iterable[str], template: Template, deployment: Deployment) -> str | None:
     """Say how a text that reads as a mapping is given, where none of its names is a variable or nearly one."""
-    single, known, inputs = single_text(deployment), deployment.variable_names, list(given)
+    single, variables, inputs = single_text(deployment), deployment.variable_names, list(names_given)
     if not single or not inputs or template.text.lstrip().startswith("{"):
         return None
-    if any(name in known or nearest(name, known) for name in inputs):
+    if any(name in variables or nearest(name, variables) for name in inputs):
         return None
     names = [template.untoken(path_text([name])) for name in inputs]
     no = "no such variable is" if len(names) == 1 else "no such variables are"
@@ -130,7 +130,7 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     chosen = {n for n in names if {"enum", "const"} & {*meant(properties.get(n, {}), deployment.inputs)}}
     texts = [node for name, value in root.value if name.value not in chosen for node in _scalars(value)]
     texts = [node for node in texts if template.source_of(node.value) is None]
-    strange = _strange(names, template, deployment)
+    strange = _unknown_names_text(names, template, deployment)
     return [
         *([strange] if strange else []),
         *(f"line {node.end_mark.line + 1} of the body: {_CUT}" for node in texts if _is_cut(node, text)),
@@ -177,8 +177,8 @@ def _colon(text: str, deployment: Deployment, lines: int | None = None) -> Probl
     for number, line in _content(text)[:lines]:
         match = re.match(r"([^\W\d]\w*)[ \t]*(?::(?=[^\s:/])|\uff1a\s*)(.*)", line)
         if match and match[1] in deployment.variable_names:
-            meant = f"`{match[1]}: {match[2][:40]}`"
-            return _in_line(number, "syntax", f"write a colon and a blank, {meant}")
+            example = f"`{match[1]}: {match[2][:40]}`"
+            return _in_line(number, "syntax", f"write a colon and a blank, {example}")
     return None
 
 

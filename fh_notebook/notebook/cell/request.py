@@ -60,7 +60,7 @@ class CellRequest:
         InputError
             The inputs do not fit the Start variables.
         """
-        inputs = _completed(self.deployment, self.inputs, self.sources)
+        inputs = _with_defaults(self.deployment, self.inputs, self.sources)
         secrets = Secrets.of(self.deployment.inputs)
         requests = [
             InvokeRequest(
@@ -78,7 +78,7 @@ class CellRequest:
         return [request for request in requests for _ in range(repeats)]
 
 
-def _completed(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
+def _with_defaults(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
     """The inputs with their defaults, checked; what a person types in a cell has one more cure."""
     problems: tuple[Problem, ...] = ()
     try:
@@ -136,14 +136,14 @@ def read_cell(
     if not name:
         raise InputError("which deployment? Name it: %%fetchhive NAME -v VARIANT, or paste its Code Snippet")
     deployment = find(name) or Deployment(name)
-    wanted = deployment.variants if all_variants else chosen(deployment, variants)
-    if not wanted:
+    variants_to_run = deployment.variants if all_variants else chosen(deployment, variants)
+    if not variants_to_run:
         raise InputError(NO_VARIANTS, where=name)
     template = Template(body)
     inputs, sources = _inputs(template, deployment, evaluate)
     return CellRequest(
         deployment=deployment,
-        variants=wanted,
+        variants=variants_to_run,
         inputs=inputs,
         metadata=metadata or None,
         sources=sources,
@@ -190,10 +190,12 @@ def _from_snippet(
         deployment = guessed
     if all_variants and not deployment.variants:
         raise InputError(NO_VARIANTS, where=request.deployment)
-    named = deployment.variants if all_variants else variants or ((request.variant,) if request.variant else ())
+    variants_to_run = (
+        deployment.variants if all_variants else variants or ((request.variant,) if request.variant else ())
+    )
     return CellRequest(
         deployment=deployment,
-        variants=chosen(deployment, named),
+        variants=chosen(deployment, variants_to_run),
         inputs=coerced(request.inputs, deployment.inputs),
         metadata=request.metadata,
         callback_url=request.callback_url,
@@ -207,7 +209,7 @@ def _from_snippet(
 
 def _not_evaluated(inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """Say which expressions are sent as text: what is pasted is never evaluated, whoever wrote it."""
-    sources = [text[start:end] for text in _texts(inputs) for start, end, _ in expressions(text)]
+    sources = [text[start:end] for text in _texts_in(inputs) for start, end, _ in expressions(text)]
     if not sources:
         return ()
     message = (
@@ -216,12 +218,12 @@ def _not_evaluated(inputs: Mapping[str, Any]) -> tuple[str, ...]:
     return (message + "name the deployment on the line and write the inputs as `name: value`",)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts(part)
+            yield from _texts_in(part)
 
 
 def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
@@ -241,8 +243,8 @@ def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]
         return tuple(dict.fromkeys(variants))
     if len(deployment.variants) == 1:
         return deployment.variants
-    known = " or ".join(map(option_of, deployment.variants)) or "-v NAME"
-    raise InputError(f"which variant? Say {known}", where=deployment.name)
+    options_text = " or ".join(map(option_of, deployment.variants)) or "-v NAME"
+    raise InputError(f"which variant? Say {options_text}", where=deployment.name)
 
 
 def option_of(variant: str) -> str:

@@ -72,8 +72,8 @@ class TemplateWarning:
         """Say that it is refused, with the column of a row that was most likely meant."""
         begun = re.match(r"row\s*[.\[]\s*['\"]?((\w*).*?)['\"\]\s.]*$", self.inner)
         column = (nearest(begun[1], columns) or nearest(begun[2], columns)) if begun else None
-        meant = f"; write {{{{ {row_of(column)} }}}}" if column else ""
-        return f"line {self.line}: {self.shown} {self.why}{meant} (to send braces as they are: {{{{ '{{{{ x }}}}' }}}})"
+        hint = f"; write {{{{ {row_of(column)} }}}}" if column else ""
+        return f"line {self.line}: {self.shown} {self.why}{hint} (to send braces as they are: {{{{ '{{{{ x }}}}' }}}})"
 
 
 def row_of(column: str) -> str:
@@ -265,18 +265,18 @@ class Template:
         InputError
             An expression cannot be evaluated, or one inside a text gives null.
         """
-        return self._filled(read, evaluate) if self.sources else read
+        return self._fill_part(read, evaluate) if self.sources else read
 
-    def _filled(self, read: Any, evaluate: Evaluate) -> Any:
+    def _fill_part(self, read: Any, evaluate: Evaluate) -> Any:
         if isinstance(read, str):
             whole = self.source_of(read)
             if whole is not None:
                 return _value(whole, evaluate)
             return self._token.sub(lambda match: _within(self.sources[match[0]], evaluate), read)
         if isinstance(read, list):
-            return [self._filled(item, evaluate) for item in read]
+            return [self._fill_part(item, evaluate) for item in read]
         if isinstance(read, dict):
-            return {str(self._filled(key, evaluate)): self._filled(item, evaluate) for key, item in read.items()}
+            return {str(self._fill_part(key, evaluate)): self._fill_part(item, evaluate) for key, item in read.items()}
         return read
 
     def source_of(self, read: Any) -> str | None:
@@ -303,7 +303,7 @@ def _within(source: str, evaluate: Evaluate) -> str:
     """The value of an expression inside a text. What is missing would be the word "null" there, and paid for."""
     value = _value(source, evaluate)
     if value is not None:
-        return _written(value)
+        return _text_of(value)
     if re.search(r"\brow\b", source) is None:
         raise InputError(f"{braced(source)} is missing (None or NaN) inside a text; give it a value first")
     whole = source if re.fullmatch(r"[\w.]+(\[[^\[\]]+\])?", source) else f"({source})"
@@ -311,7 +311,7 @@ def _within(source: str, evaluate: Evaluate) -> str:
     raise InputError(f"{braced(source)} is missing inside a text; drop such rows or write {hint}")
 
 
-def _written(value: Any) -> str:
+def _text_of(value: Any) -> str:
     """A value inside a text: text as it is, JSON's kinds as JSON, everything else as Python writes it."""
     if isinstance(value, str):
         return value
@@ -377,8 +377,8 @@ def value_of(source: str, names: dict[str, Any]) -> Any:
         return as_json(eval(source, names), source)  # noqa: S307 - it is the user's cell
     except NameError as exc:
         # A name that only the user's own function speaks of is none of the cell's.
-        written = isinstance(exc.name, str) and re.search(rf"\b{re.escape(exc.name)}\b", source)
-        close = nearest(exc.name, (n for n in names if not n.startswith("_"))) if written else None
+        is_in_source = isinstance(exc.name, str) and re.search(rf"\b{re.escape(exc.name)}\b", source)
+        close = nearest(exc.name, (n for n in names if not n.startswith("_"))) if is_in_source else None
         if close is None:
             raise
         message, name = f"{exc}; did you mean {close!r}?", exc.name

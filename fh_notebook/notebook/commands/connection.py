@@ -89,8 +89,8 @@ def use(shell: Any, options: argparse.Namespace) -> SettingsTable:
 
 def _slip(word: str) -> str | None:
     """Return which of the two words one that cannot be an address was most likely meant to be."""
-    known = (LOCAL, _LIVE)
-    return None if word in known or set(word) & set(":/.") else nearest(word, known)
+    targets = (LOCAL, _LIVE)
+    return None if word in targets or set(word) & set(":/.") else nearest(word, targets)
 
 
 def _connection() -> tuple[Connection | None, str]:
@@ -203,10 +203,10 @@ def _other_keys(store: Store, host: str, workspace: str) -> list[tuple[str, int]
 
 
 def _ask(host: str) -> Secret:
-    given = ask_hidden(
+    entered = ask_hidden(
         f"Key for {host} (not shown): ", hint=f"set {credentials.KEY_NAME} in the environment before the kernel starts"
     )
-    key = credentials.usable_key(given, "the prompt")
+    key = credentials.usable_key(entered, "the prompt")
     if key is None:
         raise SettingsError("no key was given; nothing was changed")
     if _PLACEHOLDER.fullmatch(key.reveal()):
@@ -231,11 +231,13 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
     host = origin(address)
     had = settings.log_out(address)
     deleted = address != LOCAL and credentials.forget_in_keyring(host)
-    gone = [*(["this kernel"] if had else []), *([f"the keyring ({host})"] if deleted else [])]
+    sources = [*(["this kernel"] if had else []), *([f"the keyring ({host})"] if deleted else [])]
     service = "the local hive" if address == LOCAL else host
-    notice(f"The key is gone from {' and '.join(gone)}." if gone else f"There was no key for {service} to forget.")
-    if (other := settings.current().login) is not None:
-        notice(f"The login for {other.origin} stays: %fetchhive use its address first, to forget that one.")
+    notice(
+        f"The key is gone from {' and '.join(sources)}." if sources else f"There was no key for {service} to forget."
+    )
+    if (other_login := settings.current().login) is not None:
+        notice(f"The login for {other_login.origin} stays: %fetchhive use its address first, to forget that one.")
     if address == LOCAL:
         return
     left = next((look for look in resolution.look_for_key(base_url=address) if look.key), None)

@@ -179,8 +179,8 @@ class Description:
     def _table(self) -> tuple[list[str], list[list[str]]]:
         """The columns that say anything, and their cells."""
         cells = [line.cells() for line in self.lines[:LINES_CAP]]
-        wanted = [i for i, name in enumerate(COLUMNS) if name in ("name", "kind") or any(line[i] for line in cells)]
-        return [COLUMNS[i] for i in wanted], [[line[i] for i in wanted] for line in cells]
+        columns = [i for i, name in enumerate(COLUMNS) if name in ("name", "kind") or any(line[i] for line in cells)]
+        return [COLUMNS[i] for i in columns], [[line[i] for i in columns] for line in cells]
 
     def __repr__(self) -> str:
         columns, rows = self._table()
@@ -244,5 +244,5 @@ def describe(shell: Any, options: argparse.Namespace) -> Description:
     InputError
         There is none of this name; with the nearest one.
     """
-    known = session.deployments()
-    return Description(known[options.name], known.source_of(options.name))
+    deployments = session.deployments()
+    return Description(deployments[options.name], deployments.source_of(options.name))

@@ -35,16 +35,16 @@ def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
         Nobody can be asked.
     """
     if options.cell is not None:
-        pasted, where = parse_snippet(options.cell), "this cell"
+        pasted, source = parse_snippet(options.cell), "this cell"
     elif options.variable is not None:
-        pasted, where = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
+        pasted, source = parse_snippet(unfolded(_text_of(shell, options.variable))), f"the variable {options.variable}"
     else:
-        pasted, where = _ask_for_snippet(shell), ""
+        pasted, source = _ask_for_snippet(shell), ""
     guessed = deployment_of(pasted)
-    known = session.deployments().get(guessed.name)
-    saved = merged(known, guessed)
+    stored = session.deployments().get(guessed.name)
+    saved = merged(stored, guessed)
     path = saved.save()
-    _tell(pasted, known, saved, shown(path), where)
+    _show_saved(pasted, stored, saved, shown(path), source)
     return saved
 
 
@@ -74,14 +74,14 @@ def _ask_for_snippet(shell: Any) -> Snippet:
 
 
 # What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
-def _tell_variables(known: Deployment, pasted: Snippet) -> None:
+def _show_variables(stored: Deployment, pasted: Snippet) -> None:
     """Say what is new among the Start variables, and what the snippet has otherwise than it was declared."""
     guessed = deployment_of(pasted)
-    new = new_variables(known, guessed)
+    new = new_variables(stored, guessed)
     for name, schema in new.items():
         notice(f"{path_text([name])} is new: added as {kind_text(schema) if schema else 'anything'}, not required.")
     for name, value in pasted.request.inputs.items():
-        declared = known.inputs["properties"].get(name)
+        declared = stored.inputs["properties"].get(name)
         types = types_of(declared.get("type", [])) if isinstance(declared, Mapping) else []
         if types and validated({"properties": {name: {"type": types}}}, {name: value}):
             guess = guessed.inputs["properties"].get(name)
@@ -91,18 +91,18 @@ def _tell_variables(known: Deployment, pasted: Snippet) -> None:
         notice("Its Start variables were known, and stay as they are.")
 
 
-def _tell(pasted: Snippet, known: Deployment | None, saved: Deployment, path: str, where: str) -> None:
-    new = [v for v in saved.variants if known is None or v not in known.variants]
+def _show_saved(pasted: Snippet, stored: Deployment | None, saved: Deployment, path: str, source: str) -> None:
+    new = [v for v in saved.variants if stored is None or v not in stored.variants]
     variants = f" with the variant {', '.join(new)}" if new else ""
     notice(f"Saved {saved.name}{variants} in {path}. No call was made.")
-    if known is not None and "properties" in known.inputs:
-        _tell_variables(known, pasted)
+    if stored is not None and "properties" in stored.inputs:
+        _show_variables(stored, pasted)
     elif saved.variable_names:
         notice(f"Guessed from the snippet's values, to be corrected there: {_kinds(saved.inputs['properties'])}.")
     if placeholders := [n for n in (saved.name, *new) if is_placeholder(n)]:
         notice(f"{' and '.join(placeholders)} stands for a name of yours: correct it there.")
     if pasted.key is not None:
-        left = f", but {where} still has it: delete it there" if where else ""
+        left = f", but {source} still has it: delete it there" if source else ""
         notice(f"The key in the snippet was dropped and is kept nowhere{left}. {credentials.LOGIN_HINT}.")
     if pasted.ignored:
         notice(f"Left out, because no workflow call is known to take it: {', '.join(pasted.ignored)}.")

@@ -52,9 +52,9 @@ class CursorPlace:
 
     def spell_name(self, name: str) -> str:
         """Return `name` as it is written here, with its colon unless that is there, or cannot follow directly."""
-        written = self.spell_text(name)
+        spelling = self.spell_text(name)
         is_closed = self.quote and self.after.startswith(self.quote)
-        return written if is_closed or self.after.lstrip().startswith(":") else f"{written}: "
+        return spelling if is_closed or self.after.lstrip().startswith(":") else f"{spelling}: "
 
     def can_say(self, text: str) -> bool:
         """Whether `text` can be written here: single quotes have no escape for what would be evaluated."""
@@ -63,15 +63,15 @@ class CursorPlace:
     def spell_text(self, text: str) -> str:
         """Return `text` in the quotes that were opened, or in those that it needs."""
         if self.quote == "'":
-            written = "'" + text.replace("'", "''") + "'"
+            spelling = "'" + text.replace("'", "''") + "'"
         elif self.quote or not _PLAIN.fullmatch(text):
-            written = json.dumps(text, ensure_ascii=False)
+            spelling = json.dumps(text, ensure_ascii=False)
             if next(expressions(text), None):  # as it stands, it would be evaluated
-                written = written.replace("{{", "{\\u007b")
+                spelling = spelling.replace("{{", "{\\u007b")
         else:
             return text
         # An editor that closes quotes by itself has put one behind the cursor.
-        return written[:-1] if self.quote and self.after.startswith(self.quote) else written
+        return spelling[:-1] if self.quote and self.after.startswith(self.quote) else spelling
 
 
 _KEY: Final = re.compile(
@@ -122,10 +122,10 @@ def yaml_place(body: str, after: str) -> CursorPlace | None:
         given = given | _given_below(below, column)
     elif not content[:1].isspace():
         return None  # `name:` wants a blank
-    return _placed(path, is_name=is_name, content=content.lstrip(" "), given=given, rest=rest)
+    return _position_of(path, is_name=is_name, content=content.lstrip(" "), given=given, rest=rest)
 
 
-def _placed(
+def _position_of(
     path: tuple[str | None, ...], *, is_name: bool, content: str, given: set[str], rest: str
 ) -> CursorPlace | None:
     if not is_name and content.startswith("["):
@@ -235,7 +235,7 @@ def complete_body(body: str, after: str, deployment: Deployment | None) -> Compl
     if position is None:
         return NOTHING
     root = deployment.inputs
-    schemas = list(_at(root, position.path, root))
+    schemas = list(_schemas_at(root, position.path, root))
     if not position.is_name:
         return _values(position, schemas)
     # An item of a list, `- `, may be an object or a value.
@@ -250,28 +250,28 @@ def _alternatives(schema: Any, root: Schema, depth: int = _DEPTH) -> Iterator[Sc
     resolved = followed(schema, root)
     yield resolved
     for several in ("allOf", "anyOf", "oneOf"):
-        for part in _listed(resolved.get(several)):
+        for part in _as_list(resolved.get(several)):
             yield from _alternatives(part, root, depth - 1)
 
 
-def _at(schema: Any, path: tuple[str | None, ...], root: Schema) -> Iterator[Schema]:
+def _schemas_at(schema: Any, path: tuple[str | None, ...], root: Schema) -> Iterator[Schema]:
     """Yield the schemas of what stands at `path`; ``None`` in it is an item of a list."""
-    for one in _alternatives(schema, root):
+    for part in _alternatives(schema, root):
         if not path:
-            yield one
+            yield part
             continue
         step = path[0]
-        properties = one.get("properties")
+        properties = part.get("properties")
         if step is None:
-            yield from _at(one.get("items"), path[1:], root)
+            yield from _schemas_at(part.get("items"), path[1:], root)
         elif isinstance(properties, Mapping) and step in properties:
-            yield from _at(properties[step], path[1:], root)
+            yield from _schemas_at(properties[step], path[1:], root)
 
 
 def _names(position: CursorPlace, schemas: list[Schema]) -> Completions:
-    known = [name for one in schemas for name in _mapping(one.get("properties"))]
-    needed = {name for one in schemas for name in _listed(one.get("required")) if isinstance(name, str)}
-    free = [name for name in dict.fromkeys(known) if isinstance(name, str) and name not in position.given]
+    declared = [name for one in schemas for name in _mapping(one.get("properties"))]
+    needed = {name for one in schemas for name in _as_list(one.get("required")) if isinstance(name, str)}
+    free = [name for name in dict.fromkeys(declared) if isinstance(name, str) and name not in position.given]
     ordered = sorted(filter(position.can_say, free), key=lambda name: name not in needed)
     return matching_completions(position.fragment, "variable", ordered, typed=position.typed, spell=position.spell_name)
 
@@ -280,12 +280,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _values(position: CursorPlace, schemas: list[Schema]) -> Completions:
-    values = [value for one in schemas for value in _said(one)]
+    values = [value for one in schemas for value in _declared_values(one)]
     texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and position.can_say(v)]
     # Words that are no texts: true, false, null and numbers. In quotes they would be texts.
     words = [json.dumps(v) for v in values if not isinstance(v, str | list | dict)] if not position.quote else []
@@ -295,14 +295,14 @@ def _values(position: CursorPlace, schemas: list[Schema]) -> Completions:
     )
 
 
-def _said(schema: Schema) -> Iterable[Any]:
+def _declared_values(schema: Schema) -> Iterable[Any]:
     """The values that a schema names: all that there are, else its default and examples."""
     if "const" in schema:
         return [schema["const"]]
     if isinstance(schema.get("enum"), list):
         return list(schema["enum"])
     kinds = schema.get("type")
-    kinds = [kinds] if isinstance(kinds, str) else _listed(kinds)
-    named = [True, False] if "boolean" in kinds else []
-    default = [schema["default"]] if "default" in schema and schema["default"] not in named else []
-    return [*default, *named, *_listed(schema.get("examples"))]
+    kinds = [kinds] if isinstance(kinds, str) else _as_list(kinds)
+    truth_values = [True, False] if "boolean" in kinds else []
+    default = [schema["default"]] if "default" in schema and schema["default"] not in truth_values else []
+    return [*default, *truth_values, *_as_list(schema.get("examples"))]

@@ -59,12 +59,12 @@ def matching_completions(
     >>> matching_completions("sh", "variant", ["Short", "long", "short"]).texts
     ('Short', 'short')
     """
-    wanted = (fragment if typed is None else typed).casefold()
-    chosen = dict.fromkeys(spell(name) for name in names if name.casefold().startswith(wanted))
+    prefix = (fragment if typed is None else typed).casefold()
+    chosen = dict.fromkeys(spell(name) for name in names if name.casefold().startswith(prefix))
     return Completions(tuple(Candidate(text, type_) for text in chosen), fragment) if chosen else NOTHING
 
 
 def joined_completions(*offers: Completions) -> Completions:
     """Return offers for one fragment as one, the first one's candidates first."""
-    some = [one for one in offers if one.candidates]
-    return Completions(tuple(c for one in some for c in one.candidates), some[0].fragment) if some else NOTHING
+    some = [offer for offer in offers if offer.candidates]
+    return Completions(tuple(c for offer in some for c in offer.candidates), some[0].fragment) if some else NOTHING

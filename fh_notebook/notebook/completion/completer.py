@@ -96,7 +96,7 @@ class CompletionContext:
     """The words after ``%fetchhive``."""
 
 
-def complete(text: str, cursor: int, known: CompletionContext) -> Completions:
+def complete(text: str, cursor: int, context: CompletionContext) -> Completions:
     """Return what can stand at `cursor`, counted in characters of `text`, the whole cell.
 
     The fragment of the offer is the text right before the cursor that a candidate takes the place of. An offer in a
@@ -104,10 +104,10 @@ def complete(text: str, cursor: int, known: CompletionContext) -> Completions:
 
     Examples
     --------
-    >>> known = CompletionContext(deployments=lambda: {"triage": Deployment("triage", variants=["short", "long"])})
-    >>> complete("%%fetchhive tri", 15, known).texts
+    >>> context = CompletionContext(deployments=lambda: {"triage": Deployment("triage", variants=["short", "long"])})
+    >>> complete("%%fetchhive tri", 15, context).texts
     ('triage',)
-    >>> complete("%%fetchhive triage -v sh", 24, known)
+    >>> complete("%%fetchhive triage -v sh", 24, context)
     Completions(candidates=(Candidate(text='short', type='variant'),), fragment='sh')
     """
     before, after = text[:cursor], text[cursor:]
@@ -119,18 +119,18 @@ def complete(text: str, cursor: int, known: CompletionContext) -> Completions:
         if command is None or text.lstrip().startswith("%%"):
             return NOTHING
         rest = after.partition("\n")[0]
-        offer = complete_command(before[command.end() :], rest, known.commands, known.deployments, known.names)
+        offer = complete_command(before[command.end() :], rest, context.commands, context.deployments, context.names)
         return replace(offer, closed=True)
     first, newline, body = before[cell.end() :].partition("\n")
     if not newline:
         if not first:
             return NOTHING  # the cursor is in the magic's own name, which IPython completes
-        on_line = CellLine(known.parser, first, after.partition("\n")[0])
-        return replace(complete_line(on_line, known.deployments, known.names), closed=True)
-    line = CellLine(known.parser, f"{first}\n")
+        on_line = CellLine(context.parser, first, after.partition("\n")[0])
+        return replace(complete_line(on_line, context.deployments, context.names), closed=True)
+    line = CellLine(context.parser, f"{first}\n")
     if _is_in_expression(body):
         return NOTHING  # Python, which IPython completes
-    return replace(complete_body(body, after, line.deployment(known.deployments)), closed=True)
+    return replace(complete_body(body, after, line.deployment(context.deployments)), closed=True)
 
 
 def _is_in_expression(body: str) -> bool:
@@ -157,8 +157,8 @@ def _user_names(shell: Any) -> Mapping[str, Any]:
 
 def _commands() -> Commands:
     configured = settings.current().base_url
-    own = [configured] if isinstance(configured, str) and configured != DEFAULT_BASE_URL else []
-    addresses = dict.fromkeys([LOCAL, "live", *own])
+    configured_address = [configured] if isinstance(configured, str) and configured != DEFAULT_BASE_URL else []
+    addresses = dict.fromkeys([LOCAL, "live", *configured_address])
     lines = {name: command.help for name, command in registry.COMMANDS.items()}
     return Commands(help=lines, parser=registry.command_parser, addresses=tuple(addresses))
 

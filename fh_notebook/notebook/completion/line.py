@@ -95,13 +95,13 @@ class CellLine:
         self.given: set[str] = set()
         """What options the line has, by their `dest`."""
         self.values: dict[str, list[str]] = {}
-        self.pending = self._read(words)
+        self.pending = self._read_words(words)
         """The option whose value stands at the cursor."""
         # What follows the cursor directly is the end of the word at the cursor.
         rest, last = split_words(after if after[:1].isspace() else after.partition(" ")[2])
-        self._read([*rest, last.text] if last.raw else rest)
+        self._read_words([*rest, last.text] if last.raw else rest)
 
-    def _read(self, words: Iterable[str]) -> argparse.Action | None:
+    def _read_words(self, words: Iterable[str]) -> argparse.Action | None:
         pending: argparse.Action | None = None
         for word in words:
             if pending is not None:
@@ -172,8 +172,8 @@ def complete_line(line: CellLine, deployments: Deployments, names: Mapping[str, 
             inside = LineWord(word.raw[begins:], value, word.quote)
             return _values(line, action, inside, deployments, names, joined_on=True)
         return matching_completions(word.raw, "option", line.free_options())
-    named = NOTHING if line.value("name") else word_completions(word, "deployment", deployments(), line.after)
-    return named if word.raw else joined_completions(named, matching_completions("", "option", line.free_options()))
+    offer = NOTHING if line.value("name") else word_completions(word, "deployment", deployments(), line.after)
+    return offer if word.raw else joined_completions(offer, matching_completions("", "option", line.free_options()))
 
 
 def _values(

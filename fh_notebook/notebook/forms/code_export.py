@@ -80,17 +80,17 @@ def with_placeholders(
     """
     secrets = Secrets.of(deployment.inputs)
     names = _TAKEN.union(taken)
-    held: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for variable, value in jsonable(inputs).items():
-        held[variable] = value
+        values[variable] = value
         if value is not None and secrets.cover([variable]):
             name = re.sub(r"\W+", "_", variable, flags=re.ASCII).strip("_")
             name = name if name.isidentifier() else f"secret_{name}".strip("_")
             while name in names:
                 name += "_"
             names |= {name}
-            held[variable] = SecretPlaceholder(name, is_text=isinstance(value, str))
-    return held
+            values[variable] = SecretPlaceholder(name, is_text=isinstance(value, str))
+    return values
 
 
 _TAKEN: Final = frozenset(
@@ -99,9 +99,9 @@ _TAKEN: Final = frozenset(
 """Names that the code itself uses."""
 
 
-def prompt_lines(held: Mapping[str, Any]) -> list[str]:
+def prompt_lines(values: Mapping[str, Any]) -> list[str]:
     """Return the first lines of Python code: its imports, and a question to a person for each hole."""
-    holes = [value for value in held.values() if isinstance(value, SecretPlaceholder)]
+    holes = [value for value in values.values() if isinstance(value, SecretPlaceholder)]
     lines = []
     for hole in holes:
         question = f"getpass({hole.name + (': ' if hole.is_text else ', as JSON: ')!r})"
@@ -110,9 +110,9 @@ def prompt_lines(held: Mapping[str, Any]) -> list[str]:
     return [*(imports if holes else []), "import fh_notebook as fh", "", *lines]
 
 
-def fill_placeholders(held: Mapping[str, Any], fill: Callable[[SecretPlaceholder], Any]) -> dict[str, Any]:
+def fill_placeholders(values: Mapping[str, Any], fill: Callable[[SecretPlaceholder], Any]) -> dict[str, Any]:
     """Return inputs with what `fill` makes of each hole in its place."""
-    return {name: fill(value) if isinstance(value, SecretPlaceholder) else value for name, value in held.items()}
+    return {name: fill(value) if isinstance(value, SecretPlaceholder) else value for name, value in values.items()}
 
 
 def as_cell(
@@ -179,8 +179,8 @@ def as_python(
     }
     runs = [fh.invoke('triage', variant=variant, inputs=inputs) for variant in ['a', 'b']]
     """
-    held = with_placeholders(deployment, inputs)
-    lines = [*prompt_lines(held), f"inputs = {python_literal(held)}"]
+    values = with_placeholders(deployment, inputs)
+    lines = [*prompt_lines(values), f"inputs = {python_literal(values)}"]
     send = "fh.invoke" if delivery == "direct" else "hive.submit"
     lines += ["hive = fh.Client()"] if delivery != "direct" else []
     variant = repr(variants[0]) if len(variants) == 1 else "variant"
@@ -208,13 +208,13 @@ def as_curl(
     >>> print(as_curl(Deployment("triage"), ["a"], {"n": 3}, base_url="https://api.fetchhive.com/v1").splitlines()[0])
     curl 'https://api.fetchhive.com/v1/workflow/invoke' \
     """
-    held = fill_placeholders(with_placeholders(deployment, inputs), lambda hole: f"YOUR_{hole.name.upper()}")
+    values = fill_placeholders(with_placeholders(deployment, inputs), lambda hole: f"YOUR_{hole.name.upper()}")
     return "\n\n".join(
         to_curl(
             InvokeRequest(
                 deployment=deployment.name,
                 variant=variant,
-                inputs=held,
+                inputs=values,
                 callback_url=None if delivery == "direct" else "https://YOUR_CALLBACK_URL",
             ),
             base_url=base_url,
@@ -248,7 +248,7 @@ def _word(name: str, kind: str) -> str:
     return shlex.quote(name)
 
 
-def body_of(deployment: Deployment, held: dict[str, Any]) -> str:
+def body_of(deployment: Deployment, values: dict[str, Any]) -> str:
     """Return the first way of writing the inputs that is read back as just them, where they are known and where not.
 
     Raises
@@ -257,31 +257,31 @@ def body_of(deployment: Deployment, held: dict[str, Any]) -> str:
         There is none.
     """
     name = deployment.name
-    known = (Deployment(name, inputs=deployment.inputs), Deployment(name))
-    for body in (*_yaml(held), _json(held)):
-        if all(_reads(body, places, held) for places in known):
+    readers = (Deployment(name, inputs=deployment.inputs), Deployment(name))
+    for body in (*_yaml(values), _json(values)):
+        if all(_reads_back(body, reader, values) for reader in readers):
             return body
     raise InputError("these inputs cannot be written as a cell; copy them as Python", where=deployment.name)
 
 
-def _reads(body: str, deployment: Deployment, held: dict[str, Any]) -> bool:
+def _reads_back(body: str, deployment: Deployment, values: dict[str, Any]) -> bool:
     def evaluate(source: str) -> Any:
         return f"{_STAMP}{source}"
 
-    wanted = fill_placeholders(held, _stamped)
+    expected = fill_placeholders(values, _stamped)
     with suppress(FetchHiveError):
         call = read_cell(body, name="x", variants=("x",), find=lambda _: deployment, evaluate=evaluate)
-        return not call.warnings and _exactly(call.inputs, wanted)
+        return not call.warnings and _exactly(call.inputs, expected)
     return False
 
 
-def _exactly(one: Any, two: Any) -> bool:
+def _exactly(left: Any, right: Any) -> bool:
     """Whether two JSON values are the same, ``1`` and ``1.0`` and ``True`` apart, and in the same order."""
-    return json.dumps(one) == json.dumps(two)
+    return json.dumps(left) == json.dumps(right)
 
 
-def _json(held: dict[str, Any]) -> str:
-    return _json_text(held, indent=2)
+def _json(values: dict[str, Any]) -> str:
+    return _json_text(values, indent=2)
 
 
 def _json_text(value: Any, indent: int | None = None) -> str:
@@ -304,11 +304,11 @@ def _stamped(hole: SecretPlaceholder) -> str:
 _INVISIBLE: Final = re.compile("[\x7f-\xa0\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
-def _yaml(held: dict[str, Any]) -> Iterator[str]:
-    if not held:
+def _yaml(values: dict[str, Any]) -> Iterator[str]:
+    if not values:
         return
     lines = []
-    for name, value in held.items():
+    for name, value in values.items():
         key = name if re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII) else _json_text(name)
         lines.append(f"{key}: {_of_yaml(value)}")
     yield "\n".join(lines)
@@ -353,8 +353,8 @@ def as_cell_over(
     """
     deployment = mapping.deployment
     columns = {name: SecretPlaceholder(f"fhcolumn{n}x") for n, name in enumerate(mapping.columns)}
-    held = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, taken={rows}), **columns})
-    body = body_of(deployment, held)
+    values = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, taken={rows}), **columns})
+    body = body_of(deployment, values)
     for name, hole in columns.items():
         expression = json.dumps(_row_of(mapping.columns[name]))[1:-1]
         body = body.replace(f"{{{{ {hole.name} }}}}", f"{{{{ {expression} }}}}")
@@ -382,14 +382,14 @@ def as_python_over(
     batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
     """
     constants = with_placeholders(mapping.deployment, mapping.constants, taken={rows})
-    held: dict[str, Any] = {name: _Const(value) for name, value in constants.items()}
-    held.update(mapping.columns)
+    values: dict[str, Any] = {name: _Const(value) for name, value in constants.items()}
+    values.update(mapping.columns)
     more = [f"repeats={repeats}"] if repeats > 1 else []
     more += [f"delivery={delivery!r}"] if delivery != "direct" else []
-    unwanted = [name for name in mapping.rows.columns if name in mapping.sources and name not in held]
+    unwanted = [name for name in mapping.rows.columns if name in mapping.sources and name not in values]
     source = f"{rows}.drop(columns={unwanted!r})" if unwanted else rows
     call = [source, repr(mapping.deployment.name), f"variants={list(variants)!r}", "inputs=inputs", *more]
-    lines = [*prompt_lines(constants), f"inputs = {python_literal(_in_order(mapping, held))}"]
+    lines = [*prompt_lines(constants), f"inputs = {python_literal(_in_order(mapping, values))}"]
     lines += [f"batch = fh.batch({', '.join(call)})"]
     return "\n".join(lines)
 
@@ -404,8 +404,8 @@ class _Const:
         return f"fh.const({self._value!r})"
 
 
-def _in_order(mapping: RowMapping, held: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: held[name] for name in mapping.sources if name in held}
+def _in_order(mapping: RowMapping, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in mapping.sources if name in values}
 
 
 def _row_of(column: str) -> str:

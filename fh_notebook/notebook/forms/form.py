@@ -129,8 +129,8 @@ class Form:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse what would be set to no effect."""
-        known = getattr(type(self), name, None)
-        if not name.startswith("_") and (not isinstance(known, property) or known.fset is None):
+        attribute = getattr(type(self), name, None)
+        if not name.startswith("_") and (not isinstance(attribute, property) or attribute.fset is None):
             raise AttributeError(
                 f"form.{name} cannot be set; set form.fields[NAME].value, form.variants, form.repeats, form.delivery"
             )
@@ -447,9 +447,9 @@ def _find_deployment(deployment: Any, client: Client | AsyncClient | None) -> De
         return deployment
     if not isinstance(deployment, str) or not deployment.strip():
         raise InputError(f"deployment is {short(deployment)}; give a Deployment or its name")
-    known = session.deployments(client)
-    if deployment in known:
-        return known[deployment]
-    if (slip := meant(deployment, known)) is not None:
+    deployments = session.deployments(client)
+    if deployment in deployments:
+        return deployments[deployment]
+    if (slip := meant(deployment, deployments)) is not None:
         raise slip
     return Deployment(deployment)

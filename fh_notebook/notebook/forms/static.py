@@ -101,7 +101,7 @@ def page_of(core: FormController) -> html.Html:
         html.el(
             "tr",
             html.el("th", _name(state), scope="row"),
-            html.el("td", shown := _shown(state), dir=html.direction(shown), style="width:100%"),
+            html.el("td", shown := _value_element(state), dir=html.direction(shown), style="width:100%"),
         )
         for state in _first(core)
     ]
@@ -145,7 +145,7 @@ def _name(state: FieldState) -> str:
     return path_text([state.name]) + ("*" if state.required else "")
 
 
-def _shown(state: FieldState) -> object:
+def _value_element(state: FieldState) -> object:
     value = state.value
     if value is UNSET or state.secret:
         return html.el("span", state.noted, cls="fh-dim")

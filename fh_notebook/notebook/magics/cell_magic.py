@@ -200,14 +200,14 @@ class _Cell:
         self._check_out(options.out)
         if options.over is not None:
             return self._run_over(options, cell, client)
-        call, requests = self._read(options, cell, client)
-        _tell(call)
+        call, requests = self._read_call(options, cell, client)
+        _show_notes(call)
         if options.dry_run:
             print(dry_run_text(client, requests, call.deployment, options.delivery))  # noqa: T201 - a cell's output
             return None
         return self._send(options, requests, client)
 
-    def _read(self, options: LineOptions, cell: str, client: Client) -> tuple[CellRequest, list[InvokeRequest]]:
+    def _read_call(self, options: LineOptions, cell: str, client: Client) -> tuple[CellRequest, list[InvokeRequest]]:
         """Return what the cell asks for, and its calls: checked, and no more than the line allows."""
         call = read_cell(
             cell,
@@ -230,17 +230,17 @@ class _Cell:
         """Make the calls; bind what comes, show it, and return what is the cell's value."""
         if options.delivery in ("callback", "poll"):
             return self._submitted(options, pending_results.submit_all(client, requests, options.delivery))
-        sent = send_all(client, requests)
-        if options.delivery == "auto" and sent.trouble is None and pending_results.any_refused(sent.runs):
-            return self._submitted(options, pending_results.submit_refused(client, requests, sent.runs))
-        if sent.result is not None:
-            self._bind(options.out, sent.result)
-        sent.show(options.show)
-        if sent.trouble is None and sent.shows_itself(options.show):
-            return sent.result
-        if sent.result is not None:
-            self._remember(sent.result)  # also what came before a stop
-        sent.raise_trouble()
+        result = send_all(client, requests)
+        if options.delivery == "auto" and result.trouble is None and pending_results.any_refused(result.runs):
+            return self._submitted(options, pending_results.submit_refused(client, requests, result.runs))
+        if result.result is not None:
+            self._bind(options.out, result.result)
+        result.show(options.show)
+        if result.trouble is None and result.shows_itself(options.show):
+            return result.result
+        if result.result is not None:
+            self._remember(result.result)  # also what came before a stop
+        result.raise_trouble()
         return None
 
     def _submitted(self, options: LineOptions, result: Any) -> Any:
@@ -329,7 +329,7 @@ KEY_IN_CELL: Final = (
 )
 
 
-def _tell(call: CellRequest) -> None:
+def _show_notes(call: CellRequest) -> None:
     if call.key_was_dropped:
         notice(KEY_IN_CELL)
     if call.ignored:

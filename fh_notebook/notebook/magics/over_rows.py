@@ -123,8 +123,8 @@ def _rows_of(options: LineOptions, names: Mapping[str, Any]) -> Rows:
 
     if options.over is None or options.over not in names:
         close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
-        meant = f"; did you mean {close!r}?" if close else ""
-        raise InputError(f"--over {options.over}: there is no variable of this name{meant}", where=options.name or "")
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise InputError(f"--over {options.over}: there is no variable of this name{hint}", where=options.name or "")
     rows = read_rows(names[options.over])
     for option, column in (("--score", options.score), ("--race", options.race)):
         if column and column not in rows.columns:
@@ -154,16 +154,16 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
         notice(warning)
     schema = deployment.inputs if rows.tabular else {}
     texts = text_variables(deployment)
-    given: dict[str, Any] = {
+    inputs: dict[str, Any] = {
         variable: _FromRow(template, {variable: part}, names, rows.columns, schema, is_text=variable in texts)
         for variable, part in parts.items()
     }
-    left = {name: LeftOut(frozenset({name})) for name in deployment.variable_names if name not in given}
+    left = {name: LeftOut(frozenset({name})) for name in deployment.variable_names if name not in inputs}
     properties = deployment.inputs.get("properties", {})
     needed = [n for n in deployment.inputs.get("required", []) if n in left and "default" not in properties[n]]
-    if needed and not set(given) - set(deployment.variable_names):  # a name that is not there is told by the batch
+    if needed and not set(inputs) - set(deployment.variable_names):  # a name that is not there is told by the batch
         raise InputError([_not_given(name, rows.columns) for name in needed], where=deployment.name)
-    return {**given, **left}
+    return {**inputs, **left}
 
 
 def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
@@ -172,7 +172,7 @@ def _check_columns(deployment: Deployment, columns: Sequence[str]) -> None:
     if names and columns and not set(names) & set(columns):
         raise InputError(
             f"no column has the name of a Start variable ({', '.join(names[:10])}), so the body must say what each "
-            f'takes, such as `{scalar(names[0])}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_told(columns)}',
+            f'takes, such as `{scalar(names[0])}: "{{{{ {row_of(columns[0])} }}}}"`; {_columns_text(columns)}',
             where=deployment.name,
         )
 
@@ -186,8 +186,8 @@ def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[Proble
 
 
 def _not_given(name: str, columns: Sequence[str]) -> Problem:
-    written = scalar(name)
-    hint = f'{written}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{written}: value"
+    spelling = scalar(name)
+    hint = f'{spelling}: "{{{{ {row_of(name)} }}}}"' if name in columns else f"{spelling}: value"
     message = "the body does not give it, and it is required"
     return Problem((name,), "required", message=message, hint=f"write `{hint}`")
 
@@ -195,10 +195,10 @@ def _not_given(name: str, columns: Sequence[str]) -> Problem:
 def no_column(name: str, columns: Sequence[str]) -> str:
     """Say that there is no such column, with the nearest one."""
     close = nearest(name, columns)
-    return f"there is no column {name!r}; " + (f"did you mean {close!r}?" if close else _columns_told(columns))
+    return f"there is no column {name!r}; " + (f"did you mean {close!r}?" if close else _columns_text(columns))
 
 
-def _columns_told(columns: Sequence[str]) -> str:
+def _columns_text(columns: Sequence[str]) -> str:
     more = f" and {len(columns) - COLUMNS_TOLD:,} more" if len(columns) > COLUMNS_TOLD else ""
     return f"the columns are {', '.join(columns[:COLUMNS_TOLD])}{more}"
 
@@ -255,17 +255,17 @@ class _FromRow:
 
 def _columns_of(source: str, columns: Sequence[str]) -> set[str]:
     """The columns that an expression names as ``row.name`` or ``row["name"]``; all where it does more with the row."""
-    named: list[str] = []
+    names: list[str] = []
     rows = 0
     for node in ast.walk(ast.parse(source, mode="eval")):
         match node:
             case ast.Name(id="row"):
                 rows += 1
             case ast.Attribute(value=ast.Name(id="row"), attr=str(name)):
-                named.append(_as_column(name, columns))
+                names.append(_as_column(name, columns))
             case ast.Subscript(value=ast.Name(id="row"), slice=ast.Constant(value=str(name))):
-                named.append(name)
-    return set(named) if len(named) == rows else set(columns)
+                names.append(name)
+    return set(names) if len(names) == rows else set(columns)
 
 
 def _show(done: Any, options: LineOptions) -> None:

@@ -128,7 +128,7 @@ class BatchControls:
             self._batch.unpause()
         else:
             self._batch.pause()
-        self._done()
+        self._finish_click()
 
     def _clicked_cancel(self, _: Any) -> None:
         for widget in self._clickable:
@@ -138,13 +138,13 @@ class BatchControls:
 
     def _clicked_adapt(self, _: Any) -> None:
         self._batch.max_concurrency = None
-        self._done()
+        self._finish_click()
 
     def _wished(self, number: int) -> None:
         self._batch.max_concurrency = number
-        self._done()
+        self._finish_click()
 
-    def _done(self) -> None:
+    def _finish_click(self) -> None:
         self.follow()
         self._changed()
 

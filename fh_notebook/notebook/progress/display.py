@@ -66,18 +66,18 @@ class ProgressView:
 
     def _bar(self) -> html.Html:
         state = self._state
-        counts, known = state.counts, state.rows_so_far is None or bool(self._summary)
-        track = f"background-color:{_TRACK}" if known else f"background:{_OF_UNKNOWN_LENGTH}"
+        counts, is_known = state.counts, state.rows_so_far is None or bool(self._summary)
+        track = f"background-color:{_TRACK}" if is_known else f"background:{_OF_UNKNOWN_LENGTH}"
         return html.el(
             "div",
-            *(_part(kind, number, counts) for kind, number in _parts(counts).items() if number and known),
+            *(_part(kind, number, counts) for kind, number in _parts(counts).items() if number and is_known),
             cls="fh-bar",
             style=f"{_BAR};{track}",
             role="progressbar",
             aria_label=f"Progress of {state.name}",
-            aria_valuemin=0 if known else None,
-            aria_valuemax=counts.planned if known else None,
-            aria_valuenow=state.ended if known else None,
+            aria_valuemin=0 if is_known else None,
+            aria_valuemax=counts.planned if is_known else None,
+            aria_valuenow=state.ended if is_known else None,
             aria_valuetext=self._summary or state.nameless,
         )
 
@@ -85,8 +85,8 @@ class ProgressView:
         state = self._state
         words = html.el("span", *_coloured(state.how_far, state.counts))
         rest = [html.el("span", part) for part in state.rest if part != state.held_by]
-        held = html.el("strong", state.held_by) if state.held_by else None
-        return html.el("div", words, *rest, held, style="display:flex;flex-wrap:wrap;gap:0 16px")
+        held_by = html.el("strong", state.held_by) if state.held_by else None
+        return html.el("div", words, *rest, held_by, style="display:flex;flex-wrap:wrap;gap:0 16px")
 
 
 def _parts(counts: Counts) -> dict[str, int]:

@@ -100,10 +100,10 @@ class CopyButton:
 
     def _hide(self) -> None:
         if self._area is not None:
-            gone, self._area = self._area, None
+            area, self._area = self._area, None
             self._button.description = "Copy"
             self.widget.children = (self._button,)
-            gone.close()
+            area.close()
 
 
 def copy_area(run: Run) -> html.Html:

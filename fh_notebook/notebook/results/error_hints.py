@@ -57,7 +57,7 @@ def hint_for(run: Run) -> str:
         return ""
     if refused_direct(run):
         return 'it answers later only: switch "Deliver by callback" on, and run again'
-    known = HINTS.get(run.error_code or "", "")
+    hint = HINTS.get(run.error_code or "", "")
     if run.status != "unknown":
-        return known
-    return "; ".join(filter(None, (LOOK_FIRST, known)))
+        return hint
+    return "; ".join(filter(None, (LOOK_FIRST, hint)))

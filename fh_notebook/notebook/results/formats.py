@@ -61,7 +61,7 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
         for part in token.children or ():
             if part.type == "link_open":  # a notebook is not left for it, nor is its address told
                 part.attrs.update(target="_blank", rel="noopener noreferrer")
-    cut = _cut(tokens, source)
+    cut = _fold_index(tokens, source)
 
     def rendered(part: Sequence[Any]) -> html.Html:
         # The one place outside of `html` that makes one: with html=False the renderer escapes each text of the model's.
@@ -81,7 +81,7 @@ def markdown(text: str, *, whole: str = "run.text has all", cap: int = html.TEXT
     return html.el("div", rendered(tokens[:cut]), html.fold(more, *filter(None, (rest, end))), cls="fh-md")
 
 
-def _cut(tokens: Sequence[Any], text: str) -> int:
+def _fold_index(tokens: Sequence[Any], text: str) -> int:
     """Return the index of the token with which the fold begins: that of a block on the top level."""
     starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]  # in characters, by line
     if len(starts) - 1 <= LINES_OPEN * SLACK and len(text) <= CHARS_OPEN * SLACK:
@@ -211,7 +211,7 @@ class _Tree:
         self._nodes -= 1
         if isinstance(value, dict | list) and value:
             return self._branch(name, value, level)
-        return html.el("div", self._named(name), self._leaf(value), cls="fh-leaf")
+        return html.el("div", self._name_element(name), self._leaf(value), cls="fh-leaf")
 
     def _branch(self, name: str | None, value: dict[str, Any] | list[Any], level: int) -> html.Html:
         items: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
@@ -225,10 +225,10 @@ class _Tree:
                 break
             inside.append(self.node(str(key), item, level + 1))
         is_open = level == 0 or (level < OPEN_LEVELS and len(value) <= OPEN_NODES)
-        head = html.el("summary", self._named(name), count)
+        head = html.el("summary", self._name_element(name), count)
         return html.el("details", head, html.el("div", *inside), open="" if is_open else None)
 
-    def _named(self, name: str | None) -> html.Html | None:
+    def _name_element(self, name: str | None) -> html.Html | None:
         if name is None:
             return None
         self._left -= len(name)

@@ -60,7 +60,7 @@ class TickTimer:
         self._began = self._shown = self._clock()
         with suppress(RuntimeError):  # the loop has ended: then time does not tick
             running = event_loop.background().loop
-            running.call_soon_threadsafe(self._again, running)
+            running.call_soon_threadsafe(self._schedule_next, running)
 
     def elapsed_s(self) -> float:
         """Return the seconds since the start."""
@@ -74,7 +74,7 @@ class TickTimer:
         self._shown = now
         return True
 
-    def _again(self, running: asyncio.AbstractEventLoop) -> None:
+    def _schedule_next(self, running: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = running.call_later(BEAT_S, self._beat, running)
@@ -86,7 +86,7 @@ class TickTimer:
             log.warning("the elapsed time cannot be shown any more", exc_info=True)
             goes_on = False
         if goes_on:
-            self._again(running)
+            self._schedule_next(running)
 
 
 PAGE_CAP: Final = 200_000
@@ -263,8 +263,8 @@ class ResultsView:
         columns = self._columns[: len(submit.variants)]
         cap = min(html.TEXT_CAP, PAGE_CAP // max(len(columns), 1))
         # What the first column shows is what all others are compared to.
-        wanted = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
-        for number in wanted:
+        numbers = range(len(columns)) if only is None or only < submit.repeats else [only // submit.repeats]
+        for number in numbers:
             if number < len(columns):
                 first = columns[0].run if number else None
                 columns[number].show(submit.of_column(number), first, cap, afresh=afresh)

@@ -58,12 +58,12 @@ def hold_while_shown(form: Any) -> None:
 
     def cell_is_over(*_: Any) -> None:
         shell.events.unregister("post_run_cell", cell_is_over)
-        index = next((index for index, other in enumerate(_SHOWN) if other is held()), None)
+        index = next((index for index, other in enumerate(_SHOWN) if other is form_ref()), None)
         # The list's own reference, and that of the call: each further one is somebody's.
         if index is not None and sys.getrefcount(_SHOWN[index]) > NOBODY_ELSE:
             del _SHOWN[index]
 
-    held = ref(form)
+    form_ref = ref(form)
     shell.events.register("post_run_cell", cell_is_over)
 
 

@@ -50,8 +50,8 @@ class FieldMap(dict[str, Any]):
     """
 
     def __missing__(self, name: object) -> NoReturn:
-        meant = nearest(name, self)
-        hint = f"; did you mean {short(meant)}?" if meant else ""
+        near = nearest(name, self)
+        hint = f"; did you mean {short(near)}?" if near else ""
         raise KeyError(f"there is no variable {short(name)}{hint}")
 
     def __setitem__(self, name: str, value: object) -> NoReturn:
@@ -253,12 +253,12 @@ class FormController:
         """
         from fh_notebook.notebook.forms import code_export
 
-        given = (self.deployment, self.selection.chosen, self.model.value)
+        arguments = (self.deployment, self.selection.chosen, self.model.value)
         repeats, delivery = self.selection.repeats, self.selection.delivery
         if way == "curl":
-            return code_export.as_curl(*given, base_url=base_url, delivery=delivery)
+            return code_export.as_curl(*arguments, base_url=base_url, delivery=delivery)
         write = code_export.as_cell if way == "cell" else code_export.as_python
-        return write(*given, repeats=repeats, delivery=delivery)
+        return write(*arguments, repeats=repeats, delivery=delivery)
 
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; `exact` leaves out all others, as a recorded run did."""

@@ -51,8 +51,8 @@ class EarlierCall:
         when = self.at.astimezone(zone).strftime("%d %b %H:%M")
         kinds = [f"{self.statuses.count(kind)} {kind}" for kind in dict.fromkeys(self.statuses)]
         ended = self.statuses[0] if len(self.statuses) == 1 else ", ".join(kinds)
-        named = one_line(", ".join(self.variants), 40)
-        return one_line(" · ".join(filter(None, (when, named, ended, _look(self.inputs)))), 160)
+        variants = one_line(", ".join(self.variants), 40)
+        return one_line(" · ".join(filter(None, (when, variants, ended, _look(self.inputs)))), 160)
 
 
 class EarlierCalls:
@@ -112,7 +112,7 @@ class EarlierCalls:
         """
         if self._store is not None:
             calls = self._store.answers.inputs_of(self._workspace, self._name, READ)
-            self._past = tuple(islice(_grouped(calls), self._limit))
+            self._past = tuple(islice(_group_calls(calls), self._limit))
 
     def options(self) -> list[tuple[str, EarlierCall]]:
         """Read anew, and return each entry with its label: the options of a dropdown.
@@ -126,7 +126,7 @@ class EarlierCalls:
         return [(past.label(zone=self._zone), past) for past in self._past]
 
 
-def _grouped(calls: Sequence[CallInputs]) -> Iterator[EarlierCall]:
+def _group_calls(calls: Sequence[CallInputs]) -> Iterator[EarlierCall]:
     """Yield an entry for neighbouring calls with the same inputs; within it, the calls in the order they were made."""
     for inputs_json, group in groupby(calls, key=lambda call: call.json):
         yield _past(json.loads(inputs_json), list(group)[::-1])

@@ -64,8 +64,8 @@ class VariantSelection:
     @property
     def offered(self) -> tuple[str, ...]:
         """Every variant that can be chosen; placeholders of a snippet are none."""
-        named = [variant for variant in self._deployment.variants if not is_placeholder(variant)]
-        return tuple(dict.fromkeys([*named, *self._added]))
+        declared = [variant for variant in self._deployment.variants if not is_placeholder(variant)]
+        return tuple(dict.fromkeys([*declared, *self._added]))
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -120,10 +120,10 @@ class VariantSelection:
         for name in names:
             if not isinstance(name, str) or not name.strip():
                 raise InputError(f"a variant is named by a string, not {short(name)}", where=self._deployment.name)
-        known = [variant for variant in self._deployment.variants if not is_placeholder(variant)]
-        if known and (problem := self._deployment.variant_problem(names)):
+        declared = [variant for variant in self._deployment.variants if not is_placeholder(variant)]
+        if declared and (problem := self._deployment.variant_problem(names)):
             raise InputError(problem, where=self._deployment.name)
-        if not known:
+        if not declared:
             self._added = tuple(dict.fromkeys([*self._added, *names]))
         self._chosen = names
 

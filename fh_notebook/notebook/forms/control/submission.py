@@ -49,8 +49,8 @@ def run_of_error(error: Exception, request: InvokeRequest) -> Run:
             "request_id": error.request_id,
             "status": "unknown" if error.may_have_run else "failed",
         }
-    named = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
-    return Run(**{"status": "failed", "error": message, **named, **about})
+    identity = {"deployment": request.deployment, "variant": request.variant, "inputs": request.inputs}
+    return Run(**{"status": "failed", "error": message, **identity, **about})
 
 
 def stopped_text(requested: int, *, came: int, waits: int) -> str:

@@ -98,8 +98,8 @@ class ChoicesField(Field, control=Control.CHOICES):
 
     def _indexes(self) -> tuple[int, ...]:
         value = self.state.value
-        held = value if isinstance(value, list) else []
-        return tuple(i for i, o in enumerate(self.state.shape.options) if any(same(o.value, item) for item in held))
+        values = value if isinstance(value, list) else []
+        return tuple(i for i, o in enumerate(self.state.shape.options) if any(same(o.value, item) for item in values))
 
     def _chosen(self, indexes: tuple[int, ...]) -> None:
         if indexes or not self.state.required:

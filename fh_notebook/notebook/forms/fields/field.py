@@ -301,14 +301,14 @@ class Field:
     def empty_button(self) -> Any:
         """Return a way to send an empty text or list where one is required, once it is told that it is missing."""
         state = self.state
-        wanted = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
-        if wanted and self._empty is None:
+        is_offered = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
+        if is_offered and self._empty is None:
             what = {str: "text", list: "list", dict: "object"}[type(state.empty)]
             self._empty = button_of(
                 self, f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
             )
             self._empty.add_class("fh-send-empty")
-        return self._empty if wanted else None
+        return self._empty if is_offered else None
 
     def placeholder(self) -> str:
         """What an empty control says of itself."""

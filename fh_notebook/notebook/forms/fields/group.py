@@ -51,11 +51,11 @@ class GroupField(Field, control=Control.GROUP):
     def _show(self) -> None:
         if self.state.is_set and not self.state.is_null:
             if self._inner is None:
-                self._inner = self._made_inner()
+                self._inner = self._make_inner()
             for field in self.fields.values():
                 field.refresh()
 
-    def _made_inner(self) -> Any:
+    def _make_inner(self) -> Any:
         from ipywidgets import VBox
 
         return VBox(

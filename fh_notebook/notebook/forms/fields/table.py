@@ -96,14 +96,14 @@ class TableField(Field, control=Control.TABLE):
 
     def _toolbar(self) -> Any:
         if self._tools is None:
-            self._tools = self._made_tools()
+            self._tools = self._make_tools()
         pages = self._table is not None and self._table.pages > 1 and not self._as_json
         shown = (*self._always, *(self._turning if pages else ()))
         if self._tools.children != shown:
             self._tools.children = shown
         return self._tools
 
-    def _made_tools(self) -> Any:
+    def _make_tools(self) -> Any:
         from ipywidgets import Box
 
         add = button_of(self, "Add a row", f"{self.label}: add a row", self._add)
@@ -206,7 +206,7 @@ class _Table:
 
         field = self._field
         state = field.state
-        named = f"{field.label}: row {index + 1} of the page"
+        row_name = f"{field.label}: row {index + 1} of the page"
         marks = (
             ("↑", "up", lambda: state.move(self.row(index), -1)),
             ("↓", "down", lambda: state.move(self.row(index), 1)),
@@ -214,7 +214,7 @@ class _Table:
         )
         buttons = []
         for mark, word, handler in marks:
-            button = button_of(field, mark, f"{named}: {word}", handler, mark=True)
+            button = button_of(field, mark, f"{row_name}: {word}", handler, mark=True)
             button.add_class(f"fh-row-{word}")
             buttons.append(button)
         return HBox(buttons, layout=field.view.look.cells_end)

@@ -271,10 +271,10 @@ def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
             return date.fromisoformat(text)
         if kind is FieldKind.TIME:
             return time.fromisoformat(_OFFSET.sub("", text))
-        moment = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None else None
+    return timestamp if timestamp.tzinfo is not None else None
 
 
 class FileField(Field, control=Control.FILE):

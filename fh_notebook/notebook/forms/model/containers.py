@@ -126,8 +126,8 @@ class GroupState(_ContainerState):
             return self._raw
         if not self._on:
             return UNSET
-        held = {name: value for name, state in self.fields.items() if (value := state.current) is not UNSET}
-        return {**held, **self.extras}
+        values = {name: value for name, state in self.fields.items() if (value := state.current) is not UNSET}
+        return {**values, **self.extras}
 
     def _load_fields(self, value: Any) -> None:
         if not isinstance(value, Mapping):
@@ -265,11 +265,11 @@ class OneOfState(_ContainerState):
 
 def without_secrets_shown(fields: Mapping[str, FieldState], values: dict[str, Any]) -> dict[str, Any]:
     """Return what fields hold, as copied, so that no `repr` shows a secret that is true or false."""
-    held = {name: state for name, state in fields.items() if state.secret and name in values}
-    for name, state in held.items():
+    secret_states = {name: state for name, state in fields.items() if state.secret and name in values}
+    for name, state in secret_states.items():
         if isinstance(state, GroupState) and isinstance(values[name], dict):
             values[name] = without_secrets_shown(state.fields, values[name])
-    return with_hidden(values, held)
+    return with_hidden(values, secret_states)
 
 
 def properties_of(keywords: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -310,8 +310,8 @@ def likeness(value: Any, schema: Any, root: Mapping[str, Any], seen: frozenset[s
 def _is_of(value: Any, types: list[str]) -> bool:
     if isinstance(value, Mapping | list):
         return ("object" if isinstance(value, Mapping) else "array") in types
-    named = KIND_OF_TYPE.get(str if isinstance(value, str) else type(value))
-    return named in types or (named == "integer" and "number" in types)
+    type_name = KIND_OF_TYPE.get(str if isinstance(value, str) else type(value))
+    return type_name in types or (type_name == "integer" and "number" in types)
 
 
 def _object_likeness(value: Mapping[str, Any], shape: Shape, root: Mapping[str, Any]) -> int:

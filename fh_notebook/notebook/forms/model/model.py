@@ -99,8 +99,8 @@ class FormModel:
     def _begin_with(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             refuse_endless(value, (name,))
-        given = fill_defaults(self.schema, jsonable(values))
-        for name, value in given.items():
+        filled = fill_defaults(self.schema, jsonable(values))
+        for name, value in filled.items():
             if name in self.fields:
                 self.fields[name].load(value)
             else:
@@ -116,8 +116,8 @@ class FormModel:
             return without_secrets_shown(self.fields, plain(self._now()))
 
     def _now(self) -> dict[str, Any]:
-        held = {name: value for name, state in self.fields.items() if (value := state.current) is not UNSET}
-        return {**held, **self.extras}
+        values = {name: value for name, state in self.fields.items() if (value := state.current) is not UNSET}
+        return {**values, **self.extras}
 
     @property
     def problems(self) -> list[Problem]:
@@ -132,8 +132,12 @@ class FormModel:
         problems = _checked(self.schema, self._now())
         # What was typed there is no value yet; to judge its text as one would say it twice.
         separate = [problem for problem in problems if not any(problem.is_at(path) for path in drafts)]
-        others = [Problem((), "json", message=self.others_draft)] if self.others_draft else []
-        return [*others, *(Problem(path, "draft", message=reason) for path, reason in drafts.items()), *separate]
+        draft_problems = [Problem((), "json", message=self.others_draft)] if self.others_draft else []
+        return [
+            *draft_problems,
+            *(Problem(path, "draft", message=reason) for path, reason in drafts.items()),
+            *separate,
+        ]
 
     def problems_at(self, path: tuple[str | int, ...]) -> list[Problem]:
         """Return the problems of one field, those of its parts among them."""
@@ -159,8 +163,8 @@ class FormModel:
         with self.lock:
             names = [name for name in self.extras if not self.problems_at((name,))] if self.extras else []
             slips = {name: field for name in names if (field := nearest(name, self.fields.keys() - self.extras.keys()))}
-        meant = "".join(f"; for {short(name)}, did you mean {short(field)}?" for name, field in slips.items())
-        return f"also sent, without a field: {listed(names, 'and')}{meant}" if names else ""
+        hints = "".join(f"; for {short(name)}, did you mean {short(field)}?" for name, field in slips.items())
+        return f"also sent, without a field: {listed(names, 'and')}{hints}" if names else ""
 
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; a name without a field is kept.

@@ -88,8 +88,8 @@ class RowsState(FieldState):
         value = self.current
         if self.draft or value in (UNSET, None):
             return not self.draft
-        known = {column.name for column in self.columns}
-        return isinstance(value, list) and all(isinstance(row, dict) and row.keys() <= known for row in value)
+        names = {column.name for column in self.columns}
+        return isinstance(value, list) and all(isinstance(row, dict) and row.keys() <= names for row in value)
 
     def add(self, at: int | None = None) -> None:
         """Add a row, with its columns' defaults; at the end unless `at` says where."""
@@ -100,7 +100,7 @@ class RowsState(FieldState):
 
     def remove(self, row: int) -> None:
         """Take a row away; one that is not there is none to take away."""
-        self.set([held for i, held in enumerate(self.rows) if i != row])
+        self.set([cells for i, cells in enumerate(self.rows) if i != row])
 
     def move(self, row: int, by: int) -> None:
         """Move a row up (-1) or down (1), as far as there is room."""
@@ -119,7 +119,7 @@ class RowsState(FieldState):
         rows = list(self.rows)
         if row >= len(rows):
             return
-        others = {key: held for key, held in rows[row].items() if key != name}
+        others = {key: cell for key, cell in rows[row].items() if key != name}
         order = [column.name for column in self.columns]
         filled = others if value is UNSET else {**others, name: value}
         rows[row] = {key: filled[key] for key in [*order, *(k for k in filled if k not in order)] if key in filled}
@@ -171,5 +171,5 @@ def _cells(text: str) -> list[list[str]]:
 def _head(lines: Sequence[Sequence[str]], columns: Sequence[TableColumn]) -> list[TableColumn | None]:
     """Return the columns that the first line names, when it names any and nothing that looks like a value."""
     by_name = {column.name.strip().casefold(): column for column in columns}
-    named = [by_name.get(cell.strip().casefold()) for cell in lines[0]] if lines else []
-    return named if sum(column is not None for column in named) * 2 > len(named) else []
+    header = [by_name.get(cell.strip().casefold()) for cell in lines[0]] if lines else []
+    return header if sum(column is not None for column in header) * 2 > len(header) else []

@@ -102,7 +102,7 @@ def is_endless(value: Any) -> bool:
     """
     level: dict[int, Any] = {id(value): value}
     for _ in range(MAX_DEPTH + 1):
-        inner = (_inner(held) for held in level.values() if isinstance(held, Mapping | list | tuple))
+        inner = (_inner(container) for container in level.values() if isinstance(container, Mapping | list | tuple))
         level = {id(item): item for items in inner for item in items}
         if not level:
             return False
@@ -121,8 +121,8 @@ def refuse_endless(value: Any, path: tuple[str | int, ...]) -> None:
         raise InputError(f"{path_text(path)}: is nested more than {MAX_DEPTH} deep")
 
 
-def _inner(held: Mapping[Any, Any] | Sequence[Any]) -> Iterable[Any]:
-    return held.values() if isinstance(held, Mapping) else held
+def _inner(container: Mapping[Any, Any] | Sequence[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, Mapping) else container
 
 
 def read_json(text: str) -> ParsedText:
@@ -172,8 +172,8 @@ def _why(exc: json.JSONDecodeError, text: str) -> str:
     if "'" in text and '"' not in text:
         return f'{message}; JSON\'s quotes are double: {{"name": "value"}}'
     constant = re.match(r"\s*(True|False|None)\b", text[exc.pos :])
-    meant = {"True": "true", "False": "false", "None": "null"}
-    return f"{message}; write {meant[constant[1]]}" if constant else message
+    literals = {"True": "true", "False": "false", "None": "null"}
+    return f"{message}; write {literals[constant[1]]}" if constant else message
 
 
 _LIST_FORMS: Final = frozenset({TextForm.LINES, TextForm.NUMBERS})
@@ -221,12 +221,12 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
             return False
         return not value or read_text(text_of(value, shape), shape, root).value == value
     if shape.kind is FieldKind.CHOICES:
-        places = [_place(item, shape) for item in value] if isinstance(value, list) else [-1]
+        places = [_index(item, shape) for item in value] if isinstance(value, list) else [-1]
         return -1 not in places and len(set(places)) == len(places)
     return True
 
 
-def _place(value: Any, shape: Shape) -> int:
+def _index(value: Any, shape: Shape) -> int:
     return next((i for i, option in enumerate(shape.options) if same(option.value, value)), -1)
 
 

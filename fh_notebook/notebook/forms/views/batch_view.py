@@ -107,8 +107,8 @@ class SourceRow:
 
     def _new_constant(self) -> Any:
         # Named, since on a narrow page it stands below what it belongs to.
-        named = f"{html.printable(path_text([self._name]))} in every row"
-        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": named}
+        label = f"{html.printable(path_text([self._name]))} in every row"
+        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": label}
         field = (
             without_echo(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
             if self._is_secret
@@ -224,8 +224,8 @@ class BatchFormView(BatchFormObserver):
     def __init__(self, core: BatchFormController) -> None:
         self._core = core
         self._look = look = FormTheme()
-        self._later = LatestTask(self._trouble)
-        self._starting = LatestTask(self._trouble)
+        self._later = LatestTask(self._show_error)
+        self._starting = LatestTask(self._show_error)
         self._lock = threading.Lock()
         self._begun: Batch | None = None
         """What Run began, once that is known: a short batch is over before."""
@@ -354,9 +354,9 @@ class BatchFormView(BatchFormObserver):
 
     def failed(self, reason: str) -> None:
         """Say why nothing was sent."""
-        self._trouble(reason)
+        self._show_error(reason)
 
-    def _trouble(self, text: str) -> None:
+    def _show_error(self, text: str) -> None:
         """Say in one line what could not be done."""
         self._plan.value = ""
         if not self._core.running:

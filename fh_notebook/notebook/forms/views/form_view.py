@@ -147,9 +147,9 @@ class FormView(FormObserver):
         self._head.value = head_of(self._core.deployment)
         head, _, *rest = self.widget.children
         self.widget.children = (head, self._core.fields.widget, *rest)
-        gone, self._fields = self._fields, self._core.fields
-        if gone is not self._fields:  # another thread has shown them already
-            gone.close()
+        old_fields, self._fields = self._fields, self._core.fields
+        if old_fields is not self._fields:  # another thread has shown them already
+            old_fields.close()
         self._bar.follow()
         self.edited()
 

@@ -128,9 +128,9 @@ class RequestPanel:
 
     def follow(self) -> None:
         """Show what Run would send now. Whom to ask is found on a thread: a keyring may ask the person first."""
-        self._later.do(lambda: self._core.find_client().aclient.connection, self._found)
+        self._later.do(lambda: self._core.find_client().aclient.connection, self._on_result)
 
-    def _found(self, connection: Connection) -> None:
+    def _on_result(self, connection: Connection) -> None:
         try:
             delivery = self._core.selection.delivery
             requests = [delivered(request, delivery, connection) for request in self._core.requests()]
@@ -177,7 +177,7 @@ class HistoryPanel:
             options=[("reading …", "")], description="Earlier calls", style=LABELLED, layout=look.input
         )
         self._drop.add_class("fh-history")
-        self._drop.observe(self._picked, "value")
+        self._drop.observe(self._fill_from_selected, "value")
         self._message = look.text()
         self._later = LatestTask(self._tell)
         self.widget = look.row(self._drop, self._message)
@@ -187,9 +187,9 @@ class HistoryPanel:
 
     def read(self) -> None:
         """Read anew what was called before."""
-        self._later.do(self._read, self._show)
+        self._later.do(self._read_calls, self._show)
 
-    def _read(self) -> list[tuple[str, EarlierCall]]:
+    def _read_calls(self) -> list[tuple[str, EarlierCall]]:
         client = self._core.find_client()
         name = self._core.deployment.name
         return EarlierCalls(name, workspace=client.workspace, store=session.store()).options()
@@ -197,7 +197,7 @@ class HistoryPanel:
     def _show(self, options: list[tuple[str, EarlierCall]]) -> None:
         self._drop.options = [_CHOOSE, *options] if options else [("no call of this deployment is kept", "")]
 
-    def _picked(self, change: Any) -> None:
+    def _fill_from_selected(self, change: Any) -> None:
         past = change["new"]
         if isinstance(past, EarlierCall):  # and not one of the lines that say something else
             self._look.safely(lambda: self._fill(past), self._tell)()
@@ -215,7 +215,7 @@ class CopyPanel:
 
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
-        self._places: _Places | None = None
+        self._targets: _CopyTargets | None = None
         self._way = ToggleButtons(options=core.copied_as, style={"button_width": "84px"}, layout=look.input)
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
@@ -225,9 +225,9 @@ class CopyPanel:
 
     def follow(self) -> None:
         """Write out what the fields hold now."""
-        way, places = self._way.value, self._places
+        way, places = self._way.value, self._targets
         if places is None and way == "curl":
-            self._later.do(self._find_places, self._found)
+            self._later.do(self._find_targets, self._on_result)
             return
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
@@ -235,20 +235,20 @@ class CopyPanel:
         except FetchHiveError as exc:
             self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
-            self._later.do(self._find_places, self._found)
+            self._later.do(self._find_targets, self._on_result)
 
-    def _find_places(self) -> _Places:
-        own = self._core.find_client()
-        url, form = own.aclient.connection.base_url, origin_text(own.origin)
+    def _find_targets(self) -> _CopyTargets:
+        client = self._core.find_client()
+        url, form = client.aclient.connection.base_url, origin_text(client.origin)
         if not self._core.has_client:
-            return _Places(url, form)
+            return _CopyTargets(url, form)
         try:
-            return _Places(url, form, f"This calls {origin_text(session.client_for(None).origin)}")
+            return _CopyTargets(url, form, f"This calls {origin_text(session.client_for(None).origin)}")
         except FetchHiveError as exc:
-            return _Places(url, form, f"This would call nobody yet ({str(exc).rstrip('.')})")
+            return _CopyTargets(url, form, f"This would call nobody yet ({str(exc).rstrip('.')})")
 
-    def _found(self, places: _Places) -> None:
-        self._places = places
+    def _on_result(self, places: _CopyTargets) -> None:
+        self._targets = places
         self.follow()
 
     def _show_page(self, page: str) -> None:
@@ -256,7 +256,7 @@ class CopyPanel:
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
+class _CopyTargets:
     """Whom a form calls; and whom a cell and Python would, where the form has a client of its own."""
 
     form_url: str
@@ -281,9 +281,9 @@ class _Places:
 
 def _selectable(text: str) -> html.Html:
     pieces = (text[at : at + html.TEXT_CAP] for at in range(0, len(text), html.TEXT_CAP))
-    how = html.el("div", "Click the text to select all of it, then press Ctrl+C (⌘C).", cls="fh-dim")
+    note = html.el("div", "Click the text to select all of it, then press Ctrl+C (⌘C).", cls="fh-dim")
     box = html.el("pre", *pieces, cls="fh-all", tabindex=0, aria_label="What Run would send")
-    return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), how, box, cls="fh")
+    return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), note, box, cls="fh")
 
 
 _PASTE: Final = "Paste the Code Snippet (curl) of the deployment here, and leave the box."
@@ -359,7 +359,7 @@ class SchemaPanel:
         return self._row(save)
 
     def _button(self, text: str, tooltip: str, dom_class: str, act: Callable[[], object]) -> Any:
-        return self._look.button(text, tooltip, dom_class, self._look.safely(act, self._trouble))
+        return self._look.button(text, tooltip, dom_class, self._look.safely(act, self._show_error))
 
     # --- what is done
 
@@ -377,7 +377,7 @@ class SchemaPanel:
         if not text:
             return
         self._paste.value = ""
-        self._look.safely(lambda: self._grow(with_snippet(self._core.deployment, text.reveal())), self._trouble)()
+        self._look.safely(lambda: self._grow(with_snippet(self._core.deployment, text.reveal())), self._show_error)()
 
     def _take_columns(self) -> None:
         shell = running_shell()
@@ -394,7 +394,7 @@ class SchemaPanel:
     def _tell(self, text: str) -> None:
         self._message.value = line(text, kind="plain")
 
-    def _trouble(self, text: str) -> None:
+    def _show_error(self, text: str) -> None:
         self._message.value = line(text, kind="error")
 
 

@@ -114,8 +114,8 @@ class RunBar:
         elif len(offered) > CHECKED_MOST:
             self._choose_in_list(offered)
         else:
-            known = [getattr(box, "description", "") for box in self._variants.children[1:]]
-            if known != list(offered):
+            descriptions = [getattr(box, "description", "") for box in self._variants.children[1:]]
+            if descriptions != list(offered):
                 label = HTML("Variants", layout=self._look.input)
                 self._variants.children = (label, *(self._box(name) for name in offered))
             for box in self._variants.children[1:]:
