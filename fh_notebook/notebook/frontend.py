@@ -37,9 +37,9 @@ __all__ = [
 
 def deployment_page(deployment: Deployment) -> dict[str, Any]:
     """Return how a deployment is displayed, by media type."""
-    from fh_notebook.notebook.commands.description import page_of
+    from fh_notebook.notebook.commands.description import deployment_bundle
 
-    return page_of(deployment)
+    return deployment_bundle(deployment)
 
 
 def show_pending(pending: ChangingDisplay) -> None:

@@ -14,7 +14,7 @@ from fh_notebook.contract.retry import Verdict, decide
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell.parser import read_mapping
+from fh_notebook.notebook.cell.parser import parse_mapping
 
 pytestmark = pytest.mark.long
 MANY = settings(
@@ -69,7 +69,7 @@ def test_any_text_is_a_snippet_or_one_error(text: str) -> None:
 def test_any_body_is_a_mapping_or_one_line(text: str) -> None:
     """Pieces of YAML in any order."""
     try:
-        json.dumps(read_mapping(text))
+        json.dumps(parse_mapping(text))
     except InputError as error:
         assert "\n" not in str(error)
 

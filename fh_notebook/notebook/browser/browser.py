@@ -35,10 +35,10 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName, log
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.browser.page import head_of, page_of
+from fh_notebook.notebook.browser.page import table_head, table_page
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
-from fh_notebook.notebook.browser.table import BrowserTable, table_of
+from fh_notebook.notebook.browser.table import BrowserTable, browser_table
 from fh_notebook.notebook.shell import WIDGET_VIEW, new_handle, running_kernel, widget_view
 from fh_notebook.notebook.ui.buttons import enable_clicks, has_person
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
@@ -208,7 +208,7 @@ class Browser:
     def __init__(self, cmp: Comparison, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> None:
         self._lock = threading.RLock()
         self._data = cmp.data
-        self._finder = RowFinder(table_of(cmp.data))
+        self._finder = RowFinder(browser_table(cmp.data))
         table = self._finder.table
         self._columns = [*map(arguments.column_text, columns)] if columns is not None else table.columns[:COLUMNS_SHOWN]
         for name in self._columns:
@@ -322,13 +322,13 @@ class Browser:
             return self._widget
 
     def _new_head(self) -> dict[str, Any]:
-        return head_of(self._finder.table, self._columns, live=self._live.going) | {"static": self._class}
+        return table_head(self._finder.table, self._columns, live=self._live.going) | {"static": self._class}
 
     def _now(self) -> dict[str, Any]:
         with self._lock:
             if not self._page:
                 status = " · ".join(part for part in (self._live.progress_text, self._error) if part)
-                page = page_of(self._finder, self._view, self._columns, status=html.printable(status))
+                page = table_page(self._finder, self._view, self._columns, status=html.printable(status))
                 self._page = page | {"heard": self._last_number}
             return self._page
 
@@ -353,7 +353,7 @@ class Browser:
         """Show what a batch has answered meanwhile, on the background loop's thread."""
         with self._lock:
             self._data = data
-            self._finder = RowFinder(table_of(data))
+            self._finder = RowFinder(browser_table(data))
             self._refresh()
 
     def _show_error(self, error: str) -> None:

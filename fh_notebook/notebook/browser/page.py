@@ -30,7 +30,7 @@ from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
 
-__all__ = ["head_of", "page_of"]
+__all__ = ["table_head", "table_page"]
 
 CELL: Final = 160
 """Characters of an output in the table; of a page of many variants fewer, so that it stays small."""
@@ -51,7 +51,7 @@ AROUND: Final = 300
 """Characters of what both have that stand around a difference."""
 
 
-def head_of(table: BrowserTable, columns: Sequence[str], *, live: bool) -> dict[str, Any]:
+def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> dict[str, Any]:
     """Return what does not change from page to page."""
     scored = bool(table.scorer)
     return {
@@ -74,7 +74,7 @@ def head_of(table: BrowserTable, columns: Sequence[str], *, live: bool) -> dict[
     }
 
 
-def page_of(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, status: str = "") -> dict[str, Any]:
+def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, status: str = "") -> dict[str, Any]:
     """Return one page of the table, and the opened row.
 
     Parameters
@@ -142,12 +142,12 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int) ->
     return {
         "text": one_line(output, most) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
-        "score": score_of(table, answer),
+        "score": cell_score(table, answer),
         "best": best,
     }
 
 
-def score_of(table: BrowserTable, answer: VariantAnswer) -> str:
+def cell_score(table: BrowserTable, answer: VariantAnswer) -> str:
     """Return a score as it is read; nothing where nothing is scored, or there is no answer."""
     if not table.scorer or (not answer.ok and answer.score != answer.score):
         return ""
@@ -193,7 +193,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
 
 
 def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool) -> dict[str, Any]:
-    output = output_of(answer, most)
+    output = answer_text(answer, most)
     text, more = _cut(output, most)
     is_text = not answer.ok or isinstance(answer.output, str)
     left = (
@@ -201,7 +201,7 @@ def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, m
     )  # of JSON, no more is spelt out
     return {
         "status": one_line(answer.status, 40),
-        "score": score_of(table, answer),
+        "score": cell_score(table, answer),
         "seconds": f"{answer.seconds:.3g} s" if answer.seconds == answer.seconds else "",
         "answers": answer.answers,
         "best": best,
@@ -213,7 +213,7 @@ def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, m
     }
 
 
-def output_of(answer: VariantAnswer, most: int) -> str:
+def answer_text(answer: VariantAnswer, most: int) -> str:
     """Return what a variant said, as text; of a failed run its error; of JSON at most a character more than `most`."""
     if not answer.ok:
         return answer.error or STATES.get(answer.status, answer.status)

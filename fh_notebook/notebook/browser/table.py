@@ -21,7 +21,7 @@ from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.contract.json_values import canonical_json, pretty
 
-__all__ = ["BrowserTable", "output_text", "table_of"]
+__all__ = ["BrowserTable", "browser_table", "output_text"]
 
 FOLDED: Final = 100_000_000
 """Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
@@ -33,7 +33,7 @@ _TABLES: Final[WeakValueDictionary[int, BrowserTable]] = WeakValueDictionary()
 _TABLES_LOCK: Final = threading.Lock()
 
 
-def table_of(data: ComparisonData) -> BrowserTable:
+def browser_table(data: ComparisonData) -> BrowserTable:
     """Return the table of a comparison's data: one, however many browsers look at it."""
     with _TABLES_LOCK:
         table = _TABLES.get(id(data))

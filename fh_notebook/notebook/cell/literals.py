@@ -92,7 +92,7 @@ def quoted_as_written(text: str, deployment: Deployment) -> str:
     """
     if text.lstrip().startswith(("{", "[")):
         return text
-    reader = _Reader(deployment)
+    reader = _ValueReader(deployment)
     lines = text.split("\n")
     for index, line in enumerate(lines):
         match = _LINE.fullmatch(line.rstrip(" \t\r"))
@@ -113,7 +113,7 @@ def _goes_on(lines: Sequence[str], index: int) -> bool:
     return is_indented
 
 
-class _Reader:
+class _ValueReader:
     """What the values of one deployment's variables can be."""
 
     def __init__(self, deployment: Deployment) -> None:

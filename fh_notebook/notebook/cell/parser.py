@@ -34,7 +34,7 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.literals import name_with_unicode_space, quoted_as_written, single_text, unicode_space
 from fh_notebook.notebook.cell.template import Template
 
-__all__ = ["is_blank", "read_inputs", "read_mapping", "remarks_in"]
+__all__ = ["is_blank", "parse_mapping", "read_inputs", "remarks_in"]
 
 
 def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         raise InputError(_untoken(problem, template), where=deployment.name)
     error: InputError
     try:
-        inputs = read_mapping(quoted_as_written(text, deployment), where=deployment.name)
+        inputs = parse_mapping(quoted_as_written(text, deployment), where=deployment.name)
     except InputError as exc:
         error = exc
     else:
@@ -210,7 +210,7 @@ def _names_a_variable(text: str, deployment: Deployment) -> bool:
     return first is not None and first[1].strip() in deployment.variable_names
 
 
-def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
+def parse_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     r"""Return the mapping that `text` is, in YAML or JSON; an empty text is an empty mapping.
 
     Raises
@@ -220,7 +220,7 @@ def read_mapping(text: str, *, where: str = "") -> dict[str, Any]:
 
     Examples
     --------
-    >>> read_mapping("ticket: |\n  Where is it?\nurgent: no\nmax_words: 12")
+    >>> parse_mapping("ticket: |\n  Where is it?\nurgent: no\nmax_words: 12")
     {'ticket': 'Where is it?\n', 'urgent': 'no', 'max_words': 12}
     """
     if (value := _as_json(text)) is not None:

@@ -26,7 +26,7 @@ from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in
 from fh_notebook.notebook.cell.template import Evaluate, Template, expressions
 
-__all__ = ["CellRequest", "chosen", "delivered", "read_cell", "request_text", "shortened"]
+__all__ = ["CellRequest", "chosen_variants", "read_cell", "request_text", "shortened", "with_delivery"]
 
 
 NO_VARIANTS: Final = "its variants are not known here; name each with -v"
@@ -136,7 +136,7 @@ def read_cell(
     if not name:
         raise InputError("which deployment? Name it: %%fetchhive NAME -v VARIANT, or paste its Code Snippet")
     deployment = find(name) or Deployment(name)
-    variants_to_run = deployment.variants if all_variants else chosen(deployment, variants)
+    variants_to_run = deployment.variants if all_variants else chosen_variants(deployment, variants)
     if not variants_to_run:
         raise InputError(NO_VARIANTS, where=name)
     template = Template(body)
@@ -195,7 +195,7 @@ def _from_snippet(
     )
     return CellRequest(
         deployment=deployment,
-        variants=chosen(deployment, variants_to_run),
+        variants=chosen_variants(deployment, variants_to_run),
         inputs=coerced(request.inputs, deployment.inputs),
         metadata=request.metadata,
         callback_url=request.callback_url,
@@ -226,7 +226,7 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(part)
 
 
-def chosen(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
+def chosen_variants(deployment: Deployment, variants: tuple[str, ...]) -> tuple[str, ...]:
     """Return the variants to run; without any named, the only one there is.
 
     Raises
@@ -289,7 +289,7 @@ def shortened(value: Any) -> Any:
 MADE_LATER: Final = "(this kernel's receiver: its address is made when the call is)"
 
 
-def delivered(request: InvokeRequest, delivery: str, connection: Connection) -> InvokeRequest:
+def with_delivery(request: InvokeRequest, delivery: str, connection: Connection) -> InvokeRequest:
     """Return a request as ``--delivery`` has it sent; ``auto`` sends it directly first."""
     if delivery not in ("callback", "poll"):
         return request

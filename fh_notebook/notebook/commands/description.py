@@ -25,7 +25,7 @@ from fh_notebook.core.values import MASK
 from fh_notebook.notebook.cell.request import option_of
 from fh_notebook.session import session
 
-__all__ = ["Description", "VariableLine", "deployments", "describe", "page_of", "variable_lines"]
+__all__ = ["Description", "VariableLine", "deployment_bundle", "deployments", "describe", "variable_lines"]
 
 
 COLUMNS: Final = ("name", "kind", "required", "default", "choices", "description")
@@ -206,12 +206,12 @@ class Description:
         )
 
 
-def page_of(deployment: Deployment) -> dict[str, str]:
+def deployment_bundle(deployment: Deployment) -> dict[str, str]:
     """Return what the value of a cell shows of a deployment, by its media type.
 
     Examples
     --------
-    >>> print(page_of(Deployment("greet", variants=["plain"]))["text/plain"].splitlines()[0])
+    >>> print(deployment_bundle(Deployment("greet", variants=["plain"]))["text/plain"].splitlines()[0])
     greet
     """
     shown = Description(deployment)

@@ -18,7 +18,7 @@ from fh_notebook.contract.schema.references import followed
 from fh_notebook.notebook.cell.template import expressions
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 
-__all__ = ["CursorPlace", "complete_body", "yaml_place"]
+__all__ = ["CursorPosition", "complete_body", "yaml_position"]
 
 
 # Texts that YAML reads as they stand. Its own words (true, null) and numbers are none of them.
@@ -26,12 +26,12 @@ _PLAIN: Final = re.compile(r"(?!(?:true|false|null)\Z)[^\W\d][\w.-]*(?: [\w.-]+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CursorPlace:
+class CursorPosition:
     """Where the cursor is.
 
     Examples
     --------
-    >>> place = CursorPlace(path=("address",), is_name=True, fragment="ci", typed="ci")
+    >>> place = CursorPosition(path=("address",), is_name=True, fragment="ci", typed="ci")
     >>> place.spell_name("city"), place.spell_text("true"), place.spell_text("well done")
     ('city: ', '"true"', 'well done')
     """
@@ -84,7 +84,7 @@ _LINES_LOOKED_AT: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _YamlEntry:
     """One thing that a line begins: ``name:``, or ``-``, an item of a list."""
 
     column: int
@@ -94,15 +94,15 @@ class _Entry:
     """The line behind it."""
 
 
-def yaml_place(body: str, after: str) -> CursorPlace | None:
+def yaml_position(body: str, after: str) -> CursorPosition | None:
     r"""Return the place at the end of `body`, or ``None`` where neither a name nor a value can stand.
 
     Examples
     --------
-    >>> place = yaml_place("ticket: late\naddress:\n  street: a\n  ci", "")
+    >>> place = yaml_position("ticket: late\naddress:\n  street: a\n  ci", "")
     >>> place.path, place.fragment, sorted(place.given)
     (('address',), 'ci', ['street'])
-    >>> yaml_place("ticket: |\n  ci", "") is None
+    >>> yaml_position("ticket: |\n  ci", "") is None
     True
     """
     *earlier, line = body.split("\n")[-_LINES_LOOKED_AT:]
@@ -127,7 +127,7 @@ def yaml_place(body: str, after: str) -> CursorPlace | None:
 
 def _position_of(
     path: tuple[str | None, ...], *, is_name: bool, content: str, given: set[str], rest: str
-) -> CursorPlace | None:
+) -> CursorPosition | None:
     if not is_name and content.startswith("["):
         path, content = (*path, None), re.split(r"[\[,]\s*", content)[-1]
         if "]" in content:
@@ -137,7 +137,7 @@ def _position_of(
     quote = content[:1] if content[:1] in ("'", '"') else ""
     if quote and quote in content[1:]:
         return None
-    return CursorPlace(
+    return CursorPosition(
         path=path,
         is_name=is_name,
         fragment=content,
@@ -148,17 +148,17 @@ def _position_of(
     )
 
 
-def _entries(line: str) -> list[_Entry]:
+def _entries(line: str) -> list[_YamlEntry]:
     """Return what `line` begins, from left to right: items, then at most one name."""
-    entries: list[_Entry] = []
+    entries: list[_YamlEntry] = []
     column = len(line) - len(line.lstrip(" "))
     while line[column : column + 1] == "-" and line[column + 1 : column + 2] in ("", " "):
         rest = line[column + 1 :]
-        entries.append(_Entry(column, None, rest))
+        entries.append(_YamlEntry(column, None, rest))
         column += 1 + len(rest) - len(rest.lstrip(" "))
     if key := _KEY.match(line, column):
         name = next(part for part in key.groups() if part is not None)
-        entries.append(_Entry(column, name.rstrip(), line[key.end() :]))
+        entries.append(_YamlEntry(column, name.rstrip(), line[key.end() :]))
     return entries
 
 
@@ -167,7 +167,7 @@ def _is_blank(line: str) -> bool:
 
 
 def _around(
-    earlier: Sequence[str], entries: Sequence[_Entry], column: int
+    earlier: Sequence[str], entries: Sequence[_YamlEntry], column: int
 ) -> tuple[tuple[str | None, ...], set[str]] | None:
     """Return the names around the cursor and those beside it, or ``None`` inside a text."""
     path = [entry.name for entry in entries]
@@ -187,7 +187,7 @@ def _around(
     return tuple(path), given
 
 
-def _upward(lines: Sequence[str]) -> Iterator[_Entry]:
+def _upward(lines: Sequence[str]) -> Iterator[_YamlEntry]:
     """Yield what the lines above begin, the nearest first."""
     for line in reversed(lines):
         if not _is_blank(line):
@@ -231,7 +231,7 @@ def complete_body(body: str, after: str, deployment: Deployment | None) -> Compl
     """
     if deployment is None or body.lstrip().startswith("{"):  # a body in JSON, or in one expression
         return NOTHING
-    position = yaml_place(body, after)
+    position = yaml_position(body, after)
     if position is None:
         return NOTHING
     root = deployment.inputs
@@ -268,7 +268,7 @@ def _schemas_at(schema: Any, path: tuple[str | None, ...], root: Schema) -> Iter
             yield from _schemas_at(properties[step], path[1:], root)
 
 
-def _names(position: CursorPlace, schemas: list[Schema]) -> Completions:
+def _names(position: CursorPosition, schemas: list[Schema]) -> Completions:
     declared = [name for one in schemas for name in _mapping(one.get("properties"))]
     needed = {name for one in schemas for name in _as_list(one.get("required")) if isinstance(name, str)}
     free = [name for name in dict.fromkeys(declared) if isinstance(name, str) and name not in position.given]
@@ -284,7 +284,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _values(position: CursorPlace, schemas: list[Schema]) -> Completions:
+def _values(position: CursorPosition, schemas: list[Schema]) -> Completions:
     values = [value for one in schemas for value in _declared_values(one)]
     texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and position.can_say(v)]
     # Words that are no texts: true, false, null and numbers. In quotes they would be texts.

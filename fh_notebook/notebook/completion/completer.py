@@ -24,7 +24,7 @@ from fh_notebook.notebook.commands import registry
 from fh_notebook.notebook.completion.body import complete_body
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 from fh_notebook.notebook.completion.line import CellLine, Deployments, complete_line, split_words, word_completions
-from fh_notebook.notebook.shell import texts
+from fh_notebook.notebook.shell import text_names
 from fh_notebook.session import session
 
 __all__ = ["Commands", "CompletionContext", "complete", "complete_command", "completion_context", "deployments"]
@@ -70,7 +70,7 @@ def complete_command(
         "name": lambda: word_completions(word, "deployment", deployments(), after),
         "address": lambda: word_completions(word, "address", commands.addresses, after),
         "command": lambda: word_completions(word, "command", [*commands.help, "cell"], after),
-        "variable": lambda: word_completions(word, "name", texts(names), after),
+        "variable": lambda: word_completions(word, "name", text_names(names), after),
     }
     offer = about[argument]() if argument in about else NOTHING
     return offer if word.raw else joined_completions(offer, matching_completions("", "option", rest.free_options()))

@@ -37,9 +37,9 @@ __all__ = [
     "as_curl",
     "as_python",
     "as_python_over",
-    "body_of",
+    "cell_body",
     "fill_placeholders",
-    "line_of",
+    "magic_line",
     "prompt_lines",
     "with_placeholders",
 ]
@@ -155,8 +155,8 @@ def as_cell(
       Very.
     words: 3
     """
-    line = line_of(deployment.name, variants, repeats, out, delivery)
-    return f"{line}\n{body_of(deployment, with_placeholders(deployment, inputs))}"
+    line = magic_line(deployment.name, variants, repeats, out, delivery)
+    return f"{line}\n{cell_body(deployment, with_placeholders(deployment, inputs))}"
 
 
 def as_python(
@@ -226,7 +226,7 @@ def as_curl(
 # --- a cell
 
 
-def line_of(name: str, variants: Sequence[str], repeats: int, out: str, delivery: str) -> str:
+def magic_line(name: str, variants: Sequence[str], repeats: int, out: str, delivery: str) -> str:
     """Return the line of a cell.
 
     Raises
@@ -248,7 +248,7 @@ def _word(name: str, kind: str) -> str:
     return shlex.quote(name)
 
 
-def body_of(deployment: Deployment, values: dict[str, Any]) -> str:
+def cell_body(deployment: Deployment, values: dict[str, Any]) -> str:
     """Return the first way of writing the inputs that is read back as just them, where they are known and where not.
 
     Raises
@@ -354,11 +354,11 @@ def as_cell_over(
     deployment = mapping.deployment
     columns = {name: SecretPlaceholder(f"fhcolumn{n}x") for n, name in enumerate(mapping.columns)}
     values = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, taken={rows}), **columns})
-    body = body_of(deployment, values)
+    body = cell_body(deployment, values)
     for name, hole in columns.items():
         expression = json.dumps(_row_of(mapping.columns[name]))[1:-1]
         body = body.replace(f"{{{{ {hole.name} }}}}", f"{{{{ {expression} }}}}")
-    line = line_of(deployment.name, variants, repeats, "", delivery)
+    line = magic_line(deployment.name, variants, repeats, "", delivery)
     return f"{line} --over {rows}\n{body}"
 
 

@@ -24,7 +24,7 @@ from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
 from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission
-from fh_notebook.notebook.forms.static import page_of, text_of
+from fh_notebook.notebook.forms.static import form_page, form_text
 from fh_notebook.notebook.ui.display import WidgetDisplay, bundle, hold_while_shown, is_closed
 from fh_notebook.session import session
 
@@ -315,7 +315,7 @@ def form_of_call(core: FormController) -> Form:
 
         return FormView(core)
 
-    display = WidgetDisplay(lambda: page_of(core), lambda: text_of(core))
+    display = WidgetDisplay(lambda: form_page(core), lambda: form_text(core))
     redraw = Redraw(display)
     core.observe(redraw, [redraw])
     return Form(core, display, make_widgets)

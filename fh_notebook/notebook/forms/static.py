@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 __all__ = [
     "batch_form_page",
     "batch_form_text",
-    "page_of",
+    "form_page",
+    "form_text",
     "pending_page",
     "preview_page",
-    "text_of",
     "waited_text",
 ]
 
@@ -95,7 +95,7 @@ IN_A_LINE: Final = 100
 """Characters of one value in the text twin."""
 
 
-def page_of(core: FormController) -> html.Html:
+def form_page(core: FormController) -> html.Html:
     """Return the form as HTML that needs neither a kernel nor a script."""
     rows = [
         html.el(
@@ -123,7 +123,7 @@ def page_of(core: FormController) -> html.Html:
     )
 
 
-def text_of(core: FormController) -> str:
+def form_text(core: FormController) -> str:
     """Return the form as text."""
     width = max((len(_name(state)) for state in _first(core)), default=0)
     lines = [f"Form of {core.deployment.name} ({core.selection})"]

@@ -30,7 +30,7 @@ from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.options import HelpShown, LineOptions, read_line
-from fh_notebook.notebook.cell.request import CellRequest, delivered, read_cell, request_text
+from fh_notebook.notebook.cell.request import CellRequest, read_cell, request_text, with_delivery
 from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
@@ -146,7 +146,8 @@ def dry_run_text(
     for request in different[:REQUESTS_SHOWN]:
         times = f"{of_variant[request.variant]} times:\n" if of_variant[request.variant] > 1 else ""
         parts.append(
-            times + request_text(connection.base_url, connection.key, delivered(request, delivery, connection), secrets)
+            times
+            + request_text(connection.base_url, connection.key, with_delivery(request, delivery, connection), secrets)
         )
     if left := [str(request.variant) for request in different[REQUESTS_SHOWN:]]:
         parts.append(f"and the same for {', '.join(left)}.")
@@ -169,7 +170,7 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
     """
     error: BaseException
     try:
-        return _Cell(shell).run(read_line(line), cell)
+        return _CellRun(shell).run(read_line(line), cell)
     except HelpShown:
         return None
     except UsageError:
@@ -186,7 +187,7 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
     raise error
 
 
-class _Cell:
+class _CellRun:
     """One cell, in one shell."""
 
     def __init__(self, shell: Any) -> None:

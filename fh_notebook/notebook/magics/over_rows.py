@@ -29,7 +29,7 @@ from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.literals import text_variables
 from fh_notebook.notebook.cell.options import LineOptions
 from fh_notebook.notebook.cell.parser import read_inputs, remarks_in
-from fh_notebook.notebook.cell.request import chosen, delivered, request_text
+from fh_notebook.notebook.cell.request import chosen_variants, request_text, with_delivery
 from fh_notebook.notebook.cell.template import Template, braced, row_of, value_of
 from fh_notebook.notebook.shell import notice, row_names
 from fh_notebook.racing.options import RaceOptions
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
     from fh_notebook.batching.tables.rows import Rows
 
-__all__ = ["Row", "dry_run_text", "run_over"]
+__all__ = ["Row", "batch_dry_run_text", "run_over"]
 
 COLUMNS_TOLD: Final = 20
 """Columns that a message names: more are not read by anybody."""
@@ -95,7 +95,9 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
     options_given: dict[str, Any] = {
         "inputs": _inputs_of(body, deployment, rows, names) or None,
-        "variants": list(deployment.variants if options.all_variants else chosen(deployment, options.variants)),
+        "variants": list(
+            deployment.variants if options.all_variants else chosen_variants(deployment, options.variants)
+        ),
         "metadata": options.metadata or None,
         **options.of_batch,
         "client": client,
@@ -111,7 +113,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         return ran
     done = begun(rows, deployment, BatchOptions(**options_given), CELL)
     if options.dry_run:
-        print(dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
+        print(batch_dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
         return None
     _show(done, options)
     return done
@@ -203,13 +205,13 @@ def _columns_text(columns: Sequence[str]) -> str:
     return f"the columns are {', '.join(columns[:COLUMNS_TOLD])}{more}"
 
 
-def dry_run_text(client: Client, done: Batch, delivery: str = "direct") -> str:
+def batch_dry_run_text(client: Client, done: Batch, delivery: str = "direct") -> str:
     """Say what a batch would call, and show the request of its first row, the key and secret inputs masked."""
     connection = client.aclient.connection
     parts = [f"Dry run: {done.plan()}; none made."]
     first = next((job for job, _, _ in done.entries() if not job.problems), None)
     if first is not None:
-        first_request = delivered(first.request(done.name), delivery, connection)
+        first_request = with_delivery(first.request(done.name), delivery, connection)
         request = request_text(connection.base_url, connection.key, first_request, first.secrets)
         parts.append(f"The first of them, row {first.row}:\n{request}")
     return "\n\n".join(parts)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.formats import markdown, table_of
+from fh_notebook.notebook.results.formats import html_table, markdown
 from fh_notebook.notebook.results.state import CallState
 
 __all__ = ["LastState", "OutputsSideBySide", "SideBySide"]
@@ -134,7 +134,7 @@ class OutputsSideBySide(SideBySide):
             return self._folded(error, self._whole_error, cls="fh-error")
         if self._show == "markdown" and isinstance(run.output, str):
             return markdown(run.output, whole=self._whole, cap=self._cap)
-        if self._show == "table" and (table := table_of(_json_of(run), whole=self._whole)) is not None:
+        if self._show == "table" and (table := html_table(_json_of(run), whole=self._whole)) is not None:
             return table
         return self._folded(self._output_text(run), self._whole)
 

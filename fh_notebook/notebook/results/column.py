@@ -17,12 +17,12 @@ from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.notebook.results.error_hints import hint_for
 from fh_notebook.notebook.results.files import files_widget
-from fh_notebook.notebook.results.formats import FORMS, DisplayOptions, best_form, forms_of, shown, text_of
+from fh_notebook.notebook.results.formats import FORMS, DisplayOptions, best_form, forms_of, output_element, run_text
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.widgets import close_all
 
-__all__ = ["COPY_CAP", "COPY_STYLE", "CopyButton", "ResultColumn", "copy_area", "error_of", "head_of"]
+__all__ = ["COPY_CAP", "COPY_STYLE", "CopyButton", "ResultColumn", "copy_area", "error_element", "run_head"]
 
 
 COPY_CAP: Final = 1_000_000
@@ -114,15 +114,15 @@ def copy_area(run: Run) -> html.Html:
     >>> copy_area(Run(status="completed", output="hi")).endswith(">hi</div></div>")
     True
     """
-    text, is_whole = text_of(run, COPY_CAP)
-    shown = text[:COPY_CAP]
+    text, is_whole = run_text(run, COPY_CAP)
+    copied = text[:COPY_CAP]
     notes = [_HOW]
-    if not is_whole or len(shown) < len(text):
+    if not is_whole or len(copied) < len(text):
         notes.append(_TOO_LONG)
-    if html.printable(shown) != shown:
+    if html.printable(copied) != copied:
         notes.append(_UNSEEN)
     # In pieces: an element takes a text of a certain length only.
-    pieces = (shown[at : at + html.TEXT_CAP] for at in range(0, len(shown), html.TEXT_CAP))
+    pieces = (copied[at : at + html.TEXT_CAP] for at in range(0, len(copied), html.TEXT_CAP))
     area = html.el("div", *pieces, cls="fh-all", **_AREA)
     return html.el("div", html.el("div", " ".join(notes), cls="fh-dim"), area, cls="fh")
 
@@ -190,7 +190,7 @@ class ResultColumn:
         forms = forms_of(run, self._first) if run is not None else ()
         wanted = self._wanted if self._wanted in forms else None
         form = wanted or (best_form(run, forms) if run is not None and forms else "")
-        _set(self._head, html.el("div", head_of(call, self._first), cls="fh"))
+        _set(self._head, html.el("div", run_head(call, self._first), cls="fh"))
         _set(self._body, html.el("div", *self._parts(call, form), cls="fh"))
         parts = [self._head]
         parts += [self._repeats_widget()] if len(self._calls) > 1 else []
@@ -208,9 +208,9 @@ class ResultColumn:
                 yield html.el("div", one_line(call.message, 2_000), cls="fh-dim")
             return
         if not run.ok or run.error:
-            yield error_of(run)
+            yield error_element(run)
         if form and form != "images":
-            yield shown(run, form, DisplayOptions(whole=WHOLE, cap=self._cap, first=self._first))
+            yield output_element(run, form, DisplayOptions(whole=WHOLE, cap=self._cap, first=self._first))
 
     # --- what is made when it is needed
 
@@ -277,7 +277,7 @@ class ResultColumn:
                 self._changed()
 
 
-def head_of(call: CallState, first: Run | None) -> html.Html:
+def run_head(call: CallState, first: Run | None) -> html.Html:
     """Return the head of one call: status, variant, seconds, whether it differs, and the request's id."""
     run = call.run
     seconds = f"{run.elapsed_s:.3g} s" if run is not None and run.elapsed_s else ""
@@ -296,7 +296,7 @@ def _against(run: Run | None, first: Run | None) -> str:
     return "= same" if run.output == first.output else "≠ differs"
 
 
-def error_of(run: Run) -> html.Html:
+def error_element(run: Run) -> html.Html:
     """Return what went wrong with a run and what to do; a long text is folded behind its beginning."""
     code = one_line(run.error_code or "", 80)
     error = run.error or code or f"it is {run.status}, and has no output"

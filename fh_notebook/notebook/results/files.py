@@ -19,7 +19,7 @@ from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.ui.buttons import enable_clicks
 
-__all__ = ["file_line", "files_widget", "host_of", "is_picture", "picture"]
+__all__ = ["file_host", "file_line", "files_widget", "is_picture", "picture"]
 
 FILES_SHOWN: Final = 24
 """Files of one run that have a line; the run has all."""
@@ -29,12 +29,12 @@ _PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".bmp", "
 IN_PROCESS: Final = "a hive in this process has no address to fetch from; serve it on a socket to see its files"
 
 
-def host_of(asset: Asset) -> str | None:
+def file_host(asset: Asset) -> str | None:
     """Return who would be asked for a file; ``None`` for an address that is not to be fetched.
 
     Examples
     --------
-    >>> host_of(Asset(file_url="https://files.example/a.png")), host_of(Asset(file_url="javascript:alert(1)"))
+    >>> file_host(Asset(file_url="https://files.example/a.png")), file_host(Asset(file_url="javascript:alert(1)"))
     ('files.example', None)
     """
     try:
@@ -62,7 +62,7 @@ def file_line(asset: Asset) -> html.Html:
     name = one_line(asset.file_name or asset.id or "file", NAME_SHOWN)
     size = asset.file_size if asset.file_size is not None else -1
     facts = [one_line(asset.file_type or "", 40), byte_size(size) if size >= 0 else ""]
-    host = host_of(asset)
+    host = file_host(asset)
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
         facts.append(IN_PROCESS if local else "its address is not https, so it is not offered")
@@ -84,7 +84,7 @@ def files_widget(assets: Sequence[Asset], looks: dict[str, dict[str, Any]], *, w
     lines: list[Any] = []
     for asset in assets[:FILES_SHOWN]:
         box = VBox([HTML(html.el("div", file_line(asset), cls="fh"), **looks["html"])], **looks["box"])
-        host = host_of(asset)
+        host = file_host(asset)
         if host is not None and is_picture(asset):
             box.children = (*box.children, _button(box, asset, host, looks))
         lines.append(box)

@@ -21,7 +21,17 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 
-__all__ = ["FORMS", "TREE_STYLE", "DisplayOptions", "best_form", "forms_of", "markdown", "shown", "table_of", "tree_of"]
+__all__ = [
+    "FORMS",
+    "TREE_STYLE",
+    "DisplayOptions",
+    "best_form",
+    "forms_of",
+    "html_table",
+    "markdown",
+    "output_element",
+    "tree_of",
+]
 
 
 LINES_OPEN: Final = 24
@@ -106,7 +116,7 @@ CELL_CAP: Final = 300
 """What of one output is shown as a table, in rows, columns and characters; the value itself stays whole."""
 
 
-def table_of(value: Any, *, whole: str = "run.text has all") -> html.Html | None:
+def html_table(value: Any, *, whole: str = "run.text has all") -> html.Html | None:
     """Return a JSON value as a table; ``None`` for one that has no rows.
 
     Parameters
@@ -118,14 +128,16 @@ def table_of(value: Any, *, whole: str = "run.text has all") -> html.Html | None
 
     Examples
     --------
-    >>> "<td>billing</td>" in table_of({"label": "billing"})
+    >>> "<td>billing</td>" in html_table({"label": "billing"})
     True
-    >>> table_of("text") is None
+    >>> html_table("text") is None
     True
     """
     if isinstance(value, dict):
-        shown = list(value.items())[:ROWS_SHOWN]
-        return _folded(("name", "value"), [(html.clip(k, CELL_CAP), _cell(v)) for k, v in shown], len(value), 0, whole)
+        entries = list(value.items())[:ROWS_SHOWN]
+        return _folded(
+            ("name", "value"), [(html.clip(k, CELL_CAP), _cell(v)) for k, v in entries], len(value), 0, whole
+        )
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         names = list(dict.fromkeys(name for row in value[:ROWS_SHOWN] for name in row))
         columns = names[:COLUMNS_SHOWN]
@@ -329,12 +341,12 @@ def best_form(run: Run, forms: tuple[str, ...]) -> str:
     return next((form for form in ("json", "markdown") if form in forms), "text")
 
 
-def shown(run: Run, form: str, look: DisplayOptions) -> html.Html:
+def output_element(run: Run, form: str, look: DisplayOptions) -> html.Html:
     """Return the output of `run` in a form; in one that it has not, as text."""
     value = _json_of(run) if form in ("json", "table") else None
     if form == "json" and isinstance(value, list | dict):
         return tree_of(value, whole=look.whole, cap=look.cap)
-    if form == "table" and (table := table_of(value, whole=look.whole)) is not None:
+    if form == "table" and (table := html_table(value, whole=look.whole)) is not None:
         return table
     if form == "markdown" and isinstance(run.output, str):
         return _separate(markdown(run.output, whole=look.whole, cap=look.cap))
@@ -349,14 +361,14 @@ def _text(run: Run, look: DisplayOptions) -> html.Html:
     if first is not None and isinstance(run.output, str) and isinstance(first.output, str):
         diff = compare_texts(run.output, first.output, limit=COMPARED)
         return mark_text(diff, cap=look.cap, whole=look.whole, both=False)
-    text, is_whole = text_of(run, look.cap)
+    text, is_whole = run_text(run, look.cap)
     whole = look.whole if is_whole or len(text) >= look.cap else "run.text has all"
     # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
     end = None if is_whole else html.el("div", f"… the rest is not shown; {whole}", cls="fh-dim")
     return html.join([html.folded(text, whole=whole, cap=look.cap), *([end] if end else [])])
 
 
-def text_of(run: Run, limit: int) -> tuple[str, bool]:
+def run_text(run: Run, limit: int) -> tuple[str, bool]:
     """Return the output as text, at most about `limit` characters where it is JSON, and whether that is all."""
     if run.output is None or isinstance(run.output, str):
         return run.output or "", True

@@ -30,7 +30,7 @@ __all__ = [
     "close_all",
     "close_whole",
     "enable_all_clicks",
-    "head_of",
+    "form_head",
     "line",
     "origin_text",
     "problems_list",
@@ -61,7 +61,7 @@ STYLE: Final = html.Html(
 )
 
 
-def head_of(deployment: Deployment) -> str:
+def form_head(deployment: Deployment) -> str:
     """Return the form's head as HTML."""
     description = deployment.description
     about = html.el("div", description, cls="fh-dim", dir=html.direction(description)) if description else None

@@ -7,7 +7,7 @@ from ruamel.yaml.nodes import SequenceNode
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog.yaml_loader import compose, load
-from fh_notebook.notebook.cell.parser import read_mapping
+from fh_notebook.notebook.cell.parser import parse_mapping
 
 # Written down by the reader over PyYAML 6.0 that this package had until version 0.1 (commit c3f2551).
 VALUES: list[tuple[str, object]] = [
@@ -173,7 +173,7 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "value"), VALUES)
 def test_a_scalar_is_read_as_it_was_before(text: str, value: object) -> None:
     """Numbers with zeros before or signs within, dates, times, `no` and infinities are texts; types count, too."""
-    found = read_mapping(f"v: {text}")["v"]
+    found = parse_mapping(f"v: {text}")["v"]
     assert (type(found), found) == (type(value), value)
 
 
@@ -201,4 +201,4 @@ def test_a_colon_before_a_bracket_ends_a_name(text: str, value: object) -> None:
 def test_a_scalar_that_was_refused_before_is_refused(text: str) -> None:
     """Tags, anchors and aliases, and words that begin or go on with signs of YAML."""
     with pytest.raises(fh.InputError):
-        read_mapping(f"v: {text}")
+        parse_mapping(f"v: {text}")

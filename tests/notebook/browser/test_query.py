@@ -17,10 +17,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.notebook.browser.page import head_of, page_of
+from fh_notebook.notebook.browser.page import table_head, table_page
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery, checked_query, query_from_message, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
-from fh_notebook.notebook.browser.table import BrowserTable, table_of
+from fh_notebook.notebook.browser.table import BrowserTable, browser_table
 from tests.notebook.browser.frames import small
 from tests.notebook.hostile import OUTPUTS, dangers
 
@@ -92,7 +92,7 @@ def test_repeats_are_one_cell() -> None:
 
 def test_a_page_has_only_its_rows_and_the_opened_one(finder: RowFinder) -> None:
     """Texts and numbers; the winner of a row, what differs, the difference to the baseline."""
-    page = page_of(finder, TableQuery(size=2, page=1, open=3, baseline="b"), ["ticket"])
+    page = table_page(finder, TableQuery(size=2, page=1, open=3, baseline="b"), ["ticket"])
     assert (page["found"], page["pages"], page["page"]) == (6, 3, 1)
     assert [(row["label"], row["differs"]) for row in page["rows"]] == [("20", True), ("30", True)]
     assert [cell["status"] for cell in page["rows"][0]["cells"]] == ["", "", "failed"]
@@ -102,25 +102,25 @@ def test_a_page_has_only_its_rows_and_the_opened_one(finder: RowFinder) -> None:
     assert (opened["label"], opened["place"], opened["baseline"]) == ("30", 4, 1)
     assert [card["said"] for card in opened["cards"]] == ["same", "", "differs: 1 changed"]
     assert opened["cards"][2]["changes"] == [["~", "changed", ["label"], '"late"', '"lost"']]
-    assert page_of(finder, TableQuery(size=2, page=99), [])["page"] == 2
+    assert table_page(finder, TableQuery(size=2, page=99), [])["page"] == 2
 
 
 def test_what_is_left_out_of_an_opened_output_is_counted_where_it_is_known() -> None:
     """Of a text, how many characters; JSON is not spelt out to be counted, so of it only that there is more."""
     frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 20_500, {"n": list(range(50_000))}]})
     finder = RowFinder(BrowserTable(fh.compare(frame.assign(status="completed")).data))
-    page = page_of(finder, TableQuery(open=0), [])
+    page = table_page(finder, TableQuery(open=0), [])
     assert [card["more"] for card in page["open"]["cards"]] == ["… 500 more characters", "… the rest is not shown"]
-    shown = page_html(head_of(finder.table, [], live=False), page)
+    shown = page_html(table_head(finder.table, [], live=False), page)
     assert "… 500 more characters" in shown
     assert "… the rest is not shown" in shown
 
 
 def test_the_values_of_a_column_are_offered_with_their_number(finder: RowFinder) -> None:
     """The most frequent first."""
-    values = page_of(finder, TableQuery(facet="language"), [])["values"]
+    values = table_page(finder, TableQuery(facet="language"), [])["values"]
     assert values == [["en", "en", 3], ["de", "de", 3]]
-    assert page_of(finder, TableQuery(), [])["values"] == []
+    assert table_page(finder, TableQuery(), [])["values"] == []
 
 
 def test_the_next_row_is_the_next_of_those_shown(finder: RowFinder) -> None:
@@ -191,13 +191,13 @@ SORTS = ("", "row", "apart", "score:a", "score:b", "seconds:c", "column:language
 @hypothesis_settings(max_examples=60)
 def test_any_view_is_a_page_that_can_be_sent_and_said(finder: RowFinder, view: dict[str, Any]) -> None:
     """Its rows are those of the order, whichever way it is sorted; it is JSON, HTML and text."""
-    page = page_of(finder, TableQuery(**view), ["ticket"])
+    page = table_page(finder, TableQuery(**view), ["ticket"])
     order = _rows(finder, **{name: view[name] for name in ("search", "only", "won", "low", "sort", "down")})
     unsorted = _rows(finder, **{name: view[name] for name in ("search", "only", "won", "low")})
     assert sorted(order) == unsorted
     assert [row["row"] for row in page["rows"]] == order[page["page"] * view["size"] :][: view["size"]]
     assert json.loads(json.dumps(page)) == page
-    head = head_of(finder.table, ["ticket"], live=False)
+    head = table_head(finder.table, ["ticket"], live=False)
     assert json.loads(json.dumps(head)) == head
     said, shown = page_text(head, page), page_html(head, page)
     for row in page["rows"]:
@@ -210,8 +210,8 @@ def test_a_hundred_rows_of_long_outputs_are_a_small_page() -> None:
     long = "word " * 20_000
     lines = [(row, f"v{v}", f"{long}{v}") for row in range(100) for v in range(4)]
     finder = RowFinder(BrowserTable(fh.compare(pd.DataFrame(lines, columns=["row", "variant", "output"])).data))
-    assert len(json.dumps(page_of(finder, TableQuery(size=100), []))) < 150_000
-    assert len(json.dumps(page_of(finder, TableQuery(size=100, open=3), []))) < 300_000
+    assert len(json.dumps(table_page(finder, TableQuery(size=100), []))) < 150_000
+    assert len(json.dumps(table_page(finder, TableQuery(size=100, open=3), []))) < 300_000
 
 
 @pytest.mark.parametrize("place", range(len(OUTPUTS)))
@@ -222,8 +222,8 @@ def test_hostile_outputs_are_texts_and_can_be_seen(place: int) -> None:
         for name, output in (("<script>", OUTPUTS[place]), ("b", OUTPUTS[place - 1]))
     ]
     table = BrowserTable(fh.compare(rows).data)
-    head = head_of(table, ["<script>"], live=False)
-    page = page_of(RowFinder(table), TableQuery(open=0), ["<script>"])
+    head = table_head(table, ["<script>"], live=False)
+    page = table_page(RowFinder(table), TableQuery(open=0), ["<script>"])
     html = page_html(head, page)
     assert dangers(html) == []
     sent = json.dumps([{**head, "ids": 0, "own": 0, "column_ids": 0, "sorts": 0}, page], ensure_ascii=False)
@@ -291,9 +291,9 @@ def test_who_searches_while_a_search_is_made_ready_goes_after_it_and_not_beside_
 def test_browsers_of_one_comparison_look_at_one_table() -> None:
     """It is there as long as one of them is."""
     cmp, other = fh.compare(small(), score="s"), fh.compare(small(), score="s")
-    table = table_of(cmp.data)
-    assert table_of(cmp.data) is table
-    assert table_of(other.data) is not table
+    table = browser_table(cmp.data)
+    assert browser_table(cmp.data) is table
+    assert browser_table(other.data) is not table
     gone = ref(table)
     del table
     gc.collect()
@@ -303,10 +303,10 @@ def test_browsers_of_one_comparison_look_at_one_table() -> None:
 def test_a_comparison_that_is_scored_again_is_looked_at_anew() -> None:
     """Also while a browser of what was scored before is still there."""
     cmp = fh.compare(small(), score="s")
-    before = table_of(cmp.data)
+    before = browser_table(cmp.data)
     cmp.rescore("elapsed_s")
-    after = table_of(cmp.data)
+    after = browser_table(cmp.data)
     assert after is not before
     assert after.scorer == "elapsed_s"
     np.testing.assert_array_equal(after.scores, after.seconds)
-    assert table_of(cmp.data) is after
+    assert browser_table(cmp.data) is after

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.contract.catalog.deployments import Deployments, meant
 from fh_notebook.errors import InputError, SnippetError
-from fh_notebook.notebook.cell.parser import read_mapping
+from fh_notebook.notebook.cell.parser import parse_mapping
 from fh_notebook.notebook.cell.request import read_cell
 
 SEED = """curl 'https://api.fetchhive.com/v1/workflow/invoke' \\
@@ -64,7 +64,7 @@ BLANKS = fh.Deployment("my flow", variants=["in short", "-long"])
 )
 def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, object]) -> None:
     """YAML and JSON; and nothing becomes a date, a boolean or a number that does not look like one to a person."""
-    assert read_mapping(body) == inputs
+    assert parse_mapping(body) == inputs
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_body_is_read_as_what_it_looks_like(body: str, inputs: dict[str, objec
 def test_a_body_that_cannot_be_read_is_one_line_with_its_place(body: str, told: str) -> None:
     """The line, what is wrong there, and what to write in its place."""
     with pytest.raises(InputError) as caught:
-        read_mapping(body)
+        parse_mapping(body)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -106,7 +106,7 @@ def test_a_short_text_cannot_become_a_huge_value() -> None:
     """The "billion laughs" needs aliases: there are none."""
     bomb = "a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: [*b,*b,*b]"
     with pytest.raises(InputError, match="alias"):
-        read_mapping(bomb)
+        parse_mapping(bomb)
 
 
 JSON = st.recursive(
@@ -119,14 +119,14 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(min_size=1, max_size=10), JSON, max_size=4))
 def test_any_json_mapping_arrives_equal(inputs: dict[str, object]) -> None:
     """JSON is read by the same reader as YAML, and nothing of it changes."""
-    assert read_mapping(json.dumps(inputs)) == inputs
+    assert parse_mapping(json.dumps(inputs)) == inputs
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_a_mapping_or_one_line(body: str) -> None:
     """No text raises anything but our one line."""
     try:
-        value = read_mapping(body)
+        value = parse_mapping(body)
     except InputError as error:
         assert "\n" not in str(error)
     else:

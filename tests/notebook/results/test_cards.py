@@ -8,7 +8,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.notebook.results.cards import OutputsSideBySide, SideBySide
-from fh_notebook.notebook.results.formats import markdown, table_of
+from fh_notebook.notebook.results.formats import html_table, markdown
 
 LINES = "\n".join(f"line {i}" for i in range(1, 201))
 
@@ -88,9 +88,9 @@ def test_short_markdown_is_not_folded() -> None:
 
 def test_a_table_says_what_it_leaves_out() -> None:
     """Rows and columns, each with how many."""
-    page = table_of([{f"c{j}": i for j in range(25)} for i in range(150)])
+    page = html_table([{f"c{j}": i for j in range(25)} for i in range(150)])
     assert page is not None
     assert "<summary>… 130 more rows</summary>" in page
     assert "50 more rows and 5 more columns not shown; run.text has all" in page
-    assert "<details" not in (table_of([{"a": 1}] * 20) or "<details")
-    assert "not shown" not in (table_of({"a": 1}) or "not shown")
+    assert "<details" not in (html_table([{"a": 1}] * 20) or "<details")
+    assert "not shown" not in (html_table({"a": 1}) or "not shown")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts
-from fh_notebook.notebook.results.column import COPY_CAP, copy_area, error_of, head_of
-from fh_notebook.notebook.results.files import file_line, host_of, is_picture
-from fh_notebook.notebook.results.formats import FORMS, DisplayOptions, best_form, forms_of, shown, tree_of
+from fh_notebook.notebook.results.column import COPY_CAP, copy_area, error_element, run_head
+from fh_notebook.notebook.results.files import file_host, file_line, is_picture
+from fh_notebook.notebook.results.formats import FORMS, DisplayOptions, best_form, forms_of, output_element, tree_of
 from fh_notebook.notebook.results.state import CallState
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
 
@@ -25,7 +25,7 @@ def _run(output: Any, **more: Any) -> fh.Run:
 
 
 def _page(output: Any, form: str, *, first: fh.Run | None = None, cap: int = 20_000) -> str:
-    return shown(_run(output), form, DisplayOptions(whole="there is all", cap=cap, first=first))
+    return output_element(_run(output), form, DisplayOptions(whole="there is all", cap=cap, first=first))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_hostile_output_is_inert_and_capped_in_every_form(number: int) -> None
             assert dangers(page) == [], form
             assert len(page) < 700_000
     run = _run(output, status=EVIL, error=EVIL + INVISIBLE, error_code=EVIL, request_id=EVIL, variant=EVIL)
-    for page in (copy_area(run), error_of(run), head_of(CallState(variant=EVIL + INVISIBLE, run=run), PLAIN)):
+    for page in (copy_area(run), error_element(run), run_head(CallState(variant=EVIL + INVISIBLE, run=run), PLAIN)):
         assert dangers(page) == []
     for asset in run.assets:
         assert dangers(file_line(asset)) == []
@@ -191,7 +191,7 @@ def test_copy_has_all_of_an_output_and_says_where_it_has_not() -> None:
 def test_only_https_and_this_machine_are_offered(url: str | None, host: str | None) -> None:
     """Who would be asked is known before anybody is."""
     asset = fh.Asset(file_url=url, file_name="a.png")
-    assert host_of(asset) == host
+    assert file_host(asset) == host
     assert ("href" in file_line(asset)) is (host is not None)
 
 
@@ -208,21 +208,21 @@ def test_what_a_file_is_comes_from_its_type_and_else_from_its_name() -> None:
 
 def test_an_error_is_one_line_with_its_code_and_a_long_one_is_folded() -> None:
     """And a run without any says what it is."""
-    line = error_of(_run(None, status="failed", error="no credits; buy more", error_code="insufficient_credits"))
+    line = error_element(_run(None, status="failed", error="no credits; buy more", error_code="insufficient_credits"))
     assert Page(line).text == "no credits; buy more (insufficient_credits)"
-    assert "<details" in error_of(_run(None, status="failed", error="line\n" * 500))
-    assert Page(error_of(_run(None, status="running"))).text == "it is running, and has no output"
+    assert "<details" in error_element(_run(None, status="failed", error="line\n" * 500))
+    assert Page(error_element(_run(None, status="running"))).text == "it is running, and has no output"
 
 
 def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
     """By its code, in whatever language the service speaks; of what may have run, with a warning."""
     german = _run(None, status="failed", error="Kein Guthaben", error_code="insufficient_hosted_llm_credits")
-    assert Page(error_of(german)).text.endswith("→ buy credits in Fetch Hive, then run again")
-    late = Page(error_of(_run(None, status="unknown", error="late", error_code="read_timeout"))).text
+    assert Page(error_element(german)).text.endswith("→ buy credits in Fetch Hive, then run again")
+    late = Page(error_element(_run(None, status="unknown", error="late", error_code="read_timeout"))).text
     assert "look for it in the service's logs before you run it again" in late
     assert "fh.configure(timeout=...)" in late
     for code, cure in (("connect", "%fetchhive use"), ("not_found", "fh.deployments()")):
-        assert cure in Page(error_of(_run(None, status="failed", error="no", error_code=code))).text
+        assert cure in Page(error_element(_run(None, status="failed", error="no", error_code=code))).text
 
 
 def test_every_cure_is_for_a_code_that_is_known() -> None:

@@ -25,7 +25,7 @@ from fh_notebook.notebook.forms.control.observers import FormObserver, Observers
 from fh_notebook.notebook.forms.control.schema_editor import ExtendedDeployment
 from fh_notebook.notebook.forms.control.selection import VariantSelection
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner, SubmitObserver
-from fh_notebook.notebook.forms.fields.field import Field
+from fh_notebook.notebook.forms.fields.base import Field
 from fh_notebook.notebook.forms.fields.view import FieldsView
 from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.session import session

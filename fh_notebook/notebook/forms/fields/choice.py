@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields.field import Field, set_traits
-from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, option_label, same
+from fh_notebook.notebook.forms.fields.base import Field, set_traits
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, option_label, same_json
 
 __all__ = ["ChoiceField", "ChoicesField"]
 
@@ -58,7 +58,7 @@ class ChoiceField(Field, control=Control.CHOICE):
 
     def _index(self) -> int:
         value = self.state.value
-        index = next((i for i, option in enumerate(self._options) if same(option.value, value)), None)
+        index = next((i for i, option in enumerate(self._options) if same_json(option.value, value)), None)
         if index is not None:
             return index
         return NONE if value is UNSET or (value is None and self.state.nullable) else OTHER
@@ -99,7 +99,9 @@ class ChoicesField(Field, control=Control.CHOICES):
     def _indexes(self) -> tuple[int, ...]:
         value = self.state.value
         values = value if isinstance(value, list) else []
-        return tuple(i for i, o in enumerate(self.state.shape.options) if any(same(o.value, item) for item in values))
+        return tuple(
+            i for i, o in enumerate(self.state.shape.options) if any(same_json(o.value, item) for item in values)
+        )
 
     def _chosen(self, indexes: tuple[int, ...]) -> None:
         if indexes or not self.state.required:

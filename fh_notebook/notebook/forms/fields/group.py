@@ -11,7 +11,7 @@ from typing import Any
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed
-from fh_notebook.notebook.forms.fields.field import Field, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, set_traits
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
 from fh_notebook.notebook.forms.model.kinds import Control
 

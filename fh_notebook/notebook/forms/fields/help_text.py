@@ -19,7 +19,7 @@ from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import Shape, TextForm
 from fh_notebook.notebook.forms.model.text_codec import json_text
 
-__all__ = ["formula_free", "help_html", "hints", "name_of", "problem_html"]
+__all__ = ["formula_free", "help_html", "hints", "problem_html", "shown_name"]
 
 LABEL_CAP: Final = 80
 OPEN_CAP: Final = 200
@@ -27,7 +27,7 @@ OPEN_CAP: Final = 200
 EXAMPLES_CAP: Final = 3
 
 
-def name_of(state: FieldState) -> str:
+def shown_name(state: FieldState) -> str:
     """Return a field's name as a page shows it.
 
     A title is shown beside the name, not in its place: the name is what cells, tables and messages speak of.

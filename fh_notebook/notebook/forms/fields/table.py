@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields.field import Field, button_of, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import formula_free
-from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same_json
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
 
 __all__ = ["TableField"]
@@ -198,7 +198,7 @@ class _Table:
             self.box.children = children
 
     def _make_row(self, index: int) -> None:
-        self._cells.append([_Cell(self, column, index) for column in self._columns])
+        self._cells.append([_TableCell(self, column, index) for column in self._columns])
         self._ends.append(self._make_end(index))
 
     def _make_end(self, index: int) -> Any:
@@ -224,7 +224,7 @@ class _Table:
         return self.page * PAGE_ROWS + index
 
 
-class _Cell:
+class _TableCell:
     """One cell: a text, or a choice."""
 
     def __init__(self, table: _Table, column: TableColumn, index: int) -> None:
@@ -269,7 +269,7 @@ class _Cell:
             set_traits(self.widget, value=self._column.text(value))
             return
         otherwise = _NONE if value is UNSET else _OTHER
-        number = next((i for i, option in enumerate(self._options) if same(option.value, value)), otherwise)
+        number = next((i for i, option in enumerate(self._options) if same_json(option.value, value)), otherwise)
         set_traits(
             self.widget, options=self._listed(self._column.text(value) if number == _OTHER else None), value=number
         )

@@ -19,7 +19,7 @@ from typing import Any, Final
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.core.values import is_number
-from fh_notebook.notebook.forms.fields.field import Field, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, set_traits
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
 

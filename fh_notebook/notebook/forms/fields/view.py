@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
-from fh_notebook.notebook.forms.fields.field import Field, UpdateGuard, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, UpdateGuard, set_traits
 from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState

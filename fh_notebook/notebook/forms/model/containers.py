@@ -21,7 +21,7 @@ from fh_notebook.core.text.formatting import KIND_OF_TYPE
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same, shape_of
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same_json, shape_of
 
 __all__ = ["GroupState", "OneOfState", "likeness", "properties_of", "without_secrets_shown"]
 
@@ -294,9 +294,9 @@ def likeness(value: Any, schema: Any, root: Mapping[str, Any], seen: frozenset[s
     if shape.kind is FieldKind.NOTHING or (shape.branches and shape.refs & seen):
         return 0
     if shape.kind is FieldKind.CONST:
-        return 8 if same(value, shape.keywords.get("const")) else 0
+        return 8 if same_json(value, shape.keywords.get("const")) else 0
     if shape.options and shape.kind is FieldKind.CHOICE:
-        return 8 if any(same(value, option.value) for option in shape.options) else 0
+        return 8 if any(same_json(value, option.value) for option in shape.options) else 0
     if shape.branches:
         return max(likeness(value, branch.schema, root, seen | shape.refs) for branch in shape.branches)
     if value is None:
@@ -321,7 +321,7 @@ def _object_likeness(value: Mapping[str, Any], shape: Shape, root: Mapping[str, 
     for name, property_schema in properties.items():
         tag = shape_of(property_schema, root) if name in value else None
         if tag is not None and tag.kind is FieldKind.CONST:
-            if not same(value[name], tag.keywords.get("const")):
+            if not same_json(value[name], tag.keywords.get("const")):
                 return 1  # the tag of another branch
             score += 3
     score += 1 if isinstance(required, list) and all(name in value for name in required) else 0

@@ -23,11 +23,11 @@ from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import (
     ParsedText,
     can_show,
+    field_text,
     json_text,
     read_json,
     read_text,
     refuse_endless,
-    text_of,
 )
 
 __all__ = ["Container", "FieldLocation", "FieldState", "Model"]
@@ -288,7 +288,7 @@ class FieldState:
         value = self.current
         if value is None and self.kind is not FieldKind.JSON:
             return ""
-        return value if self.draft and isinstance(value, str) else text_of(value, self.shape)
+        return value if self.draft and isinstance(value, str) else field_text(value, self.shape)
 
     @property
     def can_show(self) -> bool:

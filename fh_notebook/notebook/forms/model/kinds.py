@@ -28,7 +28,7 @@ __all__ = [
     "branches_of",
     "option_label",
     "options_of",
-    "same",
+    "same_json",
     "shape_of",
 ]
 
@@ -78,7 +78,7 @@ def _each_once(values: Sequence[Any]) -> Iterator[Any]:
             if value not in texts:
                 texts.add(value)
                 yield value
-        elif not any(same(value, other) for other in seen):
+        elif not any(same_json(value, other) for other in seen):
             seen.append(value)
             yield value
 
@@ -88,18 +88,18 @@ def _labels_of_others(values: Sequence[Any]) -> frozenset[str]:
     return frozenset(option_label(value) for value in values if not isinstance(value, str))
 
 
-def same(one: Any, other: Any) -> bool:
+def same_json(one: Any, other: Any) -> bool:
     """Whether two JSON values are the same and of the same kind: ``1`` is not ``True``, and not ``1.0`` here.
 
     Examples
     --------
-    >>> same([1], [1]), same(1, True), same({"a": 1}, {"a": 1.0})
+    >>> same_json([1], [1]), same_json(1, True), same_json({"a": 1}, {"a": 1.0})
     (True, False, False)
     """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+        return one.keys() == other.keys() and all(same_json(one[name], other[name]) for name in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(same_json, one, other))
     return isinstance(one, type(other)) and isinstance(other, type(one)) and bool(one == other)
 
 

@@ -39,7 +39,7 @@ __all__ = [
     "SourceField",
     "SourceKind",
     "VariableSource",
-    "plan_of",
+    "batch_plan",
 ]
 
 PREVIEWED: Final = 3
@@ -296,7 +296,7 @@ class SourceField:
         return f"<{path_text([self.name])}: {self._mapping.sources[self.name].kind.value}>"
 
 
-def plan_of(mapping: RowMapping, client: Client, *, variants: Sequence[str], repeats: int = 1) -> Plan:
+def batch_plan(mapping: RowMapping, client: Client, *, variants: Sequence[str], repeats: int = 1) -> Plan:
     """Return what a batch would do: every row is checked, and looked up in the store; nothing is called or kept.
 
     As ``fh.batch(..., dry_run=True)``, but that ``fh.last_batch()`` stays what it was: nobody has asked for a batch.

@@ -21,7 +21,7 @@ from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm, same
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, TextForm, same_json
 
 __all__ = [
     "HALF",
@@ -30,6 +30,7 @@ __all__ = [
     "ParsedText",
     "can_show",
     "encoding_of",
+    "field_text",
     "file_text",
     "is_endless",
     "json_line",
@@ -37,7 +38,6 @@ __all__ = [
     "read_json",
     "read_text",
     "refuse_endless",
-    "text_of",
     "what_is_sent",
 ]
 
@@ -179,7 +179,7 @@ def _why(exc: json.JSONDecodeError, text: str) -> str:
 _LIST_FORMS: Final = frozenset({TextForm.LINES, TextForm.NUMBERS})
 
 
-def text_of(value: Any, shape: Shape) -> str:
+def field_text(value: Any, shape: Shape) -> str:
     r"""Return the text that shows `value` in a field of this `shape`.
 
     What :func:`can_show` says no to is shown as JSON, which no field of such a kind reads back.
@@ -187,9 +187,9 @@ def text_of(value: Any, shape: Shape) -> str:
     Examples
     --------
     >>> from fh_notebook.notebook.forms.model.kinds import shape_of
-    >>> text_of([1, 2.5], shape_of({"type": "array", "items": {"type": "number"}}, {}))
+    >>> field_text([1, 2.5], shape_of({"type": "array", "items": {"type": "number"}}, {}))
     '1\n2.5'
-    >>> text_of("12x", shape_of({"type": "integer"}, {})), text_of(UNSET, shape_of({}, {}))
+    >>> field_text("12x", shape_of({"type": "integer"}, {})), field_text(UNSET, shape_of({}, {}))
     ('12x', '')
     """
     if value is UNSET:
@@ -214,12 +214,12 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
     if value is UNSET or value is None:
         return True
     form = shape.kind.rules.text_form
-    if form is not TextForm.JSON and HALF.search(text_of(value, shape)):
+    if form is not TextForm.JSON and HALF.search(field_text(value, shape)):
         return False  # in JSON it is spelt; as it is no page can be sent it
     if form in _LIST_FORMS:
         if not isinstance(value, list) or (form is TextForm.LINES and not all(isinstance(v, str) for v in value)):
             return False
-        return not value or read_text(text_of(value, shape), shape, root).value == value
+        return not value or read_text(field_text(value, shape), shape, root).value == value
     if shape.kind is FieldKind.CHOICES:
         places = [_index(item, shape) for item in value] if isinstance(value, list) else [-1]
         return -1 not in places and len(set(places)) == len(places)
@@ -227,7 +227,7 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
 
 
 def _index(value: Any, shape: Shape) -> int:
-    return next((i for i, option in enumerate(shape.options) if same(option.value, value)), -1)
+    return next((i for i, option in enumerate(shape.options) if same_json(option.value, value)), -1)
 
 
 HALF: Final = re.compile("[\ud800-\udfff]")

@@ -25,8 +25,8 @@ from fh_notebook.core.values import MASK, Secret
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
-from fh_notebook.notebook.forms.fields.field import UpdateGuard
-from fh_notebook.notebook.forms.model.row_mapping import SourceKind, plan_of
+from fh_notebook.notebook.forms.fields.base import UpdateGuard
+from fh_notebook.notebook.forms.model.row_mapping import SourceKind, batch_plan
 from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.forms.static import preview_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
@@ -39,7 +39,7 @@ from fh_notebook.notebook.ui.widgets import (
     LABELLED,
     FormTheme,
     enable_all_clicks,
-    head_of,
+    form_head,
     line,
     problems_list,
     without_echo,
@@ -256,7 +256,7 @@ class BatchFormView(BatchFormObserver):
     def changed(self) -> None:
         """Show the mapping and the selection as they are now."""
         core = self._core
-        self._head.value = head_of(core.deployment)
+        self._head.value = form_head(core.deployment)
         for name in core.mapping.sources:
             if name not in self._lines:
                 self._lines[name] = SourceRow(core, name, self._look, self._edited)
@@ -366,6 +366,6 @@ class BatchFormView(BatchFormObserver):
 
 def _planned(core: BatchFormController, chosen: tuple[str, ...], repeats: int) -> Plan | InputError:
     try:
-        return plan_of(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
+        return batch_plan(core.mapping, core.find_client(), variants=chosen, repeats=repeats)
     except InputError as exc:
         return exc

@@ -20,7 +20,7 @@ from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
 from fh_notebook.notebook.results.view import ResultsView
-from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, head_of, origin_text
+from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 
 __all__ = ["FormView"]
 
@@ -47,7 +47,7 @@ class FormView(FormObserver):
         self._look = look = FormTheme()
         self._refused = False
         """Whether a person is told why nothing was sent."""
-        self._head = look.text(head_of(core.deployment))
+        self._head = look.text(form_head(core.deployment))
         acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._chosen)
         self._bar = RunBar(look, core.selection, acts)
         self._results = ResultsView()
@@ -144,7 +144,7 @@ class FormView(FormObserver):
 
     def grown(self) -> None:
         """Show other fields; what was typed is in them."""
-        self._head.value = head_of(self._core.deployment)
+        self._head.value = form_head(self._core.deployment)
         head, _, *rest = self.widget.children
         self.widget.children = (head, self._core.fields.widget, *rest)
         old_fields, self._fields = self._fields, self._core.fields

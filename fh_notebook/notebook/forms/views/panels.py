@@ -27,7 +27,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import Secret
 from fh_notebook.errors import FetchHiveError, InputError
-from fh_notebook.notebook.cell.request import delivered, request_text
+from fh_notebook.notebook.cell.request import request_text, with_delivery
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
 from fh_notebook.notebook.forms.control.schema_editor import (
     KINDS,
@@ -52,11 +52,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CopyPanel",
     "HistoryPanel",
-    "Panel",
     "PanelBar",
     "PanelOwner",
     "RequestPanel",
     "SchemaPanel",
+    "SidePanel",
     "request_page",
 ]
 
@@ -108,7 +108,7 @@ class PanelOwner(Protocol):
         ...
 
 
-class Panel(Protocol):
+class SidePanel(Protocol):
     """Something that can be opened below a form; made with the form's core and its layouts."""
 
     widget: Any
@@ -133,7 +133,7 @@ class RequestPanel:
     def _on_result(self, connection: Connection) -> None:
         try:
             delivery = self._core.selection.delivery
-            requests = [delivered(request, delivery, connection) for request in self._core.requests()]
+            requests = [with_delivery(request, delivery, connection) for request in self._core.requests()]
         except InputError as exc:
             self._tell(str(exc))
             return
@@ -442,7 +442,7 @@ class PanelBar:
         is_empty: bool = False,
     ) -> None:
         self._core, self._look = core, look
-        self._panels: dict[str, Panel] = {}
+        self._panels: dict[str, SidePanel] = {}
         self._open: list[str] = []
         self._buttons = {
             "request": self._toggle("request", "Request", "Show exactly what Run would send"),
@@ -490,8 +490,8 @@ class PanelBar:
             closed = self._panels[name].widget
             self._area.children = tuple(child for child in self._area.children if child is not closed)
 
-    def _make_panel(self, name: str) -> Panel:
-        kinds: dict[str, Callable[[PanelOwner, FormTheme], Panel]] = {
+    def _make_panel(self, name: str) -> SidePanel:
+        kinds: dict[str, Callable[[PanelOwner, FormTheme], SidePanel]] = {
             "request": RequestPanel,
             "history": HistoryPanel,
             "copy": CopyPanel,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
 
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
-from fh_notebook.notebook.forms.fields.field import UpdateGuard
+from fh_notebook.notebook.forms.fields.base import UpdateGuard
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
 __all__ = ["RunActions", "RunBar"]

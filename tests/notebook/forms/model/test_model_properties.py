@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.validation import schema_problems
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields.help_text import help_html, name_of
+from fh_notebook.notebook.forms.fields.help_text import help_html, shown_name
 from fh_notebook.notebook.forms.model.model import FieldState, FormModel, GroupState, OneOfState, RowsState
 from tests.notebook.forms.form_schemas import input_schemas, json_values, property_schemas
 
@@ -73,7 +73,7 @@ def test_what_is_sent_fits_or_its_problem_is_told(schema: dict[str, Any], data: 
     shown = [*model.other_problems, *(problem for field in model.walk() for problem in field.shown_problems)]
     assert set(told) <= set(shown)
     for field in model.walk():
-        assert isinstance(help_html(field) + name_of(field) + field.text + field.json_text + field.noted, str)
+        assert isinstance(help_html(field) + shown_name(field) + field.text + field.json_text + field.noted, str)
 
 
 @few

@@ -8,7 +8,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
-from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceKind, plan_of
+from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceKind, batch_plan
 from tests.problems import rules, sentences
 
 DEPLOYMENT = fh.Deployment(
@@ -95,17 +95,17 @@ def test_the_number_of_calls_is_that_of_the_batch(mapping: RowMapping) -> None:
     mapping.take_column("ticket", "text")
     client = hive.client()
     before = fh.last_batch()
-    assert plan_of(mapping, client, variants=["a", "b"], repeats=2).calls == 16
+    assert batch_plan(mapping, client, variants=["a", "b"], repeats=2).calls == 16
     assert fh.last_batch() is before
     done = fh.batch(
         mapping.rows, DEPLOYMENT, variants="a", inputs=mapping.inputs(), client=client, progress=False, name="first"
     )
     assert done.counts.done == 4
-    assert plan_of(mapping, client, variants=["a"]).calls == 4  # another batch, by its name
+    assert batch_plan(mapping, client, variants=["a"]).calls == 4  # another batch, by its name
     same = fh.batch(mapping.rows, DEPLOYMENT, variants=["a"], inputs=mapping.inputs(), client=client, progress=False)
-    assert plan_of(mapping, client, variants=["a"]).calls == 0
+    assert batch_plan(mapping, client, variants=["a"]).calls == 0
     assert fh.last_batch() is same
     mapping.take_typed("words", "0")
     with pytest.raises(InputError) as caught:
-        plan_of(mapping, client, variants=["a"])
+        batch_plan(mapping, client, variants=["a"])
     assert [(problem.path, problem.keyword) for problem in caught.value.problems] == [(("words",), "minimum")]

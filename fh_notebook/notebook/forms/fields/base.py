@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Protocol
 
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, name_of, problem_html
+from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, problem_html, shown_name
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
@@ -103,7 +103,7 @@ class Field:
     def __init__(self, view: FieldsViewProtocol, state: FieldState, *, label: str = "") -> None:
         self.view = view
         self.state = state
-        self.shown_name = formula_free(label or name_of(state))
+        self.shown_name = formula_free(label or shown_name(state))
         """What it is called, in the names of what stands beside its control too."""
         self.label = f"{self.shown_name} *" if state.required and not label else self.shown_name
         """What stands above its control: with a star where it must be given."""
