@@ -80,7 +80,7 @@ class Rater:
 
     # --- the page's messages
 
-    def hear(self, content: Any, send: Callable[[dict[str, Any]], object]) -> Any:
+    def receive(self, content: Any, send: Callable[[dict[str, Any]], object]) -> Any:
         """Have a message of the page served, and return the job of it; what is said to the page goes to `send`."""
         return event_loop.background().submit(self._serve(content, send))
 
@@ -187,7 +187,7 @@ class Rater:
 
             def came(_: Any, content: Any, __: Iterable[Any]) -> None:
                 enable_clicks(widget)
-                self.hear(content, send)
+                self.receive(content, send)
 
             widget.on_msg(came)
             enable_clicks(widget)

@@ -39,7 +39,7 @@ import fh_notebook as fh
 url, key, jobs, at_once, told = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 out = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-def hear(event):
+def receive(event):
     if type(event).__name__ == "Finished":
         os.write(out, event.job.key.encode() + b"\\n")
 

@@ -223,7 +223,7 @@ class Browser:
         self._live = LiveComparison(cmp.score_set, self._on_new_data)
         self._head = self._new_head()
         self._page: dict[str, Any] = {}
-        self._later = LatestTask(self._show_error)
+        self._task = LatestTask(self._show_error)
         self._display = BrowserDisplay(
             lambda: page_html(self._head, self._now(), cls=self._class), lambda: page_text(self._head, self._now())
         )
@@ -276,7 +276,7 @@ class Browser:
             table = self._finder.table
             query = checked_query(self._view, view, variants=table.variants, columns=table.columns)
             if row is not None:
-                row_index = table.place(row)
+                row_index = table.row_of_label(row)
                 if row_index is None:
                     raise InputError(f"there is no {table.pair_on} {short(row)}")
                 query = replace(query, open=row_index)
@@ -336,7 +336,7 @@ class Browser:
 
     def _receive(self, message: Mapping[str, Any]) -> None:
         self._messages.append(message)  # every one is done, in their order: keys come faster than pages are made
-        self._later.do(self._look, lambda _: self._show())
+        self._task.do(self._look, lambda _: self._show())
         self._live.follow()
 
     def _look(self) -> None:

@@ -254,7 +254,7 @@ class RowFinder:
         kind, _, name = view.sort.partition(":")
         table = self.table
         if kind == "apart":
-            return table.apart
+            return table.score_range
         if kind in ("score", "seconds") and name in table.variants:
             return (table.scores if kind == "score" else table.seconds)[:, table.variants.index(name)]
         if kind == "row":
@@ -269,7 +269,7 @@ def _only(table: BrowserTable, only: str) -> Any:
     if only == "different":
         return table.different
     if only == "scores":
-        return table.apart > 0
+        return table.score_range > 0
     if only == "tied":
         return (table.winners < 0) & ((~np.isnan(table.scores)).sum(axis=1) > 1)
     if only == "unscored":

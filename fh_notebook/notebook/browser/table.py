@@ -91,7 +91,7 @@ class BrowserTable:
         """Return the value of the column that pairs."""
         return self.labels[row]
 
-    def place(self, label: Any) -> int | None:
+    def row_of_label(self, label: Any) -> int | None:
         """Return the row of a label."""
         return next((row for row, row_label in enumerate(self.labels) if row_label == label), None)
 
@@ -146,7 +146,7 @@ class BrowserTable:
         """Make what a first search and the filters need, unless that is very much; who asks meanwhile goes between."""
         if sum(len(output) if type(output) is str else 1_000 for output in self.output if output is not None) > FOLDED:
             return
-        for make in (lambda: self.rows_with("\n\n"), lambda: self.different, lambda: (self.winners, self.apart)):
+        for make in (lambda: self.rows_with("\n\n"), lambda: self.different, lambda: (self.winners, self.score_range)):
             with self.making:
                 make()
 
@@ -183,7 +183,7 @@ class BrowserTable:
         return np.where(alone, filled.argmax(axis=1), -1)
 
     @cached_property
-    def apart(self) -> Any:
+    def score_range(self) -> Any:
         """How far apart the scores of each row are; NaN where fewer than two have one."""
         is_scored = ~np.isnan(self.scores)
         low = np.where(is_scored, self.scores, np.inf).min(axis=1, initial=np.inf)

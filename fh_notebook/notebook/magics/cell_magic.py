@@ -48,26 +48,26 @@ class CellResult:
     """What came of a cell's calls."""
 
     runs: tuple[Run, ...]
-    asked: int
+    calls: int
     result: Any
     """The `Run` of a cell with one call, else the frame of all; ``None`` when nothing came."""
-    trouble: BaseException | None = None
+    error: BaseException | None = None
 
     def shows_itself(self, show: str | None) -> bool:
         """Whether the result's own display is the one that is wanted."""
-        return self.asked == 1 and show is None
+        return self.calls == 1 and show is None
 
     def show(self, show: str | None) -> None:
         """Show the runs, unless the cell's value does it or there are none."""
-        if not self.runs or (self.trouble is None and self.shows_itself(show)):
+        if not self.runs or (self.error is None and self.shows_itself(show)):
             return
         shown = SideBySide(self.runs) if show is None else OutputsSideBySide(self.runs, show)
         display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
 
-    def raise_trouble(self) -> None:
+    def raise_error(self) -> None:
         """Raise what ended the calls early, if anything did."""
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
 
 
 def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
@@ -232,16 +232,16 @@ class _CellRun:
         if options.delivery in ("callback", "poll"):
             return self._submitted(options, pending_results.submit_all(client, requests, options.delivery))
         result = send_all(client, requests)
-        if options.delivery == "auto" and result.trouble is None and pending_results.any_refused(result.runs):
+        if options.delivery == "auto" and result.error is None and pending_results.any_refused(result.runs):
             return self._submitted(options, pending_results.submit_refused(client, requests, result.runs))
         if result.result is not None:
             self._bind(options.out, result.result)
         result.show(options.show)
-        if result.trouble is None and result.shows_itself(options.show):
+        if result.error is None and result.shows_itself(options.show):
             return result.result
         if result.result is not None:
             self._remember(result.result)  # also what came before a stop
-        result.raise_trouble()
+        result.raise_error()
         return None
 
     def _submitted(self, options: LineOptions, result: Any) -> Any:

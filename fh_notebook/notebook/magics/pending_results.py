@@ -45,13 +45,13 @@ class _Card:
     """What is shown of it at one moment."""
 
     def __init__(self, shown: ChangingDisplay) -> None:
-        self.said = shown._repr_html_(), repr(shown)
+        self.content = shown._repr_html_(), repr(shown)
 
     def __repr__(self) -> str:
-        return self.said[1]
+        return self.content[1]
 
     def _repr_html_(self) -> str:
-        return self.said[0]
+        return self.content[0]
 
 
 def show(shown: ChangingDisplay) -> None:
@@ -61,7 +61,7 @@ def show(shown: ChangingDisplay) -> None:
     if shown.waiting:
         shown.on_change(lambda changed: handle.update(_Card(changed)))
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
-    while (now := _Card(shown)).said != card.said:
+    while (now := _Card(shown)).content != card.content:
         handle.update(card := now)
 
 

@@ -113,11 +113,11 @@ class BatchControls:
         )
         self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))
         self._adapts.add_class("fh-adapts")
-        wished = on_loop(self._wished)
+        set_limit = on_loop(self._set_limit)
 
         def changed(change: Any) -> None:
             if change["new"] != self._shown[change["owner"] is self._throttle]:
-                wished(change["new"])
+                set_limit(change["new"])
 
         for widget, dom_class in ((self._number, "fh-at-once"), (self._throttle, "fh-throttle")):
             widget.observe(changed, "value")
@@ -140,7 +140,7 @@ class BatchControls:
         self._batch.max_concurrency = None
         self._finish_click()
 
-    def _wished(self, number: int) -> None:
+    def _set_limit(self, number: int) -> None:
         self._batch.max_concurrency = number
         self._finish_click()
 

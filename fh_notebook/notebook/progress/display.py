@@ -142,7 +142,7 @@ class LiveProgress:
     def __init__(self) -> None:
         self._pacer = RefreshTimer(self._draw)
         self._handle: Any = None
-        self._offer: ControlDisplay | None = None
+        self._control_display: ControlDisplay | None = None
         self._plan = ""
         self._drawn_text = ""
         self._shown: Any = None
@@ -157,8 +157,8 @@ class LiveProgress:
         self._shown = self._view(self._pacer.state())
         self._handle.display(self._shown)
         controls = CancelButton(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
-        self._offer = ControlDisplay(controls, blocks=batch.blocks, above=self)
-        self._offer.begin()
+        self._control_display = ControlDisplay(controls, blocks=batch.blocks, above=self)
+        self._control_display.begin()
 
     def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now."""
@@ -168,16 +168,16 @@ class LiveProgress:
         """Show how it ended: this stays in the saved notebook."""
         self._shown = self._view(self._pacer.state(), summary=batch.summary())
         self._pacer.end()
-        if self._offer is not None:
-            self._offer.end()
+        if self._control_display is not None:
+            self._control_display.end()
         if self._handle is not None:
             self._handle.update(self._shown)
 
     def show_last(self, view: Any) -> None:
         """Show `view` in place of how it ended: this stays in the saved notebook."""
         self._shown = view
-        if self._offer is not None:
-            self._offer.show(self.page())
+        if self._control_display is not None:
+            self._control_display.show(self.page())
         if self._handle is not None:
             self._handle.update(view)
 
@@ -186,14 +186,14 @@ class LiveProgress:
             self._drawn_text = text
             self._shown = self._view(state)
             self._show()
-        if self._offer is not None:
-            self._offer.follow()
+        if self._control_display is not None:
+            self._control_display.follow()
 
     def _show(self) -> None:
-        if self._offer is None or not self._offer.has_bar:
+        if self._control_display is None or not self._control_display.has_bar:
             self._handle.update(self._shown)
             return
-        self._offer.show(self.page())
+        self._control_display.show(self.page())
         if (now := time.monotonic()) - self._stood_in_at >= STAND_IN_EVERY_S:
             self._stood_in_at = now
             self._handle.update(_StandIn(self._shown, *self._stands_in))

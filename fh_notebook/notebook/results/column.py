@@ -155,7 +155,7 @@ class ResultColumn:
         self._first: Run | None = None
         self._cap = html.TEXT_CAP
         self._chosen = 0
-        self._wanted: str | None = None
+        self._selected_form: str | None = None
         """The form that a person chose: it stays for later submits, where the output has it."""
         self._by_us = False
         """Whether a choice is being set by us: that is none of a person's."""
@@ -188,7 +188,7 @@ class ResultColumn:
         call = self._calls[self._chosen]
         run = call.run
         forms = forms_of(run, self._first) if run is not None else ()
-        wanted = self._wanted if self._wanted in forms else None
+        wanted = self._selected_form if self._selected_form in forms else None
         form = wanted or (best_form(run, forms) if run is not None and forms else "")
         _set(self._head, html.el("div", run_head(call, self._first), cls="fh"))
         _set(self._body, html.el("div", *self._parts(call, form), cls="fh"))
@@ -266,7 +266,7 @@ class ResultColumn:
     def _chose_form(self, change: Any) -> None:
         with self._locked:
             if not self._by_us and change["new"] is not None:
-                self._wanted = change["new"]
+                self._selected_form = change["new"]
                 self._draw()
 
     def _chose_repeat(self, change: Any) -> None:

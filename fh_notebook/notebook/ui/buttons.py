@@ -174,7 +174,7 @@ class ControlDisplay:
         self._blocks = blocks
         self._above = above
         self._attach = attach
-        self._later: asyncio.Task[None] | None = None
+        self._timer: asyncio.Task[None] | None = None
         self._handle: Any = None
         self._line: Any = None
         """The display that stands in for widgets, where nothing is above."""
@@ -190,7 +190,7 @@ class ControlDisplay:
             if not (self._blocks or _has_subshells(kernel)):
                 self._display(_NOTHING)  # fact 4
             # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
-            self._later = asyncio.get_running_loop().create_task(self._offer(way))
+            self._timer = asyncio.get_running_loop().create_task(self._offer(way))
 
     def follow(self) -> None:
         """Show what has changed meanwhile."""
@@ -209,8 +209,8 @@ class ControlDisplay:
 
     def end(self) -> None:
         """Take the offer away again: the displays are emptied, and the widgets closed with all that belongs to them."""
-        if self._later is not None:
-            self._later.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._bar is not None:
             self._leave_bar()
         elif self._widget is not None:
@@ -218,7 +218,7 @@ class ControlDisplay:
         for handle in (self._handle, self._line):
             if handle is not None:
                 handle.update(_NOTHING, raw=True)
-        self._later = self._widget = self._handle = self._line = None
+        self._timer = self._widget = self._handle = self._line = None
 
     def _leave_bar(self) -> None:
         """Take away what can be clicked, and let a page that was reloaded see the end (fact 5)."""

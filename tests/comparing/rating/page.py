@@ -36,7 +36,7 @@ class Page:
     def send(self, **content: Any) -> list[dict[str, Any]]:
         """Send a message, and return what is said to it."""
         said: list[dict[str, Any]] = []
-        job = self.rater.hear({"client": self.client, **content}, said.append)
+        job = self.rater.receive({"client": self.client, **content}, said.append)
         assert job.finished.wait(PATIENCE_S)
         job.result()
         self.told += said

@@ -351,8 +351,8 @@ def test_a_hostile_or_broken_message_ends_nothing() -> None:
         {"kind": "more", "cursor": -3},
     ):
         page.send(**content)
-    page.rater.hear("nonsense", page.told.append).finished.wait(30)
-    page.rater.hear({"client": 3}, page.told.append).finished.wait(30)
+    page.rater.receive("nonsense", page.told.append).finished.wait(30)
+    page.rater.receive({"client": 3}, page.told.append).finished.wait(30)
     assert page.press((0, "1"))[0]["counts"]["left"] == 11
 
 

@@ -45,7 +45,7 @@ class ExtendedDeployment:
     deployment: Deployment
     values: Mapping[str, Any] = field(default_factory=dict)
     """Sample values of a snippet: shown where nothing was typed."""
-    told: str = ""
+    message: str = ""
     """What was done, for the person."""
 
 
@@ -71,7 +71,7 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
     Examples
     --------
     >>> grown = with_variable(Deployment("brief"), "topic", "text")
-    >>> grown.deployment.inputs["properties"], grown.told
+    >>> grown.deployment.inputs["properties"], grown.message
     ({'topic': {'type': 'string'}}, "'topic' was added: text, required.")
     """
     if not name.strip():
@@ -88,7 +88,7 @@ def with_variable(deployment: Deployment, name: str, kind: str, *, required: boo
         inputs["required"] = [*deployment.inputs.get("required", ()), name]
     needed = "required" if required else "may be left out"
     return ExtendedDeployment(
-        deployment=_copy(deployment, inputs=inputs), told=f"{short(name)} was added: {kind}, {needed}."
+        deployment=_copy(deployment, inputs=inputs), message=f"{short(name)} was added: {kind}, {needed}."
     )
 
 
@@ -120,7 +120,7 @@ def with_snippet(deployment: Deployment, text: str) -> ExtendedDeployment:
         message += f" The key in it was dropped and is kept nowhere; {credentials.LOGIN_HINT}."
     if pasted.ignored:
         message += f" Left out: {', '.join(pasted.ignored)}."
-    return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, told=message)
+    return ExtendedDeployment(deployment=merged(deployment, guessed), values=pasted.request.inputs, message=message)
 
 
 def with_columns(deployment: Deployment, frame: Any) -> ExtendedDeployment:
@@ -133,7 +133,7 @@ def with_columns(deployment: Deployment, frame: Any) -> ExtendedDeployment:
     """
     guessed = Deployment.from_frame(deployment.name, frame)
     return ExtendedDeployment(
-        deployment=merged(deployment, guessed), told=_change_text(deployment, guessed, "the frame")
+        deployment=merged(deployment, guessed), message=_change_text(deployment, guessed, "the frame")
     )
 
 

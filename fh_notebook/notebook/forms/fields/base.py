@@ -242,7 +242,7 @@ class Field:
 
     # ------------------------------------------------------------------ hearing
 
-    def hear(self, widget: Any, handler: Callable[[Any], None], trait: str = "value") -> None:
+    def on_input(self, widget: Any, handler: Callable[[Any], None], trait: str = "value") -> None:
         """Call `handler` with what a person has put into `widget`."""
 
         def heard(change: Any) -> None:
@@ -267,7 +267,7 @@ class Field:
         """Make the JSON box and put the value into it."""
         if self.json_box is None:
             self.json_box = self.view.look.text_area(self.label, rows=4, more=("fh-code",))
-            self.hear(self.json_box, self.state.set_json)
+            self.on_input(self.json_box, self.state.set_json)
         shown = "" if self.state.secret else self.state.json_text
         set_traits(self.json_box, value=shown, rows=_rows(shown))
 
@@ -367,7 +367,7 @@ def _check(field: Field) -> Any:
         style=look.check_style,
         _dom_classes=("fh-switch", "fh-heard"),
     )
-    field.hear(switch, lambda on: state.fill() if on else state.unset())
+    field.on_input(switch, lambda on: state.fill() if on else state.unset())
     return switch
 
 
@@ -383,7 +383,7 @@ def _null_switch(field: Field) -> Any:
         style=look.plain_style,
         _dom_classes=("fh-switch", "fh-heard"),
     )
-    field.hear(switch, lambda kind: _switched(state, kind))
+    field.on_input(switch, lambda kind: _switched(state, kind))
     return switch
 
 

@@ -46,7 +46,7 @@ class ChoiceField(Field, control=Control.CHOICE):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self.hear(control, self._chosen)
+        self.on_input(control, self._chosen)
         return control
 
     def _labels(self) -> tuple[tuple[str, int], ...]:
@@ -93,7 +93,7 @@ class ChoicesField(Field, control=Control.CHOICES):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self.hear(control, self._chosen)
+        self.on_input(control, self._chosen)
         return control
 
     def _indexes(self) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ class OneOfField(Field, control=Control.ONE_OF):
             style=look.plain_style,
             _dom_classes=("fh-control",),
         )
-        self.hear(control, lambda index: self.state.choose(index) if index >= 0 else self.state.unset())
+        self.on_input(control, lambda index: self.state.choose(index) if index >= 0 else self.state.unset())
         return control
 
     def _labels(self) -> list[tuple[str, int]]:

@@ -45,7 +45,7 @@ class TableField(Field, control=Control.TABLE):
             style=look.plain_style,
             _dom_classes=("fh-control", "fh-rows-way"),
         )
-        self.hear(control, self._show_as)
+        self.on_input(control, self._show_as)
         return control
 
     def _ways(self) -> tuple[tuple[str, bool], ...]:
@@ -243,10 +243,10 @@ class _TableCell:
         traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
         if self._options:
             control = Dropdown(options=self._listed(), style=look.plain_style, **traits)
-            self._field.hear(control, self._chosen)
+            self._field.on_input(control, self._chosen)
         else:
             control = Text(continuous_update=False, style=look.text_style, **traits)
-            self._field.hear(control, self._typed)
+            self._field.on_input(control, self._typed)
         return control
 
     def _listed(self, strange: str | None = None) -> tuple[tuple[str, int], ...]:

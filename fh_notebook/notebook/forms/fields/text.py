@@ -51,7 +51,7 @@ class TextField(Field, control=Control.TEXT):
             placeholder=self.placeholder(),
             _dom_classes=("fh-control",),
         )
-        self.hear(control, self.state.set_text)
+        self.on_input(control, self.state.set_text)
         return control
 
     def _show(self) -> None:
@@ -65,7 +65,7 @@ class TextAreaField(Field, control=Control.TEXT_AREA):
         rules = self.state.kind.rules
         code = ("fh-code",) if rules.is_code else ()
         control = self.view.look.text_area(self.label, rows=rules.rows, more=code)
-        self.hear(control, self.state.set_text)
+        self.on_input(control, self.state.set_text)
         return control
 
     def _show(self) -> None:
@@ -110,7 +110,7 @@ class NumberField(TextField, control=Control.NUMBER):
             style=look.slider_style,
             _dom_classes=("fh-slider",),
         )
-        self.hear(slider, self._slid)
+        self.on_input(slider, self._slid)
         return slider
 
     def _slid(self, number: float) -> None:
@@ -182,7 +182,7 @@ class PasswordField(Field, control=Control.PASSWORD):
             placeholder=self._hidden(),
             _dom_classes=("fh-control",),
         )
-        self.hear(control, self._typed)
+        self.on_input(control, self._typed)
         return control
 
     def _typed(self, text: str) -> None:
@@ -225,7 +225,7 @@ class TimeField(TextField, control=Control.TIME):
             style=look.plain_style,
             _dom_classes=("fh-picker", "fh-heard"),
         )
-        self.hear(picker, self._picked)
+        self.on_input(picker, self._picked)
         return picker
 
     def _picked(self, value: Any) -> None:
@@ -292,7 +292,7 @@ class FileField(Field, control=Control.FILE):
         if not self._is_text:
             return self._make_file_box()
         control = self.view.look.text_area(self.label, rows=4)
-        self.hear(control, self._typed)
+        self.on_input(control, self._typed)
         return control
 
     def _make_file_box(self) -> Any:
@@ -332,7 +332,7 @@ class FileField(Field, control=Control.FILE):
             style=look.button_style,
             _dom_classes=("fh-upload",),
         )
-        self.hear(upload, self._uploaded)
+        self.on_input(upload, self._uploaded)
         return upload
 
     def _uploaded(self, files: Any) -> None:

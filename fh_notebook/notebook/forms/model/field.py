@@ -265,9 +265,9 @@ class FieldState:
     def _accept(self, text: str, read: ParsedText) -> None:
         with self.model.lock:
             self.load(read.value)
-            if read.trouble:
+            if read.error:
                 self.hold(text)
-            self.draft = read.trouble
+            self.draft = read.error
             self.changed()
 
     def hold(self, value: Any) -> None:

@@ -224,7 +224,7 @@ class FormModel:
         read = read_json(text) if text.strip() else ParsedText({})
         with self.lock:
             self._others_typed = text
-            self.others_draft = read.trouble or ("" if isinstance(read.value, dict) else NO_OBJECT)
+            self.others_draft = read.error or ("" if isinstance(read.value, dict) else NO_OBJECT)
             self.extras = {} if self.others_draft else read.value
             self.changed()
 

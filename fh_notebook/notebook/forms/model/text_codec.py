@@ -48,7 +48,7 @@ class ParsedText:
 
     value: Any
     """A JSON value; the text itself where it is none; ``UNSET`` where nothing was typed."""
-    trouble: str = ""
+    error: str = ""
     """Why it cannot be read, and the cure; empty where the check will tell whatever there is to tell."""
 
 
@@ -61,7 +61,7 @@ def read_text(text: str, shape: Shape, root: Mapping[str, Any] | None = None) ->
     >>> count = shape_of({"type": "integer"}, {})
     >>> read_text(" 12 ", count).value, read_text("12x", count).value, read_text("", count).value
     (12, '12x', UNSET)
-    >>> read_text('{"a": }', shape_of({}, {})).trouble
+    >>> read_text('{"a": }', shape_of({}, {})).error
     'this is not JSON: a value is missing at line 1, column 7'
     """
     match shape.kind.rules.text_form:
@@ -132,7 +132,7 @@ def read_json(text: str) -> ParsedText:
     --------
     >>> read_json('{"a": [1, null]}').value
     {'a': [1, None]}
-    >>> read_json('{"a": True}').trouble
+    >>> read_json('{"a": True}').error
     'this is not JSON: a value is missing at line 1, column 7; write true'
     """
     try:

@@ -176,7 +176,7 @@ class FormProgress:
         self._show, self._attach, self._ended = show, attach, ended
         self._pacer = RefreshTimer(self._draw)
         self._plan = ""
-        self._offer: ControlDisplay | None = None
+        self._control_display: ControlDisplay | None = None
 
     def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while what can be clicked."""
@@ -184,8 +184,8 @@ class FormProgress:
         self._plan = str(batch.plan())
         self._show(ProgressView(self._plan, self._pacer.state()))
         controls = BatchControls(batch, self._pacer.update, has_cancel=False)
-        self._offer = ControlDisplay(controls, blocks=False, attach=self._attach)
-        self._offer.begin()
+        self._control_display = ControlDisplay(controls, blocks=False, attach=self._attach)
+        self._control_display.begin()
 
     def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now."""
@@ -196,15 +196,15 @@ class FormProgress:
         state = self._pacer.state()
         self._pacer.end()
         self._attach(None)
-        if self._offer is not None:
-            self._offer.end()
+        if self._control_display is not None:
+            self._control_display.end()
         self._show(ProgressView(self._plan, state, summary=batch.summary()))
         self._ended()
 
     def _draw(self, state: ProgressState) -> None:
         self._show(ProgressView(self._plan, state))
-        if self._offer is not None:
-            self._offer.follow()
+        if self._control_display is not None:
+            self._control_display.follow()
 
 
 class BatchFormView(BatchFormObserver):
@@ -224,7 +224,7 @@ class BatchFormView(BatchFormObserver):
     def __init__(self, core: BatchFormController) -> None:
         self._core = core
         self._look = look = FormTheme()
-        self._later = LatestTask(self._show_error)
+        self._task = LatestTask(self._show_error)
         self._starting = LatestTask(self._show_error)
         self._lock = threading.Lock()
         self._begun: Batch | None = None
@@ -321,7 +321,7 @@ class BatchFormView(BatchFormObserver):
             return
         core, chosen, repeats = self._core, self._core.selection.chosen, self._core.selection.repeats
         self._plan.value = line("Counting the calls …")
-        self._later.do(lambda: _planned(core, chosen, repeats), self._show_plan)
+        self._task.do(lambda: _planned(core, chosen, repeats), self._show_plan)
 
     def _show_plan(self, plan: Plan | InputError) -> None:
         if isinstance(plan, InputError):

@@ -124,11 +124,11 @@ class RequestPanel:
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
         self.widget = look.text(dom_class="fh-request")
-        self._later = LatestTask(self._tell)
+        self._task = LatestTask(self._tell)
 
     def follow(self) -> None:
         """Show what Run would send now. Whom to ask is found on a thread: a keyring may ask the person first."""
-        self._later.do(lambda: self._core.find_client().aclient.connection, self._on_result)
+        self._task.do(lambda: self._core.find_client().aclient.connection, self._on_result)
 
     def _on_result(self, connection: Connection) -> None:
         try:
@@ -179,7 +179,7 @@ class HistoryPanel:
         self._drop.add_class("fh-history")
         self._drop.observe(self._fill_from_selected, "value")
         self._message = look.text()
-        self._later = LatestTask(self._tell)
+        self._task = LatestTask(self._tell)
         self.widget = look.row(self._drop, self._message)
 
     def follow(self) -> None:
@@ -187,7 +187,7 @@ class HistoryPanel:
 
     def read(self) -> None:
         """Read anew what was called before."""
-        self._later.do(self._read_calls, self._show)
+        self._task.do(self._read_calls, self._show)
 
     def _read_calls(self) -> list[tuple[str, EarlierCall]]:
         client = self._core.find_client()
@@ -220,14 +220,14 @@ class CopyPanel:
         self._way.add_class("fh-copy-as")
         self._way.observe(lambda _: self.follow(), "value")
         self._text = look.text(dom_class="fh-copy-text")
-        self._later = LatestTask(lambda message: self._show_page(line(message, kind="error")))
+        self._task = LatestTask(lambda message: self._show_page(line(message, kind="error")))
         self.widget = look.column(self._way, self._text)
 
     def follow(self) -> None:
         """Write out what the fields hold now."""
         way, places = self._way.value, self._targets
         if places is None and way == "curl":
-            self._later.do(self._find_targets, self._on_result)
+            self._task.do(self._find_targets, self._on_result)
             return
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
@@ -235,7 +235,7 @@ class CopyPanel:
         except FetchHiveError as exc:
             self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
-            self._later.do(self._find_targets, self._on_result)
+            self._task.do(self._find_targets, self._on_result)
 
     def _find_targets(self) -> _CopyTargets:
         client = self._core.find_client()
@@ -389,7 +389,7 @@ class SchemaPanel:
 
     def _grow(self, grown: ExtendedDeployment) -> None:
         self._core.grow(grown)
-        self._tell(grown.told)
+        self._tell(grown.message)
 
     def _tell(self, text: str) -> None:
         self._message.value = line(text, kind="plain")

@@ -44,9 +44,9 @@ def test_variables_are_added_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(("name", "told"), [("", "needs a name"), ("  ", "needs a name"), ("a", "already")])
-def test_a_variable_without_a_name_of_its_own_is_refused(name: str, told: str) -> None:
+def test_a_variable_without_a_name_of_its_own_is_refused(name: str, message: str) -> None:
     """In one line."""
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         with_variable(fh.Deployment("d", inputs={"a": fh.text()}), name, "text")
 
 
@@ -62,9 +62,9 @@ def test_a_snippet_brings_variables_variants_and_samples() -> None:
     assert grown.deployment.variable_names == ["topic", "words"]
     assert grown.deployment.variants == ("short",)
     assert grown.values == {"topic": "AI", "words": 3}
-    assert grown.told.startswith("Added from the snippet: 'topic' and 'words'. The key in it was dropped")
+    assert grown.message.startswith("Added from the snippet: 'topic' and 'words'. The key in it was dropped")
     assert KEY not in repr(grown)
-    assert with_snippet(grown.deployment, _snippet()).told == (
+    assert with_snippet(grown.deployment, _snippet()).message == (
         "Every variable of the snippet was known, and stays as it is."
     )
 
