@@ -1,6 +1,6 @@
 """Hints for problems of a cell body: what to write in the cell instead.
 
-Rule of this file: it adds a cure, and never takes a problem away; it names what stands in the cell.
+Rule of this file: it adds a hint and never removes a problem; it names what stands in the cell.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ def parse_mapping(text: str, *, where: str = "") -> dict[str, Any]:
     Raises
     ------
     InputError
-        It is neither, with the line and the cure.
+        It is neither; the problem has the line and a hint.
 
     Examples
     --------

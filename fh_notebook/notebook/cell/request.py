@@ -79,7 +79,7 @@ class CellRequest:
 
 
 def _with_defaults(deployment: Deployment, inputs: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Any]:
-    """The inputs with their defaults, checked; what a person types in a cell has one more cure."""
+    """The inputs with their defaults, checked; what a person types in a cell has one more hint."""
     problems: tuple[Problem, ...] = ()
     try:
         return deployment.complete(inputs)

@@ -271,7 +271,7 @@ class Form:
     # --- how it shows
 
     def _changed(self) -> None:
-        self._core.observers.tell(lambda observer: observer.changed())
+        self._core.observers.notify(lambda observer: observer.changed())
 
     def _widget(self) -> Any:
         """The widgets, made when they are first shown."""

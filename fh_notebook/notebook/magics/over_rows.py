@@ -184,7 +184,7 @@ def _empty_ones(parts: Mapping[str, Any], deployment: Deployment) -> list[Proble
     found_problems = [
         p for name, part in parts.items() if part is None for p in problems(deployment.inputs, {name: None})
     ]
-    return [cured for problem in found_problems if (cured := with_hint(problem, {}, deployment)) != problem]
+    return [hinted for problem in found_problems if (hinted := with_hint(problem, {}, deployment)) != problem]
 
 
 def _not_given(name: str, columns: Sequence[str]) -> Problem:

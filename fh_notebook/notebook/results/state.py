@@ -77,7 +77,7 @@ class SubmitState:
         self.ended_s: float | None = None
         """How long all of it took, once it is over."""
         self.message = ""
-        """Why it ended early, in one line with the cure."""
+        """Why it ended early, in one line with a hint."""
 
     @property
     def over(self) -> bool:

@@ -25,12 +25,12 @@ class LatestTask:
 
     Parameters
     ----------
-    tell : callable
+    show_error : callable
         Shows in one line why it could not be done.
     """
 
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
+    def __init__(self, show_error: Callable[[str], object]) -> None:
+        self._show = show_error
         self._lock = threading.Lock()
         self._next: tuple[Callable[[], Any], Callable[[Any], object]] | None = None
         self._busy = False
@@ -63,6 +63,6 @@ class LatestTask:
 
     def _show_error(self, message: str) -> None:
         try:
-            self._tell(message)
+            self._show(message)
         except Exception:  # else nothing would ever be looked up again
             log.warning("it could not be shown that %s", message, exc_info=True)

@@ -112,17 +112,17 @@ class FormTheme:
             widget.add_class(dom_class)
         return widget
 
-    def safely(self, call: Callable[[], object], tell: Callable[[str], None]) -> Callable[[], None]:
+    def safely(self, call: Callable[[], object], show_error: Callable[[str], None]) -> Callable[[], None]:
         """Return a handler that does `call`, and tells what of it is a person's to put right."""
 
         def handle() -> None:
             try:
                 call()
             except FetchHiveError as exc:
-                tell(str(exc))
+                show_error(str(exc))
             except Exception as exc:
                 log.warning("a form could not do what was clicked", exc_info=True)
-                tell(error_text(exc))
+                show_error(error_text(exc))
 
         return handle
 

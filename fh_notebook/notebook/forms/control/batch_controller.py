@@ -90,7 +90,7 @@ class BatchFormController:
     def fields_by_name(self) -> Mapping[str, SourceField]:
         """What each variable takes, as a user asks for it."""
         mapping = self.mapping
-        return FieldMap({name: SourceField(mapping, name, self.tell_changed) for name in mapping.sources})
+        return FieldMap({name: SourceField(mapping, name, self.notify_changed) for name in mapping.sources})
 
     @property
     def value(self) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class BatchFormController:
             The secrets that are missing now: the store keeps none.
         """
         self.mapping.take_past(values)
-        self.tell_changed()
+        self.notify_changed()
         sources = self.mapping.sources
         return [name for name in masked if name in sources and sources[name].kind is SourceKind.NOTHING]
 
@@ -185,7 +185,7 @@ class BatchFormController:
         self.deployment = grown.deployment
         self.selection.moved_to(grown.deployment)
         self.mapping.moved_to(grown.deployment)
-        self.tell_changed()
+        self.notify_changed()
 
     @property
     def has_client(self) -> bool:
@@ -217,12 +217,12 @@ class BatchFormController:
         if problems := self.problems:
             return Submission(problems=problems)
         self._refuse_second()
-        self.observers.tell(lambda observer: observer.starting())
+        self.observers.notify(lambda observer: observer.starting())
         try:
             return self.start()
         except InputError as exc:  # of a row behind the first ones
             reason = str(exc)
-            self.observers.tell(lambda observer: observer.failed(reason))
+            self.observers.notify(lambda observer: observer.failed(reason))
             return Submission(problems=exc.problems)
 
     def start(self) -> Batch:
@@ -249,7 +249,7 @@ class BatchFormController:
                 delivery=self.selection.delivery,  # type: ignore[arg-type]  # one of them: `VariantSelection` has checked it
             )
             self.batch = batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
-        self.observers.tell(lambda observer: observer.started(batch))
+        self.observers.notify(lambda observer: observer.started(batch))
         return batch
 
     def _refuse_second(self) -> None:
@@ -264,9 +264,9 @@ class BatchFormController:
     def renew(self) -> None:
         """Go on with other widgets: nothing of the mapping is in the old ones."""
 
-    def tell_changed(self) -> None:
+    def notify_changed(self) -> None:
         """Tell the observers that a program or a panel has changed the mapping, the selection or the deployment."""
-        self.observers.tell(lambda observer: observer.changed())
+        self.observers.notify(lambda observer: observer.changed())
 
 
 def _name_of(rows: Any) -> str:

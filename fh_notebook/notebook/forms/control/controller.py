@@ -104,11 +104,11 @@ class FormController:
         self._client = client
         self._collected: list[dict[str, Any]] = []
         self.observers: Observers[FormObserver] = Observers()
-        """Whoever is told of what is typed and chosen."""
+        """The observers of what is typed and chosen."""
         self._runner = SubmissionRunner(self.find_client)
 
     def _fields_of(self, model: FormModel) -> FieldsView:
-        return FieldsView(model, on_change=lambda: self.observers.tell(lambda observer: observer.edited()))
+        return FieldsView(model, on_change=lambda: self.observers.notify(lambda observer: observer.edited()))
 
     # --- what there is
 
@@ -231,7 +231,7 @@ class FormController:
                 except InputError as exc:
                     problems = exc.problems
             self.model.touch_all()
-            self.observers.tell(lambda observer: observer.refused(problems))
+            self.observers.notify(lambda observer: observer.refused(problems))
             return Submission(problems=problems)
 
     def cancel(self) -> None:
@@ -263,7 +263,7 @@ class FormController:
     def set_values(self, values: Mapping[str, Any], *, exact: bool = False) -> None:
         """Set the named fields; `exact` leaves out all others, as a recorded run did."""
         self.model.set_values(values, exact=exact)
-        self.observers.tell(lambda observer: observer.changed())
+        self.observers.notify(lambda observer: observer.changed())
 
     def take_past(self, values: Mapping[str, Any], masked: Iterable[str]) -> list[str]:
         """Fill in exactly what an earlier call sent; a secret that a person has typed stays.
@@ -288,12 +288,12 @@ class FormController:
         """
         if problems := self.model.problems:
             self.model.touch_all()
-            self.observers.tell(lambda observer: observer.changed())
+            self.observers.notify(lambda observer: observer.changed())
             raise InputError(problems, where="not added")
         secrets = self.secrets
         with self.lock:
             self._collected.append({n: v for n, v in self.model.value.items() if not secrets.cover([n])})
-        self.observers.tell(lambda observer: observer.collected())
+        self.observers.notify(lambda observer: observer.collected())
 
     def grow(self, grown: ExtendedDeployment) -> None:
         """Go on with a deployment that has grown; what was typed stays, and samples fill what is empty."""
@@ -302,16 +302,16 @@ class FormController:
             self.deployment = grown.deployment
             self.fields = self._fields_of(FormModel(grown.deployment.inputs, values))
             self.selection.moved_to(grown.deployment)
-        self.observers.tell(lambda observer: observer.grown())
+        self.observers.notify(lambda observer: observer.grown())
 
     def observe(self, observer: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
-        """Have `observer` told of what is typed and chosen, and `of_submits` of what is sent and comes."""
+        """Add an observer of what is typed and chosen, and `of_submits`, those of what is sent and received."""
         self.observers.add(observer)
         for each in of_submits:
             self._runner.observe(each)
 
     def leave(self, observer: FormObserver, of_submits: Sequence[SubmitObserver]) -> None:
-        """Tell these observers no more, where they are told anything yet."""
+        """Remove these observers, if they are there."""
         for each in of_submits:
             self._runner.leave(each)
         self.observers.remove(observer)

@@ -1,7 +1,7 @@
 """Observer interface of forms, and the list of the observers of one form.
 
-Rule of this file: an observer may be told on any thread, and returns at once; what it does not care for, it leaves as
-it is. What is sent by a form of one call, and what comes, is told to a `SubmitObserver`.
+Rule of this file: an observer is called on any thread, and returns at once; it overrides the methods that it needs.
+A `SubmitObserver` is called for what a form of one call sends and receives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["BatchFormObserver", "FormObserver", "Observers"]
 
 
 class FormObserver:
-    """Whoever shows a form: told of what happens, on whatever thread; must return at once."""
+    """Observer of a form: called on any thread, and must return at once."""
 
     def changed(self) -> None:
         """Several values, or the selection of variants, have changed by a program: the fields are to be shown anew."""
@@ -39,7 +39,7 @@ class FormObserver:
 
 
 class BatchFormObserver(FormObserver):
-    """Whoever shows a form over rows: told also of the batch that a program begins by it."""
+    """Observer of a form over rows: also called for the batch that it starts."""
 
     def starting(self) -> None:
         """The rows are being checked, and the batch is begun when all fit."""
@@ -51,28 +51,28 @@ class BatchFormObserver(FormObserver):
         """The batch was not begun: a row does not fit."""
 
 
-Watcher = TypeVar("Watcher", bound=FormObserver)
+ObserverT = TypeVar("Watcher", bound=FormObserver)
 
 
-class Observers(Generic[Watcher]):
-    """All who show one form."""
+class Observers(Generic[ObserverT]):
+    """The observers of one form."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._observers: tuple[Watcher, ...] = ()
+        self._observers: tuple[ObserverT, ...] = ()
 
-    def add(self, observer: Watcher) -> None:
-        """Tell `observer` too."""
+    def add(self, observer: ObserverT) -> None:
+        """Add an observer."""
         with self._lock:
             self._observers = (*self._observers, observer)
 
-    def remove(self, observer: Watcher) -> None:
-        """Tell `observer` no more, where it is told anything yet."""
+    def remove(self, observer: ObserverT) -> None:
+        """Remove an observer, if it is there."""
         with self._lock:
             self._observers = tuple(other for other in self._observers if other is not observer)
 
-    def tell(self, call: Callable[[Watcher], None]) -> None:
-        """Tell every observer; one that breaks keeps nobody else from being told."""
+    def notify(self, call: Callable[[ObserverT], None]) -> None:
+        """Call every observer; one that raises does not keep the others from being called."""
         for observer in self._observers:
             try:
                 call(observer)

@@ -31,7 +31,7 @@ NOTHING_SENT: Final = "cancelled before anything was sent"
 
 
 def run_of_error(error: Exception, request: InvokeRequest) -> Run:
-    """Return what was raised for a call as the failed run that a form shows: one line, with the cure.
+    """Return what was raised for a call as the failed run that a form shows: one line, with a hint.
 
     Examples
     --------
@@ -237,7 +237,7 @@ class SubmissionRunner:
     find_client : callable
         Returns the client to ask. It may wait for a person (a keyring), so it is called on a thread of its own.
     *observers : SubmitObserver
-        Who is told; :meth:`observe` adds more.
+        The first observers; :meth:`observe` adds more.
     """
 
     def __init__(self, find_client: Callable[[], Client], *observers: SubmitObserver) -> None:
@@ -261,14 +261,14 @@ class SubmissionRunner:
             return tuple(run for submission in self._out for run in submission.waits.values() if run.waiting)
 
     def observe(self, observer: SubmitObserver) -> None:
-        """Have an observer told of every submit, after those that are told already, and now of what happened so far."""
+        """Add an observer after the present ones, and call it for what has happened so far."""
         with self._lock:
             self._observers.append(observer)
             if self._newest is not None:
                 self._newest.replay(observer)
 
     def leave(self, observer: SubmitObserver) -> None:
-        """Tell an observer no more, where it is told anything yet."""
+        """Remove an observer, if it is there."""
         with self._lock:
             if observer in self._observers:
                 self._observers.remove(observer)
@@ -286,7 +286,7 @@ class SubmissionRunner:
             self._newest = submission
             self._out.append(submission)
             submission._job = event_loop.background().submit(self._drive(submission, delivery))
-            self._tell(submission, lambda observer: observer.began(submission))
+            self._notify(submission, lambda observer: observer.began(submission))
             submission._job.call_at_end(lambda: self._close_unstarted(submission))
         return submission
 
@@ -296,10 +296,10 @@ class SubmissionRunner:
             for submission in self._out:
                 submission.cancel()
 
-    def _tell(self, submission: Submission | None, call: Callable[[SubmitObserver], None]) -> None:
+    def _notify(self, submission: Submission | None, call: Callable[[SubmitObserver], None]) -> None:
         """Tell every observer of the newest submit, and of no other; ``None``: of whichever.
 
-        What an observer raises never ends paid work, and keeps nobody else from being told.
+        An observer that raises neither ends paid work nor keeps the others from being called.
         """
         with self._lock:
             if submission is not None and submission is not self._newest:
@@ -340,8 +340,8 @@ class SubmissionRunner:
             self._out.remove(submission)
             submission._ended = time.monotonic()
         if submission._waits:
-            self._tell_waited()
-        self._tell(submission, lambda observer: observer.ended(submission))
+            self._notify_waited()
+        self._notify(submission, lambda observer: observer.ended(submission))
 
     async def _send_all(self, submission: Submission, delivery: str) -> None:
         try:
@@ -378,19 +378,19 @@ class SubmissionRunner:
 
     def _note_accepted(self, submission: Submission, index: int) -> None:
         if index not in submission.came:
-            self._tell(submission, lambda observer: observer.accepted(submission, index))
-        self._tell_waited()
+            self._notify(submission, lambda observer: observer.accepted(submission, index))
+        self._notify_waited()
 
-    def _tell_waited(self) -> None:
-        self._tell(None, lambda observer: observer.waited())
+    def _notify_waited(self) -> None:
+        self._notify(None, lambda observer: observer.waited())
 
     def _take(self, submission: Submission, index: int, run: Run) -> None:
         if submission.inputs is not None:
             run = replace(run, inputs=submission.inputs)
         submission._came[index] = run
-        self._tell(submission, lambda observer: observer.came(submission, index, run))
+        self._notify(submission, lambda observer: observer.came(submission, index, run))
         if index in submission._waits:
-            self._tell_waited()
+            self._notify_waited()
 
     def _take_error(self, submission: Submission, index: int, error: Exception) -> None:
         if not isinstance(error, FetchHiveError):

@@ -25,7 +25,7 @@ MAX_PASTED_ROWS: Final = 10_000
 
 
 class TooManyRows(ValueError):
-    """More rows than a field takes at once; its text is one line with the cure."""
+    """More rows than a field takes at once; its text is one line with a hint."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class ParsedText:
     value: Any
     """A JSON value; the text itself where it is none; ``UNSET`` where nothing was typed."""
     error: str = ""
-    """Why it cannot be read, and the cure; empty where the check will tell whatever there is to tell."""
+    """Why it cannot be parsed, with a hint; empty where validation reports the problem."""
 
 
 def read_text(text: str, shape: Shape, root: Mapping[str, Any] | None = None) -> ParsedText:
@@ -263,7 +263,7 @@ _BINARY_FORMATS: Final = frozenset({"binary", "byte", "base64"})
 
 
 class FileError(ValueError):
-    """A file that cannot be sent; its text is one line with the cure."""
+    """A file that cannot be sent; its text is one line with a hint."""
 
 
 def encoding_of(shape: Shape) -> str:

@@ -290,7 +290,7 @@ class BatchFormView(BatchFormObserver):
     # --- what a person does
 
     def _edited(self) -> None:
-        self._core.observers.tell(lambda observer: observer.edited())
+        self._core.observers.notify(lambda observer: observer.edited())
 
     def _run(self) -> None:
         problems = self._core.problems

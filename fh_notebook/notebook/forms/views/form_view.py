@@ -72,7 +72,7 @@ class FormView(FormObserver):
             self._core.submit()
 
     def _chosen(self) -> None:
-        self._core.observers.tell(lambda observer: observer.edited())
+        self._core.observers.notify(lambda observer: observer.edited())
 
     def _cancel(self) -> None:
         self._bar.cancelling()

@@ -124,7 +124,7 @@ class RequestPanel:
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
         self.widget = look.text(dom_class="fh-request")
-        self._task = LatestTask(self._tell)
+        self._task = LatestTask(self._show_message)
 
     def follow(self) -> None:
         """Show what Run would send now. Whom to ask is found on a thread: a keyring may ask the person first."""
@@ -135,11 +135,11 @@ class RequestPanel:
             delivery = self._core.selection.delivery
             requests = [with_delivery(request, delivery, connection) for request in self._core.requests()]
         except InputError as exc:
-            self._tell(str(exc))
+            self._show_message(str(exc))
             return
         self.widget.value = str(request_page(connection, requests, self._core.secrets, self._core.problems))
 
-    def _tell(self, message: str) -> None:
+    def _show_message(self, message: str) -> None:
         self.widget.value = line(message, kind="error")
 
 
@@ -179,7 +179,7 @@ class HistoryPanel:
         self._drop.add_class("fh-history")
         self._drop.observe(self._fill_from_selected, "value")
         self._message = look.text()
-        self._task = LatestTask(self._tell)
+        self._task = LatestTask(self._show_message)
         self.widget = look.row(self._drop, self._message)
 
     def follow(self) -> None:
@@ -200,13 +200,15 @@ class HistoryPanel:
     def _fill_from_selected(self, change: Any) -> None:
         past = change["new"]
         if isinstance(past, EarlierCall):  # and not one of the lines that say something else
-            self._look.safely(lambda: self._fill(past), self._tell)()
+            self._look.safely(lambda: self._fill(past), self._show_message)()
 
     def _fill(self, past: EarlierCall) -> None:
         left = self._core.take_past(past.again(), past.masked)
-        self._tell(f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim")
+        self._show_message(
+            f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim"
+        )
 
-    def _tell(self, text: str, kind: str = "error") -> None:
+    def _show_message(self, text: str, kind: str = "error") -> None:
         self._message.value = line(text, kind=kind)
 
 
@@ -365,7 +367,7 @@ class SchemaPanel:
 
     def _rename(self) -> None:
         self._core.grow(ExtendedDeployment(deployment=renamed(self._core.deployment, self._new_name.value)))
-        self._tell(f"Run calls {self._core.deployment.name}.")
+        self._show_message(f"Run calls {self._core.deployment.name}.")
 
     def _add(self) -> None:
         grown = with_variable(self._core.deployment, self._name.value, self._kind.value, required=self._required.value)
@@ -385,13 +387,13 @@ class SchemaPanel:
 
     def _save(self) -> None:
         path = self._core.deployment.save()
-        self._tell(f"Saved {self._core.deployment.name} in {catalog_file.shown(path)}.")
+        self._show_message(f"Saved {self._core.deployment.name} in {catalog_file.shown(path)}.")
 
     def _grow(self, grown: ExtendedDeployment) -> None:
         self._core.grow(grown)
-        self._tell(grown.message)
+        self._show_message(grown.message)
 
-    def _tell(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         self._message.value = line(text, kind="plain")
 
     def _show_error(self, text: str) -> None:
