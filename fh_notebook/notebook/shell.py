@@ -300,11 +300,11 @@ def ask_yes(shell: Any, question: str) -> bool | None:
         return False
 
 
-def _no_stdin_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a prompt to which nobody can answer."""
+def _no_stdin_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return the errors of a prompt to which nobody can answer, and `others`."""
     from IPython.core.error import StdinNotImplementedError
 
-    return (StdinNotImplementedError, EOFError, OSError)
+    return (StdinNotImplementedError, EOFError, OSError, *others)
 
 
 def _is_terminal() -> bool:
@@ -317,7 +317,7 @@ def _is_terminal() -> bool:
 def _ask(ask: Callable[[], Secret], hint: str) -> Secret:
     try:
         return ask()
-    except (*_no_stdin_errors(), getpass.GetPassWarning):
+    except _no_stdin_errors(getpass.GetPassWarning):
         stopped = False
     except KeyboardInterrupt:
         stopped = True

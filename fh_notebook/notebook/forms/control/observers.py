@@ -51,7 +51,7 @@ class BatchFormObserver(FormObserver):
         """The batch was not begun: a row does not fit."""
 
 
-ObserverT = TypeVar("Watcher", bound=FormObserver)
+ObserverT = TypeVar("ObserverT", bound=FormObserver)
 
 
 class Observers(Generic[ObserverT]):

@@ -303,7 +303,7 @@ class Field:
         state = self.state
         is_offered = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
         if is_offered and self._empty is None:
-            what = {str: "text", list: "list", dict: "object"}[type(state.empty)]
+            what = "text" if state.empty == "" else "list" if state.empty == [] else "object"
             self._empty = button_of(
                 self, f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
             )

@@ -44,9 +44,9 @@ def test_variables_are_added_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(("name", "told"), [("", "needs a name"), ("  ", "needs a name"), ("a", "already")])
-def test_a_variable_without_a_name_of_its_own_is_refused(name: str, message: str) -> None:
+def test_a_variable_without_a_name_of_its_own_is_refused(name: str, told: str) -> None:
     """In one line."""
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=told):
         with_variable(fh.Deployment("d", inputs={"a": fh.text()}), name, "text")
 
 

@@ -102,7 +102,7 @@ def test_a_submit_returns_at_once_and_its_runs_come_in_their_order(
     assert watcher.told[0] == ("began", "a")
     assert sorted(watcher.told[1:-1]) == [("came", "a", 0, "a"), ("came", "a", 1, "said a")]
     assert watcher.told[-1] == ("ended", "a")
-    assert runner.place == "local"
+    assert runner.origin == "local"
     assert repr(submission) == "Submission(slow, plain: 2 of 2 answered; ended)"
 
 
