@@ -255,7 +255,7 @@ def test_what_a_search_needs_is_made_ahead_and_is_the_same() -> None:
     """Unless it is very much: then it waits until somebody searches."""
     table = BrowserTable(fh.compare(small(), score="s").data)
     table.warm()
-    assert {"_folded", "different", "winners", "apart"} <= vars(table).keys()
+    assert {"_folded", "different", "winners", "score_range"} <= vars(table).keys()
     assert _rows(RowFinder(table), search="REFUND") == [2]
     large = BrowserTable(
         fh.compare(pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 60_000_000] * 2})).data
