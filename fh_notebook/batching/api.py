@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.model import Job, OutcomeTable
 from fh_notebook.batching.options import BatchKeywords, BatchOptions, bounded_options, defaults_of
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.plan import Plan, name_of, pilot, read_variants
 from fh_notebook.batching.planning.planner import Planner
 from fh_notebook.batching.planning.reader import BatchReader
-from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of, kept_reuse
+from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of, encode_reuse
 from fh_notebook.batching.planning.sources import JobSource, StreamSource, TableSource
 from fh_notebook.batching.planning.stored_batch import PlannedBatch, check_name
 from fh_notebook.batching.planning.work_queue import WorkQueue
@@ -44,14 +44,14 @@ __all__ = [
     "PreparedBatch",
     "abatch",
     "batch",
-    "begun",
     "known_deployment",
     "last_batch",
     "last_batch_at",
     "plan_table",
+    "prepare",
     "prepare_batch",
-    "prepared",
-    "prepared_here",
+    "prepare_local",
+    "start_batch",
 ]
 
 
@@ -86,13 +86,16 @@ def prepare_batch(
         As :func:`fh_notebook.batch` says.
     """
     name, repeats, replace = options.name, options.repeats, options.replace
-    settings = RunSettings.of(options, is_stream=isinstance(rows, Iterator), audience=audience)
+    settings = StartOptions.of(options, is_stream=isinstance(rows, Iterator), audience=audience)
     target = known_deployment(client, deployment)
-    arms = read_variants(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
+    batch_variants = read_variants(
+        options.variants, target, options.inputs, find=lambda other: known_deployment(client, other)
+    )
     workspace = client.workspace
     if name is not None and store is not None and not replace:
-        check_name(store, name, workspace, arms, partitions=False)  # before the rows are read, and again with them
-    planner = Planner(arms, repeats=repeats, metadata=options.metadata or {}, workspace=workspace)
+        # Before the rows are read, and again with them.
+        check_name(store, name, workspace, batch_variants, partitions=False)
+    planner = Planner(batch_variants, repeats=repeats, metadata=options.metadata or {}, workspace=workspace)
     is_named = name is not None
     name, source, note = _named_source(rows, planner, target.name, options)
     keeper = store if store is not None else session.store_in_memory()
@@ -101,38 +104,45 @@ def prepare_batch(
     after_id = keeper.answers.newest_id() if settings.reuse is None else 0
     plan = Plan(
         name=name,
-        deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
-        variants=tuple(arm.label for arm in arms),
+        deployment=" and ".join(dict.fromkeys(variant.deployment for variant in batch_variants)),
+        variants=tuple(variant.label for variant in batch_variants),
         rows=source.rows,
         repeats=repeats,
         jobs=source.jobs if isinstance(source, TableSource) else 0,
         note=note,
         audience=audience,
     )
-    kept = PlannedBatch(
+    planned_batch = PlannedBatch(
         keeper,
         plan,
         workspace,
-        arms,
+        batch_variants,
         is_named=is_named,
         replace_other=replace,
         is_stream=not isinstance(source, TableSource),
-        schema_sha256=schema_hashes(arm.target.deployment for arm in arms),
-        reuse=kept_reuse(settings.reuse, datetime.now(UTC)),
+        schema_sha256=schema_hashes(variant.target.deployment for variant in batch_variants),
+        reuse=encode_reuse(settings.reuse, datetime.now(UTC)),
     )
     beside = beside_of(keeper, name, workspace, reuse=settings.reuse, replaces=replace)
-    look_up = AnswerLookup(stored=kept, workspace=workspace, reuse=settings.reuse, after_id=after_id, beside=beside)
+    look_up = AnswerLookup(
+        stored=planned_batch, workspace=workspace, reuse=settings.reuse, after_id=after_id, beside=beside
+    )
     work_queue = WorkQueue(
         source,
         outcomes,
         look_up,
         skip_invalid=options.on_invalid == "skip",
         where=target.name,
-        kept=kept,
+        planned_batch=planned_batch,
         audience=audience,
     )
     batch_state = BatchState(plan, work_queue, outcomes, caller=Caller.of(client), options=settings)
-    about = provenance((arm.target.deployment for arm in arms), variants=plan.variants, batch=name, workspace=workspace)
+    about = provenance(
+        (variant.target.deployment for variant in batch_variants),
+        variants=plan.variants,
+        batch=name,
+        workspace=workspace,
+    )
     control, reader = BatchController(batch_state, settings), BatchReader(work_queue, outcomes, name=name, about=about)
     batch_state.prepare(keep=not options.dry_run, most_at_once=control.status.limit)
     return PreparedBatch(batch=Batch(control, reader), control=control, batch_state=batch_state, reader=reader)
@@ -145,11 +155,11 @@ def _named_source(rows: Any, planner: Planner, deployment: str, options: BatchOp
         if sample is not None:
             raise SettingsError("sample= needs to know all rows, and an iterator does not; give first=, or a list")
         stream = StreamSource(rows, planner, first=first)
-        return name or name_of(deployment, planner.arms, stream.peek()), stream, ""
+        return name or name_of(deployment, planner.batch_variants, stream.peek()), stream, ""
     read = read_rows(rows)
-    named, whole, hidden = plan_table(read, planner, deployment, name=name)
-    by_row = pilot(whole, first=first, sample=sample, seed=named)
-    return named, TableSource(planner, by_row, without_secrets(read, hidden), whole), read.note
+    batch_name, rows_of_jobs, hidden = plan_table(read, planner, deployment, name=name)
+    by_row = pilot(rows_of_jobs, first=first, sample=sample, seed=batch_name)
+    return batch_name, TableSource(planner, by_row, without_secrets(read, hidden), rows_of_jobs), read.note
 
 
 def plan_table(
@@ -161,8 +171,8 @@ def plan_table(
     """
     hidden = planner.fit(rows)
     by_row = list(planner.jobs(rows))
-    named = name or name_of(deployment, planner.arms, (job for row in by_row for job in row))
-    return named, by_row, hidden
+    batch_name = name or name_of(deployment, planner.batch_variants, (job for row in by_row for job in row))
+    return batch_name, by_row, hidden
 
 
 def known_deployment(client: Client, deployment: Deployment | str) -> Deployment:
@@ -333,7 +343,7 @@ def batch(
     (['A', 'B'], 2)
     """
     arguments.check(batch, locals(), but=OWN_CHECKS)
-    return begun(rows, deployment, BatchOptions(**options))
+    return start_batch(rows, deployment, BatchOptions(**options))
 
 
 @arguments.explicit_signature(BatchKeywords, defaults_of(BatchOptions))
@@ -347,17 +357,17 @@ async def abatch(
     A cancel reaches the calls and goes on; what was answered is kept, in the store and in :func:`last_batch`.
     """
     arguments.check(abatch, locals(), but=OWN_CHECKS)
-    asked = BatchOptions(**options)
+    requested = BatchOptions(**options)
     # Over partitions all rows are looked at first, by workers: not on the caller's loop, which that would block.
-    if _is_scaled(rows, asked.dask):
-        made, control = await asyncio.to_thread(prepared, rows, deployment, asked)
+    if _is_scaled(rows, requested.dask):
+        batch_object, control = await asyncio.to_thread(prepare, rows, deployment, requested)
     else:
-        made, control = prepared(rows, deployment, asked)
-    if asked.wait and not asked.dry_run:
+        batch_object, control = prepare(rows, deployment, requested)
+    if requested.wait and not requested.dry_run:
         await control.astart(control.first_windows())
-    elif not asked.dry_run:
+    elif not requested.dry_run:
         control.start(control.first_windows(), wait=False)
-    return made
+    return batch_object
 
 
 def _is_scaled(rows: Any, dask: Any) -> bool:
@@ -365,15 +375,15 @@ def _is_scaled(rows: Any, dask: Any) -> bool:
     return dask is not None or type(rows).__module__.startswith("dask.")
 
 
-def begun(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
+def start_batch(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON) -> Batch:
     """Return the batch that is asked for, begun unless it is a dry run, and waited for where the options say so."""
-    made, control = prepared(rows, deployment, options, audience)
+    started, control = prepare(rows, deployment, options, audience)
     if not options.dry_run:
         control.start(control.first_windows(), wait=options.wait)
-    return made
+    return started
 
 
-def prepared(
+def prepare(
     rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience = PYTHON
 ) -> tuple[Batch, BatchController]:
     """Return the batch that is asked for and what starts it; it was checked and looked up, and has called nothing.
@@ -389,16 +399,16 @@ def prepared(
         As :func:`batch` says.
     """
     if not _is_scaled(rows, options.dask):
-        made = prepared_here(rows, deployment, options, audience)
-        return made.batch, made.control
-    given = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
-    found: tuple[Batch, BatchController] = hooks.partitions().batch_over_partitions(rows, deployment, options, **given)
-    _note(found[0])
-    return found
+        prepared_batch = prepare_local(rows, deployment, options, audience)
+        return prepared_batch.batch, prepared_batch.control
+    extra = {"client": session.client_for(options.client), "store": session.store(), "audience": audience}
+    pair: tuple[Batch, BatchController] = hooks.partitions().batch_over_partitions(rows, deployment, options, **extra)
+    _note_last(pair[0])
+    return pair
 
 
-def prepared_here(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience) -> PreparedBatch:
-    """Return a batch as :func:`prepared` does, of rows that are in this process."""
+def prepare_local(rows: Any, deployment: Deployment | str, options: BatchOptions, audience: Audience) -> PreparedBatch:
+    """Return a batch as :func:`prepare` does, of rows that are in this process."""
     client, store = session.client_for(options.client), session.store()
     if options.parts is not None:
         raise SettingsError(
@@ -407,11 +417,11 @@ def prepared_here(rows: Any, deployment: Deployment | str, options: BatchOptions
                 command="--parts is for a batch over partitions; give --dask, too",
             )
         )
-    made = prepare_batch(rows, deployment, options, client=client, store=store, audience=audience)
-    _note(made.batch)
-    return made
+    prepared_batch = prepare_batch(rows, deployment, options, client=client, store=store, audience=audience)
+    _note_last(prepared_batch.batch)
+    return prepared_batch
 
 
-def _note(made: Batch) -> None:
+def _note_last(newest: Batch) -> None:
     global _last, _last_at
-    _last, _last_at = made, datetime.now(UTC)
+    _last, _last_at = newest, datetime.now(UTC)

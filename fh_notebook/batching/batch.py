@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.export.archive import WrittenFile, to_fhb
-from fh_notebook.batching.export.export import Exported, to_csv, to_excel, to_parquet
-from fh_notebook.batching.messages import frame_html, frame_text
+from fh_notebook.batching.export.export import Exported, WrittenFile, to_csv, to_excel, to_fhb, to_parquet
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
+from fh_notebook.batching.rendering import frame_html, frame_text
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text import html

@@ -1,7 +1,8 @@
 """`BatchState`: plan, outcomes and remaining work of one batch, looked up and counted before a start.
 
-Nothing is called here. The plan of a table is known before the first call; of an iterator, only what was read. Answers
+No job is called here. The plan of a table is known before the first call; of an iterator, only what was read. Answers
 under another key of the same host are only counted (`other_key`): two keys of one host may be two workspaces.
+Calls with an unknown outcome are looked up at the service by their request ids, and not repeated.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from fh_notebook.batching.execution.batch_run import EngineRun, budget_of
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions, budget_of
 from fh_notebook.batching.execution.unknown_names import NameEvidence
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Counts, Event, Job, OutcomeTable
 from fh_notebook.batching.planning.plan import OtherKey, Plan
-from fh_notebook.batching.planning.unknown_calls import resolution_text, resolved_calls
+from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import (
     LookedUpWindow,
     WindowPrefetch,
@@ -32,12 +32,13 @@ from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.text.messages import counted
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
 
-__all__ = ["BatchState", "join_command", "other_key"]
+__all__ = ["BatchState", "join_command", "other_key", "resolution_text"]
 
 
 MOST: Final = 5
@@ -68,21 +69,25 @@ def other_key(
     if origin == LOCAL:
         return None
     deployments = dict.fromkeys(job.deployment for job in jobs)
-    others = store.workspaces.of_host(origin, deployments, without=workspace, limit=MOST)
+    candidates = store.workspaces.of_host(origin, deployments, without=workspace, limit=MOST)
     needed: dict[int, set[str]] = {}
     """Row -> the keys of its calls."""
-    to_call = {job.key for job in jobs} if others else set()
-    for job in planned if others else ():
+    to_call = {job.key for job in jobs} if candidates else set()
+    for job in planned if candidates else ():
         if job.key in to_call:
             needed.setdefault(job.position, set()).add(job.key)
     best: OtherKey | None = None
-    for other in others:
-        asked = {target: canonical_json([other, *target])[:-1] for target in {(j.deployment, j.variant) for j in jobs}}
-        there = {job_key_of_parts(asked[job.deployment, job.variant], job.spelt, job.repeat): job.key for job in jobs}
+    for candidate in candidates:
+        targets = {(job.deployment, job.variant) for job in jobs}
+        key_parts = {target: canonical_json([candidate, *target])[:-1] for target in targets}
+        there = {
+            job_key_of_parts(key_parts[job.deployment, job.variant], job.inputs_json, job.repeat): job.key
+            for job in jobs
+        }
         answered = {there[key] for key in store.answers.completed_of(there, since=since)}
         rows = sum(keys <= answered for keys in needed.values())
         if rows and (best is None or rows > best.rows):
-            best = OtherKey(workspace=other, rows=rows, command=join_command(other, workspace))
+            best = OtherKey(workspace=candidate, rows=rows, command=join_command(candidate, workspace))
     return best
 
 
@@ -115,7 +120,7 @@ class BatchState:
         What is known of them.
     caller : Caller
         Who calls.
-    options : RunSettings
+    options : StartOptions
         How it is started.
     """
 
@@ -128,7 +133,7 @@ class BatchState:
         outcomes: OutcomeTable,
         *,
         caller: Caller,
-        options: RunSettings,
+        options: StartOptions,
     ) -> None:
         self.plan = plan
         self.work_queue = work_queue
@@ -167,7 +172,7 @@ class BatchState:
         if keep:
             self.work_queue.begin_keeping()
         if self.plan.rows is not None:
-            self._first = [job for seen in self.work_queue.fresh() for job in self._taken(seen)]
+            self._first = [job for window in self.work_queue.fresh() for job in self._take(window)]
             self._replan(self._first, most_at_once)
             self._look_elsewhere(self._first)
             self._look_under_other_keys(self._first)
@@ -183,19 +188,19 @@ class BatchState:
                 if job.problems:
                     self.outcomes.put(job.number, FAILED)
         for seen in self.work_queue.again():
-            self._taken(seen)
+            self._take(seen)
         is_open = [job for window in self.work_queue.source.planned(jobs) for job in window if self._is_open(job)]
         self._replan(is_open, most_at_once)
 
     def _is_open(self, job: Job) -> bool:
         return bool(job.key) and self.outcomes.kind(job.number) == PENDING
 
-    def _taken(self, seen: LookedUpWindow) -> list[Job]:
-        times = [known.kept_at for known in seen.known.values() if known.kind in (DONE, FAILED)]
+    def _take(self, window: LookedUpWindow) -> list[Job]:
+        times = [answer.kept_at for answer in window.known.values() if answer.kind in (DONE, FAILED)]
         newest = max(times, default=0.0)
         if newest and (self._answered_at is None or newest > self._answered_at.timestamp()):
             self._answered_at = datetime.fromtimestamp(newest, UTC)
-        return self.work_queue.take(seen)
+        return self.work_queue.take(window)
 
     # --- what each start calls
 
@@ -212,7 +217,7 @@ class BatchState:
         self.work_queue.call_lost = retry_unknown
         if self.plan.rows is None:
             return chained_windows(WindowPrefetch(self.work_queue.again()), self._fresh)
-        return self._counted([job for seen in self.work_queue.again() for job in self._taken(seen)], most_at_once)
+        return self._plan_again([job for window in self.work_queue.again() for job in self._take(window)], most_at_once)
 
     def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""
@@ -220,7 +225,7 @@ class BatchState:
         self.work_queue.begin_keeping()
         self._store.keep_owed()
         self.work_queue.begin()
-        return self._counted([job for window in self.work_queue.failed(error_code) for job in window], most_at_once)
+        return self._plan_again([job for window in self.work_queue.failed(error_code) for job in window], most_at_once)
 
     def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
         """Return the jobs that may have run, with what is known of them."""
@@ -228,10 +233,10 @@ class BatchState:
 
     async def resolve(self, windows: Iterator[list[tuple[Job, Run]]]) -> str:
         """Ask the service about calls that may have run; return what came of it, in a sentence."""
-        return resolution_text(*await resolved_calls(windows, self.work_queue, self.stored, self._client))
+        return resolution_text(*await resolve_calls(windows, self.work_queue, self.stored, self._client))
 
     def new_run(
-        self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]
+        self, settings: StartOptions, *, hear: Callable[[Event], None], changed: Callable[[], object]
     ) -> EngineRun:
         """Return the next start."""
         return EngineRun(
@@ -241,7 +246,7 @@ class BatchState:
             outcomes=self.outcomes,
             options=settings,
             call_lost=self.work_queue.call_lost,
-            names=NameEvidence(arms=len(self.plan.variants)),
+            names=NameEvidence(variants=len(self.plan.variants)),
             hear=hear,
             changed=changed,
         )
@@ -251,7 +256,7 @@ class BatchState:
         assert self.caller.client is not None, "who calls nothing is refused before"  # noqa: S101 - a defect of ours
         return self.caller.client
 
-    def _counted(self, jobs: list[Job], most_at_once: int) -> Windows:
+    def _plan_again(self, jobs: list[Job], most_at_once: int) -> Windows:
         self.plan = replace(self.plan, other_key=None, elsewhere=0, forgotten=0)  # that was said of the first start
         jobs = self.work_queue.one_a_key(jobs)  # of all windows together
         self._replan(jobs, most_at_once)
@@ -270,12 +275,13 @@ class BatchState:
         if jobs and self._options.reuse is not None:
             planned = (job for window in self.work_queue.source.planned(len(self.outcomes)) for job in window)
             since = datetime.now(UTC) - self._options.reuse if isinstance(self._options.reuse, timedelta) else None
-            found = other_key(self._store, jobs, list(planned), self.caller.workspace, since=since)
-            if found is not None and (here := self._store.answers.completed_of({job.key for job in jobs}, since=since)):
+            match = other_key(self._store, jobs, list(planned), self.caller.workspace, since=since)
+            keys = {job.key for job in jobs}
+            if match is not None and (answered := self._store.answers.completed_of(keys, since=since)):
                 # They were joined already, under another name: a join would copy nothing.
-                self.plan = replace(self.plan, elsewhere=len(here))
+                self.plan = replace(self.plan, elsewhere=len(answered))
                 return
-            self.plan = replace(self.plan, other_key=found)
+            self.plan = replace(self.plan, other_key=match)
 
     def _look_for_forgotten(self, jobs: list[Job]) -> None:
         """Note in the plan what is called again only since its answer was removed."""
@@ -319,3 +325,74 @@ class BatchState:
         seconds = median(took) * -(-calls // most_at_once)
         rate = self._options.rate
         return max(seconds, rate.least_s(calls)) if rate is not None else seconds
+
+
+async def resolve_calls(
+    windows: Iterable[list[tuple[Job, Run]]], work_queue: WorkQueue, stored: StoredBatch, client: Client
+) -> tuple[int, int]:
+    """Look up every run that has a request id, one after the other, and keep what is final.
+
+    Returns
+    -------
+    (int, int)
+        How many are known now, and how many are not.
+
+    Raises
+    ------
+    AuthError
+        The service refused the key.
+    """
+    known = left = 0
+    for window in windows:
+        for job, run in window:
+            answer = await _retrieve_outcome(client, job, run)
+            if answer is None:
+                left += 1
+                continue
+            line, _ = await stored.store.claims.answer(answer, key=job.key, batch=stored.id, workspace=client.workspace)
+            work_queue.finished(job, answer, line=line, reused=False)
+            known += 1
+    return known, left
+
+
+async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
+    """Return what became of a call, or nothing where the service does not say."""
+    if not run.request_id:
+        return None
+    answer = await client.aclient.retrieve(run.request_id, run_id=run.run_id)
+    if answer.status not in ("completed", "failed") or (
+        answer.status == "failed" and answer.output is None and not answer.error
+    ):
+        return None
+    return replace(
+        answer,
+        deployment=job.deployment,
+        variant=job.variant,
+        inputs=job.shown_inputs,
+        metadata=run.metadata,
+        elapsed_s=run.elapsed_s,
+        attempts=run.attempts,
+        started_at=answer.started_at or run.started_at,
+    )
+
+
+def resolution_text(known: int, left: int) -> str:
+    """Say what came of the questions.
+
+    Examples
+    --------
+    >>> resolution_text(2, 1)
+    '2 calls are known now; 1 is still unknown: batch.resume(retry_unknown=True) calls it again, and may pay twice'
+    >>> resolution_text(0, 0)
+    'No call is unknown.'
+    """
+    if not known and not left:
+        return "No call is unknown."
+    parts = [f"{counted(known, 'call')} {'is' if known == 1 else 'are'} known now"] if known else []
+    if left:
+        it = "it" if left == 1 else "them"
+        parts.append(
+            f"{left:,} {'is' if left == 1 else 'are'} still unknown: batch.resume(retry_unknown=True) calls {it} "
+            "again, and may pay twice"
+        )
+    return "; ".join(parts)

@@ -2,7 +2,7 @@
 
 Rule of this file: nothing that was paid for is lost, whoever ends it; what may have run is called again only when the
 user says so, and a batch that calls nothing is refused here, wherever it is from. How a batch stands is in
-`status.py`, one start on the background loop in `execution/batch_run.py`.
+`status.py`, one start on the background loop in `execution/engine_run.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
 from fh_notebook.batching.model import Event, Stopped
 from fh_notebook.batching.planning.work_queue import Windows
@@ -35,11 +35,11 @@ class BatchController:
     ----------
     work : BatchWork
         What it calls.
-    settings : RunSettings
+    settings : StartOptions
         How it is started.
     """
 
-    def __init__(self, work: BatchWork, settings: RunSettings) -> None:
+    def __init__(self, work: BatchWork, settings: StartOptions) -> None:
         self.work = work
         """What it calls, for whoever reads what came of it."""
         self.status = BatchStatus(work, settings, self)
@@ -277,5 +277,5 @@ class BatchController:
         stopped = self.status.stopped
         if stopped is None or stopped.reason != "auth" or answered or stopped.run is None:
             return
-        run, told = stopped.run, stopped.message
-        raise AuthError(told, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id)
+        run, message = stopped.run, stopped.message
+        raise AuthError(message, status_code=run.status_code, error_code=run.error_code, request_id=run.request_id)

@@ -45,7 +45,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One call that a batch stands for: one row, one arm, one repeat."""
+    """One call that a batch stands for: one row, one variant, one repeat."""
 
     number: int = 0
     """Its place in the plan, from 0."""
@@ -55,8 +55,8 @@ class Job:
     """The row's label."""
     deployment: str
     variant: str
-    arm: str = ""
-    """The arm's label: what the column ``variant`` says; the variant's name where it is empty."""
+    variant_label: str = ""
+    """The variant's label: what the column ``variant`` says; the variant's name where it is empty."""
     repeat: int
     """From 1."""
     inputs: Mapping[str, Any] = field(repr=False)
@@ -66,7 +66,7 @@ class Job:
     """SHA-256 of what is asked; equal jobs have equal keys and are called once. Empty when the inputs do not fit."""
     problems: tuple[Problem, ...] = ()
     """Why it cannot be called."""
-    spelt: str = field(default="", repr=False, compare=False)
+    inputs_json: str = field(default="", repr=False, compare=False)
     """The inputs as canonical JSON, where the key was made of it: it is kept with the plan."""
     secrets: Secrets = field(default=Secrets(), repr=False)
     """Which of the inputs are never kept or shown."""
@@ -75,8 +75,8 @@ class Job:
 
     @property
     def label(self) -> str:
-        """What tells its arm from the others."""
-        return self.arm or self.variant
+        """What tells its variant from the others."""
+        return self.variant_label or self.variant
 
     @property
     def shown_inputs(self) -> Mapping[str, Any]:
@@ -176,7 +176,7 @@ class Stopped:
     @property
     def message(self) -> str:
         """What happened and what to do, in one line."""
-        return "; ".join(filter(None, (text_for(said, self.audience) for said in (self.detail, self.resume))))
+        return "; ".join(filter(None, (text_for(text, self.audience) for text in (self.detail, self.resume))))
 
 
 Event = Started | Retried | Throttled | KeptBack | Finished | Stopped

@@ -123,10 +123,10 @@ def or_none(kind: ArgumentKind) -> ArgumentKind:
     return ArgumentKind(kind.takes, lambda value: value is None or kind.accepts(value))
 
 
-def one_of(*words: str) -> ArgumentKind:
+def one_of(*choices: str) -> ArgumentKind:
     """Return the kind of one of some words."""
-    takes = f"{', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
-    return ArgumentKind(takes, lambda value: isinstance(value, str) and value in words)
+    takes = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
+    return ArgumentKind(takes, lambda value: isinstance(value, str) and value in choices)
 
 
 def is_finite_number(value: object) -> bool:
@@ -445,5 +445,5 @@ def written_options(options: type[Any], *, in_cell: bool = False) -> dict[str, O
     >>> list(written_options(BatchOptions, in_cell=True))
     ['repeats', 'max_calls', 'dry_run', 'delivery']
     """
-    found = {option.name: option.metadata.get("written") for option in fields(options)}
-    return {name: written for name, written in found.items() if written and (written.in_cell or not in_cell)}
+    syntaxes = {option.name: option.metadata.get("written") for option in fields(options)}
+    return {name: written for name, written in syntaxes.items() if written and (written.in_cell or not in_cell)}

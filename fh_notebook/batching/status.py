@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED
-from fh_notebook.batching.execution.run_settings import RunSettings
-from fh_notebook.batching.messages import sentence
+from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.model import Counts, Event, Job, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.state import resting
+from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.contract.run import Run
 from fh_notebook.session.limiter import ConcurrencyLimiter
 
@@ -153,7 +153,7 @@ class BatchWork(Protocol):
         ...
 
     def new_run(
-        self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]
+        self, settings: StartOptions, *, hear: Callable[[Event], None], changed: Callable[[], object]
     ) -> BatchRun:
         """Return the next start; `hear` is told of its events, `changed` of what is to be shown without one."""
         ...
@@ -186,13 +186,13 @@ class BatchStatus:
     ----------
     work : BatchWork
         What it calls.
-    settings : RunSettings
+    settings : StartOptions
         How it is started.
     controls : RunControls
         What the buttons of a display do.
     """
 
-    def __init__(self, work: BatchWork, settings: RunSettings, controls: RunControls) -> None:
+    def __init__(self, work: BatchWork, settings: StartOptions, controls: RunControls) -> None:
         self.name = work.plan.name
         """Its name at its start."""
         self.blocks = True
@@ -346,7 +346,7 @@ class BatchStatus:
         if self.is_forgotten:
             return f"{self.name}: forgotten. Its rows and answers were removed (fh.forget)"
         doing = resting(paused=self.paused, until=self.waiting_until) or "running" if self.running else ""
-        return sentence(
+        return progress_sentence(
             self.name,
             self.counts,
             doing=doing,

@@ -361,7 +361,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from fh_notebook.batching.api import begun
+    from fh_notebook.batching.api import start_batch
     from fh_notebook.batching.progress.display import TextProgress
 
     check_race(args)
@@ -377,7 +377,7 @@ def _run(args: argparse.Namespace) -> int:
         batch = (
             race.batch
             if race is not None
-            else begun(
+            else start_batch(
                 rows,
                 args.deployment,
                 BatchOptions(
@@ -469,7 +469,7 @@ def _end(
     args: argparse.Namespace, batch: Batch, target: Path | None, compare_it: CompareOptions | None, race: Race | None
 ) -> int:
     from fh_notebook.batching.export.export import export
-    from fh_notebook.batching.messages import digest
+    from fh_notebook.batching.rendering import digest
 
     code = exit_code(batch) if race is None else code_of_race(race)
     if args.quiet and code:
@@ -494,7 +494,7 @@ def _end(
 
 
 def _what_next(args: argparse.Namespace, batch: Batch, code: int) -> Iterator[str]:
-    from fh_notebook.batching.export.files import suffix_of
+    from fh_notebook.batching.export.export import suffix_of
 
     if batch.counts.failed and code == FAILED:
         yield from failure_hints([o.run for _, o, _ in batch.entries() if o and o.run.status == "failed"], _again(args))

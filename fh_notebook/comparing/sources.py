@@ -23,7 +23,7 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, OutputKeys, frame_of_runs
-from fh_notebook.batching.tables.rows import EXPECTED, told_apart
+from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
@@ -94,7 +94,7 @@ def _frame_of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
         values = [record.get(name) for record in records]
         are_numbers = all(value is None or isinstance(value, bool | int | float | np.number) for value in values)
         # pandas would make one kind of 1 and 1.0, which may be the labels of two rows.
-        is_plain = are_numbers and told_apart(values) == values
+        is_plain = are_numbers and distinct_labels(values) == values
         columns[str(name)] = pd.Series(values) if is_plain else object_series(values)
     return pd.DataFrame(columns)
 
@@ -159,7 +159,7 @@ def _read_columns(frame: pd.DataFrame, score: Score, pair_on: str) -> ScoredRuns
     done = (status == "completed").to_numpy()
     lines = pd.DataFrame(
         {
-            "pair": object_series(told_apart(pairs.tolist())),
+            "pair": object_series(distinct_labels(pairs.tolist())),
             "variant": object_series([str(v) for v in variants]),
             "status": status.reset_index(drop=True),
             "output": _texts(frame, "output", n),

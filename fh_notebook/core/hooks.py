@@ -167,7 +167,7 @@ HOOKS: Final[dict[type, str]] = {
     CatalogFile: "fh_notebook.store.catalog_file",
     FrameSchema: "fh_notebook.batching.tables.schema",
     History: "fh_notebook.batching.history.history",
-    StoreFunctions: "fh_notebook.batching.history.store_export",
+    StoreFunctions: "fh_notebook.batching.history.store_functions",
     Partitions: "fh_notebook.scaling.api",
     Frontend: "fh_notebook.notebook.frontend",
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Unpack
 
-from fh_notebook.batching.api import OWN_CHECKS, PreparedBatch, prepared_here
+from fh_notebook.batching.api import OWN_CHECKS, PreparedBatch, prepare_local
 from fh_notebook.batching.model import Event
 from fh_notebook.batching.tables.rows import EXPECTED, read_rows
 from fh_notebook.comparing.scorers.runner import check_columns
@@ -135,15 +135,15 @@ async def arace(
 ) -> Race:
     """Await :func:`race`: the same arguments, results and errors, from any running loop."""
     arguments.check(arace, locals(), but=OWN_CHECKS)
-    asked = RaceOptions.of(score=score, **options)
-    made = prepare_race(rows, deployment, asked)
-    return made if asked.batch.dry_run else await made.aresume(retry_unknown=asked.batch.retry_unknown)
+    requested = RaceOptions.of(score=score, **options)
+    started = prepare_race(rows, deployment, requested)
+    return started if requested.batch.dry_run else await started.aresume(retry_unknown=requested.batch.retry_unknown)
 
 
 def start_race(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
     """Return the race that is asked for, begun unless it is a dry run."""
-    made = prepare_race(rows, deployment, options, audience)
-    return made if options.batch.dry_run else made.resume(retry_unknown=options.batch.retry_unknown)
+    started = prepare_race(rows, deployment, options, audience)
+    return started if options.batch.dry_run else started.resume(retry_unknown=options.batch.retry_unknown)
 
 
 def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, audience: Audience = PYTHON) -> Race:
@@ -170,7 +170,7 @@ def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, 
     holder = replace(audience, resume=resume)
 
     def begin(progress: Any, on_event: Callable[[Event], object]) -> PreparedBatch:
-        shown = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
-        return prepared_here(read, deployment, shown, holder)
+        batch_options = replace(options.batch, progress=progress, on_event=on_event, dry_run=True)
+        return prepare_local(read, deployment, batch_options, holder)
 
     return Race(begin, options)

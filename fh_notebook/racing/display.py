@@ -17,10 +17,10 @@ from typing import Any, Final, Protocol
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.messages import frame_text, one_line
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
+from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.comparing.plots.panels import BETTER, WORSE
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, size_text
@@ -129,11 +129,13 @@ def _stopped(why: str) -> str:
 
 
 def _beaten(tally: RaceState) -> str:
-    told = []
+    parts = []
     for pair in tally.rivals():
         after = f"after {counted(tally.dropped[pair.a], 'row')}"
-        told.append(f"{pair.a} is beaten {after}, by {_lead(pair, tally)}" if pair.n else f"{pair.a} is beaten {after}")
-    return "; ".join(told)
+        parts.append(
+            f"{pair.a} is beaten {after}, by {_lead(pair, tally)}" if pair.n else f"{pair.a} is beaten {after}"
+        )
+    return "; ".join(parts)
 
 
 def _alike(tally: RaceState) -> str:
@@ -212,22 +214,22 @@ def notes_of(
     rows: int = 0,
 ) -> list[str]:
     """Return what must be said beside the numbers."""
-    said = []
+    notes = []
     if failed:
         counts, have, them = ("counts", "has", "it") if failed == 1 else ("count", "have", "them")
         dropped = f"{have} no score; failed='zero' would count {them} as 0"
-        said.append(f"{counted(failed, 'failed run')} {f'{counts} as 0' if rule == 'zero' else dropped}.")
+        notes.append(f"{counted(failed, 'failed run')} {f'{counts} as 0' if rule == 'zero' else dropped}.")
     if missing:
-        said.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
+        notes.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
     if beyond:
         low, high = bounds
-        said.append(f"{counted(beyond, 'score')} beyond {low:g} and {high:g} counted as the bound.")
+        notes.append(f"{counted(beyond, 'score')} beyond {low:g} and {high:g} counted as the bound.")
     if copies:
-        said.append(
+        notes.append(
             f"{distinct_text(rows, rows - copies)}: rows with equal inputs get the same answers, so they count as one "
             "row of the race."
         )
-    return said
+    return notes
 
 
 NAME_SHOWN: Final = 40

@@ -120,11 +120,11 @@ def interval(differences: Numbers, alpha: float) -> tuple[float, float]:
     >>> interval(np.array([]), 0.05)
     (-1.0, 1.0)
     """
-    known = differences[~np.isnan(differences)]
-    if not len(known):
+    scored = differences[~np.isnan(differences)]
+    if not len(scored):
         return -1.0, 1.0
-    values, counts = np.unique(known, return_counts=True)
-    middle = float(np.clip(known.mean(), -1 + EDGE, 1 - EDGE))
+    values, counts = np.unique(scored, return_counts=True)
+    middle = float(np.clip(scored.mean(), -1 + EDGE, 1 - EDGE))
     bar = math.log(1 / alpha)
 
     def is_out(m: float) -> bool:
@@ -161,8 +161,8 @@ def sign_or_difference(scores: Numbers, *, by_rank: bool) -> Numbers:
     By rank, only who is ahead counts: 1, 0 or -1. That needs no bound on the scores, and is a claim about how often one
     is ahead of the other, as in the sign test.
     """
-    apart: Numbers = scores[..., None, :] - scores[..., :, None]
-    return np.sign(apart) if by_rank else apart
+    differences: Numbers = scores[..., None, :] - scores[..., :, None]
+    return np.sign(differences) if by_rank else differences
 
 
 def adjusted(evidence: Numbers) -> Numbers:
@@ -190,11 +190,11 @@ def adjusted(evidence: Numbers) -> Numbers:
     sums = np.cumsum(np.take_along_axis(evidence, order, axis=-1), axis=-1)
     rank = np.argsort(order, axis=-1)
     least = np.array(evidence, dtype=np.float64)
-    for others in range(1, evidence.shape[-1]):
+    for count in range(1, evidence.shape[-1]):
         # The smallest `others` beside the variant itself: one more of them where it is among these.
-        beside = evidence + sums[..., others - 1, None]
-        among = np.broadcast_to(sums[..., others, None], evidence.shape)
-        least = np.minimum(least, np.where(rank < others, among, beside) / (others + 1))
+        beside = evidence + sums[..., count - 1, None]
+        among = np.broadcast_to(sums[..., count, None], evidence.shape)
+        least = np.minimum(least, np.where(rank < count, among, beside) / (count + 1))
     return least
 
 
@@ -269,9 +269,9 @@ class Evidence:
         """
         before = self.racing
         playing = before[..., :, None] & before[..., None, :]
-        apart = np.where(playing, np.nan_to_num(sign_or_difference(scores, by_rank=self.by_rank)), 0.0)
+        differences = np.where(playing, np.nan_to_num(sign_or_difference(scores, by_rank=self.by_rank)), 0.0)
         # Not in logarithms: who is as rich as 1/alpha times the variants is out, and stands still.
-        self._wealth *= 1 + BETS * apart[..., None]
+        self._wealth *= 1 + BETS * differences[..., None]
         self.rows += 1
         out = before & (self.adjusted >= 1 / self.alpha)
         # Somebody stays: of scores that cannot be ranked (each ahead of the next one in a ring), all might go at once.
@@ -314,11 +314,11 @@ class Evidence:
         sizes = np.arange(1, len(others) + 2)
         least = float((sizes / self.alpha - np.concatenate([[0.0], np.cumsum(others)])).max())
         row = self.pairs[variant]
-        rest = float(row.sum() - row[variant] - row[by])
-        return max(1.0, least * (len(row) - 1) - rest)
+        other_sums = float(row.sum() - row[variant] - row[by])
+        return max(1.0, least * (len(row) - 1) - other_sums)
 
 
 def _is_least(values: Numbers, among: Flags) -> Flags:
     """Return who has the least value, the first one of several."""
-    shown = np.where(among, values, np.inf)
-    return np.asarray(np.arange(values.shape[-1]) == shown.argmin(axis=-1)[..., None])
+    candidates = np.where(among, values, np.inf)
+    return np.asarray(np.arange(values.shape[-1]) == candidates.argmin(axis=-1)[..., None])

@@ -89,9 +89,9 @@ class RaceOptions:
     def of(cls, *, score: Any, **options: Unpack[RaceKeywords]) -> RaceOptions:
         """Return the options that the keywords of :func:`fh_notebook.race` mean."""
         names = {option.name for option in fields(cls)}
-        own: dict[str, Any] = {name: value for name, value in options.items() if name in names}
+        of_race: dict[str, Any] = {name: value for name, value in options.items() if name in names}
         of_batch: dict[str, Any] = {name: value for name, value in options.items() if name not in names}
-        return cls(score=score, batch=BatchOptions(**{"reuse": _REUSE, **of_batch}), **own)
+        return cls(score=score, batch=BatchOptions(**{"reuse": _REUSE, **of_batch}), **of_race)
 
 
 class RaceKeywords(SharedKeywords, total=False):

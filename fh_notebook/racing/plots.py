@@ -51,14 +51,14 @@ def _evidence(tally: RaceState) -> PlotPanel:
     bar = 1 / tally.alpha
 
     def draw(axes: Axes) -> None:
-        shown = distinct_names(tally.variants)
-        for place, name in enumerate(tally.variants):
+        labels = distinct_names(tally.variants)
+        for index, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
             colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
             rows = np.arange(1, end + 1)
-            dash = DASH_STYLES[place % len(DASH_STYLES)]
-            axes.plot(rows, trail[:end, place], color=colour, linewidth=1.8, linestyle=dash, label=shown[name])
-            axes.plot([end], trail[[end - 1], place], "o", color=colour, markersize=4)
+            dash = DASH_STYLES[index % len(DASH_STYLES)]
+            axes.plot(rows, trail[:end, index], color=colour, linewidth=1.8, linestyle=dash, label=labels[name])
+            axes.plot([end], trail[[end - 1], index], "o", color=colour, markersize=4)
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.annotate(f"out at {bar:g} ", (1, bar), fontsize=8.5, va="bottom")
         axes.set_yscale("log")
@@ -68,31 +68,31 @@ def _evidence(tally: RaceState) -> PlotPanel:
         axes.locator_params(axis="x", integer=True)
         _legend(axes)
 
-    told = ", ".join(
-        f"{name} {tally.evidence.adjusted[place]:.2g}"
+    evidence_text = ", ".join(
+        f"{name} {tally.evidence.adjusted[index]:.2g}"
         + (f" (dropped after {counted(tally.dropped[name], 'row')})" if name in tally.dropped else "")
-        for place, name in enumerate(tally.variants)
+        for index, name in enumerate(tally.variants)
     )
     return PlotPanel(
         draw,
         title="Evidence against each variant",
-        alt=f"Evidence against each variant, out at {bar:g}: {told}.",
+        alt=f"Evidence against each variant, out at {bar:g}: {evidence_text}.",
         rows=PANEL_LINES,
     )
 
 
 def _intervals(tally: RaceState) -> PlotPanel:
     rivals = tally.rivals()[:MAX_RIVALS]
-    places = {name: place for place, name in enumerate(tally.variants)}
+    indices = {name: index for index, name in enumerate(tally.variants)}
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        shown = distinct_names(tally.variants)
+        labels = distinct_names(tally.variants)
         for number, pair in enumerate(rivals):
-            path = np.array(_shown(tally, places, pair))
+            path = np.array(_path_while_racing(tally, indices, pair))
             colour = BETTER if pair.a in tally.dropped else GREY
             axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.22, linewidth=0)
-            for ends, label in ((path[:, 1], shown[pair.a]), (path[:, 2], None)):
+            for ends, label in ((path[:, 1], labels[pair.a]), (path[:, 2], None)):
                 dash = DASH_STYLES[number % len(DASH_STYLES)]
                 axes.step(path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=dash, label=label)
         axes.set_xlim(1, max(2, tally.rows))
@@ -100,12 +100,12 @@ def _intervals(tally: RaceState) -> PlotPanel:
         axes.locator_params(axis="x", integer=True)
         _legend(axes)
 
-    told = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
+    intervals_text = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
     ahead = tally.variants[tally.leader()]
     return PlotPanel(
         draw,
         title=f"Lead of {distinct_names(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
-        alt=f"Confidence sequences of the lead of {ahead} over: {told}.",
+        alt=f"Confidence sequences of the lead of {ahead} over: {intervals_text}.",
         rows=PANEL_LINES,
     )
 
@@ -115,9 +115,11 @@ def _legend(axes: Axes) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False, fontsize=8.5, handlelength=3)
 
 
-def _shown(tally: RaceState, places: dict[str, int], pair: PairStanding) -> Sequence[tuple[int, float, float]]:
+def _path_while_racing(
+    tally: RaceState, indices: dict[str, int], pair: PairStanding
+) -> Sequence[tuple[int, float, float]]:
     """Return the path of a pair up to where one of both was dropped."""
-    path = tally.path(places[pair.a], places[pair.b])
+    path = tally.path(indices[pair.a], indices[pair.b])
     end = min(tally.dropped.get(pair.a, tally.rows), tally.dropped.get(pair.b, tally.rows))
     return [step for step in path if step[0] <= end] or path[:1]
 

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.rendering import frame_html, frame_text
 from fh_notebook.comparing.comparison import Comparison, compare
 from fh_notebook.comparing.scorers.runner import Score
 from fh_notebook.comparing.stats.number_format import size_text
@@ -246,15 +246,15 @@ def power(
         raise InputError(f"races is {short(races)}; give a whole number from 1 to {MAX_RACES:,}")
     if seed < 0:
         raise InputError(f"seed is {short(seed)}; give a whole number from 0")
-    names, draw, apart, unit, by_rank = (
+    names, draw, facts, unit, by_rank = (
         _of_rates(rates, difference) if pilot is None else _of_pilot(pilot, score, failed, bounds, difference)
     )
     pair_alpha = alpha / math.comb(len(names), 2)
-    fixed = _fixed_rows(apart, power=power, alpha=pair_alpha)
+    fixed = _fixed_rows(facts, power=power, alpha=pair_alpha)
     rows = int(min(MAX_ROWS, max(50, MAX_ROWS_FACTOR * fixed)))
     raced = simulate(draw, len(names), rows=rows, races=races, alpha=alpha, by_rank=by_rank, seed=seed)
     right = raced.winner == 0
-    taken = np.sort(np.where(right, raced.rows, np.inf))
+    rows_taken = np.sort(np.where(right, raced.rows, np.inf))
     return Power(
         variants=names,
         difference=unit,
@@ -262,7 +262,7 @@ def power(
         power=power,
         fixed_rows=fixed,
         race_rows=float(np.median(np.where(raced.winner >= 0, raced.rows, np.inf))),
-        race_rows_high=float(taken[min(races - 1, math.ceil(power * races) - 1)]),
+        race_rows_high=float(rows_taken[min(races - 1, math.ceil(power * races) - 1)]),
         race_calls=float(raced.calls.mean()),
         found_by_plan=float((right & (raced.rows <= fixed)).mean()),
         rows_played=rows,
@@ -274,23 +274,23 @@ _PowerRequest = tuple[tuple[str, ...], Draw, tuple[float, float, float, float], 
 
 
 def _of_rates(rates: Any, difference: float | None) -> _PowerRequest:
-    named = (
+    by_name = (
         dict(rates)
         if isinstance(rates, Mapping)
         else {f"variant {n}": r for n, r in enumerate(() if rates is None else rates, 1)}
     )
-    if len(named) < 2:
+    if len(by_name) < 2:
         raise InputError("give a pilot, or the rates of two variants at least: fh.power(rates=[0.6, 0.8])")
-    for name, rate in named.items():
+    for name, rate in by_name.items():
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise InputError(f"the rate of {name} is {short(rate)}; give a number from 0 to 1")
     if difference is not None:
         raise InputError("difference= is for a pilot; of rates, the difference is in them")
-    order = sorted(named, key=lambda name: -named[name])
-    best, second = float(named[order[0]]), float(named[order[1]])
+    order = sorted(by_name, key=lambda name: -by_name[name])
+    best, second = float(by_name[order[0]]), float(by_name[order[1]])
     won, lost = best * (1 - second), second * (1 - best)
     facts = (won, lost, best - second, math.nan)
-    return tuple(order), independent(tuple(float(named[n]) for n in order)), facts, best - second, False
+    return tuple(order), independent(tuple(float(by_name[n]) for n in order)), facts, best - second, False
 
 
 def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference: float | None) -> _PowerRequest:
@@ -306,26 +306,26 @@ def _of_pilot(pilot: Any, score: Score, failed: Any, bounds: Bounds, difference:
         raise InputError("the pilot has no score; give score=, as in fh.compare")
     scale = ScoreScale.of(bounds, lower=cmp.data.lower)
     grid = cmp.data.grid
-    known = grid.means[~np.isnan(grid.means).any(axis=1)]
-    if grid.means.shape[1] < 2 or len(known) < MIN_PILOT_ROWS:
+    complete = grid.means[~np.isnan(grid.means).any(axis=1)]
+    if grid.means.shape[1] < 2 or len(complete) < MIN_PILOT_ROWS:
         raise InputError(
-            f"the pilot has {counted(len(known), 'row')} with a score of every variant; "
+            f"the pilot has {counted(len(complete), 'row')} with a score of every variant; "
             f"give {MIN_PILOT_ROWS} rows of two variants at least"
         )
-    for name, column in zip(grid.variants, known.T, strict=True):
+    for name, column in zip(grid.variants, complete.T, strict=True):
         scale.check(column, where=name)
-    scores = scale.of_scores(known)
+    scores = scale.of_scores(complete)
     places = _best_first(scores, by_rank=scale.by_rank)
     names, scores = tuple(grid.variants[i] for i in places), scores[:, places]
-    apart = np.sign(scores[:, 0] - scores[:, 1]) if scale.by_rank else scores[:, 0] - scores[:, 1]
+    differences = np.sign(scores[:, 0] - scores[:, 1]) if scale.by_rank else scores[:, 0] - scores[:, 1]
     draw = resampled(scores)
     if difference is not None:
-        apart = _shift_mean(apart, scale.unit_of(abs(difference), "difference") if difference else 0.0)
-        names, draw = names[:2], resampled(np.column_stack([np.maximum(apart, 0), np.maximum(-apart, 0)]))
-    yes_no = bool(np.isin(apart, (-1.0, 0.0, 1.0)).all())
-    won, lost = float((apart > 0).mean()), float((apart < 0).mean())
-    facts = (won, lost, float(apart.mean()), math.nan if yes_no else float(apart.std(ddof=1)))
-    return names, draw, facts, scale.in_units(float(apart.mean())), scale.by_rank
+        differences = _shift_mean(differences, scale.unit_of(abs(difference), "difference") if difference else 0.0)
+        names, draw = names[:2], resampled(np.column_stack([np.maximum(differences, 0), np.maximum(-differences, 0)]))
+    yes_no = bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
+    won, lost = float((differences > 0).mean()), float((differences < 0).mean())
+    facts = (won, lost, float(differences.mean()), math.nan if yes_no else float(differences.std(ddof=1)))
+    return names, draw, facts, scale.in_units(float(differences.mean())), scale.by_rank
 
 
 def _best_first(scores: NDArray[np.float64], *, by_rank: bool) -> list[int]:
@@ -335,12 +335,12 @@ def _best_first(scores: NDArray[np.float64], *, by_rank: bool) -> list[int]:
     return [int(i) for i in np.argsort(-ahead, kind="stable")]
 
 
-def _shift_mean(apart: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
+def _shift_mean(differences: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
     """Return differences like these with another mean; of yes and no, as many rows differ where that can be."""
-    if not np.isin(apart, (-1.0, 0.0, 1.0)).all():
-        return np.asarray(np.clip(apart - apart.mean() + mean, -1.0, 1.0))
+    if not np.isin(differences, (-1.0, 0.0, 1.0)).all():
+        return np.asarray(np.clip(differences - differences.mean() + mean, -1.0, 1.0))
     rows = 2_000  # of which shares are exact to a twentieth of a percent
-    differing = max(float((apart != 0).mean()), mean)
+    differing = max(float((differences != 0).mean()), mean)
     won, lost = round(rows * (differing + mean) / 2), round(rows * (differing - mean) / 2)
     return np.concatenate([np.ones(won), -np.ones(lost), np.zeros(rows - won - lost)])
 

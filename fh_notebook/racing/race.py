@@ -63,10 +63,10 @@ class Race:
         self._sender: Sender | None = None
         scale = ScoreScale.of(options.bounds, lower=is_lower(score))
         check_zero(options.failed, _score_name(score), lower=scale.lower)
-        made = begin(self._display, self._hear)
-        self.batch = made.batch
-        self._control = made.control
-        self._status = made.control.status
+        prepared = begin(self._display, self._hear)
+        self.batch = prepared.batch
+        self._control = prepared.control
+        self._status = prepared.control.status
         self.variants = _check_variants(self._status.plan().variants)
         self.tally = RaceState(
             self.variants,
@@ -78,7 +78,7 @@ class Race:
         scorer = RowScorer(score, self.variants, failed=options.failed)
         at_once = SCORED_AT_ONCE if not calls_service(score) else 1
         self._schedule = Schedule(
-            made.batch_state, made.reader, self.tally, scorer, seed=options.seed, scored_at_once=at_once
+            prepared.batch_state, prepared.reader, self.tally, scorer, seed=options.seed, scored_at_once=at_once
         )
         self._lookahead = options.lookahead
         self._shown: RaceDisplay | None = None
@@ -219,15 +219,15 @@ class Race:
 
     def _end(self) -> None:
         self._calls, self._sender = self.calls, None
-        shown, self._shown = self._shown, None
-        if shown is not None:
-            shown.finish()
-            self.is_shown = shown.shows_all
+        race_display, self._shown = self._shown, None
+        if race_display is not None:
+            race_display.finish()
+            self.is_shown = race_display.shows_all
 
     def _hear(self, event: Event) -> None:
         """Wake the sender, and tell the user's function."""
         if self._sender is not None:
-            self._sender.heard(event)
+            self._sender.take_event(event)
         if self._on_event is not None:
             try:
                 self._on_event(event)
@@ -243,8 +243,8 @@ class Race:
         """Return what shows a start: the race's own display, or the batch's where its rest is run."""
         if not self.running or (self._progress is not True and self._make_display is None):
             return progress_of(self._progress)
-        made = self._make_display() if self._make_display else hooks.frontend().race_progress(self)
-        self._shown = made or RaceText(self)
+        race_display = self._make_display() if self._make_display else hooks.frontend().race_progress(self)
+        self._shown = race_display or RaceText(self)
         return self._shown
 
     # --- how it is shown
@@ -258,7 +258,7 @@ class Race:
     def notes(self) -> tuple[str, ...]:
         """What must be said beside the numbers."""
         schedule, scale = self._schedule, self.tally.scale
-        said = notes_of(
+        notes = notes_of(
             failed=schedule.failed,
             missing=schedule.missing,
             beyond=schedule.beyond,
@@ -268,7 +268,7 @@ class Race:
             error=schedule.scorer.error or next((run.error or "" for run in schedule.scorer.unknown.values()), ""),
             bounds=(scale.low, scale.high),
         )
-        return tuple(said) + interval_notes(self.tally)
+        return tuple(notes) + interval_notes(self.tally)
 
     @property
     def plan_line(self) -> str:

@@ -103,7 +103,7 @@ class Schedule:
         self.failed = self.missing = self.beyond = self.reused = 0
         """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
         self._paid: set[str] = set()
-        self._asked: set[str] = set()
+        self._counted_keys: set[str] = set()
         """Keys of jobs: of those that we have called, and of those that evidence was taken of."""
         self.is_cut = False
         """Whether a start was cut short: then rows whose calls were out wait for the next one, which may call again."""
@@ -129,22 +129,22 @@ class Schedule:
         """Whether nothing is left to be sent: by its evidence, or because all rows are decided."""
         return bool(self.tally.ending) or self.decided == len(self.order)
 
-    def jobs_at(self, place: int) -> list[Job]:
+    def jobs_at(self, index: int) -> list[Job]:
         """Return the jobs of the row at a place of the order, of the variants that are still in."""
         racing = set(self.tally.racing)
-        return [job for job in self._jobs[self.order[place]] if job.label in racing]
+        return [job for job in self._jobs[self.order[index]] if job.label in racing]
 
-    def open_at(self, place: int) -> list[Job]:
+    def open_at(self, index: int) -> list[Job]:
         """Return those of them that have no outcome, or are to get another one."""
         kind = self._batch_state.outcomes.kind
-        return [job for job in self.jobs_at(place) if kind(job.number) == PENDING or job.key in self.again]
+        return [job for job in self.jobs_at(index) if kind(job.number) == PENDING or job.key in self.again]
 
     def calls_left(self) -> int:
         """Return how many calls all other rows would take, of who is still in."""
         if self.has_ended:
             return 0
         if self._left is None:  # nothing was begun yet
-            return sum(len(distinct_calls(self.open_at(place))) for place in range(self.decided, len(self.order)))
+            return sum(len(distinct_calls(self.open_at(index))) for index in range(self.decided, len(self.order)))
         return sum(len(self._left[name]) for name in self.tally.racing)
 
     @property
@@ -169,7 +169,7 @@ class Schedule:
             if self._row_of[job.position] in open_rows:
                 self._left[job.label].add(job.key)
 
-    def heard(self, job: Job, *, cut_off: bool, reused: bool) -> None:
+    def note_outcome(self, job: Job, *, cut_off: bool, reused: bool) -> None:
         """Note that a job has its outcome, or that its call was cut off."""
         self.is_cut |= cut_off
         if not reused:
@@ -186,7 +186,9 @@ class Schedule:
         with self._lock:
             while ready := self._ready():
                 before = self.tally.racing
-                for jobs, scores in zip(ready, self.scorer.mark([self._read(jobs) for jobs in ready]), strict=True):
+                for jobs, scores in zip(
+                    ready, self.scorer.mark([self._read_outcomes(jobs) for jobs in ready]), strict=True
+                ):
                     self._take(jobs, scores)
                     if self.tally.ending or self.tally.racing != before:
                         break  # the next rows are those of fewer variants
@@ -195,17 +197,17 @@ class Schedule:
         if self.has_ended or self.is_cut:
             return []
         ready: list[list[Job]] = []
-        for place in range(self.decided, min(len(self.order), self.decided + self._at_once)):
-            if self.open_at(place):
+        for index in range(self.decided, min(len(self.order), self.decided + self._at_once)):
+            if self.open_at(index):
                 break
-            ready.append(self.jobs_at(place))
+            ready.append(self.jobs_at(index))
         return ready
 
-    def _read(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome, Mapping[str, Any]]]:
+    def _read_outcomes(self, jobs: Sequence[Job]) -> list[tuple[Job, Outcome, Mapping[str, Any]]]:
         source = self._batch_state.work_queue.source
-        found = [(job, outcome) for job, outcome in self._reader.of(list(jobs)) if outcome is not None]
-        records = source.records_at([job.position for job, _ in found])
-        return [(job, outcome, record) for (job, outcome), record in zip(found, records, strict=True)]
+        pairs = [(job, outcome) for job, outcome in self._reader.of(list(jobs)) if outcome is not None]
+        records = source.records_at([job.position for job, _ in pairs])
+        return [(job, outcome, record) for (job, outcome), record in zip(pairs, records, strict=True)]
 
     def _take(self, jobs: Sequence[Job], scores: RowScores) -> None:
         tally = self.tally
@@ -226,7 +228,7 @@ class Schedule:
         nothing = self.tally.rows == UNSCORED_ROWS and not any(scored.values())
         if nothing and not self.scorer.completed and self.scorer.unknown:
             raise self._no_answers()
-        if nothing and (why := self._says_nothing()):
+        if nothing and (why := self._scorer_fault()):
             raise InputError(
                 Message(
                     "no run of the first {} rows could be scored ({}); what is answered is kept: correct {} and {}",
@@ -238,16 +240,16 @@ class Schedule:
         ):
             name, unknown = lost[0], self.scorer.unknown.get(lost[0])
             why = self.scorer.failures.get(name) or (unknown.error if unknown else "") or self.scorer.error
-            cure = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
+            hint = Message("give {} to count failed runs as 0", (option("failed", "zero"),))
             if unknown is not None and name not in self.scorer.failures:
-                cure = Message("{} to call again what may have run", (option("retry_unknown", True),))
-            said = short(why or "the scorer returned None", 120)
+                hint = Message("{} to call again what may have run", (option("retry_unknown", True),))
+            reason = short(why or "the scorer returned None", 120)
             left_out = Phrase("variants=", command="--variant")
             raise InputError(
                 Message(
                     "{} has no score of any of the first {} rows ({}) and cannot be decided: leave it out of {}, or "
                     "{}; what is answered is kept",
-                    (repr(name), str(UNSCORED_VARIANT_ROWS), said, left_out, cure),
+                    (repr(name), str(UNSCORED_VARIANT_ROWS), reason, left_out, hint),
                 )
             )
 
@@ -255,12 +257,12 @@ class Schedule:
         """Return that the service has answered no call, with what it said: there was nothing to be scored."""
         run = next(iter(self.scorer.unknown.values()))
         status = "" if run.status_code is None else f"HTTP {run.status_code}"
-        said = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
+        answer_text = ", ".join(part for part in (status, run.error_code, short(run.error, 120)) if part)
         return CallError(
             Message(
                 "no run of the first {} rows was answered ({}), so there is nothing to race by, and they may have run. "
                 "When the service answers again, run the {} with {}",
-                (str(UNSCORED_ROWS), said, Phrase("cell", command="command"), option("retry_unknown", True)),
+                (str(UNSCORED_ROWS), answer_text, Phrase("cell", command="command"), option("retry_unknown", True)),
             ),
             status_code=run.status_code,
             error_code=run.error_code,
@@ -268,7 +270,7 @@ class Schedule:
             may_have_run=True,
         )
 
-    def _says_nothing(self) -> str:
+    def _scorer_fault(self) -> str:
         """Return why the scorer has no score of any run; empty where it is the runs that failed."""
         if self.scorer.error:
             return self.scorer.error
@@ -279,9 +281,10 @@ class Schedule:
         """Count what was paid for once, whichever of the rows that ask the same is taken first."""
         reused = self._batch_state.outcomes.reused
         self.reused += sum(
-            job.key in self._asked if job.key in self._paid else reused(job.number) for job in distinct_calls(jobs)
+            job.key in self._counted_keys if job.key in self._paid else reused(job.number)
+            for job in distinct_calls(jobs)
         )
-        self._asked |= {job.key for job in jobs}
+        self._counted_keys |= {job.key for job in jobs}
 
 
 def distinct_calls(jobs: Iterable[Job]) -> list[Job]:
@@ -322,11 +325,11 @@ class Sender:
         self._kept_back: set[str] = set()
         self._is_over = False
 
-    def heard(self, event: Event) -> None:
+    def take_event(self, event: Event) -> None:
         """Note what became of a job: its outcome, or that others are waited for. In the loop's thread."""
         match event:
             case Finished():
-                self._schedule.heard(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
+                self._schedule.note_outcome(event.job, cut_off=event.run.error_code == CANCELLED, reused=event.reused)
                 self._kept_back.discard(event.job.key)
             case KeptBack():
                 self._kept_back.add(event.job.key)
@@ -348,21 +351,21 @@ class Sender:
             What the batch would call, all at once.
         """
         self._changed = asyncio.Event()
-        callable_now = await self._take_in(opened)
+        callable_now = await self._take_jobs(opened)
         schedule = self._schedule
-        place = schedule.decided
+        index = schedule.decided
         while True:
             self._changed.clear()
             if schedule.is_ready:
                 await asyncio.to_thread(schedule.decide)
             if schedule.has_ended or self._is_over:
                 return
-            place = max(place, schedule.decided)
+            index = max(index, schedule.decided)
             # A row that is kept back is decided by what others are answered: they come before their turn.
-            if place < min(len(schedule.order), schedule.decided + self.lookahead + len(self._kept_back)):
-                if jobs := self._to_send(place, callable_now):
+            if index < min(len(schedule.order), schedule.decided + self.lookahead + len(self._kept_back)):
+                if jobs := self._to_send(index, callable_now):
                     yield jobs
-                place += 1
+                index += 1
             elif self._kept_back and not self._out:
                 return  # nothing will come that could say more of them
             elif not schedule.is_ready:
@@ -378,17 +381,17 @@ class Sender:
         )
         return max(1, min(MAX_LOOKAHEAD, self._status.limit // row))
 
-    async def _take_in(self, opened: Windows) -> dict[str, Job]:
-        found: dict[str, Job] = {}
+    async def _take_jobs(self, opened: Windows) -> dict[str, Job]:
+        by_key: dict[str, Job] = {}
         async for window in opened:
             for job in self._schedule.take(window):
-                found[job.key] = job
-        self._schedule.begin(found.values())
-        return found
+                by_key[job.key] = job
+        self._schedule.begin(by_key.values())
+        return by_key
 
-    def _to_send(self, place: int, callable_now: dict[str, Job]) -> list[Job]:
+    def _to_send(self, index: int, callable_now: dict[str, Job]) -> list[Job]:
         """Return the jobs of a row that are to be sent; those that ask the same as an earlier row's are out already."""
-        jobs = {job.key: callable_now.get(job.key, job) for job in self._schedule.open_at(place)}
+        jobs = {job.key: callable_now.get(job.key, job) for job in self._schedule.open_at(index)}
         fresh = [job for key, job in jobs.items() if key and key not in self._sent]
         self._sent |= {job.key for job in fresh}
         self._out |= {job.key for job in fresh}

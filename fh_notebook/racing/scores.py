@@ -166,7 +166,7 @@ class RowScorer:
 
     def __init__(self, score: Score, variants: Sequence[str], *, failed: str) -> None:
         self._score: Score = pinned(score)
-        self._places = {name: place for place, name in enumerate(variants)}
+        self._places = {name: index for index, name in enumerate(variants)}
         self.failed = failed
         self.name = ""
         """What scored; empty before the first row."""
@@ -187,18 +187,20 @@ class RowScorer:
         InputError, SettingsError
             The scorer cannot be used.
         """
-        found = [_observation(*entry, score=self._score) for row in rows for entry in row]
-        masked = find_hidden(found, ()).masked  # an error may repeat what a run was sent
-        for seen in found:
-            if seen.run is None or seen.run.ok:
-                self.completed += seen.completed
-            elif seen.run.status == "failed":
-                self.failures.setdefault(seen.variant, masked(seen.run.error or "its runs failed"))
-            elif seen.variant not in self.unknown:
-                self.unknown[seen.variant] = replace(seen.run, error=masked(seen.run.error or "no answer came"))
-        if not found:
+        observations = [_observation(*entry, score=self._score) for row in rows for entry in row]
+        masked = find_hidden(observations, ()).masked  # an error may repeat what a run was sent
+        for observation in observations:
+            if observation.run is None or observation.run.ok:
+                self.completed += observation.completed
+            elif observation.run.status == "failed":
+                self.failures.setdefault(observation.variant, masked(observation.run.error or "its runs failed"))
+            elif observation.variant not in self.unknown:
+                self.unknown[observation.variant] = replace(
+                    observation.run, error=masked(observation.run.error or "no answer came")
+                )
+        if not observations:
             return [self._of_row(pd.DataFrame()) for _ in rows]
-        lines, self.name = score_runs(found, self._score)
+        lines, self.name = score_runs(observations, self._score)
         self.error = self.error or masked(next((error for error in lines["score_error"] if error), ""))
         ends = np.cumsum([len(row) for row in rows])
         return [self._of_row(lines.iloc[end - len(row) : end]) for row, end in zip(rows, ends, strict=True)]

@@ -150,12 +150,12 @@ class RaceState:
         """
         if self.ending:
             return
-        known = np.where(self.evidence.racing, self.scale.of_scores(scores), np.nan)
+        row_scores = np.where(self.evidence.racing, self.scale.of_scores(scores), np.nan)
         if self.rows == len(self._table):
             self._table = np.concatenate([self._table, np.full_like(self._table, np.nan)])
-        self._table[self.rows] = known
+        self._table[self.rows] = row_scores
         self.rows += 1
-        out = self.evidence.take(known)
+        out = self.evidence.take(row_scores)
         self.trail.append(self.evidence.adjusted)
         self.dropped |= {name: self.rows for name, is_out in zip(self.variants, out, strict=True) if is_out}
         self.ending = self._ends()
@@ -176,16 +176,16 @@ class RaceState:
         """
         pairs = self._pairs_in()
         for pair in pairs:
-            apart = self.apart(*pair)
-            known = apart[~np.isnan(apart)]
-            if not len(known):
+            differences = self.differences(*pair)
+            scored = differences[~np.isnan(differences)]
+            if not len(scored):
                 continue
-            found = self._within.setdefault(pair, set())
-            mean = float(known.mean())
+            excluded = self._within.setdefault(pair, set())
+            mean = float(scored.mean())
             for side in (-least, least):
                 # Beyond the side, as seen from the mean; a mean that is beyond it itself has the side behind it.
-                if side not in found and (mean - side) * side < 0 and excludes(known, side, self.pair_alpha):
-                    found.add(side)
+                if side not in excluded and (mean - side) * side < 0 and excludes(scored, side, self.pair_alpha):
+                    excluded.add(side)
         return all(len(self._within.get(pair, ())) == 2 for pair in pairs)
 
     def _pairs_in(self) -> list[tuple[int, int]]:
@@ -194,10 +194,10 @@ class RaceState:
 
     # --- what is seen of it
 
-    def apart(self, i: int, j: int) -> Numbers:
+    def differences(self, i: int, j: int) -> Numbers:
         """Return how much better `j` was than `i` on each row; NaN where one of them has no score."""
-        apart: Numbers = self._scores[:, j] - self._scores[:, i]
-        return np.sign(apart) if self.scale.by_rank else apart
+        differences: Numbers = self._scores[:, j] - self._scores[:, i]
+        return np.sign(differences) if self.scale.by_rank else differences
 
     def path(self, i: int, j: int) -> list[tuple[int, float, float]]:
         """Return the confidence sequence of j's lead over i: row, lower and upper end, in the unit of the score.
@@ -207,21 +207,23 @@ class RaceState:
         if i > j:
             return [(row, -high, -low) for row, low, high in self.path(j, i)]
         path = self._paths.setdefault((i, j), [])
-        apart = self.apart(i, j)
+        differences = self.differences(i, j)
         for row in looks(after=path[-1][0] if path else 0, to=self.rows):
-            path.append(self._next(path, row, apart))
-        now = [self._next(path, self.rows, apart)] if self.rows and (not path or path[-1][0] < self.rows) else []
+            path.append(self._next(path, row, differences))
+        now = [self._next(path, self.rows, differences)] if self.rows and (not path or path[-1][0] < self.rows) else []
         return [(row, self.scale.in_units(low), self.scale.in_units(high)) for row, low, high in (*path, *now)]
 
-    def _next(self, path: Sequence[tuple[int, float, float]], row: int, apart: Numbers) -> tuple[int, float, float]:
-        low, high = interval(apart[:row], self.pair_alpha)
+    def _next(
+        self, path: Sequence[tuple[int, float, float]], row: int, differences: Numbers
+    ) -> tuple[int, float, float]:
+        low, high = interval(differences[:row], self.pair_alpha)
         return (row, max(low, path[-1][1]), min(high, path[-1][2])) if path else (row, low, high)
 
     def pair(self, i: int, j: int) -> PairStanding:
         """Return what is known of j against i."""
-        apart = self.apart(i, j)
-        known = apart[~np.isnan(apart)]
-        n = len(known)
+        differences = self.differences(i, j)
+        scored = differences[~np.isnan(differences)]
+        n = len(scored)
         (low, high) = self.path(i, j)[-1][1:] if self.rows else (self.scale.in_units(-1.0), self.scale.in_units(1.0))
         evidence = float(self.evidence.pairs[i, j])
         needed = self.evidence.needed(i, j)
@@ -229,14 +231,14 @@ class RaceState:
             a=self.variants[i],
             b=self.variants[j],
             n=n,
-            wins=int((known > 0).sum()),
-            losses=int((known < 0).sum()),
-            lead=self.scale.in_units(float(known.mean())) if n else math.nan,
+            wins=int((scored > 0).sum()),
+            losses=int((scored < 0).sum()),
+            lead=self.scale.in_units(float(scored.mean())) if n else math.nan,
             low=low,
             high=high,
             evidence=evidence,
             needed=needed,
-            rows_more=_estimate_rows(known, evidence, needed),
+            rows_more=_estimate_rows(scored, evidence, needed),
         )
 
     def leader(self) -> int:
@@ -249,17 +251,17 @@ class RaceState:
     def rivals(self) -> list[PairStanding]:
         """Return the leader against each other variant, those who are still in first, the hardest to beat first."""
         ahead = self.leader()
-        others = [i for i in range(len(self.variants)) if i != ahead]
-        told = [self.pair(i, ahead) for i in others]
-        return sorted(told, key=lambda p: (p.a in self.dropped, p.lead if p.n else math.inf))
+        rivals = [i for i in range(len(self.variants)) if i != ahead]
+        standings = [self.pair(i, ahead) for i in rivals]
+        return sorted(standings, key=lambda p: (p.a in self.dropped, p.lead if p.n else math.inf))
 
     def means(self) -> Numbers:
         """Return the mean of what is compared, for each variant over its rows; NaN without any."""
         table = self._scores
-        known = ~np.isnan(table)
-        counts = known.sum(axis=0)
+        is_scored = ~np.isnan(table)
+        counts = is_scored.sum(axis=0)
         means = np.full(len(counts), np.nan)
-        np.divide(np.where(known, table, 0.0).sum(axis=0), counts, out=means, where=counts > 0)
+        np.divide(np.where(is_scored, table, 0.0).sum(axis=0), counts, out=means, where=counts > 0)
         return means
 
     def scored(self) -> list[int]:
@@ -284,13 +286,13 @@ def is_look(row: int, each: int) -> bool:
     return row % math.ceil(row / each) == 0
 
 
-def _estimate_rows(apart: Numbers, evidence: float, needed: float) -> float:
+def _estimate_rows(differences: Numbers, evidence: float, needed: float) -> float:
     """Return about how many rows like these the wealth takes to grow to what is needed, by the bet that suits them."""
     if evidence >= needed:
         return 0.0
-    if not len(apart) or apart.mean() <= 0:
+    if not len(differences) or differences.mean() <= 0:
         return math.inf
-    growth = float(np.log1p(np.outer(BETS, apart)).mean(axis=1).max())
+    growth = float(np.log1p(np.outer(BETS, differences)).mean(axis=1).max())
     return math.log(needed / max(evidence, 1e-12)) / growth if growth > 0 else math.inf
 
 

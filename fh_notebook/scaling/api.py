@@ -23,8 +23,7 @@ import pandas as pd
 from fh_notebook.batching.api import known_deployment
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.execution.batch_run import budget_of
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import StartOptions, budget_of
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import NAME_DIGITS, BatchVariant, Plan, read_variants
 from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of
@@ -42,8 +41,8 @@ from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.scaling.cluster.cluster import Cluster, check_cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionRunner, Threads
 from fh_notebook.scaling.comparison import compare
-from fh_notebook.scaling.controller import PartitionWork
-from fh_notebook.scaling.messages import BatchSpec, PartitionSurvey
+from fh_notebook.scaling.partition_work import PartitionWork
+from fh_notebook.scaling.protocol import BatchSpec, PartitionSurvey
 from fh_notebook.scaling.reopen import KnownBatch, Registration, known_batch, open_batch, other_key
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import forget_files, scratch
@@ -91,18 +90,20 @@ def batch_over_partitions(
         delivery = option("delivery", options.delivery, in_cell=True)
         raise SettingsError(Message("{} is for one machine: callbacks come to one; leave it out", (delivery,)))
     name, repeats, dask = options.name, options.repeats, options.dask
-    settings = RunSettings.of(options, audience=audience)
+    settings = StartOptions.of(options, audience=audience)
     target = known_deployment(client, deployment)
-    arms = read_variants(options.variants, target, options.inputs, find=lambda other: known_deployment(client, other))
+    batch_variants = read_variants(
+        options.variants, target, options.inputs, find=lambda other: known_deployment(client, other)
+    )
     if name is not None and store is not None and not options.replace:
-        check_name(store, name, client.workspace, arms, partitions=True)
+        check_name(store, name, client.workspace, batch_variants, partitions=True)
     if dask is not None:
         check_cluster(dask, client)  # before the rows are touched
     ddf, labelled = _as_dask(rows, dask)
     base = _base(options.parts, store)
     spec = _spec_of(
         client,
-        arms,
+        batch_variants,
         settings,
         repeats=repeats,
         metadata=dict(options.metadata or {}),
@@ -116,50 +117,52 @@ def batch_over_partitions(
         runner(), replace(spec, folder=_folder(base, "looking" if name is None else name)), target.name
     )
     partitions = ddf.to_delayed()
-    whole = found = surveys.at(partitions)
-    named = name or _name_of(target.name, arms, found)
+    surveys_all = surveys_run = surveys.at(partitions)
+    batch_name = name or _name_of(target.name, batch_variants, surveys_run)
     if options.first is not None:
         partitions = ddf.head(options.first, npartitions=-1, compute=False).to_delayed()
-        found = surveys.at(partitions)
+        surveys_run = surveys.at(partitions)
     find_known = partial(
         known_batch,
         store,
-        named,
+        batch_name,
         client.workspace,
-        arms,
+        batch_variants,
         repeats,
-        whole=whole,
-        planned=found,
+        whole=surveys_all,
+        planned=surveys_run,
         is_named=name is not None,
     )
-    known = find_known(replace_other=options.replace)
+    earlier = find_known(replace_other=options.replace)
     spec = replace(
         spec,
-        name=named,
-        folder=_own_folder(base, named, known, is_given=options.parts is not None),
-        labelled=_is_unique(found, labelled),
+        name=batch_name,
+        folder=_own_folder(base, batch_name, earlier, is_given=options.parts is not None),
+        labelled=_is_unique(surveys_run, labelled),
     )
     keeper = store if store is not None else session.store_in_memory()
-    index = PartitionIndex(partitions, found, keeper, spec)
-    meta = meta_of(ddf._meta, found[0].label if found and spec.labelled else 0)
+    index = PartitionIndex(partitions, surveys_run, keeper, spec)
+    meta = meta_of(ddf._meta, surveys_run[0].label if surveys_run and spec.labelled else 0)
     # Its folder is that of what was kept when it was planned; what takes the name later is not replaced.
     again = partial(find_known, replace_other=False)
-    return _batch_of(index, runner, spec, client, keeper, settings, meta, known, again, replaces=options.replace)
+    return _batch_of(index, runner, spec, client, keeper, settings, meta, earlier, again, replaces=options.replace)
 
 
-def _spec_of(client: Client, arms: tuple[BatchVariant, ...], options: RunSettings, **asked: Any) -> BatchSpec:
+def _spec_of(
+    client: Client, batch_variants: tuple[BatchVariant, ...], options: StartOptions, **fields: Any
+) -> BatchSpec:
     """Return what holds for every partition, but for the batch's name and folder."""
     return BatchSpec(
         run=uuid4().hex[:12],
         name="",
         workspace=client.workspace,
         is_named=isinstance(settings.current().workspace, str),
-        arms=arms,
+        batch_variants=batch_variants,
         folder="",
         max_concurrency=options.max_concurrency,
         stop_at_error=options.limits.fail_on_error is True,
         anew=uuid4().hex[:12] if options.reuse is None else "",
-        **asked,
+        **fields,
         **_connection_of(client),
     )
 
@@ -170,33 +173,36 @@ def _batch_of(
     spec: BatchSpec,
     client: Client,
     store: Store,
-    options: RunSettings,
+    options: StartOptions,
     meta: pd.DataFrame,
-    known: KnownBatch,
+    earlier: KnownBatch,
     compare: Callable[[], KnownBatch],
     *,
     replaces: bool,
 ) -> tuple[Batch, BatchController]:
     """Return the batch of partitions that were looked at, with what is answered of them already."""
     batch_of, since = _reused(options, spec.name)
-    stored = StoredBatch(store, known.before.id if known.before is not None else 0)
-    replaced = (known.record.id,) if known.replaced and known.record is not None else ()
+    stored = StoredBatch(store, earlier.before.id if earlier.before is not None else 0)
+    replaced = (earlier.record.id,) if earlier.replaced and earlier.record is not None else ()
     stored.replaced_ids = (*replaced, *store.batches.before(spec.name, spec.workspace))
     if not spec.anew:
         beside = beside_of(store, spec.name, spec.workspace, reuse=options.reuse, replaces=replaces)
         look_up = AnswerLookup(
             stored=stored, workspace=spec.workspace, reuse=options.reuse, beside=beside, over_partitions=True
         )
-        index.look(batch=batch_of, since=since, replaced=known.replaced, look_up=look_up)
-    plan = _plan(spec.name, spec.arms, index, options, client, store)
+        index.look(batch=batch_of, since=since, replaced=earlier.replaced, look_up=look_up)
+    plan = _plan(spec.name, spec.batch_variants, index, options, client, store)
     registration = Registration(
-        stored, plan, spec, index, meta, known=known, compare=compare, anywhere=batch_of is None
+        stored, plan, spec, index, meta, known=earlier, compare=compare, anywhere=batch_of is None
     )
     work = PartitionWork(
         plan, index, runner, spec, caller=Caller.of(client), options=options, stored=stored, register=registration.write
     )
     about = provenance(
-        (arm.target.deployment for arm in spec.arms), variants=plan.variants, batch=spec.name, workspace=spec.workspace
+        (variant.target.deployment for variant in spec.batch_variants),
+        variants=plan.variants,
+        batch=spec.name,
+        workspace=spec.workspace,
     )
     control = BatchController(work, options)
     return Batch(control, PartitionTables(work, meta, about)), control
@@ -254,7 +260,7 @@ class _SurveyRunner:
             Inputs do not fit, all told together; or the scheduler has gone.
         """
         try:
-            found = event_loop.run(self._runner.survey(partitions, self._spec))
+            surveys = event_loop.run(self._runner.survey(partitions, self._spec))
         except ClusterLost:
             raise SettingsError(
                 Message(
@@ -263,42 +269,47 @@ class _SurveyRunner:
                     (RUN_AGAIN,),
                 )
             ) from None
-        problems = [problem for one in found for problem in one.problems]
+        problems = [problem for survey in surveys for problem in survey.problems]
         if problems:
             more = len(problems) - PROBLEMS_SHOWN
-            shown = [*problems[:PROBLEMS_SHOWN], *([f"and {counted(more, 'more problem')}"] if more > 0 else [])]
-            raise InputError(list(dict.fromkeys(shown)), where=self._where)
-        return found
+            messages = [*problems[:PROBLEMS_SHOWN], *([f"and {counted(more, 'more problem')}"] if more > 0 else [])]
+            raise InputError(list(dict.fromkeys(messages)), where=self._where)
+        return surveys
 
 
-def _name_of(deployment: str, arms: Sequence[BatchVariant], found: Sequence[PartitionSurvey]) -> str:
+def _name_of(deployment: str, batch_variants: Sequence[BatchVariant], surveys: Sequence[PartitionSurvey]) -> str:
     """Return the name of an unnamed batch: of all keys, whatever their order and the partitions are."""
-    total = sum(one.total for one in found) % 2**256
-    asked = [deployment, [arm.label for arm in arms], sum(one.jobs for one in found), f"{total:064x}"]
-    return f"{deployment}-{sha256(canonical_json(asked).encode()).hexdigest()[:NAME_DIGITS]}"
+    total = sum(survey.total for survey in surveys) % 2**256
+    parts_of_name = [
+        deployment,
+        [variant.label for variant in batch_variants],
+        sum(survey.jobs for survey in surveys),
+        f"{total:064x}",
+    ]
+    return f"{deployment}-{sha256(canonical_json(parts_of_name).encode()).hexdigest()[:NAME_DIGITS]}"
 
 
-def _is_unique(found: Sequence[PartitionSurvey], known: bool | None) -> bool:
+def _is_unique(surveys: Sequence[PartitionSurvey], labels_are_unique: bool | None) -> bool:
     """Whether the index tells all rows apart: it grows from partition to partition, too."""
-    if known is not None:
-        return known
-    there = [one for one in found if one.rows]
-    if not all(one.ordered for one in there) or len({type(one.first) for one in there}) > 1:
+    if labels_are_unique is not None:
+        return labels_are_unique
+    filled = [survey for survey in surveys if survey.rows]
+    if not all(survey.ordered for survey in filled) or len({type(survey.first) for survey in filled}) > 1:
         return False
-    return all(a.last < b.first for a, b in pairwise(there))
+    return all(a.last < b.first for a, b in pairwise(filled))
 
 
-def _reused(options: RunSettings, name: str) -> tuple[str | None, datetime | None]:
+def _reused(options: StartOptions, name: str) -> tuple[str | None, datetime | None]:
     """Return of which batch, and since when, parts count."""
     reuse = options.reuse
     since = datetime.now(UTC) - reuse if isinstance(reuse, timedelta) else None
     return (None if reuse == "store" or since is not None else name), since
 
 
-def _base(given: Any, store: Store | None) -> str:
+def _base(parts_option: Any, store: Store | None) -> str:
     """Where parts lie: as it was given, else beside the store, else a folder that ends with the machine's session."""
-    if given is not None:
-        return str(given) if "://" in str(given) else str(Path(given).expanduser().absolute())
+    if parts_option is not None:
+        return str(parts_option) if "://" in str(parts_option) else str(Path(parts_option).expanduser().absolute())
     if store is not None:
         return str(store.path.with_name(f"{store.path.name}-parts"))
     return os.path.join(tempfile.mkdtemp(prefix="fh-notebook-"), "parts")
@@ -310,36 +321,41 @@ def _folder(base: str, name: str) -> str:
     return folder
 
 
-def _own_folder(base: str, name: str, known: KnownBatch, *, is_given: bool) -> str:
+def _own_folder(base: str, name: str, earlier: KnownBatch, *, is_given: bool) -> str:
     """Return the folder of a batch: the one that it has, unless another place is given.
 
     A batch that takes the name of another one has a folder of its own: the files of the other one say its old name.
     """
-    if known.replaced:
+    if earlier.replaced:
         return _folder(base, f"{name}-{uuid4().hex[:8]}")
-    kept = str(known.record.plan["parts"]["folder"]) if known.record is not None else ""
-    if kept and (not is_given or kept.rsplit("/", 1)[0] == base.rstrip("/")):
-        parts.make_folder(kept)
-        return kept
+    stored_folder = str(earlier.record.plan["parts"]["folder"]) if earlier.record is not None else ""
+    if stored_folder and (not is_given or stored_folder.rsplit("/", 1)[0] == base.rstrip("/")):
+        parts.make_folder(stored_folder)
+        return stored_folder
     return _folder(base, name)
 
 
 def _plan(
-    name: str, arms: Sequence[BatchVariant], index: PartitionIndex, options: RunSettings, client: Client, store: Store
+    name: str,
+    batch_variants: Sequence[BatchVariant],
+    index: PartitionIndex,
+    options: StartOptions,
+    client: Client,
+    store: Store,
 ) -> Plan:
     lines = [entry.line for entry in index.entries if entry.line is not None]
     foreseen_answered, foreseen_unknown = index.foreseen
     answered = sum(line.done + line.failed for line in lines) + foreseen_answered
     unknown = sum(line.unknown for line in lines) + foreseen_unknown
-    invalid = sum(entry.found.invalid for entry in index.entries)
+    invalid = sum(entry.survey.invalid for entry in index.entries)
     calls = max(0, index.jobs - answered - unknown - invalid)
-    repeats = 1 if not index.rows else max(1, index.jobs // (index.rows * len(arms)))
+    repeats = 1 if not index.rows else max(1, index.jobs // (index.rows * len(batch_variants)))
     looks = calls and options.reuse is not None
-    found = [entry.found for entry in index.entries]
+    surveys = [entry.survey for entry in index.entries]
     return Plan(
         name=name,
-        deployment=" and ".join(dict.fromkeys(arm.deployment for arm in arms)),
-        variants=tuple(arm.label for arm in arms),
+        deployment=" and ".join(dict.fromkeys(variant.deployment for variant in batch_variants)),
+        variants=tuple(variant.label for variant in batch_variants),
         rows=index.rows,
         repeats=repeats,
         jobs=index.jobs,
@@ -349,7 +365,7 @@ def _plan(
         unknown=unknown,
         invalid=invalid,
         calls=calls,
-        other_key=other_key(store, client.workspace, arms, repeats, found) if looks else None,
+        other_key=other_key(store, client.workspace, batch_variants, repeats, surveys) if looks else None,
         max_calls=options.limits.max_calls,
         max_seconds=options.limits.max_seconds,
         budget=budget_of(client.workspace, store, datetime.now(UTC)),

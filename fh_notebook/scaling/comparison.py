@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.rendering import frame_html, frame_text
 from fh_notebook.comparing.data import check_failed, check_zero
 from fh_notebook.comparing.report.display import title_of
 from fh_notebook.comparing.scorers.runner import pinned
@@ -71,7 +71,7 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
         frame = _with_whole_rows(frame, pair_on)
     frame = _with_whole_clusters(frame, pair_on)
     score = pinned(score)
-    sums = _added_up(frame, score, pair_on, failed)
+    sums = _total_sums(frame, score, pair_on, failed)
     check_zero(failed, sums.scorer, lower=sums.lower)
     return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
 
@@ -81,9 +81,9 @@ def _with_whole_rows(frame: Any, pair_on: str) -> Any:
     import dask
 
     marks = [dask.delayed(_marks)(part, pair_on) for part in frame.to_delayed()]
-    found = dask.compute(*marks)
-    apart = sum(len(mark) for mark in found)
-    return frame if len(np.unique(np.concatenate(found))) == apart else frame.shuffle(pair_on)
+    row_hashes = dask.compute(*marks)
+    total = sum(len(mark) for mark in row_hashes)
+    return frame if len(np.unique(np.concatenate(row_hashes))) == total else frame.shuffle(pair_on)
 
 
 def _with_whole_clusters(frame: Any, pair_on: str) -> Any:
@@ -96,9 +96,9 @@ def _with_whole_clusters(frame: Any, pair_on: str) -> Any:
     import dask
 
     parts = frame[list(dict.fromkeys((pair_on, "variant", "key")))].to_delayed()
-    found = dask.compute(*(dask.delayed(_asked)(part, pair_on) for part in parts))
-    asked, times = np.unique(np.concatenate(found), return_counts=True)
-    shared = asked[times > 1]
+    calls = dask.compute(*(dask.delayed(_distinct_calls)(part, pair_on) for part in parts))
+    distinct, times = np.unique(np.concatenate(calls), return_counts=True)
+    shared = distinct[times > 1]
     if not len(shared):
         return frame
     tied = dask.compute(*(dask.delayed(_tied)(part, pair_on, shared) for part in parts))
@@ -122,24 +122,24 @@ def _of(part: pd.DataFrame, pair_on: str) -> Any:
     return question_hashes(part[pair_on].tolist(), part["variant"].astype(str), part["key"])
 
 
-def _asked(part: pd.DataFrame, pair_on: str) -> Any:
-    _, asked = _of(part, pair_on)
-    return np.unique(asked[asked != 0])
+def _distinct_calls(part: pd.DataFrame, pair_on: str) -> Any:
+    _, calls = _of(part, pair_on)
+    return np.unique(calls[calls != 0])
 
 
 def _tied(part: pd.DataFrame, pair_on: str, shared: Any) -> Any:
     """Return the lines, as numbers, of the pairs of a partition that are tied to what others ask as well."""
-    pairs, asked = _of(part, pair_on)
-    tied = connected_pairs(pairs, asked)
-    touched = np.isin(tied, tied[np.isin(asked, shared)])
-    return pairs[touched], asked[touched]
+    pairs, calls = _of(part, pair_on)
+    tied = connected_pairs(pairs, calls)
+    touched = np.isin(tied, tied[np.isin(calls, shared)])
+    return pairs[touched], calls[touched]
 
 
 def _labelled(part: pd.DataFrame, pair_on: str, together: _TiedPairs) -> pd.DataFrame:
-    pairs, asked = _of(part, pair_on)
-    place = np.searchsorted(together.pairs, pairs).clip(max=len(together.pairs) - 1)
+    pairs, calls = _of(part, pair_on)
+    index = np.searchsorted(together.pairs, pairs).clip(max=len(together.pairs) - 1)
     # What is tied in this partition only stays together, too.
-    tied = np.where(together.pairs[place] == pairs, together.tied[place], connected_pairs(pairs, asked))
+    tied = np.where(together.pairs[index] == pairs, together.tied[index], connected_pairs(pairs, calls))
     return part.assign(**{_LABEL: tied})
 
 
@@ -147,26 +147,26 @@ def _marks(part: pd.DataFrame, pair_on: str) -> Any:
     return np.unique(pd.util.hash_array(part[pair_on].astype(object).to_numpy()))
 
 
-def _added_up(frame: Any, score: Any, pair_on: str, failed: str) -> Sums:
+def _total_sums(frame: Any, score: Any, pair_on: str, failed: str) -> Sums:
     import dask
 
     parts = [dask.delayed(_sums, pure=False)(part, score, pair_on, failed) for part in frame.to_delayed()]
     while len(parts) > 1:
         parts = [dask.delayed(_plus, pure=False)(parts[i : i + FAN_IN]) for i in range(0, len(parts), FAN_IN)]
-    (found,) = dask.compute(*parts)
-    sums: Sums = found
+    (total,) = dask.compute(*parts)
+    sums: Sums = total
     return sums
 
 
 def _sums(part: pd.DataFrame, score: Any, pair_on: str, failed: str) -> Sums:
     if not len(part):
         return Sums()
-    taken = read_source(_with_parts(part, score), score=score, pair_on=pair_on)
-    lines = taken.lines
-    if failed == "zero" and taken.scorer:
+    scored = read_source(_with_parts(part, score), score=score, pair_on=pair_on)
+    lines = scored.lines
+    if failed == "zero" and scored.scorer:
         lines = lines.assign(score=lines["score"].where(lines["status"] != "failed", 0.0))
-    lower = bool(taken.lines.attrs.get("lower_is_better", False))
-    return sums_of(lines, scorer=taken.scorer, lower=lower, few=EXACT_ROWS)
+    lower = bool(scored.lines.attrs.get("lower_is_better", False))
+    return sums_of(lines, scorer=scored.scorer, lower=lower, few=EXACT_ROWS)
 
 
 def _with_parts(part: pd.DataFrame, score: Any) -> pd.DataFrame:
@@ -226,11 +226,11 @@ class ScaledComparison:
     @cached_property
     def _pairs(self) -> list[Pair]:
         yes_no, within = all(total.yes_no for total in self._sums.variants.values()), self._sums.within
-        found = [
+        results = [
             _pair(a, b, s, yes_no=yes_no, lower=self._sums.lower, within=within)
             for (a, b), s in self._sums.pairs.items()
         ]
-        return correct_for_tests(found)
+        return correct_for_tests(results)
 
     @property
     def verdict(self) -> str:
@@ -242,16 +242,16 @@ class ScaledComparison:
         """What must be said beside the numbers."""
         variants = self._sums.variants.values()
         alike = note_of(self._row_count, self._distinct_count)
-        told = [*([alike] if alike else []), *self._sums.notes]
-        if self.scorer and (broken := sum(v.failed for v in variants)):
-            told.append(failed_note(broken, self.failed))
+        notes = [*([alike] if alike else []), *self._sums.notes]
+        if self.scorer and (failed := sum(v.failed for v in variants)):
+            notes.append(failed_note(failed, self.failed))
         if errors := sum(v.errors for v in variants):
-            told.append(
+            notes.append(
                 f"{counted(errors, 'score')} {'is' if errors == 1 else 'are'} missing by an error of the scorer."
             )
         moments = [m for m in (self._sums.first_at, self._sums.last_at) if m is not None]
         span = span_note(pd.Series(moments)) if moments else ""
-        return [*told, *([span] if span else [])]
+        return [*notes, *([span] if span else [])]
 
     @property
     def _row_count(self) -> int:
@@ -312,12 +312,12 @@ def _no_scores() -> pd.DataFrame:
 
 
 def _summary_line(name: str, total: VariantSum, within: ScoreRange) -> SummaryLine:
-    found = _interval_of(total, within)
+    bounds = _interval_of(total, within)
     return SummaryLine(
         variant=name, n=total.scored, missing=total.missing, failed=total.failed, charged=total.charged,
-        mean=total.total / total.rows if total.rows else math.nan, ci_low=found.low, ci_high=found.high,
+        mean=total.total / total.rows if total.rows else math.nan, ci_low=bounds.low, ci_high=bounds.high,
         median=total.means.quantile(0.5), p50_s=total.seconds.quantile(0.5), p95_s=total.seconds.quantile(0.95),
-        interval=found.rule, rows=total.rows,
+        interval=bounds.rule, rows=total.rows,
     )  # fmt: skip
 
 
@@ -339,24 +339,26 @@ def _pair(a: str, b: str, total: PairSum, *, yes_no: bool, lower: bool, within: 
     if total.few is not None:
         behind = (total.rows, total.lines)
         return compare_variants(a, b, *total.few, yes_no=yes_no, behind=behind, lower=lower, within=within)
-    n, apart = total.n, total.apart
+    n, differences = total.n, total.differences
     difference = (total.total_b - total.total_a) / n
-    found = Interval(*poisson_interval(apart), "poisson")
+    bounds = Interval(*poisson_interval(differences), "poisson")
     if yes_no:
-        found = interval_of_share_difference(apart.values, total.lines, counts=apart.counts)
-    ranked, effect = wilcoxon_of(ValueCounts(-apart.values[::-1], apart.counts[::-1]) if lower else apart)
-    whole = yes_no and bool(np.isin(apart.values, (-1.0, 0.0, 1.0)).all())
+        bounds = interval_of_share_difference(differences.values, total.lines, counts=differences.counts)
+    ranked, effect = wilcoxon_of(
+        ValueCounts(-differences.values[::-1], differences.counts[::-1]) if lower else differences
+    )
+    is_binary = yes_no and bool(np.isin(differences.values, (-1.0, 0.0, 1.0)).all())
     # The sum of flipped differences is normal to many digits here (as in `paired.p_permutation`).
     spread = total.squares - n * difference * difference
     flipped = math.erfc(abs(difference) * n / math.sqrt(2 * total.squares)) if total.squares else 1.0
-    moved = ValueCounts(apart.values[apart.values != 0], apart.counts[apart.values != 0])
+    moved = ValueCounts(differences.values[differences.values != 0], differences.counts[differences.values != 0])
     if moved.n <= FLIPPED_TO:
         flipped = p_permutation(moved.expanded())
     return Pair(
-        a=a, b=b, n=n, mean_a=total.total_a / n, mean_b=total.total_b / n, difference=difference, ci_low=found.low,
-        ci_high=found.high, wins=total.wins, ties=n - total.wins - total.losses, losses=total.losses,
-        test="none" if n < FEWEST_PAIRS else "mcnemar_exact" if whole else "wilcoxon",
-        p=mcnemar_exact(total.wins, total.losses) if whole else ranked, effect=effect,
-        p_permutation=mcnemar_exact(total.wins, total.losses) if whole else flipped, interval=found.rule,
+        a=a, b=b, n=n, mean_a=total.total_a / n, mean_b=total.total_b / n, difference=difference, ci_low=bounds.low,
+        ci_high=bounds.high, wins=total.wins, ties=n - total.wins - total.losses, losses=total.losses,
+        test="none" if n < FEWEST_PAIRS else "mcnemar_exact" if is_binary else "wilcoxon",
+        p=mcnemar_exact(total.wins, total.losses) if is_binary else ranked, effect=effect,
+        p_permutation=mcnemar_exact(total.wins, total.losses) if is_binary else flipped, interval=bounds.rule,
         spread=math.sqrt(max(0.0, spread) / (n - 1)) if n > 1 else math.nan, rows=total.rows, lower=lower,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.execution.run_settings import kept_settings
+from fh_notebook.batching.execution.engine_run import resume_options
 from fh_notebook.batching.planning.plan import BatchVariant, OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import (
     StoredBatch,
@@ -37,12 +37,11 @@ from fh_notebook.core import hooks
 from fh_notebook.core.config.urls import LOCAL
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.messages import counted
-from fh_notebook.scaling.controller import PartitionWork
-from fh_notebook.scaling.messages import PREFIX_BYTES, BatchSpec, PartitionSurvey
-from fh_notebook.scaling.row_hashes import RowDifference, RowHashes, arms_of_targets, compare_hashes
+from fh_notebook.scaling.partition_work import PartitionWork
+from fh_notebook.scaling.protocol import PREFIX_BYTES, BatchSpec, PartitionSurvey
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.index import PartitionIndex
-from fh_notebook.scaling.survey import keys_of
+from fh_notebook.scaling.survey import RowDifference, RowHashes, compare_hashes, keys_of, records_of_targets
 from fh_notebook.scaling.tables import PartitionTables
 from fh_notebook.store.codec import encoded, json_of
 from fh_notebook.store.store import Store
@@ -120,11 +119,13 @@ class Registration:
         self._index = index
         self._known = known
         self._compare = compare
-        self._arms = [[arm.label, arm.deployment, arm.variant] for arm in spec.arms]
-        self._told = {
+        self._variant_records = [variant.record for variant in spec.batch_variants]
+        self._parts_record = {
             "folder": spec.folder,
-            "partitions": [[p.found.plan.hex(), p.found.rows, p.found.jobs, p.found.invalid] for p in index.entries],
-            "columns": [[str(name), _named(dtype)] for name, dtype in meta.dtypes.items()],
+            "partitions": [
+                [p.survey.plan.hex(), p.survey.rows, p.survey.jobs, p.survey.invalid] for p in index.entries
+            ],
+            "columns": [[str(name), _dtype_name(dtype)] for name, dtype in meta.dtypes.items()],
             "anywhere": anywhere or known.replaced,
         }
 
@@ -141,63 +142,75 @@ class Registration:
             self._stored.id = self._known.before.id if self._known.before is not None else 0
 
     def _is_written(self) -> bool:
-        known, store = self._known, self._stored.store
-        record, seen = self._record(), revision_of(known.record)
-        base = known.before.plan if known.before is not None else {}
-        # The same partitions of the same arms have the same rows: a re-run writes none.
-        is_same = base.get("arms") == self._arms and base["parts"]["partitions"] == self._told["partitions"]
-        arms = encoded(arms_of_targets(self._spec.arms))
-        is_kept = known.is_part or (is_same and known.is_hashed)
-        hashes = [] if is_kept else [PlannedRowHashes(arms, entry.found.inputs) for entry in self._index.entries]
-        earlier = earlier_name(store, known.record, datetime.now(UTC)) if known.record is not None else ""
+        earlier_batch, store = self._known, self._stored.store
+        record, seen_revision = self._record(), revision_of(earlier_batch.record)
+        base = earlier_batch.before.plan if earlier_batch.before is not None else {}
+        # The same partitions of the same variants have the same rows: a re-run writes none.
+        partitions_before = base.get("parts", {}).get("partitions")
+        has_same_variants = base.get("arms") == self._variant_records
+        is_same = has_same_variants and partitions_before == self._parts_record["partitions"]
+        variant_records = encoded(records_of_targets(self._spec.batch_variants))
+        is_kept = earlier_batch.is_part or (is_same and earlier_batch.is_hashed)
+        hashes = (
+            [] if is_kept else [PlannedRowHashes(variant_records, entry.survey.inputs) for entry in self._index.entries]
+        )
+        earlier = (
+            earlier_name(store, earlier_batch.record, datetime.now(UTC)) if earlier_batch.record is not None else ""
+        )
 
         def write(connection: sqlite3.Connection) -> int:
-            if revision_of(batches.find(connection, record.name, record.workspace)) != seen:
+            if revision_of(batches.find(connection, record.name, record.workspace)) != seen_revision:
                 return 0
-            if known.before is not None:
-                batch_id = known.before.id
+            if earlier_batch.before is not None:
+                batch_id = earlier_batch.before.id
                 batches.update(connection, batch_id, record)
             else:
-                if known.record is not None:
-                    if claims.is_run(connection, known.record.id, store.owners.is_alive):
+                if earlier_batch.record is not None:
+                    if claims.is_run(connection, earlier_batch.record.id, store.owners.is_alive):
                         return RUNNING
-                    batches.rename(connection, known.record.id, earlier)
+                    batches.rename(connection, earlier_batch.record.id, earlier)
                 batch_id = batches.write(connection, record)
                 earlier_ids = batches.before(connection, record.name, record.workspace)
-                batches.note_replaced(connection, earlier_ids if known.record is not None else [], by=batch_id)
+                batches.note_replaced(connection, earlier_ids if earlier_batch.record is not None else [], by=batch_id)
             if hashes:
-                partitions.write_planned_rows(connection, batch_id, hashes, anew=not known.missing)
+                partitions.write_planned_rows(connection, batch_id, hashes, anew=not earlier_batch.missing)
             return batch_id
 
         batch_id = store.database.put(write).result()
         if batch_id == RUNNING:
             raise running_refused(record.name)
         if batch_id:
-            if known.record is not None and known.before is None:
+            if earlier_batch.record is not None and earlier_batch.before is None:
                 hooks.frontend().notice(f"The earlier batch {short(record.name)} is kept as {short(earlier)}.")
             self._stored.id = batch_id
-            is_hashed = known.is_hashed or bool(hashes)
-            self._known = KnownBatch(record=replace(record, id=batch_id), missing=known.missing, is_hashed=is_hashed)
+            is_hashed = earlier_batch.is_hashed or bool(hashes)
+            self._known = KnownBatch(
+                record=replace(record, id=batch_id), missing=earlier_batch.missing, is_hashed=is_hashed
+            )
         return bool(batch_id)
 
     def _record(self) -> BatchRecord:
-        known, plan = self._known, self._plan
-        base = known.before.plan if known.before is not None else {}
-        arms, kept_rows = list(base.get("arms", ())), int(base.get("rows") or 0)
+        earlier_batch, plan = self._known, self._plan
+        base = earlier_batch.before.plan if earlier_batch.before is not None else {}
+        variant_records, kept_rows = list(base.get("arms", ())), int(base.get("rows") or 0)
         kept_parts = base.get("parts", {})
-        told = {**self._told, "anywhere": self._told["anywhere"] or bool(kept_parts.get("anywhere"))}
+        own_parts = {
+            **self._parts_record,
+            "anywhere": self._parts_record["anywhere"] or bool(kept_parts.get("anywhere")),
+        }
         return record_of(
             plan,
             self._spec.workspace,
-            arms=arms + [arm for arm in self._arms if arm not in arms],
-            rows=kept_rows + known.strange if known.missing else max(plan.rows or 0, kept_rows),
+            variant_records=variant_records
+            + [variant for variant in self._variant_records if variant not in variant_records],
+            rows=kept_rows + earlier_batch.strange if earlier_batch.missing else max(plan.rows or 0, kept_rows),
             repeats=max(plan.repeats, int(base.get("repeats") or 1)),
             schema_sha256={
                 **base.get("schema_sha256", {}),
-                **schema_hashes(arm.target.deployment for arm in self._spec.arms),
+                **schema_hashes(variant.target.deployment for variant in self._spec.batch_variants),
             },
-            parts=kept_parts if known.is_part and kept_parts else told,
-            revision=revision_of(known.record)[1] + 1,
+            parts=kept_parts if earlier_batch.is_part and kept_parts else own_parts,
+            revision=revision_of(earlier_batch.record)[1] + 1,
         )
 
 
@@ -205,7 +218,7 @@ def known_batch(
     store: Store | None,
     name: str,
     workspace: str,
-    arms: Sequence[BatchVariant],
+    batch_variants: Sequence[BatchVariant],
     repeats: int,
     *,
     whole: Sequence[PartitionSurvey],
@@ -230,22 +243,22 @@ def known_batch(
     record = store.batches.find(name, workspace) if store is not None else None
     if store is None or record is None:
         return KnownBatch()
-    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
-    why = other_table(record, own, partitions=True)
+    records = [variant.record for variant in batch_variants]
+    why = other_table(record, records, partitions=True)
     if not why:
-        kept = store.planned_rows.of_batch(record.id)
-        compare = _comparison(store, record, kept, arms, repeats)
-        found = compare(whole)
-        if found.is_same or not is_named:
-            part = found if planned is whole else compare(planned)
+        stored = store.planned_rows.of_batch(record.id)
+        compare = _comparison(store, record, stored, batch_variants, repeats)
+        difference = compare(whole)
+        if difference.is_same or not is_named:
+            part = difference if planned is whole else compare(planned)
             return KnownBatch(
-                record=record, strange=int(part.strange.sum()), missing=part.missing, is_hashed=bool(kept)
+                record=record, strange=int(part.strange.sum()), missing=part.missing, is_hashed=bool(stored)
             )
         why = other_rows(
-            kept=int(record.plan.get("rows") or 0),
-            missing=found.missing,
-            rows=len(found.strange),
-            strange=int(found.strange.sum()),
+            stored=int(record.plan.get("rows") or 0),
+            missing=difference.missing,
+            rows=len(difference.strange),
+            strange=int(difference.strange.sum()),
         )
     if not replace_other:
         raise refused_name(record, why)
@@ -253,7 +266,11 @@ def known_batch(
 
 
 def other_key(
-    store: Store, workspace: str, arms: Sequence[BatchVariant], repeats: int, found: Sequence[PartitionSurvey]
+    store: Store,
+    workspace: str,
+    batch_variants: Sequence[BatchVariant],
+    repeats: int,
+    surveys: Sequence[PartitionSurvey],
 ) -> OtherKey | None:
     """Return which other workspace of the same host has run most of these rows over partitions; ``None`` without one.
 
@@ -261,18 +278,18 @@ def other_key(
     remedy is to name the workspace. Local hives are left out: they have no keys.
     """
     origin = workspace.partition("#")[0]
-    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+    records = [variant.record for variant in batch_variants]
     best: OtherKey | None = None
     for record in store.batches.every() if origin != LOCAL else ():
         host, _, label = record.workspace.partition("#")
-        if host != origin or record.workspace == workspace or other_table(record, own, partitions=True):
+        if host != origin or record.workspace == workspace or other_table(record, records, partitions=True):
             continue
-        kept = store.planned_rows.of_batch(record.id)
+        stored = store.planned_rows.of_batch(record.id)
         lines = store.parts.every(record.workspace, batch=record.name)
         done = sum(line.done for line in {line.plan: line for line in lines}.values())  # the newest comes last
-        if not (kept and done):
+        if not (stored and done):
             continue
-        there = int((~_comparison(store, record, kept, arms, repeats)(found).strange).sum())
+        there = int((~_comparison(store, record, stored, batch_variants, repeats)(surveys).strange).sum())
         rows = min(there, done)
         if rows and (best is None or rows > best.rows):
             command = f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)})"
@@ -281,69 +298,75 @@ def other_key(
 
 
 def _comparison(
-    store: Store, record: BatchRecord, lines: Sequence[PlannedRowHashes], arms: Sequence[BatchVariant], repeats: int
+    store: Store,
+    record: BatchRecord,
+    lines: Sequence[PlannedRowHashes],
+    batch_variants: Sequence[BatchVariant],
+    repeats: int,
 ) -> Callable[[Sequence[PartitionSurvey]], RowDifference]:
     """Return what compares rows with those that are kept of a batch, by their hashes where those are kept."""
     if not lines:
-        return partial(_compared_by_answers, store, record, [arm.label for arm in arms], repeats)
+        return partial(_compare_by_answers, store, record, [variant.label for variant in batch_variants], repeats)
     with store.decoding():
-        kept = [RowHashes.of(json_of(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
-    targets = arms_of_targets(arms)
-    return lambda found: compare_hashes(kept, RowHashes.of(targets, b"".join(one.inputs for one in found)))
+        stored = [RowHashes.of(json_of(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
+    targets = records_of_targets(batch_variants)
+    return lambda surveys: compare_hashes(stored, RowHashes.of(targets, b"".join(survey.inputs for survey in surveys)))
 
 
-def _compared_by_answers(
-    store: Store, record: BatchRecord, labels: Sequence[str], repeats: int, found: Sequence[PartitionSurvey]
+def _compare_by_answers(
+    store: Store, record: BatchRecord, labels: Sequence[str], repeats: int, surveys: Sequence[PartitionSurvey]
 ) -> RowDifference:
     """Compare rows with the answered ones of a batch that was kept by a version that kept no hashes of the others."""
     lines = store.parts.every(record.workspace, batch=record.name)
-    mine = _prefixes([one.prefixes for one in found], PREFIX_BYTES).reshape(-1, repeats, len(labels))
+    mine = _prefixes([survey.prefixes for survey in surveys], PREFIX_BYTES).reshape(-1, repeats, len(labels))
     # Other variants and repeats are no other rows: only those that both have are compared.
     common = {label for label, _, _ in record.plan["arms"]}.intersection(labels)
     fewest = min(repeats, int(record.plan.get("repeats") or 1))
-    asked = mine[:, :fewest, [label in common for label in labels]].reshape(len(mine), -1)
-    kept = [
+    requested = mine[:, :fewest, [label in common for label in labels]].reshape(len(mine), -1)
+    frames = [
         frame[frame["variant"].isin(common) & (frame["repeat"] <= fewest) & frame["key"].notna()].assign(part=number)
         for number, line in enumerate(lines)
         if parts.exists(line.path)
         for frame in [parts.read_columns(line.path, ["key", "variant", "repeat", "row"])]
     ]
-    if not asked.shape[1] or not any(map(len, kept)):  # nothing can be said
+    if not requested.shape[1] or not any(map(len, frames)):  # nothing can be said
         return RowDifference(np.zeros(len(mine), dtype=bool), 0)
-    answered = pd.concat(kept, ignore_index=True)
+    answered = pd.concat(frames, ignore_index=True)
     keys = _prefixes([keys_of(answered["key"])], KEY_BYTES)
-    is_missing = ~np.isin(keys, asked)
+    is_missing = ~np.isin(keys, requested)
     missing = answered.assign(missing=is_missing).groupby(["part", "row"])["missing"].all()
     # What does not fit has no key (zero), and no answer: it says nothing of its row.
-    return RowDifference(~np.isin(asked, keys).any(axis=1) & (asked != 0).any(axis=1), int(missing.sum()))
+    return RowDifference(~np.isin(requested, keys).any(axis=1) & (requested != 0).any(axis=1), int(missing.sum()))
 
 
 def _prefixes(keys: Sequence[bytes], width: int) -> NDArray[np.uint64]:
     """Return the first bytes of keys that stand behind each other, as numbers."""
-    whole = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, width)
-    return np.ascontiguousarray(whole[:, :PREFIX_BYTES]).view(np.uint64).ravel()
+    key_bytes = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, width)
+    return np.ascontiguousarray(key_bytes[:, :PREFIX_BYTES]).view(np.uint64).ravel()
 
 
 def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
     """Return the batch over partitions that a record stands for."""
-    kept = record.plan["parts"]
-    found = [
+    stored_parts = record.plan["parts"]
+    surveys = [
         PartitionSurvey(rows=rows, jobs=jobs, plan=bytes.fromhex(plan), total=0, prefixes=b"", invalid=invalid)
-        for plan, rows, jobs, invalid in kept["partitions"]
+        for plan, rows, jobs, invalid in stored_parts["partitions"]
     ]
-    spec = BatchSpec(run="", name=record.name, workspace=record.workspace, arms=(), folder=kept["folder"])
-    index = PartitionIndex([None] * len(found), found, store, spec)
+    spec = BatchSpec(
+        run="", name=record.name, workspace=record.workspace, batch_variants=(), folder=stored_parts["folder"]
+    )
+    index = PartitionIndex([None] * len(surveys), surveys, store, spec)
     stored = StoredBatch(store, record.id)
-    index.look(batch=None if kept["anywhere"] else record.name)
+    index.look(batch=None if stored_parts["anywhere"] else record.name)
     plan = Plan(
         name=record.name, deployment=record.deployment, variants=record.variants, rows=index.rows,
-        repeats=record.plan["repeats"], jobs=index.jobs, note=counted(len(found), "partition"),
+        repeats=record.plan["repeats"], jobs=index.jobs, note=counted(len(surveys), "partition"),
     )  # fmt: skip
     refusal = (
         f"the rows of the batch {record.name!r} over partitions are not kept; run its cell again with them: what is "
         "answered costs nothing"
     )
-    options = kept_settings("batch")
+    options = resume_options("batch")
     work = PartitionWork(
         plan, index, None, spec, caller=Caller.of(client, refusal=refusal), options=options, stored=stored
     )
@@ -355,15 +378,15 @@ def open_batch(store: Store, record: BatchRecord, client: Client) -> Batch:
         created=record.created_at,
         hashes=record.plan.get("schema_sha256", {}),
     )
-    return Batch(BatchController(work, options), PartitionTables(work, _meta(kept["columns"]), about))
+    return Batch(BatchController(work, options), PartitionTables(work, _meta(stored_parts["columns"]), about))
 
 
 def _meta(columns: list[list[str]]) -> pd.DataFrame:
-    made: Mapping[str, Any] = {name: _empty(dtype) for name, dtype in columns}
-    return pd.DataFrame(made, index=pd.RangeIndex(0))
+    series: Mapping[str, Any] = {name: _empty(dtype) for name, dtype in columns}
+    return pd.DataFrame(series, index=pd.RangeIndex(0))
 
 
-def _named(dtype: Any) -> str:
+def _dtype_name(dtype: Any) -> str:
     """Return the name of a dtype; that of a text says too little: how it is stored is not in it."""
     if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
         return f"string[{dtype.storage}]"

@@ -14,8 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.batching.execution.batch_run import owner_of_claims
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import StartOptions, owner_of_claims
 from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
 from fh_notebook.batching.model import Counts, Event, Stopped
 from fh_notebook.batching.planning.stored_batch import StoredBatch
@@ -25,7 +24,7 @@ from fh_notebook.core.text.messages import Message
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling.cluster.limits import needs_fewer_leases
 from fh_notebook.scaling.cluster.runner import ClusterLost, PartitionResults, PartitionRunner
-from fh_notebook.scaling.messages import (
+from fh_notebook.scaling.protocol import (
     BatchSpec,
     PartitionResult,
     PartitionTask,
@@ -77,8 +76,8 @@ class ProgressTally:
         """Set what is known of a partition, in place of what was."""
         old, new = self._shares.get(number, _PartitionCounts()), _PartitionCounts(done, failed, unknown, reused)
         self._shares[number] = new
-        for place, (before, now) in enumerate(zip(_numbers(old), _numbers(new), strict=True)):
-            self._sum[place] += now - before
+        for index, (before, now) in enumerate(zip(_numbers(old), _numbers(new), strict=True)):
+            self._sum[index] += now - before
 
     def hear(self, message: Mapping[str, Any]) -> None:
         """Take in what a partition says: ``number, attempt``, its counts and ``in_flight``."""
@@ -160,7 +159,7 @@ class Rounds:
         What is to be called.
     tally : ProgressTally
         Takes the counts.
-    options : RunSettings
+    options : StartOptions
         How.
     limits : StopLimits
         When to stop, with what the daily cap leaves.
@@ -186,7 +185,7 @@ class Rounds:
         spec: BatchSpec,
         ask: CallRequest,
         tally: ProgressTally,
-        options: RunSettings,
+        options: StartOptions,
         limits: Callable[[], StopLimits],
         hear: Callable[[Event], None],
         changed: Callable[[], object],
@@ -313,8 +312,8 @@ class Rounds:
         if not goes_on:
             self._limits, self._errors_before, self._ends_at = limits, self._tally.errors, self._end_of(limits)
         self._may_lower, self._refused, self._calls_before = True, 0, self._tally.calls
-        self._planned = sum(self._index.entries[task.number].found.jobs for task in tasks)
-        self._runner.begin(spec, self._heard, calls=left, spent=spent, rate=self._options.rate)
+        self._planned = sum(self._index.entries[task.number].survey.jobs for task in tasks)
+        self._runner.begin(spec, self._handle_message, calls=left, spent=spent, rate=self._options.rate)
         if self._is_paused:  # before this round began
             self._runner.pause(True)
         deadline = self._deadline(limits)
@@ -336,11 +335,11 @@ class Rounds:
         finally:
             if deadline is not None:
                 deadline.cancel()
-            rest = await unbroken(self._runner.end())
+            permits_left = await unbroken(self._runner.end())
             for task in tasks:
                 self._tally.ended(task.number)
             self._changed()
-        return rest if left is not None else None
+        return permits_left if left is not None else None
 
     async def _take(self, done: PartitionResult, task: PartitionTask, spec: BatchSpec) -> None:
         """Keep the keys of a partition's part, and count it."""
@@ -370,7 +369,7 @@ class Rounds:
 
     # --- what partitions say
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _handle_message(self, message: dict[str, Any]) -> None:
         if message.get("kind") == OVER_CAP:
             self._refused += 1
             if self._may_lower and needs_fewer_leases(self._refused, self._tally.calls - self._calls_before):
@@ -381,9 +380,9 @@ class Rounds:
         if message.get("kind") != "tick":
             return
         self._tally.hear(message)
-        self._runner.begun(message["number"])
-        for told in message.get("events", ()):
-            self._hear(decode_event(told))
+        self._runner.note_begun(message["number"])
+        for encoded in message.get("events", ()):
+            self._hear(decode_event(encoded))
         errors = self._tally.errors - self._errors_before
         if self._stopped is None and self._limits.errors_reached(errors, self._planned):
             reached = self._limits.reached(calls=-1, elapsed_s=0, errors=errors, planned=self._planned)
@@ -444,6 +443,6 @@ class Rounds:
 
 def _spent(limits: StopLimits) -> Stopped:
     most = limits.most_calls or 0
-    found = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
-    assert found is not None  # noqa: S101 - as many as there may be are one too many for the next
-    return found
+    stopped = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
+    assert stopped is not None  # noqa: S101 - as many as there may be are one too many for the next
+    return stopped

@@ -57,12 +57,12 @@ class ValueCounts(NamedTuple):
 
     def thinned(self, most: int) -> ValueCounts:
         """Return no more than about so many different values: near ones are one."""
-        digits, made = DIGITS, self
-        while len(made.values) > most and digits > 4:
-            share, power = np.frexp(made.values)
-            made = _together(np.ldexp(np.round(share * 2.0**digits) / 2.0**digits, power), made.counts, thin=False)
+        digits, result = DIGITS, self
+        while len(result.values) > most and digits > 4:
+            share, power = np.frexp(result.values)
+            result = _together(np.ldexp(np.round(share * 2.0**digits) / 2.0**digits, power), result.counts, thin=False)
             digits -= 1
-        return made
+        return result
 
     @property
     def n(self) -> int:
@@ -74,9 +74,11 @@ class ValueCounts(NamedTuple):
         if not self.n:
             return float("nan")
         ends = np.cumsum(self.counts)
-        place = q * (self.n - 1)
-        low, high = (self.values[np.searchsorted(ends, x, side="right")] for x in (math.floor(place), math.ceil(place)))
-        return float(low + (high - low) * (place - math.floor(place)))
+        position = q * (self.n - 1)
+        low, high = (
+            self.values[np.searchsorted(ends, x, side="right")] for x in (math.floor(position), math.ceil(position))
+        )
+        return float(low + (high - low) * (position - math.floor(position)))
 
     def expanded(self) -> Numbers:
         """Return all the numbers."""
@@ -84,10 +86,10 @@ class ValueCounts(NamedTuple):
 
 
 def _together(values: Numbers, counts: Numbers, *, thin: bool = True) -> ValueCounts:
-    different, place = np.unique(values, return_inverse=True)
-    counted = np.bincount(place, weights=counts, minlength=len(different))
-    made = ValueCounts(different, np.asarray(counted, dtype=np.float64))
-    return made.thinned(MAX_VALUES) if thin else made
+    different, index = np.unique(values, return_inverse=True)
+    counted = np.bincount(index, weights=counts, minlength=len(different))
+    result = ValueCounts(different, np.asarray(counted, dtype=np.float64))
+    return result.thinned(MAX_VALUES) if thin else result
 
 
 NO_VALUES: Final = ValueCounts(np.zeros(0), np.zeros(0))
@@ -117,15 +119,15 @@ def poisson_interval(
         return float("nan"), float("nan")
     if len(counted.values) == 1:
         return float(counted.values[0]), float(counted.values[0])
-    drawn = counted.thinned(DRAWN_FROM)
-    weights = np.random.default_rng(seed).poisson(drawn.counts, size=(resamples, len(drawn.counts)))
+    sample = counted.thinned(DRAWN_FROM)
+    weights = np.random.default_rng(seed).poisson(sample.counts, size=(resamples, len(sample.counts)))
     totals = weights.sum(axis=1)
-    means = (weights @ drawn.values)[totals > 0] / totals[totals > 0]
+    means = (weights @ sample.values)[totals > 0] / totals[totals > 0]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def wilcoxon_of(apart: ValueCounts) -> tuple[float, float]:
+def wilcoxon_of(differences: ValueCounts) -> tuple[float, float]:
     """Return the two-sided p of Wilcoxon's signed-rank test, and the rank-biserial correlation, from counts.
 
     By the normal distribution with the correction for ties, as for every table of more than 50 rows; F. Wilcoxon,
@@ -137,15 +139,15 @@ def wilcoxon_of(apart: ValueCounts) -> tuple[float, float]:
     >>> round(p, 4), round(effect, 4)
     (0.0455, 0.2)
     """
-    moved = apart.values != 0
-    sizes, place = np.unique(np.abs(apart.values[moved]), return_inverse=True)
-    counts = apart.counts[moved]
-    tied = np.bincount(place, weights=counts, minlength=len(sizes))
+    moved = differences.values != 0
+    sizes, index = np.unique(np.abs(differences.values[moved]), return_inverse=True)
+    counts = differences.counts[moved]
+    tied = np.bincount(index, weights=counts, minlength=len(sizes))
     n = float(tied.sum())
     if n == 0:
         return 1.0, 0.0
-    ranks = (np.cumsum(tied) - (tied - 1) / 2)[place]
-    signs = np.sign(apart.values[moved])
+    ranks = (np.cumsum(tied) - (tied - 1) / 2)[index]
+    signs = np.sign(differences.values[moved])
     signed = float((ranks * signs * counts).sum())
     # Of R+ - R-: its mean is 0 and its variance four times that of R+.
     variance = n * (n + 1) * (2 * n + 1) / 6 - float((tied**3 - tied).sum()) / 12
@@ -179,9 +181,9 @@ class VariantSum:
     def plus(self, other: VariantSum) -> VariantSum:
         """Return both together."""
         names = ("scored", "lines", "missing", "failed", "charged", "errors", "rows", "copies", "total", "squares")
-        whole = {name: getattr(self, name) + getattr(other, name) for name in names}
+        totals = {name: getattr(self, name) + getattr(other, name) for name in names}
         return VariantSum(
-            **whole,
+            **totals,
             yes_no=self.yes_no and other.yes_no,
             means=self.means.plus(other.means),
             seconds=self.seconds.plus(other.seconds),
@@ -203,7 +205,7 @@ class PairSum:
     """Rows of the table behind the `n` distinct ones."""
     lines: int = 0
     """Scored lines of each variant behind them."""
-    apart: ValueCounts = NO_VALUES
+    differences: ValueCounts = NO_VALUES
     """The differences, `b` less `a`."""
     few: tuple[Numbers, Numbers] | None = (np.zeros(0), np.zeros(0))
     """All scores of both, while there are few rows: then every test is the very one of a table in memory."""
@@ -222,7 +224,7 @@ class PairSum:
             losses=self.losses + other.losses,
             rows=self.rows + other.rows,
             lines=self.lines + other.lines,
-            apart=self.apart.plus(other.apart),
+            differences=self.differences.plus(other.differences),
             few=both,
         )
 
@@ -244,13 +246,13 @@ class Sums:
     @property
     def within(self) -> ScoreRange:
         """The range of the scores of all variants."""
-        known = [total for total in self.variants.values() if total.rows]
-        rows = sum(total.rows for total in known)
+        totals = [total for total in self.variants.values() if total.rows]
+        rows = sum(total.rows for total in totals)
         if not rows:
             return ScoreRange()
-        mean = sum(total.total for total in known) / rows
-        spread = math.sqrt(max(0.0, sum(total.squares for total in known) / rows - mean * mean))
-        ends = [(float(total.means.values[0]), float(total.means.values[-1])) for total in known]
+        mean = sum(total.total for total in totals) / rows
+        spread = math.sqrt(max(0.0, sum(total.squares for total in totals) / rows - mean * mean))
+        ends = [(float(total.means.values[0]), float(total.means.values[-1])) for total in totals]
         least, most = min(low for low, _ in ends), max(high for _, high in ends)
         return ScoreRange.between(least, most, spread if most > least else 0.0, self.bounds)
 
@@ -281,10 +283,16 @@ class Sums:
 
 def turned(pair: PairSum) -> PairSum:
     """Return the same with both variants exchanged."""
-    apart = ValueCounts(-pair.apart.values[::-1], pair.apart.counts[::-1])
+    differences = ValueCounts(-pair.differences.values[::-1], pair.differences.counts[::-1])
     few = None if pair.few is None else (pair.few[1], pair.few[0])
     return replace(
-        pair, total_a=pair.total_b, total_b=pair.total_a, wins=pair.losses, losses=pair.wins, apart=apart, few=few
+        pair,
+        total_a=pair.total_b,
+        total_b=pair.total_a,
+        wins=pair.losses,
+        losses=pair.wins,
+        differences=differences,
+        few=few,
     )
 
 
@@ -320,10 +328,10 @@ def sums_of(lines: pd.DataFrame, *, scorer: str, lower: bool, few: int) -> Sums:
 def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
     means = grid.of_variant(name)
     scores = lines["score"].to_numpy(dtype="float64")
-    told = scores[~np.isnan(scores)]
+    scored = scores[~np.isnan(scores)]
     failed = (lines["status"] == "failed").to_numpy(dtype=bool)
     return VariantSum(
-        scored=len(told),
+        scored=len(scored),
         lines=grid.lines_of(name),
         missing=int((np.isnan(scores) & ~failed).sum()),
         failed=int(failed.sum()),
@@ -333,7 +341,7 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
         copies=grid.rows_of(name),
         total=float(means.sum()),
         squares=float(np.square(means).sum()),
-        yes_no=bool(((told == 0) | (told == 1)).all()),
+        yes_no=bool(((scored == 0) | (scored == 1)).all()),
         means=ValueCounts.of(means),
         seconds=ValueCounts.of(lines["seconds"].to_numpy(dtype="float64")),
     )
@@ -341,17 +349,17 @@ def _of_variant(lines: pd.DataFrame, grid: Grid, name: str) -> VariantSum:
 
 def _of_pair(grid: Grid, a: str, b: str, *, lower: bool, few: int) -> PairSum:
     (first, second), (rows, scored) = grid.shared(a, b), grid.behind(a, b)
-    apart = without_noise(second - first, first, second)
-    gained = -apart if lower else apart
+    differences = without_noise(second - first, first, second)
+    gained = -differences if lower else differences
     return PairSum(
-        n=len(apart),
+        n=len(differences),
         total_a=float(first.sum()),
         total_b=float(second.sum()),
-        squares=float(np.square(apart).sum()),
+        squares=float(np.square(differences).sum()),
         wins=int((gained > 0).sum()),
         losses=int((gained < 0).sum()),
         rows=rows,
         lines=scored,
-        apart=ValueCounts.of(apart),
-        few=(first, second) if len(apart) <= few else None,
+        differences=ValueCounts.of(differences),
+        few=(first, second) if len(differences) <= few else None,
     )

@@ -17,8 +17,8 @@ from fh_notebook.batching.tables.frames import ATTRS, RESERVED, tidy_frame
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
-from fh_notebook.scaling.controller import PartitionWork
-from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.partition_work import PartitionWork
+from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.survey import planned, rows_of
 
@@ -66,12 +66,14 @@ def frame_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame) -> Any:
     with dask.config.set(AS_IT_IS):
         if not paths:
             return dd.from_pandas(meta, npartitions=1)
-        return dd.from_map(_read, [path for path, _ in paths], [taken for _, taken in paths], like=meta, meta=meta)
+        return dd.from_map(
+            _read_lines, [path for path, _ in paths], [is_reused for _, is_reused in paths], like=meta, meta=meta
+        )
 
 
-def _read(path: str, taken: bool, *, like: pd.DataFrame) -> pd.DataFrame:
+def _read_lines(path: str, is_reused: bool, *, like: pd.DataFrame) -> pd.DataFrame:
     frame = parts.read_part(path, like)
-    if taken:
+    if is_reused:
         answered = frame["status"].isin(["completed", "failed"]) & frame["key"].notna()
         frame["reused"] = frame["reused"].mask(answered, other=True).astype(like["reused"].dtype)
     return frame
@@ -79,8 +81,8 @@ def _read(path: str, taken: bool, *, like: pd.DataFrame) -> pd.DataFrame:
 
 def frames_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame, n: int) -> Iterator[pd.DataFrame]:
     """Yield the lines of parts, at most `n` at once."""
-    for path, taken in paths:
-        part = _read(path, taken, like=meta)
+    for path, is_reused in paths:
+        part = _read_lines(path, is_reused, like=meta)
         for at in range(0, len(part), n):
             yield part.iloc[at : at + n].reset_index(drop=True)
 
@@ -93,9 +95,9 @@ def pending_of(
     import dask.dataframe as dd
 
     pending = dask.delayed(_pending, pure=False)
-    made = [pending(p, start, path, spec, meta) for p, start, path in zip(partitions, starts, paths, strict=True)]
+    parts = [pending(p, start, path, spec, meta) for p, start, path in zip(partitions, starts, paths, strict=True)]
     with dask.config.set(AS_IT_IS):
-        return dd.from_delayed(made, meta=meta, verify_meta=False)
+        return dd.from_delayed(parts, meta=meta, verify_meta=False)
 
 
 def _categories_are_known(column: Any) -> bool:
@@ -105,13 +107,13 @@ def _categories_are_known(column: Any) -> bool:
 
 
 def _pending(frame: pd.DataFrame, start: int, path: str, spec: BatchSpec, meta: pd.DataFrame) -> pd.DataFrame:
-    known: set[str] = set()
+    answered_keys: set[str] = set()
     if path:
         _, lines = parts.read_keys(path)
-        known = set(lines["key"].dropna())
+        answered_keys = set(lines["key"].dropna())
     rows = rows_of(frame, spec, start)
     _, _, by_row = planned(rows, spec, start)
-    pairs = [(job, None) for row in by_row for job in row if job.key and job.key not in known]
+    pairs = [(job, None) for row in by_row for job in row if job.key and job.key not in answered_keys]
     tidy = tidy_frame(pairs, rows, about={})
     return tidy.reset_index(drop=True)[list(meta.columns)]
 
@@ -167,7 +169,7 @@ class PartitionTables:
         SettingsError
             The rows are not here.
         """
-        entries = [entry for entry in self._work.index.entries if entry.found.jobs]
+        entries = [entry for entry in self._work.index.entries if entry.survey.jobs]
         if any(entry.partition is None for entry in entries):
             raise SettingsError("the rows of a batch over partitions are not kept; run its cell again with them")
         paths = [entry.line.path if entry.line is not None else "" for entry in entries]

@@ -68,7 +68,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
 
     Returns
     -------
-    fh_notebook.batching.history.workspaces.Joined
+    fh_notebook.batching.history.workspace_join.Joined
         How many answers, batches, scores and ratings were copied, and what was not.
 
     Raises

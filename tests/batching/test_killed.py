@@ -117,7 +117,7 @@ def test_what_is_answered_between_the_look_and_the_start_is_not_called() -> None
     """Two kernels look, one answers, the other starts: it takes the answers that it did not see."""
     shouting = Shouting()
     asked: dict[str, Any] = {"variants": "loud", "name": "both", "client": shouting.hive.client(), "progress": False}
-    late, control = api.prepared(rows(5), "shout", BatchOptions(**asked))
+    late, control = api.prepare(rows(5), "shout", BatchOptions(**asked))
     assert late.counts.pending == 5
     assert fh.batch(rows(5), "shout", **asked).counts.calls == 5
     control.start(control.first_windows(), wait=True)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.execution.batch_run import budget_of
+from fh_notebook.batching.execution.engine_run import budget_of
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.exchange import Answer

@@ -198,7 +198,7 @@ def test_an_escaped_text_reads_as_what_it_is(text: str) -> None:
     (cell,) = re.findall(r"<td>(.*?)</td>", page, re.DOTALL)
     from html import unescape
 
-    from fh_notebook.batching.messages import one_line
+    from fh_notebook.batching.rendering import one_line
 
     assert unescape(cell) == one_line(text, 500)
 

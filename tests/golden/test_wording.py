@@ -20,13 +20,13 @@ from IPython.core.error import UsageError
 
 import fh_notebook as fh
 from fh_notebook.batching.execution import stop_rules
-from fh_notebook.batching.execution.run_settings import RunSettings
-from fh_notebook.batching.messages import sentence
+from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning import mapping
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
+from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog.deployments import Deployments, meant
@@ -40,7 +40,7 @@ from fh_notebook.notebook.cell.parser import read_inputs
 from fh_notebook.notebook.cell.template import Template
 from fh_notebook.racing.options import RaceOptions
 from fh_notebook.racing.scores import ScoreScale
-from fh_notebook.scaling.messages import cluster_lost_stop, decode_stop, encode_stop
+from fh_notebook.scaling.protocol import cluster_lost_stop, decode_stop, encode_stop
 from fh_notebook.store.tables.batches import BatchRecord
 from tests.batching.planning.plans import make_plan
 
@@ -97,7 +97,7 @@ def of_plan(**known: Any) -> Says:
 
 
 def of_summary(counts: Counts) -> Says:
-    return lambda audience: sentence("b", counts, audience=audience)
+    return lambda audience: progress_sentence("b", counts, audience=audience)
 
 
 def of_comparison(scores: dict[str, list[Any]], **options: Any) -> Says:
@@ -161,8 +161,8 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a ceiling below 0": lambda: raised(lambda: BatchOptions(max_calls=-1)),
     "a rate of nothing": lambda: raised(lambda: Rate.of("0/min")),
     "no such reuse": lambda: raised(lambda: BatchOptions(reuse="all")),
-    "a fraction of a stream": lambda: raised(lambda: RunSettings.of(BatchOptions(fail_on_error=0.5), is_stream=True)),
-    "a cost without a price": lambda: raised(lambda: RunSettings.of(BatchOptions(max_cost=1))),
+    "a fraction of a stream": lambda: raised(lambda: StartOptions.of(BatchOptions(fail_on_error=0.5), is_stream=True)),
+    "a cost without a price": lambda: raised(lambda: StartOptions.of(BatchOptions(max_cost=1))),
     "an alpha beyond 1": lambda: raised(lambda: RaceOptions(score="exact", alpha=2)),
     "a difference beyond the scale": lambda: raised(lambda: ScoreScale().unit_of(3, "min_difference")),
     "a price of nothing": lambda: raised(lambda: fh.configure(price_per_call=0)),

@@ -74,7 +74,7 @@ def test_what_differs_by_the_noise_of_binary_fractions_is_a_tie() -> None:
     lines = read_source(frame, score="score", pair_on="row").lines
     pair = sums_of(lines, scorer="score", lower=False, few=0).pairs["a", "b"]
     assert (pair.n, pair.wins, pair.losses) == (2, 1, 0)
-    assert pair.apart.values.tolist() == [0.0, 0.2]
+    assert pair.differences.values.tolist() == [0.0, 0.2]
 
 
 def test_a_lazy_batch_is_compared_by_any_scorer() -> None:

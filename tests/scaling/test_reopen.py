@@ -18,7 +18,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.reuse import job_key
-from fh_notebook.scaling.messages import PartitionTask
+from fh_notebook.scaling.protocol import PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import scratch, store_path
 from fh_notebook.scaling.storage.parts import failure_of
@@ -359,7 +359,7 @@ def test_the_store_of_a_partition_that_an_earlier_version_left_is_gone_on_with(
     counting = Counting()
     planned = _batch(counting, texts(3), 1, tmp_path, dry_run=True)
     control: Any = planned._control
-    spec, found = control.work.spec, control.work.index.entries[0].found
+    spec, found = control.work.spec, control.work.index.entries[0].survey
     task = PartitionTask(number=0, start=0, rows=3, plan=found.plan)
     path = store_path(scratch(), spec, task)
     with closing(open_connection(path, migrations=MIGRATIONS[:version])) as old:

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from fh_notebook.errors import StoreError
-from fh_notebook.scaling.messages import BatchSpec
-from fh_notebook.scaling.storage.files import begun_in
+from fh_notebook.scaling.protocol import BatchSpec
+from fh_notebook.scaling.storage.files import open_partition_batch
 from fh_notebook.store.database import MIGRATIONS, open_connection
 from fh_notebook.store.store import Store
 from tests import environment
@@ -303,7 +303,7 @@ def test_a_call_that_was_out_in_a_workers_store_may_have_run(path: Path) -> None
     """
     with closing(open_connection(path, migrations=MIGRATIONS[:V7])) as old:
         old.execute("INSERT INTO claims VALUES ('parted', ?, 'gone', 10.0)", (key_of(1),))
-    spec = BatchSpec(run="r", name="parted", workspace="w", arms=(), folder="nowhere")
+    spec = BatchSpec(run="r", name="parted", workspace="w", batch_variants=(), folder="nowhere")
     with Store(path).closing() as store:
-        assert store.claims.of_batch(begun_in(store, spec).id) == {key_of(1): "gone"}
+        assert store.claims.of_batch(open_partition_batch(store, spec).id) == {key_of(1): "gone"}
         assert [(record.name, record.workspace) for record in store.batches.every()] == [("parted", "w")]

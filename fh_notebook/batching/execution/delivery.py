@@ -105,7 +105,7 @@ class CallbackDelivery:
         self._left = left_behind(stored)
         self._owner = self._book.owner.name if delivery != "direct" else ""
         self._unwritten: dict[str, PendingRow] = {}
-        self._told: set[str] = set()
+        self._learned: set[str] = set()
         self._only_async: set[tuple[str, str | None]] = set()
         self._refused = 0
         self._queues = False
@@ -139,8 +139,8 @@ class CallbackDelivery:
             await self._receive()
             if self._receiver is None:
                 receiver = Phrase("receiver=fh.CallbackReceiver(public_url=...)", command="--public-url")
-                told = "callbacks cannot come: give {}, an address that Fetch Hive reaches; or {}"
-                raise SettingsError(Message(told, (receiver, option("delivery", "poll", in_cell=True))))
+                template = "callbacks cannot come: give {}, an address that Fetch Hive reaches; or {}"
+                raise SettingsError(Message(template, (receiver, option("delivery", "poll", in_cell=True))))
         ways: dict[str, Attempt] = {
             "direct": self._client.attempt, "callback": self._deliver, "poll": self._deliver, "auto": self._auto,
         }  # fmt: skip
@@ -164,13 +164,13 @@ class CallbackDelivery:
 
     async def _deliver(self, request: InvokeRequest) -> Exchange:
         """Submit, and wait for the outcome."""
-        receiver, learns = self._receiver, request.deployment not in self._told
+        receiver, learns = self._receiver, request.deployment not in self._learned
         async with receiver.expecting() if receiver is not None and learns else nullcontext():
             exchange = await self._client.attempt(request.delivered_to(self._url))
             run = exchange.run
             if receiver is not None and run.webhook_secret is not None:
                 receiver.learn(run.webhook_secret, f"{self._client.workspace}/{request.deployment}")
-                self._told.add(request.deployment)
+                self._learned.add(request.deployment)
         if not (accepted(run) and ids_of(run)):
             return exchange
         ticket = self._write_down(request, run)
@@ -228,13 +228,13 @@ class CallbackDelivery:
     # --- auto
 
     async def _auto(self, request: InvokeRequest) -> Exchange:
-        which = request.deployment, request.variant
-        if not self._queues and which not in self._only_async:
+        name = request.deployment, request.variant
+        if not self._queues and name not in self._only_async:
             exchange = await self._client.attempt(request)
             if not needs_callback(exchange.answer):
                 await self._count_refusals(exchange)
                 return exchange
-            self._only_async.add(which)
+            self._only_async.add(name)
             await self._switch()
         # A run that waits for its turn, or for a person, holds no slot of the calls that others make.
         return await self._lent(request)
@@ -270,8 +270,8 @@ class CallbackDelivery:
         answer = Answer(status_code=202)
         ticket = self._book.take_over(line)
         if ticket is None:
-            told = "it was submitted before, and is waited for elsewhere; batch.resume() takes its answer"
-            return Exchange(answer=answer, run=replace(first, status="unknown", error=told, error_code="elsewhere"))
+            message = "it was submitted before, and is waited for elsewhere; batch.resume() takes its answer"
+            return Exchange(answer=answer, run=replace(first, status="unknown", error=message, error_code="elsewhere"))
         return Exchange(answer=answer, run=await self._outcome(request, first, ticket))
 
 

@@ -125,10 +125,10 @@ class Engine:
             await self._end_tasks()
             raise
         finally:
-            await _ended(feeding)
-        if (broken := scheduler.queue.broken) is not None:
-            scheduler.stop(rows_broke(broken))
-            raise broken
+            await _cancel_and_wait(feeding)
+        if (exc := scheduler.queue.error) is not None:
+            scheduler.stop(rows_broke(exc))
+            raise exc
         return scheduler.stopped
 
     # --- one slot after another
@@ -144,7 +144,7 @@ class Engine:
                     if (entry := scheduler.open_slot()) is not None:
                         task = loop.create_task(self._worker.work(entry, slot.pop_all()))
                         self._tasks.add(task)
-                        task.add_done_callback(self._ended)
+                        task.add_done_callback(self._note_end)
             except LimitReached as exc:
                 scheduler.stop(Stopped(reason="daily_cap", detail=str(exc), resume=Message("then {resume}")))
                 return
@@ -167,15 +167,15 @@ class Engine:
             for entry in self.scheduler.take_answered():
                 await self._worker.work(entry, AsyncExitStack())
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.scheduler.close_slot()
-        if task.cancelled() or (broken := task.exception()) is None:
+        if task.cancelled() or (exc := task.exception()) is None:
             return
-        if isinstance(broken, StoreError):
-            self.scheduler.stop(Stopped(reason="store", detail=str(broken), resume=Message("then {resume}")))
+        if isinstance(exc, StoreError):
+            self.scheduler.stop(Stopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
         else:  # a defect of ours: told, and nothing that was answered is lost for it
-            self.scheduler.stop(Stopped(reason="defect", detail=error_text(broken)))
+            self.scheduler.stop(Stopped(reason="defect", detail=error_text(exc)))
 
     async def _end_tasks(self) -> None:
         """Cancel what is out, and wait until each has said what became of it."""
@@ -188,7 +188,7 @@ class Engine:
             await unbroken(asyncio.wait(tasks))
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _cancel_and_wait(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait for its end; what it raised is told elsewhere."""
     task.cancel()
     await asyncio.wait({task})

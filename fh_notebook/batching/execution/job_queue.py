@@ -65,7 +65,7 @@ class JobQueue:
         self._head: QueuedJob | None = None
         self._numbers = count()
         self._ended = False
-        self.broken: Exception | None = None
+        self.error: Exception | None = None
         """What a window raised: what came before it is called all the same."""
 
     async def fill(self, windows: AsyncIterator[Iterable[Job]]) -> None:
@@ -78,7 +78,7 @@ class JobQueue:
                     self._room.clear()
                 await self._room.wait()
         except Exception as exc:
-            self.broken = exc
+            self.error = exc
         finally:
             self._ended = True
             self._changed()
@@ -112,10 +112,10 @@ class JobQueue:
 
     def take_answered(self) -> list[QueuedJob]:
         """Take the jobs whose answers were kept back and stand now: they need no call."""
-        found = [later.entry for later in self._later if later.entry.answer is not None]
+        answered = [later.entry for later in self._later if later.entry.answer is not None]
         self._later = [later for later in self._later if later.entry.answer is None]
         heapq.heapify(self._later)
-        return found
+        return answered
 
     def put_off(self, entry: QueuedJob, due: float) -> None:
         """Have a job come again at `due`."""

@@ -117,7 +117,7 @@ class StoreLedger:
 
     async def claim(self, job: Job) -> ClaimResult:
         """Ask for a job; see :class:`ClaimResult`."""
-        asked = self._store.claims.take(
+        write = self._store.claims.take(
             self._stored.id,
             job.key,
             self._owner,
@@ -128,7 +128,7 @@ class StoreLedger:
             call_lost=self._call_lost,
             daily_cap=self._daily_cap,
         )
-        return await self._turn(job, await _to_the_end(asked))
+        return await self._turn(job, await _to_the_end(write))
 
     def _seen_of(self, job: Job) -> int:
         """The newest line that says nothing new of a job."""
@@ -139,12 +139,12 @@ class StoreLedger:
             return GO
         if claim.capped:
             return ClaimResult(capped=True)
-        if (found := claim.answered) is not None:
-            if self._call_lost and found.run.error_code == PROCESS_ENDED:  # another kernel was the first to say so
-                return await self._claim_again(job, found.id)
-            if found.batch != self._stored.id:
-                await self._store.uses.keep(self._stored.id, [found.id])
-            return ClaimResult(answer=found.run, line=found.id)
+        if (answer := claim.answered) is not None:
+            if self._call_lost and answer.run.error_code == PROCESS_ENDED:  # another kernel was the first to say so
+                return await self._claim_again(job, answer.id)
+            if answer.batch != self._stored.id:
+                await self._store.uses.keep(self._stored.id, [answer.id])
+            return ClaimResult(answer=answer.run, line=answer.id)
         return await self._claim_from(job, claim.owner or "", claim.batch)
 
     async def _claim_from(self, job: Job, holder: str, batch: int) -> ClaimResult:
@@ -152,8 +152,8 @@ class StoreLedger:
         if holder == self._owner.name or self._store.owners.is_alive(holder):
             return HELD
         if batch == self._stored.id and job.key in self._left:
-            taken = await self._store.claims.take_over(batch, job.key, from_owner=holder, owner=self._owner)
-            return GO if taken else HELD
+            is_taken = await self._store.claims.take_over(batch, job.key, from_owner=holder, owner=self._owner)
+            return GO if is_taken else HELD
         run = lost_run(job)
         line = await self._store.claims.settle(
             run, key=job.key, batch=batch, workspace=self._workspace, from_owner=holder
@@ -182,7 +182,7 @@ class StoreLedger:
         self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
     ) -> tuple[int, ClaimResult | None]:
         """Keep an answer, committed."""
-        kept = self._store.claims.answer(
+        write = self._store.claims.answer(
             run,
             key=job.key,
             batch=self._stored.id,
@@ -196,7 +196,7 @@ class StoreLedger:
             daily_cap=self._daily_cap,
             unsent=unsent,
         )
-        line, claim = await _to_the_end(kept)
+        line, claim = await _to_the_end(write)
         return line, await self._turn(then, claim) if then is not None and claim is not None else None
 
 

@@ -1,12 +1,11 @@
-"""`Scheduler`: which job is called next, and when: spacing of calls, outage detector, limiter protocol.
+"""`Scheduler`: which job is called next, and when: spacing of calls, limiter protocol.
 
 Pure: the caller passes the time. All of it is used on the thread of the event loop, so no job is taken twice; it waits
 for nothing and sends nothing, and notifies a `DispatcherWait` of changes.
 
 - `CallSpacing` spaces calls by the rate, and does not limit their number.
-- `OutageDetector`: after a few calls that reached nobody, with no answer in between, the others wait, and one at a time
-  probes the service. So a service that is back within seconds costs no row. While other programs use all slots, a
-  refusal makes the others wait, too.
+- During an outage (`OutageDetector`) one call at a time probes the service, and the others wait. While other programs
+  use all slots, a refusal makes the others wait, too.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 from fh_notebook.batching.execution.job_queue import JobQueue, QueuedJob
+from fh_notebook.batching.execution.outage_detector import OutageDetector
 from fh_notebook.batching.execution.stop_rules import StopLimits, unreached
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, NameEvidence, name_of, unknown_name
 from fh_notebook.batching.model import Event, Finished, Job, KeptBack, Stopped, kind_of
@@ -29,7 +29,7 @@ from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.concurrency.slots import LimitedCall
 from fh_notebook.core.text.messages import Message
 
-__all__ = ["CATCH_UP_S", "OPENING_S", "CallSpacing", "DispatcherWait", "EngineLimiter", "OutageDetector", "Scheduler"]
+__all__ = ["CATCH_UP_S", "OPENING_S", "CallSpacing", "DispatcherWait", "EngineLimiter", "Scheduler"]
 
 
 class EngineLimiter(Protocol):
@@ -59,63 +59,6 @@ class EngineLimiter(Protocol):
     def hear(self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None) -> None:
         """Learn from one answer."""
         ...
-
-
-REST_FROM: Final = 10
-"""Exchanges in a row that reached nobody before it is clear that no row is to blame. Until then at most three rows have
-used up their attempts and failed; from then on none does, and the others wait."""
-
-ASK_EVERY_S: Final = 0.5
-"""How often it is tried then."""
-
-REST_MAX_S: Final = 5.0
-"""The longest rest after a refusal; the refused job itself may wait for longer."""
-
-
-@dataclass(slots=True)
-class OutageDetector:
-    """Exchanges in a row that reached nobody, how long that lasts, and until when nothing is to be sent.
-
-    Examples
-    --------
-    >>> reach = OutageDetector()
-    >>> for second in range(12):
-    ...     _ = reach.missed(float(second))
-    >>> reach.in_a_row, reach.lasted_s, reach.rests_until
-    (12, 11.0, 11.5)
-    >>> reach.heard()
-    >>> reach.in_a_row, reach.rests_until
-    (0, 0.0)
-    """
-
-    in_a_row: int = 0
-    lasted_s: float = 0.0
-    """From the first of them to the last."""
-    rests_until: float = 0.0
-    _began: float = 0.0
-
-    @property
-    def asks(self) -> bool:
-        """Whether one call at a time asks if somebody is there again."""
-        return self.in_a_row >= REST_FROM
-
-    def missed(self, now: float) -> bool:
-        """Note an exchange that reached nobody; return whether its row may be to blame."""
-        if not self.in_a_row:
-            self._began = now
-        self.in_a_row += 1
-        self.lasted_s = now - self._began
-        if self.asks:
-            self.rests_until = now + ASK_EVERY_S
-        return not self.asks
-
-    def heard(self) -> None:
-        """Note an answer."""
-        self.in_a_row, self.rests_until = 0, 0.0
-
-    def refused_alone(self, now: float, wait_s: float) -> None:
-        """Note that a call was over the cap while none of ours was out: only somebody else's end makes a place free."""
-        self.rests_until = now + min(wait_s, REST_MAX_S)
 
 
 OPENING_S: Final = 0.0004
@@ -243,7 +186,7 @@ class Scheduler:
         self._limits = limits or StopLimits()
         self._planned = planned
         self._spacing = CallSpacing(rate)
-        self._names = names or NameEvidence(arms=0)
+        self._names = names or NameEvidence(variants=0)
         self._hint = hint
         self._wait = wait
         self._clock: Callable[[], float] = time.monotonic
@@ -262,7 +205,7 @@ class Scheduler:
         """The jobs that wait, which the engine fills."""
         self._paused = False
         self._ended_jobs = self._errors = self._opening = 0
-        self._reach = OutageDetector()
+        self._outage = OutageDetector()
         self._out: Counter[Name] = Counter()
         self._doubted: dict[Name, list[QueuedJob]] = {}
         """What was answered "not found" and is kept back, by the name that may be unknown."""
@@ -359,7 +302,7 @@ class Scheduler:
 
     def _paced_until(self, now: float) -> float:
         """When the next call may go: by the rate, and since the last ones have met nobody, or no free place."""
-        return max(self._reach.rests_until, self._spacing.next_call(now))
+        return max(self._outage.paused_until, self._spacing.next_call(now))
 
     def _may_start(self, now: float) -> bool:
         if self._paused or self._paced_until(now) > now:
@@ -369,7 +312,7 @@ class Scheduler:
         return most_calls is None or self.calls + self._opening < most_calls
 
     def _has_room(self) -> bool:
-        most = 1 if self._reach.asks else self.max_in_flight
+        most = 1 if self._outage.is_outage else self.max_in_flight
         return most is None or self.in_flight < most
 
     def _must_stop(self) -> bool:
@@ -428,26 +371,26 @@ class Scheduler:
         """Have a job come again."""
         self.queue.put_off(entry, self._clock() + wait_s)
 
-    def missed(self, run: Run) -> bool:
+    def note_unreached(self, run: Run) -> bool:
         """Note a call that reached nobody, and say whether its row may be to blame; it may be one too many."""
         self.calls -= 1  # an attempt to connect is no request sent
-        may_be_the_row = self._reach.missed(self._clock())
-        stopped = unreached(run, in_a_row=self._reach.in_a_row, lasted_s=self._reach.lasted_s)
+        may_be_the_row = self._outage.note_unreached(self._clock())
+        stopped = unreached(run, in_a_row=self._outage.in_a_row, lasted_s=self._outage.lasted_s)
         if stopped is not None:
             self.stop(stopped)
         return may_be_the_row and self.stopped is None
 
-    def heard(self) -> None:
+    def note_answer(self) -> None:
         """Note a call that somebody answered, or may have run."""
-        if self._reach.in_a_row:
-            self._reach.heard()
+        if self._outage.in_a_row:
+            self._outage.note_answer()
             self._wait.notify()
 
     def refused_one(self, wait_s: float) -> None:
         """Note a call that was refused for too many at once, and is to wait."""
         self.refused += 1
         if self.in_flight <= 1:
-            self._reach.refused_alone(self._clock(), wait_s)
+            self._outage.note_refusal(self._clock(), wait_s)
 
     # --- names that the service does not know
 
@@ -455,13 +398,13 @@ class Scheduler:
         """Whether no call of this job's variant is made any more."""
         return self._names.is_unknown(name_of(job))
 
-    def known(self, job: Job) -> None:
+    def note_known(self, job: Job) -> None:
         """Note an answer which shows that the service knows the variant of `job`."""
         self._names.note_known(name_of(job))
         if self._doubted:
             self._wait.notify()
 
-    def kept_back(self, entry: QueuedJob, run: Run, absence: Absence) -> bool:
+    def keep_back(self, entry: QueuedJob, run: Run, absence: Absence) -> bool:
         """Take an answer that says "not found" and return whether it is kept back, as the name may be unknown."""
         name = name_of(entry.job)
         if not self._names.note_absent(name, run, absence):
@@ -496,13 +439,13 @@ class Scheduler:
         if name in self._unknown:  # calls that were out when it was told
             return
         self._unknown[name] = [] if self._names.is_certain(name) else [entry.job.row for entry in entries]
-        told = self._unknown_told()
+        stopped = self._unknown_stop()
         if self._names.none_left:
-            self.stop(told)
+            self.stop(stopped)
         elif self.stopped is None:
-            self._emit(told)
+            self._emit(stopped)
 
-    def _unknown_told(self) -> Stopped:
+    def _unknown_stop(self) -> Stopped:
         return unknown_name(self._unknown, self._names, hint=self._hint(next(iter(self._unknown))))
 
     # --- the end
@@ -515,7 +458,7 @@ class Scheduler:
         """Start no further call."""
         if self.stopped is None:
             if self._unknown and stopped.reason != UNKNOWN_NAME:  # both are to be known before one goes on
-                unknown = self._unknown_told()
+                unknown = self._unknown_stop()
                 stopped = replace(
                     stopped, detail=Message("{}; {}", (stopped.detail, unknown.detail)), resume=unknown.resume
                 )

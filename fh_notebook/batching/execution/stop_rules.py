@@ -87,8 +87,8 @@ class StopLimits:
             Jobs of this start.
         """
         if self.max_calls is not None and calls >= self.max_calls:
-            made = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
-            return _stopped("max_calls", _at_ceiling(f"{made} made", "max_calls"))
+            calls_were = "1 call was" if self.max_calls == 1 else f"{self.max_calls:,} calls were"
+            return _stopped("max_calls", _at_ceiling(f"{calls_were} made", "max_calls"))
         if self.left_today is not None and calls >= self.left_today:
             return self.used_up()
         if self.max_seconds is not None and elapsed_s >= self.max_seconds:
@@ -143,23 +143,23 @@ def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:
 
 def stop_of_answer(reason: str, run: Run) -> Stopped:
     """Return the stop that the service's own answer means: `reason` is that of the decision."""
-    said = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
-    words: dict[str, tuple[str, str]] = {
+    reason_text = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
+    texts: dict[str, tuple[str, str]] = {
         "daily_cap": (
-            f"the daily cap of calls is used up{said}",
+            f"the daily cap of calls is used up{reason_text}",
             Message("it is renewed at 00:00 UTC; then {resume}"),
         ),
-        "credits": (f"the credits are used up{said}", Message("add some, then {resume}")),
+        "credits": (f"the credits are used up{reason_text}", Message("add some, then {resume}")),
         "auth": (
-            f"{run.origin or 'the service'} refused the key{said}",
+            f"{run.origin or 'the service'} refused the key{reason_text}",
             Message("correct it and {}", (RUN_AGAIN,)),
         ),
     }
-    detail, resume = words.get(reason, (f"stopped: {reason}{said}", ""))
+    detail, resume = texts.get(reason, (f"stopped: {reason}{reason_text}", ""))
     return Stopped(reason=reason, detail=detail, resume=resume, run=run)
 
 
-def rows_broke(broken: Exception) -> Stopped:
+def rows_broke(exc: Exception) -> Stopped:
     """Return the stop of rows that raised while they were read: what came before them was called.
 
     Examples
@@ -167,9 +167,9 @@ def rows_broke(broken: Exception) -> Stopped:
     >>> rows_broke(OSError("the disk is gone")).message
     'the rows raised OSError: the disk is gone; what is answered is kept: run the cell again when they can be read'
     """
-    told = str(broken) if isinstance(broken, FetchHiveError) else f"the rows raised {error_text(broken)}"
+    message = str(exc) if isinstance(exc, FetchHiveError) else f"the rows raised {error_text(exc)}"
     again = Message("what is answered is kept: {} when they can be read", (RUN_AGAIN,))
-    return Stopped(reason="rows", detail=one_line(told), resume=again)
+    return Stopped(reason="rows", detail=one_line(message), resume=again)
 
 
 UNREACHED: Final = 5
@@ -199,6 +199,6 @@ def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> Stopped | None:
     """
     if in_a_row < UNREACHED or lasted_s < UNREACHED_S:
         return None
-    said = f" ({one_line(run.error)})" if run.error else ""
-    where = run.origin or "the service"
-    return _stopped("unreachable", f"{where} was not reached for {lasted_s:.0f} s{said}", run)
+    error = f" ({one_line(run.error)})" if run.error else ""
+    origin = run.origin or "the service"
+    return _stopped("unreachable", f"{origin} was not reached for {lasted_s:.0f} s{error}", run)

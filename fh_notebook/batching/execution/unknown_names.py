@@ -55,7 +55,7 @@ class _Evidence:
 class NameEvidence:
     """The evidence on every name that is called; one object for all engines that share it, in one event loop."""
 
-    arms: int
+    variants: int
     """How many names are called."""
     is_shared: bool = False
     """Whether other engines go on gathering evidence when one has ended."""
@@ -64,53 +64,53 @@ class NameEvidence:
     @property
     def none_left(self) -> bool:
         """Whether the service knows none of the names."""
-        return 0 < self.arms <= sum(found.is_unknown for found in self._of.values())
+        return 0 < self.variants <= sum(evidence.is_unknown for evidence in self._of.values())
 
     def is_unknown(self, name: Name) -> bool:
         """Whether it is settled that the service does not know `name`."""
-        found = self._of.get(name)
-        return found is not None and found.is_unknown
+        evidence = self._of.get(name)
+        return evidence is not None and evidence.is_unknown
 
     def is_known(self, name: Name) -> bool:
         """Whether an answer has shown that the service knows `name`."""
-        found = self._of.get(name)
-        return found is not None and found.is_known
+        evidence = self._of.get(name)
+        return evidence is not None and evidence.is_known
 
     def is_certain(self, name: Name) -> bool:
         """Whether the service said in a code that it does not know `name`."""
-        found = self._of.get(name)
-        return found is not None and found.is_certain
+        evidence = self._of.get(name)
+        return evidence is not None and evidence.is_certain
 
     def may_try(self, name: Name, *, out: int) -> bool:
         """Whether one more call of `name` may go out, with `out` of them out: in doubt, only as many as settle it."""
-        found = self._of.get(name)
-        return found is None or found.is_known or not found.absent or found.absent + out < TRIED
+        evidence = self._of.get(name)
+        return evidence is None or evidence.is_known or not evidence.absent or evidence.absent + out < TRIED
 
     def note_known(self, name: Name) -> None:
         """Note an answer of a deployment and variant that are there."""
-        found = self._of.setdefault(name, _Evidence())
-        found.is_known = not found.is_unknown
+        evidence = self._of.setdefault(name, _Evidence())
+        evidence.is_known = not evidence.is_unknown
 
     def note_absent(self, name: Name, run: Run, absence: Absence) -> bool:
         """Note an answer that says "not found"; return whether its job is to be kept back."""
-        found = self._of.setdefault(name, _Evidence())
-        if found.is_known and absence is not Absence.OF_THE_NAME:
+        evidence = self._of.setdefault(name, _Evidence())
+        if evidence.is_known and absence is not Absence.OF_THE_NAME:
             return False
-        found.absent, found.last = found.absent + 1, run
-        found.is_certain |= absence is Absence.OF_THE_NAME
-        found.is_unknown |= found.is_certain or found.absent >= TRIED
-        found.is_known &= not found.is_unknown
+        evidence.absent, evidence.last = evidence.absent + 1, run
+        evidence.is_certain |= absence is Absence.OF_THE_NAME
+        evidence.is_unknown |= evidence.is_certain or evidence.absent >= TRIED
+        evidence.is_known &= not evidence.is_unknown
         return True
 
     def settle(self, name: Name) -> None:
         """Take a name in doubt to be unknown: no more answers will come."""
-        found = self._of.setdefault(name, _Evidence())
-        found.is_unknown = not found.is_known
+        evidence = self._of.setdefault(name, _Evidence())
+        evidence.is_unknown = not evidence.is_known
 
-    def told(self, name: Name) -> tuple[int, Run | None]:
+    def absences(self, name: Name) -> tuple[int, Run | None]:
         """Return how many answers said that `name` is not there, and the last one."""
-        found = self._of.get(name, _Evidence())
-        return found.absent, found.last
+        evidence = self._of.get(name, _Evidence())
+        return evidence.absent, evidence.last
 
 
 def name_of(job: Job) -> Name:
@@ -118,12 +118,12 @@ def name_of(job: Job) -> Name:
     return job.deployment, job.variant
 
 
-def unknown_name(found: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hint: str) -> Stopped:
+def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hint: str) -> Stopped:
     """Return the stop of variants that the service does not know; their jobs are pending.
 
     Parameters
     ----------
-    found : mapping of (str, str) to sequence
+    rows_of : mapping of (str, str) to sequence
         Each name, with the rows that may be at fault in its place; none where the answers leave no doubt.
     names : NameEvidence
         What the answers said of them.
@@ -132,7 +132,7 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hi
 
     Examples
     --------
-    >>> no, names = Run(status="failed", status_code=404, error="Variant not found"), NameEvidence(arms=1)
+    >>> no, names = Run(status="failed", status_code=404, error="Variant not found"), NameEvidence(variants=1)
     >>> for _ in range(TRIED):
     ...     kept_back = names.note_absent(("triage", "kewords"), no, Absence.SOMETHING)
     >>> found = {("triage", "kewords"): [0, 1, 2]}
@@ -140,21 +140,21 @@ def unknown_name(found: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hi
     >>> told.reason, told.message.split("; ")[0]
     ('unknown_name', 'the service does not know triage/kewords (404, Variant not found, in each of 3 answers)')
     """
-    told = [names.told(name) for name in found]
-    answers, run = sum(number for number, _ in told), told[-1][1]
+    evidence = [names.absences(name) for name in rows_of]
+    answers, run = sum(number for number, _ in evidence), evidence[-1][1]
     code = str(run.status_code) if run is not None and run.status_code else ""
-    words = one_line(run.error).rstrip(".") if run is not None and run.error else ""
-    said = ", ".join(filter(None, (code, words, f"in each of {answers:,} answers" if answers > 1 else "")))
-    rows = list(dict.fromkeys(row for at_fault in found.values() for row in at_fault))[:TRIED]
+    error = one_line(run.error).rstrip(".") if run is not None and run.error else ""
+    reply = ", ".join(filter(None, (code, error, f"in each of {answers:,} answers" if answers > 1 else "")))
+    rows = list(dict.fromkeys(row for at_fault in rows_of.values() for row in at_fault))[:TRIED]
     noun = f"{'row' if len(rows) == 1 else 'rows'} {in_words([short(row) for row in rows], 'and')}"
     or_rows = f" (or the inputs of {noun}, if what they name is not there)" if rows else ""
-    named = in_words(["/".join(short(part)[1:-1] for part in name) for name in found], "or")
+    names_text = in_words(["/".join(short(part)[1:-1] for part in name) for name in rows_of], "or")
     origin = run.origin if run is not None else ""
-    where = "the local hive" if origin == LOCAL else origin or "the service"
+    service = "the local hive" if origin == LOCAL else origin or "the service"
     then = f"{hint} The" if hint.endswith("?") else f"{hint}; the" if hint else "the"
     return Stopped(
         reason=UNKNOWN_NAME,
-        detail=f"{where} does not know {named} ({said})",
+        detail=f"{service} does not know {names_text} ({reply})",
         resume=Message(
             "{} rows are pending; correct the name{} and {}, or, once the service knows it: {resume}",
             (then, or_rows, RUN_AGAIN),
@@ -182,9 +182,9 @@ def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
         if not names:
             return ""
         if len(names) == 1:
-            told = f"the only deployment known here is {short(names[0])}"
-            return f"{told}; did you mean that?" if nearest(deployment, names) else told
-        return f"the deployments known here are {_some(names)}{_meant(deployment, names)}"
+            only = f"the only deployment known here is {short(names[0])}"
+            return f"{only}; did you mean that?" if nearest(deployment, names) else only
+        return f"the deployments known here are {_listed_names(names)}{_suggestion(deployment, names)}"
     variants = known[deployment].variants
     if not variants:
         return ""
@@ -192,14 +192,14 @@ def hint_of(known: Mapping[str, Deployment], name: Name) -> str:
         return "it is known here, so look whether it is deployed there"
     if len(variants) == 1:
         return f"{short(deployment)} has only the variant {short(variants[0])} here"
-    return f"{short(deployment)} has the variants {_some(variants)} here{_meant(variant, variants)}"
+    return f"{short(deployment)} has the variants {_listed_names(variants)} here{_suggestion(variant, variants)}"
 
 
-def _some(names: Sequence[str]) -> str:
+def _listed_names(names: Sequence[str]) -> str:
     more = len(names) - NAMES_SHOWN
     return f"{listed(names[:NAMES_SHOWN], ',')} and {more:,} more" if more > 0 else listed(names, "and")
 
 
-def _meant(name: str, names: Sequence[str]) -> str:
+def _suggestion(name: str, names: Sequence[str]) -> str:
     close = nearest(name, names)
     return f"; did you mean {short(close)}?" if close is not None else ""

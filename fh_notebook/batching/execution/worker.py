@@ -74,11 +74,11 @@ class Worker:
     async def work(self, entry: QueuedJob | None, slot: AsyncExitStack) -> None:
         """Take `entry` through `slot`, and after it one job after the other, as long as the slot may be kept."""
         async with slot:
-            turn: ClaimResult | None = None
+            claim: ClaimResult | None = None
             while entry is not None:
-                if turn is None:
-                    turn = await self._claim(entry)
-                following, turn = await self._one(entry, turn)
+                if claim is None:
+                    claim = await self._claim(entry)
+                following, claim = await self._one(entry, claim)
                 self._scheduler.ended(entry)
                 entry = following
 
@@ -92,22 +92,24 @@ class Worker:
         finally:
             self._scheduler.opened()
 
-    async def _one(self, entry: QueuedJob, turn: ClaimResult) -> Next:
+    async def _one(self, entry: QueuedJob, claim: ClaimResult) -> Next:
         """Take one job through its turn; return what comes next in this slot."""
-        if turn.go and entry.answer is not None:
+        if claim.go and entry.answer is not None:
             return await self._finish(entry, entry.answer, unsent=True)  # its request was counted when it was sent
-        if turn.go and (self._scheduler.stopped is not None or self._scheduler.is_over(entry.job)):
+        if claim.go and (self._scheduler.stopped is not None or self._scheduler.is_over(entry.job)):
             # An answer that came meanwhile ended it all, or its variant.
             await self._ledger.release(entry.job, sent=False)
             return None, None
-        if turn.capped:
+        if claim.capped:
             self._scheduler.capped()
             return None, None
-        if turn.go:
+        if claim.go:
             return await self._call(entry) if await self._may_go(entry) else (None, None)
-        if turn.answer is not None:
-            self._scheduler.failed(turn.answer)
-            self._scheduler.finished(entry.job, turn.answer, line=turn.line, reused=kind_of(turn.answer) != "unknown")
+        if claim.answer is not None:
+            self._scheduler.failed(claim.answer)
+            self._scheduler.finished(
+                entry.job, claim.answer, line=claim.line, reused=kind_of(claim.answer) != "unknown"
+            )
         else:
             entry.held += 1
             self._scheduler.put_off(entry, min(HELD_WAIT_MAX_S, HELD_WAIT_S * 2.0 ** (entry.held - 1)))
@@ -145,10 +147,10 @@ class Worker:
         decision = self._judge(entry, exchange)
         self._limiter.hear(decision, call=call, left=self._scheduler.left)
         if exchange.answer.status_code is None and decision.reason in NOT_REACHED:
-            if not self._scheduler.missed(exchange.run):
+            if not self._scheduler.note_unreached(exchange.run):
                 decision = replace(decision, verdict=Verdict.RETRY)
         else:
-            self._scheduler.heard()
+            self._scheduler.note_answer()
         return await self._follow(entry, exchange.run, decision, absence_of(exchange.answer))
 
     def _judge(self, entry: QueuedJob, exchange: Exchange) -> RetryDecision:
@@ -178,11 +180,11 @@ class Worker:
             self._scheduler.stop(stop_of_answer(decision.reason, run))
             await self._ledger.release(entry.job, sent=True)
             return None, None
-        if absence is not Absence.NOTHING and self._scheduler.kept_back(entry, run, absence):
+        if absence is not Absence.NOTHING and self._scheduler.keep_back(entry, run, absence):
             await self._ledger.release(entry.job, sent=True)
             return None, None
         if run.status_code is not None and run.status_code // 100 in (2, 4):
-            self._scheduler.known(entry.job)
+            self._scheduler.note_known(entry.job)
         if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
         return await self._finish(entry, run)
@@ -198,7 +200,7 @@ class Worker:
         following = None if is_last else self._scheduler.following()
         line = 0
         try:
-            line, turn = await self._ledger.keep(
+            line, claim = await self._ledger.keep(
                 entry.job,
                 run,
                 then=following.job if following else None,
@@ -213,7 +215,7 @@ class Worker:
                 self._scheduler.opened()
             # Also when it could not be kept: the answer is paid for, and in memory it is better than nowhere.
             self._scheduler.finished(entry.job, run, line=line)
-        return following, turn
+        return following, claim
 
 
 def _unknown(job: Job, started_at: datetime, code: str, error: str) -> Run:

@@ -67,8 +67,8 @@ def _kind_of(column: pd.Series[Any]) -> Kind:
     if isinstance(dtype, pd.StringDtype):
         return TEXT
     if isinstance(dtype, pd.CategoricalDtype):
-        named = all(isinstance(category, str) for category in dtype.categories)
-        return dtype if named else _kind_of(column.astype("object"))
+        are_texts = all(isinstance(category, str) for category in dtype.categories)
+        return dtype if are_texts else _kind_of(column.astype("object"))
     if types.is_object_dtype(dtype):
         return _kind_of_values(column[column.notna()].tolist())
     simple = types.is_bool_dtype(dtype) or types.is_any_real_numeric_dtype(dtype) or dtype.kind in "Mm"
@@ -128,15 +128,15 @@ def _cast(column: pd.Series[Any], kind: Kind) -> pd.Series[Any]:
     if column.dtype == kind:
         return column
     if kind == TEXT:
-        gone = column.isna().tolist()
-        values = [None if missing else text_of(v) for v, missing in zip(column.tolist(), gone, strict=True)]
+        is_missing = column.isna().tolist()
+        values = [None if missing else text_of(v) for v, missing in zip(column.tolist(), is_missing, strict=True)]
         return pd.Series(values, dtype=TEXT)
     if types.is_object_dtype(column.dtype) and not isinstance(types.pandas_dtype(kind), pd.DatetimeTZDtype):
-        named: pd.Series[Any] = pd.Series(column.tolist(), dtype=kind)
-        return named
+        typed: pd.Series[Any] = pd.Series(column.tolist(), dtype=kind)
+        return typed
     # By way of to_datetime: a column of nothing but None has no time zone to convert from.
-    given: pd.Series[Any] = pd.to_datetime(column, utc=True) if types.is_object_dtype(column.dtype) else column
-    cast: pd.Series[Any] = given.astype(kind)
+    times: pd.Series[Any] = pd.to_datetime(column, utc=True) if types.is_object_dtype(column.dtype) else column
+    cast: pd.Series[Any] = times.astype(kind)
     return cast
 
 
@@ -147,18 +147,18 @@ def index_as_columns(part: pd.DataFrame) -> pd.DataFrame:
     """Return `part` with the levels of its own index as its first columns, so that they have one kind in all parts."""
     if isinstance(part.index, pd.RangeIndex):  # nobody's own: see `rows.Rows.index`
         return part
-    whole = part.reset_index(drop=True)
-    for place in range(part.index.nlevels):
-        whole.insert(place, _LEVEL.format(place), part.index.get_level_values(place))
-    whole.attrs = part.attrs
-    return whole
+    frame = part.reset_index(drop=True)
+    for level in range(part.index.nlevels):
+        frame.insert(level, _LEVEL.format(level), part.index.get_level_values(level))
+    frame.attrs = part.attrs
+    return frame
 
 
 def columns_as_index(part: pd.DataFrame, names: list[Any]) -> pd.DataFrame:
     """Return `part` as it was before :func:`index_as_columns`; `names` are those of the levels, none without them."""
     if not names:
         return part
-    return part.set_index([_LEVEL.format(place) for place in range(len(names))]).rename_axis(names)
+    return part.set_index([_LEVEL.format(level) for level in range(len(names))]).rename_axis(names)
 
 
 PART: Final = 2_000
@@ -209,7 +209,7 @@ class ExportSurvey:
     @classmethod
     def of(cls, source: ExportSource, *, with_index: bool = False) -> ExportSurvey:
         """Look at all parts of `source`."""
-        read = index_as_columns if with_index else _as_it_is
+        read = index_as_columns if with_index else _unchanged
         stream = source.iter_frames(PART)
         came, second = next(stream, None), next(stream, None)
         if came is None:
@@ -218,14 +218,14 @@ class ExportSurvey:
         names = list(came.index.names) if first is not came else []
         if second is None:
             only, shape = first, shape_of([first])
-            template = _none_of(first, shape)
+            template = _empty_like(first, shape)
             return cls(shape=shape, attrs=attrs, template=template, parts=lambda: [only], index_names=names)
         head = first.iloc[:0]
         shape = shape_of(chain([first, read(second)], map(read, stream)))
         return cls(
             shape=shape,
             attrs=attrs,
-            template=_none_of(head, shape),
+            template=_empty_like(head, shape),
             parts=lambda: map(read, source.iter_frames(PART)),
             index_names=names,
         )
@@ -237,13 +237,13 @@ class ExportSurvey:
     @property
     def about(self) -> dict[str, Any]:
         """Where the lines are from, if they say so."""
-        found = self.attrs.get(ATTRS)
-        return found if isinstance(found, dict) else {}
+        about = self.attrs.get(ATTRS)
+        return about if isinstance(about, dict) else {}
 
 
-def _as_it_is(part: pd.DataFrame) -> pd.DataFrame:
+def _unchanged(part: pd.DataFrame) -> pd.DataFrame:
     return part
 
 
-def _none_of(part: pd.DataFrame, shape: dict[str, Any]) -> pd.DataFrame:
+def _empty_like(part: pd.DataFrame, shape: dict[str, Any]) -> pd.DataFrame:
     return as_shaped(part.iloc[:0], shape)

@@ -1,14 +1,20 @@
-"""Export of a batch to a file, by its suffix: CSV, Excel, Parquet, JSON lines.
+"""Export of a batch to a file, by its suffix: CSV, Excel, Parquet, JSON lines, or the archive (``.fhb``).
+
+A new format is an `ExportFormat` with its writer in :data:`WRITERS`, and a method of `Batch` if users call it by name.
 
 Rule of this file: no more than a part of the table is held at once; what had to be changed for a spreadsheet is counted
 and its first places are named; Parquet and JSON lines, which run nothing, hold every text as it came.
+
+An archive holds the answers and ratings of a batch for another machine. A batch that is opened from it calls nothing,
+and is not added to the reader's store: it is in memory, and only ratings are kept, and merged by :func:`merge_ratings`.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +24,9 @@ from typing import Any, BinaryIO, Final, TextIO
 
 import pandas as pd
 
+from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.columns import ExportSource, ExportSurvey, columns_as_index
-from fh_notebook.batching.export.files import checked_target, replacing, replacing_partly, suffix_of
+from fh_notebook.batching.export.files import reason_of, replacing, replacing_partly
 from fh_notebook.batching.export.writers import (
     MAX_COLUMNS,
     MAX_ROWS,
@@ -30,19 +37,70 @@ from fh_notebook.batching.export.writers import (
     sheet_cells,
     without_markup,
 )
+from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter, neutralised_inside, without_halves
 from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.core.files import atomic_file
 from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import counted
-from fh_notebook.errors import SettingsError
+from fh_notebook.errors import SettingsError, StoreError
+from fh_notebook.session import session
+from fh_notebook.store.archive import write_batch
 from fh_notebook.store.catalog_file import shown
+from fh_notebook.store.store import Store
+from fh_notebook.store.tables.ratings import RatingRow
 
-__all__ = ["ExportSource", "Exported", "check_export", "export", "to_csv", "to_excel", "to_jsonl", "to_parquet"]
+__all__ = [
+    "ARCHIVE",
+    "ExportFormat",
+    "ExportSource",
+    "Exported",
+    "WrittenFile",
+    "check_export",
+    "checked_target",
+    "export",
+    "suffix_of",
+    "to_csv",
+    "to_excel",
+    "to_fhb",
+    "to_jsonl",
+    "to_parquet",
+]
 
-CSV: Final = (".csv", ".csv.gz", ".tsv")
-EXCEL: Final = (".xlsx",)
-PARQUET: Final = (".parquet",)
-JSONL: Final = (".jsonl", ".ndjson")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportFormat:
+    """A kind of file that a batch is written as."""
+
+    suffixes: tuple[str, ...]
+    """How its files end, in lower case."""
+    method: str = ""
+    """The method of `Batch` that writes it; empty without one."""
+    package: str = ""
+    """What writes it, if that may not be installed."""
+    purpose: str = ""
+    """What needs the package, as a sentence begins: ``Excel files need``."""
+
+    def ensure_installed(self) -> None:
+        """Raise where the package is missing.
+
+        Raises
+        ------
+        SettingsError
+            It is not installed.
+        """
+        if self.package:
+            ensure_installed(self.package, self.purpose)
+
+
+CSV: Final = ExportFormat(suffixes=(".csv", ".csv.gz", ".tsv"), method="to_csv")
+EXCEL: Final = ExportFormat(suffixes=(".xlsx",), method="to_excel", package="xlsxwriter", purpose="Excel files need")
+PARQUET: Final = ExportFormat(
+    suffixes=(".parquet",), method="to_parquet", package="pyarrow", purpose="Parquet files need"
+)
+JSONL: Final = ExportFormat(suffixes=(".jsonl", ".ndjson"))
+ARCHIVE: Final = ExportFormat(suffixes=(".fhb",), method="to_fhb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -64,18 +122,18 @@ class Exported:
     """Characters that a cell may have: what Excel holds, or ``max_cell``."""
 
     def __repr__(self) -> str:
-        named = dict(self.places)
+        cells = dict(self.places)
         changes = {
             "neutralised": (self.neutralised, "neutralised (a formula would begin so)"),
             "cut": (self.cut, f"cut at {self.most:,} characters"),
             "cleaned": (self.cleaned, "cleaned of control characters"),
         }
-        told = [
-            f"{counted(number, 'cell')} {words}: {', '.join(named[what])}{', ...' if number > len(named[what]) else ''}"
-            for what, (number, words) in changes.items()
-            if number
-        ]
-        return "; ".join([f"{shown(self.path)}: {counted(self.rows, 'row')}, {counted(self.columns, 'column')}", *told])
+        parts = [f"{shown(self.path)}: {counted(self.rows, 'row')}, {counted(self.columns, 'column')}"]
+        for change, (number, text) in changes.items():
+            if number:
+                more = ", ..." if number > len(cells[change]) else ""
+                parts.append(f"{counted(number, 'cell')} {text}: {', '.join(cells[change])}{more}")
+        return "; ".join(parts)
 
 
 # --- what is written
@@ -101,13 +159,13 @@ def to_csv(source: ExportSource, path: Any, *, mark: bool = True, max_cell: int 
         It cannot be written there, or the batch is running.
     """
     target = _checked(source, path, CSV)
-    ends = suffix_of(target)
-    separator = "\t" if ends == ".tsv" else ","
+    suffix = suffix_of(target)
+    separator = "\t" if suffix == ".tsv" else ","
     care = SafeTextCounter(most=max_cell, inside=partial(neutralised_inside, separator=separator))
     survey = ExportSurvey.of(source)
     names = header(survey.shape, lambda name: care.of(name, None, name))
     rows = 0
-    with replacing(target) as raw, _text(raw, packed=ends == ".csv.gz", mark=mark) as file:
+    with replacing(target) as raw, _open_text(raw, packed=suffix == ".csv.gz", mark=mark) as file:
         file.writelines(csv_lines([[name] for name in names], separator))
         for part in survey.shaped():
             file.writelines(csv_lines(sheet_cells(part, care), separator))
@@ -124,7 +182,6 @@ def to_excel(source: ExportSource, path: Any) -> Exported:
         It cannot be written there, has more lines or columns than a sheet, XlsxWriter is not installed, or the batch is
         running.
     """
-    ensure_installed("xlsxwriter", "Excel files need")
     target = _checked(source, path, EXCEL)
     lines = source.counts.planned - source.counts.pending
     if lines >= MAX_ROWS:
@@ -157,23 +214,22 @@ def to_parquet(source: ExportSource, path: Any) -> Exported:
     SettingsError
         It cannot be written there, pyarrow is not installed, or the batch is running.
     """
-    ensure_installed("pyarrow", "Parquet files need")
     target = _checked(source, path, PARQUET)
     care = SafeTextCounter()
     survey = ExportSurvey.of(source, with_index=True)
     names = header(survey.shape, without_halves)
 
-    def whole(part: pd.DataFrame) -> pd.DataFrame:
-        return columns_as_index(_whole(part, names, care), survey.index_names)
+    def writable(part: pd.DataFrame) -> pd.DataFrame:
+        return columns_as_index(_writable(part, names, care), survey.index_names)
 
     rows = 0
     with_index = bool(survey.index_names)
     with (
         replacing(target) as raw,
-        open_parquet(raw, whole(survey.template), survey.attrs, with_index=with_index) as file,
+        open_parquet(raw, writable(survey.template), survey.attrs, with_index=with_index) as file,
     ):
         for part in survey.shaped():
-            file.write(whole(part))
+            file.write(writable(part))
             rows += len(part)
     return _exported(target, rows, names[len(survey.index_names) :], care)
 
@@ -190,7 +246,7 @@ def to_jsonl(source: ExportSource, path: Any) -> Exported:
     survey = ExportSurvey.of(source)
     names = list(survey.shape)
     rows = 0
-    with replacing(target) as raw, _text(raw) as file:
+    with replacing(target) as raw, _open_text(raw) as file:
         for part in survey.parts():
             columns = [part[name].tolist() if name in part.columns else [None] * len(part) for name in names]
             file.writelines(_json_line(names, line) for line in zip(*columns, strict=True))
@@ -198,13 +254,19 @@ def to_jsonl(source: ExportSource, path: Any) -> Exported:
     return _exported(target, rows, names, SafeTextCounter())
 
 
-WRITERS: Final[dict[str, Callable[[ExportSource, Any], Exported]]] = {
-    **dict.fromkeys(CSV, to_csv),
-    **dict.fromkeys(EXCEL, to_excel),
-    **dict.fromkeys(PARQUET, to_parquet),
-    **dict.fromkeys(JSONL, to_jsonl),
+WRITERS: Final[dict[ExportFormat, Callable[[ExportSource, Any], Exported]]] = {
+    CSV: to_csv,
+    EXCEL: to_excel,
+    PARQUET: to_parquet,
+    JSONL: to_jsonl,
 }
-"""By how a file's name ends."""
+"""The registry of formats: each with the function that writes the table. An archive holds more than the table."""
+
+_EXPORTED: Final = {suffix: form for form in WRITERS for suffix in form.suffixes}
+
+_METHODS: Final = {suffix: form.method for form in (*WRITERS, ARCHIVE) if form.method for suffix in form.suffixes}
+
+_SUFFIX_HINTS: Final = {".xls": "the present format of Excel is .xlsx", ".txt": "name it .csv or .tsv"}
 
 
 def check_export(path: Any) -> Path:
@@ -215,13 +277,9 @@ def check_export(path: Any) -> Path:
     SettingsError
         It cannot be written there, or what writes it is not installed.
     """
-    target = checked_target(path, tuple(WRITERS))
-    ends = suffix_of(target)
-    if ends in EXCEL:
-        ensure_installed("xlsxwriter", "Excel files need")
-    if ends in PARQUET:
-        ensure_installed("pyarrow", "Parquet files need")
-    with replacing(target, replace=lambda made, _: None):
+    target = checked_target(path, tuple(_EXPORTED))
+    _EXPORTED[suffix_of(target)].ensure_installed()
+    with replacing(target, replace=lambda written, _: None):
         pass  # a file can be made beside it: the folder may be written
     return target
 
@@ -234,21 +292,68 @@ def export(source: ExportSource, path: Any) -> Exported:
     SettingsError
         It cannot be written there, or the batch is running.
     """
-    return WRITERS[suffix_of(checked_target(path, tuple(WRITERS)))](source, path)
+    form = _EXPORTED[suffix_of(checked_target(path, tuple(_EXPORTED)))]
+    return WRITERS[form](source, path)
 
 
-# --- how
+# --- where it is written
 
 
-def _checked(source: ExportSource, path: Any, suffixes: tuple[str, ...]) -> Path:
-    target = checked_target(path, suffixes)
+def suffix_of(path: Path) -> str:
+    """Return how the name ends, in lower case; a packed CSV ends in ``.csv.gz``.
+
+    Examples
+    --------
+    >>> suffix_of(Path("a.CSV")), suffix_of(Path("a.csv.gz")), suffix_of(Path("v1.2/a"))
+    ('.csv', '.csv.gz', '')
+    """
+    name = path.name.lower()
+    return ".csv.gz" if name.endswith(".csv.gz") else Path(name).suffix
+
+
+def checked_target(path: Any, suffixes: Sequence[str]) -> Path:
+    """Return where to write, as an absolute path; nothing is written yet.
+
+    Raises
+    ------
+    SettingsError
+        It is no path, a folder, in a folder that is not there, or its name ends otherwise.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise SettingsError(f"the path is {short(path)}; give the name of a file that ends in {listed(suffixes)}")
+    target = Path(os.fsdecode(os.fspath(path))).expanduser()
+    if os.path.isdir(target):  # `Path.is_dir` raises where the name is too long for the file system
+        example = target / f"answers{suffixes[0]}"
+        raise SettingsError(f"{target} is a folder; name a file in it, like {example}")
+    suffix = suffix_of(target)
+    if suffix not in suffixes:
+        raise SettingsError(_other_suffix(target, suffix, suffixes))
+    if not os.path.isdir(target.parent):
+        raise SettingsError(f"{target}: there is no folder {target.parent}; make it first")
+    # The file itself, where the name is a link: the link stays one.
+    return Path(os.path.realpath(target))
+
+
+def _other_suffix(target: Path, suffix: str, suffixes: Sequence[str]) -> str:
+    if suffix in _METHODS and (method := _METHODS[suffix]) not in {_METHODS.get(own) for own in suffixes}:
+        return f"{target.name}: {suffix} is written by batch.{method}(...)"
+    hint = f" ({_SUFFIX_HINTS[suffix]})" if suffix in _SUFFIX_HINTS else ""
+    return f"{target.name} ends in {suffix or 'nothing'}; it must end in {listed(suffixes)}{hint}"
+
+
+def _checked(source: ExportSource, path: Any, form: ExportFormat) -> Path:
+    form.ensure_installed()
+    target = checked_target(path, form.suffixes)
     if source.running:
         raise SettingsError(f"{source.name} is running; batch.wait() for it, or batch.cancel() it, and then write it")
     return target
 
 
+# --- how the table is written
+
+
 @contextmanager
-def _text(raw: BinaryIO, *, packed: bool = False, mark: bool = False) -> Iterator[TextIO]:
+def _open_text(raw: BinaryIO, *, packed: bool = False, mark: bool = False) -> Iterator[TextIO]:
     """Give a text file over `raw`, which stays open; packed without a time, so that equal tables are equal files."""
     encoding = "utf-8-sig" if mark else "utf-8"
     inner: Any = gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) if packed else raw
@@ -262,15 +367,15 @@ def _text(raw: BinaryIO, *, packed: bool = False, mark: bool = False) -> Iterato
             inner.close()
 
 
-def _whole(part: pd.DataFrame, names: list[str], care: SafeTextCounter) -> pd.DataFrame:
+def _writable(part: pd.DataFrame, names: list[str], care: SafeTextCounter) -> pd.DataFrame:
     """Return `part` under the file's names and without half characters."""
     rows = part["row"].tolist() if "row" in part.columns else range(len(part))
     columns = {}
     for column, name in zip(part.columns, names, strict=True):
         values = part[column]
         if isinstance(values.dtype, pd.StringDtype):
-            whole = [None if v is pd.NA else care.halves(v, row, name) for v, row in zip(values, rows, strict=True)]
-            values = pd.Series(whole, dtype=values.dtype)
+            texts = [None if v is pd.NA else care.halves(v, row, name) for v, row in zip(values, rows, strict=True)]
+            values = pd.Series(texts, dtype=values.dtype)
         columns[name] = values
     return pd.DataFrame(columns, index=part.index)
 
@@ -291,6 +396,69 @@ def _exported(target: Path, rows: int, names: list[str], care: SafeTextCounter) 
         neutralised=care.neutralised,
         cut=care.cut,
         cleaned=care.cleaned,
-        places=tuple((what, tuple(where)) for what, where in care.places.items()),
+        places=tuple((change, tuple(cells)) for change, cells in care.places.items()),
         most=care.most or EXCEL_CELL,
     )
+
+
+# --- the archive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WrittenFile:
+    """What was written."""
+
+    path: Path
+    rows: int
+    answers: int
+    ratings: int
+
+    def __repr__(self) -> str:
+        counts = (counted(self.rows, "row"), counted(self.answers, "answer"), counted(self.ratings, "rating"))
+        return f"{shown(self.path)}: {', '.join(counts)}. Inputs and outputs lie there in plain text, passwords do not."
+
+
+def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) -> WrittenFile:
+    """Write a batch with its answers and ratings as one file (see ``Batch.to_fhb``).
+
+    Raises
+    ------
+    SettingsError
+        It cannot be written there, or the batch is running or was run over partitions.
+    """
+    if control.status.running:
+        raise SettingsError(f"{name} is running; batch.wait() for it, then write it")
+    control.refuse_forgotten()
+    target = checked_target(path, ARCHIVE.suffixes)
+    store, workspace = control.work.stored.store, control.work.caller.workspace
+    record = store.batches.find(name, workspace)
+    if record is None:
+        raise SettingsError(f"nothing of {name} is kept yet; run it first")
+    lines = tables.answer_ids()
+    if "parts" in record.plan or lines is None:  # it may have the name of one in memory
+        raise SettingsError(f"{name} was run over partitions, so its answers lie in files; batch.to_parquet(...)")
+    message, partial_path = "", None
+    try:
+        with atomic_file(target) as part:
+            partial_path = part.path
+            written = write_batch(store, part.path, record, lines, _ratings_on(name, store, workspace))
+            part.put(private=True)
+    except OSError as exc:
+        message = f"{target} cannot be written: {exc.strerror or exc}"
+    except StoreError as exc:
+        if exc.path is None or exc.path != partial_path:  # of the store that the batch is in: it says itself what to do
+            raise
+        message = f"{target} cannot be written: {reason_of(exc)}"
+    if message:
+        raise SettingsError(message)
+    rows = record.plan.get("rows")
+    return WrittenFile(path=target, rows=rows or 0, answers=written.answers, ratings=written.ratings)
+
+
+def _ratings_on(name: str, batch_store: Store, workspace: str) -> list[RatingRow]:
+    ratings: dict[str, RatingRow] = {}
+    for store in (session.store(), batch_store):
+        for line in store.ratings.of_batch(name, workspace) if store is not None else ():
+            if line.uid not in ratings or ratings[line.uid].undone_at is None:
+                ratings[line.uid] = line
+    return list(ratings.values())

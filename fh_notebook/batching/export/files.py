@@ -1,4 +1,4 @@
-"""Files of exports: checked before the first call, replaced atomically.
+"""Files of exports and reports: replaced atomically, with the reason where they cannot be written.
 
 Rule of this file: what is written goes into an `atomic_file`, which takes the target's place when all of it is on disk.
 Whatever happens before (a full disk, an interrupt), the target is as it was, and nothing is left.
@@ -8,68 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO
 
 from fh_notebook.core.files import AtomicFile, atomic_file
-from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.errors import SettingsError, StoreError
 
-__all__ = ["checked_target", "reason_of", "replacing", "replacing_partly", "suffix_of"]
-
-_METHODS: Final = {
-    ".csv": "to_csv",
-    ".csv.gz": "to_csv",
-    ".tsv": "to_csv",
-    ".xlsx": "to_excel",
-    ".parquet": "to_parquet",
-    ".fhb": "to_fhb",
-}
-_CURES: Final = {".xls": "the present format of Excel is .xlsx", ".txt": "name it .csv or .tsv"}
-
-
-def suffix_of(path: Path) -> str:
-    """Return how the name ends, in lower case; a packed CSV ends in ``.csv.gz``.
-
-    Examples
-    --------
-    >>> suffix_of(Path("a.CSV")), suffix_of(Path("a.csv.gz")), suffix_of(Path("v1.2/a"))
-    ('.csv', '.csv.gz', '')
-    """
-    name = path.name.lower()
-    return ".csv.gz" if name.endswith(".csv.gz") else Path(name).suffix
-
-
-def checked_target(path: Any, suffixes: Sequence[str]) -> Path:
-    """Return where to write, as an absolute path; nothing is written yet.
-
-    Raises
-    ------
-    SettingsError
-        It is no path, a folder, in a folder that is not there, or its name ends otherwise.
-    """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise SettingsError(f"the path is {short(path)}; give the name of a file that ends in {listed(suffixes)}")
-    target = Path(os.fsdecode(os.fspath(path))).expanduser()
-    if os.path.isdir(target):  # `Path.is_dir` raises where the name is too long for the file system
-        example = target / f"answers{suffixes[0]}"
-        raise SettingsError(f"{target} is a folder; name a file in it, like {example}")
-    ends = suffix_of(target)
-    if ends not in suffixes:
-        raise SettingsError(_other_suffix(target, ends, suffixes))
-    if not os.path.isdir(target.parent):
-        raise SettingsError(f"{target}: there is no folder {target.parent}; make it first")
-    # The file itself, where the name is a link: the link stays one.
-    return Path(os.path.realpath(target))
-
-
-def _other_suffix(target: Path, ends: str, suffixes: Sequence[str]) -> str:
-    if ends in _METHODS and (method := _METHODS[ends]) not in {_METHODS.get(own) for own in suffixes}:
-        return f"{target.name}: {ends} is written by batch.{method}(...)"
-    cure = f" ({_CURES[ends]})" if ends in _CURES else ""
-    return f"{target.name} ends in {ends or 'nothing'}; it must end in {listed(suffixes)}{cure}"
+__all__ = ["reason_of", "replacing", "replacing_partly"]
 
 
 @contextmanager
@@ -92,24 +39,24 @@ def replacing_partly(
     target: Path, *, replace: Callable[[Path, Path], object] = os.replace
 ) -> Iterator[tuple[BinaryIO, AtomicFile]]:
     """As :func:`replacing`, with the `AtomicFile`, which knows where more may lie meanwhile."""
-    made = False
-    trouble = ""
+    is_created = False
+    message = ""
     try:
         with atomic_file(target) as part:
             with os.fdopen(part.create(), "r+b") as file:
-                made = True
+                is_created = True
                 yield file, part
-            trouble = _put(part, replace)
+            message = _replace_target(part, replace)
     except OSError as exc:
-        trouble = f"{target} was not written: {_why(exc)}; what was there before is untouched"
-        if not made:
-            trouble = f"{target} cannot be written: {_why(exc)}"
+        message = f"{target} was not written: {_reason(exc)}; what was there before is untouched"
+        if not is_created:
+            message = f"{target} cannot be written: {_reason(exc)}"
     # Outside of the block: IPython would show the context too.
-    if trouble:
-        raise SettingsError(trouble)
+    if message:
+        raise SettingsError(message)
 
 
-def _put(part: AtomicFile, replace: Callable[[Path, Path], object]) -> str:
+def _replace_target(part: AtomicFile, replace: Callable[[Path, Path], object]) -> str:
     try:
         part.put(private=False, replace=replace)
     except PermissionError:
@@ -117,15 +64,15 @@ def _put(part: AtomicFile, replace: Callable[[Path, Path], object]) -> str:
     return ""
 
 
-def reason_of(broken: StoreError) -> str:
-    """Return why a file that is a store could not be written, without the cure for one's own."""
-    why = broken.__cause__
-    return _why(why) if isinstance(why, OSError) else str(why or broken)
+def reason_of(exc: StoreError) -> str:
+    """Return why a file that is a store could not be written, without the hint for one's own store."""
+    cause = exc.__cause__
+    return _reason(cause) if isinstance(cause, OSError) else str(cause or exc)
 
 
-def _why(broken: OSError) -> str:
-    if broken.errno in (errno.ENOSPC, errno.EDQUOT):
+def _reason(exc: OSError) -> str:
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full"
-    if broken.errno in (errno.EACCES, errno.EPERM):
+    if exc.errno in (errno.EACCES, errno.EPERM):
         return "its folder may not be written; give another one"
-    return broken.strerror or type(broken).__name__
+    return exc.strerror or type(exc).__name__

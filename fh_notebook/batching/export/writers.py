@@ -152,28 +152,28 @@ class ExcelFile:
     def write_head(self, names: list[str]) -> None:
         """Write the columns' names, which stay in sight when one scrolls."""
         self._sheet.freeze_panes(1, 0)
-        for place, name in enumerate(names):
-            self._sheet.set_column(place, place, WIDTHS.get(name, WIDTH))
-            self._sheet.write_string(0, place, name, self._head)
+        for column, name in enumerate(names):
+            self._sheet.set_column(column, column, WIDTHS.get(name, WIDTH))
+            self._sheet.write_string(0, column, name, self._head)
         self._line = 1
 
     def write_lines(self, columns: list[list[Any]]) -> None:
         """Write the lines of cells."""
         for line in zip(*columns, strict=True):
-            for place, value in enumerate(line):
+            for column, value in enumerate(line):
                 if value is not None:
-                    self._write(self._line, place, excel_cell(value))
+                    self._write(self._line, column, excel_cell(value))
             self._line += 1
 
-    def _write(self, line: int, place: int, value: Any) -> None:
+    def _write(self, line: int, column: int, value: Any) -> None:
         if isinstance(value, str):
-            self._sheet.write_string(line, place, value)
+            self._sheet.write_string(line, column, value)
         elif isinstance(value, bool):
-            self._sheet.write_boolean(line, place, value)
+            self._sheet.write_boolean(line, column, value)
         elif isinstance(value, date):
-            self._sheet.write_datetime(line, place, value, self._moment)
+            self._sheet.write_datetime(line, column, value, self._moment)
         else:
-            self._sheet.write_number(line, place, value)
+            self._sheet.write_number(line, column, value)
 
     def write_about(self, about: Mapping[str, Any], care: SafeTextCounter) -> None:
         """Write where the answers are from, as a second sheet of names and values."""
@@ -252,6 +252,6 @@ def open_parquet(
     schema = pa.Schema.from_pandas(template, preserve_index=with_index)
     schema = schema.with_metadata({**(schema.metadata or {}), ATTRS: json.dumps(dict(attrs)).encode()})
     with pq.ParquetWriter(file, schema) as writer:
-        made = ParquetFile(writer, schema, with_index=with_index)
-        yield made
-        made.flush()
+        parquet = ParquetFile(writer, schema, with_index=with_index)
+        yield parquet
+        parquet.flush()

@@ -80,63 +80,63 @@ def forget(
     """
     arguments.check(forget, locals())
     store = session.store()
-    named = [value for value in (batch, deployment, before) if value is not None]
-    if everything is not True and not named:
+    criteria = [value for value in (batch, deployment, before) if value is not None]
+    if everything is not True and not criteria:
         raise SettingsError(
             "what is to be forgotten? Give a batch's name, deployment=, before=timedelta(days=30), or everything=True"
         )
-    if everything is True and named:
+    if everything is True and criteria:
         raise SettingsError("everything=True removes all; give it alone, or name what is to be forgotten")
     if everywhere is True and client is not None:
         raise SettingsError("client= names one workspace and everywhere=True all of them; give one of the two")
-    moment = _moment(before)
+    before_utc = _as_utc(before)
     if store is None:
         return 0
     workspace = None if everywhere is True else session.client_for(client).workspace
     if batch is not None:
         _check_batch(store, batch, workspace)
     name = deployment.name if isinstance(deployment, Deployment) else deployment
-    which = ForgetFilter(batch=batch, deployment=name, before=moment, workspace=workspace)
-    if running := store.running(which):
+    selection = ForgetFilter(batch=batch, deployment=name, before=before_utc, workspace=workspace)
+    if running := store.running(selection):
         first = next(iter(running.values()))
         raise SettingsError(f"the batch {first!r} is being run; wait for it or cancel it, then forget it")
     if any("parts" in record.plan for record in store.batches.every()):
-        hooks.partitions().forget_files(store, which)
-    gone = store.forget(which)
-    strange = "" if gone.answers or gone.batches or name is None else _no_such_deployment(store, name, workspace)
-    hooks.frontend().notice(strange or _told(gone, which))
-    return gone.answers
+        hooks.partitions().forget_files(store, selection)
+    removed = store.forget(selection)
+    strange = "" if removed.answers or removed.batches or name is None else _no_such_deployment(store, name, workspace)
+    hooks.frontend().notice(strange or _removal_message(removed, selection))
+    return removed.answers
 
 
 def _no_such_deployment(store: Store, name: str, workspace: str | None) -> str:
     """Say that nothing is kept of a deployment, and which one may be meant; nothing where something is."""
-    known = [of for of, place in store.answers.deployment_names() if workspace in (None, place)]
-    known += [record.deployment for record in store.batches.every() if workspace in (None, record.workspace)]
-    if name in known:
+    names = [of for of, origin in store.answers.deployment_names() if workspace in (None, origin)]
+    names += [record.deployment for record in store.batches.every() if workspace in (None, record.workspace)]
+    if name in names:
         return ""
-    close = nearest(name, known)
-    meant = f"did you mean {close!r}?" if close else "fh.history() lists what is."
+    close = nearest(name, names)
+    suggestion = f"did you mean {close!r}?" if close else "fh.history() lists what is."
     where = "in any workspace" if workspace is None else f"in the workspace {workspace}"
-    return f"Nothing was removed: no answers of a deployment {short(name)} are kept {where}; {meant}"
+    return f"Nothing was removed: no answers of a deployment {short(name)} are kept {where}; {suggestion}"
 
 
-def _told(gone: Forgotten, which: ForgetFilter) -> str:
+def _removal_message(removed: Forgotten, selection: ForgetFilter) -> str:
     """Say what was removed and what was kept."""
-    where = "in every workspace" if which.workspace is None else f"in the workspace {which.workspace}"
-    batches = counted(gone.batches, "batch", "batches")
-    if gone.answers or not gone.batches:
-        of = f" of {batches}" if gone.batches and which.is_one_batch else ""
-        text = f"{counted(gone.answers, 'answer')}{of} {agreeing(gone.answers, 'were')} removed {where}."
+    where = "in every workspace" if selection.workspace is None else f"in the workspace {selection.workspace}"
+    batches = counted(removed.batches, "batch", "batches")
+    if removed.answers or not removed.batches:
+        of = f" of {batches}" if removed.batches and selection.is_one_batch else ""
+        text = f"{counted(removed.answers, 'answer')}{of} {agreeing(removed.answers, 'were')} removed {where}."
     else:
-        text = f"{batches} {agreeing(gone.batches, 'were')} removed {where}, and no answer."
-    if gone.kept:
-        stay = f"{counted(gone.kept, 'answer')} {agreeing(gone.kept, 'stay')}"
-        text += f" {stay} with {listed(gone.kept_by, 'and')}, which {agreeing(len(gone.kept_by), 'use')} "
-        text += "it." if gone.kept == 1 else "them."
-    if n := gone.borrowed:
+        text = f"{batches} {agreeing(removed.batches, 'were')} removed {where}, and no answer."
+    if removed.kept:
+        stay = f"{counted(removed.kept, 'answer')} {agreeing(removed.kept, 'stay')}"
+        text += f" {stay} with {listed(removed.kept_by, 'and')}, which {agreeing(len(removed.kept_by), 'use')} "
+        text += "it." if removed.kept == 1 else "them."
+    if n := removed.borrowed:
         text += f" {counted(n, 'answer')} that {agreeing(n, 'were')} paid for elsewhere {agreeing(n, 'stay')} kept."
-    if gone.batches and gone.answers and not which.is_one_batch:
-        again = "its cell begins it" if gone.batches == 1 else "their cells begin them"
+    if removed.batches and removed.answers and not selection.is_one_batch:
+        again = "its cell begins it" if removed.batches == 1 else "their cells begin them"
         text += f" {batches} without an answer left went, too; {again} anew."
     return text
 
@@ -144,19 +144,19 @@ def _told(gone: Forgotten, which: ForgetFilter) -> str:
 def _check_batch(store: Store, batch: Any, workspace: str | None) -> None:
     if not isinstance(batch, str):
         raise InputError(f"a batch is named by a text, not {short(batch)}; fh.history() lists them")
-    found = store.batches.named(batch)
-    if workspace is not None and found and not any(record.workspace == workspace for record in found):
+    records = store.batches.named(batch)
+    if workspace is not None and records and not any(record.workspace == workspace for record in records):
         raise SettingsError(
-            f"the batch {batch!r} is one of the workspace {found[0].workspace}, and this is {workspace}; give the "
+            f"the batch {batch!r} is one of the workspace {records[0].workspace}, and this is {workspace}; give the "
             "client of that one: fh.forget(name, client=...), or everywhere=True"
         )
-    if not found:
+    if not records:
         close = nearest(batch, [record.name for record in store.batches.every()])
-        meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
-        raise InputError(f"no batch {short(batch)} is kept; {meant}")
+        suggestion = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
+        raise InputError(f"no batch {short(batch)} is kept; {suggestion}")
 
 
-def _moment(before: Any) -> datetime | None:
+def _as_utc(before: Any) -> datetime | None:
     if before is None:
         return None
     if isinstance(before, timedelta):

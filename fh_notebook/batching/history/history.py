@@ -105,8 +105,8 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     store = _store()
     if store is None:
         return _frame([])
-    lines = [_line_of_run(kept) for kept in store.answers.single_runs(limit, deployment=name)]
-    lines += [_line_of_batch(store, *found) for found in store.batches.newest(limit, deployment=name)]
+    lines = [_line_of_run(answer) for answer in store.answers.single_runs(limit, deployment=name)]
+    lines += [_line_of_batch(store, *newest) for newest in store.batches.newest(limit, deployment=name)]
     lines.sort(key=lambda line: line["at"], reverse=True)
     if name is not None and not lines:
         _tell_nearest(store, name)
@@ -120,23 +120,23 @@ def _store() -> Store | None:
     return store
 
 
-def _line_of_run(kept: StoredAnswer) -> dict[str, Any]:
-    run = kept.run
+def _line_of_run(answer: StoredAnswer) -> dict[str, Any]:
+    run = answer.run
     return {
         "kind": "run",
         "deployment": run.deployment,
         "variants": run.variant,
-        "status": kept.status,
+        "status": answer.status,
         "planned": 1,
-        "done": int(kept.status == "completed"),
-        "failed": int(kept.status == "failed"),
-        "unknown": int(kept.status not in ("completed", "failed")),
-        "at": kept.kept_at,
+        "done": int(answer.status == "completed"),
+        "failed": int(answer.status == "failed"),
+        "unknown": int(answer.status not in ("completed", "failed")),
+        "at": answer.kept_at,
         "elapsed_s": run.elapsed_s or None,
         "output": None if run.output is None else one_line(run.text[: TEXT_SHOWN * 4], TEXT_SHOWN),
         "error": one_line(run.error or run.error_code or "", TEXT_SHOWN) or None,
         "request_id": run.request_id,
-        "workspace": kept.workspace,
+        "workspace": answer.workspace,
     }
 
 
@@ -148,7 +148,7 @@ def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str,
         "name": record.name,
         "deployment": record.deployment,
         "variants": ", ".join(record.variants),
-        "planned": _planned(store, record),
+        "planned": _count_planned(store, record),
         "done": done,
         "failed": failed,
         "unknown": sum(counts.values()),
@@ -157,7 +157,7 @@ def _line_of_batch(store: Store, record: BatchRecord, last_at: Any) -> dict[str,
     }
 
 
-def _planned(store: Store, record: BatchRecord) -> int:
+def _count_planned(store: Store, record: BatchRecord) -> int:
     over_partitions = record.plan.get("parts")
     return (
         sum(jobs for _, _, jobs, _ in over_partitions["partitions"]) if over_partitions else store.jobs.count(record.id)
@@ -171,13 +171,13 @@ def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _tell_nearest(store: Store, name: str) -> None:
     if batches := store.batches.named(name):
-        of = batches[0].deployment
-        told = f"{short(name)} is a batch of {short(of)}, and history lists deployments: fh.open_batch({short(name)})"
-        hooks.frontend().notice(f"{told} opens it, and the history of {short(of)} lists it")
+        of, opens = batches[0].deployment, f"fh.open_batch({short(name)}) opens it"
+        message = f"{short(name)} is a batch of {short(of)}, and history lists deployments: {opens}"
+        hooks.frontend().notice(f"{message}, and the history of {short(of)} lists it")
         return
-    close = nearest(name, dict.fromkeys(known for known, _ in store.answers.deployment_names()))
-    meant = f"; did you mean {close!r}?" if close else ""
-    hooks.frontend().notice(f"Nothing is kept of {short(name)}{meant}")
+    close = nearest(name, dict.fromkeys(stored for stored, _ in store.answers.deployment_names()))
+    suggestion = f"; did you mean {close!r}?" if close else ""
+    hooks.frontend().notice(f"Nothing is kept of {short(name)}{suggestion}")
 
 
 def deployment_from_history(name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
@@ -218,38 +218,38 @@ def deployment_from_history(name: str, *, variants: str | Iterable[str] | None =
     if store is None:
         raise InputError("nothing is kept, as fh.configure(store=None) says", where=name)
     workspace = session.client_for(None).workspace
-    runs = [kept.run for kept in store.answers.of_deployment(workspace, name, SAMPLES)]
+    runs = [answer.run for answer in store.answers.of_deployment(workspace, name, SAMPLES)]
     ran = [run for run in reversed(runs) if run.may_have_run]  # the oldest first
     if not ran:
-        raise InputError(_nothing(store, name, workspace, refused=len(runs)))
-    seen = tuple(dict.fromkeys(run.variant for run in ran if run.variant))
-    wanted = seen if variants is None else _wanted(name, variants, seen)
-    samples = [run.inputs for run in ran if run.variant in wanted] or [run.inputs for run in ran]
-    return Deployment(name, variants=wanted, inputs=_with_passwords(infer(samples), samples))
+        raise InputError(_no_answers(store, name, workspace, refused=len(runs)))
+    variants_run = tuple(dict.fromkeys(run.variant for run in ran if run.variant))
+    chosen = variants_run if variants is None else _chosen_variants(name, variants, variants_run)
+    samples = [run.inputs for run in ran if run.variant in chosen] or [run.inputs for run in ran]
+    return Deployment(name, variants=chosen, inputs=_with_passwords(infer(samples), samples))
 
 
-def _wanted(name: str, variants: str | Iterable[str], seen: tuple[str, ...]) -> tuple[str, ...]:
+def _chosen_variants(name: str, variants: str | Iterable[str], variants_run: tuple[str, ...]) -> tuple[str, ...]:
     """The named variants. One that did not run may be new; where it is nearly one that did, that is said."""
-    named = (variants,) if isinstance(variants, str) else tuple(variants)
-    for variant in named:
-        if variant not in seen and (close := near_name(variant, seen)):
+    chosen = (variants,) if isinstance(variants, str) else tuple(variants)
+    for variant in chosen:
+        if variant not in variants_run and (close := near_name(variant, variants_run)):
             hooks.frontend().notice(
                 f"No run of the variant {short(variant)} of {short(name)} is kept; one of {short(close)} is."
             )
-    return named
+    return chosen
 
 
-def _nothing(store: Store, name: str, workspace: str, *, refused: int) -> str:
+def _no_answers(store: Store, name: str, workspace: str, *, refused: int) -> str:
     if refused:
         return f"the service refused every call of {short(name)} that is kept: none shows inputs that are taken"
-    known = store.answers.deployment_names()
-    here = [deployment for deployment, place in known if place == workspace and deployment]
-    if name not in here and (elsewhere := [place for deployment, place in known if deployment == name]):
+    stored = store.answers.deployment_names()
+    names = [deployment for deployment, origin in stored if origin == workspace and deployment]
+    if name not in names and (elsewhere := [origin for deployment, origin in stored if deployment == name]):
         places = " and ".join(islice(elsewhere, 3))
         return f"no run of {short(name)} is kept for {workspace}, only for {places}: fh.configure(base_url=...) first"
-    close = nearest(name, here)
-    meant = f"did you mean {close!r}?" if close else f"kept are {listed(here, 'and')}" if here else "run it once"
-    return f"no run of {short(name)} is kept for {workspace}; {meant}"
+    close = nearest(name, names)
+    suggestion = f"did you mean {close!r}?" if close else f"kept are {listed(names, 'and')}" if names else "run it once"
+    return f"no run of {short(name)} is kept for {workspace}; {suggestion}"
 
 
 def _with_passwords(schema: dict[str, Any], samples: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.execution.run_settings import kept_settings
-from fh_notebook.batching.export.archive import FHB
-from fh_notebook.batching.export.files import suffix_of
+from fh_notebook.batching.execution.engine_run import resume_options
+from fh_notebook.batching.export.export import ARCHIVE, suffix_of
 from fh_notebook.batching.model import OutcomeTable
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchReader
-from fh_notebook.batching.planning.reuse import AnswerLookup, read_reuse
+from fh_notebook.batching.planning.reuse import AnswerLookup, decode_reuse
 from fh_notebook.batching.planning.sources import StoredSource
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.stored_jobs import StoredJobs
@@ -41,6 +40,8 @@ if TYPE_CHECKING:
     from fh_notebook.client.clients import AsyncClient, Client
 
 __all__ = ["Merged", "batch_of", "is_file_name", "merge_ratings", "open_batch", "open_file"]
+
+(FHB,) = ARCHIVE.suffixes
 
 STORES: Final = (FHB, ".sqlite3", ".sqlite", ".db")
 """Endings of files that hold ratings."""
@@ -89,7 +90,7 @@ def open_batch(name: str | os.PathLike[str], *, client: Client | AsyncClient | N
     if store is None:
         raise SettingsError("nothing is kept (store=None), so no batch can be opened; fh.configure(store=...) keeps")
     caller = session.client_for(client)
-    record = _found(store, name, caller.workspace)
+    record = _find_record(store, name, caller.workspace)
     if "parts" in record.plan:
         opened: Batch = hooks.partitions().open_batch(store, record, caller)
         return opened
@@ -109,17 +110,17 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
     InputError
         It was kept without its rows.
     """
-    arms = [list(arm) for arm in record.plan.get("arms", ())]
-    if not arms:
+    variant_records = [list(variant) for variant in record.plan.get("arms", ())]
+    if not variant_records:
         raise InputError("it was kept by an earlier version, without its rows; run its cell again", where=record.name)
-    told = record.plan
-    kept = StoredJobs(
-        store, record.id, arms, index_names=told.get("index"), columns=told.get("columns") or (),
-        dtypes=told.get("dtypes"), index_dtypes=told.get("index_dtypes"),
+    facts = record.plan
+    stored_jobs = StoredJobs(
+        store, record.id, variant_records, index_names=facts.get("index"), columns=facts.get("columns") or (),
+        dtypes=facts.get("dtypes"), index_dtypes=facts.get("index_dtypes"),
     )  # fmt: skip
-    source = StoredSource(kept, record.plan.get("rows"))
+    source = StoredSource(stored_jobs, record.plan.get("rows"))
     outcomes = OutcomeTable()
-    reuse = read_reuse(record.plan.get("reuse"), datetime.now(UTC))
+    reuse = decode_reuse(record.plan.get("reuse"), datetime.now(UTC))
     stored = StoredBatch(store, record.id)
     stored.replaced_ids = tuple(record.plan.get("replaced") or ())
     look_up = AnswerLookup(stored=stored, workspace=record.workspace, reuse=reuse)
@@ -129,17 +130,17 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
     plan = Plan(
         name=record.name,
         deployment=record.deployment,
-        variants=tuple(label for label, _, _ in arms),
-        rows=record.plan.get("rows") or -(-jobs // max(1, len(arms) * repeats)),
+        variants=tuple(label for label, _, _ in variant_records),
+        rows=record.plan.get("rows") or -(-jobs // max(1, len(variant_records) * repeats)),
         repeats=repeats,
         jobs=jobs,
     )
-    options = kept_settings(reuse)
+    options = resume_options(reuse)
     batch_state = BatchState(plan, work_queue, outcomes, caller=caller, options=options)
     control = BatchController(batch_state, options)
     batch_state.adopt(jobs, most_at_once=control.status.limit)
     about = provenance(
-        (deployment for _, deployment, _ in arms),
+        (deployment for _, deployment, _ in variant_records),
         variants=plan.variants,
         batch=record.name,
         workspace=record.workspace,
@@ -149,7 +150,7 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
     return Batch(control, BatchReader(work_queue, outcomes, name=record.name, about=about), file_store=file_store)
 
 
-def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
+def _find_record(store: Store, name: Any, workspace: str) -> BatchRecord:
     if not isinstance(name, str):
         raise InputError(f"a batch is opened by its name, a text, not {short(name)}; fh.history() lists them")
     arguments.check_one("name", name, "str")
@@ -160,9 +161,9 @@ def _found(store: Store, name: Any, workspace: str) -> BatchRecord:
             f"the batch {name!r} was run in the workspace {elsewhere[0].workspace}, and calls go to {workspace} now; "
             "give the client of that one: fh.open_batch(name, client=...)"
         )
-    close = nearest(name, [known.name for known in store.batches.every()])
-    meant = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
-    raise InputError(f"no batch {short(name)} is kept; {meant}")
+    close = nearest(name, [stored.name for stored in store.batches.every()])
+    suggestion = f"did you mean {close!r}?" if close else "fh.history() lists those that are"
+    raise InputError(f"no batch {short(name)} is kept; {suggestion}")
 
 
 # --- out of a file
@@ -176,15 +177,15 @@ def open_file(path: str | os.PathLike[str]) -> Batch:
     InputError
         It is no such file, or was tampered with.
     """
-    store, taken = read_batch(_there(path))
-    name, workspace = taken.record.name, taken.record.workspace
+    store, contents = read_batch(_existing_file(path))
+    name, workspace = contents.record.name, contents.record.workspace
     nobody = Caller(
         workspace=workspace,
         limiter=session.limiter(workspace),
         refusal=f"{one_line(name)} came out of a file, so it calls nothing; run its cell, or "
         f"fh.open_batch({name!r}) where it was run",
     )
-    return batch_of(store, taken.record, nobody, file_store=store)
+    return batch_of(store, contents.record, nobody, file_store=store)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -202,8 +203,8 @@ class Merged:
     def __repr__(self) -> str:
         by = f" by {', '.join(one_line(rater, 40) for rater in self.raters)}" if self.raters else ""
         undone = f", {self.undone:,} taken back" if self.undone else ""
-        said = f"{counted(self.new, 'new rating')}, {self.known:,} known already{undone}"
-        return f"{counted(self.files, 'file')}{by}: {said}"
+        counts = f"{counted(self.new, 'new rating')}, {self.known:,} known already{undone}"
+        return f"{counted(self.files, 'file')}{by}: {counts}"
 
 
 def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
@@ -232,21 +233,21 @@ def merge_ratings(*paths: str | os.PathLike[str]) -> Merged:
         raise SettingsError("nothing is kept (store=None), so ratings cannot be merged; fh.configure(store=...) keeps")
     if not paths:
         raise InputError('which files? fh.merge_ratings("anna.fhb", "ben.fhb")')
-    lines = [line for path in paths for line in read_ratings(_there(path))]
+    lines = [line for path in paths for line in read_ratings(_existing_file(path))]
     new, undone = store.ratings.merge(lines).result() if lines else (0, 0)
     raters = tuple(dict.fromkeys(line.rater for line in lines))
     return Merged(files=len(paths), new=new, known=len(lines) - new, undone=undone, raters=raters)
 
 
-def _there(path: Any) -> Path:
+def _existing_file(path: Any) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"the path is {short(path)}; give the name of a file that ends in {FHB}")
-    found = Path(os.fsdecode(os.fspath(path))).expanduser()
-    if suffix_of(found) not in STORES:
-        raise InputError(f"{found.name}: give a file that ends in {FHB}, as batch.to_fhb() writes it")
-    if not os.path.isfile(found):  # `Path.is_file` raises where the name is too long for the file system
-        raise InputError(f"there is no file {found}")
-    return found
+    target = Path(os.fsdecode(os.fspath(path))).expanduser()
+    if suffix_of(target) not in STORES:
+        raise InputError(f"{target.name}: give a file that ends in {FHB}, as batch.to_fhb() writes it")
+    if not os.path.isfile(target):  # `Path.is_file` raises where the name is too long for the file system
+        raise InputError(f"there is no file {target}")
+    return target
 
 
 def is_file_name(name: Any) -> TypeGuard[str | os.PathLike[str]]:

@@ -105,16 +105,16 @@ def read_mapping(inputs: Any, rows: Rows, deployment: Deployment, *, others: Ite
     """
     sources: dict[str, Source] = {}
     problems: list[Problem] = []
-    for name, given in _items(inputs):
-        source = _source(given)
+    for name, value in _items(inputs):
+        source = _source(value)
         if isinstance(source, ColumnInput) and source.name not in rows.columns:
             problems.append(_no_such_column(name, source.name, rows))
-        if problem := _unknown(name, deployment):
-            if any(_unknown(name, other) is None for other in others):
+        if problem := _unknown_variable(name, deployment):
+            if any(_unknown_variable(name, other) is None for other in others):
                 continue
             problems.append(problem)
         sources[name] = source
-    for name in _of_their_own_name(inputs, rows, deployment):
+    for name in _variables_with_columns(inputs, rows, deployment):
         sources.setdefault(name, ColumnInput(name))
     problems += _missing(sources, rows, deployment)
     if problems:
@@ -129,8 +129,8 @@ def hidden_columns(mapper: InputMapper, rows: Rows) -> frozenset[str]:
     columns cannot be told, and they stay as they are.
     """
     secrets = Secrets.of(mapper.deployment.inputs)
-    taken = (_columns_of(source) for name, source in mapper.sources.items() if secrets.cover([name]))
-    return frozenset().union(*taken) & frozenset(rows.columns)
+    columns = (_columns_of(source) for name, source in mapper.sources.items() if secrets.cover([name]))
+    return frozenset().union(*columns) & frozenset(rows.columns)
 
 
 def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
@@ -162,34 +162,34 @@ def _items(inputs: Any) -> list[tuple[str, Any]]:
     return list(inputs.items())
 
 
-def _source(given: Any) -> Source:
-    if isinstance(given, Const | LeftOut):
-        return given
-    if isinstance(given, str):
-        return ColumnInput(given)
-    return given if callable(given) else Const(given)
+def _source(value: Any) -> Source:
+    if isinstance(value, Const | LeftOut):
+        return value
+    if isinstance(value, str):
+        return ColumnInput(value)
+    return value if callable(value) else Const(value)
 
 
 def _no_such_column(variable: str, column: str, rows: Rows) -> Problem:
     close = nearest(column, rows.columns)
-    meant = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
+    suggestion = f"did you mean {close!r}?" if close else f"the columns are {listed(rows.columns, 'and') or 'none'}."
     fixed = Phrase(f"fh.const({short(column)})", command=f"--const VARIABLE={short(column)}")
-    hint = Message("{} A fixed text is {}", (meant, fixed))
+    hint = Message("{} A fixed text is {}", (suggestion, fixed))
     return Problem((str(variable),), "column", message=f"there is no column {short(column)}", hint=hint)
 
 
-def _unknown(variable: Any, deployment: Deployment) -> Problem | None:
+def _unknown_variable(variable: Any, deployment: Deployment) -> Problem | None:
     """Say that there is no such Start variable, where all of them are declared: before a column is asked for."""
-    known = deployment.variable_names
+    names = deployment.variable_names
     is_open = deployment.inputs.get("additionalProperties") is not False or "patternProperties" in deployment.inputs
-    if is_open or variable in known:
+    if is_open or variable in names:
         return None
-    close = nearest(variable, known)
-    meant = f"did you mean {close!r}?" if close else f"the variables are {listed(known, 'and') or 'none'}"
-    return Problem((str(variable),), "additionalProperties", message="there is no such variable", hint=meant)
+    close = nearest(variable, names)
+    suggestion = f"did you mean {close!r}?" if close else f"the variables are {listed(names, 'and') or 'none'}"
+    return Problem((str(variable),), "additionalProperties", message="there is no such variable", hint=suggestion)
 
 
-def _of_their_own_name(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:
+def _variables_with_columns(inputs: Any, rows: Rows, deployment: Deployment) -> list[str]:
     if declared := deployment.variable_names:
         return [name for name in declared if name in rows.columns]
     # Nothing is declared: either the mapping says it all, or every plain column is an input (dataset convention).
@@ -235,13 +235,11 @@ class InputMapper:
     def _defaults(self) -> dict[str, Any] | None:
         """The declared defaults, where all of them are plain values at the top; ``None``: they are to be looked for."""
         declared = self.deployment.inputs.get("properties", {})
-        says = [schema for schema in declared.values() if isinstance(schema, Mapping)]
-        plain_values = all(isinstance(schema.get("default"), str | int | float | None) for schema in says)
-        if any(keyword in schema for schema in says for keyword in _DEEPER) or not plain_values:
+        schemas = {name: schema for name, schema in declared.items() if isinstance(schema, Mapping)}
+        plain_values = all(isinstance(schema.get("default"), str | int | float | None) for schema in schemas.values())
+        if any(keyword in schema for schema in schemas.values() for keyword in _DEEPER) or not plain_values:
             return None
-        return {
-            name: says["default"] for name, says in declared.items() if isinstance(says, Mapping) and "default" in says
-        }
+        return {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
 
     @cached_property
     def _checker(self) -> Checker:
@@ -253,29 +251,29 @@ class InputMapper:
         declared = self.deployment.inputs.get("properties", {})
         return frozenset(
             name
-            for name, says in declared.items()
-            if isinstance(says, Mapping) and says.get("type") == "string" and not _READ.intersection(says)
+            for name, schema in declared.items()
+            if isinstance(schema, Mapping) and schema.get("type") == "string" and not _READ.intersection(schema)
         )
 
-    def made_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    def inputs_of(self, record: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """Return the inputs of one row, defaults filled in, unchecked, and what kept them from being made."""
-        given: dict[str, Any] = {}
+        inputs: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, source in self.sources.items():
             try:
-                given.update(self._value(name, source, record))
+                inputs.update(self._value(name, source, record))
             except InputError as exc:  # ours, from an expression of a cell: it says all
                 problems += [problem.inside((name,)) for problem in exc.problems]
             except Exception as exc:  # a user's function may raise anything
                 message = f"its function raised {error_text(exc)}"
                 problems.append(Problem((name,), "function", message=message))
         if problems:
-            return given, problems
+            return inputs, problems
         if self._defaults is None:
-            return fill_defaults(self.deployment.inputs, given), []
+            return fill_defaults(self.deployment.inputs, inputs), []
         for name, default in self._defaults.items():
-            given.setdefault(name, default)
-        return given, []
+            inputs.setdefault(name, default)
+        return inputs, []
 
     def problems_of(self, inputs: Mapping[str, Any]) -> list[Problem]:
         """Return every problem of made inputs, with the column where it is not the variable's own."""
@@ -289,15 +287,15 @@ class InputMapper:
             return {}
         schema = self.deployment.inputs.get("properties", {}).get(name)
         if isinstance(source, ColumnInput):
-            given = source.name in record
+            is_there = source.name in record
             value = record.get(source.name)
             if self.tabular and not (isinstance(value, str) and name in self._plain_texts):
                 value = coerced(value, schema, self.deployment.inputs)
         else:
-            given, value = True, plain(source(dict(record)))
+            is_there, value = True, plain(source(dict(record)))
         if is_missing(value):
             # A null is sent only where it was given and is declared to mean something; else the value is missing.
-            return {name: None} if given and _takes_null(schema) else {}
+            return {name: None} if is_there and _takes_null(schema) else {}
         return {name: value}
 
     def _located(self, problem: Problem) -> Problem:

@@ -41,13 +41,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class BatchTarget:
-    """A deployment with what its Start variables take; arms of the same target are sent the same inputs."""
+    """A deployment with what its Start variables take; variants of the same target are sent the same inputs."""
 
     deployment: Deployment
     inputs: Mapping[str, Any] | None
     """As ``batch(inputs=...)`` takes it."""
     own: bool = False
-    """Whether the arm gave `inputs` itself, rather than the batch for all."""
+    """Whether the variant gave `inputs` itself, rather than the batch for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ class BatchVariant:
         """The deployment's name."""
         return self.target.deployment.name
 
+    @property
+    def record(self) -> list[str]:
+        """What the store has of it: label, deployment, variant."""
+        return [self.label, self.deployment, self.variant]
+
 
 def read_variants(
     variants: Any,
@@ -71,17 +76,17 @@ def read_variants(
     *,
     find: Callable[[str], Deployment],
 ) -> tuple[BatchVariant, ...]:
-    """Return the arms that ``batch(variants=...)`` means, each once.
+    """Return the variants that ``batch(variants=...)`` means, each once.
 
     Parameters
     ----------
     variants : str, tuple, iterable of them, or None
         A variant of `deployment`; or ``(deployment, variant)``, or ``(deployment, variant, inputs)`` with a mapping of
-        the arm's own. ``None`` is every variant that `deployment` names.
+        the variant's own. ``None`` is every variant that `deployment` names.
     deployment : Deployment
         Of the variants that are given by their name alone.
     inputs : mapping or None
-        Of the arms that have no mapping of their own.
+        Of the variants that have no mapping of their own.
     find : function of a name
         The deployment of that name.
 
@@ -91,24 +96,24 @@ def read_variants(
         None is known, or one cannot be meant; every problem is told.
     """
     arguments.check_one("variants", variants, "str | Iterable[Any] | None")
-    given = deployment.variants if variants is None else [variants] if isinstance(variants, str) else list(variants)
+    requested = deployment.variants if variants is None else [variants] if isinstance(variants, str) else list(variants)
     if isinstance(variants, tuple) and _is_pair(variants) and not _are_variants(variants, deployment):
-        given = [variants]
-    if not given:
+        requested = [variants]
+    if not requested:
         give = Phrase("variants=[...]", "--variant", cell="-v or --variant")
         raise InputError(Message("no variant is known; give {}", (give,)), where=deployment.name)
     targets: list[BatchTarget] = [BatchTarget(deployment, inputs)]
-    found: list[tuple[BatchTarget, str]] = []
+    pairs: list[tuple[BatchTarget, str]] = []
     problems: list[str] = []
-    for one in given:
-        target, variant, problem = _read_arm(one, targets, inputs, find)
+    for entry in requested:
+        target, variant, problem = _read_variant(entry, targets, inputs, find)
         if problem:
             problems.append(problem)
-        elif not any(t is target and v == variant for t, v in found):
-            found.append((target, variant))
+        elif not any(t is target and v == variant for t, v in pairs):
+            pairs.append((target, variant))
     if problems:
         raise InputError(list(dict.fromkeys(problems)), where=deployment.name)
-    return _labelled(found)
+    return _labelled(pairs)
 
 
 def _is_pair(value: Sequence[Any]) -> bool:
@@ -121,27 +126,27 @@ def _are_variants(names: Sequence[Any], deployment: Deployment) -> bool:
     return texts and (not deployment.variants or all(name in deployment.variants for name in names))
 
 
-def _read_arm(
-    one: Any, targets: list[BatchTarget], inputs: Mapping[str, Any] | None, find: Callable[[str], Deployment]
+def _read_variant(
+    entry: Any, targets: list[BatchTarget], inputs: Mapping[str, Any] | None, find: Callable[[str], Deployment]
 ) -> tuple[BatchTarget, str, str]:
-    """Return the target and variant of one arm, or a problem."""
-    target, variant = targets[0], one
-    if isinstance(one, tuple | list):
-        if not (_is_pair(one) and isinstance(one[0], str | Deployment)):
-            return target, "", f"{short(one)} is no arm; give a variant, (deployment, variant) or (..., inputs)"
-        named, variant = one[0], one[1]
-        meant = named if isinstance(named, Deployment) else find(named)
-        target = BatchTarget(meant, one[2], own=True) if len(one) == 3 else BatchTarget(meant, inputs)
-        known = next((t for t in targets if _same(t, target)), None)
-        if known is None:
+    """Return the target and variant of one variant, or a problem."""
+    target, variant = targets[0], entry
+    if isinstance(entry, tuple | list):
+        if not (_is_pair(entry) and isinstance(entry[0], str | Deployment)):
+            return target, "", f"{short(entry)} is no arm; give a variant, (deployment, variant) or (..., inputs)"
+        name, variant = entry[0], entry[1]
+        deployment = name if isinstance(name, Deployment) else find(name)
+        target = BatchTarget(deployment, entry[2], own=True) if len(entry) == 3 else BatchTarget(deployment, inputs)
+        same_target = next((t for t in targets if _is_same_target(t, target)), None)
+        if same_target is None:
             targets.append(target)
-        target = known or target
+        target = same_target or target
     if not isinstance(variant, str) or not variant.strip():
         return target, "", f"a variant is named by a string, not {short(variant)}"
     return target, variant, _no_such_variant(variant, target.deployment)
 
 
-def _same(one: BatchTarget, other: BatchTarget) -> bool:
+def _is_same_target(one: BatchTarget, other: BatchTarget) -> bool:
     """Mappings by identity: they may hold what cannot be compared, such as arrays."""
     return one.deployment == other.deployment and one.inputs is other.inputs
 
@@ -150,22 +155,22 @@ def _no_such_variant(variant: str, deployment: Deployment) -> str:
     if not deployment.variants or variant in deployment.variants:
         return ""
     close = nearest(variant, deployment.variants)
-    meant = f"did you mean {close!r}?" if close else f"it has {listed(deployment.variants, 'and')}"
-    return f"there is no variant {short(variant)}; {meant}"
+    suggestion = f"did you mean {close!r}?" if close else f"it has {listed(deployment.variants, 'and')}"
+    return f"there is no variant {short(variant)}; {suggestion}"
 
 
-def _labelled(found: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, ...]:
-    found = list(found)
-    several = len({target.deployment.name for target, _ in found}) > 1
-    arms: list[BatchVariant] = []
-    for target, variant in found:
+def _labelled(pairs: Iterable[tuple[BatchTarget, str]]) -> tuple[BatchVariant, ...]:
+    pairs = list(pairs)
+    several = len({target.deployment.name for target, _ in pairs}) > 1
+    batch_variants: list[BatchVariant] = []
+    for target, variant in pairs:
         label = plain = f"{target.deployment.name}/{variant}" if several else variant
         number = 1
-        while any(arm.label == label for arm in arms):  # the same variant with another mapping
+        while any(earlier.label == label for earlier in batch_variants):  # the same variant with another mapping
             number += 1
             label = f"{plain} #{number}"
-        arms.append(BatchVariant(label, variant, target))
-    return tuple(arms)
+        batch_variants.append(BatchVariant(label, variant, target))
+    return tuple(batch_variants)
 
 
 REUSE_STORE: Final = Phrase(": reuse='store' takes them", command=": --reuse store takes them", cell="")
@@ -269,7 +274,7 @@ class Plan:
         return self.calls if self.max_calls is None else min(self.calls, self.max_calls)
 
     def __str__(self) -> str:
-        parts = [self._head(), *self._known()]
+        parts = [self._head(), *self._stored_parts()]
         if self.rows is None:
             parts.append("each 1,000 are checked and looked up before their first call")
         else:
@@ -284,10 +289,10 @@ class Plan:
         jobs = "" if self.rows is None else f" = {counted(self.jobs, 'job')}"
         return f"{html.printable(self.deployment)}: {' x '.join(factors)}{jobs}"
 
-    def _known(self) -> list[str]:
+    def _stored_parts(self) -> list[str]:
         parts = []
         if self.answered:
-            parts.append(f"{self.answered:,} of {self.jobs:,} answered{_on(self.answered_at)}")
+            parts.append(f"{self.answered:,} of {self.jobs:,} answered{_day_text(self.answered_at)}")
         parts += (
             [f"{self.unknown:,} unknown (may have run; {RETRY_UNKNOWN.text(self.audience)})"] if self.unknown else []
         )
@@ -299,12 +304,12 @@ class Plan:
         parts += [f"{self.doubled:,} the same as another"] if self.doubled else []
         parts += [f"{self.invalid:,} with inputs that do not fit"] if self.invalid else []
         if self.elsewhere and not self.answered:
-            cure = REUSE_STORE.text(self.audience)
-            parts.append(f"{self.elsewhere:,} of these are answered in the store{cure}")
+            hint = REUSE_STORE.text(self.audience)
+            parts.append(f"{self.elsewhere:,} of these are answered in the store{hint}")
         if (other := self.other_key) is not None:
             were = f"{other.rows:,} of {counted(self.rows or other.rows, 'row')} {'was' if other.rows == 1 else 'were'}"
-            cure = COPIES.text(self.audience) if other.copies else NAMES_WORKSPACE
-            parts.append(f"{were} answered under another key of this host: {other.command} {cure}")
+            hint = COPIES.text(self.audience) if other.copies else NAMES_WORKSPACE
+            parts.append(f"{were} answered under another key of this host: {other.command} {hint}")
         return parts
 
     def _calls(self) -> str:
@@ -329,13 +334,13 @@ class Plan:
         """Say how many calls were made today before these, and what that leaves of these."""
         used = self.budget.used_today
         left = max(cap - used, 0)
-        said = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
+        used_text = f"daily cap of {counted(cap, 'call')}: {f'{used:,}' if left else 'all'} used before"
         if self.rows is None or left >= self.most_calls:
-            return f"{said}, {left or 'none'} left until 00:00 UTC"
-        return f"{said}, so {left or 'none'} of these can be made before 00:00 UTC"
+            return f"{used_text}, {left or 'none'} left until 00:00 UTC"
+        return f"{used_text}, so {left or 'none'} of these can be made before 00:00 UTC"
 
 
-def _on(when: datetime | None) -> str:
+def _day_text(when: datetime | None) -> str:
     """Say a moment in the user's own time zone, as ``24 Nov 22:10``."""
     if when is None:
         return ""
@@ -359,18 +364,18 @@ def money(amount: float) -> str:
 NAME_DIGITS: Final = 12
 
 
-def name_of(deployment: str, arms: Iterable[BatchVariant], jobs: Iterable[Job]) -> str:
+def name_of(deployment: str, batch_variants: Iterable[BatchVariant], jobs: Iterable[Job]) -> str:
     """Return the name of an unnamed batch: the hash of what is asked, so that an identical cell goes on.
 
     The keys are sorted: the same rows in another order are the same batch.
     """
-    return hashed_name(deployment, [arm.label for arm in arms], (job.key for job in jobs))
+    return hashed_name(deployment, [variant.label for variant in batch_variants], (job.key for job in jobs))
 
 
 def hashed_name(deployment: str, labels: Sequence[str], keys: Iterable[str]) -> str:
-    """Return the name of an unnamed batch from its spelt parts: the labels of its arms and the keys of its jobs."""
-    asked = [deployment, list(labels), sorted(set(keys))]
-    return f"{deployment}-{sha256(canonical_json(asked).encode()).hexdigest()[:NAME_DIGITS]}"
+    """Return the name of an unnamed batch of its parts: the labels of its variants and the keys of its jobs."""
+    parts = [deployment, list(labels), sorted(set(keys))]
+    return f"{deployment}-{sha256(canonical_json(parts).encode()).hexdigest()[:NAME_DIGITS]}"
 
 
 def pilot(by_row: list[list[Job]], *, first: int | None, sample: int | None, seed: str) -> list[list[Job]]:

@@ -1,7 +1,7 @@
 """`Planner`: rows, variants and repeats to jobs with stable keys; checks their inputs. Pure.
 
 Rule of this file: making a job and checking it are two steps, since what is answered already is not checked again. Jobs
-are in the order of the rows, the arms of a row next to each other, so that a batch that stops leaves complete pairs.
+are in the order of the rows, the variants of a row next to each other, so a batch that stops leaves complete pairs.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Planner:
 
     Parameters
     ----------
-    arms : sequence of BatchVariant
+    batch_variants : sequence of BatchVariant
         What each row goes through.
     repeats : int
-        How often each row goes through each arm; each repeat is a job of its own.
+        How often each row goes through each variant; each repeat is a job of its own.
     metadata : mapping
         Flat values for the service's logs; a row's ``metadata.*`` columns come on top.
     workspace : str
@@ -49,15 +49,17 @@ class Planner:
     """
 
     def __init__(
-        self, arms: Sequence[BatchVariant], *, repeats: int, metadata: Mapping[str, Any], workspace: str
+        self, batch_variants: Sequence[BatchVariant], *, repeats: int, metadata: Mapping[str, Any], workspace: str
     ) -> None:
-        self.arms = tuple(arms)
-        for arm in self.arms:  # their names, once and not for each job
-            InvokeRequest(deployment=arm.deployment, variant=arm.variant)
+        self.batch_variants = tuple(batch_variants)
+        for variant in self.batch_variants:  # their names, once and not for each job
+            InvokeRequest(deployment=variant.deployment, variant=variant.variant)
         self.repeats = repeats
         self._metadata = dict(metadata)
-        self._targets: dict[int, BatchTarget] = {id(arm.target): arm.target for arm in self.arms}
-        self._asked = [canonical_json([workspace, arm.deployment, arm.variant])[:-1] for arm in self.arms]
+        self._targets: dict[int, BatchTarget] = {id(variant.target): variant.target for variant in self.batch_variants}
+        self._key_parts = [
+            canonical_json([workspace, variant.deployment, variant.variant])[:-1] for variant in self.batch_variants
+        ]
         self._ready: dict[int, _Ready] = {}
 
     def fit(self, rows: Rows) -> frozenset[str]:
@@ -78,7 +80,7 @@ class Planner:
                 continue
             self._ready[name] = _Ready(mapper, Secrets.of(target.deployment.inputs))
         if problems:
-            raise InputError(list(dict.fromkeys(problems)), where=self.arms[0].deployment)
+            raise InputError(list(dict.fromkeys(problems)), where=self.batch_variants[0].deployment)
         return frozenset().union(*(hidden_columns(ready.mapper, rows) for ready in self._ready.values()))
 
     def jobs(self, rows: Rows, *, start: int = 0, number: int = 0) -> Iterator[list[Job]]:
@@ -92,64 +94,68 @@ class Planner:
             The place of the first row, and of its first job.
         """
         for position, (label, record) in enumerate(zip(rows.labels, rows.records, strict=True), start):
-            made = {name: self._made(ready, record) for name, ready in self._ready.items()}
-            own = _metadata_of(record)
-            metadata = self._metadata | own if own else self._metadata  # one object for all rows where it is the same
+            prepared = {name: self._prepare_inputs(ready, record) for name, ready in self._ready.items()}
+            row_metadata = _metadata_of(record)
+            metadata = (
+                self._metadata | row_metadata if row_metadata else self._metadata
+            )  # one object for all rows where it is the same
             row: list[Job] = []
             for repeat in range(1, self.repeats + 1):
-                for arm, asked in zip(self.arms, self._asked, strict=True):
-                    inputs, spelt, problems, secrets = made[id(arm.target)]
+                for variant, key_part in zip(self.batch_variants, self._key_parts, strict=True):
+                    inputs, input_json, problems, secrets = prepared[id(variant.target)]
                     row.append(
                         Job(
                             number=number,
                             position=position,
                             row=label,
-                            deployment=arm.deployment,
-                            variant=arm.variant,
-                            arm=arm.label,
+                            deployment=variant.deployment,
+                            variant=variant.variant,
+                            variant_label=variant.label,
                             repeat=repeat,
                             inputs=inputs,
                             metadata=metadata,
-                            key=job_key_of_parts(asked, spelt, repeat) if spelt else "",
+                            key=job_key_of_parts(key_part, input_json, repeat) if input_json else "",
                             problems=problems,
-                            spelt=spelt,
+                            inputs_json=input_json,
                             secrets=secrets,
                         )
                     )
                     number += 1
             yield row
 
-    def _made(self, ready: _Ready, record: dict[str, Any]) -> tuple[dict[str, Any], str, tuple[Problem, ...], Secrets]:
+    def _prepare_inputs(
+        self, ready: _Ready, record: dict[str, Any]
+    ) -> tuple[dict[str, Any], str, tuple[Problem, ...], Secrets]:
         """Return a row's inputs, their spelling (empty where there is none), why there is none, and what is secret."""
-        inputs, problems = ready.mapper.made_of(record)
+        inputs, problems = ready.mapper.inputs_of(record)
         if not problems:
             try:
-                spelt = canonical_json(inputs)
-                spelt.encode()  # half a character has a spelling, and no bytes
-                return inputs, spelt, (), ready.secrets
+                input_json = canonical_json(inputs)
+                input_json.encode()  # half a character has a spelling, and no bytes
+                return inputs, input_json, (), ready.secrets
             except (ValueError, TypeError, RecursionError):
                 problems = ready.mapper.problems_of(inputs) or json_problems(inputs)
         return inputs, "", tuple(problems), ready.secrets
 
     def checked(self, jobs: Iterable[Job]) -> list[Job]:
         """Return `jobs` with what is wrong with their inputs and metadata, each row's looked at once."""
-        known: dict[tuple[int, str], tuple[Problem, ...]] = {}
+        problems_of: dict[tuple[int, str], tuple[Problem, ...]] = {}
         of_deployment = {ready.mapper.deployment.name: ready.mapper for ready in self._ready.values()}
         checked: list[Job] = []
         for job in jobs:
             if not job.problems:
-                place = (id(job.inputs), job.deployment)
-                if place not in known:
-                    known[place] = tuple(_problems_of(job, of_deployment[job.deployment]))
-                if known[place]:
-                    job = replace(job, problems=known[place], key="")
+                inputs_id = (id(job.inputs), job.deployment)
+                if inputs_id not in problems_of:
+                    problems_of[inputs_id] = tuple(_problems_of(job, of_deployment[job.deployment]))
+                if problems_of[inputs_id]:
+                    job = replace(job, problems=problems_of[inputs_id], key="")
             checked.append(job)
         return checked
 
 
 def _problems_of(job: Job, mapper: InputMapper) -> list[Problem]:
-    found = mapper.problems_of(job.inputs) or json_problems(job.inputs)
-    return found + (metadata_problems(job.metadata) if job.metadata else [])
+    problems = mapper.problems_of(job.inputs) or json_problems(job.inputs)
+    return problems + (metadata_problems(job.metadata) if job.metadata else [])
 
 
 def _metadata_of(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,22 +196,22 @@ def refused(jobs: Iterable[Job], *, where: str, any_fits: bool, audience: Audien
             problems.setdefault(problem, {})[job.row] = None
     if not problems:
         return None
-    *told, last = _together({problem: tuple(rows) for problem, rows in problems.items()})
+    *first, last = _grouped({problem: tuple(rows) for problem, rows in problems.items()})
     if any_fits:  # of no use where no row is left
         skip = SKIP_INVALID.text(audience)
         last = replace(last, hint=Message("{}; {}", (last.hint, skip)) if last.hint else skip)
-    return InputError([*told, last], where=where)
+    return InputError([*first, last], where=where)
 
 
-def _together(different: Mapping[Problem, tuple[Any, ...]]) -> list[Problem]:
+def _grouped(different: Mapping[Problem, tuple[Any, ...]]) -> list[Problem]:
     """Return problems that differ in the value only as one, with all rows: ``ticket: 0, 1, 2, … is not a text``."""
     causes: dict[Problem, dict[str, tuple[Any, ...]]] = {}
     for problem, labels in different.items():
         causes.setdefault(replace(problem, value=""), {})[problem.value] = labels
     together = []
     for cause, values in list(causes.items())[:PROBLEMS_SHOWN]:
-        shown = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
+        values_text = ", ".join([*list(values)[:VALUES_SHOWN], *(["…"] if len(values) > VALUES_SHOWN else [])])
         rows = tuple(label for labels in values.values() for label in labels)
-        together.append(replace(cause, value=shown, rows=rows))
+        together.append(replace(cause, value=values_text, rows=rows))
     left = len(causes) - len(together)
     return [*together, Problem(message=f"and {counted(left, 'more problem')}")] if left else together

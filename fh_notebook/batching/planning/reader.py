@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from fh_notebook.batching.messages import digest
 from fh_notebook.batching.model import FAILED, PENDING, UNKNOWN, Job, Outcome, OutcomeTable, run_of_invalid
 from fh_notebook.batching.planning.work_queue import WorkQueue
+from fh_notebook.batching.rendering import digest
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
 from fh_notebook.core import hooks
 
@@ -108,13 +108,13 @@ class BatchReader:
         limit : int, optional
             At most so many.
         """
-        wanted = (
+        jobs = (
             job
             for window in self._work_queue.source.planned(len(self._outcomes))
             for job in window
             if is_wanted(self._outcomes.kind(job.number))
         )
-        chosen = islice(wanted, limit) if not self._work_queue.stored.is_forgotten else iter(())
+        chosen = islice(jobs, limit) if not self._work_queue.stored.is_forgotten else iter(())
         while part := list(islice(chosen, WINDOW)):
             yield from self.of(part)
 

@@ -20,10 +20,10 @@ from fh_notebook.store.tables.answers import AnswerSummary, standing
 from fh_notebook.store.tables.pending import PendingRow
 from fh_notebook.store.writer import IN_MEMORY
 
-__all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "kept_reuse", "left_behind", "read_reuse"]
+__all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "decode_reuse", "encode_reuse", "left_behind"]
 
 
-def kept_reuse(reuse: Reuse, now: datetime) -> str:
+def encode_reuse(reuse: Reuse, now: datetime) -> str:
     """Return which answers count, as it is kept of a batch: an age as the moment that it means `now`.
 
     Answers that others had paid for lie under their names, and a batch that is opened again is to find them there.
@@ -31,20 +31,20 @@ def kept_reuse(reuse: Reuse, now: datetime) -> str:
     return (now - reuse).isoformat() if isinstance(reuse, timedelta) else "store" if reuse == "store" else "batch"
 
 
-def read_reuse(kept: object, now: datetime) -> Reuse:
-    """Return what :func:`kept_reuse` kept, as it is to be understood `now`.
+def decode_reuse(stored: object, now: datetime) -> Reuse:
+    """Return what :func:`encode_reuse` kept, as it is to be understood `now`.
 
     Examples
     --------
     >>> from datetime import UTC
     >>> noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    >>> kept = kept_reuse(timedelta(hours=2), noon)
-    >>> read_reuse(kept, noon + timedelta(hours=1)), read_reuse("store", noon), read_reuse(None, noon)
+    >>> kept = encode_reuse(timedelta(hours=2), noon)
+    >>> decode_reuse(kept, noon + timedelta(hours=1)), decode_reuse("store", noon), decode_reuse(None, noon)
     (datetime.timedelta(seconds=10800), 'store', 'batch')
     """
-    if kept in ("store", "batch") or not isinstance(kept, str):
-        return "store" if kept == "store" else "batch"
-    return now - datetime.fromisoformat(kept)
+    if stored in ("store", "batch") or not isinstance(stored, str):
+        return "store" if stored == "store" else "batch"
+    return now - datetime.fromisoformat(stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,55 +109,59 @@ class AnswerLookup:
 
         Returns
         -------
-        dict of str to Known
+        dict of str to KnownAnswer
             For each key the newest answer that is reused; else, where a call may have run since, that. What the batch
             has, or has used, stands before what the batches have that had its name, and both before what others have
             answered since. A failure that is older than a call that may have run is not reused, except for a failure of
             the batch itself where the call is that of a stranger: what was shown stays.
         """
-        wanted = {job.key: job for job in jobs}
+        by_key = {job.key: job for job in jobs}
         ids, later = self._ids, self._later_ids
         since = (now - self.reuse).timestamp() if isinstance(self.reuse, timedelta) else 0.0
         mine, beside = ids[:1] if self.stored.id else (), self.beside()
         # Claims first: one leaves with its answer, so that one of both is seen.
-        claimed = self._store.claims.on_keys(wanted)
-        found: dict[str, KnownAnswer] = {}
+        claimed = self._store.claims.on_keys(by_key)
+        answers: dict[str, KnownAnswer] = {}
         own: dict[str, list[AnswerSummary]] = {}
         left = {}
         if not self.over_partitions:
             left = left_behind(self.stored)  # their outcomes are still to come: they are open, not unknown
         with self._store.decoding():
             for batches in dict.fromkeys((mine, (*ids, *later))):
-                answers = self._store.answers
-                own = _by_key(answers.seen(wanted, batches=batches, after_id=self.after_id) if batches else [])
-                self._add_from_elsewhere(own, wanted, since, batches=batches, beside=())
+                table = self._store.answers
+                own = _by_key(table.seen(by_key, batches=batches, after_id=self.after_id) if batches else [])
+                self._add_from_elsewhere(own, by_key, since, batches=batches, beside=())
                 for key, lines in own.items():
-                    if key not in found and (known := self._known(lines, since, call_lost=True)) is not None:
-                        found[key] = known
-            rest = [key for key in wanted if key not in found or found[key].kind == FAILED]
-            of_rest = own
-            of_name, stands = {*ids, *later}, frozenset(found)
+                    if key not in answers and (answer := self._known_answer(lines, since, call_lost=True)) is not None:
+                        answers[key] = answer
+            unanswered = [key for key in by_key if key not in answers or answers[key].kind == FAILED]
+            lines_of = own
+            of_name, stands = {*ids, *later}, frozenset(answers)
             if self.anywhere or beside:
                 among = None if self.anywhere else (*ids, *later)
-                of_rest = _by_key(self._store.answers.seen(rest, batches=among))
-                open_jobs = {key: wanted[key] for key in rest}
-                self._add_from_elsewhere(of_rest, open_jobs, since, batches=among, beside=beside)
-            for key, lines in ((key, of_rest[key]) for key in rest if key in of_rest):
-                known = found.pop(key, None)
+                lines_of = _by_key(self._store.answers.seen(unanswered, batches=among))
+                open_jobs = {key: by_key[key] for key in unanswered}
+                self._add_from_elsewhere(lines_of, open_jobs, since, batches=among, beside=beside)
+            for key, lines in ((key, lines_of[key]) for key in unanswered if key in lines_of):
+                answer = answers.pop(key, None)
                 since_then = lines
-                if known is not None:  # a failure: a later call of somebody else does not change it
-                    since_then = [s for s in lines if s.is_lost and s.batch in of_name and _is_since(s, known)]
-                if known is None or since_then:
-                    known = self._known(since_then, since, call_lost=call_lost or key in left)
-                if known is not None:
-                    found[key] = known
+                if answer is not None:  # a failure: a later call of somebody else does not change it
+                    since_then = [s for s in lines if s.is_lost and s.batch in of_name and _is_since(s, answer)]
+                if answer is None or since_then:
+                    answer = self._known_answer(since_then, since, call_lost=call_lost or key in left)
+                if answer is not None:
+                    answers[key] = answer
         lost = [
             claim
             for claim in claimed
             if claim[1] not in left and (claim[0] in of_name or (self.anywhere and claim[1] not in stands))
         ]
-        gone = self._take_lost(found, wanted, lost, now, call_lost=call_lost)
-        return found | self.of([wanted[key] for key in gone], now=now, call_lost=call_lost) if gone else found
+        settled_elsewhere = self._take_lost(answers, by_key, lost, now, call_lost=call_lost)
+        return (
+            answers | self.of([by_key[key] for key in settled_elsewhere], now=now, call_lost=call_lost)
+            if settled_elsewhere
+            else answers
+        )
 
     def _add_from_elsewhere(
         self,
@@ -172,19 +176,25 @@ class AnswerLookup:
 
         That is in the Parquet files of these batches (``None``: of all), and in the stores `beside` this one.
         """
-        with_files = [] if self.over_partitions else [(self._store, batches), *((other, None) for other in beside)]
+        with_files = (
+            [] if self.over_partitions else [(self._store, batches), *((memory_store, None) for memory_store in beside)]
+        )
         with_files = [(store, of) for store, of in with_files if of != () and store.parts.is_any(self.workspace)]
         if not (beside or with_files):
             return
-        answered = {k for k, seen in lines.items() if any(s.status == "completed" and s.kept_at >= since for s in seen)}
-        wanted = {key: job for key, job in jobs.items() if key not in answered}
-        found: list[AnswerSummary] = []
-        for other in beside:
-            found += _seen_in(other, wanted)
+        answered = {
+            k
+            for k, known_lines in lines.items()
+            if any(s.status == "completed" and s.kept_at >= since for s in known_lines)
+        }
+        open_jobs = {key: job for key, job in jobs.items() if key not in answered}
+        summaries: list[AnswerSummary] = []
+        for memory_store in beside:
+            summaries += _seen_in(memory_store, open_jobs)
         for store, of in with_files:
-            found += hooks.partitions().seen_in_files(store, self.workspace, wanted, of)
-        for key, more in _by_key(found).items():
-            lines[key] = sorted([*more, *lines.get(key, ())], key=lambda seen: seen.kept_at, reverse=True)
+            summaries += hooks.partitions().seen_in_files(store, self.workspace, open_jobs, of)
+        for key, more in _by_key(summaries).items():
+            lines[key] = sorted([*more, *lines.get(key, ())], key=lambda known_lines: known_lines.kept_at, reverse=True)
 
     @property
     def _store(self) -> Store:
@@ -200,7 +210,7 @@ class AnswerLookup:
         """The batches that have had its name since, and answer what it has not."""
         return self.stored.later_ids if self.reuse is not None else ()
 
-    def _known(self, lines: Iterable[AnswerSummary], since: float, *, call_lost: bool) -> KnownAnswer | None:
+    def _known_answer(self, lines: Iterable[AnswerSummary], since: float, *, call_lost: bool) -> KnownAnswer | None:
         """Return what is known of a job by all of its lines, the newest first.
 
         Else than what stands it is a call that may have run, for which an answer that came too long ago to count says
@@ -223,43 +233,43 @@ class AnswerLookup:
 
     def _take_lost(
         self,
-        found: dict[str, KnownAnswer],
-        wanted: Mapping[str, Job],
+        answers: dict[str, KnownAnswer],
+        by_key: Mapping[str, Job],
         claimed: Iterable[tuple[int, str, str, float]],
         now: datetime,
         *,
         call_lost: bool,
     ) -> set[str]:
-        """Settle the claims of owners that ended, in `found`: those jobs may have run since an older failure, too.
+        """Settle the claims of owners that ended, in `answers`: those jobs may have run since an older failure, too.
 
         Return the jobs whose claims somebody else has settled meanwhile, or answered.
         """
-        gone: set[str] = set()
+        settled_elsewhere: set[str] = set()
         alive: dict[str, bool] = {}
         for batch, key, holder, claimed_at in claimed:
-            known = found.get(key)
-            if known is not None and not (known.kind == FAILED and known.kept_at < claimed_at):
+            answer = answers.get(key)
+            if answer is not None and not (answer.kind == FAILED and answer.kept_at < claimed_at):
                 continue
             if holder not in alive:
                 alive[holder] = self._store.owners.is_alive(holder)
             if alive[holder]:
                 if self.over_partitions:
-                    found[key] = KnownAnswer(PENDING, 0, claimed_at, is_own=False, reused=False)
+                    answers[key] = KnownAnswer(PENDING, 0, claimed_at, is_own=False, reused=False)
                 continue
             if call_lost:  # it is settled when it is claimed, and called again
-                found.pop(key, None)
+                answers.pop(key, None)
                 continue
             if self.over_partitions:
-                found[key] = KnownAnswer(UNKNOWN, 0, claimed_at, is_own=False, reused=False)
+                answers[key] = KnownAnswer(UNKNOWN, 0, claimed_at, is_own=False, reused=False)
                 continue
             settled = self._store.claims.settle(
-                lost_run(wanted[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
+                lost_run(by_key[key]), key=key, batch=batch, workspace=self.workspace, from_owner=holder
             ).result()
             if settled:
-                found[key] = KnownAnswer(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
+                answers[key] = KnownAnswer(UNKNOWN, settled, now.timestamp(), is_own=self._is_own(batch), reused=False)
             else:
-                gone.add(key)
-        return gone
+                settled_elsewhere.add(key)
+        return settled_elsewhere
 
 
 def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces: bool) -> Callable[[], list[Store]]:
@@ -270,38 +280,38 @@ def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces
     """
     anywhere = reuse == "store" or isinstance(reuse, timedelta)
 
-    def found() -> list[Store]:
+    def find_stores() -> list[Store]:
         others = [other for other in session.stores_in_memory() if other is not store]
         return others if anywhere else [other for other in others if other.batches.find(name, workspace) is not None]
 
-    return found if store.path == IN_MEMORY and (anywhere or (replaces and reuse is not None)) else list
+    return find_stores if store.path == IN_MEMORY and (anywhere or (replaces and reuse is not None)) else list
 
 
 def _seen_in(store: Store, keys: Iterable[str]) -> list[AnswerSummary]:
     """Return what another store knows of jobs, each with its run, and without a number."""
     lines = store.answers.seen(keys, batches=None)
-    kept = store.answers.by_ids(line.id for line in lines)
+    answers = store.answers.by_ids(line.id for line in lines)
     return [
-        AnswerSummary(line.key, None, line.status, line.kept_at, 0, kept[line.id].json)
+        AnswerSummary(line.key, None, line.status, line.kept_at, 0, answers[line.id].json)
         for line in lines
-        if line.id in kept
+        if line.id in answers
     ]
 
 
 def _by_key(lines: Iterable[AnswerSummary]) -> dict[str, list[AnswerSummary]]:
-    found: dict[str, list[AnswerSummary]] = {}
-    for seen in lines:
-        found.setdefault(seen.key, []).append(seen)
-    return found
+    summaries: dict[str, list[AnswerSummary]] = {}
+    for line in lines:
+        summaries.setdefault(line.key, []).append(line)
+    return summaries
 
 
-def _copy_of(seen: AnswerSummary) -> str:
-    return "" if seen.id else seen.run or ""
+def _copy_of(line: AnswerSummary) -> str:
+    return "" if line.id else line.run or ""
 
 
-def _is_since(seen: AnswerSummary, known: KnownAnswer) -> bool:
+def _is_since(line: AnswerSummary, answer: KnownAnswer) -> bool:
     """Whether a line is newer than what is known; what lies elsewhere has no number."""
-    return seen.id > known.line if seen.id and known.line else seen.kept_at > known.kept_at
+    return line.id > answer.line if line.id and answer.line else line.kept_at > answer.kept_at
 
 
 def left_behind(stored: StoredBatch) -> dict[str, PendingRow]:
@@ -309,10 +319,10 @@ def left_behind(stored: StoredBatch) -> dict[str, PendingRow]:
     store = stored.store
     lines = store.pending.of_batches(stored.ids)
     alive: dict[str, bool] = {"": False}
-    found = {}
+    pending = {}
     for line in lines:
         if line.owner not in alive:
             alive[line.owner] = store.owners.is_alive(line.owner)
         if (line.request_id or line.run_id) and not alive[line.owner]:
-            found[line.key] = line
-    return found
+            pending[line.key] = line
+    return pending

@@ -62,7 +62,7 @@ class JobSource(Protocol):
         """Hold the jobs of a window as they were checked, unless they are read back from the store."""
         ...
 
-    def keep_in(self, kept: StoredJobs) -> None:
+    def keep_in(self, stored: StoredJobs) -> None:
         """Name the place where the jobs are read back from, for who does not hold them."""
         ...
 
@@ -123,7 +123,7 @@ class TableSource:
         """Hold the jobs as they were checked."""
         self._jobs = jobs
 
-    def keep_in(self, kept: StoredJobs) -> None:
+    def keep_in(self, stored: StoredJobs) -> None:
         """Do nothing: they are held."""
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
@@ -164,16 +164,16 @@ class StreamSource:
         self._planner = planner
         self._position = self._number = 0
         self._ahead: JobWindow | None = None
-        self._kept: StoredJobs | None = None
+        self._stored_jobs: StoredJobs | None = None
 
     def peek(self) -> list[Job]:
         """Return the jobs of the first window, which is read for it: a batch is named by them."""
         self._ahead = next(self.fresh(), None)
         return self._ahead.jobs if self._ahead is not None else []
 
-    def keep_in(self, kept: StoredJobs) -> None:
+    def keep_in(self, stored: StoredJobs) -> None:
         """Name the place where the jobs are read back from."""
-        self._kept = kept
+        self._stored_jobs = stored
 
     def fresh(self) -> Iterator[JobWindow]:
         """Yield the next windows; what was read and not taken comes first."""
@@ -188,7 +188,7 @@ class StreamSource:
         if not records:
             return None
         start = self._position
-        rows = replace(_read(records, start), labels=tuple(range(start, start + len(records))))
+        rows = replace(_read_window(records, start), labels=tuple(range(start, start + len(records))))
         hidden = self._planner.fit(rows)
         jobs = [job for row in self._planner.jobs(rows, start=start, number=self._number) for job in row]
         self._position += len(records)
@@ -197,7 +197,7 @@ class StreamSource:
 
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield the jobs that were read, out of the store."""
-        return self._kept.windows(most=most) if self._kept is not None else iter(())
+        return self._stored_jobs.windows(most=most) if self._stored_jobs is not None else iter(())
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` with what is wrong with them."""
@@ -208,14 +208,15 @@ class StreamSource:
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of rows, out of the store."""
-        return self._kept.take(positions) if self._kept is not None else pd.DataFrame(index=range(len(positions)))
+        stored = self._stored_jobs
+        return stored.take(positions) if stored is not None else pd.DataFrame(index=range(len(positions)))
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return rows as JSON values, out of the store."""
-        return self._kept.records_at(positions) if self._kept is not None else [{} for _ in positions]
+        return self._stored_jobs.records_at(positions) if self._stored_jobs is not None else [{} for _ in positions]
 
 
-def _read(records: list[Any], start: int) -> Rows:
+def _read_window(records: list[Any], start: int) -> Rows:
     """Read a window; a problem says at which row of the whole the window begins, from which it counts."""
     try:
         return read_rows(records)
@@ -229,8 +230,8 @@ def _read(records: list[Any], start: int) -> Rows:
 class StoredSource:
     """A batch that is opened again: nothing is known of it but what is kept."""
 
-    def __init__(self, kept: StoredJobs, rows: int | None) -> None:
-        self._kept = kept
+    def __init__(self, stored: StoredJobs, rows: int | None) -> None:
+        self._stored_jobs = stored
         self.rows = rows
 
     def fresh(self) -> Iterator[JobWindow]:
@@ -239,7 +240,7 @@ class StoredSource:
 
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield the kept jobs."""
-        return self._kept.windows(most=most)
+        return self._stored_jobs.windows(most=most)
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` as they are: they were checked when they were planned."""
@@ -248,13 +249,13 @@ class StoredSource:
     def hold(self, jobs: list[Job]) -> None:
         """Hold nothing: the store does."""
 
-    def keep_in(self, kept: StoredJobs) -> None:
+    def keep_in(self, stored: StoredJobs) -> None:
         """Do nothing: they were kept before."""
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of rows."""
-        return self._kept.take(positions)
+        return self._stored_jobs.take(positions)
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return rows as JSON values."""
-        return self._kept.records_at(positions)
+        return self._stored_jobs.records_at(positions)

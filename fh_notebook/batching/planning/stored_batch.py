@@ -16,7 +16,7 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.plan import BatchVariant, Plan
 from fh_notebook.batching.planning.sources import JobWindow
 from fh_notebook.batching.planning.stored_jobs import StoredJobs, fingerprint, job_lines, row_lines, sent_by
-from fh_notebook.batching.planning.table_match import ArmRecord, RowInputs, TableMatch, inputs_by_row, match
+from fh_notebook.batching.planning.table_match import RowInputs, TableMatch, VariantRecord, inputs_by_row, match
 from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.core import hooks
 from fh_notebook.core.text.formatting import listed, short
@@ -95,7 +95,7 @@ class PlannedBatch(StoredBatch):
         Its name, variants and repeats.
     workspace : str
         Where it calls.
-    arms : sequence of BatchVariant
+    batch_variants : sequence of BatchVariant
         What each row goes through.
     is_named : bool
         Whether the user gave the name: then another table is refused.
@@ -106,7 +106,7 @@ class PlannedBatch(StoredBatch):
     schema_sha256 : mapping of str to str
         Of the Start variables of each deployment.
     reuse : str
-        Which answers count when it is opened again, as `lookup.kept_reuse` spells it.
+        Which answers count when it is opened again, as `reuse.encode_reuse` writes it.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class PlannedBatch(StoredBatch):
         store: Store,
         plan: Plan,
         workspace: str,
-        arms: Sequence[BatchVariant],
+        batch_variants: Sequence[BatchVariant],
         *,
         is_named: bool,
         replace_other: bool,
@@ -125,7 +125,7 @@ class PlannedBatch(StoredBatch):
         super().__init__(store)
         self._plan = plan
         self._workspace = workspace
-        self._own_arms = [[arm.label, arm.deployment, arm.variant] for arm in arms]
+        self._own_records = [variant.record for variant in batch_variants]
         self._is_named = is_named
         self._replace_other = replace_other
         self._is_stream = is_stream
@@ -155,15 +155,20 @@ class PlannedBatch(StoredBatch):
         return self._plan.name
 
     @property
-    def arms(self) -> list[ArmRecord]:
-        """The arms that are kept, and behind them those that are new: a place never changes."""
-        known = [] if self._begins or self._before is None else list(self._before.plan.get("arms", ()))
-        return known + [arm for arm in self._own_arms if arm not in known]
+    def variant_records(self) -> list[VariantRecord]:
+        """The variants that are kept, and behind them those that are new: a place never changes."""
+        stored = [] if self._begins or self._before is None else list(self._before.plan.get("arms", ()))
+        return stored + [variant for variant in self._own_records if variant not in stored]
 
     def jobs(self) -> StoredJobs:
         """Return what reads the jobs of this batch object back."""
         return StoredJobs(
-            self.store, self.id, self.arms, mine=self._plan.variants, repeats=self._plan.repeats, positions=self._moved
+            self.store,
+            self.id,
+            self.variant_records,
+            mine=self._plan.variants,
+            repeats=self._plan.repeats,
+            positions=self._moved,
         )
 
     # --- comparing
@@ -188,22 +193,22 @@ class PlannedBatch(StoredBatch):
         if self._fingerprint and self._before.plan.get("table_sha256") == self._fingerprint:
             self._match = TableMatch(places={}, new=0, strange=0, missing=0)
             return
-        table = inputs_by_row(sent_by(window.whole, self.arms))
-        found = (
+        table = inputs_by_row(sent_by(window.whole, self.variant_records))
+        result = (
             self._compared_window(table, start, len(rows)) if self._is_stream else self._compared_table(table, window)
         )
-        if found.is_same or not self._is_named:
-            self._match = found
+        if result.is_same or not self._is_named:
+            self._match = result
         elif self._replace_other and not self._has_begun:
             self._replace()
             self._kept_rows = 0
         else:
-            raise self._refusal(found, len(rows))
+            raise self._refusal(result, len(rows))
 
     def _rows_before(self, record: BatchRecord) -> int:
         """Return how many rows are kept; before there were revisions the record said how many the last run had."""
-        known = record.plan.get("rows") if "revision" in record.plan else None
-        return int(known) if known is not None else self.store.rows.count(record.id)
+        rows = record.plan.get("rows") if "revision" in record.plan else None
+        return int(rows) if rows is not None else self.store.rows.count(record.id)
 
     @property
     def _begins(self) -> bool:
@@ -223,7 +228,7 @@ class PlannedBatch(StoredBatch):
         if before is None:
             return
         self.replaced_ids = tuple(before.plan.get("replaced") or ())
-        why = other_table(before, self._own_arms, partitions=False)
+        why = other_table(before, self._own_records, partitions=False)
         if self._is_stream and self._replace_other:
             self._replace()  # whether its rows are others is not known before they have been read
         elif why and self._replace_other:
@@ -239,40 +244,43 @@ class PlannedBatch(StoredBatch):
 
     def _compared_table(self, table: Mapping[int, RowInputs], window: JobWindow) -> TableMatch:
         """Compare all rows of a table, also where only some of them are planned (``first=``, ``sample=``)."""
-        kept = self._all_kept()
-        found = match(kept, table, self.arms, same=self._same_records(kept, window.rows))
+        stored = self._all_stored()
+        result = match(stored, table, self.variant_records, same=self._same_records(stored, window.rows))
         planned = dict.fromkeys(job.position for job in window.jobs)
-        places = {row: place for row, place in found.places.items() if row in planned}
-        new = sum(place not in kept for place in places.values())
-        return replace(found, places=places, new=new, is_whole=set(places.values()).issuperset(kept))
+        places = {row: position for row, position in result.places.items() if row in planned}
+        new = sum(position not in stored for position in places.values())
+        return replace(result, places=places, new=new, is_whole=set(places.values()).issuperset(stored))
 
-    def _same_records(self, kept: Mapping[int, Mapping[int, str]], rows: Rows) -> dict[int, int]:
+    def _same_records(self, stored: Mapping[int, Mapping[int, str]], rows: Rows) -> dict[int, int]:
         """Return which rows are kept to the last column, where rows of equal inputs could be mistaken for another."""
-        contents = [tuple(sorted(inputs.items())) for inputs in kept.values()]
+        contents = [tuple(sorted(inputs.items())) for inputs in stored.values()]
         if len(set(contents)) == len(contents):
             return {}
         places: dict[str, list[int]] = {}
-        for place, line in sorted(self.store.rows.at(self.id, kept).items(), reverse=True):
-            places.setdefault(line.record, []).append(place)
+        for position, line in sorted(self.store.rows.at(self.id, stored).items(), reverse=True):
+            places.setdefault(line.record, []).append(position)
         same: dict[int, int] = {}
         for row, record in enumerate(rows.records):
             if free := places.get(encoded(record)):
                 same[row] = free.pop()
         return same
 
-    def _all_kept(self) -> dict[int, dict[int, str]]:
+    def _all_stored(self) -> dict[int, dict[int, str]]:
         return self._inputs(self.store.jobs.sent(self.id))
 
     def _inputs(self, sent: Iterable[tuple[int, int, str]]) -> dict[int, dict[int, str]]:
-        found = inputs_by_row(sent)
-        known = range(len(self.arms))
-        if all(arm in known for inputs in found.values() for arm in inputs):
-            return found
+        by_row = inputs_by_row(sent)
+        indices = range(len(self.variant_records))
+        if all(variant in indices for inputs in by_row.values() for variant in inputs):
+            return by_row
         with self.store.decoding():
             if not self._is_outdated():
                 raise DamagedValue("a job is one of no arm of its batch")
-        # Another kernel has added arms since the record was read: `keep` finds so, and this is compared again.
-        shared = {row: {arm: text for arm, text in inputs.items() if arm in known} for row, inputs in found.items()}
+        # Another kernel has added variants since the record was read: `keep` finds so, and this is compared again.
+        shared = {
+            row: {variant: text for variant, text in inputs.items() if variant in indices}
+            for row, inputs in by_row.items()
+        }
         return {row: inputs for row, inputs in shared.items() if inputs}
 
     def _is_outdated(self) -> bool:
@@ -283,24 +291,24 @@ class PlannedBatch(StoredBatch):
         """Compare a window with the rows that are kept at its places."""
         if self._moved is None:
             lines = self.store.jobs.at(self.id, range(start, start + count))
-            kept = self._inputs((line.position, line.arm, line.inputs) for line in lines)
-            found = match(kept, table, self.arms)
-            if all(place == row for row, place in found.places.items()):
-                return found
+            stored = self._inputs((line.position, line.arm, line.inputs) for line in lines)
+            result = match(stored, table, self.variant_records)
+            if all(position == row for row, position in result.places.items()):
+                return result
             if self._is_named:
-                return replace(found, strange=max(1, found.strange), missing=max(1, found.missing))
+                return replace(result, strange=max(1, result.strange), missing=max(1, result.missing))
             self._moved = array("q", range(start))
         # The rows of an unnamed iterator that are others than last time: each finds its place among all that are kept.
         if self._free is None:
-            everything, gone_by = self._all_kept(), set(self._moved)
-            self._free = {row: told for row, told in everything.items() if row not in gone_by}
+            everything, gone_by = self._all_stored(), set(self._moved)
+            self._free = {row: inputs for row, inputs in everything.items() if row not in gone_by}
             self._behind = max(everything, default=-1) + 1
-        found = match(self._free, table, self.arms)
+        result = match(self._free, table, self.variant_records)
         behind = itertools.count(self._behind)
-        places = {row: place if place in self._free else next(behind) for row, place in found.places.items()}
-        return replace(found, places=places, is_whole=True)  # its rows have no labels but their places
+        places = {row: position if position in self._free else next(behind) for row, position in result.places.items()}
+        return replace(result, places=places, is_whole=True)  # its rows have no labels but their places
 
-    def _refusal(self, found: TableMatch, rows: int) -> InputError:
+    def _refusal(self, result: TableMatch, rows: int) -> InputError:
         assert self._before is not None  # noqa: S101 - it was compared with something
         if self._is_stream:
             last = self._count + rows - 1
@@ -309,7 +317,7 @@ class PlannedBatch(StoredBatch):
         else:
             return refused_name(
                 self._before,
-                other_rows(kept=self._kept_rows, missing=found.missing, rows=rows, strange=found.strange),
+                other_rows(stored=self._kept_rows, missing=result.missing, rows=rows, strange=result.strange),
             )
         return refused_name(
             self._before, f"has other rows ({why})", called="nothing of these" if self._count else "nothing"
@@ -338,40 +346,40 @@ class PlannedBatch(StoredBatch):
         if not batch_id:
             self._free = None
             return False
-        told = {**plan.record.plan, "revision": plan.seen[1] + 1}
-        self._before = replace(plan.record, id=batch_id, plan=told)
+        facts = {**plan.record.plan, "revision": plan.seen[1] + 1}
+        self._before = replace(plan.record, id=batch_id, plan=facts)
         self.id, self._has_begun = batch_id, True
         if plan.earlier_name:
             hooks.frontend().notice(f"The earlier batch {short(self.name)} is kept as {short(plan.earlier_name)}.")
         if self._is_stream:
             self._count += len(window.rows)
             if self._moved is not None and self._free is not None and self._match is not None:
-                self._moved.extend(place for _, place in sorted(self._match.places.items()))
-                for place in self._match.places.values():
-                    self._free.pop(place, None)
+                self._moved.extend(position for _, position in sorted(self._match.places.items()))
+                for position in self._match.places.values():
+                    self._free.pop(position, None)
                 self._behind = max(self._behind, max(self._match.places.values(), default=-1) + 1)
         return True
 
     def _planned(self, jobs: Sequence[Job], rows: Rows, start: int, used: Sequence[int]) -> BatchPlan:
-        old, found, now = self._before, self._match, datetime.now(UTC)
+        old, result, now = self._before, self._match, datetime.now(UTC)
         base: Mapping[str, Any] = {} if self._begins or old is None else old.plan
         index, index_dtypes = rows.index_names, rows.index_dtypes
         job_part: list[JobRow] = []
         row_part: list[StoredRow] = []
-        if found is None or found.places:
-            job_part = job_lines(jobs, self.arms)
+        if result is None or result.places:
+            job_part = job_lines(jobs, self.variant_records)
             row_part = row_lines(rows, dict.fromkeys(job.position for job in jobs), start)
-        if found is not None and any(place != row for row, place in found.places.items()):
-            job_part = [line._replace(position=found.places[line.position]) for line in job_part]
-            row_part = [line._replace(position=found.places[line.position]) for line in row_part]
-        if found is not None and not found.is_whole and (labels := self._labels_that_stay(row_part)):
+        if result is not None and any(position != row for row, position in result.places.items()):
+            job_part = [line._replace(position=result.places[line.position]) for line in job_part]
+            row_part = [line._replace(position=result.places[line.position]) for line in row_part]
+        if result is not None and not result.is_whole and (labels := self._labels_that_stay(row_part)):
             row_part = [line._replace(label=labels.get(line.position, line.label)) for line in row_part]
             index, index_dtypes = base.get("index"), base.get("index_dtypes")
         record = record_of(
             self._plan,
             self._workspace,
-            arms=self.arms,
-            rows=self._kept_rows + (len(row_part) if found is None else found.new),
+            variant_records=self.variant_records,
+            rows=self._kept_rows + (len(row_part) if result is None else result.new),
             repeats=max(int(base.get("repeats") or 1), self._plan.repeats),
             schema_sha256={**base.get("schema_sha256", {}), **self._schema_sha256},
             index=index,
@@ -396,37 +404,41 @@ class PlannedBatch(StoredBatch):
 
     def _labels_that_stay(self, lines: Sequence[StoredRow]) -> dict[int, str]:
         """Return the labels that stay where a part of the table has labels that other rows of it have."""
-        kept = self.store.rows.labels(self.id)
+        stored = self.store.rows.labels(self.id)
         mine = {line.position for line in lines}
-        others = {label for place, label in kept.items() if place not in mine}
-        return {place: kept[place] for place in mine if place in kept} if others & {x.label for x in lines} else {}
+        others = {label for position, label in stored.items() if position not in mine}
+        if not others & {line.label for line in lines}:
+            return {}
+        return {position: stored[position] for position in mine if position in stored}
 
 
 def _dtypes_of(rows: Rows, base: Mapping[str, Any]) -> dict[str, Any]:
     """Return the dtypes of all columns, those of these rows as they have them now."""
-    return {name: told for name, told in base.get("dtypes", {}).items() if name not in rows.columns} | rows.dtypes
+    return {name: dtype for name, dtype in base.get("dtypes", {}).items() if name not in rows.columns} | rows.dtypes
 
 
-def other_table(record: BatchRecord, arms: Sequence[ArmRecord], *, partitions: bool) -> str:
+def other_table(record: BatchRecord, variant_records: Sequence[VariantRecord], *, partitions: bool) -> str:
     """Return why a batch cannot go on under a name, as far as that is known without its rows; empty when it can."""
     if ("parts" in record.plan) != partitions:
         return "was run over partitions" if "parts" in record.plan else "was not run over partitions"
-    kept = list(dict.fromkeys(deployment for _, deployment, _ in record.plan.get("arms", ())))
-    mine = list(dict.fromkeys(deployment for _, deployment, _ in arms))
-    if kept and set(kept) != set(mine):
-        return f"runs {listed(kept, 'and')}, and this call runs {listed(mine, 'and')}"
+    stored = list(dict.fromkeys(deployment for _, deployment, _ in record.plan.get("arms", ())))
+    mine = list(dict.fromkeys(deployment for _, deployment, _ in variant_records))
+    if stored and set(stored) != set(mine):
+        return f"runs {listed(stored, 'and')}, and this call runs {listed(mine, 'and')}"
     return ""
 
 
-def other_rows(*, kept: int, missing: int, rows: int, strange: int) -> str:
-    """Return why a table is another one than that of `kept` rows: `strange` of its `rows` are none of those."""
+def other_rows(*, stored: int, missing: int, rows: int, strange: int) -> str:
+    """Return why a table is another one than that of `stored` rows: `strange` of its `rows` are none of those."""
     return (
-        f"has other rows ({counted(kept, 'row')}, {missing:,} of which this table does not have; of the "
+        f"has other rows ({counted(stored, 'row')}, {missing:,} of which this table does not have; of the "
         f"{counted(rows, 'row')} here, {strange:,} {agreeing(strange, 'are')} new)"
     )
 
 
-def check_name(store: Store, name: str, workspace: str, arms: Sequence[BatchVariant], *, partitions: bool) -> None:
+def check_name(
+    store: Store, name: str, workspace: str, batch_variants: Sequence[BatchVariant], *, partitions: bool
+) -> None:
     """Check what can be of a kept name without the rows.
 
     Raises
@@ -435,8 +447,8 @@ def check_name(store: Store, name: str, workspace: str, arms: Sequence[BatchVari
         The batch of that name is one of another deployment, or of another kind of rows; with the remedies.
     """
     record = store.batches.find(name, workspace)
-    own = [[arm.label, arm.deployment, arm.variant] for arm in arms]
-    if record is not None and (why := other_table(record, own, partitions=partitions)):
+    records = [variant.record for variant in batch_variants]
+    if record is not None and (why := other_table(record, records, partitions=partitions)):
         raise refused_name(record, why)
 
 
@@ -480,7 +492,7 @@ def record_of(
     plan: Plan,
     workspace: str,
     *,
-    arms: Sequence[ArmRecord],
+    variant_records: Sequence[VariantRecord],
     rows: int | None,
     repeats: int,
     schema_sha256: Mapping[str, str],
@@ -494,7 +506,7 @@ def record_of(
         The batch's.
     workspace : str
         Where it calls.
-    arms : sequence of ArmRecord
+    variant_records : sequence of VariantRecord
         All that it has had so far.
     rows, repeats : int
         All that it has had so far.
@@ -507,7 +519,13 @@ def record_of(
         name=plan.name,
         workspace=workspace,
         deployment=plan.deployment,
-        variants=tuple(label for label, _, _ in arms),
+        variants=tuple(label for label, _, _ in variant_records),
         created_at=datetime.now(UTC),
-        plan={"rows": rows, "repeats": repeats, "arms": list(arms), "schema_sha256": dict(schema_sha256), **facts},
+        plan={
+            "rows": rows,
+            "repeats": repeats,
+            "arms": list(variant_records),
+            "schema_sha256": dict(schema_sha256),
+            **facts,
+        },
     )

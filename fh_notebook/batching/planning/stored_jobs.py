@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.model import Job
-from fh_notebook.batching.planning.table_match import ArmRecord
+from fh_notebook.batching.planning.table_match import VariantRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.core.text.problems import Problem
@@ -26,60 +26,60 @@ from fh_notebook.store.tables.batches import JobRow, StoredRow
 __all__ = ["StoredJobs", "fingerprint", "job_lines", "row_lines", "sent_by", "shown_text"]
 
 
-def job_lines(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> list[JobRow]:
+def job_lines(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> list[JobRow]:
     """Return `jobs` as they are kept; what jobs of a row share is spelt once."""
-    places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
+    indices = {tuple(record): index for index, record in enumerate(variant_records)}
     texts: dict[int, str] = {}
-    whole: dict[int, int] = {}
+    whole_flags: dict[int, int] = {}
     lines = []
     for job in jobs:
         inputs, metadata = id(job.inputs), id(job.metadata)
         if inputs not in texts:
             texts[inputs], is_whole = shown_text(job)
-            whole[inputs] = int(is_whole)
+            whole_flags[inputs] = int(is_whole)
         if metadata not in texts:
             texts[metadata] = encoded(job.metadata)
         lines.append(
             JobRow(
                 position=job.position,
                 repeat=job.repeat,
-                arm=places[job.label, job.deployment, job.variant],
+                arm=indices[job.label, job.deployment, job.variant],
                 key=job.key,
                 inputs=texts[inputs],
                 metadata=texts[metadata],
                 problems=encoded([str(problem) for problem in job.problems]) if job.problems else "[]",
-                whole=whole[inputs],
+                whole=whole_flags[inputs],
             )
         )
     return lines
 
 
-def sent_by(jobs: Iterable[Job], kept_arms: Sequence[ArmRecord]) -> Iterator[tuple[int, int, str]]:
-    """Yield position, arm and inputs of `jobs`, as :func:`job_lines` says them."""
-    places = {tuple(arm): place for place, arm in enumerate(kept_arms)}
-    return ((job.position, places[job.label, job.deployment, job.variant], shown_text(job)[0]) for job in jobs)
+def sent_by(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> Iterator[tuple[int, int, str]]:
+    """Yield position, variant and inputs of `jobs`, as :func:`job_lines` says them."""
+    indices = {tuple(record): index for index, record in enumerate(variant_records)}
+    return ((job.position, indices[job.label, job.deployment, job.variant], shown_text(job)[0]) for job in jobs)
 
 
 def shown_text(job: Job) -> tuple[str, bool]:
     """Return the inputs of a job as they are kept, and whether they are whole: nothing in them is masked."""
     shown = job.shown_inputs
     is_whole = shown is job.inputs
-    return job.spelt if job.spelt and is_whole else encoded(shown), is_whole
+    return job.inputs_json if job.inputs_json and is_whole else encoded(shown), is_whole
 
 
-def row_lines(rows: Rows, places: Iterable[int], start: int) -> list[StoredRow]:
+def row_lines(rows: Rows, positions: Iterable[int], start: int) -> list[StoredRow]:
     """Return rows as they are kept, by their places in the batch; `start` is that of the first of `rows`."""
-    labels = rows.kept_labels
+    labels, records = rows.stored_labels, rows.records
     return [
-        StoredRow(position=place, label=encoded(labels[place - start]), record=encoded(rows.records[place - start]))
-        for place in places
+        StoredRow(position=position, label=encoded(labels[position - start]), record=encoded(records[position - start]))
+        for position in positions
     ]
 
 
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
-    told = [[job.position, job.repeat, job.label, job.key] for job in jobs]
-    return sha256(encoded([told, rows.index_names, rows.kept_labels, rows.records]).encode()).hexdigest()[:16]
+    job_values = [[job.position, job.repeat, job.label, job.key] for job in jobs]
+    return sha256(encoded([job_values, rows.index_names, rows.stored_labels, rows.records]).encode()).hexdigest()[:16]
 
 
 WINDOW: Final = 1_000
@@ -95,10 +95,10 @@ class StoredJobs:
         Where they lie.
     batch_id : int
         Of the batch.
-    arms : sequence of (label, deployment, variant)
-        As they are kept: a job names its arm by its place here.
+    variant_records : sequence of (label, deployment, variant)
+        As they are kept: a job names its variant by its place here.
     mine : iterable of str, optional
-        The labels of the arms of this batch object; all by default.
+        The labels of the variants of this batch object; all by default.
     repeats : int, optional
         Of this batch object; all by default.
     index_names : sequence, optional
@@ -117,7 +117,7 @@ class StoredJobs:
         self,
         store: Store,
         batch_id: int,
-        arms: Sequence[ArmRecord],
+        variant_records: Sequence[VariantRecord],
         *,
         mine: Iterable[str] | None = None,
         repeats: int | None = None,
@@ -134,11 +134,11 @@ class StoredJobs:
         self._index_names = index_names
         self._index_dtypes = index_dtypes
         self._batch_id = batch_id
-        self._arms = list(arms)
-        wanted = [label for label, _, _ in arms] if mine is None else list(mine)
-        ranks = {label: rank for rank, label in enumerate(wanted)}
-        self._ranks = {place: ranks[label] for place, (label, _, _) in enumerate(arms) if label in ranks}
-        """The places of the arms of this batch object, in its order."""
+        self._variant_records = list(variant_records)
+        labels = [label for label, _, _ in variant_records] if mine is None else list(mine)
+        ranks = {label: rank for rank, label in enumerate(labels)}
+        self._ranks = {index: ranks[label] for index, (label, _, _) in enumerate(variant_records) if label in ranks}
+        """The places of the variants of this batch object, in its order."""
         self._repeats = repeats
 
     def windows(self, *, most: int | None = None) -> Iterator[list[Job]]:
@@ -162,14 +162,14 @@ class StoredJobs:
         """Yield the jobs of this batch object, whole rows at a time, as the plan orders them."""
         if self._positions is not None:
             for begin in range(0, len(self._positions), WINDOW):
-                places = self._positions[begin : begin + WINDOW]
+                positions = self._positions[begin : begin + WINDOW]
                 by_row = {
                     row: list(lines)
                     for row, lines in groupby(
-                        self._store.jobs.at(self._batch_id, places), key=lambda line: line.position
+                        self._store.jobs.at(self._batch_id, positions), key=lambda line: line.position
                     )
                 }
-                yield self._ordered(line for place in places for line in by_row.get(place, ()))
+                yield self._ordered(line for position in positions for line in by_row.get(position, ()))
             return
         cut: list[JobRow] = []
         for lines in self._store.jobs.windows(self._batch_id):
@@ -191,16 +191,16 @@ class StoredJobs:
         return ordered
 
     def _job(self, line: JobRow, row: StoredRow | None, number: int) -> Job:
-        if not 0 <= line.arm < len(self._arms):
+        if not 0 <= line.arm < len(self._variant_records):
             raise DamagedValue("a job is one of no arm of its batch")
-        label, deployment, variant = self._arms[line.arm]
+        label, deployment, variant = self._variant_records[line.arm]
         return Job(
             number=number,
             position=line.position,
             row=label_of(json_of(row.label, object, "the label of a row")) if row is not None else line.position,
             deployment=deployment,
             variant=variant,
-            arm=label,
+            variant_label=label,
             repeat=line.repeat,
             inputs=json_of(line.inputs, dict, "the inputs of a job"),
             metadata=json_of(line.metadata, dict, "the metadata of a job"),
@@ -218,15 +218,15 @@ class StoredJobs:
         rows = self._rows_at(positions)
         columns = self._columns | dict.fromkeys(name for _, record in rows for name in record)
         records = [{name: plain(v) for name, v in record.items()} for _, record in rows]
-        taken = frame_of_records(records, columns, self._dtypes)
-        return taken.set_axis(index_of([label for label, _ in rows], self._index_names, self._index_dtypes), axis=0)
+        frame = frame_of_records(records, columns, self._dtypes)
+        return frame.set_axis(index_of([label for label, _ in rows], self._index_names, self._index_dtypes), axis=0)
 
     def _rows_at(self, positions: Sequence[int]) -> list[tuple[Any, dict[str, Any]]]:
         """Return what is kept of rows: label and record each."""
-        found = self._store.rows.at(self._batch_id, set(positions))
+        stored = self._store.rows.at(self._batch_id, set(positions))
         with self._store.decoding():
             rows = {
-                place: (json_of(line.label, object, "the label of a row"), json_of(line.record, dict, "a row"))
-                for place, line in found.items()
+                position: (json_of(line.label, object, "the label of a row"), json_of(line.record, dict, "a row"))
+                for position, line in stored.items()
             }
-        return [rows.get(place, (place, {})) for place in positions]
+        return [rows.get(position, (position, {})) for position in positions]

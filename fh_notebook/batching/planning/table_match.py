@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-__all__ = ["ArmRecord", "RowInputs", "TableMatch", "inputs_by_row", "match"]
+__all__ = ["RowInputs", "TableMatch", "VariantRecord", "inputs_by_row", "match"]
 
-ArmRecord = list[str]
+VariantRecord = list[str]
 """Label, deployment, variant: as JSON keeps it."""
 
 RowInputs = Mapping[int, str]
-"""Of one row: the place of an arm, and the inputs that it is sent, as they are kept (passwords masked)."""
+"""Of one row: the place of a variant, and the inputs that it is sent, as they are kept (passwords masked)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,126 +41,128 @@ class TableMatch:
 
 
 def inputs_by_row(sent: Iterable[tuple[int, int, str]]) -> dict[int, dict[int, str]]:
-    """Return what each row sends through each arm, of the position, the arm and the inputs of jobs.
+    """Return what each row sends through each variant, of the position, the variant and the inputs of jobs.
 
     Repeats send the same.
     """
     rows: dict[int, dict[int, str]] = {}
-    for position, arm, inputs in sent:
-        rows.setdefault(position, {}).setdefault(arm, inputs)
+    for position, variant, inputs in sent:
+        rows.setdefault(position, {}).setdefault(variant, inputs)
     return rows
 
 
 def match(
-    kept: Mapping[int, RowInputs],
+    stored: Mapping[int, RowInputs],
     table: Mapping[int, RowInputs],
-    arms: Sequence[ArmRecord],
+    variant_records: Sequence[VariantRecord],
     *,
     same: Mapping[int, int] | None = None,
 ) -> TableMatch:
     """Return where the rows of a table are kept.
 
-    Two rows are equal where every arm that both go through is sent the same; without an arm in common, where a
+    Two rows are equal where every variant that both go through is sent the same; without a variant in common, where a
     deployment is sent the same.
 
     Parameters
     ----------
-    kept, table : mapping of int to RowInputs
+    stored, table : mapping of int to RowInputs
         The kept rows and the table's, by place.
-    arms : sequence of ArmRecord
-        What the places of arms mean.
+    variant_records : sequence of VariantRecord
+        What the places of variants mean.
     same : mapping of int to int, optional
         Which row is meant by which kept one, among rows of equal inputs.
 
     Examples
     --------
-    >>> arms = [["a", "triage", "a"]]
-    >>> found = match({0: {0: "x"}, 1: {0: "y"}}, {0: {0: "y"}, 1: {0: "z"}, 2: {0: "x"}}, arms)
+    >>> records = [["a", "triage", "a"]]
+    >>> found = match({0: {0: "x"}, 1: {0: "y"}}, {0: {0: "y"}, 1: {0: "z"}, 2: {0: "x"}}, records)
     >>> dict(found.places), found.is_same
     ({0: 1, 2: 0, 1: 2}, True)
-    >>> match({0: {0: "x"}}, {0: {0: "y"}}, arms).is_same
+    >>> match({0: {0: "x"}}, {0: {0: "y"}}, records).is_same
     False
     """
-    places: dict[int, int] = {}
-    taken: set[int] = set()
-    for meant in (same or {}, dict(zip(table, table, strict=True))):  # then the row of the same place
-        for row, place in meant.items():
-            if row in places or place in taken or row not in table or place not in kept:
+    positions: dict[int, int] = {}
+    matched: set[int] = set()
+    for hints in (same or {}, dict(zip(table, table, strict=True))):  # then the row of the same place
+        for row, position in hints.items():
+            if row in positions or position in matched or row not in table or position not in stored:
                 continue
-            if _are_equal(table[row], kept[place], arms):
-                places[row] = place
-                taken.add(place)
+            if _are_equal(table[row], stored[position], variant_records):
+                positions[row] = position
+                matched.add(position)
     begins: dict[_Content, int] = {}
     strange = 0
     without: list[int] = []
-    others = [row for row in table if row not in places]
-    of_kept = _by_content(kept, arms) if others else {}  # nearly always each row is found at its place
-    for row in others:
+    unmatched = [row for row in table if row not in positions]
+    of_stored = (
+        _by_content(stored, variant_records) if unmatched else {}
+    )  # nearly always each row is found at its place
+    for row in unmatched:
         inputs = table[row]
-        equal = _first_equal(inputs, kept, of_kept, arms, taken, begins)
+        equal = _first_equal(inputs, stored, of_stored, variant_records, matched, begins)
         if equal is not None:
-            places[row] = equal
-            taken.add(equal)
+            positions[row] = equal
+            matched.add(equal)
         else:
             without.append(row)
-            strange += not _has_equal(inputs, kept, of_kept, arms)
-    free = count(max(kept, default=-1) + 1)
-    used = set(kept)
+            strange += not _has_equal(inputs, stored, of_stored, variant_records)
+    free = count(max(stored, default=-1) + 1)
+    used = set(stored)
     for row in without:
-        places[row] = row if row not in used else next(place for place in free if place not in used)
-        used.add(places[row])
-    left = [row for row in kept if row not in taken]
-    of_table = _by_content(table, arms) if left else {}
-    missing = sum(not _has_equal(kept[row], table, of_table, arms) for row in left)
-    is_whole = taken.issuperset(kept)
-    return TableMatch(places=places, new=len(without), strange=strange, missing=missing, is_whole=is_whole)
+        positions[row] = row if row not in used else next(position for position in free if position not in used)
+        used.add(positions[row])
+    left = [row for row in stored if row not in matched]
+    of_table = _by_content(table, variant_records) if left else {}
+    missing = sum(not _has_equal(stored[row], table, of_table, variant_records) for row in left)
+    is_whole = matched.issuperset(stored)
+    return TableMatch(places=positions, new=len(without), strange=strange, missing=missing, is_whole=is_whole)
 
 
 _Content = tuple[str, str]
 """A deployment, and what it is sent."""
 
 
-def _contents(inputs: RowInputs, arms: Sequence[ArmRecord]) -> Iterable[_Content]:
-    return dict.fromkeys((arms[arm][1], text) for arm, text in inputs.items())
+def _contents(inputs: RowInputs, variant_records: Sequence[VariantRecord]) -> Iterable[_Content]:
+    return dict.fromkeys((variant_records[variant][1], text) for variant, text in inputs.items())
 
 
-def _by_content(rows: Mapping[int, RowInputs], arms: Sequence[ArmRecord]) -> dict[_Content, list[int]]:
-    found: dict[_Content, list[int]] = {}
+def _by_content(rows: Mapping[int, RowInputs], variant_records: Sequence[VariantRecord]) -> dict[_Content, list[int]]:
+    by_content: dict[_Content, list[int]] = {}
     for row, inputs in rows.items():
-        for content in _contents(inputs, arms):
-            found.setdefault(content, []).append(row)
-    return found
+        for content in _contents(inputs, variant_records):
+            by_content.setdefault(content, []).append(row)
+    return by_content
 
 
-def _are_equal(one: RowInputs, other: RowInputs, arms: Sequence[ArmRecord]) -> bool:
+def _are_equal(one: RowInputs, other: RowInputs, variant_records: Sequence[VariantRecord]) -> bool:
     if one == other:
         return bool(one)
-    shares = not set(_contents(one, arms)).isdisjoint(_contents(other, arms))
+    shares = not set(_contents(one, variant_records)).isdisjoint(_contents(other, variant_records))
     return shares and _same_where_shared(one, other)
 
 
 def _same_where_shared(one: RowInputs, other: RowInputs) -> bool:
-    return all(other[arm] == text for arm, text in one.items() if arm in other)
+    return all(other[variant] == text for variant, text in one.items() if variant in other)
 
 
 def _first_equal(
     inputs: RowInputs,
     rows: Mapping[int, RowInputs],
     by_content: Mapping[_Content, list[int]],
-    arms: Sequence[ArmRecord],
-    taken: set[int],
+    variant_records: Sequence[VariantRecord],
+    matched: set[int],
     begins: dict[_Content, int],
 ) -> int | None:
     """Return the first equal row that is not taken; `begins` says how many are, so that none is looked at twice."""
     # The rarest first: one deployment may be sent the same in every row.
-    for content in sorted(_contents(inputs, arms), key=lambda content: len(by_content.get(content, ()))):
+    for content in sorted(_contents(inputs, variant_records), key=lambda content: len(by_content.get(content, ()))):
         candidates = by_content.get(content, [])
         begin = begins.get(content, 0)
-        while begin < len(candidates) and candidates[begin] in taken:
+        while begin < len(candidates) and candidates[begin] in matched:
             begin += 1
         begins[content] = begin
         for row in (candidates[at] for at in range(begin, len(candidates))):
-            if row not in taken and _same_where_shared(inputs, rows[row]):
+            if row not in matched and _same_where_shared(inputs, rows[row]):
                 return row
     return None
 
@@ -169,10 +171,10 @@ def _has_equal(
     inputs: RowInputs,
     rows: Mapping[int, RowInputs],
     by_content: Mapping[_Content, list[int]],
-    arms: Sequence[ArmRecord],
+    variant_records: Sequence[VariantRecord],
 ) -> bool:
     return any(
         _same_where_shared(inputs, rows[row])
-        for content in _contents(inputs, arms)
+        for content in _contents(inputs, variant_records)
         for row in by_content.get(content, ())
     )

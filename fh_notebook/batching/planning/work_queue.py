@@ -49,13 +49,13 @@ LOOKED_AT_ONCE: Final = 10_000
 """Answers that are looked for in one statement."""
 
 
-def _used(seen: LookedUpWindow) -> list[int]:
+def _used_lines(window: LookedUpWindow) -> list[int]:
     """Return the answers of others that stand for a window's jobs."""
-    return [known.line for known in seen.known.values() if known.line and not known.is_own]
+    return [answer.line for answer in window.known.values() if answer.line and not answer.is_own]
 
 
-def _is_copy(known: KnownAnswer | None) -> bool:
-    return known is not None and bool(known.copy)
+def _is_copy(answer: KnownAnswer | None) -> bool:
+    return answer is not None and bool(answer.copy)
 
 
 class WorkQueue:
@@ -73,7 +73,7 @@ class WorkQueue:
         Whether rows that do not fit are failed rows, rather than an error.
     where : str
         The deployment, for errors.
-    kept : PlannedBatch, optional
+    planned_batch : PlannedBatch, optional
         What new windows are compared with and written to; without it none is.
     audience : Audience
         Who reads its errors.
@@ -89,7 +89,7 @@ class WorkQueue:
         *,
         skip_invalid: bool,
         where: str,
-        kept: PlannedBatch | None = None,
+        planned_batch: PlannedBatch | None = None,
         audience: Audience = PYTHON,
         holds_answers: bool = False,
     ) -> None:
@@ -99,7 +99,7 @@ class WorkQueue:
         self.stored = look_up.stored
         self._store = look_up.stored.store
         self._look_up = look_up
-        self._kept = kept
+        self._planned_batch = planned_batch
         self._is_keeping = False
         self._skip_invalid = skip_invalid
         self._where = where
@@ -123,42 +123,42 @@ class WorkQueue:
 
     def begin_keeping(self) -> None:
         """Write the windows of this batch to the store from now on; also those of a table that was planned before."""
-        if self._is_keeping or self._kept is None:
+        if self._is_keeping or self._planned_batch is None:
             return
         self._is_keeping = True
         if len(self._outcomes) and self.source.rows is not None:
             used = [line for number in range(len(self._outcomes)) if (line := self._outcomes.line(number))]
             for window in self.source.fresh():
                 while True:
-                    self._kept.compare(window)
+                    self._planned_batch.compare(window)
                     if self._write(window, window.jobs, used):
                         break
             self._copies = {}
 
     def _write(self, window: JobWindow, jobs: list[Job], used: Sequence[int]) -> bool:
-        if self._kept is not None and self._is_keeping:
-            if not self._kept.keep(window, jobs, used, list(self._copies.values())):
+        if self._planned_batch is not None and self._is_keeping:
+            if not self._planned_batch.keep(window, jobs, used, list(self._copies.values())):
                 return False
-            self.source.keep_in(self._kept.jobs())
+            self.source.keep_in(self._planned_batch.jobs())
         return True
 
-    def _kept_copies(self, seen: LookedUpWindow) -> LookedUpWindow:
+    def _with_stored_copies(self, window: LookedUpWindow) -> LookedUpWindow:
         """Return a window whose answers from elsewhere were kept with the batch: now they have numbers."""
         if not self._copies or not self.stored.id:
-            return seen
-        jobs = [job for job in seen.jobs if job.key in self._copies]
+            return window
+        jobs = [job for job in window.jobs if job.key in self._copies]
         self._copies = {}
         numbers = self._look_up.of(jobs, now=datetime.now(UTC), call_lost=self.call_lost)
-        return replace(seen, known={**seen.known, **numbers})
+        return replace(window, known={**window.known, **numbers})
 
     def reopen_forgotten(self) -> None:
         """Make the jobs pending again whose answers were removed from the store since (``fh.forget``)."""
         for begin in range(0, len(self._outcomes), LOOKED_AT_ONCE):
             numbers = range(begin, min(begin + LOOKED_AT_ONCE, len(self._outcomes)))
             lines = {number: line for number in numbers if (line := self._outcomes.line(number))}
-            gone = set(lines.values()) - self._store.answers.there(lines.values())
+            forgotten = set(lines.values()) - self._store.answers.there(lines.values())
             for number, line in lines.items():
-                if line in gone:
+                if line in forgotten:
                     self._outcomes.put(number, PENDING)
 
     def begin(self) -> None:
@@ -177,38 +177,38 @@ class WorkQueue:
         """
         for window in self.source.fresh():
             while True:
-                if self._kept is not None:
-                    self._kept.compare(window)
-                seen = self._look(window.jobs, is_new=True)
-                if self._write(window, seen.jobs, _used(seen)):
+                if self._planned_batch is not None:
+                    self._planned_batch.compare(window)
+                looked_up = self._look(window.jobs, is_new=True)
+                if self._write(window, looked_up.jobs, _used_lines(looked_up)):
                     break
-            self.source.hold(seen.jobs)
-            yield self._kept_copies(seen) if self._is_keeping else seen
+            self.source.hold(looked_up.jobs)
+            yield self._with_stored_copies(looked_up) if self._is_keeping else looked_up
 
     def again(self) -> Iterator[LookedUpWindow]:
         """Yield the windows of jobs that were planned and have no outcome that stands."""
         for window in self.source.planned(len(self._outcomes)):
-            if wanted := self._open(window):
-                seen = self._look(wanted, is_new=False)
-                if self.stored.id and ((used := _used(seen)) or self._copies):
+            if jobs := self._callable_jobs(window):
+                looked_up = self._look(jobs, is_new=False)
+                if self.stored.id and ((used := _used_lines(looked_up)) or self._copies):
                     self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()
-                yield self._kept_copies(seen)
+                yield self._with_stored_copies(looked_up)
 
     def failed(self, error_code: str | None) -> Iterator[list[Job]]:
         """Yield the jobs that failed, or failed with `error_code`, as they are to be called again, one a key."""
         for window in self.source.planned(len(self._outcomes)):
-            wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
+            failed = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
             if error_code is not None:
-                runs = self.runs_of(wanted)
-                wanted = [job for job in wanted if job.number in runs and runs[job.number].error_code == error_code]
-            yield self.one_a_key(wanted)
+                runs = self.runs_of(failed)
+                failed = [job for job in failed if job.number in runs and runs[job.number].error_code == error_code]
+            yield self.one_a_key(failed)
 
     def unknown(self) -> Iterator[list[tuple[Job, Run]]]:
         """Yield the jobs that may have run, with what is known of them, one a key."""
         for window in self.source.planned(len(self._outcomes)):
-            wanted = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
-            runs = self.runs_of(wanted)
-            yield [(job, runs[job.number]) for job in self.one_a_key([job for job in wanted if job.number in runs])]
+            unknown = [job for job in window if job.key and self._outcomes.kind(job.number) == UNKNOWN]
+            runs = self.runs_of(unknown)
+            yield [(job, runs[job.number]) for job in self.one_a_key([job for job in unknown if job.number in runs])]
 
     def one_a_key(self, jobs: list[Job]) -> list[Job]:
         """Return the first job of each key; what comes of it comes of the others that have it, too."""
@@ -231,11 +231,11 @@ class WorkQueue:
         lines = {number: self._outcomes.line(number) for number in numbers if number not in held}
         if not lines:
             return held
-        kept = self._store.answers.by_ids({line for line in lines.values() if line})
-        runs = {number: kept[line].run for number, line in lines.items() if line in kept}
+        answers = self._store.answers.by_ids({line for line in lines.values() if line})
+        runs = {number: answers[line].run for number, line in lines.items() if line in answers}
         return held | runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
 
-    def _open(self, window: list[Job]) -> list[Job]:
+    def _callable_jobs(self, window: list[Job]) -> list[Job]:
         """Return the jobs that may be called: without an outcome, or with one that does not stand."""
         kinds = {PENDING, UNKNOWN} if self.call_lost else {PENDING}
         kind = self._outcomes.kind
@@ -244,15 +244,15 @@ class WorkQueue:
         return [job for job in window if job.key and (kind(job.number) in kinds or job.number in lost)]
 
     def _look(self, jobs: list[Job], *, is_new: bool) -> LookedUpWindow:
-        known = self._look_up.of((job for job in jobs if job.key), now=datetime.now(UTC), call_lost=self.call_lost)
+        answers = self._look_up.of((job for job in jobs if job.key), now=datetime.now(UTC), call_lost=self.call_lost)
         if is_new:
-            jobs = self._checked(jobs, known)
+            jobs = self._checked(jobs, answers)
         for job in jobs:
             self._copies.pop(job.key, None)
-        self._copies |= {job.key: self._copy(job, known[job.key]) for job in jobs if _is_copy(known.get(job.key))}
-        return LookedUpWindow(jobs, known, is_new)
+        self._copies |= {job.key: self._copy(job, answers[job.key]) for job in jobs if _is_copy(answers.get(job.key))}
+        return LookedUpWindow(jobs, answers, is_new)
 
-    def _copy(self, job: Job, known: KnownAnswer) -> AnswerRow:
+    def _copy(self, job: Job, answer: KnownAnswer) -> AnswerRow:
         """Return the line of an answer from elsewhere; its calls were counted where it was paid for."""
         return AnswerRow(
             key=job.key,
@@ -260,15 +260,15 @@ class WorkQueue:
             workspace=self._look_up.workspace,
             deployment=job.deployment,
             variant=job.variant,
-            status=run_of_row(known.copy).status,
-            run=known.copy,
-            kept_at=known.kept_at,
+            status=run_of_row(answer.copy).status,
+            run=answer.copy,
+            kept_at=answer.kept_at,
             calls=0,
         )
 
-    def _checked(self, jobs: list[Job], known: dict[str, KnownAnswer]) -> list[Job]:
+    def _checked(self, jobs: list[Job], answers: dict[str, KnownAnswer]) -> list[Job]:
         """Check what is not answered yet, and raise with every problem of every row, unless such rows are skipped."""
-        open_jobs = [job for job in jobs if job.key not in known]
+        open_jobs = [job for job in jobs if job.key not in answers]
         if not open_jobs:
             return jobs
         checked = self.source.checked(open_jobs)
@@ -288,25 +288,25 @@ class WorkQueue:
 
     # --- taking in: where the counts are
 
-    def take(self, seen: LookedUpWindow) -> list[Job]:
+    def take(self, window: LookedUpWindow) -> list[Job]:
         """Count what was found, and return the jobs to be called."""
         outcomes = self._outcomes
-        if seen.is_new:
-            outcomes.extend(len(seen.jobs))
-        times = Counter(job.key for job in seen.jobs if job.key)
+        if window.is_new:
+            outcomes.extend(len(window.jobs))
+        times = Counter(job.key for job in window.jobs if job.key)
         first: set[str] = set()
-        for job in seen.jobs:
-            known = seen.known.get(job.key) if job.key else None
+        for job in window.jobs:
+            answer = window.known.get(job.key) if job.key else None
             if not job.key:
                 outcomes.put(job.number, FAILED)
-            elif known is not None:
-                copied = run_of_row(known.copy) if known.copy else None
-                reused = known.reused or job.key in first
-                outcomes.put(job.number, known.kind, line=known.line, reused=reused, run=copied)
+            elif answer is not None:
+                copied = run_of_row(answer.copy) if answer.copy else None
+                reused = answer.reused or job.key in first
+                outcomes.put(job.number, answer.kind, line=answer.line, reused=reused, run=copied)
             elif times[job.key] > 1:
                 self._pair(job)
             first.add(job.key)
-        return seen.to_call()
+        return window.to_call()
 
     def finished(self, job: Job, run: Run, *, line: int, reused: bool) -> None:
         """Count the outcome of a job that was called, and of those that are the same."""

@@ -80,7 +80,7 @@ class TextLines:
         self._stream = stream if stream is not None else sys.stderr
         self._is_terminal = bool(getattr(self._stream, "isatty", lambda: False)())
         self._width = 0
-        self._said = ""
+        self._last_line = ""
 
     def pacer(
         self, draw: Callable[[ProgressState], None], *, clock: Callable[[], float] = time.monotonic
@@ -92,8 +92,8 @@ class TextLines:
     def draw(self, line: str, *, shorter: str) -> None:
         """Show how far it is, unless that was said just now; `shorter` where the line does not fit into a terminal."""
         if not self._is_terminal:
-            if line != self._said:
-                self._said = line
+            if line != self._last_line:
+                self._last_line = line
                 self.write(line)
             return
         room = self._columns() - 1
@@ -167,8 +167,8 @@ def progress_of(choice: Any) -> ProgressDisplay:
     if choice is False or choice is None:
         return NoProgress()
     if callable(choice):
-        made: ProgressDisplay = choice()
-        if not hasattr(made, "begin"):
-            raise SettingsError(f"progress made {short(made)}; give a function that makes a display")
-        return made
+        display: ProgressDisplay = choice()
+        if not hasattr(display, "begin"):
+            raise SettingsError(f"progress made {short(display)}; give a function that makes a display")
+        return display
     raise SettingsError(f"progress is {short(choice)}; give True, False, or a function that makes a display")

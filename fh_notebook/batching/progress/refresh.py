@@ -104,8 +104,8 @@ class RefreshTimer:
         batch, now = self._batch, self._clock()
         self._note(now)
         left = batch.calls_left
-        left_s = self._flow.seconds_for(left, now) if left else None
-        return ProgressState.of(batch, rate=self._flow.rate(now), left_s=left_s, refused=self._refusals(now))
+        remaining_s = self._flow.seconds_for(left, now) if left else None
+        return ProgressState.of(batch, rate=self._flow.rate(now), remaining_s=remaining_s, refused=self._refusals(now))
 
     def _refusals(self, now: float) -> str:
         """Say for a while that calls were refused; and for as long as it runs, where the ceiling is too high."""
@@ -212,16 +212,16 @@ class RateEstimator:
 
     def note(self, now_s: float, total: int) -> None:
         """Take the number of this moment."""
-        seen = self._seen
-        if total == seen[-1][1]:
+        samples = self._seen
+        if total == samples[-1][1]:
             return
-        if len(seen) > 1 and now_s - self._burst_began < BURST * (self._burst_began - seen[-2][0]):
-            seen[-1] = (now_s, total)  # more of the same burst
+        if len(samples) > 1 and now_s - self._burst_began < BURST * (self._burst_began - samples[-2][0]):
+            samples[-1] = (now_s, total)  # more of the same burst
         else:
-            seen.append((now_s, total))
+            samples.append((now_s, total))
             self._burst_began = now_s
-        while len(seen) > 2 and seen[1][0] <= now_s - WINDOW_S and total - seen[1][1] >= ENOUGH:
-            seen.popleft()
+        while len(samples) > 2 and samples[1][0] <= now_s - WINDOW_S and total - samples[1][1] >= ENOUGH:
+            samples.popleft()
 
     def rate(self, now_s: float) -> float | None:
         """Return how much the number grows in a second; ``None`` while nobody can know."""

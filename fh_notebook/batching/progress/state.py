@@ -128,7 +128,8 @@ class ProgressState:
     Examples
     --------
     >>> counts = Counts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
-    >>> print(ProgressState(name="triage-1", counts=counts, in_flight=3, limit=4, calls_left=40, rate=8.13, left_s=4.9))
+    >>> values = {"in_flight": 3, "limit": 4, "calls_left": 40, "rate": 8.13, "remaining_s": 4.9}
+    >>> print(ProgressState(name="triage-1", counts=counts, **values))
     triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in flight, 40 calls left; 8.1 calls/s, about 5 s left
     """
 
@@ -142,14 +143,14 @@ class ProgressState:
     """Of an iterator: how many rows have been read. ``None`` where the number of rows is known."""
     rate: float | None = None
     """Calls a second of late."""
-    left_s: float | None = None
+    remaining_s: float | None = None
     paused: bool = False
     waiting_until: datetime | None = None
     refused: str = ""
     """What the service's refusals mean, in words."""
 
     @classmethod
-    def of(cls, batch: ProgressSource, *, rate: float | None, left_s: float | None, refused: str) -> ProgressState:
+    def of(cls, batch: ProgressSource, *, rate: float | None, remaining_s: float | None, refused: str) -> ProgressState:
         """Return this moment of a batch; how fast it is, and what refusals mean, is known by who watches it."""
         counts, plan = batch.counts, batch.plan()
         per_row = max(1, len(plan.variants) * plan.repeats)
@@ -161,7 +162,7 @@ class ProgressState:
             calls_left=batch.calls_left,
             rows_so_far=-(-counts.planned // per_row) if plan.rows is None else None,
             rate=rate,
-            left_s=left_s,
+            remaining_s=remaining_s,
             paused=batch.paused,
             waiting_until=batch.waiting_until,
             refused=refused,
@@ -204,7 +205,7 @@ class ProgressState:
     def _speed(self) -> str:
         if self.rests or self.rate is None:
             return ""
-        left = f"about {duration(self.left_s)} left" if self.left_s is not None and self.calls_left else ""
+        left = f"about {duration(self.remaining_s)} left" if self.remaining_s is not None and self.calls_left else ""
         return ", ".join(part for part in (rate_in_words(self.rate), left) if part)
 
     @property

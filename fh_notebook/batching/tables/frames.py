@@ -106,20 +106,20 @@ def provenance(
     >>> about["deployments"], about["variants"], about["batch"], sorted(about["schema_sha256"])
     (['triage'], ['a'], 'triage-1', ['triage'])
     """
-    given = [deployments] if isinstance(deployments, Deployment | str) else list(deployments)
-    names = list(dict.fromkeys(d if isinstance(d, str) else d.name for d in given))
-    moment = datetime.now(UTC) if created is None else created.astimezone(UTC)
+    declared = [deployments] if isinstance(deployments, Deployment | str) else list(deployments)
+    names = list(dict.fromkeys(d if isinstance(d, str) else d.name for d in declared))
+    created_at = datetime.now(UTC) if created is None else created.astimezone(UTC)
     return {
         "deployment": names[0] if names else "",
         "deployments": names,
         "variants": [variants] if isinstance(variants, str) else list(dict.fromkeys(variants)),
-        "schema_sha256": schema_hashes(given) if hashes is None else dict(hashes),
+        "schema_sha256": schema_hashes(declared) if hashes is None else dict(hashes),
         "batch": batch,
         "workspace": None if workspace is None else redact(workspace),
         "fh_notebook": __version__,
         "python": ".".join(map(str, sys.version_info[:3])),
         "pandas": pd.__version__,
-        "created": moment.isoformat(timespec="seconds"),
+        "created": created_at.isoformat(timespec="seconds"),
     }
 
 
@@ -190,21 +190,21 @@ class OutputKeys:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, None] = {}
+        self._names: dict[str, None] = {}
         self._are_more = False
 
     def of(self, outputs: Iterable[Any]) -> list[str]:
         """Return the keys of these outputs that have a column."""
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         for output in outputs:
             if not isinstance(output, Mapping):
                 continue
             for name in output:
-                if name in self._kept or len(self._kept) < MAX_OUTPUT_COLUMNS:
-                    self._kept[name] = found[name] = None
+                if name in self._names or len(self._names) < MAX_OUTPUT_COLUMNS:
+                    self._names[name] = names[name] = None
                 else:
                     self._are_more = True
-        return list(found)
+        return list(names)
 
     @property
     def note(self) -> str:
@@ -258,16 +258,18 @@ def tidy_frame(
     """
     listed = list(pairs)
     columns = {column.name: _series(column, listed) for column in COLUMNS}
-    taken = rows.take([job.position for job, _ in listed])
-    source = taken.reset_index(drop=True)
+    source_rows = rows.take([job.position for job, _ in listed])
+    source = source_rows.reset_index(drop=True)
     for name in source.columns:
         columns[source_name(name)] = source[name]
-    known = keys or OutputKeys()
-    columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], known)
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(taken.index, axis=0)
+    output_keys = keys or OutputKeys()
+    columns |= _output_columns([outcome.run.output if outcome else None for _, outcome in listed], output_keys)
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(listed))).set_axis(source_rows.index, axis=0)
     frame.attrs[ATTRS] = _of_jobs(listed, batch) if about is None else dict(about)
-    if keys is None and known.note:  # parts have equal attributes: else pandas would drop them where it joins parts
-        frame.attrs[ATTRS]["note"] = known.note
+    if (
+        keys is None and output_keys.note
+    ):  # parts have equal attributes: else pandas would drop them where it joins parts
+        frame.attrs[ATTRS]["note"] = output_keys.note
     return frame
 
 
@@ -331,11 +333,11 @@ def frame_of_runs(runs: Sequence[Run]) -> pd.DataFrame:
     repeats: dict[tuple[int, str], int] = {}
     pairs: list[tuple[Job, Outcome | None]] = []
     for run in runs:
-        spelt = canonical_json(dict(run.inputs))
-        if spelt not in places:
-            places[spelt] = len(records)
+        input_json = canonical_json(dict(run.inputs))
+        if input_json not in places:
+            places[input_json] = len(records)
             records.append(dict(run.inputs))
-        row, variant = places[spelt], run.variant or ""
+        row, variant = places[input_json], run.variant or ""
         repeat = repeats[row, variant] = repeats.get((row, variant), 0) + 1
         pairs.append((_job_of_run(run, row, repeat), Outcome(run=run)))
     return tidy_frame(pairs, read_rows(records))

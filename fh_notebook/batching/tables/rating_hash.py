@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from fh_notebook.batching.tables.values import is_missing, plain
 
-__all__ = ["digest_of", "hash_of", "item_of", "kept_label", "spelt", "text_of"]
+__all__ = ["digest_of", "hash_of", "item_of", "sorted_json", "stored_label", "text_of"]
 
 TOO_DEEP: Final = "(an output that is nested too deep to be shown)"
 
 
-def kept_label(row: Any) -> str:
+def stored_label(row: Any) -> str:
     """Return a row's label as it is kept."""
-    return spelt(plain(row))
+    return sorted_json(plain(row))
 
 
 def item_of(row: Any, read: Sequence[tuple[str, str, Any]]) -> str:
@@ -37,15 +37,15 @@ def item_of(row: Any, read: Sequence[tuple[str, str, Any]]) -> str:
 
 def hash_of(row: Any, read: Iterable[bytes]) -> str:
     """Return the hash of a row's label and the digests of its runs."""
-    return sha256(kept_label(row).encode() + b"".join(sorted(read))).hexdigest()[:32]
+    return sha256(stored_label(row).encode() + b"".join(sorted(read))).hexdigest()[:32]
 
 
 def digest_of(read: list[str]) -> bytes:
     """Return the digest of one run: its variant, what it is known by, and its output's text."""
-    return sha256(spelt(read).encode()).digest()
+    return sha256(sorted_json(read).encode()).digest()
 
 
-def spelt(value: Any) -> str:
+def sorted_json(value: Any) -> str:
     """Return a value as JSON with sorted keys; what is none, as Python spells it."""
     try:
         return _encode(value)

@@ -34,6 +34,7 @@ __all__ = [
     "EXPECTED",
     "METADATA_PREFIX",
     "Rows",
+    "distinct_labels",
     "frame_of_records",
     "index_of",
     "label_from",
@@ -41,18 +42,17 @@ __all__ = [
     "labels_of",
     "own_index",
     "read_rows",
-    "told_apart",
 ]
 
 
 def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
-    found = [label_from(value) for value in index.tolist()]
-    places = tuple(range(len(found)))
+    labels = [label_from(value) for value in index.tolist()]
+    places = tuple(range(len(labels)))
     # 1, 1.0 and True are one to whoever pairs by them.
-    if any(is_missing(value) for value in index.tolist()) or len(set(found)) < len(found):
+    if any(is_missing(value) for value in index.tolist()) or len(set(labels)) < len(labels):
         return places, "the frame's index does not tell its rows apart, so rows are named by their place from 0"
-    return tuple(found), ""
+    return tuple(labels), ""
 
 
 def own_index(index: pd.Index) -> pd.Index | None:
@@ -63,30 +63,30 @@ def own_index(index: pd.Index) -> pd.Index | None:
     return pd.Index(chosen.to_numpy(), name=chosen.name) if isinstance(chosen, pd.RangeIndex) else chosen
 
 
-def index_of(kept_labels: Sequence[Any], names: Sequence[Any] | None, dtypes: Sequence[Any] | None = None) -> pd.Index:
-    """Return the index that :attr:`Rows.kept_labels` and :attr:`Rows.index_names` were; one from 0 where there is none.
+def index_of(labels: Sequence[Any], names: Sequence[Any] | None, dtypes: Sequence[Any] | None = None) -> pd.Index:
+    """Return the index of :attr:`Rows.stored_labels` and :attr:`Rows.index_names`; without one, an index from 0.
 
     Without the :attr:`Rows.index_dtypes`, values are what JSON keeps of them: a moment is its text.
     """
     levels = list(names or ())
-    if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in kept_labels):
-        return pd.RangeIndex(len(kept_labels))
-    of_kinds = list(dtypes or ()) if len(dtypes or ()) == len(levels) else [None] * len(levels)
+    if not levels or any(isinstance(label, list) != (len(levels) > 1) for label in labels):
+        return pd.RangeIndex(len(labels))
+    kinds = list(dtypes or ()) if len(dtypes or ()) == len(levels) else [None] * len(levels)
     if len(levels) == 1:
-        return _level(kept_labels, of_kinds[0]).rename(levels[0])
-    made = [_level([label[place] for label in kept_labels], kind) for place, kind in enumerate(of_kinds)]
-    return pd.MultiIndex.from_arrays(made, names=levels)
+        return _level(labels, kinds[0]).rename(levels[0])
+    columns = [_level([label[level] for label in labels], kind) for level, kind in enumerate(kinds)]
+    return pd.MultiIndex.from_arrays(columns, names=levels)
 
 
 def _level(values: Sequence[Any], dtype: Any) -> pd.Index:
     column = series_of_dtype(values, dtype)
-    made: pd.Index = pd.Index(list(values) if column is None else column)
-    return made
+    level: pd.Index = pd.Index(list(values) if column is None else column)
+    return level
 
 
-def label_of(kept_label: Any) -> Any:
-    """Return a row's label, by which it is told to a person, of what is kept of it."""
-    return " / ".join(map(str, kept_label)) if isinstance(kept_label, list) else kept_label
+def label_of(stored_label: Any) -> Any:
+    """Return a row's label for a person, from its stored label."""
+    return " / ".join(map(str, stored_label)) if isinstance(stored_label, list) else stored_label
 
 
 def label_from(value: Any) -> Any:
@@ -97,21 +97,21 @@ def label_from(value: Any) -> Any:
     return simple if isinstance(simple, str | int | float) else str(simple)
 
 
-def told_apart(labels: Iterable[Any]) -> list[Any]:
+def distinct_labels(labels: Iterable[Any]) -> list[Any]:
     """Return labels such that those of different kinds differ: 1, 1.0 and True are equal in Python, and three rows.
 
     Of equal ones, the kind that comes first stays as it is; the others become texts.
 
     Examples
     --------
-    >>> told_apart([1, True, 1, 1.0]), told_apart([0, 1.5, "a"])
+    >>> distinct_labels([1, True, 1, 1.0]), distinct_labels([0, 1.5, "a"])
     ([1, 'True (bool)', 1, '1.0 (float)'], [0, 1.5, 'a'])
     """
-    given = list(labels)
+    values = list(labels)
     first: dict[Any, type] = {}
-    for label in given:
+    for label in values:
         first.setdefault(label, type(label))
-    return [x if type(x) is first[x] else f"{x!r} ({type(x).__name__})" for x in given]
+    return [x if type(x) is first[x] else f"{x!r} ({type(x).__name__})" for x in values]
 
 
 EXPECTED: Final = "expected_output"
@@ -148,11 +148,11 @@ class Rows:
 
     def take(self, positions: Sequence[int]) -> pd.DataFrame:
         """Return the source columns of the rows at `positions`, under the source's own index, or one from 0."""
-        taken = self.frame.take(positions).reset_index(drop=True)
-        return taken if self.index is None else taken.set_axis(self.index.take(positions), axis=0)
+        frame = self.frame.take(positions).reset_index(drop=True)
+        return frame if self.index is None else frame.set_axis(self.index.take(positions), axis=0)
 
     @property
-    def kept_labels(self) -> Sequence[Any]:
+    def stored_labels(self) -> Sequence[Any]:
         """The labels as they are kept: of several levels a list each, so that the index can be made again."""
         if isinstance(self.index, pd.MultiIndex):
             return [[plain(part) for part in levels] for levels in self.index.tolist()]
@@ -172,12 +172,12 @@ class Rows:
     @property
     def dtypes(self) -> dict[str, Any]:
         """The dtypes of the source columns as they are kept, those that can be."""
-        found = {name: dtype_to_json(dtype) for name, dtype in self.make_frame().dtypes.items()}
-        return {str(name): dtype for name, dtype in found.items() if dtype is not None}
+        by_column = {name: dtype_to_json(dtype) for name, dtype in self.make_frame().dtypes.items()}
+        return {str(name): dtype for name, dtype in by_column.items() if dtype is not None}
 
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at `positions` as JSON values, a missing cell as ``None``."""
-        return [{column: self.records[place].get(column) for column in self.columns} for place in positions]
+        return [{column: self.records[position].get(column) for column in self.columns} for position in positions]
 
     @property
     def plain_columns(self) -> list[str]:
@@ -234,7 +234,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
     frame.columns = pd.Index(names)
     labels, about_labels = labels_of(source.index)
     frame.index = pd.RangeIndex(len(frame))
-    own = None if about_labels else own_index(source.index)
+    source_index = None if about_labels else own_index(source.index)
     records: list[dict[str, Any]] = [{} for _ in labels]
     for name in names:
         for record, value in zip(records, frame[name].tolist(), strict=True):
@@ -247,7 +247,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
         make_frame=lambda: frame,
         tabular=True,
         note="; ".join(n for n in (note, about_labels) if n),
-        index=own,
+        index=source_index,
     )
 
 
@@ -266,19 +266,19 @@ def _check_names(names: Iterable[str]) -> None:
             raise InputError(f"the column name {short(name)} has half a character (a cut emoji); rename it")
 
 
-def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
+def _from_records(records: list[Any], where: Callable[[int], str]) -> Rows:
     if records and all(isinstance(record, str) for record in records):
         raise InputError(
             "rows are dicts of column names to values, and these are texts; give [{'text': t} for t in texts], "
             "each text under the name of its Start variable"
         )
     problems = [
-        f"{place(i)}: {short(r)} is not a dict of column names to values"
+        f"{where(i)}: {short(r)} is not a dict of column names to values"
         for i, r in enumerate(records)
         if not isinstance(r, Mapping)
     ]
     problems = problems or [
-        f"{place(i)}: the column name {short(name)} is not a text"
+        f"{where(i)}: the column name {short(name)} is not a text"
         for i, record in enumerate(records)
         for name in record
         if not isinstance(name, str)
@@ -287,14 +287,14 @@ def _from_records(records: list[Any], place: Callable[[int], str]) -> Rows:
         raise InputError(_first(problems))
     _check_names(name for record in records for name in record)
     # Copies: what the caller does to his own dicts afterwards changes no row.
-    given = [dict(record) for record in records]
-    read = tuple({name: plain(value) for name, value in record.items()} for record in given)
+    copies = [dict(record) for record in records]
+    read = tuple({name: plain(value) for name, value in record.items()} for record in copies)
     columns = tuple(dict.fromkeys(name for record in read for name in record))
     return Rows(
         labels=tuple(range(len(read))),
         columns=columns,
         records=read,
-        make_frame=lambda: frame_of_records(given, columns),
+        make_frame=lambda: frame_of_records(copies, columns),
         tabular=False,
     )
 
@@ -306,12 +306,12 @@ def frame_of_records(
 
     What `dtypes` (as from `dtype_to_json`) say of a column holds before, where its values fit.
     """
-    made = {}
+    series = {}
     for name in columns:
         values = [record.get(name) for record in records]
         column = series_of_dtype(values, dtypes[name]) if dtypes and name in dtypes else None
-        made[name] = _series(values) if column is None else column
-    return pd.DataFrame(made, index=pd.RangeIndex(len(records)))
+        series[name] = _series(values) if column is None else column
+    return pd.DataFrame(series, index=pd.RangeIndex(len(records)))
 
 
 def _first(problems: list[str], cap: int = 20) -> list[str]:

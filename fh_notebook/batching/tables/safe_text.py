@@ -136,16 +136,16 @@ class SafeTextCounter:
 
     def halves(self, text: str, row: Any, column: str) -> str:
         """Return a text as UTF-8 can say it."""
-        whole = without_halves(text)
-        if whole != text:
+        repaired = without_halves(text)
+        if repaired != text:
             self.cleaned += 1
             self._note("cleaned", row, column)
-        return whole
+        return repaired
 
-    def _note(self, what: str, row: Any, column: str) -> None:
-        noted = self.places.setdefault(what, [])
+    def _note(self, change: str, row: Any, column: str) -> None:
+        noted = self.places.setdefault(change, [])
         if len(noted) < PLACES_NAMED:
             label = str(row) if isinstance(row, int) else short(row, 20)
-            place = f"the name {short(column, 30)}" if row is None else f"row {label} {short(column, 30)}"
-            if place not in noted:  # the variants of a row have the same source
-                noted.append(place)
+            cell = f"the name {short(column, 30)}" if row is None else f"row {label} {short(column, 30)}"
+            if cell not in noted:  # the variants of a row have the same source
+                noted.append(cell)

@@ -67,8 +67,10 @@ def schema_of_frame(frame: Any) -> dict[str, Any]:
 def _problem_of(columns: pd.Index[Any]) -> str | None:
     if isinstance(columns, pd.MultiIndex):
         return "the frame's columns have several levels; flatten them to one name a column"
-    if others := [str(c) for c in columns if not isinstance(c, str)]:
-        return f"the column {listed(others, 'and')} is not named by a text; name them with frame.rename(columns=str)"
+    if other_names := [str(c) for c in columns if not isinstance(c, str)]:
+        return (
+            f"the column {listed(other_names, 'and')} is not named by a text; name them with frame.rename(columns=str)"
+        )
     if doubled := list(dict.fromkeys(columns[columns.duplicated()])):
         return f"the column {listed(doubled, 'and')} is there more than once; rename one of them"
     return None
@@ -91,12 +93,12 @@ def _of_column(column: pd.Series[Any], values: list[Any]) -> dict[str, Any]:
 
 
 def _of_categories(choices: list[Any]) -> dict[str, Any]:
-    kept = plain(choices)
-    kinds = {KIND_OF_TYPE.get(type(choice)) for choice in kept}
-    if json_problems(kept) or None in kinds:
+    values = plain(choices)
+    kinds = {KIND_OF_TYPE.get(type(choice)) for choice in values}
+    if json_problems(values) or None in kinds:
         return {}
-    named = {"type": kinds.pop()} if len(kinds) == 1 else {}
-    return {**named, "enum": kept} if 0 < len(kept) <= MAX_CHOICES else named
+    type_part = {"type": kinds.pop()} if len(kinds) == 1 else {}
+    return {**type_part, "enum": values} if 0 < len(values) <= MAX_CHOICES else type_part
 
 
 def _of_values(values: list[Any]) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def _is_midnight(value: datetime) -> bool:
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
     if "enum" in schema:
         schema = {**schema, "enum": [*schema["enum"], None]}
-    named = schema.get("type")
-    if named is None:
+    types_ = schema.get("type")
+    if types_ is None:
         return schema
-    return {**schema, "type": [*([named] if isinstance(named, str) else named), "null"]}
+    return {**schema, "type": [*([types_] if isinstance(types_, str) else types_), "null"]}

@@ -43,11 +43,11 @@ def object_series(values: Iterable[Any]) -> pd.Series[Any]:
     >>> object_series([[1, 2], None, {"a": 1}]).tolist()
     [[1, 2], None, {'a': 1}]
     """
-    given = list(values)
-    held = np.empty(len(given), dtype=object)
-    for place, value in enumerate(given):
-        held[place] = value
-    return pd.Series(held, dtype=object)
+    items = list(values)
+    array = np.empty(len(items), dtype=object)
+    for index, value in enumerate(items):
+        array[index] = value
+    return pd.Series(array, dtype=object)
 
 
 CHOICES_MAX: Final = 200
@@ -118,16 +118,17 @@ def series_of_dtype(values: Sequence[Any], as_told: Any) -> pd.Series[Any] | Non
             durations = pd.to_timedelta(pd.Series(values, dtype="object"))
             return _if_exact(durations, durations.astype(as_told))
         with np.errstate(over="ignore"):  # what is beyond a float32 is infinite there, and found below
-            made = pd.Series(values, dtype="object").astype(as_told)
+            series = pd.Series(values, dtype="object").astype(as_told)
     except (TypeError, ValueError, OverflowError, KeyError, ImportError):  # no such moment, zone or storage here
         return None
-    is_exact = float not in types or all(plain(now) == value for now, value in zip(made.tolist(), values, strict=True))
-    return made if is_exact else None  # a number has digits that no float has
+    pairs = zip(series.tolist(), values, strict=True)
+    is_exact = float not in types or all(plain(now) == value for now, value in pairs)
+    return series if is_exact else None  # a number has digits that no float has
 
 
-def _if_exact(read: pd.Series[Any], made: pd.Series[Any]) -> pd.Series[Any] | None:
+def _if_exact(read: pd.Series[Any], series: pd.Series[Any]) -> pd.Series[Any] | None:
     """Return moments or durations in a unit; ``None`` where it has not all of their digits."""
-    return made if bool((made.isna() | (made == read)).all()) else None
+    return series if bool((series.isna() | (series == read)).all()) else None
 
 
 def _types_of(name: str) -> tuple[type, ...]:
@@ -140,15 +141,15 @@ def _of_choices(values: Sequence[Any], as_told: dict[str, Any]) -> pd.Series[Any
         return None
     column = series_of_dtype(choices, as_told.get("of")) if not isinstance(as_told.get("of"), dict) else None
     places = {
-        (type(choice), choice): place for place, choice in enumerate(choices) if not isinstance(choice, list | dict)
+        (type(choice), choice): index for index, choice in enumerate(choices) if not isinstance(choice, list | dict)
     }
     if column is None or len(places) < len(choices):
         return None
     codes = [-1 if value is None else places.get((type(value), _hashable(value)), -2) for value in values]
     if -2 in codes:
         return None
-    made = pd.Categorical.from_codes(codes, categories=pd.Index(column), ordered=as_told.get("ordered") is True)
-    return pd.Series(made)
+    series = pd.Categorical.from_codes(codes, categories=pd.Index(column), ordered=as_told.get("ordered") is True)
+    return pd.Series(series)
 
 
 def _hashable(value: Any) -> Any:

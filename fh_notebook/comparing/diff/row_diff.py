@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.messages import one_line
+from fh_notebook.batching.rendering import one_line
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.comparing.data import ComparisonData, no_variant

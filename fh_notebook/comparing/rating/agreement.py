@@ -38,8 +38,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fh_notebook.batching.messages import one_line
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.rating.questions import SIDES, TIE, Item, Question, swap_sides
 from fh_notebook.comparing.rating.ratings import CountedRatings
 from fh_notebook.comparing.stats.intervals import LEVEL, NAN, Numbers, t_quantile

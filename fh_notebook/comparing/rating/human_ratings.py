@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.batching.tables.rating_hash import kept_label
+from fh_notebook.batching.tables.rating_hash import stored_label
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns, no_variant
 from fh_notebook.comparing.rating.agreement import Agreement, between_people, preferences_of_people, with_scorer
@@ -240,7 +240,7 @@ class HumanRatings:
     def _all_items(self, data: ComparisonData, kind: Question) -> Items:
         """Return the items of the rows that have ratings, which are few in a large table."""
         rated = {line.row for store in self._stores(data) for line in store.ratings.of_batch()}
-        return _items_of_data(data, kind, wanted=lambda row: kept_label(row) in rated)
+        return _items_of_data(data, kind, wanted=lambda row: stored_label(row) in rated)
 
     def _requested_items(
         self, data: ComparisonData, kind: Question, *, pair: Any, rows: Any, seed: int, show: Sequence[str] | None
@@ -256,7 +256,12 @@ class HumanRatings:
             if rows < 1:
                 raise InputError(f"rows is {rows}; give a number from 1, or the rows themselves")
             items = _items_of_data(
-                data, kind, pair=pair, show=show, most=rows, order=lambda row: seeded_draw(seed, "row", kept_label(row))
+                data,
+                kind,
+                pair=pair,
+                show=show,
+                most=rows,
+                order=lambda row: seeded_draw(seed, "row", stored_label(row)),
             )
         elif rows is not None:
             if (

@@ -19,7 +19,7 @@ from itertools import combinations
 from typing import Any, Final
 
 from fh_notebook.batching.tables.frames import RESERVED
-from fh_notebook.batching.tables.rating_hash import digest_of, hash_of, spelt, text_of
+from fh_notebook.batching.tables.rating_hash import digest_of, hash_of, sorted_json, text_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.core.text.formatting import short
@@ -318,7 +318,9 @@ class _Columns:
     def identity(self, position: int) -> str:
         """Return the identity of a run besides its output: the key of its job, else the row's columns."""
         key = self._keys[position] if self._keys else None
-        return key if isinstance(key, str) else spelt({name: plain(values[position]) for name, values in self._source})
+        if isinstance(key, str):
+            return key
+        return sorted_json({name: plain(values[position]) for name, values in self._source})
 
     def shown(self, places: Sequence[int]) -> list[tuple[str, str]]:
         """Return the columns that are equal on all these lines, as text, without those of passwords."""
@@ -347,7 +349,7 @@ def _is_same(one: Any, two: Any) -> bool:
     try:
         return one is two or bool(one == two) or bool(one != one and two != two)
     except (ValueError, TypeError, RecursionError):  # an array
-        return spelt(plain(one)) == spelt(plain(two))
+        return sorted_json(plain(one)) == sorted_json(plain(two))
 
 
 def _column_values(runs: ScoredRuns, name: str) -> list[Any] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.batching.tables.rating_hash import kept_label
+from fh_notebook.batching.tables.rating_hash import stored_label
 from fh_notebook.comparing.rating.questions import SKIP, Item, Question
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.store.tables.ratings import RatingRow
@@ -211,7 +211,7 @@ class RatingSession:
             return None
         return RatingRow(
             uid=event.uid, rater=self.rater, kind=self.kind.name, item=item.id, batch=self._batch,
-            workspace=self._workspace, row=kept_label(item.row), a=item.a, b=item.b,
+            workspace=self._workspace, row=stored_label(item.row), a=item.a, b=item.b,
             shown=("ba" if swapped else "ab") if item.b is not None else "a",
             choice=choice, seconds=event.seconds, rated_at=now,
         )  # fmt: skip

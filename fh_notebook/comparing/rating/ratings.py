@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
-from fh_notebook.batching.messages import frame_html, frame_text
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.rendering import frame_html, frame_text
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.messages import frame_text, one_line
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData

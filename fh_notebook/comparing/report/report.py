@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook.batching.export.files import checked_target, replacing, suffix_of
+from fh_notebook.batching.export.export import checked_target, suffix_of
+from fh_notebook.batching.export.files import replacing
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.api import begun
+from fh_notebook.batching.api import start_batch
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import counted
@@ -84,7 +84,9 @@ class JudgeCalls:
             # It accepts any inputs, so it gets only the columns for a judge, and no other column of the row.
             judge_rows = [{name: row[name] for name in own if name in row} for row in judge_rows]
         variants = [self.variant or target.variants[0]]
-        return begun(judge_rows, target, replace(self.options, variants=variants, reuse=None if fresh else "store"))
+        return start_batch(
+            judge_rows, target, replace(self.options, variants=variants, reuse=None if fresh else "store")
+        )
 
     def _target(self, client: Any) -> Deployment:
         target = self.deployment

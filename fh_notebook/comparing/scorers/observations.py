@@ -16,7 +16,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
-from fh_notebook.batching.tables.rows import told_apart
+from fh_notebook.batching.tables.rows import distinct_labels
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
@@ -85,7 +85,7 @@ def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
     observations = _observe(source, pair_on)
     if unpaired := sum(not isinstance(o.pair, str | int | float) for o in observations):
         raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
-    distinct_pairs = told_apart(o.pair for o in observations)
+    distinct_pairs = distinct_labels(o.pair for o in observations)
     return [
         o if o.pair is pair else replace(o, pair=pair) for o, pair in zip(observations, distinct_pairs, strict=True)
     ]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook.batching.messages import one_line
+from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import (
     EMPTY,

@@ -85,7 +85,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     InputError
         No such variable, no deployment, or a row that does not fit.
     """
-    from fh_notebook.batching.api import begun
+    from fh_notebook.batching.api import start_batch
 
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
@@ -111,7 +111,7 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
         if not ran.is_shown:  # lines of text have told how it went, and no table
             display(ran)  # type: ignore[no-untyped-call]  # IPython ships some types
         return ran
-    done = begun(rows, deployment, BatchOptions(**options_given), CELL)
+    done = start_batch(rows, deployment, BatchOptions(**options_given), CELL)
     if options.dry_run:
         print(batch_dry_run_text(client, done, options.delivery))  # noqa: T201 - a cell's output
         return None

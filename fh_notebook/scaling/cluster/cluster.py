@@ -21,7 +21,7 @@ from fh_notebook.core.text.formatting import type_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.limits import PermitFeeder, drain_permits, leases_of, lower_leases
 from fh_notebook.scaling.cluster.runner import ClusterLost, MessageHandler
-from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask, encode_stop
+from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask, encode_stop
 from fh_notebook.scaling.storage.files import check_folder
 from fh_notebook.scaling.survey import survey
 from fh_notebook.scaling.worker.credentials import key_receiver, send_key
@@ -89,7 +89,7 @@ class Cluster:
         self._telling = threading.Lock()
         self._stopping: threading.Thread | None = None
         self._numbers: list[int] = []
-        self._over_begun: set[int] = set()
+        self._begun: set[int] = set()
         self._is_shared = False
         self._is_stopped = self._is_paused = False
         self.leases: int | None = None
@@ -102,12 +102,12 @@ class Cluster:
         import dask
 
         await asyncio.to_thread(self._dask.register_plugin, key_receiver())
-        asked = [dask.delayed(_survey, pure=False)(p, spec, n) for n, p in enumerate(partitions)]
+        tasks = [dask.delayed(_survey, pure=False)(p, spec, n) for n, p in enumerate(partitions)]
         try:
-            futures = self._dask.compute(asked)
+            futures = self._dask.compute(tasks)
             return [await self._result(future) for future in futures]
         finally:
-            asked.clear()
+            tasks.clear()
 
     # --- a round
 
@@ -121,7 +121,7 @@ class Cluster:
         self._is_shared = False
         self._is_stopped = self._is_paused = False
         self._stopping = None
-        self._asked: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
+        self._permit_options: dict[str, Any] = {"calls": calls, "spent": spent, "rate": rate}
 
     def _leases(self, number: int | None) -> int:
         """Return the leases of a round within the lowest ceiling: that of the batch, the client, or ``configure``."""
@@ -142,29 +142,29 @@ class Cluster:
             self._places = Semaphore(spec.leases, places, scheduler_rpc=dask.scheduler, loop=dask.loop)
             self._places.register()
             self._permits = Queue(name_of(spec.run, "permits"), client=dask) if spec.metered else None
-            dask.subscribe_topic(name_of(spec.run, "events"), self._heard)
+            dask.subscribe_topic(name_of(spec.run, "events"), self._handle_event)
 
         await asyncio.to_thread(make)
         self._is_shared = True
         self._feeding = threading.Event()
         if self._permits is not None:
-            feeder = PermitFeeder(self._dask, self._permits, self._feeding, **self._asked)
+            feeder = PermitFeeder(self._dask, self._permits, self._feeding, **self._permit_options)
             threading.Thread(target=feeder.feed, daemon=True, name="fh-permits").start()
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[asyncio.Future[PartitionResult]]:
         """Run partitions on the workers."""
         spec = self._spec
         assert spec is not None, "begin() comes before run()"  # noqa: S101 - a defect of ours
-        begun: asyncio.Future[list[Any]] = asyncio.ensure_future(self._begun(spec, partitions, tasks))
+        submission: asyncio.Future[list[Any]] = asyncio.ensure_future(self._submit(spec, partitions, tasks))
 
-        async def one(place: int) -> PartitionResult:
-            futures = await asyncio.shield(begun)
-            done: PartitionResult = await self._result(futures[place])
+        async def one(index: int) -> PartitionResult:
+            futures = await asyncio.shield(submission)
+            done: PartitionResult = await self._result(futures[index])
             return done
 
-        return [asyncio.ensure_future(one(place)) for place in range(len(tasks))]
+        return [asyncio.ensure_future(one(index)) for index in range(len(tasks))]
 
-    async def _begun(self, spec: BatchSpec, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[Any]:
+    async def _submit(self, spec: BatchSpec, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[Any]:
         import dask
 
         await self._share(spec)
@@ -173,11 +173,11 @@ class Cluster:
         if self._is_stopped:  # while all that was made: nothing is handed out
             raise ClusterLost("stopped before it began")
         self._numbers = [task.number for task in tasks]
-        wanted = [
+        results = [
             dask.delayed(_run, pure=False)(p, spec, task, dask_key_name=f"fetchhive-{spec.run}-{task.number}")
             for p, task in zip(partitions, tasks, strict=True)
         ]
-        self._futures = await asyncio.to_thread(self._dask.compute, wanted)
+        self._futures = await asyncio.to_thread(self._dask.compute, results)
         return self._futures
 
     async def _result(self, future: Any) -> Any:
@@ -218,17 +218,17 @@ class Cluster:
             with suppress(Exception):  # the scheduler has gone: there is nobody to tell
                 self._why.set(json.dumps(encode_stop(stopped)))
                 self._stop.set()
-                asked = zip(self._numbers, self._futures, strict=False)
-                waiting = [f for number, f in asked if number not in self._over_begun and not f.done()]
+                pairs = zip(self._numbers, self._futures, strict=False)
+                waiting = [f for number, f in pairs if number not in self._begun and not f.done()]
                 self._dask.cancel([f for f in waiting if f.status == "pending"], force=False)
 
         self._feeding.set()
         self._stopping = threading.Thread(target=tell, daemon=True)
         self._stopping.start()
 
-    def begun(self, number: int) -> None:
+    def note_begun(self, number: int) -> None:
         """Note that a partition is being called: it is not taken back, but comes in with what it has."""
-        self._over_begun.add(number)
+        self._begun.add(number)
 
     def pause(self, paused: bool) -> None:
         """Pause them all, or have them go on."""
@@ -255,7 +255,7 @@ class Cluster:
         """End the round: workers close what they hold, and the scheduler forgets it."""
         spec, self._spec = self._spec, None
         is_shared, self._is_shared = self._is_shared, False
-        self._futures, self._over_begun = [], set()
+        self._futures, self._begun = [], set()
         if spec is None or not is_shared:
             return None
         self._feeding.set()
@@ -282,7 +282,7 @@ class Cluster:
 
     # --- what comes from the workers
 
-    def _heard(self, event: Any) -> None:
+    def _handle_event(self, event: Any) -> None:
         _, message = event
         if message.get("kind") == "key":
             args = (self._dask, message["worker"], self._client.workspace, self._client.aclient.connection.key)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.model import Stopped
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.scaling.messages import encode_stop
+from fh_notebook.scaling.protocol import encode_stop
 
 __all__ = [
     "DEFAULT_LEASES",
@@ -142,8 +142,8 @@ class PermitFeeder:
 
     def _feed_paced(self, rate: Rate) -> None:
         due: float | None = None
-        given = 0
-        while not self._ended.is_set() and (self._calls is None or given < self._calls):
+        permits = 0
+        while not self._ended.is_set() and (self._calls is None or permits < self._calls):
             due = rate.next_due(due, time.monotonic())
             if self._ended.wait(max(0.0, due - time.monotonic())):
                 return
@@ -151,7 +151,7 @@ class PermitFeeder:
                 if self._ended.wait(0.01):
                     return
             self._permits.put(json.dumps(1))
-            given += 1
+            permits += 1
 
 
 def permit_blocks(calls: int, workers: int) -> list[int]:

@@ -19,7 +19,7 @@ from fh_notebook.batching.model import Stopped
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.values import log
-from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
+from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.survey import survey
 from fh_notebook.scaling.worker.dask_budget import ENDED
 from fh_notebook.scaling.worker.host import Host, close_host, open_host
@@ -72,15 +72,15 @@ class PartitionResults:
     async def collect(self) -> None:
         """Take in what comes, as it comes; the first thing that is no result ends it, and is raised."""
         waiting = set(self._tasks)
-        broken: Exception | None = None
-        while waiting and broken is None:
+        exc: Exception | None = None
+        while waiting and exc is None:
             ended, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for future in ended:
-                broken = await self._one(future) or broken
-        if broken is not None:
+                exc = await self._one(future) or exc
+        if exc is not None:
             self._lost()
-            await self._rest(waiting, RESULTS_WAIT_LOST_S if isinstance(broken, ClusterLost) else RESULTS_WAIT_S)
-            raise broken
+            await self._rest(waiting, RESULTS_WAIT_LOST_S if isinstance(exc, ClusterLost) else RESULTS_WAIT_S)
+            raise exc
 
     async def come_in(self) -> None:
         """Wait for what stopped partitions merge, and take it in."""
@@ -88,22 +88,22 @@ class PartitionResults:
 
     async def _one(self, future: asyncio.Future[PartitionResult]) -> Exception | None:
         """Take one in; return what it raised."""
-        broken = future.exception()
-        if broken is None:
+        exc = future.exception()
+        if exc is None:
             await self._take(future.result(), self._tasks[future])
             return None
-        taken_back = isinstance(broken, ClusterLost) and self._has_stopped()
-        return broken if isinstance(broken, Exception) and not taken_back else None
+        taken_back = isinstance(exc, ClusterLost) and self._has_stopped()
+        return exc if isinstance(exc, Exception) and not taken_back else None
 
     async def _rest(self, futures: Iterable[asyncio.Future[PartitionResult]], seconds: float) -> None:
-        wanted = set(futures)
-        if wanted:
-            await asyncio.wait(wanted, timeout=seconds)
-        for future in wanted:
+        pending = set(futures)
+        if pending:
+            await asyncio.wait(pending, timeout=seconds)
+        for future in pending:
             if not future.done():
                 future.cancel()
-            elif not future.cancelled() and (broken := await self._one(future)) is not None:
-                log.debug("a stopped partition did not come in: %s", type(broken).__name__)
+            elif not future.cancelled() and (exc := await self._one(future)) is not None:
+                log.debug("a stopped partition did not come in: %s", type(exc).__name__)
 
 
 PARTITIONS_AT_ONCE: Final = min(4, os.cpu_count() or 1)
@@ -133,7 +133,7 @@ class PartitionRunner(Protocol):
         """Run partitions; what comes of each."""
         ...
 
-    def begun(self, number: int) -> None:
+    def note_begun(self, number: int) -> None:
         """Take note that a partition is being called."""
         ...
 
@@ -184,8 +184,8 @@ class Threads:
         def look(number: int, partition: Any) -> PartitionSurvey:
             return survey(_compute(partition), spec, number)
 
-        asked = [loop.run_in_executor(self._threads, look, n, p) for n, p in enumerate(partitions)]
-        return list(await asyncio.gather(*asked))
+        surveys = [loop.run_in_executor(self._threads, look, n, p) for n, p in enumerate(partitions)]
+        return list(await asyncio.gather(*surveys))
 
     def begin(
         self, spec: BatchSpec, hear: MessageHandler, *, calls: int | None, spent: Stopped | None, rate: Rate | None
@@ -198,7 +198,12 @@ class Threads:
             loop.call_soon_threadsafe(hear, message)
 
         host = Host(
-            spec.run, self._budget, tell=tell, spread=lambda stopped: None, folder=self._folder, arms=len(spec.arms)
+            spec.run,
+            self._budget,
+            tell=tell,
+            spread=lambda stopped: None,
+            folder=self._folder,
+            variants=len(spec.batch_variants),
         )
         self._ceiling = ConcurrencyLimiter(spec.max_concurrency, adapts=False)
         host.client = self._within(host, metered=spec.metered)
@@ -226,7 +231,7 @@ class Threads:
         pairs = zip(partitions, tasks, strict=True)
         return [loop.run_in_executor(self._threads, one, partition, task) for partition, task in pairs]
 
-    def begun(self, number: int) -> None:
+    def note_begun(self, number: int) -> None:
         """Do nothing: those that have not begun look whether they still may."""
 
     def stop(self, stopped: Stopped) -> None:

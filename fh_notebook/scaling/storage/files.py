@@ -24,16 +24,16 @@ from uuid import uuid4
 from fh_notebook.core.files import is_at, share, try_lock
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.errors import SettingsError, StoreError
-from fh_notebook.scaling.messages import BatchSpec, PartitionTask
+from fh_notebook.scaling.protocol import BatchSpec, PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
 
 __all__ = [
-    "begun_in",
     "check_folder",
     "forget_files",
+    "open_partition_batch",
     "opened_store",
     "part_path",
     "parts_of_plan",
@@ -67,8 +67,8 @@ def store_name(workspace: str, batch: str, plan: bytes) -> str:
 def store_path(folder: str, spec: BatchSpec, task: PartitionTask) -> Path:
     """Return where the store of a partition lies on this machine."""
     # What calls anew has a store of its own; what goes on finds that which was left.
-    own = spec.run if spec.retry else spec.anew
-    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{own and f'-{own}'}.sqlite3"
+    suffix = spec.run if spec.retry else spec.anew
+    return Path(folder) / f"{store_name(spec.workspace, spec.name, task.plan)}{suffix and f'-{suffix}'}.sqlite3"
 
 
 @contextmanager
@@ -84,8 +84,8 @@ def opened_store(path: Path) -> Iterator[Store]:
         Its folder, the name of which anybody can tell, was made by somebody else before.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = path.parent.lstat()
-    if hasattr(os, "getuid") and not (stat.S_ISDIR(made.st_mode) and made.st_uid == os.getuid()):
+    status = path.parent.lstat()
+    if hasattr(os, "getuid") and not (stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()):
         raise SettingsError(f"{path.parent} is not a folder of your own; remove it, or set TMPDIR where this runs")
     in_use = path.with_name(f"{path.name}-in-use")
     descriptor = share(in_use)
@@ -116,16 +116,16 @@ def _remove(path: Path, in_use: Path) -> None:
         os.unlink(in_use)
 
 
-def begun_in(store: Store, spec: BatchSpec) -> BatchRecord:
+def open_partition_batch(store: Store, spec: BatchSpec) -> BatchRecord:
     """Return the batch in the store of one of its partitions, begun if need be.
 
     Its plan says by which round it was begun, and the name under which the notebook counts what is sent: whoever goes
     on with the store of a worker that was killed counts on.
     """
-    found = store.batches.find(spec.name, spec.workspace)
-    if found is None or "attempt" not in found.plan:
+    record = store.batches.find(spec.name, spec.workspace)
+    if record is None or "attempt" not in record.plan:
         plan = {"attempt": uuid4().hex[:12], "run": spec.run}
-        record = BatchRecord(
+        fresh = BatchRecord(
             name=spec.name,
             workspace=spec.workspace,
             deployment="",
@@ -133,8 +133,8 @@ def begun_in(store: Store, spec: BatchSpec) -> BatchRecord:
             created_at=datetime.now(UTC),
             plan=plan,
         )
-        found = replace(record, id=store.batches.keep(record).result())
-    return found
+        record = replace(fresh, id=store.batches.keep(fresh).result())
+    return record
 
 
 def check_folder(spec: BatchSpec) -> None:
@@ -146,17 +146,17 @@ def check_folder(spec: BatchSpec) -> None:
         It does not.
     """
     if not parts.has_mark(spec.folder):
-        told = (
+        template = (
             "a worker does not see {}; give {} a folder that you and every worker share, such as a network drive or an "
             "address like s3://bucket/folder"
         )
-        raise SettingsError(Message(told, (str(spec.folder), option("parts", ...))))
+        raise SettingsError(Message(template, (str(spec.folder), option("parts", ...))))
 
 
 PATHS_SHOWN: Final = 3
 
 
-def forget_files(store: Store, which: ForgetFilter) -> None:
+def forget_files(store: Store, selection: ForgetFilter) -> None:
     """Remove the files of what is to be forgotten.
 
     Raises
@@ -164,10 +164,10 @@ def forget_files(store: Store, which: ForgetFilter) -> None:
     StoreError
         Some of them cannot be removed; the store still knows of them.
     """
-    left = [path for path in store.parts_to_forget(which) if not _try_remove(path)]
-    if which.before is None:  # of files without a line nobody knows their time
+    left = [path for path in store.parts_to_forget(selection) if not _try_remove(path)]
+    if selection.before is None:  # of files without a line nobody knows their time
         for record in store.batches.every():
-            if "parts" in record.plan and _fits(record, which):
+            if "parts" in record.plan and _fits(record, selection):
                 left += _rest_of(record, store.parts.every_path())
     if left:
         more = f" and {len(left) - PATHS_SHOWN} more" if len(left) > PATHS_SHOWN else ""
@@ -176,24 +176,24 @@ def forget_files(store: Store, which: ForgetFilter) -> None:
         )
 
 
-def _fits(record: BatchRecord, which: ForgetFilter) -> bool:
+def _fits(record: BatchRecord, selection: ForgetFilter) -> bool:
     return (
-        which.batch in (None, record.name)
-        and which.deployment in (None, record.deployment)
-        and which.workspace in (None, record.workspace)
+        selection.batch in (None, record.name)
+        and selection.deployment in (None, record.deployment)
+        and selection.workspace in (None, record.workspace)
     )
 
 
-def _rest_of(record: BatchRecord, known: Collection[str]) -> list[str]:
-    """Remove what else a batch has left, but for files that are `known` of others; return what cannot be removed."""
-    kept = record.plan["parts"]
-    for plan, *_ in kept["partitions"]:
+def _rest_of(record: BatchRecord, known_paths: Collection[str]) -> list[str]:
+    """Remove what else a batch has left, but for `known_paths` of others; return what cannot be removed."""
+    stored_parts = record.plan["parts"]
+    for plan, *_ in stored_parts["partitions"]:
         _remove_here(store_name(record.workspace, record.name, bytes.fromhex(plan)))
     left: list[str] = []
     with suppress(OSError):
-        found = parts.leftovers_in(kept["folder"], record.workspace, record.name)
-        left += [path for path in found if path not in known and not _try_remove(path)]
-        parts.remove_folder(kept["folder"])
+        leftovers = parts.leftovers_in(stored_parts["folder"], record.workspace, record.name)
+        left += [path for path in leftovers if path not in known_paths and not _try_remove(path)]
+        parts.remove_folder(stored_parts["folder"])
     return left
 
 

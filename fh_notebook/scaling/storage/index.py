@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
 from fh_notebook.contract.reuse import is_reusable
-from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
+from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.parts import done_of, failure_of
 from fh_notebook.scaling.storage.reuse import (
@@ -42,7 +42,7 @@ class _Entry:
     """One partition."""
 
     partition: Any
-    found: PartitionSurvey
+    survey: PartitionSurvey
     start: int
     line: PartRow | None = None
     skip: bytes = b""
@@ -72,10 +72,10 @@ class PartitionIndex:
     """
 
     def __init__(
-        self, partitions: Sequence[Any], found: Sequence[PartitionSurvey], store: Store, spec: BatchSpec
+        self, partitions: Sequence[Any], surveys: Sequence[PartitionSurvey], store: Store, spec: BatchSpec
     ) -> None:
-        starts = np.concatenate([[0], np.cumsum([f.rows for f in found])]).tolist()
-        self.entries = [_Entry(p, f, int(s)) for p, f, s in zip(partitions, found, starts, strict=False)]
+        starts = np.concatenate([[0], np.cumsum([f.rows for f in surveys])]).tolist()
+        self.entries = [_Entry(p, f, int(s)) for p, f, s in zip(partitions, surveys, starts, strict=False)]
         self._store = store
         self._spec = spec
         self._elsewhere: list[PartRow] = []
@@ -85,12 +85,12 @@ class PartitionIndex:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return sum(entry.found.rows for entry in self.entries)
+        return sum(entry.survey.rows for entry in self.entries)
 
     @property
     def jobs(self) -> int:
         """How many jobs there are."""
-        return sum(entry.found.jobs for entry in self.entries)
+        return sum(entry.survey.jobs for entry in self.entries)
 
     @property
     def paths(self) -> list[str]:
@@ -115,20 +115,20 @@ class PartitionIndex:
         if not replaced:
             self._adopt()
         spec = self._spec
-        known = self._store.parts.every(spec.workspace, batch=batch, since=since)
-        known = [replace(line, batch="") if replaced else line for line in known if parts.exists(line.path)]
+        lines = self._store.parts.every(spec.workspace, batch=batch, since=since)
+        lines = [replace(line, batch="") if replaced else line for line in lines if parts.exists(line.path)]
         if batch is not None:  # what had the name before gives its answers, and stays its own
             earlier = self._store.parts.before(spec.workspace, batch)
-            known = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *known]
-        for other in look_up.beside() if look_up is not None else ():
-            theirs = other.parts.every(spec.workspace, batch=None, since=since)
-            known = [*(replace(line, batch="") for line in theirs if parts.exists(line.path)), *known]
-        by_plan = {line.plan: line for line in known}  # the newest comes last
+            lines = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *lines]
+        for memory_store in look_up.beside() if look_up is not None else ():
+            theirs = memory_store.parts.every(spec.workspace, batch=None, since=since)
+            lines = [*(replace(line, batch="") for line in theirs if parts.exists(line.path)), *lines]
+        by_plan = {line.plan: line for line in lines}  # the newest comes last
         for entry in self.entries:
-            line = by_plan.get(entry.found.plan)
+            line = by_plan.get(entry.survey.plan)
             entry.line = replace(line, keys=b"") if line is not None else None
         used = {entry.line.path for entry in self.entries if entry.line is not None}
-        self._elsewhere = [line for line in known if line.path not in used]
+        self._elsewhere = [line for line in lines if line.path not in used]
         self._look_up = look_up
         self._foresee()
 
@@ -140,13 +140,13 @@ class PartitionIndex:
 
     def _foresee(self) -> None:
         """Count what parts of other partitions and the store have answered; a partition takes it in when it is run."""
-        numbers = [n for n, entry in enumerate(self.entries) if entry.found.prefixes and not _is_whole(entry)]
+        numbers = [n for n, entry in enumerate(self.entries) if entry.survey.prefixes and not _is_whole(entry)]
         sources = self._sources(numbers)
         lines = {line.path: line for line in self._elsewhere}
         outcomes: dict[str, tuple[KeyPrefixes, KeyPrefixes]] = {}
         keys = _Keys(self._store, self._look_up)
         for n in numbers:
-            entry, mine = self.entries[n], _prefixes(self.entries[n].found)
+            entry, mine = self.entries[n], _prefixes(self.entries[n].survey)
             stands, lost = keys.outcomes(mine)
             own_stands, own_lost = np.zeros_like(stands), np.zeros_like(lost)
             for path in sources[n]:
@@ -177,15 +177,15 @@ class PartitionIndex:
         keys = _Keys(self._store, self._look_up)
         for entry in self.entries:
             entry.busy = b""
-            if not entry.found.jobs or _is_whole(entry):
+            if not entry.survey.jobs or _is_whole(entry):
                 continue
-            mine = _prefixes(entry.found)
-            found = keys.of(mine, call_lost=call_lost)
-            busy = [key for key, known in found.items() if known.kind == PENDING]
+            mine = _prefixes(entry.survey)
+            answers = keys.of(mine, call_lost=call_lost)
+            busy = [key for key, answer in answers.items() if answer.kind == PENDING]
             if busy:
                 entry.busy = np.isin(mine, prefixes_of(bytes.fromhex("".join(busy)))).astype(np.uint8).tobytes()
-            if runs := runs_of(self._store, found):
-                entry.given = write_copied(self._spec, entry.found.plan, runs)
+            if runs := runs_of(self._store, answers):
+                entry.given = write_copied(self._spec, entry.survey.plan, runs)
 
     def take_back(self) -> None:
         """Remove the files that were written for a start."""
@@ -197,9 +197,9 @@ class PartitionIndex:
     def _adopt(self) -> None:
         """Take in parts that were merged when nobody was there to note them: the kernel had gone."""
         spec = self._spec
-        known = self._store.parts.paths(spec.workspace, spec.name)
+        known_paths = self._store.parts.paths(spec.workspace, spec.name)
         for path in parts.names_in(spec.folder):
-            if path in known or is_copied(path):
+            if path in known_paths or is_copied(path):
                 continue
             facts, _ = parts.read_keys(path)
             if facts.get("workspace") == spec.workspace and facts.get("batch") == spec.name:
@@ -220,7 +220,7 @@ class PartitionIndex:
         if not done.path:
             return
         entry = self.entries[done.number]
-        old, entry.line = entry.line, self._write(done, entry.found.plan)
+        old, entry.line = entry.line, self._write(done, entry.survey.plan)
         entry.foreseen = 0, 0
         if not fresh and old is not None and old.path != done.path and old.batch == self._spec.name:
             self._store.parts.forget(old.path).result()
@@ -230,7 +230,7 @@ class PartitionIndex:
 
     def tasks(self, spec: BatchSpec) -> list[PartitionTask]:
         """Return the partitions that a round runs."""
-        open_entries = [n for n, entry in enumerate(self.entries) if entry.found.jobs and _is_open(entry, spec)]
+        open_entries = [n for n, entry in enumerate(self.entries) if entry.survey.jobs and _is_open(entry, spec)]
         sources = self._sources(open_entries) if not spec.fresh else {}
         return [self._task(n, sources.get(n, ()), skip=_either(self.entries[n])) for n in open_entries]
 
@@ -239,8 +239,8 @@ class PartitionIndex:
         tasks = []
         for n, entry in enumerate(self.entries):
             if entry.waits_for and (entry.line is None or entry.line.pending):
-                others = [self.entries[other].line for other in entry.waits_for]
-                paths = tuple(line.path for line in (entry.line, *others) if line is not None)
+                other_lines = [self.entries[number].line for number in entry.waits_for]
+                paths = tuple(line.path for line in (entry.line, *other_lines) if line is not None)
                 tasks.append(self._task(n, paths, skip=entry.busy))
             entry.waits_for, entry.skip = (), b""  # what is pending still is called by the next start
         return tasks
@@ -248,36 +248,36 @@ class PartitionIndex:
     def _task(self, number: int, sources: tuple[str, ...], *, skip: bytes = b"") -> PartitionTask:
         entry = self.entries[number]
         return PartitionTask(
-            number=number, start=entry.start, rows=entry.found.rows, plan=entry.found.plan, asked=entry.found.asked,
-            sources=sources, skip=skip, valid=not entry.found.invalid,
+            number=number, start=entry.start, rows=entry.survey.rows, plan=entry.survey.plan, asked=entry.survey.asked,
+            sources=sources, skip=skip, valid=not entry.survey.invalid,
         )  # fmt: skip
 
-    def _sources(self, wanted: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    def _sources(self, numbers: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """Return the files in which answers to partitions lie; what counts more comes behind the rest.
 
         The part of a partition is the last one: what it has stands.
         """
-        wanted = list(wanted)
-        found: dict[int, tuple[str, ...]] = dict.fromkeys(wanted, ())
+        numbers = list(numbers)
+        sources: dict[int, tuple[str, ...]] = dict.fromkeys(numbers, ())
         if self._elsewhere:
             keys = [prefixes_of(line.keys) for line in self._elsewhere]
             all_keys = np.concatenate(keys)
             of_line = np.repeat(np.arange(len(keys)), [len(k) for k in keys])
             order = np.argsort(all_keys, kind="stable")
             all_keys, of_line = all_keys[order], of_line[order]
-            for n in wanted:
-                mine = _prefixes(self.entries[n].found)
+            for n in numbers:
+                mine = _prefixes(self.entries[n].survey)
                 low, high = np.searchsorted(all_keys, mine, "left"), np.searchsorted(all_keys, mine, "right")
                 lines = {int(x) for a, b in zip(low[high > low], high[high > low], strict=True) for x in of_line[a:b]}
-                found[n] = tuple(self._elsewhere[i].path for i in sorted(lines))
-        for n in wanted:
-            line, given = self.entries[n].line, self.entries[n].given
-            found[n] += tuple(path for path in (given, line.path if line is not None else "") if path)
-        return found
+                sources[n] = tuple(self._elsewhere[i].path for i in sorted(lines))
+        for n in numbers:
+            line, copied_path = self.entries[n].line, self.entries[n].given
+            sources[n] += tuple(path for path in (copied_path, line.path if line is not None else "") if path)
+        return sources
 
     def _note_doubles(self) -> None:
         """Find jobs that several partitions ask for: the first one calls them."""
-        each = [_prefixes(entry.found) for entry in self.entries]
+        each = [_prefixes(entry.survey) for entry in self.entries]
         if not each:
             return
         everything = np.concatenate(each)
@@ -288,12 +288,12 @@ class PartitionIndex:
         owner = np.searchsorted(ends, first[inverse], side="right")
         begin = 0
         for n, (entry, mine) in enumerate(zip(self.entries, each, strict=True)):
-            others = owner[begin : begin + len(mine)]
-            double = (others != n) & (mine != 0)
+            first_owner = owner[begin : begin + len(mine)]
+            double = (first_owner != n) & (mine != 0)
             begin += len(mine)
             if double.any():
                 entry.skip = double.astype(np.uint8).tobytes()
-                entry.waits_for = tuple(int(x) for x in np.unique(others[double]))
+                entry.waits_for = tuple(int(x) for x in np.unique(first_owner[double]))
 
 
 def _is_open(entry: _Entry, spec: BatchSpec) -> bool:
@@ -340,7 +340,9 @@ class _Keys:
         self._look_up = look_up
         keys = b""
         if look_up is not None:
-            stores: list[tuple[Store, tuple[int, ...] | None]] = [(other, None) for other in look_up.beside()]
+            stores: list[tuple[Store, tuple[int, ...] | None]] = [
+                (memory_store, None) for memory_store in look_up.beside()
+            ]
             if look_up.anywhere or look_up.stored.replaced_ids:
                 stores.append((store, None if look_up.anywhere else look_up.stored.ids))
             keys = b"".join(one.answers.keys_of(look_up.workspace, batches=batches) for one, batches in stores)
@@ -352,23 +354,26 @@ class _Keys:
         """Return what stands for jobs, by their whole keys."""
         if self._look_up is None or not len(self._prefixes):
             return {}
-        asked = np.unique(jobs)
-        low, high = np.searchsorted(self._prefixes, asked, "left"), np.searchsorted(self._prefixes, asked, "right")
+        distinct = np.unique(jobs)
+        low, high = (
+            np.searchsorted(self._prefixes, distinct, "left"),
+            np.searchsorted(self._prefixes, distinct, "right"),
+        )
         there = high > low
         places = [at for a, b in zip(low[there], high[there], strict=True) for at in range(a, b)]
-        wanted = [self._keys[at].tobytes().hex() for at in places]
-        stand_ins = [placeholder_job(key) for key in wanted]
-        return self._look_up.of(stand_ins, now=datetime.now(UTC), call_lost=call_lost) if wanted else {}
+        keys = [self._keys[at].tobytes().hex() for at in places]
+        stand_ins = [placeholder_job(key) for key in keys]
+        return self._look_up.of(stand_ins, now=datetime.now(UTC), call_lost=call_lost) if keys else {}
 
     def outcomes(self, jobs: KeyPrefixes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return of each job whether it is answered, and whether it may have run."""
-        found = self.of(jobs)
+        answers = self.of(jobs)
         stands, lost = (
-            prefixes_of(bytes.fromhex("".join(key for key, known in found.items() if known.kind in kinds)))
+            prefixes_of(bytes.fromhex("".join(key for key, answer in answers.items() if answer.kind in kinds)))
             for kinds in ((DONE, FAILED), (UNKNOWN,))
         )
         return np.isin(jobs, stands), np.isin(jobs, lost)
 
 
-def _prefixes(found: PartitionSurvey) -> KeyPrefixes:
-    return np.frombuffer(found.prefixes, dtype=np.uint64)
+def _prefixes(survey: PartitionSurvey) -> KeyPrefixes:
+    return np.frombuffer(survey.prefixes, dtype=np.uint64)

@@ -30,7 +30,7 @@ from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.messages import Message, option
 from fh_notebook.core.values import error_text
 from fh_notebook.errors import SettingsError, StoreError
-from fh_notebook.scaling.messages import PartitionResult, PartitionTask
+from fh_notebook.scaling.protocol import PartitionResult, PartitionTask
 from fh_notebook.scaling.survey import keys_of
 
 __all__ = [
@@ -68,8 +68,8 @@ MARK: Final = "fh_notebook.json"
 def _system(url: str) -> tuple[Any, str]:
     import fsspec.core
 
-    found: tuple[Any, str] = fsspec.core.url_to_fs(url)
-    return found
+    pair: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    return pair
 
 
 def folder_of(base: str, batch: str) -> str:
@@ -93,13 +93,13 @@ def make_folder(folder: str) -> str:
         if "file" in _protocols(system):
             os.chmod(path, 0o700)
             remove_dead(Path(path))
-        place = f"{path}/{MARK}"
-        if not system.exists(place):
-            system.pipe_file(place, json.dumps({"folder": uuid4().hex}).encode())
-        return str(json.loads(system.cat_file(place))["folder"])
+        mark = f"{path}/{MARK}"
+        if not system.exists(mark):
+            system.pipe_file(mark, json.dumps({"folder": uuid4().hex}).encode())
+        return str(json.loads(system.cat_file(mark))["folder"])
     except (OSError, ValueError, ImportError, KeyError) as exc:
-        told = "answers cannot be kept in {} ({}); give {} a folder that you and every worker can write"
-        raise SettingsError(Message(told, (folder, error_text(exc), option("parts", ...)))) from None
+        template = "answers cannot be kept in {} ({}); give {} a folder that you and every worker can write"
+        raise SettingsError(Message(template, (folder, error_text(exc), option("parts", ...)))) from None
 
 
 def has_mark(folder: str) -> bool:
@@ -111,19 +111,19 @@ def has_mark(folder: str) -> bool:
 def names_in(folder: str) -> list[str]:
     """Return the parts that lie in a folder, as they are opened."""
     system, path = _system(folder)
-    found = [str(name) for name in system.ls(path, detail=False)] if system.exists(path) else []
-    return sorted(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in found if name.endswith(".parquet"))
+    names = [str(name) for name in system.ls(path, detail=False)] if system.exists(path) else []
+    return sorted(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in names if name.endswith(".parquet"))
 
 
 def exists(path: str) -> bool:
     """Whether a part is there."""
-    system, place = _system(path)
-    return bool(system.exists(place))
+    system, target = _system(path)
+    return bool(system.exists(target))
 
 
 def _protocols(system: Any) -> Sequence[str]:
-    named = system.protocol
-    return (named,) if isinstance(named, str) else tuple(named)
+    protocols = system.protocol
+    return (protocols,) if isinstance(protocols, str) else tuple(protocols)
 
 
 # --- written
@@ -134,20 +134,20 @@ def write_part(path: str, frame: pd.DataFrame, facts: Mapping[str, Any]) -> None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    system, place = _system(path)
+    system, target = _system(path)
     table = _table(frame, pa)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"fh_notebook": json.dumps(facts).encode()})
     if "file" in _protocols(system):
-        with atomic_file(Path(place), tidy=False) as part:  # the folder was tidied when the batch began
+        with atomic_file(Path(target), tidy=False) as part:  # the folder was tidied when the batch began
             with os.fdopen(part.create(), "wb") as local:
                 pq.write_table(table, local)
             part.put(private=True)
         return
-    partly = f"{place}.{uuid4().hex[:8]}.tmp"
+    partly = f"{target}.{uuid4().hex[:8]}.tmp"
     try:
         with system.open(partly, "wb") as file:
             pq.write_table(table, file)
-        system.mv(partly, place)
+        system.mv(partly, target)
     except BaseException:  # what a killed worker leaves goes with its batch: no lock says that it is dead
         with suppress(Exception):  # whatever its file system raises
             system.rm(partly)
@@ -159,7 +159,7 @@ def _table(frame: pd.DataFrame, pa: Any) -> Any:
     for name in frame.columns:
         column = frame[name]
         if name == "output":
-            column = pd.Series([_said(value) for value in column.tolist()], dtype=TEXT)
+            column = pd.Series([_json_text(value) for value in column.tolist()], dtype=TEXT)
         elif column.dtype == TEXT:
             column = column.map(without_halves, na_action="ignore")
         columns[name] = _array(column, pa)
@@ -171,10 +171,10 @@ def _array(column: pd.Series[Any], pa: Any) -> Any:
         return pa.Array.from_pandas(column)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeEncodeError):
         # Values of several kinds in one column of the source: as JSON, as in every Parquet file of a batch.
-        return pa.array([None if is_missing(v) else _said(plain(v)) for v in column.tolist()], type=pa.string())
+        return pa.array([None if is_missing(v) else _json_text(plain(v)) for v in column.tolist()], type=pa.string())
 
 
-def _said(value: Any) -> str | None:
+def _json_text(value: Any) -> str | None:
     """JSON, ASCII only: Arrow refuses half a character, which a model may answer."""
     return None if value is None else json.dumps(value, ensure_ascii=True)
 
@@ -186,8 +186,8 @@ def read_keys(path: str) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return what a part tells of itself, and ``key``, ``status`` and the status code of its lines."""
     import pyarrow.parquet as pq
 
-    system, place = _system(path)
-    with system.open(place, "rb") as file:
+    system, target = _system(path)
+    with system.open(target, "rb") as file:
         read = pq.ParquetFile(file)
         facts = json.loads((read.schema_arrow.metadata or {}).get(b"fh_notebook", b"{}"))
         lines = read.read(columns=["key", "status", "error_code", STATUS_CODE]).to_pandas()
@@ -198,8 +198,8 @@ def read_columns(path: str, names: Sequence[str]) -> pd.DataFrame:
     """Return some columns of a part, as they are in the file."""
     import pyarrow.parquet as pq
 
-    system, place = _system(path)
-    with system.open(place, "rb") as file:
+    system, target = _system(path)
+    with system.open(target, "rb") as file:
         frame: pd.DataFrame = pq.ParquetFile(file).read(columns=list(names)).to_pandas()
     return frame
 
@@ -208,18 +208,18 @@ def read_part(path: str, meta: pd.DataFrame, lines: slice = slice(None)) -> pd.D
     """Return the lines of a part, with the columns and dtypes of `meta`. Nothing is called."""
     import pyarrow.parquet as pq
 
-    system, place = _system(path)
+    system, target = _system(path)
     try:
-        opened = system.open(place, "rb")
+        opened = system.open(target, "rb")
     except FileNotFoundError:
         raise StoreError(f"{path} is gone (forgotten, or moved): run the batch's cell again") from None
     with opened as file:
         table = pq.ParquetFile(file).read(columns=list(meta.columns))
     frame = table.slice(lines.start or 0, None if lines.stop is None else lines.stop - (lines.start or 0)).to_pandas()
-    made: dict[str, pd.Series[Any]] = {}
+    columns: dict[str, pd.Series[Any]] = {}
     for name in meta.columns:
-        made[name] = _as_in(frame[name], meta[name].dtype, name)
-    return pd.DataFrame(made, index=pd.RangeIndex(len(frame)), columns=meta.columns)
+        columns[name] = _as_in(frame[name], meta[name].dtype, name)
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), columns=meta.columns)
 
 
 def _as_in(column: pd.Series[Any], dtype: Any, name: str) -> pd.Series[Any]:
@@ -241,9 +241,9 @@ def runs_in(path: str, wanted: Iterable[str]) -> Iterator[tuple[str, Run, bool]]
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    system, place = _system(path)
+    system, target = _system(path)
     names = [column.name for column in COLUMNS if column.name not in ("row", "repeat")]
-    with system.open(place, "rb") as file:
+    with system.open(target, "rb") as file:
         table = pq.ParquetFile(file).read(columns=[*names, STATUS_CODE])
     needed = pa.array(list(wanted), type=pa.string())
     for line in table.filter(pc.is_in(table["key"].cast(pa.string()), value_set=needed)).to_pylist():
@@ -274,8 +274,8 @@ def run_of(line: Mapping[str, Any]) -> Run:
 def remove(path: str) -> None:
     """Remove a part: its answers lie in another one, or are to be forgotten."""
     with suppress(Exception):  # whatever its file system raises; who must know whether it is gone asks `exists`
-        system, place = _system(path)
-        system.rm(place)
+        system, target = _system(path)
+        system.rm(target)
 
 
 def leftovers_in(folder: str, workspace: str, batch: str) -> list[str]:
@@ -286,8 +286,8 @@ def leftovers_in(folder: str, workspace: str, batch: str) -> list[str]:
     if "file" in _protocols(system):
         remove_dead(Path(path))
     halves = [str(name) for name in system.ls(path, detail=False) if str(name).endswith(".tmp")]
-    whole = [name for name in names_in(folder) if _is_of(name, workspace, batch)]
-    return [*whole, *(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in halves)]
+    whole_parts = [name for name in names_in(folder) if _is_of(name, workspace, batch)]
+    return [*whole_parts, *(f"{folder}/{name.rsplit('/', 1)[-1]}" for name in halves)]
 
 
 def _is_of(path: str, workspace: str, batch: str) -> bool:

@@ -22,7 +22,7 @@ from fh_notebook.batching.planning.reuse import KnownAnswer
 from fh_notebook.batching.tables.frames import COLUMNS, series_of
 from fh_notebook.contract.run import Run
 from fh_notebook.core.optional_deps import ensure_installed
-from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.scaling.storage import parts
 from fh_notebook.store.codec import moment_of
 from fh_notebook.store.store import Store
@@ -36,19 +36,18 @@ KeyPrefixes = NDArray[np.uint64]
 
 def prefixes_of(keys: bytes) -> KeyPrefixes:
     """Return the first bytes of keys that lie behind each other, as numbers."""
-    whole = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
-    return np.ascontiguousarray(whole[:, : np.dtype(np.uint64).itemsize]).view(np.uint64).ravel()
+    key_bytes = np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
+    return np.ascontiguousarray(key_bytes[:, : np.dtype(np.uint64).itemsize]).view(np.uint64).ravel()
 
 
 _indices: WeakKeyDictionary[Store, dict[tuple[str, float], KeyPrefixes]] = WeakKeyDictionary()
 """By file and its time: 8 bytes an answer, so that not every window of an iterator reads all keys anew."""
 
 
-def _index(store: Store, places: Iterable[tuple[str, float]]) -> dict[tuple[str, float], KeyPrefixes]:
-    known = _indices.get(store, {})
+def _index(store: Store, files: Iterable[tuple[str, float]]) -> dict[tuple[str, float], KeyPrefixes]:
+    indices = _indices.get(store, {})
     _indices[store] = {
-        place: known[place] if place in known else np.sort(prefixes_of(store.parts.keys_of(place[0])))
-        for place in places
+        file: indices[file] if file in indices else np.sort(prefixes_of(store.parts.keys_of(file[0]))) for file in files
     }
     return _indices[store]
 
@@ -79,25 +78,27 @@ def seen_in_files(
     SettingsError
         There are answers in files, and pyarrow, which reads them, is not there.
     """
-    here = [record for record in store.batches.every() if record.workspace == workspace]
-    numbers = {record.name: record.id for record in here if batches is None or record.id in batches}
+    records = [record for record in store.batches.every() if record.workspace == workspace]
+    numbers = {record.name: record.id for record in records if batches is None or record.id in batches}
     files = store.parts.where(workspace)
     index = _index(store, [(path, kept_at) for path, _, kept_at in files])
-    wanted = prefixes_of(bytes.fromhex("".join(jobs)))
-    found = []
+    prefixes = prefixes_of(bytes.fromhex("".join(jobs)))
+    summaries = []
     for path, batch, kept_at in reversed(files):
         is_meant = batches is None or batch in numbers
-        if not (is_meant and np.isin(wanted, index[path, kept_at]).any() and _can_be_read(path)):
+        if not (is_meant and np.isin(prefixes, index[path, kept_at]).any() and _can_be_read(path)):
             continue
         for key, run, _ in parts.runs_in(path, jobs):
             job = jobs[key]
-            whole = replace(
+            full_run = replace(
                 run, deployment=job.deployment, variant=job.variant, inputs=job.shown_inputs, metadata=job.metadata
             )
             answered_at = _answered_at(run, kept_at)
-            line = row_of_run(whole, key=key, workspace=workspace, batch=None, kept_at=moment_of(answered_at, "a part"))
-            found.append(AnswerSummary(key, numbers.get(batch), line.status, answered_at, 0, line.run))
-    return found
+            line = row_of_run(
+                full_run, key=key, workspace=workspace, batch=None, kept_at=moment_of(answered_at, "a part")
+            )
+            summaries.append(AnswerSummary(key, numbers.get(batch), line.status, answered_at, 0, line.run))
+    return summaries
 
 
 def _answered_at(run: Run, merged_at: float) -> float:
@@ -122,14 +123,16 @@ def is_copied(path: str) -> bool:
     return path.rsplit("/", 1)[-1].startswith(_COPIED)
 
 
-def runs_of(store: Store, known: Mapping[str, KnownAnswer]) -> dict[str, Run]:
+def runs_of(store: Store, known_answers: Mapping[str, KnownAnswer]) -> dict[str, Run]:
     """Return the answers that stand for jobs, by key; of a call of a process that ended, that it may have run."""
-    lines = {key: one.line for key, one in known.items() if one.line}
-    kept = store.answers.by_ids(lines.values())
-    runs = {key: kept[line].run for key, line in lines.items() if line in kept}
-    runs |= {key: run_of_row(one.copy) for key, one in known.items() if one.copy}
+    lines = {key: answer.line for key, answer in known_answers.items() if answer.line}
+    answers = store.answers.by_ids(lines.values())
+    runs = {key: answers[line].run for key, line in lines.items() if line in answers}
+    runs |= {key: run_of_row(answer.copy) for key, answer in known_answers.items() if answer.copy}
     return runs | {
-        key: lost_run(placeholder_job(key)) for key, one in known.items() if one.kind == UNKNOWN and key not in runs
+        key: lost_run(placeholder_job(key))
+        for key, answer in known_answers.items()
+        if answer.kind == UNKNOWN and key not in runs
     }
 
 

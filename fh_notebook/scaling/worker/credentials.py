@@ -19,7 +19,7 @@ from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.core.config import resolution
 from fh_notebook.core.values import MASK, Secret
 from fh_notebook.errors import SettingsError
-from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.session import session
 
 __all__ = ["KEY_OPERATION", "KeyMessage", "client_of", "ignore_interrupts", "key_receiver", "receive_key", "send_key"]
@@ -106,9 +106,9 @@ def client_of(spec: BatchSpec, limiter: Any, *, ask: Callable[[], None]) -> Clie
         There is none.
     """
     key = _own_key(spec) or _received_key(spec, ask)
-    made = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
+    base = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
     connection = replace(
-        made,
+        base,
         limiter=limiter,
         workspace=spec.workspace,
         max_response_bytes=spec.max_response_bytes,
@@ -119,10 +119,10 @@ def client_of(spec: BatchSpec, limiter: Any, *, ask: Callable[[], None]) -> Clie
 
 def _own_key(spec: BatchSpec) -> Secret | None:
     """The key that this worker has itself, where it is that of the workspace."""
-    found = resolution.find_key(base_url=spec.base_url).key
-    if found is None:
+    key = resolution.find_key(base_url=spec.base_url).key
+    if key is None:
         return None
-    return found if spec.is_named or _fingerprint(found) == spec.workspace.rpartition("#")[2] else None
+    return key if spec.is_named or _fingerprint(key) == spec.workspace.rpartition("#")[2] else None
 
 
 def _fingerprint(key: Secret) -> str:

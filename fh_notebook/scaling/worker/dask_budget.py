@@ -19,7 +19,7 @@ from fh_notebook.batching.model import Stopped
 from fh_notebook.core.concurrency.adaptive_limit import BOUND
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.values import log
-from fh_notebook.scaling.messages import BatchSpec, decode_stop, encode_stop
+from fh_notebook.scaling.protocol import BatchSpec, decode_stop, encode_stop
 from fh_notebook.scaling.storage.files import check_folder, scratch
 from fh_notebook.scaling.worker import credentials
 from fh_notebook.scaling.worker.host import Host, close_host, open_host
@@ -43,9 +43,9 @@ REASON_S: Final = 10
 """So long the reason of a stop may take to be there: it is set before the stop is."""
 
 
-def name_of(run: str, what: str) -> str:
+def name_of(run: str, purpose: str) -> str:
     """Return the name of one of the round's shared things."""
-    return f"fh-{run}-{what}"
+    return f"fh-{run}-{purpose}"
 
 
 class DaskBudget:
@@ -73,16 +73,16 @@ class DaskBudget:
     async def take_place(self) -> None:
         """Wait for a lease of the semaphore."""
         while True:
-            asked = asyncio.ensure_future(asyncio.to_thread(self._places.acquire, WAIT_S))
+            acquired = asyncio.ensure_future(asyncio.to_thread(self._places.acquire, WAIT_S))
             try:
-                if await asyncio.shield(asked):
+                if await asyncio.shield(acquired):
                     return
             except asyncio.CancelledError:
-                asked.add_done_callback(self._give_what_came)
+                acquired.add_done_callback(self._give_what_came)
                 raise
 
-    def _give_what_came(self, asked: asyncio.Future[bool]) -> None:
-        if not asked.cancelled() and asked.exception() is None and asked.result():
+    def _give_what_came(self, acquired: asyncio.Future[bool]) -> None:
+        if not acquired.cancelled() and acquired.exception() is None and acquired.result():
             self.give_place()
 
     def give_place(self) -> None:
@@ -106,11 +106,11 @@ class DaskBudget:
             return self._spent
 
     async def _fetch(self) -> None:
-        asked = asyncio.ensure_future(asyncio.to_thread(self._get))
+        fetched = asyncio.ensure_future(asyncio.to_thread(self._get))
         try:
-            got = await asyncio.shield(asked)
+            got = await asyncio.shield(fetched)
         except asyncio.CancelledError:
-            asked.add_done_callback(self._put_what_came)
+            fetched.add_done_callback(self._put_what_came)
             raise
         if isinstance(got, int):
             self._left += got
@@ -118,9 +118,9 @@ class DaskBudget:
             self._spent = decode_stop(got)
             await asyncio.to_thread(self._put, got)
 
-    def _put_what_came(self, asked: asyncio.Future[Any]) -> None:
-        if not asked.cancelled() and asked.exception() is None and asked.result() is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._put, asked.result())
+    def _put_what_came(self, fetched: asyncio.Future[Any]) -> None:
+        if not fetched.cancelled() and fetched.exception() is None and fetched.result() is not None:
+            asyncio.get_running_loop().run_in_executor(None, self._put, fetched.result())
 
     def _get(self) -> Any:
         assert self._permits is not None  # noqa: S101 - `permit` has looked
@@ -169,17 +169,20 @@ def _make_host(spec: BatchSpec) -> Host:
     worker, client = get_worker(), get_client()
     check_folder(spec)
     topic = name_of(spec.run, "events")
-    told, reason = Event(name_of(spec.run, "stop"), client=client), Variable(name_of(spec.run, "why"), client=client)
+    stop_event, reason = (
+        Event(name_of(spec.run, "stop"), client=client),
+        Variable(name_of(spec.run, "why"), client=client),
+    )
 
     def tell(message: dict[str, Any]) -> None:
         with suppress(Exception):  # a count that is not told is no reason to stop paid work
             worker.log_event(topic, message)
 
     def spread(stopped: Stopped) -> None:
-        threading.Thread(target=_spread, args=(told, reason, stopped), daemon=True).start()
+        threading.Thread(target=_spread, args=(stop_event, reason, stopped), daemon=True).start()
 
     budget = _on_loop(spec, worker, client)
-    host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), arms=len(spec.arms))
+    host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), variants=len(spec.batch_variants))
     limiter = SharedLimiter(
         ConcurrencyLimiter(BOUND, adapts=False),  # the places are the limit
         budget,
@@ -188,42 +191,42 @@ def _make_host(spec: BatchSpec) -> Host:
         shares=True,
         over_cap=lambda: tell({"kind": OVER_CAP}),
     )
-    if told.is_set():  # the round was stopped, or has ended, before anything began here
+    if stop_event.is_set():  # the round was stopped, or has ended, before anything began here
         host.stopped = decode_stop(json.loads(reason.get(timeout=REASON_S)))
     pause = Event(name_of(spec.run, "pause"), client=client)
     host.paused = bool(pause.is_set())  # likewise: who begins while all rest calls nothing
     host.client = credentials.client_of(spec, limiter, ask=lambda: tell({"kind": "key", "worker": worker.address}))
-    watch = threading.Thread(target=_watch, args=(host, told, reason, pause), daemon=True, name="fh-watch")
+    watch = threading.Thread(target=_watch, args=(host, stop_event, reason, pause), daemon=True, name="fh-watch")
     watch.start()
     return host
 
 
 def _on_loop(spec: BatchSpec, worker: Any, client: Any) -> DaskBudget:
     """Make the budget; its lock belongs to the background loop."""
-    made: Future[DaskBudget] = Future()
+    result: Future[DaskBudget] = Future()
 
     def make() -> None:
         try:
-            made.set_result(DaskBudget(spec, worker, client))
+            result.set_result(DaskBudget(spec, worker, client))
         except BaseException as exc:
-            made.set_exception(exc)
+            result.set_exception(exc)
 
     event_loop.background().loop.call_soon_threadsafe(make)
-    return made.result(timeout=30)
+    return result.result(timeout=30)
 
 
-def _spread(told: Any, reason: Any, stopped: Stopped) -> None:
+def _spread(stop_event: Any, reason: Any, stopped: Stopped) -> None:
     with suppress(Exception):  # the notebook hears of it all the same, and tells the others
         reason.set(json.dumps(encode_stop(stopped)))
-        told.set()
+        stop_event.set()
 
 
-def _watch(host: Host, told: Any, reason: Any, pause: Any) -> None:
+def _watch(host: Host, stop_event: Any, reason: Any, pause: Any) -> None:
     """Wait for the stop, and look for a pause, until the round ends or the scheduler has gone."""
     paused = host.paused
     try:
         while True:
-            if told.wait(timeout=POLL_S):
+            if stop_event.wait(timeout=POLL_S):
                 stopped = decode_stop(json.loads(reason.get(timeout=REASON_S)))
                 host.in_loop(host.halt, stopped)
                 if stopped.reason == ENDED:

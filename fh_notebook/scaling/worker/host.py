@@ -48,7 +48,7 @@ class Host:
         Tells the other processes that all must stop, from any thread; returns at once.
     folder : str
         Where the stores of partitions lie while they run: a folder of this machine.
-    arms : int
+    variants : int
         How many variants are called.
     """
 
@@ -60,14 +60,14 @@ class Host:
         tell: Callable[[dict[str, Any]], None],
         spread: Callable[[Stopped], None],
         folder: str,
-        arms: int,
+        variants: int,
     ) -> None:
         self.run = run
         self._budget = budget
         self.tell = tell
         self.folder = folder
         self.client: Client
-        self.names = NameEvidence(arms=arms, is_shared=True)
+        self.names = NameEvidence(variants=variants, is_shared=True)
         """What is known of the deployments and variants that are called, by the answers that came to this process."""
         self.stopped: Stopped | None = None
         self.paused = False
@@ -110,9 +110,9 @@ class Host:
 
     def in_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         """Have something done on the background loop, from any thread."""
-        here = event_loop.background().loop
-        if not here.is_closed():
-            here.call_soon_threadsafe(call, *arguments)
+        loop = event_loop.background().loop
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(call, *arguments)
 
     def close(self) -> None:
         """Hold nothing any more."""
@@ -130,11 +130,11 @@ def open_host(run: str, make: Callable[[], Host]) -> Host:
     """Return the host of a round in this process, made if need be; those of earlier rounds are closed."""
     with _lock:
         if run not in _hosts:
-            made = make()
+            host = make()
             for other in list(_hosts.values()):
                 if other.stopped is not None:
                     close_host(other.run)
-            _hosts[run] = made
+            _hosts[run] = host
         return _hosts[run]
 
 

@@ -156,8 +156,8 @@ class SharedLimiter:
 
     def slot(self, group: Hashable = None) -> AbstractAsyncContextManager[None]:
         """Hold one slot, and with it one place among all workers."""
-        held = self._inner.slot(group)
-        return _SharedSlot(held, self._budget.take_place, self._give_place) if self._shares else held
+        inner_slot = self._inner.slot(group)
+        return _SharedSlot(inner_slot, self._budget.take_place, self._give_place) if self._shares else inner_slot
 
     async def turn(self) -> bool:
         """Wait until a call may be sent, by this limiter and by the budget of all."""
@@ -205,9 +205,12 @@ class _SharedSlot:
     """A slot of this process with a place among all."""
 
     def __init__(
-        self, held: AbstractAsyncContextManager[None], take: Callable[[], Awaitable[None]], give: Callable[[], None]
+        self,
+        inner_slot: AbstractAsyncContextManager[None],
+        take: Callable[[], Awaitable[None]],
+        give: Callable[[], None],
     ) -> None:
-        self._held = held
+        self._held = inner_slot
         self._take = take
         self._give = give
 

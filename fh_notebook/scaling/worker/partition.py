@@ -17,8 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.execution.batch_run import EngineRun
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.model import CODE_OF, PENDING, UNKNOWN, Event, Job, OutcomeTable, Stopped, kind_of
@@ -33,9 +32,9 @@ from fh_notebook.contract.run import Run
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.event_loop import unbroken
 from fh_notebook.errors import SettingsError
-from fh_notebook.scaling.messages import BatchSpec, PartitionResult, PartitionTask, encode_event, encode_stop
+from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionTask, encode_event, encode_stop
 from fh_notebook.scaling.storage import parts
-from fh_notebook.scaling.storage.files import begun_in, opened_store, part_path, parts_of_plan, store_path
+from fh_notebook.scaling.storage.files import open_partition_batch, opened_store, part_path, parts_of_plan, store_path
 from fh_notebook.scaling.storage.parts import done_of, lines_of
 from fh_notebook.scaling.survey import keys_of, planned, rows_of
 from fh_notebook.scaling.worker.host import Host
@@ -88,14 +87,14 @@ class Partition:
         _check_rows(task, by_row)
         self._source = TableSource(planner, by_row, without_secrets(rows, hidden), is_checked=task.valid)
         self._outcomes = OutcomeTable()
-        begun = begun_in(self._store, spec)
-        self._attempt = str(begun.plan["attempt"])
-        mine = begun.plan["run"] in (spec.run, *spec.mine)
+        record = open_partition_batch(self._store, spec)
+        self._attempt = str(record.plan["attempt"])
+        mine = record.plan["run"] in (spec.run, *spec.mine)
         self._sent_before = self._store.requests.total() if mine else 0
         """Requests of earlier attempts of this batch object on this machine, which were killed."""
-        stored = StoredBatch(self._store, begun.id)
+        stored = StoredBatch(self._store, record.id)
         look_up = AnswerLookup(stored=stored, workspace=spec.workspace, reuse="batch")
-        where = spec.arms[0].deployment
+        where = spec.batch_variants[0].deployment
         self._work_queue = WorkQueue(
             self._source, self._outcomes, look_up, skip_invalid=True, where=where, holds_answers=True
         )
@@ -103,7 +102,7 @@ class Partition:
         self._start: EngineRun | None = None
         self._loop_task: asyncio.Task[Any] | None = None
         self._events: list[bytes] = []
-        self._told_at = 0.0
+        self._reported_at = 0.0
         self._stopped: Stopped | None = None
         self._cut = 0
         self._is_cut = False
@@ -111,7 +110,7 @@ class Partition:
     def run(self) -> PartitionResult:
         """Call, and merge what was answered."""
         self._work_queue.begin()
-        jobs = [job for seen in self._work_queue.fresh() for job in self._work_queue.take(seen)]
+        jobs = [job for window in self._work_queue.fresh() for job in self._work_queue.take(window)]
         jobs = self._left_to_call(jobs)
         self._tell()
         if jobs and self._host.stopped is None:
@@ -128,15 +127,15 @@ class Partition:
         """Take in the answers of earlier parts, and return the jobs that nobody has answered or is to answer."""
         spec = self._spec
         again = {job.key for window in self._source.planned(len(self._outcomes)) for job in window if job.key}
-        known: dict[str, tuple[Run, bool]] = {}
+        answers: dict[str, tuple[Run, bool]] = {}
         settled: set[str] = set()
         for path in self._sources():
             mine, is_settled = self._is_of(path, spec.mine), self._is_of(path, spec.settled)
-            for key, found, was_reused in parts.runs_in(path, again):
+            for key, answer, was_reused in parts.runs_in(path, again):
                 if is_settled:
                     settled.add(key)
-                if key not in known or _counts_more(found, known[key][0]):
-                    known[key] = found, was_reused or not mine
+                if key not in answers or _counts_more(answer, answers[key][0]):
+                    answers[key] = answer, was_reused or not mine
         elsewhere = self._task.skip
         left: list[Job] = []
         to_call = {job.key for job in jobs}
@@ -144,7 +143,7 @@ class Partition:
             for job in window:
                 if job.key not in to_call:
                     continue
-                run, reused = known.get(job.key, (None, False))
+                run, reused = answers.get(job.key, (None, False))
                 if run is not None:
                     kind = CODE_OF[kind_of(run)]
                     self._outcomes.put(job.number, kind, run=run, reused=reused and kind != UNKNOWN)
@@ -158,11 +157,11 @@ class Partition:
         A worker that had lost its notebook may have merged its part after the notebook looked. Its store goes after
         its part has come; so whoever has opened the store and looks then finds the one or the other.
         """
-        known = list(self._task.sources)
+        paths = list(self._task.sources)
         if self._spec.fresh:
-            return known
-        others = [path for path in parts_of_plan(self._spec, self._task) if path not in known]
-        return [*known, *(path for path in others if not self._spec.anew or self._is_of(path, self._spec.mine))]
+            return paths
+        others = [path for path in parts_of_plan(self._spec, self._task) if path not in paths]
+        return [*paths, *(path for path in others if not self._spec.anew or self._is_of(path, self._spec.mine))]
 
     def _is_of(self, path: str, rounds: tuple[str, ...]) -> bool:
         """Whether a part was written in one of these rounds."""
@@ -219,7 +218,7 @@ class Partition:
             self._host.met(event)
         elif self._spec.tells:
             self._events.append(encode_event(event))
-        if time.monotonic() - self._told_at >= REPORT_S:
+        if time.monotonic() - self._reported_at >= REPORT_S:
             self._tell()
 
     async def _beat(self) -> None:
@@ -231,7 +230,7 @@ class Partition:
                 self.stop(self._host.stopped)
 
     def _tell(self, *, done: bool = False) -> None:
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         counts = self._outcomes.counts()
         engine = self._start.engine if self._start is not None else None
         events, self._events = self._events, []
@@ -269,9 +268,9 @@ class Partition:
         this partition and was killed.
         """
         self._work_queue.call_lost = False
-        for seen in self._work_queue.again():
-            pending = [job for job in seen.jobs if self._outcomes.kind(job.number) == PENDING]
-            self._work_queue.take(replace(seen, jobs=pending))
+        for window in self._work_queue.again():
+            pending = [job for job in window.jobs if self._outcomes.kind(job.number) == PENDING]
+            self._work_queue.take(replace(window, jobs=pending))
 
     def _written(self) -> PartitionResult:
         pairs = list(
@@ -334,8 +333,8 @@ def _stands(job: Job, run: Run) -> bool:
     return bool(job.problems) or is_reusable(run)
 
 
-def _options(spec: BatchSpec) -> RunSettings:
-    return RunSettings(
+def _options(spec: BatchSpec) -> StartOptions:
+    return StartOptions(
         limits=StopLimits(fail_on_error=spec.stop_at_error),
         max_concurrency=None,  # the limiter holds it
         rate=None,  # permits pace

@@ -170,7 +170,7 @@ def test_a_plan_that_another_kernel_was_faster_with_is_not_written_but_compared_
     where it is kept.
     """
     late = run(shouting, texts("a", "b"), dry_run=True)._control.work.work_queue
-    kept_late, (window,) = late._kept, list(late.source.fresh())
+    kept_late, (window,) = late._planned_batch, list(late.source.fresh())
     assert kept_late is not None
     changes: list[Callable[[], object]] = [
         lambda: run(shouting, texts("b", "c", "a"), max_calls=0),
@@ -195,7 +195,7 @@ def test_a_variant_that_another_kernel_adds_during_the_comparison_is_no_damage(s
     """The record was read before, the jobs after: what is new is left out, and the window is compared again."""
     run(shouting, texts("a", "b"), max_calls=0)
     late = run(shouting, iter(texts("a", "b")), dry_run=True)._control.work.work_queue
-    kept_late, window = late._kept, next(late.source.fresh())
+    kept_late, window = late._planned_batch, next(late.source.fresh())
     assert kept_late is not None
 
     class Faster:

@@ -36,7 +36,7 @@ def _made(source: Any, deployment: fh.Deployment, inputs: Any = None) -> list[An
 
 
 def _inputs(mapper: InputMapper, record: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    made, problems = mapper.made_of(record)
+    made, problems = mapper.inputs_of(record)
     return made, problems or mapper.problems_of(made)
 
 
@@ -123,7 +123,7 @@ def test_a_function_cannot_change_the_row() -> None:
     """It gets a copy."""
     source = [{"body": "B"}]
     rows = read_rows(source)
-    read_mapping({"ticket": lambda row: row.pop("body")}, rows, TRIAGE).made_of(rows.records[0])
+    read_mapping({"ticket": lambda row: row.pop("body")}, rows, TRIAGE).inputs_of(rows.records[0])
     assert rows.records == ({"body": "B"},)
 
 

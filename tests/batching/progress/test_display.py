@@ -136,7 +136,7 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
         ),
         (
             {"counts": Counts(planned=2000, done=1500, pending=500), "in_flight": 100, "limit": 100, "rate": 480.2,
-             "calls_left": 1, "left_s": 0.2},
+             "calls_left": 1, "remaining_s": 0.2},
             "1,500 of 2,000 done; 100 of 100 in flight, 1 call left; 480 calls/s, about 1 s left",
         ),
         (
@@ -146,7 +146,7 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
         ),
         (
             {"counts": Counts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
-             "rate": 3.0, "left_s": 2.0},
+             "rate": 3.0, "remaining_s": 2.0},
             "2 of 9 done; 3 still in flight, 7 calls left; paused",
         ),
         (
@@ -159,7 +159,7 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
             "50 of 90 done; 40 calls left; waiting until 00:00 UTC, when the daily cap is renewed",
         ),
         (
-            {"counts": Counts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "left_s": 0.0},
+            {"counts": Counts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
             "9 of 9 done; 0 of 4 in flight; 3 calls/s",
         ),
     ],
@@ -209,10 +209,10 @@ def test_rows_of_an_iterator_are_counted_as_they_come_and_there_is_no_forecast()
         batch.counts = Counts(planned=2000, done=batch.counts.done + 10, pending=1990 - batch.counts.done)
         pacer.update()
     state = pacer.state()
-    assert (state.rows_so_far, state.left_s) == (1000, None)
+    assert (state.rows_so_far, state.remaining_s) == (1000, None)
     assert state.rate == pytest.approx(40)
     batch.planned, batch.calls_left = Planned(rows=1000), 1600
-    assert pacer.state().left_s == pytest.approx(40)
+    assert pacer.state().remaining_s == pytest.approx(40)
     assert pacer.state().rows_so_far is None
 
 
@@ -236,8 +236,8 @@ def _forecasts(answers: list[tuple[float, int]]) -> list[tuple[float, float]]:
     for at, number in answers:
         while look < at:
             flow.note(look, done)
-            left_s = flow.seconds_for(total - done, look)
-            told += [] if left_s is None else [(look, look + left_s)]
+            remaining_s = flow.seconds_for(total - done, look)
+            told += [] if remaining_s is None else [(look, look + remaining_s)]
             look += 0.25
         done = number
         if flow.is_due(at):
@@ -303,7 +303,7 @@ def test_a_pause_does_not_spoil_the_forecast() -> None:
         clock.now += 0.25
         batch.answer(done)
         pacer.update()
-    assert pacer.state().left_s == pytest.approx(200, rel=0.05)
+    assert pacer.state().remaining_s == pytest.approx(200, rel=0.05)
     batch.pause()
     pacer.update()
     for _ in range(60):
@@ -314,7 +314,7 @@ def test_a_pause_does_not_spoil_the_forecast() -> None:
         clock.now += 0.25
         batch.answer(done)
         pacer.update()
-        assert pacer.state().left_s == pytest.approx(200, rel=0.06)
+        assert pacer.state().remaining_s == pytest.approx(200, rel=0.06)
 
 
 def test_a_pause_that_nobody_looked_at_is_not_in_the_rate() -> None:

@@ -75,7 +75,7 @@ def test_the_bar_says_to_those_who_do_not_see_it_what_it_shows() -> None:
 
 def test_every_word_of_the_line_is_in_the_page_and_in_the_text() -> None:
     """Nothing is said by a colour alone; the plan stands above."""
-    state = _state(rate=2.5, left_s=14.0, refused="waiting: the service admits 4 at once")
+    state = _state(rate=2.5, remaining_s=14.0, refused="waiting: the service admits 4 at once")
     view = ProgressView(PLAN, state)
     assert repr(view) == f"{PLAN}\n{state}"
     page = Page(view)

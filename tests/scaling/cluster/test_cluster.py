@@ -20,7 +20,7 @@ from fh_notebook.batching.model import Finished, Stopped
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.scaling.cluster.cluster import Cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost
-from fh_notebook.scaling.messages import BatchSpec, PartitionTask
+from fh_notebook.scaling.protocol import BatchSpec, PartitionTask
 from fh_notebook.session import session
 from tests.scaling.counting import KEY, Counting, begun_in_a_pause, cluster, texts, until
 
@@ -179,7 +179,9 @@ def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tm
     counting = Counting()
     with counting.hive.serve() as server, fh.Client(base_url=server.url, api_key=KEY) as service:
         place = Cluster(client, service)
-        spec = BatchSpec(run="stopped-early", name="x", workspace=service.workspace, arms=(), folder=str(tmp_path))
+        spec = BatchSpec(
+            run="stopped-early", name="x", workspace=service.workspace, batch_variants=(), folder=str(tmp_path)
+        )
 
         async def round_() -> None:
             place.begin(spec, lambda _: None, calls=None, spent=None, rate=None)
@@ -206,7 +208,7 @@ def test_a_pause_before_the_round_has_begun_holds_on_workers_too(two: tuple[Any,
         asked: dict[str, Any] = {"variants": "loud", "client": service, "progress": False, "dask": client}
         batch = fh.batch(texts(60, "rests"), "shout", **asked, max_concurrency=2, dry_run=True)
         control = begun_in_a_pause(batch)
-        until(lambda: (run := control.status.run) is not None and run._runner._over_begun)
+        until(lambda: (run := control.status.run) is not None and run._runner._begun)
         threading.Event().wait(0.3)  # so long a call that must not be made has to be made
         assert (counting.calls, batch.paused) == (0, True)
         control.unpause()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.api import begun
+from fh_notebook.batching.api import start_batch
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.tables.frames import frame_of_runs
@@ -248,7 +248,7 @@ class BatchFormController:
                 progress=self.progress,
                 delivery=self.selection.delivery,  # type: ignore[arg-type]  # one of them: `VariantSelection` has checked it
             )
-            self.batch = batch = begun(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
+            self.batch = batch = start_batch(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
         self.observers.notify(lambda observer: observer.started(batch))
         return batch
 

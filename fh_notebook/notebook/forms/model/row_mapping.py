@@ -236,7 +236,7 @@ class RowMapping:
             return Preview(problems=exc.problems)
         labels, previewed, problems = self.rows.labels[:PREVIEWED], [], []
         for label, record in zip(labels, self.rows.records, strict=False):
-            inputs, row_problems = mapper.made_of(record)
+            inputs, row_problems = mapper.inputs_of(record)
             previewed.append(mask_inputs(inputs, self._secrets))
             row_problems = row_problems or mapper.problems_of(inputs)
             problems += [replace(problem, rows=(label,)) for problem in row_problems]

@@ -10,8 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from fh_notebook.batching.execution.batch_run import budget_of
-from fh_notebook.batching.execution.run_settings import RunSettings
+from fh_notebook.batching.execution.engine_run import StartOptions, budget_of
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.model import Counts, Event, Job
 from fh_notebook.batching.planning.plan import Plan
@@ -21,7 +20,7 @@ from fh_notebook.batching.status import Caller
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.runner import RESULTS_WAIT_S, PartitionRunner
-from fh_notebook.scaling.messages import BatchSpec
+from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.scaling.rounds import CallRequest, ProgressTally, Rounds
 from fh_notebook.scaling.storage.index import PartitionIndex
 
@@ -43,7 +42,7 @@ class PartitionWork:
         What holds for all of them.
     caller : Caller
         Who calls.
-    options : RunSettings
+    options : StartOptions
         How it is started.
     stored : StoredBatch
         Which batch of the store it is.
@@ -61,7 +60,7 @@ class PartitionWork:
         spec: BatchSpec,
         *,
         caller: Caller,
-        options: RunSettings,
+        options: StartOptions,
         stored: StoredBatch,
         register: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,7 +73,7 @@ class PartitionWork:
         self._options = options
         self._register = register
         self._tally = ProgressTally(index.jobs)
-        self._ask = CallRequest()
+        self._request = CallRequest()
         self._rounds: list[str] = []
         """The names of the rounds of all starts: their parts are the batch object's own."""
         for number, entry in enumerate(index.entries):
@@ -107,36 +106,38 @@ class PartitionWork:
     def first_windows(self) -> Windows:
         """Return nothing: partitions make their own windows. What is to be called is noted."""
         fresh = self._options.reuse is None
-        return self._asked(CallRequest(fresh=fresh, call_lost=self._options.retry_unknown or fresh))
+        return self._request_calls(CallRequest(fresh=fresh, call_lost=self._options.retry_unknown or fresh))
 
     def open_windows(self, *, retry_unknown: bool, most_at_once: int) -> Windows:
         """Note that what is pending is to be called."""
-        return self._asked(CallRequest(call_lost=retry_unknown))
+        return self._request_calls(CallRequest(call_lost=retry_unknown))
 
     def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
         """Note that what failed is to be called again."""
-        return self._asked(CallRequest(retry=True, error_code=error_code))
+        return self._request_calls(CallRequest(retry=True, error_code=error_code))
 
-    def _asked(self, ask: CallRequest) -> Windows:
-        self._ask = ask
+    def _request_calls(self, request: CallRequest) -> Windows:
+        self._request = request
         counts = self.counts
         answered, unknown = self.index.foreseen
-        calls = counts.failed if ask.retry else counts.pending - answered - unknown
-        if ask.call_lost and not ask.retry:
+        calls = counts.failed if request.retry else counts.pending - answered - unknown
+        if request.call_lost and not request.retry:
             calls += counts.unknown + unknown
-        if ask.fresh:
+        if request.fresh:
             calls = counts.planned
         self.plan = replace(self.plan, calls=calls)
         return ready_windows([])
 
-    def new_run(self, settings: RunSettings, *, hear: Callable[[Event], None], changed: Callable[[], object]) -> Rounds:
+    def new_run(
+        self, settings: StartOptions, *, hear: Callable[[Event], None], changed: Callable[[], object]
+    ) -> Rounds:
         """Return the next start."""
         assert self._runner is not None, "what calls nothing is refused before"  # noqa: S101 - a defect of ours
         return Rounds(
             index=self.index,
             runner=self._runner(),
             spec=replace(self.spec, max_concurrency=settings.max_concurrency, tells=settings.on_event is not None),
-            ask=self._ask,
+            ask=self._request,
             tally=self._tally,
             options=settings,
             limits=lambda: self._limits(settings),
@@ -148,7 +149,7 @@ class PartitionWork:
             rounds=self._rounds,
         )
 
-    def _limits(self, settings: RunSettings) -> StopLimits:
+    def _limits(self, settings: StartOptions) -> StopLimits:
         """The limits of this start, with what the configured daily cap leaves now."""
         budget = budget_of(self.caller.workspace, self.stored.store, datetime.now(UTC))
         return replace(settings.limits, left_today=budget.left_today, daily_cap=budget.daily_cap)

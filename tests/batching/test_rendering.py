@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.history.reopen import Merged
-from fh_notebook.batching.messages import digest, frame_html, frame_text, sentence
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
+from fh_notebook.batching.rendering import digest, frame_html, frame_text, progress_sentence
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import CELL, PYTHON, Message
 
@@ -31,12 +31,12 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
 )
 def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> None:
     """One line, and no number that is of no use."""
-    assert sentence("b", counts) == said
-    assert sentence("b", counts, doing="paused") == f"{said}; paused"
+    assert progress_sentence("b", counts) == said
+    assert progress_sentence("b", counts, doing="paused") == f"{said}; paused"
     stopped = Stopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
     retry = "fh.last_batch().resume(retry_unknown=True) calls again"
-    assert sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
-    assert sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
+    assert progress_sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
+    assert progress_sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
     cell = replace(stopped, audience=replace(PYTHON, resume="run the cell again"))
     assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")
     assert Stopped(reason="defect", detail="broken").message == "broken"
@@ -58,7 +58,7 @@ def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_o
 def test_a_name_out_of_somebodys_file_is_printable() -> None:
     """It tells a terminal nothing."""
     name = "b\x1b[2J\u202e"
-    assert sentence(name, Counts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 done; 1 call"
+    assert progress_sentence(name, Counts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 done; 1 call"
     assert str(Plan(name=name, deployment=name, variants=("v",), rows=1, repeats=1, jobs=1)).startswith("b\\x1b[2J")
     merged = Merged(files=1, new=1, known=0, undone=0, raters=(name,))
     assert repr(merged) == "1 file by b\\x1b[2J\\u202e: 1 new rating, 0 known already"

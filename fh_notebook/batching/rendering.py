@@ -22,7 +22,7 @@ from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
-__all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "sentence"]
+__all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "progress_sentence"]
 
 DIGEST_LINES: Final = 4
 TEXT_SHOWN: Final = 80
@@ -37,10 +37,10 @@ def one_line(value: Any, limit: int = TEXT_SHOWN) -> str:
     >>> one_line("two\nlines"), one_line("x" * 9, 5), one_line({"label": "other"})
     ('two lines', 'xxxx…', '{"label": "other"}')
     """
-    return line_of_text(_spelt(value)[: limit * 4], limit)
+    return line_of_text(_text_of(value)[: limit * 4], limit)
 
 
-def _spelt(value: Any) -> str:
+def _text_of(value: Any) -> str:
     """An output that is an object as the JSON that it came as, not as Python spells it."""
     if not isinstance(value, dict | list):
         return str(value)
@@ -50,7 +50,7 @@ def _spelt(value: Any) -> str:
         return str(value)
 
 
-def sentence(
+def progress_sentence(
     name: str,
     counts: Counts,
     *,
@@ -65,9 +65,9 @@ def sentence(
 
     Examples
     --------
-    >>> print(sentence("triage-1", Counts(planned=80, done=78, failed=2, reused=62, calls=18)))
+    >>> print(progress_sentence("triage-1", Counts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls
-    >>> print(sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
+    >>> print(progress_sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
     """
     parts = outcome_parts(counts, if_unknown=f" (may have run; {RETRY_UNKNOWN.text(audience)})")
@@ -95,23 +95,23 @@ def digest(runs: Iterable[Run]) -> str:
         if run.status != "completed":
             kind = kinds.setdefault("failed" if run.status == "failed" else "unknown", Counter())
             kind[run.error_code or "", one_line(run.error or "")] += 1
-    return "; ".join(f"{sum(found.values()):,} {kind}: {_most(found)}" for kind, found in kinds.items())
+    return "; ".join(f"{sum(errors.values()):,} {kind}: {_most_frequent(errors)}" for kind, errors in kinds.items())
 
 
-def _most(found: Counter[tuple[str, str]]) -> str:
-    told = [
+def _most_frequent(errors: Counter[tuple[str, str]]) -> str:
+    parts = [
         f"{times:,} x {' '.join(p for p in (code, repr(error) if error else '') if p) or 'no reason given'}"
-        for (code, error), times in found.most_common(DIGEST_LINES)
+        for (code, error), times in errors.most_common(DIGEST_LINES)
     ]
-    left = sum(found.values()) - sum(times for _, times in found.most_common(DIGEST_LINES))
-    return ", ".join(told + ([counted(left, "other")] if left else []))
+    left = sum(errors.values()) - sum(times for _, times in errors.most_common(DIGEST_LINES))
+    return ", ".join(parts + ([counted(left, "other")] if left else []))
 
 
 def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:
     """Return `columns` of a frame as an escaped table, long cells cut; nothing when there is no line."""
-    shown = [c for c in columns if c in frame.columns]
-    lines = [[cell(value) for value in line] for line in frame[shown].itertuples(index=False, name=None)]
-    return html.table(shown, lines) if lines else html.join([])
+    names = [c for c in columns if c in frame.columns]
+    lines = [[cell(value) for value in line] for line in frame[names].itertuples(index=False, name=None)]
+    return html.table(names, lines) if lines else html.join([])
 
 
 def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
@@ -124,13 +124,13 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     0    one
     1
     """
-    shown = [c for c in columns if c in frame.columns]
-    lines = [[cell(value, 40) for value in line] for line in frame[shown].itertuples(index=False, name=None)]
+    names = [c for c in columns if c in frame.columns]
+    lines = [[cell(value, 40) for value in line] for line in frame[names].itertuples(index=False, name=None)]
     if not lines:
         return ""
-    widths = [max(len(x) for x in column) for column in zip(shown, *lines, strict=True)]
+    widths = [max(len(x) for x in column) for column in zip(names, *lines, strict=True)]
     return "\n".join(
-        "  ".join(x.ljust(w) for x, w in zip(line, widths, strict=True)).rstrip() for line in [shown, *lines]
+        "  ".join(x.ljust(w) for x, w in zip(line, widths, strict=True)).rstrip() for line in [names, *lines]
     )
 
 

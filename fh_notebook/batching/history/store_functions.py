@@ -1,7 +1,6 @@
-"""Functions of `fh.store` on the store of the session: export and rescue to a file.
+"""Functions of ``fh.store`` on the store of the session: export and rescue to a file, list and join workspaces.
 
-Rule of this file: a copy of what is kept is written to a new file, as a whole or not at all. What is asked of
-workspaces is in `workspaces.py`.
+Rule of this file: a copy of what is stored is written to a new file, as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -14,8 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from fh_notebook.batching.export.files import reason_of
-from fh_notebook.batching.history.workspaces import join_workspaces, list_workspaces
+from fh_notebook.batching.history.workspace_join import host_of, join_workspaces
+from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
+from fh_notebook.core import hooks
 from fh_notebook.core.files import AtomicFile, atomic_file
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.session import session
@@ -25,10 +28,37 @@ from fh_notebook.store.tables.answers import StoredAnswer
 
 __all__ = ["export_store", "join_workspaces", "list_workspaces", "rescue_store"]
 
+COLUMNS: Final = {
+    **dict.fromkeys(("workspace", "host", "label"), TEXT),
+    **dict.fromkeys(("batches", "answers"), "Int64"),
+    "last_at": INSTANT,
+}
+"""The columns of :func:`list_workspaces` with their dtypes, which are the same whatever there is."""
+
 LINES: Final = (".jsonl", ".jsonl.gz")
 COPIES: Final = (".sqlite3", ".sqlite", ".db")
 WINDOW: Final = 500
 """Answers whose scores are looked up together."""
+
+
+def list_workspaces() -> pd.DataFrame:
+    """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
+    store = session.store()
+    if store is None:
+        hooks.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
+    lines = [
+        {
+            "workspace": line.name,
+            "host": host_of(line.name),
+            "label": line.name.partition("#")[2],
+            "batches": line.batches,
+            "answers": line.answers,
+            "last_at": line.last_at,
+        }
+        for line in (store.workspaces.every() if store is not None else ())
+    ]
+    columns = {name: [line[name] for line in lines] for name in COLUMNS}
+    return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
 
 
 def export_store(path: str | os.PathLike[str]) -> Path:
@@ -61,7 +91,9 @@ def rescue_store(path: str | os.PathLike[str]) -> Path:
         As it says.
     """
     current = _store_to("rescue")
-    store = next((held for held in session.stores() if held.is_lost), current)  # perhaps of earlier settings
+    store = next(
+        (candidate for candidate in session.stores() if candidate.is_lost), current
+    )  # perhaps of earlier settings
     if Path(path).expanduser().absolute() == store.path:
         raise InputError(f"{path} is where the store was; give another name, such as rescued.sqlite3")
     target = _new_file(path, COPIES)
@@ -76,10 +108,10 @@ def rescue_store(path: str | os.PathLike[str]) -> Path:
     return _written(target, write)
 
 
-def _store_to(what: str) -> Store:
+def _store_to(purpose: str) -> Store:
     store = session.store()
     if store is None:
-        raise SettingsError(f"nothing is kept (store=None), so there is nothing to {what}")
+        raise SettingsError(f"nothing is kept (store=None), so there is nothing to {purpose}")
     return store
 
 
@@ -102,19 +134,19 @@ def _new_file(path: str | os.PathLike[str], endings: tuple[str, ...]) -> Path:
 
 
 def _written(target: Path, write: Callable[[AtomicFile], object]) -> Path:
-    trouble, beside = "", None
+    reason, partial_path = "", None
     try:
         with atomic_file(target) as part:
-            beside = part.path
+            partial_path = part.path
             write(part)
     except OSError as exc:
-        trouble = exc.strerror or str(exc)
+        reason = exc.strerror or str(exc)
     except StoreError as exc:
-        if exc.path is None or exc.path != beside:  # of one's own store: it says itself what to do
+        if exc.path is None or exc.path != partial_path:  # of one's own store: it says itself what to do
             raise
-        trouble = reason_of(exc)
-    if trouble:
-        raise InputError(f"{target} cannot be written ({trouble}); nothing is left of it")
+        reason = reason_of(exc)
+    if reason:
+        raise InputError(f"{target} cannot be written ({reason}); nothing is left of it")
     return target
 
 
@@ -125,24 +157,24 @@ def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
         names = {record.id: record.name for record in store.batches.every()}
         while window := list(islice(answers, WINDOW)):
             scores: dict[int, list[dict[str, Any]]] = {}
-            for answer, scorer, score, parts in store.scores.of_answers(kept.id for kept in window):
+            for answer, scorer, score, parts in store.scores.of_answers(stored.id for stored in window):
                 with store.decoding():
-                    told = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
-                scores.setdefault(answer, []).append(told)
-            for kept in window:
+                    entry = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
+                scores.setdefault(answer, []).append(entry)
+            for stored in window:
                 with store.decoding():
-                    line = _line_of(kept, names, scores.get(kept.id, []))
+                    line = _line_of(stored, names, scores.get(stored.id, []))
                 file.write(json.dumps(line).encode() + b"\n")
         if is_zipped:
             file.close()
 
 
-def _line_of(kept: StoredAnswer, names: Mapping[int, str], scores: list[dict[str, Any]]) -> dict[str, Any]:
+def _line_of(answer: StoredAnswer, names: Mapping[int, str], scores: list[dict[str, Any]]) -> dict[str, Any]:
     line = {
-        "kept_at": kept.kept_at.isoformat(),
-        "batch": names.get(kept.batch or 0),
-        "workspace": kept.workspace,
-        "key": kept.key,
-        "run": json_of(kept.json, dict, "the run of an answer"),
+        "kept_at": answer.kept_at.isoformat(),
+        "batch": names.get(answer.batch or 0),
+        "workspace": answer.workspace,
+        "key": answer.key,
+        "run": json_of(answer.json, dict, "the run of an answer"),
     }
     return {**line, "scores": scores} if scores else line

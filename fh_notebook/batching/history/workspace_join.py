@@ -1,4 +1,4 @@
-"""Workspaces of the store: list them, and copy one into another with answers and ratings.
+"""Join of workspaces: copy one workspace of the store into another, with answers and ratings.
 
 A new key of the same workspace is another workspace here, unless ``fh.configure(workspace=...)`` names it, because job
 keys contain its name. Nothing is joined automatically, because two keys of one host may be two workspaces; the source
@@ -22,13 +22,10 @@ from hashlib import sha256
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-import pandas as pd
-
 from fh_notebook.batching.planning.plan import NAME_DIGITS, hashed_name
 from fh_notebook.batching.planning.sources import WINDOW
 from fh_notebook.batching.planning.stored_batch import earlier_name, other_table
-from fh_notebook.batching.planning.table_match import ArmRecord, inputs_by_row, match
-from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
+from fh_notebook.batching.planning.table_match import VariantRecord, inputs_by_row, match
 from fh_notebook.batching.tables.rating_hash import item_of
 from fh_notebook.batching.tables.rows import label_of
 from fh_notebook.contract.reuse import job_key
@@ -48,7 +45,7 @@ from fh_notebook.store.tables.plans import revision_of
 from fh_notebook.store.tables.ratings import RatingRow
 from fh_notebook.store.workspace_copy import BatchCopy, CopyResult, OpenCall
 
-__all__ = ["COLUMNS", "Joined", "PlannedCopy", "copied_ratings", "join_workspaces", "list_workspaces"]
+__all__ = ["Joined", "PlannedCopy", "copied_ratings", "host_of", "join_workspaces"]
 
 
 class _Read(NamedTuple):
@@ -70,19 +67,17 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingRow]
     if not lines:
         return []
     outputs = _outputs(store, copy)
-    labels = {
-        place: label_of(json_of(label, object, "a row")) for place, label in store.rows.labels(copy.source.id).items()
-    }
-    there = {place: label_of(json_of(label, object, "a row")) for place, label in store.rows.labels(batch).items()}
-    found = []
+    labels = _labels(store, copy.source.id)
+    there = _labels(store, batch)
+    ratings = []
     for line in lines:
         row = json_of(line.row, object, "a rating")
-        for read in _candidates(line, [place for place, label in labels.items() if label == row], outputs):
-            if item_of(row, [(one.variant, one.key, one.output) for one in read]) == line.item:
+        for read in _candidates(line, [position for position, label in labels.items() if label == row], outputs):
+            if item_of(row, [(output.variant, output.key, output.output) for output in read]) == line.item:
                 new_row = there.get(copy.places[read[0].position], row)
-                item = item_of(new_row, [(one.variant, copy.keys[one.key], one.output) for one in read])
+                item = item_of(new_row, [(output.variant, copy.keys[output.key], output.output) for output in read])
                 uid = sha256(f"{line.uid} {copy.record.workspace}".encode()).hexdigest()[:32]
-                found.append(
+                ratings.append(
                     replace(
                         line,
                         uid=uid,
@@ -93,16 +88,22 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingRow]
                     )
                 )
                 break
-    return found
+    return ratings
+
+
+def _labels(store: Store, batch: int) -> dict[int, Any]:
+    """Return the labels of a batch's rows, by position."""
+    labels = store.rows.labels(batch)
+    return {position: label_of(json_of(label, object, "a row")) for position, label in labels.items()}
 
 
 def _candidates(
-    line: RatingRow, places: list[int], outputs: Mapping[tuple[int, str], list[_Read]]
+    line: RatingRow, positions: list[int], outputs: Mapping[tuple[int, str], list[_Read]]
 ) -> Iterator[tuple[_Read, ...]]:
     """Yield what a rating may be of: the outputs of its row, of one variant or of each two."""
     variants = [line.a] if line.b is None else [line.a, line.b]
-    for place in places:
-        yield from product(*(outputs.get((place, variant), ()) for variant in variants))
+    for position in positions:
+        yield from product(*(outputs.get((position, variant), ()) for variant in variants))
 
 
 def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]]:
@@ -110,18 +111,18 @@ def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]
     labels = [label for label, _, _ in copy.source.plan.get("arms", ())]
     by_key: dict[str, list[Any]] = {}
     for window in store.jobs.windows(copy.source.id):
-        ids = [seen.id for seen in store.answers.seen({job.key for job in window}, batches=[copy.source.id])]
-        kept = store.answers.by_ids(ids)
-        for answer in (kept[number] for number in dict.fromkeys(ids) if number in kept):
+        ids = [summary.id for summary in store.answers.seen({job.key for job in window}, batches=[copy.source.id])]
+        answers = store.answers.by_ids(ids)
+        for answer in (answers[number] for number in dict.fromkeys(ids) if number in answers):
             if answer.status == "completed":
                 by_key.setdefault(answer.key, []).append(answer.run.output)
-    found: dict[tuple[int, str], list[_Read]] = {}
+    outputs: dict[tuple[int, str], list[_Read]] = {}
     for window in store.jobs.windows(copy.source.id):
         for job in window:
             if job.key in copy.keys:
                 reads = [_Read(job.position, labels[job.arm], job.key, output) for output in by_key.get(job.key, ())]
-                found.setdefault((job.position, labels[job.arm]), []).extend(reads)
-    return found
+                outputs.setdefault((job.position, labels[job.arm]), []).extend(reads)
+    return outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class PlannedCopy:
         self._store = store
         self._source = record
         self._target = target
-        self._arms: list[ArmRecord] = [list(arm) for arm in record.plan.get("arms", ())]
+        self._variant_records: list[VariantRecord] = [list(record) for record in record.plan.get("arms", ())]
         lines = [line for window in store.jobs.windows(record.id) for line in window]
         jobs = [self._job(line) for line in lines]
         is_whole = all(job.line.key or not job.old for job in jobs)
@@ -160,16 +161,16 @@ class PlannedCopy:
         copied = [job for job in jobs if job.line.key or not job.old]
         self._jobs = copied if is_whole or any(job.line.key for job in copied) else []
         is_hashed = re.fullmatch(rf".+-[0-9a-f]{{{NAME_DIGITS}}}", record.name, re.DOTALL) is not None
-        named = self._hashed_name(jobs) if is_hashed and is_whole else ""
-        self.name = named or record.name
+        hashed_name = self._hashed_name(jobs) if is_hashed and is_whole else ""
+        self.name = hashed_name or record.name
         """The name that the same cell has in the target."""
-        self.is_unverified = is_hashed and not named
-        self.copy = self._planned(is_unnamed=bool(named))
+        self.is_unverified = is_hashed and not hashed_name
+        self.copy = self._planned(is_unnamed=bool(hashed_name))
 
     def _job(self, line: JobRow) -> _Job:
-        if not 0 <= line.arm < len(self._arms):
+        if not 0 <= line.arm < len(self._variant_records):
             raise DamagedValue("a job is one of no arm of its batch")
-        _, deployment, variant = self._arms[line.arm]
+        _, deployment, variant = self._variant_records[line.arm]
         inputs = json_of(line.inputs, dict, "a job")
         try:
             old, new = (
@@ -187,7 +188,7 @@ class PlannedCopy:
         A table is named by all of its rows (of a pilot only some are kept), an iterator by its first window.
         """
         deployment = self._source.name[: -NAME_DIGITS - 1]
-        labels = [label for label, _, _ in self._arms]
+        labels = [label for label, _, _ in self._variant_records]
         first = [job for job in jobs if job.line.position < WINDOW]
         for part in (jobs, first):
             for pairs in ([job.named for job in part], [(job.old, job.line.key) for job in part]):
@@ -206,8 +207,8 @@ class PlannedCopy:
             repeats=int(self._source.plan.get("repeats") or 1),
             may_have_run=self._may_have_run(),
         )
-        taken = self._store.batches.find(self.name, self._target)
-        for there in (taken, *self._earlier(self.name)) if taken is not None else ():
+        existing = self._store.batches.find(self.name, self._target)
+        for there in (existing, *self._earlier(self.name)) if existing is not None else ():
             if (added := self._added(there, lines, always=is_unnamed)) is not None:
                 record, places, new = added
                 return replace(base, record=record, seen=revision_of(there), places=places, jobs=new)
@@ -224,7 +225,7 @@ class PlannedCopy:
                 "revision": 1,
             },
         )
-        if taken is not None:
+        if existing is not None:
             record = replace(record, name=earlier_name(self._store, record, datetime.now(UTC)))
         return replace(base, record=record, places={line.position: line.position for line in lines}, jobs=lines)
 
@@ -241,32 +242,33 @@ class PlannedCopy:
 
         ``None`` where it is another table; an unnamed batch (`always`) is the same one by its name.
         """
-        if other_table(there, self._arms, partitions=False):
+        if other_table(there, self._variant_records, partitions=False):
             return None
-        kept = [line for window in self._store.jobs.windows(there.id) for line in window]
-        arms: list[ArmRecord] = [list(arm) for arm in there.plan.get("arms", ())]
-        arms += [arm for arm in self._arms if arm not in arms]
-        moved = [line.at(position=line.position, arm=arms.index(self._arms[line.arm])) for line in lines]
-        rows, added = (inputs_by_row((x.position, x.arm, x.inputs) for x in part) for part in (kept, moved))
-        found = match(rows, added, arms)
-        if bool(kept) != bool(lines) or not (found.is_same or always):
+        stored = [line for window in self._store.jobs.windows(there.id) for line in window]
+        variant_records: list[VariantRecord] = [list(record) for record in there.plan.get("arms", ())]
+        variant_records += [record for record in self._variant_records if record not in variant_records]
+        indices = [variant_records.index(record) for record in self._variant_records]
+        moved = [line.at(position=line.position, arm=indices[line.arm]) for line in lines]
+        rows, added = (inputs_by_row((x.position, x.arm, x.inputs) for x in part) for part in (stored, moved))
+        result = match(rows, added, variant_records)
+        if bool(stored) != bool(lines) or not (result.is_same or always):
             return None
-        known = {(line.position, line.repeat, line.arm) for line in kept}
-        moved = [line.at(position=found.places[line.position], arm=line.arm) for line in moved]
-        new = [line for line in moved if (line.position, line.repeat, line.arm) not in known]
-        own, mine = there.plan, self._source.plan
+        stored_places = {(line.position, line.repeat, line.arm) for line in stored}
+        moved = [line.at(position=result.places[line.position], arm=line.arm) for line in moved]
+        new = [line for line in moved if (line.position, line.repeat, line.arm) not in stored_places]
+        target_plan, source_plan = there.plan, self._source.plan
         plan = {
-            **own,
-            "rows": len(rows) + found.new,
-            "repeats": max(int(own.get("repeats") or 1), int(mine.get("repeats") or 1)),
-            "arms": arms,
-            "schema_sha256": {**mine.get("schema_sha256", {}), **own.get("schema_sha256", {})},
-            "columns": list(dict.fromkeys([*(own.get("columns") or ()), *(mine.get("columns") or ())])),
+            **target_plan,
+            "rows": len(rows) + result.new,
+            "repeats": max(int(target_plan.get("repeats") or 1), int(source_plan.get("repeats") or 1)),
+            "arms": variant_records,
+            "schema_sha256": {**source_plan.get("schema_sha256", {}), **target_plan.get("schema_sha256", {})},
+            "columns": list(dict.fromkeys([*(target_plan.get("columns") or ()), *(source_plan.get("columns") or ())])),
             "table_sha256": "",
             "revision": revision_of(there)[1] + 1,
         }
-        record = replace(there, variants=tuple(label for label, _, _ in arms), plan=plan)
-        return record, dict(found.places), new
+        record = replace(there, variants=tuple(label for label, _, _ in variant_records), plan=plan)
+        return record, dict(result.places), new
 
     def _may_have_run(self) -> list[AnswerRow]:
         """Return the calls that have no outcome as answers of the target: they must not be paid for twice."""
@@ -276,7 +278,7 @@ class PlannedCopy:
         ]
 
     def _unknown(self, job: _Job, call: OpenCall) -> AnswerRow:
-        _, deployment, variant = self._arms[job.line.arm]
+        _, deployment, variant = self._variant_records[job.line.arm]
         why = "its outcome was not here yet" if call.is_waited_for else "the process that called it had ended"
         run = Run(
             status="unknown",
@@ -292,42 +294,12 @@ class PlannedCopy:
         return row_of_run(run, key=job.line.key, workspace=self._target, batch=None, kept_at=since)
 
 
-COLUMNS: Final = {
-    **dict.fromkeys(("workspace", "host", "label"), TEXT),
-    **dict.fromkeys(("batches", "answers"), "Int64"),
-    "last_at": INSTANT,
-}
-"""The columns of :func:`list_workspaces` with their dtypes, which are the same whatever there is."""
-
-
 SHOWN: Final = 5
 """Names in one sentence: more are not read."""
 
 
-# --- the list
-
-
-def list_workspaces() -> pd.DataFrame:
-    """Return what is kept of each workspace; see :func:`fh_notebook.store.workspaces`."""
-    store = session.store()
-    if store is None:
-        hooks.frontend().notice("Nothing is kept: fh.configure(store=...) names a file for answers.")
-    lines = [
-        {
-            "workspace": line.name,
-            "host": _host(line.name),
-            "label": line.name.partition("#")[2],
-            "batches": line.batches,
-            "answers": line.answers,
-            "last_at": line.last_at,
-        }
-        for line in (store.workspaces.every() if store is not None else ())
-    ]
-    columns = {name: [line[name] for line in lines] for name in COLUMNS}
-    return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
-
-
-def _host(workspace: str) -> str:
+def host_of(workspace: str) -> str:
+    """Return the host of a workspace, without its label."""
     return workspace.partition("#")[0]
 
 
@@ -363,33 +335,34 @@ class Joined:
         return f"{', '.join(parts)} copied from {self.from_workspace} to {self.into_workspace}"
 
     def __str__(self) -> str:
-        told = [f"{self!r}."]
+        sentences = [f"{self!r}."]
         if self.renamed:
-            kept = _names(f"{name} is kept as {kept}" for name, kept in self.renamed)
-            told.append(f"Another table has the name there, so {kept}.")
+            copies = _names(f"{name} is kept as {copy}" for name, copy in self.renamed)
+            sentences.append(f"Another table has the name there, so {copies}.")
         if self.unknown:
             calls = f"{counted(self.unknown, 'call')} without an outcome {'is' if self.unknown == 1 else 'are'}"
-            told.append(f"{calls} unknown there (may have run).")
+            sentences.append(f"{calls} unknown there (may have run).")
         if self.unnamed:
-            told.append(
+            sentences.append(
                 f"Not all rows of {_names(self.unnamed)} are kept, so the same cell has another name there; "
                 "reuse='store' takes the answers."
             )
         if self.masked:
-            told.append(f"Not copied: {counted(self.masked, 'answer')} to inputs with a password, which is not kept.")
+            masked = counted(self.masked, "answer")
+            sentences.append(f"Not copied: {masked} to inputs with a password, which is not kept.")
         if self.over_partitions:
             label = self.from_workspace.partition("#")[2]
-            told.append(
+            sentences.append(
                 f"Not copied: {_names(self.over_partitions)}, run over partitions (the answers lie in files); "
                 f"fh.configure(workspace={json.dumps(label, ensure_ascii=False)}) goes on with them under any key."
             )
-        return " ".join(told)
+        return " ".join(sentences)
 
 
 def _names(names: Iterable[str]) -> str:
-    shown = [one_line(name, 120) for name in names]
-    more = [f"{len(shown) - SHOWN:,} more"] if len(shown) > SHOWN else []
-    return in_words([*shown[:SHOWN], *more], "and")
+    lines = [one_line(name, 120) for name in names]
+    more = [f"{len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+    return in_words([*lines[:SHOWN], *more], "and")
 
 
 def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
@@ -418,30 +391,32 @@ def join_workspaces(from_workspace: str, into_workspace: str) -> Joined:
 
 
 def _check_names(store: Store, source: Any, target: Any) -> None:
-    kept = [line.name for line in store.workspaces.every()]
-    _check_name(source, kept)
-    if target not in kept:
+    stored = [line.name for line in store.workspaces.every()]
+    _check_name(source, stored)
+    if target not in stored:
         # A new key has no answers yet: its workspace is known by the client that asks with it.
         in_use = session.workspaces_in_use()
         with suppress(SettingsError):
             in_use += [session.client_for(None).workspace] if target not in in_use else []
-        _check_name(target, [*kept, *in_use])
+        _check_name(target, [*stored, *in_use])
     if source == target:
         raise InputError(f"{source} cannot be joined with itself; give two workspaces of fh.store.workspaces()")
-    if (_host(source) == LOCAL) != (_host(target) == LOCAL):
+    if (host_of(source) == LOCAL) != (host_of(target) == LOCAL):
         raise InputError(
             f"{source} and {target} are a local hive and a service, whose answers to one question differ; give two "
             "workspaces of one host"
         )
 
 
-def _check_name(name: Any, known: Sequence[str]) -> None:
-    if isinstance(name, str) and name in known:
+def _check_name(name: Any, names: Sequence[str]) -> None:
+    if isinstance(name, str) and name in names:
         return
-    close = nearest(name, known) if isinstance(name, str) else None
-    meant = f"did you mean {close!r}? " if close else ""
-    there = f"it knows {_names(dict.fromkeys(known))}" if known else "it keeps nothing yet"
-    raise InputError(f"the store knows no workspace {short(name)}; {meant}fh.store.workspaces() lists them: {there}")
+    close = nearest(name, names) if isinstance(name, str) else None
+    suggestion = f"did you mean {close!r}? " if close else ""
+    there = f"it knows {_names(dict.fromkeys(names))}" if names else "it keeps nothing yet"
+    raise InputError(
+        f"the store knows no workspace {short(name)}; {suggestion}fh.store.workspaces() lists them: {there}"
+    )
 
 
 class _Join:
@@ -458,10 +433,10 @@ class _Join:
         self._joined = Joined(from_workspace=source, into_workspace=target)
 
     def run(self) -> Joined:
-        for record in reversed([found for found in self._store.batches.every() if found.workspace == self._source]):
+        for record in reversed([record for record in self._store.batches.every() if record.workspace == self._source]):
             if "parts" in record.plan:
-                told = (*self._joined.over_partitions, record.name)
-                self._joined = replace(self._joined, over_partitions=told)
+                over_partitions = (*self._joined.over_partitions, record.name)
+                self._joined = replace(self._joined, over_partitions=over_partitions)
             else:
                 self._copy_batch(record)
         self._store.workspaces.link_copies({copy.source.id: target for target, copy in self._copies}).result()
@@ -475,8 +450,8 @@ class _Join:
         for target, copy in self._copies:
             used = [self._numbers[n] for n in self._store.uses.of_batch(copy.source.id) if n in self._numbers]
             self._store.uses.keep(target, used).result()
-            if said := copied_ratings(self._store, copy, target):
-                new, _ = self._store.ratings.merge(said).result()
+            if ratings := copied_ratings(self._store, copy, target):
+                new, _ = self._store.ratings.merge(ratings).result()
                 self._joined = replace(self._joined, ratings=self._joined.ratings + new)
         return self._joined
 
@@ -486,10 +461,10 @@ class _Join:
             copied = self._store.workspaces.copy_batch(planned.copy).result()
             if copied is not None:
                 break
-            found = self._store.batches.by_id(record.id)
-            if found is None:
+            current = self._store.batches.by_id(record.id)
+            if current is None:
                 return  # forgotten meanwhile
-            record = found
+            record = current
         self._count(copied)
         if not copied.batch:
             return

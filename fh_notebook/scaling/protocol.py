@@ -54,7 +54,7 @@ class BatchSpec:
     """With the key's fingerprint (48 bits of SHA-256), by which a worker knows whether it has the right key."""
     is_named: bool = False
     """Whether the person named the workspace: then it says nothing of the key."""
-    arms: tuple[BatchVariant, ...] = field(repr=False)
+    batch_variants: tuple[BatchVariant, ...] = field(repr=False)
     repeats: int = 1
     metadata: Mapping[str, Any] = field(default_factory=dict)
     base_url: str = ""
@@ -123,7 +123,7 @@ class PartitionSurvey:
     """The sum of all keys: it names the batch, whatever the partitions are."""
     prefixes: bytes = field(repr=False)
     inputs: bytes = field(default=b"", repr=False)
-    """Of each row, `HASH_BYTES` for each target of the arms: a hash of what it is sent, as it may be shown."""
+    """Of each row, `HASH_BYTES` for each target of the variants: a hash of what it is sent, as it may be shown."""
     invalid: int = 0
     problems: tuple[Message | Problem, ...] = ()
     """What does not fit, for people."""
@@ -166,13 +166,13 @@ class PartitionResult:
 def encode_event(event: Event) -> bytes:
     """Return an event as bytes."""
     if not isinstance(event, Stopped):
-        event = replace(event, job=replace(event.job, inputs=dict(event.job.shown_inputs), spelt="", sealed=True))
+        event = replace(event, job=replace(event.job, inputs=dict(event.job.shown_inputs), inputs_json="", sealed=True))
     return pickle.dumps(event)
 
 
-def decode_event(told: bytes) -> Event:
+def decode_event(encoded: bytes) -> Event:
     """Return the event again; it came from a worker of the user's own cluster."""
-    event: Event = pickle.loads(told)  # noqa: S301 - the cluster runs the user's code as it is
+    event: Event = pickle.loads(encoded)  # noqa: S301 - the cluster runs the user's code as it is
     return event
 
 
@@ -191,35 +191,35 @@ def cluster_lost_stop() -> Stopped:
 def encode_stop(stopped: Stopped) -> dict[str, Any]:
     """Return a stop as JSON values; the answer behind it by its words."""
     run = stopped.run
-    said = None
+    answer = None
     if run is not None:
-        said = {"status": run.status, "status_code": run.status_code, "error": run.error,
+        answer = {"status": run.status, "status_code": run.status_code, "error": run.error,
                 "error_code": run.error_code, "request_id": run.request_id}  # fmt: skip
     return {
         "reason": stopped.reason,
         "detail": _encode_text(stopped.detail),
         "resume": _encode_text(stopped.resume),
-        "run": said,
+        "run": answer,
     }
 
 
-def _encode_text(said: str | Readable) -> Any:
+def _encode_text(text: str | Readable) -> Any:
     """Return a text as a JSON value: of its type, and what it is made of."""
-    if isinstance(said, Message):
-        return {"template": said.template, "values": [_encode_text(value) for value in said.values]}
-    return {"python": str(said), "command": said.command, "cell": said.cell} if isinstance(said, Phrase) else str(said)
+    if isinstance(text, Message):
+        return {"template": text.template, "values": [_encode_text(value) for value in text.values]}
+    return {"python": str(text), "command": text.command, "cell": text.cell} if isinstance(text, Phrase) else str(text)
 
 
-def _decode_text(told: Any) -> str:
+def _decode_text(encoded: Any) -> str:
     """Return the text that :func:`_encode_text` told."""
-    if isinstance(told, str):
-        return told
-    if "template" in told:
-        return Message(told["template"], tuple(map(_decode_text, told["values"])))
-    return Phrase(**told)
+    if isinstance(encoded, str):
+        return encoded
+    if "template" in encoded:
+        return Message(encoded["template"], tuple(map(_decode_text, encoded["values"])))
+    return Phrase(**encoded)
 
 
-def decode_stop(told: Mapping[str, Any]) -> Stopped:
+def decode_stop(encoded: Mapping[str, Any]) -> Stopped:
     """Return the stop that :func:`encode_stop` told.
 
     Examples
@@ -227,10 +227,10 @@ def decode_stop(told: Mapping[str, Any]) -> Stopped:
     >>> decode_stop(encode_stop(Stopped(reason="max_calls", detail="enough"))).reason
     'max_calls'
     """
-    said = told.get("run")
+    answer = encoded.get("run")
     return Stopped(
-        reason=told["reason"],
-        detail=_decode_text(told["detail"]),
-        resume=_decode_text(told["resume"]),
-        run=Run(**said) if said else None,
+        reason=encoded["reason"],
+        detail=_decode_text(encoded["detail"]),
+        resume=_decode_text(encoded["resume"]),
+        run=Run(**answer) if answer else None,
     )

@@ -1,4 +1,4 @@
-"""`EngineRun`: one start of a batch on the background loop: engine, claims, wait for the daily reset.
+"""`EngineRun`: one start of a batch by the engine on the background loop, as its `StartOptions` say.
 
 Rule of this file: whatever ends a start (its last answer, a limit of the service, an interrupt, a full disk), what was
 answered is kept and what was not is pending.
@@ -7,37 +7,148 @@ answered is kept and what was not is pending.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED, CallbackDelivery
 from fh_notebook.batching.execution.engine import Engine
 from fh_notebook.batching.execution.ledger import StoreLedger
-from fh_notebook.batching.execution.run_settings import RunSettings
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
 from fh_notebook.batching.execution.worker import CANCELLED
 from fh_notebook.batching.model import Event, Finished, Job, OutcomeTable, Retried, Started, Throttled
+from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
 from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
+from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.config import settings
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
+from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
+    from fh_notebook.client.callbacks.receiver import CallbackReceiver
     from fh_notebook.client.clients import Client
 
-__all__ = ["EngineRun", "budget_of", "owner_of_claims"]
+
+__all__ = ["EngineRun", "StartOptions", "budget_of", "owner_of_claims", "resume_options"]
+
+
+RESET_GRACE_S: Final = 2.0
+"""After midnight UTC by this machine's clock: the service's may be behind."""
+NAP_S: Final = 60.0
+"""The longest sleep at once: a machine that was suspended must not sleep on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions:
+    """How a batch is started, each time that it is."""
+
+    limits: StopLimits
+    max_concurrency: int | None
+    rate: Rate | None
+    wait_for_reset: bool
+    on_event: Callable[[Event], object] | None
+    progress: Any
+    reuse: Reuse
+    retry_unknown: bool
+    delivery: Delivery = "direct"
+    receiver: CallbackReceiver | None = None
+    """Who receives callbacks, where they come so."""
+    audience: Audience = PYTHON
+    """Who reads its messages."""
+    named: bool
+    """Whether the user named it: then the answers of other names are not offered."""
+    now: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    @classmethod
+    def of(cls, options: BatchOptions, *, is_stream: bool = False, audience: Audience = PYTHON) -> StartOptions:
+        """Return how a batch with these options is started.
+
+        Parameters
+        ----------
+        options : BatchOptions
+            What was asked.
+        is_stream : bool
+            Whether its rows are an iterator: then nobody knows how many there are.
+        audience : Audience
+            Who reads its messages.
+
+        Raises
+        ------
+        SettingsError
+            An option that cannot be used with such rows, or without the price of a call.
+        """
+        rule = options.fail_on_error
+        if is_stream and not isinstance(rule, bool) and rule < 1:
+            raise SettingsError(
+                Message(
+                    "{} as a fraction needs to know all rows, and an iterator does not; give a count",
+                    (option("fail_on_error"),),
+                )
+            )
+        bounds = [calls for calls in (options.max_calls, _calls_for(options.max_cost)) if calls is not None]
+        return cls(
+            limits=StopLimits(
+                max_calls=min(bounds, default=None),
+                max_seconds=options.max_seconds,
+                fail_on_error=options.fail_on_error,
+            ),
+            max_concurrency=options.max_concurrency,
+            rate=None if options.rate is None else Rate.of(options.rate),
+            wait_for_reset=options.wait_for_reset,
+            on_event=options.on_event,
+            progress=options.progress,
+            delivery=options.delivery,
+            receiver=options.receiver,
+            reuse=None if options.fresh else options.reuse,
+            retry_unknown=options.retry_unknown,
+            named=options.name is not None,
+            audience=audience,
+        )
+
+    async def sleep_until(self, reset: datetime) -> None:
+        """Sleep until the daily cap is renewed, and a little longer."""
+        while (remaining_s := (reset - self.now()).total_seconds() + RESET_GRACE_S) > 0:
+            await self.sleep(min(remaining_s, NAP_S))
+
+
+def resume_options(reuse: Reuse) -> StartOptions:
+    """Return how a batch is resumed that was opened by its name."""
+    return StartOptions(
+        limits=StopLimits(),
+        max_concurrency=None,
+        rate=None,
+        wait_for_reset=False,
+        on_event=None,
+        progress=True,
+        reuse=reuse,
+        retry_unknown=False,
+        named=True,
+    )
+
+
+def _calls_for(max_cost: float | None) -> int | None:
+    """How many calls an amount pays for."""
+    if max_cost is None:
+        return None
+    price = settings.current().price_per_call
+    if price is None:
+        price_given = option("price_per_call", 0.02, call="fh.configure({})")
+        raise SettingsError(Message("{} needs the price of a call: {}", (option("max_cost"), price_given)))
+    return int(max_cost / price + 1e-9)
 
 
 class EngineRun:
-    """One start.
+    """One start of a batch, by the engine of this process: a `BatchRun`.
 
     Parameters
     ----------
@@ -49,7 +160,7 @@ class EngineRun:
         What is to be called, and where answers are kept.
     outcomes : OutcomeTable
         Takes what comes of it.
-    options : RunSettings
+    options : StartOptions
         How.
     call_lost : bool
         Whether what may have run is called again.
@@ -68,7 +179,7 @@ class EngineRun:
         client: Client,
         work_queue: WorkQueue,
         outcomes: OutcomeTable,
-        options: RunSettings,
+        options: StartOptions,
         call_lost: bool,
         names: NameEvidence,
         hear: Callable[[Event], None],
@@ -311,8 +422,8 @@ async def owner_of_claims(stored: StoredBatch) -> AsyncIterator[Owner]:
 
 def budget_of(workspace: str, store: Store, now: datetime) -> Budget:
     """Return what is configured of costs, and what was used of it today."""
-    told = settings.current()
-    if told.daily_cap is None:
-        return Budget(price_per_call=told.price_per_call)
+    configured = settings.current()
+    if configured.daily_cap is None:
+        return Budget(price_per_call=configured.price_per_call)
     used = store.requests.on_day(workspace, now)
-    return Budget(price_per_call=told.price_per_call, daily_cap=told.daily_cap, used_today=used)
+    return Budget(price_per_call=configured.price_per_call, daily_cap=configured.daily_cap, used_today=used)
