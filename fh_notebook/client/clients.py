@@ -11,6 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -203,7 +204,8 @@ class AsyncClient:
         started_at = datetime.now(UTC)
         answer = await self._pools.exchange("POST", "/workflow/invoke", encode_request(request))
         run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
-        log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
+        if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
+            log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
         return Exchange(answer=answer, run=run)
 
     @arguments.explicit_signature(InvokeOptions)

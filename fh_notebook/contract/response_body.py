@@ -1,7 +1,8 @@
 """Response bodies read tolerantly: the status, output, error, ids and secret of each known form.
 
 Rule of this file: each thing that is UNKNOWN of the service's bodies is read in exactly one function here, so that one
-line fixes it once somebody knows; nothing raises, whatever comes.
+line fixes it once somebody knows; nothing raises, whatever comes. An object of JSON is a `dict`: asking for a `Mapping`
+takes as long as reading the body.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def status_of(body: Mapping[str, Any], status_code: int) -> str:
 def output_of(body: Mapping[str, Any]) -> Any:
     """The output wherever a known body has it (CONTRACT sections 1, 3 and 6); UNKNOWN whether `data` ever holds it."""
     data = body.get("data")
-    inner = data if isinstance(data, Mapping) else {}
+    inner = data if isinstance(data, dict) else {}
     for place, name in ((inner, "output"), (body, "output"), (inner, "response"), (body, "output_content")):
         if place.get(name) is not None:
             return place[name]
@@ -55,7 +56,7 @@ def output_of(body: Mapping[str, Any]) -> Any:
 def code_of(body: Mapping[str, Any]) -> str | None:
     """The stable code of an error body: ``error_code``, or ``code`` in older ones, also inside ``error``."""
     inner = body.get("error")
-    for place in (body, inner if isinstance(inner, Mapping) else {}):
+    for place in (body, inner if isinstance(inner, dict) else {}):
         for name in ("error_code", "code"):
             value = place.get(name)
             if isinstance(value, str) and value:
@@ -68,15 +69,15 @@ def error_of(body: Any, *, failed: bool = True) -> tuple[str | None, str | None]
 
     Beside a run that did not fail, a `message` is only a remark; an `error` is an error wherever it stands.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return None, None
     code = code_of(body)
     data = body.get("data")
     names = ("message", "error", "error_message") if failed else ("error", "error_message")
-    for place in (body, data if isinstance(data, Mapping) else {}):
+    for place in (body, data if isinstance(data, dict) else {}):
         for name in names:
             value = place.get(name)
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 value = value.get("message") or value.get("error") or json.dumps(value, ensure_ascii=False)
             if isinstance(value, str) and value.strip():
                 return redact(value.strip()), code
@@ -88,17 +89,17 @@ def ids_of_body(body: Any, headers: Mapping[str, str]) -> dict[str, str | None]:
 
     Keys are masked: a service that echoes one in an id has none that can be asked for.
     """
-    places = [body, body.get("data")] if isinstance(body, Mapping) else []
+    places = [body, body.get("data")] if isinstance(body, dict) else []
 
     def find(name: str) -> str | None:
         for place in places:
-            value = place.get(name) if isinstance(place, Mapping) else None
+            value = place.get(name) if isinstance(place, dict) else None
             if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
                 return redact(sayable(str(value)))
         return None
 
-    in_header = redact(headers.get("x-request-id") or "") or None
-    return {"request_id": find("request_id") or in_header, "run_id": find("run_id")}
+    request_id = find("request_id") or redact(headers.get("x-request-id") or "") or None
+    return {"request_id": request_id, "run_id": find("run_id")}
 
 
 _TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{1,1000})", re.IGNORECASE)
@@ -157,7 +158,7 @@ _read_odd: Final = json.JSONDecoder(parse_constant=str, parse_int=_whole).decode
 def secret_of(body: Mapping[str, Any]) -> Secret | None:
     """The signing secret, at the top or in `data`."""
     data = body.get("data")
-    for place in (body, data if isinstance(data, Mapping) else {}):
+    for place in (body, data if isinstance(data, dict) else {}):
         found = place.get("webhook_secret")
         if isinstance(found, str) and found:
             return shared_secret(found)

@@ -282,7 +282,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON values, without the signing secret; :meth:`from_dict` is the way back."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "webhook_secret"}
+        values = {name: getattr(self, name) for name in _KEPT}
         values["started_at"] = self.started_at.isoformat() if self.started_at else None
         return values
 
@@ -296,6 +296,10 @@ class Run:
         if kept.get("started_at") is not None:
             kept["started_at"] = datetime.fromisoformat(kept["started_at"])
         return cls(**kept)
+
+
+_KEPT: Final = tuple(part.name for part in fields(Run) if part.name != "webhook_secret")
+"""The names of :meth:`Run.to_dict`."""
 
 
 def one_line(text: str, limit: int = 120) -> str:

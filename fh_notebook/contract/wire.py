@@ -126,7 +126,7 @@ def _broken_run(answer: Answer, asked: dict[str, Any]) -> Run:
 
 def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
     """A 2xx: the call succeeded, whatever became of the run."""
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         what = "an empty body" if body in ("", None) else "something that is not a JSON object"
         return Run(
             status="unknown",
@@ -174,14 +174,14 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
     """
     known: dict[str, Any] = {"origin": origin, "status_code": answer.status_code}
     body = parse(answer.body)
-    if answer.status_code is None or not 200 <= answer.status_code < 300 or not isinstance(body, Mapping):
+    if answer.status_code is None or not 200 <= answer.status_code < 300 or not isinstance(body, dict):
         message, code = error_of(body)
         broke = BROKEN_TEXTS.get(answer.broke or "", "")
         text = message or (text_of_page(answer, body) if answer.status_code else broke or "no answer came")
         found = code or answer.broke or f"http_{answer.status_code}"
         return Run(status="unknown", request_id=request_id, error=text, error_code=found, raw=mask_body(body), **known)
     for wrapper in ("request", "workflow_run"):
-        if isinstance(body.get(wrapper), Mapping):
+        if isinstance(body.get(wrapper), dict):
             body = body[wrapper]
     status = status_of(body, answer.status_code)
     message, code = error_of(body, failed=status == "failed")
@@ -196,8 +196,8 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
         run_id=ids["run_id"],
         started_at=_instant(body.get("started_at")),
         elapsed_s=_seconds_between(body),
-        inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), Mapping) else {},
-        metadata=dict(metadata) if isinstance(metadata, Mapping) else {},
+        inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), dict) else {},
+        metadata=dict(metadata) if isinstance(metadata, dict) else {},
         raw=mask_body(body),
         **known,
     )
@@ -238,11 +238,11 @@ def parse_event(body: bytes) -> Run:
     """
     arguments.check(parse_event, locals())
     event = parse(bytes(body))  # a memoryview, which the check takes as bytes, cannot be decoded
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         said = "the callback's body is not a JSON object"
         return Run(status="unknown", error=said, error_code="not_json", raw=mask_body(event))
     data = event.get("data")
-    inner = data if isinstance(data, Mapping) else {}
+    inner = data if isinstance(data, dict) else {}
     suffix = sayable(str(event.get("event_type") or "").rpartition(".")[2])
     status = suffix if suffix in STATUSES else status_of({**inner, **event}, 200)
     if status == "unknown" and suffix:  # another word for how far it is: a receiver knows some of those that end it

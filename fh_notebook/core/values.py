@@ -124,7 +124,8 @@ class Secret:
             raise TypeError(f"value is of the type {kind}; give a text, or an fh.Secret")
         self._value = value.reveal() if isinstance(value, Secret) else value.strip()
         place = id(self)
-        _LIVE[place] = ref(self, lambda _: _LIVE.pop(place, None) and None)
+        _LIVE[place] = ref(self, lambda _: _forget(place))
+        _note_change()
 
     def reveal(self) -> str:
         """Return the secret itself, for the one line that sends or checks it."""
@@ -219,6 +220,21 @@ _SHARED: WeakValueDictionary[str, Secret] = WeakValueDictionary()
 _LIVE: dict[int, ref[Secret]] = {}
 """Every secret that this process holds, each object by itself: what `redact` must know to be complete."""
 
+_last_change = object()
+"""Stands for the last change of them. It is set after the change: a mask that was made in between is made again."""
+
+
+def _note_change() -> None:
+    global _last_change
+    _last_change = object()  # a number would be counted twice by two threads, and come again
+
+
+def _forget(place: int) -> None:
+    global _plain_mask
+    _LIVE.pop(place, None)
+    _plain_mask = None  # the mask holds texts of secrets, and must not outlive them
+    _note_change()
+
 
 _SHORTEST: Final = 6
 """A key of fewer letters (only tests have one) would mask half of every text."""
@@ -253,8 +269,26 @@ def redact(text: str, also: Collection[str] = ()) -> str:
 
 def redactor(also: Collection[str] = ()) -> Callable[[str], str]:
     """Return what masks a text as :func:`redact` does: for the many texts of one value, the secrets are listed once."""
-    held = (own for secret in _live() if len(own := secret.reveal()) >= _SHORTEST)
-    secrets = sorted({*also, *held}, key=len, reverse=True)  # of one that begins as another does, the end would stay
+    if also:
+        return _mask_of({*also, *_held_texts()})
+    # All texts of every answer come by, and the secrets are nearly always those of the call before.
+    global _plain_mask
+    change, held = _last_change, _plain_mask
+    if held is None or held[0] is not change:
+        _plain_mask = held = change, _mask_of(_held_texts())
+    return held[1]
+
+
+_plain_mask: tuple[object, Callable[[str], str]] | None = None
+"""The mask of the secrets that this process holds, and after which change of them it was made."""
+
+
+def _held_texts() -> set[str]:
+    return {own for secret in _live() if len(own := secret.reveal()) >= _SHORTEST}
+
+
+def _mask_of(texts: Collection[str]) -> Callable[[str], str]:
+    secrets = sorted(texts, key=len, reverse=True)  # of one that begins as another does, the end would stay
 
     def mask(text: str) -> str:
         for own in secrets:

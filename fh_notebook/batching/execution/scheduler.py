@@ -184,6 +184,7 @@ class Scheduler:
         self._limiter = limiter
         self._emit = emit
         self._limits = limits or StopLimits()
+        self._most_calls = self._limits.most_calls
         self._planned = planned
         self._spacing = CallSpacing(rate)
         self._names = names or NameEvidence(variants=0)
@@ -307,9 +308,8 @@ class Scheduler:
     def _may_start(self, now: float) -> bool:
         if self._paused or self._paced_until(now) > now:
             return False
-        most_calls = self._limits.most_calls
         # Those that are opening may yet find their answer elsewhere: wait for what they do.
-        return most_calls is None or self.calls + self._opening < most_calls
+        return self._most_calls is None or self.calls + self._opening < self._most_calls
 
     def _has_room(self) -> bool:
         most = 1 if self._outage.is_outage else self.max_in_flight
@@ -344,8 +344,7 @@ class Scheduler:
     @property
     def has_calls_left(self) -> bool:
         """Whether one more request may be sent: a job that is claimed and waits for its turn is not counted."""
-        most_calls = self._limits.most_calls
-        return most_calls is None or self.calls < most_calls
+        return self._most_calls is None or self.calls < self._most_calls
 
     def opened(self) -> None:
         """Note that a job which was taken is claimed, or is not to be."""

@@ -192,7 +192,9 @@ class Worker:
     async def _finish(self, entry: QueuedJob, run: Run, *, goes_on: bool = True, unsent: bool = False) -> Next:
         """Keep the answer; with it goes the claim of the job that comes next in this slot."""
         # What one exchange cost beyond itself: look-ups, where the answer did not come in the response.
-        run = replace(run, attempts=entry.sent + run.attempts - 1, inputs=entry.job.shown_inputs)
+        attempts, inputs = entry.sent + run.attempts - 1, entry.job.shown_inputs
+        if run.attempts != attempts or run.inputs is not inputs:  # seldom, and a copy costs as much as the run
+            run = replace(run, attempts=attempts, inputs=inputs)
         if not (run.done or run.error):
             request = f" (request {run.request_id})" if run.request_id else ""
             run = replace(run, error=f"the service took it and it had not ended{request}")
