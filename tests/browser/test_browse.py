@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.contrast import faint, grounds
-from tests.browser.test_form_voila import run_voila
 from tests.lab import PATIENCE_MS, Lab
+from tests.voila import run_voila
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.rate_page import KEPT, NAMES, pictures, setup, wait_until_saved
-from tests.browser.test_form_voila import _shots, run_voila
+from tests.browser.test_form_voila import _shots
 from tests.lab import PATIENCE_MS, Lab
+from tests.voila import run_voila
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
