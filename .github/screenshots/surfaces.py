@@ -1,0 +1,531 @@
+"""The surfaces of the interface: for each, the cells that show it and what is clicked.
+
+Rule of this file: a surface is a generator with the code of its cells, which yields the cell that is to be seen once it
+is as it is to be seen, and then ends what it holds. It uses what a user sees (roles, names of buttons, texts), so that
+it works before and after the interface is redrawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import nbformat
+from playwright.sync_api import Error, Locator, Page, expect
+
+from tests.demo_data import DemoHive
+from tests.lab import Lab
+
+__all__ = ["NOT_IN_VOILA", "SURFACES", "WINDOW", "Stage", "Surface"]
+
+WIDEST: Final = 1600
+WINDOW: Final = 1000
+"""Height of the window in CSS pixels."""
+
+SETUP: Final = """%load_ext fh_notebook
+import fh_notebook as fh
+import json, pandas as pd
+fh.configure(store={store!r}, workspace="demo")
+tickets, claims = pd.read_csv("tickets.csv"), pd.read_csv("claims.csv")
+claim = json.load(open("claim.json"))"""
+
+BATCH: Final = """batch = fh.batch(tickets, "support-triage", name="triage", progress=False)
+cmp = fh.compare(batch)"""
+
+LETTERS: Final = """letters = fh.batch(claims, "claim-letter", name="letters", progress=False)
+cmp = fh.compare(letters, score=fh.score.contains("claim"))"""
+
+
+_NEW_CELLS: Final = """code => {
+    const model = window.jupyterapp.shell.currentWidget.context.model;
+    const cells = code.map(source => ({cell_type: 'code', source, metadata: {}, outputs: [], execution_count: null}));
+    model.fromJSON({...model.toJSON(), cells});
+}"""
+_IS_IDLE: Final = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
+_END_KERNEL: Final = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+
+
+@dataclass
+class Stage:
+    """One notebook in one place, as a surface opens and uses it; in Voila all cells run when the page is loaded."""
+
+    lab: Lab
+    hive: DemoHive
+    place: str
+    theme: str
+    """The one with which the page begins: Voila has its own page for each."""
+
+    @property
+    def page(self) -> Page:
+        """The page."""
+        return self.lab.page
+
+    def open(self, *cells: str, store: str) -> None:
+        """Open a notebook with `cells` after the setup; surfaces of one store share their answers."""
+        code = (SETUP.format(store=f"{store}.sqlite3"), *cells)
+        self.lab.resize(WIDEST, WINDOW)
+        if self.place != "voila":
+            if self.lab.name:  # a page and a kernel for all surfaces: to start them takes longer than to use them
+                self.page.evaluate(_NEW_CELLS, code)
+            else:
+                self.lab.open(*code)
+            self.lab.run(0)
+            return
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in code])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, self.lab.server.root / "app.ipynb")
+        self.page.goto(f"{self.lab.server.url}/voila/render/app.ipynb?theme={self.theme}")
+        self.page.locator("#rendered_cells").wait_for()
+
+    def own(self, store: str) -> str:
+        """Return the name of a store in which nothing is answered yet: what runs must not have run elsewhere."""
+        return f"{store}-{self.place}-{self.theme}"
+
+    def cell(self, index: int) -> Locator:
+        """Return a cell, with its code where the place shows it."""
+        return self.page.locator(f'[cell-index="{index + 1}"]') if self.place == "voila" else self.lab.cell(index)
+
+    def output(self, index: int) -> Locator:
+        """Return what a cell shows."""
+        return self.cell(index) if self.place == "voila" else self.lab.output(index)
+
+    def run(self, index: int) -> Locator:
+        """Run a cell to its end, and return what it shows."""
+        return self.output(index) if self.place == "voila" else self.lab.run(index)
+
+    def start(self, index: int) -> Locator:
+        """Start a cell, and return what it shows."""
+        if self.place != "voila":
+            self.lab.start(index)
+        return self.output(index)
+
+    def show(self, *cells: str, store: str) -> Locator:
+        """Open a notebook with `cells`, run them, and return what the last one shows."""
+        self.open(*cells, store=store)
+        for index in range(1, len(cells) + 1):
+            shown = self.run(index)
+        expect(shown).to_contain_text(re.compile(r"\S"))
+        return shown
+
+    def rest(self) -> None:
+        """End what the kernel still does for a surface, so that the page can be used for the next one."""
+        if self.place == "voila":
+            self.page.goto("about:blank")  # Voila ends the kernel of a page that is left
+            return
+        if not self.page.evaluate(_IS_IDLE):
+            self.lab.interrupt()
+        self.lab.wait_idle()
+
+    def end(self) -> None:
+        """Close the page and end its kernel."""
+        with contextlib.suppress(Error):
+            if self.place == "voila":
+                self.page.goto("about:blank")
+            else:
+                self.page.evaluate(_END_KERNEL)
+        self.page.context.close()
+
+    @contextlib.contextmanager
+    def another_page(self, url: str) -> Iterator[None]:
+        """Show a page of its own in place of the notebook's."""
+        notebook = self.lab.page
+        self.lab.page = notebook.context.new_page()
+        try:
+            self.page.goto(url)
+            yield
+        finally:
+            self.lab.page.close()
+            self.lab.page = notebook
+
+    def use_theme(self, theme: str) -> None:
+        """Show the page in a theme."""
+        self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        if self.page.evaluate("() => !!window.jupyterapp && !document.body.dataset.voila"):
+            self.lab.theme(theme)
+
+
+def press(where: Locator, name: str) -> None:
+    """Click the button whose text begins with `name`."""
+    where.get_by_role("button", name=re.compile(rf"^\W*{name}")).locator("visible=true").first.click()
+
+
+Surface = Callable[[Stage], Iterator[Locator]]
+SURFACES: Final[dict[str, Surface]] = {}
+NOT_IN_VOILA: Final[set[str]] = set()
+"""Those that show a cell at work, or a file: Voila shows a page when all cells have run."""
+
+
+def surface(function: Surface) -> Surface:
+    """Register a surface by its name."""
+    SURFACES[function.__name__] = function
+    return function
+
+
+def not_in_voila(function: Surface) -> Surface:
+    """Register a surface that Voila cannot show."""
+    NOT_IN_VOILA.add(function.__name__)
+    return surface(function)
+
+
+FORM: Final = 'form = fh.form("claim-check")\nform'
+FILLED: Final = 'form = fh.form("claim-check", values=claim)\nform'
+RUN: Final = "Run"
+
+
+def _form(stage: Stage, code: str, store: str) -> Locator:
+    """Show a form, and return it once its last button is there."""
+    shown = stage.show(code, store=store)
+    shown.get_by_role("button", name=RUN).first.wait_for()
+    return shown
+
+
+@surface
+def form_empty(stage: Stage) -> Iterator[Locator]:
+    """A form of 17 fields as it comes."""
+    _form(stage, FORM, "form-empty")
+    yield stage.cell(1)
+
+
+@surface
+def form_filled(stage: Stage) -> Iterator[Locator]:
+    """The same form with values: a table of two rows, a group, three scripts in one text."""
+    _form(stage, FILLED, "form-filled")
+    yield stage.cell(1)
+
+
+@surface
+def form_rejected(stage: Stage) -> Iterator[Locator]:
+    """Run was pressed while required fields are empty."""
+    shown = _form(stage, FORM, "form-rejected")
+    press(shown, RUN)
+    shown.get_by_role("alert").first.wait_for()
+    yield stage.cell(1)
+
+
+@surface
+def form_running(stage: Stage) -> Iterator[Locator]:
+    """Two variants have answered, one is running."""
+    shown = _form(stage, FILLED, "form-running")
+    with stage.hive.held_after(2):
+        press(shown, RUN)
+        stage.hive.wait_held(1)
+        yield stage.cell(1)
+
+
+@surface
+def form_answers(stage: Stage) -> Iterator[Locator]:
+    """All three variants have answered: a letter, JSON, Markdown with a table."""
+    shown = _form(stage, FILLED, "form-answers")
+    press(shown, RUN)
+    expect(shown).to_contain_text("Yours sincerely")
+    expect(shown).to_contain_text("Kitchen window")
+    yield stage.cell(1)
+
+
+@surface
+def form_request(stage: Stage) -> Iterator[Locator]:
+    """The request that Run would send."""
+    shown = _form(stage, FILLED, "form-request")
+    press(shown, "Request")
+    expect(shown).to_contain_text("max_words")
+    yield stage.cell(1)
+
+
+@surface
+def form_earlier(stage: Stage) -> Iterator[Locator]:
+    """The list of earlier calls, after one."""
+    shown = _form(stage, FILLED, "form-earlier")
+    press(shown, RUN)
+    expect(shown).to_contain_text("Yours sincerely")
+    press(shown, "Earlier calls")
+    yield stage.cell(1)
+
+
+@surface
+def form_copy(stage: Stage) -> Iterator[Locator]:
+    """The form as a cell, or as Python."""
+    shown = _form(stage, FILLED, "form-copy")
+    press(shown, "Copy as")
+    expect(shown).to_contain_text(re.compile("curl", re.IGNORECASE))
+    yield stage.cell(1)
+
+
+@surface
+def form_over(stage: Stage) -> Iterator[Locator]:
+    """The form over a table: which column is which variable, and the number of calls."""
+    code = 'form = fh.form("support-triage", over=tickets)\nform'
+    _form(stage, code, "form-over")
+    yield stage.cell(1)
+
+
+@surface
+def form_files(stage: Stage) -> Iterator[Locator]:
+    """A form whose answer is a picture and a table as files."""
+    shown = _form(stage, 'fh.form("damage-report", values={"claim_id": "C-2041"})', "form-files")
+    press(shown, RUN)
+    expect(shown).to_contain_text("annotated.png")
+    yield stage.cell(1)
+
+
+CELL: Final = """%%fetchhive claim-check --all-variants --out runs
+claim_text: |
+  A hailstorm broke two windows of the kitchen. The carpet is soaked.
+claimant: {name: José García-Müller, email: jose.garcia@example.org}
+kind: home
+incident_at: "2026-11-20T18:40:00+01:00"
+amount: 1029.9
+payout: {iban: DE02120300000000202051}"""
+
+
+@not_in_voila
+def cell_running(stage: Stage) -> Iterator[Locator]:
+    """A cell at work: two variants have answered, one is running."""
+    stage.open(CELL, store=stage.own("cell-running"))
+    with stage.hive.held_after(2):
+        stage.start(1)
+        stage.hive.wait_held(1)
+        expect(stage.output(1)).to_contain_text(re.compile(r"\S"))
+        yield stage.cell(1)
+
+
+@surface
+def cell_done(stage: Stage) -> Iterator[Locator]:
+    """The answers of three variants below a cell."""
+    expect(stage.show(CELL, store="cell-done")).to_contain_text("Yours sincerely")
+    yield stage.cell(1)
+
+
+@surface
+def cell_scripts(stage: Stage) -> Iterator[Locator]:
+    """Answers that are written from right to left, in Japanese, and with emoji."""
+    shown = stage.show(
+        "%%fetchhive translate --all-variants\ntext: Your parcel 4007 comes on Thursday.", store="scripts"
+    )
+    expect(shown).to_contain_text("4007")
+    yield stage.cell(1)
+
+
+@surface
+def cell_files(stage: Stage) -> Iterator[Locator]:
+    """An answer that is a picture and a table as files."""
+    shown = stage.show("%%fetchhive damage-report -v annotated\nclaim_id: C-2041", store="cell-files")
+    expect(shown).to_contain_text("annotated.png")
+    yield stage.cell(1)
+
+
+OVER: Final = """%%fetchhive support-triage --all-variants --over tickets --out answers --score exact:expected_output
+ticket: "{{ row.ticket }}"
+"""
+
+
+@not_in_voila
+def over_running(stage: Stage) -> Iterator[Locator]:
+    """A cell over 300 rows and 3 variants, at work."""
+    stage.open(OVER, store=stage.own("over-running"))
+    with stage.hive.held_after(412):
+        stage.start(1)
+        stage.hive.wait_held(1)
+        yield stage.cell(1)
+
+
+@surface
+def over_done(stage: Stage) -> Iterator[Locator]:
+    """The same when it is done, with failed and unknown calls."""
+    expect(stage.show(OVER, store=stage.own("over-done"))).to_contain_text("fine-tuned")
+    yield stage.cell(1)
+
+
+BACKGROUND: Final = 'batch = fh.batch(tickets, "support-triage", name="triage", wait=False)'
+
+
+@surface
+def batch_running(stage: Stage) -> Iterator[Locator]:
+    """A batch in the background, at work."""
+    with stage.hive.held_after(412):
+        stage.open(BACKGROUND, store=stage.own("batch-running"))
+        shown = stage.run(1)
+        stage.hive.wait_held(1)
+        shown.get_by_role("button", name="Pause").first.wait_for()
+        yield stage.cell(1)
+        press(shown, "Cancel")
+
+
+@surface
+def batch_paused(stage: Stage) -> Iterator[Locator]:
+    """The same, paused."""
+    with stage.hive.held_after(412):
+        stage.open(BACKGROUND, store=stage.own("batch-paused"))
+        shown = stage.run(1)
+        stage.hive.wait_held(1)
+        press(shown, "Pause")
+        expect(shown).to_contain_text("paused")
+        yield stage.cell(1)
+        press(shown, "Cancel")
+
+
+@surface
+def batch_done(stage: Stage) -> Iterator[Locator]:
+    """The batch as the value of a cell, with failed and unknown calls."""
+    code = 'batch = fh.batch(tickets, "support-triage", name="triage")'
+    shown = stage.show(code, "batch", store="triage")
+    expect(shown).to_contain_text("fine-tuned")
+    yield stage.cell(2)
+
+
+def _comparison(stage: Stage, code: str, *, batch: str = BATCH) -> Locator:
+    """Show a view of a comparison."""
+    store = {BATCH: "triage", LETTERS: "letters"}.get(batch, "extracts")
+    stage.open(batch, code, store=store)
+    stage.run(1)
+    shown = stage.run(2)
+    expect(shown).to_contain_text(re.compile(r"\S"))
+    return shown
+
+
+@surface
+def comparison(stage: Stage) -> Iterator[Locator]:
+    """Three variants compared on 300 tickets: table, sentence, rows that differ."""
+    expect(_comparison(stage, "cmp")).to_contain_text("fine-tuned")
+    yield stage.cell(2)
+
+
+@surface
+def verdict(stage: Stage) -> Iterator[Locator]:
+    """The verdict alone."""
+    _comparison(stage, "cmp.verdict")
+    yield stage.cell(2)
+
+
+@surface
+def pairs(stage: Stage) -> Iterator[Locator]:
+    """The table of all pairs."""
+    _comparison(stage, "cmp.pairs()")
+    yield stage.cell(2)
+
+
+@surface
+def plots(stage: Stage) -> Iterator[Locator]:
+    """The plots of a comparison."""
+    _comparison(stage, "cmp.plot()").locator("svg, img").first.wait_for()
+    yield stage.cell(2)
+
+
+@surface
+def browse(stage: Stage) -> Iterator[Locator]:
+    """All rows, as they come."""
+    expect(_comparison(stage, "cmp.browse()")).to_contain_text("A-4007")
+    yield stage.cell(2)
+
+
+@surface
+def browse_open(stage: Stage) -> Iterator[Locator]:
+    """All rows, one of them opened by a click."""
+    shown = _comparison(stage, "cmp.browse()")
+    shown.get_by_role("rowheader").nth(3).click()
+    yield stage.cell(2)
+
+
+@surface
+def diff_text(stage: Stage) -> Iterator[Locator]:
+    """How two letters differ."""
+    expect(_comparison(stage, "cmp.diff(1)", batch=LETTERS)).to_contain_text("policy")
+    yield stage.cell(2)
+
+
+EXTRACTS: Final = """extracts = fh.batch(claims, "claim-extract", name="extracts", progress=False)
+cmp = fh.compare(extracts, score=fh.score.json_fields("expected_output"))"""
+
+
+@surface
+def diff_json(stage: Stage) -> Iterator[Locator]:
+    """How two JSON outputs differ."""
+    row = "cmp.diff(cmp.disagreements()['row'].iloc[0])"
+    expect(_comparison(stage, row, batch=EXTRACTS)).to_contain_text("amount")
+    yield stage.cell(2)
+
+
+@surface
+def comparison_json(stage: Stage) -> Iterator[Locator]:
+    """Two variants compared by the fields of their JSON."""
+    expect(_comparison(stage, "cmp", batch=EXTRACTS)).to_contain_text("large-model")
+    yield stage.cell(2)
+
+
+@surface
+def rate(stage: Stage) -> Iterator[Locator]:
+    """Blind rating of two letters, after one rating."""
+    rater = f"{stage.place}-{stage.theme}"
+    shown = _comparison(stage, f"cmp.rate(rater={rater!r})", batch=LETTERS)
+    expect(shown).to_contain_text("policy")
+    shown.get_by_role("button", name=re.compile("^1")).first.click()
+    expect(shown).to_contain_text("1 of 24")
+    yield stage.cell(2)
+
+
+@not_in_voila
+def report(stage: Stage) -> Iterator[Locator]:
+    """The report as a page of its own."""
+    _comparison(stage, 'cmp.report("triage.html")')
+    with stage.another_page((stage.lab.server.root / "triage.html").as_uri()):
+        yield stage.page.locator("body")
+
+
+@surface
+def history(stage: Stage) -> Iterator[Locator]:
+    """What was run, from the store."""
+    code = "%%fetchhive translate --all-variants\ntext: Your parcel 4007 comes on Thursday."
+    stage.open(code, CELL, "%fetchhive history", store="history")
+    for index in (1, 2, 3):
+        shown = stage.run(index)
+    expect(shown).to_contain_text("translate")
+    yield stage.cell(3)
+
+
+@surface
+def describe(stage: Stage) -> Iterator[Locator]:
+    """A deployment's variables, and a cell to begin with."""
+    expect(stage.show("%fetchhive describe claim-check", store="describe")).to_contain_text("claim_text")
+    yield stage.cell(1)
+
+
+SUBMIT: Final = """client = fh.Client()
+asked = client.submit("refund", variant="v1", inputs={"order": "A-4007", "amount": 120.0})
+paid = client.submit("refund", variant="v1", inputs={"order": "A-4021", "amount": 35.5})"""
+
+
+@surface
+def pending(stage: Stage) -> Iterator[Locator]:
+    """A run that waits for a person, and one that has ended."""
+    stage.open(SUBMIT, "asked", "paid", store=stage.own("pending"))
+    stage.run(1)
+    shown = stage.run(2)
+    stage.run(3)
+    expect(shown).to_contain_text("finance")
+    expect(stage.output(3)).to_contain_text("completed")
+    yield stage.cell(2)
+    for asked in stage.hive.approvals:
+        stage.hive.decide(asked.request_id, approve=False)
+
+
+RACE: Final = """race = fh.race(tickets, "support-triage", score=fh.score.exact("expected_output"), name="race")"""
+
+
+@not_in_voila
+def race_running(stage: Stage) -> Iterator[Locator]:
+    """A race of three variants at work."""
+    stage.open(RACE, store=stage.own("race-running"))
+    with stage.hive.held_after(60):
+        stage.start(1)
+        stage.hive.wait_held(1)
+        expect(stage.output(1)).to_contain_text("fine-tuned")
+        yield stage.cell(1)
+
+
+@surface
+def race_done(stage: Stage) -> Iterator[Locator]:
+    """A race that has ended."""
+    expect(stage.show(RACE, store=stage.own("race-done"))).to_contain_text("fine-tuned")
+    yield stage.cell(1)
