@@ -81,8 +81,8 @@ def compare(
     is_partitioned = isinstance(batch_or_frame, Batch) and batch_or_frame.is_partitioned
     if is_partitioned or type(batch_or_frame).__module__.startswith("dask."):
         # It has the same tables, and no row: those stay where they are.
-        many: Comparison = hooks.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
-        return many
+        comparison: Comparison = hooks.partitions().compare(batch_or_frame, score=score, pair_on=pair_on, failed=failed)
+        return comparison
     return Comparison(ScoreSet.of(batch_or_frame, score, pair_on=pair_on, failed=failed), HumanRatings())
 
 

@@ -107,8 +107,8 @@ class ScoredRuns:
         InputError
             There is no such column.
         """
-        own = arguments.column_text(by)
-        names = [own, f"metadata.{own}", f"in.{own}"] if isinstance(own, str) else []
+        column = arguments.column_text(by)
+        names = [column, f"metadata.{column}", f"in.{column}"] if isinstance(column, str) else []
         for name in names:
             if name in self.names:
                 return name
@@ -195,8 +195,8 @@ class ComparisonData:
     @cached_property
     def row_columns(self) -> list[str]:
         """The columns of the rows that are the user's own, without those whose values must not be shown."""
-        own = (str(self.pair_on), self.scorer, EXPECTED, *RESERVED)
-        names = [name for name in self.runs.names if name not in own and not name.startswith("out.")]
+        excluded = (str(self.pair_on), self.scorer, EXPECTED, *RESERVED)
+        names = [name for name in self.runs.names if name not in excluded and not name.startswith("out.")]
         hidden = self.runs.secret().columns if names else frozenset()
         return [name for name in names if name not in hidden]
 

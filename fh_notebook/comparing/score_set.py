@@ -78,8 +78,8 @@ class ScoreSet:
 
     def add(self, score: Any, *, name: str | None, version: str | int | None) -> None:
         """Score the same runs by one more scorer (see ``Comparison.add_score``)."""
-        given = _with_version(score, name, version)
-        runs = self._score_runs(given)
+        versioned_score = _with_version(score, name, version)
+        runs = self._score_runs(versioned_score)
         score_name = name or runs.scorer
         if score_name in self._scores and self.data.scorer:
             raise InputError(
@@ -87,9 +87,9 @@ class ScoreSet:
             )
         if not self.data.scorer:
             self.data = self._comparison_data(runs, score_name)
-            self._scores = {score_name: given}
+            self._scores = {score_name: versioned_score}
         else:
-            self._scores[score_name] = given
+            self._scores[score_name] = versioned_score
             self._others[score_name] = replace(runs, scorer=score_name)
 
     def rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
@@ -101,15 +101,15 @@ class ScoreSet:
         if score is None:
             self.reread(self.own_score, fresh=fresh)
         else:
-            given = _with_version(score, None, version)
-            runs = self._score_runs(given, fresh=fresh, anew=True)
+            versioned_score = _with_version(score, None, version)
+            runs = self._score_runs(versioned_score, fresh=fresh, anew=True)
             before, self.data = self.data, self._comparison_data(runs, runs.scorer)
-            others = {
+            other_scores = {
                 name: other_score
                 for name, other_score in self._scores.items()
                 if name not in (before.scorer, runs.scorer)
             }
-            self._scores = {runs.scorer: given, **others}
+            self._scores = {runs.scorer: versioned_score, **other_scores}
             self._others.pop(runs.scorer, None)
         for name in list(self._others):  # of the same runs as the first
             self._others[name] = replace(self._score_runs(self._scores[name], fresh=fresh), scorer=name)

@@ -112,28 +112,30 @@ class _JsonWalker:
             if isinstance(item, Change):
                 yield item
                 continue
-            path, one, two = item
-            if isinstance(one, Mapping) and isinstance(two, Mapping):
-                pending.extend(reversed(list(_pending_of_names(path, one, two))))
-            elif _is_list(one) and _is_list(two):
-                pending.extend(reversed(list(self._pending_of_items(path, one, two))))
-            elif not _is_equal(one, two):
-                yield Change("changed", path, one, two)
+            path, first, second = item
+            if isinstance(first, Mapping) and isinstance(second, Mapping):
+                pending.extend(reversed(list(_pending_of_names(path, first, second))))
+            elif _is_list(first) and _is_list(second):
+                pending.extend(reversed(list(self._pending_of_items(path, first, second))))
+            elif not _is_equal(first, second):
+                yield Change("changed", path, first, second)
 
-    def _pending_of_items(self, path: str, one: Sequence[Any], two: Sequence[Any]) -> Iterator[_Pending]:
+    def _pending_of_items(self, path: str, first: Sequence[Any], second: Sequence[Any]) -> Iterator[_Pending]:
         i = j = 0
-        for at, of, length in [*sorted(self._align(one, two)), (len(one), len(two), 0)]:
+        for at, of, length in [*sorted(self._align(first, second)), (len(first), len(second), 0)]:
             both = min(at - i, of - j)  # neighbours that have no like on the other side changed into each other
-            yield from ((f"{path}[{j + k}]", one[i + k], two[j + k]) for k in range(both))
-            yield from (Change("removed", f"{path}[{k}]", before=one[k]) for k in range(i + both, at))
-            yield from (Change("added", f"{path}[{k}]", after=two[k]) for k in range(j + both, of))
+            yield from ((f"{path}[{j + k}]", first[i + k], second[j + k]) for k in range(both))
+            yield from (Change("removed", f"{path}[{k}]", before=first[k]) for k in range(i + both, at))
+            yield from (Change("added", f"{path}[{k}]", after=second[k]) for k in range(j + both, of))
             i, j = at + length, of + length
 
-    def _align(self, one: Sequence[Any], two: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
+    def _align(self, first: Sequence[Any], second: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
         if self._left <= 0:
             return iter(())
         numbers: dict[Any, int] = {}
-        codes = [[numbers.setdefault(self._item_code(item), len(numbers)) for item in items] for items in (one, two)]
+        codes = [
+            [numbers.setdefault(self._item_code(item), len(numbers)) for item in items] for items in (first, second)
+        ]
         return matches(*codes)
 
     def _item_code(self, item: Any) -> Any:
@@ -150,11 +152,13 @@ class _JsonWalker:
         return text
 
 
-def _pending_of_names(path: str, one: Mapping[Any, Any], two: Mapping[Any, Any]) -> Iterator[_Pending]:
-    for name, value in one.items():
-        where = _child_path(path, name)
-        yield (where, value, two[name]) if name in two else Change("removed", where, before=value)
-    yield from (Change("added", _child_path(path, name), after=value) for name, value in two.items() if name not in one)
+def _pending_of_names(path: str, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> Iterator[_Pending]:
+    for name, value in first.items():
+        child_path = _child_path(path, name)
+        yield (child_path, value, second[name]) if name in second else Change("removed", child_path, before=value)
+    yield from (
+        Change("added", _child_path(path, name), after=value) for name, value in second.items() if name not in first
+    )
 
 
 def _child_path(path: str, name: Any) -> str:
@@ -168,10 +172,11 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _is_equal(one: Any, two: Any) -> bool:
-    if isinstance(one, bool) or isinstance(two, bool):
-        return one is two
+def _is_equal(first: Any, second: Any) -> bool:
+    if isinstance(first, bool) or isinstance(second, bool):
+        return first is second
     try:
-        return bool(one == two) or bool(one != one and two != two)  # a missing number is the same as another one
+        # A missing number (NaN) equals another one.
+        return bool(first == second) or bool(first != first and second != second)
     except (TypeError, ValueError, RecursionError):
         return False

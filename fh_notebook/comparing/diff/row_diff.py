@@ -121,9 +121,9 @@ def compare_answers(a: VariantAnswer, b: VariantAnswer, *, limit: int = LIMIT) -
     """
     if not (a.ok and b.ok):
         return AnswerDiff(a=a, b=b)
-    one, two = _json_value(a), _json_value(b)
-    if isinstance(one, Mapping | list) and isinstance(two, Mapping | list):
-        return AnswerDiff(a=a, b=b, changes=changes_of(one, two))
+    first, second = _json_value(a), _json_value(b)
+    if isinstance(first, Mapping | list) and isinstance(second, Mapping | list):
+        return AnswerDiff(a=a, b=b, changes=changes_of(first, second))
     return AnswerDiff(a=a, b=b, words=compare_runs(b.run, a.run, limit=limit))
 
 
@@ -253,8 +253,8 @@ def _title(diff: RowDiff) -> str:
 
 
 def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
-    known = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
-    texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in known[:8]]
+    inputs = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
+    texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in inputs[:8]]
     return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
 
@@ -295,12 +295,12 @@ def _diff_html(part: AnswerDiff, whole: str) -> Iterator[html.Html]:
 
 
 def _changes_html(changes: Changes) -> html.Html:
-    shown = changes.listed[:CHANGES_SHOWN]
+    changes_shown = changes.listed[:CHANGES_SHOWN]
     rows = [
         (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_before_and_after(c))
-        for c in shown
+        for c in changes_shown
     ]  # fmt: skip
-    left = len(changes.listed) - len(shown)
+    left = len(changes.listed) - len(changes_shown)
     more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
     return html.el("div", changes_table(rows), more)
 
@@ -446,11 +446,13 @@ def compare_row(
         answers[EXPECTED] = VariantAnswer(
             variant=EXPECTED, output=masks.value(row, expected), status=MISSING if expected is None else "completed"
         )
-    pairs = [(_answer_named(one, answers), _answer_named(two, answers)) for one, two in _variant_pairs(data, a, b)]
+    pairs = [
+        (_answer_named(first, answers), _answer_named(second, answers)) for first, second in _variant_pairs(data, a, b)
+    ]
     alone = () if pairs else tuple(answers.values())
     return RowDiff(
         row=row,
-        parts=tuple(compare_answers(one, two) for one, two in pairs),
+        parts=tuple(compare_answers(first, second) for first, second in pairs),
         pair_on=data.pair_on,
         inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.row_columns},
         has_score=bool(data.scorer),
@@ -461,11 +463,11 @@ def compare_row(
 def _variant_pairs(data: ComparisonData, a: str | None, b: str | Sequence[str] | None) -> list[tuple[str, str]]:
     if a is None and b is None and data.variant_pairs is not None:
         return list(data.variant_pairs)  # of two dates: each variant against itself
-    others = [b] if isinstance(b, str) else list(b) if b is not None else None
-    first = a if a is not None else next((v for v in data.variants if others is None or v not in others), None)
+    compared = [b] if isinstance(b, str) else list(b) if b is not None else None
+    first = a if a is not None else next((v for v in data.variants if compared is None or v not in compared), None)
     if first is None:
         raise InputError("there is no variant left to be the baseline; name it: cmp.diff(row, a=...)")
-    return [(first, other) for other in (others if others is not None else data.variants) if other != first]
+    return [(first, variant) for variant in (compared if compared is not None else data.variants) if variant != first]
 
 
 def _answer_named(variant: Any, answers: dict[str, VariantAnswer]) -> VariantAnswer:
@@ -485,10 +487,10 @@ def _no_row_message(row: Any, data: ComparisonData) -> str:
 
 def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> VariantAnswer:
     """Return the answer of a variant on the lines of one row: with repeats the first completed one."""
-    own = [at for at in places if lines["variant"].iat[at] == variant]
-    if not own:
+    own_indices = [at for at in places if lines["variant"].iat[at] == variant]
+    if not own_indices:
         return VariantAnswer(variant=variant, status=MISSING, answers=0)
-    at = next((at for at in own if lines["status"].iat[at] == "completed"), own[0])
+    at = next((at for at in own_indices if lines["status"].iat[at] == "completed"), own_indices[0])
     line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
     error = line["error"]
     return VariantAnswer(
@@ -498,7 +500,7 @@ def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Varia
         error=str(error) if error is not None and error == error else None,
         score=float(line["score"]),
         seconds=float(line["seconds"]),
-        answers=len(own),
+        answers=len(own_indices),
     )
 
 

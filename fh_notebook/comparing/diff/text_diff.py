@@ -304,34 +304,34 @@ def text_to_compare(run: Run) -> tuple[str, bool]:
 # --- what both begin and end with
 
 
-def _common_begin(one: str, two: str) -> int:
+def _common_begin(text: str, other_text: str) -> int:
     """Return the length of the common beginning, to the end of a word."""
-    low, high = 0, min(len(one), len(two))
+    low, high = 0, min(len(text), len(other_text))
     while low < high:  # by halves, each a comparison of strings
         middle = (low + high + 1) // 2
-        if one[low:middle] == two[low:middle]:
+        if text[low:middle] == other_text[low:middle]:
             low = middle
         else:
             high = middle - 1
     for at in range(low, max(low - _FAR, 0), -1):
-        if one[at - 1].isspace() and not one[at : at + 1].isspace() and not two[at : at + 1].isspace():
+        if text[at - 1].isspace() and not text[at : at + 1].isspace() and not other_text[at : at + 1].isspace():
             return at
     return max(low - _FAR, 0)
 
 
-def _common_end(one: str, two: str, begin: int) -> int:
+def _common_end(text: str, other_text: str, begin: int) -> int:
     """Return the length of the common end after the common beginning, from the beginning of a word."""
-    low, high = 0, min(len(one), len(two)) - begin
+    low, high = 0, min(len(text), len(other_text)) - begin
     while low < high:
         middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == two[len(two) - middle : len(two) - low]:
+        if text[len(text) - middle : len(text) - low] == other_text[len(other_text) - middle : len(other_text) - low]:
             low = middle
         else:
             high = middle - 1
-    start = len(one) - low
-    for at in range(start + 1, min(start + _FAR, len(one))):
-        if one[at - 1].isspace() and not one[at].isspace():
-            return len(one) - at
+    start = len(text) - low
+    for at in range(start + 1, min(start + _FAR, len(text))):
+        if text[at - 1].isspace() and not text[at].isspace():
+            return len(text) - at
     return max(low - _FAR, 0)
 
 

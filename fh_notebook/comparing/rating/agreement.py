@@ -198,12 +198,14 @@ def _fleiss_estimate(counts: Numbers, weights: Numbers) -> tuple[float, float, f
     """Return the share of agreement, kappa, and the variance of kappa."""
     n, raters = float(weights.sum()), float(counts[0].sum())
     same = (np.square(counts).sum(1) - raters) / (raters * (raters - 1))
-    given = counts / raters
-    agreement, shares = float(weights @ same) / n, weights @ given / n
+    shares_of_answers = counts / raters
+    agreement, shares = float(weights @ same) / n, weights @ shares_of_answers / n
     chance = float(shares @ shares)
     if chance > 1 - 1e-12:
         return agreement, NAN, NAN
-    influence = (same - agreement) / (1 - chance) - (1 - agreement) / (1 - chance) ** 2 * 2 * (given @ shares - chance)
+    influence = (same - agreement) / (1 - chance) - (1 - agreement) / (1 - chance) ** 2 * 2 * (
+        shares_of_answers @ shares - chance
+    )
     return agreement, (agreement - chance) / (1 - chance), float(weights @ np.square(influence)) / n**2
 
 
@@ -229,12 +231,12 @@ def krippendorff(counts: Numbers, *, ordered: bool = False) -> Kappa:
     (3, 0.8, 0.857)
     """
     counts = counts[counts.sum(1) >= 2]
-    n, given = len(counts), counts.sum(1)
+    n, rating_counts = len(counts), counts.sum(1)
     if not n:
         return Kappa(0, NAN, NAN, NAN, NAN)
-    agree = float((counts * (counts - 1)).sum() / (given * (given - 1)).sum())
+    agree = float((counts * (counts - 1)).sum() / (rating_counts * (rating_counts - 1)).sum())
     alpha = float(_alpha_of(_coincidences(counts).sum(0), ordered))
-    mended, weights = _with_added(counts, float(given.mean()))
+    mended, weights = _with_added(counts, float(rating_counts.mean()))
     items = _coincidences(mended)
     total = np.tensordot(weights, items, 1)
     slopes = (_alpha_of(total + _STEP * items, ordered) - _alpha_of(total - _STEP * items, ordered)) / (2 * _STEP)
@@ -250,14 +252,14 @@ def _coincidences(counts: Numbers) -> Numbers:
 
 def _alpha_of(coincidences: Numbers, ordered: bool) -> Numbers:
     """Return alpha of each table of coincidences; NaN where all ratings are the same."""
-    given = coincidences.sum(-1)
-    far = 1.0 - np.eye(given.shape[-1])
+    answer_counts = coincidences.sum(-1)
+    far = 1.0 - np.eye(answer_counts.shape[-1])
     if ordered:
-        position = given.cumsum(-1) - given / 2
+        position = answer_counts.cumsum(-1) - answer_counts / 2
         far = np.square(position[..., :, None] - position[..., None, :])
-    total = given.sum(-1)
+    total = answer_counts.sum(-1)
     observed = (coincidences * far).sum((-2, -1)) * (total - 1)
-    chance = (given[..., :, None] * given[..., None, :] * far).sum((-2, -1))
+    chance = (answer_counts[..., :, None] * answer_counts[..., None, :] * far).sum((-2, -1))
     with np.errstate(invalid="ignore"):
         return np.asarray(1.0 - observed / np.where(chance > 0, chance, NAN))
 
@@ -356,14 +358,14 @@ ALPHAS: Final = ("krippendorff", "krippendorff, ordinal")
 
 
 def _sentence(line: AgreementLine) -> str:
-    estimate, who = line.estimate, one_line(line.who, NAME_SHOWN)
+    estimate, rater = line.estimate, one_line(line.who, NAME_SHOWN)
     if line.method in ALPHAS:
         value = f"{estimate.kappa:.2f}" if not math.isnan(estimate.kappa) else "is not defined: all said the same"
         over = f"over {counted(estimate.n, line.what[:-1])} that two or more have rated"
         alike = f"{percent(estimate.agree)} of two ratings of one are the same"
-        return f"{METHODS[line.method]} of {who} {value}{_interval_in_brackets(estimate)}, {over}; {alike}."
+        return f"{METHODS[line.method]} of {rater} {value}{_interval_in_brackets(estimate)}, {over}; {alike}."
     all_of_them = line.method == "fleiss"
-    two = who if all_of_them else f"{who} and {one_line(line.others, NAME_SHOWN)}"
+    two = rater if all_of_them else f"{rater} and {one_line(line.others, NAME_SHOWN)}"
     if not estimate.n:
         return f"{two} have rated no {line.what[:-1]} in common."
     kappa = (
@@ -373,7 +375,7 @@ def _sentence(line: AgreementLine) -> str:
         f"{percent(estimate.agree)} of {counted(estimate.n, line.what[:-1])}, {kappa}{_interval_in_brackets(estimate)}"
     )
     if line.others == PEOPLE:
-        return f"{who} agrees with people in {share}."
+        return f"{rater} agrees with people in {share}."
     if line.method == "cohen, weighted":
         return f"{two}, weighted by how far apart they are, agree in {share}."
     return f"{two} agree in {share}."
@@ -392,25 +394,29 @@ def _interval_in_brackets(estimate: Kappa) -> str:
 
 def between_people(ratings: CountedRatings, kind: Question) -> list[AgreementLine]:
     """Return the agreement of every two people, and of all where there are more than two."""
-    what = "pairs" if kind.is_pair else "outputs"
+    item_name = "pairs" if kind.is_pair else "outputs"
     method = "cohen, weighted" if kind.is_scale else "cohen"
     lines = []
-    for (one, of_one), (other, of_other) in combinations(ratings.items(), 2):
+    for (first_rater, of_one), (second_rater, of_other) in combinations(ratings.items(), 2):
         both = [item for item in of_one if item in of_other]
         first = [of_one[item].choice for item in both]
         second = [_choice_in_order_of(of_other[item], of_one[item]) for item in both]
         counts = table_of(first, second, kind.choices)
         lines.append(
             AgreementLine(
-                who=one, others=other, what=what, method=method, estimate=cohen(counts, ordered=kind.is_scale)
+                who=first_rater,
+                others=second_rater,
+                what=item_name,
+                method=method,
+                estimate=cohen(counts, ordered=kind.is_scale),
             )
         )
     if len(ratings) > 2:
-        lines += _between_all(ratings, kind, what)
+        lines += _between_all(ratings, kind, item_name)
     return lines
 
 
-def _between_all(ratings: CountedRatings, kind: Question, what: str) -> list[AgreementLine]:
+def _between_all(ratings: CountedRatings, kind: Question, item_name: str) -> list[AgreementLine]:
     rated: dict[str, list[RatingRow]] = {}
     for of in ratings.values():
         for item, line in of.items():
@@ -421,13 +427,15 @@ def _between_all(ratings: CountedRatings, kind: Question, what: str) -> list[Agr
             counts[index, kind.choices.index(_choice_in_order_of(line, lines[0]))] += 1
     times = counts.sum(1)
     shared = times == len(ratings)
-    who = f"{', '.join(list(ratings)[:-1])} and {list(ratings)[-1]}"
-    agreement_lines = [AgreementLine(who=who, others="", what=what, method="fleiss", estimate=fleiss(counts[shared]))]
+    raters = f"{', '.join(list(ratings)[:-1])} and {list(ratings)[-1]}"
+    agreement_lines = [
+        AgreementLine(who=raters, others="", what=item_name, method="fleiss", estimate=fleiss(counts[shared]))
+    ]
     pairable = times >= 2
     if pairable.any() and (kind.is_scale or not shared[pairable].all()):
         method = "krippendorff, ordinal" if kind.is_scale else "krippendorff"
         alpha = krippendorff(counts, ordered=kind.is_scale)
-        agreement_lines.append(AgreementLine(who=who, others="", what=what, method=method, estimate=alpha))
+        agreement_lines.append(AgreementLine(who=raters, others="", what=item_name, method=method, estimate=alpha))
     return agreement_lines
 
 
@@ -453,9 +461,9 @@ def preferences_of_people(ratings: CountedRatings, items: Sequence[Item], kind: 
     if kind.is_pair:
         preferences: OutputPreferences = {}
         for item in items:
-            given = [of[item.id] for of in ratings.values() if item.id in of]
-            if given and item.line_b is not None:
-                preferences[item.line_a, item.line_b] = majority(_choice_in_order_of(x, item) for x in given)
+            rows = [of[item.id] for of in ratings.values() if item.id in of]
+            if rows and item.line_b is not None:
+                preferences[item.line_a, item.line_b] = majority(_choice_in_order_of(x, item) for x in rows)
         return preferences
     means = {
         item.line_a: fmean(numbers)
@@ -481,14 +489,14 @@ def _preferred_side(first: float, second: float) -> str:
 # --- a scorer
 
 
-def preferences_of_scores(lines: pd.DataFrame, wanted: Iterable[tuple[int, int]]) -> OutputPreferences:
+def preferences_of_scores(lines: pd.DataFrame, pairs: Iterable[tuple[int, int]]) -> OutputPreferences:
     """Return the preferences of a scorer: its pairwise verdict where there is one, else the better score."""
     scores = lines["score"].tolist()
     parts = lines["parts"].tolist() if "parts" in lines else [None] * len(scores)
     names = lines["variant"].tolist()
     lower = bool(lines.attrs.get("lower_is_better", False))
     preferences: OutputPreferences = {}
-    for first, second in wanted:
+    for first, second in pairs:
         verdict = _pairwise_share(parts[first], names[second])
         if verdict is not None:
             preferences[first, second] = _preferred_side(verdict, 1 - verdict)

@@ -151,14 +151,14 @@ class HumanRatings:
     ) -> Any:
         """Return the page that asks a person for ratings (see ``Comparison.rate``)."""
         kind = question_of(scale, labels)
-        who = check_rater(rater)
-        shown = check_shown_columns(show, data.runs)
-        items = self._requested_items(data, kind, pair=pair, rows=rows, seed=seed, show=shown)
+        rater_name = check_rater(rater)
+        shown_columns = check_shown_columns(show, data.runs)
+        items = self._requested_items(data, kind, pair=pair, rows=rows, seed=seed, show=shown_columns)
         about = data.runs.about
         session = RatingSession(
             items.asked,
             kind,
-            rater=who,
+            rater=rater_name,
             seed=seed,
             known=self._rating_rows(data, [item.id for item in items.asked]),
             skipped=skipped,
@@ -167,7 +167,9 @@ class HumanRatings:
         )
         if (store := own_store()) not in self._rated_in:
             self._rated_in = (*self._rated_in, store)
-        return hooks.frontend().show_rater(session, items, store=store, result=lambda: self.result(data, kind, who))
+        return hooks.frontend().show_rater(
+            session, items, store=store, result=lambda: self.result(data, kind, rater_name)
+        )
 
     def result(self, data: ComparisonData, kind: Question, rater: str) -> list[str]:
         """Return the result of one rater in sentences, the names in them."""
@@ -181,9 +183,9 @@ class HumanRatings:
 
     def ratings(self, data: ComparisonData, *, rater: str | None) -> Ratings:
         """Return all ratings of these outputs, for every question (see ``Comparison.ratings``)."""
-        known = {item.id: item.row for kind in (PAIR, _SINGLE) for item in self._all_items(data, kind).asked}
-        lines = [x for x in self._rating_rows(data, list(known)) if rater is None or x.rater == rater]
-        return Ratings(lines, labels=known, about=data.runs.about)
+        row_of_item = {item.id: item.row for kind in (PAIR, _SINGLE) for item in self._all_items(data, kind).asked}
+        lines = [x for x in self._rating_rows(data, list(row_of_item)) if rater is None or x.rater == rater]
+        return Ratings(lines, labels=row_of_item, about=data.runs.about)
 
     def rated(
         self,
@@ -231,10 +233,14 @@ class HumanRatings:
             kind = known.kinds[0]
         counted_ratings = count_ratings(known.lines, kind)
         if not counted_ratings:
-            who = "nobody" if rater is None else short(rater)
-            others = [k.in_words for k in known.kinds if k != kind]
-            hint = f"; there are ratings {listed(others, 'and')}: give scale= or labels=" if others else ": cmp.rate()"
-            raise InputError(f"{who} has rated these outputs yet ({kind.in_words}){hint}")
+            rater_text = "nobody" if rater is None else short(rater)
+            other_questions = [k.in_words for k in known.kinds if k != kind]
+            hint = (
+                f"; there are ratings {listed(other_questions, 'and')}: give scale= or labels="
+                if other_questions
+                else ": cmp.rate()"
+            )
+            raise InputError(f"{rater_text} has rated these outputs yet ({kind.in_words}){hint}")
         return kind, counted_ratings
 
     def _all_items(self, data: ComparisonData, kind: Question) -> Items:

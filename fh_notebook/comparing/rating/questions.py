@@ -155,13 +155,13 @@ def question_named(name: str) -> Question | None:
     >>> question_named('labels ["good", "bad"]').answers, question_named("scale 5").answers[-1], question_named("?")
     (('good', 'bad'), '5', None)
     """
-    what, _, of = name.partition(" ")
+    kind, _, of = name.partition(" ")
     try:
         question = (
             PAIR
             if name == "pair"
             else question_of(int(of), None)
-            if what == "scale"
+            if kind == "scale"
             else question_of(None, json.loads(of))
         )
     except (ValueError, InputError, RecursionError):
@@ -245,12 +245,12 @@ def items_of(
         if wanted is not None and not wanted(row):
             continue
         before = len(items)
-        for those in _runs_of(rows[row], kind, pairs, variants):
-            a, i = those[0]
-            b, j = those[1] if len(those) == 2 else (None, None)
-            item_id = hash_of(row, [digest(variant, position) for variant, position in those])
+        for runs_of_item in _runs_of(rows[row], kind, pairs, variants):
+            a, i = runs_of_item[0]
+            b, j = runs_of_item[1] if len(runs_of_item) == 2 else (None, None)
+            item_id = hash_of(row, [digest(variant, position) for variant, position in runs_of_item])
             item = Item(id=item_id, row=row, a=a, b=b, line_a=i, line_b=j)
-            alike = len(those) == 2 and len({texts.of(position).strip() for _, position in those}) == 1
+            alike = len(runs_of_item) == 2 and len({texts.of(position).strip() for _, position in runs_of_item}) == 1
             (same if alike else items).setdefault(item.id, item)
         with_any += len(items) > before
     masks, of_place = runs.secret().masks(), runs.lines["pair"].tolist()
@@ -345,11 +345,11 @@ def _columns_of_rows(runs: ScoredRuns, names: Sequence[str]) -> Iterator[tuple[s
             yield name, values
 
 
-def _is_same(one: Any, two: Any) -> bool:
+def _is_same(first: Any, second: Any) -> bool:
     try:
-        return one is two or bool(one == two) or bool(one != one and two != two)
+        return first is second or bool(first == second) or bool(first != first and second != second)
     except (ValueError, TypeError, RecursionError):  # an array
-        return sorted_json(plain(one)) == sorted_json(plain(two))
+        return sorted_json(plain(first)) == sorted_json(plain(second))
 
 
 def _column_values(runs: ScoredRuns, name: str) -> list[Any] | None:

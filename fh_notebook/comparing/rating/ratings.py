@@ -164,8 +164,8 @@ class Ratings:
         counting = self._counting_uids()
         of = Counter(line.rater for line in self.lines if line.uid in counting)
         by = ", ".join(f"{rater} {number:,}" for rater, number in of.items())
-        rest = len(self.lines) - len(counting)
-        aside = f"; {rest:,} skipped, taken back or rated again" if rest else ""
+        other_count = len(self.lines) - len(counting)
+        aside = f"; {other_count:,} skipped, taken back or rated again" if other_count else ""
         return f"{counted(len(counting), 'rating')}{f' ({by})' if by else ''}{aside}"
 
     def __repr__(self) -> str:
@@ -216,9 +216,9 @@ def rated_pairs(data: ComparisonData, items: Sequence[Item], ratings: CountedRat
     lines = data.runs.lines
     cluster_of = dict(zip(lines["pair"], lines["cluster"], strict=True))
     for item in items:
-        given = [_POINTS[x.choice if x.a == item.a else swap_sides(x.choice)] for x in _ratings_of_item(ratings, item)]
-        if given and item.b is not None and item.line_b is not None:
-            share = fmean(given)
+        shares = [_POINTS[x.choice if x.a == item.a else swap_sides(x.choice)] for x in _ratings_of_item(ratings, item)]
+        if shares and item.b is not None and item.line_b is not None:
+            share = fmean(shares)
             rows.setdefault((item.a, item.b), {}).setdefault(cluster_of[item.row], []).append(share)
             points.setdefault(item.line_a, []).append(1 - share)
             points.setdefault(item.line_b, []).append(share)
@@ -238,11 +238,11 @@ def rated_alone(
     """Return the comparison by the numbers that people gave, or by the share of them that gave a label."""
     points: dict[int, list[float]] = {}
     for item in items:
-        given = [
+        values = [
             float(x.choice == label) if label is not None else float(x.choice) for x in _ratings_of_item(ratings, item)
         ]
-        if given:
-            points[item.line_a] = [fmean(given)]
+        if values:
+            points[item.line_a] = [fmean(values)]
     scorer = SCORER if label is None else f"{SCORER} ({label})"
     runs = _with_scores(data.runs, points, [_raters_note(ratings, "output")], scorer=scorer)
     runs.lines.attrs["bounds"] = None if highest is None else (1.0, float(highest))
@@ -253,8 +253,8 @@ def _ratings_of_item(ratings: CountedRatings, item: Item) -> list[RatingRow]:
     return [of[item.id] for of in ratings.values() if item.id in of]
 
 
-def _raters_note(ratings: CountedRatings, what: str) -> str:
-    by = ", ".join(f"{rater} ({counted(len(of), what)})" for rater, of in ratings.items())
+def _raters_note(ratings: CountedRatings, item_name: str) -> str:
+    by = ", ".join(f"{rater} ({counted(len(of), item_name)})" for rater, of in ratings.items())
     return f"Rated blind by {by}."
 
 

@@ -80,8 +80,8 @@ def comparison_text(data: ComparisonData) -> str:
     about, table = differing(data)
     table = table.rename(columns=str)  # what is paired on may be called 5
     hidden = ("outputs_differ", "scores_differ")
-    shown = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
-    return "\n".join(part for part in (summary_text(data), about, frame_text(table, shown)) if part)
+    columns = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
+    return "\n".join(part for part in (summary_text(data), about, frame_text(table, columns)) if part)
 
 
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
@@ -285,9 +285,9 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
         count, table = len(differing_rows), differing_rows.head(most)
     left = incomplete_rows(data, by)
     lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
-    shown = len(table)
-    cut = f"; the {shown} that differ most:" if by == "score" else f"; the first {shown}:"
-    first = "." if not shown else ":" if shown == count else cut
+    shown_count = len(table)
+    cut = f"; the {shown_count} that differ most:" if by == "score" else f"; the first {shown_count}:"
+    first = "." if not shown_count else ":" if shown_count == count else cut
     sentence = f"The variants differ on {counted(count, 'row')}{lacking}{first}"
     return sentence, _with_inputs(data, table.reset_index(drop=True))
 

@@ -111,7 +111,7 @@ class Scorer:
         return self.name
 
 
-def scorer_text(name: str, *given: object, **options: tuple[object, object]) -> str:
+def scorer_text(name: str, *arguments: object, **options: tuple[object, object]) -> str:
     """Return the name of a scorer: its arguments, and the options that differ from their defaults.
 
     Examples
@@ -119,7 +119,7 @@ def scorer_text(name: str, *given: object, **options: tuple[object, object]) -> 
     >>> scorer_text("number", tolerance=(0.1, 0.0), path=(None, None))
     'number(tolerance=0.1)'
     """
-    arguments_text = [short(g) for g in given]
+    arguments_text = [short(g) for g in arguments]
     arguments_text += [f"{key}={short(value)}" for key, (value, default) in options.items() if value != default]
     return f"{name}({', '.join(arguments_text)})"
 
@@ -216,8 +216,8 @@ def _result_of_parts(value: Mapping[Any, Any]) -> ScoreResult:
         )
     parts = {str(name): _part_value(part) for name, part in value.items()}
     if "score" in value:
-        own = score_result(None if isinstance(value["score"], Mapping) else value["score"])
-        return ScoreResult(own.score, own.error, parts)
+        result = score_result(None if isinstance(value["score"], Mapping) else value["score"])
+        return ScoreResult(result.score, result.error, parts)
     numbers = [part for part in parts.values() if isinstance(part, float)]
     if not numbers:
         return ScoreResult(

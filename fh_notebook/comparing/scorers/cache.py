@@ -130,8 +130,8 @@ class ScoreCache:
         """Return the stored scores of `keys`; equal scores are one object."""
         stored: dict[ScoreKey, ScoreResult] = {}
         if lines := {line for line, _ in keys if line}:
-            for those, score, parts in store.scores.known(self._version, lines):
-                stored |= dict.fromkeys(those, _result(score, parts))
+            for line_keys, score, parts in store.scores.known(self._version, lines):
+                stored |= dict.fromkeys(line_keys, _result(score, parts))
         if contents := {of for line, of in keys if not line}:
             for hashes, score, parts in store.plain_scores.known(self._version, contents):
                 stored |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))

@@ -189,10 +189,10 @@ def weighted(*scorers: Part | tuple[Part, float], **named: Part | tuple[Part, fl
 
 
 def _members(name: str, scorers: Sequence[Part]) -> list[Any]:
-    given = _given_scorers(scorers)
-    if not given:
+    parts = _given_scorers(scorers)
+    if not parts:
         raise InputError(f"{name} has nothing to put together; give it scorers")
-    return [_as_member(part, name) for part in given]
+    return [_as_member(part, name) for part in parts]
 
 
 def _given_scorers(scorers: Sequence[Part]) -> list[Part]:

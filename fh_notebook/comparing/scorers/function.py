@@ -195,7 +195,11 @@ def _definition_of(function: FunctionType) -> Definition:
     definitions, codes = _compile(source, code.co_flags & FUTURE)
     if code not in codes:
         raise NoVersionError(f"the source of {code.co_name} is not known")
-    matches = [one for one in definitions if _first_line_and_name(one) == (code.co_firstlineno, code.co_name)]
+    matches = [
+        definition
+        for definition in definitions
+        if _first_line_and_name(definition) == (code.co_firstlineno, code.co_name)
+    ]
     if len(matches) > 1:
         raise NoVersionError(f"its line defines {len(matches)} functions {code.co_name}, which cannot be told apart")
     return matches[0]
@@ -208,10 +212,10 @@ def _compile(source: str, future: int) -> tuple[list[Definition], list[CodeType]
         try:
             tree = ast.parse(source)
             # A cell may await outside of a function.
-            whole = compile(tree, "", "exec", flags=future | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            code = compile(tree, "", "exec", flags=future | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError):
             return [], []
-    return [node for node in ast.walk(tree) if isinstance(node, Definition)], list(_codes_in(whole))
+    return [node for node in ast.walk(tree) if isinstance(node, Definition)], list(_codes_in(code))
 
 
 def _first_line_and_name(definition: Definition) -> tuple[int, str]:
@@ -375,7 +379,7 @@ def _make_scorer(
     if version is not None and (isinstance(version, bool) or not isinstance(version, str | int) or version == ""):
         raise InputError(f"version is {short(version)}; give a text or a number, another one when the function changes")
     ends = None if bounds is None else _checked_bounds(bounds)
-    named = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
+    scorer_name = name or str(getattr(function, "name", "") or getattr(function, "__name__", "") or "score")
     reads_row = _takes_row(function)
 
     def score(run: Run, row: Mapping[str, Any]) -> Any:
@@ -383,9 +387,9 @@ def _make_scorer(
 
     return versioned(
         Scorer(
-            named,
+            scorer_name,
             score,
-            version=None if version is None else f"{named} {version}",
+            version=None if version is None else f"{scorer_name} {version}",
             lower_is_better=lower,
             bounds=ends,
             reads_row=reads_row,

@@ -155,20 +155,20 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
     query = parse_query(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
-        wanted = expected_in(row, expected) if expected is not None else equals
-        if expected is not None and wanted is None:
+        expected_value = expected_in(row, expected) if expected is not None else equals
+        if expected is not None and expected_value is None:
             return None
         value = _json_value_at(run, ())
         values = [] if value is NOTHING else select(query, value)
-        if wanted is UNSET:
+        if expected_value is UNSET:
             return any(part is not None for part in values)
         same = is_same if expected is not None else is_equal
-        return any(same(part, wanted) for part in values)
+        return any(same(part, expected_value) for part in values)
 
     equal = ("nothing given" if equals is UNSET else equals, "nothing given")
     name = scorer_text("json_path", path, equals=equal, expected=(expected, None))
-    given = [] if equals is UNSET else [equals]
-    return ready_scorer(name, score, reads=expected, path=path, equals=given)
+    equals_option = [] if equals is UNSET else [equals]
+    return ready_scorer(name, score, reads=expected, path=path, equals=equals_option)
 
 
 def json_fields(
@@ -215,21 +215,23 @@ def json_fields(
     field_scorers = {name: _field_scorer(name, field_scorer) for name, field_scorer in (compare or {}).items()}
 
     def score(run: Run, row: Mapping[str, Any]) -> dict[str, Any] | None:
-        wanted = _expected_object(expected_in(row, expected), expected)
-        if wanted is None:
+        expected_object = _expected_object(expected_in(row, expected), expected)
+        if expected_object is None:
             return None
-        names = list(wanted) if fields is None else [name for name in fields if name in wanted]
+        names = list(expected_object) if fields is None else [name for name in fields if name in expected_object]
         if not names:
             return None
         if len(names) >= MAX_PARTS:
             raise InputError(f"{len(names):,} fields are expected; {MAX_PARTS:,} can be told apart: give fields=[...]")
         value = _json_value_at(run, steps)
         there = value if isinstance(value, Mapping) else {}
-        results = {str(n): _score_field(there.get(n, NOTHING), wanted[n], field_scorers.get(n), run) for n in names}
-        known = [float(v) for v in results.values() if v is not None]
+        results = {
+            str(n): _score_field(there.get(n, NOTHING), expected_object[n], field_scorers.get(n), run) for n in names
+        }
+        scores_of_fields = [float(v) for v in results.values() if v is not None]
         # A field of the name "score" is a part like the others, and is told under another name.
         named_parts = {("score_" if name == "score" else name): value for name, value in results.items()}
-        return {**named_parts, "score": sum(known) / len(known) if known else None}
+        return {**named_parts, "score": sum(scores_of_fields) / len(scores_of_fields) if scores_of_fields else None}
 
     name = expecting_scorer_text(
         "json_fields",
@@ -246,10 +248,10 @@ def json_fields(
     )  # a function of your own may read more than its field
 
 
-def _field_scorer(name: str, given: Any) -> Any:
-    if not callable(given):
+def _field_scorer(name: str, function: Any) -> Any:
+    if not callable(function):
         raise InputError(f"compare[{name!r}] is no scorer; give one of fh.score, or a function")
-    field_scorer = given if isinstance(given, Scorer | Combined) else scorer_of(given)
+    field_scorer = function if isinstance(function, Scorer | Combined) else scorer_of(function)
     if field_scorer.is_async:
         raise InputError(f"compare[{name!r}] is async; a field is compared by a plain function")
     return field_scorer
@@ -268,12 +270,12 @@ def _expected_object(cell: Any, column: str) -> Mapping[str, Any] | None:
     return cell
 
 
-def _score_field(value: Any, wanted: Any, field_scorer: Any, run: Run) -> Any:
+def _score_field(value: Any, expected_value: Any, field_scorer: Any, run: Run) -> Any:
     if value is NOTHING:
         return False
     if field_scorer is None:
-        return is_equal(value, wanted)
-    return field_scorer(_run_of_field(run, value), {"expected_output": wanted})
+        return is_equal(value, expected_value)
+    return field_scorer(_run_of_field(run, value), {"expected_output": expected_value})
 
 
 def _run_of_field(run: Run, value: Any) -> Run:

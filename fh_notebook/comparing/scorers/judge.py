@@ -69,7 +69,7 @@ class JudgeCalls:
     expected: str = EXPECTED
     options: BatchOptions = field(default_factory=BatchOptions, repr=False)
 
-    def ask(self, rows: Sequence[Mapping[str, Any]], own: Sequence[str], *, fresh: bool = False) -> Batch:
+    def ask(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, fresh: bool = False) -> Batch:
         """Run a batch over `rows`, and return it; a judge without declared inputs gets the columns `own`.
 
         Raises
@@ -82,7 +82,7 @@ class JudgeCalls:
         judge_rows = [dict(row) for row in rows]
         if not target.inputs.get("properties") and self.options.inputs is None:
             # It accepts any inputs, so it gets only the columns for a judge, and no other column of the row.
-            judge_rows = [{name: row[name] for name in own if name in row} for row in judge_rows]
+            judge_rows = [{name: row[name] for name in columns if name in row} for row in judge_rows]
         variants = [self.variant or target.variants[0]]
         return start_batch(
             judge_rows, target, replace(self.options, variants=variants, reuse=None if fresh else "store")
@@ -505,10 +505,10 @@ class Judge:
         self._write_notes(len(rows), unread, same=len(pairs) - len(open_pairs))
         return [share_of_points(points.get(position, [])) for position in range(len(observations))]
 
-    def _ask_judge(self, rows: list[dict[str, Any]], own: Sequence[str], fresh: bool) -> list[JudgeAnswer]:
+    def _ask_judge(self, rows: list[dict[str, Any]], columns: Sequence[str], fresh: bool) -> list[JudgeAnswer]:
         if not rows:
             return []
-        self.batch = self._calls.ask(rows, own, fresh=fresh)
+        self.batch = self._calls.ask(rows, columns, fresh=fresh)
         return answers_of(self.batch, len(rows))
 
     def _read_replies(self, question: JudgeAnswer, read: Callable[[Any], JudgeReply[Any]]) -> list[JudgeReply[Any]]:

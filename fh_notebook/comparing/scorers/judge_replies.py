@@ -145,8 +145,8 @@ def _read_reply(
 def _reply_of_objects(
     objects: list[Any], keys: tuple[str, ...], of_value: Callable[[Any], T | None], output: Any
 ) -> JudgeReply[T]:
-    named = [value for o in objects if (value := _value_under(o, keys)) is not NOTHING]
-    values = {of_value(value) for value in named}
+    values_under_keys = [value for o in objects if (value := _value_under(o, keys)) is not NOTHING]
+    values = {of_value(value) for value in values_under_keys}
     reason = next((r for o in objects if (r := _reason_in(o))), "")
     if len(values) == 1 and None not in values:
         return JudgeReply(values.pop(), reason)
@@ -167,8 +167,8 @@ def _value_under(output: Any, keys: tuple[str, ...], depth: int = 0) -> Any:
 
 def _find_objects(text: str) -> list[Any]:
     try:
-        whole = Run(status="completed", output=text).json()
-        return [whole] if isinstance(whole, Mapping) else []
+        document = Run(status="completed", output=text).json()
+        return [document] if isinstance(document, Mapping) else []
     except (ValueError, RecursionError):
         pass
     objects: list[Any] = []

@@ -109,8 +109,8 @@ def _number_in(value: Any, which: str) -> float | None:
     matches = _NUMBER.findall(text)
     if not matches or (which == "only" and len(matches) > 1):
         return None
-    read = float(matches[0 if which == "first" else -1].replace(",", "").replace("−", "-"))
-    return read if math.isfinite(read) else None
+    parsed = float(matches[0 if which == "first" else -1].replace(",", "").replace("−", "-"))
+    return parsed if math.isfinite(parsed) else None
 
 
 def latency(at_most: float | None = None) -> Scorer:

@@ -212,7 +212,7 @@ def _descendants(values: list[Any]) -> Iterator[Any]:
         yield value
 
 
-def is_same(output: Any, wanted: Any) -> bool:
+def is_same(output: Any, expected: Any) -> bool:
     r"""Whether an output equals the expected cell of a table, which may be text (CSV) or a number read by pandas.
 
     Examples
@@ -220,20 +220,20 @@ def is_same(output: Any, wanted: Any) -> bool:
     >>> is_same("billing\n", "billing"), is_same({"a": 1}, '{"a": 1.0}'), is_same("3", 3), is_same("1", True)
     (True, True, True, False)
     """
-    if isinstance(output, str) and isinstance(wanted, str):
-        return output.strip() == wanted.strip()
-    if isinstance(wanted, str) and output is not NOTHING:
+    if isinstance(output, str) and isinstance(expected, str):
+        return output.strip() == expected.strip()
+    if isinstance(expected, str) and output is not NOTHING:
         try:
-            wanted = json.loads(wanted)
+            expected = json.loads(expected)
         except (ValueError, RecursionError):
             return False
-    if isinstance(output, str) and isinstance(wanted, bool | int | float):
+    if isinstance(output, str) and isinstance(expected, bool | int | float):
         try:
             # pandas reads True, TRUE and true as the same value; JSON has only the last.
-            output = json.loads(output.lower() if isinstance(wanted, bool) else output)
+            output = json.loads(output.lower() if isinstance(expected, bool) else output)
         except (ValueError, RecursionError):
             return False
-    return is_equal(output, wanted)
+    return is_equal(output, expected)
 
 
 def is_equal(a: Any, b: Any) -> bool:

@@ -296,8 +296,8 @@ def parts_table(frame: pd.DataFrame, pair_on: str) -> pd.DataFrame:
 
 def column_score(score: Any, columns: Container[str]) -> Any:
     """Return a score that names one of these columns without being a text as a text; any other score unchanged."""
-    named = arguments.column_text(score)
-    return named if isinstance(named, str) and named in columns else score
+    column_text = arguments.column_text(score)
+    return column_text if isinstance(column_text, str) and column_text in columns else score
 
 
 def check_columns(score: Any, columns: Collection[str]) -> None:
@@ -376,9 +376,9 @@ class ColumnScorer:
         return [score_result(_cell_of_run(o, self.name)) if o.completed else NO_SCORE for o in observations]
 
 
-def _cell_of_run(seen: Observation, column: str) -> Any:
+def _cell_of_run(observation: Observation, column: str) -> Any:
     """Return the value of a run in a column; a key of the output counts also without a column in the table."""
-    if column in seen.row or not column.startswith(OUTPUT_PREFIX) or seen.run is None:
-        return seen.row.get(column)
-    output = seen.run.output
+    if column in observation.row or not column.startswith(OUTPUT_PREFIX) or observation.run is None:
+        return observation.row.get(column)
+    output = observation.run.output
     return output.get(column.removeprefix(OUTPUT_PREFIX)) if isinstance(output, Mapping) else None

@@ -78,8 +78,8 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
     steps = parse_path(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
-        wanted = expected_in(row, expected)
-        return None if wanted is None else is_same(part_of(run, steps), wanted)
+        expected_value = expected_in(row, expected)
+        return None if expected_value is None else is_same(part_of(run, steps), expected_value)
 
     return ready_scorer(expecting_scorer_text("exact", expected, path=(path, None)), score, reads=expected, path=path)
 
@@ -111,10 +111,10 @@ def contains(expected: ColumnName = "expected_output", *, path: str | None = Non
     steps = parse_path(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
-        wanted = expected_in(row, expected)
-        if wanted is None:
+        expected_value = expected_in(row, expected)
+        if expected_value is None:
             return None
-        text, part = text_of(part_of(run, steps)), text_of(wanted).strip()
+        text, part = text_of(part_of(run, steps)), text_of(expected_value).strip()
         return part.casefold() in text.casefold() if ignore_case else part in text
 
     name = expecting_scorer_text("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
@@ -237,10 +237,12 @@ def similarity(
         raise InputError(f"method is {short(method)}; give one of {', '.join(METHODS)}")
     measure, version = _rapidfuzz_measure(method)
 
-    def score(text: str, wanted: str) -> float:
-        if method == "partial_ratio" and len(text) * len(wanted) > MAX_PLACES:
-            raise InputError(f"partial_ratio would look at {len(text) * len(wanted):,} places, {MAX_PLACES:,} at most")
-        return measure(text.casefold(), wanted.casefold()) if ignore_case else measure(text, wanted)
+    def score(text: str, expected_text: str) -> float:
+        if method == "partial_ratio" and len(text) * len(expected_text) > MAX_PLACES:
+            raise InputError(
+                f"partial_ratio would look at {len(text) * len(expected_text):,} places, {MAX_PLACES:,} at most"
+            )
+        return measure(text.casefold(), expected_text.casefold()) if ignore_case else measure(text, expected_text)
 
     options: Options = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
     return _text_scorer("similarity", score, expected, path, version, options)
@@ -288,8 +290,8 @@ def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None
     arguments.check(rouge_l, locals(), but={"path"})
     expected = arguments.column_text(expected)
 
-    def score(text: str, wanted: str) -> float:
-        ours, theirs = _word_tokens(text), _word_tokens(wanted)
+    def score(text: str, expected_text: str) -> float:
+        ours, theirs = _word_tokens(text), _word_tokens(expected_text)
         common = common_subsequence(ours, theirs)
         return 2.0 * common / (len(ours) + len(theirs)) if common else 0.0
 
@@ -415,8 +417,8 @@ def _sacrebleu_scorer(name: str, expected: str, path: str | None, options: Optio
 
     metric = getattr(metrics, name.upper())(**{option: value for option, (value, _) in options.items()}, **always)
 
-    def measure(text: str, wanted: str) -> float:
-        return float(metric.sentence_score(text, [wanted]).score) / 100.0
+    def measure(text: str, expected_text: str) -> float:
+        return float(metric.sentence_score(text, [expected_text]).score) / 100.0
 
     return _text_scorer(name, measure, expected, path, f"sacrebleu {sacrebleu.__version__}", options)
 
@@ -435,13 +437,13 @@ def _text_scorer(
         cell = expected_in(row, expected)
         if cell is None:
             return None
-        text, wanted = text_of(part_of(run, steps)).strip(), text_of(cell).strip()
-        for text_to_read, whose in ((text, "the output"), (wanted, "the expected text")):
+        text, expected_text = text_of(part_of(run, steps)).strip(), text_of(cell).strip()
+        for text_to_read, whose in ((text, "the output"), (expected_text, "the expected text")):
             if len(text_to_read) > MAX_CHARS:
                 raise InputError(
                     f"{whose} has {len(text_to_read):,} characters, and {name} reads {MAX_CHARS:,} at most"
                 )
-        return measure(text, wanted)
+        return measure(text, expected_text)
 
     option_values = {key: value for key, (value, _) in options.items()}
     spelling = expecting_scorer_text(name, expected, path=(path, None), **options)

@@ -102,10 +102,10 @@ class Grid:
         lines = np.bincount(places // max(rows, 1), weights=distinct, minlength=cells)
         return np.split(means, ends), lines.astype(np.int64)
 
-    def differing_rows(self, which: Sequence[tuple[str, str]] | None = None) -> list[int]:
+    def differing_rows(self, variant_pairs: Sequence[tuple[str, str]] | None = None) -> list[int]:
         """Return the rows on which scores differ (for the pairs of `which`, by default all), the largest first."""
-        spread = score_spread(self.means) if which is None else np.zeros(len(self.means))
-        for a, b in which or ():
+        spread = score_spread(self.means) if variant_pairs is None else np.zeros(len(self.means))
+        for a, b in variant_pairs or ():
             first, second = (self.means[:, self.variants.index(name)] for name in (a, b))
             spread = np.fmax(spread, np.abs(without_noise(second - first, _without_nan(first), _without_nan(second))))
         order = np.argsort(-spread, kind="stable")

@@ -261,9 +261,9 @@ def _mean(values: Numbers) -> float:
     return float(values.mean()) if len(values) else NAN
 
 
-def all_pairs(grid: Grid, which: Iterable[tuple[str, str]] | None = None, *, lower: bool = False) -> list[Pair]:
+def all_pairs(grid: Grid, variant_pairs: Iterable[tuple[str, str]] | None = None, *, lower: bool = False) -> list[Pair]:
     """Return the pairs of `which` (by default all, in the order of the variants), corrected for the number of tests."""
-    names = list(combinations(grid.variants, 2)) if which is None else list(which)
+    names = list(combinations(grid.variants, 2)) if variant_pairs is None else list(variant_pairs)
     sides = [
         _PairedScores(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within)
         for a, b in names
