@@ -313,7 +313,7 @@ def _hive() -> Iterator[Finding]:
 def _store() -> Iterator[Finding]:
     from fh_notebook.core.config import resolution
     from fh_notebook.session import session
-    from fh_notebook.store.catalog_file import shown
+    from fh_notebook.store.catalog_file import display_path
 
     path = resolution.store_path()
     if path is None:
@@ -327,12 +327,12 @@ def _store() -> Iterator[Finding]:
     if opened is not None:
         opened.database.put(lambda connection: None).result()
         if damage := opened.damage():
-            yield Finding(PROBLEM, "store", f"{shown(path)} is damaged ({damage})", DAMAGED)
+            yield Finding(PROBLEM, "store", f"{display_path(path)} is damaged ({damage})", DAMAGED)
             return
     size = sum(p.stat().st_size for p in path.parent.glob(f"{path.name}*") if p.is_file())
-    yield Finding(OK, "store", f"{shown(path)} can be read and written, {size / 1e6:,.1f} MB")
+    yield Finding(OK, "store", f"{display_path(path)} can be read and written, {size / 1e6:,.1f} MB")
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        yield Finding(WARNING, "store", "others on this machine may read it", f"chmod 600 {shown(path)}")
+        yield Finding(WARNING, "store", "others on this machine may read it", f"chmod 600 {display_path(path)}")
 
 
 def _store_to_come(path: Path) -> Finding:
@@ -347,7 +347,7 @@ def _store_to_come(path: Path) -> Finding:
 
 
 def _catalogue() -> Iterator[Finding]:
-    from fh_notebook.store.catalog_file import find, read, shown
+    from fh_notebook.store.catalog_file import display_path, find, read
 
     path = find()
     if path is None:
@@ -355,7 +355,7 @@ def _catalogue() -> Iterator[Finding]:
         return
     deployments = read(path)
     yield Finding(
-        OK, "catalogue", f"{shown(path)}, {len(deployments)} deployment{'' if len(deployments) == 1 else 's'}"
+        OK, "catalogue", f"{display_path(path)}, {len(deployments)} deployment{'' if len(deployments) == 1 else 's'}"
     )
 
 

@@ -184,7 +184,7 @@ def _batch_of(
     batch_of, since = _reused(options, spec.name)
     stored = StoredBatch(store, earlier.before.id if earlier.before is not None else 0)
     replaced = (earlier.record.id,) if earlier.replaced and earlier.record is not None else ()
-    stored.replaced_ids = (*replaced, *store.batches.before(spec.name, spec.workspace))
+    stored.replaced_ids = (*replaced, *store.batches.earlier_ids(spec.name, spec.workspace))
     if not spec.anew:
         beside = beside_of(store, spec.name, spec.workspace, reuse=options.reuse, replaces=replaces)
         look_up = AnswerLookup(

@@ -43,7 +43,7 @@ from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.survey import RowDifference, RowHashes, compare_hashes, keys_of, records_of_targets
 from fh_notebook.scaling.tables import PartitionTables
-from fh_notebook.store.codec import encoded, json_of
+from fh_notebook.store.codec import decode_json, encode_json
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import batches, claims, partitions
 from fh_notebook.store.tables.batches import BatchRecord
@@ -149,7 +149,7 @@ class Registration:
         partitions_before = base.get("parts", {}).get("partitions")
         has_same_variants = base.get("arms") == self._variant_records
         is_same = has_same_variants and partitions_before == self._parts_record["partitions"]
-        variant_records = encoded(records_of_targets(self._spec.batch_variants))
+        variant_records = encode_json(records_of_targets(self._spec.batch_variants))
         is_kept = earlier_batch.is_part or (is_same and earlier_batch.is_hashed)
         hashes = (
             [] if is_kept else [PlannedRowHashes(variant_records, entry.survey.inputs) for entry in self._index.entries]
@@ -170,7 +170,7 @@ class Registration:
                         return RUNNING
                     batches.rename(connection, earlier_batch.record.id, earlier)
                 batch_id = batches.write(connection, record)
-                earlier_ids = batches.before(connection, record.name, record.workspace)
+                earlier_ids = batches.earlier_ids(connection, record.name, record.workspace)
                 batches.note_replaced(connection, earlier_ids if earlier_batch.record is not None else [], by=batch_id)
             if hashes:
                 partitions.write_planned_rows(connection, batch_id, hashes, anew=not earlier_batch.missing)
@@ -308,7 +308,7 @@ def _comparison(
     if not lines:
         return partial(_compare_by_answers, store, record, [variant.label for variant in batch_variants], repeats)
     with store.decoding():
-        stored = [RowHashes.of(json_of(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
+        stored = [RowHashes.of(decode_json(line.arms, list, "the arms of rows"), line.hashes) for line in lines]
     targets = records_of_targets(batch_variants)
     return lambda surveys: compare_hashes(stored, RowHashes.of(targets, b"".join(survey.inputs for survey in surveys)))
 

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
-from fh_notebook.store.codec import explained
+from fh_notebook.store.codec import store_errors
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, make_single, migrate, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, batches, ratings, scores
@@ -42,7 +42,7 @@ __all__ = [
     "check_answer",
     "check_record",
     "check_score",
-    "parsed",
+    "parse_json",
     "read_batch",
     "read_ratings",
     "write_batch",
@@ -52,7 +52,7 @@ __all__ = [
 def check_record(record: BatchRecord) -> None:
     """Raise unless the record is one of a batch that can be planned."""
     plan, arms = record.plan, record.plan.get("arms")
-    parsed(json.dumps(dict(plan)), dict)
+    parse_json(json.dumps(dict(plan)), dict)
     if not isinstance(arms, list) or not arms or len(arms) > 10_000:
         raise ValueError("no arms")
     for arm in arms:
@@ -74,7 +74,7 @@ def check_record(record: BatchRecord) -> None:
 
 def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
     """Raise unless an answer is a run of the batch, and can be read."""
-    values = parsed(answer.json, dict)
+    values = parse_json(answer.json, dict)
     try:
         run = Run.from_dict(values)
     except InputError as exc:  # which names a field, and not the file
@@ -95,10 +95,10 @@ def check_score(line: scores.ScoreRow) -> None:
     if line.score is not None and math.isinf(line.score):
         raise ValueError("a score without end")
     if line.parts is not None:
-        parsed(line.parts, object)
+        parse_json(line.parts, object)
 
 
-def parsed(text: str, kind: type) -> Any:
+def parse_json(text: str, kind: type) -> Any:
     """Return the JSON value of a text, which must be of the type `kind`."""
     value = json.loads(text)
     if not isinstance(value, kind):
@@ -170,7 +170,7 @@ def write_batch(
             count += len(stored)
         rating_rows = list(person_ratings)
         archive.ratings.merge(rating_rows).result()
-    with explained(path):
+    with store_errors(path):
         make_single(path)
     return ArchiveContents(record=record, answers=count, ratings=len(rating_rows))
 
@@ -222,7 +222,7 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
     InputError
         It is not an archive, is too large, or has other content than an archive; with the reason.
     """
-    with _opened(path, now) as source:
+    with _open_archive(path, now) as source:
         records = [*batches.every(source)]
         if len(records) != 1:
             raise _wrong_file(path, f"it holds {len(records)} batches, and such a file holds one")
@@ -248,12 +248,12 @@ def read_ratings(path: Path, *, now: Callable[[], float] = time.monotonic) -> li
     InputError
         It is neither.
     """
-    with _opened(path, now) as source:
+    with _open_archive(path, now) as source:
         return list(_ratings_in(source))
 
 
 @contextmanager
-def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection]:
+def _open_archive(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection]:
     """Open a stranger's file for reading; every error in the block becomes a message of one line."""
     message = ""
     try:
@@ -265,7 +265,7 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
         is_over = _deadline(now)
         with (
             closing(_connect_read_only(path, is_over)) as source,
-            closing(_migrated(source, path, is_over)) as migrated,
+            closing(_migrate_copy(source, path, is_over)) as migrated,
         ):
             yield migrated
         return
@@ -281,7 +281,7 @@ def _opened(path: Path, now: Callable[[], float]) -> Iterator[sqlite3.Connection
     raise InputError(message)
 
 
-def _migrated(source: sqlite3.Connection, path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
+def _migrate_copy(source: sqlite3.Connection, path: Path, is_over: Callable[[], int]) -> sqlite3.Connection:
     """Check the tables of a file, and return a copy in memory, migrated to the current version."""
     _check_tables(source, path)
     migrated = sqlite3.connect(":memory:", isolation_level=None)
@@ -356,14 +356,14 @@ def _copy_checked(source: sqlite3.Connection, store: Store, record: BatchRecord,
         for job in window:
             if not 0 <= job.arm < arms or job.position < 0:
                 raise ValueError("a job of no arm")
-            parsed(job.inputs, dict), parsed(job.metadata, dict), parsed(job.problems, list)
+            parse_json(job.inputs, dict), parse_json(job.metadata, dict), parse_json(job.problems, list)
         rows = list(batches.rows_at(source, record.id, {job.position for job in window}))
         for row in rows:
-            parsed(row.record, dict), parsed(row.label, object)
+            parse_json(row.record, dict), parse_json(row.label, object)
         store.database.put(partial(_put_plan, batch=batch_id, window=window, rows=rows)).result()
         after = (window[-1].position, window[-1].repeat, window[-1].arm)
     number = count = 0
-    while stored := list(answers.behind(source, number, WINDOW)):
+    while stored := list(answers.page_after(source, number, WINDOW)):
         for answer in stored:
             check_answer(answer, record)
         score_rows = list(scores.lines_of(source, [answer.id for answer in stored]))
@@ -379,5 +379,5 @@ def _ratings_in(source: sqlite3.Connection) -> Iterator[RatingRow]:
         texts = (line.uid, line.rater, line.kind, line.item, line.a, line.b or "", line.shown, line.choice)
         if any(len(text) > 10_000 for text in texts) or not all(map(math.isfinite, (line.seconds, line.rated_at))):
             raise ValueError("a rating that nobody gave")
-        parsed(line.row, object)
+        parse_json(line.row, object)
         yield line

@@ -22,7 +22,7 @@ from fh_notebook.core.files import atomic_file
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.errors import InputError
 
-__all__ = ["catalogue", "find", "read", "save", "shown"]
+__all__ = ["catalogue", "display_path", "find", "read", "save"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -69,8 +69,8 @@ def read(path: Path) -> Deployments:
     except OSError as exc:
         reason = _reason_of(exc)
     if reason:
-        raise InputError(f"{shown(path)} cannot be read: {reason}")
-    key = (str(path), shown(path))  # the path in error messages depends on the working folder
+        raise InputError(f"{display_path(path)} cannot be read: {reason}")
+    key = (str(path), display_path(path))  # the path in error messages depends on the working folder
     cached = _cache.get(key)
     if cached is None or cached[0] != stamp:
         cached = (stamp, _parse_or_error(path))
@@ -83,7 +83,7 @@ def read(path: Path) -> Deployments:
     return cached[1]
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """Return the path of a file for messages: relative to the working or the home folder, whichever is shorter."""
     with suppress(OSError, ValueError):  # a working folder that was removed; another drive
         relative = os.path.relpath(path)
@@ -103,7 +103,7 @@ def _parse_or_error(path: Path) -> Deployments | InputError:
     from fh_notebook.contract.catalog.reader import read_catalog
 
     try:
-        return read_catalog(_read_text(path)[0], where=shown(path))
+        return read_catalog(_read_text(path)[0], where=display_path(path))
     except InputError as exc:
         return exc
 
@@ -127,7 +127,7 @@ def _read_text(path: Path) -> tuple[str, bool]:
             message = f" has more than {MAX_BYTES:,} bytes"
     except OSError as exc:
         message = f" cannot be read: {_reason_of(exc)}"
-    raise InputError(f"{shown(path)}{message}")
+    raise InputError(f"{display_path(path)}{message}")
 
 
 def _reason_of(exc: OSError) -> str:
@@ -166,11 +166,11 @@ def save(deployment: Deployment, path: str | os.PathLike[str] | None = None) -> 
         with _locked(real.parent):
             changes = _save(deployment, target, real)
     except OSError as exc:
-        message = f"{shown(target)} cannot be written: {_reason_of(exc)}"
+        message = f"{display_path(target)} cannot be written: {_reason_of(exc)}"
     if message:
         raise InputError(message)
     if changes:
-        hooks.frontend().notice(f"Replaced {short(deployment.name)[1:-1]} in {shown(target)}: {changes}.")
+        hooks.frontend().notice(f"Replaced {short(deployment.name)[1:-1]} in {display_path(target)}: {changes}.")
     if changes is not None and (hidden := hidden_defaults(deployment)):
         names = ", ".join(path_text([name]) for name in hidden)
         hooks.frontend().notice(f"Not written, because it is a password: the default of {names}.")
@@ -189,7 +189,7 @@ def _save(deployment: Deployment, target: Path, real: Path) -> str | None:
     from fh_notebook.contract.catalog.editor import edited
 
     text, has_mark = _read_text(real) if real.exists() else ("", False)
-    edit = edited(text, deployment, where=shown(target))
+    edit = edited(text, deployment, where=display_path(target))
     if edit.text == text:
         return None
     _replace(real, (_BOM if has_mark else b"") + edit.text.encode())

@@ -6,8 +6,8 @@ Rules of this file:
    JSON form is written as its text.
 2. A value that is read is checked for its type before it is used. A page that a disk or a program has overwritten may
    hold any bytes, and SQLite detects only some of that: there are times beyond the calendar, texts that are not JSON,
-   numbers in the place of texts. `DamagedValue` is a subclass of an SQLite error, because `explained` turns those into
-   `StoreError` with the path and what to do.
+   numbers in the place of texts. `DamagedValue` is a subclass of an SQLite error, because `store_errors` turns those
+   into `StoreError` with the path and what to do.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ __all__ = [
     "DamagedValue",
     "Kinds",
     "check_kinds",
-    "checked",
+    "check_rows",
     "damage_text",
-    "encoded",
-    "explained",
+    "decode_json",
+    "encode_json",
     "is_damage",
-    "json_of",
     "moment_of",
     "plan_of",
     "seconds_of_moment",
+    "store_errors",
 ]
 
 
-def encoded(value: Any) -> str:
+def encode_json(value: Any) -> str:
     r"""Return a value as JSON, without blanks.
 
     Raises
@@ -57,7 +57,7 @@ def encoded(value: Any) -> str:
 
     Examples
     --------
-    >>> encoded({"a": [1, "ä"]}), encoded("half \ud800")
+    >>> encode_json({"a": [1, "ä"]}), encode_json("half \ud800")
     ('{"a":[1,"ä"]}', '"half \\ud800"')
     """
     text = _encode(value)
@@ -131,7 +131,7 @@ def check_kinds(row: tuple[Any, ...], kinds: Kinds, subject: str) -> None:
             raise DamagedValue(f"{subject} holds {_short(value)} where something else was written")
 
 
-def checked(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> Iterator[tuple[Any, ...]]:
+def check_rows(rows: Iterable[tuple[Any, ...]], kinds: Kinds, subject: str) -> Iterator[tuple[Any, ...]]:
     """Yield rows whose values have allowed types.
 
     Raises
@@ -183,7 +183,7 @@ def moment_of(seconds: Any, subject: str) -> datetime:
     return datetime.fromtimestamp(seconds_of_moment(seconds, subject), UTC)
 
 
-def json_of(text: Any, kind: type, subject: str) -> Any:
+def decode_json(text: Any, kind: type, subject: str) -> Any:
     """Return the JSON value of a stored text, which must be an instance of `kind`.
 
     Raises
@@ -208,7 +208,7 @@ def plan_of(text: Any) -> dict[str, Any]:
     DamagedValue
         It is not one, or cannot be used.
     """
-    plan: dict[str, Any] = json_of(text, dict, "the plan of a batch")
+    plan: dict[str, Any] = decode_json(text, dict, "the plan of a batch")
     arms = plan.get("arms", [])
     if not isinstance(arms, list) or not all(_is_arm(arm) for arm in arms):
         raise DamagedValue("the arms of a batch are not what was written")
@@ -243,7 +243,7 @@ def _short(value: Any) -> str:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def store_errors(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and the file system into a `StoreError` that says what to do.
 
     Raises

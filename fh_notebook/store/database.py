@@ -35,7 +35,7 @@ from weakref import WeakSet, finalize
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
-from fh_notebook.store.codec import HINT, explained
+from fh_notebook.store.codec import HINT, store_errors
 from fh_notebook.store.owner_locks import Owner, is_alive
 from fh_notebook.store.tables import answers, batches, claims, partitions, pending, plans, ratings, requests, scores
 from fh_notebook.store.writer import IN_MEMORY, Committed, WriteGroup, Writer
@@ -47,7 +47,7 @@ __all__ = [
     "FileIdentity",
     "OpenConnections",
     "Tell",
-    "announced",
+    "announce_migration",
     "begin",
     "make_private_file",
     "make_single",
@@ -120,7 +120,7 @@ def begin(connection: sqlite3.Connection, path: Path, tell: Tell) -> None:
 
 
 @contextmanager
-def announced(connection: sqlite3.Connection, path: Path, versions: str, tell: Tell) -> Iterator[None]:
+def announce_migration(connection: sqlite3.Connection, path: Path, versions: str, tell: Tell) -> Iterator[None]:
     """Hold a block that migrates a file and commits: other processes are informed, and the user where it is slow.
 
     Raises
@@ -224,7 +224,7 @@ def open_connection(
     StoreError
         The file cannot be used; what is wrong and what to do is in the message, and the file is as it was.
     """
-    with explained(path):
+    with store_errors(path):
         if path != IN_MEMORY:
             make_private_file(path)
         connection = sqlite3.connect(
@@ -311,7 +311,7 @@ def migrate(
         version = _version_of(connection, path, newest=newest)
         is_filled = version and connection.execute("PRAGMA database_list").fetchone()[2]  # a file, and not a new one
         versions = f"from version {version} to {newest}"
-        with announced(connection, path, versions, tell) if is_filled else nullcontext():
+        with announce_migration(connection, path, versions, tell) if is_filled else nullcontext():
             for step in (step for steps in migrations[version:] for step in steps):
                 if isinstance(step, str):
                     connection.execute(step)
@@ -486,8 +486,8 @@ class Database:
         StoreError
             The file cannot be opened or read, or is damaged.
         """
-        connections = self.opened()
-        with connections.lock, explained(self.path):
+        connections = self.connect()
+        with connections.lock, store_errors(self.path):
             return function(connections.reading)
 
     def put(self, function: Callable[[sqlite3.Connection], T]) -> Committed[T]:
@@ -498,15 +498,15 @@ class Database:
         StoreError
             The file cannot be opened. What goes wrong later is raised by the future.
         """
-        return self.opened().writer.put(function)
+        return self.connect().writer.put(function)
 
     def put_together(self, function: WriteGroup[Item, T], item: Item) -> Committed[T]:
         """Have `function` write `item` in the next transaction, together with those that come just before and after."""
-        return self.opened().writer.put_together(function, item)
+        return self.connect().writer.put_together(function, item)
 
     def put_alone(self, statement: str) -> Committed[None]:
         """Have one statement run by itself, since SQLite refuses it inside of a transaction."""
-        return self.opened().writer.put_alone(statement)
+        return self.connect().writer.put_alone(statement)
 
     # --- answers that are paid for and could not be written
 
@@ -542,7 +542,7 @@ class Database:
 
     # --- open and closed
 
-    def opened(self) -> OpenConnections:
+    def connect(self) -> OpenConnections:
         """Return the connections; the file is opened unless it is open.
 
         Raises

@@ -15,7 +15,7 @@ from uuid import uuid4
 from weakref import WeakSet
 
 from fh_notebook.core.files import try_lock
-from fh_notebook.store.codec import explained
+from fh_notebook.store.codec import store_errors
 from fh_notebook.store.writer import IN_MEMORY, Transactions
 
 __all__ = ["Owner", "Owners", "is_alive"]
@@ -96,9 +96,9 @@ class Owners:
         StoreError
             The store cannot be opened, or the lock file cannot be created.
         """
-        self._database.opened()
+        self._database.connect()
         path = self._database.path
-        with explained(path):
+        with store_errors(path):
             owner = Owner(None if path == IN_MEMORY else self._folder)
         self._owners.add(owner)
         self._names.add(owner.name)
@@ -108,7 +108,7 @@ class Owners:
         """Return whether the owner of a claim still runs, in any process."""
         if self._database.path == IN_MEMORY:
             return any(owner.name == name and owner.lives for owner in list(self._owners))
-        with explained(self._database.path):
+        with store_errors(self._database.path):
             return is_alive(self._folder, name)
 
     @property

@@ -18,7 +18,7 @@ from typing import Any
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
-from fh_notebook.store.codec import explained, is_damage
+from fh_notebook.store.codec import is_damage, store_errors
 from fh_notebook.store.database import Database, make_private_file, make_single
 from fh_notebook.store.owner_locks import Owners
 from fh_notebook.store.retention import ForgetFilter, Forgotten, ForgottenJobs
@@ -165,14 +165,14 @@ class Store:
         StoreError
             It cannot be written, or the store is damaged.
         """
-        connections = self.database.opened()
+        connections = self.database.connect()
         with connections.lock:
-            with explained(path):
+            with store_errors(path):
                 make_private_file(path)  # SQLite writes into an existing empty file
             try:
                 connections.reading.execute("VACUUM INTO ?", (str(path),))
             except sqlite3.Error as exc:
-                with explained(self.path if is_damage(exc) else path):
+                with store_errors(self.path if is_damage(exc) else path):
                     raise
 
     def drop_history_indices(self) -> None:
@@ -220,7 +220,7 @@ class Store:
             for write in owed.values():
                 rescued.database.put(write).result()
             rescued.database.put(lambda c: claims.drop_of(c, self.owners.names_here)).result()
-        with explained(path):
+        with store_errors(path):
             make_single(path)
         self.database.go_on_in(move(), list(owed))
 
@@ -233,7 +233,7 @@ class Store:
         StoreError
             A value is not one that was written.
         """
-        with explained(self.path):
+        with store_errors(self.path):
             yield
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from fh_notebook.contract.reuse import job_key
-from fh_notebook.store.codec import json_of, moment_of
+from fh_notebook.store.codec import decode_json, moment_of
 from fh_notebook.store.tables import answers, batches, claims
 from fh_notebook.store.tables.answers import AnswerRow
 from fh_notebook.store.tables.batches import BatchRecord, JobRow
@@ -242,7 +242,7 @@ def _key_of_answer(connection: sqlite3.Connection, answer_id: int, source: str, 
     request = {
         "deployment": deployment,
         "variant": variant,
-        "inputs": json_of(run, dict, "the run of an answer").get("inputs"),
+        "inputs": decode_json(run, dict, "the run of an answer").get("inputs"),
     }
     return key_in(target, source=source, key=key, repeats=repeats, **request)
 

@@ -25,7 +25,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fh_notebook.core.runtime.flag import Flag
 from fh_notebook.errors import StoreError
-from fh_notebook.store.codec import explained
+from fh_notebook.store.codec import store_errors
 
 __all__ = ["IN_MEMORY", "Committed", "Transactions", "Writer", "insert"]
 
@@ -201,7 +201,7 @@ class Transactions(Protocol):
         """Return the time, UTC."""
         ...
 
-    def opened(self) -> object:
+    def connect(self) -> object:
         """Open the file unless it is open."""
         ...
 
@@ -347,7 +347,7 @@ class Writer:
     def _write_groups(self) -> None:
         while group := self._next_group():
             try:
-                with explained(self._path):
+                with store_errors(self._path):
                     self._commit(group)
             except StoreError as exc:
                 for write in group:
@@ -417,7 +417,7 @@ class Writer:
             return
         for write in group:
             try:
-                with explained(self._path):
+                with store_errors(self._path):
                     self._commit([write])
             except Exception as exc:
                 write.future.finish(error=exc)

@@ -18,7 +18,7 @@ def test_a_store_that_nobody_holds_commits_what_was_put(tmp_path: Path) -> None:
     store = Store(path)
     for number in range(200):
         store.answers.keep(Run(status="completed", output=number), "w")
-    writer = store.database.opened().writer
+    writer = store.database.connect().writer
     del store
     gc.collect()
     writer.close()  # waits for the thread only

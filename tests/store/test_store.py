@@ -123,7 +123,7 @@ def test_answers_are_never_overwritten_and_come_newest_first(store: Store) -> No
     for output in ("first", "second"):
         store.claims.answer(_run(output=output), key="k", batch=batch, workspace="w").result()
     assert [kept.run.output for kept in answers_in(store, "b")] == ["second", "first"]
-    assert _outputs(store, store.answers.seen(["k", "unknown"], batches=None)) == ["second", "first"]
+    assert _outputs(store, store.answers.of_jobs(["k", "unknown"], batches=None)) == ["second", "first"]
 
 
 def test_a_batch_has_only_its_own_answers(store: Store) -> None:
@@ -136,14 +136,14 @@ def test_a_batch_has_only_its_own_answers(store: Store) -> None:
     store.claims.answer(_run(output="again"), key=key, batch=b, workspace="w").result()
     store.answers.keep(_run(output="single"), "w").result()
     assert [kept.run.output for kept in answers_in(store, "b")] == ["again", "mine"]
-    assert _outputs(store, store.answers.seen([key], batches=None)) == ["single", "again", "other", "mine"]
-    assert _outputs(store, store.answers.seen([key], batches=[b])) == ["again", "mine"]
-    assert _outputs(store, store.answers.seen([key], batches=[b], after_id=seen)) == ["again"]
-    assert _outputs(store, store.answers.seen([key], batches=[nobody])) == []
+    assert _outputs(store, store.answers.of_jobs([key], batches=None)) == ["single", "again", "other", "mine"]
+    assert _outputs(store, store.answers.of_jobs([key], batches=[b])) == ["again", "mine"]
+    assert _outputs(store, store.answers.of_jobs([key], batches=[b], after_id=seen)) == ["again"]
+    assert _outputs(store, store.answers.of_jobs([key], batches=[nobody])) == []
     assert [kept.run.output for kept in store.answers.single_runs()] == ["single"]
     store.uses.keep(b, [other]).result()
     assert [kept.run.output for kept in answers_in(store, "b")] == ["again", "mine"]
-    assert _outputs(store, store.answers.seen([key], batches=[b])) == ["again", "other", "mine"]
+    assert _outputs(store, store.answers.of_jobs([key], batches=[b])) == ["again", "other", "mine"]
 
 
 def test_answers_can_be_asked_for_by_age(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_answers_can_be_asked_for_by_age(tmp_path: Path) -> None:
         store.claims.answer(_run(output="old"), key="k", batch=batch, workspace="w").result()
         now[0] += timedelta(days=1)
         store.claims.answer(_run(output="new"), key="k", batch=batch, workspace="w").result()
-        young = store.answers.seen(["k"], batches=None, since=now[0] - timedelta(hours=1))
+        young = store.answers.of_jobs(["k"], batches=None, since=now[0] - timedelta(hours=1))
         assert _outputs(store, young) == ["new"]
     assert [seen.kept_at for seen in young] == [now[0].timestamp()]
 
@@ -164,7 +164,9 @@ def test_many_keys_are_asked_for_at_once(store: Store) -> None:
     batch = batch_in(store)
     store.claims.answer(_run(), key="k7", batch=batch, workspace="w").result()
     for batches in (None, [batch]):
-        assert [seen.key for seen in store.answers.seen((f"k{i}" for i in range(100_000)), batches=batches)] == ["k7"]
+        assert [seen.key for seen in store.answers.of_jobs((f"k{i}" for i in range(100_000)), batches=batches)] == [
+            "k7"
+        ]
 
 
 def test_a_number_is_never_given_again(store: Store) -> None:

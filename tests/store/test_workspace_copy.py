@@ -97,7 +97,7 @@ def test_single_runs_are_found_by_the_key_of_the_target(store: Store) -> None:
         store.answers.keep(masked, "h#old", secrets=secrets).result()
         copied = store.workspaces.copy_runs("h#old", "h#new", 0).result()
         assert (copied.answers, copied.lost) == (1, 1)
-        [seen] = store.answers.seen([job_key("h#new", "d", "v", {"text": "a"})], batches=None)
+        [seen] = store.answers.of_jobs([job_key("h#new", "d", "v", {"text": "a"})], batches=None)
         assert (seen.status, seen.kept_at) == ("completed", NOON.timestamp())
         assert outputs(store, "h#new") == ["a"]
         assert store.requests.total() == 0

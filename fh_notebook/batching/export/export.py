@@ -47,7 +47,7 @@ from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session import session
 from fh_notebook.store.archive import write_batch
-from fh_notebook.store.catalog_file import shown
+from fh_notebook.store.catalog_file import display_path
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.ratings import RatingRow
 
@@ -128,7 +128,7 @@ class Exported:
             "cut": (self.cut, f"cut at {self.most:,} characters"),
             "cleaned": (self.cleaned, "cleaned of control characters"),
         }
-        parts = [f"{shown(self.path)}: {counted(self.rows, 'row')}, {counted(self.columns, 'column')}"]
+        parts = [f"{display_path(self.path)}: {counted(self.rows, 'row')}, {counted(self.columns, 'column')}"]
         for change, (number, text) in changes.items():
             if number:
                 more = ", ..." if number > len(cells[change]) else ""
@@ -415,7 +415,8 @@ class WrittenFile:
 
     def __repr__(self) -> str:
         counts = (counted(self.rows, "row"), counted(self.answers, "answer"), counted(self.ratings, "rating"))
-        return f"{shown(self.path)}: {', '.join(counts)}. Inputs and outputs lie there in plain text, passwords do not."
+        path = display_path(self.path)
+        return f"{path}: {', '.join(counts)}. Inputs and outputs lie there in plain text, passwords do not."
 
 
 def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) -> WrittenFile:

@@ -22,7 +22,7 @@ from fh_notebook.core import hooks
 from fh_notebook.core.files import AtomicFile, atomic_file
 from fh_notebook.errors import InputError, SettingsError, StoreError
 from fh_notebook.session import session
-from fh_notebook.store.codec import json_of
+from fh_notebook.store.codec import decode_json
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer
 
@@ -159,7 +159,7 @@ def _write_lines(store: Store, descriptor: int, *, is_zipped: bool) -> None:
             scores: dict[int, list[dict[str, Any]]] = {}
             for answer, scorer, score, parts in store.scores.of_answers(stored.id for stored in window):
                 with store.decoding():
-                    entry = {"scorer": scorer, "score": score, "parts": json_of(parts, object, "a score")}
+                    entry = {"scorer": scorer, "score": score, "parts": decode_json(parts, object, "a score")}
                 scores.setdefault(answer, []).append(entry)
             for stored in window:
                 with store.decoding():
@@ -175,6 +175,6 @@ def _line_of(answer: StoredAnswer, names: Mapping[int, str], scores: list[dict[s
         "batch": names.get(answer.batch or 0),
         "workspace": answer.workspace,
         "key": answer.key,
-        "run": json_of(answer.json, dict, "the run of an answer"),
+        "run": decode_json(answer.json, dict, "the run of an answer"),
     }
     return {**line, "scores": scores} if scores else line

@@ -36,7 +36,7 @@ from fh_notebook.core.text.formatting import in_words, nearest, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
-from fh_notebook.store.codec import DamagedValue, json_of, moment_of
+from fh_notebook.store.codec import DamagedValue, decode_json, moment_of
 from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerRow, row_of_run
@@ -71,7 +71,7 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingRow]
     there = _labels(store, batch)
     ratings = []
     for line in lines:
-        row = json_of(line.row, object, "a rating")
+        row = decode_json(line.row, object, "a rating")
         for read in _candidates(line, [position for position, label in labels.items() if label == row], outputs):
             if item_of(row, [(output.variant, output.key, output.output) for output in read]) == line.item:
                 new_row = there.get(copy.places[read[0].position], row)
@@ -94,7 +94,7 @@ def copied_ratings(store: Store, copy: BatchCopy, batch: int) -> list[RatingRow]
 def _labels(store: Store, batch: int) -> dict[int, Any]:
     """Return the labels of a batch's rows, by position."""
     labels = store.rows.labels(batch)
-    return {position: label_of(json_of(label, object, "a row")) for position, label in labels.items()}
+    return {position: label_of(decode_json(label, object, "a row")) for position, label in labels.items()}
 
 
 def _candidates(
@@ -111,7 +111,7 @@ def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]
     labels = [label for label, _, _ in copy.source.plan.get("arms", ())]
     by_key: dict[str, list[Any]] = {}
     for window in store.jobs.windows(copy.source.id):
-        ids = [summary.id for summary in store.answers.seen({job.key for job in window}, batches=[copy.source.id])]
+        ids = [summary.id for summary in store.answers.of_jobs({job.key for job in window}, batches=[copy.source.id])]
         answers = store.answers.by_ids(ids)
         for answer in (answers[number] for number in dict.fromkeys(ids) if number in answers):
             if answer.status == "completed":
@@ -171,7 +171,7 @@ class PlannedCopy:
         if not 0 <= line.arm < len(self._variant_records):
             raise DamagedValue("a job is one of no arm of its batch")
         _, deployment, variant = self._variant_records[line.arm]
-        inputs = json_of(line.inputs, dict, "a job")
+        inputs = decode_json(line.inputs, dict, "a job")
         try:
             old, new = (
                 job_key(workspace, deployment, variant, inputs, line.repeat)
@@ -287,8 +287,8 @@ class PlannedCopy:
             attempts=1,
             deployment=deployment,
             variant=variant,
-            inputs=json_of(job.line.inputs, dict, "a job"),
-            metadata=json_of(job.line.metadata, dict, "a job"),
+            inputs=decode_json(job.line.inputs, dict, "a job"),
+            metadata=decode_json(job.line.metadata, dict, "a job"),
         )
         since = moment_of(call.since, "a claim")
         return row_of_run(run, key=job.line.key, workspace=self._target, batch=None, kept_at=since)

@@ -16,7 +16,7 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.core import hooks
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
-from fh_notebook.store.tables.answers import AnswerSummary, standing
+from fh_notebook.store.tables.answers import AnswerSummary, standing_answer
 from fh_notebook.store.tables.pending import PendingRow
 from fh_notebook.store.writer import IN_MEMORY
 
@@ -139,7 +139,7 @@ class AnswerLookup:
             of_name, stands = {*ids, *later}, frozenset(answers)
             if self.anywhere or beside:
                 among = None if self.anywhere else (*ids, *later)
-                lines_of = _by_key(self._store.answers.seen(unanswered, batches=among))
+                lines_of = _by_key(self._store.answers.of_jobs(unanswered, batches=among))
                 open_jobs = {key: by_key[key] for key in unanswered}
                 self._add_from_elsewhere(lines_of, open_jobs, since, batches=among, beside=beside)
             for key, lines in ((key, lines_of[key]) for key in unanswered if key in lines_of):
@@ -216,7 +216,7 @@ class AnswerLookup:
         Else than what stands it is a call that may have run, for which an answer that came too long ago to count says
         at least that no older one may still be out.
         """
-        stands, may_have_run = standing(lines)
+        stands, may_have_run = standing_answer(lines)
         if stands is not None and stands.kept_at >= since:
             kind = DONE if stands.status == "completed" else FAILED
             return KnownAnswer(
@@ -289,7 +289,7 @@ def beside_of(store: Store, name: str, workspace: str, *, reuse: Reuse, replaces
 
 def _seen_in(store: Store, keys: Iterable[str]) -> list[AnswerSummary]:
     """Return what another store knows of jobs, each with its run, and without a number."""
-    lines = store.answers.seen(keys, batches=None)
+    lines = store.answers.of_jobs(keys, batches=None)
     answers = store.answers.by_ids(line.id for line in lines)
     return [
         AnswerSummary(line.key, None, line.status, line.kept_at, 0, answers[line.id].json)

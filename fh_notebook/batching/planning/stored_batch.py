@@ -22,7 +22,7 @@ from fh_notebook.core import hooks
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import Message, agreeing, counted, option
 from fh_notebook.errors import InputError
-from fh_notebook.store.codec import DamagedValue, encoded
+from fh_notebook.store.codec import DamagedValue, encode_json
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import AnswerRow
@@ -239,7 +239,7 @@ class PlannedBatch(StoredBatch):
     def _replace(self) -> None:
         """Begin anew under the name; the answers of all that had it before count."""
         self._replaces = True
-        earlier = self.store.batches.before(self.name, self._workspace)
+        earlier = self.store.batches.earlier_ids(self.name, self._workspace)
         self.replaced_ids, self.id = (self.id, *earlier), 0
 
     def _compared_table(self, table: Mapping[int, RowInputs], window: JobWindow) -> TableMatch:
@@ -261,12 +261,12 @@ class PlannedBatch(StoredBatch):
             places.setdefault(line.record, []).append(position)
         same: dict[int, int] = {}
         for row, record in enumerate(rows.records):
-            if free := places.get(encoded(record)):
+            if free := places.get(encode_json(record)):
                 same[row] = free.pop()
         return same
 
     def _all_stored(self) -> dict[int, dict[int, str]]:
-        return self._inputs(self.store.jobs.sent(self.id))
+        return self._inputs(self.store.jobs.inputs_of(self.id))
 
     def _inputs(self, sent: Iterable[tuple[int, int, str]]) -> dict[int, dict[int, str]]:
         by_row = inputs_by_row(sent)

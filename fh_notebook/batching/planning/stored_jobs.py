@@ -19,7 +19,7 @@ from fh_notebook.batching.planning.table_match import VariantRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.store.codec import DamagedValue, encoded, json_of
+from fh_notebook.store.codec import DamagedValue, decode_json, encode_json
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import JobRow, StoredRow
 
@@ -38,7 +38,7 @@ def job_lines(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> 
             texts[inputs], is_whole = shown_text(job)
             whole_flags[inputs] = int(is_whole)
         if metadata not in texts:
-            texts[metadata] = encoded(job.metadata)
+            texts[metadata] = encode_json(job.metadata)
         lines.append(
             JobRow(
                 position=job.position,
@@ -47,7 +47,7 @@ def job_lines(jobs: Iterable[Job], variant_records: Sequence[VariantRecord]) -> 
                 key=job.key,
                 inputs=texts[inputs],
                 metadata=texts[metadata],
-                problems=encoded([str(problem) for problem in job.problems]) if job.problems else "[]",
+                problems=encode_json([str(problem) for problem in job.problems]) if job.problems else "[]",
                 whole=whole_flags[inputs],
             )
         )
@@ -64,14 +64,18 @@ def shown_text(job: Job) -> tuple[str, bool]:
     """Return the inputs of a job as they are kept, and whether they are whole: nothing in them is masked."""
     shown = job.shown_inputs
     is_whole = shown is job.inputs
-    return job.inputs_json if job.inputs_json and is_whole else encoded(shown), is_whole
+    return job.inputs_json if job.inputs_json and is_whole else encode_json(shown), is_whole
 
 
 def row_lines(rows: Rows, positions: Iterable[int], start: int) -> list[StoredRow]:
     """Return rows as they are kept, by their places in the batch; `start` is that of the first of `rows`."""
     labels, records = rows.stored_labels, rows.records
     return [
-        StoredRow(position=position, label=encoded(labels[position - start]), record=encoded(records[position - start]))
+        StoredRow(
+            position=position,
+            label=encode_json(labels[position - start]),
+            record=encode_json(records[position - start]),
+        )
         for position in positions
     ]
 
@@ -79,7 +83,8 @@ def row_lines(rows: Rows, positions: Iterable[int], start: int) -> list[StoredRo
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
     job_values = [[job.position, job.repeat, job.label, job.key] for job in jobs]
-    return sha256(encoded([job_values, rows.index_names, rows.stored_labels, rows.records]).encode()).hexdigest()[:16]
+    values = encode_json([job_values, rows.index_names, rows.stored_labels, rows.records])
+    return sha256(values.encode()).hexdigest()[:16]
 
 
 WINDOW: Final = 1_000
@@ -197,15 +202,15 @@ class StoredJobs:
         return Job(
             number=number,
             position=line.position,
-            row=label_of(json_of(row.label, object, "the label of a row")) if row is not None else line.position,
+            row=label_of(decode_json(row.label, object, "the label of a row")) if row is not None else line.position,
             deployment=deployment,
             variant=variant,
             variant_label=label,
             repeat=line.repeat,
-            inputs=json_of(line.inputs, dict, "the inputs of a job"),
-            metadata=json_of(line.metadata, dict, "the metadata of a job"),
+            inputs=decode_json(line.inputs, dict, "the inputs of a job"),
+            metadata=decode_json(line.metadata, dict, "the metadata of a job"),
             key=line.key,
-            problems=Problem.of(map(str, json_of(line.problems, list, "the problems of a job"))),
+            problems=Problem.of(map(str, decode_json(line.problems, list, "the problems of a job"))),
             sealed=not line.whole,
         )
 
@@ -226,7 +231,10 @@ class StoredJobs:
         stored = self._store.rows.at(self._batch_id, set(positions))
         with self._store.decoding():
             rows = {
-                position: (json_of(line.label, object, "the label of a row"), json_of(line.record, dict, "a row"))
+                position: (
+                    decode_json(line.label, object, "the label of a row"),
+                    decode_json(line.record, dict, "a row"),
+                )
                 for position, line in stored.items()
             }
         return [rows.get(position, (position, {})) for position in positions]

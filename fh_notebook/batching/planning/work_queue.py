@@ -156,7 +156,7 @@ class WorkQueue:
         for begin in range(0, len(self._outcomes), LOOKED_AT_ONCE):
             numbers = range(begin, min(begin + LOOKED_AT_ONCE, len(self._outcomes)))
             lines = {number: line for number in numbers if (line := self._outcomes.line(number))}
-            forgotten = set(lines.values()) - self._store.answers.there(lines.values())
+            forgotten = set(lines.values()) - self._store.answers.existing(lines.values())
             for number, line in lines.items():
                 if line in forgotten:
                     self._outcomes.put(number, PENDING)

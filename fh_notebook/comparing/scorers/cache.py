@@ -18,7 +18,7 @@ from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.errors import StoreError
 from fh_notebook.session import session
-from fh_notebook.store.codec import json_of
+from fh_notebook.store.codec import decode_json
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.scores import PlainScore, ScoreRow
 from fh_notebook.store.writer import Committed
@@ -130,10 +130,10 @@ class ScoreCache:
         """Return the stored scores of `keys`; equal scores are one object."""
         stored: dict[ScoreKey, ScoreResult] = {}
         if lines := {line for line, _ in keys if line}:
-            for line_keys, score, parts in store.scores.known(self._version, lines):
+            for line_keys, score, parts in store.scores.of_scorer(self._version, lines):
                 stored |= dict.fromkeys(line_keys, _result(score, parts))
         if contents := {of for line, of in keys if not line}:
-            for hashes, score, parts in store.plain_scores.known(self._version, contents):
+            for hashes, score, parts in store.plain_scores.of_scorer(self._version, contents):
                 stored |= dict.fromkeys(((0, of) for of in hashes), _result(score, parts))
         return stored
 
@@ -187,5 +187,5 @@ def _result(score: float | None, parts: str | None) -> ScoreResult:
     return ScoreResult(
         math.nan if score is None else score,
         None,
-        None if parts is None else json_of(parts, dict, "the parts of a score"),
+        None if parts is None else decode_json(parts, dict, "the parts of a score"),
     )

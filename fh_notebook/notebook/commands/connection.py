@@ -121,7 +121,7 @@ def _catalogue() -> str:
     path = catalog_file.find()
     if path is None:
         return "none yet; %fetchhive snippet and Deployment.save() make fetchhive.yaml"
-    shown_path = catalog_file.shown(path)
+    shown_path = catalog_file.display_path(path)
     try:
         catalog_file.read(path)
     except FetchHiveError as exc:

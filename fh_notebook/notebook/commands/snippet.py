@@ -19,7 +19,7 @@ from fh_notebook.core.text.formatting import kind_text, nearest, path_text, shor
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.shell import ask_hidden, ask_lines, has_page, notice
 from fh_notebook.session import session
-from fh_notebook.store.catalog_file import shown
+from fh_notebook.store.catalog_file import display_path
 
 __all__ = ["snippet"]
 
@@ -44,7 +44,7 @@ def snippet(shell: Any, options: argparse.Namespace) -> Deployment:
     stored = session.deployments().get(guessed.name)
     saved = merged(stored, guessed)
     path = saved.save()
-    _show_saved(pasted, stored, saved, shown(path), source)
+    _show_saved(pasted, stored, saved, display_path(path), source)
     return saved
 
 

@@ -118,7 +118,7 @@ class PartitionIndex:
         lines = self._store.parts.every(spec.workspace, batch=batch, since=since)
         lines = [replace(line, batch="") if replaced else line for line in lines if parts.exists(line.path)]
         if batch is not None:  # what had the name before gives its answers, and stays its own
-            earlier = self._store.parts.before(spec.workspace, batch)
+            earlier = self._store.parts.of_earlier_batches(spec.workspace, batch)
             lines = [*(replace(line, batch="") for line in earlier if parts.exists(line.path)), *lines]
         for memory_store in look_up.beside() if look_up is not None else ():
             theirs = memory_store.parts.every(spec.workspace, batch=None, since=since)

@@ -80,7 +80,7 @@ def seen_in_files(
     """
     records = [record for record in store.batches.every() if record.workspace == workspace]
     numbers = {record.name: record.id for record in records if batches is None or record.id in batches}
-    files = store.parts.where(workspace)
+    files = store.parts.locations(workspace)
     index = _index(store, [(path, kept_at) for path, _, kept_at in files])
     prefixes = prefixes_of(bytes.fromhex("".join(jobs)))
     summaries = []

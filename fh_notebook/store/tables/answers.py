@@ -33,10 +33,10 @@ from fh_notebook.store.codec import (
     TEXT_OR_NONE,
     DamagedValue,
     check_kinds,
-    checked,
+    check_rows,
     damage_text,
-    encoded,
-    json_of,
+    decode_json,
+    encode_json,
     moment_of,
     seconds_of_moment,
 )
@@ -57,12 +57,12 @@ __all__ = [
     "StoredAnswer",
     "append",
     "append_all",
-    "behind",
     "by_ids",
-    "newer",
+    "newer_answer",
+    "page_after",
     "row_of_run",
     "run_of_row",
-    "standing",
+    "standing_answer",
     "stored_answer_of",
 ]
 
@@ -158,7 +158,7 @@ def run_of_row(text: str | None) -> Run:
     DamagedValue
         It is not one.
     """
-    values = json_of(text, dict, "the run of an answer")
+    values = decode_json(text, dict, "the run of an answer")
     try:
         run = Run.from_dict(values)
     except (TypeError, ValueError) as exc:
@@ -187,10 +187,10 @@ def row_of_run(run: Run, *, key: str, workspace: str, batch: int | None, kept_at
 def _run_json(run: Run) -> str:
     values = run.to_dict()
     try:
-        return encoded(values)
+        return encode_json(values)
     except RecursionError:
         # Nested as deep as Python reads and deeper than it writes: the answer is stored without its output.
-        return encoded({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
+        return encode_json({**values, "output": None, "raw": None, "error": "the output is nested too deep to be kept"})
 
 
 CREATE: Final = (
@@ -327,7 +327,7 @@ def by_ids(connection: sqlite3.Connection, ids: Iterable[int]) -> Iterator[Store
     return _stored_answers(cursor)
 
 
-def behind(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[StoredAnswer]:
+def page_after(connection: sqlite3.Connection, after_id: int, limit: int) -> Iterator[StoredAnswer]:
     """Yield up to `limit` answers after an id, the oldest first."""
     cursor = connection.execute(f"SELECT {_STORED} FROM answers WHERE id > ? ORDER BY id LIMIT ?", (after_id, limit))
     return _stored_answers(cursor)
@@ -343,7 +343,7 @@ def _summary(row: tuple[Any, ...]) -> AnswerSummary:
     return AnswerSummary(*row)
 
 
-def standing(rows: Iterable[AnswerSummary]) -> tuple[AnswerSummary | None, AnswerSummary | None]:
+def standing_answer(rows: Iterable[AnswerSummary]) -> tuple[AnswerSummary | None, AnswerSummary | None]:
     """Return the row that stands for a job, and the newest call that may have run since; `rows` are the newest first.
 
     A completed answer stands. A failure stands where it is reused and no call that may have run is newer.
@@ -357,7 +357,7 @@ def standing(rows: Iterable[AnswerSummary]) -> tuple[AnswerSummary | None, Answe
     return None, may_have_run
 
 
-def newer(
+def newer_answer(
     connection: sqlite3.Connection,
     batch: int,
     key: str,
@@ -377,10 +377,10 @@ def newer(
         " AND (:anywhere OR is_own) ORDER BY id DESC",
         {"batch": batch, "key": key, "after": than_id, "alone": alone, "anywhere": anywhere},
     )
-    rows = [(is_own, _summary(tuple(row))) for is_own, *row in checked(cursor, (INT, *_SUMMARY_KINDS), "an answer")]
+    rows = [(is_own, _summary(tuple(row))) for is_own, *row in check_rows(cursor, (INT, *_SUMMARY_KINDS), "an answer")]
     newest = next((row for is_own, row in rows if is_own), None)
     if newest is None:
-        standing_row, may_have_run = standing(row for _, row in rows)
+        standing_row, may_have_run = standing_answer(row for _, row in rows)
         newest = standing_row or (None if call_lost else may_have_run)
     return next(by_ids(connection, [newest.id])) if newest is not None else None
 
@@ -416,7 +416,7 @@ class Answers:
         listed = list(ids)
         return self._database.read(lambda c: {answer.id: answer for answer in by_ids(c, listed)})
 
-    def there(self, ids: Iterable[int]) -> set[int]:
+    def existing(self, ids: Iterable[int]) -> set[int]:
         """Return which of these answers still exist."""
         sql = "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))"
         wanted_json = json.dumps(list(ids))
@@ -426,13 +426,13 @@ class Answers:
     def every(self, *, window: int = 500) -> Iterator[StoredAnswer]:
         """Yield all answers, the oldest first, a window at a time: others may write meanwhile."""
         after = 0
-        while answers := self._database.read(lambda c, after=after: list(behind(c, after, window))):  # type: ignore[misc]  # bound at once
+        while answers := self._database.read(lambda c, after=after: list(page_after(c, after, window))):  # type: ignore[misc]  # bound at once
             yield from answers
             after = answers[-1].id
 
     # --- by jobs
 
-    def seen(
+    def of_jobs(
         self,
         keys: Iterable[str],
         *,
@@ -468,7 +468,7 @@ class Answers:
             since.timestamp() if since else 0.0,
         )
         return self._database.read(
-            lambda c: list(map(_summary, checked(c.execute(sql, values), _SUMMARY_KINDS, "an answer")))
+            lambda c: list(map(_summary, check_rows(c.execute(sql, values), _SUMMARY_KINDS, "an answer")))
         )
 
     def count_completed(self, keys: Iterable[str]) -> int:
@@ -540,7 +540,7 @@ class Answers:
         kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
 
         def read(connection: sqlite3.Connection) -> list[CallInputs]:
-            rows = checked(connection.execute(sql, (workspace, deployment, limit)), kinds, "an answer")
+            rows = check_rows(connection.execute(sql, (workspace, deployment, limit)), kinds, "an answer")
             return [CallInputs(moment_of(kept_at, "an answer"), *columns) for kept_at, *columns in rows]
 
         return self._database.read(read)

@@ -21,7 +21,17 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 from fh_notebook.store import writer
-from fh_notebook.store.codec import INT, REAL, TEXT, check_kinds, checked, encoded, json_of, moment_of, plan_of
+from fh_notebook.store.codec import (
+    INT,
+    REAL,
+    TEXT,
+    check_kinds,
+    check_rows,
+    decode_json,
+    encode_json,
+    moment_of,
+    plan_of,
+)
 from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
@@ -38,8 +48,8 @@ __all__ = [
     "Jobs",
     "SourceRows",
     "StoredRow",
-    "before",
     "by_id",
+    "earlier_ids",
     "every",
     "find",
     "jobs_of_batch",
@@ -114,7 +124,7 @@ def jobs_of_batch(
         " ORDER BY position, repeat, arm LIMIT ?",
         (batch, *after, limit),
     )
-    return starmap(JobRow, checked(cursor, _JOB_KINDS, "a job"))
+    return starmap(JobRow, check_rows(cursor, _JOB_KINDS, "a job"))
 
 
 class Jobs:
@@ -132,7 +142,7 @@ class Jobs:
             yield jobs
             after = (jobs[-1].position, jobs[-1].repeat, jobs[-1].arm)
 
-    def sent(self, batch: int, *, window: int = 10_000) -> Iterator[tuple[int, int, str]]:
+    def inputs_of(self, batch: int, *, window: int = 10_000) -> Iterator[tuple[int, int, str]]:
         """Yield position, arm and inputs of the jobs of one batch, in the plan's order."""
         sql = (
             "SELECT position, repeat, arm, inputs FROM jobs"
@@ -141,7 +151,7 @@ class Jobs:
         kinds = (INT, INT, INT, TEXT)
         after = (-1, 0, 0)
         while rows := self._database.read(
-            lambda c, after=after: list(checked(c.execute(sql, (batch, *after, window)), kinds, "a job"))  # type: ignore[misc]  # bound at once
+            lambda c, after=after: list(check_rows(c.execute(sql, (batch, *after, window)), kinds, "a job"))  # type: ignore[misc]  # bound at once
         ):
             yield from ((position, arm, inputs) for position, _, arm, inputs in rows)
             after = rows[-1][:3]
@@ -154,7 +164,7 @@ class Jobs:
         )
         values = (batch, json.dumps(list(positions)))
         return self._database.read(
-            lambda c: list(starmap(JobRow, checked(c.execute(sql, values), _JOB_KINDS, "a job")))
+            lambda c: list(starmap(JobRow, check_rows(c.execute(sql, values), _JOB_KINDS, "a job")))
         )
 
     def count(self, batch: int) -> int:
@@ -195,7 +205,7 @@ def rows_at(connection: sqlite3.Connection, batch: int, positions: Iterable[int]
         "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
         (batch, json.dumps(list(positions))),
     )
-    return starmap(StoredRow, checked(cursor, (INT, TEXT, TEXT), "a row"))
+    return starmap(StoredRow, check_rows(cursor, (INT, TEXT, TEXT), "a row"))
 
 
 class SourceRows:
@@ -217,7 +227,7 @@ class SourceRows:
     def labels(self, batch: int) -> dict[int, str]:
         """Return the labels of one batch's rows as JSON, by place."""
         sql = "SELECT position, label FROM rows WHERE batch = ? ORDER BY position"
-        return self._database.read(lambda c: dict(checked(c.execute(sql, (batch,)), (INT, TEXT), "a row")))
+        return self._database.read(lambda c: dict(check_rows(c.execute(sql, (batch,)), (INT, TEXT), "a row")))
 
 
 UNKNOWN: Final = ""
@@ -331,7 +341,7 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
             record.deployment,
             json.dumps(record.variants),
             record.created_at.timestamp(),
-            encoded(record.plan),
+            encode_json(record.plan),
         ),
     )
     return int(cursor.fetchone()[0])
@@ -341,7 +351,7 @@ def update(connection: sqlite3.Connection, batch_id: int, record: BatchRecord) -
     """Write what is told of a batch that is there; its name and `created_at` stay."""
     connection.execute(
         "UPDATE batches SET deployment = ?, variants = ?, plan = ? WHERE id = ?",
-        (record.deployment, json.dumps(record.variants), encoded(record.plan), batch_id),
+        (record.deployment, json.dumps(record.variants), encode_json(record.plan), batch_id),
     )
 
 
@@ -388,7 +398,7 @@ def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchReco
     return _record(row) if row else None
 
 
-def before(connection: sqlite3.Connection, name: str, workspace: str) -> list[int]:
+def earlier_ids(connection: sqlite3.Connection, name: str, workspace: str) -> list[int]:
     """Return the numbers of the batches that had a name before another table took it, the newest first."""
     start = f"{name}@"
     rows = connection.execute(
@@ -412,7 +422,7 @@ def _record(row: tuple[Any, ...]) -> BatchRecord:
         name=name,
         workspace=workspace,
         deployment=deployment,
-        variants=tuple(map(str, json_of(variants, list, "the variants of a batch"))),
+        variants=tuple(map(str, decode_json(variants, list, "the variants of a batch"))),
         created_at=moment_of(created_at, "a batch"),
         plan=plan_of(plan),
     )
@@ -440,9 +450,9 @@ class Batches:
         """Return the batch of that number; ``None`` when it was forgotten."""
         return self._database.read(lambda c: by_id(c, batch_id))
 
-    def before(self, name: str, workspace: str) -> list[int]:
+    def earlier_ids(self, name: str, workspace: str) -> list[int]:
         """Return the numbers of the batches that had a name before another table took it, the newest first."""
-        return self._database.read(lambda c: before(c, name, workspace))
+        return self._database.read(lambda c: earlier_ids(c, name, workspace))
 
     def named(self, name: str) -> list[BatchRecord]:
         """Return the batches of that name in all workspaces, the newest first."""

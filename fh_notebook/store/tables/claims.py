@@ -180,7 +180,9 @@ def _take_group(connection: sqlite3.Connection, requested: Sequence[ClaimRequest
 def _blocking_claim(connection: sqlite3.Connection, request: ClaimRequest, key: str) -> Claim | None:
     """Return the answer or the owner that a job has already; ``None`` where it may be claimed all the same."""
     scope = {"alone": request.alone, "anywhere": request.anywhere}
-    if answered := answers.newer(connection, request.batch, key, request.seen_id, call_lost=request.call_lost, **scope):
+    if answered := answers.newer_answer(
+        connection, request.batch, key, request.seen_id, call_lost=request.call_lost, **scope
+    ):
         return Claim(answered=answered)
     holder = connection.execute(
         f"SELECT batch, owner FROM claims WHERE key = :key AND (:anywhere OR batch IN ({RELATED}))"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from fh_notebook.store.codec import BYTES, INT, REAL, TEXT, check_kinds, checked, moment_of
+from fh_notebook.store.codec import BYTES, INT, REAL, TEXT, check_kinds, check_rows, moment_of
 from fh_notebook.store.tables import requests as requests_module
 from fh_notebook.store.writer import Committed, Transactions
 
@@ -68,7 +68,7 @@ def write_planned_rows(
 
 def _planned_rows_of(connection: sqlite3.Connection, batch: int) -> list[PlannedRowHashes]:
     rows = connection.execute("SELECT arms, hashes FROM planned_rows WHERE batch = ? ORDER BY id", (batch,))
-    return [PlannedRowHashes(*row) for row in checked(rows, (TEXT, BYTES), "the rows of a batch over partitions")]
+    return [PlannedRowHashes(*row) for row in check_rows(rows, (TEXT, BYTES), "the rows of a batch over partitions")]
 
 
 class PlannedRows:
@@ -200,7 +200,7 @@ class Parts:
         values = (workspace, batch, since.timestamp() if since is not None else 0.0)
         return self._database.read(lambda c: list(map(_part, c.execute(sql, values))))
 
-    def before(self, workspace: str, batch: str) -> list[PartRow]:
+    def of_earlier_batches(self, workspace: str, batch: str) -> list[PartRow]:
         """Return the files of the batches that had a name before another table took it, the oldest first."""
         sql = f"SELECT {_PART} FROM parts WHERE workspace = ? AND substr(batch, 1, ?) = ? ORDER BY kept_at, path"
         start = f"{batch}@"
@@ -211,15 +211,17 @@ class Parts:
         sql = "SELECT 1 FROM parts WHERE workspace = ? LIMIT 1"
         return self._database.read(lambda c: c.execute(sql, (workspace,)).fetchone()) is not None
 
-    def where(self, workspace: str) -> list[tuple[str, str, float]]:
+    def locations(self, workspace: str) -> list[tuple[str, str, float]]:
         """Return the files of a workspace, the oldest first: path, batch, and when it was kept (seconds since 1970)."""
         sql = "SELECT path, batch, kept_at FROM parts WHERE workspace = ? ORDER BY kept_at, path"
-        return self._database.read(lambda c: list(checked(c.execute(sql, (workspace,)), (TEXT, TEXT, REAL), "a part")))
+        return self._database.read(
+            lambda c: list(check_rows(c.execute(sql, (workspace,)), (TEXT, TEXT, REAL), "a part"))
+        )
 
     def keys_of(self, path: str) -> bytes:
         """Return the keys of the jobs in a file, `KEY_BYTES` each."""
         sql = "SELECT keys FROM parts WHERE path = ?"
-        rows = self._database.read(lambda c: list(checked(c.execute(sql, (path,)), (BYTES,), "a part")))
+        rows = self._database.read(lambda c: list(check_rows(c.execute(sql, (path,)), (BYTES,), "a part")))
         return bytes(rows[0][0]) if rows else b""
 
     def paths(self, workspace: str, batch: str) -> set[str]:

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.store.codec import INT, INT_OR_NONE, REAL, TEXT, TEXT_OR_NONE, check_kinds, encoded, json_of, moment_of
+from fh_notebook.store.codec import (
+    INT,
+    INT_OR_NONE,
+    REAL,
+    TEXT,
+    TEXT_OR_NONE,
+    check_kinds,
+    decode_json,
+    encode_json,
+    moment_of,
+)
 from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = ["CREATE", "WITH_IDENTITY", "Pending", "PendingRow", "drop"]
@@ -100,7 +110,7 @@ def _row(values: tuple[Any, ...]) -> PendingRow:
     values_by_name = dict(zip(_COLUMNS, values, strict=True))
     check_kinds(values, _KINDS, "a pending run")
     for name in ("inputs", "metadata"):
-        values_by_name[name] = json_of(values_by_name[name], dict, f"{name} of a pending run")
+        values_by_name[name] = decode_json(values_by_name[name], dict, f"{name} of a pending run")
     values_by_name["submitted_at"] = moment_of(values_by_name["submitted_at"], "a pending run")
     return PendingRow(**values_by_name)
 
@@ -116,8 +126,8 @@ class Pending:
         sql = f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
         values = [
             [
-                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, encoded(line.inputs),
-                encoded(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
+                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, encode_json(line.inputs),
+                encode_json(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
                 line.owner, line.submitted_at.timestamp(),
             ]
             for line in lines

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
 
-from fh_notebook.store.codec import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked, seconds_of_moment
+from fh_notebook.store.codec import REAL, REAL_OR_NONE, TEXT, TEXT_OR_NONE, check_rows, seconds_of_moment
 from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = ["CREATE", "RatingRow", "StoredRatings", "forget", "merge", "of_batch"]
@@ -102,7 +102,7 @@ def of_batch(connection: sqlite3.Connection, batch: str | None, workspace: str |
 
 
 def _ratings(cursor: sqlite3.Cursor) -> Iterator[RatingRow]:
-    for values in checked(cursor, _KINDS, "a rating"):
+    for values in check_rows(cursor, _KINDS, "a rating"):
         rating = RatingRow(*values)
         seconds_of_moment(rating.rated_at, "a rating")
         yield rating

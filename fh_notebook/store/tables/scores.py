@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fh_notebook.store import writer
-from fh_notebook.store.codec import INT, REAL_OR_NONE, TEXT, TEXT_OR_NONE, checked
+from fh_notebook.store.codec import INT, REAL_OR_NONE, TEXT, TEXT_OR_NONE, check_rows
 from fh_notebook.store.writer import Committed, Transactions
 
 __all__ = [
@@ -83,7 +83,7 @@ def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator
         " ON scores.answer = wanted.value",
         (json.dumps(list(answers)),),
     )
-    rows = checked(cursor.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
+    rows = check_rows(cursor.fetchall(), (TEXT, INT, TEXT, REAL_OR_NONE, TEXT_OR_NONE), "a score")
     return ((row[1], row[0], ScoreRow(*row[1:])) for row in rows)
 
 
@@ -98,7 +98,7 @@ class Scores:
         now = self._database.now().timestamp()
         return self._database.put(lambda c: write_scores(c, scorer, lines, now=now))
 
-    def known(
+    def of_scorer(
         self, scorer: str, answers: Iterable[int]
     ) -> list[tuple[list[tuple[int, str]], float | None, str | None]]:
         """Return what one version of a scorer said of these answers.
@@ -114,7 +114,7 @@ class Scores:
         return self._database.read(
             lambda c: [
                 (list(zip(json.loads(answers_json), json.loads(of), strict=True)), score, parts)
-                for answers_json, of, score, parts in checked(c.execute(sql, values), kinds, "a score")
+                for answers_json, of, score, parts in check_rows(c.execute(sql, values), kinds, "a score")
             ]
         )
 
@@ -125,7 +125,7 @@ class Scores:
             " ON scores.answer = wanted.value ORDER BY answer, scorer, of"
         )
         values, kinds = (json.dumps(list(answers)),), (INT, TEXT, REAL_OR_NONE, TEXT)
-        return self._database.read(lambda c: list(checked(c.execute(sql, values), kinds, "a score")))
+        return self._database.read(lambda c: list(check_rows(c.execute(sql, values), kinds, "a score")))
 
     def lines_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreRow]]:
         """Return (answer, scorer, its line) for all scores of these answers, as they are kept."""
@@ -178,7 +178,7 @@ class PlainScores:
         now = self._database.now().timestamp()
         return self._database.put(lambda c: write_plain_scores(c, scorer, lines, now=now))
 
-    def known(self, scorer: str, contents: Iterable[str]) -> list[tuple[list[str], float | None, str | None]]:
+    def of_scorer(self, scorer: str, contents: Iterable[str]) -> list[tuple[list[str], float | None, str | None]]:
         """Return what one version of a scorer said of these lines of tables.
 
         Each line has the contents that have a score in common, the score, and its parts as JSON.
@@ -191,6 +191,6 @@ class PlainScores:
         return self._database.read(
             lambda c: [
                 (json.loads(contents_json), score, parts)
-                for contents_json, score, parts in checked(c.execute(sql, values), kinds, "a score")
+                for contents_json, score, parts in check_rows(c.execute(sql, values), kinds, "a score")
             ]
         )

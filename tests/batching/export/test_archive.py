@@ -206,7 +206,7 @@ def test_what_is_no_such_file_is_one_line(file: Path, tmp_path: Path, monkeypatc
     moments = iter([0.0])
     with (
         pytest.raises(InputError, match="takes longer than"),
-        archive._opened(file, lambda: next(moments, 1e9)) as there,
+        archive._open_archive(file, lambda: next(moments, 1e9)) as there,
     ):
         there.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

@@ -655,7 +655,7 @@ def test_a_batch_that_starts_while_another_is_about_to_forget_it_stays(tmp_path:
     with Store(tmp_path / "s.sqlite3").closing() as store:
         number, owner = batch_in(store), store.owners.new()
         until(lambda: store.batches.by_id(number) is not None)
-        writer = store.database.opened().writer
+        writer = store.database.connect().writer
         store.database.put(lambda _: go.wait())
         until(writer._queue.empty)
         thread = threading.Thread(target=store.forget, args=(_named("b"),))

@@ -468,7 +468,7 @@ def test_a_file_of_version_2_gets_the_table_and_keeps_its_answers(tmp_path: Path
     with Store(path).closing() as store:
         assert [kept.key for kept in store.answers.every()] == ["k"]
         store.scores.keep("s", [ScoreRow(1, "x", None, '{"a": 1}')]).result()
-        assert store.scores.known("s", [1]) == [([(1, "x")], None, '{"a": 1}')]
+        assert store.scores.of_scorer("s", [1]) == [([(1, "x")], None, '{"a": 1}')]
     with sqlite3.connect(path) as raw:
         assert raw.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         raw.execute("DELETE FROM answers")

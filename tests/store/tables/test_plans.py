@@ -72,7 +72,7 @@ def test_a_job_is_looked_up_by_its_batches_what_they_use_and_since_when(store: S
     store.uses.keep(one, [used]).result()
 
     def seen(**how: object) -> list[int]:
-        return [line.id for line in store.answers.seen(["k"], **{"batches": [one], **how})]  # type: ignore[arg-type]
+        return [line.id for line in store.answers.of_jobs(["k"], **{"batches": [one], **how})]  # type: ignore[arg-type]
 
     assert seen() == [newest, used, old]
     assert seen(batches=[two]) == [not_used, used]
@@ -81,9 +81,9 @@ def test_a_job_is_looked_up_by_its_batches_what_they_use_and_since_when(store: S
     assert seen(after_id=old) == [newest, used]
     assert seen(since=now[0]) == [newest, used]
     assert seen(batches=None, after_id=used, since=now[0]) == [newest, not_used]
-    failed = next(line for line in store.answers.seen(["k"], batches=[one]) if line.id == used)
+    failed = next(line for line in store.answers.of_jobs(["k"], batches=[one]) if line.id == used)
     assert failed.run is not None
-    assert all(line.run is None for line in store.answers.seen(["k"], batches=None) if line.status == "completed")
+    assert all(line.run is None for line in store.answers.of_jobs(["k"], batches=None) if line.status == "completed")
 
 
 def test_completed_answers_are_counted_by_job_and_age(store: Store, now: list[datetime]) -> None:

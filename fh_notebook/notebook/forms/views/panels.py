@@ -387,7 +387,7 @@ class SchemaPanel:
 
     def _save(self) -> None:
         path = self._core.deployment.save()
-        self._show_message(f"Saved {self._core.deployment.name} in {catalog_file.shown(path)}.")
+        self._show_message(f"Saved {self._core.deployment.name} in {catalog_file.display_path(path)}.")
 
     def _grow(self, grown: ExtendedDeployment) -> None:
         self._core.grow(grown)
