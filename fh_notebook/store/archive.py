@@ -90,12 +90,12 @@ def check_answer(answer: StoredAnswer, record: BatchRecord) -> None:
     _ = (run.text, run.summary(), run.may_have_run, run.attempts + 0, run.to_dict())
 
 
-def check_score(line: scores.ScoreRow) -> None:
+def check_score(row: scores.ScoreRow) -> None:
     """Raise unless the row is a score."""
-    if line.score is not None and math.isinf(line.score):
+    if row.score is not None and math.isinf(row.score):
         raise ValueError("a score without end")
-    if line.parts is not None:
-        parse_json(line.parts, object)
+    if row.parts is not None:
+        parse_json(row.parts, object)
 
 
 def parse_json(text: str, kind: type) -> Any:
@@ -165,7 +165,7 @@ def write_batch(
         remaining, count = iter(answer_ids), 0
         while part := list(islice(remaining, WINDOW)):
             stored = store.answers.by_ids(part)
-            score_rows = store.scores.lines_of(part)
+            score_rows = store.scores.rows_of(part)
             _put_answers(archive, record, batch_id, [stored[answer_id] for answer_id in sorted(stored)], score_rows)
             count += len(stored)
         rating_rows = list(person_ratings)
@@ -188,16 +188,16 @@ def _put_answers(
     score_rows: Sequence[tuple[int, str, ScoreRow]],
 ) -> None:
     """Write answers as the batch's own, and their scores under the new ids."""
-    lines = [_row_in_archive(answer, record, batch_id) for answer in stored]
+    rows = [_row_in_archive(answer, record, batch_id) for answer in stored]
     by_answer: dict[int, list[tuple[str, ScoreRow]]] = {}
-    for number, scorer, line in score_rows:
-        by_answer.setdefault(number, []).append((scorer, line))
+    for answer_id, scorer, row in score_rows:
+        by_answer.setdefault(answer_id, []).append((scorer, row))
 
     def write(connection: sqlite3.Connection) -> None:
-        numbers = answers.append_all(connection, lines)
-        for answer, number in zip(stored, numbers, strict=True):
-            for scorer, line in by_answer.get(answer.id, ()):
-                score = ScoreRow(number, line.of, line.score, line.parts)
+        ids = answers.append_all(connection, rows)
+        for answer, new_id in zip(stored, ids, strict=True):
+            for scorer, row in by_answer.get(answer.id, ()):
+                score = ScoreRow(new_id, row.of, row.score, row.parts)
                 scores.write_scores(connection, scorer, [score], now=answer.kept_at.timestamp())
 
     archive.database.put(write).result()
@@ -366,7 +366,7 @@ def _copy_checked(source: sqlite3.Connection, store: Store, record: BatchRecord,
     while stored := list(answers.page_after(source, number, WINDOW)):
         for answer in stored:
             check_answer(answer, record)
-        score_rows = list(scores.lines_of(source, [answer.id for answer in stored]))
+        score_rows = list(scores.rows_of(source, [answer.id for answer in stored]))
         for _, _, score in score_rows:
             check_score(score)
         _put_answers(store, record, batch_id, stored, score_rows)
@@ -375,9 +375,11 @@ def _copy_checked(source: sqlite3.Connection, store: Store, record: BatchRecord,
 
 
 def _ratings_in(source: sqlite3.Connection) -> Iterator[RatingRow]:
-    for line in ratings.of_batch(source, None, None):
-        texts = (line.uid, line.rater, line.kind, line.item, line.a, line.b or "", line.shown, line.choice)
-        if any(len(text) > 10_000 for text in texts) or not all(map(math.isfinite, (line.seconds, line.rated_at))):
+    for rating in ratings.of_batch(source, None, None):
+        texts = [rating.uid, rating.rater, rating.kind, rating.item, rating.a, rating.b, rating.shown, rating.choice]
+        if any(len(text or "") > 10_000 for text in texts) or not all(
+            map(math.isfinite, (rating.seconds, rating.rated_at))
+        ):
             raise ValueError("a rating that nobody gave")
-        parse_json(line.row, object)
-        yield line
+        parse_json(rating.row, object)
+        yield rating

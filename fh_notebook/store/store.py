@@ -154,8 +154,8 @@ class Store:
 
     def damage(self) -> str:
         """Return the problems that SQLite detects in the file's pages, in one line; empty when it has none."""
-        findings = self.database.read(lambda c: [str(line[0]) for line in c.execute("PRAGMA quick_check(3)")])
-        return "" if findings == ["ok"] else "; ".join(" ".join(line.split()) for line in findings)
+        findings = self.database.read(lambda c: [str(row[0]) for row in c.execute("PRAGMA quick_check(3)")])
+        return "" if findings == ["ok"] else "; ".join(" ".join(finding.split()) for finding in findings)
 
     def copy_to(self, path: Path) -> None:
         """Write a copy of the whole store to a new file, which only its owner can read from its first byte on.

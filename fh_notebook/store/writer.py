@@ -60,9 +60,9 @@ def insert(
 
 
 @cache
-def _statement(into: str, lines: int, values: int) -> str:
+def _statement(into: str, rows: int, values: int) -> str:
     placeholders = f"({', '.join('?' * values)})"
-    return f"{into} VALUES {', '.join([placeholders] * lines)}"
+    return f"{into} VALUES {', '.join([placeholders] * rows)}"
 
 
 T = TypeVar("T")

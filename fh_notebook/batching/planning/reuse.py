@@ -129,7 +129,7 @@ class AnswerLookup:
         with self._store.decoding():
             for batches in dict.fromkeys((mine, (*ids, *later))):
                 table = self._store.answers
-                own = _by_key(table.seen(by_key, batches=batches, after_id=self.after_id) if batches else [])
+                own = _by_key(table.of_jobs(by_key, batches=batches, after_id=self.after_id) if batches else [])
                 self._add_from_elsewhere(own, by_key, since, batches=batches, beside=())
                 for key, lines in own.items():
                     if key not in answers and (answer := self._known_answer(lines, since, call_lost=True)) is not None:

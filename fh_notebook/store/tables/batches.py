@@ -2,11 +2,11 @@
 
 Rules of this file:
 
-1. A job is found by its place (row, repeat, arm); the same place planned again takes the new key, and places that a
-   later plan does not name stay. What was masked is marked: it cannot be sent from here.
-2. As they may be shown: a column that a password is taken from is masked before it comes here.
-3. A batch is its number, which is never given to another one; jobs, rows, answers and claims belong to the number. A
-   name may change (``replace=True`` keeps the earlier batch as ``name@<UTC time>``), the number does not.
+1. A job is identified by its position (row, repeat, arm). Planned again, a position gets the new key; positions that a
+   later plan does not name stay. Masked inputs are marked: they cannot be sent from here.
+2. Source columns are stored as they may be shown: a column with a password is masked before.
+3. A batch is identified by its id, which is never reused; jobs, rows, answers and claims belong to the id. A name may
+   change (``replace=True`` keeps the earlier batch as ``name@<UTC time>``), the id does not.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ CREATE_JOBS: Final = (
 
 
 class JobRow(NamedTuple):
-    """One job as it is kept; a tuple, since there may be millions."""
+    """One stored job; a tuple, since there may be millions."""
 
     position: int
     repeat: int
     arm: int
-    """Its place among the batch's arms."""
+    """Its index in the batch's arms."""
     key: str
     inputs: str
     """JSON, secrets masked."""
@@ -94,14 +94,14 @@ class JobRow(NamedTuple):
     problems: str
     """JSON: why it cannot be called; an empty list when it can."""
     whole: int
-    """1 where the inputs are as they are sent, 0 where something in them is masked."""
+    """1 where the inputs are those that are sent, 0 where a value is masked."""
 
     def with_key(self, key: str) -> JobRow:
-        """Return it with another key."""
+        """Return the job with another key."""
         return JobRow(self.position, self.repeat, self.arm, key, self.inputs, self.metadata, self.problems, self.whole)
 
     def at(self, *, position: int, arm: int) -> JobRow:
-        """Return it at another place."""
+        """Return the job at another position."""
         return JobRow(position, self.repeat, arm, *self[3:])
 
 
@@ -118,7 +118,7 @@ def write_jobs(connection: sqlite3.Connection, batch: int, rows: Sequence[JobRow
 def jobs_of_batch(
     connection: sqlite3.Connection, batch: int, *, after: tuple[int, int, int] = (-1, 0, 0), limit: int = 1_000
 ) -> Iterator[JobRow]:
-    """Yield up to `limit` jobs of one batch behind a place (position, repeat, arm), in the plan's order."""
+    """Yield up to `limit` jobs of one batch after (position, repeat, arm), in the plan's order."""
     cursor = connection.execute(
         f"SELECT {_JOB_COLUMNS} FROM jobs WHERE batch = ? AND (position, repeat, arm) > (?, ?, ?)"
         " ORDER BY position, repeat, arm LIMIT ?",
@@ -128,7 +128,7 @@ def jobs_of_batch(
 
 
 class Jobs:
-    """Repository of what batches are made of."""
+    """Repository of jobs."""
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
@@ -157,7 +157,7 @@ class Jobs:
             after = rows[-1][:3]
 
     def at(self, batch: int, positions: Iterable[int]) -> list[JobRow]:
-        """Return the jobs of the rows at these places of one batch, in the plan's order."""
+        """Return the jobs of the rows at these positions of one batch, in the plan's order."""
         sql = (
             f"SELECT {_JOB_COLUMNS} FROM jobs"
             " WHERE batch = ? AND position IN (SELECT value FROM json_each(?)) ORDER BY position, repeat, arm"
@@ -168,7 +168,7 @@ class Jobs:
         )
 
     def count(self, batch: int) -> int:
-        """Return how many jobs of one batch are kept."""
+        """Return how many jobs of one batch are stored."""
         sql = "SELECT count(*) FROM jobs WHERE batch = ?"
         return int(self._database.read(lambda c: c.execute(sql, (batch,)).fetchone())[0])
 
@@ -185,7 +185,7 @@ CREATE_ROWS: Final = (
 
 
 class StoredRow(NamedTuple):
-    """One row as it is kept."""
+    """One stored row of a batch's table."""
 
     position: int
     label: str
@@ -200,7 +200,7 @@ def write_rows(connection: sqlite3.Connection, batch: int, rows: Sequence[Stored
 
 
 def rows_at(connection: sqlite3.Connection, batch: int, positions: Iterable[int]) -> Iterator[StoredRow]:
-    """Yield the rows at these places of one batch, in no order."""
+    """Yield the rows at these positions of one batch, in no order."""
     cursor = connection.execute(
         "SELECT position, label, record FROM rows WHERE batch = ? AND position IN (SELECT value FROM json_each(?))",
         (batch, json.dumps(list(positions))),
@@ -215,23 +215,23 @@ class SourceRows:
         self._database = database
 
     def at(self, batch: int, positions: Iterable[int]) -> dict[int, StoredRow]:
-        """Return the rows at these places of one batch, by place."""
+        """Return the rows at these positions of one batch, by position."""
         listed = list(positions)
         return self._database.read(lambda c: {row.position: row for row in rows_at(c, batch, listed)})
 
     def count(self, batch: int) -> int:
-        """Return how many rows of one batch are kept."""
+        """Return how many rows of one batch are stored."""
         sql = "SELECT count(*) FROM rows WHERE batch = ?"
         return int(self._database.read(lambda c: c.execute(sql, (batch,)).fetchone())[0])
 
     def labels(self, batch: int) -> dict[int, str]:
-        """Return the labels of one batch's rows as JSON, by place."""
+        """Return the labels of one batch's rows as JSON, by position."""
         sql = "SELECT position, label FROM rows WHERE batch = ? ORDER BY position"
         return self._database.read(lambda c: dict(check_rows(c.execute(sql, (batch,)), (INT, TEXT), "a row")))
 
 
 UNKNOWN: Final = ""
-"""The workspace of a batch of which only claims were kept, before version 8 and without it."""
+"""The workspace of a batch of before version 8 that has only claims, which had no workspace."""
 
 
 CREATE_BATCHES: Final = (
@@ -247,7 +247,7 @@ CREATE_BATCHES: Final = (
 )
 
 WITH_ID: Final = (
-    # A number for each batch, which its jobs and rows carry a million times in place of two texts.
+    # An id for each batch, which its jobs and rows have a million times in place of two texts.
     "ALTER TABLE batches RENAME TO batches_1",
     """CREATE TABLE batches (
         id INTEGER PRIMARY KEY,
@@ -265,7 +265,7 @@ WITH_ID: Final = (
 )
 
 WITH_IDENTITY: Final = (
-    # AUTOINCREMENT: SQLite gives the number of a removed line to the next one without it (sqlite.org, "Autoincrement").
+    # AUTOINCREMENT: without it SQLite reuses the id of a deleted row (sqlite.org, "Autoincrement").
     "ALTER TABLE batches RENAME TO batches_7",
     """CREATE TABLE batches (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -279,7 +279,7 @@ WITH_IDENTITY: Final = (
     ) STRICT""",
     "INSERT INTO batches SELECT id, name, workspace, deployment, variants, created_at, plan FROM batches_7",
     "DROP TABLE batches_7",
-    # What has a batch's name and no batch (the store of a killed worker): from now on it belongs to a number.
+    # Rows with a batch's name and no batch (the store of a killed worker) get a batch with an id.
     "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
     " SELECT batch, workspace, max(deployment), '[]', min(kept_at), '{}' FROM answers NOT INDEXED"
     " WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches WHERE batches.workspace = answers.workspace"
@@ -288,7 +288,7 @@ WITH_IDENTITY: Final = (
     "INSERT OR IGNORE INTO batches (name, workspace, deployment, variants, created_at, plan)"
     " SELECT batch, workspace, max(deployment), '[]', min(submitted_at), '{}' FROM pending WHERE batch IS NOT NULL"
     " GROUP BY batch, workspace",
-    # Of calls that were out in such a store, and of which nothing came, the workspace is not known: see `write`.
+    # The workspace of calls without an outcome in such a store is not known: see `write`.
     "INSERT INTO batches (name, workspace, deployment, variants, created_at, plan)"
     f" SELECT batch, '{UNKNOWN}', '', '[]', min(claimed_at), '{{}}' FROM claims"
     " WHERE batch NOT IN (SELECT name FROM batches) GROUP BY batch",
@@ -297,7 +297,7 @@ WITH_IDENTITY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
-    """One batch as it was last started."""
+    """The record of a batch at its last start."""
 
     name: str
     workspace: str
@@ -308,7 +308,7 @@ class BatchRecord:
     plan: Mapping[str, Any] = field(default_factory=dict)
     """JSON values: how many rows and jobs, the columns, and the arms: ``[label, deployment, variant]`` each."""
     id: int = 0
-    """Its number in the store, which is never given to another one; 0 while it is not there."""
+    """Its id in the store, which is never reused; 0 while it is not stored."""
 
 
 RELATED: Final = (
@@ -318,15 +318,15 @@ RELATED: Final = (
     " UNION ALL SELECT other.value FROM batches, json_each(batches.plan, '$.replaced_by') AS other"
     " WHERE batches.id = :batch AND NOT :alone"
 )
-"""The numbers of a batch (``:batch``), of those that it replaced and of those that replaced it: what one of them has
-out, or has answered, is not called by another. Only its own with ``:alone``, for one that calls anew."""
+"""The ids of a batch (``:batch``), of those that it replaced and of those that replaced it: a call in flight or
+answered in one of them is not made by another. Only its own id with ``:alone``, for a batch that calls again."""
 
 
 _RECORD: Final = "id, name, workspace, deployment, variants, created_at, plan"
 
 
 def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
-    """Write a batch and return its number. A name that is known keeps its `created_at` and takes the rest."""
+    """Write a batch and return its id. A known name keeps its `created_at`; the rest is replaced."""
     connection.execute(
         "UPDATE OR IGNORE batches SET workspace = ?1 WHERE workspace = ?2 AND name = ?3",
         (record.workspace, UNKNOWN, record.name),
@@ -348,7 +348,7 @@ def write(connection: sqlite3.Connection, record: BatchRecord) -> int:
 
 
 def update(connection: sqlite3.Connection, batch_id: int, record: BatchRecord) -> None:
-    """Write what is told of a batch that is there; its name and `created_at` stay."""
+    """Update the record of a stored batch; its name and `created_at` stay."""
     connection.execute(
         "UPDATE batches SET deployment = ?, variants = ?, plan = ? WHERE id = ?",
         (record.deployment, json.dumps(record.variants), encode_json(record.plan), batch_id),
@@ -356,7 +356,7 @@ def update(connection: sqlite3.Connection, batch_id: int, record: BatchRecord) -
 
 
 def rename(connection: sqlite3.Connection, batch_id: int, name: str) -> None:
-    """Give a batch another name, under which what is kept by name (ratings, files of answers) is found, too."""
+    """Rename a batch, and the rows that have its name (ratings, files of answers)."""
     old = by_id(connection, batch_id)
     if old is None:
         return
@@ -369,22 +369,22 @@ def rename(connection: sqlite3.Connection, batch_id: int, name: str) -> None:
 
 
 REPLACED: Final = ("replaced", "replaced_by")
-"""What the plan of a batch says of others by their numbers; see `RELATED`."""
+"""The keys of a batch's plan with the ids of other batches; see `RELATED`."""
 
 
 def note_replaced(connection: sqlite3.Connection, batch_ids: Iterable[int], by: int) -> None:
-    """Note of batches that another one has their name now, which takes their answers and gives them its own."""
+    """Record in batches that another one has their name now, with which they share answers."""
     for batch_id in batch_ids:
         if (old := by_id(connection, batch_id)) is None:
             continue
-        # One that runs still, and was about to write more of itself, looks again (see `plans.write`).
+        # A running one, which is about to write more jobs, reads its record again (see `plans.write`).
         revision, replaced_by = int(old.plan.get("revision") or 0) + 1, old.plan.get("replaced_by", ())
         plan = {**old.plan, "revision": revision, "replaced_by": [*replaced_by, by]}
         update(connection, batch_id, replace(old, plan=plan))
 
 
 def by_id(connection: sqlite3.Connection, batch_id: int) -> BatchRecord | None:
-    """Return the batch of that number; ``None`` when it was forgotten."""
+    """Return the batch of an id; ``None`` when it was forgotten."""
     row = connection.execute(f"SELECT {_RECORD} FROM batches WHERE id = ?", (batch_id,)).fetchone()
     return _record(row) if row else None
 
@@ -399,7 +399,7 @@ def find(connection: sqlite3.Connection, name: str, workspace: str) -> BatchReco
 
 
 def earlier_ids(connection: sqlite3.Connection, name: str, workspace: str) -> list[int]:
-    """Return the numbers of the batches that had a name before another table took it, the newest first."""
+    """Return the ids of the batches that had a name before another table took it, the newest first."""
     start = f"{name}@"
     rows = connection.execute(
         "SELECT id FROM batches WHERE workspace = ? AND substr(name, 1, ?) = ? ORDER BY id DESC",
@@ -435,23 +435,23 @@ class Batches:
         self._database = database
 
     def keep(self, record: BatchRecord) -> Committed[int]:
-        """Keep the record of a batch whose rows lie elsewhere, and return its number."""
+        """Store the record of a batch whose rows are not in the store, and return its id."""
         return self._database.put(partial(write, record=record))
 
     def rename(self, batch: int, name: str) -> Committed[None]:
-        """Give a batch another name; what it has stays its own."""
+        """Rename a batch; its rows stay its own."""
         return self._database.put(partial(rename, batch_id=batch, name=name))
 
     def find(self, name: str, workspace: str) -> BatchRecord | None:
-        """Return what a batch's name stands for, if it is known."""
+        """Return the batch of that name, if there is one."""
         return self._database.read(lambda c: find(c, name, workspace))
 
     def by_id(self, batch_id: int) -> BatchRecord | None:
-        """Return the batch of that number; ``None`` when it was forgotten."""
+        """Return the batch of an id; ``None`` when it was forgotten."""
         return self._database.read(lambda c: by_id(c, batch_id))
 
     def earlier_ids(self, name: str, workspace: str) -> list[int]:
-        """Return the numbers of the batches that had a name before another table took it, the newest first."""
+        """Return the ids of the batches that had a name before another table took it, the newest first."""
         return self._database.read(lambda c: earlier_ids(c, name, workspace))
 
     def named(self, name: str) -> list[BatchRecord]:

@@ -2,10 +2,10 @@
 
 Rules of this file:
 
-1. The rows themselves are not kept, since they do not fit; by their hashes another table is told from the kept one. A
+1. The rows themselves are not stored, since they do not fit; their hashes tell another table from the planned one. A
    hash is 8 bytes: a million rows are 8 MB for each mapping of inputs.
-2. A batch past one machine keeps its answers in files that many machines can read, and here what they are the answers
-   of. Keys are bytes behind each other, 32 a key: ten million jobs are 320 MB, and not ten million lines.
+2. A batch on several machines has its answers in files that all of them can read; these tables have the keys of their
+   jobs. Keys are concatenated bytes, 32 a key: ten million jobs are 320 MB, and not ten million rows.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class PlannedRowHashes(NamedTuple):
     """The hashes of the rows of one partition."""
 
     arms: str
-    """JSON: for each hash of a row, the arms ``[label, deployment, variant]`` that are sent what it is the hash of."""
+    """JSON: for each hash of a row, the arms ``[label, deployment, variant]`` that get the hashed inputs."""
     hashes: bytes
     """Row by row, 8 bytes a hash."""
 
@@ -56,7 +56,7 @@ class PlannedRowHashes(NamedTuple):
 def write_planned_rows(
     connection: sqlite3.Connection, batch: int, rows: Sequence[PlannedRowHashes], *, anew: bool
 ) -> None:
-    """Write the rows of one batch, in place of those that it had (`anew`), or what is not there yet beside them."""
+    """Write the rows of one batch: in place of its rows (`anew`), or those that are missing."""
     if anew:
         connection.execute("DELETE FROM planned_rows WHERE batch = ?", (batch,))
     existing = set() if anew else set(_planned_rows_of(connection, batch))
@@ -78,7 +78,7 @@ class PlannedRows:
         self._database = database
 
     def of_batch(self, batch: int) -> list[PlannedRowHashes]:
-        """Return the rows of one batch; none where it was kept by a version that kept no hashes."""
+        """Return the rows of one batch; none where a version without hashes stored it."""
         return self._database.read(lambda c: _planned_rows_of(c, batch))
 
 
@@ -116,14 +116,14 @@ class PartRow:
     plan: bytes
     """SHA-256 of the keys of all jobs that were planned for it, in their order."""
     jobs: int
-    """How many were planned; those without an outcome are not in the file."""
+    """Planned jobs; those without an outcome are not in the file."""
     done: int = 0
     failed: int = 0
     unknown: int = 0
     again: int = 0
-    """Of the failed: those whose failure does not stand, so that they are called again."""
+    """Failed jobs whose failure does not stand, so that they are called again."""
     calls: int = 0
-    """Requests that its answers cost when it was written."""
+    """Requests of its answers when it was written."""
     keys: bytes = b""
     """Of every job in the file, `KEY_BYTES` each."""
     kept_at: datetime
@@ -161,13 +161,13 @@ def _part(row: tuple[Any, ...]) -> PartRow:
 
 
 class Parts:
-    """Repository of what is known of the files."""
+    """Repository of the files' rows."""
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
     def keep(self, row: PartRow) -> Committed[None]:
-        """Keep one file, in place of what was known of it, and count the requests that are new in it."""
+        """Write the row of one file, and count its new requests."""
 
         def write(connection: sqlite3.Connection) -> None:
             earlier = connection.execute("SELECT calls FROM parts WHERE path = ?", (row.path,)).fetchone()
@@ -184,7 +184,7 @@ class Parts:
         return self._database.put(write)
 
     def forget(self, path: str) -> Committed[None]:
-        """Know nothing of a file any more."""
+        """Delete the row of a file."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM parts WHERE path = ?", (path,))
@@ -207,12 +207,12 @@ class Parts:
         return self._database.read(lambda c: list(map(_part, c.execute(sql, (workspace, len(start), start)))))
 
     def is_any(self, workspace: str) -> bool:
-        """Whether answers of a workspace lie in Parquet files."""
+        """Return whether a workspace has answers in Parquet files."""
         sql = "SELECT 1 FROM parts WHERE workspace = ? LIMIT 1"
         return self._database.read(lambda c: c.execute(sql, (workspace,)).fetchone()) is not None
 
     def locations(self, workspace: str) -> list[tuple[str, str, float]]:
-        """Return the files of a workspace, the oldest first: path, batch, and when it was kept (seconds since 1970)."""
+        """Return the files of a workspace, the oldest first: path, batch, and storing time (seconds since 1970)."""
         sql = "SELECT path, batch, kept_at FROM parts WHERE workspace = ? ORDER BY kept_at, path"
         return self._database.read(
             lambda c: list(check_rows(c.execute(sql, (workspace,)), (TEXT, TEXT, REAL), "a part"))

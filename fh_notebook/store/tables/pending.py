@@ -1,7 +1,8 @@
 """Table ``pending``: runs started by callback delivery whose outcome has not arrived.
 
-A line is written before the call (of a batch: when the service took it, since a claim is there before) and leaves with
-the outcome. Rule of this file: as runs are kept, so are these: inputs masked, no signing secret.
+A row is written before the call (of a batch: when the service accepted it, since a claim exists before) and deleted
+with the outcome. Rule of this file: a row has masked inputs and no signing secret, as a stored run. The registry that a
+client uses is `store.pending_runs`.
 """
 
 from __future__ import annotations
@@ -58,18 +59,18 @@ WITH_IDENTITY: Final = (
     CREATE[1],
 )
 SENDING: Final = "sending"
-"""The status of a line whose call has not been answered yet."""
+"""The status of a row whose call has not been answered yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRow:
-    """One run that is waited for."""
+    """One pending run."""
 
     id: str
-    """A random name of its own: the service's ids come later."""
+    """A random id: the service's ids are known later."""
     workspace: str
     key: str
-    """Of the job, as kept answers have it."""
+    """The key of the job, as in stored answers."""
     batch: int | None = None
     """The number of its batch; a single run has none."""
     deployment: str
@@ -84,7 +85,7 @@ class PendingRow:
     calls: int = 0
     """Requests so far."""
     owner: str = ""
-    """Who waits for it; empty: nobody."""
+    """The owner that waits for it; empty: none."""
     submitted_at: datetime
     """UTC."""
 
@@ -102,7 +103,7 @@ _KINDS: Final = (
 
 
 def drop(connection: sqlite3.Connection, id: str) -> bool:
-    """Take a run out, and say whether it was there."""
+    """Delete a row, and return whether it existed."""
     return connection.execute("DELETE FROM pending WHERE id = ?", (id,)).rowcount == 1
 
 
@@ -116,21 +117,21 @@ def _row(values: tuple[Any, ...]) -> PendingRow:
 
 
 class Pending:
-    """Repository of the runs that are waited for; `pending_runs.PendingRuns` is what it is used by."""
+    """Repository of pending runs; used by `pending_runs.PendingRuns`."""
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def add(self, lines: Sequence[PendingRow]) -> Committed[None]:
-        """Write runs down."""
+    def add(self, rows: Sequence[PendingRow]) -> Committed[None]:
+        """Write rows."""
         sql = f"INSERT OR REPLACE INTO pending ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
         values = [
             [
-                line.id, line.workspace, line.key, line.batch, line.deployment, line.variant, encode_json(line.inputs),
-                encode_json(line.metadata), line.callback_url, line.status, line.request_id, line.run_id, line.calls,
-                line.owner, line.submitted_at.timestamp(),
+                row.id, row.workspace, row.key, row.batch, row.deployment, row.variant, encode_json(row.inputs),
+                encode_json(row.metadata), row.callback_url, row.status, row.request_id, row.run_id, row.calls,
+                row.owner, row.submitted_at.timestamp(),
             ]
-            for line in lines
+            for row in rows
         ]  # fmt: skip
 
         def write(connection: sqlite3.Connection) -> None:
@@ -138,32 +139,32 @@ class Pending:
 
         return self._database.put(write)
 
-    def accept(self, line: PendingRow) -> Committed[None]:
-        """Note what the service called a run, once it took it."""
+    def accept(self, row: PendingRow) -> Committed[None]:
+        """Store the ids of a run that the service accepted."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "UPDATE pending SET status = ?, request_id = ?, run_id = ?, calls = ? WHERE id = ?",
-                (line.status, line.request_id, line.run_id, line.calls, line.id),
+                (row.status, row.request_id, row.run_id, row.calls, row.id),
             )
 
         return self._database.put(write)
 
     def drop(self, id: str) -> Committed[bool]:
-        """Take a run out, and say whether it was there."""
+        """Delete a row, and return whether it existed."""
         return self._database.put(lambda c: drop(c, id))
 
     def let_go(self, id: str, owner: str) -> Committed[bool]:
-        """Have nobody wait for a run that this owner waits for; the future says whether it was this owner's."""
+        """Clear the owner of a run; the future says whether it was this owner's."""
         return self.take_over(id, old=owner, new="")
 
     def take_over(self, id: str, *, old: str, new: str) -> Committed[bool]:
-        """Have another owner wait for a run; the future says whether it was still the old one's: of two, one has it."""
+        """Change the owner of a run; the future says whether it was still the old one's: one caller gets it."""
         sql = "UPDATE pending SET owner = ? WHERE id = ? AND owner = ?"
         return self._database.put(lambda c: c.execute(sql, (new, id, old)).rowcount == 1)
 
     def prune(self, batch: int | None = None) -> Committed[int]:
-        """Take the runs of batches out whose outcome is kept (their answers are written by the batch's own ledger)."""
+        """Delete the rows of batches with a stored outcome (the ledger of the batch writes the answers)."""
         sql = (
             "DELETE FROM pending WHERE batch IS NOT NULL AND (?1 IS NULL OR batch = ?1) AND EXISTS (SELECT 1 FROM"
             " answers WHERE answers.batch = pending.batch AND answers.key = pending.key"
@@ -172,12 +173,12 @@ class Pending:
         return self._database.put(lambda c: c.execute(sql, (batch,)).rowcount)
 
     def every(self, *, workspace: str | None = None, batch: int | None = None) -> list[PendingRow]:
-        """Return the runs that are waited for, of one workspace and one batch or of all, the oldest first."""
+        """Return the pending runs of one workspace and one batch, or of all, the oldest first."""
         return self._database.read(lambda c: _every(c, workspace, batch))
 
     def of_batches(self, batches: Sequence[int]) -> list[PendingRow]:
-        """Return the runs of these batches that are waited for, batch by batch, the oldest first."""
-        return self._database.read(lambda c: [line for batch in batches for line in _every(c, None, batch)])
+        """Return the pending runs of these batches, batch by batch, the oldest first."""
+        return self._database.read(lambda c: [row for batch in batches for row in _every(c, None, batch)])
 
 
 def _every(connection: sqlite3.Connection, workspace: str | None, batch: int | None) -> list[PendingRow]:

@@ -2,9 +2,9 @@
 
 Rules of this file:
 
-1. An answer belongs to the batch that paid for it, or to none (a single run); another batch that takes it
-   (``reuse="store"``, a race, ``replace=True``) is noted here. A line leaves with its answer: a trigger sees to it.
-   What lies in a Parquet file has no number: the batch that takes it has a copy of its own.
+1. An answer belongs to the batch that paid for it, or to none (a single run). Another batch that uses it
+   (``reuse="store"``, a race, ``replace=True``) has a row here, which a trigger deletes with the answer. An answer in a
+   Parquet file has no id: the batch that uses it gets a copy.
 2. A plan is written in one transaction or not at all, and only over the state that it was made for: of two kernels
    that plan the same batch at once, the second one compares again.
 """
@@ -37,7 +37,7 @@ CREATE_USES: Final = (
 
 
 def write_uses(connection: sqlite3.Connection, batch: int, answer_ids: Iterable[int]) -> None:
-    """Note that a batch uses these answers; its own, and those that were forgotten meanwhile, are left out."""
+    """Record that a batch uses these answers; its own and forgotten ones are left out."""
     connection.execute(
         "INSERT OR IGNORE INTO uses SELECT ?1, id FROM answers WHERE id IN (SELECT value FROM json_each(?2))"
         " AND batch IS NOT ?1",
@@ -46,9 +46,9 @@ def write_uses(connection: sqlite3.Connection, batch: int, answer_ids: Iterable[
 
 
 def inherit_uses(connection: sqlite3.Connection, batch: int) -> int:
-    """Give the answers of a batch that others use to the first of those; return how many that were.
+    """Move the answers of a batch that others use to the first of those batches; return how many that were.
 
-    They are then that batch's own, and stay when `batch` is removed.
+    They are that batch's own then, and stay when `batch` is removed.
     """
     moved = connection.execute(
         "UPDATE answers SET batch = (SELECT min(uses.batch) FROM uses WHERE uses.answer = answers.id)"
@@ -63,72 +63,72 @@ def inherit_uses(connection: sqlite3.Connection, batch: int) -> int:
 
 
 class Uses:
-    """Repository of what batches show and did not pay for."""
+    """Repository of the answers of others that batches use."""
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def keep(self, batch: int, lines: Sequence[int], copies: Sequence[AnswerRow] = ()) -> Committed[None]:
-        """Keep that a batch shows these answers of others; of those that lie in Parquet files it has copies."""
+    def keep(self, batch: int, answer_ids: Sequence[int], copies: Sequence[AnswerRow] = ()) -> Committed[None]:
+        """Record that a batch uses these answers of others, and store copies of answers in Parquet files."""
 
         def write_both(connection: sqlite3.Connection) -> None:
-            write_uses(connection, batch, lines)
-            append_all(connection, [replace(line, batch=batch) for line in copies])
+            write_uses(connection, batch, answer_ids)
+            append_all(connection, [replace(row, batch=batch) for row in copies])
 
         return self._database.put(write_both)
 
     def of_batch(self, batch: int) -> list[int]:
-        """Return the numbers of the answers of others that one batch uses."""
+        """Return the ids of the answers of others that one batch uses."""
         sql = "SELECT answer FROM uses WHERE batch = ?"
         return [number for (number,) in self._database.read(lambda c: c.execute(sql, (batch,)).fetchall())]
 
 
 RUNNING: Final = -1
-"""In place of a batch's number: the batch that was to be replaced is running, and one of both is over partitions."""
+"""In place of a batch's id: the batch to be replaced is running, and one of both is over partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """One write of a batch."""
+    """The plan of a batch, to be written in one transaction."""
 
     record: BatchRecord
     seen: tuple[int, int] = (0, 0)
-    """Number and revision of the batch that had the name when this was planned; zeros: none had."""
+    """Id and revision of the batch that had the name when this was planned; zeros without one."""
     rows: Sequence[StoredRow] = ()
     jobs: Sequence[JobRow] = ()
     used: Sequence[int] = ()
-    """The answers of other batches, and of single runs, that stand for its jobs."""
+    """Ids of answers of other batches, and of single runs, for its jobs."""
     copies: Sequence[AnswerRow] = ()
-    """Those among them that lie in no table of the store (in Parquet files, say): they become the batch's own."""
+    """Copies of reused answers that have no row in the store (in Parquet files, for example)."""
     earlier_name: str = ""
-    """The batch that had the name keeps all that it has under this name, and a new one begins."""
+    """The new name of the batch that had the name, where a new batch begins."""
     owner: str = ""
-    """Who runs it, where that is known before it is written (an iterator's windows)."""
+    """The owner that runs it, where that is known before it is written (an iterator's windows)."""
     now: float
     """Seconds since 1970, UTC."""
 
 
 def revision_of(record: BatchRecord | None) -> tuple[int, int]:
-    """Return number and revision of a batch; zeros for none."""
+    """Return id and revision of a batch; zeros without one."""
     return (record.id, int(record.plan.get("revision") or 0)) if record is not None else (0, 0)
 
 
 def write(connection: sqlite3.Connection, plan: BatchPlan, is_alive: Callable[[str], bool]) -> int:
-    """Write a plan and return the batch's number.
+    """Write a plan and return the batch's id.
 
-    It is 0 where the batch is another one than the plan was made for, and `RUNNING` where the batch that it replaces is
-    over partitions and is running.
+    It is 0 where the batch has changed since the plan was made, and `RUNNING` where the batch that it replaces is over
+    partitions and is running.
     """
     plan_values: dict[str, Any] = {**plan.record.plan, "revision": plan.seen[1] + 1}
     record = replace(plan.record, plan=plan_values)
-    goes_on = plan.seen[0] and not plan.earlier_name
-    if goes_on:
-        current = batches.by_id(connection, plan.seen[0])  # it may have another name by now
+    is_continued = plan.seen[0] and not plan.earlier_name
+    if is_continued:
+        current = batches.by_id(connection, plan.seen[0])  # it may have been renamed
     else:
         current = batches.find(connection, record.name, record.workspace)
     if revision_of(current) != plan.seen:
         return 0
-    if goes_on:
+    if is_continued:
         batch_id = plan.seen[0]
         batches.update(connection, batch_id, record)
     else:
@@ -142,7 +142,7 @@ def write(connection: sqlite3.Connection, plan: BatchPlan, is_alive: Callable[[s
     batches.write_rows(connection, batch_id, plan.rows)
     batches.write_jobs(connection, batch_id, plan.jobs)
     write_uses(connection, batch_id, plan.used)
-    answers.append_all(connection, [replace(line, batch=batch_id) for line in plan.copies])
+    answers.append_all(connection, [replace(row, batch=batch_id) for row in plan.copies])
     if plan.owner:
         claims.start(connection, batch_id, plan.owner, now=plan.now)
     return batch_id

@@ -1,9 +1,8 @@
 """Table ``ratings``: blind ratings of outputs by people.
 
-Rule of this file: a rating is one line, and no line is ever changed but for one thing: when it was taken back
-(``undone_at``). Its ``uid`` is made where the key was pressed, so a rating that comes twice (sent again after a cut,
-merged from two files) is one line all the same. It names the outputs by their hash (``item``): a rating of an output
-that has changed since is a rating of something else.
+Rule of this file: a rating is one row, and only its ``undone_at`` ever changes, when it is taken back. Its ``uid`` is
+made where the key was pressed, so a rating that arrives twice (sent again, merged from two files) is one row. It names
+the outputs by their hash (``item``): after a change of an output its rating does not apply any more.
 """
 
 from __future__ import annotations
@@ -44,16 +43,16 @@ CREATE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RatingRow:
-    """One rating as it is kept."""
+    """One stored rating."""
 
     uid: str
     rater: str
     kind: str
     """``pair``, ``scale 5``, or ``labels`` with their names as JSON."""
     item: str
-    """The hash of the row and of the outputs that were read."""
+    """The hash of the row and of the rated outputs."""
     batch: str
-    """Whose outputs; empty where they came from a table."""
+    """The batch of the outputs; empty for outputs of a table."""
     workspace: str
     row: str
     """JSON: the label of the row."""
@@ -65,11 +64,11 @@ class RatingRow:
     choice: str
     """``a``, ``b``, ``tie`` or ``skip``; of an output alone its number or its label, or ``skip``."""
     seconds: float
-    """From the outputs' being shown to the key."""
+    """From the display of the outputs to the key."""
     rated_at: float
     """Seconds since 1970, UTC."""
     undone_at: float | None = None
-    """When it was taken back; such a line counts no more."""
+    """When it was taken back, after which it does not count."""
 
 
 _NAMES: Final = tuple(part.name for part in fields(RatingRow))
@@ -80,7 +79,7 @@ _INSERT: Final = f"INSERT OR IGNORE INTO ratings ({_COLUMNS}) VALUES ({', '.join
 
 
 def merge(connection: sqlite3.Connection, ratings: Iterable[RatingRow]) -> tuple[int, int]:
-    """Take ratings of another store over; return how many were new, and how many were taken back by it."""
+    """Merge ratings of another store; return how many were new, and how many were taken back by them."""
     new = undone = 0
     for rating in ratings:
         new += connection.execute(f"{_INSERT} RETURNING 1", _values(rating)).fetchone() is not None
@@ -121,24 +120,24 @@ class StoredRatings:
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def keep(self, lines: Sequence[RatingRow], undone: Sequence[str] = ()) -> Committed[None]:
-        """Keep what a person said of outputs, and take back the ratings of these uids, in one transaction.
+    def keep(self, ratings: Sequence[RatingRow], undone: Sequence[str] = ()) -> Committed[None]:
+        """Store a person's ratings, and take back the ratings of these uids, in one transaction.
 
-        A rating whose `uid` is there already, and one that was taken back before, stay as they are.
+        A rating whose `uid` exists already, and one that was taken back before, stay as they are.
         """
         now = self._database.now().timestamp()
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.executemany(_INSERT, map(_values, lines))
+            connection.executemany(_INSERT, map(_values, ratings))
             connection.executemany(
                 "UPDATE ratings SET undone_at = ? WHERE uid = ? AND undone_at IS NULL", ((now, uid) for uid in undone)
             )
 
         return self._database.put(write)
 
-    def merge(self, lines: Sequence[RatingRow]) -> Committed[tuple[int, int]]:
-        """Take ratings of another store over; the future has how many were new, and how many it took back."""
-        return self._database.put(lambda c: merge(c, lines))
+    def merge(self, ratings: Sequence[RatingRow]) -> Committed[tuple[int, int]]:
+        """Merge ratings of another store; the future has how many were new, and how many were taken back."""
+        return self._database.put(lambda c: merge(c, ratings))
 
     def of_items(self, items: Iterable[str]) -> list[RatingRow]:
         """Return the ratings of these items, also those taken back, the oldest first."""

@@ -1,8 +1,8 @@
 """Table ``requests``: how many requests were sent to each workspace on each day (UTC), by kind.
 
-Rule of this file: it counts what may count against the plan's daily cap (CONTRACT sections 2 and 10), and nothing that
-is forgotten changes it. A call of a batch is counted with its claim, which is committed before the call: so kernels
-that share a store see each other's calls, and what a killed process had out is counted.
+Rule of this file: it counts requests that may count against the plan's daily cap (CONTRACT sections 2 and 10), and
+forgetting answers does not change it. A call of a batch is counted with its claim, which is committed before the call:
+so kernels that share a store see each other's calls, and the calls of a killed process are counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fh_notebook.store.writer import Committed, Transactions
 __all__ = ["CREATE", "Kind", "Requests", "add", "on_day"]
 
 Kind = Literal["invoke", "lookup", "probe"]
-"""A call of a workflow; a question about one; a check of the key."""
+"""A call of a workflow; a look-up of a run; a check of the key."""
 
 CREATE: Final = (
     """CREATE TABLE requests (
@@ -27,7 +27,7 @@ CREATE: Final = (
         requests INTEGER NOT NULL,
         PRIMARY KEY (workspace, day, kind)
     ) STRICT, WITHOUT ROWID""",
-    # What was sent before there was a ledger, as far as its answers are still kept.
+    # Requests from before this table existed, as far as their answers are still stored.
     "INSERT INTO requests SELECT workspace, day, 'invoke', sum(calls) FROM"
     " (SELECT workspace, date(kept_at, 'unixepoch') AS day, calls FROM answers"
     " UNION ALL SELECT workspace, date(kept_at, 'unixepoch'), calls FROM parts)"
@@ -36,7 +36,7 @@ CREATE: Final = (
 
 
 def add(connection: sqlite3.Connection, workspace: str, now: datetime, requests: int, *, kind: Kind = "invoke") -> None:
-    """Count requests that are sent `now`, or (a negative number) take back what was counted then and not sent."""
+    """Count requests sent at `now`; a negative number subtracts requests counted then and not sent."""
     if requests:
         connection.execute(
             "INSERT INTO requests VALUES (?1, ?2, ?3, max(0, ?4))"
@@ -66,15 +66,15 @@ class Requests:
     def count(
         self, workspace: str, requests: int, *, kind: Kind = "invoke", at: datetime | None = None
     ) -> Committed[None]:
-        """Count requests that are sent now; a negative number takes back what was counted `at` a moment, not sent."""
+        """Count requests sent now; a negative number subtracts requests counted `at` that time and not sent."""
         now = at or self._database.now()
         return self._database.put(partial(add, workspace=workspace, now=now, requests=requests, kind=kind))
 
     def on_day(self, workspace: str, now: datetime) -> int:
-        """Return how many requests were sent to a workspace on the day (UTC) of `now`, by whatever kernel."""
+        """Return how many requests were sent to a workspace on the day (UTC) of `now`, by any kernel."""
         return self._database.read(lambda c: on_day(c, workspace, now))
 
     def total(self) -> int:
-        """Return how many requests were ever sent, to whatever workspace."""
+        """Return how many requests were ever sent, to any workspace."""
         sql = "SELECT coalesce(sum(requests), 0) FROM requests"
         return int(self._database.read(lambda c: c.execute(sql).fetchone())[0])

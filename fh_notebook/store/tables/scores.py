@@ -2,12 +2,12 @@
 
 Rules of this file:
 
-1. A score belongs to the line of its answer, to the version of its scorer, and to the hash of what else was read
-   (``of``: the job, its time and the row's columns). It leaves with its answer, whoever removes that: a trigger sees
-   to it. What raised is not kept: it is tried again.
-2. Such a line is known by the hash of all that a scorer may read of it, and nothing of it is kept but that hash; so
-   the same line in another table, or in another order, has its score at once. These scores leave by their age, and
-   with everything.
+1. A score of an answer is identified by the answer, the version of its scorer, and the hash of the other values that
+   the scorer read (``of``: the job, its time and the row's columns). A trigger deletes it with the answer. An error of
+   a scorer is not stored, so that it scores again.
+2. A score of a row of a plain table is identified by the hash of all that a scorer may read of the row; only that hash
+   is stored. So the same row in another table, or in another order, has its score at once. These scores are deleted
+   by their age, and with everything.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "ScoreRow",
     "Scores",
     "forget_plain_scores",
-    "lines_of",
+    "rows_of",
     "write_plain_scores",
     "write_scores",
 ]
@@ -53,20 +53,20 @@ CREATE_SCORES: Final = (
 
 
 class ScoreRow(NamedTuple):
-    """One score as it is kept."""
+    """One stored score of an answer."""
 
     answer: int
-    """The line of the answer."""
+    """The id of the answer."""
     of: str
-    """The hash of what else was read."""
+    """The hash of the other values that were read."""
     score: float | None
-    """``None``: there was nothing to score by."""
+    """``None``: the row has no value to score by."""
     parts: str | None
-    """JSON: what the score is made of."""
+    """JSON: the components of the score."""
 
 
 def write_scores(connection: sqlite3.Connection, scorer: str, rows: Sequence[ScoreRow], *, now: float) -> None:
-    """Keep scores in the place of earlier ones; those of answers that were forgotten meanwhile are left out."""
+    """Write scores in place of earlier ones; scores of forgotten answers are left out."""
     (existing,) = connection.execute(
         "SELECT json_group_array(id) FROM answers WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps([row.answer for row in rows]),),
@@ -76,8 +76,8 @@ def write_scores(connection: sqlite3.Connection, scorer: str, rows: Sequence[Sco
     writer.insert(connection, into, [row for row in rows if row.answer in existing_ids], first=(now, scorer))
 
 
-def lines_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreRow]]:
-    """Yield (answer, scorer, its line) for all scores of these answers, as they are kept."""
+def rows_of(connection: sqlite3.Connection, answers: Iterable[int]) -> Iterator[tuple[int, str, ScoreRow]]:
+    """Yield (answer, scorer, row) for all scores of these answers."""
     cursor = connection.execute(
         "SELECT scorer, answer, of, score, parts FROM json_each(?) AS wanted CROSS JOIN scores"
         " ON scores.answer = wanted.value",
@@ -93,18 +93,18 @@ class Scores:
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def keep(self, scorer: str, lines: Sequence[ScoreRow]) -> Committed[None]:
-        """Keep what one version of a scorer said of answers."""
+    def keep(self, scorer: str, rows: Sequence[ScoreRow]) -> Committed[None]:
+        """Store the scores of one version of a scorer for answers."""
         now = self._database.now().timestamp()
-        return self._database.put(lambda c: write_scores(c, scorer, lines, now=now))
+        return self._database.put(lambda c: write_scores(c, scorer, rows, now=now))
 
     def of_scorer(
         self, scorer: str, answers: Iterable[int]
     ) -> list[tuple[list[tuple[int, str]], float | None, str | None]]:
-        """Return what one version of a scorer said of these answers.
+        """Return the scores of one version of a scorer for these answers.
 
-        Each line has (answer, of) of those that have a score in common, the score, and its parts as JSON. Scores of yes
-        and no are so few lines, and every line lets the interpreter go and waits for it again.
+        Each item has (answer, of) of the answers that share a score, the score, and its parts as JSON. Scores of yes
+        and no make few rows, and every row releases the interpreter lock and waits for it again.
         """
         sql = (
             "SELECT json_group_array(answer), json_group_array(of), score, parts FROM json_each(?) AS wanted"
@@ -127,10 +127,10 @@ class Scores:
         values, kinds = (json.dumps(list(answers)),), (INT, TEXT, REAL_OR_NONE, TEXT)
         return self._database.read(lambda c: list(check_rows(c.execute(sql, values), kinds, "a score")))
 
-    def lines_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreRow]]:
-        """Return (answer, scorer, its line) for all scores of these answers, as they are kept."""
+    def rows_of(self, answers: Iterable[int]) -> list[tuple[int, str, ScoreRow]]:
+        """Return (answer, scorer, row) for all scores of these answers."""
         answer_ids = list(answers)
-        return self._database.read(lambda c: list(lines_of(c, answer_ids)))
+        return self._database.read(lambda c: list(rows_of(c, answer_ids)))
 
 
 CREATE_PLAIN_SCORES: Final = (
@@ -146,42 +146,42 @@ CREATE_PLAIN_SCORES: Final = (
 
 
 class PlainScore(NamedTuple):
-    """One score as it is kept."""
+    """One stored score of a row of a plain table."""
 
     content: str
-    """The hash of what was scored."""
+    """The hash of the scored row."""
     score: float | None
-    """``None``: there was nothing to score by."""
+    """``None``: the row has no value to score by."""
     parts: str | None
-    """JSON: what the score is made of."""
+    """JSON: the components of the score."""
 
 
-def write_plain_scores(connection: sqlite3.Connection, scorer: str, lines: Sequence[PlainScore], *, now: float) -> None:
-    """Keep scores in the place of earlier ones."""
+def write_plain_scores(connection: sqlite3.Connection, scorer: str, rows: Sequence[PlainScore], *, now: float) -> None:
+    """Write scores in place of earlier ones."""
     into = "INSERT OR REPLACE INTO plain_scores (scored_at, scorer, content, score, parts)"
-    writer.insert(connection, into, lines, first=(now, scorer))
+    writer.insert(connection, into, rows, first=(now, scorer))
 
 
 def forget_plain_scores(connection: sqlite3.Connection, *, before: float | None = None) -> None:
-    """Remove all of them, or those that were scored before."""
+    """Delete all plain scores, or those that were scored before."""
     connection.execute("DELETE FROM plain_scores WHERE ?1 IS NULL OR scored_at < ?1", (before,))
 
 
 class PlainScores:
-    """Repository of the scores of lines of tables."""
+    """Repository of the scores of rows of plain tables."""
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
-    def keep(self, scorer: str, lines: Sequence[PlainScore]) -> Committed[None]:
-        """Keep what one version of a scorer said of lines of tables."""
+    def keep(self, scorer: str, rows: Sequence[PlainScore]) -> Committed[None]:
+        """Store the scores of one version of a scorer for rows of tables."""
         now = self._database.now().timestamp()
-        return self._database.put(lambda c: write_plain_scores(c, scorer, lines, now=now))
+        return self._database.put(lambda c: write_plain_scores(c, scorer, rows, now=now))
 
     def of_scorer(self, scorer: str, contents: Iterable[str]) -> list[tuple[list[str], float | None, str | None]]:
-        """Return what one version of a scorer said of these lines of tables.
+        """Return the scores of one version of a scorer for these rows of tables.
 
-        Each line has the contents that have a score in common, the score, and its parts as JSON.
+        Each item has the contents that share a score, the score, and its parts as JSON.
         """
         sql = (
             "SELECT json_group_array(content), score, parts FROM json_each(?) AS wanted CROSS JOIN plain_scores"
