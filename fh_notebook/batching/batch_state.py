@@ -236,7 +236,7 @@ class BatchState:
         return resolution_text(*await resolve_calls(windows, self.work_queue, self.stored, self._client))
 
     def new_run(
-        self, settings: StartOptions, *, hear: Callable[[Event], None], changed: Callable[[], object]
+        self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
     ) -> EngineRun:
         """Return the next start."""
         return EngineRun(
@@ -247,8 +247,8 @@ class BatchState:
             options=settings,
             call_lost=self.work_queue.call_lost,
             names=NameEvidence(variants=len(self.plan.variants)),
-            hear=hear,
-            changed=changed,
+            on_event=on_event,
+            on_change=on_change,
         )
 
     @property

@@ -225,7 +225,7 @@ class BatchController:
         task, status = asyncio.current_task(), self.status
         try:
             settings = replace(self._settings, on_event=self._on_event)
-            run = self.work.new_run(settings, hear=self._hear, changed=self._changed)
+            run = self.work.new_run(settings, on_event=self._handle_event, on_change=self._changed)
         except BaseException:
             self._end_unbegun()
             raise
@@ -248,7 +248,7 @@ class BatchController:
             self._ended.set()
         self._raise_if_refused(run.answered)
 
-    def _hear(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         """Tell the progress and the user's function."""
         if isinstance(event, Stopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
             self.status.stop(event)  # else it waits, and goes on by itself

@@ -153,9 +153,9 @@ class BatchWork(Protocol):
         ...
 
     def new_run(
-        self, settings: StartOptions, *, hear: Callable[[Event], None], changed: Callable[[], object]
+        self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
     ) -> BatchRun:
-        """Return the next start; `hear` is told of its events, `changed` of what is to be shown without one."""
+        """Return the next start; `on_event` gets its events, `on_change` is called for a change without one."""
         ...
 
 

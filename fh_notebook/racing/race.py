@@ -63,7 +63,7 @@ class Race:
         self._sender: Sender | None = None
         scale = ScoreScale.of(options.bounds, lower=is_lower(score))
         check_zero(options.failed, _score_name(score), lower=scale.lower)
-        prepared = begin(self._display, self._hear)
+        prepared = begin(self._display, self._handle_event)
         self.batch = prepared.batch
         self._control = prepared.control
         self._status = prepared.control.status
@@ -224,7 +224,7 @@ class Race:
             race_display.finish()
             self.is_shown = race_display.shows_all
 
-    def _hear(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         """Wake the sender, and tell the user's function."""
         if self._sender is not None:
             self._sender.take_event(event)

@@ -129,21 +129,23 @@ class PartitionWork:
         return ready_windows([])
 
     def new_run(
-        self, settings: StartOptions, *, hear: Callable[[Event], None], changed: Callable[[], object]
+        self, settings: StartOptions, *, on_event: Callable[[Event], None], on_change: Callable[[], object]
     ) -> Rounds:
         """Return the next start."""
         assert self._runner is not None, "what calls nothing is refused before"  # noqa: S101 - a defect of ours
         return Rounds(
             index=self.index,
             runner=self._runner(),
-            spec=replace(self.spec, max_concurrency=settings.max_concurrency, tells=settings.on_event is not None),
-            ask=self._request,
+            spec=replace(
+                self.spec, max_concurrency=settings.max_concurrency, reports_events=settings.on_event is not None
+            ),
+            request=self._request,
             tally=self._tally,
             options=settings,
             limits=lambda: self._limits(settings),
             learned=lambda: self.caller.limiter.learned,
-            hear=hear,
-            changed=changed,
+            on_event=on_event,
+            on_change=on_change,
             stored=self.stored,
             register=self._register,
             rounds=self._rounds,

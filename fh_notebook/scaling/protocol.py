@@ -82,8 +82,8 @@ class BatchSpec:
     """Whether the frame's index tells rows apart; else a row is named by its place."""
     mine: tuple[str, ...] = ()
     """The rounds of this batch object before this one: what they paid for is not `reused`."""
-    tells: bool = False
-    """Whether somebody hears every event, and not only the counts."""
+    reports_events: bool = False
+    """Whether every event is reported, rather than only the counts."""
     settled: tuple[str, ...] = ()
     """The rounds of which this one is the rest: what has an outcome in them is not called again, whatever it is."""
     leases: int = 1

@@ -52,13 +52,13 @@ class ProgressTally:
     Examples
     --------
     >>> tally = ProgressTally(planned=4)
-    >>> told = {"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "reused": 0, "calls": 3,
-    ...         "refused": 1, "in_flight": 1}
-    >>> tally.hear(told)
+    >>> message = {"number": 0, "attempt": "a", "done": 2, "failed": 0, "unknown": 0, "reused": 0, "calls": 3,
+    ...            "refused": 1, "in_flight": 1}
+    >>> tally.take(message)
     >>> counts = tally.counts()
     >>> counts.done, counts.pending, counts.calls, tally.in_flight
     (2, 2, 3, 1)
-    >>> tally.hear(told | {"attempt": "b", "calls": 2})  # another worker, since that one was killed
+    >>> tally.take(message | {"attempt": "b", "calls": 2})  # another worker, since that one was killed
     >>> tally.counts().calls, tally.in_flight
     (5, 1)
     """
@@ -79,8 +79,8 @@ class ProgressTally:
         for index, (before, now) in enumerate(zip(_numbers(old), _numbers(new), strict=True)):
             self._sum[index] += now - before
 
-    def hear(self, message: Mapping[str, Any]) -> None:
-        """Take in what a partition says: ``number, attempt``, its counts and ``in_flight``."""
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take the counts that a partition reports: ``number, attempt``, its counts and ``in_flight``."""
         number, attempt = message["number"], message["attempt"]
         self.put(number, **{name: message[name] for name in ("done", "failed", "unknown", "reused")})
         self.called(attempt, message["calls"], message["refused"])
@@ -155,7 +155,7 @@ class Rounds:
         Where they run.
     spec : BatchSpec
         What holds for all of them.
-    ask : CallRequest
+    request : CallRequest
         What is to be called.
     tally : ProgressTally
         Takes the counts.
@@ -163,9 +163,9 @@ class Rounds:
         How.
     limits : StopLimits
         When to stop, with what the daily cap leaves.
-    hear : function of Event
+    on_event : function of Event
         Told of every event that is told.
-    changed : function
+    on_change : function
         Called when something to be shown has changed.
     stored : StoredBatch
         The batch in the store, which knows that it is being run, while it is.
@@ -183,12 +183,12 @@ class Rounds:
         index: PartitionIndex,
         runner: PartitionRunner,
         spec: BatchSpec,
-        ask: CallRequest,
+        request: CallRequest,
         tally: ProgressTally,
         options: StartOptions,
         limits: Callable[[], StopLimits],
-        hear: Callable[[Event], None],
-        changed: Callable[[], object],
+        on_event: Callable[[Event], None],
+        on_change: Callable[[], object],
         stored: StoredBatch,
         register: Callable[[], None],
         rounds: list[str],
@@ -197,12 +197,12 @@ class Rounds:
         self._index = index
         self._runner = runner
         self._spec = spec
-        self._ask = ask
+        self._request = request
         self._tally = tally
         self._options = options
         self._find_limits = limits
-        self._hear = hear
-        self._changed = changed
+        self._on_event = on_event
+        self._on_change = on_change
         self._stored = stored
         self._register = register
         self.answered = 0
@@ -246,31 +246,31 @@ class Rounds:
         await asyncio.to_thread(self._index.remove_left)
         try:
             async with owner_of_claims(self._stored):
-                if not self._ask.fresh:
-                    await asyncio.to_thread(self._index.give, call_lost=self._ask.call_lost)
+                if not self._request.fresh:
+                    await asyncio.to_thread(self._index.give, call_lost=self._request.call_lost)
                 await self._run()
         finally:
             await unbroken(asyncio.to_thread(self._index.take_back))
 
     async def _run(self) -> None:
         limits = self._find_limits()
-        left, ask = limits.most_calls, self._ask
+        left, request = limits.most_calls, self._request
         for _ in range(MAX_TRIES if left is not None else 1):
-            left = await self._until_reset(left, ask, limits)
-            ask = replace(ask, fresh=False, retry=False) if ask.fresh else ask
+            left = await self._until_reset(left, request, limits)
+            request = replace(request, fresh=False, retry=False) if request.fresh else request
             spent = self._stopped is not None and self._stopped.reason == "max_calls"
-            if ask.retry or not (spent and left):
+            if request.retry or not (spent and left):
                 break
             self._stopped = None
         if stopped := self._stopped or self._unknown:
-            self._hear(stopped)
+            self._on_event(stopped)
         elif waiting := self._index.waiting():
-            await self._round(waiting, replace(self._spec_of(ask), fresh=False), None, limits)
+            await self._round(waiting, replace(self._spec_of(request), fresh=False), None, limits)
 
-    async def _until_reset(self, left: int | None, ask: CallRequest, limits: StopLimits) -> int | None:
+    async def _until_reset(self, left: int | None, request: CallRequest, limits: StopLimits) -> int | None:
         before: tuple[str, ...] = ()
         while True:
-            spec = replace(self._spec_of(ask), settled=before)
+            spec = replace(self._spec_of(request), settled=before)
             left = await self._round(self._index.tasks(spec), spec, left, limits, goes_on=bool(before))
             goes_on, self._is_ending = self._is_ending and self._stopped is None, False
             before = (*before, spec.run) if goes_on else ()
@@ -280,17 +280,17 @@ class Rounds:
             if not (capped and self._options.wait_for_reset):
                 return left
             await self._sleep_until_reset()
-            self._stopped, ask = None, replace(ask, fresh=False)
+            self._stopped, request = None, replace(request, fresh=False)
             limits = self._find_limits()
             left = limits.most_calls
 
-    def _spec_of(self, ask: CallRequest) -> BatchSpec:
+    def _spec_of(self, request: CallRequest) -> BatchSpec:
         """Return what holds for the next round, under a name of its own."""
         mine = tuple(self._rounds)
         self._rounds.append(uuid4().hex[:12])
         return replace(
-            self._spec, run=self._rounds[-1], mine=mine, call_lost=ask.call_lost, fresh=ask.fresh,
-            retry=ask.retry, error_code=ask.error_code,
+            self._spec, run=self._rounds[-1], mine=mine, call_lost=request.call_lost, fresh=request.fresh,
+            retry=request.retry, error_code=request.error_code,
         )  # fmt: skip
 
     async def _round(
@@ -331,21 +331,21 @@ class Rounds:
             await unbroken(coming.come_in())
             raise
         except ClusterLost:
-            self._stop(cluster_lost_stop(), tell=False)
+            self._stop(cluster_lost_stop(), notify=False)
         finally:
             if deadline is not None:
                 deadline.cancel()
             permits_left = await unbroken(self._runner.end())
             for task in tasks:
                 self._tally.ended(task.number)
-            self._changed()
+            self._on_change()
         return permits_left if left is not None else None
 
     async def _take(self, done: PartitionResult, task: PartitionTask, spec: BatchSpec) -> None:
         """Keep the keys of a partition's part, and count it."""
         reason = None if done.stopped is None else done.stopped["reason"]
         if reason == "cancelled":  # by us, who tell of it then; else its worker has lost the scheduler
-            self._stop(cluster_lost_stop(), tell=False)
+            self._stop(cluster_lost_stop(), notify=False)
         elif done.stopped is not None and done.goes_on:
             self._unknown = self._unknown or decode_stop(done.stopped)
         elif done.stopped is not None and reason not in (ENDED, LOWERED):
@@ -365,7 +365,7 @@ class Rounds:
         self._tally.ended(task.number)
         self.answered += done.done + done.failed - done.reused
         self.cut += done.cut
-        self._changed()
+        self._on_change()
 
     # --- what partitions say
 
@@ -379,16 +379,16 @@ class Rounds:
             return
         if message.get("kind") != "tick":
             return
-        self._tally.hear(message)
+        self._tally.take(message)
         self._runner.note_begun(message["number"])
         for encoded in message.get("events", ()):
-            self._hear(decode_event(encoded))
+            self._on_event(decode_event(encoded))
         errors = self._tally.errors - self._errors_before
         if self._stopped is None and self._limits.errors_reached(errors, self._planned):
             reached = self._limits.reached(calls=-1, elapsed_s=0, errors=errors, planned=self._planned)
             if reached is not None:
                 self._stop(reached)
-        self._changed()
+        self._on_change()
 
     def _begin_anew(self) -> None:
         """End this round as its calls end: what is left goes on in another one, with another number of leases.
@@ -396,15 +396,15 @@ class Rounds:
         Where jobs with an outcome are called again on purpose, another round would call them once more: there the
         number holds from the next start on.
         """
-        ask = self._ask
-        if not (self._stopped or self._is_ending or ask.fresh or ask.retry or ask.call_lost):
+        request = self._request
+        if not (self._stopped or self._is_ending or request.fresh or request.retry or request.call_lost):
             self._is_ending = True
             self._runner.stop(Stopped(reason=LOWERED, detail="another number of calls at once"))
 
-    def _stop(self, stopped: Stopped, *, tell: bool = True) -> None:
+    def _stop(self, stopped: Stopped, *, notify: bool = True) -> None:
         if self._stopped is None:
             self._stopped = stopped
-            if tell:
+            if notify:
                 self._runner.stop(stopped)
 
     def _end_of(self, limits: StopLimits) -> float | None:
@@ -422,12 +422,12 @@ class Rounds:
 
     async def _sleep_until_reset(self) -> None:
         self.waiting_until = next_reset(self._options.now())
-        self._changed()
+        self._on_change()
         try:
             await self._options.sleep_until(self.waiting_until)
         finally:
             self.waiting_until = None
-            self._changed()
+            self._on_change()
 
     def pause(self, paused: bool) -> None:
         """Start no further call, or go on, wherever; also in the rounds that are still to come."""

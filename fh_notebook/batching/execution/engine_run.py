@@ -166,9 +166,9 @@ class EngineRun:
         Whether what may have run is called again.
     names : NameEvidence
         What is known of the deployments and variants that are called.
-    hear : function of Event
-        Told of every event once the counts have it.
-    changed : function
+    on_event : function of Event
+        Called with every event once the counts have it.
+    on_change : function
         Called when something to be shown has changed without an event.
     """
 
@@ -182,8 +182,8 @@ class EngineRun:
         options: StartOptions,
         call_lost: bool,
         names: NameEvidence,
-        hear: Callable[[Event], None],
-        changed: Callable[[], object],
+        on_event: Callable[[Event], None],
+        on_change: Callable[[], object],
     ) -> None:
         self._name = name
         self._client = client
@@ -194,8 +194,8 @@ class EngineRun:
         self._options = options
         self._call_lost = call_lost
         self._names = names
-        self._hear = hear
-        self._changed = changed
+        self._on_event = on_event
+        self._on_change = on_change
         self.engine: Engine | None = None
         """Of the present calls; a batch that waits for the renewal of a daily cap has a new one then."""
         self._limiter: Any = None
@@ -343,12 +343,12 @@ class EngineRun:
 
     async def _sleep_until_reset(self) -> None:
         self.waiting_until = next_reset(self._options.now())
-        self._changed()
+        self._on_change()
         try:
             await self._options.sleep_until(self.waiting_until)
         finally:
             self.waiting_until = None
-            self._changed()
+            self._on_change()
         self._client.limiter.reopen()
 
     # --- while it runs: called in the loop's thread
@@ -384,7 +384,7 @@ class EngineRun:
             outcomes.calls -= not event.reused and event.run.error_code in NOT_REACHED
             self.cut += event.run.error_code == CANCELLED
             self._work_queue.finished(event.job, event.run, line=event.line, reused=event.reused)
-        self._hear(event)
+        self._on_event(event)
 
 
 @asynccontextmanager

@@ -48,14 +48,14 @@ class JobQueue:
 
     Parameters
     ----------
-    changed : function
+    on_change : function
         Called when there may be a job where there was none.
     drops : function of Job
         Whether a job is left out, as no call of it can succeed.
     """
 
-    def __init__(self, changed: Callable[[], None], drops: Callable[[Job], bool] = lambda job: False) -> None:
-        self._changed = changed
+    def __init__(self, on_change: Callable[[], None], drops: Callable[[Job], bool] = lambda job: False) -> None:
+        self._on_change = on_change
         self._drops = drops
         self._window: Iterator[Job] = iter(())
         self._ahead: deque[Iterator[Job]] = deque()
@@ -73,7 +73,7 @@ class JobQueue:
         try:
             async for window in windows:
                 self._ahead.append(iter(window))
-                self._changed()
+                self._on_change()
                 if len(self._ahead) > AHEAD:
                     self._room.clear()
                 await self._room.wait()
@@ -81,7 +81,7 @@ class JobQueue:
             self.error = exc
         finally:
             self._ended = True
-            self._changed()
+            self._on_change()
 
     @property
     def is_empty(self) -> bool:
@@ -120,7 +120,7 @@ class JobQueue:
     def put_off(self, entry: QueuedJob, due: float) -> None:
         """Have a job come again at `due`."""
         heapq.heappush(self._later, _Later(due, next(self._numbers), entry))
-        self._changed()
+        self._on_change()
 
     def _drop_what_is_put_off(self) -> None:
         while self._later and self._drops(self._later[0].entry.job):

@@ -112,12 +112,18 @@ class Cluster:
     # --- a round
 
     def begin(
-        self, spec: BatchSpec, hear: MessageHandler, *, calls: int | None, spent: Stopped | None, rate: Rate | None
+        self,
+        spec: BatchSpec,
+        on_message: MessageHandler,
+        *,
+        calls: int | None,
+        spent: Stopped | None,
+        rate: Rate | None,
     ) -> None:
         """Begin a round; what the workers share is made with the first of its partitions. Returns at once."""
         self.leases = self._leases(spec.max_concurrency)
         self._spec = replace(spec, leases=self.leases)
-        self._loop, self._hear = asyncio.get_running_loop(), hear
+        self._loop, self._on_message = asyncio.get_running_loop(), on_message
         self._is_shared = False
         self._is_stopped = self._is_paused = False
         self._stopping = None
@@ -289,7 +295,7 @@ class Cluster:
             threading.Thread(target=_call_quietly, args=(send_key, *args), daemon=True).start()
             return
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._hear, message)
+            self._loop.call_soon_threadsafe(self._on_message, message)
 
 
 def _call_quietly(call: Callable[..., object], *arguments: Any) -> None:

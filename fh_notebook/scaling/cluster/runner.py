@@ -124,9 +124,15 @@ class PartitionRunner(Protocol):
         ...
 
     def begin(
-        self, spec: BatchSpec, hear: MessageHandler, *, calls: int | None, spent: Stopped | None, rate: Rate | None
+        self,
+        spec: BatchSpec,
+        on_message: MessageHandler,
+        *,
+        calls: int | None,
+        spent: Stopped | None,
+        rate: Rate | None,
     ) -> None:
-        """Begin a round: `hear` is told on the background loop what partitions say."""
+        """Begin a round: `on_message` is called on the background loop with what partitions report."""
         ...
 
     def run(self, partitions: Sequence[Any], tasks: Sequence[PartitionTask]) -> list[asyncio.Future[PartitionResult]]:
@@ -188,19 +194,25 @@ class Threads:
         return list(await asyncio.gather(*surveys))
 
     def begin(
-        self, spec: BatchSpec, hear: MessageHandler, *, calls: int | None, spent: Stopped | None, rate: Rate | None
+        self,
+        spec: BatchSpec,
+        on_message: MessageHandler,
+        *,
+        calls: int | None,
+        spent: Stopped | None,
+        rate: Rate | None,
     ) -> None:
         """Make the host of this process."""
         loop = asyncio.get_running_loop()
         self._budget = LocalBudget(calls=calls, spent=spent, rate=rate)
 
-        def tell(message: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(hear, message)
+        def report(message: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(on_message, message)
 
         host = Host(
             spec.run,
             self._budget,
-            tell=tell,
+            report=report,
             spread=lambda stopped: None,
             folder=self._folder,
             variants=len(spec.batch_variants),

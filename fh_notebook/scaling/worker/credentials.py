@@ -97,7 +97,7 @@ def send_key(client: Any, worker: str, workspace: str, key: Secret) -> None:
     client.sync(client.scheduler.broadcast, msg=message, workers=[worker])
 
 
-def client_of(spec: BatchSpec, limiter: Any, *, ask: Callable[[], None]) -> Client:
+def client_of(spec: BatchSpec, limiter: Any, *, request_key: Callable[[], None]) -> Client:
     """Return a client with this worker's own key of the workspace, or one that was handed over.
 
     Raises
@@ -105,7 +105,7 @@ def client_of(spec: BatchSpec, limiter: Any, *, ask: Callable[[], None]) -> Clie
     SettingsError
         There is none.
     """
-    key = _own_key(spec) or _received_key(spec, ask)
+    key = _own_key(spec) or _received_key(spec, request_key)
     base = session.connection(api_key=key, base_url=spec.base_url, timeout=spec.timeout_s, verify=spec.verify)
     connection = replace(
         base,
@@ -129,11 +129,11 @@ def _fingerprint(key: Secret) -> str:
     return sha256(key.reveal().encode()).hexdigest()[:12]
 
 
-def _received_key(spec: BatchSpec, ask: Callable[[], None]) -> Secret:
+def _received_key(spec: BatchSpec, request_key: Callable[[], None]) -> Secret:
     with _key_received:
         if spec.workspace in _keys:
             return _keys[spec.workspace]
-        ask()
+        request_key()
         if not _key_received.wait_for(lambda: spec.workspace in _keys, KEY_WAIT_S):
             raise SettingsError(
                 "a worker has no key of this workspace, and none came from the notebook; set FETCH_HIVE_API_KEY where "

@@ -174,7 +174,7 @@ def _make_host(spec: BatchSpec) -> Host:
         Variable(name_of(spec.run, "why"), client=client),
     )
 
-    def tell(message: dict[str, Any]) -> None:
+    def report(message: dict[str, Any]) -> None:
         with suppress(Exception):  # a count that is not told is no reason to stop paid work
             worker.log_event(topic, message)
 
@@ -182,20 +182,22 @@ def _make_host(spec: BatchSpec) -> Host:
         threading.Thread(target=_spread, args=(stop_event, reason, stopped), daemon=True).start()
 
     budget = _on_loop(spec, worker, client)
-    host = Host(spec.run, budget, tell=tell, spread=spread, folder=scratch(), variants=len(spec.batch_variants))
+    host = Host(spec.run, budget, report=report, spread=spread, folder=scratch(), variants=len(spec.batch_variants))
     limiter = SharedLimiter(
         ConcurrencyLimiter(BOUND, adapts=False),  # the places are the limit
         budget,
         host.met,
         stopped=lambda: host.stopped is not None,
         shares=True,
-        over_cap=lambda: tell({"kind": OVER_CAP}),
+        over_cap=lambda: report({"kind": OVER_CAP}),
     )
     if stop_event.is_set():  # the round was stopped, or has ended, before anything began here
         host.stopped = decode_stop(json.loads(reason.get(timeout=REASON_S)))
     pause = Event(name_of(spec.run, "pause"), client=client)
     host.paused = bool(pause.is_set())  # likewise: who begins while all rest calls nothing
-    host.client = credentials.client_of(spec, limiter, ask=lambda: tell({"kind": "key", "worker": worker.address}))
+    host.client = credentials.client_of(
+        spec, limiter, request_key=lambda: report({"kind": "key", "worker": worker.address})
+    )
     watch = threading.Thread(target=_watch, args=(host, stop_event, reason, pause), daemon=True, name="fh-watch")
     watch.start()
     return host

@@ -42,8 +42,8 @@ class Host:
         The round.
     budget : Budget
         Of all processes.
-    tell : function of a dict
-        Tells the notebook, from any thread.
+    report : function of a dict
+        Sends a message to the notebook, from any thread.
     spread : function of Stopped
         Tells the other processes that all must stop, from any thread; returns at once.
     folder : str
@@ -57,14 +57,14 @@ class Host:
         run: str,
         budget: Budget,
         *,
-        tell: Callable[[dict[str, Any]], None],
+        report: Callable[[dict[str, Any]], None],
         spread: Callable[[Stopped], None],
         folder: str,
         variants: int,
     ) -> None:
         self.run = run
         self._budget = budget
-        self.tell = tell
+        self.report = report
         self.folder = folder
         self.client: Client
         self.names = NameEvidence(variants=variants, is_shared=True)

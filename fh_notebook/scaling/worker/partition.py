@@ -179,8 +179,8 @@ class Partition:
             options=_options(self._spec),
             call_lost=self._spec.call_lost,
             names=self._host.names,
-            hear=self._hear,
-            changed=lambda: None,
+            on_event=self._handle_event,
+            on_change=lambda: None,
         )
         self._host.enter(self)
         self._start.pause(self._host.paused)
@@ -212,11 +212,11 @@ class Partition:
         if self._start is not None:
             self._start.pause(paused)
 
-    def _hear(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         if isinstance(event, Stopped):
             self._stopped = self._stopped or event
             self._host.met(event)
-        elif self._spec.tells:
+        elif self._spec.reports_events:
             self._events.append(encode_event(event))
         if time.monotonic() - self._reported_at >= REPORT_S:
             self._tell()
@@ -234,7 +234,7 @@ class Partition:
         counts = self._outcomes.counts()
         engine = self._start.engine if self._start is not None else None
         events, self._events = self._events, []
-        self._host.tell(
+        self._host.report(
             {
                 "kind": "tick",
                 "number": self._task.number,
