@@ -102,7 +102,7 @@ class ScoreSet:
             self.reread(self.own_score, fresh=fresh)
         else:
             versioned_score = _with_version(score, None, version)
-            runs = self._score_runs(versioned_score, fresh=fresh, anew=True)
+            runs = self._score_runs(versioned_score, fresh=fresh, reread=True)
             before, self.data = self.data, self._comparison_data(runs, runs.scorer)
             other_scores = {
                 name: other_score
@@ -116,7 +116,7 @@ class ScoreSet:
 
     def reread(self, score: Any, *, fresh: bool = False) -> None:
         """Read the source again, and score it by `score` under the name of the comparison's own."""
-        runs = replace(self._score_runs(score, fresh=fresh, anew=True), scorer=self.data.scorer)
+        runs = replace(self._score_runs(score, fresh=fresh, reread=True), scorer=self.data.scorer)
         self.data = replace(self.data, runs=runs, preferences=None)
 
     def by(self, name: Any) -> ScoreSet:
@@ -141,9 +141,9 @@ class ScoreSet:
                 table[name if name not in table else f"score.{name}"] = lines["score"]
         return pd.DataFrame(table)
 
-    def _score_runs(self, score: Score, *, fresh: bool = False, anew: bool = False) -> ScoredRuns:
-        """Return the runs by another score; `anew` reads the source again."""
-        if anew or self._runs.observations is None:  # a table that was read as columns has no observations yet
+    def _score_runs(self, score: Score, *, fresh: bool = False, reread: bool = False) -> ScoredRuns:
+        """Return the runs by another score; `reread` reads the source again."""
+        if reread or self._runs.observations is None:  # a table that was read as columns has no observations yet
             self._runs = _read_runs(self.source, score, pair_on=self.data.pair_on, fresh=fresh)
             return self._runs
         after = score_observations(self._runs.observations, score, fresh=fresh)

@@ -280,29 +280,35 @@ def read_named_sources(
     return replace(runs, notes=tuple(notes), about=about, caution=caution, variant_pairs=tuple(variant_pairs))
 
 
-def _variant_label(name: str, variant: str, alone: bool) -> str:
-    return name if alone else f"{variant} ({name})"
+def _variant_label(name: str, variant: str, is_single_variant: bool) -> str:
+    return name if is_single_variant else f"{variant} ({name})"
 
 
-def _pairs_to_compare(of_name: Mapping[str, list[str]], alone: bool) -> list[tuple[str, str]]:
-    if alone:
-        return list(combinations(of_name, 2))
+def _pairs_to_compare(variants_by_name: Mapping[str, list[str]], is_single_variant: bool) -> list[tuple[str, str]]:
+    if is_single_variant:
+        return list(combinations(variants_by_name, 2))
     variant_pairs = [
-        (_variant_label(first, variant, alone), _variant_label(second, variant, alone))
-        for first, second in combinations(of_name, 2)
-        for variant in of_name[first]
-        if variant in of_name[second]
+        (_variant_label(first, variant, is_single_variant), _variant_label(second, variant, is_single_variant))
+        for first, second in combinations(variants_by_name, 2)
+        for variant in variants_by_name[first]
+        if variant in variants_by_name[second]
     ]
     if not variant_pairs:
-        variants_text = "; ".join(f"{name} has {listed(variants, 'and')}" for name, variants in of_name.items())
+        variants_text = "; ".join(
+            f"{name} has {listed(variants, 'and')}" for name, variants in variants_by_name.items()
+        )
         raise InputError(f"no variant is in two of them ({variants_text}); before and after compares the same variant")
     return variant_pairs
 
 
-def _other_variants_note(of_name: Mapping[str, list[str]], alone: bool) -> list[str]:
-    if not alone or len({variants[0] for variants in of_name.values()}) == 1:
+def _other_variants_note(variants_by_name: Mapping[str, list[str]], is_single_variant: bool) -> list[str]:
+    if not is_single_variant or len({variants[0] for variants in variants_by_name.values()}) == 1:
         return []
-    return ["These are not the same variant: " + ", ".join(f"{name} ran {v[0]}" for name, v in of_name.items()) + "."]
+    return [
+        "These are not the same variant: "
+        + ", ".join(f"{name} ran {v[0]}" for name, v in variants_by_name.items())
+        + "."
+    ]
 
 
 def _same_answers_notes(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]]) -> list[str]:

@@ -200,8 +200,8 @@ def compare_variants(
     within : ScoreRange, optional
         The range of the scores; by default that of these.
     """
-    side = _PairedScores(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
-    return _compare_pairs([side], tests=tests, lower=lower)[0]
+    paired_scores = _PairedScores(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
+    return _compare_pairs([paired_scores], tests=tests, lower=lower)[0]
 
 
 class _PairedScores:
@@ -226,34 +226,38 @@ class _PairedScores:
         self.is_binary = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
 
 
-def _compare_pairs(sides: Sequence[_PairedScores], *, tests: bool, lower: bool) -> list[Pair]:
+def _compare_pairs(paired_scores: Sequence[_PairedScores], *, tests: bool, lower: bool) -> list[Pair]:
     """Compare many pairs; pairs with the same number of rows share their random draws."""
-    numbers = [side for side in sides if not side.yes_no]
+    numbers = [scores for scores in paired_scores if not scores.yes_no]
     of_numbers = iter(intervals_of_differences([s.differences for s in numbers], within=[s.within for s in numbers]))
-    intervals = [interval_of_share_difference(s.differences, s.lines) if s.yes_no else next(of_numbers) for s in sides]
-    tested = [tests and len(side.differences) >= FEWEST_PAIRS for side in sides]
-    flipped = iter(
-        ps_permutation([side.differences for side, is_tested in zip(sides, tested, strict=True) if is_tested])
+    intervals = [
+        interval_of_share_difference(s.differences, s.lines) if s.yes_no else next(of_numbers) for s in paired_scores
+    ]
+    tested = [tests and len(scores.differences) >= FEWEST_PAIRS for scores in paired_scores]
+    permutation_ps = iter(
+        ps_permutation(
+            [scores.differences for scores, is_tested in zip(paired_scores, tested, strict=True) if is_tested]
+        )
     )
     return [
-        _pair(side, interval, next(flipped) if is_tested else NAN, is_tested, lower)
-        for side, interval, is_tested in zip(sides, intervals, tested, strict=True)
+        _pair(scores, interval, next(permutation_ps) if is_tested else NAN, is_tested, lower)
+        for scores, interval, is_tested in zip(paired_scores, intervals, tested, strict=True)
     ]
 
 
-def _pair(side: _PairedScores, interval: Interval, flipped: float, is_tested: bool, lower: bool) -> Pair:
-    differences, n = side.differences, len(side.differences)
-    gained = -differences if lower else differences
-    wins, losses = int((gained > 0).sum()), int((gained < 0).sum())
+def _pair(scores: _PairedScores, interval: Interval, p_permutation: float, is_tested: bool, lower: bool) -> Pair:
+    differences, n = scores.differences, len(scores.differences)
+    gains = -differences if lower else differences
+    wins, losses = int((gains > 0).sum()), int((gains < 0).sum())
     test, p = "none", NAN
     if is_tested:
-        test = "mcnemar_exact" if side.is_binary else "wilcoxon"
-        p = mcnemar_exact(wins, losses) if side.is_binary else wilcoxon(differences)
+        test = "mcnemar_exact" if scores.is_binary else "wilcoxon"
+        p = mcnemar_exact(wins, losses) if scores.is_binary else wilcoxon(differences)
     return Pair(
-        a=side.a, b=side.b, n=n, mean_a=side.mean_a, mean_b=side.mean_b, difference=_mean(differences),
+        a=scores.a, b=scores.b, n=n, mean_a=scores.mean_a, mean_b=scores.mean_b, difference=_mean(differences),
         ci_low=interval.low, ci_high=interval.high, wins=wins, ties=n - wins - losses, losses=losses,
-        test=test, p=p, effect=rank_biserial(gained) if n else NAN, p_permutation=flipped, interval=interval.rule,
-        spread=spread_of(differences) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=side.rows, lower=lower,
+        test=test, p=p, effect=rank_biserial(gains) if n else NAN, p_permutation=p_permutation, interval=interval.rule,
+        spread=spread_of(differences) * math.sqrt(n / (n - 1)) if n > 1 else NAN, rows=scores.rows, lower=lower,
     )  # fmt: skip
 
 
@@ -264,11 +268,11 @@ def _mean(values: Numbers) -> float:
 def all_pairs(grid: Grid, variant_pairs: Iterable[tuple[str, str]] | None = None, *, lower: bool = False) -> list[Pair]:
     """Return the pairs of `which` (by default all, in the order of the variants), corrected for the number of tests."""
     names = list(combinations(grid.variants, 2)) if variant_pairs is None else list(variant_pairs)
-    sides = [
+    paired_scores = [
         _PairedScores(a, b, *grid.shared(a, b), grid.yes_no, behind=grid.behind(a, b), within=grid.within)
         for a, b in names
     ]
-    return correct_for_tests(_compare_pairs(sides, tests=True, lower=lower))
+    return correct_for_tests(_compare_pairs(paired_scores, tests=True, lower=lower))
 
 
 def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
