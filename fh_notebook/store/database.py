@@ -193,6 +193,7 @@ MIGRATIONS: Final[Migrations] = (
         *retention.CREATE_FORGOTTEN,
     ),
     (*partitions.CREATE_PLANNED_ROWS, *answers.WITH_EARLIER),
+    answers.BATCH_IN_ORDER,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are in use."""
 

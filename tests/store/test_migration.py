@@ -143,6 +143,16 @@ def test_a_store_of_version_8_is_opened_with_its_answers(path: Path) -> None:
         assert [kept.run.output for kept in store.answers.single_runs()] == [run_of(0)["output"]]
 
 
+@pytest.mark.parametrize("version", [7, 8, 9])
+def test_the_index_by_batch_is_in_the_order_of_rows(path: Path, version: int) -> None:
+    """Whatever version a store is of: each answer of a commit would else change a page of its own."""
+    with closing(open_connection(path, migrations=MIGRATIONS[:version])):
+        pass
+    with closing(open_connection(path)) as here:
+        columns = [name for _, _, name in here.execute("PRAGMA index_info(answers_by_batch)")]
+    assert columns == ["batch", "id", "key"]
+
+
 # --- who waits for whom
 
 
