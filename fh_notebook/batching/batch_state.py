@@ -104,7 +104,7 @@ def join_command(from_workspace: str, into_workspace: str) -> str:
 
 
 SETTLE_S: Final = 2.0
-"""How long an interrupted start is waited for after the door's own grace; a second interrupt ends that, too."""
+"""How long to wait for an interrupted start after the grace time of the loop; a second interrupt ends that, too."""
 
 
 class BatchState:
@@ -330,7 +330,7 @@ class BatchState:
 async def resolve_calls(
     windows: Iterable[list[tuple[Job, Run]]], work_queue: WorkQueue, stored: StoredBatch, client: Client
 ) -> tuple[int, int]:
-    """Look up every run that has a request id, one after the other, and keep what is final.
+    """Look up every run that has a request id, one after the other, and store final outcomes.
 
     Returns
     -------
@@ -356,7 +356,7 @@ async def resolve_calls(
 
 
 async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
-    """Return what became of a call, or nothing where the service does not say."""
+    """Return the outcome of a call; ``None`` where the service does not know it."""
     if not run.request_id:
         return None
     answer = await client.aclient.retrieve(run.request_id, run_id=run.run_id)
@@ -377,7 +377,7 @@ async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
 
 
 def resolution_text(known: int, left: int) -> str:
-    """Say what came of the questions.
+    """Return a sentence on how many calls are known now.
 
     Examples
     --------

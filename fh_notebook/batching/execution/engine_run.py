@@ -49,7 +49,7 @@ NAP_S: Final = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class StartOptions:
-    """How a batch is started, each time that it is."""
+    """Options of each start of a batch: limits, rate, delivery and reuse."""
 
     limits: StopLimits
     max_concurrency: int | None
@@ -122,7 +122,7 @@ class StartOptions:
 
 
 def resume_options(reuse: Reuse) -> StartOptions:
-    """Return how a batch is resumed that was opened by its name."""
+    """Return the options with which a batch that was opened by its name is resumed."""
     return StartOptions(
         limits=StopLimits(),
         max_concurrency=None,
@@ -421,7 +421,7 @@ async def owner_of_claims(stored: StoredBatch) -> AsyncIterator[Owner]:
 
 
 def budget_of(workspace: str, store: Store, now: datetime) -> Budget:
-    """Return what is configured of costs, and what was used of it today."""
+    """Return the configured price and daily cap, and how many requests were sent today."""
     configured = settings.current()
     if configured.daily_cap is None:
         return Budget(price_per_call=configured.price_per_call)

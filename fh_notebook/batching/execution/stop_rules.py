@@ -142,7 +142,7 @@ def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:
 
 
 def stop_of_answer(reason: str, run: Run) -> Stopped:
-    """Return the stop that the service's own answer means: `reason` is that of the decision."""
+    """Return the stop that an answer of the service requires; `reason` is that of the retry decision."""
     reason_text = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
     texts: dict[str, tuple[str, str]] = {
         "daily_cap": (

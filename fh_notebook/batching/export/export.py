@@ -149,7 +149,7 @@ def to_csv(source: ExportSource, path: Any, *, mark: bool = True, max_cell: int 
     path : path
         Ends in ``.csv``, ``.csv.gz`` or ``.tsv``.
     mark : bool
-        Begin with a byte order mark, without which Excel reads UTF-8 as something else.
+        Write a byte order mark first; without one Excel does not read the file as UTF-8.
     max_cell : int, optional
         Cut longer texts at this many characters.
 

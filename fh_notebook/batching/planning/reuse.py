@@ -24,22 +24,22 @@ __all__ = ["AnswerLookup", "KnownAnswer", "Reuse", "beside_of", "decode_reuse", 
 
 
 def encode_reuse(reuse: Reuse, now: datetime) -> str:
-    """Return which answers count, as it is kept of a batch: an age as the moment that it means `now`.
+    """Return the stored form of a reuse option: ``store``, ``batch``, or for an age the time that it means `now`.
 
-    Answers that others had paid for lie under their names, and a batch that is opened again is to find them there.
+    A batch that is opened again needs it to find the answers of other batches.
     """
     return (now - reuse).isoformat() if isinstance(reuse, timedelta) else "store" if reuse == "store" else "batch"
 
 
 def decode_reuse(stored: object, now: datetime) -> Reuse:
-    """Return what :func:`encode_reuse` kept, as it is to be understood `now`.
+    """Return the reuse option of a stored form from :func:`encode_reuse`, relative to `now`.
 
     Examples
     --------
     >>> from datetime import UTC
     >>> noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    >>> kept = encode_reuse(timedelta(hours=2), noon)
-    >>> decode_reuse(kept, noon + timedelta(hours=1)), decode_reuse("store", noon), decode_reuse(None, noon)
+    >>> stored = encode_reuse(timedelta(hours=2), noon)
+    >>> decode_reuse(stored, noon + timedelta(hours=1)), decode_reuse("store", noon), decode_reuse(None, noon)
     (datetime.timedelta(seconds=10800), 'store', 'batch')
     """
     if stored in ("store", "batch") or not isinstance(stored, str):
