@@ -19,7 +19,7 @@ from .client.pending_run import PendingRun as PendingRun
 from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
 from .contract.deployment import Deployment as Deployment
-from .contract.exchange import InvokeRequest as InvokeRequest
+from .contract.invoke_request import InvokeRequest as InvokeRequest
 from .contract.run import Asset as Asset
 from .contract.run import Run as Run
 from .contract.schema.variables import Variable as Variable
@@ -36,8 +36,8 @@ from .contract.schema.variables import text as text
 from .contract.signing import verify_signature as verify_signature
 from .contract.wire import parse_event as parse_event
 from .core.config.settings import configure as configure
+from .core.redaction import Secret as Secret
 from .core.values import UNSET as UNSET
-from .core.values import Secret as Secret
 from .errors import AuthError as AuthError
 from .errors import CallError as CallError
 from .errors import ConnectFailed as ConnectFailed

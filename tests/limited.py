@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 
-from fh_notebook.contract.exchange import Answer
+from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryDecision, decide
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from tests.virtual_time import run_virtually
@@ -37,13 +37,13 @@ class Service:
     answered: int = 0
     refused: int = 0
 
-    async def call(self) -> Answer:
+    async def call(self) -> Response:
         await asyncio.sleep(self.way_s)
         if self.running >= self.admits(self.answered):
             self.refused += 1
             await asyncio.sleep(self.way_s)
             headers = {} if self.retry_after is None else {"retry-after": self.retry_after}
-            return Answer(status_code=429, body=OVER_THE_CAP, headers=headers)
+            return Response(status_code=429, body=OVER_THE_CAP, headers=headers)
         self.running += 1
         await asyncio.sleep(self.call_s * (1 + self.spread * self.rng.uniform(-1, 1)))
         self.answered += 1
@@ -52,7 +52,7 @@ class Service:
         else:
             self._free()
         await asyncio.sleep(self.way_s)
-        return Answer(status_code=200, body=b'{"run_status": "completed", "output": "x"}')
+        return Response(status_code=200, body=b'{"run_status": "completed", "output": "x"}')
 
     def _free(self) -> None:
         self.running -= 1
@@ -123,7 +123,7 @@ class Jobs:
             self.done += 1
         self._changed.set()
 
-    def _decide(self, answer: Answer, attempt: int) -> RetryDecision:
+    def _decide(self, answer: Response, attempt: int) -> RetryDecision:
         jitter = self.service.rng.random()
         return decide(answer, attempt=attempt, jitter=jitter, typical_s=self.limiter.typical_s)
 

@@ -31,6 +31,7 @@ GROUPS: Final = {
     "settings": (
         "Settings and errors",
         "fh_notebook.core.config.settings",
+        "fh_notebook.core.redaction",
         "fh_notebook.core.values",
         "fh_notebook.errors",
     ),

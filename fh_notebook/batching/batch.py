@@ -19,8 +19,8 @@ from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
 from fh_notebook.batching.rendering import frame_html, frame_text
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
 from fh_notebook.errors import SettingsError
 
@@ -303,7 +303,7 @@ class Batch:
         return self
 
     if not TYPE_CHECKING:  # type checkers do not know the names
-        __dir__ = arguments.names_that_are_there
+        __dir__ = arguments.current_names
         plot = arguments.RemovedName(
             "batch.plot was removed; fh.compare(batch).plot() shows scores and seconds, "
             "batch.counts.refused the calls that were refused (429)"

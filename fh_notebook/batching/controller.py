@@ -20,9 +20,9 @@ from fh_notebook.batching.model import Event, Stopped
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import NoProgress, ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
+from fh_notebook.core.redaction import log
 from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.flag import Flag
-from fh_notebook.core.values import log
+from fh_notebook.core.runtime.event_loop import InterruptibleEvent
 from fh_notebook.errors import AuthError, SettingsError
 
 __all__ = ["BatchController"]
@@ -53,7 +53,7 @@ class BatchController:
         self._task: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._cancel_asked = False
         self._cut = 0
-        self._ended = Flag()
+        self._ended = InterruptibleEvent()
         self._progress: ProgressDisplay = NoProgress()
 
     # --- what is to be called
@@ -143,7 +143,7 @@ class BatchController:
     def _begin(self, *, blocks: bool) -> None:
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self._cancel_asked, self._cut = False, 0
-        self._ended = Flag()
+        self._ended = InterruptibleEvent()
         self.status.begin(blocks=blocks)
 
     def wait(self) -> None:

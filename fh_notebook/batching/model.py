@@ -1,7 +1,7 @@
 """`Job`, its outcome, and the events of a batch: the values that all of the package shares. Pure.
 
 - An event is sent after it is true: `Finished` comes after the answer was committed.
-- A call that may have run is neither reused nor repeated automatically. `contract/reuse.py` says which answers are
+- A call that may have run is neither reused nor repeated automatically. `contract/job_key.py` says which answers are
   reused.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, text_for

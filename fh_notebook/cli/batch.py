@@ -427,7 +427,7 @@ def _client(args: argparse.Namespace) -> Client:
 
 def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
     """Return what ``--map`` and ``--const`` say; a constant is read as its Start variable is declared, as a cell is."""
-    from fh_notebook.contract.schema.coercion import coerced
+    from fh_notebook.contract.schema.coercion import coerce
 
     columns, constants = args.map or [], args.const or []
     names = [name for name, _ in (*columns, *constants)]
@@ -438,7 +438,7 @@ def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
         deployment: Deployment | None = fh.deployments(client).get(args.deployment)
         schema: Mapping[str, Any] = deployment.inputs if deployment is not None else {}
         for name, text in constants:
-            inputs[name] = fh.const(coerced(text, schema.get("properties", {}).get(name), schema))
+            inputs[name] = fh.const(coerce(text, schema.get("properties", {}).get(name), schema))
     return inputs or None
 
 
@@ -524,8 +524,8 @@ def failure_hints(failed: Iterable[Run], again: str) -> Iterator[str]:
     >>> print(*failure_hints([Run(status="failed", error_code="connect")], "run it again"))
     1 reached nobody: look at the address, the network and the proxy (fh-notebook doctor --check), and run it again.
     """
+    from fh_notebook.contract.job_key import is_reusable
     from fh_notebook.contract.retry import NOT_REACHED
-    from fh_notebook.contract.reuse import is_reusable
 
     kinds: Counter[str] = Counter()
     for run in failed:

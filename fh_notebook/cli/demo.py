@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     KeyboardInterrupt
         It was stopped by Ctrl+C. Of a part of the tickets nothing is told: it would be no verdict.
     """
-    from fh_notebook.local.demo.demo import demo_hive
+    from fh_notebook.local.demo import demo_hive
 
     fh.configure(store=None)
     hive = demo_hive(seed=args.seed)
@@ -95,7 +95,7 @@ def _lab() -> str:
 
 
 def _run_batch(hive: LocalHive, url: str, client: Client) -> Batch:
-    from fh_notebook.local.demo.demo import tickets
+    from fh_notebook.local.demo import tickets
 
     rows = tickets()
     languages = {row["metadata.language"] for row in rows}

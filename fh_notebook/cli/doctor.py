@@ -26,8 +26,8 @@ from typing import Any, Final, NamedTuple
 
 from fh_notebook.cli.terminal import Style, add_command, typed
 from fh_notebook.core.optional_deps import OPTIONAL
+from fh_notebook.core.redaction import MASK, error_text, redact
 from fh_notebook.core.text.html import printable
-from fh_notebook.core.values import MASK, error_text, redact
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.version import __version__
 
@@ -299,9 +299,9 @@ def _jupyter(lines: Iterable[Report]) -> Iterator[Finding]:
 
 
 def _hive() -> Iterator[Finding]:
-    from fh_notebook.contract.exchange import InvokeRequest
+    from fh_notebook.contract.invoke_request import InvokeRequest
     from fh_notebook.core.runtime import event_loop
-    from fh_notebook.local.demo.demo import demo_hive
+    from fh_notebook.local.demo import demo_hive
 
     request = InvokeRequest(deployment="support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})
     with demo_hive().client() as client:

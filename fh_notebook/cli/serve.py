@@ -21,11 +21,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.cli.terminal import add_command
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.snippet.parser import to_curl
 from fh_notebook.core.config.urls import is_loopback
+from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import kind_text
-from fh_notebook.core.values import error_text
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parser", "load_hive", "run", "sample_inputs"]
 
-DEMO: Final = "fh_notebook.local.demo.demo:demo_hive"
+DEMO: Final = "fh_notebook.local.demo:demo_hive"
 KEY_IN_SNIPPET: Final = "'Authorization: Bearer YOUR_API_KEY'"
 
 

@@ -24,19 +24,18 @@ from fh_notebook.client.connection import Check, Connection, address_for, check_
 from fh_notebook.client.http.connection_pools import ConnectionPools
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
-from fh_notebook.contract.callbacks import accepted, ids_of, trigger_body
+from fh_notebook.contract.callbacks import ids_of, is_accepted
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.retry import RetryDecision, Verdict
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.retry import RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.contract.wire import Exchange, decode_answer, decode_retrieved, encode_request
+from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.redaction import Secret, as_secret, log
 from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import running_loop, unbroken
-from fh_notebook.core.text.formatting import short, type_text
-from fh_notebook.core.values import Secret, as_secret, log
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel, running_loop
+from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -191,13 +190,13 @@ class AsyncClient:
 
     # --- calls
 
-    async def attempt(self, request: InvokeRequest) -> Exchange:
+    async def attempt(self, request: InvokeRequest) -> AttemptResult:
         """Make one exchange, outside any limiter, and return the answer with its run.
 
         Raises
         ------
         CallError
-            An unforeseen error only; a failure of the service or the network is an `Exchange`.
+            An unforeseen error only; a failure of the service or the network is an `AttemptResult`.
         SettingsError
             No connection can be opened with this proxy or CA bundle; nothing was sent.
         """
@@ -206,7 +205,7 @@ class AsyncClient:
         run = decode_answer(answer, request, started_at=started_at, origin=self.origin)
         if log.isEnabledFor(logging.DEBUG):  # the summary costs as much as the run itself
             log.debug("%s in %.3f s", run.summary(), run.elapsed_s)
-        return Exchange(answer=answer, run=run)
+        return AttemptResult(response=answer, run=run)
 
     @arguments.explicit_signature(InvokeOptions)
     async def invoke(self, deployment: Deployment | str, **options: Unpack[InvokeOptions]) -> Run:
@@ -258,7 +257,7 @@ class AsyncClient:
         return run
 
     if not TYPE_CHECKING:  # type checkers do not know the names
-        __dir__ = arguments.names_that_are_there
+        __dir__ = arguments.current_names
         drive = arguments.RemovedName(
             "AsyncClient.drive was removed; await client.send(request) retries as client.invoke does, "
             "await client.attempt(request) makes one exchange"
@@ -356,14 +355,14 @@ class AsyncClient:
         attempt = partial(self._attempt_trigger, path, secret)
         return await self._start(request, attempt, receiver, poll=poll or receiver is None)
 
-    async def _attempt_trigger(self, path: str, secret: Secret, request: InvokeRequest) -> Exchange:
+    async def _attempt_trigger(self, path: str, secret: Secret, request: InvokeRequest) -> AttemptResult:
         from fh_notebook.client.http.exchange import WebhookAuth
 
         started_at = datetime.now(UTC)
         self.connection.count("invoke", 1)
-        answer = await self._pools.exchange("POST", path, trigger_body(request), auth=WebhookAuth(secret))
-        return Exchange(
-            answer=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
+        answer = await self._pools.exchange("POST", path, encode_trigger(request), auth=WebhookAuth(secret))
+        return AttemptResult(
+            response=answer, run=decode_answer(answer, request, started_at=started_at, origin=self.connection.origin)
         )
 
     async def _start(
@@ -380,12 +379,12 @@ class AsyncClient:
                 if receiver is not None:
                     receiver.learn(run.webhook_secret, f"{self.workspace}/{request.deployment}")
         except BaseException:  # it was not sent, or was cut off and is stored as unknown
-            await unbroken(ticket.drop())
+            await finish_despite_cancel(ticket.drop())
             raise
         pending = PendingRun(
             client=self, request=request, first=run, receiver=receiver, keep=ticket.answered, let_go=ticket.let_go
         )
-        if accepted(run) and ids_of(run):
+        if is_accepted(run) and ids_of(run):
             pending.begin(poll=poll)
             await ticket.accepted(run)
         else:
@@ -444,7 +443,7 @@ class AsyncClient:
         answer = await self._pools.exchange("GET", path)
         run = decode_retrieved(answer, request_id=request_id, origin=self.connection.origin)
         if answer.status_code == 401:
-            raise_for(run, RetryDecision(verdict=Verdict.STOP, reason="auth"))
+            raise_for(run, RetryDecision(action=RetryAction.STOP, reason="auth"))
         return run
 
     async def check(self) -> Check:
@@ -494,7 +493,7 @@ class Client:
     Examples
     --------
     >>> import fh_notebook as fh
-    >>> from fh_notebook.local.demo.demo import demo_hive
+    >>> from fh_notebook.local.demo import demo_hive
     >>> with demo_hive().client() as hive:
     ...     run = hive.invoke("support-triage", variant="keywords", inputs={"ticket": "My parcel is late."})
     >>> run.status, run.output
@@ -546,7 +545,7 @@ class Client:
         return self.aclient.limiter
 
     if not TYPE_CHECKING:  # type checkers do not know the name
-        __dir__ = arguments.names_that_are_there
+        __dir__ = arguments.current_names
         gate = arguments.RenamedName("limiter", "Client.gate was renamed; use Client.limiter")
 
     @arguments.explicit_signature(InvokeOptions)

@@ -22,14 +22,15 @@ from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import Answer, InvokeRequest
-from fh_notebook.contract.retry import DEFAULT_POLICY, RetryDecision, RetryPolicy, Verdict, decide
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import DEFAULT_POLICY, RetryAction, RetryDecision, RetryPolicy, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.concurrency.slots import LimitedCall
 from fh_notebook.core.config.urls import LOCAL, is_loopback
+from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text.formatting import type_text
-from fh_notebook.core.values import Secret
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -73,12 +74,12 @@ class Check:
         return f"{self.status}: {self.detail}" if self.detail else self.status
 
 
-def check_of(answer: Answer, origin: str, key_source: str) -> Check:
+def check_of(answer: Response, origin: str, key_source: str) -> Check:
     """Return the check that the answer to ``GET /public/models`` means.
 
     Parameters
     ----------
-    answer : Answer
+    answer : Response
         Any answer, or how the exchange broke off.
     origin : str
         The host of the request.
@@ -86,7 +87,7 @@ def check_of(answer: Answer, origin: str, key_source: str) -> Check:
         The source of the key, for a user who has to correct it.
     """
     decision = decide(answer)
-    if decision.verdict is Verdict.DONE and _is_json(answer.body):
+    if decision.action is RetryAction.DONE and _is_json(answer.body):
         return Check(status="good", detail=f"{origin} takes the key ({key_source})")
     if decision.reason == "auth" and key_source == WITHOUT_KEY:
         return Check(status="bad", detail=f"{origin} wants a key, and none was found")
@@ -94,12 +95,12 @@ def check_of(answer: Answer, origin: str, key_source: str) -> Check:
         return Check(status="bad", detail=f"{origin} refused the key ({key_source})")
     if decision.reason == "daily_cap":
         return Check(status="limited", detail="the daily cap is used up; it is renewed at 00:00 UTC")
-    if decision.verdict is Verdict.THROTTLED:
+    if decision.action is RetryAction.THROTTLED:
         return Check(status="limited", detail=f"{origin} is busy; the key could not be tried now")
     if answer.status_code is not None and answer.status_code >= 500:
         return Check(status="unreachable", detail=f"{origin} answered HTTP {answer.status_code}: try again later")
     if answer.status_code is not None:
-        content = "something else than JSON" if decision.verdict is Verdict.DONE else f"HTTP {answer.status_code}"
+        content = "something else than JSON" if decision.action is RetryAction.DONE else f"HTTP {answer.status_code}"
         return Check(status="unreachable", detail=f"{origin} answered {content}: check base_url, it ends in /v1")
     return Check(
         status="unreachable", detail=f"{origin} did not answer ({answer.detail or answer.broke or 'no answer'})"

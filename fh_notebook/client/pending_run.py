@@ -17,15 +17,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.client import polling
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.callbacks import asked_of, ids_of, is_outcome, joined, waits_for, with_final_status
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.callbacks import (
+    approval_request_of,
+    ids_of,
+    is_outcome,
+    waits_for,
+    with_call_data,
+    with_final_status,
+)
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.redaction import log
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.event_loop import on_loop
 from fh_notebook.core.text import html
-from fh_notebook.core.values import Seconds, log
+from fh_notebook.core.text.formatting import with_partial_repr
+from fh_notebook.core.values import Seconds
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
@@ -294,7 +302,7 @@ class PendingRun:
             self._taken = True
         self.came_by = by
         self.trouble = ""
-        outcome = joined(
+        outcome = with_call_data(
             run,
             self._request,
             inputs=self._first.inputs,
@@ -391,7 +399,7 @@ class PendingRun:
 
     def _question_lines(self) -> list[html.Html]:
         """Return lines with the person who decides, and with the whole question to them."""
-        who, question = asked_of(self._run)
+        who, question = approval_request_of(self._run)
         parts = [html.el("div", "Waits for ", html.el("strong", one_line(who)))] if who else []
         return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])
 

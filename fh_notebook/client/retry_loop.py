@@ -19,12 +19,13 @@ from itertools import count
 from typing import Any, Final, NoReturn
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.exchange import Answer, InvokeRequest
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryDecision, Verdict, decide
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryAction, RetryDecision, decide
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.wire import Exchange, decode_answer
-from fh_notebook.core.runtime.event_loop import briefly, running_loop, tell_in_short, unbroken
-from fh_notebook.core.values import log
+from fh_notebook.contract.wire import AttemptResult, decode_answer
+from fh_notebook.core.redaction import log
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 
 __all__ = ["Attempt", "RetryLoop", "raise_for"]
@@ -60,7 +61,7 @@ KEEP_S: Final = 0.1
 """How long a cancelled call waits for the store, since a person waits for Stop; the store goes on after that."""
 
 
-Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
+Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 """One exchange, which never retries."""
 
 
@@ -99,7 +100,7 @@ class RetryLoop:
             Nothing has run, and no further call makes sense.
         """
         run, decision = await self._attempts(request, attempt_once)
-        if decision.verdict is Verdict.STOP or decision.reason in NOT_REACHED:
+        if decision.action is RetryAction.STOP or decision.reason in NOT_REACHED:
             raise_for(run, decision)
         return run
 
@@ -117,7 +118,7 @@ class RetryLoop:
                 if exchange.run.error_code in NOT_REACHED:
                     connection.count("invoke", -1, counted_at)
                 decision = decide(
-                    exchange.answer,
+                    exchange.response,
                     attempt=attempt,
                     jitter=self._jitter(),
                     now=datetime.now(UTC),
@@ -132,12 +133,12 @@ class RetryLoop:
             await self._sleep(decision.wait_s)
         return replace(exchange.run, attempts=attempt), decision
 
-    async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> Exchange:
+    async def _attempt_or_keep(self, request: InvokeRequest, attempt_once: Attempt, attempt: int) -> AttemptResult:
         """Attempt once. A call that ends without an exchange may have run, and is stored as such."""
         started_at, begun = datetime.now(UTC), time.perf_counter()
 
         def unknown(broke: str, why: str) -> Run:
-            answer = Answer(broke=broke, elapsed_s=time.perf_counter() - begun)
+            answer = Response(broke=broke, elapsed_s=time.perf_counter() - begun)
             run = decode_answer(
                 answer, request, started_at=started_at, origin=self._connection.origin, attempts=attempt
             )
@@ -147,8 +148,8 @@ class RetryLoop:
             return await attempt_once(request)
         except asyncio.CancelledError as exc:
             run = unknown("cancelled", CUT_OFF)
-            await unbroken(briefly(self._connection.keep(run, request.secrets), KEEP_S))
-            tell_in_short(exc, "the call was out and may have run at the service all the same")
+            await finish_despite_cancel(run_within(self._connection.keep(run, request.secrets), KEEP_S))
+            show_as_one_line(exc, "the call was out and may have run at the service all the same")
             raise
         except CallError as exc:
             await self._connection.keep(unknown("unforeseen", str(exc)), request.secrets)

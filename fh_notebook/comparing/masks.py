@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.scorers.observations import Observation, is_source
 from fh_notebook.contract.secrets import Mask
-from fh_notebook.core.values import redact
+from fh_notebook.core.redaction import redact
 
 __all__ = ["HiddenValues", "RowMasker", "find_hidden"]
 

@@ -1,6 +1,6 @@
-"""Callback delivery: which answers announce a later outcome, and which identifiers belong to a run.
+"""Callback delivery: which responses announce a later outcome, and which identifiers belong to a run.
 
-Rule of this file: what is UNKNOWN of it (CONTRACT sections 1, 3 and 6) is read here, tolerantly, one function a thing.
+Rule of this file: what is UNKNOWN of it (CONTRACT sections 1, 3 and 6) is read here, tolerantly, in one function each.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.contract.exchange import Answer, InvokeRequest
-from fh_notebook.contract.response_body import code_of, object_of
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response, code_of, object_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
-    "NOWHERE", "accepted", "asked_of", "ids_of", "is_outcome", "joined", "needs_callback", "refused_direct",
-    "trigger_body", "waits_for", "with_final_status",
+    "NOWHERE", "approval_request_of", "ids_of", "is_accepted", "is_outcome", "needs_callback", "waits_for",
+    "was_refused_directly", "with_call_data", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -41,7 +41,7 @@ _WAITING_NAMES: Final = ("waiting_for", "approver", "approvers", "assignee", "as
 _QUESTION_NAMES: Final = ("question", "prompt", "instructions")
 
 
-def needs_callback(answer: Answer) -> bool:
+def needs_callback(response: Response) -> bool:
     """Whether the service refused a direct call because the workflow can only be run by callback delivery.
 
     A workflow with a human in the loop does so [D]; with which code and words is UNKNOWN. A 429 that names async mode
@@ -49,27 +49,27 @@ def needs_callback(answer: Answer) -> bool:
 
     Examples
     --------
-    >>> needs_callback(Answer(status_code=422, body=b'{"error": "This workflow needs async mode."}'))
+    >>> needs_callback(Response(status_code=422, body=b'{"error": "This workflow needs async mode."}'))
     True
-    >>> needs_callback(Answer(status_code=422, body=b'{"error": "callback_url is required when async is enabled"}'))
+    >>> needs_callback(Response(status_code=422, body=b'{"error": "callback_url is required when async is enabled"}'))
     False
     """
-    if answer.status_code not in (400, 405, 409, 422):
+    if response.status_code not in (400, 405, 409, 422):
         return False
-    body = object_of(answer.body)
+    body = object_of(response.body)
     if code_of(body) in _ASYNC_CODES:
         return True
-    said = f"{body.get('error') or ''} {body.get('message') or ''}".lower()
-    return any(word in said for word in _ASYNC_WORDS) and not any(word in said for word in _NOT_IT)
+    text = f"{body.get('error') or ''} {body.get('message') or ''}".lower()
+    return any(word in text for word in _ASYNC_WORDS) and not any(word in text for word in _NOT_IT)
 
 
-def refused_direct(run: Run) -> bool:
-    """Whether a direct call was refused that can be made by callback delivery: :func:`needs_callback` of its run."""
-    return needs_callback(Answer(status_code=run.status_code, body=json.dumps(run.raw, default=str).encode()))
+def was_refused_directly(run: Run) -> bool:
+    """Whether a direct call was refused because it needs callback delivery: :func:`needs_callback` of its run."""
+    return needs_callback(Response(status_code=run.status_code, body=json.dumps(run.raw, default=str).encode()))
 
 
-def accepted(run: Run) -> bool:
-    """Whether the answer to a call says that the run goes on and its outcome comes later."""
+def is_accepted(run: Run) -> bool:
+    """Whether the response to a call announces an outcome that comes later."""
     return not run.done and (run.status_code or 0) // 100 == 2
 
 
@@ -79,21 +79,21 @@ def ids_of(run: Run) -> tuple[str, ...]:
 
 
 def with_final_status(run: Run) -> Run:
-    """Return a looked-up run with one of our words for an end that the service words otherwise.
+    """Return a looked-up run with our status for an end that the service names differently.
 
     Examples
     --------
     >>> with_final_status(Run(status="succeeded", output="hi")).status
     'completed'
     """
-    word = _ENDED.get(run.status.lower())
-    if word is None and not run.done and _end_of(run.raw):
-        word = "failed" if run.error and run.output is None else "completed"
-    return run if word is None else replace(run, status=word)
+    status = _ENDED.get(run.status.lower())
+    if status is None and not run.done and _has_ended(run.raw):
+        status = "failed" if run.error and run.output is None else "completed"
+    return run if status is None else replace(run, status=status)
 
 
 def is_outcome(run: Run) -> bool:
-    """Whether a callback or a look-up tells how a run ended. One that cannot be read, or has no status, tells nothing.
+    """Whether a callback or a look-up has the outcome of a run. An unreadable one, or one without a status, has none.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def is_outcome(run: Run) -> bool:
     return with_final_status(run).status in ("completed", "failed")
 
 
-def _end_of(raw: Any) -> bool:
+def _has_ended(raw: Any) -> bool:
     inner = raw if isinstance(raw, Mapping) else {}
     for wrapper in ("request", "workflow_run"):
         inner = inner[wrapper] if isinstance(inner.get(wrapper), Mapping) else inner
@@ -111,38 +111,38 @@ def _end_of(raw: Any) -> bool:
 
 
 def waits_for(run: Run) -> str:
-    """Return who a paused run waits for, and what is asked, in one line; empty when the service does not say.
+    """Return who a paused run waits for and the question, in one line; empty when the service does not tell.
 
     Examples
     --------
     >>> waits_for(Run(status="awaiting_approval", raw={"data": {"waiting_for": "finance", "question": "Refund?"}}))
     'finance: Refund?'
     """
-    return ": ".join(one_line(part) for part in asked_of(run) if part)
+    return ": ".join(one_line(part) for part in approval_request_of(run) if part)
 
 
-def asked_of(run: Run) -> tuple[str, str]:
-    """Return who a paused run waits for, and what they are asked, whole; each empty where the service does not say."""
+def approval_request_of(run: Run) -> tuple[str, str]:
+    """Return who a paused run waits for, and the full question; each is empty when the service does not tell it."""
     if run.status != "awaiting_approval":
         return "", ""
-    places = [run.raw] if isinstance(run.raw, Mapping) else []
+    objects = [run.raw] if isinstance(run.raw, Mapping) else []
     for name in ("request", "workflow_run", "data", "approval"):
-        places += [place[name] for place in list(places) if isinstance(place.get(name), Mapping)]
-    return _first(places, _WAITING_NAMES), _first(places, _QUESTION_NAMES)
+        objects += [part[name] for part in list(objects) if isinstance(part.get(name), Mapping)]
+    return _first_text(objects, _WAITING_NAMES), _first_text(objects, _QUESTION_NAMES)
 
 
-def _first(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:
-    for place in places:
+def _first_text(objects: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:
+    for part in objects:
         for name in names:
-            value = place.get(name)
+            value = part.get(name)
             if isinstance(value, list):
-                value = ", ".join(str(one) for one in value)
+                value = ", ".join(str(item) for item in value)
             if isinstance(value, str) and value.strip():
                 return value.strip()
     return ""
 
 
-def joined(
+def with_call_data(
     run: Run,
     request: InvokeRequest,
     *,
@@ -152,7 +152,7 @@ def joined(
     attempts: int,
     started_at: datetime | None,
 ) -> Run:
-    """Return the outcome of a run, whoever brought it, with what is known of its call.
+    """Return the outcome of a run, from a callback or a look-up, with the data of its call.
 
     Parameters
     ----------
@@ -186,11 +186,3 @@ def joined(
         attempts=attempts,
         webhook_secret=first.webhook_secret,
     )
-
-
-def trigger_body(request: InvokeRequest) -> bytes:
-    """Return the body of a webhook trigger (CONTRACT section 6): no deployment in it, which the address says."""
-    body = request.body()
-    asked: dict[str, Any] = {name: body[name] for name in ("inputs", "metadata") if name in body}
-    asked["async"] = {"callback_url": request.callback_url}
-    return json.dumps(asked, ensure_ascii=False, allow_nan=False).encode()

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from os import PathLike
-from typing import TYPE_CHECKING, Any
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.contract.json_values import canonical_json, jsonable
 from fh_notebook.contract.schema.build import fill_defaults, to_schema
 from fh_notebook.contract.schema.build import problems as problems_of
-from fh_notebook.contract.schema.from_python import described
-from fh_notebook.contract.schema.inference import frame_problem
+from fh_notebook.contract.schema.from_python import docstring_summary
 from fh_notebook.contract.snippet.parser import Snippet, parse_snippet
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
-from fh_notebook.core.text.formatting import listed, nearest, short, type_text
-from fh_notebook.core.values import Hidden
+from fh_notebook.core.redaction import Hidden
+from fh_notebook.core.text.formatting import listed, nearest, short, type_text, with_partial_repr
 from fh_notebook.errors import InputError, SnippetError
 
 if TYPE_CHECKING:
@@ -87,7 +85,7 @@ class Deployment:
         object.__setattr__(self, "name", name.strip())
         object.__setattr__(self, "variants", tuple(dict.fromkeys(names)))
         object.__setattr__(self, "inputs", to_schema(inputs))
-        object.__setattr__(self, "description", described(inputs) if description is None else description)
+        object.__setattr__(self, "description", docstring_summary(inputs) if description is None else description)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Return what a notebook shows: its variants and Start variables, and a cell to begin with."""
@@ -130,15 +128,15 @@ class Deployment:
         ['ticket']
         """
         arguments.check(Deployment.from_frame, locals())
-        if (problem := frame_problem(frame)) is not None:
+        if (problem := _frame_problem(frame)) is not None:
             raise InputError(problem, where=name if isinstance(name, str) else "")
-        made = cls(name, variants=variants, inputs=frame)
-        if blanks := [column for column in made.variable_names if column != column.strip()]:
+        deployment = cls(name, variants=variants, inputs=frame)
+        if blanks := [column for column in deployment.variable_names if column != column.strip()]:
             hooks.frontend().notice(
                 f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
                 "variables: frame.rename(columns=str.strip) takes them away.",
             )
-        return made
+        return deployment
 
     @classmethod
     def from_history(cls, name: str, *, variants: str | Iterable[str] | None = None) -> Deployment:
@@ -157,8 +155,8 @@ class Deployment:
             No kept run is of this deployment.
         """
         arguments.check(Deployment.from_history, locals())
-        found: Deployment = hooks.history().deployment_from_history(name, variants=variants)
-        return found
+        deployment: Deployment = hooks.history().deployment_from_history(name, variants=variants)
+        return deployment
 
     def save(self, path: str | PathLike[str] | None = None) -> Path:
         """Write the deployment into the catalogue, ``fetchhive.yaml``, and return the file.
@@ -201,8 +199,8 @@ class Deployment:
         for variant in variants:
             if self.variants and variant not in self.variants:
                 close = nearest(variant, self.variants)
-                meant = f"did you mean {close!r}?" if close else f"it has {', '.join(self.variants)}"
-                return f"there is no variant {short(variant)}; {meant}"
+                hint = f"did you mean {close!r}?" if close else f"it has {', '.join(self.variants)}"
+                return f"there is no variant {short(variant)}; {hint}"
         return None
 
     def problems(self, inputs: Mapping[str, Any]) -> list[str]:
@@ -220,10 +218,10 @@ class Deployment:
         InputError
             With every problem.
         """
-        filled = fill_defaults(self.inputs, jsonable(inputs))
-        if found := problems_of(self.inputs, filled):
-            raise InputError(found, where=self.name)
-        return filled
+        completed = fill_defaults(self.inputs, jsonable(inputs))
+        if problems := problems_of(self.inputs, completed):
+            raise InputError(problems, where=self.name)
+        return completed
 
 
 def deployment_of(snippet: Snippet) -> Deployment:
@@ -240,3 +238,27 @@ def deployment_of(snippet: Snippet) -> Deployment:
         return Deployment(request.deployment, variants=variants, inputs=snippet.inputs)
     except InputError as exc:
         raise SnippetError(exc.problems) from None
+
+
+_READERS: Final = {
+    ".csv": "pd.read_csv({})",
+    ".tsv": "pd.read_csv({}, sep='\\t')",
+    ".parquet": "pd.read_parquet({})",
+    ".jsonl": "pd.read_json({}, lines=True)",
+    ".json": "pd.read_json({})",
+    ".xlsx": "pd.read_excel({})",
+}
+
+
+def _frame_problem(frame: Any) -> str | None:
+    """Return why `frame` is no DataFrame, with how to make one; ``None`` when it is one."""
+    if hasattr(frame, "dtypes") and hasattr(frame, "columns") and not isinstance(frame, type):
+        return None
+    if isinstance(frame, str | PathLike):
+        path = fspath(frame)
+        path = path if isinstance(path, str) else path.decode(errors="replace")
+        reader = next((r for end, r in _READERS.items() if path.casefold().endswith(end)), None)
+        hint = f"give {reader.format(short(path, 200))}" if reader else "read it first, as by pd.read_csv"
+        return f"{short(path)} is a file's name and no DataFrame; {hint}"
+    is_rows = isinstance(frame, Mapping | list | tuple)
+    return f"{short(frame)} is no DataFrame; {'give pd.DataFrame(...) of it' if is_rows else 'give one'}"

@@ -185,8 +185,8 @@ def _duration(value: timedelta) -> str:
     """ISO 8601 as pandas spells it, which has it to the nanosecond."""
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    hours, rest = divmod(value.seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
+    hours, remainder = divmod(value.seconds, 3600)
+    minutes, seconds = divmod(remainder, 60)
     fraction = f".{value.microseconds:06d}".rstrip("0") if value.microseconds else ""
     return f"P{value.days}DT{hours}H{minutes}M{seconds}{fraction}S"
 
@@ -254,10 +254,10 @@ def json_problems(value: Any, path: tuple[str | int, ...] = ()) -> list[Problem]
     a: nan has no JSON form; leave it out or give null
     b: a set has no JSON form; give a list
     """
-    return _problems(value, path, 0)
+    return _list_problems(value, path, 0)
 
 
-def _problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[Problem]:
+def _list_problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[Problem]:
     def problem(message: str, hint: str = "", value: str = "") -> Problem:
         return Problem(path, "json", value, message, hint)
 
@@ -272,13 +272,13 @@ def _problems(value: Any, path: tuple[str | int, ...], depth: int) -> list[Probl
     if isinstance(value, float):
         return [] if math.isfinite(value) else [problem("has no JSON form", "leave it out or give null", str(value))]
     if isinstance(value, Mapping):
-        found = [problem(f"the key {short(k)} is not a string") for k in value if not isinstance(k, str)]
-        found += [problem(f"the name {k!a} holds half a character") for k in value if not _is_encodable(k)]
+        problems = [problem(f"the key {short(k)} is not a string") for k in value if not isinstance(k, str)]
+        problems += [problem(f"the name {k!a} holds half a character") for k in value if not _is_encodable(k)]
         for key, item in value.items():
-            found += _problems(item, (*path, str(key)), depth + 1)
-        return found
+            problems += _list_problems(item, (*path, str(key)), depth + 1)
+        return problems
     if isinstance(value, list | tuple):
-        return [p for i, item in enumerate(value) for p in _problems(item, (*path, i), depth + 1)]
+        return [p for i, item in enumerate(value) for p in _list_problems(item, (*path, i), depth + 1)]
     if is_missing(value):
         return [problem("has no JSON form", "leave it out or give null", str(value))]
     is_decimal = isinstance(value, Decimal)

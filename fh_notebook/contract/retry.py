@@ -1,8 +1,7 @@
-"""Retry policy: what to do after an answer (429, 5xx, timeout), and whether the call may have run.
+"""Retry policy: what to do after a response (429, 5xx, timeout), and whether the call may have run.
 
-Rule of this file: it is the table of CONTRACT section 2; nobody else judges an answer. `client.invoke` and the batch
-engine are two drivers of `decide`, and the limiter receives every decision. Nothing that may have run is ever called
-again from here.
+Rule of this file: it is the table of CONTRACT section 2, and the only place that judges a response. `client.invoke` and
+the batch engine both call `decide`, and the limiter receives every decision. A call that may have run is never retried.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Final
 
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.contract.response_body import code_of, object_of
+from fh_notebook.contract.response import Response, code_of, object_of
 from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 
 __all__ = [
@@ -24,9 +22,9 @@ __all__ = [
     "DEFAULT_POLICY",
     "NOT_REACHED",
     "Absence",
+    "RetryAction",
     "RetryDecision",
     "RetryPolicy",
-    "Verdict",
     "absence_of",
     "decide",
     "is_daily_cap",
@@ -36,8 +34,8 @@ __all__ = [
 ]
 
 
-class Verdict(Enum):
-    """What follows from one answer."""
+class RetryAction(Enum):
+    """What to do after one response."""
 
     DONE = "done"
     """The service answered the call (2xx); the run itself may still have failed."""
@@ -54,20 +52,20 @@ class Verdict(Enum):
 
 
 class Absence(Enum):
-    """What an answer says is not there."""
+    """What a response reports as not found."""
 
     NOTHING = "nothing"
     SOMETHING = "something"
-    """Not found: the deployment, the variant, or what the inputs name."""
+    """The deployment, the variant, or something that the inputs name."""
     OF_THE_NAME = "of the name"
-    """The deployment or the variant: no other call of it would fare better."""
+    """The deployment or the variant: every other call of it would fail, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryDecision:
-    """A verdict on one answer, with its reason."""
+    """The action after one response, with its reason."""
 
-    verdict: Verdict
+    action: RetryAction
     reason: str = ""
     """``connect``, ``unavailable``, ``provider``, ``concurrency``, ``daily_cap``, ``credits``, ``auth``, ..."""
     wait_s: float = 0.0
@@ -75,8 +73,8 @@ class RetryDecision:
 
     @property
     def again(self) -> bool:
-        """Whether the call is to be made again."""
-        return self.verdict in (Verdict.RETRY, Verdict.THROTTLED)
+        """Whether to call again."""
+        return self.action in (RetryAction.RETRY, RetryAction.THROTTLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +112,10 @@ class RetryPolicy:
 DEFAULT_POLICY: Final = RetryPolicy()
 
 NOT_REACHED: Final = frozenset({"connect", "tls", "proxy"})
-"""The reasons, and our codes, of attempts that reached nobody: nothing was sent, so they are no calls."""
+"""The reasons, and our codes, of attempts that did not reach the service: nothing was sent, so they do not count."""
 
 CUT_OFF: Final = "it was cancelled while it was out; it may have run"
-"""What is said of a call that somebody here stopped before its answer came."""
+"""The error of a call that was cancelled on this side before its response."""
 
 _NO_SUCH_NAME: Final = re.compile(
     r"(workflow_)?(deployment|variant)(_name|_key|_slug)?_(not_found|unknown|does_not_exist)"
@@ -137,7 +135,7 @@ _ROW_402_CODES: Final = frozenset(
 
 
 def decide(
-    answer: Answer,
+    response: Response,
     *,
     attempt: int = 1,
     jitter: float = 1.0,
@@ -146,12 +144,12 @@ def decide(
     typical_s: float | None = None,
     policy: RetryPolicy = DEFAULT_POLICY,
 ) -> RetryDecision:
-    """Return what to do after `answer`.
+    """Return what to do after `response`.
 
     Parameters
     ----------
-    answer : Answer
-        What the exchange brought.
+    response : Response
+        The result of the exchange.
     attempt : int
         Which attempt it was, from 1.
     jitter : float
@@ -168,38 +166,40 @@ def decide(
 
     Examples
     --------
-    >>> decide(Answer(status_code=500)).verdict.value
+    >>> decide(Response(status_code=500)).action.value
     'unknown'
-    >>> decide(Answer(status_code=429, body=b'{"error_code":"api_rate_limit_exceeded"}')).reason
+    >>> decide(Response(status_code=429, body=b'{"error_code":"api_rate_limit_exceeded"}')).reason
     'daily_cap'
     """
-    verdict, reason = _judge(answer)
-    if verdict not in (Verdict.RETRY, Verdict.THROTTLED):
-        return RetryDecision(verdict=verdict, reason=reason)
+    action, reason = _action_for(response)
+    if action not in (RetryAction.RETRY, RetryAction.THROTTLED):
+        return RetryDecision(action=action, reason=reason)
     # What the plan's cap refuses can go as soon as another call ends. A provider's limit is one of a minute, whatever a
     # call takes, and so is what made it unavailable.
     typical_s = typical_s if reason == "concurrency" else None
     wait_s = policy.backoff(attempt, jitter, typical_s=typical_s)
-    asked_s = parse_retry_after(answer.headers.get("retry-after"), now or _instant(answer.headers.get("date", "")))
-    if asked_s is not None:
+    requested_s = parse_retry_after(
+        response.headers.get("retry-after"), now or _instant(response.headers.get("date", ""))
+    )
+    if requested_s is not None:
         # The jitter comes on top: everybody who was refused in this second was given the same number.
-        wait_s = min(asked_s, policy.max_retry_after_s) + jitter * policy.base_s
-    if verdict is Verdict.THROTTLED:
-        given_up = spent_s + wait_s > policy.max_throttled_s and spent_s > 0
+        wait_s = min(requested_s, policy.max_retry_after_s) + jitter * policy.base_s
+    if action is RetryAction.THROTTLED:
+        gives_up = spent_s + wait_s > policy.max_throttled_s and spent_s > 0
     else:
-        given_up = attempt >= policy.max_attempts or spent_s + wait_s > policy.max_retry_s
+        gives_up = attempt >= policy.max_attempts or spent_s + wait_s > policy.max_retry_s
     return RetryDecision(
-        verdict=Verdict.FAILED if given_up else verdict, reason=reason, wait_s=0.0 if given_up else wait_s
+        action=RetryAction.FAILED if gives_up else action, reason=reason, wait_s=0.0 if gives_up else wait_s
     )
 
 
-def may_have_run(answer: Answer) -> bool:
-    """Whether a workflow may have run whose call brought this, where it is no 2xx: by the same table."""
-    return _judge(answer)[0] is Verdict.UNKNOWN
+def may_have_run(response: Response) -> bool:
+    """Whether the workflow may have run although the response is not a 2xx: by the same table."""
+    return _action_for(response)[0] is RetryAction.UNKNOWN
 
 
-def absence_of(answer: Answer) -> Absence:
-    """Return what an answer says is not there.
+def absence_of(response: Response) -> Absence:
+    """Return what a response reports as not found.
 
     Which code the service has for an unknown deployment or variant is UNKNOWN, and its status may be 404 or 422
     (CONTRACT sections 2 and 10); its text is localised. So a code that names the one or the other beside "not found" or
@@ -207,67 +207,71 @@ def absence_of(answer: Answer) -> Absence:
 
     Examples
     --------
-    >>> absence_of(Answer(status_code=422, body=b'{"error_code": "variant_not_found"}'))
+    >>> absence_of(Response(status_code=422, body=b'{"error_code": "variant_not_found"}'))
     <Absence.OF_THE_NAME: 'of the name'>
-    >>> absence_of(Answer(status_code=404)), absence_of(Answer(status_code=422, body=b'{"error_code": "bad"}'))
+    >>> absence_of(Response(status_code=404)), absence_of(Response(status_code=422, body=b'{"error_code": "bad"}'))
     (<Absence.SOMETHING: 'something'>, <Absence.NOTHING: 'nothing'>)
     """
-    if answer.status_code is None or answer.status_code // 100 != 4 or _judge(answer)[0] is not Verdict.FAILED:
+    if (
+        response.status_code is None
+        or response.status_code // 100 != 4
+        or _action_for(response)[0] is not RetryAction.FAILED
+    ):
         return Absence.NOTHING
-    code = (code_of(object_of(answer.body)) or "").lower()
+    code = (code_of(object_of(response.body)) or "").lower()
     if _NO_SUCH_NAME.fullmatch(code):
         return Absence.OF_THE_NAME
-    return Absence.SOMETHING if answer.status_code == 404 or code.endswith("not_found") else Absence.NOTHING
+    return Absence.SOMETHING if response.status_code == 404 or code.endswith("not_found") else Absence.NOTHING
 
 
-def _judge(answer: Answer) -> tuple[Verdict, str]:
-    """The table, without counts and waits."""
-    status = answer.status_code
+def _action_for(response: Response) -> tuple[RetryAction, str]:
+    """Return the action and the reason by the table, without attempts and waits."""
+    status = response.status_code
     if status is None:
-        return _judge_broken(answer)
+        return _action_for_broken(response)
     if 200 <= status < 300:
-        return Verdict.DONE, ""
-    body = object_of(answer.body)
+        return RetryAction.DONE, ""
+    body = object_of(response.body)
     code = code_of(body)
     if status in (401, 403):
-        return Verdict.STOP, "auth"
+        return RetryAction.STOP, "auth"
     if status == 429:
-        return _judge_429(body, code)
+        return _action_for_429(body, code)
     if code in CREDIT_CODES or (status == 402 and code not in _ROW_402_CODES):
-        return Verdict.STOP, "credits"
+        return RetryAction.STOP, "credits"
     if status == 503:
-        return Verdict.RETRY, "unavailable"
+        return RetryAction.RETRY, "unavailable"
     if status == 502 and code:
-        return Verdict.RETRY, "provider"
+        return RetryAction.RETRY, "provider"
     if status >= 500:
-        return Verdict.UNKNOWN, code or f"http_{status}"
-    return Verdict.FAILED, code or f"http_{status}"
+        return RetryAction.UNKNOWN, code or f"http_{status}"
+    return RetryAction.FAILED, code or f"http_{status}"
 
 
-def _judge_broken(answer: Answer) -> tuple[Verdict, str]:
-    reason = answer.broke or "broken"
-    if answer.broke == "too_large":
-        return Verdict.FAILED, "response_too_large"
-    return (Verdict.UNKNOWN if answer.sent else Verdict.RETRY), reason
+def _action_for_broken(response: Response) -> tuple[RetryAction, str]:
+    reason = response.broke or "broken"
+    if response.broke == "too_large":
+        return RetryAction.FAILED, "response_too_large"
+    return (RetryAction.UNKNOWN if response.sent else RetryAction.RETRY), reason
 
 
-def _judge_429(body: Mapping[str, Any], code: str | None) -> tuple[Verdict, str]:
+def _action_for_429(body: Mapping[str, Any], code: str | None) -> tuple[RetryAction, str]:
     if is_daily_cap(body):
-        return Verdict.STOP, "daily_cap"
-    return Verdict.THROTTLED, "provider" if code == _PROVIDER_CODE else "concurrency"
+        return RetryAction.STOP, "daily_cap"
+    return RetryAction.THROTTLED, "provider" if code == _PROVIDER_CODE else "concurrency"
 
 
 def is_daily_cap(body: Mapping[str, Any]) -> bool:
-    """Whether the body of a 429 is of the day's cap, which wants the opposite of what the other 429s want.
+    """Whether the body of a 429 is about the daily cap, where a retry is useless, unlike after the other 429s.
 
-    Told by its code; without any, by `limit` and `current` beside each other.
+    Recognized by its code; without one, by the fields `limit` and `current`.
     """
     code = code_of(body)
     return code == DAILY_CODE or (code is None and "limit" in body and "current" in body)
 
 
 def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for, or ``None`` when it says nothing readable.
+    """Return the seconds of a ``Retry-After`` header, or ``None`` when it cannot be read.
 
     Parameters
     ----------
@@ -289,18 +293,20 @@ def parse_retry_after(value: str | None, now: datetime | None) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        then = _instant(text)
-        return None if then is None or now is None else max(0.0, (then - now).total_seconds())
+        date = _instant(text)
+        return None if date is None or now is None else max(0.0, (date - now).total_seconds())
     return seconds if 0 <= seconds < float("inf") else None
 
 
 def _instant(date: str) -> datetime | None:
-    """Return the moment that an HTTP date says; ``None`` when it is none."""
+    """Return an HTTP date as a datetime; ``None`` when it is not a date."""
     try:
-        then = parsedate_to_datetime(date[:64])
+        moment = parsedate_to_datetime(date[:64])
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return then if then.tzinfo else then.replace(tzinfo=UTC)  # "-0000": UTC without saying so (RFC 5322, section 3.3)
+    return (
+        moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    )  # "-0000": UTC without saying so (RFC 5322, section 3.3)
 
 
 def next_reset(now: datetime) -> datetime:

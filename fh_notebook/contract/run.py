@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import short
-from fh_notebook.core.values import Secret
+from fh_notebook.core.text.formatting import short, with_partial_repr
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
@@ -144,7 +143,7 @@ class Run:
             return ""
         if isinstance(self.output, str):
             return self.output
-        return _spelt(self.output, 2, None)
+        return _to_json(self.output, 2, None)
 
     def json(self) -> Any:
         """Return the output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence.
@@ -159,7 +158,7 @@ class Run:
                 raise ValueError(f"this run has no output (it is {self.status})")
             return self.output
         try:
-            return json.loads(_unfenced(self.output))
+            return json.loads(_strip_fence(self.output))
         except ValueError as exc:
             raise ValueError(f"the output is not JSON ({exc}); it is in .text") from None
         except RecursionError:
@@ -225,16 +224,16 @@ class Run:
 
     def __repr__(self) -> str:
         where = self._where("/")
-        shown = [one_line(self.status), one_line(where)]
+        parts = [one_line(self.status), one_line(where)]
         if self.elapsed_s:
-            shown.append(f"{self.elapsed_s:.3g} s")
-        shown.append(one_line(self.request_id or self.run_id or ""))
+            parts.append(f"{self.elapsed_s:.3g} s")
+        parts.append(one_line(self.request_id or self.run_id or ""))
         if self.error or self.error_code:
-            shown.append(f"error={one_line(self.error or self.error_code or '')!r}")
+            parts.append(f"error={one_line(self.error or self.error_code or '')!r}")
         elif self.output is not None:
-            text = self.output if isinstance(self.output, str) else _spelt(self.output, None)
-            shown.append(f"output={one_line(text)}")
-        return f"Run({', '.join(s for s in shown if s)})"
+            text = self.output if isinstance(self.output, str) else _to_json(self.output, None)
+            parts.append(f"output={one_line(text)}")
+        return f"Run({', '.join(s for s in parts if s)})"
 
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, self.html_card(), cls="fh")
@@ -273,8 +272,8 @@ class Run:
         parts = []
         if self.error or self.error_code:
             code = f" ({self.error_code})" if self.error_code else ""
-            said = f"{self.error or ''}{code}".strip()
-            parts.append(html.folded(said, whole=WHOLE_ERROR, cap=cap, open_chars=open_chars, cls="fh-error"))
+            text = f"{self.error or ''}{code}".strip()
+            parts.append(html.folded(text, whole=WHOLE_ERROR, cap=cap, open_chars=open_chars, cls="fh-error"))
         if self.output is not None:
             # Not a <pre>: notebooks and GitHub style that tag their own way, and break words in the middle.
             parts.append(html.folded(self.text, whole=whole, cap=cap, open_chars=open_chars))
@@ -282,7 +281,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON values, without the signing secret; :meth:`from_dict` is the way back."""
-        values = {name: getattr(self, name) for name in _KEPT}
+        values = {name: getattr(self, name) for name in _STORED_FIELDS}
         values["started_at"] = self.started_at.isoformat() if self.started_at else None
         return values
 
@@ -290,15 +289,15 @@ class Run:
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
         arguments.check(Run.from_dict, locals())
-        kept = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
-        if "status" not in kept:
+        known = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
+        if "status" not in known:
             raise InputError("values have no status; give what run.to_dict() returned")
-        if kept.get("started_at") is not None:
-            kept["started_at"] = datetime.fromisoformat(kept["started_at"])
-        return cls(**kept)
+        if known.get("started_at") is not None:
+            known["started_at"] = datetime.fromisoformat(known["started_at"])
+        return cls(**known)
 
 
-_KEPT: Final = tuple(part.name for part in fields(Run) if part.name != "webhook_secret")
+_STORED_FIELDS: Final = tuple(part.name for part in fields(Run) if part.name != "webhook_secret")
 """The names of :meth:`Run.to_dict`."""
 
 
@@ -308,7 +307,7 @@ def one_line(text: str, limit: int = 120) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def _spelt(output: Any, *indents: int | None) -> str:
+def _to_json(output: Any, *indents: int | None) -> str:
     """Return `output` as JSON, by the first of `indents` at which Python follows its depth: flat, it goes deeper."""
     for indent in indents:
         with suppress(RecursionError, ValueError, TypeError):  # what is no JSON, in a run that somebody made by hand
@@ -316,7 +315,7 @@ def _spelt(output: Any, *indents: int | None) -> str:
     return "(nested too deeply to be written out; run.output has all)"
 
 
-def _unfenced(text: str) -> str:
+def _strip_fence(text: str) -> str:
     """Return the inside of the one code fence around `text`, if it is fenced: models like to answer so."""
     stripped = text.strip()
     if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:

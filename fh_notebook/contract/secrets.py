@@ -1,7 +1,7 @@
 """Secret values: which inputs are secret, and the mask in everything stored, shown or exported.
 
-Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `values.redact` looks
-for in every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
+Two kinds of secrets exist. Keys and signing secrets are `Secret` objects of this process, which `redact` looks for in
+every text. Passwords are Start variables whose schema says so (``format: password``, ``writeOnly``): `Secrets`
 says which, `mask_inputs` leaves them out of what is kept, and a `Mask` finds them in whatever repeats them.
 
 Rule of this file: where it cannot be told, it is hidden. A value that is hidden for nothing costs a clearer sentence; a
@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
-from fh_notebook.core.values import MASK, is_number, redact, redactor
+from fh_notebook.core.redaction import MASK, redact, redactor
+from fh_notebook.core.values import is_number
 
 __all__ = [
     "HiddenText",
@@ -49,12 +50,12 @@ class Secrets:
     def of(cls, schema: Mapping[str, Any]) -> Secrets:
         """Find the variables that hold a password somewhere; where that cannot be told, everything is hidden."""
         definitions = {n: schema[n] for n in ("$defs", "definitions") if n in schema}
-        far = holds_secret(definitions, refs=False)
+        definitions_hold_secret = holds_secret(definitions, refs=False)
         properties = schema.get("properties")
-        near = properties if isinstance(properties, Mapping) else {}
-        rest = {n: v for n, v in schema.items() if n not in {"properties", *definitions}}
-        names = frozenset(n for n, v in near.items() if holds_secret(v, refs=far))
-        return cls(holds_secret(rest, refs=far or bool(names)), names)
+        variables = properties if isinstance(properties, Mapping) else {}
+        keywords = {n: v for n, v in schema.items() if n not in {"properties", *definitions}}
+        names = frozenset(n for n, v in variables.items() if holds_secret(v, refs=definitions_hold_secret))
+        return cls(holds_secret(keywords, refs=definitions_hold_secret or bool(names)), names)
 
     def cover(self, path: Sequence[str | int]) -> bool:
         """Whether a value at this path is, holds, or may hold a secret."""
@@ -120,15 +121,15 @@ class Mask:
         try:
             return _masked(value, self.texts)
         except RecursionError:  # nested deeper than anybody reads, or in itself
-            return self._beginning(value)
+            return self._masked_beginning(value)
 
-    def _beginning(self, value: Any) -> str:
+    def _masked_beginning(self, value: Any) -> str:
         """Return the beginning of a value's text, passwords masked as JSON spells them, half of one left out."""
-        spelt = self.texts.union(json.dumps(own, ensure_ascii=False)[1:-1] for own in self.texts)
-        told, is_whole = pretty(value, limit=DEEP_SHOWN)
-        half = 0 if is_whole else max(map(len, spelt), default=1) - 1
-        shown = redact(told, spelt)
-        return shown[: max(0, len(shown) - half)]
+        spellings = self.texts.union(json.dumps(secret, ensure_ascii=False)[1:-1] for secret in self.texts)
+        text, is_whole = pretty(value, limit=DEEP_SHOWN)
+        uncertain = 0 if is_whole else max(map(len, spellings), default=1) - 1
+        masked_text = redact(text, spellings)
+        return masked_text[: max(0, len(masked_text) - uncertain)]
 
 
 def mask_run(run: Run, secrets: Secrets) -> Run:

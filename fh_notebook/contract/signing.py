@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fh_notebook.core import arguments
+from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text.formatting import short
-from fh_notebook.core.values import Secret
 
 __all__ = [
     "CALLBACKS", "SCHEME", "SIGNATURE_HEADER", "HmacSha256", "RequestScheme", "Scheme", "SignedHeader",
@@ -68,8 +68,8 @@ class HmacSha256:
         Spellings are compared, never decoded values: several base64 texts decode to the same bytes.
         """
         digest = hmac.digest(secret, body, "sha256")
-        spelt = digest.hex().encode()
-        spellings = (spelt, b"sha256=" + spelt, base64.b64encode(digest))
+        hex_digest = digest.hex().encode()
+        spellings = (hex_digest, b"sha256=" + hex_digest, base64.b64encode(digest))
         # All are compared, so that the time does not tell which one came near.
         return sum(hmac.compare_digest(header, spelling) for spelling in spellings) > 0
 
@@ -121,9 +121,9 @@ class SignedHeader:
             if not _is_fresh(stamp, now_s, self.tolerance_s):
                 return False
             signed = stamp + b"." + body
-        given = headers.get(self.header)
+        signature = headers.get(self.header)
         # All are tried, so that the time does not tell which one it was.
-        return sum(verify_signature(signed, given, secret, scheme=self.scheme) for secret in secrets) > 0
+        return sum(verify_signature(signed, signature, secret, scheme=self.scheme) for secret in secrets) > 0
 
     def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
         """Return the header with the signature, and that with the time where there is one."""
@@ -149,17 +149,17 @@ class StandardWebhooks:
         self, body: bytes, headers: Mapping[str, bytes], secrets: Iterable[Secret], *, now_s: float
     ) -> bool:
         """Whether one of `secrets` signed it, not too long ago."""
-        name, stamp, listed = (headers.get(header, b"").strip(b" \t") for header in self.needs)
-        if not name or len(listed) > 8 * MAX_HEADER or not _is_fresh(stamp, now_s, self.tolerance_s):
+        name, stamp, signature_header = (headers.get(header, b"").strip(b" \t") for header in self.needs)
+        if not name or len(signature_header) > 8 * MAX_HEADER or not _is_fresh(stamp, now_s, self.tolerance_s):
             return False
-        given = [one[3:] for one in listed.split(b" ") if one.startswith(b"v1,")]
+        signatures = [signature[3:] for signature in signature_header.split(b" ") if signature.startswith(b"v1,")]
         signed = b".".join((name, stamp, body))
-        found = 0
+        matches = 0
         for secret in secrets:
             if (key := _standard_key(secret)) is not None:
-                spelt = base64.b64encode(hmac.digest(key, signed, "sha256"))
-                found += sum(hmac.compare_digest(one, spelt) for one in given)
-        return found > 0
+                expected = base64.b64encode(hmac.digest(key, signed, "sha256"))
+                matches += sum(hmac.compare_digest(signature, expected) for signature in signatures)
+        return matches > 0
 
     def signed_headers(self, body: bytes, secret: Secret, *, now_s: float) -> dict[str, str]:
         """Return the three headers; the id is made of the body."""
@@ -249,12 +249,12 @@ def verify_signature(
         raise arguments.ArgumentError(
             f"scheme is {short(scheme)}; give an object with the methods sign and accepts, such as HmacSha256()"
         )
-    given_as: object = body
-    if not isinstance(given_as, bytes | bytearray | memoryview):
+    raw_body: object = body
+    if not isinstance(raw_body, bytes | bytearray | memoryview):
         del secret  # a traceback's frame must not have it
-        raise TypeError(f"verify_signature needs the raw body as bytes, not {type(given_as).__name__}")
-    key, given = _key(secret), _header_bytes(header)
-    return key is not None and given is not None and scheme.accepts(bytes(body), given, key)
+        raise TypeError(f"verify_signature needs the raw body as bytes, not {type(raw_body).__name__}")
+    key, signature = _key(secret), _header_bytes(header)
+    return key is not None and signature is not None and scheme.accepts(bytes(body), signature, key)
 
 
 def _key(secret: object) -> bytes | None:

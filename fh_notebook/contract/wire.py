@@ -1,7 +1,7 @@
-"""Wire codec: request to bytes, answer and callback event to Run; invalid bodies become a Run, too, and nothing raises.
+"""Wire codec: request to bytes, response and callback event to Run; an invalid body becomes a Run, too, and no error.
 
-Rule of this file: it says what each kind of answer means. Where a body has what is read in
-:mod:`fh_notebook.contract.response_body`, the one place for what is UNKNOWN of the service's bodies.
+Rule of this file: it has the meaning of each kind of response. The parts of a body are read in
+:mod:`fh_notebook.contract.response`, the one place for what is UNKNOWN of the service's bodies.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ from datetime import datetime
 from typing import Any, Final
 
 from fh_notebook.contract.callbacks import needs_callback
-from fh_notebook.contract.exchange import Answer, InvokeRequest
-from fh_notebook.contract.response_body import (
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import (
+    Response,
     error_of,
     ids_of_body,
     output_of,
     parse,
-    sayable,
     secret_of,
     status_of,
     text_of_page,
+    without_surrogates,
 )
 from fh_notebook.contract.retry import may_have_run
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.contract.secrets import mask_body
 from fh_notebook.core import arguments
+from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.html import printable
-from fh_notebook.core.values import redact
 
-__all__ = ["Exchange", "decode_answer", "decode_retrieved", "encode_request", "parse_event"]
+__all__ = ["AttemptResult", "decode_answer", "decode_retrieved", "encode_request", "encode_trigger", "parse_event"]
 
 PLACEHOLDERS: Final = frozenset({"YOUR_DEPLOYMENT_NAME", "YOUR_VARIANT_NAME"})
-"""What a Code Snippet says before somebody fills it in (CONTRACT section 9)."""
+"""The names in a Code Snippet that is not filled in (CONTRACT section 9)."""
 
 BY_CALLBACK: Final = "run it by callback delivery: hive.submit(...), or %%fetchhive ... --delivery callback"
-"""The cure of a direct call that was refused because it cannot be one."""
+"""The hint after a direct call of a workflow that needs callback delivery."""
 
 BROKEN_TEXTS: Final = {
     "connect": "the service could not be reached; nothing was sent",
@@ -49,37 +50,49 @@ BROKEN_TEXTS: Final = {
     "cut": "the answer was cut off; the workflow has probably run",
     "too_large": "the answer is larger than max_response_bytes; it was not kept",
 }
-"""What each way of breaking off means to a person; the keys are those of ``Answer.broke``."""
+"""The error message of each way of breaking off; the keys are those of ``Response.broke``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One attempt: the answer as it came, for `retry.decide`, and the run as it reads."""
+class AttemptResult:
+    """The result of one attempt: the response, for `retry.decide`, and the run decoded from it."""
 
-    answer: Answer
+    response: Response
     run: Run
 
 
 def encode_request(request: InvokeRequest) -> bytes:
     """Return the bytes of `request`, UTF-8."""
-    return _spell(request.body()).encode()
+    return _encode(request.body()).encode()
 
 
 # Made once: `json.dumps` makes an encoder at each call that has options.
-_spell: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def encode_trigger(request: InvokeRequest) -> bytes:
+    """Return the body of a webhook trigger (CONTRACT section 6); the URL names the deployment."""
+    body = request.body()
+    fields: dict[str, Any] = {name: body[name] for name in ("inputs", "metadata") if name in body}
+    return _encode({**fields, "async": {"callback_url": request.callback_url}}).encode()
 
 
 def decode_answer(
-    answer: Answer, request: InvokeRequest, *, started_at: datetime | None = None, origin: str = "", attempts: int = 1
+    response: Response,
+    request: InvokeRequest,
+    *,
+    started_at: datetime | None = None,
+    origin: str = "",
+    attempts: int = 1,
 ) -> Run:
-    """Return the `Run` that `answer` tells of.
+    """Decode `response` into a `Run`.
 
     Parameters
     ----------
-    answer : Answer
-        Anything that an exchange can bring: a status with any body, or how it broke off.
+    response : Response
+        Any result of an exchange: a status with any body, or how it broke off.
     request : InvokeRequest
-        What was asked: it becomes part of the run.
+        The request of the call: its fields become part of the run.
     started_at : datetime, optional
         When the exchange began, UTC.
     origin : str
@@ -93,47 +106,47 @@ def decode_answer(
         ``completed`` or ``failed`` by the body's own word; ``failed`` for what the service refused; ``unknown`` for
         what may have run (CONTRACT section 2).
     """
-    asked: dict[str, Any] = {
+    call: dict[str, Any] = {
         "deployment": request.deployment,
         "variant": request.variant,
         "inputs": request.inputs,
         "metadata": dict(request.metadata or {}),
         "origin": origin,
         "started_at": started_at,
-        "elapsed_s": answer.elapsed_s,
+        "elapsed_s": response.elapsed_s,
         "attempts": attempts,
-        "status_code": answer.status_code,
+        "status_code": response.status_code,
     }
-    if answer.status_code is None:
-        return _broken_run(answer, asked)
-    body = parse(answer.body)
-    asked |= ids_of_body(body, answer.headers)
-    if 200 <= answer.status_code < 300:
-        return _answered_run(answer.status_code, body, asked)
-    return _refused_run(answer, body, request, asked)
+    if response.status_code is None:
+        return _broken_run(response, call)
+    body = parse(response.body)
+    call |= ids_of_body(body, response.headers)
+    if 200 <= response.status_code < 300:
+        return _answered_run(response.status_code, body, call)
+    return _refused_run(response, body, request, call)
 
 
-def _broken_run(answer: Answer, asked: dict[str, Any]) -> Run:
-    broke = answer.broke or "reset"
-    detail = f" ({printable(redact(answer.detail))[:300]})" if answer.detail else ""
+def _broken_run(response: Response, call: dict[str, Any]) -> Run:
+    broke = response.broke or "reset"
+    detail = f" ({printable(redact(response.detail))[:300]})" if response.detail else ""
     return Run(
-        status="unknown" if may_have_run(answer) else "failed",
+        status="unknown" if may_have_run(response) else "failed",
         error=f"{BROKEN_TEXTS.get(broke, broke)}{detail}",
         error_code="response_too_large" if broke == "too_large" else broke,
-        **asked,
+        **call,
     )
 
 
-def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
-    """A 2xx: the call succeeded, whatever became of the run."""
+def _answered_run(status_code: int, body: Any, call: dict[str, Any]) -> Run:
+    """Return the run of a 2xx: the call succeeded, whatever the status of the run."""
     if not isinstance(body, dict):
-        what = "an empty body" if body in ("", None) else "something that is not a JSON object"
+        content = "an empty body" if body in ("", None) else "something that is not a JSON object"
         return Run(
             status="unknown",
-            error=f"the service answered {status_code} with {what}; the workflow may have run",
+            error=f"the service answered {status_code} with {content}; the workflow may have run",
             error_code="empty_body" if body in ("", None) else "not_json",
             raw=mask_body(body),
-            **asked,
+            **call,
         )
     status = status_of(body, status_code)
     message, code = error_of(body, failed=status == "failed")
@@ -144,46 +157,46 @@ def _answered_run(status_code: int, body: Any, asked: dict[str, Any]) -> Run:
         error_code=code,
         raw=mask_body(body),
         webhook_secret=secret_of(body),
-        **asked,
+        **call,
     )
 
 
-def _refused_run(answer: Answer, body: Any, request: InvokeRequest, asked: dict[str, Any]) -> Run:
-    status_code = answer.status_code or 0
+def _refused_run(response: Response, body: Any, request: InvokeRequest, call: dict[str, Any]) -> Run:
+    status_code = response.status_code or 0
     message, code = error_of(body)
-    message = message or text_of_page(answer, body)
+    message = message or text_of_page(response, body)
     if status_code == 404 and PLACEHOLDERS & {request.deployment, request.variant}:
         message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
-    if not request.by_callback and needs_callback(answer):
+    if not request.by_callback and needs_callback(response):
         message = f"{message.rstrip('.')}; {BY_CALLBACK}"
     if 300 <= status_code < 400:
         message = f"the service answered {status_code}, a redirect; it is not followed with a key: check base_url"
     return Run(
-        status="unknown" if may_have_run(answer) else "failed",
+        status="unknown" if may_have_run(response) else "failed",
         error=message,
         error_code=code or f"http_{status_code}",
         raw=mask_body(body),
-        **asked,
+        **call,
     )
 
 
-def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Run:
-    """Return the run that a ``GET .../requests/{id}`` or ``.../workflow_runs/{id}`` tells of (CONTRACT section 3).
+def decode_retrieved(response: Response, *, request_id: str, origin: str = "") -> Run:
+    """Decode the response of ``GET .../requests/{id}`` or ``.../workflow_runs/{id}`` into a run (CONTRACT section 3).
 
-    A look-up that failed says nothing of the run itself: the run is ``unknown`` then, with the reason as its error.
+    A failed look-up has no information about the run itself: the run is ``unknown`` then, with the reason as its error.
     """
-    known: dict[str, Any] = {"origin": origin, "status_code": answer.status_code}
-    body = parse(answer.body)
-    if answer.status_code is None or not 200 <= answer.status_code < 300 or not isinstance(body, dict):
+    call: dict[str, Any] = {"origin": origin, "status_code": response.status_code}
+    body = parse(response.body)
+    if response.status_code is None or not 200 <= response.status_code < 300 or not isinstance(body, dict):
         message, code = error_of(body)
-        broke = BROKEN_TEXTS.get(answer.broke or "", "")
-        text = message or (text_of_page(answer, body) if answer.status_code else broke or "no answer came")
-        found = code or answer.broke or f"http_{answer.status_code}"
-        return Run(status="unknown", request_id=request_id, error=text, error_code=found, raw=mask_body(body), **known)
+        broke = BROKEN_TEXTS.get(response.broke or "", "")
+        text = message or (text_of_page(response, body) if response.status_code else broke or "no answer came")
+        wrapped = code or response.broke or f"http_{response.status_code}"
+        return Run(status="unknown", request_id=request_id, error=text, error_code=wrapped, raw=mask_body(body), **call)
     for wrapper in ("request", "workflow_run"):
         if isinstance(body.get(wrapper), dict):
             body = body[wrapper]
-    status = status_of(body, answer.status_code)
+    status = status_of(body, response.status_code)
     message, code = error_of(body, failed=status == "failed")
     ids = ids_of_body(body, {})
     metadata = body.get("user_metadata") or body.get("metadata")
@@ -199,7 +212,7 @@ def decode_retrieved(answer: Answer, *, request_id: str, origin: str = "") -> Ru
         inputs=body["start_inputs"] if isinstance(body.get("start_inputs"), dict) else {},
         metadata=dict(metadata) if isinstance(metadata, dict) else {},
         raw=mask_body(body),
-        **known,
+        **call,
     )
 
 
@@ -218,7 +231,7 @@ def _seconds_between(body: Mapping[str, Any]) -> float:
 
 
 def parse_event(body: bytes) -> Run:
-    """Return the run that the body of a callback tells of. Verify its signature first.
+    """Decode the body of a callback into a run. Verify its signature first.
 
     Parameters
     ----------
@@ -239,11 +252,11 @@ def parse_event(body: bytes) -> Run:
     arguments.check(parse_event, locals())
     event = parse(bytes(body))  # a memoryview, which the check takes as bytes, cannot be decoded
     if not isinstance(event, dict):
-        said = "the callback's body is not a JSON object"
-        return Run(status="unknown", error=said, error_code="not_json", raw=mask_body(event))
+        reason = "the callback's body is not a JSON object"
+        return Run(status="unknown", error=reason, error_code="not_json", raw=mask_body(event))
     data = event.get("data")
     inner = data if isinstance(data, dict) else {}
-    suffix = sayable(str(event.get("event_type") or "").rpartition(".")[2])
+    suffix = without_surrogates(str(event.get("event_type") or "").rpartition(".")[2])
     status = suffix if suffix in STATUSES else status_of({**inner, **event}, 200)
     if status == "unknown" and suffix:  # another word for how far it is: a receiver knows some of those that end it
         status = suffix

@@ -35,8 +35,9 @@ from types import FunctionType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
+from fh_notebook.core.redaction import NoSecret, Secret
 from fh_notebook.core.text.formatting import listed, short, type_text, with_article
-from fh_notebook.core.values import UNSET, NoSecret, Secret, is_real
+from fh_notebook.core.values import UNSET, is_real
 from fh_notebook.errors import InputError, SettingsError
 
 __all__ = [
@@ -50,10 +51,10 @@ __all__ = [
     "check_one",
     "check_one_of",
     "column_text",
+    "current_names",
     "explicit_signature",
     "is_column_name",
     "is_finite",
-    "names_that_are_there",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -75,7 +76,7 @@ class RemovedError(SettingsError, AttributeError):
 class RemovedName:
     """A public name of an earlier release in its class: to read it of an object raises `RemovedError`.
 
-    `hasattr` is false. A class with such names takes `names_that_are_there` for its ``__dir__``. It is no
+    `hasattr` is false. A class with such names takes `current_names` for its ``__dir__``. It is no
     ``__getattr__``, since IPython completes nothing behind an object that has one.
 
     Parameters
@@ -86,7 +87,7 @@ class RemovedName:
     Examples
     --------
     >>> class Table:
-    ...     __dir__ = names_that_are_there
+    ...     __dir__ = current_names
     ...     draw = RemovedName("table.draw was removed; use table.plot")
     >>> hasattr(Table(), "draw"), "draw" in dir(Table())
     (False, False)
@@ -118,7 +119,7 @@ class RenamedName:
     Examples
     --------
     >>> class Table:
-    ...     __dir__ = names_that_are_there
+    ...     __dir__ = current_names
     ...     plot = "a plot"
     ...     draw = RenamedName("plot", "table.draw was renamed; use table.plot")
     >>> with warnings.catch_warnings(record=True) as caught:
@@ -138,7 +139,7 @@ class RenamedName:
         return getattr(instance, self.new)
 
 
-def names_that_are_there(self: object) -> list[str]:
+def current_names(self: object) -> list[str]:
     """Return the names of an object that `dir` lists, without removed and renamed ones."""
     removed = {
         name
@@ -206,9 +207,9 @@ def check(function: Any, given: Mapping[str, Any], *, but: Container[str] = ()) 
         if name in given and name not in but and not kind.accepts(given[name])
     ]
     if wrong:
-        told = "; ".join(_told(name, given[name], kind) for name, kind in wrong)
+        message = "; ".join(_describe_problem(name, given[name], kind) for name, kind in wrong)
         del given  # a traceback's frame must not have a key
-        raise ArgumentError(told)
+        raise ArgumentError(message)
 
 
 def check_names(function: Any, options: Any) -> None:
@@ -247,7 +248,7 @@ def check_one(name: str, value: Any, annotation: str) -> None:
     """
     kind = _kind_of_text(annotation, {})
     if kind is not None and not kind.accepts(value):
-        raise ArgumentError(_told(name, value, kind))
+        raise ArgumentError(_describe_problem(name, value, kind))
 
 
 def check_one_of(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -296,19 +297,19 @@ def explicit_signature(options: Any, defaults: Mapping[str, Any] | None = None) 
     modules = {name: getattr(hints[name], "__forward_module__", "") for name in defaults}
 
     def decorate(function: C) -> C:
-        written = inspect.signature(function)
-        given = [p for p in written.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        positional = [p for p in given if p.kind is not p.KEYWORD_ONLY]
-        own = [p for p in given if p.kind is p.KEYWORD_ONLY]
-        named = [p for p in own if p.default is p.empty]
-        named += [
+        signature = inspect.signature(function)
+        parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        keywords = [p for p in keyword_only if p.default is p.empty]
+        keywords += [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation)
             for name, annotation in annotations.items()
         ]
-        named += [p for p in own if p.default is not p.empty]
-        setattr(function, "__signature__", written.replace(parameters=[*positional, *named]))  # noqa: B010 - for mypy
-        [parameter] = [p.name for p in written.parameters.values() if p.kind is p.VAR_KEYWORD]
-        _KEYWORDS[function] = _Keywords(parameter, annotations, modules, tuple(p.name for p in named))
+        keywords += [p for p in keyword_only if p.default is not p.empty]
+        setattr(function, "__signature__", signature.replace(parameters=[*positional, *keywords]))  # noqa: B010 - for mypy
+        [parameter] = [p.name for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD]
+        _KEYWORDS[function] = _Keywords(parameter, annotations, modules, tuple(p.name for p in keywords))
         return function
 
     return decorate
@@ -329,13 +330,13 @@ class _Keywords:
 _KEYWORDS: Final[WeakKeyDictionary[Callable[..., Any], _Keywords]] = WeakKeyDictionary()
 
 
-def _told(name: str, value: Any, kind: ArgumentKind) -> str:
+def _describe_problem(name: str, value: Any, kind: ArgumentKind) -> str:
     if isinstance(value, str) and kind.takes.startswith("a text") and not _is_encodable(value):
         return f"{name} is {short(value)}, which holds half a character (a lone surrogate); give a whole text"
     if isinstance(value, Secret):
         is_taken = "fh.Secret" in kind.takes
-        told = "holds half a character (a lone surrogate)" if is_taken else "is an fh.Secret"
-        return f"{name} {told}; give {kind.takes}"
+        problem = "holds half a character (a lone surrogate)" if is_taken else "is an fh.Secret"
+        return f"{name} {problem}; give {kind.takes}"
     if isinstance(value, NoSecret):
         return f"{name} is {with_article(value.type_name)}; give {kind.takes}"
     # A key in another form than a text is a key all the same.
@@ -355,7 +356,7 @@ def _kinds_of(function: FunctionType) -> dict[str, ArgumentKind]:
     named = code.co_argcount + code.co_kwonlyargcount
     parameters = code.co_varnames[: named + bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)]
     several = parameters[named:]
-    found = {}
+    kinds = {}
     keywords = _KEYWORDS.get(function)
     annotations = {**function.__annotations__, **(keywords.annotations if keywords is not None else {})}
     for name in (*parameters, *(keywords.annotations if keywords is not None else ())):
@@ -364,25 +365,25 @@ def _kinds_of(function: FunctionType) -> dict[str, ArgumentKind]:
         names = function.__globals__ if module is None else vars(module)
         kind = _kind_of_text(annotation, names) if isinstance(annotation, str) else None
         if kind is not None:
-            found[name] = _each(kind) if name in several else kind
-    return found
+            kinds[name] = _kind_of_each(kind) if name in several else kind
+    return kinds
 
 
-def _each(kind: ArgumentKind) -> ArgumentKind:
+def _kind_of_each(kind: ArgumentKind) -> ArgumentKind:
     """Return the kind of ``*arguments`` and ``**arguments``."""
     return ArgumentKind(
         f"each {kind.takes}",
-        lambda given: all(map(kind.accepts, given.values() if isinstance(given, dict) else given)),
+        lambda arguments: all(map(kind.accepts, arguments.values() if isinstance(arguments, dict) else arguments)),
     )
 
 
 def _kind_of_text(annotation: str, names: Mapping[str, Any]) -> ArgumentKind | None:
     """Return the kind that an annotation says as a text; `names` has what aliases stand for."""
-    return _kind(_Unfolded(names).visit(ast.parse(annotation, mode="eval").body))
+    return _kind(_AliasExpander(names).visit(ast.parse(annotation, mode="eval").body))
 
 
-class _Unfolded(ast.NodeTransformer):
-    """Puts what an alias of types stands for (``Delivery = Literal["direct", ...]``) in its place."""
+class _AliasExpander(ast.NodeTransformer):
+    """Replaces a type alias (``Delivery = Literal["direct", ...]``) by what it stands for."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
@@ -390,19 +391,19 @@ class _Unfolded(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self._names.get(node.id)
         if get_origin(value) in (Literal, Union, UnionType):
-            return ast.parse(_spelt(value), mode="eval").body
+            return ast.parse(_source_of_alias(value), mode="eval").body
         return node
 
 
-def _spelt(alias: Any) -> str:
-    """Return an alias of types as an annotation spells it."""
+def _source_of_alias(alias: Any) -> str:
+    """Return the source text of a type alias, as in an annotation."""
     if get_origin(alias) is Literal:
         return f"Literal[{', '.join(map(repr, get_args(alias)))}]"
     if get_origin(alias) in (Union, UnionType):
-        return " | ".join(map(_spelt, get_args(alias)))
+        return " | ".join(map(_source_of_alias, get_args(alias)))
     if alias is type(None):
         return "None"
-    inner = [_spelt(arg) for arg in get_args(alias) if not isinstance(arg, list)]
+    inner = [_source_of_alias(arg) for arg in get_args(alias) if not isinstance(arg, list)]
     name = getattr(get_origin(alias) or alias, "__name__", "Any")
     return f"{name}[{', '.join(inner)}]" if inner else name
 
@@ -428,9 +429,9 @@ def _either(left: ArgumentKind, right: ArgumentKind) -> ArgumentKind:
         return _PATH
     if right is _UNSET:  # accepted, and not advised
         return ArgumentKind(left.takes, lambda value: value is UNSET or left.accepts(value))
-    known = left.takes.split(", or ")
-    is_said = right.takes in known or (right.takes == "a whole number" and "a number" in known)
-    return left if is_said else left.or_(right)
+    alternatives = left.takes.split(", or ")
+    is_listed = right.takes in alternatives or (right.takes == "a whole number" and "a number" in alternatives)
+    return left if is_listed else left.or_(right)
 
 
 def _kind_of_generic(node: ast.Subscript) -> ArgumentKind | None:
@@ -446,9 +447,9 @@ def _kind_of_generic(node: ast.Subscript) -> ArgumentKind | None:
 
 
 def _one_of(choices: list[Any]) -> ArgumentKind:
-    """Return the kind of a word out of some; which words are known the function says itself, with all its problems."""
-    spelt = [repr(choice) for choice in choices]
-    takes = " or ".join(part for part in (", ".join(spelt[:-1]), spelt[-1]) if part)
+    """Return the kind of a text out of several; the function itself checks which texts are known."""
+    literals = [repr(choice) for choice in choices]
+    takes = " or ".join(part for part in (", ".join(literals[:-1]), literals[-1]) if part)
     return ArgumentKind(takes, lambda value: isinstance(value, str) or (value is None and None in choices))
 
 
@@ -515,8 +516,8 @@ def _is_encodable(text: str) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    spelt = os.fspath(value) if isinstance(value, os.PathLike) else value
-    return isinstance(spelt, str) and spelt != "" and "\0" not in spelt and _is_writable(spelt)
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return isinstance(path, str) and path != "" and "\0" not in path and _is_writable(path)
 
 
 def _is_writable(path: str) -> bool:
@@ -528,8 +529,8 @@ def _package(value: Any) -> str:
     return type(value).__module__.partition(".")[0]
 
 
-def _named(takes: str, *names: str) -> ArgumentKind:
-    """Return the kind of the instances of classes by name: what a module only imports for types is not imported."""
+def _instance_of(takes: str, *names: str) -> ArgumentKind:
+    """Return the kind of the instances of classes by name, so that modules are not imported only for a check."""
     return ArgumentKind(takes, lambda value: any(cls.__name__ in names for cls in type(value).__mro__))
 
 
@@ -560,14 +561,14 @@ _BY_NAME: Final[dict[str, ArgumentKind]] = {
     "ColumnName": ArgumentKind("a text", is_column_name),
     "PathLike": _PATH,
     "Path": _PATH,
-    "Variable": _named("one of fh.text() and its like", "Variable"),
-    "Client": _named("an fh.Client", "Client", "AsyncClient"),
-    "AsyncClient": _named("an fh.Client", "Client", "AsyncClient"),
-    "CallbackReceiver": _named("an fh.CallbackReceiver", "CallbackReceiver"),
-    "AsyncBaseTransport": _named("a transport of httpx", "AsyncBaseTransport"),
-    "Proxy": _named("an httpx.Proxy", "Proxy"),
-    "URL": _named("an httpx.URL", "URL"),
-    "datetime": _named("a datetime", "datetime"),
-    "date": _named("a date", "date"),
-    "timedelta": _named("a timedelta", "timedelta"),
+    "Variable": _instance_of("one of fh.text() and its like", "Variable"),
+    "Client": _instance_of("an fh.Client", "Client", "AsyncClient"),
+    "AsyncClient": _instance_of("an fh.Client", "Client", "AsyncClient"),
+    "CallbackReceiver": _instance_of("an fh.CallbackReceiver", "CallbackReceiver"),
+    "AsyncBaseTransport": _instance_of("a transport of httpx", "AsyncBaseTransport"),
+    "Proxy": _instance_of("an httpx.Proxy", "Proxy"),
+    "URL": _instance_of("an httpx.URL", "URL"),
+    "datetime": _instance_of("a datetime", "datetime"),
+    "date": _instance_of("a date", "date"),
+    "timedelta": _instance_of("a timedelta", "timedelta"),
 }

@@ -89,7 +89,7 @@ TRIES: Final = 3
 PRIVATE: Final = 0o600
 
 
-_OURS: Final = re.compile(r"(\..*\.[0-9a-f]{8}\.fh-part)(-.*)?", re.DOTALL)
+_PART_NAME: Final = re.compile(r"(\..*\.[0-9a-f]{8}\.fh-part)(-.*)?", re.DOTALL)
 
 _open_marks: Final[set[int]] = set()
 """Descriptors of this process's marks: a forked child closes them, or its parent's lock would outlive the parent."""
@@ -175,12 +175,12 @@ def atomic_file(target: Path, *, tidy: bool = True) -> Iterator[AtomicFile]:
     if tidy:
         remove_dead(target.parent)
     mark, descriptor = _new_mark(target)
-    here = os.getpid()
+    pid = os.getpid()
     _open_marks.add(descriptor)
     try:
         yield AtomicFile(target, mark)
     finally:
-        if os.getpid() == here:  # in a forked child it is the parent's
+        if os.getpid() == pid:  # in a forked child it is the parent's
             _open_marks.discard(descriptor)
             _remove(mark, descriptor)
 
@@ -202,7 +202,7 @@ def _new_mark(target: Path) -> tuple[Path, int]:
 def remove_dead(folder: Path) -> None:
     """Remove from a folder what writers left there that do not live any more; what cannot be removed stays."""
     with suppress(OSError):
-        names = {found[1] for entry in os.scandir(folder) if (found := _OURS.fullmatch(entry.name))}
+        names = {match[1] for entry in os.scandir(folder) if (match := _PART_NAME.fullmatch(entry.name))}
         for name in sorted(names):
             with suppress(OSError):
                 _remove_if_dead(folder / name)

@@ -29,7 +29,7 @@ __all__ = ["Approval", "Approvals", "Decision", "aask_human", "ask_human"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What somebody decided."""
+    """The decision of a person."""
 
     approved: bool
     note: str = ""
@@ -59,7 +59,7 @@ class Approvals:
 
     Parameters
     ----------
-    pause, go_on : function of a run's record
+    pause, resume : function of a run's record
         Told when a run gives its slot back, and when it takes one again.
     changed : function
         Called when a decision can be made.
@@ -71,12 +71,12 @@ class Approvals:
         self,
         *,
         pause: Callable[[Record], None],
-        go_on: Callable[[Record], None],
+        resume: Callable[[Record], None],
         changed: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         self._pause = pause
-        self._go_on = go_on
+        self._resume = resume
         self._changed = changed
         self._now = now
         self.begin_afresh()
@@ -108,13 +108,13 @@ class Approvals:
                 listed = ", ".join(open_now) or "none"
                 raise SettingsError(f"{which} to decide about; paused are: {listed}")
             approval, record, answer = self._open.pop(request_id)
-        self._go_on(record)
+        self._resume(record)
         answer.set_result(decision)
         return approval
 
     @contextmanager
     def run(self, record: Record, human: str | None) -> Iterator[None]:
-        """Let the workflow that runs inside ask. What it still asks at the end is closed."""
+        """Let the workflow of the block ask for decisions. An open question is cancelled at its end."""
         token = _run_of.set(_PausedRun(self, record, human))
         try:
             yield
@@ -122,12 +122,12 @@ class Approvals:
             with suppress(ValueError):  # closed from elsewhere, as what a parent leaves behind in a forked child is
                 _run_of.reset(token)
             with self._lock:
-                left = self._open.pop(record.request_id, None)
-            if left is not None:
-                self._go_on(record)  # its slot is given back as every run's
-                left[2].cancel()
+                unanswered = self._open.pop(record.request_id, None)
+            if unanswered is not None:
+                self._resume(record)  # its slot is given back as every run's
+                unanswered[2].cancel()
 
-    def ask(self, record: Record, question: str, who: str, tool: str | None) -> Future[Decision]:
+    def ask(self, record: Record, question: str, approver: str, tool: str | None) -> Future[Decision]:
         """Pause a run."""
         answer: Future[Decision] = Future()
         if tool is not None and json.loads(record.body).get("tool_approval") == "auto_approve":
@@ -137,12 +137,12 @@ class Approvals:
             request_id=record.request_id,
             deployment=record.deployment,
             variant=record.variant,
-            waiting_for=who,
+            waiting_for=approver,
             question=question,
             tool=tool,
             asked_at=self._now(),
         )
-        record.waiting_for, record.question = who, question
+        record.waiting_for, record.question = approver, question
         with self._lock:
             if record.request_id in self._open:
                 raise RuntimeError("a workflow asks one thing at a time, and waits for the answer")
@@ -162,13 +162,13 @@ class _PausedRun:
     human: str | None
 
 
-def _asked(question: str, who: str | None, tool: str | None) -> Future[Decision]:
+def _request_decision(question: str, approver: str | None, tool: str | None) -> Future[Decision]:
     run = _run_of.get()
     if run is None:
         raise RuntimeError("ask_human is for a workflow that runs in a LocalHive")
     if run.human is None:
         raise RuntimeError('declare who is in the loop: @hive.workflow(name, variant=..., human="finance")')
-    return run.approvals.ask(run.record, question, who or run.human, tool)
+    return run.approvals.ask(run.record, question, approver or run.human, tool)
 
 
 def ask_human(question: str, *, who: str | None = None, tool: str | None = None) -> Decision:
@@ -203,10 +203,10 @@ def ask_human(question: str, *, who: str | None = None, tool: str | None = None)
     'refused'
     """
     arguments.check(ask_human, locals())
-    return _asked(question, who, tool).result()
+    return _request_decision(question, who, tool).result()
 
 
 async def aask_human(question: str, *, who: str | None = None, tool: str | None = None) -> Decision:
     """Await :func:`ask_human`, in an async workflow."""
     arguments.check(aask_human, locals())
-    return await asyncio.wrap_future(_asked(question, who, tool))
+    return await asyncio.wrap_future(_request_decision(question, who, tool))

@@ -94,14 +94,14 @@ def _settle(done: asyncio.Future[Any], value: Any) -> None:
         done.set_result(value)
 
 
-_ENGINES: WeakSet[HiveLoop] = WeakSet()
+_LOOPS: WeakSet[HiveLoop] = WeakSet()
 """Those that were started: at the interpreter's end each is given the time to end well."""
 
 
 @atexit.register
 def _stop_at_exit() -> None:
-    for engine in list(_ENGINES):
-        engine.stop()
+    for hive_loop in list(_LOOPS):
+        hive_loop.stop()
 
 
 class HiveLoop:
@@ -165,7 +165,7 @@ class HiveLoop:
             self._thread = threading.Thread(target=self._run, args=(ready,), name="fh-hive", daemon=True)
             self._thread.start()
             ready.wait()
-            _ENGINES.add(self)
+            _LOOPS.add(self)
         if self._loop is None:
             raise RuntimeError("the hive's event loop did not start")
         return self._loop

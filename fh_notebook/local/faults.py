@@ -1,4 +1,4 @@
-"""Faults on demand: what the next calls meet instead of, or after, a run.
+"""Faults on demand, for the next calls: instead of a run, or after it.
 
 Rule of this file: a script of values, no I/O. A fault is met by a call that is good otherwise (key, deployment and
 inputs are right), in the order in which such calls arrive; how an answer breaks off on the line is in ``http/app.py``.
@@ -25,7 +25,7 @@ HTML_PAGE: Final = "<!doctype html><html><head><title>{status}</title></head><bo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What one call meets. See :meth:`fh_notebook.local.LocalHive.fail_next` for the fields.
+    """The fault of one call. See :meth:`fh_notebook.local.LocalHive.fail_next` for the fields.
 
     Raises
     ------
@@ -50,24 +50,24 @@ class Fault:
     on: FaultPoint = "invoke"
 
     def __post_init__(self) -> None:
-        found = []
+        problems = []
         if self.status is not None and not 200 <= self.status <= 599:
-            found.append(f"status is from 200 to 599, not {self.status}")
+            problems.append(f"status is from 200 to 599, not {self.status}")
         if self.reset and (self.cut_body or self.slow_body_s is not None or self._has_answer):
-            found.append("reset sends no answer: it goes with after_running, deployment, variant and on only")
+            problems.append("reset sends no answer: it goes with after_running, deployment, variant and on only")
         if self.html and self.body is not None:
-            found.append("html and body are two bodies: give one")
+            problems.append("html and body are two bodies: give one")
         if self.slow_body_s is not None and self.slow_body_s < 0:
-            found.append(f"slow_body_s is seconds, not {self.slow_body_s}")
+            problems.append(f"slow_body_s is seconds, not {self.slow_body_s}")
         if self.on not in ("invoke", "retrieve"):
-            found.append(f"on is 'invoke' or 'retrieve', not {self.on!r}")
-        if found:
-            raise SettingsError("; ".join(found))
+            problems.append(f"on is 'invoke' or 'retrieve', not {self.on!r}")
+        if problems:
+            raise SettingsError("; ".join(problems))
 
     @property
     def _has_answer(self) -> bool:
-        given = (self.status, self.error_code, self.message, self.body)
-        return self.html or self.legacy or any(x is not None for x in given)
+        answer_fields = (self.status, self.error_code, self.message, self.body)
+        return self.html or self.legacy or any(x is not None for x in answer_fields)
 
     @property
     def breaks_line(self) -> bool:
@@ -95,11 +95,11 @@ class Fault:
     @property
     def headers(self) -> dict[str, str]:
         """The headers of an answer of its own."""
-        kind = self.content_type or ("text/html; charset=utf-8" if self.html else "application/json")
-        named = {"content-type": kind}
+        content_type = self.content_type or ("text/html; charset=utf-8" if self.html else "application/json")
+        headers = {"content-type": content_type}
         if self.retry_after is not None:
-            named["retry-after"] = str(self.retry_after)
-        return named
+            headers["retry-after"] = str(self.retry_after)
+        return headers
 
     def answer_body(self, more: Mapping[str, Any]) -> bytes:
         """Return the body of an answer of its own; `more` are the fields that its code brings along."""
@@ -114,13 +114,13 @@ class Fault:
             return json.dumps({"error": text}).encode()
         return json.dumps({"error": text, "message": text, "error_code": code, **more}).encode()
 
-    def meets(self, place: FaultPoint, deployment: str, variant: str) -> bool:
-        """Whether a call is one of those that this fault is for."""
-        return self.on == place and self.deployment in (None, deployment) and self.variant in (None, variant)
+    def meets(self, point: FaultPoint, deployment: str, variant: str) -> bool:
+        """Whether this fault is for such a call."""
+        return self.on == point and self.deployment in (None, deployment) and self.variant in (None, variant)
 
 
 @dataclass(slots=True)
-class _Entry:
+class _QueuedFault:
     fault: Fault
     left: int
 
@@ -137,17 +137,17 @@ class FaultScript:
     """
 
     def __init__(self) -> None:
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[_QueuedFault] = deque()
 
     def add(self, fault: Fault, n: int) -> None:
-        """Let the next `n` calls that `fault` is for meet it."""
-        self._entries.append(_Entry(fault, n))
+        """Add `fault` for the next `n` calls that match it."""
+        self._entries.append(_QueuedFault(fault, n))
 
-    def take(self, place: FaultPoint, deployment: str, variant: str) -> Fault | None:
-        """Return the fault that this call meets, which is used up by it."""
+    def take(self, point: FaultPoint, deployment: str, variant: str) -> Fault | None:
+        """Return the fault of this call, and use it up."""
         if not self._entries:
             return None
-        entry = next((e for e in self._entries if e.fault.meets(place, deployment, variant)), None)
+        entry = next((e for e in self._entries if e.fault.meets(point, deployment, variant)), None)
         if entry is None:
             return None
         entry.left -= 1
@@ -156,11 +156,11 @@ class FaultScript:
         return entry.fault
 
     def give_back(self, fault: Fault) -> None:
-        """Put back a fault that was taken for a call which was refused before it could meet it."""
-        self._entries.appendleft(_Entry(fault, 1))
+        """Put back a fault that was taken for a call which was then refused."""
+        self._entries.appendleft(_QueuedFault(fault, 1))
 
     def clear(self) -> None:
-        """Forget all that is still to come."""
+        """Remove all faults."""
         self._entries.clear()
 
     def __len__(self) -> int:

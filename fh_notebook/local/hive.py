@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
-from fh_notebook.core.values import Seconds, Secret, as_secret, utc_now
+from fh_notebook.core.redaction import Secret, as_secret
+from fh_notebook.core.text.formatting import with_partial_repr
+from fh_notebook.core.values import Seconds, utc_now
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.approvals import Approval, Decision
-from fh_notebook.local.callbacks import Delivery
+from fh_notebook.local.callback_sender import Delivery
 from fh_notebook.local.faults import Fault, FaultPoint
 from fh_notebook.local.options import (
     CALLBACK_BACKOFF_S,
@@ -76,7 +77,7 @@ class LocalHive:
     concurrency : int, optional
         Runs at once. A sync call over it is refused, one with callback delivery is queued.
     daily_cap : int, optional
-        Calls a day, renewed at midnight UTC by `clock`. Only calls that were let in count; see ``local/run_queue.py``.
+        Calls a day, renewed at midnight UTC by `clock`. Only calls that were let in count; see ``local/service.py``.
     spelling : {"docs", "sdk"}
         Whose spelling the answers have: the documentation's or the SDKs'.
     clock : callable, optional
@@ -324,7 +325,7 @@ class LocalHive:
 
     def close(self) -> None:
         """Stop what runs for callback delivery. A hive need not be closed: it does so itself when nobody holds it."""
-        self._service.runs.engine.stop()
+        self._service.runs.loop.stop()
 
     def __enter__(self) -> LocalHive:
         return self
@@ -507,10 +508,10 @@ class LocalHive:
             None was in time.
         """
         arguments.check(LocalHive.wait_approval, locals())
-        found = self._service.runs.wait_approval(timeout_s)
-        if not found:
+        paused = self._service.runs.wait_approval(timeout_s)
+        if not paused:
             raise SettingsError(f"no run was paused within {timeout_s} s")
-        return found[0]
+        return paused[0]
 
     def decide(self, request_id: Any = None, approve: bool = True, *, note: str = "", by: str = "") -> Approval:
         """Let a paused run go on, with a yes or a no.
@@ -528,9 +529,9 @@ class LocalHive:
             No such run is paused.
         """
         arguments.check(LocalHive.decide, locals())
-        named = getattr(request_id, "request_id", request_id)
-        arguments.check_one("request_id", named, "str | None")
-        return self._service.runs.approvals.decide(named, Decision(approved=bool(approve), note=note, by=by))
+        identifier = getattr(request_id, "request_id", request_id)
+        arguments.check_one("request_id", identifier, "str | None")
+        return self._service.runs.approvals.decide(identifier, Decision(approved=bool(approve), note=note, by=by))
 
     # What happened -----------------------------------------------------------
 
@@ -538,12 +539,12 @@ class LocalHive:
     def calls(self) -> tuple[Call, ...]:
         """The calls that were let in, the oldest first, as they stand now; the last `keep` finished ones."""
         with self._service.runs.lock:
-            return tuple(view(r) for r in self._service.runs.book.records())
+            return tuple(view(r) for r in self._service.runs.records.all())
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
         """What became of the callbacks, the oldest first; the last `keep`."""
-        return self._service.runs.postman.remembered()
+        return self._service.runs.callback_sender.remembered()
 
     @property
     def counts(self) -> Counts:
@@ -563,7 +564,7 @@ class LocalHive:
     @property
     def refused(self) -> int:
         """Requests that were answered 429."""
-        return self._service.runs.book.refused
+        return self._service.runs.records.refused
 
     def wait_idle(self, timeout_s: Seconds | None = 10.0) -> bool:
         """Wait until nothing runs, is queued or is being delivered; return whether that came about in time."""

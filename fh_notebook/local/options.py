@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
+from fh_notebook.core.redaction import Secret, as_secret
 from fh_notebook.core.text.formatting import short, with_article
-from fh_notebook.core.values import Secret, as_secret, is_number
+from fh_notebook.core.values import is_number
 from fh_notebook.errors import SettingsError
 
 __all__ = [
@@ -76,35 +77,35 @@ class Options:
     """Finished runs and deliveries that are remembered. Counters always count all."""
 
     def __post_init__(self) -> None:
-        found = [*self._limit_problems(), *self._other_problems()]
-        if found:
-            raise SettingsError("; ".join(found))
+        problems = [*self._limit_problems(), *self._other_problems()]
+        if problems:
+            raise SettingsError("; ".join(problems))
 
     def _limit_problems(self) -> list[str]:
-        found = []
-        for name, least in (("concurrency", 1), ("daily_cap", 0), ("max_body_bytes", 1), ("keep", 0)):
+        problems = []
+        for name, minimum in (("concurrency", 1), ("daily_cap", 0), ("max_body_bytes", 1), ("keep", 0)):
             value = getattr(self, name)
             if value is None and name in ("concurrency", "daily_cap"):
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= sys.maxsize:
-                found.append(f"{name} is a whole number, at least {least}, not {short(value)}")
-        return found
+            if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= sys.maxsize:
+                problems.append(f"{name} is a whole number, at least {minimum}, not {short(value)}")
+        return problems
 
     def _other_problems(self) -> list[str]:
-        found = []
+        problems = []
         if not isinstance(self.spelling, str) or self.spelling not in SPELLINGS:
-            found.append(f"spelling is 'docs' or 'sdk', not {short(self.spelling)}")
+            problems.append(f"spelling is 'docs' or 'sdk', not {short(self.spelling)}")
         if not _is_latency(self.latency_s):
-            found.append(
+            problems.append(
                 f"latency_s is seconds, (low, high) or a function of a random.Random, not {short(self.latency_s)}"
             )
         if self.api_key is not None and not self.api_key:
-            found.append("api_key is empty; None accepts any key")
+            problems.append("api_key is empty; None accepts any key")
         if any(wait < 0 for wait in self.callback_backoff_s) or self.callback_timeout_s <= 0:
-            found.append("callback_backoff_s and callback_timeout_s are seconds, not negative")
+            problems.append("callback_backoff_s and callback_timeout_s are seconds, not negative")
         if wrong := ", ".join(sorted(repr(host) for host in self.allow_callbacks if not _is_host(host))):
-            found.append(f"allow_callbacks takes bare hosts (hooks.test, without scheme, port or path), not {wrong}")
-        return found
+            problems.append(f"allow_callbacks takes bare hosts (hooks.test, without scheme, port or path), not {wrong}")
+        return problems
 
 
 def _is_host(host: str) -> bool:
@@ -138,23 +139,23 @@ def options_from(given: Mapping[str, Any], base: Options | None = None) -> Optio
     SettingsError
         With every problem, an unknown name included.
     """
-    known = {f.name for f in fields(Options)}
-    if unknown := sorted(set(given) - known):
-        raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
+    names = {f.name for f in fields(Options)}
+    if unknown := sorted(set(given) - names):
+        raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(names))}")
     values = dict(given)
     if (key := as_secret(values.get("api_key"))) is not None:
         if not isinstance(key, Secret):
             raise SettingsError(f"api_key is {with_article(key.type_name)}; give a text, or None to accept any key")
         values["api_key"] = key
     if "allow_callbacks" in values:
-        values["allow_callbacks"] = _hosts(values["allow_callbacks"])
+        values["allow_callbacks"] = _normalize_hosts(values["allow_callbacks"])
     for name in ("callback_backoff_s", "latency_s"):
         if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
     return Options(**values) if base is None else replace(base, **values)
 
 
-def _hosts(names: str | Iterable[str]) -> frozenset[str]:
+def _normalize_hosts(names: str | Iterable[str]) -> frozenset[str]:
     """Return host names as they are compared: lower case, without brackets or a last dot."""
     listed = [names] if isinstance(names, str) else names
     return frozenset(name.strip().strip("[]").rstrip(".").lower() for name in listed)

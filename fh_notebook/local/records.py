@@ -1,7 +1,7 @@
 """Records of a hive: one a run, and the counters of calls.
 
-Rule of this file: pure state, locked by whoever holds it. Counters count everything, for ever; records of finished runs
-are kept up to a number and then the oldest go, so that a million calls need no more memory than the last ones.
+Rule of this file: pure state, locked by its owner. Counters count everything; of the records of finished runs only the
+last ones are kept, so that a million calls need no more memory than these.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 from fh_notebook.local.requests import ParsedRequest
 from fh_notebook.local.workflows import WorkflowOutcome
 
-__all__ = ["Call", "Counts", "Record", "RecordBook", "view"]
+__all__ = ["Call", "Counts", "Record", "RunRecords", "view"]
 
 
 @dataclass(slots=True)
 class Record:
-    """One run as the hive holds it; it changes while the run goes on. Users get a `Call`."""
+    """The state of one run inside the hive; it changes while the run goes on. Users get a `Call`."""
 
     number: int
-    """The how-manieth call that was let in, from 1."""
+    """The number of the call among those that were admitted, from 1."""
     request_id: str
     run_id: str
     deployment: str
@@ -45,10 +45,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call that a hive let in, as it stood when it was looked at."""
+    """A snapshot of one call that a hive admitted."""
 
     number: int
-    """The how-manieth call that was let in, from 1."""
+    """The number of the call among those that were admitted, from 1."""
     request_id: str
     run_id: str
     deployment: str
@@ -94,7 +94,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a hive has counted since it began, whatever it has forgotten."""
+    """The counters of a hive since it began, including runs whose records are gone."""
 
     requests: int
     """Requests to run a workflow that were answered, or broken off on purpose."""
@@ -115,7 +115,7 @@ class Counts:
     used_today: int
 
 
-class RecordBook:
+class RunRecords:
     """The records and counters of one hive.
 
     Parameters
@@ -132,8 +132,8 @@ class RecordBook:
         self._done: OrderedDict[str, Record] = OrderedDict()
         self._by_run_id: dict[str, Record] = {}
 
-    def open(self, ask: ParsedRequest, base_url: str, now: datetime, *, queued: bool) -> Record:
-        """Write down a call that was let in, and return its record."""
+    def open(self, request: ParsedRequest, base_url: str, now: datetime, *, queued: bool) -> Record:
+        """Add the record of an admitted call, and return it."""
         self.calls += 1
         # One read of the system's randomness for both ids: they must not repeat when a hive is started again.
         digits = os.urandom(32).hex()
@@ -141,10 +141,10 @@ class RecordBook:
             number=self.calls,
             request_id=f"req_{digits[:32]}",
             run_id=f"run_{digits[32:]}",
-            deployment=ask.deployment,
-            variant=ask.variant,
-            body=ask.body,
-            callback_url=ask.callback_url,
+            deployment=request.deployment,
+            variant=request.variant,
+            body=request.body,
+            callback_url=request.callback_url,
             base_url=base_url,
             created_at=now,
             status="queued" if queued else "running",
@@ -155,12 +155,12 @@ class RecordBook:
         return record
 
     def start(self, record: Record, now: datetime) -> None:
-        """Write down that a queued run got its slot."""
+        """Record that a queued run got its slot."""
         record.status = "running"
         record.started_at = now
 
     def finish(self, record: Record, outcome: WorkflowOutcome, now: datetime) -> None:
-        """Write down how a run ended."""
+        """Record the outcome of a run."""
         record.status = outcome.status
         record.output_json = outcome.output_json
         record.error = outcome.error
@@ -181,28 +181,28 @@ class RecordBook:
         self._live.clear()
 
     def by_request_id(self, request_id: str) -> Record | None:
-        """Return the record of a run, while it is remembered."""
+        """Return the record of a run, or ``None``."""
         return self._live.get(request_id) or self._done.get(request_id)
 
     def by_run_id(self, run_id: str) -> Record | None:
-        """Return the record of a run, while it is remembered."""
+        """Return the record of a run, or ``None``."""
         return self._by_run_id.get(run_id)
 
     def answered(self, status: int) -> None:
-        """Count an answer to a request to run a workflow; 0 is one that was broken off."""
+        """Count a response to a request to run a workflow; 0 is one that was broken off."""
         self.requests += 1
         if status == 429:
             self.refused += 1
         elif 400 <= status < 500:
             self.invalid += 1
 
-    def records(self) -> list[Record]:
-        """Return all records that are remembered, in the order in which they were let in."""
+    def all(self) -> list[Record]:
+        """Return all records, in the order in which the calls were admitted."""
         return sorted([*self._done.values(), *self._live.values()], key=lambda r: r.number)
 
 
 def view(record: Record) -> Call:
-    """Return a record as it stands now, for a user."""
+    """Return a snapshot of a record, for a user."""
     return Call(
         number=record.number,
         request_id=record.request_id,

@@ -37,7 +37,7 @@ class Code:
     code: str
     http_status: int
     message: str
-    """What is said when a refusal brings no words of its own."""
+    """The message of a refusal without one of its own."""
     ours: bool = False
     """Whether this hive made the code up because the service's is not known."""
 
@@ -104,14 +104,14 @@ def code_for_status(status: int) -> str:
 
 
 class Refusal(Exception):
-    """An answer other than the one that was asked for: raised at any stage, written down once, in the app.
+    """An error response: raised at any stage, encoded once, in the app.
 
     Parameters
     ----------
     code : str
         One of :data:`CODES`.
     message : str, optional
-        Words of its own; else the code's.
+        Its message; the code's by default.
     more : mapping, optional
         Further fields of the body, such as ``limit`` and ``current``.
     headers : mapping, optional
@@ -142,7 +142,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """What is asked for in one call."""
+    """The parsed body of one call."""
 
     deployment: str
     variant: str
@@ -150,11 +150,11 @@ class ParsedRequest:
     callback_url: str | None
     """Given: callback delivery."""
     body: bytes
-    """The body as it came: the record of a run keeps this, which nothing that the workflow does can change."""
+    """The raw body: the record of a run stores it, since the workflow cannot change it."""
 
 
 def read_invoke(body: bytes) -> ParsedRequest:
-    """Return what the body of ``POST /v1/workflow/invoke`` asks for.
+    """Parse the body of ``POST /v1/workflow/invoke``.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def read_invoke(body: bytes) -> ParsedRequest:
 
 
 def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
-    """Return what the body of a webhook trigger asks for: always callback delivery (CONTRACT section 6).
+    """Parse the body of a webhook trigger, which is always callback delivery (CONTRACT section 6).
 
     Raises
     ------
@@ -185,9 +185,15 @@ def read_trigger(body: bytes, deployment: str, variant: str) -> ParsedRequest:
     """
     fields = _json_object(body)
     _check_metadata(fields.get("metadata"))
-    asked = fields.get("async")
-    asked = {**asked, "enabled": True} if isinstance(asked, dict) else {"enabled": True} if asked is None else asked
-    return ParsedRequest(deployment, variant, _inputs(fields), _callback_url(asked), body)
+    delivery = fields.get("async")
+    delivery = (
+        {**delivery, "enabled": True}
+        if isinstance(delivery, dict)
+        else {"enabled": True}
+        if delivery is None
+        else delivery
+    )
+    return ParsedRequest(deployment, variant, _inputs(fields), _callback_url(delivery), body)
 
 
 def bearer_key(header: str | None) -> str:
@@ -245,14 +251,14 @@ def _check_metadata(metadata: Any) -> None:
             raise Refusal("validation_error", f"metadata.{key} must be a string, a number, a boolean or null")
 
 
-def _callback_url(asked: Any) -> str | None:
-    if asked is None:
+def _callback_url(delivery: Any) -> str | None:
+    if delivery is None:
         return None
-    if not isinstance(asked, dict) or not isinstance(asked.get("enabled"), bool):
+    if not isinstance(delivery, dict) or not isinstance(delivery.get("enabled"), bool):
         raise Refusal("validation_error", "async must be an object with enabled, true or false")
-    if not asked["enabled"]:
+    if not delivery["enabled"]:
         return None
-    url = asked.get("callback_url")
+    url = delivery.get("callback_url")
     if url is None or url == "":
         raise Refusal("validation_error", "callback_url is required when async is enabled")
     if not isinstance(url, str) or not _is_web_address(url):

@@ -1,29 +1,328 @@
-"""Service: one request from authentication to its answer.
+"""Service of a hive: requests from authentication to the response, admission under the plan's limits, and the runs.
 
-Rule of this file: everything that several callers share (limits, faults, records) is touched under one lock, for a
-moment, and never across an ``await``; so a hive may be asked from several event loops and threads at once. In a child
-after ``os.fork`` a hive begins with nothing running: threads, loops and calls in flight are the parent's.
+Rules of this file:
+
+1. Everything that several callers share (limits, faults, records) is used under one lock, briefly, and never across an
+   ``await``; so a hive may be called from several event loops and threads at once. The limits themselves are pure
+   state: they do not wait, lock or read a clock.
+2. In a child after ``os.fork`` a hive begins with nothing running: threads, loops and calls in flight are the parent's.
+3. The daily cap counts admitted calls, whether they run at once or are queued, and whatever their outcome. It does not
+   count refused calls (by the key, the inputs, the caps, or a scripted fault before the run), nor look-ups. How the
+   service counts is not known (CONTRACT section 3).
 """
 
 from __future__ import annotations
 
 import hmac
 import os
+import threading
 import weakref
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
 from typing import Any, NamedTuple
 
-from fh_notebook.local import requests, wire
+from fh_notebook.local import requests, responses
+from fh_notebook.local.approvals import Approval, Approvals
+from fh_notebook.local.callback_sender import CallbackSender
+from fh_notebook.local.executors import HiveLoop, ThreadExecutor
 from fh_notebook.local.faults import Fault, FaultPoint, FaultScript
-from fh_notebook.local.options import Options
-from fh_notebook.local.records import Call, Counts, view
+from fh_notebook.local.options import Options, draw_latency
+from fh_notebook.local.records import Call, Counts, Record, RunRecords, view
 from fh_notebook.local.requests import ParsedRequest, Refusal
-from fh_notebook.local.run_queue import Admission, RunQueue
-from fh_notebook.local.wire import Reply
-from fh_notebook.local.workflows import AssetStore, Registry, Workflow
+from fh_notebook.local.responses import EncodedResponse
+from fh_notebook.local.workflows import INTERRUPTED, AssetStore, Registry, Workflow, WorkflowOutcome, perform
 
-__all__ = ["Service", "ServiceResponse"]
+__all__ = ["Admission", "PlanLimits", "QueuedRun", "RunQueue", "Service", "ServiceResponse"]
+
+
+class Admission(Enum):
+    """The decision of the limits about a call."""
+
+    RUN = "run"
+    QUEUE = "queue"
+    BUSY = "busy"
+    """Refused: the concurrency cap is reached and the caller cannot wait."""
+    CAPPED = "capped"
+    """Refused: the calls of this day are used up."""
+
+
+@dataclass(slots=True)
+class PlanLimits:
+    """The state of a plan's limits.
+
+    Examples
+    --------
+    >>> noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    >>> limits = PlanLimits(concurrency=1, daily_cap=2)
+    >>> limits.admit(noon, can_wait=False), limits.admit(noon, can_wait=False)
+    (<Admission.RUN: 'run'>, <Admission.BUSY: 'busy'>)
+    >>> limits.admit(noon, can_wait=True), limits.admit(noon, can_wait=True)
+    (<Admission.QUEUE: 'queue'>, <Admission.CAPPED: 'capped'>)
+    """
+
+    concurrency: int | None = None
+    daily_cap: int | None = None
+    in_flight: int = 0
+    """Runs that hold a slot."""
+    peak_in_flight: int = 0
+    waiting: int = 0
+    """Calls that were let in and wait for a slot."""
+    used_today: int = 0
+    day: date | None = None
+    """The UTC day that `used_today` counts."""
+
+    def admit(self, now: datetime, *, can_wait: bool) -> Admission:
+        """Admit a call or refuse it. An admitted call is counted, and takes a slot unless it waits for one."""
+        self.turn_day(now)
+        if self.daily_cap is not None and self.used_today >= self.daily_cap:
+            return Admission.CAPPED
+        # First come, first served: a free slot is not for a new call while another one waits.
+        if not self.waiting and self._has_slot():
+            self._take_slot()
+            admission = Admission.RUN
+        elif can_wait:
+            self.waiting += 1
+            admission = Admission.QUEUE
+        else:
+            return Admission.BUSY
+        self.used_today += 1
+        return admission
+
+    def release(self) -> None:
+        """Give back the slot of a run that ended."""
+        self.in_flight -= 1
+
+    def take_again(self) -> None:
+        """Take a slot, over the cap if need be: for a run that was paused."""
+        self._take_slot()
+
+    def forget_running(self) -> None:
+        """Give back all slots and forget who waits; what was counted of the day stays."""
+        self.in_flight = self.waiting = 0
+
+    def start_waiting(self) -> bool:
+        """Give a slot to the next call that waits, if there are both; return whether there were."""
+        if not self.waiting or not self._has_slot():
+            return False
+        self.waiting -= 1
+        self._take_slot()
+        return True
+
+    def turn_day(self, now: datetime) -> None:
+        """Renew the daily cap when the UTC day of `now` is a later one. A clock that goes back renews nothing."""
+        today = now.astimezone(UTC).date()
+        if self.day is None or today > self.day:
+            self.day = today
+            self.used_today = 0
+
+    def _has_slot(self) -> bool:
+        return self.concurrency is None or self.in_flight < self.concurrency
+
+    def _take_slot(self) -> None:
+        self.in_flight += 1
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+
+class QueuedRun(NamedTuple):
+    """An admitted run: it waits for its slot, or has it."""
+
+    record: Record
+    workflow: Workflow
+    inputs: Mapping[str, Any]
+    pid: int
+    """The process that admitted it: a child after ``os.fork`` does not finish the runs of its parent."""
+
+
+class RunQueue:
+    """Admits calls, runs their workflows, and delivers the outcomes of callback delivery.
+
+    Parameters
+    ----------
+    options : Options
+        The settings; :meth:`set_options` replaces them.
+    registry : Registry
+        The secrets that callbacks are signed with.
+    now : callable
+        Returns the hive's time, UTC.
+    sleep : async callable
+        Waits: for the latency, between attempts of a callback.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        registry: Registry,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.options = options
+        """The settings as they are now."""
+        self.records = RunRecords(options.keep)
+        """The records and counters of the runs."""
+        self.limits = PlanLimits(options.concurrency, options.daily_cap)
+        """The slots and the day's calls."""
+        self.callback_sender = CallbackSender(sleep=sleep, keep=options.keep)
+        """Delivers callbacks."""
+        self.loop = HiveLoop(self.callback_sender.close)
+        """The event loop of the runs for callback delivery."""
+        self.approvals = Approvals(pause=self._pause, resume=self._resume, changed=self._notify, now=now)
+        """The runs that wait for a person."""
+        self._registry = registry
+        self._now = now
+        self._sleep = sleep
+        self._threads = ThreadExecutor()
+        self._reset_state()
+
+    def _reset_state(self) -> None:
+        self.lock = threading.Lock()
+        """Guards everything that several callers share, that of the hive's other parts too."""
+        self._changed = threading.Condition(self.lock)
+        self._queue: deque[QueuedRun] = deque()
+        self._undelivered = 0
+
+    def begin_afresh(self) -> None:
+        """Begin with nothing running, as in a child after ``os.fork``; settings and counters stay."""
+        self._reset_state()
+        self._threads.begin_afresh()
+        self.approvals.begin_afresh()
+        self.loop.begin_afresh()
+        self.callback_sender.begin_afresh()
+        self.limits.forget_running()
+        self.records.forget_running()
+
+    def set_options(self, options: Options) -> None:
+        """Replace the settings; calls that wait start at once where a higher cap lets them."""
+        with self.lock:
+            self.options = options
+            self.limits.concurrency, self.limits.daily_cap = options.concurrency, options.daily_cap
+            self.records.keep = options.keep
+            self.callback_sender.keep(options.keep)
+            started = self._start_waiting()
+        self._run_all_later(started)
+
+    # A call is let in --------------------------------------------------------
+
+    def admit(self, request: ParsedRequest, workflow: Workflow, base_url: str) -> tuple[QueuedRun | None, Admission]:
+        """Admit a call as far as the limits allow; ``None`` for a refused one.
+
+        The caller runs a call with :attr:`Admission.RUN`: by :meth:`run`, or by :meth:`run_later` where its outcome is
+        delivered.
+        """
+        now = self._now()
+        with self.lock:
+            admission = self.limits.admit(now, can_wait=request.callback_url is not None)
+            if admission in (Admission.BUSY, Admission.CAPPED):
+                return None, admission
+            queued = admission is Admission.QUEUE
+            job = QueuedRun(
+                self.records.open(request, base_url, now, queued=queued), workflow, request.inputs, os.getpid()
+            )
+            if queued:
+                self._queue.append(job)
+            if request.callback_url is not None:
+                self._undelivered += 1
+            return job, admission
+
+    def run_later(self, job: QueuedRun) -> None:
+        """Run a job on the hive's own loop, and deliver its outcome; return at once."""
+        self.loop.submit(lambda: self._run_and_deliver(job))
+
+    # A run -------------------------------------------------------------------
+
+    async def run(self, job: QueuedRun) -> None:
+        """Run a job that has a slot, and release the slot."""
+        record, options = job.record, self.options
+        outcome = INTERRUPTED
+        try:
+            wait_s = draw_latency(options.latency_s, options.seed, record.number)
+            if wait_s > 0:
+                await self._sleep(wait_s)
+            with self.approvals.run(record, job.workflow.human):
+                outcome = await perform(job.workflow, job.inputs, self._threads, record.base_url)
+        finally:
+            if job.pid == os.getpid():
+                self._end(record, outcome)
+
+    def _pause(self, record: Record) -> None:
+        with self.lock:
+            record.status = "awaiting_approval"
+            self.limits.release()
+            started = self._start_waiting()
+        self._run_all_later(started)
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _resume(self, record: Record) -> None:
+        with self.lock:
+            record.status = "running"
+            self.limits.take_again()
+
+    def _end(self, record: Record, outcome: WorkflowOutcome) -> None:
+        now = self._now()
+        with self.lock:
+            self.records.finish(record, outcome, now)
+            self.limits.release()
+            started = self._start_waiting()
+            self._notify_if_idle()
+        self._run_all_later(started)
+
+    async def _run_and_deliver(self, job: QueuedRun) -> None:
+        record = job.record
+        try:
+            await self.run(job)
+            secret = self._registry.signing_secrets[record.deployment]
+            body = responses.event(record, self.options.spelling)
+            await self.callback_sender.deliver(record.request_id, record.callback_url or "", body, secret, self.options)
+        finally:
+            if job.pid == os.getpid():
+                with self.lock:
+                    self._undelivered -= 1
+                    self._notify_if_idle()
+
+    def _start_waiting(self) -> list[QueuedRun]:
+        """Give free slots to the calls that wait, first come, first served. Called under the lock."""
+        started = []
+        while self._queue and self.limits.start_waiting():
+            job = self._queue.popleft()
+            self.records.start(job.record, self._now())
+            started.append(job)
+        return started
+
+    def _run_all_later(self, jobs: list[QueuedRun]) -> None:
+        for job in jobs:
+            self.run_later(job)
+
+    def _is_idle(self) -> bool:
+        return not (self.limits.in_flight or self.limits.waiting or self._undelivered)
+
+    def _notify_if_idle(self) -> None:
+        if self._is_idle():
+            self._changed.notify_all()
+
+    # Waiting for it ----------------------------------------------------------
+
+    def wait_idle(self, timeout_s: float | None) -> bool:
+        """Wait until nothing runs, waits or is being delivered; return whether that came about in time."""
+        with self._changed:
+            return self._changed.wait_for(self._is_idle, _bounded(timeout_s))
+
+    def wait_approval(self, timeout_s: float | None) -> tuple[Approval, ...]:
+        """Wait until a run is paused, and return all that are; none when that did not come about in time."""
+        with self._changed:
+            self._changed.wait_for(self.approvals.waiting, _bounded(timeout_s))
+        return self.approvals.waiting()
+
+
+def _bounded(timeout_s: float | None) -> float | None:
+    """Return the timeout, at most the longest wait of a lock: some 292 years."""
+    return None if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)
+
 
 _services: weakref.WeakSet[Service] = weakref.WeakSet()
 
@@ -38,14 +337,14 @@ if hasattr(os, "register_at_fork"):
 
 
 class ServiceResponse(NamedTuple):
-    """What goes out: an answer, and how it goes wrong on the line if it was told to."""
+    """A response, with the fault of its transmission if there is one."""
 
-    reply: Reply
+    reply: EncodedResponse
     fault: Fault | None = None
 
 
 class Service:
-    """The state of one hive and what is done with it.
+    """The state of one hive, and its operations.
 
     Parameters
     ----------
@@ -67,7 +366,7 @@ class Service:
         self.registry = Registry()
         """Workflows, endpoints and signing secrets."""
         self.faults = FaultScript()
-        """What the next calls shall meet."""
+        """The faults of the next calls."""
         self.assets = AssetStore()
         """Files that workflows list in their results."""
         # By `now` the queue holds the service: while a run is at work, the hive's loop goes on.
@@ -76,13 +375,13 @@ class Service:
         self.sleep = sleep
         self._clock = clock
         _services.add(self)
-        # A hive that nobody holds any more ends its thread. At the interpreter's end a daemon just ends.
-        weakref.finalize(self, self.runs.engine.ask_to_stop).atexit = False
+        # A garbage-collected hive ends its thread. At the interpreter's exit a daemon thread just ends.
+        weakref.finalize(self, self.runs.loop.ask_to_stop).atexit = False
 
     # What is asked -----------------------------------------------------------
 
     def authorize(self, header: str | None) -> None:
-        """Let a caller pass by its ``Authorization`` header.
+        """Check the ``Authorization`` header of a caller.
 
         Raises
         ------
@@ -90,8 +389,8 @@ class Service:
             ``unauthorized``.
         """
         key = requests.bearer_key(header)
-        own = self.runs.options.api_key
-        if own is not None and not hmac.compare_digest(key.encode(errors="replace"), own.reveal().encode()):
+        expected = self.runs.options.api_key
+        if expected is not None and not hmac.compare_digest(key.encode(errors="replace"), expected.reveal().encode()):
             raise Refusal("unauthorized")
 
     async def invoke(self, body: bytes, base_url: str) -> ServiceResponse:
@@ -102,8 +401,8 @@ class Service:
         Refusal
             Whatever CONTRACT section 2 has for it.
         """
-        ask = requests.read_invoke(body)
-        return await self._take(ask, self.registry.find(ask.deployment, ask.variant), base_url)
+        request = requests.read_invoke(body)
+        return await self._admit(request, self.registry.find(request.deployment, request.variant), base_url)
 
     async def trigger(
         self, endpoint_id: str, variant_id: str, secret: str, body: bytes, base_url: str
@@ -116,8 +415,8 @@ class Service:
             As for :meth:`invoke`.
         """
         endpoint = self.registry.find_endpoint(endpoint_id, variant_id, secret)
-        ask = requests.read_trigger(body, endpoint.deployment, endpoint.variant)
-        return await self._take(ask, self.registry.find(ask.deployment, ask.variant), base_url)
+        request = requests.read_trigger(body, endpoint.deployment, endpoint.variant)
+        return await self._admit(request, self.registry.find(request.deployment, request.variant), base_url)
 
     def request_details(self, request_id: str) -> ServiceResponse:
         """Answer ``GET /v1/public/requests/{id}``.
@@ -128,10 +427,10 @@ class Service:
             ``not_found``.
         """
         with self.runs.lock:
-            record = self.runs.book.by_request_id(request_id)
+            record = self.runs.records.by_request_id(request_id)
             call = view(record) if record else None
         spelling = self.runs.options.spelling
-        return self._retrieved(call, lambda c: wire.request_details(c, spelling), "Request not found")
+        return self._status_response(call, lambda c: responses.request_details(c, spelling), "Request not found")
 
     def workflow_run(self, run_id: str) -> ServiceResponse:
         """Answer ``GET /v1/workflow_runs/{id}``.
@@ -142,9 +441,9 @@ class Service:
             ``not_found``.
         """
         with self.runs.lock:
-            record = self.runs.book.by_run_id(run_id)
+            record = self.runs.records.by_run_id(run_id)
             call = view(record) if record else None
-        return self._retrieved(call, wire.workflow_run, "Prompt workflow run not found")
+        return self._status_response(call, responses.workflow_run, "Prompt workflow run not found")
 
     # What is set and looked at -------------------------------------------------
 
@@ -154,13 +453,13 @@ class Service:
         with runs.lock:
             runs.limits.turn_day(self.now())
             return Counts(
-                requests=runs.book.requests,
-                calls=runs.book.calls,
-                refused=runs.book.refused,
-                invalid=runs.book.invalid,
-                faulted=runs.book.faulted,
-                completed=runs.book.completed,
-                failed=runs.book.failed,
+                requests=runs.records.requests,
+                calls=runs.records.calls,
+                refused=runs.records.refused,
+                invalid=runs.records.invalid,
+                faulted=runs.records.faulted,
+                completed=runs.records.completed,
+                failed=runs.records.failed,
                 running=runs.limits.in_flight,
                 queued=runs.limits.waiting,
                 peak_running=runs.limits.peak_in_flight,
@@ -170,39 +469,39 @@ class Service:
     def note_answer(self, status: int) -> None:
         """Count an answer to a request to run a workflow."""
         with self.runs.lock:
-            self.runs.book.answered(status)
+            self.runs.records.answered(status)
 
     def now(self) -> datetime:
         """Return the hive's time; a clock without a zone is taken to be UTC."""
-        moment = self._clock()
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        now = self._clock()
+        return now if now.tzinfo is not None else now.replace(tzinfo=UTC)
 
     # How a run goes ------------------------------------------------------------
 
-    async def _take(self, ask: ParsedRequest, workflow: Workflow, base_url: str) -> ServiceResponse:
-        workflow.check(ask.inputs)
-        if workflow.human is not None and ask.callback_url is None:
+    async def _admit(self, request: ParsedRequest, workflow: Workflow, base_url: str) -> ServiceResponse:
+        workflow.check(request.inputs)
+        if workflow.human is not None and request.callback_url is None:
             raise Refusal("async_required")
-        fault = self._fault("invoke", ask.deployment, ask.variant)
+        fault = self._take_fault("invoke", request.deployment, request.variant)
         if fault is not None and not fault.runs:
-            return self._faulted(fault)
-        job, verdict = self.runs.admit(ask, workflow, base_url)
+            return self._fault_response(fault)
+        job, admission = self.runs.admit(request, workflow, base_url)
         if job is None:
             if fault is not None:
                 self._give_back(fault)
-            raise self._limit_refusal(verdict)
+            raise self._limit_refusal(admission)
         record, spelling = job.record, self.runs.options.spelling
-        if ask.callback_url is None:
+        if request.callback_url is None:
             await self.runs.run(job)
-            return self._answered(wire.finished(record, spelling), fault)
-        status = "running" if verdict is Admission.RUN else "queued"
-        reply = wire.accepted(record, status, spelling, self.registry.signing_secrets[ask.deployment].reveal())
-        if verdict is Admission.RUN:
+            return self._with_fault(responses.finished(record, spelling), fault)
+        status = "running" if admission is Admission.RUN else "queued"
+        reply = responses.accepted(record, status, spelling, self.registry.signing_secrets[request.deployment].reveal())
+        if admission is Admission.RUN:
             self.runs.run_later(job)
-        return self._answered(reply, fault)
+        return self._with_fault(reply, fault)
 
-    def _limit_refusal(self, verdict: Admission) -> Refusal:
-        if verdict is Admission.CAPPED:
+    def _limit_refusal(self, admission: Admission) -> Refusal:
+        if admission is Admission.CAPPED:
             return Refusal("api_rate_limit_exceeded", more=self._daily_fields())
         wait_s = self.runs.options.retry_after_s
         headers = {} if wait_s is None else {"retry-after": f"{wait_s:g}"}
@@ -213,30 +512,32 @@ class Service:
 
     # How an answer goes wrong ----------------------------------------------------
 
-    def _fault(self, place: FaultPoint, deployment: str, variant: str) -> Fault | None:
+    def _take_fault(self, point: FaultPoint, deployment: str, variant: str) -> Fault | None:
         with self.runs.lock:
-            fault = self.faults.take(place, deployment, variant)
-            self.runs.book.faulted += fault is not None
+            fault = self.faults.take(point, deployment, variant)
+            self.runs.records.faulted += fault is not None
             return fault
 
     def _give_back(self, fault: Fault) -> None:
         with self.runs.lock:
             self.faults.give_back(fault)
-            self.runs.book.faulted -= 1
+            self.runs.records.faulted -= 1
 
-    def _retrieved(self, call: Call | None, write: Callable[[Call], Reply], missing: str) -> ServiceResponse:
-        fault = self._fault("retrieve", call.deployment if call else "", call.variant if call else "")
+    def _status_response(
+        self, call: Call | None, write: Callable[[Call], EncodedResponse], missing: str
+    ) -> ServiceResponse:
+        fault = self._take_fault("retrieve", call.deployment if call else "", call.variant if call else "")
         if fault is not None and not fault.keeps_answer:
-            return self._faulted(fault)
+            return self._fault_response(fault)
         if call is None:
             raise Refusal("not_found", missing)
         return ServiceResponse(write(call), fault)
 
-    def _answered(self, honest: Reply, fault: Fault | None) -> ServiceResponse:
+    def _with_fault(self, reply: EncodedResponse, fault: Fault | None) -> ServiceResponse:
         if fault is None or fault.keeps_answer:
-            return ServiceResponse(honest, fault)
-        return self._faulted(fault)
+            return ServiceResponse(reply, fault)
+        return self._fault_response(fault)
 
-    def _faulted(self, fault: Fault) -> ServiceResponse:
+    def _fault_response(self, fault: Fault) -> ServiceResponse:
         more = self._daily_fields() if fault.error_code == "api_rate_limit_exceeded" else {}
-        return ServiceResponse(Reply(fault.http_status, fault.answer_body(more), fault.headers), fault)
+        return ServiceResponse(EncodedResponse(fault.http_status, fault.answer_body(more), fault.headers), fault)

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.schema import build as _schema
-from fh_notebook.core.values import Secret, log
+from fh_notebook.core.redaction import Secret, log
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.executors import ThreadExecutor
 from fh_notebook.local.requests import Refusal
@@ -62,8 +62,8 @@ class Workflow:
         Refusal
             ``validation_error``.
         """
-        if found := _schema.problems(self.schema, inputs):
-            raise Refusal("validation_error", "; ".join(map(str, found)))
+        if problems := _schema.problems(self.schema, inputs):
+            raise Refusal("validation_error", "; ".join(map(str, problems)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +103,16 @@ class Registry:
         SettingsError
             A name is empty, or `func` cannot be called.
         """
-        for what, name in (("deployment", deployment), ("variant", variant)):
+        for noun, name in (("deployment", deployment), ("variant", variant)):
             if not isinstance(name, str) or not name.strip():
-                raise SettingsError(f"a workflow needs its {what} as a string, not {name!r}")
+                raise SettingsError(f"a workflow needs its {noun} as a string, not {name!r}")
         if not callable(func):
             raise SettingsError(f"a workflow is a function, not {func!r}")
         if human is not None and (not isinstance(human, str) or not human.strip()):
             raise SettingsError(f"human is {human!r}; say who decides, such as 'finance'")
         schema = _schema.from_function(func)
         variants = self.workflows.setdefault(deployment, {})
-        before = variants.get(variant)
+        previous = variants.get(variant)
         variants[variant] = Workflow(
             deployment=deployment,
             variant=variant,
@@ -123,7 +123,7 @@ class Registry:
         )
         if deployment not in self.signing_secrets:
             self.signing_secrets[deployment] = new_secret()
-        return before is not None and before.func is not func
+        return previous is not None and previous.func is not func
 
     def find(self, deployment: str, variant: str) -> Workflow:
         """Return the workflow of that name.
@@ -153,15 +153,15 @@ class Registry:
             self.find(deployment, variant)
         except Refusal as exc:
             raise SettingsError(f"{deployment}/{variant}: {exc.message}; declare the workflow first") from None
-        own = new_secret() if secret is None else Secret(secret)
-        if not own:
+        secret_of_endpoint = new_secret() if secret is None else Secret(secret)
+        if not secret_of_endpoint:
             raise SettingsError("the secret of a webhook endpoint is empty; None makes one")
         endpoint = WebhookEndpoint(
             endpoint_id=f"whe_{secrets.token_hex(8)}",
             variant_id=f"var_{secrets.token_hex(8)}",
             deployment=deployment,
             variant=variant,
-            secret=own,
+            secret=secret_of_endpoint,
         )
         self.endpoints[endpoint.endpoint_id, endpoint.variant_id] = endpoint
         return endpoint
@@ -217,9 +217,9 @@ def union(*schemas: Mapping[str, Any]) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {}
     for declared in variables:
         for name, kind in declared.items():
-            taken = kind if all(name in v for v in variables) else {k: v for k, v in kind.items() if k != "default"}
-            kinds.setdefault(name, {})[canonical_json(taken)] = taken
-    joined: dict[str, Any] = {
+            variable = kind if all(name in v for v in variables) else {k: v for k, v in kind.items() if k != "default"}
+            kinds.setdefault(name, {})[canonical_json(variable)] = variable
+    merged: dict[str, Any] = {
         "type": "object",
         "properties": {
             name: next(iter(alike.values())) if len(alike) == 1 else {"anyOf": list(alike.values())}
@@ -228,8 +228,8 @@ def union(*schemas: Mapping[str, Any]) -> dict[str, Any]:
         "required": [n for n in kinds if all(n in s.get("required", ()) for s in schemas)],
     }
     if all(s.get("additionalProperties") is False for s in schemas):
-        joined["additionalProperties"] = False
-    return joined
+        merged["additionalProperties"] = False
+    return merged
 
 
 ASSETS_PATH: Final = "/v1/assets/"
@@ -320,11 +320,11 @@ async def perform(
     """
     if workflow.is_async:
         return await _await(workflow.func, inputs, base_url)
-    ended = await threads.run(lambda: _call(workflow.func, inputs, base_url))
-    if isinstance(ended, WorkflowOutcome):
-        return ended
+    result = await threads.run(lambda: _call(workflow.func, inputs, base_url))
+    if isinstance(result, WorkflowOutcome):
+        return result
     # A plain function that returned a coroutine: a decorator around an async one, say.
-    return await _await(lambda: ended, {}, base_url)
+    return await _await(lambda: result, {}, base_url)
 
 
 def _call(func: Any, inputs: Mapping[str, Any], base_url: str) -> Any:
@@ -357,6 +357,6 @@ def _completed(value: Any, base_url: str) -> WorkflowOutcome:
 
 def _failed(exc: BaseException) -> WorkflowOutcome:
     log.info("a workflow failed", exc_info=exc)
-    words = str(exc)
+    message = str(exc)
     name = type(exc).__name__
-    return WorkflowOutcome("failed", error=f"{name}: {words}" if words else name)
+    return WorkflowOutcome("failed", error=f"{name}: {message}" if message else name)

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
+from fh_notebook.core.redaction import Secret, error_text, redact
 from fh_notebook.core.text import html
-from fh_notebook.core.values import Secret, error_text, redact
 from fh_notebook.errors import SettingsError, SnippetError
 
 __all__ = [

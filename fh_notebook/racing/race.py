@@ -19,9 +19,9 @@ from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.comparing.data import check_zero
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.redaction import log
+from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.messages import Message, Phrase, agreeing, counted
-from fh_notebook.core.values import log
 from fh_notebook.errors import SettingsError
 from fh_notebook.racing import display
 from fh_notebook.racing.display import (

@@ -19,7 +19,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
 from fh_notebook.batching.model import Counts, Event, Stopped
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
-from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel
 from fh_notebook.core.text.messages import Message
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling.cluster.limits import needs_fewer_leases
@@ -250,7 +250,7 @@ class Rounds:
                     await asyncio.to_thread(self._index.give, call_lost=self._request.call_lost)
                 await self._run()
         finally:
-            await unbroken(asyncio.to_thread(self._index.take_back))
+            await finish_despite_cancel(asyncio.to_thread(self._index.take_back))
 
     async def _run(self) -> None:
         limits = self._find_limits()
@@ -328,14 +328,14 @@ class Rounds:
             await coming.collect()
         except asyncio.CancelledError:
             self._runner.stop(cut_short("cancelled", self._tally.in_flight))
-            await unbroken(coming.come_in())
+            await finish_despite_cancel(coming.come_in())
             raise
         except ClusterLost:
             self._stop(cluster_lost_stop(), notify=False)
         finally:
             if deadline is not None:
                 deadline.cancel()
-            permits_left = await unbroken(self._runner.end())
+            permits_left = await finish_despite_cancel(self._runner.end())
             for task in tasks:
                 self._tally.ended(task.number)
             self._on_change()

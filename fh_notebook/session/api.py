@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from fh_notebook.client.clients import InvokeOptions
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.core import arguments
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.errors import SettingsError

@@ -33,7 +33,7 @@ from datetime import datetime
 from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
-from fh_notebook.contract.retry import RetryDecision, Verdict, next_reset
+from fh_notebook.contract.retry import RetryAction, RetryDecision, next_reset
 from fh_notebook.core.concurrency.adaptive_limit import AdaptiveLimit
 from fh_notebook.core.concurrency.slots import LimitedCall, SendThrottle, Slot, WaitQueue, clock
 from fh_notebook.core.config import settings
@@ -282,19 +282,19 @@ class ConcurrencyLimiter:
             With callback delivery: the service accepted the call and queued it, as it was over the cap.
         """
         with self._lock:
-            throttled = decision.verdict is Verdict.THROTTLED or (
-                decision.verdict is Verdict.FAILED and decision.reason in ("concurrency", "provider")
+            throttled = decision.action is RetryAction.THROTTLED or (
+                decision.action is RetryAction.FAILED and decision.reason in ("concurrency", "provider")
             )
             if throttled:
                 self.refused += 1
-            if decision.verdict is Verdict.STOP and decision.reason == "daily_cap":
+            if decision.action is RetryAction.STOP and decision.reason == "daily_cap":
                 self._close()
             elif queued or (throttled and decision.reason == "concurrency"):
                 self._over_the_cap(call, decision.wait_s)
             elif throttled:
                 out = min(self.limit, self.in_flight)
                 self._adaptive.refused_by_provider(sent_at=call.sent_at if call else None, now=clock(), out=out)
-            elif decision.verdict is Verdict.DONE:
+            elif decision.action is RetryAction.DONE:
                 self._admitted(call, left)
 
     def _over_the_cap(self, call: LimitedCall | None, wait_s: float) -> None:

@@ -22,15 +22,15 @@ from weakref import WeakSet
 from fh_notebook.client.callbacks.receiver import CallbackReceiver
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.client.connection import WITHOUT_KEY, Connection
-from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, meant
+from fh_notebook.contract.catalog.deployments import LOCAL_SOURCE, Deployments, misspelling_error
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core import hooks
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback, origin
+from fh_notebook.core.redaction import Secret, as_secret, log, redact
 from fh_notebook.core.text.formatting import short, type_text
-from fh_notebook.core.values import Secret, as_secret, log, redact
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 from fh_notebook.store.catalog_file import catalogue
@@ -94,7 +94,7 @@ def deployment_finder(*sources: Callable[[], Deployments]) -> Callable[[str], De
             deployments = load()
             if name in deployments:
                 return deployments[name]
-        if (slip := meant(name, deployments)) is not None:  # the last source has all that are known
+        if (slip := misspelling_error(name, deployments)) is not None:  # the last source has all that are known
             raise slip
         return None
 
@@ -497,7 +497,7 @@ def local_hive() -> LocalHive:
     """Return this process's own hive, with the demo workflows."""
     with _state.lock:
         if _state.hive is None:
-            from fh_notebook.local.demo.demo import demo_hive
+            from fh_notebook.local.demo import demo_hive
 
             # Named, so that an identical cell in a new kernel finds its answers; the workflows may change by version.
             _state.hive = demo_hive(name=f"demo-{__version__}")

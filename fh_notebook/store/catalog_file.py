@@ -186,14 +186,14 @@ def _target(path: str | os.PathLike[str] | None) -> Path:
 
 def _save(deployment: Deployment, target: Path, real: Path) -> str | None:
     """Write a deployment; return a description of what it changed, or ``None`` when the text stays the same."""
-    from fh_notebook.contract.catalog.editor import edited
+    from fh_notebook.contract.catalog.editor import edit
 
     text, has_mark = _read_text(real) if real.exists() else ("", False)
-    edit = edited(text, deployment, where=display_path(target))
-    if edit.text == text:
+    edited = edit(text, deployment, where=display_path(target))
+    if edited.text == text:
         return None
-    _replace(real, (_BOM if has_mark else b"") + edit.text.encode())
-    return edit.changes
+    _replace(real, (_BOM if has_mark else b"") + edited.text.encode())
+    return edited.changes
 
 
 def _replace(path: Path, content: bytes) -> None:

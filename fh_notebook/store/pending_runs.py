@@ -18,11 +18,12 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary, finalize
 
-from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
-from fh_notebook.core.values import redact, utc_now
+from fh_notebook.core.redaction import redact
+from fh_notebook.core.values import utc_now
 from fh_notebook.errors import StoreError
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.store import Store

@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.store.codec import decode_json, moment_of
 from fh_notebook.store.tables import answers, batches, claims
 from fh_notebook.store.tables.answers import AnswerRow

@@ -23,7 +23,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from fh_notebook.core.runtime.flag import Flag
+from fh_notebook.core.runtime.event_loop import InterruptibleEvent
 from fh_notebook.errors import StoreError
 from fh_notebook.store.codec import store_errors
 
@@ -129,7 +129,7 @@ class Committed(Generic[T]):
             It is not committed yet; it will be.
         """
         if not self._done:
-            ended = Flag()
+            ended = InterruptibleEvent()
             self.add_done_callback(lambda _: ended.set())
             if not ended.wait(-1 if timeout is None else timeout):
                 raise TimeoutError(f"not committed after {timeout} s")

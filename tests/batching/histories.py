@@ -24,7 +24,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.local import LocalHive
 from fh_notebook.store.store import Store
 from tests import environment

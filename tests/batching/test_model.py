@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, OutcomeTable, run_of_invalid
-from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 
 

@@ -200,7 +200,7 @@ async def _attempts(chars: int, base_url: str) -> AsyncIterator[Call]:
         async def call() -> bytes:
             exchange = await client.attempt(fh.InvokeRequest(**asked))
             assert exchange.run.ok, exchange.run
-            return exchange.answer.body
+            return exchange.response.body
 
         yield call
 

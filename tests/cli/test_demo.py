@@ -11,7 +11,7 @@ import pytest
 
 from fh_notebook.cli import main
 from fh_notebook.cli.terminal import width
-from fh_notebook.local.demo.demo import tickets
+from fh_notebook.local.demo import tickets
 from tests import environment
 
 MAIN = "import sys; from fh_notebook.cli import main; sys.exit(main())"

@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import fh_notebook as fh
 from fh_notebook.client.clients import CallOptions, InvokeOptions
-from fh_notebook.local.demo.demo import demo_hive
+from fh_notebook.local.demo import demo_hive
 
 TYPES = {
     "variant": "str | None",

@@ -75,7 +75,7 @@ def test_full_tracebacks_are_shown_to_whoever_asked_for_them() -> None:
     fh.configure(tracebacks="full")
     try:
         stopped = KeyboardInterrupt()
-        event_loop.tell_in_short(stopped, "x")
+        event_loop.show_as_one_line(stopped, "x")
         assert not hasattr(stopped, "_render_traceback_")
     finally:
         FetchHiveError.show_full_traceback = False

@@ -20,7 +20,7 @@ import fh_notebook as fh
 from fh_notebook.batching.execution.engine_run import budget_of
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
-from fh_notebook.contract.exchange import Answer
+from fh_notebook.contract.response import Response
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns
@@ -526,7 +526,7 @@ def test_a_trigger_starts_a_run_without_the_key(held: Held, receiver: fh.Callbac
 )
 def test_which_refusals_ask_for_callback_delivery(status: int | None, body: bytes, asks: bool) -> None:
     """By code, and where that is not known by words; never the concurrency cap's."""
-    assert needs_callback(Answer(status_code=status, body=body)) is asks
+    assert needs_callback(Response(status_code=status, body=body)) is asks
 
 
 def test_a_long_question_is_whole_in_the_card_and_one_line_elsewhere() -> None:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.contract.retry import Verdict, decide
-from fh_notebook.contract.wire import Exchange, parse_event
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import RetryAction, decide
+from fh_notebook.contract.wire import AttemptResult, parse_event
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.values import MASK
 from tests.contract import golden_files
 from tests.raw_server import says, serving
 
@@ -69,13 +69,13 @@ def _request_of(body: dict[str, Any]) -> fh.InvokeRequest:
     )
 
 
-def _exchanged(golden: dict[str, Any], request: fh.InvokeRequest) -> tuple[Exchange, bytes]:
+def _exchanged(golden: dict[str, Any], request: fh.InvokeRequest) -> tuple[AttemptResult, bytes]:
     response = golden_files.filled(golden["response"], BOUND)
     body = b"" if response["body"] is None else json.dumps(response["body"]).encode()
     headers = [f"{k}: {v}".encode() for k, v in response["headers"].items()]
     with serving(says(response["status"], body, *headers)) as server:
 
-        async def main() -> Exchange:
+        async def main() -> AttemptResult:
             async with fh.AsyncClient(api_key=KEY, base_url=server.url) as client:
                 return await client.attempt(request)
 
@@ -110,7 +110,7 @@ def test_the_client_reads_every_answer_as_the_file_means_it(name: str) -> None:
         assert run.status == (body.get("run_status") or body.get("status"))
         assert run.output == body.get("output")
         assert run.error == body.get("error")
-        assert decide(exchange.answer).verdict is Verdict.DONE
+        assert decide(exchange.response).action is RetryAction.DONE
     else:
         assert run.status == ("unknown" if status == 500 else "failed")
         assert run.error == (body.get("message") or body.get("error"))
@@ -123,19 +123,19 @@ def test_the_client_reads_every_answer_as_the_file_means_it(name: str) -> None:
 
 
 VERDICTS = {
-    "error_concurrency": (Verdict.THROTTLED, "concurrency"),
-    "error_provider_429": (Verdict.THROTTLED, "provider"),
-    "error_daily_cap": (Verdict.STOP, "daily_cap"),
-    "error_credits": (Verdict.STOP, "credits"),
-    "error_credit_cap": (Verdict.STOP, "credits"),
-    "error_unauthorized": (Verdict.STOP, "auth"),
-    "error_unavailable": (Verdict.RETRY, "unavailable"),
-    "error_internal": (Verdict.UNKNOWN, "internal_server_error"),
-    "error_legacy": (Verdict.UNKNOWN, "http_500"),
-    "error_inputs": (Verdict.FAILED, "validation_error"),
-    "error_metadata_nested": (Verdict.FAILED, "validation_error"),
-    "error_variant_not_found": (Verdict.FAILED, "not_found"),
-    "error_deployment_not_found": (Verdict.FAILED, "not_found"),
+    "error_concurrency": (RetryAction.THROTTLED, "concurrency"),
+    "error_provider_429": (RetryAction.THROTTLED, "provider"),
+    "error_daily_cap": (RetryAction.STOP, "daily_cap"),
+    "error_credits": (RetryAction.STOP, "credits"),
+    "error_credit_cap": (RetryAction.STOP, "credits"),
+    "error_unauthorized": (RetryAction.STOP, "auth"),
+    "error_unavailable": (RetryAction.RETRY, "unavailable"),
+    "error_internal": (RetryAction.UNKNOWN, "internal_server_error"),
+    "error_legacy": (RetryAction.UNKNOWN, "http_500"),
+    "error_inputs": (RetryAction.FAILED, "validation_error"),
+    "error_metadata_nested": (RetryAction.FAILED, "validation_error"),
+    "error_variant_not_found": (RetryAction.FAILED, "not_found"),
+    "error_deployment_not_found": (RetryAction.FAILED, "not_found"),
 }
 
 
@@ -143,8 +143,8 @@ VERDICTS = {
 def test_each_refusal_of_the_files_has_its_verdict(name: str) -> None:
     """The two 429s, credits, keys, and what may have run: told apart in the bytes that the files have."""
     response = golden_files.load(name)["response"]
-    decision = decide(Answer(status_code=response["status"], body=json.dumps(response["body"]).encode()))
-    assert (decision.verdict, decision.reason) == VERDICTS[name]
+    decision = decide(Response(status_code=response["status"], body=json.dumps(response["body"]).encode()))
+    assert (decision.action, decision.reason) == VERDICTS[name]
 
 
 @pytest.mark.parametrize("name", [*_exchanges("/public/requests/"), *_exchanges("/workflow_runs/")])

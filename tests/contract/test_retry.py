@@ -9,83 +9,83 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.contract.retry import RetryPolicy, Verdict, decide, next_reset, parse_retry_after
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import RetryAction, RetryPolicy, decide, next_reset, parse_retry_after
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
-def answer(status: int, /, retry_after: str | None = None, **body: object) -> Answer:
+def answer(status: int, /, retry_after: str | None = None, **body: object) -> Response:
     headers = {} if retry_after is None else {"retry-after": retry_after}
-    return Answer(status_code=status, body=json.dumps(body).encode(), headers=headers)
+    return Response(status_code=status, body=json.dumps(body).encode(), headers=headers)
 
 
 CONCURRENCY = "You've reached your concurrency limit. Try again later or use async mode."
 
 
 @pytest.mark.parametrize(
-    ("given_answer", "verdict", "reason"),
+    ("given_answer", "action", "reason"),
     [
         # what came, what follows, why
-        (answer(200, run_status="completed"), Verdict.DONE, ""),
-        (answer(200, run_status="failed"), Verdict.DONE, ""),
-        (answer(202, status="queued"), Verdict.DONE, ""),
-        (Answer(status_code=200, body=b"<html>"), Verdict.DONE, ""),
-        (Answer(broke="connect", sent=False), Verdict.RETRY, "connect"),
-        (Answer(broke="tls", sent=False), Verdict.RETRY, "tls"),
-        (Answer(broke="proxy", sent=False), Verdict.RETRY, "proxy"),
+        (answer(200, run_status="completed"), RetryAction.DONE, ""),
+        (answer(200, run_status="failed"), RetryAction.DONE, ""),
+        (answer(202, status="queued"), RetryAction.DONE, ""),
+        (Response(status_code=200, body=b"<html>"), RetryAction.DONE, ""),
+        (Response(broke="connect", sent=False), RetryAction.RETRY, "connect"),
+        (Response(broke="tls", sent=False), RetryAction.RETRY, "tls"),
+        (Response(broke="proxy", sent=False), RetryAction.RETRY, "proxy"),
         (
             answer(429, error=CONCURRENCY, message=CONCURRENCY, error_code="concurrency_limit"),
-            Verdict.THROTTLED,
+            RetryAction.THROTTLED,
             "concurrency",
         ),
-        (answer(429, error=CONCURRENCY), Verdict.THROTTLED, "concurrency"),
-        (Answer(status_code=429, body=b""), Verdict.THROTTLED, "concurrency"),
-        (answer(429, error_code="too_many_requests"), Verdict.THROTTLED, "provider"),
-        (answer(429, error_code="api_rate_limit_exceeded", limit=50, current=50), Verdict.STOP, "daily_cap"),
-        (answer(429, code="api_rate_limit_exceeded"), Verdict.STOP, "daily_cap"),
-        (answer(429, error={"code": "api_rate_limit_exceeded"}), Verdict.STOP, "daily_cap"),
-        (answer(429, error="Daily API rate limit reached", limit=50, current=50), Verdict.STOP, "daily_cap"),
-        (answer(429, error_code="concurrency_limit", limit=5, current=5), Verdict.THROTTLED, "concurrency"),
+        (answer(429, error=CONCURRENCY), RetryAction.THROTTLED, "concurrency"),
+        (Response(status_code=429, body=b""), RetryAction.THROTTLED, "concurrency"),
+        (answer(429, error_code="too_many_requests"), RetryAction.THROTTLED, "provider"),
+        (answer(429, error_code="api_rate_limit_exceeded", limit=50, current=50), RetryAction.STOP, "daily_cap"),
+        (answer(429, code="api_rate_limit_exceeded"), RetryAction.STOP, "daily_cap"),
+        (answer(429, error={"code": "api_rate_limit_exceeded"}), RetryAction.STOP, "daily_cap"),
+        (answer(429, error="Daily API rate limit reached", limit=50, current=50), RetryAction.STOP, "daily_cap"),
+        (answer(429, error_code="concurrency_limit", limit=5, current=5), RetryAction.THROTTLED, "concurrency"),
         (
-            Answer(
+            Response(
                 status_code=429,
                 body='{"error": "Tägliche Grenze", "code": "api_rate_limit_exceeded"}'.encode("latin-1"),
             ),
-            Verdict.STOP,
+            RetryAction.STOP,
             "daily_cap",
         ),
-        (answer(402, error_code="insufficient_hosted_llm_credits"), Verdict.STOP, "credits"),
-        (answer(422, error_code="account_credit_cap_reached"), Verdict.STOP, "credits"),
-        (answer(402, error="pay"), Verdict.STOP, "credits"),
-        (answer(402, error_code="workflow_step_limit_reached"), Verdict.FAILED, "workflow_step_limit_reached"),
-        (answer(402, error_code="workspace_limit_reached"), Verdict.FAILED, "workspace_limit_reached"),
-        (answer(402, error_code="asset_storage_limit_reached"), Verdict.FAILED, "asset_storage_limit_reached"),
-        (answer(402, error_code="log_range_limit_exceeded"), Verdict.FAILED, "log_range_limit_exceeded"),
-        (answer(422, error_code="model_deprecated"), Verdict.FAILED, "model_deprecated"),
-        (answer(422, error_code="validation_error"), Verdict.FAILED, "validation_error"),
-        (answer(400, error_code="validation_error"), Verdict.FAILED, "validation_error"),
-        (answer(404, error="Request not found"), Verdict.FAILED, "http_404"),
-        (answer(302), Verdict.FAILED, "http_302"),
-        (answer(401, error="Invalid access."), Verdict.STOP, "auth"),
-        (answer(403, error_code="tool_approval_override_not_permitted"), Verdict.STOP, "auth"),
-        (answer(503, error="busy"), Verdict.RETRY, "unavailable"),
-        (answer(502, error_code="provider_error"), Verdict.RETRY, "provider"),
-        (Answer(status_code=502, body=b"<html>Bad Gateway</html>"), Verdict.UNKNOWN, "http_502"),
-        (answer(500, error_code="internal_server_error"), Verdict.UNKNOWN, "internal_server_error"),
-        (answer(504), Verdict.UNKNOWN, "http_504"),
-        (answer(524), Verdict.UNKNOWN, "http_524"),
-        (Answer(broke="read_timeout"), Verdict.UNKNOWN, "read_timeout"),
-        (Answer(broke="reset"), Verdict.UNKNOWN, "reset"),
-        (Answer(broke="cut"), Verdict.UNKNOWN, "cut"),
-        (Answer(broke="write"), Verdict.UNKNOWN, "write"),
-        (Answer(broke="too_large"), Verdict.FAILED, "response_too_large"),
+        (answer(402, error_code="insufficient_hosted_llm_credits"), RetryAction.STOP, "credits"),
+        (answer(422, error_code="account_credit_cap_reached"), RetryAction.STOP, "credits"),
+        (answer(402, error="pay"), RetryAction.STOP, "credits"),
+        (answer(402, error_code="workflow_step_limit_reached"), RetryAction.FAILED, "workflow_step_limit_reached"),
+        (answer(402, error_code="workspace_limit_reached"), RetryAction.FAILED, "workspace_limit_reached"),
+        (answer(402, error_code="asset_storage_limit_reached"), RetryAction.FAILED, "asset_storage_limit_reached"),
+        (answer(402, error_code="log_range_limit_exceeded"), RetryAction.FAILED, "log_range_limit_exceeded"),
+        (answer(422, error_code="model_deprecated"), RetryAction.FAILED, "model_deprecated"),
+        (answer(422, error_code="validation_error"), RetryAction.FAILED, "validation_error"),
+        (answer(400, error_code="validation_error"), RetryAction.FAILED, "validation_error"),
+        (answer(404, error="Request not found"), RetryAction.FAILED, "http_404"),
+        (answer(302), RetryAction.FAILED, "http_302"),
+        (answer(401, error="Invalid access."), RetryAction.STOP, "auth"),
+        (answer(403, error_code="tool_approval_override_not_permitted"), RetryAction.STOP, "auth"),
+        (answer(503, error="busy"), RetryAction.RETRY, "unavailable"),
+        (answer(502, error_code="provider_error"), RetryAction.RETRY, "provider"),
+        (Response(status_code=502, body=b"<html>Bad Gateway</html>"), RetryAction.UNKNOWN, "http_502"),
+        (answer(500, error_code="internal_server_error"), RetryAction.UNKNOWN, "internal_server_error"),
+        (answer(504), RetryAction.UNKNOWN, "http_504"),
+        (answer(524), RetryAction.UNKNOWN, "http_524"),
+        (Response(broke="read_timeout"), RetryAction.UNKNOWN, "read_timeout"),
+        (Response(broke="reset"), RetryAction.UNKNOWN, "reset"),
+        (Response(broke="cut"), RetryAction.UNKNOWN, "cut"),
+        (Response(broke="write"), RetryAction.UNKNOWN, "write"),
+        (Response(broke="too_large"), RetryAction.FAILED, "response_too_large"),
     ],
 )
-def test_every_answer_has_its_verdict(given_answer: Answer, verdict: Verdict, reason: str) -> None:
+def test_every_answer_has_its_action(given_answer: Response, action: RetryAction, reason: str) -> None:
     """Every row of the table: an answer decides what follows, by code and status and never by text."""
     decision = decide(given_answer, now=NOW)
-    assert (decision.verdict, decision.reason) == (verdict, reason)
+    assert (decision.action, decision.reason) == (action, reason)
     assert (decision.wait_s > 0) == decision.again
 
 
@@ -93,19 +93,24 @@ def test_what_may_have_run_is_never_called_again_however_often_one_asks() -> Non
     """No attempt number, wait or policy turns an unknown into a retry."""
     for attempt in range(1, 10):
         policy = RetryPolicy(max_attempts=99, max_retry_s=1e9)
-        assert decide(answer(500), attempt=attempt, policy=policy).verdict is Verdict.UNKNOWN
+        assert decide(answer(500), attempt=attempt, policy=policy).action is RetryAction.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("attempt", "spent_s", "verdict"),
-    [(1, 0.0, Verdict.RETRY), (2, 1.0, Verdict.RETRY), (3, 2.0, Verdict.FAILED), (1, 4.9, Verdict.FAILED)],
+    ("attempt", "spent_s", "action"),
+    [
+        (1, 0.0, RetryAction.RETRY),
+        (2, 1.0, RetryAction.RETRY),
+        (3, 2.0, RetryAction.FAILED),
+        (1, 4.9, RetryAction.FAILED),
+    ],
 )
 def test_a_person_waits_for_at_most_three_attempts_and_five_seconds(
-    attempt: int, spent_s: float, verdict: Verdict
+    attempt: int, spent_s: float, action: RetryAction
 ) -> None:
     """What did not run is tried again until the third attempt or the fifth second, whichever is first."""
-    broken = Answer(broke="connect", sent=False)
-    assert decide(broken, attempt=attempt, spent_s=spent_s, jitter=1.0).verdict is verdict
+    broken = Response(broke="connect", sent=False)
+    assert decide(broken, attempt=attempt, spent_s=spent_s, jitter=1.0).action is action
 
 
 def test_a_throttled_call_waits_much_longer_than_a_broken_one() -> None:
@@ -113,9 +118,9 @@ def test_a_throttled_call_waits_much_longer_than_a_broken_one() -> None:
     (spent 0) has more.
     """
     refused = answer(429, error=CONCURRENCY)
-    assert decide(refused, attempt=50, spent_s=90.0, jitter=1.0).verdict is Verdict.THROTTLED
-    assert decide(refused, attempt=50, spent_s=119.9, jitter=1.0).verdict is Verdict.FAILED
-    assert decide(refused, attempt=50, spent_s=0.0, jitter=1.0).verdict is Verdict.THROTTLED
+    assert decide(refused, attempt=50, spent_s=90.0, jitter=1.0).action is RetryAction.THROTTLED
+    assert decide(refused, attempt=50, spent_s=119.9, jitter=1.0).action is RetryAction.FAILED
+    assert decide(refused, attempt=50, spent_s=0.0, jitter=1.0).action is RetryAction.THROTTLED
 
 
 @given(attempt=st.integers(1, 5000), jitter=st.floats(0, 1))
@@ -200,7 +205,8 @@ def test_a_dated_retry_after_counts_from_the_answers_own_date_without_a_clock() 
     """A service whose clock is wrong still means a duration: its Date header is what a date counts from."""
     headers = {"retry-after": "Wed, 25 Nov 2026 12:00:30 GMT", "date": "Wed, 25 Nov 2026 12:00:20 GMT"}
     assert (
-        decide(Answer(status_code=503, headers=headers), jitter=0.0, policy=RetryPolicy(max_retry_s=60)).wait_s == 10.0
+        decide(Response(status_code=503, headers=headers), jitter=0.0, policy=RetryPolicy(max_retry_s=60)).wait_s
+        == 10.0
     )
 
 
@@ -211,8 +217,8 @@ def test_a_dated_retry_after_counts_from_the_answers_own_date_without_a_clock() 
     sent=st.booleans(),
 )
 def test_deciding_never_raises(status: int | None, body: bytes, broke: str | None, sent: bool) -> None:
-    """Any status with any body gets a verdict."""
-    assert decide(Answer(status_code=status, body=body, broke=broke, sent=sent)).verdict in Verdict
+    """Any status with any body gets an action."""
+    assert decide(Response(status_code=status, body=body, broke=broke, sent=sent)).action in RetryAction
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2020, 1, 1), max_value=datetime(2099, 1, 1)))

@@ -13,8 +13,8 @@ import fh_notebook
 import fh_notebook as fh
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Mask, Secrets, mask_body, mask_run
+from fh_notebook.core.redaction import error_text, redact
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import error_text, redact
 
 KEY = "sk-live-0123456789abcdef"
 """Without the shape of a key: only the one who takes it can know what it is."""

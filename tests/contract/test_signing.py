@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.contract.signing import sign, verify_signature
-from fh_notebook.core.values import Secret
+from fh_notebook.core.redaction import Secret
 
 BODY = b'{"event_type":"workflow.completed","request_id":"req_1"}'
 SECRET = "whsec_0"

@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.exchange import Answer, InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, encode_request, parse_event
-from fh_notebook.core.values import Secret
+from fh_notebook.core.redaction import Secret
 
 REQUEST = InvokeRequest(deployment="support-triage", variant="nearest", inputs={"ticket": "hi"}, metadata={"case": 42})
 
 
 def answered(status: int, body: object, headers: dict[str, str] | None = None) -> Run:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return decode_answer(Answer(status_code=status, body=raw, headers=headers or {}, elapsed_s=0.5), REQUEST)
+    return decode_answer(Response(status_code=status, body=raw, headers=headers or {}, elapsed_s=0.5), REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_whatever_comes_is_a_run_with_words_and_a_code(
 )
 def test_a_broken_exchange_says_whether_it_may_have_run(broke: str, sent: bool, status: str, code: str) -> None:
     """What was sent may have run; what was not, did not."""
-    run = decode_answer(Answer(broke=broke, sent=sent, detail="Bearer abcdef"), REQUEST)
+    run = decode_answer(Response(broke=broke, sent=sent, detail="Bearer abcdef"), REQUEST)
     assert (run.status, run.error_code) == (status, code)
     assert "abcdef" not in str(run.error)
 
@@ -173,7 +174,7 @@ def test_secrets_are_masked_wherever_a_body_has_them() -> None:
     for run in (
         answered(500, body),
         answered(200, {**body, "status": "completed"}),
-        decode_retrieved(Answer(status_code=200, body=json.dumps(body).encode()), request_id="r"),
+        decode_retrieved(Response(status_code=200, body=json.dumps(body).encode()), request_id="r"),
         parse_event(json.dumps(body).encode()),
         answered(200, [body]),
         answered(200, b"<html>Bearer fhk_0123456789, secret=whsec_very_secret</html>"),
@@ -189,14 +190,14 @@ def test_secrets_are_masked_wherever_a_body_has_them() -> None:
 def test_placeholders_that_are_not_found_are_explained() -> None:
     """A 404 of a snippet that nobody filled in says that its names are placeholders."""
     request = InvokeRequest(deployment="YOUR_DEPLOYMENT_NAME", variant="YOUR_VARIANT_NAME")
-    run = decode_answer(Answer(status_code=404, body=b'{"error": "Deployment not found"}'), request)
+    run = decode_answer(Response(status_code=404, body=b'{"error": "Deployment not found"}'), request)
     assert "placeholders" in str(run.error)
     assert "placeholders" not in str(answered(404, {"error": "x"}).error)
 
 
 def test_an_answer_larger_than_the_limit_is_a_failed_run_not_an_error() -> None:
     """64 MiB and one byte is told, with its code."""
-    run = decode_answer(Answer(broke="too_large"), REQUEST)
+    run = decode_answer(Response(broke="too_large"), REQUEST)
     assert (run.status, run.error_code) == ("failed", "response_too_large")
 
 
@@ -238,7 +239,7 @@ def test_bodies_of_the_wrong_kinds_never_raise(status: int, body: dict[str, obje
     assert isinstance(run.status, str)
     assert repr(run)
     raw = json.dumps(body).encode()
-    assert decode_retrieved(Answer(status_code=status, body=raw), request_id="r").request_id
+    assert decode_retrieved(Response(status_code=status, body=raw), request_id="r").request_id
     assert parse_event(raw).status
 
 
@@ -255,18 +256,18 @@ def test_a_retrieved_run_is_read_from_both_addresses() -> None:
         "data": {"output": "hi"},
     }
     for body in (page, {"request": page}):
-        run = decode_retrieved(Answer(status_code=200, body=json.dumps(body).encode()), request_id="req_1")
+        run = decode_retrieved(Response(status_code=200, body=json.dumps(body).encode()), request_id="req_1")
         assert (run.status, run.output, run.elapsed_s, run.error) == ("completed", "hi", 2.0, None)
         assert run.started_at == datetime(2026, 11, 25, 10, tzinfo=UTC)
         assert run.metadata == {"case": 1}
     older = {"workflow_run": {"run_status": "failed", "error_message": "boom", "start_inputs": {"ticket": "x"}}}
-    run = decode_retrieved(Answer(status_code=200, body=json.dumps(older).encode()), request_id="req_2")
+    run = decode_retrieved(Response(status_code=200, body=json.dumps(older).encode()), request_id="req_2")
     assert (run.status, run.error, run.inputs, run.request_id) == ("failed", "boom", {"ticket": "x"}, "req_2")
 
 
 def test_a_look_up_that_failed_says_nothing_of_the_run() -> None:
     """404 on a look-up is a run of status unknown, not a failed run."""
-    run = decode_retrieved(Answer(status_code=404, body=b'{"error": "Request not found"}'), request_id="req_1")
+    run = decode_retrieved(Response(status_code=404, body=b'{"error": "Request not found"}'), request_id="req_1")
     assert (run.status, run.error, run.request_id) == ("unknown", "Request not found", "req_1")
 
 
@@ -303,7 +304,7 @@ def test_a_key_that_a_service_echoes_is_masked_in_the_code_too(where: dict[str, 
         {"error": {"code": code}} if where else {"error_code": code, "error": f"no {secret.reveal()}"}
     )
     for status in (400, 401, 500, 200):
-        answer = Answer(status_code=status, body=json.dumps({"run_status": "failed", **body}).encode())
+        answer = Response(status_code=status, body=json.dumps({"run_status": "failed", **body}).encode())
         for run in (decode_answer(answer, InvokeRequest(deployment="d")), decode_retrieved(answer, request_id="r")):
             assert secret.reveal() not in repr(run) + str(run.error_code) + str(run.raw)
     assert decode_answer(answer, InvokeRequest(deployment="d")).error_code == "bad_key_***"
@@ -315,7 +316,7 @@ def test_a_key_that_a_service_echoes_in_an_id_is_masked(place: str) -> None:
     secret = Secret("a-key-of-no-known-shape")
     told = f"id_{secret.reveal()}"
     in_header = place.startswith("x-")
-    answer = Answer(
+    answer = Response(
         status_code=200,
         body=json.dumps({"run_status": "completed", "output": "x"} | ({} if in_header else {place: told})).encode(),
         headers={place: told} if in_header else {},

@@ -29,7 +29,7 @@ from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client.callbacks.receiver import check_public_url
 from fh_notebook.comparing.report import display
-from fh_notebook.contract.catalog.deployments import Deployments, meant
+from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.core.concurrency.rate import Rate
@@ -168,7 +168,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a price of nothing": lambda: raised(lambda: fh.configure(price_per_call=0)),
     "no daily cap": lambda: raised(lambda: fh.configure(daily_cap=0)),
     "a public address without a scheme": lambda: raised(lambda: check_public_url("hooks.example.com")),
-    "nearly a deployment": lambda: lambda audience: meant("traige", KNOWN).text(audience),  # type: ignore[union-attr]
+    "nearly a deployment": lambda: lambda audience: misspelling_error("traige", KNOWN).text(audience),  # type: ignore[union-attr]
     # stops
     "stopped by max_calls": lambda: at_limit(max_calls=10),
     "stopped by max_seconds": lambda: at_limit(max_seconds=60.0),

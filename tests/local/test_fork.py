@@ -99,7 +99,7 @@ go.release()
 
 LOCKS_HELD = """
 runs = hive._service.runs
-for held in (runs.lock, runs._threads._lock, runs.engine._lock, runs.postman._lock):
+for held in (runs.lock, runs._threads._lock, runs.loop._lock, runs.callback_sender._lock):
     with held:
         in_child(check)
 """

@@ -8,7 +8,7 @@ import pytest
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.local import LocalHive
-from fh_notebook.local.callbacks import may_deliver
+from fh_notebook.local.callback_sender import may_deliver
 from tests.local.hives import KEY, ask, echo_hive, post
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.contract.retry import Verdict, decide
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
 from fh_notebook.errors import InputError
@@ -111,8 +111,8 @@ NAMES = st.sampled_from(
 def test_any_body_is_a_run(status: int, body: dict[str, object]) -> None:
     """Known names with values of any kind: a verdict, a run, and a page, whatever it was."""
     raw = json.dumps(body).encode()
-    answer = Answer(status_code=status, body=raw)
-    assert decide(answer).verdict in Verdict
+    answer = Response(status_code=status, body=raw)
+    assert decide(answer).action in RetryAction
     request = fh.InvokeRequest(deployment="d")
     for run in (decode_answer(answer, request), decode_retrieved(answer, request_id="r"), parse_event(raw)):
         assert fh.Run.from_dict(json.loads(json.dumps(run.to_dict()))).status == run.status

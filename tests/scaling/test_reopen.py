@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.scaling.protocol import PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.files import scratch, store_path

@@ -147,7 +147,7 @@ CATALOGUES: Final = (
         f"tag {tag.split(':')[-1].split(' ')[0]}": _catalogue(tag) for tag in (
             f"!!python/object/apply:os.system ['touch /tmp/{TOUCHED}']",
             f"!!python/object/new:subprocess.Popen [[touch, /tmp/{TOUCHED}]]",
-            "!!python/name:os.system", "!!python/module:antigravity", "!!python/object:fh_notebook.core.values.Secret {}", "!!python/tuple [1]",
+            "!!python/name:os.system", "!!python/module:antigravity", "!!python/object:fh_notebook.core.redaction.Secret {}", "!!python/tuple [1]",
             f"!!python/object/apply:builtins.eval [\"open('/tmp/{TOUCHED}','w')\"]", "!<tag:yaml.org,2002:python/name:os.system> x", "!!binary aGk=",
             "!!set {a}", "!!timestamp 2026-11-25", "!include /etc/passwd",
         )

@@ -23,12 +23,12 @@ from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.contract.retry import Verdict, decide
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.signing import SignedHeader, StandardWebhooks, sign, verify_signature
 from fh_notebook.contract.snippet.parser import looks_like_snippet, parse_snippet
 from fh_notebook.contract.wire import decode_answer, decode_retrieved, parse_event
-from fh_notebook.core.values import Secret
+from fh_notebook.core.redaction import Secret
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import as_json
@@ -146,12 +146,12 @@ def snippet(text: str) -> None:
 
 
 def wire(drawn: tuple[int, bytes, dict[str, str]]) -> None:
-    """Any answer is a verdict and a run, whose page is inert and which can be kept and read again."""
+    """Any answer is a decision and a run, whose page is inert and which can be kept and read again."""
     status, raw, headers = drawn
-    answer = Answer(status_code=status, body=raw, headers=headers)
-    verdict = decide(answer)
-    assert verdict.verdict in Verdict
-    assert 0 <= verdict.wait_s <= 3700  # an hour, and what scatters it
+    answer = Response(status_code=status, body=raw, headers=headers)
+    decision = decide(answer)
+    assert decision.action in RetryAction
+    assert 0 <= decision.wait_s <= 3700  # an hour, and what scatters it
     for run in (
         decode_answer(answer, fh.InvokeRequest(deployment="d")),
         decode_retrieved(answer, request_id="r"),

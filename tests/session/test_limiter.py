@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.retry import RetryDecision, Verdict
+from fh_notebook.contract.retry import RetryAction, RetryDecision
 from fh_notebook.errors import LimitReached, SettingsError
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 from tests.virtual_time import run_virtually
 
-DONE = RetryDecision(verdict=Verdict.DONE)
-REFUSED = RetryDecision(verdict=Verdict.THROTTLED, reason="concurrency", wait_s=0.1)
+DONE = RetryDecision(action=RetryAction.DONE)
+REFUSED = RetryDecision(action=RetryAction.THROTTLED, reason="concurrency", wait_s=0.1)
 
 
 def test_at_most_the_limit_is_in_flight_and_who_waits_longest_goes_first() -> None:
@@ -93,7 +93,7 @@ def test_the_daily_caps_429_closes_the_limiter_until_midnight_utc() -> None:
         async with limiter.slot():
             waiting = asyncio.create_task(enter())
             await asyncio.sleep(0)
-            limiter.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
+            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
         with pytest.raises(LimitReached, match=r"in 3 h 20 min\. No call was made"):
             await waiting
         with pytest.raises(LimitReached):
@@ -108,7 +108,7 @@ def test_the_daily_caps_429_closes_the_limiter_until_midnight_utc() -> None:
 def test_a_closed_limiter_can_be_reopened_by_hand() -> None:
     """Who changed their plan need not wait for midnight."""
     limiter = ConcurrencyLimiter(1)
-    limiter.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
+    limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
     limiter.reopen()
 
     async def enter() -> int:
@@ -214,7 +214,7 @@ def test_a_provider_that_refuses_is_eased_off_from_what_was_really_out() -> None
     limiter = ConcurrencyLimiter()
     limiter.ask("batch", 20)
     limiter.in_flight = 20
-    limiter.hear(RetryDecision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
+    limiter.hear(RetryDecision(action=RetryAction.THROTTLED, reason="provider", wait_s=1.0))
     assert (limiter.limit, limiter.learned) == (15, None)
 
 
@@ -332,8 +332,8 @@ def test_server_errors_neither_cut_nor_raise_the_limit() -> None:
     limiter = ConcurrencyLimiter()
     before = limiter.limit
     for _ in range(50):
-        limiter.hear(RetryDecision(verdict=Verdict.UNKNOWN, reason="http_500"))
-        limiter.hear(RetryDecision(verdict=Verdict.RETRY, reason="unavailable"))
+        limiter.hear(RetryDecision(action=RetryAction.UNKNOWN, reason="http_500"))
+        limiter.hear(RetryDecision(action=RetryAction.RETRY, reason="unavailable"))
     assert limiter.limit == before
 
 
@@ -342,7 +342,7 @@ def test_an_invalid_request_does_not_raise_the_limit() -> None:
     limiter = ConcurrencyLimiter()
     limiter.in_flight = 2
     for _ in range(50):
-        limiter.hear(RetryDecision(verdict=Verdict.FAILED, reason="validation_error"))
+        limiter.hear(RetryDecision(action=RetryAction.FAILED, reason="validation_error"))
     assert limiter.limit == 2
 
 
@@ -361,7 +361,7 @@ def test_a_providers_429_is_counted_and_eases_off() -> None:
         limiter.in_flight = limiter.limit
         limiter.hear(DONE)
     assert limiter.limit == 10
-    limiter.hear(RetryDecision(verdict=Verdict.THROTTLED, reason="provider", wait_s=1.0))
+    limiter.hear(RetryDecision(action=RetryAction.THROTTLED, reason="provider", wait_s=1.0))
     assert (limiter.limit, limiter.refused) == (7, 1)
     for _ in range(40):
         limiter.in_flight = limiter.limit
@@ -509,7 +509,7 @@ def test_what_wants_a_slot_back() -> None:
             limiter.fix(2)
             assert not limiter.wants_back("mine")
             assert await limiter.turn()
-            limiter.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
+            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
             assert limiter.wants_back("mine")
             assert not await limiter.turn()
         with pytest.raises(LimitReached):
@@ -531,13 +531,13 @@ def test_a_closed_limiter_tells_who_waits_at_once_and_one_that_is_reopened_lets_
         async with limiter.slot():
             waiting = asyncio.create_task(_hold(limiter, None))
             await asyncio.sleep(0)
-            limiter.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
+            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
             with pytest.raises(LimitReached):
                 await waiting
             limiter.reopen()
             waiting = asyncio.create_task(_hold(limiter, None))
             await asyncio.sleep(0)
-            limiter.hear(RetryDecision(verdict=Verdict.STOP, reason="daily_cap"))
+            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
             limiter.reopen()  # before the waiting one could look
             await asyncio.sleep(0)
             assert not waiting.done()

@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.values import Secret
+from fh_notebook.core.redaction import Secret
 from fh_notebook.errors import StoreError
 from fh_notebook.store.retention import ForgetFilter
 from fh_notebook.store.store import Store

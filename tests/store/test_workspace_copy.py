@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.errors import StoreError

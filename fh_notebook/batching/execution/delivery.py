@@ -26,12 +26,13 @@ from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.callbacks import NOWHERE, accepted, ids_of, needs_callback
-from fh_notebook.contract.exchange import Answer, InvokeRequest
-from fh_notebook.contract.retry import Verdict, decide
+from fh_notebook.contract.callbacks import NOWHERE, ids_of, is_accepted, needs_callback
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response
+from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_inputs
-from fh_notebook.contract.wire import Exchange
+from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.text.messages import Message, Phrase, option
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
@@ -64,7 +65,7 @@ _NUMBERS: Final = count()
 """Names of lines: a random one for each process, then a number. A random one for each line costs a system call."""
 
 
-Attempt = Callable[[InvokeRequest], Awaitable[Exchange]]
+Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 
 
 class _Lends(Protocol):
@@ -162,7 +163,7 @@ class CallbackDelivery:
 
     # --- one call
 
-    async def _deliver(self, request: InvokeRequest) -> Exchange:
+    async def _deliver(self, request: InvokeRequest) -> AttemptResult:
         """Submit, and wait for the outcome."""
         receiver, learns = self._receiver, request.deployment not in self._learned
         async with receiver.expecting() if receiver is not None and learns else nullcontext():
@@ -171,12 +172,12 @@ class CallbackDelivery:
             if receiver is not None and run.webhook_secret is not None:
                 receiver.learn(run.webhook_secret, f"{self._client.workspace}/{request.deployment}")
                 self._learned.add(request.deployment)
-        if not (accepted(run) and ids_of(run)):
+        if not (is_accepted(run) and ids_of(run)):
             return exchange
         ticket = self._write_down(request, run)
         outcome = await self._outcome(request, run, ticket)
         self._unwritten.pop(ticket.row.id, None)
-        return Exchange(answer=exchange.answer, run=outcome)
+        return AttemptResult(response=exchange.response, run=outcome)
 
     async def _outcome(self, request: InvokeRequest, first: Run, ticket: PendingTicket) -> Run:
         pending = PendingRun(
@@ -227,11 +228,11 @@ class CallbackDelivery:
 
     # --- auto
 
-    async def _auto(self, request: InvokeRequest) -> Exchange:
+    async def _auto(self, request: InvokeRequest) -> AttemptResult:
         name = request.deployment, request.variant
         if not self._queues and name not in self._only_async:
             exchange = await self._client.attempt(request)
-            if not needs_callback(exchange.answer):
+            if not needs_callback(exchange.response):
                 await self._count_refusals(exchange)
                 return exchange
             self._only_async.add(name)
@@ -239,15 +240,15 @@ class CallbackDelivery:
         # A run that waits for its turn, or for a person, holds no slot of the calls that others make.
         return await self._lent(request)
 
-    async def _lent(self, request: InvokeRequest) -> Exchange:
+    async def _lent(self, request: InvokeRequest) -> AttemptResult:
         with self._lends.lent() if self._lends is not None else nullcontext():
             return await self._deliver(request)
 
-    async def _count_refusals(self, exchange: Exchange) -> None:
-        if exchange.answer.status_code != 429:
+    async def _count_refusals(self, exchange: AttemptResult) -> None:
+        if exchange.response.status_code != 429:
             return
-        decision = decide(exchange.answer)
-        if decision.verdict is Verdict.THROTTLED and decision.reason == "concurrency":
+        decision = decide(exchange.response)
+        if decision.action is RetryAction.THROTTLED and decision.reason == "concurrency":
             self._refused += 1
             if self._refused == REFUSED_BEFORE:
                 await self._switch()
@@ -260,19 +261,21 @@ class CallbackDelivery:
 
     # --- runs of an earlier kernel
 
-    async def _unless_left(self, otherwise: Attempt, request: InvokeRequest) -> Exchange:
+    async def _unless_left(self, otherwise: Attempt, request: InvokeRequest) -> AttemptResult:
         """Wait for a run that was submitted before, and call the others."""
         line = self._left.pop(_key_of(request), None)
         if line is None:
             return await otherwise(request)
         first = first_run(line, self._client.origin)
         first = replace(first, inputs=request.inputs, metadata=dict(request.metadata or {}))
-        answer = Answer(status_code=202)
+        answer = Response(status_code=202)
         ticket = self._book.take_over(line)
         if ticket is None:
             message = "it was submitted before, and is waited for elsewhere; batch.resume() takes its answer"
-            return Exchange(answer=answer, run=replace(first, status="unknown", error=message, error_code="elsewhere"))
-        return Exchange(answer=answer, run=await self._outcome(request, first, ticket))
+            return AttemptResult(
+                response=answer, run=replace(first, status="unknown", error=message, error_code="elsewhere")
+            )
+        return AttemptResult(response=answer, run=await self._outcome(request, first, ticket))
 
 
 def _key_of(request: InvokeRequest) -> str:

@@ -20,12 +20,13 @@ from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Worker
 from fh_notebook.batching.model import Event, Job, Stopped
-from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.wire import Exchange
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.core.redaction import error_text
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel
 from fh_notebook.core.text.messages import Message
-from fh_notebook.core.values import error_text, utc_now
+from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached, StoreError
 
 __all__ = ["Engine"]
@@ -67,7 +68,7 @@ class Engine:
     def __init__(
         self,
         *,
-        attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
+        attempt: Callable[[InvokeRequest], Awaitable[AttemptResult]],
         limiter: EngineLimiter,
         ledger: Ledger,
         emit: Callable[[Event], None],
@@ -180,12 +181,12 @@ class Engine:
     async def _end_tasks(self) -> None:
         """Cancel what is out, and wait until each has said what became of it."""
         # A task that is cancelled before its first step would never give its slot back: let all begin.
-        await unbroken(asyncio.sleep(0))
+        await finish_despite_cancel(asyncio.sleep(0))
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
-            await unbroken(asyncio.wait(tasks))
+            await finish_despite_cancel(asyncio.wait(tasks))
 
 
 async def _cancel_and_wait(task: asyncio.Task[None]) -> None:

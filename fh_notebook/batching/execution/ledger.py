@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeVar
 from fh_notebook.batching.model import PROCESS_ENDED, Job, lost_run
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.run import Run
-from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel
 from fh_notebook.store.owner_locks import Owner
 from fh_notebook.store.tables.claims import Claim
 
@@ -205,7 +205,7 @@ async def _to_the_end(write: Awaitable[T]) -> T:
     try:
         return await write
     except asyncio.CancelledError:
-        await unbroken(_again(write))
+        await finish_despite_cancel(_again(write))
         raise
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from fh_notebook.batching.model import Stopped
 from fh_notebook.batching.options import BatchOptions, check_option, written_options
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, option
-from fh_notebook.core.values import error_text
 from fh_notebook.errors import FetchHiveError
 
 __all__ = [

@@ -18,11 +18,11 @@ from fh_notebook.batching.execution.ledger import ClaimResult, Ledger
 from fh_notebook.batching.execution.scheduler import EngineLimiter, Scheduler
 from fh_notebook.batching.execution.stop_rules import stop_of_answer
 from fh_notebook.batching.model import Event, Job, Retried, Started, Throttled, kind_of
-from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryDecision, Verdict, absence_of, decide
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.wire import Exchange
-from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.contract.wire import AttemptResult
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel
 from fh_notebook.errors import CallError
 
 __all__ = ["CANCELLED", "HELD_WAIT_S", "Worker"]
@@ -54,7 +54,7 @@ class Worker:
         self,
         scheduler: Scheduler,
         *,
-        attempt: Callable[[InvokeRequest], Awaitable[Exchange]],
+        attempt: Callable[[InvokeRequest], Awaitable[AttemptResult]],
         limiter: EngineLimiter,
         ledger: Ledger,
         emit: Callable[[Event], None],
@@ -87,7 +87,7 @@ class Worker:
             return await self._ledger.claim(entry.job)
         except asyncio.CancelledError:
             # The claim was asked for and is there; nothing was sent.
-            await unbroken(self._ledger.release(entry.job, sent=False))
+            await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
             raise
         finally:
             self._scheduler.opened()
@@ -122,7 +122,7 @@ class Worker:
             may_go = await self._limiter.turn() and self._scheduler.stopped is None and self._scheduler.has_calls_left
             may_go = may_go and not self._scheduler.is_over(entry.job)
         except asyncio.CancelledError:
-            await unbroken(self._ledger.release(entry.job, sent=False))
+            await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
             raise
         if not may_go:
             await self._ledger.release(entry.job, sent=False)
@@ -140,40 +140,40 @@ class Worker:
                 exchange = await self._attempt(entry.job.request(self._batch))
         except asyncio.CancelledError:
             run = _unknown(entry.job, started_at, CANCELLED, CUT_OFF)
-            await unbroken(self._finish(entry, run, goes_on=False))
+            await finish_despite_cancel(self._finish(entry, run, goes_on=False))
             raise
         except CallError as exc:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(exc)))
         decision = self._judge(entry, exchange)
         self._limiter.hear(decision, call=call, left=self._scheduler.left)
-        if exchange.answer.status_code is None and decision.reason in NOT_REACHED:
+        if exchange.response.status_code is None and decision.reason in NOT_REACHED:
             if not self._scheduler.note_unreached(exchange.run):
-                decision = replace(decision, verdict=Verdict.RETRY)
+                decision = replace(decision, action=RetryAction.RETRY)
         else:
             self._scheduler.note_answer()
-        return await self._follow(entry, exchange.run, decision, absence_of(exchange.answer))
+        return await self._follow(entry, exchange.run, decision, absence_of(exchange.response))
 
-    def _judge(self, entry: QueuedJob, exchange: Exchange) -> RetryDecision:
+    def _judge(self, entry: QueuedJob, exchange: AttemptResult) -> RetryDecision:
         # Being refused for concurrency uses up no attempt: a batch has time.
         facts: dict[str, Any] = {"jitter": self._jitter(), "now": self._now()}
-        decision = decide(exchange.answer, attempt=entry.sent - entry.refusals, **facts)
-        if decision.verdict is not Verdict.THROTTLED:
+        decision = decide(exchange.response, attempt=entry.sent - entry.refusals, **facts)
+        if decision.action is not RetryAction.THROTTLED:
             return decision
         entry.refusals += 1
-        return decide(exchange.answer, attempt=entry.refusals, typical_s=self._limiter.typical_s, **facts)
+        return decide(exchange.response, attempt=entry.refusals, typical_s=self._limiter.typical_s, **facts)
 
     async def _follow(self, entry: QueuedJob, run: Run, decision: RetryDecision, absence: Absence) -> Next:
         """Do what the decision says."""
         if decision.again:
             run = replace(run, attempts=entry.sent)
             await self._ledger.release(entry.job, sent=run.error_code not in NOT_REACHED)
-            kind = Throttled if decision.verdict is Verdict.THROTTLED else Retried
+            kind = Throttled if decision.action is RetryAction.THROTTLED else Retried
             if kind is Throttled:
                 self._scheduler.refused_one(decision.wait_s)
             self._emit(kind(job=entry.job, run=run, reason=decision.reason, wait_s=decision.wait_s))
             self._scheduler.put_off(entry, decision.wait_s)
             return None, None
-        if decision.verdict is Verdict.STOP:
+        if decision.action is RetryAction.STOP:
             run = replace(run, attempts=entry.sent)
             if run.status_code == TOO_MANY:
                 self._emit(Throttled(job=entry.job, run=run, reason=decision.reason, wait_s=0.0))
@@ -185,7 +185,7 @@ class Worker:
             return None, None
         if run.status_code is not None and run.status_code // 100 in (2, 4):
             self._scheduler.note_known(entry.job)
-        if decision.verdict is Verdict.UNKNOWN and run.status != "unknown":
+        if decision.action is RetryAction.UNKNOWN and run.status != "unknown":
             run = replace(run, status="unknown")
         return await self._finish(entry, run)
 
@@ -210,7 +210,7 @@ class Worker:
             )
         except asyncio.CancelledError:
             if following is not None:
-                await unbroken(self._ledger.release(following.job, sent=False))
+                await finish_despite_cancel(self._ledger.release(following.job, sent=False))
             raise
         finally:
             if following is not None:

@@ -15,10 +15,10 @@ from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.schema.inference import infer
+from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text.formatting import listed, nearest, short
-from fh_notebook.core.values import MASK
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store

@@ -28,7 +28,7 @@ from fh_notebook.batching.planning.stored_batch import earlier_name, other_table
 from fh_notebook.batching.planning.table_match import VariantRecord, inputs_by_row, match
 from fh_notebook.batching.tables.rating_hash import item_of
 from fh_notebook.batching.tables.rows import label_of
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import hooks
 from fh_notebook.core.config.urls import LOCAL

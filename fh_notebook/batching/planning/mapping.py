@@ -23,13 +23,13 @@ from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.build import fill_defaults
-from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.validation import Checker, problems
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core.redaction import MASK, error_text
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import MASK, error_text
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -290,7 +290,7 @@ class InputMapper:
             is_there = source.name in record
             value = record.get(source.name)
             if self.tabular and not (isinstance(value, str) and name in self._plain_texts):
-                value = coerced(value, schema, self.deployment.inputs)
+                value = coerce(value, schema, self.deployment.inputs)
         else:
             is_there, value = True, plain(source(dict(record)))
         if is_missing(value):

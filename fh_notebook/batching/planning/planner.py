@@ -14,9 +14,9 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.mapping import InputMapper, hidden_columns, read_mapping
 from fh_notebook.batching.planning.plan import BatchTarget, BatchVariant
 from fh_notebook.batching.tables.rows import METADATA_PREFIX, Rows
-from fh_notebook.contract.exchange import InvokeRequest, metadata_problems
+from fh_notebook.contract.invoke_request import InvokeRequest, metadata_problems
+from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.json_values import canonical_json, json_problems
-from fh_notebook.contract.reuse import job_key_of_parts
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted, option
 from fh_notebook.core.text.problems import Problem

@@ -19,7 +19,7 @@ from fh_notebook.batching.planning.planner import refused
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
 from fh_notebook.batching.planning.sources import JobSource, JobWindow
 from fh_notebook.batching.planning.stored_batch import PlannedBatch
-from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import PYTHON, Audience
 from fh_notebook.store.tables.answers import AnswerRow, run_of_row

@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import Final
 
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState, admitting
-from fh_notebook.core.values import log
+from fh_notebook.core.redaction import log
 
 __all__ = ["BEAT_S", "DRAW_EVERY_S", "RateEstimator", "RefreshTimer"]
 

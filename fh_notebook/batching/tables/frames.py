@@ -25,7 +25,7 @@ from fh_notebook.batching.tables.values import object_series
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
-from fh_notebook.core.values import redact
+from fh_notebook.core.redaction import redact
 from fh_notebook.version import __version__
 
 __all__ = [

@@ -28,8 +28,9 @@ from typing import Any, Final
 
 from fh_notebook.contract.signing import RequestScheme
 from fh_notebook.core.config import credentials
+from fh_notebook.core.redaction import Secret, log
 from fh_notebook.core.text.formatting import type_text
-from fh_notebook.core.values import Secret, is_iterable, log
+from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import SettingsError
 
 __all__ = [
@@ -99,7 +100,7 @@ class SigningSecrets:
         if secret is None or not secret:
             return
         if self._take(secret) and self._keyring and name:
-            is_stored, reason = credentials.keep_in_keyring(f"{name}#signing", secret)
+            is_stored, reason = credentials.store_in_keyring(f"{name}#signing", secret)
             if not is_stored:
                 log.info("a signing secret was not kept: %s", reason)
 

@@ -37,13 +37,13 @@ from fh_notebook.contract.run import Run
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
 from fh_notebook.core import arguments
-from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
-from fh_notebook.core.partial_repr import with_partial_repr
+from fh_notebook.core.config.urls import EVERYWHERE, is_loopback, reachable_host
+from fh_notebook.core.redaction import Secret, error_text, log
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.runtime.event_loop import on_loop
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.messages import Message, option
-from fh_notebook.core.values import Secret, error_text, log
 from fh_notebook.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def endpoint_of(*, host: str, port: int, public_url: str | None, environment: Ma
     >>> print(endpoint_of(host="127.0.0.1", port=8787, public_url=None, environment={}).told)
     Only programs on this machine reach it. For Fetch Hive itself give public_url= (a tunnel, a reverse proxy); without it runs are waited for by polling.
     """  # noqa: E501 - what is printed is one line
-    local = f"http://{host_here(host)}:{port}"
+    local = f"http://{reachable_host(host)}:{port}"
     if public_url is not None:
         is_local = is_loopback(urlsplit(public_url).hostname or "")
         message = (

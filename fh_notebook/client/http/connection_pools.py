@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.contract.exchange import Answer
+from fh_notebook.contract.response import Response
+from fh_notebook.core.redaction import error_text, redact
 from fh_notebook.core.runtime.event_loop import running_loop
-from fh_notebook.core.values import error_text, redact
 from fh_notebook.errors import CallError, SettingsError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ConnectionPools:
 
     async def exchange(
         self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None
-    ) -> Answer:
+    ) -> Response:
         """Return the answer to one request; an answer that broke off says how.
 
         Raises

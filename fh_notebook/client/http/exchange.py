@@ -1,12 +1,12 @@
-"""One HTTP exchange as an Answer: httpx errors become values, and packed bodies are checked first.
+"""One HTTP exchange as an Response: httpx errors become values, and packed bodies are checked first.
 
 Rules of this file:
 
 1. An answer is packed once, with one of the two codings of the request. httpx unpacks any named coding, also several
    times over: packed twice, ten kilobytes are ten gigabytes, and a limit on the unpacked size cannot stop that within
    one piece.
-2. No action of a service or a network raises here. `Answer.sent` says whether the request reached the service, because
-   only one that did not may be sent again.
+2. No action of a service or a network raises here. `Response.sent` says whether the request reached the service: only
+   one that did not may be sent again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import httpx
 
 from fh_notebook.client.http.fast_transport import Deadline
 from fh_notebook.client.http.transport import user_agent
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.core.values import Secret, redact
+from fh_notebook.contract.response import Response
+from fh_notebook.core.redaction import Secret, redact
 
 __all__ = ["ACCEPTED", "BROKEN", "Auth", "BearerAuth", "WebhookAuth", "exchange", "is_packed"]
 
@@ -93,7 +93,7 @@ class Auth(Protocol):
         ...
 
 
-# The most specific first: (httpx's error, `Answer.broke`, whether the service may have received the request).
+# The most specific first: (httpx's error, `Response.broke`, whether the service may have received the request).
 # Facts: httpx raises ConnectError and ConnectTimeout before any byte of the request; a WriteError can come after the
 # last byte that the service needed; ReadError, ReadTimeout and RemoteProtocolError come after sending.
 BROKEN: Final[tuple[tuple[type[Exception], str, bool], ...]] = (
@@ -127,7 +127,7 @@ async def exchange(
     timeout_s: float,
     connect_timeout_s: float = math.inf,
     clock: Callable[[], float] = time.perf_counter,
-) -> Answer:
+) -> Response:
     """Make one exchange and return its answer.
 
     It calls the transport itself: `httpx.AsyncClient` around it costs 100 us a call, for redirects, cookies and hooks
@@ -180,10 +180,10 @@ async def exchange(
                 deadline.cancel()
     except TimeoutError:
         broke = "read_timeout" if body.taken else "connect"
-        return Answer(broke=broke, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
+        return Response(broke=broke, sent=body.taken, detail=f"after {timeout_s:g} s", elapsed_s=clock() - begun)
     except httpx.RequestError as exc:
         broke, sent = _failure_of(exc)
-        return Answer(broke=broke, sent=sent, detail=redact(_message_of(exc)), elapsed_s=clock() - begun)
+        return Response(broke=broke, sent=sent, detail=redact(_message_of(exc)), elapsed_s=clock() - begun)
 
 
 class _RequestBody(httpx.AsyncByteStream):
@@ -238,10 +238,10 @@ def _headers(url: str, length: int | None) -> list[tuple[bytes, bytes]]:
 
 async def _answer_of(
     response: httpx.Response, limit: int, received: _Received, elapsed_s: Callable[[], float]
-) -> Answer:
+) -> Response:
     headers = _headers_by_name(response.headers.raw)
     body = await _read_body(response, headers, limit, received)
-    return Answer(
+    return Response(
         status_code=response.status_code if body is not None else None,
         headers=headers,
         body=body or b"",

@@ -24,9 +24,9 @@ from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
 from fh_notebook.comparing.verdict import notes_of, verdict_of
 from fh_notebook.core.config import settings
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience
-from fh_notebook.core.values import MASK
 
 __all__ = [
     "STYLE",

@@ -19,8 +19,8 @@ from fh_notebook.comparing.plots.panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.values import redact
 
 __all__ = ["page"]
 

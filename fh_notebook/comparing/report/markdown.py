@@ -19,7 +19,7 @@ from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure, score_text
 from fh_notebook.comparing.stats.pairs import pairs_table
 from fh_notebook.comparing.verdict import notes_of, verdict_of
-from fh_notebook.core.values import redact
+from fh_notebook.core.redaction import redact
 
 __all__ = ["escaped", "markdown"]
 

@@ -31,8 +31,8 @@ from fh_notebook.comparing.stats.intervals import FEW_ROWS, LEVEL, MANY_ROWS, RE
 from fh_notebook.comparing.stats.pairs import ALPHA, tested_in
 from fh_notebook.core.config import settings
 from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.values import redact
 from fh_notebook.version import __version__
 
 __all__ = ["SUFFIXES", "check_report", "provenance_of", "report_rows", "settings_of", "text_of", "write_report"]

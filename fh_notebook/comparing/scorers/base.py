@@ -19,10 +19,9 @@ from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import arguments
-from fh_notebook.core.partial_repr import with_partial_repr
-from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.redaction import error_text
+from fh_notebook.core.text.formatting import listed, nearest, short, with_partial_repr
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import error_text
 from fh_notebook.errors import InputError
 
 __all__ = [

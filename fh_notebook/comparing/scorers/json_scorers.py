@@ -90,7 +90,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     rules = _schema(schema)
     if problems := schema_problems(rules):
         raise InputError(f"the schema cannot be used: {'; '.join(map(str, problems[:3]))}")
-    if unusable := Checker.of(rules).trouble:
+    if unusable := Checker.of(rules).error:
         raise InputError(f"the schema cannot be used: {unusable}")
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:

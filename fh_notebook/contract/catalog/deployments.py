@@ -1,8 +1,8 @@
 """Deployments: a mapping of all known deployments, and the nearest name to an unknown one.
 
-Rule of this file: what is known is read-only and in order; whoever asks for a name that is not there is told the
-nearest one. The text of ``fetchhive.yaml`` is read in `reader`, written in `writer` and edited in `editor`; its
-JSON Schema for editors is `fetchhive.schema.json`, in the folder above.
+Rule of this file: the mapping is read-only and ordered; the error for an unknown name has the nearest known one.
+The text of ``fetchhive.yaml`` is read in `reader`, written in `writer` and edited in `editor`; its JSON Schema for
+editors is `fetchhive.schema.json`, in the folder above.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = [
     "LOCAL_SOURCE",
     "Deployments",
     "UnknownDeployment",
-    "meant",
     "merged",
+    "misspelling_error",
     "near_name",
     "new_variables",
     "same",
@@ -170,26 +170,26 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
     >>> near_name("triage-2", ["triage-1", "triage"]), near_name("invoice-de", ["invoice-en"])
     (None, None)
     """
-    wanted = _words(name)
-    found = None
+    requested = _split_name(name)
+    similar = None
     for candidate in known:
-        words = _words(candidate)
-        if words == wanted or "".join(words) == "".join(wanted):
+        parts = _split_name(candidate)
+        if parts == requested or "".join(parts) == "".join(requested):
             return candidate
-        if found is None and _is_slip(wanted, words):
-            found = candidate
-    return found
+        if similar is None and _is_slip(requested, parts):
+            similar = candidate
+    return similar
 
 
-def _words(name: str) -> list[str]:
+def _split_name(name: str) -> list[str]:
     return [word for word in re.split(r"[-_.\s]+", name.casefold()) if word]
 
 
-def _is_slip(given: list[str], meant: list[str]) -> bool:
+def _is_slip(requested: list[str], known: list[str]) -> bool:
     """Whether the words differ in one of them only, by a slip."""
-    if len(given) != len(meant):
+    if len(requested) != len(known):
         return False
-    differing = [pair for pair in zip(given, meant, strict=True) if pair[0] != pair[1]]
+    differing = [pair for pair in zip(requested, known, strict=True) if pair[0] != pair[1]]
     return len(differing) == 1 and _is_slip_of_word(*differing[0])
 
 
@@ -205,26 +205,26 @@ def _is_slip_of_word(word: str, of: str) -> bool:
     return is_left_out or is_added or is_changed or is_swapped
 
 
-def meant(name: str, known: Deployments) -> UnknownDeployment | None:
-    """Return what to tell somebody who asked for an unknown name that is near to a known one, else ``None``.
+def misspelling_error(name: str, known: Deployments) -> UnknownDeployment | None:
+    """Return the error for an unknown name that is a known one with a typing error; ``None`` in other cases.
 
-    A call of a name with a slip would be refused by the service after it was counted, or would run something else.
+    The service would count a call of such a name and refuse it, or would run another deployment.
     """
     close = near_name(name, known)
     if close is None:
         return None
     source = known.source_of(close)
-    place = f"the {source}" if source == LOCAL_SOURCE else source.rpartition(":")[0]  # without the line
+    location = f"the {source}" if source == LOCAL_SOURCE else source.rpartition(":")[0]  # without the line
     return UnknownDeployment(
         Message(
             "there is no deployment {} in {}; did you mean {}? (to call it all the same, add it to the catalogue{})",
-            (short(name), place, short(close), Phrase(f", or give fh.Deployment({short(name)})", command="")),
+            (short(name), location, short(close), Phrase(f", or give fh.Deployment({short(name)})", command="")),
         )
     )
 
 
 def merged(known: Deployment | None, guessed: Deployment) -> Deployment:
-    """Return what to save: what is known, with what is new; what is guessed where nothing is declared.
+    """Return the deployment to save: the known one with what is new, or the guessed one where none is known.
 
     A new variable need not be given, since the calls before did without it. Others stay refused where they were.
 

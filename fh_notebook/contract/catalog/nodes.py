@@ -1,7 +1,7 @@
 """YAML nodes of a catalogue as plain values, with every problem and its line.
 
-Rule of this file: a node is read to its end whatever is wrong with it, so that all problems are told at once; what
-comes out is made of JSON's kinds only.
+Rule of this file: a node is read to its end whatever is wrong with it, so that all problems are reported at once. The
+result consists of JSON's kinds only.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fh_notebook.contract.catalog.yaml_loader import NO_BLANK, glued, tag_of, write_apart
+from fh_notebook.contract.catalog.yaml_loader import (
+    MISSING_BLANK,
+    missing_blank_message,
+    tag_of,
+    with_blank_after_colon,
+)
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Path, Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["NodeReader", "duplicate_problem", "kind_of", "line_of", "place_name"]
+__all__ = ["NodeReader", "duplicate_problem", "kind_of", "line_of", "location_name"]
 
-MAX_TOLD: Final = 100
-"""Problems that are told: more are not read, and most of them come from one."""
+MAX_PROBLEMS: Final = 100
+"""Problems in one error: more are not read, and most of them have one cause."""
 
 Entries = dict[str, tuple[Node, Node]]
 """The entries of a mapping: name -> (the key's node, the value's node)."""
@@ -41,12 +46,12 @@ def kind_of(node: Node) -> str:
     return "list" if isinstance(node, SequenceNode) else "mapping"
 
 
-def place_name(path: Path) -> str:
-    """Return how a message names a place in the catalogue.
+def location_name(path: Path) -> str:
+    """Return the name of a position in the catalogue, for messages.
 
     Examples
     --------
-    >>> place_name(("triage", "inputs", "tone"))
+    >>> location_name(("triage", "inputs", "tone"))
     "'triage': inputs.tone"
     """
     name, *rest = path
@@ -54,7 +59,7 @@ def place_name(path: Path) -> str:
 
 
 class NodeReader:
-    """One reading of one file: what was wrong so far.
+    """One reading of one file, with its problems so far.
 
     Parameters
     ----------
@@ -65,72 +70,74 @@ class NodeReader:
     def __init__(self, where: str) -> None:
         self.where = where
         self.count = 0
-        self._told: list[Problem] = []
+        self._problems: list[Problem] = []
 
-    def told_in(self, line: int) -> bool:
-        """Whether something was told of a line already."""
-        return any(line == earlier.line for earlier in self._told)
+    def has_problem_in(self, line: int) -> bool:
+        """Whether a line has a problem already."""
+        return any(line == earlier.line for earlier in self._problems)
 
-    def tell(self, at: Node | int, problem: Problem, *, named: bool = True) -> None:
-        """Note a problem at a node or in a line; its sentence begins with its path unless it is `named` in it."""
+    def add(self, at: Node | int, problem: Problem, *, named: bool = True) -> None:
+        """Add a problem at a node or in a line; its text begins with its path unless it is `named` in it."""
         self.count += 1
-        if self.count <= MAX_TOLD:
+        if self.count <= MAX_PROBLEMS:
             line = at if isinstance(at, int) else line_of(at)
-            place = f"{self.where}, line {line}" + (f": {place_name(problem.path)}" if named and problem.path else "")
-            self._told.append(replace(problem, line=line, place=place))
+            location = f"{self.where}, line {line}" + (
+                f": {location_name(problem.path)}" if named and problem.path else ""
+            )
+            self._problems.append(replace(problem, line=line, place=location))
 
     def end(self) -> None:
-        """Raise everything that was told, in the order of the lines.
+        """Raise all problems, in the order of the lines.
 
         Raises
         ------
         InputError
-            Something was told.
+            There is a problem.
         """
-        told = sorted(self._told, key=lambda problem: problem.line or 0)
-        if self.count > MAX_TOLD:
-            told.append(Problem(place=self.where, message=f"and {self.count - MAX_TOLD:,} more"))
-        if told:
-            raise InputError(told)
+        problems = sorted(self._problems, key=lambda problem: problem.line or 0)
+        if self.count > MAX_PROBLEMS:
+            problems.append(Problem(place=self.where, message=f"and {self.count - MAX_PROBLEMS:,} more"))
+        if problems:
+            raise InputError(problems)
 
     def entries(self, node: MappingNode) -> Entries:
         """Return the entries of a mapping by their names, as they were written; of two with one name, the first."""
         self._check_tag(node, "map")
-        found: Entries = {}
+        entries: Entries = {}
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
-                cure = "put a text with brackets or braces in quotes"
-                self.tell(key, Problem(None, "propertyNames", f"a {kind_of(key)}", "is no name", cure))
+                hint = "put a text with brackets or braces in quotes"
+                self.add(key, Problem(None, "propertyNames", f"a {kind_of(key)}", "is no name", hint))
                 continue
             # `1.50` and `null` are names as they are written; `~` and nothing at all are no names.
             name = key.value
             if not name and not key.style:
-                self.tell(key, Problem(None, "propertyNames", message="there is no name before the colon"))
-            elif slip := _glued_name(node, key, value):
-                self.tell(key, Problem(None, "syntax", message=slip))
-            elif name in found:
-                self.tell(key, duplicate_problem(name, line_of(found[name][0])))
+                self.add(key, Problem(None, "propertyNames", message="there is no name before the colon"))
+            elif slip := _missing_blank_problem(node, key, value):
+                self.add(key, Problem(None, "syntax", message=slip))
+            elif name in entries:
+                self.add(key, duplicate_problem(name, line_of(entries[name][0])))
             else:
-                found[name] = (key, value)
-        return found
+                entries[name] = (key, value)
+        return entries
 
-    def tell_kind(self, node: Node, path: Path, what: str, cure: str) -> None:
-        """Note that a node is no mapping, or the blank that is missing after a colon."""
+    def add_kind_problem(self, node: Node, path: Path, what: str, hint: str) -> None:
+        """Add the problem of a node that should be a mapping, or of the blank that is missing after a colon."""
         is_plain = isinstance(node, ScalarNode) and node.style is None
-        if meant := glued(node.value) if is_plain else None:
-            self.tell(node, Problem(path, "syntax", message=write_apart(meant)), named=False)
+        if correction := with_blank_after_colon(node.value) if is_plain else None:
+            self.add(node, Problem(path, "syntax", message=missing_blank_message(correction)), named=False)
         else:
-            self.tell(node, Problem(path, "type", what, f"is a {kind_of(node)}", cure), named=False)
+            self.add(node, Problem(path, "type", what, f"is a {kind_of(node)}", hint), named=False)
 
     def text(self, path: Path, node: Node, part: str = "") -> str | None:
         """Return the text that a node is, or a `part` of it; ``None``, and a problem, when it is something else."""
         value = self.value(node) if isinstance(node, ScalarNode) else None
         if isinstance(value, str):
             return value
-        cure = "put it in quotes" if isinstance(node, ScalarNode) and node.value else ""
-        has = "empty" if kind_of(node) == "nothing" else f"a {kind_of(node)}"
-        problem = Problem(path, "type", part or place_name(path), f"is {has}, not a text", cure)
-        self.tell(node, problem, named=bool(part))
+        hint = "put it in quotes" if isinstance(node, ScalarNode) and node.value else ""
+        actual = "empty" if kind_of(node) == "nothing" else f"a {kind_of(node)}"
+        problem = Problem(path, "type", part or location_name(path), f"is {actual}, not a text", hint)
+        self.add(node, problem, named=bool(part))
         return None
 
     def value(self, node: Node) -> Any:
@@ -155,18 +162,18 @@ class NodeReader:
             pass
         if kind in ("int", "float"):
             beyond = Problem(None, "type", short(node.value), "is no number that JSON can say", "put it in quotes")
-            self.tell(node, beyond)
+            self.add(node, beyond)
         elif kind != "str":
-            self.tell(node, _no_tag(node, "leave it out, or put the text in quotes"))
+            self.add(node, _no_tag(node, "leave it out, or put the text in quotes"))
         return node.value
 
     def _check_tag(self, node: Node, expected: str) -> None:
         if tag_of(node) != expected:
-            self.tell(node, _no_tag(node, "leave it out"))
+            self.add(node, _no_tag(node, "leave it out"))
 
 
-def _no_tag(node: Node, cure: str) -> Problem:
-    return Problem(None, "tag", f"the tag {short(node.tag)}", "is not read", cure)
+def _no_tag(node: Node, hint: str) -> Problem:
+    return Problem(None, "tag", f"the tag {short(node.tag)}", "is not read", hint)
 
 
 def duplicate_problem(name: str, first: int) -> Problem:
@@ -174,13 +181,13 @@ def duplicate_problem(name: str, first: int) -> Problem:
     return Problem(None, "uniqueItems", short(name), "is given twice", f"the first is in line {first}")
 
 
-def _glued_name(mapping: MappingNode, key: ScalarNode, value: Node) -> str | None:
-    """Tell a name that holds its value, for want of a blank: ``ticket:{type: string}``, ``{type:string}``."""
-    if key.style is not None or not (meant := glued(key.value)):
+def _missing_blank_problem(mapping: MappingNode, key: ScalarNode, value: Node) -> str | None:
+    """Return the problem of a name that contains its value: ``ticket:{type: string}``, ``{type:string}``."""
+    if key.style is not None or not (correction := with_blank_after_colon(key.value)):
         return None
     # The rest of the line is what the value was meant to be; between braces, no colon follows at all.
     opens = re.search(r":[\[{]", key.value)
     is_alone = mapping.flow_style and value.start_mark.index == value.end_mark.index == key.end_mark.index
     if opens:
-        return f"{NO_BLANK} of {short(key.value.partition(':')[0])}"
-    return write_apart(meant) if is_alone else None
+        return f"{MISSING_BLANK} of {short(key.value.partition(':')[0])}"
+    return missing_blank_message(correction) if is_alone else None

@@ -14,8 +14,8 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from fh_notebook.contract.catalog.deployments import Deployments
-from fh_notebook.contract.catalog.nodes import NodeReader, duplicate_problem, kind_of, line_of, place_name
-from fh_notebook.contract.catalog.variables import inputs_of, is_whole, lines_of, place_of, schema_said
+from fh_notebook.contract.catalog.inputs import inputs_of, is_whole, line_of_problem, lines_of, schema_of_inputs
+from fh_notebook.contract.catalog.nodes import NodeReader, duplicate_problem, kind_of, line_of, location_name
 from fh_notebook.contract.catalog.yaml_loader import compose, yaml_error_in
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core.text.formatting import nearest, short
@@ -66,20 +66,22 @@ def read_catalog(text: str, *, where: str = "fetchhive.yaml") -> Deployments:
     """
     # The bytes are counted where there may be too many only: a letter has four at most.
     if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode(errors="replace")) > MAX_BYTES):
-        larger = f"has more than {MAX_BYTES:,} bytes"
-        raise InputError(Problem(None, "maxLength", where, larger, "a catalogue is smaller, so this is another file"))
+        message_size = f"has more than {MAX_BYTES:,} bytes"
+        raise InputError(
+            Problem(None, "maxLength", where, message_size, "a catalogue is smaller, so this is another file")
+        )
     reading = NodeReader(where)
-    trouble: Problem | None = None
+    problem: Problem | None = None
     known: list[tuple[Deployment, str]] = []
     try:
         known = _read_root(reading, compose(text))
     except YAMLError as exc:
-        line, words = yaml_error_in(exc, text)
-        trouble = Problem(None, "syntax", message=words, line=line, place=f"{where}, line {line}")
+        line, message = yaml_error_in(exc, text)
+        problem = Problem(None, "syntax", message=message, line=line, place=f"{where}, line {line}")
     except RecursionError:
-        trouble = Problem(None, "depth", message="something is nested too deep to be read", place=where)
-    if trouble:  # raised outside the block: a notebook shows one line only for an error without a context
-        raise InputError(trouble)
+        problem = Problem(None, "depth", message="something is nested too deep to be read", place=where)
+    if problem:  # raised outside the block: a notebook shows one line only for an error without a context
+        raise InputError(problem)
     reading.end()
     return Deployments(known)
 
@@ -88,12 +90,12 @@ def _read_root(reading: NodeReader, root: Node | None) -> list[tuple[Deployment,
     if root is None or kind_of(root) == "nothing":
         return []
     if not isinstance(root, MappingNode):
-        reading.tell_kind(root, (), "the file", f"it begins with `version: {VERSION}` and `deployments:`")
+        reading.add_kind_problem(root, (), "the file", f"it begins with `version: {VERSION}` and `deployments:`")
         return []
     entries = reading.entries(root)
     for name, (key, value) in entries.items():
         if name not in TOP_KEYS:
-            reading.tell(key, unknown_key((), name, TOP_KEYS))
+            reading.add(key, unknown_key((), name, TOP_KEYS))
         elif name == "version":
             _check_version(reading, value)
     if "deployments" not in entries:
@@ -112,65 +114,65 @@ def unknown_key(path: Path, name: str, known: Collection[str], slips: Mapping[st
 def _check_version(reading: NodeReader, node: Node) -> None:
     value = reading.value(node)
     if isinstance(value, bool) or value != VERSION:
-        cure = f"write `version: {VERSION}`, or update fh_notebook"
-        problem = Problem(("version",), "const", f"version {short(value)}", "is not known", cure)
-        reading.tell(node, problem, named=False)
+        hint = f"write `version: {VERSION}`, or update fh_notebook"
+        problem = Problem(("version",), "const", f"version {short(value)}", "is not known", hint)
+        reading.add(node, problem, named=False)
 
 
 def _read_deployments(reading: NodeReader, node: Node) -> list[tuple[Deployment, str]]:
     if kind_of(node) == "nothing":
         return []
     if not isinstance(node, MappingNode):
-        cure = "write each as `name:`, with its lines indented below"
-        reading.tell_kind(node, ("deployments",), "deployments", cure)
+        hint = "write each as `name:`, with its lines indented below"
+        reading.add_kind_problem(node, ("deployments",), "deployments", hint)
         return []
-    found: list[tuple[Deployment, str]] = []
+    deployments: list[tuple[Deployment, str]] = []
     lines: dict[str, int] = {}
     for name, (key, value) in reading.entries(node).items():
         bare = name.strip()
         if not bare:
-            reading.tell(key, Problem(None, "minLength", message="a deployment needs a name"))
+            reading.add(key, Problem(None, "minLength", message="a deployment needs a name"))
         elif bare in lines:
-            reading.tell(key, duplicate_problem(bare, lines[bare]))
+            reading.add(key, duplicate_problem(bare, lines[bare]))
         else:
             lines[bare] = line_of(key)
-            read = _read_deployment(reading, bare, key, value)
-            found += [(read, f"{reading.where}:{lines[bare]}")] if read else []
-    return found
+            deployment = _read_deployment(reading, bare, key, value)
+            deployments += [(deployment, f"{reading.where}:{lines[bare]}")] if deployment else []
+    return deployments
 
 
 def _read_deployment(reading: NodeReader, name: str, key: Node, node: Node) -> Deployment | None:
     if kind_of(node) == "nothing":
         return Deployment(name)
     if not isinstance(node, MappingNode):
-        reading.tell_kind(node, (name,), short(name), f"write {', '.join(KEYS)} below it")
+        reading.add_kind_problem(node, (name,), short(name), f"write {', '.join(KEYS)} below it")
         return None
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     entries = reading.entries(node)
-    for word, (word_key, value) in entries.items():
-        if word not in KEYS:
-            reading.tell(word_key, unknown_key((name,), word, KEYS))
+    for keyword, (keyword_node, value) in entries.items():
+        if keyword not in KEYS:
+            reading.add(keyword_node, unknown_key((name,), keyword, KEYS))
         else:
-            given[word] = _READERS[word](reading, (name, word), value)
-    inputs, is_open = given.get("inputs"), given.pop("open", None)
+            values[keyword] = _READERS[keyword](reading, (name, keyword), value)
+    inputs, is_open = values.get("inputs"), values.pop("open", None)
     is_short = isinstance(inputs, dict) and not is_whole(inputs)
     if is_open is not None and (problem := _open_problem(name, inputs, is_open)):
-        reading.tell(entries["open"][0], problem, named=False)
+        reading.add(entries["open"][0], problem, named=False)
     # Built even when something was told: what else is wrong with it is told too.
-    trouble: InputError
+    error: InputError
     try:
         if inputs is not None:
-            given["inputs"] = schema_said(inputs, is_open=bool(is_open))
-        return Deployment(name, **given)
+            values["inputs"] = schema_of_inputs(inputs, is_open=bool(is_open))
+        return Deployment(name, **values)
     except InputError as exc:
-        trouble = exc
+        error = exc
     lines = lines_of(entries["inputs"][1]) if "inputs" in entries else {}
-    for found in trouble.problems:
-        line = place_of(found, lines) or line_of(key)
-        path = found.path or ()
-        if not (reading.told_in(line) and _is_judged(path)):
-            shown = path[1:] if is_short and path[:1] == ("properties",) else path
-            reading.tell(line, replace(found, path=(name, "inputs", *shown)))
+    for problem_of_schema in error.problems:
+        line = line_of_problem(problem_of_schema, lines) or line_of(key)
+        path = problem_of_schema.path or ()
+        if not (reading.has_problem_in(line) and _is_judged(path)):
+            inner_path = path[1:] if is_short and path[:1] == ("properties",) else path
+            reading.add(line, replace(problem_of_schema, path=(name, "inputs", *inner_path)))
     return None
 
 
@@ -178,15 +180,15 @@ def _open_problem(name: str, inputs: dict[str, Any] | None, is_open: bool) -> Pr
     path = (name, "open")
     if inputs is not None and is_whole(inputs):
         hint = "a whole JSON Schema says it by additionalProperties"
-        return Problem(path, "dependentRequired", place_name(path), "goes with variables one by one", hint)
+        return Problem(path, "dependentRequired", location_name(path), "goes with variables one by one", hint)
     if inputs is None and not is_open:
-        said, hint = f"{place_name(path)}: false", "write `inputs: {}` where none are taken"
-        return Problem(path, "dependentRequired", said, "says nothing without inputs", hint)
+        value, hint = f"{location_name(path)}: false", "write `inputs: {}` where none are taken"
+        return Problem(path, "dependentRequired", value, "says nothing without inputs", hint)
     return None
 
 
 def _is_judged(path: tuple[str | int, ...]) -> bool:
-    """Whether `variables` has a better sentence for a problem there."""
+    """Whether `inputs` has a better message for a problem there."""
     names = [part for part in path[-2:] if isinstance(part, str)]
     return names[-1:] in (["type"], ["required"])
 
@@ -203,15 +205,15 @@ def _read_variants(reading: NodeReader, path: Path, node: Node) -> list[str]:
     if isinstance(node, SequenceNode):
         names: list[str] = []
         for item in node.value:
-            found = _read_variant(reading, path, item)
-            if set(found) & set(names):
-                reading.tell(item, Problem(path, "uniqueItems", short(found[0]), "is given twice"))
-            names += found
+            new_names = _read_variant(reading, path, item)
+            if set(new_names) & set(names):
+                reading.add(item, Problem(path, "uniqueItems", short(new_names[0]), "is given twice"))
+            names += new_names
         return names
     entries = reading.entries(node) if isinstance(node, MappingNode) else {}
     for name, (key, value) in entries.items():
         if not name.strip():
-            reading.tell(key, _no_name(path))
+            reading.add(key, _no_name(path))
         _read_description(reading, path, value, f"the description of {short(name)}")
     return [name for name in entries if name.strip()]
 
@@ -223,7 +225,7 @@ def _no_name(path: Path) -> Problem:
 def _read_variant(reading: NodeReader, path: Path, node: Node) -> list[str]:
     name = reading.text(path, node, "a variant")
     if name is not None and not name.strip():
-        reading.tell(node, _no_name(path))
+        reading.add(node, _no_name(path))
     return [name] if name and name.strip() else []
 
 
@@ -233,8 +235,8 @@ def _read_open(reading: NodeReader, path: Path, node: Node) -> bool | None:
     value = reading.value(node) if isinstance(node, ScalarNode) else None
     if isinstance(value, bool):
         return value
-    has = short(value) if isinstance(value, str) else f"a {kind_of(node)}"
-    reading.tell(node, Problem(path, "type", place_name(path), f"is {has}", "write true or false"), named=False)
+    actual = short(value) if isinstance(value, str) else f"a {kind_of(node)}"
+    reading.add(node, Problem(path, "type", location_name(path), f"is {actual}", "write true or false"), named=False)
     return None
 
 

@@ -14,12 +14,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.catalog.variables import OF_SCHEMAS, WORDS, is_whole, schema_said
+from fh_notebook.contract.catalog.inputs import OF_SCHEMAS, WORDS, is_whole, schema_of_inputs
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.secrets import holds_secret
 
 __all__ = [
     "HEADER",
+    "as_stored",
     "block",
     "data_of",
     "hidden_defaults",
@@ -27,7 +28,6 @@ __all__ = [
     "paste_of",
     "scalar",
     "without_secret_defaults",
-    "written",
 ]
 
 
@@ -70,9 +70,9 @@ def scalar(value: Any, *, in_block: bool = False) -> str:
     return f'"{_ESCAPED.sub(_escape, value)}"'
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _NAMED.get(found[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return _NAMED.get(match[0]) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
 def _key(name: str) -> str:
@@ -120,7 +120,7 @@ def _joined(head: str, value: Any, indent: int, step: int, open_levels: int) -> 
     """Return the lines of `value` after `head`."""
     if not value or not isinstance(value, Mapping | list | tuple):
         if isinstance(value, Mapping) and open_levels > 1:
-            return [head]  # nothing is said of it: `name:`
+            return [head]  # an empty entry: `name:`
         return _scalar_lines(head, value, indent + step)
     line = f"{head} {one_line(value)}"
     if len(line) <= WIDTH and not (open_levels and isinstance(value, Mapping)):
@@ -141,8 +141,8 @@ def _scalar_lines(head: str, value: Any, indent: int) -> list[str]:
             f"{head} {one_line(value) if isinstance(value, Mapping | list | tuple) else scalar(value, in_block=True)}"
         ]
     lines = value.removesuffix("\n").split("\n")
-    sign = "|" if value.endswith("\n") else "|-"
-    return [f"{head} {sign}", *(" " * indent + line if line else "" for line in lines)]
+    indicator = "|" if value.endswith("\n") else "|-"
+    return [f"{head} {indicator}", *(" " * indent + line if line else "" for line in lines)]
 
 
 def _is_literal(text: str) -> bool:
@@ -169,7 +169,7 @@ def paste_of(deployment: Deployment) -> str:
 
 
 def data_of(deployment: Deployment) -> dict[str, Any]:
-    """Return what the catalogue says of a deployment, without any secret.
+    """Return a deployment as the data of its catalogue entry, without any secret.
 
     Examples
     --------
@@ -201,10 +201,10 @@ def _short_form(schema: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(properties, Mapping) or not all(isinstance(v, Mapping) for v in properties.values()):
         return None
     needed = schema.get("required", [])
-    said = {name: _variable(name, declared, name in needed) for name, declared in properties.items()}
-    if is_whole(said) or schema_said(said, is_open="additionalProperties" not in schema) != schema:
+    variables = {name: _variable(name, declared, name in needed) for name, declared in properties.items()}
+    if is_whole(variables) or schema_of_inputs(variables, is_open="additionalProperties" not in schema) != schema:
         return None
-    return said
+    return variables
 
 
 def _variable(name: str, schema: Mapping[str, Any], required: bool) -> Any:
@@ -216,10 +216,10 @@ def _variable(name: str, schema: Mapping[str, Any], required: bool) -> Any:
     return word if word and name not in ("type", "$schema") else dict(schema)
 
 
-def written(deployment: Deployment) -> Deployment:
-    """Return the deployment as the catalogue will give it back: without secrets."""
+def as_stored(deployment: Deployment) -> Deployment:
+    """Return the deployment as it reads back from the catalogue: without secrets."""
     data = data_of(deployment)
-    inputs = schema_said(data["inputs"], is_open="open" in data) if "inputs" in data else None
+    inputs = schema_of_inputs(data["inputs"], is_open="open" in data) if "inputs" in data else None
     return Deployment(deployment.name, variants=deployment.variants, inputs=inputs, description=deployment.description)
 
 
@@ -252,13 +252,13 @@ def _cleaned(schema: Any, *, refs: bool) -> Any:
         return schema
     hides = ("default", "examples", "example") if holds_secret(schema, refs=refs) else ()
     cleaned: dict[str, Any] = {}
-    for word, value in schema.items():
-        if word in hides:
+    for keyword, value in schema.items():
+        if keyword in hides:
             continue
-        if word in OF_SCHEMAS and isinstance(value, Mapping):
-            cleaned[word] = {name: _cleaned(item, refs=refs) for name, item in value.items()}
-        elif word in _DATA or word in ("default", "examples", "example"):
-            cleaned[word] = value
+        if keyword in OF_SCHEMAS and isinstance(value, Mapping):
+            cleaned[keyword] = {name: _cleaned(item, refs=refs) for name, item in value.items()}
+        elif keyword in _DATA or keyword in ("default", "examples", "example"):
+            cleaned[keyword] = value
         else:
-            cleaned[word] = _cleaned(value, refs=refs)
+            cleaned[keyword] = _cleaned(value, refs=refs)
     return cleaned

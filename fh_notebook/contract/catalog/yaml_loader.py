@@ -30,14 +30,14 @@ from ruamel.yaml.tokens import Token, ValueToken
 from fh_notebook.core.text.formatting import short
 
 __all__ = [
-    "NO_BLANK",
+    "MISSING_BLANK",
     "compose",
-    "glued",
     "load",
+    "missing_blank_message",
     "name_of",
     "tag_of",
     "tokens",
-    "write_apart",
+    "with_blank_after_colon",
     "yaml_error_in",
     "yaml_error_of",
 ]
@@ -50,7 +50,7 @@ MAX_DEPTH: Final = 500
 _PREFIX: Final = "tag:yaml.org,2002:"
 
 
-class _Reader(Reader):
+class _YamlReader(Reader):
     """The characters of a text, in the lines of YAML 1.1: U+0085, U+2028 and U+2029 end one, too."""
 
     forward = Reader.forward_1_1
@@ -63,8 +63,8 @@ class _Scanner(Scanner):
         """Refuse ``%...`` in a line of its own, but those that YAML knows: a reader of YAML drops it."""
         token = super().scan_directive()
         if token.name not in ("YAML", "TAG"):
-            said = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
-            raise ScannerError(None, None, said, token.start_mark)
+            message = "a line that begins with '%' is read by nobody; leave it out, or put the text in quotes"
+            raise ScannerError(None, None, message, token.start_mark)
         return token
 
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803 - as in the base class
@@ -101,7 +101,7 @@ class _Composer(Composer):
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Return the next node; refuse an alias, and what would take characters away from a text."""
         event = self.parser.peek_event()
-        if problem := _lost_in(event, parent):
+        if problem := _unsupported_part(event, parent):
             raise ConstructorError(None, None, problem, event.start_mark)
         return super().compose_node(parent, index)
 
@@ -129,8 +129,8 @@ for _tag, _pattern, _first in (
     _Resolver.add_implicit_resolver_base(_PREFIX + _tag, re.compile(_pattern), _first)
 
 
-def _lost_in(event: Any, parent: Any) -> str | None:
-    """Say what of an event YAML would not hand on as it was written."""
+def _unsupported_part(event: Any, parent: Any) -> str | None:
+    """Return the problem of an event that YAML would not load as it was written."""
     if isinstance(event, AliasEvent):
         # An alias can make a short text a huge value ("billion laughs"), and no input needs one.
         return "'*' begins an alias; quote the text"
@@ -138,13 +138,13 @@ def _lost_in(event: Any, parent: Any) -> str | None:
         return "'&' begins an anchor; put the text in quotes"
     if getattr(event, "tag", None) == "!":
         return "'!' begins a tag; put the text in quotes"
-    if isinstance(event, ScalarEvent) and event.style in ("'", '"') and _leaves_its_place(event, parent):
+    if isinstance(event, ScalarEvent) and event.style in ("'", '"') and _is_unclosed(event, parent):
         return "the quote that begins here is not closed in its place; close it, or indent the lines that belong to it"
     return None
 
 
-def _leaves_its_place(event: Any, parent: Any) -> bool:
-    """Whether a text in quotes goes on in a line that begins where names do: that quote was left open."""
+def _is_unclosed(event: Any, parent: Any) -> bool:
+    """Whether a quoted text continues in a line that begins at the column of names: its quote was not closed."""
     begin, end = event.start_mark, event.end_mark
     if begin.line == end.line or not isinstance(parent, MappingNode) or parent.flow_style or begin.buffer is None:
         return False
@@ -174,7 +174,7 @@ def tag_of(node: Node) -> str:
 def _yaml() -> YAML:
     """Return a reader of one text: it keeps what it read."""
     reader = YAML(typ="safe", pure=True)
-    reader.Reader, reader.Scanner, reader.Parser = _Reader, _Scanner, _Parser
+    reader.Reader, reader.Scanner, reader.Parser = _YamlReader, _Scanner, _Parser
     reader.Composer, reader.Resolver = _Composer, _Resolver
     return reader
 
@@ -242,19 +242,19 @@ def _value(node: Node) -> Any:
         raise ConstructorError(
             None, None, "'!' begins a tag, which is not read; put the text in quotes", node.start_mark
         )
-    built: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = _value(key_node)
         if isinstance(key, list | dict):
-            told = "a name must be a text; put a text with braces in quotes"
-            raise ConstructorError(None, None, told, key_node.start_mark)
-        if name_of(key) in built:
+            message = "a name must be a text; put a text with braces in quotes"
+            raise ConstructorError(None, None, message, key_node.start_mark)
+        if name_of(key) in values:
             raise ConstructorError(None, None, f"{key!r} is given twice", key_node.start_mark)
-        built[name_of(key)] = _value(value_node)
-    return built
+        values[name_of(key)] = _value(value_node)
+    return values
 
 
-_CURES: Final = (
+_HINTS: Final = (
     ("character '\\t'", "a tab is no indentation in YAML; use spaces"),
     (
         "mapping values are not allowed",
@@ -282,7 +282,7 @@ _CURES: Final = (
 )
 
 
-_CURES_IN: Final = (
+_HINTS_BY_CONTEXT: Final = (
     ("scanning a block scalar", "a text stands in the lines below | or >; put one that begins with the sign in quotes"),
     ("scanning an alias", "a text that begins with this sign is put in quotes"),
     ("scanning an anchor", "a text that begins with this sign is put in quotes"),
@@ -293,74 +293,80 @@ _CURES_IN: Final = (
 """By what was being read, where the words of the problem itself say nothing to a person."""
 
 
-def yaml_error_of(broken: YAMLError, text: str) -> tuple[int, str]:
+def yaml_error_of(exc: YAMLError, text: str) -> tuple[int, str]:
     r"""Return the line, counted from 1, and what is wrong there, in a sentence.
 
     Examples
     --------
     >>> try:
     ...     compose("a: 1\n\tb: 2")
-    ... except YAMLError as broken:
-    ...     yaml_error_of(broken, "a: 1\n\tb: 2")
+    ... except YAMLError as exc:
+    ...     yaml_error_of(exc, "a: 1\n\tb: 2")
     (2, 'a tab is no indentation in YAML; use spaces')
     """
-    if isinstance(broken, ReaderError):
-        place = int(broken.position)
-        found = f"U+{ord(text[place]):04X}"
-        return text.count("\n", 0, place) + 1, f'the character {found} is not allowed; write \\u.... in "..." quotes'
-    if not isinstance(broken, MarkedYAMLError):
-        return 1, " ".join(str(broken).split())[:200]
-    context = (broken.context or "").replace(" an tag", " a tag")
-    said = (broken.problem or context or "is not YAML").replace("\n", " ")
-    said = re.sub(r"\(('[^']*'),\)", r"\1", said)  # the library prints a tuple of one there
-    mark = broken.problem_mark or broken.context_mark
-    if "<stream end>" in said and broken.context_mark is not None:
-        return broken.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
-    if "unexpected end of stream" in said:
-        mark = broken.context_mark or mark
+    if isinstance(exc, ReaderError):
+        position = int(exc.position)
+        code_point = f"U+{ord(text[position]):04X}"
+        return text.count(
+            "\n", 0, position
+        ) + 1, f'the character {code_point} is not allowed; write \\u.... in "..." quotes'
+    if not isinstance(exc, MarkedYAMLError):
+        return 1, " ".join(str(exc).split())[:200]
+    context = (exc.context or "").replace(" an tag", " a tag")
+    message = (exc.problem or context or "is not YAML").replace("\n", " ")
+    message = re.sub(r"\(('[^']*'),\)", r"\1", message)  # the library prints a tuple of one there
+    mark = exc.problem_mark or exc.context_mark
+    if "<stream end>" in message and exc.context_mark is not None:
+        return exc.context_mark.line + 1, "what begins here with [, { or a quote is not closed"
+    if "unexpected end of stream" in message:
+        mark = exc.context_mark or mark
     lines = text.splitlines()
-    cured = _slip_of_line(said, mark.line if mark else 0, lines)
-    cured = cured or (_slip_within(said, lines[mark.line][: mark.column]) if mark and mark.line < len(lines) else None)
-    cured = cured or next((cure for sign, cure in _CURES_IN if sign in context), None)
-    cured = cured or next((cure for sign, cure in _CURES if sign in said), said)
-    return (mark.line + 1 if mark else 1), cured
+    hint = _hint_for_line(message, mark.line if mark else 0, lines)
+    hint = hint or (
+        _hint_within_line(message, lines[mark.line][: mark.column]) if mark and mark.line < len(lines) else None
+    )
+    hint = hint or next((text_of_hint for pattern, text_of_hint in _HINTS_BY_CONTEXT if pattern in context), None)
+    hint = hint or next((text_of_hint for pattern, text_of_hint in _HINTS if pattern in message), message)
+    return (mark.line + 1 if mark else 1), hint
 
 
-def _slip_within(said: str, before: str) -> str | None:
-    """Say what is wrong behind something in the same line, where the parser speaks of indentation."""
+def _hint_within_line(message: str, before: str) -> str | None:
+    """Return the hint for an error inside a line that the parser reports as an error of indentation."""
     if not before.strip(" -"):
         return None
-    if "'\\t'" in said:
+    if "'\\t'" in message:
         return "there is a tab in the text; put the text in quotes"
-    if "expected <block end>, but found ','" in said:
+    if "expected <block end>, but found ','" in message:
         return "this does not belong to what stands before it; put the whole text in quotes"
     return None
 
 
-_NAMED: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"][^:#]*:(?: +(?P<value>[^\s#].*))?$""")
+_NAME_AND_VALUE: Final = re.compile(r"""(?P<indent> *)(?:- +)?[^\s:#'"][^:#]*:(?: +(?P<value>[^\s#].*))?$""")
 
 
-def _slip_of_line(said: str, number: int, lines: list[str]) -> str | None:
-    """Say what is wrong with a line beside those above it: its indent, or a quote inside of its quotes."""
+def _hint_for_line(message: str, number: int, lines: list[str]) -> str | None:
+    """Return the hint for a line that does not fit those above it: its indent, or a quote inside its quotes."""
     if number >= len(lines):
         return None
     line = lines[number]
-    value = (_NAMED.match(line) or {"value": None})["value"] or ""
+    value = (_NAME_AND_VALUE.match(line) or {"value": None})["value"] or ""
     if len(value) > 1 and value[0] in "\"'" and value.count(value[0]) > 2:
         return f"a {value[0]} inside of the text ends its quotes; use `name: |` and indented lines below it"
-    above = [other for other in lines[:number] if other.strip()]
+    above = [line_above for line_above in lines[:number] if line_above.strip()]
     indent = len(line) - len(line.lstrip(" "))
-    header = next((h for o in reversed(above) if (h := _NAMED.match(o)) and len(h["indent"]) < max(indent, 1)), None)
+    header = next(
+        (h for o in reversed(above) if (h := _NAME_AND_VALUE.match(o)) and len(h["indent"]) < max(indent, 1)), None
+    )
     if header is None or not indent:
         return None
-    if "mapping values are not allowed" in said and header["value"] and header.string == above[-1]:
+    if "mapping values are not allowed" in message and header["value"] and header.string == above[-1]:
         return "this line is indented more than the one above it, which has its value already; begin both alike"
     if re.match(r"[|>]", header["value"] or "") and above and len(above[-1]) - len(above[-1].lstrip(" ")) > indent:
         return "this line is indented less than the text above it; indent every line of the text alike"
     return None
 
 
-NO_BLANK: Final = "a blank is missing after the colon"
+MISSING_BLANK: Final = "a blank is missing after the colon"
 
 
 _BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -370,52 +376,52 @@ _COMMENT: Final = re.compile(r"(?:^|(?<=\s))#.*")
 _VALUE: Final = re.compile(r":\s+\S")
 
 # No blank after the colon; `http://` has none either, and is a text.
-_GLUED: Final = re.compile(r"(?:- )?(?P<name>[^\s:\"'{}\[\],#-][^:\"'{}\[\],#]{0,60}):(?P<rest>[^\s:/].*)")
+_NAME_WITHOUT_BLANK: Final = re.compile(r"(?:- )?(?P<name>[^\s:\"'{}\[\],#-][^:\"'{}\[\],#]{0,60}):(?P<rest>[^\s:/].*)")
 
 _BARE: Final = re.compile(r"[^\s:\"'{}\[\],#|>-][^:\"'{}\[\],#]{0,60}")
 
 
-def yaml_error_in(broken: YAMLError, text: str) -> tuple[int, str]:
+def yaml_error_in(exc: YAMLError, text: str) -> tuple[int, str]:
     r"""Return the line, counted from 1, and what is wrong there, in a sentence.
 
     Examples
     --------
     >>> from fh_notebook.contract.catalog.yaml_loader import compose
-    >>> def told(text):
+    >>> def problem(text):
     ...     try:
     ...         compose(text)
-    ...     except YAMLError as broken:
-    ...         return yaml_error_in(broken, text)
-    >>> told("deployments:\n  triage\n    variants: [a]\n")
+    ...     except YAMLError as exc:
+    ...         return yaml_error_in(exc, text)
+    >>> problem("deployments:\n  triage\n    variants: [a]\n")
     (2, "a colon is missing after 'triage'")
-    >>> told("inputs:\n  ticket:text\n  tone: text\n")
+    >>> problem("inputs:\n  ticket:text\n  tone: text\n")
     (2, "a blank is missing after the colon: write 'ticket: text'")
     """
-    line, words = yaml_error_of(broken, text)
-    if not isinstance(broken, MarkedYAMLError) or broken.problem_mark is None:
-        return line, words
-    lines = [_COMMENT.sub("", found).rstrip() for found in _BREAK.split(text)]
-    said, mark = broken.problem or "", broken.problem_mark
+    line, problem = yaml_error_of(exc, text)
+    if not isinstance(exc, MarkedYAMLError) or exc.problem_mark is None:
+        return line, problem
+    lines = [_COMMENT.sub("", line_text).rstrip() for line_text in _BREAK.split(text)]
+    message, mark = exc.problem or "", exc.problem_mark
     at: int | None = None
-    if "could not find expected ':'" in said and broken.context_mark is not None:
-        at = broken.context_mark.line
-    elif "expected <block end>" in said or (
-        "mapping values are not allowed" in said and not _VALUE.search(lines[mark.line][: mark.column] + " x")
+    if "could not find expected ':'" in message and exc.context_mark is not None:
+        at = exc.context_mark.line
+    elif "expected <block end>" in message or (
+        "mapping values are not allowed" in message and not _VALUE.search(lines[mark.line][: mark.column] + " x")
     ):
         at = _above(lines, mark.line)
-    told = None if at is None else _told(lines, at)
-    return (at + 1, told) if at is not None and told else (line, words)
+    hint = None if at is None else _missing_colon_hint(lines, at)
+    return (at + 1, hint) if at is not None and hint else (line, problem)
 
 
 def _above(lines: list[str], at: int) -> int | None:
-    """Return the nearest line above that says something."""
+    """Return the nearest line above that is not empty."""
     return next((i for i in range(min(at, len(lines)) - 1, -1, -1) if lines[i].strip()), None)
 
 
-def _told(lines: list[str], at: int) -> str | None:
+def _missing_colon_hint(lines: list[str], at: int) -> str | None:
     line = lines[at].strip()
-    if found := glued(line):
-        return write_apart(found)
+    if correction := with_blank_after_colon(line):
+        return missing_blank_message(correction)
     above = _above(lines, at)
     # A text of several lines, of which this is one.
     if above is not None and _indent(lines[above]) < _indent(lines[at]) and _VALUE.search(lines[above]):
@@ -427,18 +433,18 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def glued(text: str) -> str | None:
-    """Return what ``name:value`` was meant to be, which YAML reads as one word.
+def with_blank_after_colon(text: str) -> str | None:
+    """Return ``name:value``, which YAML reads as one word, with the missing blank after its colon.
 
     Examples
     --------
-    >>> glued("ticket:{type: string}"), glued("see https://example.com")
+    >>> with_blank_after_colon("ticket:{type: string}"), with_blank_after_colon("see https://example.com")
     ('ticket: {type: string}', None)
     """
-    found = _GLUED.fullmatch(text)
-    return f"{found['name']}: {found['rest']}" if found else None
+    match = _NAME_WITHOUT_BLANK.fullmatch(text)
+    return f"{match['name']}: {match['rest']}" if match else None
 
 
-def write_apart(meant: str) -> str:
-    """Return what to tell of a blank that is missing in what was `meant`."""
-    return f"{NO_BLANK}: write {short(meant)}"
+def missing_blank_message(meant: str) -> str:
+    """Return the message about a missing blank; `meant` is the text with it."""
+    return f"{MISSING_BLANK}: write {short(meant)}"

@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.json_values import canonical_json
-from fh_notebook.contract.schema.references import meant
+from fh_notebook.contract.schema.references import effective_schema
 from fh_notebook.core.text.formatting import types_of
 from fh_notebook.core.values import is_number
 
-__all__ = ["coerced"]
+__all__ = ["coerce"]
 
 MAX_DEPTH: Final = 60
 """Deeper than this nobody writes by hand; whatever is there is taken."""
@@ -29,7 +29,7 @@ _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[
 _MIDNIGHT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00:00(\.0+)?")
 
 
-def coerced(value: Any, schema: Any, root: Mapping[str, Any] | None = None) -> Any:
+def coerce(value: Any, schema: Any, root: Mapping[str, Any] | None = None) -> Any:
     """Return a text cell's value as the declared type wants it, where there is one way to read it.
 
     Parameters
@@ -45,11 +45,11 @@ def coerced(value: Any, schema: Any, root: Mapping[str, Any] | None = None) -> A
 
     Examples
     --------
-    >>> coerced("12", {"type": "integer"}), coerced(" 1.5", {"type": "number"}), coerced("TRUE", {"type": "boolean"})
+    >>> coerce("12", {"type": "integer"}), coerce(" 1.5", {"type": "number"}), coerce("TRUE", {"type": "boolean"})
     (12, 1.5, True)
-    >>> coerced('["a"]', {"type": "array"}), coerced("12", {"type": "string"}), coerced("12 or so", {"type": "integer"})
+    >>> coerce('["a"]', {"type": "array"}), coerce("12", {"type": "string"}), coerce("12 or so", {"type": "integer"})
     (['a'], '12', '12 or so')
-    >>> coerced({"sizes": ["1", "2"]}, {"properties": {"sizes": {"items": {"type": ["integer", "null"]}}}})
+    >>> coerce({"sizes": ["1", "2"]}, {"properties": {"sizes": {"items": {"type": ["integer", "null"]}}}})
     {'sizes': [1, 2]}
     """
     if not isinstance(schema, Mapping):
@@ -60,54 +60,56 @@ def coerced(value: Any, schema: Any, root: Mapping[str, Any] | None = None) -> A
 def _coerced(value: Any, schema: Any, root: Mapping[str, Any], depth: int) -> Any:
     if depth > MAX_DEPTH or not isinstance(schema, Mapping) or isinstance(value, bool | None):
         return value
-    says = meant(schema, root)
-    types = [t for t in types_of(says.get("type", [])) if t != "null"]
+    effective = effective_schema(schema, root)
+    types = [t for t in types_of(effective.get("type", [])) if t != "null"]
     if isinstance(value, str):
-        read = _of_text(value, says, types)
-        return read if isinstance(read, str) else _coerced(read, says, root, depth + 1)
+        parsed = _coerced_text(value, effective, types)
+        return parsed if isinstance(parsed, str) else _coerced(parsed, effective, root, depth + 1)
     if isinstance(value, Mapping):
-        return {name: _coerced(item, _of_name(says, name), root, depth + 1) for name, item in value.items()}
+        return {
+            name: _coerced(item, _property_schema(effective, name), root, depth + 1) for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [_coerced(item, _of_place(says, place), root, depth + 1) for place, item in enumerate(value)]
+        return [_coerced(item, _item_schema(effective, index), root, depth + 1) for index, item in enumerate(value)]
     return int(value) if isinstance(value, float) and types == ["integer"] and value.is_integer() else value
 
 
-def _of_name(schema: Mapping[str, Any], name: str) -> Any:
+def _property_schema(schema: Mapping[str, Any], name: str) -> Any:
     properties = schema.get("properties")
     if isinstance(properties, Mapping) and name in properties:
         return properties[name]
     return None if "patternProperties" in schema else schema.get("additionalProperties")
 
 
-def _of_place(schema: Mapping[str, Any], place: int) -> Any:
+def _item_schema(schema: Mapping[str, Any], index: int) -> Any:
     first = schema.get("prefixItems")
-    return first[place] if isinstance(first, list) and place < len(first) else schema.get("items")
+    return first[index] if isinstance(first, list) and index < len(first) else schema.get("items")
 
 
-def _of_text(text: str, schema: Mapping[str, Any], types: list[str]) -> Any:
+def _coerced_text(text: str, schema: Mapping[str, Any], types: list[str]) -> Any:
     choices = [schema["const"]] if "const" in schema else schema.get("enum")
     if isinstance(choices, list):
         return text if text in choices or "string" in types else _choice(text, choices)
     if types == ["string"] and schema.get("format") == "date":
-        day = _MIDNIGHT.fullmatch(text)  # pandas has no other way to say a date
-        return day[1] if day else text
-    return _read_as(text, types[0]) if len(types) == 1 else text
+        match = _MIDNIGHT.fullmatch(text)  # pandas has no other way to say a date
+        return match[1] if match else text
+    return _parse_as(text, types[0]) if len(types) == 1 else text
 
 
 def _choice(text: str, choices: list[Any]) -> Any:
     word = text.strip()
-    number = _read_as(word, "number")
+    number = _parse_as(word, "number")
     for choice in choices:
-        if choice is not None and (_spelt(choice) == word or (is_number(choice) and choice == number)):
+        if choice is not None and (_text_of_choice(choice) == word or (is_number(choice) and choice == number)):
             return choice
     return text
 
 
-def _spelt(choice: Any) -> str:
+def _text_of_choice(choice: Any) -> str:
     return choice if isinstance(choice, str) else canonical_json(choice)
 
 
-def _read_as(text: str, kind: str) -> Any:
+def _parse_as(text: str, kind: str) -> Any:
     word = text.strip()
     if kind == "integer" and _INTEGER.fullmatch(word):
         return int(word.partition(".")[0])
@@ -117,11 +119,11 @@ def _read_as(text: str, kind: str) -> Any:
     if kind == "boolean" and word.lower() in ("true", "false"):
         return word.lower() == "true"
     if kind in ("array", "object"):
-        return _json_of(word, list if kind == "array" else dict, text)
+        return _parse_json(word, list if kind == "array" else dict, text)
     return text
 
 
-def _json_of(word: str, kind: type, text: str) -> Any:
+def _parse_json(word: str, kind: type, text: str) -> Any:
     try:
         value = json.loads(word)
     except (ValueError, RecursionError):

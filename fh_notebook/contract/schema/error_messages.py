@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
-from fh_notebook.contract.schema.references import meant
+from fh_notebook.contract.schema.references import effective_schema
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.text.formatting import FORMATS, kind_text, listed, nearest, path_text, short, types_of
 from fh_notebook.core.text.messages import counted
@@ -138,8 +138,8 @@ def _problems(error: BrokenRule, secrets: Secrets, root: Mapping[str, Any]) -> l
 def _type(case: _Case) -> Problem:
     needed = types_of(case.limit)
     hint = "" if case.hidden else _type_hint(case.error.instance, needed, case.schema)
-    shown = kind_text({"type": needed, "format": case.schema.get("format")})
-    return case.problem(f"is not {shown}", hint, value=case.value, expected=shown)
+    expected = kind_text({"type": needed, "format": case.schema.get("format")})
+    return case.problem(f"is not {expected}", hint, value=case.value, expected=expected)
 
 
 _WHOLE = re.compile(r"\s*[+-]?\d{1,15}\s*", re.ASCII)
@@ -153,7 +153,7 @@ def _type_hint(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> 
     if "array" in needed:
         if not start:
             return "give [], or leave it out"
-        return "give a list, not its JSON text" if start == "[" else f"give {short(_parts(value, schema))}"
+        return "give a list, not its JSON text" if start == "[" else f"give {short(_likely_list(value, schema))}"
     if "object" in needed and start == "{":
         return "give an object, not its JSON text"
     is_number = _WHOLE.fullmatch(value) or ("number" in needed and _DECIMAL.fullmatch(value))
@@ -166,22 +166,22 @@ def _type_hint(value: Any, needed: Sequence[str], schema: Mapping[str, Any]) -> 
     return ""
 
 
-def _parts(text: str, schema: Mapping[str, Any]) -> list[Any]:
+def _likely_list(text: str, schema: Mapping[str, Any]) -> list[Any]:
     """Return the list that a text was most likely meant to be: "late, lost" or lines that begin with dashes."""
     parts = text.strip().split("\n") if "\n" in text.strip() else text.split(",")
     items = [short(part.strip().removeprefix("- "), 30)[1:-1] for part in parts if part.strip()] or [text]
-    says = schema.get("items")
-    is_number = isinstance(says, Mapping) and says.get("type") in ("integer", "number")
+    items_schema = schema.get("items")
+    is_number = isinstance(items_schema, Mapping) and items_schema.get("type") in ("integer", "number")
     return [int(item) for item in items] if is_number and all(map(_WHOLE.fullmatch, items)) else items
 
 
 def _missing(case: _Case) -> Problem:
-    wanted = case.properties.get(case.name)
-    if isinstance(wanted, Mapping):
-        wanted = meant(wanted, case.root)
-    if case.hidden and isinstance(wanted, Mapping):
-        wanted = {"type": wanted.get("type", [])}  # the choices of a secret are secret
-    return case.problem("is missing", f"give {kind_text(wanted) if wanted else 'a value'}")
+    expected = case.properties.get(case.name)
+    if isinstance(expected, Mapping):
+        expected = effective_schema(expected, case.root)
+    if case.hidden and isinstance(expected, Mapping):
+        expected = {"type": expected.get("type", [])}  # the choices of a secret are secret
+    return case.problem("is missing", f"give {kind_text(expected) if expected else 'a value'}")
 
 
 def _unknown(case: _Case) -> Problem:
@@ -189,8 +189,8 @@ def _unknown(case: _Case) -> Problem:
     if (close := nearest(case.name, case.properties)) is not None:
         return case.problem(f"there is no such {noun}", f"did you mean {short(close)}?")
     names = list(case.properties)
-    there = f"there are {listed(names, 'and')}" if len(names) > 1 else f"there is only {listed(names)}"
-    return case.problem(f"there is no such {noun}", there if names else "none is taken here")
+    hint = f"there are {listed(names, 'and')}" if len(names) > 1 else f"there is only {listed(names)}"
+    return case.problem(f"there is no such {noun}", hint if names else "none is taken here")
 
 
 def _enum(case: _Case) -> Problem:
@@ -206,14 +206,14 @@ def _const(case: _Case) -> Problem:
     return case.of_value("is not the one value allowed", "" if case.hidden else f"give {short(case.limit)}")
 
 
-_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.{0,40}", re.ASCII)
+_DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}.{0,40}", re.ASCII)
 
 
 def _format(case: _Case) -> Problem:
     # The day of a moment in place of a day, as a Timestamp gives it.
-    moment = _MOMENT.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
-    is_day = moment is not None and case.limit == "date" and not case.hidden
-    day = f"give its day, '{moment[1]}'" if moment is not None and is_day else ""
+    date_time = _DATE_TIME.fullmatch(case.error.instance) if isinstance(case.error.instance, str) else None
+    is_day = date_time is not None and case.limit == "date" and not case.hidden
+    day = f"give its day, '{date_time[1]}'" if date_time is not None and is_day else ""
     expected = FORMATS.get(case.limit, f"a valid {short(case.limit)}")
     return case.of_value(f"is not {expected}", day, expected=expected)
 
@@ -232,10 +232,10 @@ def _length(case: _Case) -> Problem:
 
 
 def _pattern(case: _Case) -> Problem:
-    return case.of_value(f"does not match the pattern {_as_written(case.limit)}")
+    return case.of_value(f"does not match the pattern {_pattern_text(case.limit)}")
 
 
-def _as_written(pattern: Any) -> str:
+def _pattern_text(pattern: Any) -> str:
     """Return a regular expression as it was written, shortened and printable."""
     return short(pattern)[1:-1].replace("\\\\", "\\")
 
@@ -246,25 +246,25 @@ def _unique(case: _Case) -> Problem:
 
 
 def _too_many(case: _Case) -> Problem:
-    known = len(case.schema.get("prefixItems", []))
-    has = len(case.error.instance) if isinstance(case.error.instance, list | tuple) else 0
-    return case.problem(f"has {counted(has, 'item')}", f"give at most {known:,}")
+    allowed = len(case.schema.get("prefixItems", []))
+    count = len(case.error.instance) if isinstance(case.error.instance, list | tuple) else 0
+    return case.problem(f"has {counted(count, 'item')}", f"give at most {allowed:,}")
 
 
 def _depends(case: _Case) -> Problem:
-    lost = [
-        f"{short(name)} (needed with {short(given)})"
-        for given, names in case.limit.items()
-        if isinstance(names, list) and given in case.held
+    missing = [
+        f"{short(name)} (needed with {short(present)})"
+        for present, names in case.limit.items()
+        if isinstance(names, list) and present in case.held
         for name in names
         if name not in case.held
     ]
-    return case.problem(f"{', '.join(lost)} is missing", "give it")
+    return case.problem(f"{', '.join(missing)} is missing", "give it")
 
 
 def _contains(case: _Case) -> Problem:
-    wanted = "wanted" if case.hidden else kind_text(case.limit)
-    return case.problem(f"has no item that is {wanted}", value=case.value)
+    expected = "wanted" if case.hidden else kind_text(case.limit)
+    return case.problem(f"has no item that is {expected}", value=case.value)
 
 
 def _fallback(case: _Case) -> Problem:

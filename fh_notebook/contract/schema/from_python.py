@@ -37,7 +37,7 @@ from fh_notebook.core.text.formatting import KIND_OF_TYPE, types_of
 from fh_notebook.core.values import is_number
 from fh_notebook.errors import InputError
 
-__all__ = ["AnnotationReader", "argument_words", "described", "from_function", "limits_of", "union"]
+__all__ = ["AnnotationReader", "argument_descriptions", "docstring_summary", "from_function", "limits_of", "union"]
 
 
 _NUMBERS: Final = {
@@ -66,19 +66,19 @@ def limits_of(extra: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
     {'minItems': 1, 'maxItems': 5}
     """
     kinds = types_of(schema.get("type", []))
-    found: dict[str, Any] = {}
-    for said in _parts(extra):
-        for name, word in _NUMBERS.items():
-            limit = jsonable(getattr(said, name, None))
+    limits: dict[str, Any] = {}
+    for part in _parts(extra):
+        for name, keyword in _NUMBERS.items():
+            limit = jsonable(getattr(part, name, None))
             if is_number(limit) and math.isfinite(limit):
-                found[word] = limit
-        for name, words in _LENGTHS.items():
-            length = getattr(said, name, None)
+                limits[keyword] = limit
+        for name, keywords in _LENGTHS.items():
+            length = getattr(part, name, None)
             if isinstance(length, int) and not isinstance(length, bool):
-                found |= {word: length for kind, word in words.items() if kind in kinds or not kinds}
-        if pattern := _pattern(getattr(said, "pattern", None)):
-            found["pattern"] = pattern
-    return found
+                limits |= {keyword: length for kind, keyword in keywords.items() if kind in kinds or not kinds}
+        if pattern := _pattern(getattr(part, "pattern", None)):
+            limits["pattern"] = pattern
+    return limits
 
 
 def _parts(extra: Any) -> Iterable[Any]:
@@ -87,8 +87,8 @@ def _parts(extra: Any) -> Iterable[Any]:
     return (extra, *inner) if isinstance(inner, list | tuple) else (extra,)
 
 
-def _pattern(said: Any) -> str | None:
-    text = said.pattern if isinstance(said, re.Pattern) else said
+def _pattern(pattern: Any) -> str | None:
+    text = pattern.pattern if isinstance(pattern, re.Pattern) else pattern
     if not isinstance(text, str):
         return None
     try:
@@ -132,7 +132,7 @@ class AnnotationReader:
         if getattr(origin, "_name", None) in _WRAPPERS:
             return self.schema(arguments[0])
         if origin is typing.Literal:
-            return _choices(arguments)
+            return _choices_schema(arguments)
         if origin in (typing.Union, types.UnionType):
             return union([self.schema(a) for a in arguments])
         # A NewType has a supertype, `type Name = ...` a value, `InitVar[...]` a type.
@@ -160,7 +160,7 @@ class AnnotationReader:
         if kind in _TEXTS:
             return {"type": "string", "format": _TEXTS[kind]}
         if issubclass(kind, enum.Enum):
-            return _choices(tuple(kind))
+            return _choices_schema(tuple(kind))
         return self._fielded(kind)
 
     def _fielded(self, kind: Any) -> dict[str, Any]:
@@ -182,8 +182,8 @@ class AnnotationReader:
         return {"$ref": f"#/$defs/{self._names[kind]}"}
 
     def _free_name(self, name: str) -> str:
-        taken = {*self.definitions, *self._names.values()}
-        return next(n for n in (name, *(f"{name}{i}" for i in range(2, 1000))) if n not in taken)
+        used = {*self.definitions, *self._names.values()}
+        return next(n for n in (name, *(f"{name}{i}" for i in range(2, 1000))) if n not in used)
 
     def _model(self, kind: Any) -> dict[str, Any]:
         """A pydantic model, closed, whose own definitions move to ours."""
@@ -192,7 +192,7 @@ class AnnotationReader:
         except Exception:  # pydantic's own: a field of a kind that has no JSON Schema
             return {"type": "object"}
         inner = schema.pop("$defs", {})
-        if any(self.definitions.get(name, words) != words for name, words in inner.items()):
+        if any(self.definitions.get(name, definition) != definition for name, definition in inner.items()):
             return {"type": "object"}  # two classes of one name: its references would lead to the other
         self.definitions |= inner
         return schema
@@ -223,40 +223,40 @@ class AnnotationReader:
             if isinstance(extra, Variable):
                 schema = {**schema, **plain(extra.schema)}
             else:
-                words = _words(extra)
-                schema = {**schema, **limits_of(extra, schema), **({"description": words} if words else {})}
+                description = _description_of(extra)
+                schema = {**schema, **limits_of(extra, schema), **({"description": description} if description else {})}
         return schema
 
 
-def _words(extra: Any) -> str | None:
+def _description_of(extra: Any) -> str | None:
     """A description, from a text, `Doc` of typing_extensions, or pydantic's `Field`."""
-    for said in (extra, getattr(extra, "documentation", None), getattr(extra, "description", None)):
-        if isinstance(said, str):
-            return said
+    for candidate in (extra, getattr(extra, "documentation", None), getattr(extra, "description", None)):
+        if isinstance(candidate, str):
+            return candidate
     return None
 
 
-def _choices(values: tuple[Any, ...]) -> dict[str, Any]:
-    kept = jsonable(values)  # an Enum's member as its value
-    return {} if json_problems(kept) else choices(kept)
+def _choices_schema(values: tuple[Any, ...]) -> dict[str, Any]:
+    json_values = jsonable(values)  # an Enum's member as its value
+    return {} if json_problems(json_values) else choices(json_values)
 
 
 def union(schemas: list[dict[str, Any]]) -> dict[str, Any]:
     """Return "one of these": several types of one schema where at most one has more to say, else ``anyOf``."""
     if not all(schemas):
         return {}
-    telling = [s for s in schemas if set(s) - {"type"}]
-    if len(telling) <= 1 and all("type" in s for s in schemas) and not any("enum" in s for s in telling):
-        named = list(dict.fromkeys(t for s in schemas for t in types_of(s["type"])))
-        return {**(telling[0] if telling else {}), "type": named[0] if len(named) == 1 else named}
+    informative = [s for s in schemas if set(s) - {"type"}]
+    if len(informative) <= 1 and all("type" in s for s in schemas) and not any("enum" in s for s in informative):
+        kinds = list(dict.fromkeys(t for s in schemas for t in types_of(s["type"])))
+        return {**(informative[0] if informative else {}), "type": kinds[0] if len(kinds) == 1 else kinds}
     groups = [s.get("enum", [None]) for s in schemas if "enum" in s or s == {"type": "null"}]
     if len(groups) == len(schemas):
         values = [value for group in groups for value in group]
-        return {"enum": [value for place, value in enumerate(values) if value not in values[:place]]}
+        return {"enum": [value for index, value in enumerate(values) if value not in values[:index]]}
     return {"anyOf": schemas}
 
 
-def described(func: Any) -> str | None:
+def docstring_summary(func: Any) -> str | None:
     """Return what a function's docstring says first, for a deployment that is declared by it; ``None`` for all else.
 
     A class says what its values are, and not what a deployment does.
@@ -269,7 +269,7 @@ def described(func: Any) -> str | None:
     ...
     ...     More of it.
     ...     '''
-    >>> described(triage), described({"ticket": {}}), described(dict)
+    >>> docstring_summary(triage), docstring_summary({"ticket": {}}), docstring_summary(dict)
     ('Sort a ticket into a queue.', None, None)
     """
     if isinstance(func, type) or not callable(func) or hasattr(func, "model_json_schema"):
@@ -277,14 +277,14 @@ def described(func: Any) -> str | None:
     first = next(iter(_docstrings(func)), "")
     if "\n" not in first:
         return first or None
-    read = _read(first)
-    parts = [read.short_description] if read and read.short_description else []
-    if read and parts and not read.blank_after_short_description and read.long_description:
-        parts.append(read.long_description.partition("\n\n")[0])  # a summary over two lines
-    return _one_line(" ".join(parts)) or None
+    parsed = _parse_docstring(first)
+    sentences = [parsed.short_description] if parsed and parsed.short_description else []
+    if parsed and sentences and not parsed.blank_after_short_description and parsed.long_description:
+        sentences.append(parsed.long_description.partition("\n\n")[0])  # a summary over two lines
+    return _one_line(" ".join(sentences)) or None
 
 
-def argument_words(func: Any) -> dict[str, str]:
+def argument_descriptions(func: Any) -> dict[str, str]:
     """Return what docstrings say of each argument; a class's own and its constructor's are read.
 
     Examples
@@ -297,18 +297,18 @@ def argument_words(func: Any) -> dict[str, str]:
     ...             wrote.
     ...         tags, words: Whatever helps.
     ...     '''
-    >>> argument_words(triage)
+    >>> argument_descriptions(triage)
     {'ticket': 'What the customer wrote.', 'tags': 'Whatever helps.', 'words': 'Whatever helps.'}
     """
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for text in _docstrings(func):
-        read = _read(text) if "\n" in text else None
-        for argument in read.params if read else ():
-            words = _one_line(argument.description or "")
+        parsed = _parse_docstring(text) if "\n" in text else None
+        for argument in parsed.params if parsed else ():
+            description = _one_line(argument.description or "")
             for name in argument.arg_name.split(","):
-                if words:
-                    found.setdefault(name.strip().lstrip("*"), words)
-    return found
+                if description:
+                    descriptions.setdefault(name.strip().lstrip("*"), description)
+    return descriptions
 
 
 def _docstrings(func: Any) -> list[str]:
@@ -326,7 +326,7 @@ def _docstrings(func: Any) -> list[str]:
     return [text for text in cleaned if text and not (isinstance(func, type) and text.startswith(f"{name}("))]
 
 
-def _read(text: str) -> Any:
+def _parse_docstring(text: str) -> Any:
     from docstring_parser import ParseError, parse
 
     try:
@@ -388,48 +388,48 @@ def _fields(kind: Any, reader: AnnotationReader) -> dict[str, Any]:
         return _of_signature(kind, reader)
     hints = _hints(kind) or dict.fromkeys(kind.__annotations__, Any)
     properties = {name: reader.schema(hint) for name, hint in hints.items()}
-    _describe(properties, argument_words(kind))
+    _describe(properties, argument_descriptions(kind))
     return _object(properties, [name for name, hint in hints.items() if _is_needed(kind, name, hint)], closed=True)
 
 
 def _is_needed(kind: Any, name: str, hint: Any) -> bool:
     # Under `from __future__ import annotations` the class itself has not seen what its annotations say.
-    said = getattr(typing.get_origin(hint), "_name", None)
-    return said == "Required" or (name in kind.__required_keys__ and said != "NotRequired")
+    qualifier = getattr(typing.get_origin(hint), "_name", None)
+    return qualifier == "Required" or (name in kind.__required_keys__ and qualifier != "NotRequired")
 
 
 def _of_signature(func: Any, reader: AnnotationReader) -> dict[str, Any]:
-    trouble = ""
+    message = ""
     parameters: list[inspect.Parameter] = []
     try:
         parameters = list(inspect.signature(func).parameters.values())
     except (TypeError, ValueError):
-        trouble = f"inputs: {_name(func)} has no readable signature; declare the variables"
-    if hidden := [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]:
-        trouble = f"inputs: {_name(func)} takes {', '.join(hidden)} by position only; inputs are given by name"
-    if trouble:
-        raise InputError(trouble)
+        message = f"inputs: {_name(func)} has no readable signature; declare the variables"
+    if positional := [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]:
+        message = f"inputs: {_name(func)} takes {', '.join(positional)} by position only; inputs are given by name"
+    if message:
+        raise InputError(message)
     hints = _hints(func)
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    properties = {p.name: _of_parameter(p, hints.get(p.name, p.annotation), reader) for p in named}
-    _describe(properties, {**argument_words(func), **_field_words(func)})
-    required = [p.name for p in named if p.default is p.empty and not _is_optional(hints.get(p.name))]
+    by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    properties = {p.name: _of_parameter(p, hints.get(p.name, p.annotation), reader) for p in by_name}
+    _describe(properties, {**argument_descriptions(func), **_field_descriptions(func)})
+    required = [p.name for p in by_name if p.default is p.empty and not _is_optional(hints.get(p.name))]
     is_open = any(p.kind is p.VAR_KEYWORD for p in parameters)
     return _object(properties, required, closed=not is_open)
 
 
-def _describe(properties: dict[str, dict[str, Any]], words: Mapping[str, str]) -> None:
+def _describe(properties: dict[str, dict[str, Any]], descriptions: Mapping[str, str]) -> None:
     """Add descriptions where the annotation has none."""
     for name, schema in properties.items():
-        if name in words and "description" not in schema:
-            schema["description"] = words[name]
+        if name in descriptions and "description" not in schema:
+            schema["description"] = descriptions[name]
 
 
-def _field_words(kind: Any) -> dict[str, str]:
+def _field_descriptions(kind: Any) -> dict[str, str]:
     if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         return {}
-    told = {field.name: field.metadata.get("description") for field in dataclasses.fields(kind)}
-    return {name: words for name, words in told.items() if isinstance(words, str)}
+    descriptions = {field.name: field.metadata.get("description") for field in dataclasses.fields(kind)}
+    return {name: description for name, description in descriptions.items() if isinstance(description, str)}
 
 
 def _is_optional(hint: Any) -> bool:
@@ -455,17 +455,17 @@ def _hints(func: Any) -> dict[str, Any]:
     if isinstance(func, type) and dataclasses.is_dataclass(func):
         # Each field is read where its own class stands: a generated `__init__` (pydantic's says nothing at all) knows
         # only the module of the last one. What an `__init__` of the user's says counts before it.
-        said = {name: hint for name, hint in _own_hints(func).items() if hint is not Any}
-        return {**_field_hints(func), **said}
+        own = {name: hint for name, hint in _own_hints(func).items() if hint is not Any}
+        return {**_field_hints(func), **own}
     return _own_hints(func)
 
 
 def _field_hints(kind: type) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    hints: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         names = vars(sys.modules.get(base.__module__, types.SimpleNamespace()))
-        found |= _each_hint(inspect.get_annotations(base), names)
-    return found
+        hints |= _each_hint(inspect.get_annotations(base), names)
+    return hints
 
 
 def _own_hints(func: Any) -> dict[str, Any]:
@@ -486,12 +486,12 @@ def _readable_hints(target: Any) -> dict[str, Any]:
 
 
 def _each_hint(annotations: Mapping[str, Any], names: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    hints: dict[str, Any] = {}
     for name, hint in annotations.items():
-        alone = types.SimpleNamespace(__annotations__={name: hint})
+        holder = types.SimpleNamespace(__annotations__={name: hint})
         with contextlib.suppress(NameError, TypeError, AttributeError, SyntaxError):
-            found |= typing.get_type_hints(alone, names, include_extras=True)
-    return {name: found.get(name, Any) for name in annotations}
+            hints |= typing.get_type_hints(holder, names, include_extras=True)
+    return {name: hints.get(name, Any) for name in annotations}
 
 
 def _of_parameter(parameter: inspect.Parameter, hint: Any, reader: AnnotationReader) -> dict[str, Any]:

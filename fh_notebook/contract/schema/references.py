@@ -17,65 +17,65 @@ from urllib.parse import unquote, urljoin
 
 from fh_notebook.contract.json_values import MAX_DEPTH
 
-__all__ = ["MOST", "References", "followed", "meant", "place_at"]
+__all__ = ["MOST", "References", "effective_schema", "resolve_pointer", "resolve_reference"]
 
 
 MAX_HOPS: Final = 20
 """References that are followed one after the other; more is a circle."""
 
 
-def followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return `schema` with what its local reference leads to beneath its own keywords; empty when it is none.
+def resolve_reference(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `schema` merged with the target of its local reference; its own keywords win. Empty for a non-mapping.
 
     Examples
     --------
-    >>> followed({"$ref": "#/$defs/N", "default": 3}, {"$defs": {"N": {"type": "integer"}}})
+    >>> resolve_reference({"$ref": "#/$defs/N", "default": 3}, {"$defs": {"N": {"type": "integer"}}})
     {'type': 'integer', '$ref': '#/$defs/N', 'default': 3}
     """
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for _ in range(MAX_HOPS):
         if not isinstance(schema, Mapping):
             break
-        found = {**schema, **found}
+        merged = {**schema, **merged}
         target = schema.get("$ref")
         if not isinstance(target, str) or not target.startswith("#"):
             break
-        schema = place_at(root, target[1:])
-    return found
+        schema = resolve_pointer(root, target[1:])
+    return merged
 
 
-def place_at(root: Any, pointer: str) -> Any:
-    """Return what a JSON pointer (RFC 6901) leads to, ``None`` when nowhere."""
-    place = root
+def resolve_pointer(root: Any, pointer: str) -> Any:
+    """Return the target of a JSON pointer (RFC 6901), or ``None``."""
+    current = root
     for step in unquote(pointer).split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(place, list):
-            place = place[int(name)] if name.isdecimal() and int(name) < len(place) else None
+        if isinstance(current, list):
+            current = current[int(name)] if name.isdecimal() and int(name) < len(current) else None
         else:
-            place = place.get(name) if isinstance(place, Mapping) else None
-    return place if not pointer or pointer.startswith("/") else None
+            current = current.get(name) if isinstance(current, Mapping) else None
+    return current if not pointer or pointer.startswith("/") else None
 
 
-def meant(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what `schema` says of a value that is not null, through references and "this or null".
+def effective_schema(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of a value that is not null, with references and "this or null" resolved.
 
-    Of several kinds in ``anyOf`` or ``oneOf`` none is meant; a single one, or the only part of an ``allOf``, is.
+    A single alternative of ``anyOf`` or ``oneOf``, or the only part of an ``allOf``, is merged in; of several, none.
 
     Examples
     --------
-    >>> meant({"anyOf": [{"type": "integer"}, {"type": "null"}], "title": "N"}, {})
+    >>> effective_schema({"anyOf": [{"type": "integer"}, {"type": "null"}], "title": "N"}, {})
     {'title': 'N', 'type': 'integer'}
     """
     for _ in range(MAX_HOPS):
-        schema = followed(schema, root)
+        schema = resolve_reference(schema, root)
         for keyword in ("anyOf", "oneOf", "allOf"):
             parts = schema.get(keyword)
             if not isinstance(parts, list):
                 continue
-            telling = [p for p in parts if followed(p, root).get("type") != "null"]
-            if len(telling) == 1 and (keyword != "allOf" or len(parts) == 1) and isinstance(telling[0], Mapping):
-                rest = {name: value for name, value in schema.items() if name not in (keyword, "$ref")}
-                schema = {**rest, **telling[0]}
+            non_null = [p for p in parts if resolve_reference(p, root).get("type") != "null"]
+            if len(non_null) == 1 and (keyword != "allOf" or len(parts) == 1) and isinstance(non_null[0], Mapping):
+                outer = {name: value for name, value in schema.items() if name not in (keyword, "$ref")}
+                schema = {**outer, **non_null[0]}
                 break
         else:
             break
@@ -110,37 +110,37 @@ _META: Final = ("http://json-schema.org/draft-", "https://json-schema.org/draft/
 
 
 class References:
-    """What the references of `schema` lead to.
+    """The targets of the references of `schema`.
 
     Examples
     --------
-    >>> found = References({"$defs": {"n": True}, "items": {"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/m"}]}})
-    >>> found.lost, found.max_depth()
+    >>> references = References({"$defs": {"n": True}, "items": {"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/m"}]}})
+    >>> references.unresolved, references.max_depth()
     (['#/m'], 200)
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self.lost: list[str] = []
-        """Those of ``$ref`` that lead nowhere."""
+        self.unresolved: list[str] = []
+        """The ``$ref`` without a target."""
         self.resources: dict[str, Any] = {"": schema}
         """The schema and those that are bundled in it, by the address that their ``$id`` gives them."""
         self._schema = schema
         self._anchors: dict[str, list[Mapping[str, Any]]] = {}
         self._bases: dict[int, str] = {}
         self._targets: dict[int, list[Any]] = {}
-        known = list(self._walk(schema, ""))
-        for part in known:
-            self.lost += self._follow(part)
+        parts = list(self._walk(schema, ""))
+        for part in parts:
+            self.unresolved += self._follow(part)
 
     def _walk(self, part: Any, base: str) -> Iterator[Mapping[str, Any]]:
-        """Note the address of each part of a schema, and yield it."""
+        """Store the address of each part of a schema, and yield the part."""
         pending = [(part, base)]
         while pending:
             part, base = pending.pop()
             if not isinstance(part, Mapping) or id(part) in self._bases:
                 continue
-            if isinstance(named := part.get("$id"), str):
-                base = _joined(base, named).rstrip("#")
+            if isinstance(identifier := part.get("$id"), str):
+                base = _join_address(base, identifier).rstrip("#")
                 self.resources[base] = part
             for keyword in ("$anchor", "$dynamicAnchor"):
                 if isinstance(anchor := part.get(keyword), str):
@@ -151,31 +151,31 @@ class References:
             yield part
 
     def _follow(self, part: Mapping[str, Any]) -> list[str]:
-        """Note where the references of `part` lead, and return those that lead nowhere."""
+        """Store the targets of the references of `part`, and return the references without a target."""
         lost = []
         targets = self._targets[id(part)] = []
         for keyword in _REFERENCES:
-            named = part.get(keyword)
-            if not isinstance(named, str):
+            reference = part.get(keyword)
+            if not isinstance(reference, str):
                 continue
-            found = self._found(named, self._bases[id(part)])
-            if keyword == "$dynamicRef":  # any of that name may be meant, whoever refers to what holds it
-                found = self._anchors.get(f"$dynamicAnchor#{named.partition('#')[2]}") or found
-            targets += found
-            lost += [named] if not found and keyword == "$ref" else []
-            for target in found:  # what lies under a keyword that nobody knows is no part until it is referred to
+            resolved = self._targets_of(reference, self._bases[id(part)])
+            if keyword == "$dynamicRef":  # every anchor of that name can be its target
+                resolved = self._anchors.get(f"$dynamicAnchor#{reference.partition('#')[2]}") or resolved
+            targets += resolved
+            lost += [reference] if not resolved and keyword == "$ref" else []
+            for target in resolved:  # what lies under a keyword that nobody knows is no part until it is referred to
                 for new in list(self._walk(target, self._bases[id(part)])):
                     self._follow(new)
         return lost
 
-    def _found(self, named: str, base: str) -> list[Any]:
-        address, _, fragment = _joined(base, named).partition("#")
+    def _targets_of(self, reference: str, base: str) -> list[Any]:
+        address, _, fragment = _join_address(base, reference).partition("#")
         if address.startswith(_META):
             return [True]
         if fragment and not fragment.startswith("/"):
             return list(self._anchors.get(f"{address}#{fragment}", []))
-        found = place_at(self.resources[address], fragment) if address in self.resources else None
-        return [] if found is None else [found]
+        target = resolve_pointer(self.resources[address], fragment) if address in self.resources else None
+        return [] if target is None else [target]
 
     def max_depth(self) -> int:
         """Return how deep a value may be nested so that it is looked at no more than `MOST` times.
@@ -194,14 +194,14 @@ class References:
                 pending += [*edges.here, *edges.each, *edges.one]
         inside: dict[int, int] = {}
         for depth in range(MAX_DEPTH):
-            looks: dict[int, int] = {}
-            for place in reached:
-                _count(place, reached, looks, inside)
-            if looks[id(self._schema)] > MOST:
+            counts: dict[int, int] = {}
+            for part_id in reached:
+                _count(part_id, reached, counts, inside)
+            if counts[id(self._schema)] > MOST:
                 return depth
-            if looks == inside:
-                break  # deeper values are looked at as often
-            inside = looks
+            if counts == inside:
+                break  # deeper values are checked as often
+            inside = counts
         return MAX_DEPTH
 
 
@@ -217,8 +217,8 @@ class _Edges:
 
     @classmethod
     def of(cls, part: Mapping[str, Any], targets: list[Any]) -> _Edges:
-        def under(words: frozenset[str]) -> list[Any]:
-            return [inner for word in part if word in words for inner in _parts(part, word)]
+        def under(keywords: frozenset[str]) -> list[Any]:
+            return [inner for keyword in part if keyword in keywords for inner in _parts(part, keyword)]
 
         return cls([*under(_IN_PLACE), *targets], under(_EACH), under(_ONE))
 
@@ -226,33 +226,33 @@ class _Edges:
 _UNDER_WAY: Final = -1
 
 
-def _count(place: int, reached: Mapping[int, _Edges], looks: dict[int, int], inside: Mapping[int, int]) -> int:
-    """Note how often a part and what it refers to look on the way to one value; `inside` is for what lies in it."""
-    if place not in reached:
+def _count(part_id: int, reached: Mapping[int, _Edges], counts: dict[int, int], inside: Mapping[int, int]) -> int:
+    """Count how often a part and its targets check one value; `inside` has the counts of the values inside it."""
+    if part_id not in reached:
         return 1
-    if looks.setdefault(place, _UNDER_WAY) != _UNDER_WAY:
-        return looks[place]
-    edges = reached[place]
-    found = 1
+    if counts.setdefault(part_id, _UNDER_WAY) != _UNDER_WAY:
+        return counts[part_id]
+    edges = reached[part_id]
+    count = 1
     for part in edges.here:
-        if looks.get(id(part)) == _UNDER_WAY:
+        if counts.get(id(part)) == _UNDER_WAY:
             raise RecursionError
-        found += _count(id(part), reached, looks, inside)
-    found += sum(inside.get(id(part), 1) for part in edges.each)
-    found += max((inside.get(id(part), 1) for part in edges.one), default=0)
-    looks[place] = min(found, MOST + 1)
-    return looks[place]
+        count += _count(id(part), reached, counts, inside)
+    count += sum(inside.get(id(part), 1) for part in edges.each)
+    count += max((inside.get(id(part), 1) for part in edges.one), default=0)
+    counts[part_id] = min(count, MOST + 1)
+    return counts[part_id]
 
 
-def _parts(part: Mapping[str, Any], word: str) -> list[Any]:
+def _parts(part: Mapping[str, Any], keyword: str) -> list[Any]:
     """Return the schemas under a keyword."""
-    value = part.get(word)
-    if word in _MAPS:
+    value = part.get(keyword)
+    if keyword in _MAPS:
         return list(value.values()) if isinstance(value, Mapping) else []
-    if word not in _PARTS:
+    if keyword not in _PARTS:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _joined(base: str, named: str) -> str:
-    return base + named if named.startswith("#") else urljoin(base, named)
+def _join_address(base: str, reference: str) -> str:
+    return base + reference if reference.startswith("#") else urljoin(base, reference)

@@ -115,12 +115,14 @@ def schema_problems(schema: dict[str, Any]) -> list[Problem]:
     >>> print(*schema_problems({"type": "object", "properties": {"n": {"type": "whole"}}}))
     properties.n.type: 'whole' is not one of 'array', 'boolean', 'integer', 'null', 'number', 'object' or 'string'
     """
-    if found := json_problems(schema):
-        return found
-    if found := _told(_of_schemas(_dialect(schema)), {}, {}, _plain(schema, []), schema, "schema"):
-        return found
+    if problems := json_problems(schema):
+        return problems
+    if problems := _problems_of_value(
+        _metaschema_validator(_dialect(schema)), {}, {}, _plain(schema, []), schema, "schema"
+    ):
+        return problems
     message, hint = "is not in this schema, and nothing is fetched", "define it under $defs"
-    return [Problem(("$ref",), "$ref", short(name), message, hint) for name in Checker.of(schema).lost]
+    return [Problem(("$ref",), "$ref", short(name), message, hint) for name in Checker.of(schema).unresolved]
 
 
 class _Unchecked(ValueError):
@@ -134,26 +136,26 @@ class Checker:
     schema: Mapping[str, Any]
     """Without the name of its dialect."""
     dialect: str
-    trouble: str = ""
+    error: str = ""
     """Why it cannot be used."""
-    lost: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
     """The references that lead nowhere."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """The schema and those that are bundled in it, by their address."""
     max_depth: int = MAX_DEPTH
     """Deeper values would be looked at too often."""
     validators: tuple[Validator, Validator] | None = None
-    """One that says whether a value fits, and one that says what does not; ``None`` when there is trouble."""
+    """One that says whether a value fits, and one that says what does not; ``None`` with an `error`."""
 
     @classmethod
     def of(cls, schema: Mapping[str, Any]) -> Checker:
         """Return the checker of a schema; equal schemas have the same one."""
         # The library answers a `$schema` that it does not know with an error.
-        own = {name: value for name, value in schema.items() if name != "$schema"}
+        keywords = {name: value for name, value in schema.items() if name != "$schema"}
         try:
-            return _compiled(json.dumps(own), _dialect(schema))
+            return _compiled(json.dumps(keywords), _dialect(schema))
         except (RecursionError, ValueError):
-            return cls(own, _dialect(schema), _TOO_DEEP)
+            return cls(keywords, _dialect(schema), _TOO_DEEP)
 
     def __reduce__(self) -> tuple[Callable[[str, str], Checker], tuple[str, str]]:
         return _compiled, (json.dumps(self.schema), self.dialect)  # on a worker it is compiled again
@@ -188,16 +190,18 @@ class Checker:
         try:
             plain, quick, full = self._ready(inputs, odd)
         except _Unchecked as exc:
-            trouble = Problem(message=f"inputs: could not be checked to the end; {exc}")
-            return [*json_problems(inputs)[:MAX_PROBLEMS], trouble]
+            problem = Problem(message=f"inputs: could not be checked to the end; {exc}")
+            return [*json_problems(inputs)[:MAX_PROBLEMS], problem]
         if not odd and quick.is_valid(plain):
             return []
-        return json_problems(inputs)[:MAX_PROBLEMS] + _told(full, self.schema, self.resources, plain, inputs, "inputs")
+        return json_problems(inputs)[:MAX_PROBLEMS] + _problems_of_value(
+            full, self.schema, self.resources, plain, inputs, "inputs"
+        )
 
     def _ready(self, value: Any, odd: list[Any]) -> tuple[Any, Validator, Validator]:
         """Return `value` as the library reads it, and the two validators."""
         if self.validators is None:
-            raise _Unchecked(self.trouble)
+            raise _Unchecked(self.error)
         plain = _plain(value, odd)
         if self.max_depth < MAX_DEPTH and _depth(plain) > self.max_depth:
             raise _Unchecked(_MULTIPLIES)
@@ -209,33 +213,33 @@ def _compiled(text: str, dialect: str) -> Checker:
     import jsonschema_rs
 
     schema = json.loads(text)
-    known = References(schema)
-    made = Checker(schema, dialect, "", tuple(known.lost), known.resources)
+    references = References(schema)
+    checker = Checker(schema, dialect, "", tuple(references.unresolved), references.resources)
     try:
-        depth = known.max_depth()
+        depth = references.max_depth()
         if depth == 0:  # the library would not come to the end of compiling it
-            return replace(made, trouble=_MULTIPLIES)
+            return replace(checker, error=_MULTIPLIES)
         plain = _plain(schema, [])
-        make = getattr(jsonschema_rs, _DIALECTS[dialect][0])
-        quick = make(plain, **_options())
-        full = make(plain, **_options(), keywords={"required": _Required})
+        factory = getattr(jsonschema_rs, _DIALECTS[dialect][0])
+        quick = factory(plain, **_options())
+        full = factory(plain, **_options(), keywords={"required": _Required})
     except RecursionError:
-        return replace(made, trouble=_ENDLESS)
+        return replace(checker, error=_ENDLESS)
     except jsonschema_rs.ValidationError as exc:
-        return replace(made, trouble=_why_not(exc))
+        return replace(checker, error=_unusable_reason(exc))
     except ValueError:  # of the library, which reads a schema of some hundred levels
-        return replace(made, trouble=_TOO_DEEP)
-    return replace(made, max_depth=depth, validators=(quick, full))
+        return replace(checker, error=_TOO_DEEP)
+    return replace(checker, max_depth=depth, validators=(quick, full))
 
 
 @cache
-def _of_schemas(dialect: str) -> Validator:
+def _metaschema_validator(dialect: str) -> Validator:
     """Return what checks a schema itself."""
     import jsonschema_rs
 
     name, address = _DIALECTS[dialect]
-    made: Validator = getattr(jsonschema_rs, name)({"$ref": address}, **_options())
-    return made
+    validator: Validator = getattr(jsonschema_rs, name)({"$ref": address}, **_options())
+    return validator
 
 
 def _options() -> dict[str, Any]:
@@ -246,8 +250,8 @@ def _options() -> dict[str, Any]:
 
 
 def _dialect(schema: Mapping[str, Any]) -> str:
-    named = schema.get("$schema")
-    return next((w for w in _DIALECTS if isinstance(named, str) and w in named), "2020-12")
+    declared = schema.get("$schema")
+    return next((w for w in _DIALECTS if isinstance(declared, str) and w in declared), "2020-12")
 
 
 class _Required:
@@ -265,26 +269,26 @@ class _Required:
             raise ValueError
 
 
-def _why_not(broken: ValidationError) -> str:
+def _unusable_reason(exc: ValidationError) -> str:
     """Return in words why a schema cannot be used."""
     from jsonschema_rs import ValidationErrorKind as Kind
 
-    if isinstance(broken.kind, Kind.Referencing):
+    if isinstance(exc.kind, Kind.Referencing):
         return _NOWHERE
-    return _NO_PATTERN if isinstance(broken.kind, Kind.Format) else _NO_SCHEMA
+    return _NO_PATTERN if isinstance(exc.kind, Kind.Format) else _NO_SCHEMA
 
 
-def _told(
-    checker: Validator, schema: Mapping[str, Any], resources: Mapping[str, Any], plain: Any, value: Any, what: str
+def _problems_of_value(
+    checker: Validator, schema: Mapping[str, Any], resources: Mapping[str, Any], plain: Any, value: Any, noun: str
 ) -> list[Problem]:
     errors = list(islice(checker.iter_errors(plain), MAX_PROBLEMS))
     slow = dict.fromkeys(filter(None, map(_too_slow, errors)))
-    came = _rules((error for error in errors if not _too_slow(error)), value, resources)
-    told = explain(came[:MAX_PROBLEMS], schema)
-    told += [Problem(message=f"{what}: could not be checked to the end; {why}") for why in slow]
-    if max(len(errors), len(came)) >= MAX_PROBLEMS:
-        told.append(Problem(message=f"{what}: there are more problems than these"))
-    return told
+    broken_rules = _rules((error for error in errors if not _too_slow(error)), value, resources)
+    problems = explain(broken_rules[:MAX_PROBLEMS], schema)
+    problems += [Problem(message=f"{noun}: could not be checked to the end; {why}") for why in slow]
+    if max(len(errors), len(broken_rules)) >= MAX_PROBLEMS:
+        problems.append(Problem(message=f"{noun}: there are more problems than these"))
+    return problems
 
 
 def _too_slow(error: ValidationError) -> str:
@@ -299,61 +303,61 @@ def _too_slow(error: ValidationError) -> str:
 
 def _rules(errors: Iterable[ValidationError], value: Any, resources: Mapping[str, Any]) -> list[BrokenRule]:
     """Return errors of the library as ours; those of one value in the order of the schema's keywords."""
-    found: list[BrokenRule] = []
+    all_rules: list[BrokenRule] = []
     for _, of_one in groupby(errors, key=lambda error: (error.instance_path, error.schema_path[:-1])):
-        rules = [rule for error in of_one for rule in islice(_broken(error, value, resources), MAX_PROBLEMS)]
-        found += sorted(rules, key=lambda rule: [*rule.schema, rule.keyword].index(rule.keyword))
-    return found
+        rules = [rule for error in of_one for rule in islice(_broken_rules(error, value, resources), MAX_PROBLEMS)]
+        all_rules += sorted(rules, key=lambda rule: [*rule.schema, rule.keyword].index(rule.keyword))
+    return all_rules
 
 
-def _broken(error: ValidationError, value: Any, resources: Mapping[str, Any]) -> Iterator[BrokenRule]:
+def _broken_rules(error: ValidationError, value: Any, resources: Mapping[str, Any]) -> Iterator[BrokenRule]:
     """Yield an error of the library as ours: one for each missing, unknown or repeated part."""
     from jsonschema_rs import ValidationErrorKind as Kind
 
     kind: Any = error.kind
-    path, instance = _at(value, error.instance_path)
+    path, instance = _locate(value, error.instance_path)
     address = (error.absolute_keyword_location or "").partition("#")[0]
-    _, holder = _at(resources.get(address), error.schema_path[:-1])
+    _, holder = _locate(resources.get(address), error.schema_path[:-1])
     schema = holder if isinstance(holder, Mapping) else {}
     keyword: str | None = str(error.schema_path[-1]) if error.schema_path else None
     if isinstance(kind, Kind.PropertyNames):
         kind, instance = kind.error.kind, kind.error.instance
     if isinstance(kind, Kind.FalseSchema) and keyword == "items":  # no item more than those of `prefixItems`
-        path, instance = _at(value, error.instance_path[:-1])
+        path, instance = _locate(value, error.instance_path[:-1])
     elif isinstance(kind, Kind.FalseSchema):
         keyword = None
-    one = BrokenRule(keyword, path, instance, schema.get(keyword or "", kind.value), schema)
-    if keyword == "required" and isinstance(instance, Mapping) and isinstance(one.limit, list):
-        names = map(_named, one.limit)
-        yield from (replace(one, path=(*path, name)) for name in names if name not in instance)
+    rule = BrokenRule(keyword, path, instance, schema.get(keyword or "", kind.value), schema)
+    if keyword == "required" and isinstance(instance, Mapping) and isinstance(rule.limit, list):
+        names = map(_restored_name, rule.limit)
+        yield from (replace(rule, path=(*path, name)) for name in names if name not in instance)
     elif isinstance(kind, Kind.AdditionalProperties):
-        yield from (replace(one, path=(*path, _named(name))) for name in kind.unexpected)
+        yield from (replace(rule, path=(*path, _restored_name(name))) for name in kind.unexpected)
     elif isinstance(kind, Kind.UniqueItems):
         for index, earlier in _repeated(instance):
-            yield replace(one, path=(*path, index), instance=instance[index], limit=earlier)
+            yield replace(rule, path=(*path, index), instance=instance[index], limit=earlier)
     elif isinstance(kind, Kind.AnyOf | Kind.OneOfNotValid):
-        yield replace(one, branches=tuple(tuple(_rules(branch, value, resources)) for branch in kind.context))
+        yield replace(rule, branches=tuple(tuple(_rules(branch, value, resources)) for branch in kind.context))
     else:
-        yield one
+        yield rule
 
 
-def _at(whole: Any, path: Iterable[str | int]) -> tuple[Path, Any]:
+def _locate(part: Any, path: Iterable[str | int]) -> tuple[Path, Any]:
     """Return a path of the library's and the part that it leads to; there, a name of digits is a number."""
-    found: list[str | int] = []
+    resolved_path: list[str | int] = []
     for step in path:
-        found.append(_named(str(step)) if isinstance(whole, Mapping) else step)
+        resolved_path.append(_restored_name(str(step)) if isinstance(part, Mapping) else step)
         try:
-            whole = whole[found[-1]]
+            part = part[resolved_path[-1]]
         except (KeyError, IndexError, TypeError):  # a name that is no text, or a schema under an unknown address
-            whole = _NOTHING
-    return tuple(found), whole
+            part = _NOTHING
+    return tuple(resolved_path), part
 
 
 _EMPTY: Final = "\ue000"
 """Stands for an empty name, which the library leaves out of its paths."""
 
 
-def _named(name: str) -> str:
+def _restored_name(name: str) -> str:
     return "" if name == _EMPTY else name
 
 
@@ -362,9 +366,9 @@ _NOTHING: Final = object()
 
 def _repeated(items: Any) -> Iterator[tuple[int, int]]:
     """Yield the place of each item that was there already, and the first place of it."""
-    first: dict[Any, int] = {}
+    positions: dict[Any, int] = {}
     for index, item in enumerate(items):
-        earlier = first.setdefault(_key(item), index)
+        earlier = positions.setdefault(_key(item), index)
         if earlier != index:
             yield index, earlier
 
@@ -393,10 +397,10 @@ def _plain(value: Any, odd: list[Any], depth: int = 0) -> Any:
         text = value if type(value) is str else str.__str__(value)
         if text.isascii():
             return text
-        known = text.encode("utf-8", "replace").decode()
-        if known != text:
+        encodable = text.encode("utf-8", "replace").decode()
+        if encodable != text:
             odd.append(value)
-        return known
+        return encodable
     if isinstance(value, int):
         if value.bit_length() <= MAX_INT_BITS:
             return int.__index__(value)
@@ -413,14 +417,14 @@ def _plain(value: Any, odd: list[Any], depth: int = 0) -> Any:
     if not isinstance(value, Mapping):
         odd.append(value)
         return None
-    made: dict[str, Any] = {}
+    copied: dict[str, Any] = {}
     for name, item in value.items():
         if not isinstance(name, str):
             odd.append(name)
-        made[_plain(str(name), odd) or _EMPTY] = _plain(item, odd, depth + 1)
-    if isinstance(names := made.get("required"), list) and "" in names:  # of a schema
-        made["required"] = [_EMPTY if name == "" else name for name in names]
-    return made
+        copied[_plain(str(name), odd) or _EMPTY] = _plain(item, odd, depth + 1)
+    if isinstance(names := copied.get("required"), list) and "" in names:  # of a schema
+        copied["required"] = [_EMPTY if name == "" else name for name in names]
+    return copied
 
 
 def _depth(value: Any) -> int:
@@ -439,16 +443,16 @@ def _formats() -> dict[str, Callable[[str], bool]]:
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def _is_date(text: str) -> bool:
     return bool(_DATE.fullmatch(text)) and _reads(date.fromisoformat, text)
 
 
-def _is_moment(text: str) -> bool:
+def _is_date_time(text: str) -> bool:
     # RFC 3339 demands the offset: a moment without one is another moment on another machine.
-    parts = _MOMENT.fullmatch(text)
+    parts = _DATE_TIME.fullmatch(text)
     return bool(parts) and _reads(datetime.fromisoformat, f"{parts[1]}T{parts[2]}{parts[4].upper()}" if parts else "")
 
 
@@ -484,7 +488,7 @@ def _reads(read: Callable[[str], object], text: str) -> bool:
 
 _FORMATS: Final[Mapping[str, Callable[[str], bool]]] = {
     "date": _is_date,
-    "date-time": _is_moment,
+    "date-time": _is_date_time,
     "email": _is_email,
     "idn-email": _is_email,
     "regex": _is_pattern,

@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import json_problems
 from fh_notebook.core import arguments
-from fh_notebook.core.partial_repr import with_partial_repr
-from fh_notebook.core.text.formatting import KIND_OF_TYPE, short
+from fh_notebook.core.text.formatting import KIND_OF_TYPE, short, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
@@ -93,26 +92,26 @@ def closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     >>> closed({"$defs": {"Open": {"properties": {}, "additionalProperties": True}}})
     {'$defs': {'Open': {'properties': {}, 'additionalProperties': True}}}
     """
-    made = dict(schema)
+    result = dict(schema)
     if isinstance(inner := schema.get("$defs"), Mapping):
-        made["$defs"] = {name: closed(part) if isinstance(part, Mapping) else part for name, part in inner.items()}
+        result["$defs"] = {name: closed(part) if isinstance(part, Mapping) else part for name, part in inner.items()}
     if isinstance(inner := schema.get("properties"), Mapping):
-        made["properties"] = {name: _without_mask(says) for name, says in inner.items()}
-        made.setdefault("additionalProperties", False)
-    return made
+        result["properties"] = {name: _without_masked_default(declared) for name, declared in inner.items()}
+        result.setdefault("additionalProperties", False)
+    return result
 
 
 _MASK: Final = 10 * "*"
 """What pydantic's schema has in place of a secret default: sent, it would be a wrong password."""
 
 
-def _without_mask(says: Any) -> Any:
+def _without_masked_default(declared: Any) -> Any:
     """Return what is said of a variable without a default that is, or holds, such a mask: the variable is left out."""
-    if not isinstance(says, Mapping) or not _holds_mask(says.get("default")):
-        return says
-    if says.get("type") == "string" and says.get("format") != "password":
-        return says
-    return {keyword: said for keyword, said in says.items() if keyword != "default"}
+    if not isinstance(declared, Mapping) or not _holds_mask(declared.get("default")):
+        return declared
+    if declared.get("type") == "string" and declared.get("format") != "password":
+        return declared
+    return {keyword: value for keyword, value in declared.items() if keyword != "default"}
 
 
 def _holds_mask(value: Any) -> bool:
@@ -138,23 +137,23 @@ def object_schema(fields: Mapping[Any, Any]) -> dict[str, Any]:
     """
     properties: dict[str, Any] = {}
     required: list[str] = []
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for name, field in fields.items():
         if not isinstance(name, str):
             message = f"{short(name)}: a variable is named by a text"
-            found.append(Problem(keyword="propertyNames", message=message, hint=f"give {short(str(name))}"))
+            problems.append(Problem(keyword="propertyNames", message=message, hint=f"give {short(str(name))}"))
             continue
         try:
             properties[name] = schema_of(field, (name,))
         except InputError as exc:
-            found += exc.problems
+            problems += exc.problems
             continue
         if field.required if isinstance(field, Variable) else "default" not in field:
             required.append(name)
-    if found:
-        raise InputError(found)
-    named = {"required": required} if required else {}
-    return {"type": "object", "properties": properties, **named, "additionalProperties": False}
+    if problems:
+        raise InputError(problems)
+    required_keyword = {"required": required} if required else {}
+    return {"type": "object", "properties": properties, **required_keyword, "additionalProperties": False}
 
 
 def plain(value: Any) -> Any:
@@ -187,14 +186,14 @@ def schema_of(field: Any, path: tuple[str | int, ...]) -> dict[str, Any]:
     """
     schema = field.schema if isinstance(field, Variable) else field
     if isinstance(schema, type):
-        cure = _CONSTRUCTORS.get(schema, "fh.text(), or another of its kind")
+        constructor = _CONSTRUCTORS.get(schema, "fh.text(), or another of its kind")
         value, message = f"the class {schema.__name__}", "is neither a variable nor a JSON Schema"
-        raise InputError(Problem(path, "type", value, message, f"write {cure}"))
+        raise InputError(Problem(path, "type", value, message, f"write {constructor}"))
     if not isinstance(schema, Mapping):
         message = "is neither a variable nor a JSON Schema"
         raise InputError(Problem(path, "type", short(schema), message, "write fh.text()"))
-    if found := json_problems(schema, path):
-        raise InputError(found)
+    if problems := json_problems(schema, path):
+        raise InputError(problems)
     copied: dict[str, Any] = plain(schema)
     return copied
 
@@ -243,7 +242,7 @@ def text(
     arguments.check(text, {"multiline": multiline, "secret": secret})
     shape = "password" if secret else "textarea" if multiline else None
     bounds = {"format": shape, "minLength": min_length, "maxLength": max_length, "pattern": pattern}
-    return _variable({"type": "string", **_given(bounds)}, default, description, required, examples)
+    return _variable({"type": "string", **_without_none(bounds)}, default, description, required, examples)
 
 
 def integer(
@@ -267,7 +266,7 @@ def integer(
     Variable(schema={'type': 'integer', 'minimum': 1, 'default': 120}, required=False)
     """
     bounds = {"minimum": minimum, "maximum": maximum, "multipleOf": multiple_of, "step": step}
-    return _variable({"type": "integer", **_given(bounds)}, default, description, required, examples)
+    return _variable({"type": "integer", **_without_none(bounds)}, default, description, required, examples)
 
 
 def number(
@@ -309,7 +308,7 @@ def number(
     {'type': 'number', 'minimum': 0, 'maximum': 1, 'multipleOf': 0.01, 'step': 0.1}
     """
     bounds = {"minimum": minimum, "maximum": maximum, "multipleOf": multiple_of, "step": step}
-    return _variable({"type": "number", **_given(bounds)}, default, description, required, examples)
+    return _variable({"type": "number", **_without_none(bounds)}, default, description, required, examples)
 
 
 def boolean(*, default: Any = UNSET, description: str | None = None, required: bool | None = None) -> Variable:
@@ -345,11 +344,11 @@ def choice(
         raise InputError("choice: give the values one by one, choice('calm', 'brief'), or choice(*values)")
     if not values:
         raise InputError("choice: give at least one value, for example choice('calm', 'brief')")
-    if found := json_problems(list(values), ("choice",)):
-        raise InputError(found)
+    if problems := json_problems(list(values), ("choice",)):
+        raise InputError(problems)
     # 1 and True are equal in Python and different in JSON.
-    kept = list({(type(v).__name__, repr(v)): plain(v) for v in values}.values())
-    return _variable(choices(kept), default, description, required)
+    distinct = list({(type(v).__name__, repr(v)): plain(v) for v in values}.values())
+    return _variable(choices(distinct), default, description, required)
 
 
 def array(
@@ -384,7 +383,7 @@ def array(
         "maxItems": max_items,
         "uniqueItems": True if unique else None,
     }
-    return _variable({"type": "array", **_given(bounds)}, default, description, required, examples)
+    return _variable({"type": "array", **_without_none(bounds)}, default, description, required, examples)
 
 
 def group(
@@ -449,7 +448,7 @@ def any_(
     return _variable({}, default, description, required, examples)
 
 
-def _given(keywords: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(keywords: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in keywords.items() if value is not None}
 
 
@@ -463,12 +462,12 @@ def _variable(
     arguments.check(_variable, locals())
     if description is not None:
         schema["description"] = description
-    found = [] if default is UNSET else json_problems(default, ("default",))
-    shown = list(examples) if examples is not None else []
-    if found := found + json_problems(shown, ("examples",)):
-        raise InputError(found)
+    problems = [] if default is UNSET else json_problems(default, ("default",))
+    listed_examples = list(examples) if examples is not None else []
+    if problems := problems + json_problems(listed_examples, ("examples",)):
+        raise InputError(problems)
     if default is not UNSET:
         schema["default"] = plain(default)
-    if shown:
-        schema["examples"] = plain(shown)
+    if listed_examples:
+        schema["examples"] = plain(listed_examples)
     return Variable(schema, (default is UNSET) if required is None else required)

@@ -407,24 +407,24 @@ def read_curl(words: Sequence[Word]) -> CurlCall:
         With every option that cannot be taken.
     """
     call = CurlCall()
-    found: list[str] = []
+    problems: list[str] = []
     for name, value in _options(words[1:]):
-        if why := _REFUSED.get(name):
-            found.append(f"{'-' if len(name) == 1 else '--'}{name} {why}")
-        elif value is not None and (why := _file(name, value)):
-            found.append(why)
+        if reason := _REFUSED.get(name):
+            problems.append(f"{'-' if len(name) == 1 else '--'}{name} {reason}")
+        elif value is not None and (reason := _file(name, value)):
+            problems.append(reason)
         elif value is not None:
             _take(call, name, value)
-    if found:
-        raise SnippetError(list(dict.fromkeys(found)))
+    if problems:
+        raise SnippetError(list(dict.fromkeys(problems)))
     return call
 
 
 def _file(name: str, value: Word) -> str:
     if not value.text.startswith("@") or name not in {*_DATA, "header"} - {"data-raw"}:
         return ""
-    what = "body" if name in _DATA else "headers"
-    return f"--{name} @... reads the {what} from a file, which a pasted snippet never does; paste what the file holds"
+    noun = "body" if name in _DATA else "headers"
+    return f"--{name} @... reads the {noun} from a file, which a pasted snippet never does; paste what the file holds"
 
 
 def _take(call: CurlCall, name: str, value: Word) -> None:
@@ -446,9 +446,9 @@ def _options(words: Sequence[Word]) -> Iterator[tuple[str, Word | None]]:
     at = 0
     while at < len(words):
         following = words[at + 1] if at + 1 < len(words) else None
-        read, taken = _read_option(words[at], following)
-        yield from read
-        at += 1 + taken
+        options, used = _read_option(words[at], following)
+        yield from options
+        at += 1 + used
 
 
 def _read_option(word: Word, following: Word | None) -> tuple[list[tuple[str, Word | None]], int]:
@@ -462,8 +462,8 @@ def _read_option(word: Word, following: Word | None) -> tuple[list[tuple[str, Wo
     name, equals, _ = word.text[2:].partition("=")
     if equals:
         return [(name, word.after(len(name) + 3))], 0
-    taken = _takes(name, following)
-    return [(name, following if taken else None)], taken
+    used = _takes(name, following)
+    return [(name, following if used else None)], used
 
 
 def _takes(name: str, following: Word | None) -> int:
@@ -477,13 +477,13 @@ def _takes(name: str, following: Word | None) -> int:
 
 def _read_short(word: Word, following: Word | None) -> tuple[list[tuple[str, Word | None]], int]:
     """Return what a cluster like ``-sSX POST`` or ``-XPOST`` says."""
-    read: list[tuple[str, Word | None]] = []
+    options: list[tuple[str, Word | None]] = []
     for at, letter in enumerate(word.text[1:], start=1):
         name = _SHORT.get(letter, letter)
         if letter not in _SHORT_WITH_VALUE:
-            read.append((name, None))
+            options.append((name, None))
         elif word.text[at + 1 :]:
-            return [*read, (name, word.after(at + 1))], 0
+            return [*options, (name, word.after(at + 1))], 0
         else:
-            return [*read, (name, following)], 1
-    return read, 0
+            return [*options, (name, following)], 1
+    return options, 0

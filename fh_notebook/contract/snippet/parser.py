@@ -22,13 +22,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.schema.inference import infer
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.schema.build import infer
 from fh_notebook.contract.snippet.curl import CurlCall, Word, line_and_column, read_curl, split_posix
 from fh_notebook.contract.snippet.writer import to_curl, to_python
+from fh_notebook.core.redaction import MASK, Hidden, Secret, redact
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.html import printable
-from fh_notebook.core.values import MASK, Hidden, Secret, redact
 from fh_notebook.errors import InputError, SnippetError
 
 __all__ = [
@@ -80,25 +80,25 @@ def read_body(word: Word, pasted: str) -> dict[str, Any]:
     SnippetError
         It is not JSON (with line, column and the spot), not an object, or names something twice.
     """
-    twice: list[str] = []
+    duplicates: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        members = dict(pairs)
+        if len(members) < len(pairs):
             counts = Counter(name for name, _ in pairs)
-            twice.extend(name for name, count in counts.items() if count > 1)
-        return found
+            duplicates.extend(name for name, count in counts.items() if count > 1)
+        return members
 
     try:
         body = json.loads(word.text, object_pairs_hook=unique)
     except json.JSONDecodeError as exc:
-        raise SnippetError(_broken(exc, word, pasted)) from None
+        raise SnippetError(_json_error_text(exc, word, pasted)) from None
     except RecursionError:
         raise SnippetError("the body is nested too deep to be read") from None
     except ValueError:  # Python reads integers of at most 4300 digits
         raise SnippetError("the body has a number of too many digits; give it as a text") from None
-    if twice:
-        raise SnippetError([f"the body names {short(name)} twice in one object; keep one" for name in twice])
+    if duplicates:
+        raise SnippetError([f"the body names {short(name)} twice in one object; keep one" for name in duplicates])
     if not isinstance(body, dict):
         raise SnippetError(f"the body is {short(body)} and not an object with deployment, variant and inputs")
     return body
@@ -107,22 +107,26 @@ def read_body(word: Word, pasted: str) -> dict[str, Any]:
 _REST_OF_KEY: Final = re.compile(r"^(\s*)[\w-]+")
 
 
-def _broken(error: json.JSONDecodeError, word: Word, pasted: str) -> str:
+def _json_error_text(error: json.JSONDecodeError, word: Word, pasted: str) -> str:
     line, column = line_and_column(pasted, word.source(error.pos))
-    here = word.text[error.pos : error.pos + 1]
-    why = _IN_WORDS.get(error.msg.partition(":")[0] if "escape" in error.msg else error.msg, error.msg)
+    character = word.text[error.pos : error.pos + 1]
+    reason = _IN_WORDS.get(error.msg.partition(":")[0] if "escape" in error.msg else error.msg, error.msg)
     if not word.text.strip():
         return "the body is empty; paste the snippet with its --data-raw"
-    if here and not here.isascii() and here.isspace():
-        why = f"this blank is no blank of JSON's ({unicodedata.name(here, 'unnamed').lower()}); write a plain one"
-    elif here and here in "‘’“”":
-        why = "this quote was made typographic on the way; copy the snippet from the dialog itself"
+    if character and not character.isascii() and character.isspace():
+        reason = (
+            f"this blank is no blank of JSON's ({unicodedata.name(character, 'unnamed').lower()}); write a plain one"
+        )
+    elif character and character in "‘’“”":
+        reason = "this quote was made typographic on the way; copy the snippet from the dialog itself"
     # Redacted before it is cut: the tail of a key alone does not look like one.
-    head, rest = redact(word.text[: error.pos]), redact(word.text[error.pos :])
+    head, remainder = redact(word.text[: error.pos]), redact(word.text[error.pos :])
     if head.endswith(MASK):  # the key goes on behind the spot
-        rest = _REST_OF_KEY.sub(rf"\1{MASK}", rest)
-    before, after = " ".join(head[-SPOT:].split()), " ".join(rest[:SPOT].split())
-    return f"the body is broken in line {line}, column {column}: {why}; at {printable(f'{before} ▸ {after}').strip()}"
+        remainder = _REST_OF_KEY.sub(rf"\1{MASK}", remainder)
+    before, after = " ".join(head[-SPOT:].split()), " ".join(remainder[:SPOT].split())
+    return (
+        f"the body is broken in line {line}, column {column}: {reason}; at {printable(f'{before} ▸ {after}').strip()}"
+    )
 
 
 _FIELDS: Final = ("deployment", "variant", "inputs", "async", "metadata", "user", "tool_approval")
@@ -142,14 +146,14 @@ def read_fields(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
         raise SnippetError(refusal)
     fields = {name: body.get(name) for name in ("deployment", "variant", "metadata", "user", "tool_approval")}
     fields["inputs"] = body.get("inputs") if body.get("inputs") is not None else {}
-    found = [problem for name, value in fields.items() if (problem := _kind_problem(name, value))]
-    fields["callback_url"], unread = _callback(body.get("async"))
+    problems = [problem for name, value in fields.items() if (problem := _type_problem(name, value))]
+    fields["callback_url"], callback_problems = _callback(body.get("async"))
     unknown = [name for name in body if name not in _FIELDS]
     slips = [(name, close) for name in unknown if (close := nearest(name, set(_FIELDS) - set(body)))]
-    found += unread
-    found += [f"the body has {short(name)}; did you mean {short(close)}?" for name, close in slips]
-    if found:
-        raise SnippetError(found)
+    problems += callback_problems
+    problems += [f"the body has {short(name)}; did you mean {short(close)}?" for name, close in slips]
+    if problems:
+        raise SnippetError(problems)
     return fields, tuple(unknown)
 
 
@@ -171,7 +175,7 @@ _KINDS: Final[Mapping[str, tuple[type, str]]] = {
 }
 
 
-def _kind_problem(name: str, value: Any) -> str:
+def _type_problem(name: str, value: Any) -> str:
     kind, needed = _KINDS[name]
     if value is None:
         return f"{name}: is missing; give {needed}" if name == "deployment" else ""
@@ -290,14 +294,14 @@ def _read(text: str) -> Snippet:
     text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
     if text.lstrip().startswith("{"):
         return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
-    return _of_command(text)
+    return _parse_command(text)
 
 
-def _of_command(text: str) -> Snippet:
+def _parse_command(text: str) -> Snippet:
     start = _CURL.search(text)
     if start is None:
-        raise SnippetError(_what_else(text))
-    call = read_curl(_words(text, start.end()))
+        raise SnippetError(_not_a_snippet_message(text))
+    call = read_curl(_split_command(text, start.end()))
     key = _key(call)  # before anything is refused: what is redacted then knows it
     url = _address(call)
     if call.body is None:
@@ -322,7 +326,7 @@ def _without_comments(text: str) -> str:
     return "\n".join(lines)
 
 
-def _what_else(text: str) -> str:
+def _not_a_snippet_message(text: str) -> str:
     if _CODE.match(text):
         return "this is program code; choose cURL in the Code Snippet dialog, or paste the JSON body alone"
     if re.search(r"\bcurl\b", text):
@@ -335,7 +339,7 @@ _POSIX_ONLY: Final = (
 )
 
 
-def _words(text: str, at: int) -> list[Word]:
+def _split_command(text: str, at: int) -> list[Word]:
     first_line = text[at:].split("\n", 1)[0].rstrip()
     if re.search(r"[ \t]`$", first_line):
         raise SnippetError(f"this is written for PowerShell; {_POSIX_ONLY}")
@@ -357,17 +361,17 @@ _KEY_PLACEHOLDER: Final = re.compile(
 
 
 def _key(call: CurlCall) -> Secret | None:
-    given = [] if call.bearer is None else [call.bearer.text]
+    candidates = [] if call.bearer is None else [call.bearer.text]
     for header in call.headers:
         name, _, value = header.text.partition(":")
         if name.strip().lower() == "authorization":
             scheme, _, token = value.strip().partition(" ")
-            given.append(token if scheme.lower() == "bearer" else value)
-    real = [key for k in given if not _KEY_PLACEHOLDER.fullmatch(key := k.strip())]
+            candidates.append(token if scheme.lower() == "bearer" else value)
+    real = [key for k in candidates if not _KEY_PLACEHOLDER.fullmatch(key := k.strip())]
     return Secret(real[-1]) if real else None
 
 
-_OTHERS: Final = {
+_OTHER_ADDRESSES: Final = {
     "/prompt/invoke": "this is the snippet of a prompt; open a workflow's deployment and copy its Code Snippet",
     "/agent/invoke": "this is the snippet of an agent; open a workflow's deployment and copy its Code Snippet",
     "/workflow/webhooks/": "this is the snippet of a webhook trigger, which has no names in it;"
@@ -378,12 +382,12 @@ _OTHERS: Final = {
 
 def _address(call: CurlCall) -> str:
     if len(call.urls) != 1:
-        many = "more than one address" if call.urls else "no address"
-        raise SnippetError(f"the command has {many}; paste the snippet as the dialog gives it")
-    url = _bare(call.urls[0].text)
+        count = "more than one address" if call.urls else "no address"
+        raise SnippetError(f"the command has {count}; paste the snippet as the dialog gives it")
+    url = _without_credentials(call.urls[0].text)
     if redact(url) != url:
         raise SnippetError("a key stands in the address; paste the snippet as the dialog gives it")
-    for part, refusal in _OTHERS.items():
+    for part, refusal in _OTHER_ADDRESSES.items():
         if part in f"{url}/":
             raise SnippetError(refusal)
     if not url.endswith("/workflow/invoke"):
@@ -393,7 +397,7 @@ def _address(call: CurlCall) -> str:
     return url
 
 
-def _bare(url: str) -> str:
+def _without_credentials(url: str) -> str:
     """Return the address without what may hold a secret: a login, a query, a fragment."""
     try:
         parts = urlsplit(url)
@@ -444,7 +448,7 @@ def unfolded(text: str) -> str:
     """
     if not text.lstrip().startswith("curl"):
         return text
-    return _TOKENS.sub(lambda found: found[1] or "\\\n", text)
+    return _TOKENS.sub(lambda match: match[1] or "\\\n", text)
 
 
 def is_open(text: str) -> bool:
@@ -461,6 +465,6 @@ def is_open(text: str) -> bool:
         except ValueError:
             return True
         return False
-    rest = _TOKENS.sub("", text).rstrip(" ")
+    remainder = _TOKENS.sub("", text).rstrip(" ")
     # A command for Windows' cmd is refused whole, so its lines (`^`) are read on, too.
-    return rest.endswith(("\\", "^")) or "'" in rest or '"' in rest
+    return remainder.endswith(("\\", "^")) or "'" in remainder or '"' in remainder

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 
 __all__ = ["python_literal", "to_curl", "to_python"]
 
@@ -80,7 +80,7 @@ def to_python(request: InvokeRequest) -> str:
         },
     )
     """
-    named = {
+    keywords = {
         "variant": request.variant,
         "inputs": request.inputs,
         "metadata": request.metadata,
@@ -89,7 +89,7 @@ def to_python(request: InvokeRequest) -> str:
         "tool_approval": request.tool_approval,
     }
     lines = [f"    {request.deployment!r},"]
-    for name, value in named.items():
+    for name, value in keywords.items():
         if value is not None:
             lines.append(f"    {name}={python_literal(value, indent='    ')},")
     inside = "\n".join(lines)

@@ -137,8 +137,8 @@ class AdaptiveLimit:
             return None
         return self._goal if self.phase is Phase.REGROWING else self.limit - (self._probe - self._to_add)
 
-    def begins_at(self, asked: int) -> int:
-        """Return the limit while callers ask for `asked` calls at once: as many, until a refusal has taught less.
+    def begins_at(self, requested: int) -> int:
+        """Return the limit while callers request `requested` calls at once: that number, until a refusal lowers it.
 
         Examples
         --------
@@ -149,7 +149,7 @@ class AdaptiveLimit:
         >>> pace.begins_at(10), pace.admits
         (3, 3)
         """
-        return max(self.limit, asked) if self.phase is Phase.SEEKING else self.limit
+        return max(self.limit, requested) if self.phase is Phase.SEEKING else self.limit
 
     def has_admitted(self, in_flight: int) -> bool:
         """Whether the service has answered with so many slots in use, and has never refused a call."""

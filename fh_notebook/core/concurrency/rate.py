@@ -1,8 +1,6 @@
-"""Rate: so many calls a second, minute or hour, as a pure value.
+"""Rate: a number of calls a second, minute or hour, as a pure value; its owner has the clock.
 
-Whoever holds one keeps the time.
-
-Rule of this file: calls are evenly spaced and none is made up for: after a pause there is one call, not a burst.
+Rule of this file: calls are evenly spaced, and missed ones are not made up: after a pause there is one call, no burst.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ _SECONDS: Final = {
     **dict.fromkeys(("d", "day"), 86400.0),
 }
 _TEXT: Final = re.compile(r"\s*(?P<calls>\d+(\.\d+)?|\.\d+)\s*(/|\bper\b)\s*(?P<unit>[a-z]+)\s*", re.IGNORECASE)
-_CURE: Final = "give calls a second (2 or 0.5), or a text such as '2/s', '30/min' or '100/hour'"
+_HINT: Final = "give calls a second (2 or 0.5), or a text such as '2/s', '30/min' or '100/hour'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class Rate:
     def __post_init__(self) -> None:
         if not (0 < self.interval_s < math.inf):
             raise SettingsError(
-                Message("{} means {} s from call to call; {}", (option("rate"), repr(self.interval_s), _CURE))
+                Message("{} means {} s from call to call; {}", (option("rate"), repr(self.interval_s), _HINT))
             )
 
     @classmethod
@@ -66,14 +64,14 @@ class Rate:
         Raises
         ------
         SettingsError
-            It cannot be meant.
+            It is not a rate.
         """
         if isinstance(value, Rate):
             return value
-        calls, seconds = _read(value)
-        # So little that it is never, or so much that it is no rate, is a slip too.
+        calls, seconds = _parse_rate(value)
+        # A rate that is practically zero or infinite is a typing error, too.
         if not (0 < calls < math.inf and 0 < seconds / calls < math.inf):
-            raise SettingsError(Message("{} is {}; {}", (option("rate"), short(value), _CURE)))
+            raise SettingsError(Message("{} is {}; {}", (option("rate"), short(value), _HINT)))
         return cls(seconds / calls)
 
     def next_due(self, due: float | None, now: float) -> float:
@@ -106,13 +104,13 @@ class Rate:
         return f"{86400 / self.interval_s:.3g} a day"
 
 
-def _read(value: object) -> tuple[float, float]:
-    """Return the calls and the seconds that `value` says; 0 calls when it says nothing."""
+def _parse_rate(value: object) -> tuple[float, float]:
+    """Return the number of calls and of seconds that `value` means; 0 calls when it is not a rate."""
     if is_number(value):
         return (0.0 if abs(value) > 1e12 else float(value)), 1.0
-    found = _TEXT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = _TEXT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return 0.0, 1.0
-    unit = found["unit"].lower()
+    unit = match["unit"].lower()
     seconds = _SECONDS.get(unit) or _SECONDS.get(unit.removesuffix("s"), 0.0)
-    return (float(found["calls"]) if seconds else 0.0), seconds
+    return (float(match["calls"]) if seconds else 0.0), seconds

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from fh_notebook.core.optional_deps import OPTIONAL, ensure_installed
+from fh_notebook.core.redaction import Secret, as_secret, log, redact
 from fh_notebook.core.text.formatting import type_text, with_article
-from fh_notebook.core.values import Secret, Unset, as_secret, log, redact
+from fh_notebook.core.values import Unset
 from fh_notebook.errors import SettingsError
 
 __all__ = [
@@ -25,13 +26,13 @@ __all__ = [
     "LOGIN_HINT",
     "DotEnv",
     "KeyLookup",
-    "forget_in_keyring",
+    "delete_from_keyring",
     "from_colab",
     "from_environment",
     "from_kaggle",
     "from_keyring",
-    "keep_in_keyring",
     "read_dotenv",
+    "store_in_keyring",
     "usable_key",
 ]
 
@@ -47,13 +48,13 @@ UNSET_KEY: Final = "YOUR_API_KEY"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyLookup:
-    """What one source said when it was asked for the key."""
+    """The result of looking for the key in one source."""
 
     source: str
     """For people: ``FETCH_HIVE_API_KEY``, ``keyring``, ..."""
     key: Secret | None = None
     hint: str = ""
-    """Why a key that is there could not be had, with the cure."""
+    """Why an existing key could not be read, and what to do."""
 
 
 def usable_key(value: Any, source: str) -> Secret | None:
@@ -87,10 +88,10 @@ def from_environment() -> Secret | None:
 
 def from_keyring(origin: str) -> Secret | None:
     """Return the key that the system's keyring has for a service, if any."""
-    keyring = _imported(_keyring)
+    keyring = _import_or_none(_keyring)
     if keyring is None:
         return None
-    return _asked(lambda: keyring.get_password(KEYRING_SERVICE, origin), "the keyring")
+    return _read_secret(lambda: keyring.get_password(KEYRING_SERVICE, origin), "the keyring")
 
 
 def _keyring() -> Any:
@@ -99,8 +100,8 @@ def _keyring() -> Any:
     return keyring
 
 
-def _imported(load: Callable[[], Any]) -> Any:
-    """Return what `load` imports, or ``None`` where it is missing, or broken in whatever way of its own."""
+def _import_or_none(load: Callable[[], Any]) -> Any:
+    """Return what `load` imports, or ``None`` where the package is missing or its import raises any error."""
     try:
         return load()
     except ImportError:
@@ -110,24 +111,24 @@ def _imported(load: Callable[[], Any]) -> Any:
         return None
 
 
-def _asked(ask: Callable[[], Any], source: str) -> Secret | None:
-    """Return what a source says. One that is locked, missing or broken, in whatever way of its own, says nothing."""
+def _read_secret(read: Callable[[], Any], source: str) -> Secret | None:
+    """Return the key that `read` gives; ``None`` when the source is locked, missing or raises any error."""
     try:
-        return as_secret(ask()) or None
+        return as_secret(read()) or None
     except Exception as exc:
         log.debug("%s could not be read: %s: %s", source, type(exc).__name__, exc)
         return None
 
 
-def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
+def store_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
     """Put the key of a service into the system's keyring.
 
     Returns
     -------
     tuple of (bool, str)
-        Whether it is there now, with the keyring's name; else why not.
+        Whether it is stored, with the keyring's name; if not, the reason.
     """
-    keyring = _imported(_keyring)
+    keyring = _import_or_none(_keyring)
     if keyring is None:
         return False, f"the package keyring is not installed ({OPTIONAL['keyring'].command})"
     try:
@@ -139,17 +140,17 @@ def keep_in_keyring(origin: str, key: Secret) -> tuple[bool, str]:
         if type(exc).__name__ == "NoKeyringError":
             return False, "this machine has no keyring"
         return False, f"the keyring refused it ({redact(type(exc).__name__)})"
-    # Read back, since a null keyring takes everything and keeps nothing.
-    kept = from_keyring(origin) == key
-    return kept, name if kept else "the keyring keeps nothing"
+    # Read back: a null keyring accepts every key and stores none.
+    is_stored = from_keyring(origin) == key
+    return is_stored, name if is_stored else "the keyring keeps nothing"
 
 
-def forget_in_keyring(origin: str) -> bool:
+def delete_from_keyring(origin: str) -> bool:
     """Delete the key of a service from the system's keyring, and say whether there was one that is gone now."""
     if from_keyring(origin) is None:
         return False
     try:
-        _imported(_keyring).delete_password(KEYRING_SERVICE, origin)
+        _import_or_none(_keyring).delete_password(KEYRING_SERVICE, origin)
     except Exception as exc:
         log.debug("the keyring did not delete the key: %s", type(exc).__name__)
     return from_keyring(origin) is None
@@ -160,7 +161,7 @@ def forget_in_keyring(origin: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DotEnv:
-    """What a ``.env`` file says of the two names that are ours. Nothing of it goes into ``os.environ``."""
+    """The values of our two names in a ``.env`` file. Nothing is put into ``os.environ``."""
 
     path: Path
     api_key: Secret | None = field(default=None, repr=False)
@@ -168,7 +169,7 @@ class DotEnv:
 
 
 def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
-    """Return what the file says that ``configure(dotenv=...)`` means.
+    """Return the values of the file that ``configure(dotenv=...)`` names.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
     ensure_installed("dotenv", "dotenv= needs")
     from dotenv import dotenv_values
 
-    trouble = ""
+    error_name = ""
     try:
         # No interpolation: "$" is a character of a secret like any other. A byte order mark is none of the name.
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
@@ -201,20 +202,20 @@ def read_dotenv(choice: bool | str | os.PathLike[str]) -> DotEnv | None:
         names = set(values)
         del values  # the file's other secrets are not ours to hold
     except (OSError, ValueError) as exc:
-        trouble = type(exc).__name__
-    if trouble:
-        raise SettingsError(f"dotenv: {path} cannot be read as UTF-8 text ({trouble})")
+        error_name = type(exc).__name__
+    if error_name:
+        raise SettingsError(f"dotenv: {path} cannot be read as UTF-8 text ({error_name})")
     if not names & {KEY_NAME, ADDRESS_NAME}:
         raise SettingsError(f"dotenv: {path} names neither {KEY_NAME} nor {ADDRESS_NAME}")
     return DotEnv(path=path, api_key=usable_key(key, str(path)), base_url=(address or "").strip() or None)
 
 
 def _nearest_dotenv() -> Path:
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    working_folder = Path.cwd()
+    for folder in (working_folder, *working_folder.parents):
         if (folder / ".env").is_file():
             return folder / ".env"
-    raise SettingsError(f"dotenv=True found no file .env in {here} or above it; give its path")
+    raise SettingsError(f"dotenv=True found no file .env in {working_folder} or above it; give its path")
 
 
 # --- the secrets of hosted notebooks
@@ -235,7 +236,7 @@ def _kaggle() -> Any:
 def from_colab() -> KeyLookup:
     """Ask Google Colab's secrets, where this is a Colab notebook."""
     source = f"Colab secret {KEY_NAME}"
-    userdata = _imported(_colab)
+    userdata = _import_or_none(_colab)
     if userdata is None:
         return KeyLookup(source=source)
     try:
@@ -253,9 +254,9 @@ def from_colab() -> KeyLookup:
 def from_kaggle() -> KeyLookup:
     """Ask Kaggle's secrets, where this is a Kaggle notebook."""
     source = f"Kaggle secret {KEY_NAME}"
-    secrets = _imported(_kaggle)
+    secrets = _import_or_none(_kaggle)
     if secrets is None:
         return KeyLookup(source=source)
     return KeyLookup(
-        source=source, key=_asked(lambda: secrets.UserSecretsClient().get_secret(KEY_NAME), "Kaggle's secrets")
+        source=source, key=_read_secret(lambda: secrets.UserSecretsClient().get_secret(KEY_NAME), "Kaggle's secrets")
     )

@@ -8,7 +8,7 @@
 6. for the key: the secret ``FETCH_HIVE_API_KEY`` of Google Colab, then that of Kaggle, in their notebooks,
 7. else: no key means the local hive, and whoever resolves it says so; the address is the service's own.
 
-Rule of this file: it decides, and asks `settings` what was set in this process and `credentials` where keys lie.
+Rule of this file: it only decides; `settings` has what was set in this process, and `credentials` reads the sources.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import NamedTuple
 from fh_notebook.core.config import credentials, settings
 from fh_notebook.core.config.credentials import KeyLookup, usable_key
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL, check_base_url, origin
-from fh_notebook.core.values import UNSET, Secret, as_secret
+from fh_notebook.core.redaction import Secret, as_secret
+from fh_notebook.core.values import UNSET
 
 __all__ = ["ResolvedKey", "find_base_url", "find_key", "look_for_key", "store_path"]
 
@@ -35,7 +36,7 @@ class ResolvedKey(NamedTuple):
     source: str = ""
     """For people: ``argument``, ``keyring``, ..."""
     hints: tuple[str, ...] = ()
-    """Why a source that was asked before it could not give its own, with the cure."""
+    """Why an earlier source could not give its key, and what to do."""
 
 
 def find_key(
@@ -70,59 +71,59 @@ def find_key(
 def look_for_key(
     argument: str | Secret | None = None, *, base_url: str = DEFAULT_BASE_URL, asking: bool = True
 ) -> Iterator[KeyLookup]:
-    """Ask each source for the key, in the order of this module, and yield what it says.
+    """Yield the result of each source, in the order of this module; the first one with a key counts.
 
-    The first one with a key is the one that counts; those behind it are asked only by who goes on. Without `asking`,
-    those that may ask the person, or take seconds, are passed over: the keyring, Colab and Kaggle.
+    A source is read only when the iterator reaches it. Without `asking`, the sources that may prompt the person or take
+    seconds are skipped: the keyring, Colab and Kaggle.
 
     Raises
     ------
     SettingsError
         A source has a key that no service can have given out.
     """
-    argument, told = as_secret(argument), settings.current()
+    argument, configured = as_secret(argument), settings.current()
     yield KeyLookup(source="argument", key=usable_key(argument, "the argument api_key"))
-    if told.api_key is not UNSET:
-        yield KeyLookup(source="configure()", key=usable_key(told.api_key, "configure()"))
-        if told.api_key is None:
+    if configured.api_key is not UNSET:
+        yield KeyLookup(source="configure()", key=usable_key(configured.api_key, "configure()"))
+        if configured.api_key is None:
             return  # a key that was forgotten on purpose is not looked for elsewhere
-    if (login := told.login) and login.origin == origin(base_url):
+    if (login := configured.login) and login.origin == origin(base_url):
         yield KeyLookup(source=login.source, key=login.key)
     yield KeyLookup(source=credentials.KEY_NAME, key=usable_key(credentials.from_environment(), credentials.KEY_NAME))
     if asking:
         yield KeyLookup(source="keyring", key=usable_key(credentials.from_keyring(origin(base_url)), "the keyring"))
-    if told.dotenv is not None:
-        yield KeyLookup(source=told.dotenv.path.name, key=told.dotenv.api_key)
+    if configured.dotenv is not None:
+        yield KeyLookup(source=configured.dotenv.path.name, key=configured.dotenv.api_key)
     for hosted in (credentials.from_colab, credentials.from_kaggle) if asking else ():
         look = hosted()
         yield replace(look, key=usable_key(look.key, look.source))
 
 
 def find_base_url(argument: str | None = None) -> tuple[str, bool]:
-    """Return the address to use, and whether somebody chose it.
+    """Return the base URL to use, and whether it was set by the user.
 
     Raises
     ------
     SettingsError
         The address cannot be used.
     """
-    told = settings.current()
+    configured = settings.current()
     if argument:
         return check_base_url(argument), True
-    if told.base_url is not UNSET:
-        return told.base_url, True
+    if configured.base_url is not UNSET:
+        return configured.base_url, True
     if from_env := os.environ.get(credentials.ADDRESS_NAME):
         return check_base_url(from_env), True
-    if told.dotenv is not None and told.dotenv.base_url is not None:
-        return told.dotenv.base_url, True
+    if configured.dotenv is not None and configured.dotenv.base_url is not None:
+        return configured.dotenv.base_url, True
     return DEFAULT_BASE_URL, False
 
 
 def store_path() -> Path | None:
     """Return the file of kept answers; ``None`` keeps nothing."""
-    told = settings.current()
-    if told.store is not UNSET:
-        return told.store
+    configured = settings.current()
+    if configured.store is not UNSET:
+        return configured.store
     if from_env := os.environ.get("FH_NOTEBOOK_STORE"):
         return Path(from_env).expanduser()
     from platformdirs import user_data_path

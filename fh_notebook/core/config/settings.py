@@ -16,9 +16,10 @@ from fh_notebook.core import arguments
 from fh_notebook.core.config import credentials
 from fh_notebook.core.config.credentials import usable_key
 from fh_notebook.core.config.urls import check_base_url, origin
+from fh_notebook.core.redaction import Secret, as_secret
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.core.text.messages import Message, option
-from fh_notebook.core.values import UNSET, Secret, Unset, Whole, as_secret, plain_number
+from fh_notebook.core.values import UNSET, Unset, Whole, plain_number
 from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = ["Login", "Settings", "configure", "current", "log_in", "log_out", "positive", "reset", "whole"]
@@ -166,9 +167,9 @@ def configure(
     if retention_days is not UNSET:
         changed["retention_days"] = None if retention_days is None else positive(retention_days, "retention_days")
     if loop is not UNSET:
-        changed["loop"] = _one_of(loop, ("thread", "nested"), "loop")
+        changed["loop"] = _check_choice(loop, ("thread", "nested"), "loop")
     if tracebacks is not UNSET:
-        changed["tracebacks"] = _one_of(tracebacks, ("short", "full"), "tracebacks")
+        changed["tracebacks"] = _check_choice(tracebacks, ("short", "full"), "tracebacks")
     if dotenv is not UNSET:
         changed["dotenv"] = _checked_dotenv(dotenv)
     _use(replace(_current, **changed))
@@ -215,17 +216,17 @@ def whole(value: Any, name: str) -> int:
     return value
 
 
-def _one_of(value: Any, known: tuple[str, ...], name: str) -> str:
+def _check_choice(value: Any, known: tuple[str, ...], name: str) -> str:
     if value not in known:
         raise SettingsError(f"{name} is {value!r}; give {' or '.join(map(repr, known))}")
     return str(value)
 
 
 def _checked_dotenv(choice: bool | str | Path) -> credentials.DotEnv | None:
-    found = credentials.read_dotenv(choice)
-    if found is None or found.base_url is None:
-        return found
-    return replace(found, base_url=check_base_url(found.base_url))
+    dotenv = credentials.read_dotenv(choice)
+    if dotenv is None or dotenv.base_url is None:
+        return dotenv
+    return replace(dotenv, base_url=check_base_url(dotenv.base_url))
 
 
 def log_in(key: Secret, *, base_url: str, source: str) -> None:
@@ -240,9 +241,9 @@ def log_out(base_url: str) -> bool:
     A login at another service is none of it, and stays.
     """
     login = _current.login
-    is_here = login is not None and login.origin == origin(base_url)
-    had = is_here or bool(_current.api_key)
+    is_logged_in = login is not None and login.origin == origin(base_url)
+    had_key = is_logged_in or bool(_current.api_key)
     # A key that was forgotten on purpose (None) stays so: a logout opens no other source.
     key = None if _current.api_key is None else UNSET
-    _use(replace(_current, api_key=key, login=None if is_here else login, logins=_current.logins + 1))
-    return had
+    _use(replace(_current, api_key=key, login=None if is_logged_in else login, logins=_current.logins + 1))
+    return had_key

@@ -19,10 +19,10 @@ __all__ = [
     "EVERYWHERE",
     "LOCAL",
     "check_base_url",
-    "host_here",
     "hostname",
     "is_loopback",
     "origin",
+    "reachable_host",
 ]
 
 DEFAULT_BASE_URL: Final = "https://api.fetchhive.com/v1"
@@ -49,19 +49,19 @@ def check_base_url(url: str) -> str:
     url = str(url).strip()
     if url == LOCAL:
         return url
-    told = ""
+    parse_error = ""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as exc:
-        parts, host, told = urlsplit(""), None, f" ({exc})"
-    # First: no other message may repeat it. Where it ends is not told by a slash: a password may have one, or a slip.
-    if "@" in url.split("://", 1)[-1].partition("/")[0] or ("@" in url and (not host or told)):
+        parts, host, parse_error = urlsplit(""), None, f" ({exc})"
+    # First, since no other message may repeat it. A slash does not end it: a password may contain one.
+    if "@" in url.split("://", 1)[-1].partition("/")[0] or ("@" in url and (not host or parse_error)):
         raise SettingsError("base_url has a user name or password in it; give the key as api_key")
-    if told:
-        raise SettingsError(f"base_url {url!r} is not an address{told}")
+    if parse_error:
+        raise SettingsError(f"base_url {url!r} is not an address{parse_error}")
     if parts.scheme not in ("http", "https") or not host:
-        raise SettingsError(f"base_url {url!r} is not an address; {_cure(url)}")
+        raise SettingsError(f"base_url {url!r} is not an address; {_url_hint(url)}")
     if parts.query or parts.fragment:
         raise SettingsError(f"base_url {url!r} has a query; it ends in /v1")
     if parts.scheme == "http" and not is_loopback(host):
@@ -78,8 +78,8 @@ def check_base_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment)).rstrip("/")
 
 
-def _cure(url: str) -> str:
-    """Say what to write in place of an address that lacks its beginning."""
+def _url_hint(url: str) -> str:
+    """Return what to write in place of an address without its scheme."""
     host = ""
     with suppress(ValueError):  # a bracket of an IPv6 address that is not closed
         host = hostname(f"//{url}")
@@ -115,13 +115,13 @@ def origin(base_url: str) -> str:
     return urlsplit(base_url).netloc.lower() if base_url != LOCAL else LOCAL
 
 
-def host_here(host: str) -> str:
+def reachable_host(host: str) -> str:
     """Return the host by which this machine reaches what listens at `host`, as a URL spells it.
 
     Examples
     --------
-    >>> host_here("0.0.0.0"), host_here("::"), host_here("fe80::1"), host_here("bees.local")
+    >>> reachable_host("0.0.0.0"), reachable_host("::"), reachable_host("fe80::1"), reachable_host("bees.local")
     ('127.0.0.1', '[::1]', '[fe80::1]', 'bees.local')
     """
-    named = EVERYWHERE.get(host, host)
-    return f"[{named}]" if ":" in named else named
+    reachable = EVERYWHERE.get(host, host)
+    return f"[{reachable}]" if ":" in reachable else reachable

@@ -1,1 +1,1 @@
-"""Runtime: the background event loop, and what threads wait for."""
+"""Runtime: the background event loop, and the ASGI server."""

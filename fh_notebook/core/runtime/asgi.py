@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from fh_notebook.core.values import log
+from fh_notebook.core.redaction import log
 from fh_notebook.errors import SettingsError
 
 __all__ = ["STOP_GRACE_S", "EventServer", "PlainHttp", "listen"]

@@ -1,11 +1,10 @@
-"""Background event loop in a daemon thread, and the ways to run a coroutine on it from any thread.
+"""Background event loop in a daemon thread, the ways to run a coroutine on it, and the event that threads wait for.
 
 Rules of this file:
 
-1. It is started on first use, and afresh in a child after ``os.fork`` (a thread does not survive a fork). How a
-   blocking function or a cell's ``await`` enters it is in `event_loop.py`.
-2. Everything that waits is written once, async; a blocking function enters here. The kernel's own loop is never
-   touched: our work runs on the background loop (`event_loop.py`).
+1. The loop is started on first use, and again in a child after ``os.fork`` (a thread does not survive a fork).
+2. Everything that waits is written once, async; a blocking function, or the ``await`` of a cell, enters here. The
+   kernel's own loop is never used: the work runs on the background loop.
 """
 
 from __future__ import annotations
@@ -22,28 +21,73 @@ from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fh_notebook.core.config import settings
-from fh_notebook.core.runtime.flag import Flag
 from fh_notebook.errors import FetchHiveError, SettingsError
 
 __all__ = [
     "BackgroundJob",
     "BackgroundLoop",
+    "InterruptibleEvent",
     "LoopRunner",
     "NestedRunner",
     "ThreadRunner",
     "background",
     "bridge",
-    "briefly",
     "current_runner",
+    "finish_despite_cancel",
     "on_loop",
     "run",
+    "run_within",
     "running_loop",
-    "tell_in_short",
-    "unbroken",
+    "show_as_one_line",
 ]
 
 
 T = TypeVar("T")
+
+
+class InterruptibleEvent:
+    """An event between threads, set once, whose wait an interrupt can end.
+
+    A wait is one call of C. The wait of `threading.Event` is Python code with a lock: an interrupt between two steps
+    releases a lock that is not held (``RuntimeError: release unlocked lock`` in place of the `KeyboardInterrupt`), or
+    leaves one held.
+
+    Examples
+    --------
+    >>> event = InterruptibleEvent()
+    >>> event.wait(0.001)
+    False
+    >>> event.set()
+    >>> event.wait(0.001), event.is_set()
+    (True, True)
+    """
+
+    __slots__ = ("_is_set", "_lock")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set it, from any thread; a second call has no effect."""
+        if not self._is_set:
+            self._is_set = True
+            self._lock.release()
+
+    def wait(self, timeout: float = -1) -> bool:
+        """Wait until it is set, at most `timeout` seconds, and return whether it is.
+
+        An interrupt can leave the lock held by the thread that waited. Other threads then see the event when they wait
+        again, so several threads must not wait without a `timeout`.
+        """
+        if not self._is_set and self._lock.acquire(timeout=timeout):
+            self._lock.release()  # for the next thread that waits
+        return self._is_set
 
 
 class BackgroundJob(Generic[T]):
@@ -54,7 +98,7 @@ class BackgroundJob(Generic[T]):
     """
 
     def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
-        self.finished = Flag()
+        self.finished = InterruptibleEvent()
         self._work = work
         self._loop = loop
         self._task: asyncio.Task[T | None] | None = None
@@ -193,17 +237,17 @@ def _stop_at_exit() -> None:
         _current.stop()
 
 
-def on_loop(here: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    """Have `call` called on the loop `here`; nothing happens when that loop has ended."""
+def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call `call` on `loop`; nothing happens when that loop has ended."""
     try:
-        is_here = asyncio.get_running_loop() is here
+        is_current = asyncio.get_running_loop() is loop
     except RuntimeError:  # no loop runs in this thread
-        is_here = False
-    if is_here:
+        is_current = False
+    if is_current:
         call()
         return
     with suppress(RuntimeError):
-        here.call_soon_threadsafe(call)
+        loop.call_soon_threadsafe(call)
 
 
 POLL_S: Final = 0.05
@@ -233,14 +277,14 @@ class ThreadRunner:
         FetchHiveError
             This is the background loop's own thread, which would wait for itself.
         """
-        here = background()
-        if threading.current_thread() is here.thread:
+        background_loop = background()
+        if threading.current_thread() is background_loop.thread:
             work.close()
             raise FetchHiveError(
                 "a blocking call was made from inside the background loop (an async scorer or callback): "
                 "await the async twin instead, such as `await hive.ainvoke(...)`"
             )
-        job = BackgroundJob(work, here.loop)
+        job = BackgroundJob(work, background_loop.loop)
         try:
             job.start()
             while not job.finished.wait(POLL_S):
@@ -249,7 +293,7 @@ class ThreadRunner:
             job.cancel()
             job.finished.wait(GRACE_S)
             if isinstance(exc, KeyboardInterrupt):
-                tell_in_short(exc, job.last_words)
+                show_as_one_line(exc, job.last_words)
             raise
         return job.result()
 
@@ -283,7 +327,7 @@ class NestedRunner:
                 loop.run_until_complete(task)
             except asyncio.CancelledError as exc:
                 words = str(exc)
-            tell_in_short(interrupt, words)
+            show_as_one_line(interrupt, words)
             raise
 
 
@@ -315,7 +359,7 @@ def _nesting() -> Any:
     return nest_asyncio
 
 
-def tell_in_short(ended: KeyboardInterrupt | asyncio.CancelledError, words: str) -> None:
+def show_as_one_line(ended: KeyboardInterrupt | asyncio.CancelledError, words: str) -> None:
     """Have a notebook show an interrupt or a cancel as one line with these `words`, and not as frames of ours.
 
     It stays the exception that it was: Python's exit status, ``asyncio.timeout`` and others ask for its exact type.
@@ -323,7 +367,7 @@ def tell_in_short(ended: KeyboardInterrupt | asyncio.CancelledError, words: str)
     Examples
     --------
     >>> stopped = KeyboardInterrupt()
-    >>> tell_in_short(stopped, "the call may have run")
+    >>> show_as_one_line(stopped, "the call may have run")
     >>> stopped._render_traceback_()
     ['Stopped: the call may have run']
     """
@@ -338,7 +382,7 @@ _RUNNERS: Final[dict[str, LoopRunner]] = {"thread": ThreadRunner(), "nested": Ne
 
 
 def current_runner() -> LoopRunner:
-    """Return the door that ``configure(loop=...)`` chose."""
+    """Return the runner that ``configure(loop=...)`` chose."""
     return _RUNNERS[settings.current().loop]
 
 
@@ -382,15 +426,15 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
     So a cell's ``await`` and a user's own program share one set of connections with the blocking calls. A cancel
     reaches the work, and is raised again after the work's `finally`.
     """
-    here = background()
+    background_loop = background()
     try:
-        is_here = running_loop() is here.loop
+        is_background = running_loop() is background_loop.loop
     except SettingsError:
         work.close()
         raise
-    if is_here:
+    if is_background:
         return await work
-    job = here.submit(work)
+    job = background_loop.submit(work)
     woken = _wake_at_end(job)
     try:
         while not job.finished.is_set():
@@ -399,7 +443,7 @@ async def bridge(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError as exc:
         job.cancel()
         await asyncio.get_running_loop().run_in_executor(None, job.finished.wait, GRACE_S)
-        tell_in_short(exc, job.last_words)
+        show_as_one_line(exc, job.last_words)
         raise
     return job.result()
 
@@ -421,12 +465,12 @@ def _wake_at_end(job: BackgroundJob[Any]) -> asyncio.Future[None]:
     return woken
 
 
-async def briefly(work: Awaitable[object], timeout_s: float) -> None:
+async def run_within(work: Awaitable[object], timeout_s: float) -> None:
     """Run `work` to its end on a thread of its own, and wait for that no longer than `timeout_s`.
 
     For the last words of what is cancelled: `work` may block, goes on when nobody waits, and outlives the program.
     """
-    here = asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
     ended = asyncio.Event()
 
     async def all_of_it() -> None:
@@ -436,24 +480,24 @@ async def briefly(work: Awaitable[object], timeout_s: float) -> None:
         with asyncio.Runner() as runner:  # nest_asyncio's asyncio.run would never close its loop
             runner.run(all_of_it())
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            here.call_soon_threadsafe(ended.set)
+            loop.call_soon_threadsafe(ended.set)
 
     # The context comes along: ipykernel finds there the cell that an output belongs to.
-    where = contextvars.copy_context()
+    context = contextvars.copy_context()
     # No daemon: Python would end it with the process, in the middle of what it keeps.
-    threading.Thread(target=where.run, args=(run_work,), name="fetchhive-last-words", daemon=False).start()
+    threading.Thread(target=context.run, args=(run_work,), name="fetchhive-last-words", daemon=False).start()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             await ended.wait()
 
 
-async def unbroken(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` to its end, also when the one who waits is cancelled; the cancel goes on afterwards."""
+async def finish_despite_cancel(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end, even when the waiting task is cancelled; the cancellation continues afterwards."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task})
-        if not task.cancelled() and (broken := task.exception()) is not None:
-            raise broken from None
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            raise exc from None
         raise

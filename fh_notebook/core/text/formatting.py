@@ -1,7 +1,7 @@
-"""Formatting of values, names, kinds and paths in a sentence: short and printable.
+"""Formatting of values, names, kinds and paths as text: short and printable; and the repr of an incomplete object.
 
-Rule of this file: cost is bounded by what is shown, not by what is there. A list of a million items is never spelt out
-to be cut afterwards, and no `__repr__` of somebody else's is called.
+Rule of this file: the cost depends on the length of the text, not on the size of the value. A list of a million items
+is never written out and then cut, and no foreign `__repr__` is called.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from itertools import islice
 from numbers import Integral
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from fh_notebook.core.text.html import printable
 from fh_notebook.core.values import is_real
@@ -33,6 +34,7 @@ __all__ = [
     "type_text",
     "types_of",
     "with_article",
+    "with_partial_repr",
 ]
 
 
@@ -44,7 +46,7 @@ NAME_CAP: Final = 60
 PATH_CAP: Final = 100
 """Characters of one name in a path, and of the path: a list that holds itself has one without end."""
 
-LIKE_YOU: Final = ("ufunc", "uint", "uni", "url", "use", "utc", "uuid")
+CONSONANT_SOUNDS: Final = ("ufunc", "uint", "uni", "url", "use", "utc", "uuid")
 """Names that begin with a vowel by their letters, and by their sound do not."""
 
 
@@ -61,25 +63,25 @@ def short(value: Any, limit: int = VALUE_CAP) -> str:
     if isinstance(value, str):
         cut = value if len(value) <= limit else value[: limit - 1] + "…"
         return printable(repr(str.__str__(cut)))  # also of an Enum of texts, whose own is its name
-    spelt = printable(_spell(value, 2))
-    return spelt if len(spelt) <= limit else spelt[: limit - 1] + "…"
+    text = printable(_format_value(value, 2))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _spell(value: Any, depth: int) -> str:
+def _format_value(value: Any, depth: int) -> str:
     if value is None or isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
         return short(value, 30)
     if is_real(value) and isinstance(value, Integral):  # also numpy's
-        whole = int(value)
+        integer = int(value)
         # Python refuses to spell integers of more than 4300 digits (it costs quadratic time).
-        return int.__repr__(whole) if whole.bit_length() < 200 else f"an integer of {whole.bit_length():,} bits"
+        return int.__repr__(integer) if integer.bit_length() < 200 else f"an integer of {integer.bit_length():,} bits"
     if isinstance(value, float):
         return float.__repr__(value)
     if isinstance(value, Mapping):
-        return _spell_mapping(value, depth)
+        return _format_mapping(value, depth)
     if isinstance(value, list | tuple):
-        return _spell_list(value, depth)
+        return _format_list(value, depth)
     return type_text(value)
 
 
@@ -104,9 +106,9 @@ def duration(seconds: float, *, exact: bool = False) -> str:
         return f"{max(1, round(seconds))} s" if not exact else f"{seconds:.{1 if seconds < 10 else 0}f} s"
     step = 5 if seconds < 60 else 10 if seconds < 300 else 60 if seconds < 7200 else 600 if seconds < 86400 else 3600
     step = 1 if exact else step
-    whole = step * round(seconds / step)
-    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
-    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    rounded = step * round(seconds / step)
+    days, hours, minutes, left = rounded // 86400, rounded // 3600 % 24, rounded // 60 % 60, rounded % 60
+    parts = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (left, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
@@ -124,23 +126,23 @@ def type_text(value: object) -> str:
 def with_article(name: str) -> str:
     """Return a name behind its article: ``an int``, ``a list``, ``a URL``, ``an ndarray``."""
     folded = name.lower()
-    by_vowel = folded[:1] in tuple("aeiou") and not folded.startswith(LIKE_YOU)
+    by_vowel = folded[:1] in tuple("aeiou") and not folded.startswith(CONSONANT_SOUNDS)
     return f"{'an' if by_vowel or folded == 'ndarray' else 'a'} {name}"
 
 
-def _spell_mapping(value: Mapping[Any, Any], depth: int) -> str:
+def _format_mapping(value: Mapping[Any, Any], depth: int) -> str:
     if not value or not depth:
         return "{…}" if value else "{}"
-    shown = [f"{_spell(k, 0)}: {_spell(v, depth - 1)}" for k, v in islice(value.items(), 4)]
+    entries = [f"{_format_value(k, 0)}: {_format_value(v, depth - 1)}" for k, v in islice(value.items(), 4)]
     more = [f"… ({len(value):,} names)"] if len(value) > 4 else []
-    return f"{{{', '.join(shown + more)}}}"
+    return f"{{{', '.join(entries + more)}}}"
 
 
-def _spell_list(value: Sequence[Any], depth: int) -> str:
+def _format_list(value: Sequence[Any], depth: int) -> str:
     if not value or not depth:
         return "[…]" if value else "[]"
     more = [f"… ({len(value):,} items)"] if len(value) > 4 else []
-    return f"[{', '.join([_spell(v, depth - 1) for v in value[:4]] + more)}]"
+    return f"[{', '.join([_format_value(v, depth - 1) for v in value[:4]] + more)}]"
 
 
 # A name that would be read as two, or as none, is quoted.
@@ -214,10 +216,10 @@ def listed(values: Sequence[Any], last: str = "or") -> str:
     >>> listed(["calm", "brief", "warm"])
     "'calm', 'brief' or 'warm'"
     """
-    spelt = [short(v, 40) for v in values[:CHOICES_CAP]]
+    texts = [short(v, 40) for v in values[:CHOICES_CAP]]
     if len(values) > CHOICES_CAP:
-        return f"{', '.join(spelt)} and {len(values) - CHOICES_CAP:,} more"
-    return in_words(spelt, last)
+        return f"{', '.join(texts)} and {len(values) - CHOICES_CAP:,} more"
+    return in_words(texts, last)
 
 
 def nearest(word: Any, words: Iterable[Any]) -> str | None:
@@ -287,3 +289,39 @@ def byte_size(size: int) -> str:
     if size < 1_000:
         return f"{size} bytes"
     return f"{size / 1_000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:,.1f} MB"
+
+
+C = TypeVar("C", bound=type[Any])
+
+
+def with_partial_repr(cls: C) -> C:
+    """Decorate a class: an object whose constructor failed or was interrupted has the repr ``Client(not made)``.
+
+    A traceback that shows variables (``%xmode Verbose``, a debugger) calls the repr, and an error in it would hide the
+    first error. An attribute that another object lacks is a defect, and raises.
+
+    Examples
+    --------
+    >>> @with_partial_repr
+    ... class Pair:
+    ...     def __init__(self, one: int) -> None:
+    ...         self.one = one
+    ...
+    ...     def __repr__(self) -> str:
+    ...         return f"Pair({self.one})"
+    >>> Pair(1), Pair.__new__(Pair)
+    (Pair(1), Pair(not made))
+    """
+    full_repr = cast("Callable[[Any], str]", cls.__repr__)
+
+    @wraps(full_repr)
+    def partial_repr(self: Any) -> str:
+        try:
+            return full_repr(self)
+        except AttributeError as exc:
+            if exc.obj is not self:
+                raise
+        return f"{type(self).__name__}(not made)"
+
+    setattr(cls, "__repr__", partial_repr)  # noqa: B010 - mypy takes no assignment to a method
+    return cls

@@ -87,12 +87,12 @@ def opened(text: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> tuple
         return text, ""
     cut = ends[lines - 1] if len(ends) > lines else len(text)
     if cut > chars * _SLACK:
-        cut = _good_place(text, chars)
+        cut = _cut_position(text, chars)
     return text[:cut], text[cut + (text[cut : cut + 1] in ("\n", " ")) :]
 
 
-def _good_place(text: str, chars: int) -> int:
-    """Where to cut before `chars`: at the end of a line, else of a word, unless that is far away."""
+def _cut_position(text: str, chars: int) -> int:
+    """Return where to cut before `chars`: at the end of a line or else of a word, unless that is far away."""
     return next((at for mark in "\n " if (at := text.rfind(mark, chars // 2, chars)) > 0), chars)
 
 
@@ -105,7 +105,7 @@ def _ends_of_lines(text: str, most: int) -> list[int]:
     return ends if len(ends) == most else [*ends, len(text)]
 
 
-def _rest(text: str) -> str:
+def _rest_text(text: str) -> str:
     lines = text.rstrip("\n").count("\n") + 1
     return counted(lines, "more line") if lines > 1 else counted(len(text), "more character")
 
@@ -137,11 +137,11 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
     if not rest:
         return el("div", head, cls=cls, dir=direction(text), style=_KEEP_LINES)
-    kept, end = rest, ""
+    visible, end = rest, ""
     if len(text) > cap:
-        kept = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
-        end = f"\n… {counted(len(rest) - len(kept), 'more character')}; {whole}"
-    more = fold(f"… {_rest(rest)}", el("div", f"{kept}{end}", cls="fh-rest"))
+        visible = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
+        end = f"\n… {counted(len(rest) - len(visible), 'more character')}; {whole}"
+    more = fold(f"… {_rest_text(rest)}", el("div", f"{visible}{end}", cls="fh-rest"))
     return el("div", head, more, cls=cls, dir=direction(text), style=_KEEP_LINES)
 
 
@@ -157,7 +157,7 @@ def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = 
     """
     text = text.replace("\r\n", "\n").rstrip("\n")
     head, rest = opened(text, lines, chars)
-    return printable(f"{head}\n… {_rest(rest)}; {whole}" if rest else head)
+    return printable(f"{head}\n… {_rest_text(rest)}; {whole}" if rest else head)
 
 
 def fold(summary: str, *inside: Html) -> Html:
@@ -233,8 +233,8 @@ def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: st
     body = (
         el("tr", *(el("td", v, title=n, dir=direction(v)) for n, v in zip(columns, row, strict=True))) for row in rows
     )
-    made = el("table", el("thead", head), el("tbody", *body), cls=f"{cls} fh-stack")
-    return el("div", _STACKED, made, cls="fh-narrow")
+    element = el("table", el("thead", head), el("tbody", *body), cls=f"{cls} fh-stack")
+    return el("div", _STACKED, element, cls="fh-narrow")
 
 
 def badge(status: str) -> Html:

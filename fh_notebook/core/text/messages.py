@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
-from fh_notebook.core.values import UNSET, redact
+from fh_notebook.core.redaction import redact
+from fh_notebook.core.values import UNSET
 
 __all__ = [
     "CELL",
@@ -110,9 +111,9 @@ class Phrase(AudienceText):
     cell: str
 
     def __new__(cls, python: str, command: str, cell: str | None = None) -> Phrase:  # noqa: D102 - the class says it
-        made = super().__new__(cls, python)
-        made.command, made.cell = command, python if cell is None else cell
-        return made
+        phrase = super().__new__(cls, python)
+        phrase.command, phrase.cell = command, python if cell is None else cell
+        return phrase
 
     def __reduce__(self) -> tuple[type[Phrase], tuple[str, str, str]]:
         return Phrase, (str(self), self.command, self.cell)
@@ -139,8 +140,8 @@ class Message(AudienceText):
 
     Examples
     --------
-    >>> told = Message("{} is {}; then {resume}", (option("max_calls"), "-1"))
-    >>> told, told.text(COMMAND)
+    >>> message = Message("{} is {}; then {resume}", (option("max_calls"), "-1"))
+    >>> message, message.text(COMMAND)
     ('max_calls is -1; then batch.resume()', '--max-calls is -1; then run the same command again')
     """
 
@@ -148,9 +149,9 @@ class Message(AudienceText):
     values: tuple[str | Readable, ...]
 
     def __new__(cls, template: str, values: tuple[str | Readable, ...] = ()) -> Message:  # noqa: D102 - as above
-        made = super().__new__(cls, _filled(template, values, PYTHON))
-        made.template, made.values = template, values
-        return made
+        message = super().__new__(cls, _filled(template, values, PYTHON))
+        message.template, message.values = template, values
+        return message
 
     def __reduce__(self) -> tuple[type[Message], tuple[str, tuple[str | Readable, ...]]]:
         return Message, (self.template, self.values)
@@ -168,14 +169,16 @@ def _filled(template: str, values: tuple[str | Readable, ...], audience: Audienc
     return template.format(*(text_for(value, audience) for value in values), resume=audience.resume)
 
 
-def text_for(said: str | Readable, audience: Audience) -> str:
-    """Return a text, or what has one for each audience, as `audience` reads it."""
-    return str(said) if isinstance(said, str) and not isinstance(said, AudienceText) else said.text(audience)
+def text_for(message: str | Readable, audience: Audience) -> str:
+    """Return a message as `audience` reads it; a plain text is the same for each audience."""
+    if isinstance(message, str) and not isinstance(message, AudienceText):
+        return str(message)
+    return message.text(audience)
 
 
-def masked(said: str) -> str:
+def masked(message: str) -> str:
     """Return a text with every secret that this process holds masked, for each audience."""
-    return said.masked() if isinstance(said, AudienceText) else redact(said)
+    return message.masked() if isinstance(message, AudienceText) else redact(message)
 
 
 def flag(name: str) -> str:
@@ -210,9 +213,9 @@ def option(name: str, value: Any = UNSET, *, call: str = "{}", in_cell: bool = F
     >>> [option(*given).command for given in [("rate",), ("name", ...), ("retry_unknown", True), ("reuse", "store")]]
     ['--rate', '--name', '--retry-unknown', '--reuse store']
     """
-    given = name if value is UNSET else f"{name}=" if value is ... else f"{name}={value!r}"
-    written = flag(name) if value is UNSET or value is ... or value is True else f"{flag(name)} {value}"
-    return Phrase(call.format(given), written, cell=written if in_cell else None)
+    in_python = name if value is UNSET else f"{name}=" if value is ... else f"{name}={value!r}"
+    in_command = flag(name) if value is UNSET or value is ... or value is True else f"{flag(name)} {value}"
+    return Phrase(call.format(in_python), in_command, cell=in_command if in_cell else None)
 
 
 PYTHON: Final = Audience(medium="python", resume="batch.resume()")

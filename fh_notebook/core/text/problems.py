@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import PYTHON, Audience, masked, text_for
-from fh_notebook.core.values import redact
 
 __all__ = ["Path", "Problem"]
 
@@ -84,8 +84,8 @@ class Problem:
 
     def _sentence(self, audience: Audience) -> str:
         message, hint = text_for(self.message, audience), text_for(self.hint, audience)
-        told = " ".join(part for part in (self.value, message) if part)
-        return f"{told}; {hint}" if hint else told
+        statement = " ".join(part for part in (self.value, message) if part)
+        return f"{statement}; {hint}" if hint else statement
 
     def is_at(self, path: Path) -> bool:
         """Whether it is about the value at `path`, or about something inside of it."""
@@ -98,16 +98,16 @@ class Problem:
     def masked(self) -> Problem:
         """Return it with every secret that this process holds masked in its texts."""
         path = None if self.path is None else tuple(redact(p) if isinstance(p, str) else p for p in self.path)
-        value, message, hint, place = map(masked, (self.value, self.message, self.hint, self.place))
-        return replace(self, path=path, value=value, message=message, hint=hint, place=place)
+        value, message, hint, location = map(masked, (self.value, self.message, self.hint, self.place))
+        return replace(self, path=path, value=value, message=message, hint=hint, place=location)
 
     @classmethod
     def of(cls, problems: Problem | str | Iterable[Problem | str]) -> tuple[Problem, ...]:
         """Return one problem or several as a tuple; a text is the message of one without a place."""
         if isinstance(problems, Problem | str):
             problems = (problems,)
-        told = (p if isinstance(p, Problem | str) else str(p) for p in problems)
-        return tuple(cls(message=p) if isinstance(p, str) else p for p in told)
+        items = (p if isinstance(p, Problem | str) else str(p) for p in problems)
+        return tuple(cls(message=p) if isinstance(p, str) else p for p in items)
 
 
 def _rows_text(labels: tuple[Any, ...]) -> str:

@@ -18,11 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fh_notebook.local import wire
+from fh_notebook.local import responses
 from fh_notebook.local.faults import Fault
 from fh_notebook.local.requests import Refusal
+from fh_notebook.local.responses import EncodedResponse
 from fh_notebook.local.service import Service, ServiceResponse
-from fh_notebook.local.wire import Reply
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -135,7 +135,7 @@ class _Handlers:
         """Return the endpoint of an address that runs workflows: it is counted."""
 
         async def handle(request: Request) -> Response:
-            response, status = await self._answer(endpoint, request)
+            response, status = await self._respond(endpoint, request)
             self._service.note_answer(status)
             return response
 
@@ -145,21 +145,21 @@ class _Handlers:
         """Return the endpoint of an address at which one looks at things."""
 
         async def handle(request: Request) -> Response:
-            return (await self._answer(endpoint, request))[0]
+            return (await self._respond(endpoint, request))[0]
 
         return handle
 
-    async def _answer(self, endpoint: Endpoint, request: Request) -> tuple[Response, int]:
+    async def _respond(self, endpoint: Endpoint, request: Request) -> tuple[Response, int]:
         try:
             reply, fault = await endpoint(request)
         except Refusal as exc:
-            reply, fault = wire.refused(exc), None
+            reply, fault = responses.refused(exc), None
         if fault is None or not fault.breaks_line:
             return _response(reply), reply.status
-        broken = BrokenResponse(
+        response = BrokenResponse(
             fault, reply.body, status_code=reply.status, headers=dict(reply.headers), sleep=self._service.sleep
         )
-        return broken, 0 if fault.reset or fault.cut_body else reply.status
+        return response, 0 if fault.reset or fault.cut_body else reply.status
 
     async def invoke(self, request: Request) -> ServiceResponse:
         self._authorize(request)
@@ -181,10 +181,10 @@ class _Handlers:
 
     async def models(self, request: Request) -> ServiceResponse:
         self._authorize(request)
-        return ServiceResponse(wire.models())
+        return ServiceResponse(responses.models())
 
     async def error_codes(self, request: Request) -> ServiceResponse:
-        return ServiceResponse(wire.error_codes())
+        return ServiceResponse(responses.error_codes())
 
     async def asset(self, request: Request) -> Response:
         asset = self._service.assets.get(request.path_params["id"])
@@ -233,12 +233,12 @@ def _base_url(request: Request) -> str:
     return f"{request.scope['scheme']}://{host}"
 
 
-def _response(reply: Reply) -> Response:
+def _response(reply: EncodedResponse) -> Response:
     return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
 
 
-def _error(no: Refusal) -> Response:
-    return _response(wire.refused(no))
+def _error(refusal: Refusal) -> Response:
+    return _response(responses.refused(refusal))
 
 
 async def _http_error(request: Request, exc: Exception) -> Response:

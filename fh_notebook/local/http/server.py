@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from fh_notebook.core import hooks
-from fh_notebook.core.config.urls import EVERYWHERE, host_here, is_loopback
+from fh_notebook.core.config.urls import EVERYWHERE, is_loopback, reachable_host
 from fh_notebook.core.runtime.asgi import STOP_GRACE_S, EventServer, PlainHttp, listen
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.http.app import LINE, disconnected
@@ -64,7 +64,7 @@ class HiveServer:
     @property
     def url(self) -> str:
         """The base URL, ending in ``/v1``, as this machine reaches it."""
-        return f"http://{host_here(self._host)}:{self._port}/v1"
+        return f"http://{reachable_host(self._host)}:{self._port}/v1"
 
     def start(self) -> HiveServer:
         """Listen, and return when calls are answered.

@@ -46,18 +46,18 @@ class HiveTransport(httpx.AsyncBaseTransport):
         httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError
             As over a socket: nothing within the read timeout, a reset, a cut body.
         """
-        exchange = _Exchange(request, await request.aread())
-        task = asyncio.get_running_loop().create_task(exchange.run(self._app))
+        call = _AsgiCall(request, await request.aread())
+        task = asyncio.get_running_loop().create_task(call.run(self._app))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
-        head = await exchange.next_message()
+        head = await call.next_message()
         if head is None:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-        return httpx.Response(head["status"], headers=head["headers"], stream=_Body(exchange))
+        return httpx.Response(head["status"], headers=head["headers"], stream=_ResponseStream(call))
 
 
-class _Exchange:
-    """One request and what comes back, in the order in which it comes."""
+class _AsgiCall:
+    """One request to the ASGI application, and the messages of its response in their order."""
 
     def __init__(self, request: httpx.Request, body: bytes) -> None:
         self._request = request
@@ -66,15 +66,15 @@ class _Exchange:
         self._arrived = asyncio.Event()
         self._gone = asyncio.Event()
         """The connection is no more: broken off by the hive, or the answer is complete."""
-        self._trouble: Exception | None = None
+        self._error: Exception | None = None
         self._read_timeout_s: float | None = request.extensions.get("timeout", {}).get("read")
 
     async def run(self, app: ASGIApp) -> None:
         """Let the application answer."""
         try:
             await app(self._scope(), self._receive, self._send)
-        except Exception as exc:  # the client's own line is where somebody sees it
-            self._trouble = self._trouble or exc
+        except Exception as exc:  # raised again where the client reads the response
+            self._error = self._error or exc
         finally:
             self._gone.set()
             self._arrived.set()
@@ -86,11 +86,11 @@ class _Exchange:
             await self._within_timeout(self._arrived.wait())
         if self._messages:
             return self._messages.popleft()
-        if self._trouble is not None:
-            raise self._trouble
+        if self._error is not None:
+            raise self._error
         return None
 
-    # The two ends that a connection can break off (broken.Line).
+    # The two ways in which a connection can break off (`ConnectionLine`).
 
     def reset(self) -> None:
         """End the connection at once: what was sent and not read is lost."""
@@ -99,18 +99,18 @@ class _Exchange:
 
     def cut(self) -> None:
         """Close the connection after what has been sent."""
-        words = "peer closed connection without sending complete message body"
-        self._break(httpx.RemoteProtocolError(words, request=self._request))
+        message = "peer closed connection without sending complete message body"
+        self._break(httpx.RemoteProtocolError(message, request=self._request))
 
-    def _break(self, trouble: Exception) -> None:
-        self._trouble = trouble
+    def _break(self, exc: Exception) -> None:
+        self._error = exc
         self._gone.set()
         self._arrived.set()
 
-    async def _within_timeout(self, waiting: Awaitable[T]) -> T:
+    async def _within_timeout(self, arrival: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._read_timeout_s):
-                return await waiting
+                return await arrival
         except TimeoutError:
             raise httpx.ReadTimeout("nothing was read in time", request=self._request) from None
 
@@ -151,12 +151,12 @@ class _Exchange:
         self._arrived.set()
 
 
-class _Body(httpx.AsyncByteStream):
+class _ResponseStream(httpx.AsyncByteStream):
     """The body of an answer, part by part."""
 
-    def __init__(self, exchange: _Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, call: _AsgiCall) -> None:
+        self._call = call
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (message := await self._exchange.next_message()) is not None:
+        while (message := await self._call.next_message()) is not None:
             yield message.get("body", b"")

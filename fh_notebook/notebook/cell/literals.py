@@ -25,7 +25,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.catalog.yaml_loader import compose
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema.references import meant
+from fh_notebook.contract.schema.references import effective_schema
 from fh_notebook.core.text.formatting import types_of
 from fh_notebook.errors import InputError
 
@@ -35,7 +35,7 @@ __all__ = ["name_with_unicode_space", "quoted_as_written", "single_text", "text_
 def text_variables(deployment: Deployment) -> list[str]:
     """Return the Start variables that take any text, and nothing else but null."""
     properties = deployment.inputs.get("properties", {})
-    kinds = {name: meant(schema, deployment.inputs) for name, schema in properties.items()}
+    kinds = {name: effective_schema(schema, deployment.inputs) for name, schema in properties.items()}
     return [
         n
         for n, keywords in kinds.items()
@@ -46,7 +46,7 @@ def text_variables(deployment: Deployment) -> list[str]:
 def single_text(deployment: Deployment) -> str | None:
     """Return the one text variable of a deployment, when nothing else must be given."""
     properties = deployment.inputs.get("properties", {})
-    texts = [name for name, schema in properties.items() if _is_free_text(meant(schema, deployment.inputs))]
+    texts = [name for name, schema in properties.items() if _is_free_text(effective_schema(schema, deployment.inputs))]
     needed = deployment.inputs.get("required", [])
     candidates = [name for name in texts if name in needed] or texts
     return candidates[0] if len(candidates) == 1 and set(needed) <= set(candidates) else None
@@ -119,7 +119,8 @@ class _ValueReader:
     def __init__(self, deployment: Deployment) -> None:
         properties = deployment.inputs.get("properties", {})
         kinds = {
-            name: types_of(meant(schema, deployment.inputs).get("type", [])) for name, schema in properties.items()
+            name: types_of(effective_schema(schema, deployment.inputs).get("type", []))
+            for name, schema in properties.items()
         }
         self._texts = set(text_variables(deployment))
         self._nested = {name for name, types in kinds.items() if {"array", "object"} & set(types)}

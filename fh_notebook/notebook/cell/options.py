@@ -24,9 +24,9 @@ from IPython.core.error import UsageError
 
 from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
 from fh_notebook.core.config import credentials
+from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import flag
-from fh_notebook.core.values import redact
 
 __all__ = [
     "CELL_HELP",

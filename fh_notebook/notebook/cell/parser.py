@@ -27,7 +27,7 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from fh_notebook.contract.catalog.yaml_loader import compose, load, tag_of, yaml_error_of
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema.references import meant
+from fh_notebook.contract.schema.references import effective_schema
 from fh_notebook.core.text.formatting import nearest, path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
@@ -127,7 +127,7 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     if single_text(deployment) and _is_prose(names, deployment):
         return []
     properties = deployment.inputs.get("properties", {})
-    chosen = {n for n in names if {"enum", "const"} & {*meant(properties.get(n, {}), deployment.inputs)}}
+    chosen = {n for n in names if {"enum", "const"} & {*effective_schema(properties.get(n, {}), deployment.inputs)}}
     texts = [node for name, value in root.value if name.value not in chosen for node in _scalars(value)]
     texts = [node for node in texts if template.source_of(node.value) is None]
     strange = _unknown_names_text(names, template, deployment)

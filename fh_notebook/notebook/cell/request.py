@@ -15,8 +15,8 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
-from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.core.text import html
@@ -168,7 +168,7 @@ def _inputs(
     sources = {name: source for name, part in read.items() if (source := template.source_of(part)) is not None}
     if template.is_one_expression:  # it can only be the text of a deployment with one
         return dict.fromkeys(read, value), sources
-    return template.fill(coerced(read, deployment.inputs), evaluate), sources
+    return template.fill(coerce(read, deployment.inputs), evaluate), sources
 
 
 def _from_snippet(
@@ -196,7 +196,7 @@ def _from_snippet(
     return CellRequest(
         deployment=deployment,
         variants=chosen_variants(deployment, variants_to_run),
-        inputs=coerced(request.inputs, deployment.inputs),
+        inputs=coerce(request.inputs, deployment.inputs),
         metadata=request.metadata,
         callback_url=request.callback_url,
         user=request.user,
@@ -316,7 +316,7 @@ def request_text(
 
     Examples
     --------
-    >>> from fh_notebook.core.values import Secret
+    >>> from fh_notebook.core.redaction import Secret
     >>> request = InvokeRequest(deployment="brief", variant="a", inputs={"topic": "AI"})
     >>> print(request_text("https://api.example.com/v1", Secret("fhk_1"), request))
     POST https://api.example.com/v1/workflow/invoke

@@ -25,8 +25,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 from fh_notebook.contract.json_values import json_problems, jsonable
+from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import nearest
-from fh_notebook.core.values import error_text
 from fh_notebook.errors import InputError
 
 __all__ = [

@@ -17,10 +17,10 @@ from fh_notebook.client.clients import Client
 from fh_notebook.client.connection import Connection
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL, LOCAL, origin
+from fh_notebook.core.redaction import MASK, Secret
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import MASK, Secret
 from fh_notebook.errors import AuthError, FetchHiveError, InputError, SettingsError, StoreError
 from fh_notebook.notebook.shell import ask_hidden, ask_yes, notice
 from fh_notebook.session import session
@@ -158,7 +158,7 @@ def login(shell: Any, options: argparse.Namespace) -> None:
     host = origin(address)
     key = _ask(host)
     checked = _check(key, address) if options.check else ""
-    is_stored, detail = (False, "--here was said") if options.here else credentials.keep_in_keyring(host, key)
+    is_stored, detail = (False, "--here was said") if options.here else credentials.store_in_keyring(host, key)
     settings.log_in(key, base_url=address, source="keyring" if is_stored else "%fetchhive login")
     if is_stored:
         notice(f"The key for {host} is in the system's keyring ({detail}), and is used from now on.")
@@ -230,7 +230,7 @@ def logout(shell: Any, options: argparse.Namespace) -> None:
     address, _ = resolution.find_base_url()
     host = origin(address)
     had = settings.log_out(address)
-    deleted = address != LOCAL and credentials.forget_in_keyring(host)
+    deleted = address != LOCAL and credentials.delete_from_keyring(host)
     sources = [*(["this kernel"] if had else []), *([f"the keyring ({host})"] if deleted else [])]
     service = "the local hive" if address == LOCAL else host
     notice(

@@ -17,11 +17,11 @@ from typing import Any, Final
 from fh_notebook.contract.catalog.deployments import Deployments
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.schema.references import followed
+from fh_notebook.contract.schema.references import resolve_reference
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import kind_text, listed, path_text, short
-from fh_notebook.core.values import MASK
 from fh_notebook.notebook.cell.request import option_of
 from fh_notebook.session import session
 
@@ -78,7 +78,7 @@ def _lines(
     required = schema.get("required")
     for name, declared in properties.items() if isinstance(properties, Mapping) else ():
         variable_path = (*path, str(name))
-        variable = followed(declared, root)
+        variable = resolve_reference(declared, root)
         yield VariableLine(
             name=path_text(variable_path),
             kind=_kind(variable),

@@ -17,9 +17,9 @@ from IPython.core.error import UsageError
 
 from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.core.config import credentials
+from fh_notebook.core.redaction import redact
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.text.messages import CELL
-from fh_notebook.core.values import redact
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, whole_from_1, words_of
 from fh_notebook.notebook.cell.options import parser as cell_parser

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema.references import followed
+from fh_notebook.contract.schema.references import resolve_reference
 from fh_notebook.notebook.cell.template import expressions
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
 
@@ -247,7 +247,7 @@ def _alternatives(schema: Any, root: Schema, depth: int = _DEPTH) -> Iterator[Sc
     """Yield `schema` with what it refers to, and the parts that it is made of."""
     if depth == 0:
         return
-    resolved = followed(schema, root)
+    resolved = resolve_reference(schema, root)
     yield resolved
     for several in ("allOf", "anyOf", "oneOf"):
         for part in _as_list(resolved.get(several)):

@@ -18,7 +18,7 @@ from typing import Any, Final
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core.config import settings
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL, LOCAL
-from fh_notebook.core.values import log
+from fh_notebook.core.redaction import log
 from fh_notebook.notebook.cell.options import MagicParser, parser
 from fh_notebook.notebook.commands import registry
 from fh_notebook.notebook.completion.body import complete_body

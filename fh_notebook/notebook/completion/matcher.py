@@ -68,7 +68,7 @@ def _matchers(shell: Any) -> list[Any] | None:
 
 def _match(shell: Any, context: Any) -> Any:
     """Return the candidates as a `SimpleMatcherResult`."""
-    from fh_notebook.core.values import log
+    from fh_notebook.core.redaction import log
 
     try:
         from IPython.core.completer import SimpleCompletion

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.json_values import jsonable
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.writer import python_literal, to_curl

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import finalize
 
-from fh_notebook.contract.catalog.deployments import meant
+from fh_notebook.contract.catalog.deployments import misspelling_error
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.snippet.parser import looks_like_snippet
-from fh_notebook.core.partial_repr import with_partial_repr
-from fh_notebook.core.text.formatting import short
+from fh_notebook.core.redaction import MASK
+from fh_notebook.core.text.formatting import short, with_partial_repr
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import MASK
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver, Observers
@@ -450,6 +449,6 @@ def _find_deployment(deployment: Any, client: Client | AsyncClient | None) -> De
     deployments = session.deployments(client)
     if deployment in deployments:
         return deployments[deployment]
-    if (slip := meant(deployment, deployments)) is not None:
+    if (slip := misspelling_error(deployment, deployments)) is not None:
         raise slip
     return Deployment(deployment)

@@ -20,7 +20,7 @@ from IPython.display import display
 from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.deployments import UnknownDeployment
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core.config import credentials

@@ -18,7 +18,7 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.core.text.formatting import nearest
@@ -143,7 +143,7 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
     read = read_inputs(template, deployment)
     if slips := misspelt_names(read, deployment):
         raise InputError([template.untoken(str(slip)) for slip in slips], where=deployment.name)
-    parts = coerced(read, deployment.inputs)
+    parts = coerce(read, deployment.inputs)
     if not parts:
         _check_columns(deployment, rows.columns)
         return {}
@@ -241,7 +241,7 @@ class _FromRow:
         # One namespace: a generator in an expression sees only globals.
         namespace = {**self._names, "row": Row(record, self._columns)}
         filled = self._template.fill(self._part, lambda source: value_of(source, namespace))
-        (value,) = (filled if self._schema is None else coerced(filled, self._schema)).values()
+        (value,) = (filled if self._schema is None else coerce(filled, self._schema)).values()
         if self._is_text and isinstance(value, bool | int | float):
             raise InputError(self._not_a_text(value))
         return value

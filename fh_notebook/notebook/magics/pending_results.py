@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
-from fh_notebook.contract.callbacks import NOWHERE, refused_direct
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.callbacks import NOWHERE, was_refused_directly
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
@@ -148,14 +148,14 @@ def submit_all(client: Client, requests: Sequence[InvokeRequest], delivery: str)
 
 def any_refused(runs: Sequence[Run]) -> bool:
     """Whether a direct call was refused that can be made by callback delivery."""
-    return any(refused_direct(run) for run in runs)
+    return any(was_refused_directly(run) for run in runs)
 
 
 def submit_refused(
     client: Client, requests: Sequence[InvokeRequest], runs: Sequence[Run]
 ) -> PendingRun | PendingResults:
     """Submit those of the requests whose direct call was refused, and return all calls, in their order."""
-    refused = [index for index, run in enumerate(runs) if refused_direct(run)]
+    refused = [index for index, run in enumerate(runs) if was_refused_directly(run)]
     submitted = submit_all(client, [requests[index] for index in refused], "callback")
     calls: list[PendingRun | Run] = list(runs)
     for index, call in zip(refused, [submitted] if isinstance(submitted, PendingRun) else submitted, strict=True):

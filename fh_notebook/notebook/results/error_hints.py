@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fh_notebook.contract.callbacks import refused_direct
+from fh_notebook.contract.callbacks import was_refused_directly
 from fh_notebook.contract.run import Run
 
 __all__ = ["HINTS", "hint_for"]
@@ -55,7 +55,7 @@ def hint_for(run: Run) -> str:
     """
     if run.ok:
         return ""
-    if refused_direct(run):
+    if was_refused_directly(run):
         return 'it answers later only: switch "Deliver by callback" on, and run again'
     hint = HINTS.get(run.error_code or "", "")
     if run.status != "unknown":

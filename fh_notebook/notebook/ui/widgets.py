@@ -16,8 +16,8 @@ from traitlets import Unicode
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html
-from fh_notebook.core.values import error_text, log
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import HIDE_STATIC

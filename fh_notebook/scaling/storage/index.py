@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
-from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.storage import parts
 from fh_notebook.scaling.storage.parts import done_of, failure_of

@@ -23,12 +23,12 @@ from fh_notebook.batching.planning.sources import TableSource
 from fh_notebook.batching.tables.frames import COLUMNS, INSTANT, TEXT, tidy_frame
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
-from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core.files import atomic_file, remove_dead
 from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.messages import Message, option
-from fh_notebook.core.values import error_text
 from fh_notebook.errors import SettingsError, StoreError
 from fh_notebook.scaling.protocol import PartitionResult, PartitionTask
 from fh_notebook.scaling.survey import keys_of

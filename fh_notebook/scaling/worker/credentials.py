@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.core.config import resolution
-from fh_notebook.core.values import MASK, Secret
+from fh_notebook.core.redaction import MASK, Secret
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.protocol import BatchSpec
 from fh_notebook.session import session

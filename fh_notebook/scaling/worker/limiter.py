@@ -17,7 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Stopped
-from fh_notebook.contract.retry import NOT_REACHED, RetryDecision, Verdict
+from fh_notebook.contract.retry import NOT_REACHED, RetryAction, RetryDecision
 from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.concurrency.slots import LimitedCall, clock
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
@@ -191,7 +191,7 @@ class SharedLimiter:
     ) -> None:
         """Learn from one answer; an attempt that reached nobody is no call."""
         self._inner.hear(decision, call=call, left=left, **more)
-        if decision.reason == "concurrency" and decision.verdict in (Verdict.THROTTLED, Verdict.FAILED):
+        if decision.reason == "concurrency" and decision.action in (RetryAction.THROTTLED, RetryAction.FAILED):
             self._over_cap()
         if decision.reason in NOT_REACHED:
             self._budget.refund()

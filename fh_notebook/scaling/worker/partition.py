@@ -27,10 +27,10 @@ from fh_notebook.batching.planning.reuse import AnswerLookup
 from fh_notebook.batching.planning.sources import TableSource
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import WorkQueue, ready_windows
-from fh_notebook.contract.reuse import is_reusable
+from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionTask, encode_event, encode_stop
 from fh_notebook.scaling.storage import parts
@@ -194,7 +194,7 @@ class Partition:
         finally:
             beat.cancel()
             self._cut = self._start.cut
-            await unbroken(self._host.leave(self))
+            await finish_despite_cancel(self._host.leave(self))
 
     def stop(self, stopped: Stopped) -> None:
         """Start no further call; cancelled, what is out ends, too."""

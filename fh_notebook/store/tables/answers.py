@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from fh_notebook.contract.reuse import is_reusable, job_key
+from fh_notebook.contract.job_key import is_reusable, job_key
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError

@@ -21,27 +21,28 @@ from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.worker import HELD_WAIT_S
 from fh_notebook.batching.model import Event, Finished, Job, Retried, Started, Stopped, Throttled
 from fh_notebook.batching.planning.work_queue import ready_windows
-from fh_notebook.contract.exchange import Answer, InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response
 from fh_notebook.contract.run import Run
-from fh_notebook.contract.wire import Exchange, decode_answer
+from fh_notebook.contract.wire import AttemptResult, decode_answer
 from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.runtime.event_loop import unbroken
+from fh_notebook.core.runtime.event_loop import finish_despite_cancel
 from fh_notebook.errors import CallError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from tests.virtual_time import VirtualLoop, run_virtually
 
-DONE = Answer(status_code=200, body=b'{"run_status": "completed", "output": "hi"}', elapsed_s=1.0)
-BUSY = Answer(status_code=429, body=b'{"error": "You\'ve reached your concurrency limit."}')
-CAPPED = Answer(status_code=429, body=b'{"error_code": "api_rate_limit_exceeded", "limit": 50, "current": 50}')
-BAD_KEY = Answer(status_code=401, body=b'{"error": "Invalid access."}')
-NO_CREDITS = Answer(status_code=402, body=b'{"error_code": "insufficient_hosted_llm_credits"}')
-INVALID = Answer(status_code=422, body=b'{"error_code": "validation_error", "error": "bad"}')
-AWAY = Answer(status_code=503, body=b'{"error_code": "unavailable"}')
-MAY_HAVE_RUN = Answer(status_code=500, body=b'{"error_code": "internal_server_error"}')
-NOT_REACHED = Answer(broke="connect", sent=False)
-TIMED_OUT = Answer(broke="read_timeout", sent=True)
+DONE = Response(status_code=200, body=b'{"run_status": "completed", "output": "hi"}', elapsed_s=1.0)
+BUSY = Response(status_code=429, body=b'{"error": "You\'ve reached your concurrency limit."}')
+CAPPED = Response(status_code=429, body=b'{"error_code": "api_rate_limit_exceeded", "limit": 50, "current": 50}')
+BAD_KEY = Response(status_code=401, body=b'{"error": "Invalid access."}')
+NO_CREDITS = Response(status_code=402, body=b'{"error_code": "insufficient_hosted_llm_credits"}')
+INVALID = Response(status_code=422, body=b'{"error_code": "validation_error", "error": "bad"}')
+AWAY = Response(status_code=503, body=b'{"error_code": "unavailable"}')
+MAY_HAVE_RUN = Response(status_code=500, body=b'{"error_code": "internal_server_error"}')
+NOT_REACHED = Response(broke="connect", sent=False)
+TIMED_OUT = Response(broke="read_timeout", sent=True)
 
-Answers = Callable[[InvokeRequest, int], Answer]
+Answers = Callable[[InvokeRequest, int], Response]
 
 
 def _job(number: int) -> Job:
@@ -69,7 +70,7 @@ class Service:
     out: int = 0
     peak: int = 0
 
-    async def attempt(self, request: InvokeRequest) -> Exchange:
+    async def attempt(self, request: InvokeRequest) -> AttemptResult:
         number = request.inputs["n"]
         self.calls.append(number)
         if self.cap is not None and self.out >= self.cap:
@@ -83,8 +84,8 @@ class Service:
         finally:
             self.out -= 1
 
-    def _exchange(self, answer: Answer, request: InvokeRequest) -> Exchange:
-        return Exchange(answer=answer, run=decode_answer(answer, request))
+    def _exchange(self, answer: Response, request: InvokeRequest) -> AttemptResult:
+        return AttemptResult(response=answer, run=decode_answer(answer, request))
 
 
 @dataclass
@@ -99,7 +100,7 @@ class Memory:
     fails: Exception | None = None
 
     async def claim(self, job: Job) -> ClaimResult:
-        return await unbroken(self._claim(job))
+        return await finish_despite_cancel(self._claim(job))
 
     async def _claim(self, job: Job) -> ClaimResult:
         await asyncio.sleep(0.001)
@@ -114,7 +115,7 @@ class Memory:
         return turn
 
     async def release(self, job: Job, *, sent: bool) -> None:
-        await unbroken(self._release(job, sent))
+        await finish_despite_cancel(self._release(job, sent))
 
     async def _release(self, job: Job, sent: bool) -> None:
         await asyncio.sleep(0.001)
@@ -125,7 +126,7 @@ class Memory:
     async def keep(
         self, job: Job, run: Run, then: Job | None = None, *, unsent: bool = False
     ) -> tuple[int, ClaimResult | None]:
-        return await unbroken(self._keep(job, run, then, unsent))
+        return await finish_despite_cancel(self._keep(job, run, then, unsent))
 
     async def _keep(self, job: Job, run: Run, then: Job | None, unsent: bool) -> tuple[int, ClaimResult | None]:
         await asyncio.sleep(0.001)
@@ -261,7 +262,7 @@ def test_refused_calls_go_back_and_every_job_gets_through(cap: int) -> None:
 
 def test_a_refused_job_waits_outside_of_its_slot() -> None:
     """The others go on meanwhile."""
-    after = Answer(status_code=429, headers={"retry-after": "30"}, body=b'{"error_code": "too_many_requests"}')
+    after = Response(status_code=429, headers={"retry-after": "30"}, body=b'{"error_code": "too_many_requests"}')
     ran = _run(7, Service(lambda r, nth: after if r.inputs["n"] == 0 and nth == 1 else DONE), limit=1)
     assert [event.job.row for event in ran.of(Finished)] == [1, 2, 3, 4, 5, 6, 0]
     [throttled] = ran.of(Throttled)
@@ -282,7 +283,7 @@ def test_a_refused_job_waits_outside_of_its_slot() -> None:
     ],
 )
 def test_each_answer_has_its_outcome_and_its_number_of_calls(
-    answer: Answer, status: str, error_code: str | None, calls: int
+    answer: Response, status: str, error_code: str | None, calls: int
 ) -> None:
     """What did not run is called up to three times; what may have run never again; what reached nobody is no call."""
     ran = _run(1, Service(lambda r, nth: answer))
@@ -311,7 +312,7 @@ def test_a_service_that_is_back_within_seconds_costs_no_row(away_s: float) -> No
     """Restarted in the middle, with many calls out: every row is answered, and each once."""
 
     class Restarted(Service):
-        async def attempt(self, request: InvokeRequest) -> Exchange:
+        async def attempt(self, request: InvokeRequest) -> AttemptResult:
             now = asyncio.get_running_loop().time()
             if 2.0 <= now < 2.0 + away_s:
                 return self._exchange(NOT_REACHED, request)
@@ -335,7 +336,7 @@ def test_while_somebody_elses_calls_take_every_place_a_refusal_holds_the_others_
     """As after a Stop, when the cancelled calls still run: not every row is refused once, only a few are."""
 
     class Full(Service):
-        async def attempt(self, request: InvokeRequest) -> Exchange:
+        async def attempt(self, request: InvokeRequest) -> AttemptResult:
             if asyncio.get_running_loop().time() < 10:
                 self.calls.append(request.inputs["n"])
                 return self._exchange(BUSY, request)
@@ -357,7 +358,7 @@ def test_refusals_use_up_no_attempt() -> None:
 
 
 @pytest.mark.parametrize(("answer", "reason"), [(CAPPED, "daily_cap"), (NO_CREDITS, "credits"), (BAD_KEY, "auth")])
-def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answer: Answer, reason: str) -> None:
+def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answer: Response, reason: str) -> None:
     """What is in flight ends, what was not called has no outcome, and the stop is told once."""
     ran = _run(20, Service(lambda r, nth: DONE if r.inputs["n"] < 7 else answer))
     assert ran.outcomes == dict.fromkeys(range(7), "completed")
@@ -428,7 +429,7 @@ def test_no_call_is_started_after_the_time_that_was_allowed() -> None:
     """Those in flight are waited for, and a job that waits to be called again is not waited for."""
     ran = _run(10, limit=1, limits=StopLimits(max_seconds=2.5))
     assert list(ran.outcomes) == [0, 1, 2]
-    after = Answer(status_code=429, headers={"retry-after": "100"}, body=b'{"error_code": "too_many_requests"}')
+    after = Response(status_code=429, headers={"retry-after": "100"}, body=b'{"error_code": "too_many_requests"}')
     ran = _run(1, Service(lambda r, nth: after), limits=StopLimits(max_seconds=5))
     assert ran.seconds == pytest.approx(5)
     assert ran.engine.scheduler.stopped is not None
@@ -460,7 +461,7 @@ def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
 
 
 @pytest.mark.parametrize(("answer", "reason"), [(BAD_KEY, "auth"), (INVALID, "fail_on_error")])
-def test_a_stop_is_not_kept_waiting_by_others_at_the_limiter(answer: Answer, reason: str) -> None:
+def test_a_stop_is_not_kept_waiting_by_others_at_the_limiter(answer: Response, reason: str) -> None:
     """Its own answer ends it, though the next of its jobs waits behind another batch's."""
     limiter = ConcurrencyLimiter(2)
     engine = Engine(
@@ -486,7 +487,7 @@ def test_a_stop_is_not_kept_waiting_by_others_at_the_limiter(answer: Answer, rea
 
 def test_a_run_that_had_not_ended_says_so() -> None:
     """Not "no reason given": the service took it, and this is its request."""
-    taken = Answer(status_code=200, body=b'{"run_status": "running", "request_id": "req_7"}')
+    taken = Response(status_code=200, body=b'{"run_status": "running", "request_id": "req_7"}')
     run = _run(1, Service(lambda request, nth: taken)).memory.kept["k0"]
     assert (run.status, run.error) == ("running", "the service took it and it had not ended (request req_7)")
 
@@ -534,10 +535,10 @@ answers = st.sampled_from([DONE, BUSY, INVALID, AWAY, MAY_HAVE_RUN, NOT_REACHED,
 
 
 @given(st.lists(st.lists(answers, min_size=1, max_size=4), max_size=12), st.integers(1, 4))
-def test_whatever_the_service_answers_each_job_has_one_outcome(script: list[list[Answer]], limit: int) -> None:
+def test_whatever_the_service_answers_each_job_has_one_outcome(script: list[list[Response]], limit: int) -> None:
     """And what may have run, or was answered, is never called again."""
 
-    def answer(request: InvokeRequest, nth: int) -> Answer:
+    def answer(request: InvokeRequest, nth: int) -> Response:
         scripted = script[request.inputs["n"]]
         return scripted[min(nth, len(scripted)) - 1] if nth <= len(scripted) else DONE
 
@@ -603,7 +604,7 @@ def test_what_nobody_foresaw_may_have_run() -> None:
     """A client that raises has one unknown row, and the batch goes on."""
     service = Service()
 
-    async def attempt(request: InvokeRequest) -> Exchange:
+    async def attempt(request: InvokeRequest) -> AttemptResult:
         if request.inputs["n"] == 1:
             raise CallError("the call broke in an unforeseen way", may_have_run=True)
         return await service.attempt(request)
@@ -622,7 +623,7 @@ def test_what_nobody_foresaw_may_have_run() -> None:
 def test_a_defect_stops_and_is_told() -> None:
     """Not swallowed, and nothing that was answered is lost for it."""
 
-    async def attempt(request: InvokeRequest) -> Exchange:
+    async def attempt(request: InvokeRequest) -> AttemptResult:
         if request.inputs["n"] == 2:
             raise ZeroDivisionError("of ours")
         return await Service().attempt(request)
@@ -644,7 +645,7 @@ def test_calls_are_stamped() -> None:
     """So that a run is found in the service's logs."""
     seen: list[Any] = []
 
-    async def attempt(request: InvokeRequest) -> Exchange:
+    async def attempt(request: InvokeRequest) -> AttemptResult:
         seen.append(json.loads(json.dumps(request.metadata)))
         return await Service().attempt(request)
 
@@ -688,7 +689,7 @@ def test_the_first_calls_of_slots_go_out_one_after_the_other() -> None:
     at: dict[int, float] = {}
 
     class Noting(Service):
-        async def attempt(self, request: InvokeRequest) -> Exchange:
+        async def attempt(self, request: InvokeRequest) -> AttemptResult:
             at[request.inputs["n"]] = asyncio.get_running_loop().time()
             return await super().attempt(request)
 

@@ -153,7 +153,7 @@ def test_what_standard_webhooks_sign_their_own_library_takes() -> None:
 def test_a_learned_secret_is_kept_in_the_keyring_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """And found there by the receiver of a new kernel."""
     kept: dict[str, fh.Secret] = {}
-    monkeypatch.setattr(credentials, "keep_in_keyring", lambda name, key: (not kept.update({name: key}), "a keyring"))
+    monkeypatch.setattr(credentials, "store_in_keyring", lambda name, key: (not kept.update({name: key}), "a keyring"))
     monkeypatch.setattr(credentials, "from_keyring", kept.get)
     fh.CallbackReceiver().learn(fh.Secret(SECRET), "w/d")
     assert not kept

@@ -17,8 +17,8 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.client.http.exchange import BearerAuth, exchange
 from fh_notebook.client.http.fast_transport import MAX_HEAD_BYTES, MAX_WAITING_BYTES, FastTransport
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.core.values import Secret
+from fh_notebook.contract.response import Response
+from fh_notebook.core.redaction import Secret
 from tests.client.http.peers import Line, Talk, ask, peer
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -141,7 +141,7 @@ def test_half_an_answer_or_none_is_an_error_as_it_is_to_httpx(answer: bytes) -> 
     assert seen.detail
 
 
-async def _exchanged(talk: Talk, *, method: str = "POST", content: bytes = b"{}", limit: int = 64 * 2**20) -> Answer:
+async def _exchanged(talk: Talk, *, method: str = "POST", content: bytes = b"{}", limit: int = 64 * 2**20) -> Response:
     async with peer(talk) as server, contextlib.aclosing(FastTransport()) as transport:
         return await exchange(
             transport,
@@ -333,7 +333,7 @@ def test_pythons_own_server_understands_what_is_sent() -> None:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
 
-    async def main() -> list[Answer]:
+    async def main() -> list[Response]:
         async with contextlib.aclosing(FastTransport()) as transport:
             return [
                 await exchange(
@@ -360,10 +360,10 @@ def test_the_local_hive_answers_through_either_of_uvicorns_parsers(parser: str) 
     import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import JSONResponse
     from starlette.routing import Route
 
-    async def invoke(request: Request) -> Response:
+    async def invoke(request: Request) -> JSONResponse:
         return JSONResponse({"run_status": "completed", "output": (await request.json())["inputs"]["text"]})
 
     async def main() -> list[object]:

@@ -29,9 +29,9 @@ async def _answers(line: Line) -> None:
         line.answers()
 
 
-async def _attempt(url: str, request: fh.InvokeRequest = REQUEST, **options: object) -> fh.contract.exchange.Answer:
+async def _attempt(url: str, request: fh.InvokeRequest = REQUEST, **options: object) -> fh.contract.response.Response:
     async with fh.AsyncClient(api_key=KEY, base_url=url, **options) as client:  # type: ignore[arg-type]
-        return (await client.attempt(request)).answer
+        return (await client.attempt(request)).response
 
 
 def test_calls_one_after_the_other_share_a_connection_and_those_at_once_do_not() -> None:
@@ -153,8 +153,8 @@ def test_a_connection_that_breaks_after_the_request_was_written_may_have_run_and
             return None
 
         async with peer(talk) as server, fh.AsyncClient(api_key=KEY, base_url=server.url) as client:
-            assert (await client.attempt(REQUEST)).answer.status_code == 200
-            answer = (await client.attempt(REQUEST)).answer
+            assert (await client.attempt(REQUEST)).response.status_code == 200
+            answer = (await client.attempt(REQUEST)).response
             return answer.broke, answer.sent, requests
 
     assert asyncio.run(main()) == ("reset", True, 2)
@@ -299,11 +299,11 @@ def test_a_thousand_calls_cut_off_at_once_are_all_told_and_the_next_go_through()
             calls = [asyncio.create_task(client.attempt(REQUEST)) for _ in range(MANY)]
             await server.wait(MANY)
             cut.set()
-            answers = [(await call).answer for call in calls]
+            answers = [(await call).response for call in calls]
             assert {(a.broke, a.sent) for a in answers} == {("reset", True)}
             assert len(server.lines) == MANY
             again = await asyncio.gather(*(client.attempt(REQUEST) for _ in range(20)))
-            assert {exchange.answer.status_code for exchange in again} == {200}
+            assert {exchange.response.status_code for exchange in again} == {200}
 
     asyncio.run(main())
 

@@ -14,7 +14,7 @@ import trustme
 
 import fh_notebook as fh
 from fh_notebook.client.http.exchange import BROKEN
-from fh_notebook.contract.exchange import Answer
+from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import decide
 from tests.raw_server import garbles, hangs_up, read_request, resets, says, serving, waits_until
 
@@ -23,13 +23,13 @@ REQUEST = fh.InvokeRequest(deployment="d", variant="v", inputs={"a": 1})
 GOOD = json.dumps({"request_id": "req_1", "run_status": "completed", "output": "hi"}).encode()
 
 
-async def attempt(url: str, **options: object) -> tuple[Answer, fh.Run]:
+async def attempt(url: str, **options: object) -> tuple[Response, fh.Run]:
     async with fh.AsyncClient(api_key=KEY, base_url=url, **options) as client:  # type: ignore[arg-type]
         exchange = await client.attempt(REQUEST)
-        return exchange.answer, exchange.run
+        return exchange.response, exchange.run
 
 
-def attempted(url: str, **options: object) -> tuple[Answer, fh.Run]:
+def attempted(url: str, **options: object) -> tuple[Response, fh.Run]:
     from fh_notebook.core.runtime import event_loop
 
     return event_loop.run(attempt(url, **options))
@@ -54,7 +54,7 @@ def test_a_request_is_what_the_contract_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "broke", "status", "verdict"),
+    ("script", "broke", "status", "action"),
     [
         (resets, "reset", "unknown", "unknown"),
         (hangs_up, "reset", "unknown", "unknown"),
@@ -66,13 +66,13 @@ def test_a_request_is_what_the_contract_says() -> None:
         (says(200, b"x", declared=10**15), "too_large", "failed", "failed"),
     ],
 )
-def test_what_breaks_after_sending_may_have_run(script: object, broke: str, status: str, verdict: str) -> None:
+def test_what_breaks_after_sending_may_have_run(script: object, broke: str, status: str, action: str) -> None:
     """A reset, a hang-up, half a body, garbage, an answer over the limit (also after unpacking): values, with words."""
     fh.configure(max_response_bytes=1000)
     with serving(script) as server:  # type: ignore[arg-type]
         answer, run = attempted(server.url)
     assert (answer.broke, answer.sent) == (broke, True)
-    assert (run.status, decide(answer).verdict.value) == (status, verdict)
+    assert (run.status, decide(answer).action.value) == (status, action)
     assert run.error
 
 

@@ -21,8 +21,8 @@ from fh_notebook.client.connection import Connection
 from fh_notebook.client.http import transport as choice
 from fh_notebook.client.http.fast_transport import FastTransport
 from fh_notebook.client.http.transport import ProxiedTransport
-from fh_notebook.contract.exchange import Answer
-from fh_notebook.core.values import Secret
+from fh_notebook.contract.response import Response
+from fh_notebook.core.redaction import Secret
 from fh_notebook.session.session import connection_of_hive
 from tests.client.http.peers import Line, Peer, ask, peer
 
@@ -55,9 +55,9 @@ async def _answers(line: Line) -> None:
         line.answers(b'{"run_status": "completed", "output": "hi"}')
 
 
-async def _attempts(url: str, count: int = 1, **options: object) -> list[Answer]:
+async def _attempts(url: str, count: int = 1, **options: object) -> list[Response]:
     async with fh.AsyncClient(api_key=KEY, base_url=url, **options) as client:  # type: ignore[arg-type]
-        return [(await client.attempt(REQUEST)).answer for _ in range(count)]
+        return [(await client.attempt(REQUEST)).response for _ in range(count)]
 
 
 def test_calls_over_tls_share_a_connection(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
@@ -71,7 +71,7 @@ def test_calls_over_tls_share_a_connection(authority: trustme.CA, trusting: ssl.
             async with fh.AsyncClient(api_key=KEY, base_url=server.url, verify=trusting) as client:
                 for _ in range(2):
                     exchanges = await asyncio.gather(*(client.attempt(REQUEST) for _ in range(20)))
-                    answers += [exchange.answer for exchange in exchanges]
+                    answers += [exchange.response for exchange in exchanges]
             assert {answer.status_code for answer in answers} == {200}
             return [*counts, len(server.lines)]
 
@@ -97,7 +97,7 @@ def test_a_certificate_that_is_not_good_is_refused_before_anything_is_sent(
         seen.append(await line.reader.read(1000) if fault == "no TLS at all" else await line.request())
         line.answers()
 
-    async def main() -> Answer:
+    async def main() -> Response:
         async with peer(talk, tls=tls) as server:
             return (await _attempts(server.url.replace("http:", "https:"), verify=trusting))[0]
 
@@ -117,7 +117,7 @@ def test_verify_is_taken_as_httpx_takes_it(
         monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     verify = {"path": str(bundle), "context": trusting, "environment": True, "off": False}[way]
 
-    async def main() -> Answer:
+    async def main() -> Response:
         name = "elsewhere.example" if way == "off" else "127.0.0.1"
         async with peer(_answers, tls=_served_as(authority, name)) as server:
             return (await _attempts(server.url, verify=verify))[0]
@@ -249,7 +249,7 @@ def test_a_call_goes_through_the_tunnel_of_a_proxy(
 ) -> None:
     """By argument or environment; the certificate is the service's, and the proxy sees neither key nor request."""
 
-    async def main() -> tuple[list[Answer], list[bytes]]:
+    async def main() -> tuple[list[Response], list[bytes]]:
         tls = _served_as(authority, "hive.example")
         async with peer(_answers, tls=tls) as service, proxy(service.url) as between:
             address = between.url.removesuffix("/v1")
@@ -270,7 +270,7 @@ def test_a_call_goes_through_the_tunnel_of_a_proxy(
 def test_a_proxy_cannot_stand_in_for_the_service(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
     """Behind the tunnel is somebody with another name's certificate: refused, nothing sent."""
 
-    async def main() -> Answer:
+    async def main() -> Response:
         tls = _served_as(authority, "elsewhere.example")
         async with peer(_answers, tls=tls) as service, proxy(service.url) as between:
             address = between.url.removesuffix("/v1")
@@ -290,7 +290,7 @@ def test_calls_at_once_through_a_proxy_have_a_tunnel_each_and_keep_it() -> None:
             async with fh.AsyncClient(api_key=KEY, base_url=url, proxy=address) as client:
                 for _ in range(3):
                     exchanges = await asyncio.gather(*(client.attempt(REQUEST) for _ in range(30)))
-                    answers += [exchange.answer.status_code for exchange in exchanges]
+                    answers += [exchange.response.status_code for exchange in exchanges]
             return set(answers), len(between.lines)
 
     assert asyncio.run(main()) == ({200}, 30)
@@ -302,7 +302,7 @@ def test_a_proxys_password_is_sent_to_it_and_a_refusal_sent_nothing(
 ) -> None:
     """In the proxy's address, as everywhere; it is in no word that is shown."""
 
-    async def main() -> Answer:
+    async def main() -> Response:
         tls = _served_as(authority, "hive.example")
         async with peer(_answers, tls=tls) as service, proxy(service.url, password=b"user:secret") as between:
             address = between.url.removesuffix("/v1").replace("http://", f"http://{password.decode()}@")
@@ -388,7 +388,7 @@ def test_a_proxy_that_is_given_counts_even_for_this_machine() -> None:
 def test_none_and_true_check_the_certificate(authority: trustme.CA, verify: bool | None) -> None:
     """``verify=None`` is the default, as everywhere else; it sent the key to whoever answered."""
 
-    async def main() -> Answer:
+    async def main() -> Response:
         async with peer(_answers, tls=_served_as(authority, "127.0.0.1")) as service:
             return (await _attempts(service.url, verify=verify))[0]
 
@@ -399,7 +399,7 @@ def test_none_and_true_check_the_certificate(authority: trustme.CA, verify: bool
 def test_false_alone_turns_the_check_off_and_says_so(authority: trustme.CA, capsys: pytest.CaptureFixture[str]) -> None:
     """Once a process, with what it means and the cure."""
 
-    async def main() -> Answer:
+    async def main() -> Response:
         async with peer(_answers, tls=_served_as(authority, "127.0.0.1")) as service:
             return (await _attempts(service.url, verify=False))[0]
 

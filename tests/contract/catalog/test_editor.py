@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.contract.catalog.deployments import same
-from fh_notebook.contract.catalog.editor import comments_of, put, with_description
-from fh_notebook.contract.catalog.editor import edited as edit
+from fh_notebook.contract.catalog.editor import comments_of, edit, put, with_description
 from fh_notebook.contract.catalog.reader import read_catalog
-from fh_notebook.contract.catalog.writer import HEADER, written
+from fh_notebook.contract.catalog.writer import HEADER, as_stored
 from tests.contract.catalog.catalogues import DEPLOYMENTS, SEVERAL, dump_catalog
 
 THEIRS = """\
@@ -228,7 +227,7 @@ def test_any_deployment_goes_into_any_catalogue_and_nothing_else_changes(
     edited = put(text, mine)
     after = read_catalog(edited)
     wanted = with_description(before.get(mine.name), mine)
-    assert same(after[mine.name], written(wanted)) or same(after[mine.name], wanted)
+    assert same(after[mine.name], as_stored(wanted)) or same(after[mine.name], wanted)
     assert all(same(after[name], before[name]) for name in before if name != mine.name)
     if mine.name not in before:
         assert set(comments_of(text)) <= set(comments_of(edited))
@@ -248,7 +247,7 @@ def test_a_deployment_is_changed_into_any_other_in_its_place(
     assume("  ? " not in text)
     edited = put(text, named)
     assert (
-        same(read_catalog(edited)[old.name], written(with_description(read_catalog(text)[old.name], named)))
+        same(read_catalog(edited)[old.name], as_stored(with_description(read_catalog(text)[old.name], named)))
         or edited == text
     )
     head, tail = text.partition("  first one:")[0], text.rpartition("  last one:")[2]

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator, FormatChecker
 
 import fh_notebook as fh
+from fh_notebook.contract.catalog.inputs import _KEYWORD_SLIPS, WORDS
 from fh_notebook.contract.catalog.reader import read_catalog
-from fh_notebook.contract.catalog.variables import _KEYWORD_SLIPS, WORDS
 from fh_notebook.contract.catalog.yaml_loader import load
 from tests.contract.catalog.catalogues import SEVERAL, dump_catalog
 from tests.contract.catalog.test_reader import WHOLE, WRONG

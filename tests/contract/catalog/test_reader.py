@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.catalog.deployments import Deployments, meant, near_name
+from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error, near_name
 from fh_notebook.contract.catalog.reader import MAX_BYTES, read_catalog
-from fh_notebook.contract.schema.inference import infer
+from fh_notebook.contract.schema.build import infer
 from tests.contract.catalog.catalogues import dump_catalog
 from tests.problems import rules
 
@@ -217,9 +217,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "meant"), WRONG, ids=[f"{number} {told}" for number, (_, told, _) in enumerate(WRONG)]
+    ("text", "told", "misspelling_error"), WRONG, ids=[f"{number} {told}" for number, (_, told, _) in enumerate(WRONG)]
 )
-def test_a_problem_has_its_line_its_path_and_the_rule_that_it_breaks(text: str, told: str, meant: str) -> None:
+def test_a_problem_has_its_line_its_path_and_the_rule_that_it_breaks(
+    text: str, told: str, misspelling_error: str
+) -> None:
     """Whatever is wrong is one sentence that begins with the file and the line; nothing of the library's is shown."""
     with pytest.raises(fh.InputError) as caught:
         read_catalog(text)
@@ -227,7 +229,7 @@ def test_a_problem_has_its_line_its_path_and_the_rule_that_it_breaks(text: str, 
     assert (
         "; ".join(f"{p.line} {rule}" if p.line else rule for p, rule in zip(found, rules(found), strict=True)) == told
     )
-    assert meant in f"{found[0].message}; {found[0].hint}"
+    assert misspelling_error in f"{found[0].message}; {found[0].hint}"
     assert all(p.line is None or p.place.startswith(f"fetchhive.yaml, line {p.line}") for p in found)
     assert str(caught.value).startswith(("fetchhive.yaml", f"{len(found)} problems: fetchhive.yaml"))
     assert "\n" not in str(caught.value)
@@ -459,12 +461,12 @@ def test_the_hint_of_a_lookup_guesses_more_freely_than_a_call_is_refused() -> No
 def test_what_was_meant_is_told_with_the_place_and_the_cure() -> None:
     """The sentence names the file or the local hive, the nearest name, and how to call it all the same."""
     known = read_catalog(WHOLE)
-    assert str(meant("suport-triage", known)) == (
+    assert str(misspelling_error("suport-triage", known)) == (
         "there is no deployment 'suport-triage' in fetchhive.yaml; did you mean 'support-triage'? (to call it all the "
         "same, add it to the catalogue, or give fh.Deployment('suport-triage'))"
     )
     own = Deployments([(fh.Deployment("mirror"), "local hive")])
-    assert str(meant("miror", own)).startswith(
+    assert str(misspelling_error("miror", own)).startswith(
         "there is no deployment 'miror' in the local hive; did you mean 'mirror'? ("
     )
-    assert meant("nothing", known) is None
+    assert misspelling_error("nothing", known) is None

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 import fh_notebook as fh
 from fh_notebook.contract.catalog.deployments import same
 from fh_notebook.contract.catalog.reader import read_catalog
-from fh_notebook.contract.catalog.writer import HEADER, paste_of, without_secret_defaults, written
+from fh_notebook.contract.catalog.writer import HEADER, as_stored, paste_of, without_secret_defaults
 from tests.contract.catalog.catalogues import DEPLOYMENTS, SEVERAL, dump_catalog
 
 
@@ -18,7 +18,7 @@ def test_what_is_dumped_reads_back_equal_and_in_order(deployments: list[fh.Deplo
     """Names, variants, descriptions and schemas of every constructor survive, hostile words among them."""
     read = read_catalog(dump_catalog(deployments))
     assert list(read) == [d.name for d in deployments]
-    assert all(same(read[d.name], d) or same(read[d.name], written(d)) for d in deployments)
+    assert all(same(read[d.name], d) or same(read[d.name], as_stored(d)) for d in deployments)
     assert all(
         same(read[d.name], d)
         for d in deployments
@@ -44,7 +44,7 @@ def test_the_line_to_paste_is_one_line_that_says_the_deployment(deployment: fh.D
     line = paste_of(deployment)
     assert "\n" not in line
     for text in (f"deployments:\n  {line}\n", f"deployments: {{{line}}}"):
-        assert same(read_catalog(text)[deployment.name], written(deployment))
+        assert same(read_catalog(text)[deployment.name], as_stored(deployment))
 
 
 def test_a_catalogue_looks_as_a_person_would_write_it() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
-from fh_notebook.contract.schema.coercion import coerced
-from fh_notebook.contract.schema.references import followed, meant
+from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.contract.schema.references import effective_schema, resolve_reference
 
 INTEGER = {"type": "integer"}
 NUMBER = {"type": "number"}
@@ -101,7 +101,7 @@ DAY = {"type": "string", "format": "date"}
 )
 def test_text_of_a_table_is_read_as_declared_where_there_is_one_way(value: Any, schema: Any, read: Any) -> None:
     """Explicit and conservative: what could mean two things stays as it is, for the check to name."""
-    made = coerced(value, schema)
+    made = coerce(value, schema)
     assert made == read
     assert type(made) is type(read)
 
@@ -110,13 +110,13 @@ def test_text_of_a_table_is_read_as_declared_where_there_is_one_way(value: Any, 
 def test_what_a_csv_was_written_from_is_read_back(value: Any) -> None:
     """A number or a truth that was written as text comes back as the same number or truth."""
     kind = BOOLEAN if isinstance(value, bool) else INTEGER if isinstance(value, int) else NUMBER
-    assert coerced(str(value), kind) == value
+    assert coerce(str(value), kind) == value
 
 
 @given(st.text())
 def test_any_text_for_a_text_variable_is_left_alone(text: str) -> None:
     """Tickets that look like numbers stay tickets."""
-    assert coerced(text, TEXT) is text
+    assert coerce(text, TEXT) is text
 
 
 class Part(pydantic.BaseModel):
@@ -127,7 +127,7 @@ class Part(pydantic.BaseModel):
 def test_a_pydantic_models_references_and_unions_with_null_are_followed() -> None:
     """A text cell of a recursive model, at every depth."""
     schema = to_schema(Part)
-    assert coerced({"size": "1", "parts": '[{"size": "2", "parts": [{"size": "3"}]}]'}, schema) == {
+    assert coerce({"size": "1", "parts": '[{"size": "2", "parts": [{"size": "3"}]}]'}, schema) == {
         "size": 1,
         "parts": [{"size": 2, "parts": [{"size": 3}]}],
     }
@@ -150,9 +150,9 @@ def test_a_reference_is_looked_up_in_the_root() -> None:
         "#/list/9": "12",
         "#/list/x": "12",
     }.items():
-        assert coerced("12", {"$ref": reference}, root) == read
-    assert followed({"$ref": "#/list/0"}, root)["type"] == "boolean"
-    assert meant({"$ref": "#/$defs/round"}, root).get("type") is None
+        assert coerce("12", {"$ref": reference}, root) == read
+    assert resolve_reference({"$ref": "#/list/0"}, root)["type"] == "boolean"
+    assert effective_schema({"$ref": "#/$defs/round"}, root).get("type") is None
 
 
 json_values = st.recursive(
@@ -182,8 +182,8 @@ schemas = st.recursive(
 def test_what_fits_is_never_changed_into_what_does_not(value: Any, schema: Any) -> None:
     """Whatever the schema: a value that fits still fits, and reading twice is reading once."""
     root = {"type": "object", "properties": {"v": schema}}
-    made = coerced(value, schema, root)
-    assert coerced(made, schema, root) == made
+    made = coerce(value, schema, root)
+    assert coerce(made, schema, root) == made
     if not fh.Deployment("x", inputs=root).problems({"v": value}):
         assert not fh.Deployment("x", inputs=root).problems({"v": made})
 
@@ -194,5 +194,5 @@ def test_a_monstrous_text_is_left_alone() -> None:
     for _ in range(5_000):
         deep = [deep]
     schema: dict[str, Any] = {"type": "array", "items": {"$ref": "#"}}
-    assert coerced("[" * 100_000, schema) == "[" * 100_000
-    assert isinstance(coerced(deep, schema), list)
+    assert coerce("[" * 100_000, schema) == "[" * 100_000
+    assert isinstance(coerce(deep, schema), list)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fh_notebook.contract.deployment import deployment_of
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.snippet.parser import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.errors import SnippetError
 from tests.contract.snippet.snippets import BODY, KEY, SEED_ASYNC, SEED_SYNC, URL, refusal

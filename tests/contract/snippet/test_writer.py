@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.snippet.parser import parse_snippet, to_curl, to_python
 from tests.contract.snippet.snippets import BASE, URL, bash_words, our_words
 

@@ -21,7 +21,7 @@ from keyring.backends.fail import Keyring as NoKeyring
 import fh_notebook as fh
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
-from fh_notebook.core.values import Secret
+from fh_notebook.core.redaction import Secret
 from fh_notebook.errors import SettingsError
 from fh_notebook.session import session
 from tests import environment
@@ -375,17 +375,17 @@ def _checked(url: str) -> Any:
 
 def test_nothing_is_kept_where_the_keyring_keeps_nothing() -> None:
     """The null keyring takes everything and keeps nothing: the answer says so, and nothing raises."""
-    assert credentials.keep_in_keyring("api.fetchhive.com", Secret("fhk_0123456789")) == (
+    assert credentials.store_in_keyring("api.fetchhive.com", Secret("fhk_0123456789")) == (
         False,
         "the keyring keeps nothing",
     )
-    assert not credentials.forget_in_keyring("api.fetchhive.com")
+    assert not credentials.delete_from_keyring("api.fetchhive.com")
 
 
 def test_a_missing_keyring_package_is_told_with_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """``%fetchhive login`` keeps the key in the kernel only, and says this."""
     monkeypatch.setitem(sys.modules, "keyring", None)
-    told = credentials.keep_in_keyring("api.fetchhive.com", Secret("fhk_0123456789"))
+    told = credentials.store_in_keyring("api.fetchhive.com", Secret("fhk_0123456789"))
     assert told == (False, "the package keyring is not installed (pip install 'fh-notebook[keyring]')")
 
 
@@ -394,7 +394,7 @@ def test_a_machine_without_a_keyring_is_told_so() -> None:
     before = get_keyring()
     set_keyring(NoKeyring())
     try:
-        told = credentials.keep_in_keyring("api.fetchhive.com", Secret("fhk_0123456789"))
+        told = credentials.store_in_keyring("api.fetchhive.com", Secret("fhk_0123456789"))
     finally:
         set_keyring(before)
     assert told == (False, "this machine has no keyring")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.core.config import resolution, settings
 from fh_notebook.core.config.urls import check_base_url
-from fh_notebook.core.values import Secret, log, redact
+from fh_notebook.core.redaction import Secret, log, redact
 from fh_notebook.errors import SettingsError
 
 KEY = "fhk_" + "k" * 20
@@ -199,7 +199,7 @@ def test_a_logged_traceback_is_redacted_too(caplog: pytest.LogCaptureFixture) ->
     assert "fhk_123456" not in caplog.text
     room = Path(fh.__file__).parent
     loggers = [f for f in room.rglob("*.py") if "getLogger(" in f.read_text("utf-8")]
-    assert loggers == [room / "core" / "values.py"]
+    assert loggers == [room / "core" / "redaction.py"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from types import FrameType
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.runtime import event_loop, flag
+from fh_notebook.core.runtime import event_loop
 from fh_notebook.errors import FetchHiveError
+
+PATIENCE_S = 30.0
 
 
 async def _double(number: int) -> int:
@@ -90,7 +92,7 @@ nesting.apply()
 async def work():
     pass
 async def last_words():
-    await loop.briefly(work(), 20)
+    await loop.run_within(work(), 20)
 loop.run(last_words())
 hive = LocalHive()
 @hive.workflow("echo", variant="v")
@@ -232,7 +234,7 @@ def test_an_interrupt_at_any_step_of_the_wait_is_an_interrupt(monkeypatch: pytes
 
         def trace(frame: FrameType, event: str, arg: object) -> object:
             code = frame.f_code
-            if code.co_filename not in (flag.__file__, threading.__file__) or code.co_name not in of_a_wait:
+            if code.co_filename not in (event_loop.__file__, threading.__file__) or code.co_name not in of_a_wait:
                 return None
             frame.f_trace_opcodes = True
             if event == "opcode" and next(left, None) == 0:
@@ -290,3 +292,16 @@ loop.run(asyncio.sleep(0))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert (done.stdout, done.stderr, done.returncode) == ("ended\n", "", 0)
+
+
+def test_every_thread_that_waits_sees_the_event() -> None:
+    """Threads without a timeout, and one that waits after the event was set."""
+    event = event_loop.InterruptibleEvent()
+    seen: list[bool] = []
+    threads = [threading.Thread(target=lambda: seen.append(event.wait())) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    event.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert (seen, event.wait()) == ([True] * 5, True)

@@ -8,7 +8,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.request import MADE_LATER
 from fh_notebook.notebook.magics.cell_magic import dry_run_text

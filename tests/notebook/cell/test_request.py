@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.catalog.deployments import Deployments, meant
+from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.errors import InputError, SnippetError
 from fh_notebook.notebook.cell.parser import parse_mapping
 from fh_notebook.notebook.cell.request import read_cell
@@ -199,7 +199,7 @@ def test_a_pasted_name_that_is_near_to_a_known_one_is_no_slip() -> None:
     )
 
     def find(name: str) -> fh.Deployment | None:
-        if (slip := meant(name, known)) is not None:
+        if (slip := misspelling_error(name, known)) is not None:
             raise slip
         return known.get(name)
 

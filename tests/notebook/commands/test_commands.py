@@ -23,7 +23,7 @@ import fh_notebook as fh
 from fh_notebook.batching.batch import Batch
 from fh_notebook.core.config import credentials, resolution, settings
 from fh_notebook.core.config.urls import origin
-from fh_notebook.core.values import Secret
+from fh_notebook.core.redaction import Secret
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import parser
 from fh_notebook.notebook.commands.registry import COMMANDS
@@ -433,7 +433,7 @@ def test_a_logout_is_about_the_service_in_use(
 def test_a_keyring_that_is_in_the_clear_is_not_used(keyring: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that everybody's backup has is no place for a key."""
     monkeypatch.setattr(Held, "name", "PlaintextKeyring")
-    kept, why = credentials.keep_in_keyring("x", Secret(KEY))
+    kept, why = credentials.store_in_keyring("x", Secret(KEY))
     assert not kept
     assert "in the clear" in why
     assert keyring.held == {}

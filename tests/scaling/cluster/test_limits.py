@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fh_notebook.contract.retry import RetryDecision, Verdict
+from fh_notebook.contract.retry import RetryAction, RetryDecision
 from fh_notebook.scaling.cluster.limits import leases_of, lower_leases
 from fh_notebook.scaling.worker.limiter import LocalBudget, SharedLimiter
 from fh_notebook.session.limiter import ConcurrencyLimiter
@@ -49,14 +49,14 @@ async def _told() -> None:
         shares=True,
         over_cap=lambda: told.append(1),
     )
-    for verdict, reason, count in (
-        (Verdict.DONE, "", 0), (Verdict.THROTTLED, "provider", 0), (Verdict.THROTTLED, "concurrency", 1),
-        (Verdict.FAILED, "concurrency", 2),
+    for action, reason, count in (
+        (RetryAction.DONE, "", 0), (RetryAction.THROTTLED, "provider", 0), (RetryAction.THROTTLED, "concurrency", 1),
+        (RetryAction.FAILED, "concurrency", 2),
     ):  # fmt: skip
         async with limiter.slot():
             with limiter.call() as call:
                 pass
-            limiter.hear(RetryDecision(verdict=verdict, reason=reason, wait_s=0.1), call=call)
+            limiter.hear(RetryDecision(action=action, reason=reason, wait_s=0.1), call=call)
         assert len(told) == count
 
 

@@ -17,7 +17,7 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.tables.frames import frame_of_runs
 from fh_notebook.batching.tables.rows import frame_of_records
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder

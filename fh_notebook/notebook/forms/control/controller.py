@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import is_placeholder

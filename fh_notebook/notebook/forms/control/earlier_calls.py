@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from fh_notebook.contract.run import one_line
-from fh_notebook.core.values import MASK
+from fh_notebook.core.redaction import MASK
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import CallInputs
 

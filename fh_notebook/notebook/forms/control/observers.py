@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from fh_notebook.core.redaction import log
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import log
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch

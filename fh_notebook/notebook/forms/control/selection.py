@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.text.formatting import short

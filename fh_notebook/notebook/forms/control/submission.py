@@ -17,11 +17,11 @@ from typing import Any, Final, Protocol
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import error_text, log
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 
 __all__ = ["NOTHING_SENT", "Submission", "SubmissionRunner", "SubmitObserver", "run_of_error", "stopped_text"]

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fh_notebook.contract.run import one_line
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import FORMATS, path_text, short
 from fh_notebook.core.text.messages import counted
-from fh_notebook.core.values import MASK, UNSET
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import Shape, TextForm
 from fh_notebook.notebook.forms.model.text_codec import json_text

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.schema.references import MAX_HOPS, followed
+from fh_notebook.contract.schema.references import MAX_HOPS, resolve_reference
 
 __all__ = ["effective_keywords", "reaches_secret", "united_keywords"]
 
@@ -30,7 +30,7 @@ def effective_keywords(
     for _ in range(MAX_HOPS):
         if isinstance(target := keywords.pop("$ref", None), str):
             refs.add(target)
-            far = followed({"$ref": target}, root)
+            far = resolve_reference({"$ref": target}, root)
             if set(far) <= {"$ref"}:
                 return {**keywords, "$ref": target, "type": []}, nullable, frozenset(refs)
             keywords = united_keywords(keywords, {name: value for name, value in far.items() if name != "$ref"})
@@ -38,7 +38,9 @@ def effective_keywords(
             del keywords["allOf"]
             for part in filter(_is_mapping, parts):
                 refs |= {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
-                keywords = united_keywords(keywords, {n: v for n, v in followed(part, root).items() if n != "$ref"})
+                keywords = united_keywords(
+                    keywords, {n: v for n, v in resolve_reference(part, root).items() if n != "$ref"}
+                )
         elif (only := _only_beside_null(keywords, root)) is not None:
             keyword, part = only
             del keywords[keyword]
@@ -57,7 +59,7 @@ def _only_beside_null(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> t
     for keyword in ("anyOf", "oneOf"):
         parts = keywords.get(keyword)
         if isinstance(parts, list):
-            telling = [p for p in parts if followed(p, root).get("type") != "null"]
+            telling = [p for p in parts if resolve_reference(p, root).get("type") != "null"]
             if len(telling) == 1 < len(parts) and isinstance(telling[0], Mapping):
                 return keyword, telling[0]
     return None
@@ -84,7 +86,7 @@ def reaches_secret(schema: Any, root: Mapping[str, Any]) -> bool:
                 return True
             if isinstance(target := part.get("$ref"), str) and target not in seen:
                 seen.add(target)
-                pending.append({n: v for n, v in followed({"$ref": target}, root).items() if n != "$ref"})
+                pending.append({n: v for n, v in resolve_reference({"$ref": target}, root).items() if n != "$ref"})
             pending += [value for name, value in part.items() if name not in _DATA]
         elif isinstance(part, list | tuple):
             pending += part

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from fh_notebook.contract.schema.references import followed
+from fh_notebook.contract.schema.references import resolve_reference
 from fh_notebook.core.text.formatting import KINDS, kind_text, short, types_of
 from fh_notebook.notebook.forms.model.keywords import effective_keywords, reaches_secret, united_keywords
 
@@ -58,7 +58,7 @@ def options_of(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Op
     parts = keywords.get("oneOf") or keywords.get("anyOf")
     if not isinstance(parts, list) or not parts:
         return ()
-    alternatives = [followed(part, root) for part in parts]
+    alternatives = [resolve_reference(part, root) for part in parts]
     if not all("const" in part or part.get("type") == "null" for part in alternatives):
         return ()
     values = [part.get("const") for part in alternatives]
@@ -131,7 +131,7 @@ def branches_of(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[B
         parts = keywords.get(keyword)
         if isinstance(parts, list) and len(parts) > 1:
             base = {name: value for name, value in keywords.items() if name not in (keyword, "default", "examples")}
-            telling = [part for part in parts if followed(part, root).get("type") != "null"]
+            telling = [part for part in parts if resolve_reference(part, root).get("type") != "null"]
             if all(isinstance(p, Mapping) and _NARROWING.issuperset(p) for p in telling):
                 return ()
             return _named([_branch(base, part) for part in telling], telling, root)
@@ -159,7 +159,7 @@ def _named(branches: Sequence[Any], parts: Sequence[Any], root: Mapping[str, Any
 
 
 def _branch_label(part: Any, root: Mapping[str, Any]) -> str:
-    part_keywords = followed(part, root)
+    part_keywords = resolve_reference(part, root)
     if isinstance(title := part_keywords.get("title"), str) and title:
         return short(title)[1:-1]
     if isinstance(part, Mapping) and isinstance(part.get("$ref"), str):

@@ -20,12 +20,13 @@ from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.tables.rows import Rows, read_rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.secrets import Secrets, hidden, mask_inputs
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import MASK, UNSET
+from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
 
@@ -167,7 +168,7 @@ class RowMapping:
 
     def take_typed(self, name: str, typed: str) -> None:
         """Have a variable take what a person typed, in every row."""
-        self.take_value(name, coerced(typed, self.schema_of(name), self.deployment.inputs))
+        self.take_value(name, coerce(typed, self.schema_of(name), self.deployment.inputs))
 
     def take_value(self, name: str, value: Any) -> None:
         """Have a variable take a value of a program's, in every row; ``UNSET`` leaves it out."""

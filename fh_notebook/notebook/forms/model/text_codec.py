@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 from fh_notebook.contract.json_values import MAX_DEPTH
 from fh_notebook.contract.run import one_line
-from fh_notebook.contract.schema.coercion import coerced
+from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
@@ -74,13 +74,13 @@ def read_text(text: str, shape: Shape, root: Mapping[str, Any] | None = None) ->
             return ParsedText(UNSET)
         case TextForm.NUMBERS:
             items = {"items": shape.keywords.get("items", {}), "type": "array"}
-            return ParsedText(coerced([w for w in re.split(r"[\s,;]+", text.strip()) if w], items, root or {}))
+            return ParsedText(coerce([w for w in re.split(r"[\s,;]+", text.strip()) if w], items, root or {}))
         case TextForm.JSON:
             return read_json(text)
         case TextForm.SECRET:
             return _read_secret(text, shape)
         case TextForm.DECLARED:
-            return ParsedText(coerced(text, shape.keywords, root or {}))
+            return ParsedText(coerce(text, shape.keywords, root or {}))
 
 
 def _read_secret(text: str, shape: Shape) -> ParsedText:

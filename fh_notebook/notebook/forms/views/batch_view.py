@@ -19,9 +19,9 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
+from fh_notebook.core.redaction import MASK, Secret
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
-from fh_notebook.core.values import MASK, Secret
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver

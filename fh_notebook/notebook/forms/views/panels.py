@@ -19,13 +19,13 @@ from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea, ToggleBu
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
+from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import Secret
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import request_text, with_delivery
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.forms.control.earlier_calls import LIMIT, EarlierCalls

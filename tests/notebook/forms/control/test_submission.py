@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.exchange import InvokeRequest
+from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.core.runtime.event_loop import background
 from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError

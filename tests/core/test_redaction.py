@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from fh_notebook.core.values import Secret, redact
+from fh_notebook.core.redaction import Secret, redact
 
 
 def test_a_secret_that_was_made_after_the_last_text_is_masked_in_the_next() -> None:

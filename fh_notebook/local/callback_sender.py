@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fh_notebook.contract.signing import sign
-from fh_notebook.core.values import Secret, error_text
+from fh_notebook.core.redaction import Secret, error_text
 from fh_notebook.local.options import Options
 from fh_notebook.version import __version__
 
@@ -28,15 +28,15 @@ __all__ = ["SIGNATURE_HEADER", "CallbackSender", "Delivery", "may_deliver"]
 SIGNATURE_HEADER: Final = "X-Fetch-Hive-Signature"
 
 AT_ONCE: Final = 32
-"""Deliveries on the line at once: a few slow receivers must not hold up all others."""
+"""Concurrent deliveries: a few slow receivers must not delay all others."""
 
 ANSWER_BYTES: Final = 64 * 1024
-"""What a receiver says beside its status is nothing to the hive; a longer answer costs it its connection."""
+"""The hive reads only the status of a response; the connection of a longer response is not reused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one callback."""
+    """The result of one callback."""
 
     request_id: str
     url: str
@@ -92,16 +92,16 @@ class CallbackSender:
         self._slots: asyncio.Semaphore | None = None
 
     async def deliver(self, request_id: str, url: str, body: bytes, secret: Secret, options: Options) -> None:
-        """Post `body` to `url` until it is taken (2xx), or all attempts are used up, and remember what became of it."""
+        """Post `body` to `url` until it is accepted (2xx) or all attempts are used up, and store the result."""
         import httpx
 
         try:
             target = httpx.URL(url)
-            refused = "" if may_deliver(target.host, options.allow_callbacks) else f"{target.host} is not allowed"
+            refusal = "" if may_deliver(target.host, options.allow_callbacks) else f"{target.host} is not allowed"
         except (httpx.InvalidURL, UnicodeError) as exc:
-            refused = f"the address cannot be read: {exc}"
-        if refused:
-            self._note(request_id, url, 0, None, refused)
+            refusal = f"the address cannot be read: {exc}"
+        if refusal:
+            self._store_delivery(request_id, url, 0, None, refusal)
             return
         headers = {
             "content-type": "application/json",
@@ -117,38 +117,38 @@ class CallbackSender:
             await self._sleep(wait_s)
             attempts += 1
             status, reason = await self._attempt(request, options.callback_timeout_s)
-        self._note(request_id, url, attempts, status, reason)
+        self._store_delivery(request_id, url, attempts, status, reason)
 
     async def close(self) -> None:
         """Close the connections; the next delivery opens new ones."""
-        lines, self._idle, self._slots = self._idle, [], None
-        for line in lines:
-            await line.aclose()
+        transports, self._idle, self._slots = self._idle, [], None
+        for transport in transports:
+            await transport.aclose()
 
     async def _attempt(self, request: httpx.Request, timeout_s: float) -> tuple[int | None, str]:
         import httpx
 
         self._slots = self._slots or asyncio.Semaphore(AT_ONCE)
         async with self._slots:
-            line = self._idle.pop() if self._idle else self._open_line()
+            transport = self._idle.pop() if self._idle else self._open_transport()
             try:
                 async with asyncio.timeout(timeout_s):
-                    answer = await line.handle_async_request(request)
-                    await _drain(answer)
+                    response = await transport.handle_async_request(request)
+                    await _drain(response)
             except TimeoutError:
                 return None, f"no answer within {timeout_s:g} s"
             except httpx.HTTPError as exc:
                 return None, error_text(exc)
             finally:
-                self._idle.append(line)
+                self._idle.append(transport)
         # A redirect is not followed: it could lead to a host that is not allowed.
-        return answer.status_code, "" if answer.is_success else f"answered {answer.status_code}"
+        return response.status_code, "" if response.is_success else f"answered {response.status_code}"
 
-    def _open_line(self) -> httpx.AsyncHTTPTransport:
-        """Return a line with a single connection, whatever its host.
+    def _open_transport(self) -> httpx.AsyncHTTPTransport:
+        """Return a transport with a single connection, for any host.
 
         One pool for all would look at every connection for every request; a stack of single ones looks at one. A
-        transport follows no redirect and asks no proxy of the environment (which would be for other machines).
+        transport follows no redirects and uses no proxy of the environment (which would be for other machines).
         """
         import httpx
 
@@ -161,11 +161,11 @@ class CallbackSender:
             self._deliveries = deque(self._deliveries, maxlen=number)
 
     def remembered(self) -> tuple[Delivery, ...]:
-        """Return what became of the callbacks, the oldest first. May be called from any thread."""
+        """Return the results of the callbacks, the oldest first. May be called from any thread."""
         with self._lock:
             return tuple(self._deliveries)
 
-    def _note(self, request_id: str, url: str, attempts: int, status_code: int | None, reason: str) -> None:
+    def _store_delivery(self, request_id: str, url: str, attempts: int, status_code: int | None, reason: str) -> None:
         delivery = Delivery(
             request_id=request_id,
             url=url,
@@ -178,11 +178,11 @@ class CallbackSender:
             self._deliveries.append(delivery)
 
 
-async def _drain(answer: httpx.Response) -> None:
-    """Read a short answer to its end, so that its connection can be used again, and leave a long one."""
-    read = 0
-    async for chunk in answer.aiter_raw():
-        read += len(chunk)
-        if read > ANSWER_BYTES:
+async def _drain(response: httpx.Response) -> None:
+    """Read a short response to its end, so that its connection can be reused; stop in a long one."""
+    received = 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        if received > ANSWER_BYTES:
             break
-    await answer.aclose()
+    await response.aclose()

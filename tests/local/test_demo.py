@@ -1,4 +1,4 @@
-"""The demo's hive and its tickets: realistic, complete, and honest about what goes wrong."""
+"""The demo hive: its tickets, its two ways to classify them, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from collections import Counter
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fh_notebook.client.clients import Client
-from fh_notebook.local.demo.demo import DEPLOYMENT, demo_hive, tickets, tickets_path
-from fh_notebook.local.demo.triage import LABELS, NearestExample, by_keywords
+from fh_notebook.local.demo import (
+    DEPLOYMENT,
+    LABELS,
+    NearestExample,
+    by_keywords,
+    demo_hive,
+    fold,
+    tickets,
+    tickets_path,
+)
 
 VARIANTS = ("keywords", "nearest")
 
@@ -79,7 +89,7 @@ def test_both_variants_are_plausible_and_differ() -> None:
     for row in tickets():
         right["keywords"].append(by_keywords(row["ticket"]).label == row["expected_output"])
         try:
-            right["nearest"].append(nearest.verdict(row["ticket"]).label == row["expected_output"])
+            right["nearest"].append(nearest.classify(row["ticket"]).label == row["expected_output"])
         except ValueError:
             right["nearest"].append(False)
     for name in VARIANTS:
@@ -167,3 +177,103 @@ def test_options_are_those_of_a_hive() -> None:
     assert first.ok
     assert type(refused.value).__name__ == "LimitReached"
     assert (hive.name, demo_hive().name) == ("mine", "demo")
+
+
+# ---------------------------------------------------------------------- the classifiers
+
+
+EXAMPLES = [
+    ("Where is my parcel? It was shipped last week.", "delivery"),
+    ("I forgot my password and cannot log in.", "account"),
+    ("Ich habe mein Passwort vergessen.", "account"),
+    ("荷物がまだ届いていません。", "delivery"),
+]
+
+
+@pytest.mark.parametrize(
+    ("ticket", "label", "reason"),
+    [
+        ("Two INVOICES, one wrong price", "billing", "invoice, price"),
+        ("Où est mon COLIS ?", "delivery", "colis"),
+        ("Rückgabe? Ich möchte umtauschen", "returns", "umtausch"),
+        ("I cannot sign in", "account", "sign in"),
+        ("The app shows an error, the parcel is fine", "technical", "app, error"),
+        ("app, but first the parcel", "technical", "app"),
+        ("parcel, but then the app", "delivery", "parcel"),
+        ("the mishap with the label", "other", "no keyword found"),
+        ("", "other", "no keyword found"),
+    ],
+    ids=[
+        "two words of a label",
+        "accents and capitals do not matter",
+        "a word's beginning is enough",
+        "a phrase",
+        "most words win",
+        "of equals the first",
+        "of equals the first, again",
+        "never inside a word",
+        "nothing",
+    ],
+)
+def test_keywords(ticket: str, label: str, reason: str) -> None:
+    """The label with the most different keywords wins; of equals the one that is named first; else it is other."""
+    classification = by_keywords(ticket)
+    assert (classification.label, classification.reason) == (label, reason)
+
+
+def test_keywords_count_once() -> None:
+    """A word that is repeated speaks once: three parcels are not three reasons."""
+    classification = by_keywords("parcel parcel parcel, wrong price on the invoice")
+    assert (classification.label, classification.confidence) == ("billing", 0.67)
+
+
+@pytest.mark.parametrize(
+    ("ticket", "label"),
+    [
+        ("my pasword is forgoten", "account"),
+        ("wo ist mein passwort", "account"),
+        ("when was the parcell shiped", "delivery"),
+        ("荷物はどこですか", "delivery"),
+    ],
+)
+def test_nearest_survives_typos_and_needs_no_word_borders(ticket: str, label: str) -> None:
+    """Grams of characters find a word with a typo in it, and Japanese, which has no blanks."""
+    classification = NearestExample(EXAMPLES).classify(ticket)
+    assert classification.label == label
+    assert 0 < classification.confidence <= 1
+
+
+def test_nearest_finds_an_example_itself() -> None:
+    """A text that is an example is nearest to itself."""
+    near = NearestExample(EXAMPLES)
+    for text, label in EXAMPLES:
+        classification = near.classify(text)
+        assert (classification.label, classification.reason) == (label, f"like: {text}")
+
+
+@pytest.mark.parametrize("ticket", ["", "👎👎👎", "?!", "Ω"], ids=["empty", "emoji", "marks", "nothing in common"])
+def test_nearest_refuses_what_it_cannot_compare(ticket: str) -> None:
+    """Without a word in common with any example none is nearer than another: that is an error, not a guess."""
+    with pytest.raises(ValueError, match="no words to compare"):
+        NearestExample(EXAMPLES).classify(ticket)
+
+
+@given(st.text())
+def test_every_text_gets_a_label_or_an_honest_error(ticket: str) -> None:
+    """Whatever is written, the label is one of the six and the confidence a share."""
+    classification = by_keywords(ticket)
+    assert classification.label in LABELS
+    assert 0 <= classification.confidence <= 1
+    try:
+        nearest = NearestExample(EXAMPLES).classify(ticket)
+    except ValueError as refused:
+        assert "no words to compare" in str(refused)
+    else:
+        assert nearest.label in {"delivery", "account"}
+        assert 0 < nearest.confidence <= 1
+
+
+@given(st.text())
+def test_folding_twice_is_folding_once(text: str) -> None:
+    """Folded text stays as it is."""
+    assert fold(fold(text)) == fold(text)

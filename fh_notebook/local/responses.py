@@ -17,7 +17,7 @@ from fh_notebook.local.records import Call, Record
 from fh_notebook.local.requests import CODES, Refusal
 
 __all__ = [
-    "Reply",
+    "EncodedResponse",
     "accepted",
     "error_codes",
     "event",
@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 
-class Reply(NamedTuple):
-    """An answer before it is sent."""
+class EncodedResponse(NamedTuple):
+    """A response before it is sent: status, body and headers."""
 
     status: int
     body: bytes
@@ -40,30 +40,30 @@ class Reply(NamedTuple):
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 
 
-def finished(record: Record, spelling: Spelling) -> Reply:
+def finished(record: Record, spelling: Spelling) -> EncodedResponse:
     """Answer a sync call (CONTRACT section 1).
 
     A run that failed is a 200, too: "sdk" says so [S]; that the documentation's spelling carries ``error`` then is
     UNKNOWN.
     """
     if spelling == "sdk":
-        named = {"request_id": record.request_id, "run_id": record.run_id, "status": record.status}
-        return _json(200, named, output=record, error=record.error)
-    named = {"request_id": record.request_id, "run_status": record.status}
+        fields = {"request_id": record.request_id, "run_id": record.run_id, "status": record.status}
+        return _json(200, fields, output=record, error=record.error)
+    fields = {"request_id": record.request_id, "run_status": record.status}
     if record.status == "failed":
-        return _json(200, named, output=record, error=record.error)
-    return _json(200, named, output=record)
+        return _json(200, fields, output=record, error=record.error)
+    return _json(200, fields, output=record)
 
 
-def accepted(record: Record, status: str, spelling: Spelling, webhook_secret: str) -> Reply:
+def accepted(record: Record, status: str, spelling: Spelling, webhook_secret: str) -> EncodedResponse:
     """Answer a call for callback delivery (CONTRACT section 1): "sdk" knows neither ``running`` nor the secret.
 
     `status` is what was true when the call was let in; by now the run may have ended.
     """
     if spelling == "sdk":
         return _json(202, {"run_id": record.run_id, "status": "queued"})
-    named = {"request_id": record.request_id, "run_status": status, "webhook_secret": webhook_secret}
-    return _json(200, named)
+    fields = {"request_id": record.request_id, "run_status": status, "webhook_secret": webhook_secret}
+    return _json(200, fields)
 
 
 def event(record: Record, spelling: Spelling) -> bytes:
@@ -80,13 +80,13 @@ def event(record: Record, spelling: Spelling) -> bytes:
     return _encode(f'{head[:-1]}, "data": {inner}}}')
 
 
-def request_details(call: Call, spelling: Spelling) -> Reply:
+def request_details(call: Call, spelling: Spelling) -> EncodedResponse:
     """Answer ``GET /v1/public/requests/{id}`` (CONTRACT section 3): the fields of [S].
 
     UNKNOWN: the values of ``status``, and what ``data`` holds; here the run's own status, and ``output`` or ``error``.
     "sdk" wraps the whole in ``request``, which a client must unwrap.
     """
-    named = {
+    details = {
         "id": call.request_id,
         "request_id": call.request_id,
         "status": call.status,
@@ -102,16 +102,16 @@ def request_details(call: Call, spelling: Spelling) -> Reply:
     }
     inner = f'{{"output": {call.output_json or "null"}, "error": {_dumps(call.error)}}}'
     if call.status == "awaiting_approval":  # UNKNOWN whether the service says who it waits for
-        asked = _dumps({"waiting_for": call.waiting_for, "question": call.question})
-        inner = f'{inner[:-1]}, "approval": {asked}}}'
-    text = f'{_dumps(named)[:-1]}, "data": {inner}}}'
-    return Reply(200, _encode(f'{{"request": {text}}}' if spelling == "sdk" else text), JSON_HEADERS)
+        approval = _dumps({"waiting_for": call.waiting_for, "question": call.question})
+        inner = f'{inner[:-1]}, "approval": {approval}}}'
+    text = f'{_dumps(details)[:-1]}, "data": {inner}}}'
+    return EncodedResponse(200, _encode(f'{{"request": {text}}}' if spelling == "sdk" else text), JSON_HEADERS)
 
 
-def workflow_run(call: Call) -> Reply:
+def workflow_run(call: Call) -> EncodedResponse:
     """Answer ``GET /v1/workflow_runs/{run_id}`` (CONTRACT section 3), the older address. Nothing here costs tokens."""
     started, ended = call.started_at, call.ended_at
-    named = {
+    details = {
         "id": call.run_id,
         "run_status": call.status,
         "error_message": call.error,
@@ -122,11 +122,11 @@ def workflow_run(call: Call) -> Reply:
         "total_tokens": 0,
         "total_charge": 0,
     }
-    text = f'{_dumps(named)[:-1]}, "output_content": {call.output_json or "null"}}}'
-    return Reply(200, _encode(f'{{"workflow_run": {text}}}'), JSON_HEADERS)
+    text = f'{_dumps(details)[:-1]}, "output_content": {call.output_json or "null"}}}'
+    return EncodedResponse(200, _encode(f'{{"workflow_run": {text}}}'), JSON_HEADERS)
 
 
-def error_codes() -> Reply:
+def error_codes() -> EncodedResponse:
     """Answer ``GET /v1/error_codes``. That the service has such an address is [D]; its shape is UNKNOWN."""
     listed = [
         {
@@ -140,25 +140,27 @@ def error_codes() -> Reply:
     return _json(200, {"error_codes": listed})
 
 
-def models() -> Reply:
+def models() -> EncodedResponse:
     """Answer ``GET /v1/public/models``: there are none on this machine. The shape is UNKNOWN."""
     return _json(200, {"models": []})
 
 
-def refused(no: Refusal) -> Reply:
+def refused(refusal: Refusal) -> EncodedResponse:
     """Write a refusal with the three fields that the documentation gives every error (CONTRACT section 2)."""
-    body = _encode(_dumps({"error": no.message, "message": no.message, "error_code": no.code, **no.more}))
-    return Reply(no.status, body, {**JSON_HEADERS, **no.headers})
+    body = _encode(
+        _dumps({"error": refusal.message, "message": refusal.message, "error_code": refusal.code, **refusal.more})
+    )
+    return EncodedResponse(refusal.status, body, {**JSON_HEADERS, **refusal.headers})
 
 
-def _json(status: int, named: Mapping[str, Any], output: Record | None = None, **after: Any) -> Reply:
+def _json(status: int, fields: Mapping[str, Any], output: Record | None = None, **after: Any) -> EncodedResponse:
     """Write `named`, then the output of a record (which is JSON text already), then `after`."""
-    text = _dumps(named)
+    text = _dumps(fields)
     if output is not None:
         text = f'{text[:-1]}, "output": {output.output_json or "null"}}}'
     if after:
         text = f"{text[:-1]}, {_dumps(after)[1:]}"
-    return Reply(status, _encode(text), JSON_HEADERS)
+    return EncodedResponse(status, _encode(text), JSON_HEADERS)
 
 
 def _dumps(value: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.local.run_queue import Admission, PlanLimits
+from fh_notebook.local.service import Admission, PlanLimits
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RUN, QUEUE, BUSY, CAPPED = Admission

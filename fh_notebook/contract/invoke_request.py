@@ -1,7 +1,7 @@
-"""One exchange as two values: the InvokeRequest, and the Answer before it is judged.
+"""InvokeRequest: one call of a deployment, checked before anything is sent.
 
-Rule of this file: a value never changes after it is built, and an impossible one cannot be built (an `InvokeRequest`
-with nested metadata is refused here, before anything is sent).
+Rule of this file: a request never changes after it is built, and an invalid one (with nested metadata, for example)
+cannot be built.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from fh_notebook.contract.json_values import canonical_json, json_problems, jsonable
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.partial_repr import with_partial_repr
-from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["Answer", "InvokeRequest", "metadata_problems"]
+__all__ = ["InvokeRequest", "metadata_problems"]
 
 
 APPROVALS: Final = (None, "policy", "auto_approve")
@@ -27,7 +26,7 @@ APPROVALS: Final = (None, "policy", "auto_approve")
 @with_partial_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokeRequest:
-    """What is asked of the service in one call (CONTRACT section 1).
+    """The parameters of one call (CONTRACT section 1).
 
     Raises
     ------
@@ -52,17 +51,17 @@ class InvokeRequest:
         # A copy in JSON's own kinds: what is sent is what was checked, whatever happens to the caller's lists.
         for name in ("inputs", "metadata"):
             object.__setattr__(self, name, jsonable(getattr(self, name)))
-        found = _name_problems(self)
-        found += _mapping_problems("inputs", self.inputs) or json_problems(self.inputs)
+        problems = _name_problems(self)
+        problems += _mapping_problems("inputs", self.inputs) or json_problems(self.inputs)
         if self.metadata is not None:
-            found += _mapping_problems("metadata", self.metadata) or metadata_problems(self.metadata)
+            problems += _mapping_problems("metadata", self.metadata) or metadata_problems(self.metadata)
         if isinstance(self.callback_url, str) and not self.callback_url.startswith(("http://", "https://")):
-            found.append(Problem(("callback_url",), "format", short(self.callback_url), "is not an http(s) address"))
+            problems.append(Problem(("callback_url",), "format", short(self.callback_url), "is not an http(s) address"))
         if not isinstance(self.tool_approval, str | None) or self.tool_approval not in APPROVALS:
             message = "is neither 'policy' nor 'auto_approve'"
-            found.append(Problem(("tool_approval",), "enum", short(self.tool_approval), message))
-        if found:
-            raise InputError(found, where=self.deployment if isinstance(self.deployment, str) else "")
+            problems.append(Problem(("tool_approval",), "enum", short(self.tool_approval), message))
+        if problems:
+            raise InputError(problems, where=self.deployment if isinstance(self.deployment, str) else "")
 
     @classmethod
     def of_checked(
@@ -79,7 +78,7 @@ class InvokeRequest:
         A batch checks every row when it is planned; once more at every call would cost as much as the call.
         """
         request = object.__new__(cls)
-        given = {
+        values = {
             "deployment": deployment,
             "variant": variant,
             "inputs": inputs,
@@ -87,16 +86,16 @@ class InvokeRequest:
             "secrets": secrets,
         }
         for name in cls.__slots__:
-            object.__setattr__(request, name, given.get(name))
+            object.__setattr__(request, name, values.get(name))
         return request
 
     def delivered_to(self, callback_url: str) -> InvokeRequest:
         """Return the same request, to be answered at `callback_url`; it was checked, so nothing is looked at again."""
-        other = object.__new__(type(self))
+        copy = object.__new__(type(self))
         for name in self.__slots__:
-            object.__setattr__(other, name, getattr(self, name))
-        object.__setattr__(other, "callback_url", callback_url)
-        return other
+            object.__setattr__(copy, name, getattr(self, name))
+        object.__setattr__(copy, "callback_url", callback_url)
+        return copy
 
     def __hash__(self) -> int:
         return hash((self.deployment, self.variant, canonical_json(self.inputs), self.callback_url, self.user))
@@ -104,7 +103,7 @@ class InvokeRequest:
     def body(self) -> dict[str, Any]:
         """Return the JSON body of the call: only what was given is in it (CONTRACT section 1)."""
         delivery = {"enabled": True, "callback_url": self.callback_url} if self.by_callback else None
-        given = {
+        optional = {
             "variant": self.variant,
             "async": delivery,
             "inputs": self.inputs,
@@ -112,7 +111,7 @@ class InvokeRequest:
             "user": self.user,
             "tool_approval": self.tool_approval,
         }
-        return {"deployment": self.deployment, **{name: value for name, value in given.items() if value is not None}}
+        return {"deployment": self.deployment, **{name: value for name, value in optional.items() if value is not None}}
 
     @property
     def by_callback(self) -> bool:
@@ -121,18 +120,18 @@ class InvokeRequest:
 
 
 def _name_problems(request: InvokeRequest) -> list[Problem]:
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for name in ("deployment", "variant", "callback_url", "user"):
         value = getattr(request, name)
         if value is None and name != "deployment":
             continue
         if not isinstance(value, str):
-            found.append(Problem((name,), "type", short(value), "is not a text"))
+            problems.append(Problem((name,), "type", short(value), "is not a text"))
         elif not value.strip() and name != "user":
-            found.append(Problem((name,), "minLength", message="is empty"))
+            problems.append(Problem((name,), "minLength", message="is empty"))
         else:
-            found += json_problems(value, (name,))
-    return found
+            problems += json_problems(value, (name,))
+    return problems
 
 
 def _mapping_problems(name: str, value: object) -> list[Problem]:
@@ -148,35 +147,15 @@ def metadata_problems(metadata: Mapping[str, Any]) -> list[Problem]:
     >>> print(*metadata_problems({"case": 1, "who": {"name": "me"}}))
     metadata.who: dict is nested; give text, a number, true, false or null
     """
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for key, value in metadata.items():
         if not isinstance(key, str) or not key:
-            found.append(Problem(("metadata",), "propertyNames", f"the key {short(key)}", "is not a non-empty string"))
+            problems.append(
+                Problem(("metadata",), "propertyNames", f"the key {short(key)}", "is not a non-empty string")
+            )
         elif value is not None and not isinstance(value, str | bool | int | float):
             hint = "give text, a number, true, false or null"
-            found.append(Problem(("metadata", key), "type", type(value).__name__, "is nested", hint))
+            problems.append(Problem(("metadata", key), "type", type(value).__name__, "is nested", hint))
         else:
-            found += json_problems({key: value}, ("metadata",))
-    return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What one exchange brought, before anybody judged it: a status, headers and a body, or how it broke off.
-
-    Both kinds are data: :func:`fh_notebook.contract.retry.decide` judges them by one table.
-    """
-
-    status_code: int | None = None
-    """The HTTP status; ``None`` when no whole answer came."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Lower-case names."""
-    body: bytes = b""
-    elapsed_s: float = 0.0
-    """From just before sending to the last byte; waiting for a slot is not in it."""
-    broke: str | None = None
-    """How it broke off: one of the keys of ``wire.BROKEN_TEXTS``, or ``cancelled`` or ``unforeseen``, here."""
-    detail: str = ""
-    """The transport's own words, redacted."""
-    sent: bool = True
-    """Whether any byte of the request may have reached the service."""
+            problems += json_problems({key: value}, ("metadata",))
+    return problems

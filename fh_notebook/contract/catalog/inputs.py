@@ -12,12 +12,21 @@ from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fh_notebook.contract.catalog.nodes import NodeReader, kind_of, line_of, place_name
+from fh_notebook.contract.catalog.nodes import NodeReader, kind_of, line_of, location_name
 from fh_notebook.contract.schema.variables import Variable, object_schema
 from fh_notebook.core.text.formatting import KINDS, nearest, short
 from fh_notebook.core.text.problems import Path, Problem
 
-__all__ = ["OF_SCHEMAS", "WORDS", "fields_of", "inputs_of", "is_whole", "lines_of", "place_of", "schema_said"]
+__all__ = [
+    "OF_SCHEMAS",
+    "WORDS",
+    "fields_of",
+    "inputs_of",
+    "is_whole",
+    "line_of_problem",
+    "lines_of",
+    "schema_of_inputs",
+]
 
 WORDS: Final[dict[str, dict[str, Any]]] = {
     "text": {"type": "string"},
@@ -88,7 +97,7 @@ def is_whole(inputs: Mapping[str, Any]) -> bool:
 
 
 def fields_of(inputs: Mapping[str, Any]) -> dict[str, Variable]:
-    """Return the variables that the short form says; what is no variable is left out.
+    """Return the variables of the short form; an entry that is not a variable is left out.
 
     Examples
     --------
@@ -96,8 +105,8 @@ def fields_of(inputs: Mapping[str, Any]) -> dict[str, Variable]:
     Variable(schema={'type': 'array'}, required=False)
     """
     fields: dict[str, Variable] = {}
-    for name, said in inputs.items():
-        schema = WORDS.get(said) if isinstance(said, str) else said
+    for name, declared in inputs.items():
+        schema = WORDS.get(declared) if isinstance(declared, str) else declared
         if not isinstance(schema, Mapping):
             continue
         schema = dict(schema)
@@ -108,8 +117,8 @@ def fields_of(inputs: Mapping[str, Any]) -> dict[str, Variable]:
     return fields
 
 
-def schema_said(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema that ``inputs:`` says; with ``open: true`` beside it, other names are taken too.
+def schema_of_inputs(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of ``inputs:``; with ``open: true`` beside it, it accepts other names, too.
 
     Raises
     ------
@@ -118,21 +127,27 @@ def schema_said(inputs: Mapping[str, Any], *, is_open: bool = False) -> dict[str
 
     Examples
     --------
-    >>> schema_said({"topic": {"type": "string", "required": False}}, is_open=True)
+    >>> schema_of_inputs({"topic": {"type": "string", "required": False}}, is_open=True)
     {'type': 'object', 'properties': {'topic': {'type': 'string'}}}
     """
     if is_whole(inputs):
         return dict(inputs)
     schema = object_schema(fields_of(inputs))
-    return {word: said for word, said in schema.items() if word != "additionalProperties"} if is_open else schema
+    return (
+        {keyword: value for keyword, value in schema.items() if keyword != "additionalProperties"}
+        if is_open
+        else schema
+    )
 
 
 def inputs_of(reading: NodeReader, path: Path, node: Node) -> Any:
-    """Return what ``inputs:`` says, as `Deployment` takes it; every problem is told to `reading`."""
+    """Return the value of ``inputs:`` as `Deployment` takes it; every problem is added to `reading`."""
     if kind_of(node) == "nothing":
         return None
     if not isinstance(node, MappingNode):
-        reading.tell_kind(node, path, place_name(path), "write each variable as `name: {type: string}` below it")
+        reading.add_kind_problem(
+            node, path, location_name(path), "write each variable as `name: {type: string}` below it"
+        )
         return None
     plain = reading.value(node)
     if is_whole(plain):
@@ -142,10 +157,10 @@ def inputs_of(reading: NodeReader, path: Path, node: Node) -> Any:
         if isinstance(key, ScalarNode) and key.value in plain:
             _check_variable(reading, (*path, key.value), value)
     if reading.count == before and _looks_whole(plain):
-        whole = "for a whole JSON Schema, write `type: object` beside `properties:`"
-        reading.tell(node, Problem(path, "required", message=whole))
+        hint = "for a whole JSON Schema, write `type: object` beside `properties:`"
+        reading.add(node, Problem(path, "required", message=hint))
     readable = fields_of(plain)
-    return {name: said for name, said in plain.items() if name in readable}
+    return {name: declared for name, declared in plain.items() if name in readable}
 
 
 def _looks_whole(inputs: Mapping[str, Any]) -> bool:
@@ -157,37 +172,37 @@ def _check_variable(reading: NodeReader, path: Path, node: Node) -> None:
     if isinstance(node, MappingNode):
         _check_keywords(reading, path, node, is_variable=True)
     elif kind_of(node) == "nothing":
-        empty = Problem(path, "required", place_name(path), "is empty", f"write its kind: {', '.join(WORDS)}")
-        reading.tell(node, empty, named=False)
+        empty = Problem(path, "required", location_name(path), "is empty", f"write its kind: {', '.join(WORDS)}")
+        reading.add(node, empty, named=False)
     elif isinstance(node, ScalarNode):
         if kind_of(node) != "text" or node.value not in WORDS:
             word = node.value.casefold()
             close = _WORD_SLIPS.get(word) or nearest(word, WORDS)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(WORDS)}, or a JSON Schema"
-            reading.tell(node, Problem(path, "enum", f"the kind {short(node.value)}", "is not known", hint))
+            reading.add(node, Problem(path, "enum", f"the kind {short(node.value)}", "is not known", hint))
     else:
-        cure = "write {type: ...}, or {enum: [...]} for a choice"
-        reading.tell(node, Problem(path, "type", place_name(path), "is a list", cure), named=False)
+        instruction = "write {type: ...}, or {enum: [...]} for a choice"
+        reading.add(node, Problem(path, "type", location_name(path), "is a list", instruction), named=False)
 
 
 def _check_keywords(reading: NodeReader, path: Path, node: MappingNode, *, is_variable: bool = False) -> None:
     for key, value in node.value:
         if not isinstance(key, ScalarNode):
             continue
-        word = key.value
-        if word not in _KEYWORDS and (close := _keyword_meant(word)):
+        keyword = key.value
+        if keyword not in _KEYWORDS and (close := _keyword_meant(keyword)):
             hint = f"did you mean {short(close)}?"
-            reading.tell(key, Problem(path, "additionalProperties", short(word), "is no keyword", hint))
-        elif word == "type":
+            reading.add(key, Problem(path, "additionalProperties", short(keyword), "is no keyword", hint))
+        elif keyword == "type":
             _check_type(reading, path, value)
-        elif word == "required" and is_variable:
+        elif keyword == "required" and is_variable:
             _check_required(reading, path, value)
-        elif word in OF_SCHEMAS and isinstance(value, MappingNode):
+        elif keyword in OF_SCHEMAS and isinstance(value, MappingNode):
             for name, schema in value.value:
                 _go_on(reading, (*path, str(name.value)), schema)
-        elif word in _SCHEMAS:
+        elif keyword in _SCHEMAS:
             for schema in value.value if isinstance(value, SequenceNode) else [value]:
-                _go_on(reading, (*path, word), schema)
+                _go_on(reading, (*path, keyword), schema)
 
 
 def _go_on(reading: NodeReader, path: Path, node: Node) -> None:
@@ -207,32 +222,32 @@ def _keyword_meant(word: str) -> str | None:
 
 
 def _check_type(reading: NodeReader, path: Path, node: Node) -> None:
-    for named in node.value if isinstance(node, SequenceNode) else [node]:
-        if kind_of(named) == "text" and isinstance(named.value, str) and named.value not in KINDS:
-            word = named.value.casefold()
-            close = _TYPE_SLIPS.get(word) or nearest(word, KINDS)
+    for type_node in node.value if isinstance(node, SequenceNode) else [node]:
+        if kind_of(type_node) == "text" and isinstance(type_node.value, str) and type_node.value not in KINDS:
+            type_name = type_node.value.casefold()
+            close = _TYPE_SLIPS.get(type_name) or nearest(type_name, KINDS)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(KINDS)}"
-            reading.tell(named, Problem(path, "enum", f"the type {short(named.value)}", "is not known", hint))
+            reading.add(type_node, Problem(path, "enum", f"the type {short(type_node.value)}", "is not known", hint))
 
 
 def _check_required(reading: NodeReader, path: Path, node: Node) -> None:
     # A list of names is a group's own keyword, and judged as such.
     if isinstance(node, ScalarNode) and kind_of(node) != "true or false":
         message = f"required is {short(node.value)}"
-        reading.tell(node, Problem(path, "type", message=message, hint="write true or false"))
+        reading.add(node, Problem(path, "type", message=message, hint="write true or false"))
 
 
 def lines_of(node: Node) -> dict[tuple[str | int, ...], int]:
-    """Return the line of every place in ``inputs:``, by its path; of a reference, by ``$ref`` and where it leads."""
+    """Return the line of every name and item in ``inputs:`` by its path; of a reference, by ``$ref`` and its target."""
     lines: dict[tuple[str | int, ...], int] = {}
     pending: list[tuple[tuple[str | int, ...], Node]] = [((), node)]
     while pending:
-        path, here = pending.pop()
-        if isinstance(here, SequenceNode):
-            for index, item in enumerate(here.value):
+        path, current = pending.pop()
+        if isinstance(current, SequenceNode):
+            for index, item in enumerate(current.value):
                 lines[*path, index] = line_of(item)
                 pending.append(((*path, index), item))
-        for key, value in here.value if isinstance(here, MappingNode) else ():
+        for key, value in current.value if isinstance(current, MappingNode) else ():
             below = (*path, str(key.value))
             lines[below] = lines["properties", *below] = line_of(key)  # as a whole schema, and in the short form
             if key.value == "$ref":
@@ -241,7 +256,7 @@ def lines_of(node: Node) -> dict[tuple[str | int, ...], int]:
     return lines
 
 
-def place_of(problem: Problem, lines: Mapping[tuple[str | int, ...], int]) -> int | None:
-    """Return the line that a problem is about, or that of the nearest place around it; ``None`` without one."""
+def line_of_problem(problem: Problem, lines: Mapping[tuple[str | int, ...], int]) -> int | None:
+    """Return the line of a problem, or of the nearest parent of its path; ``None`` without one."""
     path = (*(problem.path or ()), *([problem.value] if problem.keyword == "$ref" else []))
     return next((lines[path[:size]] for size in range(len(path), 0, -1) if path[:size] in lines), None)

@@ -1,11 +1,11 @@
-"""Reuse of answers: the job key that makes two calls the same call, and whether a run is reused.
+"""Job key: the cache key of a call, and whether the run of a job may be reused under it.
 
 Rules of this file:
 
-1. Whatever can change an answer is in the key, and nothing else (no timeout, no metadata, no place in a table). It is
-   the only name under which an answer is found again, so its spelling never changes without a migration.
-2. Completed answers are reused, and what the service itself answered with a failure (it would answer so again). What
-   never reached it, or was refused for the moment or for the way to it, is not.
+1. Everything that can change an answer is in the key, and nothing else (no timeout, no metadata, no row number). Stored
+   answers are looked up by it alone, so its format never changes without a migration.
+2. Completed runs are reused, and those that the service itself failed (it would fail them again). A call that did not
+   reach the service, or was refused for its key or for the moment, is not.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def job_key(workspace: str, deployment: str, variant: str | None, inputs: Mappin
     return job_key_of_parts(canonical_json([workspace, deployment, variant])[:-1], canonical_json(dict(inputs)), repeat)
 
 
-def job_key_of_parts(asked: str, inputs: str, repeat: int) -> str:
+def job_key_of_parts(target: str, inputs: str, repeat: int) -> str:
     """Return the key of a job from its spelt parts, so that a row's inputs are spelt once for all its variants.
 
     Parameters
@@ -65,7 +65,7 @@ def job_key_of_parts(asked: str, inputs: str, repeat: int) -> str:
     >>> job_key_of_parts('["w","d","v"', '{"x":1}', 2) == job_key("w", "d", "v", {"x": 1}, 2)
     True
     """
-    return sha256(f"{asked},{inputs},{repeat}]".encode()).hexdigest()
+    return sha256(f"{target},{inputs},{repeat}]".encode()).hexdigest()
 
 
 TOO_LARGE: Final = "response_too_large"

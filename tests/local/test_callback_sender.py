@@ -15,7 +15,7 @@ import pytest
 
 from fh_notebook.errors import SettingsError
 from fh_notebook.local import Delivery, LocalHive
-from fh_notebook.local.callbacks import may_deliver
+from fh_notebook.local.callback_sender import may_deliver
 from tests.local.hives import KEY, Receiver, Sleeps, ask, by_callback, echo_hive, in_process, no_wait, on_socket
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.reuse import job_key
+from fh_notebook.contract.job_key import job_key
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(

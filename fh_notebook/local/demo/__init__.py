@@ -1,1 +1,0 @@
-"""The demo: deployment ``support-triage``, its workflows and tickets."""
