@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 import fh_notebook as fh
 from fh_notebook.comparing.report.display import Cells, shown_table
 from fh_notebook.comparing.report.markdown import escaped
-from fh_notebook.comparing.stats.number_format import TableColumn, percent, table_of
+from fh_notebook.comparing.stats.number_format import ReportColumn, percent, table_of
 from fh_notebook.comparing.stats.summary import SUMMARY, SummaryLine
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import TELL
@@ -270,7 +270,7 @@ def test_a_row_may_be_called_infinity(tmp_path: Path) -> None:
 
 def test_a_new_column_shows_in_tables_and_displays_with_its_heading_and_text() -> None:
     """Its value may be computed from the line; a display can show other cells in place of a column."""
-    share = TableColumn(name="share", head="scored", text=percent, value=lambda line: line.n / (line.n + line.failed))
+    share = ReportColumn(name="share", head="scored", text=percent, value=lambda line: line.n / (line.n + line.failed))
     line = SummaryLine(
         variant="a", n=3, missing=0, failed=1, mean=0.5, ci_low=0.1, ci_high=0.9, median=0.5, p50_s=1.0, p95_s=2.0,
         interval="blaker", rows=3, charged=4,

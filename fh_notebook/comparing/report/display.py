@@ -18,7 +18,7 @@ from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import TableColumn, count_text, figure, score_text
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figure, score_text
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
@@ -126,11 +126,11 @@ class Cells:
 
 
 def shown_table(
-    columns: Iterable[TableColumn], table: pd.DataFrame, instead: Mapping[str, Cells]
+    columns: Iterable[ReportColumn], table: pd.DataFrame, instead: Mapping[str, Cells]
 ) -> tuple[list[Any], list[list[Any]]]:
     """Return the heads and the cells of a table: each column's heading and text, or other cells `instead`."""
 
-    def cells_of(column: TableColumn) -> Cells:
+    def cells_of(column: ReportColumn) -> Cells:
         return instead.get(column.name) or Cells((column.head,), lambda line: (column.text(line[column.name]),))
 
     cells = [cells_of(column) for column in columns]
@@ -138,7 +138,7 @@ def shown_table(
     return heads, [[value for part in cells for value in part.values(line)] for line in table.to_dict("records")]
 
 
-def shown_columns(*, scored: bool = True) -> list[TableColumn]:
+def shown_columns(*, scored: bool = True) -> list[ReportColumn]:
     """Return the columns of the summary in the order of a display: the scores before the counts and seconds."""
     first, *others = summary_columns(settings.current().price_per_call)
     scores = [column for column in others if column.of_scores]

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pandas as pd
 
 __all__ = [
-    "TableColumn",
+    "ReportColumn",
     "about",
     "count_text",
     "figure",
@@ -29,7 +29,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableColumn:
+class ReportColumn:
     """A column of a table with one line a variant or one line a pair."""
 
     name: str
@@ -49,7 +49,7 @@ class TableColumn:
         return pd.Series([(self.value or attrgetter(self.name))(line) for line in lines], dtype=self.dtype)
 
 
-def table_of(columns: Sequence[TableColumn], lines: Sequence[Any]) -> pd.DataFrame:
+def table_of(columns: Sequence[ReportColumn], lines: Sequence[Any]) -> pd.DataFrame:
     """Return lines as a table."""
     return pd.DataFrame({column.name: column.of(lines) for column in columns})
 

@@ -44,7 +44,7 @@ from fh_notebook.comparing.stats.intervals import (
     intervals_of_differences,
     spread_of,
 )
-from fh_notebook.comparing.stats.number_format import TableColumn, count_text, figure, p_text, table_of
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figure, p_text, table_of
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
@@ -87,23 +87,23 @@ def _p_cell(value: float) -> str:
 
 
 PAIRS: Final = (
-    TableColumn(name="a", head="a", dtype="object"),
-    TableColumn(name="b", head="b", dtype="object"),
-    TableColumn(name="n", head="rows", text=count_text, dtype="int64"),
-    TableColumn(name="mean_a", head="mean of a", text=figure),
-    TableColumn(name="mean_b", head="mean of b", text=figure),
-    TableColumn(name="difference", head="difference", text=figure),
-    TableColumn(name="ci_low", head="95% from", text=figure),
-    TableColumn(name="ci_high", head="to", text=figure),
-    TableColumn(name="wins", head="b wins", text=count_text, dtype="int64"),
-    TableColumn(name="ties", head="ties", text=count_text, dtype="int64"),
-    TableColumn(name="losses", head="loses", text=count_text, dtype="int64"),
-    TableColumn(name="test", head="test", dtype="object"),
-    TableColumn(name="p", head="p", text=_p_cell),
-    TableColumn(name="p_holm", head="p (Holm)", text=_p_cell),
-    TableColumn(name="effect", head="effect", text=figure),
-    TableColumn(name="p_permutation", head="p (permutation)", text=_p_cell),
-    TableColumn(name="interval", head="interval", dtype="object"),
+    ReportColumn(name="a", head="a", dtype="object"),
+    ReportColumn(name="b", head="b", dtype="object"),
+    ReportColumn(name="n", head="rows", text=count_text, dtype="int64"),
+    ReportColumn(name="mean_a", head="mean of a", text=figure),
+    ReportColumn(name="mean_b", head="mean of b", text=figure),
+    ReportColumn(name="difference", head="difference", text=figure),
+    ReportColumn(name="ci_low", head="95% from", text=figure),
+    ReportColumn(name="ci_high", head="to", text=figure),
+    ReportColumn(name="wins", head="b wins", text=count_text, dtype="int64"),
+    ReportColumn(name="ties", head="ties", text=count_text, dtype="int64"),
+    ReportColumn(name="losses", head="loses", text=count_text, dtype="int64"),
+    ReportColumn(name="test", head="test", dtype="object"),
+    ReportColumn(name="p", head="p", text=_p_cell),
+    ReportColumn(name="p_holm", head="p (Holm)", text=_p_cell),
+    ReportColumn(name="effect", head="effect", text=figure),
+    ReportColumn(name="p_permutation", head="p (permutation)", text=_p_cell),
+    ReportColumn(name="interval", head="interval", dtype="object"),
 )
 """The columns of the pairs: a new one is a line here, and shows in every table, display and report.
 

@@ -24,7 +24,7 @@ from fh_notebook.comparing.stats.intervals import (
     interval_of_share,
     intervals_of_means,
 )
-from fh_notebook.comparing.stats.number_format import TableColumn, count_text, figure, seconds, table_of
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figure, seconds, table_of
 
 __all__ = ["SUMMARY", "SUMMARY_COLUMNS", "SummaryLine", "summary_columns", "summary_lines", "summary_table"]
 
@@ -77,16 +77,16 @@ class SummaryLine:
 
 
 SUMMARY: Final = (
-    TableColumn(name="variant", head="variant", dtype=None),
-    TableColumn(name="n", head="runs", text=count_text, dtype="int64"),
-    TableColumn(name="missing", head="missing", text=count_text, dtype="int64"),
-    TableColumn(name="failed", head="failed", text=count_text, dtype="int64"),
-    TableColumn(name="mean", head="mean", text=figure, of_scores=True),
-    TableColumn(name="ci_low", head="95% from", text=figure, of_scores=True),
-    TableColumn(name="ci_high", head="to", text=figure, of_scores=True),
-    TableColumn(name="median", head="median", text=figure, of_scores=True),
-    TableColumn(name="p50_s", head="median s", text=seconds),
-    TableColumn(name="p95_s", head="p95 s", text=seconds),
+    ReportColumn(name="variant", head="variant", dtype=None),
+    ReportColumn(name="n", head="runs", text=count_text, dtype="int64"),
+    ReportColumn(name="missing", head="missing", text=count_text, dtype="int64"),
+    ReportColumn(name="failed", head="failed", text=count_text, dtype="int64"),
+    ReportColumn(name="mean", head="mean", text=figure, of_scores=True),
+    ReportColumn(name="ci_low", head="95% from", text=figure, of_scores=True),
+    ReportColumn(name="ci_high", head="to", text=figure, of_scores=True),
+    ReportColumn(name="median", head="median", text=figure, of_scores=True),
+    ReportColumn(name="p50_s", head="median s", text=seconds),
+    ReportColumn(name="p95_s", head="p95 s", text=seconds),
 )
 """The columns of the summary: a new one is a line here, and shows in every table, display and report.
 
@@ -95,12 +95,12 @@ Its value is a field of `SummaryLine`, or computed from such fields (``value=``)
 SUMMARY_COLUMNS: Final = tuple(column.name for column in SUMMARY)
 
 
-def cost_column(price: float) -> TableColumn:
+def cost_column(price: float) -> ReportColumn:
     """Return the column of what the runs cost, where a call has a price."""
-    return TableColumn(name="cost", head="cost", text=money, value=lambda line: price * line.charged)
+    return ReportColumn(name="cost", head="cost", text=money, value=lambda line: price * line.charged)
 
 
-def summary_columns(price: float | None) -> tuple[TableColumn, ...]:
+def summary_columns(price: float | None) -> tuple[ReportColumn, ...]:
     """Return the columns of the summary: `SUMMARY`, and ``cost`` where a call has a price."""
     return SUMMARY if price is None else (*SUMMARY, cost_column(price))
 
