@@ -369,11 +369,11 @@ def _run(args: argparse.Namespace) -> int:
     compare_it = compare_options(args)
     fh.configure(**settings_given(args))
     with _client(args) as client, connect(args) as dask:
-        shown = not (args.quiet or args.dry_run)
+        shows_progress = not (args.quiet or args.dry_run)
         options = {"client": client, "inputs": _inputs(args, client), **options_given(args)}
         reader = replace(COMMAND, resume=_again(args))
         rows = checked_rows(args, rows_for(args, dask))
-        race = run_race(args, rows, options, reader, progress=shown)
+        race = run_race(args, rows, options, reader, progress=shows_progress)
         batch = (
             race.batch
             if race is not None
@@ -381,7 +381,7 @@ def _run(args: argparse.Namespace) -> int:
                 rows,
                 args.deployment,
                 BatchOptions(
-                    progress=TextProgress if shown else False,
+                    progress=TextProgress if shows_progress else False,
                     dask=dask,
                     parts=args.parts,
                     **options,

@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         help="print what makes Tab complete fh-notebook in your shell",
         about="Print what makes Tab complete fh-notebook: commands, options, files, deployments and variants. The line "
         "of your shell below belongs into its start-up file.",
-        examples="\n".join(f"# {where}:\n{line}" for line, where in SHELLS.values()),
+        examples="\n".join(f"# {file}:\n{line}" for line, file in SHELLS.values()),
     )
     parser.add_argument("shell", choices=list(SHELLS), help="your shell")
 

@@ -144,8 +144,8 @@ def event_loop() -> Iterator[Report]:
         return "it answers"
 
     mode = settings.current().loop
-    where = "a thread of its own" if mode == "thread" else "of the kernel"
-    yield Report(True, "event loop", f"{mode} ({where}); {event_loop.run(answer())}")
+    thread_text = "a thread of its own" if mode == "thread" else "of the kernel"
+    yield Report(True, "event loop", f"{mode} ({thread_text}); {event_loop.run(answer())}")
     if why := _nested_is_refused():
         hint = "pip install nest_asyncio2" + ("" if mode == "thread" else ", or stay with fh.configure(loop='thread')")
         yield Report(mode == "thread", "event loop", f"loop='nested' would be refused: {why}", hint)
@@ -246,8 +246,8 @@ def _line(finding: Finding, style: Style) -> str:
     if hint.startswith("pip "):  # not the system's, where this environment is not activated
         hint = typed("pip") + hint.removeprefix("pip")
     hint_line = f"\n{'':9}-> {hint}" if hint else ""
-    shown = level if finding.level == OK else style.bold(level)
-    return f"{shown}  {printable(redact(f'{finding.what}: {finding.detail}'))}{redact(hint_line)}"
+    level_text = level if finding.level == OK else style.bold(level)
+    return f"{level_text}  {printable(redact(f'{finding.what}: {finding.detail}'))}{redact(hint_line)}"
 
 
 # --- what is installed
@@ -369,10 +369,10 @@ def _service(base_url: str | None, *, checked: bool) -> Iterator[Finding]:
     address, chosen = resolution.find_base_url(base_url)
     resolved = resolution.find_key(base_url=address) if address != LOCAL else resolution.ResolvedKey()
     if address == LOCAL or (resolved.key is None and not chosen):
-        where = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
+        target = "the local hive in this process" + ("" if address == LOCAL else ", since there is no key")
     else:
-        where = address
-    yield Finding(OK, "calls go to", where)
+        target = address
+    yield Finding(OK, "calls go to", target)
     if resolved.key is not None:
         yield Finding(OK, "key", f"{MASK} from {resolved.source}")
         if not checked:

@@ -73,8 +73,8 @@ def _print(lines: list[dict[Any, Any]], args: argparse.Namespace) -> None:
     head, body = table(
         HEADER, [["", "", *row[2:]] if own else row for row, own in zip(cells, above, strict=True)], columns
     )
-    shown = [text for own, line in zip(above, body, strict=True) for text in (*own, line)]
-    print("\n".join([Style(sys.stdout).bold(head), *shown]), flush=True)
+    texts = [text for own, line in zip(above, body, strict=True) for text in (*own, line)]
+    print("\n".join([Style(sys.stdout).bold(head), *texts]), flush=True)
 
 
 def _above(row: Sequence[str], cap: int, columns: int) -> list[str]:

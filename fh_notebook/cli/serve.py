@@ -138,7 +138,7 @@ def _latency(text: str) -> float | tuple[float, float]:
 # Where the hive is ---------------------------------------------------------------
 
 
-def load_hive(where: str) -> LocalHive:
+def load_hive(module_spec: str) -> LocalHive:
     """Return the hive of ``FILE.py``, ``FILE.py:NAME``, ``module`` or ``module:NAME``.
 
     Raises
@@ -148,14 +148,14 @@ def load_hive(where: str) -> LocalHive:
     """
     from fh_notebook.local import LocalHive
 
-    module_name, _, name = where.rpartition(":")
+    module_name, _, name = module_spec.rpartition(":")
     if not module_name or not name.isidentifier():
-        module_name, name = where, ""
+        module_name, name = module_spec, ""
     module = _import(module_name)
     if name:
-        hive = _resolve(getattr(module, name, None), where)
+        hive = _resolve(getattr(module, name, None), module_spec)
         if not isinstance(hive, LocalHive):
-            raise SettingsError(f"{where} is neither a LocalHive nor a function that returns one")
+            raise SettingsError(f"{module_spec} is neither a LocalHive nor a function that returns one")
         return hive
     hives = {n: v for n, v in vars(module).items() if isinstance(v, LocalHive)}
     if len(set(map(id, hives.values()))) != 1:
@@ -166,13 +166,13 @@ def load_hive(where: str) -> LocalHive:
     return next(iter(hives.values()))
 
 
-def _resolve(value: Any, where: str) -> Any:
+def _resolve(value: Any, module_spec: str) -> Any:
     if isinstance(value, type) or not callable(value):
         return value
     try:
         return value()
     except Exception as exc:
-        raise SettingsError(f"{where} could not be called: {error_text(exc)}") from exc
+        raise SettingsError(f"{module_spec} could not be called: {error_text(exc)}") from exc
 
 
 def _import(name: str) -> ModuleType:

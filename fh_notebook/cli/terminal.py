@@ -108,8 +108,8 @@ def typed(command: str) -> str:
     if ours is None or (first is not None and Path(first) == Path(ours)):
         return command
     path = Path(ours)
-    shown = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-    return shlex.quote(shown) if os.name == "posix" else shown
+    shown_path = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    return shlex.quote(shown_path) if os.name == "posix" else shown_path
 
 
 def show_what_can_be_shown() -> None:

@@ -281,8 +281,8 @@ class Browser:
                 if row_index is None:
                     raise InputError(f"there is no {table.pair_on} {short(row)}")
                 query = replace(query, open=row_index)
-                shown = self._finder.order(query)
-                query = stepped(query, shown, 0) if row_index in shown else query
+                order = self._finder.order(query)
+                query = stepped(query, order, 0) if row_index in order else query
             self._view = query
             self._refresh()
         return self

@@ -275,14 +275,14 @@ def _unknown(words: Sequence[str], reader: MagicParser) -> str:
         return f"{short(words[0])} is a word too many; say -v before each variant, and put a name with blanks in quotes"
     if any(_OF_A_KEY.search(name) for name in names):
         return f"there is no such option, and {_KEY_IN_CELL}"
-    shown = (name if name.startswith("--") else name[:2] for name in names)
-    return f"unrecognized arguments: {' '.join(shown)}{_nearest_option_text(names[0], reader)}"
+    flags = (name if name.startswith("--") else name[:2] for name in names)
+    return f"unrecognized arguments: {' '.join(flags)}{_nearest_option_text(names[0], reader)}"
 
 
 def _nearest_option_text(unknown: str, reader: MagicParser) -> str:
     """Say which option an unknown one was most likely meant to be."""
-    shown = (action for action in reader.actions if action.help != argparse.SUPPRESS)
-    names = [name.lstrip("-") for action in shown for name in action.option_strings if name.startswith("--")]
+    actions = (action for action in reader.actions if action.help != argparse.SUPPRESS)
+    names = [name.lstrip("-") for action in actions for name in action.option_strings if name.startswith("--")]
     close = nearest(unknown.lstrip("-"), names)
     return f"; did you mean --{close}?" if close else ""
 
@@ -314,7 +314,7 @@ def _with_hyphens(word: str, reader: MagicParser) -> str:
     if _OF_A_KEY.search(name):
         return f"there is no such option, and {_KEY_IN_CELL}"
     option = f"-{name}" if len(name) == 1 else f"--{name}"
-    options = {shown for action in reader.actions for shown in action.option_strings}
+    options = {option_string for action in reader.actions for option_string in action.option_strings}
     hint = f"write {option}" if option in options else "an option begins with hyphens"
     return f"{short(name)} has a long dash before it, as text editors make it; {hint}"
 

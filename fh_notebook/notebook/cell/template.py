@@ -103,10 +103,10 @@ def template_warnings(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[T
         is_other = word is not None and keyword.iskeyword(word[0]) and "row" not in inner
         if start <= begun.start() or is_other:
             continue
-        shown = text[begun.start() : begun.start(1)] + inner + closing
-        shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
+        excerpt = text[begun.start() : begun.start(1)] + inner + closing
+        excerpt = excerpt if len(excerpt) <= MAX_SHOWN else f"{excerpt[:MAX_SHOWN]}…"
         line = text.count("\n", 0, begun.start()) + 1
-        yield TemplateWarning(line, shown.strip(), inner.strip(), bool(closing))
+        yield TemplateWarning(line, excerpt.strip(), inner.strip(), bool(closing))
 
 
 Evaluate = Callable[[str], Any]

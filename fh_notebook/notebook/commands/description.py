@@ -214,14 +214,14 @@ def deployment_bundle(deployment: Deployment) -> dict[str, str]:
     >>> print(deployment_bundle(Deployment("greet", variants=["plain"]))["text/plain"].splitlines()[0])
     greet
     """
-    shown = Description(deployment)
-    return {"text/plain": repr(shown), "text/html": shown._repr_html_()}
+    description = Description(deployment)
+    return {"text/plain": repr(description), "text/html": description._repr_html_()}
 
 
 def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    shown = [list(columns), *([one_line(cell, TEXT_CAP // 3) for cell in row] for row in rows)]
-    widths = [max(len(line[i]) for line in shown) for i in range(len(columns))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in shown)
+    cells = [list(columns), *([one_line(cell, TEXT_CAP // 3) for cell in row] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
 def _yaml_name(name: str) -> str:

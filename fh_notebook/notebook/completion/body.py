@@ -116,17 +116,17 @@ def yaml_position(body: str, after: str) -> CursorPosition | None:
     around = _around(earlier, entries, column)
     if around is None:
         return None
-    path, given = around
+    path, siblings = around
     rest, *below = after.split("\n")[:_LINES_LOOKED_AT]
     if is_name:
-        given = given | _given_below(below, column)
+        siblings = siblings | _given_below(below, column)
     elif not content[:1].isspace():
         return None  # `name:` wants a blank
-    return _position_of(path, is_name=is_name, content=content.lstrip(" "), given=given, rest=rest)
+    return _position_of(path, is_name=is_name, content=content.lstrip(" "), siblings=siblings, rest=rest)
 
 
 def _position_of(
-    path: tuple[str | None, ...], *, is_name: bool, content: str, given: set[str], rest: str
+    path: tuple[str | None, ...], *, is_name: bool, content: str, siblings: set[str], rest: str
 ) -> CursorPosition | None:
     if not is_name and content.startswith("["):
         path, content = (*path, None), re.split(r"[\[,]\s*", content)[-1]
@@ -143,7 +143,7 @@ def _position_of(
         fragment=content,
         typed=content[1:] if quote else content,
         quote=quote,
-        given=frozenset(given),
+        given=frozenset(siblings),
         after=rest,
     )
 
@@ -174,7 +174,7 @@ def _around(
     within = entries[0].column if entries else column
     in_item = bool(entries) and entries[0].name is None
     are_beside = not in_item  # a new item has nothing above it; what stands there is another item's
-    given: set[str] = set()
+    siblings: set[str] = set()
     for entry in _upward(earlier):
         # A list may begin in the column of its name.
         if entry.column < within or (in_item and entry.column == within and entry.name is not None):
@@ -183,8 +183,8 @@ def _around(
             path.insert(0, entry.name)
             within, in_item, are_beside = entry.column, entry.name is None, False
         elif are_beside and entry.column == within and entry.name is not None:
-            given.add(entry.name)
-    return tuple(path), given
+            siblings.add(entry.name)
+    return tuple(path), siblings
 
 
 def _upward(lines: Sequence[str]) -> Iterator[_YamlEntry]:
@@ -269,8 +269,8 @@ def _schemas_at(schema: Any, path: tuple[str | None, ...], root: Schema) -> Iter
 
 
 def _names(position: CursorPosition, schemas: list[Schema]) -> Completions:
-    declared = [name for one in schemas for name in _mapping(one.get("properties"))]
-    needed = {name for one in schemas for name in _as_list(one.get("required")) if isinstance(name, str)}
+    declared = [name for schema in schemas for name in _mapping(schema.get("properties"))]
+    needed = {name for schema in schemas for name in _as_list(schema.get("required")) if isinstance(name, str)}
     free = [name for name in dict.fromkeys(declared) if isinstance(name, str) and name not in position.given]
     ordered = sorted(filter(position.can_say, free), key=lambda name: name not in needed)
     return matching_completions(position.fragment, "variable", ordered, typed=position.typed, spell=position.spell_name)
@@ -285,7 +285,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _values(position: CursorPosition, schemas: list[Schema]) -> Completions:
-    values = [value for one in schemas for value in _declared_values(one)]
+    values = [value for schema in schemas for value in _declared_values(schema)]
     texts = [v for v in values if isinstance(v, str) and len(v) <= _LONGEST and v.isprintable() and position.can_say(v)]
     # Words that are no texts: true, false, null and numbers. In quotes they would be texts.
     words = [json.dumps(v) for v in values if not isinstance(v, str | list | dict)] if not position.quote else []

@@ -58,7 +58,7 @@ class SecretPlaceholder:
 
 
 def with_placeholders(
-    deployment: Deployment, inputs: Mapping[str, Any], *, taken: Collection[str] = ()
+    deployment: Deployment, inputs: Mapping[str, Any], *, reserved: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return `inputs` with a hole for each variable that may hold a secret.
 
@@ -68,7 +68,7 @@ def with_placeholders(
         Whose variables.
     inputs : mapping
         Their values.
-    taken : collection of str
+    reserved : collection of str
         Names that stand for something else in what is written, beside those that the code itself uses.
 
     Examples
@@ -79,7 +79,7 @@ def with_placeholders(
     {'user': 'ada', 'class': class_}
     """
     secrets = Secrets.of(deployment.inputs)
-    names = _TAKEN.union(taken)
+    names = _TAKEN.union(reserved)
     values: dict[str, Any] = {}
     for variable, value in jsonable(inputs).items():
         values[variable] = value
@@ -353,7 +353,7 @@ def as_cell_over(
     """
     deployment = mapping.deployment
     columns = {name: SecretPlaceholder(f"fhcolumn{n}x") for n, name in enumerate(mapping.columns)}
-    values = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, taken={rows}), **columns})
+    values = _in_order(mapping, {**with_placeholders(deployment, mapping.constants, reserved={rows}), **columns})
     body = cell_body(deployment, values)
     for name, hole in columns.items():
         expression = json.dumps(_row_of(mapping.columns[name]))[1:-1]
@@ -381,7 +381,7 @@ def as_python_over(
     }
     batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
     """
-    constants = with_placeholders(mapping.deployment, mapping.constants, taken={rows})
+    constants = with_placeholders(mapping.deployment, mapping.constants, reserved={rows})
     values: dict[str, Any] = {name: _Const(value) for name, value in constants.items()}
     values.update(mapping.columns)
     more = [f"repeats={repeats}"] if repeats > 1 else []

@@ -101,7 +101,7 @@ def form_page(core: FormController) -> html.Html:
         html.el(
             "tr",
             html.el("th", _name(state), scope="row"),
-            html.el("td", shown := _value_element(state), dir=html.direction(shown), style="width:100%"),
+            html.el("td", value := _value_element(state), dir=html.direction(value), style="width:100%"),
         )
         for state in _first(core)
     ]

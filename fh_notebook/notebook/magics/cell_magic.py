@@ -61,8 +61,8 @@ class CellResult:
         """Show the runs, unless the cell's value does it or there are none."""
         if not self.runs or (self.error is None and self.shows_itself(show)):
             return
-        shown = SideBySide(self.runs) if show is None else OutputsSideBySide(self.runs, show)
-        display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
+        side_by_side = SideBySide(self.runs) if show is None else OutputsSideBySide(self.runs, show)
+        display(side_by_side)  # type: ignore[no-untyped-call]  # IPython's display has no types
 
     def raise_error(self) -> None:
         """Raise what ended the calls early, if anything did."""

@@ -44,8 +44,8 @@ class ChangingDisplay(Protocol):
 class _Card:
     """What is shown of it at one moment."""
 
-    def __init__(self, shown: ChangingDisplay) -> None:
-        self.content = shown._repr_html_(), repr(shown)
+    def __init__(self, result: ChangingDisplay) -> None:
+        self.content = result._repr_html_(), repr(result)
 
     def __repr__(self) -> str:
         return self.content[1]
@@ -54,14 +54,14 @@ class _Card:
         return self.content[0]
 
 
-def show(shown: ChangingDisplay) -> None:
-    """Display `shown`, and follow it until nothing more will come."""
+def show(result: ChangingDisplay) -> None:
+    """Display `result`, and follow it until nothing more will come."""
     handle = new_handle()
-    handle.display(card := _Card(shown))
-    if shown.waiting:
-        shown.on_change(lambda changed: handle.update(_Card(changed)))
+    handle.display(card := _Card(result))
+    if result.waiting:
+        result.on_change(lambda changed: handle.update(_Card(changed)))
     # It may have changed while it was put on the page, when nobody listened yet, or beside an update of this thread.
-    while (now := _Card(shown)).content != card.content:
+    while (now := _Card(result)).content != card.content:
         handle.update(card := now)
 
 

@@ -87,8 +87,8 @@ class SideBySide:
 
     def _text_of(self, run: Run, width: int) -> str:
         seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
-        where = "/".join(one_line(name) for name in (run.deployment, run.variant) if name) or "run"
-        head = f"{where}: {one_line(run.status)}{seconds}"
+        call_name = "/".join(one_line(name) for name in (run.deployment, run.variant) if name) or "run"
+        head = f"{call_name}: {one_line(run.status)}{seconds}"
         if run.output is None:
             code = f" ({run.error_code})" if run.error_code else ""
             text, whole = f"{run.error or ''}{code}".strip(), self._whole_error

@@ -188,8 +188,8 @@ class ResultColumn:
         call = self._calls[self._chosen]
         run = call.run
         forms = forms_of(run, self._first) if run is not None else ()
-        wanted = self._selected_form if self._selected_form in forms else None
-        form = wanted or (best_form(run, forms) if run is not None and forms else "")
+        selected = self._selected_form if self._selected_form in forms else None
+        form = selected or (best_form(run, forms) if run is not None and forms else "")
         _set(self._head, html.el("div", run_head(call, self._first), cls="fh"))
         _set(self._body, html.el("div", *self._parts(call, form), cls="fh"))
         parts = [self._head]

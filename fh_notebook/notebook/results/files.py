@@ -66,8 +66,8 @@ def file_line(asset: Asset) -> html.Html:
     if host is None:
         local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
         facts.append(IN_PROCESS if local else "its address is not https, so it is not offered")
-    shown = html.el("bdi", name)
-    link = html.el("a", shown, href=asset.file_url, target="_blank", rel="noopener noreferrer") if host else shown
+    label = html.el("bdi", name)
+    link = html.el("a", label, href=asset.file_url, target="_blank", rel="noopener noreferrer") if host else label
     return html.el("div", link, " ", html.el("span", ", ".join(filter(None, facts)), cls="fh-dim"), cls="fh-file")
 
 

@@ -238,14 +238,14 @@ class ResultsView:
 
     def _arrange(self, submit: SubmitState) -> None:
         """Make the columns that are missing; those that are there are used again."""
-        shown = min(len(submit.variants), COLUMNS_SHOWN)
+        count = min(len(submit.variants), COLUMNS_SHOWN)
         if self._side is None:
             self._looks = _looks()
             self._side = Box(**self._looks["side"])
             self.widget.children = (HTML(_STYLE), self._line, self._side)
-        while len(self._columns) < shown:
+        while len(self._columns) < count:
             self._columns.append(ResultColumn(self._looks, self._lock, self._redraw))
-        children = tuple(column.widget for column in self._columns[:shown])
+        children = tuple(column.widget for column in self._columns[:count])
         if children != self._side.children:
             self._side.children = children
 

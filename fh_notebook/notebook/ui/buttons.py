@@ -270,14 +270,14 @@ class ControlDisplay:
             "text/html": str(html.el("div", hide, _dim(self._controls.text), cls=dom_class)),
         }
 
-    def _display(self, shown: Mapping[str, Any]) -> None:
+    def _display(self, data: Mapping[str, Any]) -> None:
         if self._attach is not None:
             return
         if self._handle is not None:
-            self._handle.update(shown, raw=True)
+            self._handle.update(data, raw=True)
             return
         self._handle = new_handle()
-        self._handle.display(shown, raw=True)
+        self._handle.display(data, raw=True)
 
     def _on_loop(self, call: Callable[..., object]) -> Callable[..., None]:
         """Return a handler that returns at once: `call` is called on the loop's thread, unless all is over by then."""

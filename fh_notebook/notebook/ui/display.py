@@ -115,7 +115,7 @@ class WidgetDisplay:
         if page == self._page_text:
             return
         self._page_text = str(page)
-        shown = bundle(page, self.text())
+        data = bundle(page, self.text())
         for handle in tuple(self._handles):  # a cell may be run anew meanwhile, on another thread
             with suppress(Exception):  # a page that has gone ends nothing
-                handle.update(shown, raw=True)
+                handle.update(data, raw=True)

@@ -196,9 +196,9 @@ class Field:
                 self._arrange(self.json_box if not self.state.can_show and self.json_box is not None else self.control)
 
     def _arrange(self, control: Any) -> None:
-        shown = tuple(part for part in self._parts(control) if part is not None)
-        if shown != self._widget.children:
-            self._widget.children = shown
+        children = tuple(part for part in self._parts(control) if part is not None)
+        if children != self._widget.children:
+            self._widget.children = children
 
     def _parts(self, control: Any) -> tuple[Any, ...]:
         """Return all that is shown, in its order, ``None`` for what is not there.
@@ -268,8 +268,8 @@ class Field:
         if self.json_box is None:
             self.json_box = self.view.look.text_area(self.label, rows=4, more=("fh-code",))
             self.on_input(self.json_box, self.state.set_json)
-        shown = "" if self.state.secret else self.state.json_text
-        set_traits(self.json_box, value=shown, rows=_rows(shown))
+        text = "" if self.state.secret else self.state.json_text
+        set_traits(self.json_box, value=text, rows=_rows(text))
 
     def _update_switch(self) -> None:
         if self.switch is None:

@@ -34,10 +34,10 @@ def shown_name(state: FieldState) -> str:
     A title is shown beside the name, not in its place: the name is what cells, tables and messages speak of.
     """
     name = state.path[-1] if state.path else state.name
-    shown = html.clip(path_text([str(name)]), LABEL_CAP)
+    label = html.clip(path_text([str(name)]), LABEL_CAP)
     if state.title and state.title != name:
-        shown += f" · {html.printable(one_line(state.title, LABEL_CAP))}"
-    return shown
+        label += f" · {html.printable(one_line(state.title, LABEL_CAP))}"
+    return label
 
 
 _FORMULA: Final = re.compile(r"\$.*\$|\\[(\[]|\\begin", re.DOTALL)
@@ -150,7 +150,7 @@ def _folded(description: str) -> html.Html:
 
 def problem_html(problems: list[str], *, most: int = 5) -> str:
     """Return the problems as one line each, read out where a screen reader listens."""
-    shown = [html.el("div", f"⚠ {problem}") for problem in problems[:most]]
+    lines = [html.el("div", f"⚠ {problem}") for problem in problems[:most]]
     if len(problems) > most:
-        shown.append(html.el("div", f"… and {counted(len(problems) - most, 'more problem')}"))
-    return html.el("div", *shown, cls="fh-problem", role="alert")
+        lines.append(html.el("div", f"… and {counted(len(problems) - most, 'more problem')}"))
+    return html.el("div", *lines, cls="fh-problem", role="alert")

@@ -98,9 +98,9 @@ class TableField(Field, control=Control.TABLE):
         if self._tools is None:
             self._tools = self._make_tools()
         pages = self._table is not None and self._table.pages > 1 and not self._as_json
-        shown = (*self._always, *(self._turning if pages else ()))
-        if self._tools.children != shown:
-            self._tools.children = shown
+        children = (*self._always, *(self._turning if pages else ()))
+        if self._tools.children != children:
+            self._tools.children = children
         return self._tools
 
     def _make_tools(self) -> Any:
@@ -182,15 +182,15 @@ class _Table:
         rows = self._field.state.rows
         self.page = min(max(self.page, 0), max(self.pages - 1, 0))
         first = self.page * PAGE_ROWS
-        shown = rows[first : first + PAGE_ROWS]
-        while len(self._cells) < len(shown):
+        page_rows = rows[first : first + PAGE_ROWS]
+        while len(self._cells) < len(page_rows):
             self._make_row(len(self._cells))
-        for index, row in enumerate(shown):
+        for index, row in enumerate(page_rows):
             for column, cell in zip(self._columns, self._cells[index], strict=True):
                 cell.show(row.get(column.name, UNSET))
         row_widgets = [
             widget
-            for index in range(len(shown))
+            for index in range(len(page_rows))
             for widget in (*(c.widget for c in self._cells[index]), self._ends[index])
         ]
         children = (*self._head, *row_widgets)

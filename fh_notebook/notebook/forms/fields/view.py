@@ -169,9 +169,9 @@ class FieldsView:
             self._problem = HTML(content, layout=self.look.whole, style=self.look.html_style)
         elif self._problem is not None and self._problem.value != content:
             self._problem.value = content
-        shown = (*self._fixed, self._problem) if content else self._fixed
-        if widget.children != shown:
-            widget.children = shown
+        children = (*self._fixed, self._problem) if content else self._fixed
+        if widget.children != children:
+            widget.children = children
 
     def close(self) -> None:
         """Take all widgets out of the page."""

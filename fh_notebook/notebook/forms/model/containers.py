@@ -251,10 +251,10 @@ class OneOfState(_ContainerState):
         branch = self.branch
         if branch is None or self._raw is not UNSET or not self._on:
             return self.problems
-        shown = {problem for state in branch.walk() if state is not branch for problem in state.problems}
+        branch_problems = {problem for state in branch.walk() if state is not branch for problem in state.problems}
         if branch.kind is not FieldKind.CONST:  # of a constant no field is shown
-            shown.update(branch.shown_problems)
-        return [problem for problem in self.problems if problem not in shown]
+            branch_problems.update(branch.shown_problems)
+        return [problem for problem in self.problems if problem not in branch_problems]
 
     def walk(self) -> Iterator[FieldState]:
         """Yield it and every field inside of it that was made so far."""

@@ -53,8 +53,8 @@ def options_of(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Op
     """Return the values to choose from: an ``enum``, or alternatives that are constants, by their titles."""
     values = keywords.get("enum")
     if isinstance(values, list) and values:
-        taken = _labels_of_others(values)
-        return tuple(Option(value, option_label(value, taken)) for value in _each_once(values))
+        other_labels = _labels_of_others(values)
+        return tuple(Option(value, option_label(value, other_labels)) for value in _each_once(values))
     parts = keywords.get("oneOf") or keywords.get("anyOf")
     if not isinstance(parts, list) or not parts:
         return ()
@@ -63,9 +63,9 @@ def options_of(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[Op
         return ()
     values = [part.get("const") for part in alternatives]
     titles = [part.get("title") for part in alternatives]
-    taken = _labels_of_others(values)
+    other_labels = _labels_of_others(values)
     return tuple(
-        Option(value, short(title, 80)[1:-1] if isinstance(title, str) and title else option_label(value, taken))
+        Option(value, short(title, 80)[1:-1] if isinstance(title, str) and title else option_label(value, other_labels))
         for value, title in zip(values, titles, strict=True)
     )
 
@@ -88,7 +88,7 @@ def _labels_of_others(values: Sequence[Any]) -> frozenset[str]:
     return frozenset(option_label(value) for value in values if not isinstance(value, str))
 
 
-def same_json(one: Any, other: Any) -> bool:
+def same_json(left: Any, right: Any) -> bool:
     """Whether two JSON values are the same and of the same kind: ``1`` is not ``True``, and not ``1.0`` here.
 
     Examples
@@ -96,17 +96,17 @@ def same_json(one: Any, other: Any) -> bool:
     >>> same_json([1], [1]), same_json(1, True), same_json({"a": 1}, {"a": 1.0})
     (True, False, False)
     """
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(same_json(one[name], other[name]) for name in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    return isinstance(one, type(other)) and isinstance(other, type(one)) and bool(one == other)
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same_json(left[name], right[name]) for name in left)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(map(same_json, left, right))
+    return isinstance(left, type(right)) and isinstance(right, type(left)) and bool(left == right)
 
 
-def option_label(value: Any, taken: Collection[str] = ()) -> str:
+def option_label(value: Any, other_labels: Collection[str] = ()) -> str:
     """Return how a value is called in a list of choices; a text that another kind's value looks like is quoted.
 
-    `taken` has the labels of the values that are no texts.
+    `other_labels` has the labels of the values that are no texts.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def option_label(value: Any, taken: Collection[str] = ()) -> str:
         return {True: "true", False: "false", None: "null"}[value]
     if not isinstance(value, str):
         return short(value, 80)
-    looks_so = value.strip() != value or value in taken
+    looks_so = value.strip() != value or value in other_labels
     return short(value, 80) if looks_so or not value else short(value, 80)[1:-1].replace("\\'", "'")
 
 

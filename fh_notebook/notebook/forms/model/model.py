@@ -146,8 +146,8 @@ class FormModel:
     @property
     def other_problems(self) -> list[Problem]:
         """The problems that no field shows: of unknown names, and of values that do not go together."""
-        shown = [state.path for state in self.fields.values()]
-        return [problem for problem in self.problems if not any(problem.is_at(path) for path in shown)]
+        paths = [state.path for state in self.fields.values()]
+        return [problem for problem in self.problems if not any(problem.is_at(path) for path in paths)]
 
     @property
     def shown_other_problems(self) -> list[Problem]:

@@ -158,8 +158,11 @@ class FormView(FormObserver):
         core = self._core
         names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
         others = [problem for problem in core.problems if problem not in core.model.problems]
-        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
-        parts = [*map(str, [*others, *core.model.other_problems[:1]]), *([f"To put right: {shown}."] if names else [])]
+        names_text = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+        parts = [
+            *map(str, [*others, *core.model.other_problems[:1]]),
+            *([f"To put right: {names_text}."] if names else []),
+        ]
         return (f"Nothing was sent. {' '.join(_sentence(part) for part in parts)}", "error") if parts else ("", "dim")
 
 

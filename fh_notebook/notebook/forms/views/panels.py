@@ -306,8 +306,8 @@ class SchemaPanel:
         grows, nameless = can_extend(self._core.deployment), is_placeholder(self._core.deployment.name)
         naming, adding, pasting, taking, _ = self._rows
         frames = _frames()
-        shown = ((naming, nameless), (adding, grows), (pasting, grows), (taking, grows and bool(frames)))
-        for row, is_shown in shown:
+        visibility = ((naming, nameless), (adding, grows), (pasting, grows), (taking, grows and bool(frames)))
+        for row, is_shown in visibility:
             row.layout.display = None if is_shown else "none"
         if tuple(self._frame.options) != frames:
             self._frame.options = frames
