@@ -9,16 +9,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from tests import environment
 from tests.lab import PATIENCE_MS, end_process, free_port
+
+OPTIONS: Final = (
+    "--VoilaExecutor.iopub_timeout=120",  # its own 4 s are less than a busy machine takes, and outputs are lost then
+    "--Voila.tornado_settings={'xsrf_cookies': False}",  # else a page that is left may not end its kernel (403)
+)
 
 
 @contextmanager
 def run_voila(served: Path, **variables: str) -> Iterator[str]:
     """Serve a notebook as an app at the address that is yielded, or a folder's notebooks below ``/voila/render/``."""
     folder = served if served.is_dir() else served.parent
-    options = ["--no-browser", f"--port={free_port()}", "--Voila.ip=127.0.0.1", "--show_tracebacks=True"]
+    options = ["--no-browser", f"--port={free_port()}", "--Voila.ip=127.0.0.1", "--show_tracebacks=True", *OPTIONS]
     with (folder / "voila.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "voila", str(served), *options],

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -42,12 +43,15 @@ SAID_MOST: Final = 600
 
 _DRAWN: Final = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
-# The window in which all of a cell is seen: its own height, and that of the bars around the notebook.
+# The window in which all of a cell is seen: its own height, and that of the bars around the notebook. An app is a page.
 _HEIGHT: Final = """cell => {
+    if (document.body.dataset.voila) return document.documentElement.scrollHeight;
     const frame = cell.closest('.jp-WindowedPanel-outer');
     const bars = frame ? frame.getBoundingClientRect().top + innerHeight - frame.getBoundingClientRect().bottom : 0;
     return Math.ceil(cell.getBoundingClientRect().height + bars + 40);
 }"""
+_TO_TOP: Final = """cell => document.body.dataset.voila
+    ? window.scrollTo(0, 0) : cell.scrollIntoView({block: 'start', behavior: 'instant'})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,8 @@ class Camera:
     def _save(self, stage: Stage, seen: Locator, shot: Shot, height: int) -> None:
         stage.lab.resize(shot.width, height)
         stage.page.evaluate(_DRAWN)
-        seen.evaluate("cell => cell.scrollIntoView({block: 'start', behavior: 'instant'})")
+        stage.page.mouse.move(0, 0)  # else what is below it is drawn as it is under a mouse
+        seen.evaluate(_TO_TOP)
         stage.page.evaluate(_DRAWN)
         stage.page.screenshot(path=self.wanted.out / shot.file)
 
@@ -189,6 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--minutes", type=float, default=MINUTES, help=f"begin no surface after so many minutes ({MINUTES:g})")
     add("--page-only", action="store_true", help="take nothing; write the page again")
     given = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and so end what was started
     out = given.out.resolve()
     failed: list[str] = []
     if not given.page_only:

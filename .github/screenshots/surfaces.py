@@ -36,7 +36,7 @@ BATCH: Final = """batch = fh.batch(tickets, "support-triage", name="triage", pro
 cmp = fh.compare(batch)"""
 
 LETTERS: Final = """letters = fh.batch(claims, "claim-letter", name="letters", progress=False)
-cmp = fh.compare(letters, score=fh.score.contains("claim"))"""
+cmp = fh.compare(letters, score=fh.score.length("words", at_most=40))"""
 
 
 _NEW_CELLS: Final = """code => {
@@ -470,7 +470,7 @@ def report(stage: Stage) -> Iterator[Locator]:
     """The report as a page of its own."""
     _comparison(stage, 'cmp.report("triage.html")')
     with stage.another_page((stage.lab.server.root / "triage.html").as_uri()):
-        yield stage.page.locator("body")
+        yield stage.page.locator("html")
 
 
 @surface
