@@ -25,8 +25,8 @@ WIDEST: Final = 1600
 WINDOW: Final = 1000
 """Height of the window in CSS pixels."""
 
-SETUP: Final = """%load_ext fh_notebook
-import fh_notebook as fh
+LOAD: Final = "%load_ext fh_notebook\n"
+SETUP: Final = """import fh_notebook as fh
 import json, pandas as pd
 fh.configure(store={store!r}, workspace="demo")
 tickets, claims = pd.read_csv("tickets.csv"), pd.read_csv("claims.csv")
@@ -65,10 +65,11 @@ class Stage:
 
     def open(self, *cells: str, store: str) -> None:
         """Open a notebook with `cells` after the setup; surfaces of one store share their answers."""
-        code = (SETUP.format(store=f"{store}.sqlite3"), *cells)
+        is_loaded = self.place != "voila" and bool(self.lab.name)  # loaded again, it says so
+        code = (("" if is_loaded else LOAD) + SETUP.format(store=f"{store}.sqlite3"), *cells)
         self.lab.resize(WIDEST, WINDOW)
         if self.place != "voila":
-            if self.lab.name:  # a page and a kernel for all surfaces: to start them takes longer than to use them
+            if is_loaded:  # a page and a kernel for all surfaces: to start them takes longer than to use them
                 self.page.evaluate(_NEW_CELLS, code)
             else:
                 self.lab.open(*code)
