@@ -16,7 +16,7 @@ from tests.lab import PATIENCE_MS, end_process, free_port
 
 OPTIONS: Final = (
     "--VoilaExecutor.iopub_timeout=120",  # its own 4 s are less than a busy machine takes, and outputs are lost then
-    "--Voila.tornado_settings={'xsrf_cookies': False}",  # else a page that is left may not end its kernel (403)
+    "--Voila.tornado_settings={'disable_check_xsrf': True}",  # else a page that is left may not end its kernel (403)
 )
 
 

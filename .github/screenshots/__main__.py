@@ -43,15 +43,13 @@ SAID_MOST: Final = 600
 
 _DRAWN: Final = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
-# The window in which all of a cell is seen: its own height, and that of the bars around the notebook. An app is a page.
+# The window in which all of a cell is seen: its own height, and that of the bars around the notebook.
 _HEIGHT: Final = """cell => {
-    if (document.body.dataset.voila) return document.documentElement.scrollHeight;
     const frame = cell.closest('.jp-WindowedPanel-outer');
     const bars = frame ? frame.getBoundingClientRect().top + innerHeight - frame.getBoundingClientRect().bottom : 0;
     return Math.ceil(cell.getBoundingClientRect().height + bars + 40);
 }"""
-_TO_TOP: Final = """cell => document.body.dataset.voila
-    ? window.scrollTo(0, 0) : cell.scrollIntoView({block: 'start', behavior: 'instant'})"""
+_TO_TOP: Final = "cell => cell.scrollIntoView({block: 'start', behavior: 'instant'})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,12 +86,12 @@ class Stage:
         return f"{store}-{self.place}-{self.theme}"
 
     def cell(self, index: int) -> Locator:
-        """Return a cell, with its code where the place shows it."""
-        return self.page.locator(f'[cell-index="{index + 1}"]') if self.place == "voila" else self.lab.cell(index)
+        """Return a cell with its code; in Voila, which shows no code, the whole page."""
+        return self.page.locator("#rendered_cells") if self.place == "voila" else self.lab.cell(index)
 
     def output(self, index: int) -> Locator:
         """Return what a cell shows."""
-        return self.cell(index) if self.place == "voila" else self.lab.output(index)
+        return self.page.locator(f'[cell-index="{index + 1}"]') if self.place == "voila" else self.lab.output(index)
 
     def run(self, index: int) -> Locator:
         """Run a cell to its end, and return what it shows."""
@@ -156,7 +156,8 @@ def press(where: Locator, name: str) -> None:
 Surface = Callable[[Stage], Iterator[Locator]]
 SURFACES: Final[dict[str, Surface]] = {}
 NOT_IN_VOILA: Final[set[str]] = set()
-"""Those that show a cell at work, or a file: Voila shows a page when all cells have run."""
+"""Those that show a cell at work, or a file: Voila shows a page when all cells have run, and nothing of a batch in the
+background after that."""
 
 
 def surface(function: Surface) -> Surface:
@@ -342,7 +343,7 @@ def over_done(stage: Stage) -> Iterator[Locator]:
 BACKGROUND: Final = 'batch = fh.batch(tickets, "support-triage", name="triage", wait=False)'
 
 
-@surface
+@not_in_voila
 def batch_running(stage: Stage) -> Iterator[Locator]:
     """A batch in the background, at work."""
     with stage.hive.held_after(412):
@@ -354,7 +355,7 @@ def batch_running(stage: Stage) -> Iterator[Locator]:
         press(shown, "Cancel")
 
 
-@surface
+@not_in_voila
 def batch_paused(stage: Stage) -> Iterator[Locator]:
     """The same, paused."""
     with stage.hive.held_after(412):
