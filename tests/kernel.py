@@ -25,7 +25,7 @@ import zmq
 from jupyter_client.connect import write_connection_file
 from jupyter_client.session import Session
 
-from tests import environment
+from tests import environment, fork_server
 
 PATIENCE_S = 90.0
 """How long a wait may take before the test fails; a machine under load is no reason to fail."""
@@ -109,13 +109,19 @@ class Kernel:
         self._iopub.setsockopt(zmq.SUBSCRIBE, b"")
         # JPY_PARENT_PID: the kernel ends by itself when this process dies.
         env = environment.for_process(self.folder, JPY_PARENT_PID=str(os.getpid()), **self._variables)
-        with (self.folder / "kernel.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [self._python, "-m", "ipykernel_launcher", "-f", file],
-                env=env, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+        self.process = self._start_process(file, env)
         self._reader = threading.Thread(target=self._read, name="iopub", daemon=True)
         self._reader.start()
+
+    def _start_process(self, file: str, env: Mapping[str, str]) -> subprocess.Popen[bytes] | fork_server.ForkedProcess:
+        log = self.folder / "kernel.log"
+        if self._python == sys.executable and fork_server.IS_SUPPORTED:
+            return fork_server.start("ipykernel_launcher", "-f", file, env=env, cwd=self.folder, log=log)
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                [self._python, "-m", "ipykernel_launcher", "-f", file],
+                env=env, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
 
     def __exit__(self, *exc: object) -> None:
         self._closing.set()
