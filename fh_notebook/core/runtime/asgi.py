@@ -23,6 +23,10 @@ __all__ = ["STOP_GRACE_S", "EventServer", "PlainHttp", "listen"]
 
 STOP_GRACE_S: Final = 1
 """Seconds that requests in hand get to end when a server is stopped; whole ones, as uvicorn takes them."""
+ACCEPT_ROUNDS: Final = 3
+"""Of the event loop, from the event of a new connection to its protocol."""
+CLOSE_INTERVAL_S: Final = 0.002
+"""Between two checks whether connections are closed: it takes one round of the loop, unless a peer does not read."""
 MAX_HEAD_BYTES: Final = 16 * 1024
 
 _UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
@@ -124,11 +128,32 @@ class EventServer(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, and only then close."""
+        """Stop listening, give requests in progress a second, and close; without uvicorn's wait of 0.1 s."""
         # A connection that asyncio accepts in the very round of the loop in which its server is closed is leaked (an
-        # assertion in `Server._attach` of CPython 3.11). So: no more accepting, a round for what was accepted, close.
+        # assertion in `Server._attach` of CPython 3.11). So: accept no more, let the accepted ones arrive, then close.
         for sock in sockets or []:
             with contextlib.suppress(NotImplementedError, ValueError, OSError):  # loops that have no readers
                 asyncio.get_running_loop().remove_reader(sock)
-        await asyncio.sleep(0)
-        await super().shutdown(sockets)
+        for _ in range(ACCEPT_ROUNDS):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(STOP_GRACE_S):
+                await self._wait_for_connections()
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
+
+    async def _wait_for_connections(self) -> None:
+        """Wait for the end of all requests, then of all connections."""
+        while tasks := set(self.server_state.tasks):
+            await asyncio.wait(tasks)
+        while self.server_state.connections:  # noqa: ASYNC110 - uvicorn has no event for the end of a connection
+            await asyncio.sleep(CLOSE_INTERVAL_S)
+        for server in self.servers:
+            await server.wait_closed()
