@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from fh_notebook.contract.signing import sign
@@ -68,6 +69,14 @@ def may_deliver(host: str, allowed: frozenset[str]) -> bool:
         return False
 
 
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Return the TLS context of every connection: creating one takes 20 ms."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class CallbackSender:
     """Delivers callbacks. Lives on the hive's own event loop, but for :meth:`keep` and :meth:`remembered`.
 
@@ -82,7 +91,6 @@ class CallbackSender:
     def __init__(self, *, sleep: Callable[[float], Awaitable[None]], keep: int) -> None:
         self._deliveries: deque[Delivery] = deque(maxlen=keep)
         self._sleep = sleep
-        self._tls: ssl.SSLContext | None = None
         self.begin_afresh()
 
     def begin_afresh(self) -> None:
@@ -152,8 +160,7 @@ class CallbackSender:
         """
         import httpx
 
-        self._tls = self._tls or httpx.create_ssl_context(trust_env=False)  # 20 ms: one for all
-        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=httpx.Limits(max_connections=1))
+        return httpx.AsyncHTTPTransport(verify=_tls_context(), trust_env=False, limits=httpx.Limits(max_connections=1))
 
     def keep(self, number: int) -> None:
         """Remember another number of deliveries from now on; the last ones stay. May be called from any thread."""
