@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -25,6 +26,16 @@ BROWSER = "tests/browser/"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the browser's tests: they are the longest run that one process has alone (see `_ByFile`)."""
     items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from what was collected: nine thousand tests and their modules stay to the end.
+
+    A full collection would go through all of it, and many a test causes one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _ByFile(LoadFileScheduling):
