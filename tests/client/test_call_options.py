@@ -16,6 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import fh_notebook as fh
 from fh_notebook.client.clients import CallOptions, InvokeOptions
 from fh_notebook.local.demo import demo_hive
+from tests.ipython_shell import open_shell
 
 TYPES = {
     "variant": "str | None",
@@ -116,11 +117,8 @@ def test_a_keyword_of_a_wrong_kind_is_refused_by_its_name() -> None:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """A real shell, in a folder of its own."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance()
-    yield made
-    made.history_manager.end_session()
-    InteractiveShell.clear_instance()
+    with open_shell() as shell:
+        yield shell
 
 
 @pytest.mark.parametrize(

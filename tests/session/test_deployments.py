@@ -18,6 +18,7 @@ import fh_notebook as fh
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.core.config.test_credentials import held_keyring
+from tests.ipython_shell import open_shell
 
 KEY = "fhk_0123456789abcdef"
 CATALOGUE = """\
@@ -67,20 +68,17 @@ def client(hive: LocalHive) -> Iterator[fh.Client]:
 @pytest.fixture
 def cell() -> Iterator[Callable[[str], tuple[Any, str]]]:
     """Runs a cell in a real shell with the extension loaded; gives its result and what it showed."""
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.colors = "nocolor"
+    with open_shell() as shell:
+        shell.colors = "nocolor"
 
-    def run(text: str) -> tuple[Any, str]:
-        with capture_output() as captured:
-            result = shell.run_cell(text, store_history=True)
-        shown = [str(o.data.get("text/plain", "")) for o in captured.outputs]
-        return result.result, captured.stdout + captured.stderr + "\n".join(shown)
+        def run(text: str) -> tuple[Any, str]:
+            with capture_output() as captured:
+                result = shell.run_cell(text, store_history=True)
+            shown = [str(o.data.get("text/plain", "")) for o in captured.outputs]
+            return result.result, captured.stdout + captured.stderr + "\n".join(shown)
 
-    run("%load_ext fh_notebook")
-    yield run
-    shell.history_manager.end_session()
-    InteractiveShell.clear_instance()
+        run("%load_ext fh_notebook")
+        yield run
 
 
 def test_a_call_by_name_is_checked_and_completed_by_the_catalogue(

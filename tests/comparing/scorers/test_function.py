@@ -22,6 +22,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import fh_notebook as fh
 from fh_notebook.comparing.scorers.function import NoVersionError, version_of, versioned
 from fh_notebook.comparing.scorers.runner import pinned
+from tests.ipython_shell import open_shell
 
 Define = Callable[..., Callable[..., Any]]
 PLAIN = "def f(run): return len(run.text) > 3"
@@ -214,9 +215,8 @@ def test_a_pinned_scorer_keeps_its_version_where_its_source_is_not_known(define:
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    yield InteractiveShell.instance()
-    InteractiveShell.clear_instance()
+    with open_shell() as shell:
+        yield shell
 
 
 def test_functions_of_cells_have_versions(shell: InteractiveShell) -> None:

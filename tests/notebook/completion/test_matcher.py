@@ -18,6 +18,7 @@ import fh_notebook as fh
 from fh_notebook.notebook.completion.matcher import IDENTIFIER, register
 from fh_notebook.session import session
 from tests import environment
+from tests.ipython_shell import open_shell
 from tests.kernel import Kernel
 
 CATALOGUE = """\
@@ -33,12 +34,9 @@ deployments:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """A real shell with the extension loaded, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance()
-    made.run_line_magic("load_ext", "fh_notebook")
-    yield made
-    made.history_manager.end_session()
-    InteractiveShell.clear_instance()
+    with open_shell() as shell:
+        shell.run_line_magic("load_ext", "fh_notebook")
+        yield shell
 
 
 def tab(shell: InteractiveShell, before: str, after: str = "") -> tuple[list[str], str, set[str]]:

@@ -18,6 +18,7 @@ import fh_notebook as fh
 from fh_notebook.core.config import settings
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
+from tests.ipython_shell import open_shell
 from tests.notebook.cell.test_request import SEED
 
 KEY = "fhk_0123456789abcdef"
@@ -65,17 +66,14 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path) -> Iterator[Shell]:
+def shell() -> Iterator[Shell]:
     """A real shell with the extension loaded."""
-    InteractiveShell.clear_instance()
-    instance = InteractiveShell.instance()
-    instance.colors = "nocolor"
-    made = Shell(instance)
-    _, said = made.run("%load_ext fh_notebook")
-    assert said == ""
-    yield made
-    instance.history_manager.end_session()
-    InteractiveShell.clear_instance()
+    with open_shell() as instance:
+        instance.colors = "nocolor"
+        made = Shell(instance)
+        _, said = made.run("%load_ext fh_notebook")
+        assert said == ""
+        yield made
 
 
 def test_a_cell_runs_a_variant_and_gives_the_run(shell: Shell, hive: LocalHive) -> None:

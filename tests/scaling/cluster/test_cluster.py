@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import fh_notebook as fh
 from fh_notebook import cli
@@ -22,6 +21,7 @@ from fh_notebook.scaling.cluster.cluster import Cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost
 from fh_notebook.scaling.protocol import BatchSpec, PartitionTask
 from fh_notebook.session import session
+from tests.ipython_shell import open_shell
 from tests.scaling.counting import KEY, Counting, begun_in_a_pause, cluster, texts, until
 
 dask = pytest.importorskip("dask.dataframe")
@@ -252,16 +252,14 @@ def test_workers_take_answers_of_a_batch_in_memory_and_it_takes_theirs(two: tupl
 def test_scores_by_a_function_of_a_cell_are_kept_under_its_version(two: tuple[Any, Any]) -> None:
     """The workers have the function, and not the cell: the version is that of the notebook."""
     frame = pd.DataFrame({"row": range(6), "variant": "a", "output": ["x", "yy"] * 3})
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
-    shell.run_cell("least = 2\ndef score(run): return len(run.text) >= least")
-    of_cell = shell.user_ns["score"]
-    InteractiveShell.clear_instance()
-    store = session.store()
-    assert store is not None
-    path = str(store.path)
-    two[1].run(lambda: os.environ.update(FH_NOTEBOOK_STORE=path))
-    many = dask.from_pandas(frame, npartitions=2)
-    assert fh.compare(many, score=of_cell).summary()["mean"].tolist() == [0.5]
-    kept = store.database.read(lambda c: c.execute("SELECT DISTINCT scorer FROM plain_scores").fetchall())
-    assert kept == [(fh.score.scorer(of_cell).version,)]
+    with open_shell() as shell:
+        shell.run_cell("least = 2\ndef score(run): return len(run.text) >= least")
+        of_cell = shell.user_ns["score"]
+        store = session.store()
+        assert store is not None
+        path = str(store.path)
+        two[1].run(lambda: os.environ.update(FH_NOTEBOOK_STORE=path))
+        many = dask.from_pandas(frame, npartitions=2)
+        assert fh.compare(many, score=of_cell).summary()["mean"].tolist() == [0.5]
+        kept = store.database.read(lambda c: c.execute("SELECT DISTINCT scorer FROM plain_scores").fetchall())
+        assert kept == [(fh.score.scorer(of_cell).version,)]

@@ -1,0 +1,29 @@
+"""A real IPython shell in the test's process, of which nothing is left at its end."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+
+@contextmanager
+def open_shell() -> Iterator[InteractiveShell]:
+    """Make a new shell the one of this process, and yield it.
+
+    Its history is in memory: a file would have a thread and a connection, which stay when the shell is left. What a
+    shell does at the end of its process it does at the end of the test, so that the process ends at once.
+    """
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"hist_file": ":memory:"}}))
+    history = shell.history_manager
+    try:
+        yield shell
+    finally:
+        atexit.unregister(shell.atexit_operations)
+        shell.atexit_operations()
+        history.db.close()  # IPython 8 leaves it open
+        InteractiveShell.clear_instance()
