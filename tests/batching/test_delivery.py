@@ -125,7 +125,7 @@ def test_a_receiver_that_comes_and_goes_loses_nothing() -> None:
     """Deliveries are tried again; those that came twice are counted once."""
     counting = Counting(callback_backoff_s=(0.02,) * 200)
     over = threading.Event()
-    with fh.CallbackReceiver() as receiver:
+    with counting.hive, fh.CallbackReceiver() as receiver:  # which would try deliveries after the test
 
         def trouble() -> None:
             while not over.wait(0.03):

@@ -50,7 +50,7 @@ def _end_and_go_on(folder: Path, receiver: str) -> dict[str, Any]:
     with fh.CallbackReceiver() as probe:
         port, path = probe.port, probe.path
     held = Held(api_key=KEY, callback_backoff_s=(0.05,) * 200)
-    with held.hive.serve() as server:
+    with held.hive, held.hive.serve() as server:
         names = {"url": server.url, "key": KEY, "port": port, "path": path}
         with Kernel(folder) as first:
             assert "submitted" in first.run(SUBMIT.format(**names))
@@ -85,7 +85,7 @@ def test_after_a_kill_a_receiver_at_the_same_url_takes_the_callbacks(tmp_path: P
         port, path = probe.port, probe.path
     held = Held(api_key=KEY, callback_backoff_s=(0.05,) * 400)
     secret = held.hive.rotate_webhook_secret("held", "whsec_from_the_dialog")
-    with held.hive.serve() as server:
+    with held.hive, held.hive.serve() as server:
         names = {"url": server.url, "key": KEY, "port": port, "path": path}
         with Kernel(tmp_path) as first:
             assert "submitted" in first.run(SUBMIT.format(**names))
