@@ -20,9 +20,9 @@ from fh_notebook.batching.model import Event, Stopped
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import NoProgress, ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
+from fh_notebook.core import event_loop
+from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.core.redaction import log
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import InterruptibleEvent
 from fh_notebook.errors import AuthError, SettingsError
 
 __all__ = ["BatchController"]

@@ -137,8 +137,8 @@ def _is_known_to_lab() -> bool:
 
 def event_loop() -> Iterator[Report]:
     """Say where waiting calls run, and whether the other way would work here."""
+    from fh_notebook.core import event_loop
     from fh_notebook.core.config import settings
-    from fh_notebook.core.runtime import event_loop
 
     async def answer() -> str:
         return "it answers"
@@ -152,7 +152,7 @@ def event_loop() -> Iterator[Report]:
 
 
 def _nested_is_refused() -> str:
-    """Why a kernel of this environment refuses the other mode (`core.runtime.event_loop`); empty when it does not."""
+    """Why a kernel of this environment refuses the other mode (`core.event_loop`); empty when it does not."""
     if version_of("nest-asyncio2") is not None:
         return ""
     if _numbers(version_of("ipykernel") or "") >= SUBSHELLS:
@@ -300,7 +300,7 @@ def _jupyter(lines: Iterable[Report]) -> Iterator[Finding]:
 
 def _hive() -> Iterator[Finding]:
     from fh_notebook.contract.invoke_request import InvokeRequest
-    from fh_notebook.core.runtime import event_loop
+    from fh_notebook.core import event_loop
     from fh_notebook.local.demo import demo_hive
 
     request = InvokeRequest(deployment="support-triage", variant="keywords", inputs={"ticket": "I was charged twice."})

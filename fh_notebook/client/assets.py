@@ -28,10 +28,10 @@ import httpx
 from fh_notebook.client.http.exchange import ACCEPTED, is_packed
 from fh_notebook.client.http.transport import user_agent
 from fh_notebook.contract.run import Asset, Run
+from fh_notebook.core import event_loop
 from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.files import atomic_file, remove_dead
 from fh_notebook.core.redaction import redact
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.errors import CallError, SettingsError
 
 __all__ = ["AssetAddress", "is_public", "save_assets"]

@@ -31,10 +31,9 @@ from fh_notebook.contract.retry import RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
-from fh_notebook.core import arguments, hooks
+from fh_notebook.core import arguments, event_loop, hooks
+from fh_notebook.core.event_loop import finish_despite_cancel, running_loop
 from fh_notebook.core.redaction import Secret, as_secret, log
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import finish_despite_cancel, running_loop
 from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.errors import InputError
 

@@ -27,10 +27,9 @@ from fh_notebook.contract.callbacks import (
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.core import arguments, hooks
+from fh_notebook.core import arguments, event_loop, hooks
+from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import on_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import Seconds

@@ -25,9 +25,9 @@ from typing import Final, Protocol
 from fh_notebook.contract.callbacks import with_final_status
 from fh_notebook.contract.retry import is_daily_cap, next_reset
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core import event_loop
+from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import on_loop
 from fh_notebook.errors import AuthError
 
 __all__ = [

@@ -24,8 +24,8 @@ from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, RetryAction, RetryDecision, decide
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.wire import AttemptResult, decode_answer
+from fh_notebook.core.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.core.redaction import log
-from fh_notebook.core.runtime.event_loop import finish_despite_cancel, run_within, running_loop, show_as_one_line
 from fh_notebook.errors import AuthError, CallError, ConnectFailed, LimitReached
 
 __all__ = ["Attempt", "RetryLoop", "raise_for"]

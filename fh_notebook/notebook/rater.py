@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
+from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.errors import StoreError
 from fh_notebook.notebook.shell import no_lost_widget

@@ -21,7 +21,7 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text, one_line
-from fh_notebook.comparing.plots.panels import BETTER, WORSE
+from fh_notebook.comparing.plot_panels import BETTER, WORSE
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, size_text
 from fh_notebook.core.text import html

@@ -19,7 +19,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
 from fh_notebook.batching.model import Counts, Event, Stopped
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
-from fh_notebook.core.runtime.event_loop import finish_despite_cancel
+from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.core.text.messages import Message
 from fh_notebook.errors import StoreError
 from fh_notebook.scaling.cluster.limits import needs_fewer_leases

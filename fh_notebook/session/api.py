@@ -15,8 +15,7 @@ from fh_notebook.client.clients import InvokeOptions
 from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.core import arguments
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import arguments, event_loop
 from fh_notebook.errors import SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run

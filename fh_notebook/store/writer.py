@@ -23,7 +23,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from fh_notebook.core.runtime.event_loop import InterruptibleEvent
+from fh_notebook.core.event_loop import InterruptibleEvent
 from fh_notebook.errors import StoreError
 from fh_notebook.store.codec import store_errors
 

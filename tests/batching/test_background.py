@@ -18,7 +18,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.api import last_batch
 from fh_notebook.batching.model import Counts
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from tests import environment
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
 

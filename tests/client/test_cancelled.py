@@ -19,7 +19,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.client.retry_loop import RetryLoop
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.session import session
 from tests.batching.hives import Held

@@ -21,7 +21,7 @@ from fh_notebook.batching.execution.engine_run import budget_of
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.response import Response
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns
 from fh_notebook.store.store import Store

@@ -15,8 +15,8 @@ import fh_notebook as fh
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, decide
 from fh_notebook.contract.wire import AttemptResult, parse_event
+from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import MASK
-from fh_notebook.core.runtime import event_loop
 from tests.contract import golden_files
 from tests.raw_server import says, serving
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 
 import fh_notebook as fh
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 
 PLUMBING: Final = {
     "AsyncClient": {"attempt", "over", "send", "submit_request", "look_up"},

@@ -14,7 +14,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.contract.job_key import job_key
-from fh_notebook.core.runtime.event_loop import background
+from fh_notebook.core.event_loop import background
 from fh_notebook.local import LocalHive
 from fh_notebook.scaling.worker import host as host_of_process
 from fh_notebook.store.store import Store

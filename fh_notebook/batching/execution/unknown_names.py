@@ -38,7 +38,7 @@ Name = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Evidence:
+class _NameEvidence:
     """What the answers say of one name."""
 
     absent: int = 0
@@ -59,7 +59,7 @@ class NameEvidence:
     """How many names are called."""
     is_shared: bool = False
     """Whether other engines go on gathering evidence when one has ended."""
-    _of: dict[Name, _Evidence] = field(default_factory=dict)
+    _of: dict[Name, _NameEvidence] = field(default_factory=dict)
 
     @property
     def none_left(self) -> bool:
@@ -88,12 +88,12 @@ class NameEvidence:
 
     def note_known(self, name: Name) -> None:
         """Note an answer of a deployment and variant that are there."""
-        evidence = self._of.setdefault(name, _Evidence())
+        evidence = self._of.setdefault(name, _NameEvidence())
         evidence.is_known = not evidence.is_unknown
 
     def note_absent(self, name: Name, run: Run, absence: Absence) -> bool:
         """Note an answer that says "not found"; return whether its job is to be kept back."""
-        evidence = self._of.setdefault(name, _Evidence())
+        evidence = self._of.setdefault(name, _NameEvidence())
         if evidence.is_known and absence is not Absence.OF_THE_NAME:
             return False
         evidence.absent, evidence.last = evidence.absent + 1, run
@@ -104,12 +104,12 @@ class NameEvidence:
 
     def settle(self, name: Name) -> None:
         """Take a name in doubt to be unknown: no more answers will come."""
-        evidence = self._of.setdefault(name, _Evidence())
+        evidence = self._of.setdefault(name, _NameEvidence())
         evidence.is_unknown = not evidence.is_known
 
     def absences(self, name: Name) -> tuple[int, Run | None]:
         """Return how many answers said that `name` is not there, and the last one."""
-        evidence = self._of.get(name, _Evidence())
+        evidence = self._of.get(name, _NameEvidence())
         return evidence.absent, evidence.last
 
 

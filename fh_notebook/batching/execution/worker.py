@@ -22,7 +22,7 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.retry import CUT_OFF, NOT_REACHED, Absence, RetryAction, RetryDecision, absence_of, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult
-from fh_notebook.core.runtime.event_loop import finish_despite_cancel
+from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.errors import CallError
 
 __all__ = ["CANCELLED", "HELD_WAIT_S", "Worker"]

@@ -126,7 +126,7 @@ def _outputs(store: Store, copy: BatchCopy) -> dict[tuple[int, str], list[_Read]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _WorkspaceJob:
     """One job with its keys in both workspaces."""
 
     line: JobRow
@@ -167,7 +167,7 @@ class PlannedCopy:
         self.is_unverified = is_hashed and not hashed_name
         self.copy = self._planned(is_unnamed=bool(hashed_name))
 
-    def _job(self, line: JobRow) -> _Job:
+    def _job(self, line: JobRow) -> _WorkspaceJob:
         if not 0 <= line.arm < len(self._variant_records):
             raise DamagedValue("a job is one of no arm of its batch")
         _, deployment, variant = self._variant_records[line.arm]
@@ -180,9 +180,9 @@ class PlannedCopy:
         except (ValueError, TypeError, RecursionError):
             old = new = ""  # such inputs have no key, so they were not called
         is_same = bool(line.key) and line.key == old
-        return _Job(line.with_key(new if is_same else ""), (old, new), line.key)
+        return _WorkspaceJob(line.with_key(new if is_same else ""), (old, new), line.key)
 
-    def _hashed_name(self, jobs: Sequence[_Job]) -> str:
+    def _hashed_name(self, jobs: Sequence[_WorkspaceJob]) -> str:
         """Return the name that an unnamed batch has in the target; empty where its own cannot be computed again.
 
         A table is named by all of its rows (of a pilot only some are kept), an iterator by its first window.
@@ -277,7 +277,7 @@ class PlannedCopy:
             self._unknown(job, open_calls.pop(job.old)) for job in self._jobs if job.line.key and job.old in open_calls
         ]
 
-    def _unknown(self, job: _Job, call: OpenCall) -> AnswerRow:
+    def _unknown(self, job: _WorkspaceJob, call: OpenCall) -> AnswerRow:
         _, deployment, variant = self._variant_records[job.line.arm]
         why = "its outcome was not here yet" if call.is_waited_for else "the process that called it had ended"
         run = Run(

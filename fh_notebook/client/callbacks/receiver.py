@@ -36,11 +36,10 @@ from fh_notebook.contract.callbacks import ids_of, is_outcome
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.signing import CALLBACKS, RequestScheme
 from fh_notebook.contract.wire import parse_event
-from fh_notebook.core import arguments
+from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.config.urls import EVERYWHERE, is_loopback, reachable_host
+from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import Secret, error_text, log
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import on_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.messages import Message, option
@@ -404,7 +403,7 @@ class CallbackReceiver:
     async def _listen(self) -> None:
         await asyncio.to_thread(_import_server)  # some 0.3 s, in which the loop goes on with other work
         from fh_notebook.client.callbacks.server import BACKLOG, ReceiverServer
-        from fh_notebook.core.runtime.asgi import listen
+        from fh_notebook.core.asgi import listen
 
         sock = listen(self._host, self._port, to="receive at", backlog=BACKLOG)
         self._port = sock.getsockname()[1]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fh_notebook.client.callbacks.delivery import WHOLE
-from fh_notebook.core.runtime.asgi import MAX_HEAD_BYTES, EventServer, PlainHttp
+from fh_notebook.core.asgi import MAX_HEAD_BYTES, EventServer, PlainHttp
 
 __all__ = ["BACKLOG", "HEAD_S", "IDLE_S", "MAX_CONNECTIONS", "MAX_HEAD_BYTES", "ReceiverServer"]
 

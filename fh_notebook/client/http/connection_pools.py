@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.response import Response
+from fh_notebook.core.event_loop import running_loop
 from fh_notebook.core.redaction import error_text, redact
-from fh_notebook.core.runtime.event_loop import running_loop
 from fh_notebook.errors import CallError, SettingsError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.plots.panels import KINDS, plot_data
+from fh_notebook.comparing.plot_panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdict import notes_of, verdict_of
@@ -126,7 +126,7 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
     kinds = [name for name, has in KINDS.items() if has(facts)]
     if not kinds:
         return []
-    from fh_notebook.comparing.plots.matplotlib_plots import PANELS, inline
+    from fh_notebook.comparing.matplotlib_plots import PANELS, inline
 
     figures = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]

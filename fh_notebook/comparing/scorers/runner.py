@@ -34,9 +34,8 @@ from fh_notebook.comparing.scorers.function import scorer_of, versioned
 from fh_notebook.comparing.scorers.observations import Observation, read_observations, unknown_column
 from fh_notebook.comparing.scorers.registry import READY, exact
 from fh_notebook.contract.run import Run
-from fh_notebook.core import arguments
+from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.config import resolution
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 from fh_notebook.session import session

@@ -134,10 +134,10 @@ def summary_lines(
         return []
     if slice_of is None:
         slice_of = np.zeros(len(lines), dtype=np.intp)
-    return _Cells(lines, slice_of, int(slice_of.max(initial=0)) + 1, variants).lines()
+    return _SummaryCells(lines, slice_of, int(slice_of.max(initial=0)) + 1, variants).lines()
 
 
-class _Cells:
+class _SummaryCells:
     """The lines, by slice and variant: a cell each."""
 
     def __init__(self, lines: pd.DataFrame, slice_of: NDArray[np.intp], slices: int, variants: Sequence[str]) -> None:

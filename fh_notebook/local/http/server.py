@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from fh_notebook.core import hooks
+from fh_notebook.core.asgi import STOP_GRACE_S, EventServer, PlainHttp, listen
 from fh_notebook.core.config.urls import EVERYWHERE, is_loopback, reachable_host
-from fh_notebook.core.runtime.asgi import STOP_GRACE_S, EventServer, PlainHttp, listen
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.http.app import LINE, disconnected
 

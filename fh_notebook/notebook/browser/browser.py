@@ -29,9 +29,8 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult
 from fh_notebook.comparing.scorers.observations import unknown_column
-from fh_notebook.core import arguments
+from fh_notebook.core import arguments, event_loop
 from fh_notebook.core.redaction import log
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName

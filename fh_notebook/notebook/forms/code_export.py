@@ -382,7 +382,7 @@ def as_python_over(
     batch = fh.batch(tickets, 'triage', variants=['a'], inputs=inputs)
     """
     constants = with_placeholders(mapping.deployment, mapping.constants, reserved={rows})
-    values: dict[str, Any] = {name: _Const(value) for name, value in constants.items()}
+    values: dict[str, Any] = {name: _CodeConst(value) for name, value in constants.items()}
     values.update(mapping.columns)
     more = [f"repeats={repeats}"] if repeats > 1 else []
     more += [f"delivery={delivery!r}"] if delivery != "direct" else []
@@ -394,7 +394,7 @@ def as_python_over(
     return "\n".join(lines)
 
 
-class _Const:
+class _CodeConst:
     """A constant, as Python writes it."""
 
     def __init__(self, value: Any) -> None:

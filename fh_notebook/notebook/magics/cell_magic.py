@@ -23,9 +23,9 @@ from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.core import event_loop
 from fh_notebook.core.config import credentials
 from fh_notebook.core.config.urls import LOCAL
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.errors import FetchHiveError, InputError

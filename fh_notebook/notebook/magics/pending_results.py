@@ -16,7 +16,7 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE, was_refused_directly
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.notebook.shell import new_handle
 

@@ -20,8 +20,8 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.column import COPY_STYLE, ResultColumn

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.errors import FetchHiveError
 
 __all__ = ["LatestTask"]

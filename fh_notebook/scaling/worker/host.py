@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, NameEvidence
 from fh_notebook.batching.model import Stopped
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.scaling.worker.limiter import Budget
+from fh_notebook.core import event_loop
+from fh_notebook.scaling.worker.limiter import LeaseBudget
 
 if TYPE_CHECKING:
     from fh_notebook.client.clients import Client
@@ -40,7 +40,7 @@ class Host:
     ----------
     run : str
         The round.
-    budget : Budget
+    budget : LeaseBudget
         Of all processes.
     report : function of a dict
         Sends a message to the notebook, from any thread.
@@ -55,7 +55,7 @@ class Host:
     def __init__(
         self,
         run: str,
-        budget: Budget,
+        budget: LeaseBudget,
         *,
         report: Callable[[dict[str, Any]], None],
         spread: Callable[[Stopped], None],

@@ -22,10 +22,10 @@ from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.concurrency.slots import LimitedCall, clock
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 
-__all__ = ["Budget", "LocalBudget", "SharedLimiter"]
+__all__ = ["LeaseBudget", "LocalBudget", "SharedLimiter"]
 
 
-class Budget(Protocol):
+class LeaseBudget(Protocol):
     """What the limiter of a process asks of the budget that all processes share. Called on the background loop."""
 
     async def take_place(self) -> None:
@@ -121,7 +121,7 @@ class SharedLimiter:
     ----------
     inner : ConcurrencyLimiter or BoundedLimiter
         Of this process.
-    budget : Budget
+    budget : LeaseBudget
         Of all.
     stop : function of Stopped
         Ends what this process calls.
@@ -136,7 +136,7 @@ class SharedLimiter:
     def __init__(
         self,
         inner: ConcurrencyLimiter | BoundedLimiter,
-        budget: Budget,
+        budget: LeaseBudget,
         stop: Callable[[Stopped], None],
         *,
         stopped: Callable[[], bool],

@@ -29,8 +29,8 @@ from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import WorkQueue, ready_windows
 from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
-from fh_notebook.core.runtime import event_loop
-from fh_notebook.core.runtime.event_loop import finish_despite_cancel
+from fh_notebook.core import event_loop
+from fh_notebook.core.event_loop import finish_despite_cancel
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionTask, encode_event, encode_stop
 from fh_notebook.scaling.storage import parts

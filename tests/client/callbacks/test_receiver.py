@@ -29,7 +29,7 @@ from fh_notebook.client.callbacks import receiver as receiver_module
 from fh_notebook.client.callbacks.receiver import endpoint_of
 from fh_notebook.client.callbacks.server import MAX_CONNECTIONS, MAX_HEAD_BYTES
 from fh_notebook.contract.signing import SignedHeader, sign, verify_signature
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from tests import environment
 from tests.client.callbacks.senders import (  # fmt: skip
     PATIENCE_S,

@@ -30,7 +30,7 @@ async def attempt(url: str, **options: object) -> tuple[Response, fh.Run]:
 
 
 def attempted(url: str, **options: object) -> tuple[Response, fh.Run]:
-    from fh_notebook.core.runtime import event_loop
+    from fh_notebook.core import event_loop
 
     return event_loop.run(attempt(url, **options))
 

@@ -13,7 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.contract.retry import RetryAction, RetryDecision
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.raw_server import says, serving

@@ -318,7 +318,7 @@ def test_the_async_twins_work_in_a_cell(leg: Kernel, hive: SlowHive, loop: str) 
     leg.wait(cells[-1])
     assert [leg.text(cell) for cell in cells[:3]] == ["'said hi'", str(["said hi"] * 3), "4"]
     if loop == "nested" and "is refused" in leg.text(cells[3]):
-        return  # an ipykernel 7 without nest_asyncio2: tests/core/runtime/test_event_loop.py
+        return  # an ipykernel 7 without nest_asyncio2: tests/core/test_event_loop.py
     assert [leg.text(cell) for cell in cells[3:]] == ["'said hi'", "'the kernel is there'"]
 
 

@@ -9,7 +9,7 @@ from tests.kernel import Kernel
 SETUP = """
 import asyncio, threading
 import fh_notebook as fh
-from fh_notebook.core.runtime import event_loop as loop
+from fh_notebook.core import event_loop as loop
 from fh_notebook.notebook.results.view import ResultsView
 view = ResultsView()
 ready = threading.Event()

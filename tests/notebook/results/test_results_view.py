@@ -10,7 +10,7 @@ import pytest
 from ipywidgets import HTML, Button, Dropdown, ToggleButtons, Widget
 
 import fh_notebook as fh
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.notebook.results.cards import LastState
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView

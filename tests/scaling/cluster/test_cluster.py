@@ -16,7 +16,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook import cli
 from fh_notebook.batching.model import Finished, Stopped
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.scaling.cluster.cluster import Cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost
 from fh_notebook.scaling.protocol import BatchSpec, PartitionTask

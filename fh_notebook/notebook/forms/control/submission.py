@@ -19,8 +19,8 @@ from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.callbacks import NOWHERE
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
+from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log
-from fh_notebook.core.runtime import event_loop
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import CallError, FetchHiveError, InputError
 

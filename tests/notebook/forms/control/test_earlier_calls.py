@@ -175,6 +175,6 @@ def test_a_password_of_a_single_run_is_in_no_byte_of_the_store(tmp_path: Path) -
 
 def _sent(client: fh.Client, request: InvokeRequest) -> fh.Run:
     """What a form does: the checked request itself is sent."""
-    from fh_notebook.core.runtime import event_loop
+    from fh_notebook.core import event_loop
 
     return event_loop.run(client.aclient.send(request))

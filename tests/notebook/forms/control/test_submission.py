@@ -12,7 +12,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.runtime.event_loop import background
+from fh_notebook.core.event_loop import background
 from fh_notebook.errors import AuthError, ConnectFailed, InputError, SettingsError
 from fh_notebook.notebook.forms.control.submission import Submission, SubmissionRunner
 from tests.notebook.slow_hive import KEY, SlowHive

@@ -23,7 +23,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
 
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.plots.panels import (
+from fh_notebook.comparing.plot_panels import (
     BETTER,
     GREY,
     INK,

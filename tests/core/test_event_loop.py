@@ -16,7 +16,7 @@ from types import FrameType
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.core.runtime import event_loop
+from fh_notebook.core import event_loop
 from fh_notebook.errors import FetchHiveError
 
 PATIENCE_S = 30.0
@@ -86,7 +86,7 @@ try:
     import nest_asyncio2 as nesting
 except ImportError:
     import nest_asyncio as nesting
-from fh_notebook.core.runtime import event_loop as loop
+from fh_notebook.core import event_loop as loop
 from fh_notebook.local import LocalHive
 nesting.apply()
 async def work():
@@ -184,7 +184,7 @@ def test_an_interrupt_ends_the_wait_within_three_tenths_of_a_second(door: str) -
     script = f"""
 import asyncio, signal, sys, time
 import fh_notebook as fh
-from fh_notebook.core.runtime import event_loop as loop
+from fh_notebook.core import event_loop as loop
 fh.configure(loop={door!r})
 async def work():
     try:
@@ -262,7 +262,7 @@ def test_a_forked_child_has_a_fresh_loop() -> None:
     """The parent's thread does not survive a fork; the child's first call starts one of its own."""
     script = """
 import asyncio, os
-from fh_notebook.core.runtime import event_loop as loop
+from fh_notebook.core import event_loop as loop
 async def double(n):
     await asyncio.sleep(0)
     return n * 2
@@ -281,7 +281,7 @@ def test_the_loop_ends_with_the_process_and_runs_the_works_finally() -> None:
     """A program that ends while background work runs neither hangs nor prints a traceback."""
     script = """
 import asyncio
-from fh_notebook.core.runtime import event_loop as loop
+from fh_notebook.core import event_loop as loop
 async def work():
     try:
         await asyncio.sleep(60)

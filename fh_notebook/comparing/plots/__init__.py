@@ -1,1 +1,0 @@
-"""Plots of a comparison, and the figure that other plots use."""

@@ -1,1 +1,0 @@
-"""Runtime: the background event loop, and the ASGI server."""
