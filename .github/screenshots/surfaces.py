@@ -79,7 +79,7 @@ class Stage:
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, self.lab.server.root / "app.ipynb")
         self.page.goto(f"{self.lab.server.url}/voila/render/app.ipynb?theme={self.theme}")
-        self.page.locator("#rendered_cells").wait_for()
+        self.page.locator("#rendered_cells > div").first.wait_for()
 
     def own(self, store: str) -> str:
         """Return the name of a store in which nothing is answered yet: what runs must not have run elsewhere."""
@@ -87,7 +87,7 @@ class Stage:
 
     def cell(self, index: int) -> Locator:
         """Return a cell with its code; in Voila, which shows no code, the whole page."""
-        return self.page.locator("#rendered_cells") if self.place == "voila" else self.lab.cell(index)
+        return self.page.locator("#rendered_cells > div").first if self.place == "voila" else self.lab.cell(index)
 
     def output(self, index: int) -> Locator:
         """Return what a cell shows."""
