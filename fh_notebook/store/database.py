@@ -25,9 +25,11 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakSet, finalize
@@ -301,6 +303,29 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
     return version
 
 
+def _apply(connection: sqlite3.Connection, steps: Iterable[Step]) -> None:
+    for step in steps:
+        if isinstance(step, str):
+            connection.execute(step)
+        else:
+            step(connection)
+
+
+@cache
+def _creation(migrations: Migrations) -> tuple[str, ...]:
+    """Return the statements of the schema that all `migrations` lead to; a new file is created by them.
+
+    The migrations take several times as long: SQLite reads the whole schema again after each change of it.
+    """
+    with closing(sqlite3.connect(IN_MEMORY, isolation_level=None)) as migrated:
+        _apply(migrated, chain.from_iterable(migrations))
+        rows = migrated.execute(
+            "SELECT sql FROM sqlite_master WHERE sql NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+            " ORDER BY type <> 'table', rowid"
+        )
+        return tuple(sql for (sql,) in rows)
+
+
 def migrate(
     connection: sqlite3.Connection, path: Path, migrations: Migrations = MIGRATIONS, *, tell: Tell = on_stderr
 ) -> None:
@@ -313,11 +338,7 @@ def migrate(
         is_filled = version and connection.execute("PRAGMA database_list").fetchone()[2]  # a file, and not a new one
         versions = f"from version {version} to {newest}"
         with announce_migration(connection, path, versions, tell) if is_filled else nullcontext():
-            for step in (step for steps in migrations[version:] for step in steps):
-                if isinstance(step, str):
-                    connection.execute(step)
-                else:
-                    step(connection)
+            _apply(connection, chain.from_iterable(migrations[version:]) if version else _creation(migrations))
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version={newest}")
             connection.execute("COMMIT")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,18 @@ def filled(path: Path, answers: int) -> None:
 
 def run_of(number: int) -> dict[str, object]:
     return {"status": "completed", "output": f"{number} {ANSWER}", "inputs": {"n": number}, "elapsed_s": 1.5}
+
+
+def test_a_new_store_is_what_an_old_one_becomes(tmp_path: Path) -> None:
+    """It is created by the schema that all migrations lead to, without them: the same schema, and no row."""
+
+    def content(path: Path) -> tuple[list[Any], list[str]]:
+        with closing(open_connection(path)) as store:
+            schema = store.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+            return sorted(schema, key=str), [line for line in store.iterdump() if line.startswith("INSERT")]
+
+    open_connection(tmp_path / "old.sqlite3", migrations=MIGRATIONS[:1]).close()
+    assert content(tmp_path / "old.sqlite3") == content(tmp_path / "new.sqlite3")
 
 
 @pytest.fixture
