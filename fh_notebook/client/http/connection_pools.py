@@ -18,9 +18,9 @@ from fh_notebook.core.redaction import error_text, redact
 from fh_notebook.errors import CallError, SettingsError
 
 if TYPE_CHECKING:
-    import httpx
-
     from fh_notebook.client.http.exchange import Auth
+    from fh_notebook.client.http.fast_transport import FastTransport
+    from fh_notebook.client.http.transport import HttpxSender
 
 __all__ = ["ConnectionPools"]
 
@@ -36,10 +36,10 @@ class ConnectionPools:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._transports: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncBaseTransport] = WeakKeyDictionary()
+        self._senders: WeakKeyDictionary[asyncio.AbstractEventLoop, FastTransport | HttpxSender] = WeakKeyDictionary()
 
     def __len__(self) -> int:
-        return len(self._transports)
+        return len(self._senders)
 
     async def exchange(
         self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None
@@ -56,11 +56,11 @@ class ConnectionPools:
         from fh_notebook.client.http import exchange as edge
 
         connection = self._connection
-        transport = await self._transport()
+        sender = await self._sender()
         message = ""
         try:
             return await edge.exchange(
-                transport,
+                sender,
                 method,
                 connection.base_url + path,
                 auth=auth or edge.BearerAuth(connection.key),
@@ -74,15 +74,15 @@ class ConnectionPools:
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call broke in an unforeseen way, and may have run: {message}", may_have_run=True)
 
-    async def _transport(self) -> httpx.AsyncBaseTransport:
+    async def _sender(self) -> FastTransport | HttpxSender:
         loop = running_loop()
-        if (transport := self._transports.get(loop)) is not None:
-            return transport
+        if (sender := self._senders.get(loop)) is not None:
+            return sender
         from fh_notebook.client.http.transport import open_for_loop
 
         message = ""
         try:
-            self._transports[loop] = opened = await open_for_loop(self._connection)
+            self._senders[loop] = opened = await open_for_loop(self._connection)
         except (OSError, ValueError, TypeError, ImportError) as exc:
             message = redact(str(exc))
         if message:  # a bad proxy or CA bundle: nothing was sent
@@ -91,6 +91,6 @@ class ConnectionPools:
 
     async def close(self) -> None:
         """Close the connections of the running loop."""
-        transport = self._transports.pop(running_loop(), None)
-        if transport is not None:
-            await transport.aclose()
+        sender = self._senders.pop(running_loop(), None)
+        if sender is not None:
+            await sender.aclose()

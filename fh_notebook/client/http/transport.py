@@ -34,7 +34,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,11 +44,11 @@ from weakref import WeakSet
 import httpx
 
 from fh_notebook.client.connection import Connection
-from fh_notebook.client.http.fast_transport import KEEP_ALIVE_S, FastTransport
+from fh_notebook.client.http.fast_transport import KEEP_ALIVE_S, FastTransport, HttpResponse
 from fh_notebook.core.config.urls import hostname, is_loopback
 from fh_notebook.version import __version__
 
-__all__ = ["ProxiedTransport", "close_with_loop", "open_for_loop", "open_transport", "user_agent"]
+__all__ = ["HttpxSender", "ProxiedTransport", "close_with_loop", "open_for_loop", "open_transport", "user_agent"]
 
 
 _Ending = tuple[AsyncGenerator[None, None], "WeakSet[httpx.AsyncBaseTransport]"]
@@ -145,6 +145,39 @@ class _PooledBody(httpx.AsyncByteStream):
             self._pool.give_back(self._transport)
 
 
+class HttpxSender:
+    """Sends by any transport of httpx: a proxy's, the local hive's, or one that the user gave.
+
+    Parameters
+    ----------
+    transport : httpx.AsyncBaseTransport
+        Of the running loop.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def send(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: httpx.AsyncByteStream,
+        *,
+        connect_s: float | None,
+    ) -> HttpResponse:
+        """Send a request; a new connection may take `connect_s`. It raises what the transport raises."""
+        extensions = {"timeout": {"connect": connect_s}}
+        request = httpx.Request(method, url, headers=list(headers), stream=body, extensions=extensions)
+        response = await self._transport.handle_async_request(request)
+        stream = response.stream
+        return HttpResponse(response.status_code, response.headers.raw, stream)  # type: ignore[arg-type]  # an async one
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
+
+
 _PROXIED = httpx.Limits(keepalive_expiry=KEEP_ALIVE_S)
 
 
@@ -173,7 +206,7 @@ def open_transport(connection: Connection) -> httpx.AsyncBaseTransport:
     return ProxiedTransport(lambda: httpx.AsyncHTTPTransport(proxy=proxy, verify=tls(), limits=_PROXIED))
 
 
-async def open_for_loop(connection: Connection) -> httpx.AsyncBaseTransport:
+async def open_for_loop(connection: Connection) -> FastTransport | HttpxSender:
     """Return a new transport that is closed with the running loop, at the latest.
 
     A transport of the user's is not: it may be in use elsewhere.
@@ -181,7 +214,7 @@ async def open_for_loop(connection: Connection) -> httpx.AsyncBaseTransport:
     opened = open_transport(connection)
     if connection.open_transport is None:
         await close_with_loop(opened)
-    return opened
+    return opened if isinstance(opened, FastTransport) else HttpxSender(opened)
 
 
 def _proxy_of_environment(base_url: str) -> str | None:
