@@ -27,9 +27,9 @@ from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import DEFAULT_POLICY, RetryAction, RetryDecision, RetryPolicy, decide
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
-from fh_notebook.core.concurrency.slots import LimitedCall
 from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.redaction import Secret
+from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.errors import SettingsError
 

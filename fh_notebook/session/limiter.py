@@ -34,9 +34,9 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary, WeakSet
 
 from fh_notebook.contract.retry import RetryAction, RetryDecision, next_reset
-from fh_notebook.core.concurrency.adaptive_limit import AdaptiveLimit
-from fh_notebook.core.concurrency.slots import LimitedCall, SendThrottle, Slot, WaitQueue, clock
+from fh_notebook.core.adaptive_limit import AdaptiveLimit
 from fh_notebook.core.config import settings
+from fh_notebook.core.slots import LimitedCall, SendThrottle, Slot, WaitQueue, clock
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached

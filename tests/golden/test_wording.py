@@ -32,7 +32,7 @@ from fh_notebook.comparing.report import display
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import problems
-from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.messages import CELL, COMMAND, PYTHON, Audience, text_for
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import read_line

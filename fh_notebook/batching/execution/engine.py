@@ -22,8 +22,8 @@ from fh_notebook.batching.execution.worker import Worker
 from fh_notebook.batching.model import Event, Job, Stopped
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.wire import AttemptResult
-from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.event_loop import finish_despite_cancel
+from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.messages import Message
 from fh_notebook.core.values import utc_now

@@ -25,8 +25,8 @@ from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
-from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.config import settings
+from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, option
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import InputError, SettingsError, StoreError

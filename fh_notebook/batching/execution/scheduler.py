@@ -25,8 +25,8 @@ from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, Nam
 from fh_notebook.batching.model import Event, Finished, Job, KeptBack, Stopped, kind_of
 from fh_notebook.contract.retry import Absence, RetryDecision
 from fh_notebook.contract.run import Run
-from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.concurrency.slots import LimitedCall
+from fh_notebook.core.rate import Rate
+from fh_notebook.core.slots import LimitedCall
 from fh_notebook.core.text.messages import Message
 
 __all__ = ["CATCH_UP_S", "OPENING_S", "CallSpacing", "DispatcherWait", "EngineLimiter", "Scheduler"]

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.model import Stopped
-from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.config.urls import hostname, is_loopback
+from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.formatting import type_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.cluster.limits import PermitFeeder, drain_permits, leases_of, lower_leases

@@ -17,7 +17,7 @@ from math import ceil
 from typing import Any, Final
 
 from fh_notebook.batching.model import Stopped
-from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.rate import Rate
 from fh_notebook.scaling.protocol import encode_stop
 
 __all__ = [

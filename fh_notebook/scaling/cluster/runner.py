@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Stopped
 from fh_notebook.client.clients import AsyncClient, Client
-from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import log
 from fh_notebook.scaling.protocol import BatchSpec, PartitionResult, PartitionSurvey, PartitionTask
 from fh_notebook.scaling.survey import survey

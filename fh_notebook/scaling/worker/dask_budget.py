@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.model import Stopped
 from fh_notebook.core import event_loop
-from fh_notebook.core.concurrency.adaptive_limit import BOUND
+from fh_notebook.core.adaptive_limit import BOUND
 from fh_notebook.core.redaction import log
 from fh_notebook.scaling.protocol import BatchSpec, decode_stop, encode_stop
 from fh_notebook.scaling.storage.files import check_folder, scratch

@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Stopped
 from fh_notebook.contract.retry import NOT_REACHED, RetryAction, RetryDecision
-from fh_notebook.core.concurrency.rate import Rate
-from fh_notebook.core.concurrency.slots import LimitedCall, clock
+from fh_notebook.core.rate import Rate
+from fh_notebook.core.slots import LimitedCall, clock
 from fh_notebook.session.limiter import BoundedLimiter, ConcurrencyLimiter
 
 __all__ = ["LeaseBudget", "LocalBudget", "SharedLimiter"]

@@ -25,8 +25,8 @@ from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.wire import AttemptResult, decode_answer
-from fh_notebook.core.concurrency.rate import Rate
 from fh_notebook.core.event_loop import finish_despite_cancel
+from fh_notebook.core.rate import Rate
 from fh_notebook.errors import CallError, StoreError
 from fh_notebook.session.limiter import ConcurrencyLimiter
 from tests.virtual_time import VirtualLoop, run_virtually

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.core.concurrency.adaptive_limit import BOUND, START, AdaptiveLimit, Phase
+from fh_notebook.core.adaptive_limit import BOUND, START, AdaptiveLimit, Phase
 
 
 def held_at(limit: int) -> AdaptiveLimit:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.core.concurrency.rate import Rate
+from fh_notebook.core.rate import Rate
 from fh_notebook.errors import SettingsError
 
 
