@@ -64,7 +64,9 @@ def test_a_new_store_is_what_an_old_one_becomes(tmp_path: Path) -> None:
     def content(path: Path) -> tuple[list[Any], list[str]]:
         with closing(open_connection(path)) as store:
             schema = store.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
-            return sorted(schema, key=str), [line for line in store.iterdump() if line.startswith("INSERT")]
+            # Copying a table leaves its sequence at 0, which is where an absent one begins.
+            rows = [line for line in store.iterdump() if line.startswith("INSERT") and "sqlite_sequence" not in line]
+            return sorted(schema, key=str), rows
 
     open_connection(tmp_path / "old.sqlite3", migrations=MIGRATIONS[:1]).close()
     assert content(tmp_path / "old.sqlite3") == content(tmp_path / "new.sqlite3")
