@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ def open_shell() -> Iterator[InteractiveShell]:
     shell does at the end of its process it does at the end of the test, so that the process ends at once.
     """
     InteractiveShell.clear_instance()
+    main = sys.modules["__main__"]
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"hist_file": ":memory:"}}))
     history = shell.history_manager
     try:
@@ -26,4 +28,6 @@ def open_shell() -> Iterator[InteractiveShell]:
         atexit.unregister(shell.atexit_operations)
         shell.atexit_operations()
         history.db.close()  # IPython 8 leaves it open
+        # The shell has put its own module there, and emptied it: a process that multiprocessing starts would not start.
+        sys.modules["__main__"] = main
         InteractiveShell.clear_instance()

@@ -40,7 +40,7 @@ def _read(entry: Entry, read: Any) -> tuple[Any, str]:
     weighed = "memory over a bound" in entry.never
     if weighed:
         tracemalloc.start()  # which makes everything three times as slow
-    begun = time.process_time()
+    begun = time.thread_time()
     made, words = None, ""
     try:
         with watching() as seen:
@@ -48,7 +48,7 @@ def _read(entry: Entry, read: Any) -> tuple[Any, str]:
                 made = read(entry.value)
             except FetchHiveError as refused:
                 words = str(refused)
-        spent, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1] if weighed else 0
+        spent, peak = time.thread_time() - begun, tracemalloc.get_traced_memory()[1] if weighed else 0
     finally:
         tracemalloc.stop()
     assert seen == []
@@ -121,10 +121,10 @@ def test_a_pattern_that_looks_neither_around_nor_back_takes_linear_time(pattern:
     text = "ax" * 5_000 + "!"
     of_values = fh.Deployment("d", variants=["v"], inputs={"t": fh.text(pattern=pattern)})
     of_names = {"type": "object", "patternProperties": {pattern: False}, "additionalProperties": {"type": "string"}}
-    begun = time.process_time()
+    begun = time.thread_time()
     assert [problem for problem in of_values.problems({"t": text}) if "does not match the pattern" in problem]
     assert fh.Deployment("d", inputs=of_names).problems({text: "x"}) == []
-    assert time.process_time() - begun < CPU_S
+    assert time.thread_time() - begun < CPU_S
 
 
 @pytest.mark.parametrize(

@@ -106,9 +106,9 @@ def test_a_hostile_text_costs_time_in_its_length_only(piece: str) -> None:
         text = piece * (length // len(piece))
         best = float("inf")
         for _ in range(3):
-            began = time.process_time()
+            began = time.thread_time()
             neutralised_inside(neutralised(cleaned(text)))
-            best = min(best, time.process_time() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     assert seconds(400_000) < 30 * seconds(50_000) + 0.01

@@ -166,10 +166,10 @@ def test_no_answer_raises_and_every_one_has_a_score_or_a_reason(output: Any) -> 
 )
 def test_a_hostile_answer_does_not_keep_the_reader_busy(text: str) -> None:
     """Seconds would be a hang for a batch of them; and beyond the cap nothing is read."""
-    began = time.process_time()
+    began = time.thread_time()
     assert read_score(_run(text), scale=FIVE).value is None
     assert read_verdict(_run(text)).value is None
-    assert time.process_time() - began < 20  # milliseconds; a quadratic reader needs minutes
+    assert time.thread_time() - began < 20  # milliseconds; a quadratic reader needs minutes
     problem = read_score(_run("x" * 100_001)).problem
     assert problem is not None
     assert (problem.keyword, "100,000" in problem.hint) == ("maxLength", True)

@@ -143,9 +143,9 @@ def test_names_are_shortened_and_made_printable_too() -> None:
 )
 def test_huge_inputs_take_linear_time_and_their_problems_are_counted(declared: Any, inputs: Any) -> None:
     """A million wrong values are told in some thousand sentences, at once."""
-    start = time.process_time()
+    start = time.thread_time()
     found = problems(declared, inputs)
-    assert time.process_time() - start < 6
+    assert time.thread_time() - start < 6
     assert len(found) < 1_100
     if len(found) > 1_000:
         assert found[-1].message == "inputs: there are more problems than these"

@@ -119,6 +119,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_reading_takes_linear_time(unit: str) -> None:
     """Half a megabyte of any piece of quoting is read or refused at once."""
     text = f"curl {URL} -d {unit * (500_000 // len(unit))}"
-    start = time.process_time()
+    start = time.thread_time()
     refusal(text)
-    assert time.process_time() - start < 5
+    assert time.thread_time() - start < 5
