@@ -47,7 +47,7 @@ rows = [{"ticket": f"t{i}"} for i in range(jobs)]
 hive = fh.Client(base_url=url, api_key=key)
 print("ready", flush=True)
 batch = fh.batch(
-    rows, "triage", variants="v", client=hive, max_concurrency=at_once, progress=False, on_event=hear
+    rows, "triage", variants="v", client=hive, max_concurrency=at_once, progress=False, on_event=receive
 )
 print("done", flush=True)
 """

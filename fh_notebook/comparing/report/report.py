@@ -54,7 +54,7 @@ def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
     """Yield one row after another.
 
     ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, of
-    :func:`~fh_notebook.comparing.masks.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
+    `ComparisonData.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
     seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
     """
     names = data.row_columns
