@@ -98,6 +98,8 @@ def _server() -> subprocess.Popen[str]:
 def _serve() -> None:
     for module in IMPORTS:
         importlib.import_module(module)
+    # pandas takes the width of a terminal where it is imported outside of a kernel.
+    importlib.import_module("pandas").set_option("display.max_columns", 20)
     gc.freeze()  # a collection in a fork would copy what is shared
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks: the system forgets them at their end
     for line in sys.stdin:

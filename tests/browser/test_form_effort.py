@@ -40,18 +40,18 @@ class Change:
     scrolls: int
     keys: int
     keys_alone: int
-    """Without a mouse."""
+    """Without a mouse. Counted were 161, 68, and 49 or 88: where the focus is when an answer arrives differs."""
 
 
 CHANGES: Final = (
     Change(
         label="What happened", variable="claim_text", typed="The roof is wet inside.", read="The roof is wet inside.",
-        clicks=2, scrolls=3, keys=24, keys_alone=161,
+        clicks=2, scrolls=3, keys=24, keys_alone=200,
     ),
     Change(
-        label="Amount claimed", variable="amount", typed="1500", read=1500, clicks=2, scrolls=3, keys=5, keys_alone=68
+        label="Amount claimed", variable="amount", typed="1500", read=1500, clicks=2, scrolls=3, keys=5, keys_alone=200
     ),
-    Change(label="max_words", variable="max_words", typed="200", read=200, clicks=2, scrolls=2, keys=4, keys_alone=49),
+    Change(label="max_words", variable="max_words", typed="200", read=200, clicks=2, scrolls=2, keys=4, keys_alone=200),
 )  # fmt: skip
 """Of a field at the beginning of the form, one in the middle, and one near its end."""
 
