@@ -79,9 +79,9 @@ class Approvals:
         self._resume = resume
         self._changed = changed
         self._now = now
-        self.begin_afresh()
+        self.reset_after_fork()
 
-    def begin_afresh(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget what is open, as in a child after ``os.fork``."""
         self._lock = threading.Lock()
         self._open: dict[str, tuple[Approval, Record, Future[Decision]]] = {}

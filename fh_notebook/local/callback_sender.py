@@ -91,9 +91,9 @@ class CallbackSender:
     def __init__(self, *, sleep: Callable[[float], Awaitable[None]], keep: int) -> None:
         self._deliveries: deque[Delivery] = deque(maxlen=keep)
         self._sleep = sleep
-        self.begin_afresh()
+        self.reset_after_fork()
 
-    def begin_afresh(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget the connections, as in a child after ``os.fork``: they are the parent's."""
         self._lock = threading.Lock()
         self._idle: list[httpx.AsyncHTTPTransport] = []

@@ -38,9 +38,9 @@ class ThreadExecutor:
 
     def __init__(self, *, idle_s: float = IDLE_S) -> None:
         self._idle_s = idle_s
-        self.begin_afresh()
+        self.reset_after_fork()
 
-    def begin_afresh(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget all threads, as in a child after ``os.fork``: none of them is there, nor is who held the lock."""
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -115,9 +115,9 @@ class HiveLoop:
 
     def __init__(self, at_stop: Callable[[], Awaitable[None]]) -> None:
         self._at_stop = at_stop
-        self.begin_afresh()
+        self.reset_after_fork()
 
-    def begin_afresh(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget the loop, its thread and what runs there, as in a child after ``os.fork``, where they are not."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None

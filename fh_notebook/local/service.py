@@ -184,13 +184,13 @@ class RunQueue:
         self._queue: deque[QueuedRun] = deque()
         self._undelivered = 0
 
-    def begin_afresh(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin with nothing running, as in a child after ``os.fork``; settings and counters stay."""
         self._reset_state()
-        self._threads.begin_afresh()
-        self.approvals.begin_afresh()
-        self.loop.begin_afresh()
-        self.callback_sender.begin_afresh()
+        self._threads.reset_after_fork()
+        self.approvals.reset_after_fork()
+        self.loop.reset_after_fork()
+        self.callback_sender.reset_after_fork()
         self.limits.forget_running()
         self.records.forget_running()
 
@@ -329,7 +329,7 @@ _services: weakref.WeakSet[Service] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for service in list(_services):
-        service.runs.begin_afresh()
+        service.runs.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -133,7 +133,7 @@ def _read_variant(
     target, variant = targets[0], entry
     if isinstance(entry, tuple | list):
         if not (_is_pair(entry) and isinstance(entry[0], str | Deployment)):
-            return target, "", f"{short(entry)} is no arm; give a variant, (deployment, variant) or (..., inputs)"
+            return target, "", f"{short(entry)} is not a variant; give its name, (deployment, variant) or (..., inputs)"
         name, variant = entry[0], entry[1]
         deployment = name if isinstance(name, Deployment) else find(name)
         target = BatchTarget(deployment, entry[2], own=True) if len(entry) == 3 else BatchTarget(deployment, inputs)

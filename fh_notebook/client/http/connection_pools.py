@@ -18,9 +18,7 @@ from fh_notebook.core.redaction import error_text, redact
 from fh_notebook.errors import CallError, SettingsError
 
 if TYPE_CHECKING:
-    from fh_notebook.client.http.exchange import Auth
-    from fh_notebook.client.http.fast_transport import FastTransport
-    from fh_notebook.client.http.transport import HttpxSender
+    from fh_notebook.client.http.exchange import Auth, Sender
 
 __all__ = ["ConnectionPools"]
 
@@ -36,7 +34,7 @@ class ConnectionPools:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._senders: WeakKeyDictionary[asyncio.AbstractEventLoop, FastTransport | HttpxSender] = WeakKeyDictionary()
+        self._senders: WeakKeyDictionary[asyncio.AbstractEventLoop, Sender] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -74,7 +72,7 @@ class ConnectionPools:
         # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
         raise CallError(f"the call broke in an unforeseen way, and may have run: {message}", may_have_run=True)
 
-    async def _sender(self) -> FastTransport | HttpxSender:
+    async def _sender(self) -> Sender:
         loop = running_loop()
         if (sender := self._senders.get(loop)) is not None:
             return sender

@@ -131,6 +131,10 @@ class Sender(Protocol):
         """Send it; a new connection may take `connect_s`."""
         ...
 
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
 
 async def exchange(
     sender: Sender,

@@ -52,8 +52,8 @@ def test_which_arms_are_meant(variants: Any, arms: list[tuple[str, str, str]]) -
         (["lvie"], "there is no variant 'lvie'; did you mean 'live'?"),
         ([("two", "draft")], "there is no variant 'draft'; it has 'live'"),
         ([7], "a variant is named by a string, not 7"),
-        ([("one", "live", {}, 3)], "is no arm; give a variant, \\(deployment, variant\\)"),
-        ([(3, "live")], "is no arm"),
+        ([("one", "live", {}, 3)], "is not a variant; give its name, \\(deployment, variant\\)"),
+        ([(3, "live")], "is not a variant"),
         ([" "], "a variant is named by a string"),
     ],
 )
