@@ -208,6 +208,13 @@ _IDLE = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.ke
     && ![...document.querySelectorAll('.jp-InputArea-prompt')].some(e => e.textContent.includes('*'))"""
 
 
+_PATIENT_WIDGETS = f"""() => {{
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    AbortSignal.timeout = ms => timeout(Math.max(ms, {PATIENCE_MS}));
+}}"""
+"""anywidget gives a model up that a busy page has not loaded within 2 s, and its messages with it."""
+
+
 @dataclass
 class Lab:
     """A page of JupyterLab with one notebook in it."""
@@ -227,6 +234,7 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE_MS)
+        self.page.add_init_script(f"({_PATIENT_WIDGETS})()")
         self.page.on("request", lambda request: self._saw(request.url))
         self.page.on("websocket", lambda opened: self._saw(opened.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

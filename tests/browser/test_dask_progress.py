@@ -29,14 +29,6 @@ WAITING = "batch = fh.batch(rows.assign(text='w ' + rows.text), 'paced', variant
 END = "dask.close(); cluster.close(); print('closed')"
 
 
-def _begun(paced_hive: PacedHive) -> int:
-    """How many calls have begun that the test has not waited for."""
-    begun = 0
-    while not paced_hive.none_begins():
-        begun += 1
-    return begun
-
-
 def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced_hive: PacedHive) -> None:
     """Counts of both workers in one bar; pause, another number at once and cancel reach them; so does Stop."""
     with paced_hive.serve() as server:
@@ -56,12 +48,8 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
 
         here.locator("button.fh-pause").click()
         lab.expect_text(here, r"4 still in flight.*paused")
-        done, out = 20, 4
-        while out:  # the pause travels to the workers: what they began meanwhile ends, and after that nothing begins
-            paced_hive.let_go(out)
-            done += out
-            lab.expect_text(here, rf"{80 - done} calls left.*paused")
-            out = _begun(paced_hive)
+        done = 20 + paced_hive.let_go_until(0)  # the pause travels to the workers: what they begin meanwhile ends too
+        lab.expect_text(here, rf"{80 - done} calls left.*paused")
         assert done < 60
         here.locator("button.fh-pause").click()
         paced_hive.wait_for(4)
@@ -70,16 +58,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         number.fill("6")
         number.press("Enter")
         # The leases of a round are fixed: it ends with the calls that are out, and the next one has 6.
-        out = 4
-        while True:
-            paced_hive.let_go(out)
-            done += out
-            lab.expect_text(here, rf"{80 - done} calls left")
-            if "of 6 in flight" in here.inner_text():
-                break
-            paced_hive.wait_for(1)
-            out = 1 + _begun(paced_hive)
-        paced_hive.wait_for(6)
+        done += paced_hive.let_go_until(6)
         lab.expect_text(here, r"6 of 6 in flight")
 
         here.locator("button.fh-cancel").click()
@@ -87,7 +66,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         expect(here.locator("button")).to_have_count(0)
         lab.screenshot("dask-cancelled")
         lab.expect_text(lab.run(2), rf"{done + 6} 6 {80 - done - 6}")
-        paced_hive.let_go(6)  # those that were out end at the service, whoever hears of it
+        paced_hive.let_go_until(0)  # those that were out end at the service, whoever hears of it
 
         lab.start(3)
         paced_hive.wait_for(4)
