@@ -1,32 +1,44 @@
 """`CellRequest`: deployment, variants and inputs of a ``%%fetchhive`` cell, and its requests as text. Pure.
 
-Missing inputs are reported in one line before anything is sent. A pasted snippet is parsed and never executed.
+Missing inputs are reported in one line before anything is sent, each problem with what to write in the cell instead. A
+pasted snippet is parsed and never executed.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.callbacks import NOWHERE
-from fh_notebook.contract.catalog.deployments import UnknownDeployment
+from fh_notebook.contract.catalog.deployments import UnknownDeployment, near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.contract.schema.validation import fits
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.contract.snippet.parser import Snippet, looks_like_snippet, parse_snippet
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import FORMATS, KINDS, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.parser import is_blank, read_inputs, remarks_in
-from fh_notebook.notebook.cell.template import Evaluate, Template, expressions
+from fh_notebook.notebook.cell.template import Evaluate, Template, braced, expressions
 
-__all__ = ["CellRequest", "chosen_variants", "read_cell", "request_text", "shortened", "with_delivery"]
+__all__ = [
+    "CellRequest",
+    "chosen_variants",
+    "misspelt_names",
+    "read_cell",
+    "request_text",
+    "shortened",
+    "with_delivery",
+    "with_hint",
+]
 
 
 NO_VARIANTS: Final = "its variants are not known here; name each with -v"
@@ -337,3 +349,73 @@ def request_text(
     ):  # what a terminal obeys, or what turns a text around, as JSON can write it too
         body_text = "".join(sign if html.printable(sign) == sign else f"\\u{ord(sign):04x}" for sign in body_text)
     return f"POST {base_url}/workflow/invoke\nAuthorization: Bearer {key}\n{body_text}"
+
+
+def with_hint(problem: Problem, sources: Mapping[str, str], deployment: Deployment) -> Problem:
+    """Return a problem of one of a cell's inputs with what to write in the cell.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of the check of the inputs.
+    sources : mapping
+        The expressions of the inputs that are one, by the names of the variables.
+    deployment : Deployment
+        Whose inputs they are.
+
+    Examples
+    --------
+    >>> problem = Problem(("ticket",), "type", "3", "is not a text", expected="a text")
+    >>> print(with_hint(problem, {"ticket": "n"}, Deployment("triage")))
+    ticket: 3 is not a text; write {{ str(n) }}
+    >>> problem = Problem(("words",), "type", "None", "is not a number", expected="a number")
+    >>> print(with_hint(problem, {}, Deployment("triage")))
+    words: is empty; give a number, or leave its line out
+    """
+    path = problem.path or ()
+    expected = problem.expected
+    if problem.keyword == "type" and problem.value == short(None):
+        needs_text = expected == KINDS["string"]
+        is_optional = len(path) == 1 and path[0] not in deployment.inputs.get("required", [])
+        hint = "write its text" if needs_text else f"give {expected}{', or leave its line out' if is_optional else ''}"
+        return replace(problem, value="", message="is empty", hint=hint)
+    source = sources.get(str(path[0])) if path else None
+    if problem.keyword == "type" and expected == KINDS["string"] and not problem.hint:
+        return replace(problem, hint="put it in quotes" if source is None else f"write {braced(f'str({source})')}")
+    if source is not None and problem.keyword == "format" and problem.hint and expected == FORMATS["date"]:
+        is_simple = isinstance(ast.parse(source, mode="eval").body, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
+        return replace(problem, hint=f"write {braced(f'{source}.date()' if is_simple else f'({source}).date()')}")
+    return problem
+
+
+def misspelt_names(names: Iterable[str], deployment: Deployment) -> list[Problem]:
+    """Return a problem for each name that is nearly one of a deployment that takes other names too.
+
+    What is guessed from a snippet is open: a slip would be sent, and paid for, beside the variable that was meant.
+
+    Examples
+    --------
+    >>> guessed = Deployment("brief", inputs={"type": "object", "properties": {"topic": {"type": "string"}}})
+    >>> print(*misspelt_names(["topc"], guessed))
+    topc: no such variable is known; did you mean 'topic'? (to send it all the same, declare it in fetchhive.yaml)
+    >>> misspelt_names(["topc", "topic"], guessed), misspelt_names(["tone"], guessed)
+    ([], [])
+    """
+    if deployment.inputs.get("additionalProperties") is False:
+        return []  # the check tells every name that is not declared
+    input_names = list(names)
+    declared = {"patternProperties": dict.fromkeys(deployment.inputs.get("patternProperties", {}), False)}
+    left = [name for name in deployment.variable_names if name not in input_names]
+    try:
+        strange = [n for n in input_names if n not in deployment.variable_names and fits(declared, {n: None})]
+    except InputError:
+        return []  # the check of the inputs says so
+    near = ((name, near_name(name, left)) for name in strange)
+    declare = "(to send it all the same, declare it in fetchhive.yaml)"
+    return [
+        Problem(
+            (name,), "additionalProperties", "", "no such variable is known", f"did you mean {short(close)}? {declare}"
+        )
+        for name, close in near
+        if close is not None
+    ]

@@ -73,7 +73,6 @@ def _ask_for_snippet(shell: Any) -> Snippet:
     return parse_snippet(unfolded(text.reveal()))
 
 
-# What is one token for a POSIX shell and may hold a backslash of its own; else a backslash before blanks.
 def _show_variables(stored: Deployment, pasted: Snippet) -> None:
     """Say what is new among the Start variables, and what the snippet has otherwise than it was declared."""
     guessed = deployment_of(pasted)

@@ -25,11 +25,10 @@ from fh_notebook.core.text.formatting import nearest
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell.hints import misspelt_names, with_hint
 from fh_notebook.notebook.cell.literals import text_variables
 from fh_notebook.notebook.cell.options import LineOptions
 from fh_notebook.notebook.cell.parser import read_inputs, remarks_in
-from fh_notebook.notebook.cell.request import chosen_variants, request_text, with_delivery
+from fh_notebook.notebook.cell.request import chosen_variants, misspelt_names, request_text, with_delivery, with_hint
 from fh_notebook.notebook.cell.template import Template, braced, row_of, value_of
 from fh_notebook.notebook.shell import notice, row_names
 from fh_notebook.racing.options import RaceOptions
