@@ -31,8 +31,8 @@ IN_USE: Final = 0.9
 """An answer says that more may be admitted only when at least this part of the limit was used."""
 FIRST_PROBE: Final = 8
 """Clean round trips before an estimate is probed for the first time: it is least certain then."""
-SURER: Final = 4
-"""Each refused probe makes the estimate so much surer: the next one is that many times later (8, 32, then 64)."""
+SURER: Final = 8
+"""A refused probe makes the estimate so much surer: the next one is that many times later (8, then 64)."""
 LAST_PROBE: Final = 64
 """Probes are at most so many round trips apart: a raised cap is found, and one call at once loses 1.6 % to them."""
 PROBE_STEP: Final = 4
@@ -164,6 +164,25 @@ class AdaptiveLimit:
     def sent(self) -> None:
         """Count a call that goes out."""
         self._sent += 1
+
+    def unanswered(self) -> None:
+        """Learn that as many calls as the limit are out for a while, and none of them was refused.
+
+        Before the first refusal one more may go out then: a service that takes seconds to answer refuses at once.
+
+        Examples
+        --------
+        >>> pace = AdaptiveLimit()
+        >>> pace.unanswered()
+        >>> pace.limit
+        3
+        >>> pace.refused(out=3, still_out=2)
+        >>> pace.unanswered()  # the service has told by now what it admits
+        >>> pace.limit
+        2
+        """
+        if self.phase is Phase.SEEKING and self.limit < BOUND:
+            self.limit += 1
 
     def timed(self, took_s: float) -> None:
         """Learn how long an admitted call takes."""

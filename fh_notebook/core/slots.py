@@ -126,6 +126,10 @@ class WaitQueue:
         waiter.in_line = False
         return waiter
 
+    def is_next(self, waiter: Waiter) -> bool:
+        """Whether nobody waits longer."""
+        return bool(self._waiters) and self._waiters[0] is waiter
+
     def settle(self, waiter: Waiter) -> None:
         """Forget `waiter`, which goes on or gives up; take it out if it is still there."""
         if waiter.in_line:

@@ -36,13 +36,17 @@ from weakref import WeakKeyDictionary, WeakSet
 from fh_notebook.contract.retry import RetryAction, RetryDecision, next_reset
 from fh_notebook.core.adaptive_limit import AdaptiveLimit
 from fh_notebook.core.config import settings
-from fh_notebook.core.slots import LimitedCall, SendThrottle, Slot, WaitQueue, clock
+from fh_notebook.core.slots import LimitedCall, SendThrottle, Slot, Waiter, WaitQueue, clock
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.values import utc_now
 from fh_notebook.errors import LimitReached
 
 __all__ = ["BoundedLimiter", "ConcurrencyLimiter"]
 
+
+UNANSWERED_S: Final = 0.35
+"""So long somebody waits for a slot, before the first refusal, until one more call may go out beside those that are not
+answered yet. A refusal is heard sooner, so that a call or two are refused, and no more."""
 
 UNBOUNDED: Final = 2**31
 """The limit of a limiter that neither adapts nor has a ceiling."""
@@ -341,7 +345,7 @@ class ConcurrencyLimiter:
                 waiter = self._waiting.join(group)
                 self._grant()
             try:
-                await waiter.future
+                await self._granted(waiter)
                 with self._lock:
                     self._check_open()
                     self._waiting.settle(waiter)
@@ -352,6 +356,18 @@ class ConcurrencyLimiter:
                 raise
             if waiter.granted:  # if not, the limiter was closed, and reopened before this waiter ran
                 return
+
+    async def _granted(self, waiter: Waiter) -> None:
+        """Wait for a slot. Before the first refusal, one more is free each time that none was for a while."""
+        while self._adapts and self._adaptive.admits is None:
+            await asyncio.wait([waiter.future], timeout=UNANSWERED_S)
+            if waiter.future.done():
+                break
+            with self._lock:
+                if self._waiting.is_next(waiter) and self.out >= self.limit:
+                    self._adaptive.unanswered()
+                    self._grant()
+        await waiter.future
 
     def _leave(self) -> None:
         with self._lock:

@@ -64,6 +64,15 @@ def test_a_small_plan_is_found_for_four_refused_calls_and_a_tenth_of_the_time(ca
     assert {outcome.limit for outcome in outcomes} <= {cap, cap + 1}
 
 
+@pytest.mark.parametrize("cap", [1, 3, 5])
+@pytest.mark.parametrize(("call_s", "rounds"), [(0.2, 60), (2.0, 10), (20.0, 4)])
+def test_a_small_plan_is_found_before_the_first_answer(cap: int, call_s: float, rounds: int) -> None:
+    """Long calls, of which there are few: what a refusal tells is not waited for until an answer comes."""
+    outcomes, slower = compare(lambda _: cap, cap, cap * rounds, 20, call_s=call_s, way_s=0.05)
+    assert most([outcome.refused for outcome in outcomes]) <= cap + 1
+    assert most(slower) <= 1.06
+
+
 @pytest.mark.parametrize("facts", LEGS)
 def test_a_cap_of_fifty_is_found_for_two_percent_and_an_eighth_of_the_time(facts: dict[str, Any]) -> None:
     """2,000 jobs where 50 are admitted at once."""
