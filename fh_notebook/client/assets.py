@@ -27,7 +27,8 @@ import httpx
 
 from fh_notebook.client.http.exchange import ACCEPTED, is_packed
 from fh_notebook.client.http.transport import user_agent
-from fh_notebook.contract.run import Asset, Run
+from fh_notebook.contract.assets import Asset
+from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.files import atomic_file, remove_dead

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.client import polling
 from fh_notebook.client.connection import Connection
+from fh_notebook.contract import output_view
 from fh_notebook.contract.callbacks import (
     approval_request_of,
     ids_of,
@@ -403,7 +404,7 @@ class PendingRun:
         return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])
 
     def _repr_html_(self) -> str:
-        return html.el("div", html.STYLE, self.html_card(), cls="fh")
+        return html.el("div", html.STYLE, output_view.STYLE, self.html_card(), cls="fh")
 
     def _ipython_display_(self) -> None:
         hooks.frontend().show_pending(self)

@@ -39,7 +39,7 @@ from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import is_iterable
 
-__all__ = ["MAX_DEPTH", "canonical_json", "is_missing", "json_problems", "jsonable", "pretty"]
+__all__ = ["MAX_DEPTH", "canonical_json", "inside_fence", "is_missing", "json_problems", "jsonable", "pretty"]
 
 
 MAX_DEPTH: Final = 200
@@ -223,6 +223,14 @@ def pretty(value: Any, *, limit: int, sort: bool = False, indent: int | None = 2
     except (RecursionError, TypeError, ValueError):  # nested too deep, or in itself; or names that cannot be sorted
         return ("".join(parts), False) if not sort else pretty(value, limit=limit, indent=indent)
     return "".join(parts), True
+
+
+def inside_fence(text: str) -> str:
+    """Return the inside of the one code fence around `text`, if it is fenced: models like to answer so."""
+    stripped = text.strip()
+    if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:
+        return stripped.split("\n", 1)[1].rsplit("```", 1)[0]
+    return stripped
 
 
 MAX_INT_BITS: Final = 13_000

@@ -14,14 +14,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from fh_notebook.contract.assets import Asset, assets_of
+from fh_notebook.contract.json_values import inside_fence
+from fh_notebook.contract.output_view import STYLE, OutputOptions, output_view
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import short, with_partial_repr
+from fh_notebook.core.text.formatting import one_line, short, with_partial_repr
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
-    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Asset", "Run", "one_line",
+    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "one_line",
+    "technical_line",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -41,30 +45,6 @@ _CHECKED: Final = ("status", "error", "error_code", "request_id", "run_id", "dep
 WHOLE: Final = "run.text has all"
 WHOLE_ERROR: Final = "run.error has all"
 """Where all of a long text is, beside what a card shows of it."""
-
-
-@with_partial_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
-    """A file that a run made, at an address of the service (CONTRACT section 1, image results)."""
-
-    id: str | None = None
-    file_url: str | None = None
-    file_name: str | None = None
-    file_size: int | None = None
-    """Bytes."""
-    file_type: str | None = None
-
-    def __post_init__(self) -> None:
-        arguments.check(Asset.__init__, {each.name: getattr(self, each.name) for each in fields(self)})
-
-    @classmethod
-    def from_wire(cls, value: Mapping[str, Any]) -> Asset:
-        """Return the asset of one entry of ``output.assets``; what is not of the right kind is left out."""
-        arguments.check(Asset.from_wire, locals())
-        size = value.get("file_size")
-        texts = {k: str(value[k]) for k in ("id", "file_url", "file_name", "file_type") if value.get(k) is not None}
-        return cls(file_size=size if isinstance(size, int) else None, **texts)
 
 
 @with_partial_repr
@@ -158,7 +138,7 @@ class Run:
                 raise ValueError(f"this run has no output (it is {self.status})")
             return self.output
         try:
-            return json.loads(_strip_fence(self.output))
+            return json.loads(inside_fence(self.output))
         except ValueError as exc:
             raise ValueError(f"the output is not JSON ({exc}); it is in .text") from None
         except RecursionError:
@@ -167,8 +147,7 @@ class Run:
     @property
     def assets(self) -> tuple[Asset, ...]:
         """The files that the run made, if it made any."""
-        listed = self.output.get("assets") if isinstance(self.output, Mapping) else None
-        return tuple(Asset.from_wire(a) for a in listed if isinstance(a, Mapping)) if isinstance(listed, list) else ()
+        return assets_of(self.output)
 
     def save_assets(self, folder: str | Path) -> list[Path]:
         """Download the assets into `folder` and return the files, in the order of :attr:`assets`.
@@ -236,10 +215,16 @@ class Run:
         return f"Run({', '.join(s for s in parts if s)})"
 
     def _repr_html_(self) -> str:
-        return html.el("div", html.STYLE, self.html_card(), cls="fh")
+        return html.el("div", html.STYLE, STYLE, self.html_card(), cls="fh")
 
     def html_card(
-        self, *, whole: str = WHOLE, cap: int = html.TEXT_CAP, open_chars: int = html.CHARS_OPEN
+        self,
+        *,
+        whole: str = WHOLE,
+        cap: int = html.TEXT_CAP,
+        open_chars: int = html.CHARS_OPEN,
+        form: str = "",
+        is_headed: bool = True,
     ) -> html.Html:
         """Return the run as one card of HTML, escaped, folded and capped, for this object and for those that hold many.
 
@@ -251,33 +236,29 @@ class Run:
             Characters of the output that are in the card at most.
         open_chars : int
             Characters of it that are open to the eye; the rest is folded.
+        form : str
+            The form in which the output is shown first, of ``output_view.FORMS``; by default the one that fits it.
+        is_headed : bool
+            Whether its status and its names are above the output.
         """
-        where = self._where(" / ")
         head = html.el(
             "div",
             html.badge(self.status),
             " ",  # for a page that leaves out the style
-            html.el("strong", where),
+            html.el("strong", html.el("bdi", self._where(" / "))),
             " ",
             html.el("span", f"{self.elapsed_s:.3g} s", cls="fh-dim") if self.elapsed_s else None,
             cls="fh-head",
         )
-        identity = self.request_id or self.run_id
-        foot = (
-            html.el("div", identity, cls="fh-dim fh-foot", title="the service's id of this call") if identity else None
-        )
-        return html.el("div", head, *self._html_body(whole, cap, open_chars), foot, cls="fh-card")
-
-    def _html_body(self, whole: str, cap: int, open_chars: int) -> list[html.Html]:
-        parts = []
+        parts: list[html.Html | None] = [head if is_headed else None]
         if self.error or self.error_code:
             code = f" ({self.error_code})" if self.error_code else ""
             text = f"{self.error or ''}{code}".strip()
             parts.append(html.folded(text, whole=WHOLE_ERROR, cap=cap, open_chars=open_chars, cls="fh-error"))
         if self.output is not None:
-            # Not a <pre>: notebooks and GitHub style that tag their own way, and break words in the middle.
-            parts.append(html.folded(self.text, whole=whole, cap=cap, open_chars=open_chars))
-        return parts
+            options = OutputOptions(whole=whole, cap=cap, open_chars=open_chars, form=form)
+            parts.append(output_view(self.output, options))
+        return html.el("div", *parts, technical_line(self), cls="fh-card")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON values, without the signing secret; :meth:`from_dict` is the way back."""
@@ -301,10 +282,15 @@ _STORED_FIELDS: Final = tuple(part.name for part in fields(Run) if part.name != 
 """The names of :meth:`Run.to_dict`."""
 
 
-def one_line(text: str, limit: int = 120) -> str:
-    """Return somebody's `text` as one printable line of at most `limit` characters: for errors, reprs and logs."""
-    line = html.printable(" ".join(text.split()))
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+def technical_line(run: Run) -> html.Html | None:
+    """Return what identifies a call at the service, in the small line below its answer."""
+    identity = one_line(run.request_id or run.run_id or "", 200)
+    facts = [identity] if identity else []
+    facts += [f"{run.attempts:,} attempts"] if run.attempts > 1 else []
+    return html.el("div", " · ".join(facts), cls="fh-dim fh-foot", title=ID_TITLE) if facts else None
+
+
+ID_TITLE: Final = "the service's id of this call"
 
 
 def _to_json(output: Any, *indents: int | None) -> str:
@@ -313,11 +299,3 @@ def _to_json(output: Any, *indents: int | None) -> str:
         with suppress(RecursionError, ValueError, TypeError):  # what is no JSON, in a run that somebody made by hand
             return json.dumps(output, ensure_ascii=False, indent=indent, default=short)
     return "(nested too deeply to be written out; run.output has all)"
-
-
-def _strip_fence(text: str) -> str:
-    """Return the inside of the one code fence around `text`, if it is fenced: models like to answer so."""
-    stripped = text.strip()
-    if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:
-        return stripped.split("\n", 1)[1].rsplit("```", 1)[0]
-    return stripped

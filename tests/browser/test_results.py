@@ -63,11 +63,6 @@ for index, output in enumerate(OUTPUTS, 1):
 evil.stopped(EVIL)
 evil.widget
 """
-EVERY_FORM = """
-for column in evil._columns:
-    for name in dict.fromkeys(value for _, value in (column._forms.options if column._forms else ())):
-        column._forms.value = name
-"""
 MANY = """
 import random
 chance = random.Random(4)
@@ -117,8 +112,9 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     expect(shown.locator(".fh-column").nth(5)).to_contain_text("no credits are left; buy more")
     repeats = lab.run(3)
     lab.expect_text(repeats, r"5 of 6 completed, 1 cancelled")
-    shown.locator(".fh-copy").first.click()
-    shown.locator(".fh-all").wait_for()
+    expect(shown.locator(".fh-copy")).to_have_count(5)
+    heights = "all => all.map(button => Math.round(button.getBoundingClientRect().top - button.closest('.fh-o').getBoundingClientRect().top))"
+    assert len(set(shown.locator(".fh-copy").evaluate_all(heights))) == 1
     for look in looks(lab, height=1_400):
         for name, where in (("results", shown), ("repeats", repeats)):
             where.scroll_into_view_if_needed()
@@ -138,40 +134,79 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     assert lab.errors == []
 
 
-@pytest.mark.long
+COPYING = """
+import fh_notebook as fh; from fh_notebook.notebook.results.view import ResultsView; view = ResultsView()
+text = {begun!r} + '\\nmore of it' * {times}
+view.begin(['a', 'b'])
+view.show(0, fh.Run(status='completed', output=text)); view.show(1, fh.Run(status='completed', output={{'label': 'late', 'n': [1]}}))
+view.widget
+"""
+BEGUN = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
+
+
+@pytest.mark.parametrize("times", [3, 20_000])
 @pytest.mark.parametrize("by", ["keyboard", "mouse"])
-def test_all_of_an_output_is_copied(lab: Lab, by: str) -> None:
-    """Exactly, line breaks at its beginning too; JupyterLab leaves Ctrl+A to the text."""
-    begun = '\nfirst line of it\n\n  an indented one, it\'s "quoted" </textarea><b>\nlast'
+def test_copy_puts_all_of_an_output_on_the_clipboard(lab: Lab, by: str, times: int) -> None:
+    """In one click or key: what the page has itself, and what it must ask for."""
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    lab.open(
-        "import fh_notebook as fh; from fh_notebook.notebook.results.view import ResultsView; view = ResultsView()\n"
-        f"text = {begun!r} + '\\nmore of it' * 20_000\n"
-        "view.begin(['a']); view.show(0, fh.Run(status='completed', output=text)); view.widget"
-    )
+    lab.open(COPYING.format(begun=BEGUN, times=times))
     shown = lab.run(0)
-    button, area = shown.locator(".fh-copy"), shown.locator(".fh-all")
+    button = shown.locator(".fh-copy").first
+    shown.locator(".fh-results[data-ready]").wait_for()
     if by == "mouse":
         button.click()
-        area.click()
     else:
         button.focus()
         button.press("Enter")
-        area.wait_for()
-        lab.page.keyboard.press("Tab")
-    expect(area).to_be_focused()
-    lab.page.keyboard.press("Control+a")
-    lab.page.keyboard.press("Control+c")
-    assert lab.page.evaluate("() => navigator.clipboard.readText()") == begun + "\nmore of it" * 20_000
-    button.click()
-    expect(area).to_have_count(0)
+    expect(button).to_have_text("Copied")
+    assert lab.page.evaluate("() => navigator.clipboard.readText()") == BEGUN + "\nmore of it" * times
+    expect(button).to_have_text("Copy")
+    if times > 1_000:
+        shown.locator(".fh-fold summary").first.click()
+        shown.locator(".fh-show-all").first.click()
+        expect(shown.locator(".fh-rest[tabindex]")).to_be_focused()
+        assert shown.locator(".fh-rest[tabindex]").text_content() == BEGUN + "\nmore of it" * times
+    assert lab.errors == []
+
+
+def test_where_the_clipboard_is_refused_the_text_is_selected_and_the_reason_said(lab: Lab) -> None:
+    """One key is left to press."""
+    lab.open(COPYING.format(begun=BEGUN, times=3))
+    shown = lab.run(0)
+    shown.locator(".fh-results[data-ready]").wait_for()
+    lab.page.evaluate(
+        "() => { navigator.clipboard.writeText = async () => { throw new DOMException('no', 'NotAllowedError'); }; }"
+    )
+    shown.locator(".fh-copy").first.click()
+    expect(shown.locator(".fh-copied")).to_contain_text("The browser refused the clipboard (NotAllowedError)")
+    expect(shown.locator(".fh-all")).to_be_focused()
+    assert lab.page.evaluate("() => String(getSelection())").strip() == (BEGUN + "\nmore of it" * 3).strip()
+
+
+def test_the_form_of_an_output_is_switched_by_mouse_and_by_keys_without_the_kernel(lab: Lab) -> None:
+    """And the choice is kept for the next answer."""
+    lab.open(
+        COPYING.format(begun=BEGUN, times=3),
+        "view.begin(['a', 'b']); view.show(1, fh.Run(status='completed', output=[{'label': 'lost'}]))",
+    )
+    shown = lab.run(0)
+    shown.locator(".fh-results[data-ready]").wait_for()
+    view = shown.locator(".fh-column").nth(1)
+    expect(view.locator(".fh-as:visible")).to_have_class("fh-as fh-as-json")
+    view.get_by_role("radio", name="Table").click()
+    expect(view.locator(".fh-as:visible")).to_have_class("fh-as fh-as-table")
+    view.get_by_role("radio", name="Table").press("ArrowLeft")
+    expect(view.locator(".fh-as:visible")).to_have_class("fh-as fh-as-json")
+    lab.run(1)
+    expect(view).to_contain_text("lost")
+    expect(view.locator(".fh-as:visible")).to_have_class("fh-as fh-as-json")  # by itself it would be a table
 
 
 def test_hostile_outputs_neither_run_nor_fetch_anything(lab: Lab, hive: LocalHive) -> None:
     """In every form; a picture is fetched after a click on its button, and not before."""
     with hive.serve() as server:
         lab.open(
-            ROOT, SETUP, HOSTILE, EVERY_FORM,
+            ROOT, SETUP, HOSTILE,
             f"fh.configure(base_url={server.url!r})\npainted = ResultsView(); painted.begin(['a'])\n"
             "painted.show(0, fh.invoke('painter', variant='a')); painted.widget",
         )  # fmt: skip
@@ -179,8 +214,9 @@ def test_hostile_outputs_neither_run_nor_fetch_anything(lab: Lab, hive: LocalHiv
             lab.run(index)
         evil = lab.output(2)
         expect(evil.locator(".fh-column")).to_have_count(12)
-        lab.run(3)
         lab.expect_text(evil, "cancelled")
+        for radio in evil.locator(".fh-o-tab input").all():
+            radio.check()
         assert lab.page.evaluate("() => window.evil") is None
         for selector in ("script", "iframe", "img", "[onerror]", "[onclick]"):
             expect(evil.locator(selector)).to_have_count(0)
@@ -193,8 +229,9 @@ def test_hostile_outputs_neither_run_nor_fetch_anything(lab: Lab, hive: LocalHiv
         lab.screenshot("results-hostile")
         assert lab.external == []
 
-        painted = lab.run(4)
+        painted = lab.run(3)
         lab.expect_text(painted, "pixel.png")
+        painted.locator(".fh-results[data-ready]").wait_for()
         assert lab.external == []
         expect(painted.locator(".fh-show-file")).to_have_count(1)
         painted.locator(".fh-show-file").click()

@@ -34,12 +34,13 @@ OUTPUTS: Final[tuple[Any, ...]] = (
 
 _TAGS = """
 div span b strong em p pre code ul ol li blockquote hr br h1 h2 h3 h4 h5 h6 table thead tbody tr th td details summary
-ins del s bdi style a
+ins del s bdi style a form label input button
 """
 TAGS: Final = frozenset(_TAGS.split())
 _ATTRIBUTES = (
     "class style title dir open href target rel scope tabindex role start aria-label "
-    "aria-multiline contenteditable spellcheck data-lm-suppress-shortcuts"
+    "aria-multiline contenteditable spellcheck data-lm-suppress-shortcuts "
+    "method type name value checked hidden data-output data-text data-src data-name"
 )
 ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 
@@ -62,9 +63,13 @@ class Page(HTMLParser):
         if tag not in TAGS:
             self.strange.append(f"<{tag}>")
         for name, value in attrs:
+            if (tag, name) == ("input", "type") and value != "radio":
+                self.strange.append(f"{tag} {name}={value}")
+            if (tag, name) == ("form", "method") and value != "dialog":
+                self.strange.append(f"{tag} {name}={value}")
             if name not in ATTRIBUTES or (name == "style" and "url" in (value or "")):
                 self.strange.append(f"{tag} {name}={value}")
-            if name == "href":
+            if name in ("href", "data-src"):
                 self.links.append(value or "")
 
     def handle_endtag(self, tag: str) -> None:

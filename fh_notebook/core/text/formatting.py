@@ -29,6 +29,7 @@ __all__ = [
     "kind_text",
     "listed",
     "nearest",
+    "one_line",
     "path_text",
     "short",
     "type_text",
@@ -48,6 +49,12 @@ PATH_CAP: Final = 100
 
 CONSONANT_SOUNDS: Final = ("ufunc", "uint", "uni", "url", "use", "utc", "uuid")
 """Names that begin with a vowel by their letters, and by their sound do not."""
+
+
+def one_line(text: str, limit: int = 120) -> str:
+    """Return somebody's `text` as one printable line of at most `limit` characters: for errors, reprs and logs."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def short(value: Any, limit: int = VALUE_CAP) -> str:

@@ -35,7 +35,7 @@ _SLACK: Final = 1.2
 class Html(str):
     """A string that is already safe HTML. Only :func:`el` and :func:`join` make one.
 
-    With one exception: ``notebook.results.formats`` takes the page of its Markdown renderer, which is set to escape all
+    With one exception: ``contract.output_view`` takes the page of its Markdown renderer, which is set to escape all
     text itself (no HTML, no pictures, no links that run); built up again from tokens, it would be a second renderer.
     """
 
@@ -140,9 +140,12 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     visible, end = rest, ""
     if len(text) > cap:
         visible = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
-        end = f"\n… {counted(len(rest) - len(visible), 'more character')}; {whole}"
-    more = fold(f"… {_rest_text(rest)}", el("div", f"{visible}{end}", cls="fh-rest"))
-    return el("div", head, more, cls=cls, dir=direction(text), style=_KEEP_LINES)
+        end = f"… {counted(len(rest) - len(visible), 'more character')}; {whole}"
+    # Each part has the direction of the text; the sentences beside them are ours, and go from left to right.
+    turned = direction(text)
+    note = el("div", end, cls="fh-dim") if end else None
+    more = fold(f"… {_rest_text(rest)}", el("div", el("div", visible, dir=turned), note, cls="fh-rest"))
+    return el("div", el("div", head, dir=turned), more, cls=cls, style=_KEEP_LINES)
 
 
 def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:

@@ -35,7 +35,7 @@ from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
 from fh_notebook.notebook.magics.over_rows import run_over
-from fh_notebook.notebook.results.cards import OutputsSideBySide, SideBySide
+from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.shell import Masked, Stopped, holds_key, masked_if_shown, notice
 from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay
 from fh_notebook.session import session
@@ -61,8 +61,7 @@ class CellResult:
         """Show the runs, unless the cell's value does it or there are none."""
         if not self.runs or (self.error is None and self.shows_itself(show)):
             return
-        side_by_side = SideBySide(self.runs) if show is None else OutputsSideBySide(self.runs, show)
-        display(side_by_side)  # type: ignore[no-untyped-call]  # IPython's display has no types
+        display(SideBySide(self.runs, show=show))  # type: ignore[no-untyped-call]  # IPython's display has no types
 
     def raise_error(self) -> None:
         """Raise what ended the calls early, if anything did."""

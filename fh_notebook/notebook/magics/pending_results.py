@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.contract import output_view
 from fh_notebook.contract.callbacks import NOWHERE, was_refused_directly
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run
@@ -121,7 +122,7 @@ class PendingResults(Sequence[Any]):
 
     def _repr_html_(self) -> str:
         cards = [call.html_card() for call in self._calls]
-        return html.el("div", html.STYLE, html.el("div", *cards, cls="fh-side"), cls="fh")
+        return html.el("div", html.STYLE, output_view.STYLE, html.el("div", *cards, cls="fh-side"), cls="fh")
 
     def _ipython_display_(self) -> None:
         show(self)

@@ -10,15 +10,15 @@ import json
 import shutil
 import textwrap
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from fh_notebook.contract import output_view
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.formats import html_table, markdown
 from fh_notebook.notebook.results.state import CallState
 
-__all__ = ["LastState", "OutputsSideBySide", "SideBySide"]
+__all__ = ["LastState", "SideBySide"]
 
 
 RUNS_OPEN: Final = 12
@@ -39,10 +39,13 @@ class SideBySide:
         One a variant, in the order in which they were asked for.
     whole : str, optional
         Where all of a long output is, in words; else it is in the run, or in the result's frame.
+    show : {"text", "markdown", "json", "table"}, optional
+        The form in which each output is shown first (``--show``); then a single output has no head.
     """
 
-    def __init__(self, runs: Sequence[Run], *, whole: str | None = None) -> None:
+    def __init__(self, runs: Sequence[Run], *, whole: str | None = None, show: str | None = None) -> None:
         self.runs = tuple(runs)
+        self._show = show or ""
         many = len(self.runs) > 1
         self._whole, self._whole_error = (
             (whole, whole)
@@ -64,7 +67,7 @@ class SideBySide:
         if folded := cards[RUNS_OPEN:]:
             more = f"… {counted(len(self.runs) - RUNS_OPEN, 'more run')}"
             parts.append(html.fold(more, html.el("div", *folded, cls="fh-side")))
-        return html.el("div", html.STYLE, head, *parts, self._left_out(), cls="fh")
+        return html.el("div", html.STYLE, output_view.STYLE, head, *parts, self._left_out(), cls="fh")
 
     def _left_out(self) -> html.Html | None:
         left = len(self.runs) - RUNS_SHOWN
@@ -77,7 +80,13 @@ class SideBySide:
         )
 
     def _card(self, run: Run) -> html.Html:
-        return run.html_card(whole=self._whole, cap=self._cap, open_chars=self._open_chars)
+        return run.html_card(
+            whole=self._whole,
+            cap=self._cap,
+            open_chars=self._open_chars,
+            form=self._show,
+            is_headed=not (self._show and len(self.runs) == 1 and run.ok),
+        )
 
     def __repr__(self) -> str:
         width = min(shutil.get_terminal_size((100, 24)).columns, 100)
@@ -102,55 +111,8 @@ class SideBySide:
 
     def _output_text(self, run: Run) -> str:
         """The output as the text that is shown of it."""
-        return run.text
-
-
-class OutputsSideBySide(SideBySide):
-    """The outputs alone, beside each other, in the form that ``--show`` names.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        One a call.
-    show : {"text", "markdown", "json", "table"}
-        How each output is shown; one that has not this form is shown as text.
-    """
-
-    def __init__(self, runs: Sequence[Run], show: str) -> None:
-        super().__init__(runs)
-        self._show = show
-
-    def _card(self, run: Run) -> html.Html:
-        return html.el("div", self._head(run), self._body(run), cls="fh-card")
-
-    def _head(self, run: Run) -> html.Html | None:
-        if len(self.runs) == 1 and run.ok:
-            return None
-        return html.el("div", html.badge(run.status), " ", html.el("strong", run.variant or ""), cls="fh-head")
-
-    def _body(self, run: Run) -> html.Html:
-        if run.output is None:
-            error = run.error or run.error_code or run.status
-            return self._folded(error, self._whole_error, cls="fh-error")
-        if self._show == "markdown" and isinstance(run.output, str):
-            return markdown(run.output, whole=self._whole, cap=self._cap)
-        if self._show == "table" and (table := html_table(_json_of(run), whole=self._whole)) is not None:
-            return table
-        return self._folded(self._output_text(run), self._whole)
-
-    def _folded(self, text: str, whole: str, cls: str = "fh-out") -> html.Html:
-        return html.folded(text, whole=whole, cap=self._cap, open_chars=self._open_chars, cls=cls)
-
-    def _output_text(self, run: Run) -> str:
-        value = _json_of(run) if self._show == "json" else None
+        value = output_view.json_value(run.output) if self._show == "json" else None
         return run.text if value is None else json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def _json_of(run: Run) -> Any:
-    try:
-        return run.json()
-    except ValueError:
-        return None
 
 
 class LastState(SideBySide):

@@ -14,18 +14,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from ipywidgets import HTML, Box, ButtonStyle, Layout, ToggleButtonsStyle, VBox
+from ipywidgets import HTML, Box, Layout, VBox
 from ipywidgets.widgets.widget_description import DescriptionStyle
 from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
+from fh_notebook.contract import output_view
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
-from fh_notebook.notebook.results.column import COPY_STYLE, ResultColumn
-from fh_notebook.notebook.results.formats import TREE_STYLE
+from fh_notebook.notebook.results.column import ResultColumn
+from fh_notebook.notebook.results.output_actions import COPY_STYLE, output_actions
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 
 __all__ = ["ResultsView", "TickTimer"]
@@ -96,16 +97,12 @@ COLUMNS_SHOWN: Final = 40
 
 
 _STYLE: Final = html.Html(
-    f"{html.STYLE}<style>{MARKS_STYLE}{TREE_STYLE}{COPY_STYLE}"
+    f"{html.STYLE}<style>{MARKS_STYLE}{output_view.CSS}{COPY_STYLE}"
     ".fh-results .widget-html-content{line-height:inherit;font-size:inherit}"
-    ".fh-column{border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:4px}"
+    ".fh-column{border-top:1px solid var(--jp-border-color2,rgba(128,128,128,.4));padding-top:8px}"
     ".fh-column .widget-html,.fh-column .widget-html-content{width:auto;max-width:100%;min-width:0}"
     ".fh-column .widget-html-content{flex:1 1 0}"
-    ".fh-column .widget-toggle-button{padding:0 8px}"
     ".fh-cure{margin:-4px 0 6px}"
-    ".fh a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
-    ".fh-md h1,.fh-md h2{font-size:1.25em}.fh-md h3,.fh-md h4{font-size:1.1em}.fh-md>:first-child{margin-top:4px}"
-    ".fh-md{overflow-wrap:anywhere}.fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto}"
     "</style>"
 )
 
@@ -242,12 +239,29 @@ class ResultsView:
         if self._side is None:
             self._looks = _looks()
             self._side = Box(**self._looks["side"])
-            self.widget.children = (HTML(_STYLE), self._line, self._side)
+            actions = output_actions(self._output_of, self._chose_form)
+            self.widget.children = (HTML(_STYLE), self._line, self._side, actions)
         while len(self._columns) < count:
-            self._columns.append(ResultColumn(self._looks, self._lock, self._redraw))
+            key = str(len(self._columns))
+            self._columns.append(ResultColumn(key, self._looks, self._lock, self._redraw))
         children = tuple(column.widget for column in self._columns[:count])
         if children != self._side.children:
             self._side.children = children
+
+    # --- what the page's script asks for
+
+    def _output_of(self, key: str) -> Any:
+        """Return the output that a column shows; ``None`` where it shows none."""
+        with self._lock:
+            run = next((column.run for number, column in enumerate(self._columns) if str(number) == key), None)
+            return run.output if run is not None else None
+
+    def _chose_form(self, key: str, form: str) -> None:
+        """Note the form that a person chose in a column: the page shows it already."""
+        with self._lock:
+            for number, column in enumerate(self._columns):
+                if str(number) == key:
+                    column.form = form
 
     def _redraw(self) -> None:
         """Compare anew: another repeat of the first variant is looked at."""
@@ -301,15 +315,9 @@ def _looks() -> dict[str, dict[str, Any]]:
             )
         },
         "column": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
-        "box": {"layout": Layout(min_width="0", max_width="100%", overflow="visible")},
         "html": {"layout": Layout(), "style": HTMLStyle()},
-        "forms": {"layout": Layout(width="auto", max_width="100%"), "style": ToggleButtonsStyle(button_width="auto")},
         "repeats": {
             "layout": Layout(width="260px", max_width="100%"),
             "style": DescriptionStyle(description_width="initial"),
-        },
-        "button": {
-            "layout": Layout(width="auto", min_width="72px", max_width="100%", align_self="flex-start"),
-            "style": ButtonStyle(),
         },
     }

@@ -11,6 +11,13 @@ const make = (tag, {cls, text, ...attributes} = {}, ...children) => {
   return made;
 };
 
+// Put a text on the clipboard, and return why that was refused, or an empty text; to be called when something is clicked.
+const toClipboard = async text => {
+  if (!navigator.clipboard) return "The browser gives no clipboard to a page that is not served over https";
+  try { await navigator.clipboard.writeText(text); return ""; }
+  catch (error) { return `The browser refused the clipboard (${error.name})`; }
+};
+
 // Have the keys that are pressed within `root()` be no commands of the notebook: there, "d d" deletes the cell. Only
 // Ctrl+S and Cmd+S go on to it. The element with the focus is marked, and not what it lies in: Lumino looks upwards from
 // the element for one that a shortcut is for, and stops at a mark, so a mark further up is too late for what is for

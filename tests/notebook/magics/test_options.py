@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.contract.output_view import OutputOptions, output_view
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import parser
-from fh_notebook.notebook.results.cards import OutputsSideBySide
-from fh_notebook.notebook.results.formats import markdown
+from fh_notebook.notebook.results.cards import SideBySide
 from tests.notebook.magics.test_magic import Shell, hive, shell  # noqa: F401 - fixtures
 
 ROWS = "import pandas as pd\nrows = pd.DataFrame({'said': ['hi', 'ho'], 'items': [1, 2], 'want': ['hi', 'no']})"
@@ -189,10 +189,11 @@ def test_outputs_are_shown_in_the_form_that_is_asked_for(shell: Shell, hive: Loc
 
 def test_hostile_markdown_is_inert() -> None:
     """HTML is text, pictures are not fetched, links of other kinds than http and mailto are no links."""
-    page = markdown(
+    text = (
         "# Title\n<script>x</script> ![p](http://192.0.2.1/p.png) [a](javascript:alert(1)) [b](https://ok.example)\n\n"
         "|a|b|\n|-|-|\n|1|<img src=x>|\n\n<a <a href='javascript:x'>y</a> [c](data:text/html,x) \u202e"
     )
+    page = output_view(text, OutputOptions(whole="there is all", form="markdown"))
     assert "<h1>" in page
     assert "<table>" in page
     assert 'href="https://ok.example"' in page
@@ -205,7 +206,7 @@ def test_tables_of_a_model_are_capped() -> None:
     wide = fh.Run(status="completed", output={f"n{i}": "x" for i in range(100_000)})
     tall = fh.Run(status="completed", output=[{f"c{j}": "y" * 30_000 for j in range(40)} for _ in range(300)])
     for run in (wide, tall):
-        assert len(OutputsSideBySide([run], "table")._repr_html_()) < 1_500_000
+        assert len(SideBySide([run], show="table")._repr_html_()) < 1_500_000
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,14 @@ BACKGROUND = "loop.background().submit(answer(view.begin(['a', 'b']))); view.wid
 BLOCKING = "print('begun'); held = threading.Event(); held.wait(60)"
 
 
-def _states(kernel: Kernel, dom_class: str) -> dict[str, dict[str, Any]]:
-    return {name: s for name, s in kernel.widgets().items() if dom_class in s.get("_dom_classes", ())}
+def _answer(kernel: Kernel, widget: str, number: int) -> str:
+    """Return the text that a widget has sent in answer to a page's question."""
+    said: list[dict[str, Any]] = [
+        message.content["data"].get("content", {})
+        for message in list(kernel.messages)
+        if message.kind == "comm_msg" and message.content.get("comm_id") == widget
+    ]
+    return next((str(content["text"]) for content in said if content.get("id") == number), "")
 
 
 def _pages(kernel: Kernel) -> str:
@@ -45,12 +51,9 @@ def test_answers_arrive_and_clicks_are_heard_also_while_a_cell_runs(kernel: Kern
     running = kernel.send(BLOCKING) if subshell else None
     if running:
         kernel.wait_for_text(running, "begun")
-    copy = next(iter(_states(kernel, "fh-copy")))
-    kernel.click(copy, subshell=subshell)
-    kernel.wait_until(lambda: "fh-all" in _pages(kernel), "the text to be copied")
-    toggle = next(iter(_states(kernel, "fh-forms")))
-    kernel.set(toggle, subshell=subshell, index=1)
-    kernel.wait_until(lambda: "fh-tree" in _pages(kernel).split("</style>")[-1], "the tree")
+    actions = next(name for name, state in kernel.widgets().items() if "toClipboard" in state.get("_esm", ""))
+    kernel.comm(actions, {"method": "custom", "content": {"ask": "text", "id": 5, "key": "1"}}, subshell=subshell)
+    kernel.wait_until(lambda: '"label": "bbbbb"' in _answer(kernel, actions, 5), "the text to be copied")
     if running:
         assert kernel._idle.get(running) is None
         kernel.interrupt()

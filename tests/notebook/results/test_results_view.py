@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ipywidgets import HTML, Button, Dropdown, ToggleButtons, Widget
+from ipywidgets import HTML, Dropdown, Widget
 
 import fh_notebook as fh
 from fh_notebook.core import event_loop
 from fh_notebook.notebook.results.cards import LastState
+from fh_notebook.notebook.results.output_actions import COPY_CAP
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
@@ -150,24 +152,34 @@ def test_later_columns_say_whether_they_differ_from_the_first_whatever_came_firs
     )
 
 
-def test_the_form_is_chosen_by_a_toggle_and_stays_for_the_next_submit() -> None:
+def _page_asks(view: ResultsView, **content: Any) -> list[dict[str, Any]]:
+    """Have the page's script say something, and return what the kernel answers."""
+    actions = view.widget.children[-1]
+    answers: list[dict[str, Any]] = []
+    actions.send = lambda content: answers.append(content)
+    actions._handle_custom_msg(content, [])
+    return answers
+
+
+def _shown_form(view: ResultsView) -> str:
+    """Return the form that the only column shows at first; empty where there is no choice."""
+    found = re.search(r'value="(\w+)" checked', _columns(view)[0].children[-1].value)
+    return found[1] if found else ""
+
+
+def test_the_form_is_chosen_by_a_switch_and_stays_for_the_next_submit() -> None:
     """The best one by default; an output that has not the chosen one is shown at its best."""
     view = ResultsView()
     view.begin(["a"])
     view.show(0, _run([{"label": "billing"}]))
-    toggle = _one(view.widget, ToggleButtons)
-    assert ([name for name, _ in toggle.options], toggle.value) == (["Text", "JSON", "Table"], "table")
-    toggle.value = "json"
-    assert 'label: "billing"' in _text(view.widget)
-    view.begin(["a"])
-    view.show(0, _run("# Title\n\n*words*"))
-    assert _one(view.widget, ToggleButtons).value == "markdown"
-    view.begin(["a"])
-    view.show(0, _run([{"label": "delivery"}]))
-    assert _one(view.widget, ToggleButtons).value == "json"
-    view.begin(["a"])
-    view.show(0, _run("plain"))
-    assert _all(view, ToggleButtons) == []
+    assert _shown_form(view) == "table"
+    assert _page_asks(view, ask="form", key="0", form="json") == []
+    _page_asks(view, ask="form", key="0", form="<b>")  # no form at all
+    _page_asks(view, ask="form", key="9", form="json")  # no column
+    for output, form in (("# Title\n\n*words*", "markdown"), ([{"label": "delivery"}], "json"), ("plain", "")):
+        view.begin(["a"])
+        view.show(0, _run(output))
+        assert _shown_form(view) == form
 
 
 def test_repeats_are_looked_at_one_at_a_time() -> None:
@@ -186,47 +198,39 @@ def test_repeats_are_looked_at_one_at_a_time() -> None:
     assert "4 of 4 completed" in _text(view.widget)
 
 
-def test_copy_shows_all_and_hides_it_again() -> None:
-    """Only then is it sent; and another output takes it away."""
+def test_a_long_output_is_sent_for_copy_only_when_it_is_asked_for() -> None:
+    """All of it, up to a cap, which is stated; a short one is in the page already."""
     text = "a line of many\n" * 10_000
     view = ResultsView()
-    view.begin(["a"])
+    view.begin(["a", "b"])
     view.show(0, _run(text))
-    button = _one(view.widget, Button)
-    assert len(_text(view.widget)) < 30_000
-    button.click()
-    assert text in _text(view.widget)
-    assert button.description == "Hide copy"
-    button.click()
-    assert len(_text(view.widget)) < 30_000
-    button.click()
-    view.show(0, _run("another"))
-    assert "a line of many" not in _text(view.widget)
-    assert button.description == "Copy"
+    view.show(1, _run("x" * (COPY_CAP + 1), "b"))
+    assert sum(len(part.value) for part in _all(view, HTML)) < 80_000
+    assert _page_asks(view, ask="text", id=3, key="0") == [{"id": 3, "text": text, "left": ""}]
+    [cut] = _page_asks(view, ask="text", id=4, key="1")
+    assert len(cut["text"]) == COPY_CAP
+    assert f"the first {COPY_CAP:,} characters" in cut["left"]
+    assert _page_asks(view, ask="text", id=5, key="9") == [{"id": 5, "text": "", "left": ""}]
+    view.begin(["a"])
+    view.show(0, _run("half a \ud800 character"))
+    [half] = _page_asks(view, ask="text", id=6, key="0")
+    assert half["text"] == "half a ? character"
 
 
-def test_a_picture_is_on_the_page_after_a_click_only() -> None:
-    """Nothing is fetched by itself, and who will be asked is on the button."""
+def test_a_picture_is_a_button_that_says_who_is_asked() -> None:
+    """Nothing is fetched by itself."""
     assets = [{"file_url": f"https://files.example/{n}.png", "file_name": f"{n}.png"} for n in range(2)]
     view = ResultsView()
     view.begin(["a"])
     view.show(0, _run({"assets": assets}))
-    buttons = [b for b in _all(view, Button) if "fh-show-file" in b._dom_classes]
-    assert [b.description for b in buttons] == ["Show picture from files.example"] * 2
     page = "".join(part.value for part in _all(view, HTML))
+    assert page.count(">Show picture from files.example</button>") == 2
     assert "<img" not in page
-    buttons[1].click()
-    page = "".join(part.value for part in _all(view, HTML))
-    assert page.count("<img") == 1
-    assert 'src="https://files.example/1.png"' in page
-    assert 'referrerpolicy="no-referrer"' in page
-    view.begin(["a"])
-    assert "<img" not in "".join(part.value for part in _all(view, HTML))
 
 
 @pytest.mark.parametrize("number", range(len(OUTPUTS)))
 def test_hostile_outputs_are_inert_in_every_widget_and_in_both_twins(number: int) -> None:
-    """Also where they stand in names, errors and ids; and no button or toggle has an invisible sign."""
+    """Also where they stand in names, errors and ids."""
     view, names = ResultsView(), [EVIL, "b", INVISIBLE]
     view.begin(names)
     view.show(0, _run(OUTPUTS[number], EVIL))
@@ -234,8 +238,6 @@ def test_hostile_outputs_are_inert_in_every_widget_and_in_both_twins(number: int
     view.stopped(EVIL + INVISIBLE)
     for part in _all(view, HTML):
         assert dangers(part.value) == []
-    for part in (*_all(view, Button), *_all(view, ToggleButtons)):
-        assert part.description.isprintable()
     last = LastState(
         [CallState(variant=name, run=run) for name, run in zip(names, view.runs, strict=False)], EVIL, EVIL
     )
@@ -254,20 +256,6 @@ def test_what_is_sent_for_many_long_outputs_is_capped() -> None:
     assert len(_columns(view)) == 40
     assert "10 variants are not shown; form.frame has all" in _text(view.widget)
     assert len(view.runs) == 50
-
-
-def test_the_files_of_an_older_run_leave_the_page() -> None:
-    """Their widgets are closed, and more files than can be looked at are told."""
-    view = ResultsView()
-    view.begin(["a"])
-    view.show(0, _run({"assets": [{"file_url": f"https://a.example/{n}.png"} for n in range(30)]}))
-    old = [button for button in _all(view, Button) if "fh-show-file" in button._dom_classes]
-    assert len(old) == 24
-    assert "6 more files; form.frame has all" in _text(view.widget)
-    view.begin(["a"])
-    view.show(0, _run({"assets": [{"file_url": "https://a.example/x.png", "file_size": 12}]}))
-    assert all(button.comm is None for button in old)
-    assert "12 bytes" in _text(view.widget)
 
 
 def test_columns_are_used_again() -> None:
@@ -393,8 +381,7 @@ def test_answers_may_come_on_any_thread_while_a_person_clicks() -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        for toggle in _all(view, ToggleButtons):
-            toggle.value = "json" if toggle.value == "table" else "table"
+        _page_asks(view, ask="form", key="3", form="json")
         for chooser in _all(view, Dropdown):
             chooser.value = (chooser.value + 1) % 3
     for thread in threads:
@@ -429,10 +416,9 @@ def test_a_secret_input_is_in_nothing_that_is_shown() -> None:
     view = ResultsView()
     view.begin(["a"])
     view.show(0, _run("fine", inputs={"token": PASSWORD}))
-    for button in _all(view, Button):
-        button.click()
+    [answer] = _page_asks(view, ask="text", id=1, key="0")
     last = LastState([CallState(variant="a", run=run) for run in view.runs], "triage", "")
-    shown = repr([widget.get_state() for widget in _inside(view.widget)]) + last.html() + str(last)
+    shown = repr(answer) + repr([widget.get_state() for widget in _inside(view.widget)]) + last.html() + str(last)
     assert "fine" in shown
     assert PASSWORD not in shown
 

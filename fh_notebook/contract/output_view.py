@@ -1,0 +1,592 @@
+"""View of one output: Text, Markdown, JSON, Table or Files, and a switch between those that it has. Pure.
+
+Every place that shows an output embeds :func:`output_view`: the answers of a form and of a cell, a browsed row, a
+rating, a difference, a report, a pending run.
+
+- An output is hostile and of any size. Only what is shown of it is parsed; what is left out is stated, with where it
+  is. Nothing of it runs, and nothing is fetched: HTML in Markdown is text, pictures in it are left as their links, and
+  links other than http(s) and mailto are text. Names, texts, cells, rows, levels and nodes are capped.
+- The switch is radio buttons and a style sheet: it needs no script and no kernel, so it works in a saved notebook and
+  in a report. Where the style sheet is taken away (a notebook that is not trusted), the chosen form alone is shown.
+- Copy, "Show all" and pictures in place need a script (``notebook/results/output_actions.js``): their buttons are made
+  where :attr:`OutputOptions.key` says that there is one. Elsewhere a picture is a link.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, Final
+
+from fh_notebook.contract.assets import Asset, assets_of, file_host, is_picture
+from fh_notebook.contract.json_values import inside_fence, pretty
+from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import byte_size, one_line
+from fh_notebook.core.text.messages import counted
+
+__all__ = [
+    "CSS",
+    "FORMS",
+    "STYLE",
+    "OutputOptions",
+    "best_form",
+    "forms_of",
+    "json_value",
+    "output_text",
+    "output_view",
+]
+
+FORMS: Final = {
+    "text": "Text",
+    "markdown": "Markdown",
+    "json": "JSON",
+    "table": "Table",
+    "files": "Files",
+    "differences": "Differences",
+}
+"""The forms and their names on the switch, in its order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """How an output is shown."""
+
+    whole: str
+    """Where all of it is, in words."""
+    cap: int = html.TEXT_CAP
+    """Characters of it that are in each form at most."""
+    open_chars: int = html.CHARS_OPEN
+    """Characters of it that are open to the eye; the rest is folded."""
+    form: str = ""
+    """The form that is shown first; where the output has not this one, the best."""
+    path: tuple[str | int, ...] = ()
+    """Where a scorer reads: this part of a JSON value is first and bold."""
+    is_blind: bool = False
+    """Whether the names and hosts of files are left out, which may tell a rater whose they are."""
+    key: str = ""
+    """The name by which a script asks for all of the output; empty where there is no script."""
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    """The bytes of files by their addresses, for a page that fetches nothing."""
+
+
+# --- which forms
+
+PARSED_AT_MOST: Final = 1_000_000
+"""Characters of a text that is tried as JSON: some 20 ms."""
+
+_MARKDOWN: Final = re.compile(
+    r"^ {0,3}(?:#{1,6} \S|[-*+] \S|\d{1,3}[.)] \S|> ?\S|```|\|.+\|\s*$)"
+    r"|\*\*\S[^*\n]*\*\*|\[[^\]\n]+\]\([^)\s]+\)|`[^`\n]+`",
+    re.MULTILINE,
+)
+
+
+def json_value(output: Any) -> Any:
+    r"""Return the JSON value of an output; ``None`` for a text that is none. A fence around JSON is left out.
+
+    Examples
+    --------
+    >>> json_value('```json\n{"a": 1}\n```'), json_value("plain")
+    ({'a': 1}, None)
+    """
+    if not isinstance(output, str):
+        return dict(output) if isinstance(output, Mapping) else output
+    if len(output) > PARSED_AT_MOST or output.lstrip()[:1] not in ("{", "[", "`"):
+        return None
+    try:
+        return json.loads(inside_fence(output))
+    except (ValueError, RecursionError):
+        return None
+
+
+def forms_of(output: Any) -> tuple[str, ...]:
+    """Return the forms in which an output can be shown, in the order of the switch.
+
+    Examples
+    --------
+    >>> forms_of("plain"), forms_of({"a": [1]}), forms_of(None)
+    (('text',), ('text', 'json', 'table'), ())
+    """
+    if output is None:
+        return ()
+    value = json_value(output)
+    can = {"text"}
+    if isinstance(output, str) and value is None and _MARKDOWN.search(output[:20_000]):
+        can.add("markdown")
+    if isinstance(value, list | dict):
+        can.add("json")
+        if value and (isinstance(value, dict) or all(isinstance(row, dict) for row in value)):
+            can.add("table")
+    if assets_of(output):
+        can.add("files")
+    return tuple(form for form in FORMS if form in can)
+
+
+def best_form(output: Any) -> str:
+    """Return the form in which an output is read most easily.
+
+    Examples
+    --------
+    >>> best_form([{"a": 1}, {"a": 2}]), best_form("plain")
+    ('table', 'text')
+    """
+    forms = forms_of(output)
+    if "files" in forms:
+        return "files"
+    if "table" in forms and isinstance(json_value(output), list):
+        return "table"
+    return next((form for form in ("json", "markdown") if form in forms), "text")
+
+
+# --- the view
+
+
+def output_view(
+    output: Any, options: OutputOptions, *, text: html.Html | None = None, differences: html.Html | None = None
+) -> html.Html:
+    """Return an output in a frame, in the form that fits it, with a switch to its other forms.
+
+    Parameters
+    ----------
+    output : object
+        Text, or a JSON value: ``Run.output``.
+    options : OutputOptions
+        How it is shown.
+    text : Html, optional
+        Its text with marks, in place of the plain one.
+    differences : Html, optional
+        How it differs from another output: one more form.
+
+    Examples
+    --------
+    >>> page = output_view({"label": "billing"}, OutputOptions(whole="run.text has all"))
+    >>> [name in page for name in ("<span>JSON</span>", "<span>Table</span>", "<span>Markdown</span>")]
+    [True, True, False]
+    """
+    files = assets_of(output)
+    if options.is_blind and files:
+        output = {name: value for name, value in output.items() if name != "assets"} or None
+    forms = [*forms_of(output), *(["files"] if files and options.is_blind else [])]
+    forms += ["differences"] if differences is not None else []
+    best = "files" if files else best_form(output)
+    chosen = options.form if options.form in forms else best if best in forms else ""
+
+    def drawn(form: str) -> html.Html:
+        if form == "text" and text is not None:
+            return text
+        if form == "differences" and differences is not None:
+            return differences
+        return _files(files, options) if form == "files" else _drawn(output, form, options)
+
+    panels = [
+        html.el("div", drawn(form), cls=f"fh-as fh-as-{form}", hidden="" if form != chosen else None) for form in forms
+    ]
+    if len(forms) < 2 and not options.key:
+        return html.el("div", *panels, cls="fh-o")
+    if len(forms) > 1:
+        tabs = html.el("span", *(_tab(form, form == chosen) for form in forms), cls="fh-o-tabs", role="radiogroup",
+                       aria_label="Shown as")  # fmt: skip
+    else:
+        tabs = html.el("span", *(html.el("span", FORMS[form], cls="fh-o-only") for form in forms), cls="fh-o-tabs")
+    bar = html.el("div", tabs, _copy_button(output, options) if options.key else None, cls="fh-o-bar", hidden="")
+    # A <form> keeps the radio buttons apart from those of other outputs, which have the same names; the method
+    # "dialog" sends nothing, whatever key is pressed.
+    return html.el("form", bar, *panels, cls="fh-o", method="dialog", data_output=options.key or None)
+
+
+def _tab(form: str, is_chosen: bool) -> html.Html:
+    radio = html.el(
+        "input", type="radio", name="form", value=form, checked="" if is_chosen else None,
+        data_lm_suppress_shortcuts="true",
+    )  # fmt: skip
+    return html.el("label", radio, html.el("span", FORMS[form]), cls="fh-o-tab")
+
+
+def _drawn(output: Any, form: str, options: OutputOptions) -> html.Html:
+    if form == "json":
+        return _json_tree(json_value(output), options)
+    if form == "table" and (table := _table(json_value(output), options)) is not None:
+        return table
+    if form == "markdown":
+        return _markdown(output, options)
+    return _text(output, options)
+
+
+# --- text
+
+EMPTY: Final = "(empty)"
+
+
+def output_text(output: Any, limit: int) -> tuple[str, bool]:
+    """Return an output as text, at most about `limit` characters where it is JSON, and whether that is all."""
+    if output is None or isinstance(output, str):
+        return output or "", True
+    return pretty(output, limit=limit)
+
+
+def _text(output: Any, options: OutputOptions) -> html.Html:
+    text, is_whole = output_text(output, options.cap)
+    if not text:
+        return html.el("div", EMPTY, cls="fh-out fh-dim")
+    # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
+    end = None if is_whole else html.el("div", f"… the rest is not shown; {options.whole}", cls="fh-dim")
+    box = html.folded(text, whole=options.whole, cap=options.cap, open_chars=options.open_chars)
+    button = _all_button(options) if not is_whole or len(text) > options.cap else None
+    return html.join([part for part in (box, end, button) if part is not None])
+
+
+def _copy_button(output: Any, options: OutputOptions) -> html.Html:
+    text, is_whole = output_text(output, options.cap)
+    # Only what an attribute keeps sign by sign; anything else, and a longer text, is asked for after the click.
+    is_exact = is_whole and len(text) <= options.cap and html.printable(text) == text
+    return html.el(
+        "button", "Copy", type="button", cls="fh-copy", data_text=text if is_exact else None,
+        title="Copy all of the output to the clipboard",
+    )  # fmt: skip
+
+
+def _all_button(options: OutputOptions) -> html.Html | None:
+    return html.el("button", "Show all", type="button", cls="fh-show-all") if options.key else None
+
+
+# --- Markdown
+
+LINES_OPEN: Final = 24
+
+SLACK: Final = 1.2
+"""So much more is not folded away."""
+
+
+def _markdown(text: str, options: OutputOptions) -> html.Html:
+    """Return a model's Markdown as HTML."""
+    from markdown_it import MarkdownIt
+
+    # The preset "js-default" has tables and no HTML; its links refuse javascript:, vbscript:, file: and data:.
+    reader = MarkdownIt("js-default", {"html": False, "linkify": False}).disable("image")
+    source = html.printable(text[: options.cap])
+    env: dict[str, Any] = {}  # the definitions of links, which may stand at the end
+    tokens = reader.parse(source, env)
+    for token in tokens:
+        for part in token.children or ():
+            if part.type == "link_open":  # a notebook is not left for it, nor is its address told
+                part.attrs.update(target="_blank", rel="noopener noreferrer")
+    cut = _fold_index(tokens, source, options.open_chars)
+
+    def rendered(part: Sequence[Any], cls: str = "") -> html.Html:
+        # The one place outside of `html` that makes one: with html=False the renderer escapes each text of the model's.
+        page = html.Html(reader.renderer.render(part, reader.options, env))
+        return html.el("div", page, cls=cls, dir=html.direction(source))
+
+    left = len(text) - len(text[: options.cap])
+    end = html.el("div", f"… {counted(left, 'more character')}; {options.whole}", cls="fh-dim") if left else None
+    button = _all_button(options) if left else None
+    if cut == len(tokens):
+        return html.el("div", rendered(tokens), end, button, cls="fh-md")
+    lines = source.count("\n") + 1 - (tokens[cut].map or [0])[0]
+    more = (
+        f"… {counted(lines, 'more line')}"
+        if cut
+        else f"{source.lstrip()[:80].splitlines()[0]} … {counted(lines, 'line')}"
+    )
+    rest = rendered(tokens[cut:], "fh-rest")
+    folded = html.fold(more, *(part for part in (rest, end, button) if part is not None))
+    return html.el("div", rendered(tokens[:cut]) if cut else None, folded, cls="fh-md")
+
+
+def _fold_index(tokens: Sequence[Any], text: str, chars: int) -> int:
+    """Return the index of the token with which the fold begins: that of a block on the top level."""
+    starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]  # in characters, by line
+    if len(starts) - 1 <= LINES_OPEN * SLACK and len(text) <= chars * SLACK:
+        return len(tokens)
+    for index, token in enumerate(tokens):
+        if token.level == 0 and token.nesting >= 0 and token.map:
+            first, last = token.map
+            if first >= LINES_OPEN or starts[first] >= chars:
+                return index
+            if last > 2 * LINES_OPEN or starts[last] > 2 * chars:  # one endless block: a list, a code block
+                return index
+    return len(tokens)
+
+
+# --- table
+
+ROWS_OPEN: Final = 20
+
+ROWS_SHOWN: Final = 100
+
+COLUMNS_SHOWN: Final = 20
+
+CELL_CAP: Final = 300
+"""What of one output is shown as a table, in rows, columns and characters; the value itself stays whole."""
+
+
+def _table(value: Any, options: OutputOptions) -> html.Html | None:
+    """Return a JSON value as a table; ``None`` for one that has no rows. The scored path is first."""
+    if isinstance(value, dict):
+        names = _scored_first(value, options.path)
+        rows = [[_name_cell(name, options.path), _cell(value[name])] for name in names[:ROWS_SHOWN]]
+        return _folded_table(("name", "value"), rows, len(value), 0, options)
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        path = options.path[1:] if options.path and isinstance(options.path[0], int) else ()
+        names = _scored_first(dict.fromkeys(name for row in value[:ROWS_SHOWN] for name in row), path)
+        columns = names[:COLUMNS_SHOWN]
+        rows = [[_cell(row.get(name, "")) for name in columns] for row in value[:ROWS_SHOWN]]
+        heads = [html.clip(name, CELL_CAP) for name in columns]
+        return _folded_table(heads, rows, len(value), len(names) - len(columns), options)
+    return None
+
+
+def _folded_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], total: int, columns_left: int, options: OutputOptions
+) -> html.Html:
+    shown, left_chars = 0, options.cap
+    while shown < len(rows) and left_chars > 0:
+        left_chars -= sum(len(str(cell)) for cell in rows[shown])
+        shown += 1
+    parts = [html.table(columns, rows[: min(shown, ROWS_OPEN)])]
+    if rest := rows[ROWS_OPEN:shown]:
+        parts.append(html.fold(f"… {counted(len(rest), 'more row')}", html.table(columns, rest)))
+    left = [counted(total - shown, "more row")] if total > shown else []
+    left += [counted(columns_left, "more column")] if columns_left else []
+    note = html.el("div", f"{' and '.join(left)} not shown; {options.whole}", cls="fh-dim") if left else None
+    return html.el("div", *parts, note)
+
+
+def _name_cell(name: str, path: Sequence[str | int]) -> object:
+    text = html.clip(name, CELL_CAP)
+    return html.el("span", text, cls="fh-scored") if path[:1] == (name,) else text
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return html.clip(value, CELL_CAP)
+    text, is_whole = pretty(value, limit=CELL_CAP, indent=None)
+    return text if is_whole else f"{text} …"
+
+
+def _scored_first(names: Iterable[str], path: Sequence[str | int]) -> list[str]:
+    """Return `names` with that of the scored part first."""
+    return sorted(names, key=lambda name: path[:1] != (name,)) if path else list(names)
+
+
+# --- JSON
+
+NODES: Final = 1_000
+
+DEEP: Final = 20
+"""Nodes and levels that are shown at most."""
+
+A_NODE: Final = 20
+"""Characters of a cap that a node takes up with its own HTML."""
+
+OPEN_NODES: Final = 40
+
+OPEN_LEVELS: Final = 2
+"""What is open to the eye: the levels above, where there are not too many nodes."""
+
+TEXT_SHOWN: Final = 2_000
+
+NAME_SHOWN: Final = 120
+
+
+def _json_tree(value: Any, options: OutputOptions) -> html.Html:
+    tree = _Tree(options.cap)
+    inside = tree.node(None, value, 0, options.path)
+    end = html.el("div", f"… more is not shown; {options.whole}", cls="fh-dim") if tree.cut else None
+    return html.el("div", inside, end, cls="fh-out fh-tree")
+
+
+class _Tree:
+    def __init__(self, cap: int) -> None:
+        self._nodes, self._left = min(NODES, max(cap // A_NODE, 1)), cap
+        self.cut = False
+
+    def node(self, name: str | None, value: Any, level: int, path: Sequence[str | int] | None) -> html.Html:
+        """Return a value with its name; `path` leads from here to the scored part, ``None`` where it is elsewhere."""
+        self._nodes -= 1
+        is_scored = path is not None and level > 0
+        if isinstance(value, dict | list) and value:
+            return self._branch(name, value, level, path)
+        cls = "fh-leaf fh-scored" if is_scored and not path else "fh-leaf"
+        return html.el("div", self._name_element(name), self._leaf(value), cls=cls)
+
+    def _branch(
+        self, name: str | None, value: dict[str, Any] | list[Any], level: int, path: Sequence[str | int] | None
+    ) -> html.Html:
+        step = path[0] if path else None
+        items: list[tuple[Any, Any]] = []
+        if step is not None and (isinstance(step, str) == isinstance(value, dict)):
+            items = self._scored_item(value, step)
+        others: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+        word = "name" if isinstance(value, dict) else "item"
+        count = html.el("span", f"{len(value):,} {word}{'s' if len(value) > 1 else ''}", cls="fh-dim")
+        inside = [self.node(str(key), item, level + 1, (path or ())[1:]) for key, item in items]
+        for key, item in others:
+            if items and key == items[0][0]:
+                continue
+            if self._nodes <= 0 or self._left <= 0 or level >= DEEP:
+                self.cut = True
+                inside.append(html.el("div", "…", cls="fh-dim"))
+                break
+            inside.append(self.node(str(key), item, level + 1, None))
+        is_open = level == 0 or bool(path) or (level < OPEN_LEVELS and len(value) <= OPEN_NODES)
+        head = html.el("summary", self._name_element(name), count)
+        is_scored = path is not None and not path and level > 0
+        return html.el(
+            "details", head, html.el("div", *inside), open="" if is_open else None, cls="fh-scored" if is_scored else ""
+        )
+
+    @staticmethod
+    def _scored_item(value: dict[str, Any] | list[Any], step: str | int) -> list[tuple[Any, Any]]:
+        try:
+            return [(step, value[step])]  # type: ignore[index]  # the caller has compared their kinds
+        except LookupError:
+            return []
+
+    def _name_element(self, name: str | None) -> html.Html | None:
+        if name is None:
+            return None
+        self._left -= len(name)
+        return html.el("span", html.clip(name, NAME_SHOWN), ": ", cls="fh-name", dir=html.direction(name))
+
+    def _leaf(self, value: Any) -> html.Html:
+        if isinstance(value, str):
+            text = value[: min(TEXT_SHOWN, max(self._left, 0))]
+            self._left -= len(text)
+            more = f" … ({counted(len(value) - len(text), 'more character')})" if len(text) < len(value) else ""
+            self.cut = self.cut or bool(more)
+            # In its quotes, so that a text of digits is no number; its line breaks as they are.
+            return html.join(
+                [html.el("span", f'"{text}"', dir=html.direction(text)), html.el("span", more, cls="fh-dim")]
+            )
+        json_text, is_whole = pretty(value, limit=TEXT_SHOWN, indent=None)
+        self._left -= len(json_text)
+        return html.el("span", json_text if is_whole else f"{json_text}…", cls="fh-value")
+
+
+# --- files
+
+FILES_SHOWN: Final = 24
+"""Files of one run that have a line; the run has all."""
+
+FILE_NAME_SHOWN: Final = 80
+
+IN_PROCESS: Final = "a hive in this process has no address to fetch from; serve it on a socket to see its files"
+
+NOT_OFFERED: Final = "its address is not https, so it is not offered"
+
+# What a browser draws without running anything of it; a script in an SVG does not run inside an <img>.
+_DRAWN: Final = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+    b"BM": "image/bmp",
+    b"<svg": "image/svg+xml",
+    b"<?xml": "image/svg+xml",
+}
+
+
+def _files(assets: Sequence[Asset], options: OutputOptions) -> html.Html:
+    lines = [_file(number, asset, options) for number, asset in enumerate(assets[:FILES_SHOWN], 1)]
+    left = len(assets) - FILES_SHOWN
+    more = html.el("div", f"… {counted(left, 'more file')}; {options.whole}", cls="fh-dim") if left > 0 else None
+    return html.el("div", *lines, more, cls="fh-files")
+
+
+def _file(number: int, asset: Asset, options: OutputOptions) -> html.Html:
+    """Return the line of a file: name, type and size, and the picture, or the way to it."""
+    host = file_host(asset)
+    is_image = is_picture(asset) if host is not None else False
+    name = (
+        f"{'Picture' if is_image else 'File'} {number}"
+        if options.is_blind
+        else one_line(asset.file_name or asset.id or "file", FILE_NAME_SHOWN)
+    )
+    facts = [one_line(asset.file_type or "", 40)]
+    facts += [byte_size(asset.file_size)] if asset.file_size is not None and asset.file_size >= 0 else []
+    content = options.contents.get(asset.file_url or "")
+    if content is not None:
+        return _line(html.el("bdi", name), facts, _embedded(name, content))
+    if host is None:
+        local = (asset.file_url or "").startswith(f"http://{LOCAL}/")
+        return _line(html.el("bdi", name), [*facts, IN_PROCESS if local else NOT_OFFERED])
+    link = html.el("a", html.el("bdi", name), href=asset.file_url, target="_blank", rel="noopener noreferrer")
+    if not (is_image and options.key):
+        return _line(link, facts)
+    source = "" if options.is_blind else f" from {one_line(host, 40)}"
+    asked = "the host of the file" if options.is_blind else one_line(host, 200)
+    button = html.el(
+        "button", f"Show picture{source}", type="button", cls="fh-show-file", data_src=asset.file_url, data_name=name,
+        title=f"Your browser asks {asked} for it now, and {asked} sees your address",
+    )  # fmt: skip
+    # A link would tell the name and the host where one must not see whose file it is.
+    return _line(html.el("bdi", name) if options.is_blind else link, facts, button)
+
+
+def _line(name: html.Html, facts: Iterable[str], below: html.Html | None = None) -> html.Html:
+    about = html.el("span", " · ".join(filter(None, facts)), cls="fh-dim")
+    return html.el("div", html.el("div", name, " ", about), below, cls="fh-file")
+
+
+def _embedded(name: str, content: bytes) -> html.Html:
+    kind = next((kind for begin, kind in _DRAWN.items() if content.lstrip().startswith(begin)), "")
+    encoded = base64.b64encode(content).decode()
+    if kind:
+        return html.el("img", src=f"data:{kind};base64,{encoded}", alt=name)
+    return html.el("a", "Save the file", href=f"data:application/octet-stream;base64,{encoded}", download=name)
+
+
+# --- style
+
+_SHOWN: Final = "".join(
+    f".fh-o:has(>.fh-o-bar [value={form}]:checked)>.fh-as-{form}{{display:block}}"
+    f".fh-o:has(>.fh-o-bar [value={form}]:not(:checked))>.fh-as-{form}{{display:none}}"
+    for form in FORMS
+)
+
+CSS: Final = (
+    ".fh .fh-o{display:block;margin:0;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
+    "background:var(--jp-layout-color1,transparent);color:inherit;min-width:0;max-width:100%;text-align:start}"
+    ".fh-o>.fh-as{padding:8px 12px;overflow-wrap:anywhere}"
+    ".fh .fh-o .fh-out{border:0;padding:0;background:none;border-radius:0}"
+    ".fh-o>.fh-o-bar{display:flex;align-items:flex-start;justify-content:space-between;gap:4px 8px;min-height:24px;"
+    "padding:4px;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
+    ".fh-o-tabs{display:flex;flex-wrap:wrap;gap:4px;min-width:0}"
+    ".fh-o-tab,.fh-o-only{position:relative;display:block;margin:0;padding:0 8px;line-height:24px;font-size:12px;"
+    "font-weight:400;border-radius:3px;color:var(--jp-ui-font-color2,inherit)}.fh-o-tab{cursor:pointer}"
+    ".fh-o-tab>input{position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:pointer}"
+    ".fh-o-tab:hover{color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-o-tab:has(:checked){background:var(--jp-layout-color2,rgba(128,128,128,.2));"
+    "color:var(--jp-ui-font-color1,inherit);font-weight:600}"
+    ".fh-o-tab:has(:focus-visible),.fh-o button:focus-visible"
+    "{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    ".fh-o button{flex:none;font:inherit;font-size:12px;line-height:22px;height:24px;padding:0 8px;margin:0;"
+    "cursor:pointer;border-radius:3px;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));"
+    "background:var(--jp-layout-color1,transparent);color:var(--jp-ui-font-color1,inherit);max-width:100%}"
+    ".fh-o button:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15))}"
+    ".fh-o .fh-copy{min-width:64px;margin-left:auto}.fh-o .fh-show-all,.fh-o .fh-show-file{margin-top:8px}"
+    f"{_SHOWN}"
+    ".fh-tree{font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)}"
+    ".fh-tree details>div{margin-left:7px;padding-left:11px;border-left:1px solid var(--jp-border-color2,"
+    "rgba(128,128,128,.4))}.fh-tree summary{cursor:pointer}.fh-tree summary:focus-visible{outline:2px solid "
+    "currentColor}.fh-leaf{overflow-wrap:anywhere;white-space:pre-wrap;padding-left:13px;text-indent:-13px}"
+    ".fh-tree details .fh-leaf{padding-left:13px}.fh-name{color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-leaf>.fh-dim,.fh-tree summary>.fh-dim{font-size:.92em}"
+    ".fh-leaf.fh-scored,.fh-scored>summary,.fh-scored>.fh-name,.fh-scored>summary>.fh-name,span.fh-scored"
+    "{font-weight:700;color:var(--jp-ui-font-color1,inherit)}"
+    ".fh .fh-md a,.fh .fh-files a{color:var(--jp-content-link-color,revert);text-decoration:underline}"
+    ".fh-md h1,.fh-md h2{font-size:1.25em;margin:12px 0 4px}.fh-md h3,.fh-md h4{font-size:1.1em;margin:8px 0 4px}"
+    ".fh-md p,.fh-md ul,.fh-md ol{margin:0 0 8px}.fh-md>div>:first-child{margin-top:0}"
+    ".fh-md>div>:last-child{margin-bottom:0}.fh-md pre{overflow-x:auto}.fh-md table{display:block;overflow-x:auto}"
+    ".fh-file+.fh-file{margin-top:8px}.fh-file img{display:block;max-width:100%;height:auto;margin-top:8px;"
+    "border-radius:4px}"
+)
+
+STYLE: Final = html.Html(f"<style>{CSS}</style>")
+"""Beside ``html.STYLE``, in every page that has such a view."""

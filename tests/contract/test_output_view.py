@@ -1,0 +1,273 @@
+"""The view of an output: its forms, the best of them, what is left out, and that none of them does harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fh_notebook as fh
+from fh_notebook.contract.assets import file_host, is_picture
+from fh_notebook.contract.output_view import FORMS, OutputOptions, best_form, forms_of, output_view
+from tests.notebook.hostile import EVIL, OUTPUTS, Page, dangers
+
+LINES = "\n".join(f"line {i}" for i in range(1, 201))
+PNG = b"\x89PNG\r\n\x1a\n and more"
+
+
+def _page(output: Any, form: str = "", **options: Any) -> str:
+    return output_view(output, OutputOptions(**{"whole": "there is all", "form": form, **options}))
+
+
+def _shown(output: Any, form: str = "", **options: Any) -> str:
+    """Return the part of a view that is shown at first."""
+    parts = _page(output, form, **options).split('<div class="fh-as ')[1:]
+    [shown] = [part for part in parts if 'hidden=""' not in part.partition(">")[0]]
+    return shown.partition(">")[2]
+
+
+@pytest.mark.parametrize(
+    ("output", "forms", "best"),
+    [
+        (None, (), None),
+        ("plain words", ("text",), "text"),
+        ("", ("text",), "text"),
+        ("# Title\n\ntext", ("text", "markdown"), "markdown"),
+        ("1. one\n2. two", ("text", "markdown"), "markdown"),
+        ("see [the page](https://a.example)", ("text", "markdown"), "markdown"),
+        ("2 * 3 * 4 and a_b_c", ("text",), "text"),
+        ('{"label": "billing"}', ("text", "json", "table"), "json"),
+        ('```json\n[{"a": 1}]\n```', ("text", "json", "table"), "table"),
+        ("{broken", ("text",), "text"),
+        ({"a": 1}, ("text", "json", "table"), "json"),
+        ([{"a": 1}, {"a": 2}], ("text", "json", "table"), "table"),
+        ([1, 2], ("text", "json"), "json"),
+        ({}, ("text", "json"), "json"),
+        (3, ("text",), "text"),
+        ({"assets": [{"file_url": "https://a.example/a.png"}]}, ("text", "json", "table", "files"), "files"),
+    ],
+)
+def test_an_output_has_its_forms_and_a_best_one(output: Any, forms: tuple[str, ...], best: str | None) -> None:
+    """By what it is, not by what it claims to be."""
+    assert forms_of(output) == forms
+    if best is not None:
+        assert best_form(output) == best
+
+
+def test_the_reader_of_pages_sees_what_could_do_harm() -> None:
+    """Else the tests below could not fail."""
+    assert len(dangers(EVIL)) >= 6
+    for page in ("<b onclick='x'>", "<a href='javascript:x'>", "a\u202eb", "<div style='background:url(x)'>"):
+        assert dangers(page), page
+
+
+@pytest.mark.parametrize("number", range(len(OUTPUTS)))
+def test_a_hostile_output_is_inert_and_capped_in_every_form(number: int) -> None:
+    """No element but plain ones, no attribute that runs or fetches, no link but safe ones, no invisible sign."""
+    for form in FORMS:
+        for options in ({}, {"key": "1"}, {"is_blind": True, "key": "1"}, {"path": (EVIL, "list", 0)}):
+            page = _page(OUTPUTS[number], form, **options)
+            assert dangers(page) == [], (form, options)
+            assert len(page) < 700_000
+
+
+@given(st.text(max_size=200) | st.dictionaries(st.text(max_size=9), st.text(max_size=20), max_size=3))
+def test_any_output_is_inert_in_every_form(output: Any) -> None:
+    """Whatever a model writes."""
+    for form in FORMS:
+        assert Page(_page(output, form, key="1")).strange == []
+
+
+def test_every_form_is_there_and_one_is_shown() -> None:
+    """The best one, or the one that is asked for; a single form needs no switch."""
+    page = _page({"a": 1})
+    assert [page.count(f'value="{form}"') for form in FORMS] == [1, 0, 1, 1, 0, 0]
+    assert page.count('hidden=""') == 1 + 2  # the switch, where its style sheet is missing, and the other forms
+    assert "fh-tree" in _shown({"a": 1})
+    assert "<table" in _shown({"a": 1}, "table")
+    assert "<input" not in _page("plain words")
+    assert "<button" not in _page({"a": 1})
+    assert "fh-tree" in _shown({"a": 1}, "markdown")  # which it has not
+
+
+def test_buttons_that_need_a_script_are_there_where_there_is_one() -> None:
+    """Copy at the same place for every output; a long or an inexact text is asked for after the click."""
+    for output in ("plain words", {"a": 1}, "# Title", "x" * 50_000, "a\x00b"):
+        page = _page(output, key="7")
+        assert page.count('class="fh-copy"') == 1
+        assert 'data-output="7"' in page
+        assert ("data-text" in page) is (output not in ("x" * 50_000, "a\x00b"))
+    assert 'class="fh-show-all"' in _page("x" * 50_000, key="7")
+    assert 'class="fh-show-all"' not in _page("x" * 10_000, key="7")
+    assert 'class="fh-show-all"' not in _page("x" * 50_000)
+
+
+def test_our_sentences_keep_their_direction_beside_a_text_from_right_to_left() -> None:
+    """The text alone has a direction of its own."""
+    for form, output in (
+        ("text", "שלום " * 9_000),
+        ("markdown", "# שלום\n\n" + "שלום\n\n" * 900),
+        ("json", {"n": "שלום " * 900}),
+    ):
+        page = _shown(output, form)
+        assert 'dir="auto"' in page
+        for part in page.split('dir="auto"')[1:]:
+            turned = part.partition(">")[2].partition("</div>" if form != "json" else "</span>")[0]
+            assert "more character" not in turned
+
+
+def test_the_scored_part_of_json_is_first_and_bold() -> None:
+    """On every level of its path, in the tree and in the table."""
+    value = {"near": [1, 2], "labels": [{"why": "x", "name": "late"}, {"name": "lost"}], "z": 1}
+    text = Page(_shown(value, path=("labels", 1, "name"))).text
+    assert [text.index(part) for part in ("labels", "lost", "late", "near")] == sorted(
+        text.index(part) for part in ("labels", "lost", "late", "near")
+    )
+    assert _page(value, path=("labels", 1, "name")).count("fh-scored") == 2  # in the tree, and the name in the table
+    assert "fh-scored" not in _page(value)
+    assert "fh-scored" not in _shown(value, path=("missing", 0))
+    rows = [{"why": "x", "name": "late"}]
+    assert Page(_shown(rows, "table", path=(0, "name"))).text.startswith("namewhy")
+
+
+def test_names_and_hosts_of_files_are_hidden_from_who_rates() -> None:
+    """In every form: of a picture there is its number, its kind and its size."""
+    picture = {
+        "file_url": "https://beta.example/beta.png",
+        "file_name": "beta.png",
+        "file_type": "image/png",
+        "file_size": 9,
+    }
+    page = _page({"assets": [picture], "label": "billing"}, is_blind=True, key="1")
+    visible = Page(page).text
+    assert "Picture 1" in visible
+    assert "image/png" in visible
+    assert "billing" in visible
+    assert "beta" not in visible
+    assert "href" not in page
+    assert "Show picture from beta.example" in Page(_page({"assets": [picture]}, key="1")).text
+
+
+def test_a_picture_is_a_link_without_a_script_and_bytes_where_there_are_some() -> None:
+    """Nothing is fetched by itself."""
+    picture = {"file_url": "https://a.example/a.png", "file_name": "a.png", "file_type": "image/png"}
+    page = _page({"assets": [picture]})
+    assert "<img" not in page
+    assert 'href="https://a.example/a.png"' in page
+    page = _page({"assets": [picture]}, contents={"https://a.example/a.png": PNG})
+    assert '<img src="data:image/png;base64,' in page
+    assert "https://a.example" not in _shown({"assets": [picture]}, contents={"https://a.example/a.png": PNG})
+    page = _page({"assets": [picture]}, contents={"https://a.example/a.png": b"<html><script>"})
+    assert "<img" not in page
+    assert "data:application/octet-stream;base64," in page
+
+
+def test_more_files_than_can_be_looked_at_are_stated() -> None:
+    """With where all are."""
+    page = _page({"assets": [{"file_url": f"https://a.example/{n}.png"} for n in range(30)]}, key="1")
+    assert page.count("fh-show-file") == 24
+    assert "6 more files; there is all" in page
+
+
+def test_json_that_is_cut_as_text_counts_no_rest_that_nobody_has_counted() -> None:
+    """A text's rest is a number; of JSON, which is not spelt out to its end, there is only said that there is more."""
+    assert "more characters; there is all" in _page("words " * 10_000)
+    page = _shown({"n": list(range(50_000))}, "text")
+    assert "… the rest is not shown; there is all" in page
+    assert "more characters" not in page
+    assert "the rest is not shown" not in _page({"n": 1}, "text")
+
+
+def test_a_tree_is_capped_in_every_direction() -> None:
+    """Width, depth, names and texts; and says that there is more."""
+    deep: Any = "end"
+    for _ in range(500):
+        deep = {"n": deep}
+    for value in ([1] * 100_000, deep, {"n" * 100_000: 1}, ["x" * 1_000_000], {str(i): [i] for i in range(5_000)}):
+        page = _shown(value, "json")
+        assert len(page) < 200_000
+        assert dangers(page) == []
+    assert "more is not shown; there is all" in _shown([1] * 100_000, "json")
+    assert "more is not shown" not in _shown({"a": [1, {"b": None}]}, "json")
+
+
+def test_a_tree_tells_a_text_from_a_number_and_keeps_what_was_there() -> None:
+    """Quotes around texts; null, true and numbers as JSON has them."""
+    page = Page(_shown({"a": "1", "b": 1, "c": None, "d": True, "e": [], "f": {}}, "json")).text
+    for part in ('a: "1"', "b: 1", "c: null", "d: true", "e: []", "f: {}"):
+        assert part in page
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://files.example/a.png", "files.example"),
+        ("https://files.example:8443/a.png?sig=1", "files.example"),
+        ("http://127.0.0.1:9999/v1/assets/a.png", "127.0.0.1"),
+        ("http://localhost/a.png", "localhost"),
+        ("http://files.example/a.png", None),
+        ("http://local/v1/assets/a.png", None),
+        ("javascript:alert(1)", None),
+        ("data:image/png;base64,AA", None),
+        ("//files.example/a.png", None),
+        ("https://me:pw@files.example/a.png", None),
+        ("https://[broken", None),
+        ("https://files.example:port/", None),
+        ("https://files.example/a\nb", None),
+        ("file:///etc/passwd", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_only_https_and_this_machine_are_offered(url: str | None, host: str | None) -> None:
+    """Who would be asked is known before anybody is."""
+    asset = fh.Asset(file_url=url, file_name="a.png")
+    assert file_host(asset) == host
+    assert ("href" in _page({"assets": [{"file_url": url, "file_name": "a.png"}]})) is (host is not None)
+
+
+def test_what_a_file_is_comes_from_its_type_and_else_from_its_name() -> None:
+    """A picture is offered as one."""
+    assert is_picture(fh.Asset(file_type="image/png"))
+    assert is_picture(fh.Asset(file_name="A.JPG"))
+    assert is_picture(fh.Asset(file_name="a.png", file_type="application/octet-stream"))
+    assert is_picture(fh.Asset(file_url="https://a.example/x.webp?y=1"))
+    assert not is_picture(fh.Asset(file_type="application/pdf", file_name="a.png"))
+    assert not is_picture(fh.Asset())
+    assert "2.5 MB" in _page({"assets": [{"file_name": "a", "file_size": 2_500_000}]})
+
+
+def test_markdown_is_cut_between_blocks() -> None:
+    """No list, table or code is torn; a link's definition at the end still counts; what is too long is said."""
+    text = "\n\n".join(f"# {i}\n\n- a\n- [b][link]" for i in range(100)) + "\n\n[link]: https://ok.example\n"
+    page = _shown(text, "markdown")
+    opened, _, folded = page.partition("<details")
+    assert opened.count("<ul>") == opened.count("</ul>") > 2
+    assert "more lines</summary>" in folded
+    assert page.count('href="https://ok.example"') == 100
+    assert "more characters; there is all" in _shown("a paragraph\n\n" * 10_000 + "# t", "markdown")
+    assert len(_shown("a paragraph\n\n" * 100_000 + "# t", "markdown")) < 100_000
+
+
+def test_one_endless_block_of_markdown_is_folded_whole() -> None:
+    """Its first line stands for it."""
+    page = _shown("```\n" + LINES + "\n```", "markdown")
+    assert page.startswith('<div class="fh-md"><details')
+    assert "… 202 lines</summary>" in page
+
+
+def test_short_markdown_is_not_folded() -> None:
+    """Nor is an empty one."""
+    for text in ("", "# Title\n\ntext", "\n".join(["*a* `b`"] * 28)):
+        assert "<details" not in _shown(text, "markdown")
+
+
+def test_a_table_says_what_it_leaves_out() -> None:
+    """Rows and columns, each with how many."""
+    page = _shown([{f"c{j}": i for j in range(25)} for i in range(150)], "table")
+    assert "<summary>… 80 more rows</summary>" in page
+    assert "50 more rows and 5 more columns not shown; there is all" in page
+    assert "<details" not in _shown([{"a": 1}] * 20, "table")
+    assert "not shown" not in _shown({"a": 1}, "table")

@@ -1,0 +1,54 @@
+"""The head of a column of results, and its errors with what to do about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.notebook.results.column import error_element, run_head
+from fh_notebook.notebook.results.state import CallState
+from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
+
+
+def _run(output: Any, **more: Any) -> fh.Run:
+    return fh.Run(**{"status": "completed", "output": output, "variant": "v", **more})
+
+
+@pytest.mark.parametrize("number", range(len(OUTPUTS)))
+def test_hostile_words_around_an_output_are_inert(number: int) -> None:
+    """Status, error, code, id and variant."""
+    run = _run(OUTPUTS[number], status=EVIL, error=EVIL + INVISIBLE, error_code=EVIL, request_id=EVIL, variant=EVIL)
+    first = _run("plain words")
+    for page in (error_element(run), run_head(CallState(variant=EVIL + INVISIBLE, run=run), first)):
+        assert dangers(page) == []
+
+
+def test_an_error_is_one_line_with_its_code_and_a_long_one_is_folded() -> None:
+    """And a run without any says what it is."""
+    line = error_element(_run(None, status="failed", error="no credits; buy more", error_code="insufficient_credits"))
+    assert Page(line).text == "no credits; buy more (insufficient_credits)"
+    assert "<details" in error_element(_run(None, status="failed", error="line\n" * 500))
+    assert Page(error_element(_run(None, status="running"))).text == "it is running, and has no output"
+
+
+def test_an_error_comes_with_its_cure_where_there_is_one() -> None:
+    """By its code, in whatever language the service speaks; of what may have run, with a warning."""
+    german = _run(None, status="failed", error="Kein Guthaben", error_code="insufficient_hosted_llm_credits")
+    assert Page(error_element(german)).text.endswith("→ buy credits in Fetch Hive, then run again")
+    late = Page(error_element(_run(None, status="unknown", error="late", error_code="read_timeout"))).text
+    assert "look for it in the service's logs before you run it again" in late
+    assert "fh.configure(timeout=...)" in late
+    for code, cure in (("connect", "%fetchhive use"), ("not_found", "fh.deployments()")):
+        assert cure in Page(error_element(_run(None, status="failed", error="no", error_code=code))).text
+
+
+def test_every_cure_is_for_a_code_that_is_known() -> None:
+    """Of the contract's table, or one of ours."""
+    from fh_notebook.contract.wire import BROKEN_TEXTS
+    from fh_notebook.local.requests import BY_CODE
+    from fh_notebook.notebook.results.error_hints import HINTS
+
+    known = {*BROKEN_TEXTS, *BY_CODE, "response_too_large"}
+    assert set(HINTS) <= known
