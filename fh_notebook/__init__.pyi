@@ -18,9 +18,9 @@ from .client.clients import Client as Client
 from .client.pending_run import PendingRun as PendingRun
 from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
-from .contract.assets import Asset as Asset
 from .contract.deployment import Deployment as Deployment
 from .contract.invoke_request import InvokeRequest as InvokeRequest
+from .contract.output.assets import Asset as Asset
 from .contract.run import Run as Run
 from .contract.schema.variables import Variable as Variable
 from .contract.schema.variables import any_ as any_

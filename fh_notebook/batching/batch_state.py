@@ -29,9 +29,9 @@ from fh_notebook.batching.planning.work_queue import (
 )
 from fh_notebook.batching.status import Caller
 from fh_notebook.contract.job_key import job_key_of_parts
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.messages import counted
 from fh_notebook.store.store import Store
 

@@ -37,9 +37,9 @@ from fh_notebook.comparing.scorers.runner import (
 )
 from fh_notebook.comparing.stats.clusters import clusters_of
 from fh_notebook.comparing.verdict import span_note
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import listed
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError

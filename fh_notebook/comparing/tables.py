@@ -18,8 +18,8 @@ from fh_notebook.comparing.stats.grid import Grid, score_spread
 from fh_notebook.comparing.stats.intervals import interval_of_share
 from fh_notebook.comparing.stats.pairs import Pair, check_chances, check_difference, pairs_table, power_table
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
-from fh_notebook.contract.json_values import canonical_json, pretty
 from fh_notebook.core.config import settings
+from fh_notebook.core.json_values import canonical_json, pretty
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError

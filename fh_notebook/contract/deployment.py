@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.contract.json_values import canonical_json, jsonable
 from fh_notebook.contract.schema.build import fill_defaults, to_schema
 from fh_notebook.contract.schema.build import problems as problems_of
 from fh_notebook.contract.schema.from_python import docstring_summary
 from fh_notebook.contract.snippet.parser import Snippet, parse_snippet
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.json_values import canonical_json, jsonable
 from fh_notebook.core.redaction import Hidden
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text, with_partial_repr
 from fh_notebook.errors import InputError, SnippetError

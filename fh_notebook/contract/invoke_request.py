@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import canonical_json, json_problems, jsonable
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core.json_values import canonical_json, json_problems, jsonable
 from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError

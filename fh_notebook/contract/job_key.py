@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import canonical_json
 
 __all__ = ["is_reusable", "job_key", "job_key_of_parts"]
 

@@ -14,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.contract.assets import Asset, assets_of
-from fh_notebook.contract.json_values import inside_fence
-from fh_notebook.contract.output_view import STYLE, OutputOptions, output_view
+from fh_notebook.contract.output.assets import Asset, assets_of
+from fh_notebook.contract.output.view import STYLE, OutputOptions, output_view
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.json_values import inside_fence
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import one_line, short, with_partial_repr
@@ -237,7 +237,7 @@ class Run:
         open_chars : int
             Characters of it that are open to the eye; the rest is folded.
         form : str
-            The form in which the output is shown first, of ``output_view.FORMS``; by default the one that fits it.
+            The form in which the output is shown first, of ``output.view.FORMS``; by default the one that fits it.
         is_headed : bool
             Whether its status and its names are above the output.
         """

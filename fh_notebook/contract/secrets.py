@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import pretty
 from fh_notebook.core.redaction import MASK, redact, redactor
 from fh_notebook.core.values import is_number
 

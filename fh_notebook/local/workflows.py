@@ -19,8 +19,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.schema import build as _schema
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import Secret, log
 from fh_notebook.errors import SettingsError
 from fh_notebook.local.executors import ThreadExecutor

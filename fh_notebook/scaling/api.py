@@ -32,9 +32,9 @@ from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.messages import PYTHON, RUN_AGAIN, Audience, Message, counted, option
 from fh_notebook.errors import InputError, SettingsError

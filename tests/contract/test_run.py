@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.json_values import canonical_json, json_problems
+from fh_notebook.core.json_values import canonical_json, json_problems
 from fh_notebook.core.redaction import Secret
 from tests.problems import rules
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from fh_notebook.batching.model import RETRY_UNKNOWN, Job
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration, listed, nearest, short
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted

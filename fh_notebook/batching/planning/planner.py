@@ -16,8 +16,8 @@ from fh_notebook.batching.planning.plan import BatchTarget, BatchVariant
 from fh_notebook.batching.tables.rows import METADATA_PREFIX, Rows
 from fh_notebook.contract.invoke_request import InvokeRequest, metadata_problems
 from fh_notebook.contract.job_key import job_key_of_parts
-from fh_notebook.contract.json_values import canonical_json, json_problems
 from fh_notebook.contract.secrets import Secrets
+from fh_notebook.core.json_values import canonical_json, json_problems
 from fh_notebook.core.text.messages import PYTHON, Audience, Message, Phrase, counted, option
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError

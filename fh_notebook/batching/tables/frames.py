@@ -23,8 +23,8 @@ from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import redact
 from fh_notebook.version import __version__
 

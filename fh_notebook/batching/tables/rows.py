@@ -23,7 +23,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.tables.values import dtype_to_json, object_series, plain, series_of_dtype
-from fh_notebook.contract.json_values import is_missing
+from fh_notebook.core.json_values import is_missing
 from fh_notebook.core.optional_deps import ensure_installed, is_installed
 from fh_notebook.core.text.formatting import listed, short, type_text
 from fh_notebook.core.text.problems import Problem

@@ -15,8 +15,8 @@ from pandas.api import types
 
 from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.contract.json_values import json_problems
 from fh_notebook.contract.schema.build import infer
+from fh_notebook.core.json_values import json_problems
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, listed, type_text
 from fh_notebook.errors import InputError
 

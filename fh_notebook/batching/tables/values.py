@@ -1,6 +1,6 @@
 """Values of columns: a cell as JSON, the dtype of a column as JSON, and the column back.
 
-- Only the convention of tables is here: a missing value is null. What a value means is in `contract.json_values`, what
+- Only the convention of tables is here: a missing value is null. What a value means is in `core.json_values`, what
 a
   text means in `contract.schema.coercion`.
 - A column is restored exactly or not at all. Where its values do not fit the stored dtype, or the dtype is unknown
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from fh_notebook.contract.json_values import is_missing, jsonable
+from fh_notebook.core.json_values import is_missing, jsonable
 
 __all__ = ["dtype_to_json", "is_missing", "object_series", "plain", "series_of_dtype"]
 

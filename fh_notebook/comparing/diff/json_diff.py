@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from fh_notebook.comparing.diff.text_diff import matches
-from fh_notebook.contract.json_values import canonical_json
+from fh_notebook.core.json_values import canonical_json
 
 __all__ = ["Change", "Changes", "changes_of"]
 

@@ -20,8 +20,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final, Literal
 
-from fh_notebook.contract.json_values import pretty
 from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import pretty
 
 __all__ = ["LIMIT", "Segment", "TextDifference", "compare_runs", "compare_texts", "matches", "text_to_compare"]
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import listed, nearest, short, with_partial_repr
 from fh_notebook.core.text.problems import Problem

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.scorers.base import NO_SCORE, Scorer, ScoreResult
 from fh_notebook.comparing.scorers.observations import Observation
-from fh_notebook.contract.json_values import canonical_json
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.errors import StoreError
 from fh_notebook.session import session
 from fh_notebook.store.codec import decode_json

@@ -26,11 +26,11 @@ from fh_notebook.comparing.scorers.output_values import (
     part_of,
     select,
 )
-from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import Checker, fits, schema_problems
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import UNSET, ColumnName
 from fh_notebook.errors import InputError

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import canonical_json
 from fh_notebook.contract.schema.references import effective_schema
+from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import types_of
 from fh_notebook.core.values import is_number
 

@@ -31,8 +31,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.schema.variables import Variable, choices, closed, plain
+from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, types_of
 from fh_notebook.core.values import is_number
 from fh_notebook.errors import InputError

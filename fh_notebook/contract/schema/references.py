@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urljoin
 
-from fh_notebook.contract.json_values import MAX_DEPTH
+from fh_notebook.core.json_values import MAX_DEPTH
 
 __all__ = ["MOST", "References", "effective_schema", "resolve_pointer", "resolve_reference"]
 

@@ -24,9 +24,9 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from fh_notebook.contract.json_values import MAX_DEPTH, MAX_INT_BITS, json_problems
 from fh_notebook.contract.schema.error_messages import BrokenRule, explain
 from fh_notebook.contract.schema.references import MOST, References
+from fh_notebook.core.json_values import MAX_DEPTH, MAX_INT_BITS, json_problems
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.problems import Path, Problem
 from fh_notebook.core.values import is_number

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import json_problems
 from fh_notebook.core import arguments
+from fh_notebook.core.json_values import json_problems
 from fh_notebook.core.text.formatting import KIND_OF_TYPE, short, with_partial_repr
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET

@@ -35,7 +35,7 @@ _SLACK: Final = 1.2
 class Html(str):
     """A string that is already safe HTML. Only :func:`el` and :func:`join` make one.
 
-    With one exception: ``contract.output_view`` takes the page of its Markdown renderer, which is set to escape all
+    With one exception: ``contract.output.view`` takes the page of its Markdown renderer, which is set to escape all
     text itself (no HTML, no pictures, no links that run); built up again from tokens, it would be a second renderer.
     """
 

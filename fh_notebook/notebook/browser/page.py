@@ -23,7 +23,7 @@ from fh_notebook.comparing.diff.row_diff import (
     value_text,
 )
 from fh_notebook.comparing.stats.number_format import score_text
-from fh_notebook.contract.json_values import pretty
+from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.browser import table as table_module

@@ -19,7 +19,7 @@ from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
-from fh_notebook.contract.json_values import canonical_json, pretty
+from fh_notebook.core.json_values import canonical_json, pretty
 
 __all__ = ["BrowserTable", "browser_table", "output_text"]
 

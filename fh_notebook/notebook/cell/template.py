@@ -6,7 +6,7 @@ it; otherwise it is text. To send the braces themselves, write an expression tha
 - A value never becomes text that is parsed again. Each expression is replaced by a token of letters before the body is
   parsed, and the token by the value afterwards, so no value can break the YAML. All other braces are the user's text.
 - A value keeps its kind. A missing value of a table is null, a column is a list, a number of numpy is a number
-  (`contract.json_values`). A value without a JSON form is refused, and the message names its expression.
+  (`core.json_values`). A value without a JSON form is refused, and the message names its expression.
 - Braces that look like an expression and are none get a warning. A prompt may contain templates of another language, so
   a single call is made with it; ``--over`` refuses it, because each row would be paid for with the mistake in it.
 """
@@ -24,7 +24,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import uuid4
 
-from fh_notebook.contract.json_values import json_problems, jsonable
+from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.redaction import error_text
 from fh_notebook.core.text.formatting import nearest
 from fh_notebook.errors import InputError

@@ -20,9 +20,9 @@ from uuid import uuid4
 
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.json_values import jsonable
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.writer import python_literal, to_curl
+from fh_notebook.core.json_values import jsonable
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import read_cell
 from fh_notebook.notebook.cell.template import row_of

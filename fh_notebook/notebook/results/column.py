@@ -14,7 +14,7 @@ from ipywidgets import HTML, Dropdown, VBox
 
 from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
-from fh_notebook.contract.output_view import OutputOptions, output_view
+from fh_notebook.contract.output.view import OutputOptions, output_view
 from fh_notebook.contract.run import Run, one_line, technical_line
 from fh_notebook.core.text import html
 from fh_notebook.notebook.results.error_hints import hint_for

@@ -9,7 +9,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.diff.row_diff import value_text
-from fh_notebook.contract.json_values import pretty
+from fh_notebook.core.json_values import pretty
 from fh_notebook.errors import InputError
 from fh_notebook.local.hive import LocalHive
 from tests.notebook.hostile import OUTPUTS, Page, dangers

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.comparing.diff.text_diff import TextDifference, compare_runs, compare_texts
-from fh_notebook.contract.json_values import pretty
+from fh_notebook.core.json_values import pretty
 
 # Few words, so that they repeat; and white space, punctuation and signs that are words of their own.
 TEXTS = st.lists(

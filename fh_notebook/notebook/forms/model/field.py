@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from fh_notebook.contract.json_values import json_problems, jsonable
 from fh_notebook.contract.schema.validation import fits
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.contract.secrets import hidden
+from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET

@@ -16,10 +16,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.json_values import jsonable
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.variables import plain
+from fh_notebook.core.json_values import jsonable
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from fh_notebook.contract.json_values import MAX_DEPTH
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.core.json_values import MAX_DEPTH
 from fh_notebook.core.text.formatting import byte_size, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fh_notebook.contract.json_values import is_missing, json_problems, jsonable
+from fh_notebook.core.json_values import is_missing, json_problems, jsonable
 
 Point = namedtuple("Point", "x y")
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final
 
-from fh_notebook.contract.assets import Asset, assets_of, file_host, is_picture
-from fh_notebook.contract.json_values import inside_fence, pretty
+from fh_notebook.contract.output.assets import Asset, assets_of, file_host, is_picture
 from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.json_values import inside_fence, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, one_line
 from fh_notebook.core.text.messages import counted
