@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -38,10 +38,52 @@ __all__ = [
 ]
 
 
+WIDE: Final = "1100px"
+"""From this width of the output on, fields and answers are beside each other."""
+
+SHORT_FIELDS: Final = ("integer", "number", "boolean", "choice", "date", "time")
+"""Kinds of fields of which two share a line."""
+
+_SHORT: Final = ",".join(f".fh-field-{kind}" for kind in SHORT_FIELDS)
+_SHORT_IN_GROUP: Final = f"{_SHORT},.fh-field-text,.fh-field-email"
+"""The texts of an object are parts of one thing, such as an address: they are short as well."""
+
+PANES_STYLE: Final = (
+    # What scrolls a form is the notebook. An output that scrolls by itself would hold the right pane, and Notebook 7
+    # makes one of every output of more than some 100 lines, 310 px high.
+    ":is(.jp-OutputArea,.jp-OutputArea-child,.jp-OutputArea-output):has(.fh-panes){overflow:visible}"
+    ".jp-CodeCell.jp-mod-outputsScrolled .jp-Cell-outputArea:has(.fh-panes){max-height:none;overflow:visible;"
+    "resize:none;margin-left:0}"
+    ".fh-panes,.fh-pane{overflow:visible;min-width:0}"
+    ".fh-panes>.fh-pane{width:100%}"
+    f"@container fh-panel (min-width:{WIDE}){{"
+    ".fh-panes{display:grid;grid-template-columns:minmax(0,min(560px,46%)) minmax(0,1fr);column-gap:24px;"
+    "align-items:start}"
+    # The right pane stays in sight while the fields scroll; where the answers are longer than the window, it scrolls.
+    ".fh-panes>.fh-pane:last-child{position:sticky;top:0;max-height:calc(100vh - 112px);overflow:hidden auto;"
+    "box-sizing:border-box;padding:0 4px 4px}"
+    ".fh-panes>.fh-pane:last-child>.fh-run-bar{position:sticky;top:0;z-index:2;margin:0;padding:4px 0 8px;"
+    "background:var(--jp-layout-color0,Canvas)}"
+    "}"
+    ".fh-panel .fh-fold{text-align:left;padding:0 8px;background:none;box-shadow:none;"
+    "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:4px;"
+    "color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-panel .fh-fold::before{content:'▸ ';content:'▸ ' / ''}"
+    ".fh-panel .fh-fold.mod-active::before{content:'▾ ';content:'▾ ' / ''}"
+    "@container fh-panel (min-width:460px){"
+    ".fh-panes :is(.fh-form,.fh-group){display:grid;grid-template-columns:repeat(2,minmax(0,1fr));column-gap:16px;"
+    "align-items:start}"
+    f".fh-panes .fh-form>:not({_SHORT}),.fh-panes .fh-group>:not({_SHORT_IN_GROUP}){{grid-column:1/-1}}"
+    "}"
+)
+
+
 STYLE: Final = html.Html(
     "<style>"
-    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 10px;"
-    "overflow:visible;box-sizing:border-box;max-width:100%}"
+    ".fh-panel{border-left:3px solid var(--jp-border-color2,rgba(128,128,128,.4));padding:0 4px 0 12px;"
+    # The width of a form follows the room that it has, and not the window: a page may show it beside something.
+    "overflow:visible;box-sizing:border-box;max-width:100%;width:100%;container:fh-panel/inline-size}"
+    f"{PANES_STYLE}"
     ".fh-panel .widget-html,.fh-panel .widget-html-content{line-height:1.45;height:auto;min-width:0;"
     "max-width:100%}"
     ".fh-panel .fh-batch-result>.widget-html-content{width:100%}"
@@ -98,6 +140,11 @@ class FormTheme:
     def column(self, *children: Any, dom_class: str = "") -> Any:
         """Return widgets below each other."""
         return self._classed(VBox(children, layout=self._column), dom_class)
+
+    def panes(self, left: Sequence[Any], right: Sequence[Any]) -> Any:
+        """Return two columns that are beside each other where the form has room for both, else below each other."""
+        panes = (self.column(*children, dom_class="fh-pane") for children in (left, right))
+        return self.column(*panes, dom_class="fh-panes")
 
     def panel(self, *children: Any) -> Any:
         """Return the whole of a form."""

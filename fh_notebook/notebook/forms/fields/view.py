@@ -1,26 +1,29 @@
 """`FieldsView`: all fields of a form as widgets.
 
 The model is the source of truth: code that changes it (the history, a cell) calls `FieldsView.refresh`. The widgets are
-plain ipywidgets, which work in every front end. What they cannot do is left out, for example a key for Run inside a
-text area (Tab leads to the Run button, and Space presses it). One script for the whole form (`own_keys`) keeps keys,
-focus and text direction.
+plain ipywidgets, which work in every front end. Optional fields at their defaults are behind one line (`DefaultsFold`)
+until a person opens it; a program that sets one brings it into sight. One script for the whole form (`own_keys`) keeps
+keys, focus and text direction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
+from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
 from fh_notebook.notebook.forms.fields.base import Field, UpdateGuard, set_traits
 from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.model import FormModel
+from fh_notebook.notebook.forms.model.text_codec import json_text
 from fh_notebook.notebook.ui.theme import CSS, FieldTheme
 
-__all__ = ["Field", "FieldsView", "GroupField", "UndeclaredInputs"]
+__all__ = ["DefaultsFold", "Field", "FieldsView", "GroupField", "UndeclaredInputs", "folded_names", "is_at_default"]
 
 
 ROWS: Final = 5
@@ -68,6 +71,64 @@ class UndeclaredInputs:
             self._changed()
 
 
+FOLDED_LEAST: Final = 6
+"""Optional fields at their defaults that are folded: fewer are read as quickly as the line that stands for them."""
+
+
+def is_at_default(state: FieldState) -> bool:
+    """Return whether a field may be out of sight: it is optional, fits, and is not set or has its default."""
+    if state.required or state.shown_problems:
+        return False
+    return not state.is_set or (state.default is not UNSET and json_text(state.value) == json_text(state.default))
+
+
+def folded_names(states: Mapping[str, FieldState], *, least: int = FOLDED_LEAST) -> tuple[str, ...]:
+    """Return the names of the fields to fold; none where they are few, or all there is.
+
+    Examples
+    --------
+    >>> properties = {name: {"type": "string"} for name in "abcdefg"}
+    >>> folded_names(FormModel({"properties": properties, "required": ["g"]}).fields)
+    ('a', 'b', 'c', 'd', 'e', 'f')
+    >>> folded_names(FormModel({"properties": properties}).fields)
+    ()
+    """
+    names = tuple(name for name, state in states.items() if is_at_default(state))
+    return names if least <= len(names) < len(states) else ()
+
+
+class DefaultsFold:
+    """The line that stands for the optional fields at their defaults, and which these are.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The fields.
+    toggled : callable
+        Called after a person has opened or closed it.
+    """
+
+    def __init__(self, names: tuple[str, ...], toggled: Callable[[], object]) -> None:
+        from ipywidgets import Layout, ToggleButton
+
+        self.widget = ToggleButton(
+            layout=Layout(width="auto", margin="0 0 8px", height="32px"), _dom_classes=("fh-fold",)
+        )
+        self.widget.observe(lambda _: toggled(), "value")
+        self.hide(names)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the fields are in sight."""
+        return bool(self.widget.value)
+
+    def hide(self, names: tuple[str, ...]) -> None:
+        """Have it stand for these fields."""
+        self.names = names
+        words = f"{counted(len(names), 'optional field')} at {'its default' if len(names) == 1 else 'their defaults'}"
+        set_traits(self.widget, description=words, tooltip=f"Show or hide {', '.join(names)}"[:300])
+
+
 class FieldsView:
     """All fields of a form.
 
@@ -95,6 +156,7 @@ class FieldsView:
         self._widget: Any = None
         self._problem: Any = None
         self._others: UndeclaredInputs | None = None
+        self._fold: DefaultsFold | None = None
         self.fields: dict[str, Field] = {name: self.field_of(state) for name, state in model.fields.items()}
 
     def field_of(self, state: FieldState, *, label: str = "") -> Field:
@@ -111,15 +173,35 @@ class FieldsView:
     def _build(self) -> Any:
         from ipywidgets import HTML, VBox
 
-        style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
-        parts = [style, *(field.widget for field in self.fields.values())]
+        self._style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
         if self.model.takes_others:
             self._others = UndeclaredInputs(self.model, self.look, self._others_changed)
-            parts.append(self._others.widget)
-        column = VBox(parts, layout=self.look.form, _dom_classes=("fh-form",))
-        self._fixed = tuple(parts)
-        self._show_others(column)
+        column = VBox((), layout=self.look.form, _dom_classes=("fh-form",))
+        if folded := folded_names(self.model.fields):
+            self._fold = DefaultsFold(folded, self._toggle_fold)
+        self._arrange(column)
         return column
+
+    def _toggle_fold(self) -> None:
+        from fh_notebook.notebook.ui.widgets import enable_all_clicks
+
+        if self._fold is not None and not self._fold.is_open:
+            self._fold.hide(folded_names(self.model.fields, least=1))
+        self._arrange(self._widget)
+        enable_all_clicks(self._widget)
+
+    def _arrange(self, column: Any) -> None:
+        """Show the fields in their order, those at their defaults behind one line, and what belongs to no field."""
+        fold, others = self._fold, self._others
+        folded = fold.names if fold is not None else ()
+        parts = [self._style, *(field.widget for name, field in self.fields.items() if name not in folded)]
+        if fold is not None and folded:
+            parts += [fold.widget, *((self.fields[name].widget for name in folded) if fold.is_open else ())]
+        if others is not None:
+            parts.append(others.widget)
+        children = (*parts, *self._shown_others())
+        if column.children != children:
+            column.children = children
 
     def refresh(self) -> None:
         """Show the model again: after it was set otherwise than by a field, and after Run has looked at everything."""
@@ -128,7 +210,7 @@ class FieldsView:
                 field.refresh()
             if self._others is not None:
                 self._others.refresh()
-            self._show_others(self._widget)
+            self._follow(self._widget)
 
     def _others_changed(self) -> None:
         self.refresh()
@@ -143,7 +225,7 @@ class FieldsView:
                 if other is not field:
                     other.refresh_problems()
             self._refresh_around(field)
-            self._show_others(self._widget)
+            self._follow(self._widget)
         if self._on_change is not None:
             self._on_change()
 
@@ -158,8 +240,14 @@ class FieldsView:
             yield field
             yield from field.children()
 
-    def _show_others(self, widget: Any) -> None:
-        """Show what belongs to no field: what is sent without one, and problems."""
+    def _follow(self, column: Any) -> None:
+        """Show what follows from the values: a field that has another value than its default leaves the closed fold."""
+        if self._fold is not None and not self._fold.is_open:
+            self._fold.hide(tuple(name for name in self._fold.names if is_at_default(self.model.fields[name])))
+        self._arrange(column)
+
+    def _shown_others(self) -> Iterator[Any]:
+        """Yield what shows that which belongs to no field: what is sent without one, and problems."""
         problems, also = self.model.shown_other_problems, "" if self._others is not None else self.model.also_sent
         note = html.el("div", also, cls="fh-note") if also else ""
         content = f"{note}{problem_html(list(map(str, problems))) if problems else ''}"
@@ -169,9 +257,8 @@ class FieldsView:
             self._problem = HTML(content, layout=self.look.whole, style=self.look.html_style)
         elif self._problem is not None and self._problem.value != content:
             self._problem.value = content
-        children = (*self._fixed, self._problem) if content else self._fixed
-        if widget.children != children:
-            widget.children = children
+        if content:
+            yield self._problem
 
     def close(self) -> None:
         """Take all widgets out of the page."""

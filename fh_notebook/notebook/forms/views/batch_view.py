@@ -241,10 +241,9 @@ class BatchFormView(BatchFormObserver):
         self._result = look.text(dom_class="fh-batch-result")
         self._head = look.text()
         self._tools = PanelBar(core, look, self._bar.say)
-        self.widget = look.panel(
-            self._head, self._mapping, self._preview, self._problems, self._plan, self._bar.widget,
-            self._progress, self._controls, self._result, self._tools.widget,
-        )  # fmt: skip
+        answers = (self._progress, self._controls, self._result, self._tools.widget)
+        panes = look.panes([self._mapping, self._preview], [self._problems, self._plan, self._bar.widget, *answers])
+        self.widget = look.panel(self._head, panes)
         self.changed()
         core.observers.add(self)
         core.progress = self._make_progress

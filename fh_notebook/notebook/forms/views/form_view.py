@@ -53,9 +53,10 @@ class FormView(FormObserver):
         self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
         self._tools = PanelBar(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
-        self.widget = look.panel(
-            self._head, core.fields.widget, self._bar.widget, self._results.widget, self._pending, self._tools.widget
-        )
+        answers = (self._bar.widget, self._results.widget, self._pending, self._tools.widget)
+        panes = look.panes([core.fields.widget], answers)
+        self._fields_pane = panes.children[0]
+        self.widget = look.panel(self._head, panes)
         core.observe(self, (self,))
         enable_all_clicks(self.widget)
 
@@ -145,8 +146,7 @@ class FormView(FormObserver):
     def grown(self) -> None:
         """Show other fields; what was typed is in them."""
         self._head.value = form_head(self._core.deployment)
-        head, _, *rest = self.widget.children
-        self.widget.children = (head, self._core.fields.widget, *rest)
+        self._fields_pane.children = (self._core.fields.widget,)
         old_fields, self._fields = self._fields, self._core.fields
         if old_fields is not self._fields:  # another thread has shown them already
             old_fields.close()

@@ -374,7 +374,7 @@ def test_a_form_grows_and_keeps_what_was_typed(hive: FormHive, tmp_path: Path, m
     form = fh.form(fh.Deployment("reply"), variants="plain", client=hive.client())
     before = []
     for name, kind in (("ticket", "text"), ("max_words", "whole number")):
-        before += list(_all(form.widget.children[1]))
+        before += list(_all(_of(form, "fh-form")))
         _of(form, "fh-new-name").value, _of(form, "fh-new-kind").value = name, kind
         _of(form, "fh-add-variable").click()
         if name == "ticket":
