@@ -12,7 +12,7 @@ Rules of this file:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -249,9 +249,23 @@ class AsyncClient:
         arguments.check_names(AsyncClient.invoke, options)
         return await self.send(self.request(deployment, **options))
 
-    async def send(self, request: InvokeRequest) -> Run:
-        """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors."""
-        run = await self._retries.send(request, self.attempt)
+    async def send(self, request: InvokeRequest, *, on_attempt: Callable[[], object] | None = None) -> Run:
+        """Send a request that is already made: :meth:`invoke` without the checking, with its results and errors.
+
+        Parameters
+        ----------
+        request : InvokeRequest
+            What is sent.
+        on_attempt : callable, optional
+            Called before each exchange, when the limiter has admitted it.
+        """
+
+        async def attempt(request: InvokeRequest) -> AttemptResult:
+            if on_attempt is not None:
+                on_attempt()
+            return await self.attempt(request)
+
+        run = await self._retries.send(request, attempt)
         await self.connection.keep(run, request.secrets)
         return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import nbformat
@@ -69,3 +70,37 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
     text = (lab.server.root / lab.name).read_text()
     for trace in ("fh-cancel", "widget-view", "use Stop"):
         assert trace not in text
+
+
+def test_a_running_cell_shows_its_columns_at_once_and_fills_them(lab: Lab, hive: SlowHive) -> None:
+    """Waiting, running with its time, answered; what a reader opened stays; at the end HTML is left in its place."""
+    with hive.serve() as server:
+        lab.open(
+            SETUP.format(url=server.url),
+            '%%fetchhive echo -v plain -v slow\ntext: \'{"label": "late"}\'',
+        )
+        lab.run(0)
+        lab.start(1)
+        output = lab.output(1)
+        output.locator(".fh-cancel").wait_for()
+        hive.wait_for(1)
+        columns = output.locator(".fh-column")
+        expect(columns).to_have_count(2)
+        expect(columns.nth(0)).to_contain_text("said")
+        expect(columns.nth(1)).to_contain_text(re.compile(r"running\s*slow\s*[1-9]\.\d s"))
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            lab.screenshot(f"cell-running-{theme}", of=output)
+        hive.hold.set()
+        expect(output.locator(".fh-card")).to_have_count(2)
+        expect(output.locator(".fh-card").nth(1)).to_contain_text("completed")
+        expect(output.locator(".fh-column, .fh-cancel")).to_have_count(0)
+        output.locator(".fh-card").nth(1).get_by_role("radio", name="Text").click()
+        expect(output.locator(".fh-card").nth(1).locator(".fh-as-text")).to_be_visible()
+        lab.screenshot("cell-answered", of=output)
+    assert lab.errors == []
+    lab.save()
+    saved = nbformat.read(lab.server.root / lab.name, as_version=4)
+    shown = [output for output in saved.cells[1].outputs if output["data"].get("text/plain")]
+    assert len(shown) == 1
+    assert "echo/slow: completed" in shown[0]["data"]["text/plain"]

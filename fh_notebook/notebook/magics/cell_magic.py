@@ -34,10 +34,10 @@ from fh_notebook.notebook.cell.request import CellRequest, read_cell, request_te
 from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
+from fh_notebook.notebook.magics.live_answers import LiveAnswers
 from fh_notebook.notebook.magics.over_rows import run_over
 from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.shell import Masked, Stopped, holds_key, masked_if_shown, notice
-from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay
 from fh_notebook.session import session
 
 __all__ = ["CellResult", "dry_run_text", "run_magic", "send_all"]
@@ -47,6 +47,7 @@ __all__ = ["CellResult", "dry_run_text", "run_magic", "send_all"]
 class CellResult:
     """What came of a cell's calls."""
 
+    live: LiveAnswers
     runs: tuple[Run, ...]
     calls: int
     result: Any
@@ -59,9 +60,10 @@ class CellResult:
 
     def show(self, show: str | None) -> None:
         """Show the runs, unless the cell's value does it or there are none."""
-        if not self.runs or (self.error is None and self.shows_itself(show)):
-            return
-        display(SideBySide(self.runs, show=show))  # type: ignore[no-untyped-call]  # IPython's display has no types
+        nothing = not self.runs or (self.error is None and self.shows_itself(show))
+        shown = None if nothing else SideBySide(self.runs, show=show)
+        if not self.live.leave(shown) and shown is not None:
+            display(shown)  # type: ignore[no-untyped-call]  # IPython's display has no types
 
     def raise_error(self) -> None:
         """Raise what ended the calls early, if anything did."""
@@ -74,8 +76,9 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
     came: dict[int, Run] = {}
     failure: BaseException | None = None
     interrupted = False
+    live = LiveAnswers(requests)
     try:
-        errors = event_loop.run(_send_all(client, requests, came))
+        errors = event_loop.run(_send_all(client, requests, came, live))
         failure = errors[0] if errors else None
         for more in {str(error) for error in errors[1:]} - {str(failure)}:
             notice(f"Also: {more}")
@@ -84,22 +87,24 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
     if interrupted:
         failure = Stopped(_stopped_text(len(requests), len(came)))
     runs = tuple(came[i] for i in sorted(came))
-    return CellResult(runs, len(requests), _result(requests, came), failure)
+    return CellResult(live, runs, len(requests), _result(requests, came), failure)
 
 
-async def _send_all(client: Client, requests: Sequence[InvokeRequest], came: dict[int, Run]) -> list[BaseException]:
-    """Send every request; put the runs into `came` as they come, and return the errors."""
+async def _send_all(
+    client: Client, requests: Sequence[InvokeRequest], came: dict[int, Run], live: LiveAnswers
+) -> list[BaseException]:
+    """Send every request; put the runs into `came` and on the page as they come, and return the errors."""
 
     async def send(index: int, request: InvokeRequest) -> None:
-        came[index] = await client.aclient.send(request)
+        came[index] = await client.aclient.send(request, on_attempt=lambda: live.started(index))
+        live.answered(index, came[index])
 
     this = asyncio.current_task()
-    offer = ControlDisplay(CancelButton(this.cancel if this is not None else lambda: None))
-    offer.begin()
+    live.begin(this.cancel if this is not None else lambda: None)
     try:
         done = await asyncio.gather(*(send(i, r) for i, r in enumerate(requests)), return_exceptions=True)
     finally:
-        offer.end()
+        live.end()
     return [error for error in done if error is not None]
 
 
@@ -232,6 +237,7 @@ class _CellRun:
             return self._submitted(options, pending_results.submit_all(client, requests, options.delivery))
         result = send_all(client, requests)
         if options.delivery == "auto" and result.error is None and pending_results.any_refused(result.runs):
+            result.live.leave(None)
             return self._submitted(options, pending_results.submit_refused(client, requests, result.runs))
         if result.result is not None:
             self._bind(options.out, result.result)

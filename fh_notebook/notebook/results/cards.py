@@ -126,10 +126,14 @@ class LastState(SideBySide):
         What was run.
     line : str
         How far it is, in one line.
+    whole : str
+        Where all of a long output is, in words.
     """
 
-    def __init__(self, calls: Sequence[CallState], deployment: str, line: str) -> None:
-        super().__init__([_as_run(call, deployment) for call in calls], whole="form.frame has all")
+    def __init__(
+        self, calls: Sequence[CallState], deployment: str, line: str, *, whole: str = "form.frame has all"
+    ) -> None:
+        super().__init__([_as_run(call, deployment) for call in calls], whole=whole)
         self._line = line
 
     def html(self) -> html.Html:

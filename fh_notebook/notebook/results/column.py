@@ -17,6 +17,7 @@ from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.output.view import OutputOptions, output_view
 from fh_notebook.contract.run import Run, one_line, technical_line
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import duration
 from fh_notebook.notebook.results.error_hints import hint_for
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
@@ -76,6 +77,12 @@ class ResultColumn:
         self._calls, self._first, self._cap = state
         self._chosen = 0 if afresh else min(self._chosen, len(calls) - 1)
         self._draw()
+
+    def show_time(self, now_s: float) -> None:
+        """Show how long a call has been out, `now_s` seconds after the submit began; nothing else is drawn anew."""
+        call = self._calls[self._chosen]
+        if call.state == "running" and call.began_s is not None:
+            _set(self._head, html.el("div", run_head(call, None, out_s=now_s - call.began_s), cls="fh"))
 
     def _draw(self) -> None:
         call = self._calls[self._chosen]
@@ -152,10 +159,12 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     return views
 
 
-def run_head(call: CallState, first: Run | None) -> html.Html:
-    """Return the head of one call: status, variant, seconds, and whether it differs."""
+def run_head(call: CallState, first: Run | None, *, out_s: float = 0.0) -> html.Html:
+    """Return the head of one call: status, variant, seconds (`out_s` of one that is out), and whether it differs."""
     run = call.run
-    seconds = f"{run.elapsed_s:.3g} s" if run is not None and run.elapsed_s else ""
+    seconds = duration(out_s, exact=True) if out_s else ""
+    if run is not None and run.elapsed_s:
+        seconds = f"{run.elapsed_s:.3g} s"
     facts = [fact for fact in (seconds, _against(run, first)) if fact]
     name = html.el("strong", html.el("bdi", one_line(call.variant, 200)))
     spans = [html.el("span", fact, cls="fh-dim fh-fact") for fact in facts]

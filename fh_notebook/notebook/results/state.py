@@ -29,6 +29,8 @@ class CallState:
     run: Run | None = None
     message: str = ""
     """Why no answer will come, in one line; of one that comes later, what it waits for."""
+    began_s: float | None = None
+    """When it was sent, in seconds since the submit."""
     word: str = ""
     """Of an answer that comes later: the service's word for how far it is."""
 
@@ -98,10 +100,10 @@ class SubmitState:
         """Return the calls of one variant."""
         return self.calls[column * self.repeats : (column + 1) * self.repeats]
 
-    def begin(self, index: int) -> None:
-        """Note that a call was sent."""
+    def begin(self, index: int, at_s: float | None = None) -> None:
+        """Note that a call was sent, `at_s` seconds after the submit."""
         if self.calls[index].state == "waiting":
-            self.calls[index] = replace(self.calls[index], state="running")
+            self.calls[index] = replace(self.calls[index], state="running", began_s=at_s)
 
     def wait(self, index: int, run: Run, message: str = "") -> None:
         """Note that the service has taken a call, and how far it is: its answer comes later."""

@@ -56,9 +56,10 @@ class TickTimer:
         self._began = 0.0
         self._shown = 0.0
 
-    def start(self) -> None:
-        """Begin at zero."""
-        self._began = self._shown = self._clock()
+    def start(self, ago_s: float = 0.0) -> None:
+        """Begin at zero, or at `ago_s` seconds."""
+        self._began = self._clock() - ago_s
+        self._shown = self._clock()
         with suppress(RuntimeError):  # the loop has ended: then time does not tick
             running = event_loop.background().loop
             running.call_soon_threadsafe(self._schedule_next, running)
@@ -143,7 +144,7 @@ class ResultsView:
 
     # --- call by call
 
-    def begin(self, variants: Sequence[str], repeats: int = 1, *, sent: int = 0) -> int:
+    def begin(self, variants: Sequence[str], repeats: int = 1, *, sent: int = 0, ago_s: float = 0.0) -> int:
         """Show a new submit: every column waits. Answers to the one before are dropped from now on.
 
         Parameters
@@ -154,6 +155,8 @@ class ResultsView:
             Calls of each variant.
         sent : int
             The first so many calls are sent already: their columns say ``running``.
+        ago_s : float
+            Seconds since the submit began.
 
         Returns
         -------
@@ -163,9 +166,9 @@ class ResultsView:
         with self._lock:
             self._number += 1
             self._submit = SubmitState(columns_of(variants), repeats)
+            self._clock.start(ago_s)
             for index in range(sent):
-                self._submit.begin(index)
-            self._clock.start()
+                self._submit.begin(index, self._clock.elapsed_s())
             self._arrange(self._submit)
             self._draw(afresh=True)
             return self._number
@@ -174,7 +177,7 @@ class ResultsView:
         """Show that a call was sent: its column says ``running``. A form need not know it."""
         with self._lock:
             if self._is_now(submit) and self._submit is not None:
-                self._submit.begin(index)
+                self._submit.begin(index, self._clock.elapsed_s())
                 self._draw(only=index)
 
     def waits(self, index: int, run: Run, *, submit: int | None = None) -> None:
@@ -213,6 +216,8 @@ class ResultsView:
         with self._lock:
             if self._submit is not None and not self._submit.over and self._clock.due():
                 self._show_line(self._submit)
+                for column in self._columns[: len(self._submit.variants)]:
+                    column.show_time(self._clock.elapsed_s())
 
     # --- what is known
 
