@@ -46,6 +46,13 @@ CELLS = {
     "later-ask": "later.pending[0].refresh()",  # the form itself asks now and then
     "later-read": "later.run.output, later.pending",
     "grow": "grow = fh.form(fh.Deployment('reply'))\ngrow",
+    "reject": (
+        "parts = {'name': {'type': 'string'}, 'zip': {'type': 'string'}}\n"
+        "who = {'type': 'object', 'title': 'Who it is', 'properties': parts, 'required': ['name', 'zip']}\n"
+        "more = {f'extra_{i}': fh.text(required=False) for i in range(7)}\n"
+        "inputs = {'ticket': fh.text(multiline=True), 'who': who, 'max_words': fh.integer(), **more}\n"
+        "reject = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs), values={'ticket': 'Late.'})\nreject"
+    ),
 }
 AT = {name: place for place, name in enumerate(CELLS, 1)}
 
@@ -93,13 +100,11 @@ def test_a_form_is_filled_and_run_by_keyboard_alone(lab: Lab, hive: FormHive) ->
     form = _form(lab, "fill")
     pictures(lab, "empty", form)
     form.locator("button.fh-run").click()
-    expect(form.locator(".fh-status")).to_contain_text("Nothing was sent. To put right: ticket")
+    expect(form.locator(".fh-status")).to_contain_text("Nothing was sent. Correct ticket.")
     pictures(lab, "problems", form)
     keys = lab.page.keyboard
     form.locator("textarea").first.focus()
     keys.type("I was charged twice.")
-    keys.press("Control+Enter")  # of the cell's editor, not of ours: the cell must not run again and lose what is typed
-    expect(form.locator("textarea").first).to_have_value("I was charged twice.")
     for _ in range(20):
         keys.press("Tab")
         if lab.page.evaluate("() => document.activeElement.classList.contains('fh-run')"):
@@ -109,6 +114,49 @@ def test_a_form_is_filled_and_run_by_keyboard_alone(lab: Lab, hive: FormHive) ->
     expect(form.locator(".fh-status")).not_to_contain_text("Nothing was sent")
     assert "Dear customer, I was charged twice.', ['completed'])" in _read(lab, "read")
     assert hive.got[-1] == {"ticket": "I was charged twice.", "max_words": 120}
+
+
+def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None:
+    """The first wrong field has the focus, Run says how many there are, each is a link; Ctrl+Enter runs from a field."""
+    form = _form(lab, "reject")
+    run, status, keys = form.locator("button.fh-run"), form.locator(".fh-status"), lab.page.keyboard
+    expect(form.locator(".fh-problem")).to_have_count(0)  # nobody has left a field yet
+    before = len(hive.got)
+    run.click()
+    name, words = form.get_by_label("name").first, form.get_by_label("max_words").first
+    expect(name).to_be_focused()
+    expect(run).to_have_text("Run · 2 errors")
+    expect(status).to_contain_text("Correct Who it is, max_words.")
+    pictures(lab, "rejected", form)
+    status.get_by_role("link", name="max_words").click()
+    expect(words).to_be_focused()
+    keys.type("12")
+    keys.press("Control+Enter")
+    expect(run).to_have_text("Run · 1 error")
+    expect(name).to_be_focused()
+    keys.type("Ann")
+    keys.press("Tab")
+    keys.type("04103")
+    keys.press("ControlOrMeta+Enter")
+    expect(form.locator(".fh-results")).to_contain_text("Dear customer, Late.")
+    expect(form.get_by_label("zip").first).to_be_focused()
+    expect(status).not_to_contain_text("Nothing was sent")
+    expect(run).to_have_text("Run")
+    assert hive.got[before:] == [{"ticket": "Late.", "who": {"name": "Ann", "zip": "04103"}, "max_words": 12}]
+
+
+def test_optional_fields_at_their_defaults_are_behind_one_line(lab: Lab) -> None:
+    """A click shows them; what is typed into one stays in sight when the others are folded again."""
+    form = lab.output(AT["reject"]).locator(".fh-panel")
+    fold, third = form.get_by_role("button", name="7 optional fields at their defaults"), form.get_by_label("extra_2")
+    expect(third.first).to_be_hidden()
+    fold.press("Space")
+    third.first.fill("Now.")
+    third.first.press("Tab")
+    form.locator("button.fh-fold").press("Space")
+    expect(form.get_by_role("button", name="6 optional fields at their defaults")).to_be_visible()
+    expect(third.first).to_have_value("Now.")
+    expect(form.get_by_label("extra_3").first).to_be_hidden()
 
 
 def test_every_field_has_its_label(lab: Lab) -> None:

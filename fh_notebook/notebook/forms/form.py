@@ -388,9 +388,9 @@ def form(
 ) -> Form:
     """Return a form for a deployment's Start variables; as the value of a cell it shows fields, Run and the results.
 
-    It builds without a key, a kernel or a service. Everything in it is reached by Tab and used by Space and Enter. A
-    plain widget hears no Ctrl+Enter: in a text of several lines, Tab leads on to Run; in a text of one line Enter sets
-    the value, and runs nothing, because a call may cost money.
+    It builds without a key, a kernel or a service. Everything in it is reached by Tab and used by Space and Enter;
+    Ctrl+Enter (Cmd+Enter) runs it from every field. Enter alone sets the value of a text of one line, and runs nothing,
+    because a call may cost money.
 
     Parameters
     ----------

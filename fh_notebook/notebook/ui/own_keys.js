@@ -4,18 +4,25 @@
 //   the notebook's again. So it goes to what stands before; to the whole while what was pressed is only disabled, since
 //   the button that comes before or after, such as Cancel, must not be what the next Space presses. A page draws anew
 //   what stands behind a part that comes or goes: what had the focus has it again as soon as it is there again.
+// - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
+// - The kernel may name a field that is to be gone to, as may a link: by the classes that the field, or else what it lies
+//   in, has. What is clicked and has a name for the kernel (data-act) is told to it.
 // - Text is laid out in its own direction, and the handle of a slider has a name: widgets have no trait for these.
 
 const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex='0']";
 const WRITTEN = "input, select, option, textarea, label, .widget-html-content";
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
+const COPIED_MS = 3000;
 
-function render({el}) {
+function render({model, el}) {
   const root = () => el.closest(".fh-own-keys");
-  let asking, observer;
+  let asking, observer, going;
   let last = null;  // what has the focus, and what was to know of it while it was on the page
   let lost = null;  // what had it until its part was drawn anew
-  const disown = ownKeys(root, () => { lost = null; });  // a person has gone on
+  const disown = ownKeys(root, event => {
+    lost = going = null;  // a person has gone on
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
+  });
 
   const canFocus = element => element.isConnected && !element.disabled && element.getClientRects().length > 0
     && getComputedStyle(element).visibility === "visible";
@@ -33,7 +40,44 @@ function render({el}) {
     if (from === here) here.removeAttribute("tabindex");  // a click beside the controls must not take the focus
     setTimeout(() => { if (last?.element === from && canFocus(from) && document.activeElement !== from) last = null; });
   };
-  const clicked = () => { lost = null; };
+  const clicked = () => { lost = going = null; };
+  const run = event => {
+    const button = root().querySelector(".fh-run");
+    if (!button) return;
+    event.preventDefault();
+    event.stopPropagation();
+    event.target.blur();  // what was typed counts: a field tells it when it is left
+    button.click();
+    if (canFocus(event.target)) focus(event.target);
+  };
+  const goTo = names => { going = {names: names.split(" "), until: performance.now() + SOON_MS}; arrive(root()); };
+  const arrive = here => {
+    if (!going || !here) return;
+    if (performance.now() > going.until) { going = null; return; }
+    const field = going.names.map(name => here.querySelector(`.${CSS.escape(name)}`))
+      .find(found => found?.getClientRects().length);
+    if (!field) return;  // it is behind a fold that opens just now
+    const wrong = [...field.querySelectorAll(".fh-wrong")].flatMap(focusable);
+    const target = [...wrong, ...focusable(field)].find(canFocus);
+    if (!target) return;
+    going = null;
+    (target.getClientRects()[0].height < innerHeight / 2 ? target : field).scrollIntoView({block: "center"});
+    focus(target);
+  };
+  const pressed = event => {
+    const at = event.target.closest?.("[data-go], [data-act], .fh-copy-code");
+    if (!at) return;
+    event.preventDefault();
+    if (at.dataset.go) goTo(at.dataset.go);
+    else if (at.dataset.act) model.send({act: at.dataset.act});
+    else copyCode(at);
+  };
+  const copyCode = async button => {
+    const said = button.parentElement.querySelector("[role=status]");
+    const refused = await toClipboard(button.closest(".fh").querySelector(".fh-all").textContent);
+    said.textContent = refused ? `${refused}: click the text, then press Ctrl+C (⌘C).` : "Copied.";
+    if (!refused) setTimeout(() => { said.textContent = ""; }, COPIED_MS);
+  };
   const changed = here => {
     here.querySelectorAll(WRITTEN).forEach(element => { element.dir ||= "auto"; });
     here.querySelectorAll("[role=slider]:not([aria-label])").forEach(handle => {
@@ -41,6 +85,7 @@ function render({el}) {
       if (label) handle.setAttribute("aria-label", label);
     });
     findAgain(here);
+    arrive(here);
     const now = document.activeElement ?? document.body;
     if (!last || (now !== here && !now.contains(here) && canFocus(now))) return;
     if (canFocus(last.element)) { if (now === here) focus(last.element); return; }
@@ -69,11 +114,13 @@ function render({el}) {
     here.addEventListener("focusin", came);
     here.addEventListener("focusout", left);
     here.addEventListener("pointerdown", clicked, true);
+    here.addEventListener("click", pressed);
     observer = new MutationObserver(() => changed(here));
     observer.observe(here, {childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "style"]});
     changed(here);
   };
   begin();
+  model?.on("msg:custom", message => { if (message.go) goTo(message.go); });
   return () => { cancelAnimationFrame(asking); observer?.disconnect(); disown(); };
 }
 

@@ -8,13 +8,14 @@ without it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
 import anywidget
 from ipywidgets import Layout
 
-__all__ = ["PageWidget", "own_keys", "script", "text_of_file"]
+__all__ = ["OwnKeys", "PageWidget", "own_keys", "script", "text_of_file"]
 
 
 def text_of_file(path: str) -> str:
@@ -36,22 +37,39 @@ class PageWidget(anywidget.AnyWidget):
         return data[0] if isinstance(data, tuple) else data
 
 
-class _OwnKeys(PageWidget):
-    """Serves the box that it lies in."""
+class OwnKeys(PageWidget):
+    """Serves the box that it lies in: its keys, its focus, and what is clicked in its HTML.
+
+    Parameters
+    ----------
+    act : callable, optional
+        Called with the name (``data-act``) of what was clicked, on the thread that hears it.
+    **traits
+        Of the widget.
+    """
 
     _esm = script("ui/own_keys.js")
 
+    def __init__(self, act: Callable[[str], object] | None = None, **traits: Any) -> None:
+        super().__init__(**traits)
+        if act is not None:
+            self.on_msg(lambda _, content, __: act(str(content.get("act", ""))))
 
-def own_keys(box: Any, hidden: Any = None) -> Any:
+    def go_to(self, classes: Sequence[str]) -> None:
+        """Have the page scroll to the first field with one of these classes, and give it the focus."""
+        self.send({"go": " ".join(classes)})
+
+
+def own_keys(box: Any, keys: OwnKeys | None = None) -> Any:
     """Have `box` keep its keys and its focus, and lay out its texts in their own direction; return it.
 
     Parameters
     ----------
     box : Box
         What is served.
-    hidden : Layout, optional
-        One that shows nothing, where there is one to share.
+    keys : OwnKeys, optional
+        What serves it, where there is more to tell it.
     """
     box.add_class("fh-own-keys")
-    box.children = (*box.children, _OwnKeys(layout=hidden or Layout(display="none")))
+    box.children = (*box.children, keys or OwnKeys(layout=Layout(display="none")))
     return box

@@ -21,7 +21,7 @@ from fh_notebook.core.text import html
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import HIDE_STATIC
-from fh_notebook.notebook.ui.page_widget import own_keys
+from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
 
 __all__ = [
     "LABELLED",
@@ -97,6 +97,12 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"
     ".fh-panel .fh-status{flex:1 1 12em}"
+    # Cancel has its place also while there is nothing to cancel, so that nothing moves when there is.
+    ".fh-panel .fh-cancel:disabled{visibility:hidden}"
+    ".fh-panel .fh-cancel{background:none;border:1px solid var(--jp-error-color1,currentColor);"
+    "color:var(--jp-error-color1,inherit)}"
+    ".fh-panel .fh-run:disabled{opacity:.8}"
+    ".fh-panel .fh-go{color:var(--jp-content-link-color,revert);text-decoration:underline;cursor:pointer}"
     ".fh-panel button:focus-visible,.fh-panel input:focus-visible,.fh-panel select:focus-visible,"
     ".fh-panel textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
     "</style>"
@@ -124,6 +130,10 @@ class FormTheme:
         self._column = Layout(overflow="visible", max_width="100%")
         self._text = Layout(margin="2px 0", max_width="100%", min_width="0", flex="0 1 auto")
         self.hidden = Layout(display="none")
+        self.acts: dict[str, Callable[[str], object]] = {}
+        """What is done when a part of the form's HTML is clicked whose ``data-act`` begins with that word."""
+        self.keys = OwnKeys(self._act, layout=self.hidden)
+        """The script of the form's page."""
         self.input = Layout(width="auto", max_width="100%", margin="2px 6px 2px 0")
 
     def button(self, text: str, tooltip: str, dom_class: str, clicked: Callable[[], object], **more: Any) -> Any:
@@ -148,7 +158,12 @@ class FormTheme:
 
     def panel(self, *children: Any) -> Any:
         """Return the whole of a form."""
-        return own_keys(self.column(*children, dom_class="fh-panel"), self.hidden)
+        return own_keys(self.column(*children, dom_class="fh-panel"), self.keys)
+
+    def _act(self, name: str) -> None:
+        word, _, rest = name.partition(" ")
+        if word in self.acts:
+            self.acts[word](rest)
 
     def text(self, value: str = "", dom_class: str = "") -> Any:
         """Return a widget of HTML that is escaped already."""
@@ -174,7 +189,7 @@ class FormTheme:
         return handle
 
 
-def line(text: str, *, kind: str = "dim") -> str:
+def line(text: str | html.Html, *, kind: str = "dim") -> str:
     """Return one line as HTML that is read out when it appears; `kind` is ``dim``, ``error`` or ``plain``."""
     return str(html.el("div", text, cls=f"fh fh-{kind}", role="status")) if text else ""
 

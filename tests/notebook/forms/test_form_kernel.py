@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_told_beside_run_and_nothing_is_sent(page: Page, hi
     page.show("form = fh.form(reply)\nform")
     before = len(hive.got)
     page.click("fh-run")
-    page.until("Nothing was sent. To put right: ticket.")
+    page.until("Nothing was sent.")
     assert page.kernel.run("form.runs") == "[]"
     page.type("ticket", "Here it is.")
     page.kernel.wait_until(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Protocol
+from zlib import crc32
 
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, problem_html, shown_name
@@ -21,7 +22,7 @@ from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
 
-__all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "set_traits"]
+__all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "field_anchor", "set_traits"]
 
 
 def set_traits(widget: Any, **traits: Any) -> None:
@@ -29,6 +30,11 @@ def set_traits(widget: Any, **traits: Any) -> None:
     for name, value in traits.items():
         if getattr(widget, name) != value:
             setattr(widget, name, value)
+
+
+def field_anchor(path: tuple[str | int, ...]) -> str:
+    """Return the CSS class by which the page's script finds the field at a path: a name may have any sign."""
+    return f"fh-at-{crc32(repr(path).encode('utf-8', 'surrogatepass')):08x}"
 
 
 class UpdateGuard(threading.local):
@@ -167,7 +173,8 @@ class Field:
     def _build(self) -> Any:
         from ipywidgets import Box
 
-        return Box((), layout=self.view.look.field, _dom_classes=("fh-field", f"fh-field-{self.state.kind}"))
+        classes = ("fh-field", f"fh-field-{self.state.kind}", field_anchor(self.state.path))
+        return Box((), layout=self.view.look.field, _dom_classes=classes)
 
     def refresh(self) -> None:
         """Show the state again."""

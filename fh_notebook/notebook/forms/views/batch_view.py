@@ -22,6 +22,7 @@ from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core.redaction import MASK, Secret
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
@@ -295,7 +296,7 @@ class BatchFormView(BatchFormObserver):
         problems = self._core.problems
         if problems:
             self._problems.value = problems_list(problems)
-            self._bar.say(f"Nothing was sent: {len(problems)} to put right, listed above.", kind="error")
+            self._bar.say(f"Nothing was sent: {counted(len(problems), 'error')}, listed above.", kind="error")
             return
         self.starting()
         self._starting.do(self._core.start, lambda _: None)  # `started` is told of it

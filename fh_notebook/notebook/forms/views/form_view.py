@@ -7,15 +7,18 @@ whatever thread, and is shown by setting traits. What is seldom wanted is made w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_run
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
+from fh_notebook.notebook.forms.fields.base import field_anchor
+from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
@@ -24,8 +27,9 @@ from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_h
 
 __all__ = ["FormView"]
 
-NAMED: Final = 6
+LINKED: Final = 6
 """Fields that are named in one line."""
+NAME_CAP: Final = 60
 
 
 class FormView(FormObserver):
@@ -91,21 +95,23 @@ class FormView(FormObserver):
         """Show what follows from the values."""
         if self._refused:
             self._refused = bool(self._core.problems)
-            self._bar.say(*self._to_put_right())
+            self._show_refusal()
         self._tools.follow()
         enable_all_clicks(self.widget)
 
     def refused(self, problems: Sequence[Problem]) -> None:
-        """Say that nothing was sent, and where to look; each problem stands beside its field."""
+        """Say that nothing was sent, and go to the first field to correct; each problem stands beside its field."""
         self._refused = True
         self._core.fields.refresh()
-        self._bar.say(*self._to_put_right())
+        if wrong := self._show_refusal():
+            self._look.keys.go_to(_anchors(wrong[0]))
         enable_all_clicks(self.widget)
 
     def began(self, submission: Submission) -> None:
         """Show that calls are made; the columns wait."""
         self._results.begin(submission.variants, submission.repeats, sent=len(submission.requests))
         self._refused = False
+        self._bar.show_problems(0)
         self._bar.running(True, may_run=False)
         self._bar.say("")
 
@@ -153,17 +159,34 @@ class FormView(FormObserver):
         self._bar.follow()
         self.edited()
 
-    def _to_put_right(self) -> tuple[str, str]:
-        """What keeps Run from sending, in one line: fields by name, which tell their own problems."""
-        core = self._core
-        names = [path_text([name]) for name, state in core.model.fields.items() if state.problems]
-        others = [problem for problem in core.problems if problem not in core.model.problems]
-        names_text = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
-        parts = [
-            *map(str, [*others, *core.model.other_problems[:1]]),
-            *([f"To put right: {names_text}."] if names else []),
-        ]
-        return (f"Nothing was sent. {' '.join(_sentence(part) for part in parts)}", "error") if parts else ("", "dim")
+    def _show_refusal(self) -> list[FieldState]:
+        """Say what keeps Run from sending, with a link to each field that tells its own problems; return these."""
+        model = self._core.model
+        wrong = [state for state in model.fields.values() if state.problems]
+        others = [problem for problem in self._core.problems if problem not in model.problems]
+        others += model.other_problems[:1]
+        self._bar.show_problems(len(wrong) + len(others))
+        parts: list[Any] = [_sentence(str(problem)) for problem in others]
+        if wrong:
+            left = len(wrong) - LINKED
+            more = f" and {left:,} more" if left > 0 else ""
+            parts.append(
+                html.el("span", "Correct ", html.join([_link(state) for state in wrong[:LINKED]], ", "), f"{more}.")
+            )
+        words = html.join([html.el("span", part) for part in ("Nothing was sent.", *parts)], " ")
+        self._bar.say(words if parts else "", "error")
+        return wrong
+
+
+def _anchors(state: FieldState) -> list[str]:
+    """Return the classes of the field at which the first problem is, and of those that it lies in, from the inside."""
+    path = next((problem.path for problem in state.problems if problem.path), state.path)
+    return [field_anchor(path[:length]) for length in range(len(path), 0, -1)]
+
+
+def _link(state: FieldState) -> html.Html:
+    name = html.clip(state.title or path_text([state.name]), NAME_CAP)
+    return html.el("a", name, href="#", cls="fh-go", data_go=" ".join(_anchors(state)), dir=html.direction(name))
 
 
 def _sentence(text: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
 
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
@@ -48,6 +50,9 @@ class RunBar:
     def __init__(self, look: FormTheme, selection: VariantSelection, acts: RunActions) -> None:
         self._look, self._selection, self._acts = look, selection, acts
         self._showing = UpdateGuard()
+        self._calls: int | None = None
+        self._problems = 0
+        self._is_busy = False
         self._name: Any = None
         """The box for names, where no variant is known to choose from."""
         self._variants = look.row(dom_class="fh-variants")
@@ -84,18 +89,32 @@ class RunBar:
 
     def show_calls(self, number: int | None) -> None:
         """Show on Run how many calls it makes; ``None`` while that is not known."""
-        self._run.description = "Run" if number in (None, 0, 1) else f"Run {number:,} calls"
-        self._run.tooltip = f"Send it ({self._selection.in_words(number)})"
+        self._calls = number
+        self._name_run()
 
-    def say(self, text: str, kind: str = "dim") -> None:
+    def show_problems(self, number: int) -> None:
+        """Show on Run how much keeps it from sending, once it was pressed."""
+        self._problems = number
+        self._name_run()
+
+    def _name_run(self) -> None:
+        calls = "" if self._calls in (None, 0, 1) else f" {self._calls:,} calls"
+        problems = f" · {counted(self._problems, 'error')}" if self._problems else ""
+        self._run.description = f"Running{calls} …" if self._is_busy else f"Run{calls}{problems}"
+        self._run.icon = "hourglass-half" if self._is_busy else "play"
+        self._run.tooltip = f"Send it: {self._selection.in_words(self._calls)} (Ctrl+Enter, ⌘Enter)"
+
+    def say(self, text: str | html.Html, kind: str = "dim") -> None:
         """Show one line beside the buttons."""
         self._status.value = line(text, kind=kind)
         enable_all_clicks(self.widget)
 
     def running(self, is_running: bool, *, may_run: bool = True) -> None:
         """Show whether there is something to cancel, and whether Run can be pressed meanwhile."""
+        self._is_busy = is_running and not may_run
         self._cancel.disabled = not is_running
-        self._run.disabled = is_running and not may_run
+        self._run.disabled = self._is_busy
+        self._name_run()
         enable_all_clicks(self.widget)
 
     def cancelling(self) -> None:

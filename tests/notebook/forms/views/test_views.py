@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import weakref
 from collections.abc import Iterator
@@ -137,7 +138,9 @@ def test_each_variant_has_a_box(hive: FormHive) -> None:
     assert _of(form, "fh-run").description == "Run"
     boxes[0].value = False
     _of(form, "fh-run").click()
-    assert "Nothing was sent. Choose a variant. To put right: ticket." in _of(form, "fh-status").value
+    status = unescape(re.sub(r"<[^>]+>", "", _of(form, "fh-status").value))
+    assert status == "Nothing was sent. Choose a variant. Correct ticket."
+    assert _of(form, "fh-run").description == "Run · 2 errors"
 
 
 def test_what_a_deployment_does_goes_in_its_own_direction() -> None:
@@ -474,7 +477,7 @@ def test_a_constant_password_leaves_its_box_at_once(over: fh.Form) -> None:
 def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHive) -> None:
     """Also when it was over before the form knew it; then nothing is left to pay for."""
     _of(over, "fh-run").click()
-    assert "Nothing was sent: 1 to put right, listed above." in _of(over, "fh-status").value
+    assert "Nothing was sent: 1 error, listed above." in _of(over, "fh-status").value
     over.fields["ticket"].column = "body"
     _of(over, "fh-run").click()
     _until(_of(over, "fh-batch-result"), "2 of 2 done; 2 calls")
