@@ -438,7 +438,7 @@ def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
     _line(over, "ticket").value = ("column", "body")
     _until(_of(over, "fh-plan"), "2 rows x 1 variant = 2 jobs; 2 calls")
     assert _of(over, "fh-run").description == "Run 2 calls"
-    assert _of(over, "fh-run").tooltip.endswith(": 2 calls)")
+    assert ": 2 calls" in _of(over, "fh-run").tooltip
     _line(over, "tone").value = ("constant", "")
     typed = _of(over, "fh-constant")
     typed.value = "brisk"
