@@ -183,9 +183,12 @@ ONE_SHARE: Final = tuple(hundredth / 100 for hundredth in range(50, 100))
 
 
 def _one_here(n: int) -> Limits:
-    """What `Comparison.summary` shows."""
-    found = np.array([interval_of_share(np.repeat([1.0, 0.0], [yes, n - yes]), n)[:2] for yes in range(n + 1)])
-    return found[:, 0], found[:, 1]
+    """What `Comparison.summary` shows; the intervals of `yes` and of `n - yes` are mirror images, as a test says."""
+    few = range(n // 2 + 1)
+    found = np.array([interval_of_share(np.repeat([1.0, 0.0], [yes, n - yes]), n)[:2] for yes in few])
+    many = 1 - found[: n + 1 - len(found)][::-1, ::-1]
+    low, high = np.concatenate([found, many]).T
+    return low, high
 
 
 def _wilson_of(n: int, *, corrected: bool = False) -> Limits:

@@ -19,6 +19,8 @@ __all__ = ["FEWEST_PAIRS", "holm", "mcnemar_exact", "p_permutation", "ps_permuta
 FEWEST_PAIRS: Final = 6
 """Below this no pattern of wins can be told from chance: all of 5 rows won has p = 2/32 = 0.06 by the sign test."""
 
+RANKED_TO: Final = 13
+"""Up to so many pairs scipy counts all patterns of signs, too, one after the other: 13 pairs take it seconds."""
 FLIPS: Final = 9_999
 """Random flips of a permutation test: the least p is 1 in 10,000."""
 ALL_FLIPS_TO: Final = 15
@@ -47,13 +49,26 @@ def mcnemar_exact(wins: int, losses: int) -> float:
 def wilcoxon(differences: Numbers) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test, with scipy's defaults; 1 where nothing differs.
 
-    F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), 80-83.
+    F. Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), 80-83. With zeros or ties
+    among at most `RANKED_TO` pairs it is exact: all patterns of signs are counted.
     """
     if not differences.any():
         return 1.0
     from scipy import stats  # at first use: its import takes longer than most tests
 
-    return float(stats.wilcoxon(differences).pvalue)
+    distances = np.abs(differences[differences != 0])
+    has_ties = len(np.unique(distances)) < len(differences)  # zeros included
+    if not has_ties or len(differences) > RANKED_TO:
+        return float(stats.wilcoxon(differences).pvalue)
+    ranks = stats.rankdata(distances)
+    rank_sums = _sign_patterns(len(ranks)) @ ranks
+    observed = float(ranks[differences[differences != 0] > 0].sum())
+    return min(1.0, 2 * float(min(np.mean(rank_sums <= observed), np.mean(rank_sums >= observed))))
+
+
+def _sign_patterns(n: int) -> NDArray[np.int64]:
+    """Return every way to give `n` numbers a sign, one a line: 1 where it is positive, otherwise 0."""
+    return np.arange(2**n)[:, None] >> np.arange(n) & 1
 
 
 def p_permutation(differences: Numbers, *, flips: int = FLIPS, seed: int = SEED) -> float:
@@ -105,8 +120,7 @@ def _p_without_flips(differences: Numbers) -> float | None:
         least = observed_sum - 1e-9 * float(
             distances.sum()
         )  # sums of the same numbers in another order are the same number
-        patterns = np.arange(2 ** len(distances))[:, None] >> np.arange(len(distances)) & 1
-        return float(np.mean(np.abs((2 * patterns - 1) @ distances) >= least))
+        return float(np.mean(np.abs((2 * _sign_patterns(len(distances)) - 1) @ distances) >= least))
     return None
 
 

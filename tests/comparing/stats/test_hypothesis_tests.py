@@ -41,6 +41,30 @@ def test_wilcoxons_test_is_the_published_one() -> None:
 
 
 @pytest.mark.parametrize(
+    "differences",
+    [
+        [2, 2, 2, 2, 2, 2],
+        [0, 0, 1, 1, 1, 1, 0],
+        [1, -1, 2, -2, 3, 0],
+        [-3, 1, 1, 2, -1, 1, 3, 3, 0],
+        [0.5, 0.25, -0.25, 1, 1, 2, -0.5, 3, 4, 4, 5, 5, 0],
+    ],
+)
+def test_wilcoxons_test_of_zeros_and_ties_counts_all_patterns_of_signs(differences: list[float]) -> None:
+    """Up to 13 pairs, as scipy's permutation test of the rank sum does."""
+    signed = np.array(differences, dtype=float)
+    signed = signed[signed != 0]
+    ranks = stats.rankdata(np.abs(signed))
+    counted = stats.permutation_test(
+        (signed,),
+        lambda values, axis: ((values > 0) * ranks).sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+    )
+    assert wilcoxon(np.array(differences, dtype=float)) == pytest.approx(counted.pvalue, abs=1e-12)
+
+
+@pytest.mark.parametrize(
     ("wins", "losses", "p"),
     [
         (7, 1, 0.070),  # B. Rosner, "Fundamentals of Biostatistics", 10.4: a machine and an observer measure pressure
