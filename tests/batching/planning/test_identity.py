@@ -138,18 +138,18 @@ def _plan_for(folder: Path, url: str, number: int, cut: tuple[signal.Signals, fl
         return time.monotonic() - begun
 
 
-def test_an_iterator_is_kept_window_by_window_before_its_calls(shouting: Shouting) -> None:
+def test_an_iterator_is_kept_window_by_window_before_its_calls(shouting: Shouting, window: int) -> None:
     """What was read is there whole when it breaks in the middle, and nothing of the window that broke."""
 
     def source() -> Iterator[dict[str, Any]]:
-        for i in range(1_500):
-            if i == 1_200:
+        for i in range(2 * window):
+            if i == window + 20:
                 raise OSError("the disk is gone")
             yield {"text": f"t{i}"}
 
     with pytest.raises(OSError, match="the disk is gone"):  # fewer calls could end before the second window is read
-        run(shouting, source(), max_calls=1_001)
-    assert opened(shouting).counts.planned == 1_000
+        run(shouting, source(), max_calls=window + 1)
+    assert opened(shouting).counts.planned == window
 
 
 def test_two_batch_objects_that_plan_one_name_at_once_do_not_mix(shouting: Shouting) -> None:
@@ -289,26 +289,30 @@ def test_a_part_of_a_table_changes_no_label_into_that_of_another_row(shouting: S
     assert [line[:1] + line[2:] for line in shown(opened(shouting))] == [(0, "a", "A"), (1, "b", "B"), (2, "c", "C")]
 
 
-def test_an_iterator_must_continue_the_earlier_batch_in_its_order(shouting: Shouting) -> None:
+def test_an_iterator_must_continue_the_earlier_batch_in_its_order(shouting: Shouting, window: int) -> None:
     """The same windows go on, more extend it, and others stop before any call of theirs."""
-    first = [{"text": f"t{i}"} for i in range(1_050)]
+    all_rows, fewer = window + 50, window + 20
+    first = [{"text": f"t{i}"} for i in range(all_rows)]
     run(shouting, iter(first), max_calls=5)
-    assert run(shouting, iter(first)).counts.calls == 1_045
+    assert run(shouting, iter(first)).counts.calls == all_rows - 5
     more = run(shouting, iter([*first, {"text": "more"}]))
-    assert (more.counts.planned, more.counts.calls, opened(shouting).counts.planned) == (1_051, 1, 1_051)
-    assert run(shouting, iter(first[:1_020])).counts == Counts(planned=1_020, done=1_020, reused=1_020)
+    planned = all_rows + 1
+    assert (more.counts.planned, more.counts.calls, opened(shouting).counts.planned) == (planned, 1, planned)
+    assert run(shouting, iter(first[:fewer])).counts == Counts(planned=fewer, done=fewer, reused=fewer)
     before = shouting.calls
     for other in ([*first[1:], first[0]], [{"text": "other"}, *first[1:]]):
         with pytest.raises(
-            fh.InputError, match=r"in the rows 0 to 999 of the iterator; a list may be in any order.*nothing was called"
+            fh.InputError,
+            match=rf"in the rows 0 to {window - 1} of the iterator; a list may be in any order.*nothing was called",
         ):
             run(shouting, iter(other))
     assert shouting.calls == before
-    late = [*first[:1_020], {"text": "other"}, *first[1_021:]]
-    with pytest.raises(fh.InputError, match=r"in the rows 1,000 to 1,049 of the iterator.*nothing of these was called"):
+    late = [*first[:fewer], {"text": "other"}, *first[fewer + 1 :]]
+    places = f"in the rows {window} to {all_rows - 1} of the iterator"
+    with pytest.raises(fh.InputError, match=rf"{places}.*nothing of these was called"):
         run(shouting, iter(late))
     assert opened(shouting).frame["text"].is_unique
-    assert opened(shouting).counts.planned == 1_051
+    assert opened(shouting).counts.planned == planned
     assert "other" not in {row["text"] for _, _, row in opened(shouting).entries()}
 
 
@@ -320,16 +324,16 @@ def test_an_iterator_with_its_variants_the_other_way_round_shows_each_output_und
     assert [(v, o) for _, v, _, o in shown(again)] == [("soft", "aa"), ("loud", "AA"), ("soft", "bb"), ("loud", "BB")]
 
 
-def test_an_unnamed_batch_is_never_refused(shouting: Shouting) -> None:
+def test_an_unnamed_batch_is_never_refused(shouting: Shouting, window: int) -> None:
     """An iterator is named by its first window: what comes later may be other rows, each with its own answer."""
-    head = [{"text": f"t{i}"} for i in range(1_000)]
+    head = [{"text": f"t{i}"} for i in range(window)]
     one = run(shouting, iter([*head, *texts("a", "b")]), name=None)
     two = run(shouting, iter([*head, *texts("c", "b", "d")]), name=None)
     assert (one.name, two.counts.calls) == (two.name, 2)
     assert [line[2:] for line in shown(two)[-3:]] == [("c", "C"), ("b", "B"), ("d", "D")]
     for batch in (one, two, opened(shouting, one.name)):
         assert all(output == text.upper() for _, _, text, output in shown(batch))
-    assert opened(shouting, one.name).counts.planned == 1_004
+    assert opened(shouting, one.name).counts.planned == window + 4
     assert run(shouting, iter([*head, *texts("c", "b", "d")]), name=None).counts.calls == 0
 
 

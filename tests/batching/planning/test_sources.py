@@ -84,30 +84,31 @@ def test_a_row_far_behind_those_that_it_is_the_same_as_has_its_outcome(monkeypat
     assert batch.frame["row"].tolist() == list(range(7))
 
 
-def test_the_same_iterator_again_calls_nothing_and_more_of_it_goes_on() -> None:
+def test_the_same_iterator_again_calls_nothing_and_more_of_it_goes_on(window: int) -> None:
     """It is named by its first window, so that an identical cell finds its answers."""
     shouting = Shouting()
     client = shouting.hive.client()
-    first = _batch(client, _texts(1_200))
-    again = _batch(client, _texts(1_200))
-    more = _batch(client, _texts(1_300))
+    few, many = window + 20, window + 30
+    first = _batch(client, _texts(few))
+    again = _batch(client, _texts(few))
+    more = _batch(client, _texts(many))
     assert first.name == again.name == more.name
-    assert again.counts == Counts(planned=1_200, done=1_200, reused=1_200)
-    assert more.counts == Counts(planned=1_300, done=1_300, reused=1_200, calls=100)
-    assert shouting.calls == 1_300
+    assert again.counts == Counts(planned=few, done=few, reused=few)
+    assert more.counts == Counts(planned=many, done=many, reused=few, calls=many - few)
+    assert shouting.calls == many
 
 
-def test_rows_that_come_again_in_another_window_are_called_once() -> None:
+def test_rows_that_come_again_in_another_window_are_called_once(window: int) -> None:
     """Found through the store, not by a set of all that came before; also where the first is still out."""
     shouting = Shouting()
-    source = ({"text": f"t{i % 7}"} for i in range(WINDOW + 50))
+    source = ({"text": f"t{i % 7}"} for i in range(window + 50))
     batch = _batch(shouting.hive.client(), source, max_concurrency=5)
     assert shouting.calls == 7
-    assert batch.counts == Counts(planned=WINDOW + 50, done=WINDOW + 50, reused=WINDOW + 43, calls=7)
-    assert batch.frame["reused"].sum() == WINDOW + 43
+    assert batch.counts == Counts(planned=window + 50, done=window + 50, reused=window + 43, calls=7)
+    assert batch.frame["reused"].sum() == window + 43
 
     with Held().freed() as held:
-        apart = iter([*rows(WINDOW), {"text": "t0"}])
+        apart = iter([*rows(window), {"text": "t0"}])
         running = fh.batch(
             apart,
             "held",
@@ -115,31 +116,31 @@ def test_rows_that_come_again_in_another_window_are_called_once() -> None:
             client=held.hive.client(),
             progress=False,
             wait=False,
-            max_concurrency=WINDOW + 1,
+            max_concurrency=window + 1,
         )
         held.let_go()
         running.wait()
-        assert running.counts.done == WINDOW + 1
+        assert running.counts.done == window + 1
         assert held.ran["t0"] == 1
 
 
-def test_a_window_is_checked_before_its_first_call() -> None:
+def test_a_window_is_checked_before_its_first_call(window: int) -> None:
     """What came before is called and kept; then one error, with the rows by their places in the whole."""
     shouting = Shouting()
 
     def source() -> Iterator[dict[str, Any]]:
-        yield from _texts(WINDOW)
+        yield from _texts(window)
         yield {"text": "fits"}
         yield {"text": 7}
 
-    with pytest.raises(fh.InputError, match=f"row {WINDOW + 1}: text: 7 is not a text") as caught:
+    with pytest.raises(fh.InputError, match=f"row {window + 1}: text: 7 is not a text") as caught:
         _batch(shouting.hive.client(), source())
     assert "on_invalid='skip'" in str(caught.value)
     batch = fh.last_batch()
     assert batch is not None
-    assert batch.counts == Counts(planned=WINDOW, done=WINDOW, calls=WINDOW)
+    assert batch.counts == Counts(planned=window, done=window, calls=window)
     assert batch.stopped is not None
-    assert f"row {WINDOW + 1}: text: 7 is not a text" in batch.stopped.message
+    assert f"row {window + 1}: text: 7 is not a text" in batch.stopped.message
     assert ("loud", "fits") not in shouting.ran
     with pytest.raises(fh.InputError, match="is not a text"):  # those rows are gone, and none is skipped silently
         batch.resume()
@@ -172,11 +173,11 @@ def test_what_is_answered_is_looked_up_before_it_is_checked() -> None:
         fh.batch(more, strict, variants="loud", client=client, name="mine", progress=False)
 
 
-def test_what_the_iterator_raises_is_raised_after_what_it_gave() -> None:
+def test_what_the_iterator_raises_is_raised_after_what_it_gave(window: int) -> None:
     """A file that breaks in the middle costs none of the answers before it."""
 
     def source() -> Iterator[dict[str, Any]]:
-        yield from _texts(WINDOW + 3)
+        yield from _texts(window + 3)
         raise OSError("the disk was pulled out")
 
     shouting = Shouting()
@@ -184,7 +185,7 @@ def test_what_the_iterator_raises_is_raised_after_what_it_gave() -> None:
         _batch(shouting.hive.client(), source())
     batch = fh.last_batch()
     assert batch is not None
-    assert batch.counts.done == shouting.calls == WINDOW
+    assert batch.counts.done == shouting.calls == window
     assert batch.summary().endswith(
         "Stopped: the rows raised OSError: the disk was pulled out; what is answered is kept: run the cell again when "
         "they can be read"
@@ -200,13 +201,13 @@ def test_nothing_kept_means_nothing_written_and_the_frame_is_there_all_the_same(
     assert _batch(shouting.hive.client(), _texts(5)).counts.calls == 5
 
 
-def test_an_iterator_that_waits_keeps_nobody_else_waiting() -> None:
+def test_an_iterator_that_waits_keeps_nobody_else_waiting(window: int) -> None:
     """It is read on a thread: a form's click goes through meanwhile, and a cancel ends the batch."""
     release = threading.Event()
     reached = threading.Event()
 
     def source() -> Iterator[dict[str, Any]]:
-        yield from _texts(WINDOW)
+        yield from _texts(window)
         reached.set()
         release.wait(PATIENCE_S)
         yield {"text": "late"}
@@ -215,14 +216,14 @@ def test_an_iterator_that_waits_keeps_nobody_else_waiting() -> None:
     client = shouting.hive.client()
     batch = _batch(client, source(), wait=False)
     assert reached.wait(PATIENCE_S)
-    until(lambda: batch.counts.done == WINDOW)
+    until(lambda: batch.counts.done == window)
     assert client.invoke("shout", variant="loud", inputs={"text": "click"}).output == "CLICK"
     batch.cancel()
     batch.wait()
     assert not batch.running
     release.set()
     batch.resume()
-    assert batch.counts == Counts(planned=WINDOW + 1, done=WINDOW + 1, calls=WINDOW + 1)
+    assert batch.counts == Counts(planned=window + 1, done=window + 1, calls=window + 1)
 
 
 @pytest.mark.parametrize(
