@@ -76,11 +76,16 @@ def until(condition: Any) -> None:
 
 @contextmanager
 def cluster(workers: int, folder: Path, **config: Any) -> Iterator[tuple[Any, Any]]:
-    """Start a cluster of real processes; give it and a client of it. Its workers have no key of their own."""
+    """Start a cluster of real processes; give it and a client of it. Its workers have no key of their own.
+
+    They are forks of one process that has imported Dask, where `config` says nothing else: each would take two seconds of
+    CPU for it. That process has the environment of the first cluster, so each worker is given that of its own.
+    """
     import dask
     from distributed import Client, LocalCluster
 
     settings = {
+        "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.scheduler.locks.lease-timeout": "2s",
         "distributed.scheduler.locks.lease-validation-interval": "200ms",
         "distributed.worker.memory.spill": 0.7,
@@ -94,7 +99,12 @@ def cluster(workers: int, folder: Path, **config: Any) -> Iterator[tuple[Any, An
         _environment(environment),
         dask.config.set(settings),
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", local_directory=str(folder)
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            local_directory=str(folder),
+            env=dict(os.environ),
         ) as made,
         Client(made, timeout=120) as client,
     ):

@@ -42,7 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def two(folder: Path) -> Iterator[tuple[Any, Any]]:
-    with cluster(2, folder) as made:
+    """A cluster whose workers are started as Dask does it by itself."""
+    with cluster(2, folder, **{"distributed.worker.multiprocessing-method": "spawn"}) as made:
         yield made
 
 
