@@ -21,11 +21,21 @@ hypothesis_settings.load_profile("fh")
 
 
 BROWSER = "tests/browser/"
+LONGEST = (
+    BROWSER,
+    "tests/scaling/cluster/test_failures.py",
+    "tests/comparing/stats/test_coverage.py",
+    "tests/test_binder.py",
+    "tests/long/test_packaging.py",
+)
+"""What one process has alone for a minute and more (see `_ByFile`), the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the browser's tests: they are the longest run that one process has alone (see `_ByFile`)."""
-    items.sort(key=lambda item: not item.nodeid.startswith(BROWSER))
+    """Begin with the longest: begun last, one would keep one process at work while the others have nothing to do."""
+    items.sort(
+        key=lambda item: next((i for i, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+    )
 
 
 @pytest.hookimpl(trylast=True)

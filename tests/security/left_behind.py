@@ -26,7 +26,9 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatch
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +51,8 @@ KINDS: Final = (".sqlite3", ".fhb", ".ipynb", ".parquet", ".csv", ".jsonl", ".xl
 UNPACKED: Final = 64 * 1024 * 1024
 """Bytes of a packed file that are looked at: the corpus has some that would never end."""
 NESTED: Final = 4
+FILES_AT_ONCE: Final = 64
+"""Files that a process is given together."""
 
 _WORD: Final = rb"[A-Za-z0-9_]{6,}"
 _SPELLINGS: Final[dict[str, tuple[bytes, bytes]]] = {
@@ -171,6 +175,15 @@ def look(file: Path) -> list[str]:
     return [f"{name}: {spelling}" for name, part in parts for spelling in spellings(part)]
 
 
+def _look_at_all(to_read: list[Path]) -> Iterator[list[str]]:
+    """Yield what `look` finds in each file, in their order; many files are read by all processors."""
+    if len(to_read) <= FILES_AT_ONCE:
+        yield from map(look, to_read)
+        return
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        yield from pool.map(look, to_read, chunksize=FILES_AT_ONCE)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Look at each place; return 1 where a key was found, or where there was too little to look at."""
     reader = argparse.ArgumentParser(description="Look for workspace keys in what the tests left behind.")
@@ -181,10 +194,10 @@ def main(arguments: list[str] | None = None) -> int:
     allowed: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     size = 0
-    for file in files(asked.places):
+    to_read = list(files(asked.places))
+    for file, lines in zip(to_read, _look_at_all(to_read), strict=True):
         kinds[file.suffix] += 1
         size += file.stat().st_size
-        lines = look(file)
         pattern = next((p for p in ALLOWED if fnmatch(str(file) if "/" in p else file.name, p)), None)
         if lines and pattern:
             allowed[pattern] += 1
