@@ -1,10 +1,11 @@
 // Blind rating by keys. Rules of this file:
-// - What a model said is set as text, never as HTML: by `make`, of page.js. Nothing is asked of any other machine.
+// - What a model said is set as text, by `make` of page.js, or is the kernel's view of an output, which escapes it. A
+//   picture of another machine is asked for after a click only.
 // - A key is an event with a number. Events wait in a queue, are sent in order, one message at a time, and leave the
 //   queue only when the kernel says that they are in the store; what it never says is sent again. The kernel takes the
 //   same event twice as one, so none is lost and none is double. The queue lies in localStorage too: when the kernel
 //   is killed between a key and its commit, the next one is sent what was left.
-// - The page never knows whose an output is: it has numbers of items, and texts.
+// - A reader never sees whose an output is: the page has numbers of items, and views without names and hosts of files.
 
 const AHEAD = 20; // items that are here before they are shown, so that no key waits for the kernel
 const RESEND_MS = 4000;
@@ -34,9 +35,8 @@ const CSS = `
   border-radius:4px;background:var(--jp-layout-color1,transparent)}
 .fh-rate-name{flex:none;width:26px;text-align:center;font-weight:600;padding:8px 0;
   border-right:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color2,transparent)}
-.fh-rate-text{flex:1;min-width:0;padding:8px 10px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:28em;overflow:auto;
-  font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)}
-.fh-rate-text:empty::before{content:'(empty)';color:var(--jp-ui-font-color2,inherit)}
+.fh-rate-view{flex:1;min-width:0;max-height:28em;overflow:auto}
+.fh-rate-view>.fh-o{border:0!important;background:none!important}
 .fh-rate-keys{display:flex;flex-wrap:wrap;gap:6px;margin-top:10px}
 .fh-rate button{font:inherit;color:inherit;cursor:pointer;padding:4px 10px;border-radius:4px;min-height:28px;max-width:100%;
   overflow-wrap:anywhere;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));
@@ -53,7 +53,7 @@ const CSS = `
 .fh-rate-problem:empty{display:none}
 .fh-rate-told p{margin:6px 0;font-weight:600;overflow-wrap:anywhere}
 .fh-rate:focus-within .fh-rate-hint{display:none}
-.fh-rate [hidden]{display:none!important}
+.fh-rate [hidden]:not(.fh-o *){display:none!important}
 `;
 
 const randomName = () => {
@@ -164,7 +164,8 @@ function render({ model, el }) {
   const trouble = make('span', {cls: 'fh-rate-problem'});
   trouble.setAttribute('role', 'alert');
   foot.append(hint, saving, trouble);
-  root.append(style, head, bar, about, panes, result, keys, foot);
+  const sheet = make('div', {});
+  root.append(style, sheet, head, bar, about, panes, result, keys, foot);
   el.append(root);
 
   const buttons = new Map();
@@ -186,12 +187,24 @@ function render({ model, el }) {
     );
   }
 
-  const pane = (name, text) => {
+  // The one HTML that a page takes: the kernel's view of an output, which escapes all that a model wrote.
+  const pane = (name, view) => {
     const made = make('section', {cls: 'fh-rate-pane'});
     if (name) made.append(make('div', {cls: 'fh-rate-name', text: name}));
-    made.append(make('div', {cls: 'fh-rate-text', dir: 'auto', text: text}));
+    const shown = make('div', {cls: 'fh-rate-view fh', tabindex: 0, role: 'region', 'aria-label': name ? `Output ${name}` : 'Output'});
+    shown.innerHTML = view;
+    made.append(shown);
     return made;
   };
+  let drawn = null;  // what the panes show: only another item is drawn, so what a person opened stays
+
+  const asked = new Map();
+  const allOf = key => new Promise(resolve => {
+    const timer = setTimeout(() => asked.get(key)?.(null), RESEND_MS);
+    asked.set(key, answer => { clearTimeout(timer); asked.delete(key); resolve(answer); });
+    send({ kind: 'output', client, key });
+  });
+  const endServing = serveOutputs(panes, allOf);
 
   const isOver = () => state && !current && !queue.length && !outbox.events.length && state.left === 0;
 
@@ -213,8 +226,10 @@ function render({ model, el }) {
     about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: 'auto', text: text})]));
     about.hidden = !current || !current.about.length;
     if (current) {
-      panes.replaceChildren(...current.texts.map((text, place) => pane(state.pair ? String(place + 1) : '', text)));
+      if (drawn !== current) panes.replaceChildren(...current.views.map((view, place) => pane(state.pair ? String(place + 1) : '', view)));
+      drawn = current;
     } else {
+      drawn = null;
       panes.replaceChildren(make('div', {cls: over ? 'fh-rate-dim fh-rate-over' : 'fh-rate-dim', text: over ? 'Nothing is left to rate.' : 'loading…'}));
     }
     for (const [choice, made] of buttons) {
@@ -307,6 +322,7 @@ function render({ model, el }) {
   const HEAR = {
     state(told) {
       state = told;
+      sheet.innerHTML = told.style;
       showKeys();
       queue.length = past.length = 0;
       current = null;
@@ -325,6 +341,7 @@ function render({ model, el }) {
       draw();
     },
     problem(told) { problem = told.text; draw(); },
+    output(told) { asked.get(told.key)?.(told); },
     result(told) { result.replaceChildren(...told.lines.map(line => make('p', {text: line}))); },
   };
   const hear = told => { if (told && (!told.to || told.to === client) && HEAR[told.kind]) HEAR[told.kind](told); };
@@ -336,7 +353,7 @@ function render({ model, el }) {
     if (!state) send({ kind: 'hello', client });
     else if (asking) { asking = false; refill(); }
   }, RESEND_MS);
-  return () => { disown(); clearInterval(calling); outbox.close(); model.off('msg:custom', hear); };
+  return () => { disown(); endServing(); clearInterval(calling); outbox.close(); model.off('msg:custom', hear); };
 }
 
 export default { render };

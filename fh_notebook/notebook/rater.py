@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
+from fh_notebook.contract.output.view import STYLE, OutputOptions, output_view, without_files
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
 from fh_notebook.core.text import html
@@ -22,6 +23,7 @@ from fh_notebook.errors import StoreError
 from fh_notebook.notebook.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
+from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_text
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY
@@ -33,18 +35,19 @@ CHARS_AT_ONCE: Final = 200_000
 """What the page has ahead at most; a single longer item is sent all the same."""
 PAST: Final = 20
 """Ratings of before that can be taken back in a new page."""
-TEXT_CAP: Final = html.TEXT_CAP
+WHOLE: Final = "Show all has all"
 ABOUT_CAP: Final = 4_000
 """Characters of one column of the row."""
 TWIN_EVERY_S: Final = 1.0
 """How often the twin without widgets is brought up to date at most: keys are faster."""
+_SHEET: Final = f"{html.STYLE}{STYLE}<style>{COPY_STYLE}</style>"
 EVENTS_AT_ONCE: Final = 1_000
 
 
 class RateWidget(PageWidget):
     """The widget of a rater's page. Its state, which a notebook may save, is the script; messages carry the rest."""
 
-    _esm = script("rater.js")
+    _esm = script("rater.js", has_outputs=True)
 
 
 def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
@@ -87,9 +90,13 @@ class Rater:
     async def _serve(self, content: Any, send: Callable[[dict[str, Any]], object]) -> None:
         if not isinstance(content, Mapping) or not isinstance(content.get("client"), str):
             return
-        serve = {"hello": self._hello, "more": self._more, "events": self._events, "result": self._send_result}.get(
-            str(content.get("kind"))
-        )
+        serve = {
+            "hello": self._hello,
+            "more": self._more,
+            "events": self._events,
+            "result": self._send_result,
+            "output": self._send_output,
+        }.get(str(content.get("kind")))
         if serve is None:
             return
         async with self._one_at_a_time:
@@ -109,7 +116,7 @@ class Rater:
         kind = session.kind
         return [
             {
-                "kind": "state", "to": content["client"], "pair": kind.is_pair,
+                "kind": "state", "to": content["client"], "pair": kind.is_pair, "style": _SHEET,
                 "question": _question(kind), "answers": _answers(kind),
                 "rater": html.printable(session.rater), "fingerprint": session.fingerprint, "kept": self._is_stored,
                 "items": items, "cursor": cursor, "past": past, **self._counts(),
@@ -150,6 +157,16 @@ class Rater:
         lines = [*await asyncio.to_thread(self._result), "Row by row: cmp.rated().browse(), cmp.rated().diff(row)."]
         return [{"kind": "result", "to": content["client"], "lines": [html.printable(line) for line in lines]}]
 
+    async def _send_output(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Send all of an output, which a page has asked for by the key of its view."""
+        number, _, side = str(content.get("key")).partition("-")
+        output = None
+        if number.isdecimal() and int(number) < self.session.total and side in ("0", "1"):
+            places = self.session.places(int(number))
+            output = self._items.output(places[int(side)]) if int(side) < len(places) else None
+        text = whole_text(without_files(output))
+        return [{"kind": "output", "to": content["client"], "key": content.get("key"), **text}]
+
     def _counts(self) -> dict[str, int]:
         session = self.session
         return {"total": session.total, "left": session.left, "skipped": session.skipped}
@@ -164,13 +181,16 @@ class Rater:
             if len(cards) >= ITEMS_AT_ONCE or size > CHARS_AT_ONCE:
                 return cards, n
             cards.append(self._card(n))
-            size += sum(map(len, cards[-1]["texts"])) + sum(len(text) for _, text in cards[-1]["about"])
+            size += sum(map(len, cards[-1]["views"])) + sum(len(text) for _, text in cards[-1]["about"])
         return cards, None
 
     def _card(self, n: int) -> dict[str, Any]:
-        texts = [_cut(self._items.text(position), TEXT_CAP) for position in self.session.places(n)]
+        views = [
+            str(output_view(self._items.output(position), OutputOptions(whole=WHOLE, is_blind=True, key=f"{n}-{side}")))
+            for side, position in enumerate(self.session.places(n))
+        ]
         about = [[_cut(name, 200), _cut(text, ABOUT_CAP)] for name, text in self._items.about(self.session.items[n])]
-        return {"n": n, "texts": texts, "about": about}
+        return {"n": n, "views": views, "about": about}
 
     # --- where it is shown
 

@@ -186,13 +186,13 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Items:
-    """The items that can be rated, with their texts."""
+    """The items that can be rated, with their outputs."""
 
     asked: tuple[Item, ...]
     same: tuple[Item, ...]
     """Pairs whose outputs are the same text: ties, which are not rated."""
-    text: Callable[[int], str]
-    """The output on a line."""
+    output: Callable[[int], Any]
+    """The output on a line, secrets masked."""
     about: Callable[[Item], list[tuple[str, str]]]
     """The row's columns that do not identify a variant."""
 
@@ -229,7 +229,8 @@ def items_of(
         At most so many rows with something to be asked, the first in this order.
     """
     columns = _Columns(runs, pair_on, show)
-    texts = _Texts(runs.lines["output"].tolist())
+    outputs = runs.lines["output"].tolist()
+    texts = _Texts(outputs)
     rows = lines_by_row(runs)
 
     @cache
@@ -258,7 +259,7 @@ def items_of(
     return Items(
         asked=tuple(items.values()),
         same=tuple(same.values()),
-        text=lambda position: masks.of(of_place[position], texts.of(position)),
+        output=lambda position: masks.value(of_place[position], outputs[position]),
         about=lambda item: [(name, masks.of(item.row, text)) for name, text in columns.shown(by_row[item.row])],
     )
 

@@ -8,7 +8,7 @@ rating, a difference, a report, a pending run.
   links other than http(s) and mailto are text. Names, texts, cells, rows, levels and nodes are capped.
 - The switch is radio buttons and a style sheet: it needs no script and no kernel, so it works in a saved notebook and
   in a report. Where the style sheet is taken away (a notebook that is not trusted), the chosen form alone is shown.
-- Copy, "Show all" and pictures in place need a script (``notebook/results/output_actions.js``): their buttons are made
+- Copy, "Show all" and pictures in place need a script (``notebook/ui/output_actions.js``): their buttons are made
   where :attr:`OutputOptions.key` says that there is one. Elsewhere a picture is a link.
 """
 
@@ -39,6 +39,7 @@ __all__ = [
     "json_value",
     "output_text",
     "output_view",
+    "without_files",
 ]
 
 FORMS: Final = {
@@ -127,6 +128,13 @@ def forms_of(output: Any) -> tuple[str, ...]:
     return tuple(form for form in FORMS if form in can)
 
 
+def without_files(output: Any) -> Any:
+    """Return an output without its list of files; ``None`` where it has nothing else."""
+    if not assets_of(output):
+        return output
+    return {name: value for name, value in output.items() if name != "assets"} or None
+
+
 def best_form(output: Any) -> str:
     """Return the form in which an output is read most easily.
 
@@ -169,12 +177,13 @@ def output_view(
     [True, True, False]
     """
     files = assets_of(output)
-    if options.is_blind and files:
-        output = {name: value for name, value in output.items() if name != "assets"} or None
+    if options.is_blind:
+        output = without_files(output)
     forms = [*forms_of(output), *(["files"] if files and options.is_blind else [])]
     forms += ["differences"] if differences is not None else []
+    forms = forms or ["text"]  # of nothing: "(empty)"
     best = "files" if files else best_form(output)
-    chosen = options.form if options.form in forms else best if best in forms else ""
+    chosen = options.form if options.form in forms else best if best in forms else forms[0]
 
     def drawn(form: str) -> html.Html:
         if form == "text" and text is not None:
@@ -566,8 +575,8 @@ CSS: Final = (
     "color:var(--jp-ui-font-color1,inherit);font-weight:600}"
     ".fh-o-tab:has(:focus-visible),.fh-o button:focus-visible"
     "{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
-    ".fh-o button{flex:none;font:inherit;font-size:12px;line-height:22px;height:24px;padding:0 8px;margin:0;"
-    "cursor:pointer;border-radius:3px;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));"
+    ".fh-o button{flex:none;font:inherit;font-size:12px;line-height:22px;height:24px;min-height:0;padding:0 8px;"
+    "margin:0;cursor:pointer;border-radius:3px;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6));"
     "background:var(--jp-layout-color1,transparent);color:var(--jp-ui-font-color1,inherit);max-width:100%}"
     ".fh-o button:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15))}"
     ".fh-o .fh-copy{min-width:64px;margin-left:auto}.fh-o .fh-show-all,.fh-o .fh-show-file{margin-top:8px}"

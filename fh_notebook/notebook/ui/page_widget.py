@@ -23,9 +23,17 @@ def text_of_file(path: str) -> str:
     return files("fh_notebook.notebook").joinpath(path).read_text("utf-8")
 
 
-def script(path: str) -> str:
-    """Return a page's script with what all pages share before it: one module, which needs no bundler."""
-    return text_of_file("ui/page.js") + text_of_file(path)
+def script(path: str, *, has_outputs: bool = False) -> str:
+    """Return a page's script with what all pages share before it: one module, which needs no bundler.
+
+    Parameters
+    ----------
+    path : str
+        That of the page's own script.
+    has_outputs : bool
+        Whether the page has views of outputs, which ``ui/outputs.js`` serves.
+    """
+    return "".join(map(text_of_file, ("ui/page.js", *["ui/outputs.js"] * has_outputs, path)))
 
 
 class PageWidget(anywidget.AnyWidget):

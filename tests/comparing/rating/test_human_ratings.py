@@ -20,6 +20,7 @@ from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests.comparing.rating.page import Page, compared, rate_by
 from tests.comparing.scorers.test_judge import Court
+from tests.notebook.hostile import Page as OutputPage
 
 
 def _store() -> Store:
@@ -375,13 +376,36 @@ def test_long_outputs_are_cut_and_sent_a_few_at_a_time() -> None:
     page = Page(cmp.rate(rater="anna"))
     (state,) = page.send(kind="hello")
     assert len(state["items"]) < 10
-    assert len(state["items"][0]["texts"][0]) < 21_000
-    assert "\\u202e\\x00<script>" in state["items"][0]["texts"][0]
+    assert len(state["items"][0]["views"][0]) < 30_000
+    assert "\\u202e\\x00&lt;script&gt;" in state["items"][0]["views"][0]
     seen, cursor = len(state["items"]), state["cursor"]
     while cursor is not None:
         (more,) = page.send(kind="more", cursor=cursor)
         seen, cursor = seen + len(more["items"]), more["cursor"]
     assert seen == 30
+
+
+def test_files_are_rated_without_their_names_and_hosts() -> None:
+    """Which may tell whose they are; all of an output is sent when the page asks for it, without them too."""
+
+    def output(row: int, n: int) -> dict[str, Any]:
+        url = f"https://variant-{n}.example/{n}.png"
+        return {"label": f"answer {row}{n}", "assets": [{"file_url": url, "file_name": f"variant-{n}.png"}]}
+
+    page = Page(compared(3, output=output).rate(rater="anna"))
+    (state,) = page.send(kind="hello")
+    item = state["items"][0]
+    for view in item["views"]:
+        seen = OutputPage(view).text
+        assert "Picture 1" in seen
+        assert "variant-" not in seen
+        assert "href" not in view
+    (answer,) = page.send(kind="output", key=f"{item['n']}-1")
+    assert "answer" in answer["text"]
+    assert "variant-" not in answer["text"]
+    for key in (f"{item['n']}-2", "9-0", "x-0", "", None):
+        (answer,) = page.send(kind="output", key=key)
+        assert answer["text"] == ""
 
 
 def test_widget_state_which_a_notebook_may_save_has_neither_outputs_nor_names() -> None:

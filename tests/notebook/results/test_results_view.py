@@ -13,9 +13,9 @@ from ipywidgets import HTML, Dropdown, Widget
 import fh_notebook as fh
 from fh_notebook.core import event_loop
 from fh_notebook.notebook.results.cards import LastState
-from fh_notebook.notebook.results.output_actions import COPY_CAP
 from fh_notebook.notebook.results.state import CallState, SubmitState
 from fh_notebook.notebook.results.view import ResultsView
+from fh_notebook.notebook.ui.output_actions import COPY_CAP
 from tests.notebook.hostile import EVIL, INVISIBLE, OUTPUTS, Page, dangers
 
 PASSWORD = "correct-horse-battery"

@@ -39,9 +39,9 @@ from fh_notebook.notebook.forms.control.schema_editor import (
     with_variable,
 )
 from fh_notebook.notebook.forms.control.selection import VariantSelection
-from fh_notebook.notebook.results.output_actions import COPY_STYLE
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
+from fh_notebook.notebook.ui.output_actions import COPY_STYLE
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line, origin_text, without_echo
 from fh_notebook.session import session
 from fh_notebook.store import catalog_file

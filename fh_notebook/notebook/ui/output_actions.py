@@ -15,7 +15,7 @@ from fh_notebook.contract.output.view import FORMS, output_text
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 
-__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions"]
+__all__ = ["COPY_CAP", "COPY_STYLE", "output_actions", "whole_text"]
 
 COPY_CAP: Final = 1_000_000
 """Characters that are sent to the page at most."""
@@ -34,7 +34,7 @@ COPY_STYLE: Final = (
 class _OutputActions(PageWidget):
     """Serves the results that it lies in."""
 
-    _esm = script("results/output_actions.js")
+    _esm = script("ui/output_actions.js", has_outputs=True)
 
 
 def output_actions(output_of: Callable[[str], Any], chose_form: Callable[[str, str], object]) -> Any:
@@ -54,7 +54,7 @@ def output_actions(output_of: Callable[[str], Any], chose_form: Callable[[str, s
             return
         key = str(content.get("key"))
         if content.get("ask") == "text":
-            widget.send({"id": content.get("id"), **_answer(output_of(key))})
+            widget.send({"id": content.get("id"), **whole_text(output_of(key))})
         elif content.get("ask") == "form" and (form := str(content.get("form"))) in FORMS:
             chose_form(key, form)
         enable_clicks(widget)
@@ -64,7 +64,7 @@ def output_actions(output_of: Callable[[str], Any], chose_form: Callable[[str, s
     return widget
 
 
-def _answer(output: Any) -> dict[str, str]:
+def whole_text(output: Any) -> dict[str, str]:
     """Return all of an output as text, up to a cap, and the sentence that says so."""
     text, is_whole = output_text(output, COPY_CAP)
     copied = text[:COPY_CAP].encode("utf-8", "replace").decode()  # half a character cannot be sent
