@@ -54,6 +54,8 @@ class ForgottenJobs:
 
     def count(self, batch: str, keys: Iterable[str]) -> int:
         """Return for how many of these jobs of a batch, by its name, the answers were removed."""
+        if not self._database.read(lambda c: c.execute("SELECT EXISTS (SELECT 1 FROM forgotten)").fetchone())[0]:
+            return 0  # as nearly always: hashing the keys of 5,000 jobs takes longer than the rest of the look
         sql = "SELECT count(*) FROM forgotten WHERE mark IN (SELECT value FROM json_each(?))"
         marks = json.dumps([_mark_of(batch, key) for key in keys])
         return int(self._database.read(lambda c: c.execute(sql, (marks,)).fetchone())[0])

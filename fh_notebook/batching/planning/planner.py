@@ -154,7 +154,7 @@ class Planner:
 
 
 def _problems_of(job: Job, mapper: InputMapper) -> list[Problem]:
-    problems = mapper.problems_of(job.inputs) or json_problems(job.inputs)
+    problems = mapper.problems_of(job.inputs)  # what JSON cannot say is among them
     return problems + (metadata_problems(job.metadata) if job.metadata else [])
 
 

@@ -47,6 +47,8 @@ __all__ = [
 
 def labels_of(index: pd.Index) -> tuple[tuple[Any, ...], str]:
     """Return the index as labels; places from 0, and why, where it does not tell rows apart."""
+    if isinstance(index, pd.RangeIndex):
+        return tuple(index), ""
     labels = [label_from(value) for value in index.tolist()]
     places = tuple(range(len(labels)))
     # 1, 1.0 and True are one to whoever pairs by them.
@@ -238,7 +240,9 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
     records: list[dict[str, Any]] = [{} for _ in labels]
     for name in names:
         for record, value in zip(records, frame[name].tolist(), strict=True):
-            if not is_missing(value):
+            if type(value) is str:  # as most are
+                record[name] = value
+            elif not is_missing(value):
                 record[name] = plain(value)
     return Rows(
         labels=labels,
