@@ -19,8 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Protocol
 
 from fh_notebook.batching.execution.job_queue import JobQueue, QueuedJob
-from fh_notebook.batching.execution.outage_detector import OutageDetector
-from fh_notebook.batching.execution.stop_rules import StopLimits, unreached
+from fh_notebook.batching.execution.stop_rules import OutageDetector, StopLimits, unreached
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, NameEvidence, name_of, unknown_name
 from fh_notebook.batching.model import Event, Finished, Job, KeptBack, Stopped, kind_of
 from fh_notebook.contract.retry import Absence, RetryDecision

@@ -1,4 +1,4 @@
-"""When to stop starting calls."""
+"""When to stop starting calls, for good or for the time of an outage: values, no clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.batching.execution.stop_rules import StopLimits, stop_of_answer
+from fh_notebook.batching.execution.stop_rules import (
+    MAX_PAUSE_S,
+    OUTAGE_FROM,
+    PROBE_EVERY_S,
+    OutageDetector,
+    StopLimits,
+    stop_of_answer,
+)
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 
@@ -93,3 +100,33 @@ def test_a_service_that_says_more_than_a_line_is_told_in_one() -> None:
     """Nothing in it reaches the terminal as a control character."""
     stopped = stop_of_answer("auth", Run(status="failed", error="No.\n\x1b[2JGone"))
     assert stopped.message.startswith("the service refused the key (No. \\x1b[2JGone)")
+
+
+def test_the_first_calls_that_reach_nobody_may_be_the_fault_of_their_rows() -> None:
+    """Only from the tenth on nobody blames a row, and calls pause."""
+    detector = OutageDetector()
+    may_be_the_row = [detector.note_unreached(float(second)) for second in range(OUTAGE_FROM)]
+    assert may_be_the_row == [True] * (OUTAGE_FROM - 1) + [False]
+    assert detector.is_outage
+    assert detector.paused_until == OUTAGE_FROM - 1 + PROBE_EVERY_S
+    assert detector.lasted_s == OUTAGE_FROM - 1
+
+
+def test_one_answer_ends_an_outage() -> None:
+    """The count begins anew, and so does the time of the next outage."""
+    detector = OutageDetector()
+    for second in range(OUTAGE_FROM):
+        detector.note_unreached(float(second))
+    detector.note_answer()
+    assert (detector.is_outage, detector.in_a_row, detector.paused_until) == (False, 0, 0.0)
+    assert detector.note_unreached(100.0)
+    assert detector.lasted_s == 0.0
+
+
+@pytest.mark.parametrize(("wait_s", "pause_s"), [(1.0, 1.0), (60.0, MAX_PAUSE_S)])
+def test_a_refusal_while_others_use_all_slots_pauses_calls(wait_s: float, pause_s: float) -> None:
+    """For as long as the refusal asks, but never for long: the others may end at once."""
+    detector = OutageDetector()
+    detector.note_refusal(10.0, wait_s)
+    assert detector.paused_until == 10.0 + pause_s
+    assert not detector.is_outage
