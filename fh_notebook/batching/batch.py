@@ -17,7 +17,7 @@ from fh_notebook.batching.export.export import Exported, WrittenFile, to_csv, to
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
-from fh_notebook.batching.rendering import frame_html, frame_text
+from fh_notebook.batching.rendering import batch_html, digest, frame_text
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
@@ -385,18 +385,22 @@ class Batch:
         return self._tables
 
     def __repr__(self) -> str:
-        head = self._refreshed().head(ROWS_SHOWN)
-        lines = [f"Batch {self.summary()}", self._tables.digest(), frame_text(head, SHOWN)]
+        groups, head = self._refreshed().overview(ROWS_SHOWN)
+        lines = [f"Batch {self.summary()}", digest(groups), frame_text(head, SHOWN)]
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
-        head = self._refreshed().head(ROWS_SHOWN)
-        errors = self._tables.digest()
-        return html.el(
-            "div",
-            html.STYLE,
-            html.el("div", html.el("strong", self.summary()), cls="fh-head"),
-            html.el("div", errors, cls="fh-failed") if errors else None,
-            frame_html(head, SHOWN),
-            cls="fh",
+        status = self._status
+        if status.is_forgotten:
+            return html.el("div", html.STYLE, self.summary(), cls="fh")
+        groups, head = self._refreshed().overview(ROWS_SHOWN)
+        return batch_html(
+            self.name,
+            self.counts,
+            groups=groups,
+            head=head,
+            columns=SHOWN,
+            doing=status.doing,
+            stopped=self.stopped,
+            admits=status.falls_short,
         )

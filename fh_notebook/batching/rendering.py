@@ -7,8 +7,8 @@ plain twin.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,17 @@ from fh_notebook.contract.run import one_line as line_of_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
-__all__ = ["cell", "digest", "frame_html", "frame_text", "one_line", "progress_sentence"]
+__all__ = [
+    "ErrorGroup",
+    "batch_html",
+    "cell",
+    "digest",
+    "error_groups",
+    "frame_html",
+    "frame_text",
+    "one_line",
+    "progress_sentence",
+]
 
 DIGEST_LINES: Final = 4
 TEXT_SHOWN: Final = 80
@@ -70,41 +80,215 @@ def progress_sentence(
     >>> print(progress_sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
     """
-    parts = outcome_parts(counts, if_unknown=f" (may have run; {RETRY_UNKNOWN.text(audience)})")
+    if_unknown = f" (may have run; {RETRY_UNKNOWN.text(audience)})"
+    parts = [*outcome_parts(counts, if_unknown=if_unknown).values()]
     parts += [f"{counts.pending:,} pending"] if counts.pending else []
-    spent = [f"{counts.reused:,} reused"] if counts.reused else []
-    spent += [counted(counts.calls, "call")]
-    spent += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
-    text = f"{html.printable(name)}: {', '.join(parts)}; {', '.join(spent)}"
+    text = f"{html.printable(name)}: {', '.join(parts)}; {_spent(counts)}"
     text += f"; {admitting(admits)}" if admits is not None else ""
     text += f"; {doing}" if doing else ""
     return f"{text}. Stopped: {stopped.message}" if stopped else text
 
 
-def digest(runs: Iterable[Run]) -> str:
-    """Return the errors of `runs` in one line, the most frequent first; empty when there are none.
+def _spent(counts: Counts) -> str:
+    """Return what the answers cost: calls, and what was reused in place of one."""
+    parts = [f"{counts.reused:,} reused"] if counts.reused else []
+    parts += [counted(counts.calls, "call")]
+    parts += [f"{counts.refused:,} of them refused (429)"] if counts.refused else []
+    return ", ".join(parts)
+
+
+ROWS_OF_AN_ERROR: Final = 5
+"""Rows of one error that are shown; ``batch.failures`` has all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorGroup:
+    """Jobs that ended with one error."""
+
+    status: str
+    """``failed`` or ``unknown``."""
+    code: str
+    """The error code; empty without one."""
+    error: str
+    """The error in one line; empty where none was given."""
+    jobs: int
+    first: tuple[tuple[Any, str | None, str], ...] = ()
+    """The first of them: the row's label, the variant, and the error at full length."""
+
+    def __str__(self) -> str:
+        return (
+            " ".join(part for part in (self.code, repr(self.error) if self.error else "") if part) or "no reason given"
+        )
+
+
+def error_groups(runs: Iterable[tuple[Any, Run]]) -> list[ErrorGroup]:
+    """Return the errors of runs, each with its row's label: failed ones first, and the most frequent before others.
+
+    Examples
+    --------
+    >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error", variant="v")
+    >>> [group] = error_groups([(7, bad), (8, bad)])
+    >>> group.jobs, str(group), group.first[0]
+    (2, "validation_error 'tags is missing'", (7, 'v', 'tags is missing'))
+    """
+    jobs: dict[tuple[str, str, str], int] = {}
+    first: dict[tuple[str, str, str], list[tuple[Any, str | None, str]]] = {}
+    for row, run in runs:
+        if run.status == "completed":
+            continue
+        key = ("failed" if run.status == "failed" else "unknown", run.error_code or "", one_line(run.error or ""))
+        jobs[key] = jobs.get(key, 0) + 1
+        if len(shown := first.setdefault(key, [])) < ROWS_OF_AN_ERROR:
+            shown.append((row, run.variant, run.error or ""))
+    groups = [
+        ErrorGroup(status=status, code=code, error=error, jobs=jobs[status, code, error], first=tuple(rows))
+        for (status, code, error), rows in first.items()
+    ]
+    return sorted(groups, key=lambda group: (group.status != "failed", -group.jobs))
+
+
+def digest(groups: Sequence[ErrorGroup]) -> str:
+    """Return errors in one line, the most frequent first; empty when there are none.
 
     Examples
     --------
     >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error")
-    >>> digest([bad, bad, Run(status="unknown", error="no answer came in time", error_code="read_timeout")])
+    >>> lost = Run(status="unknown", error="no answer came in time", error_code="read_timeout")
+    >>> digest(error_groups([(0, bad), (1, bad), (2, lost)]))
     "2 failed: 2 x validation_error 'tags is missing'; 1 unknown: 1 x read_timeout 'no answer came in time'"
     """
-    kinds: dict[str, Counter[tuple[str, str]]] = {}
-    for run in runs:
-        if run.status != "completed":
-            kind = kinds.setdefault("failed" if run.status == "failed" else "unknown", Counter())
-            kind[run.error_code or "", one_line(run.error or "")] += 1
-    return "; ".join(f"{sum(errors.values()):,} {kind}: {_most_frequent(errors)}" for kind, errors in kinds.items())
+    by_status = {status: [g for g in groups if g.status == status] for status in ("failed", "unknown")}
+    return "; ".join(
+        f"{sum(g.jobs for g in of):,} {status}: {_most_frequent(of)}" for status, of in by_status.items() if of
+    )
 
 
-def _most_frequent(errors: Counter[tuple[str, str]]) -> str:
-    parts = [
-        f"{times:,} x {' '.join(p for p in (code, repr(error) if error else '') if p) or 'no reason given'}"
-        for (code, error), times in errors.most_common(DIGEST_LINES)
-    ]
-    left = sum(errors.values()) - sum(times for _, times in errors.most_common(DIGEST_LINES))
+def _most_frequent(groups: Sequence[ErrorGroup]) -> str:
+    parts = [f"{group.jobs:,} x {group}" for group in groups[:DIGEST_LINES]]
+    left = sum(group.jobs for group in groups[DIGEST_LINES:])
     return ", ".join(parts + ([counted(left, "other")] if left else []))
+
+
+NEXT: Final = (
+    ("batch.browse()", "read and filter all answers"),
+    ("fh.compare(batch)", "compare the variants"),
+    ('batch.to_excel("answers.xlsx")', "save them"),
+)
+"""What is done with a batch that has ended."""
+
+INVALID: Final = "invalid_input"
+
+
+def batch_html(
+    name: str,
+    counts: Counts,
+    *,
+    groups: Sequence[ErrorGroup] = (),
+    head: pd.DataFrame,
+    columns: Sequence[str],
+    doing: str = "",
+    stopped: Stopped | None = None,
+    admits: int | None = None,
+) -> html.Html:
+    """Return how a batch is shown: its counts, its errors with their rows, its first rows, and what can be done next.
+
+    Parameters
+    ----------
+    name : str
+        The batch's.
+    counts : Counts
+        How far it is.
+    groups : sequence of ErrorGroup
+        Its errors.
+    head : DataFrame
+        Its first lines, failed ones first.
+    columns : sequence of str
+        Of `head`, those that are shown.
+    doing : str
+        What it is doing; empty when it has ended.
+    stopped, admits
+        As for :func:`progress_sentence`.
+    """
+    chips = [html.badge(status, f"{number:,} {status}") for status, number in _outcomes(counts) if number]
+    facts = [_spent(counts), *([admitting(admits)] if admits is not None else []), *([doing] if doing else [])]
+    by_code = _by_code(groups)
+    errors = [_group_html(group) for group in by_code[: 2 * DIGEST_LINES]]
+    more = len(by_code) - len(errors)
+    return html.el(
+        "div",
+        html.STYLE,
+        html.el("div", html.el("strong", name), *chips, html.el("span", "; ".join(facts), cls="fh-dim"), cls="fh-head"),
+        html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
+        *errors,
+        html.el("div", f"and {counted(more, 'more error')}: batch.failures", cls="fh-dim") if more else None,
+        _caption(counts, len(head)),
+        frame_html(head, columns),
+        _next() if not doing and counts.done else None,
+        cls="fh",
+    )
+
+
+def _outcomes(counts: Counts) -> tuple[tuple[str, int], ...]:
+    return (
+        ("completed", counts.done),
+        ("failed", counts.failed),
+        ("unknown", counts.unknown),
+        ("pending", counts.pending),
+    )
+
+
+def _by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
+    """Return one group for each error code: a message may name what is in its row, and then each is another one."""
+    of_code: dict[tuple[str, str], list[ErrorGroup]] = {}
+    for group in groups:
+        of_code.setdefault((group.status, group.code or group.error), []).append(group)
+    merged = []
+    for (status, _), same in of_code.items():
+        first = tuple(row for group in same for row in group.first)[:ROWS_OF_AN_ERROR]
+        others = f" (and {counted(len(same) - 1, 'other message')})" if len(same) > 1 else ""
+        jobs, code, error = sum(group.jobs for group in same), same[0].code, f"{same[0].error}{others}"
+        merged.append(ErrorGroup(status=status, code=code, error=error, jobs=jobs, first=first))
+    return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))
+
+
+def _group_html(group: ErrorGroup) -> html.Html:
+    """Return one error: how often, what, and behind it the first rows and how to call them again."""
+    times = html.badge(group.status, f"{group.jobs:,} {group.status}")
+    code = [html.el("code", group.code), " "] if group.code else []
+    summary = html.el("summary", times, " ", *code, group.error or "no reason given")
+    rows = html.table(
+        ["row", "variant", "error"], [[cell(row), variant or "", error] for row, variant, error in group.first]
+    )
+    shown = f"the first {len(group.first)} of {group.jobs:,}" if group.jobs > len(group.first) else ""
+    again = _again(group)
+    note = html.el("div", *([f"{shown}. "] if shown else []), again, cls="fh-dim")
+    return html.el("details", summary, rows, note, cls="fh-fold fh-errors")
+
+
+def _again(group: ErrorGroup) -> html.Html:
+    if group.code == INVALID:
+        return html.el("span", "Correct these rows, and run the cell again: what is answered is not called twice.")
+    if group.status == "unknown":
+        return html.el(
+            "span", "They may have run; to call them again: ", html.el("code", "batch.resume(retry_unknown=True)")
+        )
+    if not group.code:
+        return html.el("span", "To call all failed ones again: ", html.el("code", "batch.retry_failed()"))
+    return html.el("span", "To call them again: ", html.el("code", f'batch.retry_failed("{group.code}")'))
+
+
+def _caption(counts: Counts, shown: int) -> html.Html | None:
+    """Return what part of the answers is shown, where that is not all."""
+    answered = counts.done + counts.failed + counts.unknown
+    if shown >= answered:
+        return None
+    failed_first = ", failed ones first" if counts.failed or counts.unknown else ""
+    return html.el("div", f"First {shown} of {answered:,}{failed_first}", cls="fh-dim")
+
+
+def _next() -> html.Html:
+    parts = [html.el("span", html.el("code", code), f" {what}") for code, what in NEXT]
+    return html.el("div", *parts, cls="fh-dim fh-foot", style="display:flex;flex-wrap:wrap;gap:0 16px")
 
 
 def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:

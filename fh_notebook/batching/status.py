@@ -341,15 +341,19 @@ class BatchStatus:
         """What the last start was going to do."""
         return self._work.plan
 
+    @property
+    def doing(self) -> str:
+        """What it is doing at this moment, in words; empty where it is not running."""
+        return resting(paused=self.paused, until=self.waiting_until) or "running" if self.running else ""
+
     def summary(self) -> str:
         """How far it is in one line, and why it stopped if it did."""
         if self.is_forgotten:
             return f"{self.name}: forgotten. Its rows and answers were removed (fh.forget)"
-        doing = resting(paused=self.paused, until=self.waiting_until) or "running" if self.running else ""
         return progress_sentence(
             self.name,
             self.counts,
-            doing=doing,
+            doing=self.doing,
             stopped=self.stopped,
             admits=self.falls_short,
             audience=self._settings.audience,

@@ -469,12 +469,14 @@ def _end(
     args: argparse.Namespace, batch: Batch, target: Path | None, compare_it: CompareOptions | None, race: Race | None
 ) -> int:
     from fh_notebook.batching.export.export import export
-    from fh_notebook.batching.rendering import digest
+    from fh_notebook.batching.rendering import digest, error_groups
 
     code = exit_code(batch) if race is None else code_of_race(race)
     if args.quiet and code:
         _complain([batch.summary() if race is None else f"{batch.name}: {race.verdict}"])
-    lines = [digest(outcome.run for _, outcome, _ in batch.entries() if outcome)] if code else []
+    lines = (
+        [digest(error_groups((job.row, outcome.run) for job, outcome, _ in batch.entries() if outcome))] if code else []
+    )
     lines += [repr(race)] if race is not None else []
     if target is not None:
         try:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.reader import Entry
+from fh_notebook.batching.rendering import ErrorGroup
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, tidy_frame
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.contract.run import Run
@@ -181,9 +182,9 @@ class PartitionTables:
             self._meta,
         )
 
-    def head(self, lines: int) -> pd.DataFrame:
-        """Return the first lines of jobs that have an outcome."""
-        return next(self.parts(lines), self._meta)
+    def overview(self, lines: int) -> tuple[list[ErrorGroup], pd.DataFrame]:
+        """Return no errors, which are not known without reading all files, and the first lines."""
+        return [], next(self.parts(lines), self._meta)
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:
         """Yield the lines of jobs that have an outcome, at most so many at once."""
@@ -197,10 +198,6 @@ class PartitionTables:
             for line in part.to_dict("records"):
                 row = {str(name): value for name, value in line.items() if name not in RESERVED}
                 yield _job(line), Outcome(run=_run(line), reused=bool(line["reused"])), row
-
-    def digest(self) -> str:
-        """Return nothing: what went wrong is not known without reading all files."""
-        return ""
 
     def answer_ids(self) -> None:
         """Return ``None``: the answers lie in files."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,13 +43,40 @@ class Shouting:
         return self.ran.total()
 
 
+class Permits:
+    """A semaphore that is first come, first served: of `threading`'s, who comes just then takes what a waiter was given."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free = 0
+        self._waiting: deque[threading.Event] = deque()
+
+    def acquire(self) -> None:
+        """Wait for a permit, behind those who wait already."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            permitted = threading.Event()
+            self._waiting.append(permitted)
+        permitted.wait()
+
+    def release(self) -> None:
+        """Give one to who waits longest, else to who comes next."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._free += 1
+
+
 class Held:
     """A hive whose workflow waits until it is let go, and says when it began."""
 
     def __init__(self, **options: Any) -> None:
         self.hive = LocalHive(**options)
         self.began: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self.go = threading.Semaphore(0)
+        self.go = Permits()
         self.ran: Counter[str] = Counter()
 
         @self.hive.workflow("held", variant="v")

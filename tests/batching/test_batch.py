@@ -326,11 +326,31 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
     assert "<script" not in shown
     assert "<SCRIPT" not in shown
     assert "&lt;SCRIPT&gt;" in shown
-    assert shown.count("<tr>") == 11
-    for part in ("31 of 32 done, 1 failed; 32 calls", "1 failed: 1 x"):
-        assert part in shown
-        assert part in repr(batch)
-    assert len(repr(batch).splitlines()) == 2 + 11
+    assert shown.count("<tr>") == 11 + 2  # ten of the rows, and the one of the error
+    text = repr(batch)
+    for in_page, in_text in (
+        ("31 completed", "31 of 32 done"),
+        ("1 failed", "1 failed: 1 x"),
+        ("32 calls", "32 calls"),
+    ):
+        assert in_page in shown
+        assert in_text in text
+    assert "First 10 of 32, failed ones first" in shown
+    assert len(text.splitlines()) == 2 + 11
+    assert "failed" in text.splitlines()[3]
+
+
+def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shouting: Shouting) -> None:
+    """Invalid rows are corrected, failed ones are called again, and what fits has nothing to be repeated."""
+    source = [{"text": 5}, *([{"text": "bad"}] * 7), *rows(3)]
+    batch = _batch(shouting, source, variants="loud", on_invalid="skip")
+    shown = batch._repr_html_()
+    assert shown.count("<details") == 2
+    assert "7 failed" in shown
+    assert "the first 5 of 7" in shown
+    assert "batch.retry_failed()" in shown
+    assert "Correct these rows" in shown
+    assert "batch.browse()" in shown
 
 
 @pytest.mark.parametrize(

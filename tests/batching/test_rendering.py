@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fh_notebook.batching.history.reopen import Merged
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
-from fh_notebook.batching.rendering import digest, frame_html, frame_text, progress_sentence
+from fh_notebook.batching.rendering import digest, error_groups, frame_html, frame_text, progress_sentence
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import CELL, PYTHON, Message
 
@@ -47,12 +47,14 @@ def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_o
     runs = [Run(status="completed")] * 5
     runs += [Run(status="failed", error="tags\nare missing", error_code="validation_error")] * 900
     runs += [Run(status="failed", error=f"of its own {i}", error_code="x") for i in range(10)]
-    said = digest(runs)
+    groups = error_groups(enumerate(runs))
+    said = digest(groups)
     assert said.startswith("910 failed: 900 x validation_error 'tags are missing', 1 x x 'of its own 0'")
     assert said.endswith(", 7 others")
     assert len(said) < 300
-    assert digest([Run(status="completed")]) == ""
-    assert digest([Run(status="failed")]) == "1 failed: 1 x no reason given"
+    assert (groups[0].jobs, [row for row, *_ in groups[0].first]) == (900, [5, 6, 7, 8, 9])
+    assert digest(error_groups([(0, Run(status="completed"))])) == ""
+    assert digest(error_groups([(0, Run(status="failed"))])) == "1 failed: 1 x no reason given"
 
 
 def test_a_name_out_of_somebodys_file_is_printable() -> None:

@@ -72,7 +72,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         expect(here.locator("button.fh-pause")).to_have_text("Pause")
 
         named = [name for _, name in accessible(lab, here)]
-        assert named == ["Pause", "Cancel", "At once", "slide At once", "Adaptive"]
+        assert named == ["Pause", "Cancel", "At once", "slide At once", "Automatic"]
         number = here.get_by_label("At once", exact=True)
         number.fill("6")
         number.press("Enter")
@@ -83,7 +83,7 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         paced_hive.wait_for(10)
         expect(number).to_have_value("16")
         here.locator("button.fh-adaptive").click()
-        lab.expect_text(here.locator(".fh-adapts"), "adaptive")
+        lab.expect_text(here.locator(".fh-adapts"), "set automatically")
         expect(here.locator("button.fh-adaptive")).to_be_hidden()
         lab.expect_text(lab.run(3), "the kernel is there")
 

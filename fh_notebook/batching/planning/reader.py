@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from fh_notebook.batching.model import FAILED, PENDING, UNKNOWN, Job, Outcome, OutcomeTable, run_of_invalid
+from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, Outcome, OutcomeTable, run_of_invalid
 from fh_notebook.batching.planning.work_queue import WorkQueue
-from fh_notebook.batching.rendering import digest
+from fh_notebook.batching.rendering import ErrorGroup, error_groups
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
+from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
 
 __all__ = ["BatchReader", "BatchTables", "Entry"]
@@ -48,8 +49,8 @@ class BatchTables(Protocol):
         """Return one line for every job without an outcome."""
         ...
 
-    def head(self, lines: int) -> pd.DataFrame:
-        """Return the first lines of jobs that have an outcome."""
+    def overview(self, lines: int) -> tuple[list[ErrorGroup], pd.DataFrame]:
+        """Return the errors, where no file must be read for it, and the first lines, failed ones first."""
         ...
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:
@@ -58,10 +59,6 @@ class BatchTables(Protocol):
 
     def entries(self) -> Iterator[Entry]:
         """Yield jobs with their outcomes and their rows."""
-        ...
-
-    def digest(self) -> str:
-        """Return what went wrong, in a line, where that is known without reading all answers."""
         ...
 
     def answer_ids(self) -> Iterator[int] | None:
@@ -155,9 +152,25 @@ class BatchReader:
         """Return one line for every job without an outcome."""
         return self._frame(lambda kind: kind == PENDING)
 
-    def head(self, lines: int) -> pd.DataFrame:
-        """Return the first lines of jobs that have an outcome."""
-        return self._frame(_has_outcome, lines)
+    def overview(self, lines: int) -> tuple[list[ErrorGroup], pd.DataFrame]:
+        """Return the errors, and the first lines of jobs that have an outcome, failed ones first."""
+        failed: list[tuple[Job, Outcome | None]] = []
+        unknown: list[tuple[Job, Outcome | None]] = []
+
+        def runs() -> Iterator[tuple[Any, Run]]:
+            for job, outcome in self.pairs(lambda kind: kind in (FAILED, UNKNOWN)):
+                if outcome is not None:
+                    shown = failed if outcome.run.status == "failed" else unknown
+                    if len(shown) < lines:
+                        shown.append((job, outcome))
+                    yield job.row, outcome.run
+
+        counts = self._outcomes.counts()
+        groups = error_groups(runs()) if counts.failed or counts.unknown else []
+        first = [*failed, *unknown][:lines]
+        first += self.pairs(lambda kind: kind == DONE, limit=lines - len(first))
+        table = tidy_frame(first, self._work_queue.source, batch=self._current_name, about=self._about)
+        return groups, table
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:
         """Yield the lines of jobs that have an outcome, at most so many at once."""
@@ -171,11 +184,6 @@ class BatchReader:
         while part := list(islice(pairs, WINDOW)):
             records = self._work_queue.source.records_at([job.position for job, _ in part])
             yield from ((job, outcome, record) for (job, outcome), record in zip(part, records, strict=True))
-
-    def digest(self) -> str:
-        """Return what went wrong, in a line."""
-        troubled = self.pairs(lambda kind: kind in (FAILED, UNKNOWN))
-        return digest(outcome.run for _, outcome in troubled if outcome)
 
     def answer_ids(self) -> Iterator[int]:
         """Return the numbers of the answers in the store."""

@@ -176,8 +176,13 @@ class ProgressState:
     @property
     def how_far(self) -> str:
         """What has come of it so far: ``38 of 80 done, 2 failed``."""
-        parts = outcome_parts(self.counts, is_known=self.rows_so_far is None)
-        return ", ".join([*parts, *([f"{self.counts.reused:,} reused"] if self.counts.reused else [])])
+        return ", ".join(self.how_far_parts.values())
+
+    @property
+    def how_far_parts(self) -> dict[str, str]:
+        """The parts of :attr:`how_far`, by the kind of outcome."""
+        reused = {"reused": f"{self.counts.reused:,} reused"} if self.counts.reused else {}
+        return outcome_parts(self.counts, is_known=self.rows_so_far is None) | reused
 
     @property
     def rest(self) -> tuple[str, ...]:
@@ -217,8 +222,8 @@ class ProgressState:
         return f"{html.printable(self.name)}: {self.nameless}"
 
 
-def outcome_parts(counts: Counts, *, is_known: bool = True, if_unknown: str = "") -> list[str]:
-    """Say what has come of the jobs of a batch: the beginning of its line while it runs, and of its summary.
+def outcome_parts(counts: Counts, *, is_known: bool = True, if_unknown: str = "") -> dict[str, str]:
+    """Say what has come of the jobs of a batch, by kind: the beginning of its line while it runs, and of its summary.
 
     Parameters
     ----------
@@ -232,11 +237,11 @@ def outcome_parts(counts: Counts, *, is_known: bool = True, if_unknown: str = ""
     Examples
     --------
     >>> outcome_parts(Counts(planned=80, done=75, failed=2, unknown=3), if_unknown=" (may have run)")
-    ['75 of 80 done', '2 failed', '3 unknown (may have run)']
+    {'done': '75 of 80 done', 'failed': '2 failed', 'unknown': '3 unknown (may have run)'}
     """
-    parts = [f"{counts.done:,} of {counts.planned:,} done" if is_known else f"{counts.done:,} done"]
-    parts += [f"{counts.failed:,} failed"] if counts.failed else []
-    parts += [f"{counts.unknown:,} unknown{if_unknown}"] if counts.unknown else []
+    parts = {"done": f"{counts.done:,} of {counts.planned:,} done" if is_known else f"{counts.done:,} done"}
+    parts |= {"failed": f"{counts.failed:,} failed"} if counts.failed else {}
+    parts |= {"unknown": f"{counts.unknown:,} unknown{if_unknown}"} if counts.unknown else {}
     return parts
 
 

@@ -240,10 +240,10 @@ def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: st
     return el("div", _STACKED, element, cls="fh-narrow")
 
 
-def badge(status: str) -> Html:
-    """Return a run's status as a small label: its word says what its colour says."""
+def badge(status: str, text: str = "") -> Html:
+    """Return a run's status as a small label, or `text` in its colour; the words say what the colour says."""
     kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
-    return el("span", status, cls=f"fh-badge fh-{kind}")
+    return el("span", text or status, cls=f"fh-badge fh-{kind}")
 
 
 def _legible(name: str) -> str:

@@ -61,7 +61,7 @@ class BatchControls:
         now = number or limit
         self._shown = min(now, MOST), min(now, self._throttle.max)
         self._number.value, self._throttle.value = self._shown
-        self._adapts.value = "adaptive" if number is None else ""
+        self._adapts.value = "set automatically" if number is None else ""
         self._adapt.layout.display = "none" if number is None else None
         for widget in self._clickable:
             enable_clicks(widget)
@@ -72,7 +72,7 @@ class BatchControls:
 
         self._pause = _button("Pause", PAUSE, "fh-pause", on_loop(self._clicked_pause))
         self._cancel = _button("Cancel", CANCEL, "fh-cancel", on_loop(self._clicked_cancel))
-        self._adapt = _button("Adaptive", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
+        self._adapt = _button("Automatic", ADAPT, "fh-adaptive", on_loop(self._clicked_adapt))
         self._make_throttle(on_loop)
         self._clickable = (self._pause, self._cancel, self._number, self._throttle, self._adapt)
         throttle = Box(

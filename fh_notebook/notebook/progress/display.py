@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import contextvars
-import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -37,6 +36,8 @@ _TRACK: Final = "rgba(128,128,128,0.3)"
 
 _BAR: Final = "display:flex;height:8px;border-radius:4px;overflow:hidden;max-width:640px;margin:5px 0"
 
+_LINE: Final = "display:flex;flex-wrap:wrap;align-items:baseline;gap:0 16px"
+
 _OF_UNKNOWN_LENGTH: Final = f"repeating-linear-gradient(135deg,{_TRACK} 0 6px,transparent 6px 12px)"
 
 
@@ -61,8 +62,7 @@ class ProgressView:
 
     def _repr_html_(self) -> str:
         plan = html.el("div", self._plan, cls="fh-dim")
-        facts = html.el("div", *_coloured(self._summary, self._state.counts)) if self._summary else self._facts()
-        return html.el("div", html.STYLE, plan, self._bar(), facts, cls="fh fh-progress")
+        return html.el("div", html.STYLE, plan, self._bar(), *self._words(), cls="fh fh-progress")
 
     def _bar(self) -> html.Html:
         state = self._state
@@ -81,12 +81,39 @@ class ProgressView:
             aria_valuetext=self._summary or state.nameless,
         )
 
-    def _facts(self) -> html.Html:
+    def _words(self) -> list[html.Html]:
         state = self._state
-        words = html.el("span", *_coloured(state.how_far, state.counts))
+        if self._summary:
+            return [*([html.el("div", *legend, style=_LINE)] if (legend := self._legend()) else []),
+                    html.el("div", self._summary)]  # fmt: skip
+        how_far = html.el("span", *self._how_far())
         rest = [html.el("span", part) for part in state.rest if part != state.held_by]
-        held_by = html.el("strong", state.held_by) if state.held_by else None
-        return html.el("div", words, *rest, held_by, style="display:flex;flex-wrap:wrap;gap:0 16px")
+        if state.rests:
+            rest.append(html.badge("unknown", state.held_by))
+        elif state.held_by:  # for information: nothing is wrong, and nothing is to be done
+            rest.append(html.el("span", state.held_by, cls="fh-dim"))
+        return [html.el("div", how_far, *rest, style=_LINE)]
+
+    def _how_far(self) -> list[object]:
+        """Return how far it is, with the colour of each part of the bar before its number."""
+        has_several = len(self._shown_parts()) > 1
+        words: list[object] = []
+        for kind, text in self._state.how_far_parts.items():
+            words += [", "] if words else []
+            words += [_swatch(_COLOURS[kind])] if has_several else []
+            words.append(text)
+        return words
+
+    def _legend(self) -> list[html.Html]:
+        """Return the parts of the bar with their colours, where there are several."""
+        shown = self._shown_parts()
+        if len(shown) < 2:
+            return []
+        words = _words_of_parts(self._state.counts)
+        return [html.el("span", _swatch(_COLOURS[kind]), f"{n:,} {words[kind]}", cls="fh-dim") for kind, n in shown]
+
+    def _shown_parts(self) -> list[tuple[str, int]]:
+        return [(kind, number) for kind, number in _parts(self._state.counts).items() if number]
 
 
 def _parts(counts: Counts) -> dict[str, int]:
@@ -98,25 +125,14 @@ def _parts(counts: Counts) -> dict[str, int]:
 def _part(kind: str, number: int, counts: Counts) -> html.Html:
     # Two pixels at least: one failure of 10,000 must be seen.
     style = f"width:{100 * number / max(counts.planned, 1):.3f}%;min-width:2px;background-color:{_COLOURS[kind]}"
-    # The words around the bar count what was reused as done.
-    words = {"done": "done by calls", "reused": "done, reused"}.get(kind, kind) if counts.reused else kind
-    return html.el("span", cls=f"fh-bar-{kind}", style=style, title=f"{number:,} {words}")
+    title = f"{number:,} {_words_of_parts(counts)[kind]}"
+    return html.el("span", cls=f"fh-bar-{kind}", style=style, title=title)
 
 
-_A_PART: Final = re.compile(r"([\d,]+(?: of [\d,]+)? (done|failed|unknown|reused)\b)")
-
-
-def _coloured(words: str, counts: Counts) -> list[object]:
-    """Return `words` with the colour of each part of the bar before its number, where the bar has several."""
-    if sum(number > 0 for number in _parts(counts).values()) < 2:
-        return [words]
-    before, *rest = _A_PART.split(words)
-    parts: list[object] = [before]
-    to_show = dict(_COLOURS)
-    for number, kind, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
-        parts += [_swatch(to_show.pop(kind))] if kind in to_show else []
-        parts += [number, after]
-    return parts
+def _words_of_parts(counts: Counts) -> dict[str, str]:
+    """Return what the parts of the bar are called; the words around it count what was reused as done."""
+    done = {"done": "done by calls", "reused": "done, reused"} if counts.reused else {"done": "done"}
+    return done | {"failed": "failed", "unknown": "unknown"}
 
 
 def _swatch(colour: str) -> html.Html:
