@@ -211,11 +211,19 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     form.locator(".fh-copy-as button", has_text="curl").click()
     expect(form.locator(".fh-copy-text")).to_contain_text("Bearer YOUR_API_KEY")
     expect(form.locator(".fh-history option")).not_to_have_count(1)
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    form.locator("button.fh-copy-code").click()
+    expect(form.locator(".fh-code-bar [role=status]")).to_have_text("Copied.")
+    assert lab.page.evaluate("() => navigator.clipboard.readText()") == form.locator(".fh-all").inner_text()
+    expect(form.locator("button.fh-insert-code")).to_have_count(0)  # curl is no cell
     pictures(lab, "tools", form)
     form.locator(".fh-history select").select_option(index=1)
     expect(form.locator("textarea").first).to_have_value("Torn.")
     form.locator("button.fh-add").click()
-    expect(form.locator(".fh-status")).to_contain_text("1 input is in form.dataset.")
+    expect(form.locator(".fh-added")).to_have_text("Added: 1 line in form.dataset.")
+    form.locator("button.fh-add").click()
+    expect(form.locator(".fh-added")).to_contain_text("has these inputs already")
+    expect(form.locator("button.fh-add")).to_have_text("Add to batch (1)")
 
 
 def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
@@ -256,6 +264,27 @@ def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab
     rows.get_by_label("array of objects", exact=True).select_option(index=1)
     expect(rows.locator("textarea")).to_have_value(re.compile('"sku": "A-1"'))
     pictures(lab, "kinds", form, height=3600)
+
+
+@pytest.mark.long
+def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, hive: FormHive, tmp_path: Path) -> None:
+    """As a cell below the form's, with the comment that names the form's own client; in a notebook of its own."""
+    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+    lab = Lab(context.new_page(), lab_server, tmp_path)
+    with hive.serve() as server:
+        client = f"fh.Client(base_url={server.url!r}, api_key={KEY!r})"
+        own = f"fh.form(reply, variants='plain', values={{'ticket': 'Late.'}}, client={client})"
+        lab.open(setup(server.url), own, "'the last'")
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        form.locator("button.fh-open-copy").click()
+        expect(form.locator(".fh-copy-text")).to_contain_text("# This calls")
+        form.locator("button.fh-insert-code").click()
+        new = lab.cell(2).locator(".cm-content")
+        expect(new).to_contain_text("%%fetchhive reply -v plain")
+        expect(new).to_contain_text("the form calls")
+        expect(lab.cell(3).locator(".cm-content")).to_have_text("'the last'")
+    context.close()
 
 
 @pytest.mark.long

@@ -38,6 +38,7 @@ __all__ = [
     "as_python",
     "as_python_over",
     "cell_body",
+    "commented",
     "fill_placeholders",
     "magic_line",
     "prompt_lines",
@@ -221,6 +222,22 @@ def as_curl(
         )
         for variant in variants
     )
+
+
+def commented(code: str, comment: str) -> str:
+    r"""Return code with a comment at its beginning: of a cell, behind its first line, which must be the magic's.
+
+    Examples
+    --------
+    >>> print(commented("%%fetchhive triage -v a\nticket: Late.", "It calls the local hive."))
+    %%fetchhive triage -v a
+    # It calls the local hive.
+    ticket: Late.
+    """
+    if not comment:
+        return code
+    head, _, body = code.partition("\n") if code.startswith("%%") else ("", "", code)
+    return "\n".join(filter(None, (head, f"# {comment}", body)))
 
 
 # --- a cell

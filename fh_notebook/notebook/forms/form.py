@@ -306,13 +306,13 @@ def _close(view: Widgets) -> None:
     close_whole(view)
 
 
-def form_of_call(core: FormController) -> Form:
+def form_of_call(core: FormController, *, is_app: bool = False) -> Form:
     """Return the form of one call, with where and how it shows."""
 
     def make_widgets() -> Widgets:
         from fh_notebook.notebook.forms.views.form_view import FormView
 
-        return FormView(core)
+        return FormView(core, is_app=is_app)
 
     display = WidgetDisplay(lambda: form_page(core), lambda: form_text(core))
     redraw = Redraw(display)
@@ -364,14 +364,14 @@ class BatchForm(Form):
         return self._batch_core.submit()
 
 
-def form_over_rows(core: BatchFormController) -> BatchForm:
+def form_over_rows(core: BatchFormController, *, is_app: bool = False) -> BatchForm:
     """Return the form over rows, with where and how it shows."""
     from fh_notebook.notebook.forms.static import batch_form_page, batch_form_text
 
     def make_widgets() -> Widgets:
         from fh_notebook.notebook.forms.views.batch_view import BatchFormView
 
-        return BatchFormView(core)
+        return BatchFormView(core, is_app=is_app)
 
     display = WidgetDisplay(lambda: batch_form_page(core), lambda: batch_form_text(core))
     core.observers.add(Redraw(display))
@@ -385,6 +385,7 @@ def form(
     values: Mapping[str, Any] | None = None,
     over: Any = None,
     client: Client | AsyncClient | None = None,
+    app: bool = False,
 ) -> Form:
     """Return a form for a deployment's Start variables; as the value of a cell it shows fields, Run and the results.
 
@@ -407,6 +408,9 @@ def form(
         are constants then.
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
+    app : bool
+        Whether the form is for the users of an app, as Voila serves it: without request, earlier calls, code, batch,
+        repeats and delivery, and with errors that say nothing of keys and addresses. ``form.runs`` has all.
 
     Returns
     -------
@@ -432,12 +436,15 @@ def form(
     if isinstance(deployment, str) and looks_like_snippet(deployment):
         deployment = MASK  # a key may be in it, and a traceback's frame must not have that
         raise InputError("this is a Code Snippet; give fh.form(fh.Deployment.from_snippet(r'''...'''))")
+    if not isinstance(app, bool):
+        raise InputError(f"app is {short(app)}; give True or False")
     resolved = _find_deployment(deployment, client)
     if over is not None:
         from fh_notebook.notebook.forms.control.batch_controller import BatchFormController  # which loads pandas
 
-        return form_over_rows(BatchFormController(resolved, over, variants=variants, values=values, client=client))
-    return form_of_call(FormController(resolved, variants=variants, values=values, client=client))
+        rows_core = BatchFormController(resolved, over, variants=variants, values=values, client=client)
+        return form_over_rows(rows_core, is_app=app)
+    return form_of_call(FormController(resolved, variants=variants, values=values, client=client), is_app=app)
 
 
 def _find_deployment(deployment: Any, client: Client | AsyncClient | None) -> Deployment:

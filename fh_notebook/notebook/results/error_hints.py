@@ -6,12 +6,13 @@ said, nothing is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from fh_notebook.contract.callbacks import was_refused_directly
 from fh_notebook.contract.run import Run
 
-__all__ = ["HINTS", "hint_for"]
+__all__ = ["HINTS", "app_run", "hint_for"]
 
 HINTS: Final = {
     # CONTRACT section 2
@@ -61,3 +62,25 @@ def hint_for(run: Run) -> str:
     if run.status != "unknown":
         return hint
     return "; ".join(filter(None, (LOOK_FIRST, hint)))
+
+
+BUSY: Final = "The service is busy. Try again in a minute."
+UNAVAILABLE: Final = "This did not work. Try again, or tell the person who gave you this page."
+MAY_HAVE_RUN: Final = "No answer came, but the work may be done. Ask the person who gave you this page."
+_BUSY_STATUSES: Final = (429, 503)
+
+
+def app_run(run: Run) -> Run:
+    """Return a run as the users of an app see it: without ids, codes, hints, and errors that are about the service.
+
+    Examples
+    --------
+    >>> app_run(Run(status="failed", error="the key fhk_*** is refused", status_code=401, request_id="req_1")).error
+    'This did not work. Try again, or tell the person who gave you this page.'
+    """
+    error = None
+    if run.status == "unknown":
+        error = MAY_HAVE_RUN
+    elif not run.ok or run.error:
+        error = BUSY if run.status_code in _BUSY_STATUSES else UNAVAILABLE
+    return replace(run, error=error, error_code=None, request_id=None, run_id=None, attempts=1, raw=None)

@@ -65,16 +65,28 @@ function render({model, el}) {
     focus(target);
   };
   const pressed = event => {
-    const at = event.target.closest?.("[data-go], [data-act], .fh-copy-code");
+    const at = event.target.closest?.("[data-go], [data-act], .fh-code-act");
     if (!at) return;
     event.preventDefault();
     if (at.dataset.go) goTo(at.dataset.go);
     else if (at.dataset.act) model.send({act: at.dataset.act});
-    else copyCode(at);
+    else if (at.matches(".fh-copy-code")) copyCode(at);
+    else insertCell(at);
+  };
+  const codeOf = button => button.closest(".fh").querySelector(".fh-all").textContent;
+  // JupyterLab and Notebook 7 give the page their commands only where the server is told to; elsewhere there is no button.
+  const commands = () => globalThis.jupyterapp?.commands;
+  const insertCell = async button => {
+    const notebook = globalThis.jupyterapp.shell.currentWidget.content, code = codeOf(button);
+    const at = notebook.widgets.findIndex(cell => cell.node.contains(button));
+    if (at < 0) return;
+    notebook.activeCellIndex = at;
+    await commands().execute("notebook:insert-cell-below");
+    notebook.activeCell.model.sharedModel.setSource(code);
   };
   const copyCode = async button => {
     const said = button.parentElement.querySelector("[role=status]");
-    const refused = await toClipboard(button.closest(".fh").querySelector(".fh-all").textContent);
+    const refused = await toClipboard(codeOf(button));
     said.textContent = refused ? `${refused}: click the text, then press Ctrl+C (⌘C).` : "Copied.";
     if (!refused) setTimeout(() => { said.textContent = ""; }, COPIED_MS);
   };
@@ -84,6 +96,8 @@ function render({model, el}) {
       const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label")?.textContent;
       if (label) handle.setAttribute("aria-label", label);
     });
+    if (commands()?.hasCommand("notebook:insert-cell-below"))
+      here.querySelectorAll(".fh-insert-code[hidden]").forEach(button => { button.hidden = false; });
     findAgain(here);
     arrive(here);
     const now = document.activeElement ?? document.body;

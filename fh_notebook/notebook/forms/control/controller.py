@@ -199,6 +199,17 @@ class FormController:
         return len(self._collected)
 
     @property
+    def collected_line(self) -> int | None:
+        """Which line of the dataset, from 1, has the present inputs already; ``None`` where none has."""
+        inputs = self._inputs_to_collect()
+        with self.lock:
+            return self._collected.index(inputs) + 1 if inputs in self._collected else None
+
+    def _inputs_to_collect(self) -> dict[str, Any]:
+        secrets = self.secrets
+        return {name: value for name, value in self.model.value.items() if not secrets.cover([name])}
+
+    @property
     def has_client(self) -> bool:
         """Whether it was given a client of its own."""
         return self._client is not None
@@ -290,9 +301,8 @@ class FormController:
             self.model.touch_all()
             self.observers.notify(lambda observer: observer.changed())
             raise InputError(problems, where="not added")
-        secrets = self.secrets
         with self.lock:
-            self._collected.append({n: v for n, v in self.model.value.items() if not secrets.cover([n])})
+            self._collected.append(self._inputs_to_collect())
         self.observers.notify(lambda observer: observer.collected())
 
     def grow(self, grown: ExtendedDeployment) -> None:

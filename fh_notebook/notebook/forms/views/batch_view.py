@@ -215,6 +215,8 @@ class BatchFormView(BatchFormObserver):
     ----------
     core : BatchFormController
         What is shown.
+    is_app : bool
+        Whether it is shown to users of an app, as :class:`FormView` has it.
 
     Attributes
     ----------
@@ -222,8 +224,8 @@ class BatchFormView(BatchFormObserver):
         All of it.
     """
 
-    def __init__(self, core: BatchFormController) -> None:
-        self._core = core
+    def __init__(self, core: BatchFormController, *, is_app: bool = False) -> None:
+        self._core, self._is_app = core, is_app
         self._look = look = FormTheme()
         self._task = LatestTask(self._show_error)
         self._starting = LatestTask(self._show_error)
@@ -236,13 +238,15 @@ class BatchFormView(BatchFormObserver):
         self._preview = look.text(dom_class="fh-preview")
         self._problems = look.text(dom_class="fh-problems")
         self._plan = look.text(dom_class="fh-plan")
-        self._bar = RunBar(look, core.selection, RunActions(run=self._run, cancel=self._cancel, chosen=self._edited))
+        acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._edited)
+        self._bar = RunBar(look, core.selection, acts, is_app=is_app)
         self._progress = look.text(dom_class="fh-batch-progress")
         self._controls = look.row()
         self._result = look.text(dom_class="fh-batch-result")
         self._head = look.text()
-        self._tools = PanelBar(core, look, self._bar.say)
-        answers = (self._progress, self._controls, self._result, self._tools.widget)
+        self._tools = PanelBar(core, look)
+        tools = () if is_app else (self._tools.widget,)
+        answers = (self._progress, self._controls, self._result, *tools)
         panes = look.panes([self._mapping, self._preview], [self._problems, self._plan, self._bar.widget, *answers])
         self.widget = look.panel(self._head, panes)
         self.changed()
@@ -347,7 +351,7 @@ class BatchFormView(BatchFormObserver):
         self._bar.running(False)
         self._progress.value = ""  # how it ended is the head of the result
         self._result.value = batch._repr_html_()
-        self._bar.say("All of it is in form.frame.")
+        self._bar.say("" if self._is_app else "All of it is in form.frame.")
         self._tools.ran()
         self._edited()
         enable_all_clicks(self.widget)

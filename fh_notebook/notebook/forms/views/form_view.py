@@ -22,6 +22,7 @@ from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
+from fh_notebook.notebook.results.error_hints import app_run
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 
@@ -39,6 +40,8 @@ class FormView(FormObserver):
     ----------
     core : FormController
         What is shown.
+    is_app : bool
+        Whether it is shown to users of an app: without the tools of whoever writes it, and without what they concern.
 
     Attributes
     ----------
@@ -46,18 +49,22 @@ class FormView(FormObserver):
         All of it.
     """
 
-    def __init__(self, core: FormController) -> None:
+    def __init__(self, core: FormController, *, is_app: bool = False) -> None:
+        self._is_app = is_app
         self._core, self._fields = core, core.fields
         self._look = look = FormTheme()
         self._refused = False
         """Whether a person is told why nothing was sent."""
         self._head = look.text(form_head(core.deployment))
         acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._chosen)
-        self._bar = RunBar(look, core.selection, acts)
+        self._bar = RunBar(look, core.selection, acts, is_app=is_app)
         self._results = ResultsView()
         self._pending = look.text(dom_class="fh-pending")
-        self._tools = PanelBar(core, look, self._bar.say, collect=core.collect, is_empty=not core.model.fields)
-        answers = (self._bar.widget, self._results.widget, self._pending, self._tools.widget)
+        self._tools = PanelBar(core, look, collect=self._collect, is_empty=not core.model.fields)
+        self._again: int | None = None
+        """The line of the dataset that has the present inputs, once that was said."""
+        tools = () if is_app else (self._tools.widget,)
+        answers = (self._bar.widget, self._results.widget, self._pending, *tools)
         panes = look.panes([core.fields.widget], answers)
         self._fields_pane = panes.children[0]
         self.widget = look.panel(self._head, panes)
@@ -83,6 +90,14 @@ class FormView(FormObserver):
         self._bar.cancelling()
         self._core.cancel()
 
+    def _collect(self) -> None:
+        line = self._core.collected_line
+        if line is not None and line != self._again:
+            self._again = line
+            self._tools.say(f"Line {line:,} of form.dataset has these inputs already. Press again to add them twice.")
+        else:
+            self._core.collect()
+
     # --- what happens
 
     def changed(self) -> None:
@@ -93,6 +108,8 @@ class FormView(FormObserver):
 
     def edited(self) -> None:
         """Show what follows from the values."""
+        self._again = None
+        self._tools.say("")
         if self._refused:
             self._refused = bool(self._core.problems)
             self._show_refusal()
@@ -117,7 +134,8 @@ class FormView(FormObserver):
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """Show an answer, without secrets."""
-        self._results.show(index, mask_run(run, self._core.secrets))
+        shown = mask_run(run, self._core.secrets)
+        self._results.show(index, app_run(shown) if self._is_app else shown)
 
     def accepted(self, submission: Submission, index: int) -> None:
         """Show that a call was accepted, and how far it is."""
@@ -139,15 +157,16 @@ class FormView(FormObserver):
         if submission.stopped:
             self._results.stopped(submission.stopped, was_sent=submission.was_sent)
         self._bar.running(bool(self._core.waited_for))
-        self._bar.say(f"Calls go to {origin_text(self._core.origin)}." if self._core.origin else "")
+        origin = "" if self._is_app else self._core.origin
+        self._bar.say(f"Calls go to {origin_text(origin)}." if origin else "")
         self._tools.ran()
         enable_all_clicks(self.widget)
 
     def collected(self) -> None:
         """Say how many inputs there are."""
+        self._again = None
         self._tools.follow()
-        number = self._core.collected
-        self._bar.say(f"{number:,} {'input is' if number == 1 else 'inputs are'} in form.dataset.")
+        self._tools.show_collected(self._core.collected)
 
     def grown(self) -> None:
         """Show other fields; what was typed is in them."""

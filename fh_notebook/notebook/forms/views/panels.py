@@ -25,9 +25,11 @@ from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import request_text, with_delivery
+from fh_notebook.notebook.forms.code_export import commented
 from fh_notebook.notebook.forms.control.earlier_calls import EarlierCall, EarlierCalls
 from fh_notebook.notebook.forms.control.schema_editor import (
     KINDS,
@@ -213,7 +215,7 @@ class HistoryPanel:
 
 
 class CopyPanel:
-    """What Run would send, as a cell, as Python or as curl, to be selected by one click."""
+    """What Run would send, as a cell, as Python or as curl, to be copied, or put into the notebook."""
 
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core = core
@@ -233,7 +235,8 @@ class CopyPanel:
             return
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
-            self._show_page(f"{line(note)}{_selectable(self._core.written(way, base_url))}")
+            code = commented(self._core.written(way, base_url), note if way != "curl" else "")
+            self._show_page(f"{line(note)}{_copyable(code, is_cell=way != 'curl')}")
         except FetchHiveError as exc:
             self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
@@ -281,11 +284,19 @@ class _CopyTargets:
         return f"{self.code_calls}, by the notebook's own client; the form calls {self.form} by its client=."
 
 
-def _selectable(text: str) -> html.Html:
+def _copyable(text: str, *, is_cell: bool) -> html.Html:
+    """Return a code with the buttons for it; that for a cell shows where the page has the notebook's commands."""
     pieces = (text[at : at + html.TEXT_CAP] for at in range(0, len(text), html.TEXT_CAP))
-    note = html.el("div", "Click the text to select all of it, then press Ctrl+C (⌘C).", cls="fh-dim")
+    insert = html.el("button", "Insert as a cell below", type="button", cls="fh-code-act fh-insert-code", hidden="")
+    bar = html.el(
+        "div",
+        html.el("button", "Copy", type="button", cls="fh-code-act fh-copy-code"),
+        insert if is_cell else None,
+        html.el("span", cls="fh-dim", role="status"),
+        cls="fh-code-bar",
+    )
     box = html.el("pre", *pieces, cls="fh-all", tabindex=0, aria_label="What Run would send")
-    return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), note, box, cls="fh")
+    return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), bar, box, cls="fh")
 
 
 _PASTE: Final = "Paste the Code Snippet (curl) of the deployment here, and leave the box."
@@ -426,8 +437,6 @@ class PanelBar:
         Whose: a form's, or a form's over rows.
     look : FormTheme
         The form's layouts.
-    say : callable
-        Shows one line beside Run.
     collect : callable, optional
         Adds the inputs to those for a batch; a form over rows has them already.
     is_empty : bool
@@ -438,7 +447,6 @@ class PanelBar:
         self,
         core: PanelOwner,
         look: FormTheme,
-        say: Callable[..., None],
         *,
         collect: Callable[[], object] | None = None,
         is_empty: bool = False,
@@ -453,9 +461,11 @@ class PanelBar:
             "grow": self._toggle("grow", *_GROW if can_extend(core.deployment) else _SAVE),
         }
         buttons = list(self._buttons.values())
+        self._said = look.text(dom_class="fh-added")
         if collect is not None:
-            add = look.safely(collect, lambda message: say(message, kind="error"))
-            buttons.append(look.button("Add to batch", _ADD, "fh-add", add))
+            add = look.safely(collect, lambda message: self.say(message, kind="error"))
+            self._add = look.button("Add to batch", _ADD, "fh-add", add)
+            buttons += [self._add, self._said]
         self._row = look.row(*buttons, dom_class="fh-tools")
         self._area = look.column()
         self.widget = look.column(self._row, self._area)
@@ -466,6 +476,15 @@ class PanelBar:
         """Have what is open show the form as it is now."""
         for name in self._open:
             self._panels[name].follow()
+
+    def say(self, text: str, kind: str = "dim") -> None:
+        """Show one line beside "Add to batch"."""
+        self._said.value = line(text, kind=kind)
+
+    def show_collected(self, number: int) -> None:
+        """Say that the inputs were added, and how many there are."""
+        self._add.description = f"Add to batch ({number:,})"
+        self.say(f"Added: {counted(number, 'line')} in form.dataset.")
 
     def ran(self) -> None:
         """Have the earlier calls, where they are open, show the last one too."""

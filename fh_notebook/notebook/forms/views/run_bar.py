@@ -45,10 +45,13 @@ class RunBar:
         What is chosen; changed here when a person chooses.
     acts : RunActions
         What is done.
+    is_app : bool
+        Whether the form is for users who see no calls: then Run has no number, and repeats and delivery are not shown.
     """
 
-    def __init__(self, look: FormTheme, selection: VariantSelection, acts: RunActions) -> None:
+    def __init__(self, look: FormTheme, selection: VariantSelection, acts: RunActions, *, is_app: bool = False) -> None:
         self._look, self._selection, self._acts = look, selection, acts
+        self._is_app = is_app
         self._showing = UpdateGuard()
         self._calls: int | None = None
         self._problems = 0
@@ -72,9 +75,10 @@ class RunBar:
         self._callback.add_class("fh-by-callback")
         self._callback.observe(self._delivered, "value")
         self._status = look.text(dom_class="fh-status")
+        more = () if is_app else (self._repeats, self._callback)
         self.widget = look.column(
-            self._variants,
-            look.row(self._run, self._cancel, self._repeats, self._callback, self._status),
+            *(() if is_app and len(selection.offered) == 1 else (self._variants,)),
+            look.row(self._run, self._cancel, *more, self._status),
             dom_class="fh-run-bar",
         )
         self.follow()
@@ -98,11 +102,12 @@ class RunBar:
         self._name_run()
 
     def _name_run(self) -> None:
-        calls = "" if self._calls in (None, 0, 1) else f" {self._calls:,} calls"
+        calls = "" if self._is_app or self._calls in (None, 0, 1) else f" {self._calls:,} calls"
         problems = f" · {counted(self._problems, 'error')}" if self._problems else ""
         self._run.description = f"Running{calls} …" if self._is_busy else f"Run{calls}{problems}"
         self._run.icon = "hourglass-half" if self._is_busy else "play"
-        self._run.tooltip = f"Send it: {self._selection.in_words(self._calls)} (Ctrl+Enter, ⌘Enter)"
+        sent = "Run" if self._is_app else f"Send it: {self._selection.in_words(self._calls)}"
+        self._run.tooltip = f"{sent} (Ctrl+Enter, ⌘Enter)"
 
     def say(self, text: str | html.Html, kind: str = "dim") -> None:
         """Show one line beside the buttons."""

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from tests.notebook.forms.form_hive import PASSWORD, FormHive
@@ -339,6 +339,8 @@ def test_a_copy_says_where_the_code_would_call(hive: FormHive) -> None:
         way.value = choice
         _until(shown, calls)
         assert "the form calls the local hive in this process by its client=" in unescape(shown.value)
+        code = unescape(shown.value).partition("<pre")[2]
+        assert f"# {calls}" in code  # in what is copied, too
     plain = fh.form(REPLY, variants="plain", values={"ticket": "Late."})
     _open(plain, "copy")
     assert "This calls" not in _of(plain, "fh-copy-text").value
@@ -364,11 +366,57 @@ def test_inputs_are_collected_by_a_click(hive: FormHive) -> None:
     """What does not fit is not, and that is said."""
     form = fh.form(REPLY, client=hive.client())
     _of(form, "fh-add").click()
-    assert "not added: ticket: is missing" in _of(form, "fh-status").value
+    said = _of(form, "fh-added")
+    assert "not added: ticket: is missing" in said.value
     form.fields["ticket"].value = "Late."
+    assert said.value == ""
     _of(form, "fh-add").click()
-    assert "1 input is in form.dataset." in _of(form, "fh-status").value
+    assert "Added: 1 line in form.dataset." in said.value
+    assert _of(form, "fh-add").description == "Add to batch (1)"
     assert form.dataset["ticket"].tolist() == ["Late."]
+
+
+def test_the_same_inputs_are_collected_twice_only_when_that_is_meant(hive: FormHive) -> None:
+    """The first click says that they are there already, the next one adds them; an edit between asks anew."""
+    form = fh.form(REPLY, values={"ticket": "Late."}, client=hive.client())
+    add, said = _of(form, "fh-add"), _of(form, "fh-added")
+    add.click()
+    add.click()
+    assert "Line 1 of form.dataset has these inputs already." in said.value
+    assert len(form.dataset) == 1
+    form.fields["ticket"].value = "Lost."
+    form.fields["ticket"].value = "Late."
+    add.click()
+    assert len(form.dataset) == 1
+    add.click()
+    assert form.dataset["ticket"].tolist() == ["Late.", "Late."]
+    assert add.description == "Add to batch (2)"
+
+
+def test_a_form_for_an_app_has_no_tools_and_speaks_of_no_service(hive: FormHive) -> None:
+    """No request, code, batch, repeats or delivery; an error says what to do, and the run has all."""
+    with hive.serve() as server:
+        client = fh.Client(api_key="fhk_" + "not_this_one", base_url=server.url)
+        form = fh.form(REPLY, variants=["plain", "other"], values={"ticket": "Late."}, client=client, app=True)
+        rows = fh.form(REPLY, variants="plain", over=[{"ticket": "Late."}], client=client, app=True)
+        for one in (form, rows):
+            classes = {name for widget in _all(one.widget) for name in widget._dom_classes}
+            assert "fh-run" in classes
+            assert not classes & {"fh-tools", "fh-repeats", "fh-by-callback", "fh-open-request", "fh-add"}
+        with pytest.raises(AuthError):
+            form.submit().wait()
+    shown = "".join(str(getattr(widget, "value", "")) for widget in _all(form.widget))
+    words = re.sub(r"<style>.*?</style>|<[^>]*>", "", shown, flags=re.DOTALL)
+    assert "tell the person who gave you this page" in words
+    assert not [word for word in ("127.0.0.1", "hive", "fh.configure", "key", "req_") if word in words]
+    assert _of(form, "fh-run").description == "Run"
+    assert form.run.status_code == 401
+
+
+def test_an_app_is_yes_or_no() -> None:
+    """Anything else is refused."""
+    with pytest.raises(InputError, match="app is 'yes'; give True or False"):
+        fh.form(REPLY, app="yes")  # type: ignore[arg-type]
 
 
 def test_a_form_grows_and_keeps_what_was_typed(hive: FormHive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
