@@ -17,6 +17,7 @@ from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, preferred_pairs
@@ -98,6 +99,14 @@ class ScoredRuns:
     def is_lower(self) -> bool:
         """Whether a lower score is the better one: the scorer says so."""
         return bool(self.lines.attrs.get("lower_is_better", False))
+
+    @property
+    def scored_path(self) -> tuple[str | int, ...]:
+        """The part of an output that the scorer reads; empty where it is the whole, or found by a query."""
+        try:
+            return parse_path(self.lines.attrs.get("path") or None)
+        except InputError:
+            return ()
 
     def column_named(self, by: Any, purpose: str) -> str:
         """Return the whole name of a column of the rows, given by its name or by the part of it behind the dot.

@@ -22,6 +22,7 @@ from fh_notebook.comparing.stats.number_format import ReportColumn, percent, tab
 from fh_notebook.comparing.stats.summary import SUMMARY, SummaryLine
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import TELL
+from tests.notebook.hostile import Page as Output
 
 HOSTILE = [
     "</script><script>document.title='owned'</script>",
@@ -76,15 +77,50 @@ def test_the_page_runs_its_own_script_and_nothing_else(hostile: fh.Comparison, t
     (style,) = page.inside["style"]
     hashes = [f"'sha256-{base64.b64encode(sha256(text.encode()).digest()).decode()}'" for text in (script, style)]
     assert policy == (
-        f"default-src 'none'; script-src {hashes[0]}; style-src {hashes[1]}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {hashes[0]}; style-src {hashes[1]}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
     assert {tag for tag, _ in page.tags} & {"img", "iframe", "link", "b", "a", "base", "form", "object"} == set()
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on") or name in ("style", "src")], (tag, attributes)
         assert not [v for n, v in attributes.items() if n in ("href", "xlink:href") and not str(v).startswith("#")], tag
-    assert "innerHTML" not in script
+    assert script.count("innerHTML") == 1  # the view of an output, which `html.el` has escaped
     assert json.loads(data)["rows"][0]["runs"][0]["output"] == HOSTILE[0]
     assert not set(data) & set("<>&\u2028\u2029")
+
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f6"
+    "45400000000049454e44ae426082"
+)
+
+
+def test_files_are_in_the_page_as_bytes_and_the_scored_part_of_json_is_first(tmp_path: Path) -> None:
+    """What cannot be fetched is its name and link; a plain text needs no view."""
+    hive = LocalHive()
+
+    @hive.workflow("painter", variant="a")
+    def painter() -> dict[str, object]:
+        elsewhere = {"file_url": "http://10.0.0.1/x.png", "file_name": "elsewhere.png"}
+        return {"assets": [hive.asset("pixel.png", PIXEL), elsewhere], "z": 1, "label": "late"}
+
+    @hive.workflow("painter", variant="b")
+    def plain() -> str:
+        return "late"
+
+    with hive.serve() as server:
+        client = fh.Client(base_url=server.url)
+        batch = fh.batch([{"expected_output": "late"}], "painter", variants=["a", "b"], client=client, progress=False)
+        path = fh.compare(batch, score=fh.score.exact(path="label")).report(tmp_path / "x.html")
+    data = json.loads(Page(path.read_text("utf-8")).inside["script"][0])
+    first, second = data["rows"][0]["runs"]
+    view = Output(first["view"])
+    assert f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}" in first["view"]
+    assert "elsewhere.png" in view.text
+    assert 'href="http://10.0.0.1' not in first["view"]
+    assert "fh-scored" in first["view"]
+    assert "style=" not in first["view"]
+    assert "view" not in second
 
 
 def test_all_rows_and_every_figure_are_in_it(tmp_path: Path) -> None:

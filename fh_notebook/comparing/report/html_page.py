@@ -19,6 +19,7 @@ from fh_notebook.comparing.plot_panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.contract.output.view import CSS
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
 
@@ -35,7 +36,7 @@ SIZES: Final = (25, 100, 500)
 
 def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]) -> str:
     """Return the whole page; `rows` and `about` are the content of :mod:`fh_notebook.comparing.report.report`."""
-    style = files("fh_notebook.comparing.report").joinpath("report.css").read_text("utf-8").strip()
+    style = f"{files('fh_notebook.comparing.report').joinpath('report.css').read_text('utf-8').strip()}{CSS}"
     script = files("fh_notebook.comparing.report").joinpath("report.js").read_text("utf-8").strip()
     body = html.el("main", *_body_parts(data, rows, about))
     title = html.el("title", redact(f"Comparison of {display.title(data)}"))
@@ -55,9 +56,9 @@ def page(data: ComparisonData, *, rows: Sequence[Mapping[str, Any]], about: Mapp
 
 
 def _policy(script: str, style: str) -> str:
-    """Return the content policy: nothing but our own script and style, told by their hashes."""
+    """Return the content policy: our own script and style, told by their hashes, and pictures that are in the page."""
     return (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 

@@ -1,5 +1,6 @@
 // Pages the rows of a report. They are data in the page (JSON in a script element that runs nothing), and everything
-// of them is put in as text (textContent): what a model said can never become markup or script.
+// of them is put in as text (textContent): what a model said can never become markup or script. The one HTML is the
+// view of an output, in which Python has escaped it; the page's policy lets nothing of it run or fetch.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -74,7 +75,11 @@
   const answer = (run, name) => {
     if (!run) return cell(name, el("span", "dim", "not there"));
     const parts = [];
-    if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
+    if (run.view !== undefined) {
+      const view = el("div", "fh");
+      view.innerHTML = run.view;
+      parts.push(view);
+    } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
     if (run.status !== "completed") parts.push(el("span", "err", run.status + (run.error ? ": " + run.error : "")));
     parts.push(scored(run));
     return cell(name, ...parts);

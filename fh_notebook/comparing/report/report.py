@@ -24,6 +24,7 @@ from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report.html_page import page
 from fh_notebook.comparing.report.markdown import markdown
+from fh_notebook.comparing.report.output_views import OutputViews
 from fh_notebook.comparing.report.workbook import write_workbook
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.hypothesis_tests import FLIPS
@@ -50,8 +51,8 @@ def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
     return html.printable(html.clip(mask(value), CELL_CAP))
 
 
-def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
-    """Yield one row after another.
+def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Iterator[dict[str, Any]]:
+    """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
     ``pair`` (a number or a text), ``expected``, ``inputs`` (texts, of
     `ComparisonData.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
@@ -77,7 +78,11 @@ def report_rows(data: ComparisonData) -> Iterator[dict[str, Any]]:
             "expected": text_of(line.get("expected_output"), mask),
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
-            "runs": [_run_values(line, variant, states.get((pair, variant)), mask) for variant in data.variants],
+            "runs": [
+                _with_view(run, views, partial(masks.value, pair, line[f"{variant}.output"]))
+                for variant in data.variants
+                for run in [_run_values(line, variant, states.get((pair, variant)), mask)]
+            ],
         }
 
 
@@ -102,6 +107,14 @@ def _run_values(
         "repeats": repeats if repeats > 1 else None,
     }
     return {name: value for name, value in run.items() if value is not None}
+
+
+def _with_view(
+    run: dict[str, Any] | None, views: OutputViews | None, output: Callable[[], Any]
+) -> dict[str, Any] | None:
+    if run is not None and views is not None and "output" in run and (view := views.of(output())) is not None:
+        run["view"] = view
+    return run
 
 
 def provenance_of(data: ComparisonData) -> dict[str, str]:
@@ -146,7 +159,9 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
 
 
 def _write_page(data: ComparisonData, target: Path) -> None:
-    _write_text(target, page(data, rows=list(report_rows(data)), about=_about(data)))
+    origin = next((seen.run.origin for seen in data.runs.observations or () if seen.run is not None), "")
+    views = OutputViews(data.runs.scored_path, origin=origin)
+    _write_text(target, page(data, rows=list(report_rows(data, views)), about=_about(data)))
 
 
 def _write_markdown(data: ComparisonData, target: Path) -> None:

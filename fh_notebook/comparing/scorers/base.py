@@ -98,6 +98,8 @@ class Scorer:
     """The user's function whose hash is the version, computed at each scoring; ``None`` where the version is fixed."""
     unversioned: str = field(default="", repr=False)
     """Why there is no version."""
+    path: str = field(default="", repr=False)
+    """The part of an output that it reads; empty for the whole."""
 
     def __post_init__(self) -> None:
         arguments.check(Scorer.__init__, {"name": self.name, "function": self.function, "version": self.version})
@@ -161,7 +163,10 @@ def ready_scorer(
         exactly = spelling if len(spelling) <= MAX_VERSION else sha256(spelling.encode()).hexdigest()
         version = f"{kind} {READY_VERSION} {exactly}"
     columns: tuple[()] | tuple[str] = () if reads is None else (reads,)
-    return Scorer(name, function, version=version, lower_is_better=lower, reads_row=reads is not None, columns=columns)
+    return Scorer(
+        name, function, version=version, lower_is_better=lower, reads_row=reads is not None, columns=columns,
+        path=options.get("path") or "",
+    )  # fmt: skip
 
 
 def expected_in(row: Mapping[str, Any], column: str) -> Any:

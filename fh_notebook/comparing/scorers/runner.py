@@ -269,6 +269,7 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
         }
     )
     frame.attrs["lower_is_better"] = bool(getattr(using, "lower_is_better", False))
+    frame.attrs["path"] = str(getattr(using, "path", ""))
     frame.attrs["bounds"] = getattr(using, "bounds", None)
     frame.attrs["notes"] = notes_of_scorer(using)
     return frame, name

@@ -71,6 +71,8 @@ class OutputOptions:
     """Whether the names and hosts of files are left out, which may tell a rater whose they are."""
     key: str = ""
     """The name by which a script asks for all of the output; empty where there is no script."""
+    is_styled: bool = True
+    """Whether an element may have a style of its own."""
     contents: Mapping[str, bytes] = field(default_factory=dict)
     """The bytes of files by their addresses, for a page that fetches nothing."""
 
@@ -244,7 +246,9 @@ def _text(output: Any, options: OutputOptions) -> html.Html:
         return html.el("div", EMPTY, cls="fh-out fh-dim")
     # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
     end = None if is_whole else html.el("div", f"… the rest is not shown; {options.whole}", cls="fh-dim")
-    box = html.folded(text, whole=options.whole, cap=options.cap, open_chars=options.open_chars)
+    box = html.folded(
+        text, whole=options.whole, cap=options.cap, open_chars=options.open_chars, is_styled=options.is_styled
+    )
     button = _all_button(options) if not is_whole or len(text) > options.cap else None
     return html.join([part for part in (box, end, button) if part is not None])
 

@@ -110,7 +110,15 @@ def _rest_text(text: str) -> str:
     return counted(lines, "more line") if lines > 1 else counted(len(text), "more character")
 
 
-def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHARS_OPEN, cls: str = "fh-out") -> Html:
+def folded(
+    text: str,
+    *,
+    whole: str,
+    cap: int = TEXT_CAP,
+    open_chars: int = CHARS_OPEN,
+    cls: str = "fh-out",
+    is_styled: bool = True,
+) -> Html:
     r"""Return a box with the beginning of `text`, and a fold with the rest of it if it is long.
 
     Parameters
@@ -125,6 +133,8 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
         Characters that are open to the eye: less where the box is narrow.
     cls : str
         CSS classes of the box.
+    is_styled : bool
+        Whether what it needs of style is in the element itself: a page that allows no such style has it in its sheet.
 
     Examples
     --------
@@ -135,8 +145,9 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     """
     text = text.replace("\r\n", "\n").rstrip("\n")
     head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
+    style = _KEEP_LINES if is_styled else None
     if not rest:
-        return el("div", head, cls=cls, dir=direction(text), style=_KEEP_LINES)
+        return el("div", head, cls=cls, dir=direction(text), style=style)
     visible, end = rest, ""
     if len(text) > cap:
         visible = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
@@ -145,7 +156,7 @@ def folded(text: str, *, whole: str, cap: int = TEXT_CAP, open_chars: int = CHAR
     turned = direction(text)
     note = el("div", end, cls="fh-dim") if end else None
     more = fold(f"… {_rest_text(rest)}", el("div", el("div", visible, dir=turned), note, cls="fh-rest"))
-    return el("div", el("div", head, dir=turned), more, cls=cls, style=_KEEP_LINES)
+    return el("div", el("div", head, dir=turned), more, cls=cls, style=style)
 
 
 def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:
