@@ -20,7 +20,7 @@ from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import inside_fence
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import one_line, short, with_partial_repr
+from fh_notebook.core.text.formatting import one_line, seconds_text, short, with_partial_repr
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
@@ -205,7 +205,7 @@ class Run:
         where = self._where("/")
         parts = [one_line(self.status), one_line(where)]
         if self.elapsed_s:
-            parts.append(f"{self.elapsed_s:.3g} s")
+            parts.append(seconds_text(self.elapsed_s))
         parts.append(one_line(self.request_id or self.run_id or ""))
         if self.error or self.error_code:
             parts.append(f"error={one_line(self.error or self.error_code or '')!r}")
@@ -247,7 +247,7 @@ class Run:
             " ",  # for a page that leaves out the style
             html.el("strong", html.el("bdi", self._where(" / "))),
             " ",
-            html.el("span", f"{self.elapsed_s:.3g} s", cls="fh-dim") if self.elapsed_s else None,
+            html.el("span", seconds_text(self.elapsed_s), cls="fh-dim") if self.elapsed_s else None,
             cls="fh-head",
         )
         parts: list[html.Html | None] = [head if is_headed else None]

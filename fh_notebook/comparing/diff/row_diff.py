@@ -30,7 +30,7 @@ from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.formatting import listed, nearest, seconds_text, short
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -275,7 +275,7 @@ def _card_html(answer: VariantAnswer, parts: Sequence[AnswerDiff], has_score: bo
 
 def _facts_text(answer: VariantAnswer, has_score: bool) -> str:
     facts = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
-    facts += [f"{answer.seconds:.3g} s"] if answer.seconds == answer.seconds else []
+    facts += [seconds_text(answer.seconds)] if answer.seconds == answer.seconds else []
     facts += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
     return " · ".join(facts)
 

@@ -119,6 +119,17 @@ def duration(seconds: float, *, exact: bool = False) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
+def seconds_text(seconds: float) -> str:
+    """Return how long a call took: in hundredths of a second from one on, and three digits.
+
+    Examples
+    --------
+    >>> [seconds_text(s) for s in (0.0012, 0.0367, 2.0, 2.214, 12.345, 123.4)]
+    ['0.01 s', '0.04 s', '2 s', '2.21 s', '12.3 s', '123 s']
+    """
+    return f"{max(0.01, round(seconds, 2)):.3g} s"
+
+
 def type_text(value: object) -> str:
     """Return what a value of a wrong kind is, by its Python type: ``an int``, ``a list``; ``None`` as it is.
 

@@ -25,6 +25,7 @@ from fh_notebook.comparing.diff.row_diff import (
 from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
@@ -202,7 +203,7 @@ def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, m
     return {
         "status": one_line(answer.status, 40),
         "score": cell_score(table, answer),
-        "seconds": f"{answer.seconds:.3g} s" if answer.seconds == answer.seconds else "",
+        "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "answers": answer.answers,
         "best": best,
         "text": text,

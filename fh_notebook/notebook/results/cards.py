@@ -15,6 +15,7 @@ from typing import Final
 from fh_notebook.contract.output import view as output_view
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.messages import agreeing, counted
 from fh_notebook.notebook.results.state import CallState
 
@@ -95,7 +96,7 @@ class SideBySide:
         return "\n\n".join([*texts, f"… {counted(left, 'more run')}; the result has all"] if left > 0 else texts)
 
     def _text_of(self, run: Run, width: int) -> str:
-        seconds = f", {run.elapsed_s:.3g} s" if run.elapsed_s else ""
+        seconds = f", {seconds_text(run.elapsed_s)}" if run.elapsed_s else ""
         call_name = "/".join(one_line(name) for name in (run.deployment, run.variant) if name) or "run"
         head = f"{call_name}: {one_line(run.status)}{seconds}"
         if run.output is None:

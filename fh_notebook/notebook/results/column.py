@@ -17,7 +17,7 @@ from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.output.view import OutputOptions, output_view
 from fh_notebook.contract.run import Run, one_line, technical_line
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import duration
+from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.notebook.results.error_hints import hint_for
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
@@ -164,7 +164,7 @@ def run_head(call: CallState, first: Run | None, *, out_s: float = 0.0) -> html.
     run = call.run
     seconds = duration(out_s, exact=True) if out_s else ""
     if run is not None and run.elapsed_s:
-        seconds = f"{run.elapsed_s:.3g} s"
+        seconds = seconds_text(run.elapsed_s)
     facts = [fact for fact in (seconds, _against(run, first)) if fact]
     name = html.el("strong", html.el("bdi", one_line(call.variant, 200)))
     spans = [html.el("span", fact, cls="fh-dim fh-fact") for fact in facts]
