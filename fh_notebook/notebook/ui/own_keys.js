@@ -7,10 +7,14 @@
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
 // - The kernel may name a field that is to be gone to, as may a link: by the classes that the field, or else what it lies
 //   in, has. What is clicked and has a name for the kernel (data-act) is told to it.
-// - Text is laid out in its own direction, and the handle of a slider has a name: widgets have no trait for these.
+// - What is marked with fh-focus-here, such as the first cell of a new row, has the focus once, when the mark comes;
+//   not while a person types elsewhere.
+// - Text is laid out in its own direction, the handle of a slider and a group of boxes have names, and what is wrong is
+//   said to be: widgets have no trait for these.
 
 const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex='0']";
 const WRITTEN = "input, select, option, textarea, label, .widget-html-content";
+const NAMED = {"widget-radio-box": ["radiogroup", ".widget-label"], "fh-choices": ["group", ".fh-group-label"]};
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
 const COPIED_MS = 3000;
 
@@ -19,6 +23,7 @@ function render({model, el}) {
   let asking, observer, going;
   let last = null;  // what has the focus, and what was to know of it while it was on the page
   let lost = null;  // what had it until its part was drawn anew
+  let brought = null;  // what was given it by its mark
   const disown = ownKeys(root, event => {
     lost = going = null;  // a person has gone on
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
@@ -98,6 +103,17 @@ function render({model, el}) {
     });
     if (commands()?.hasCommand("notebook:insert-cell-below"))
       here.querySelectorAll(".fh-insert-code[hidden]").forEach(button => { button.hidden = false; });
+    for (const [cls, [role, label]] of Object.entries(NAMED)) {
+      for (const group of here.getElementsByClassName(cls)) {
+        group.setAttribute("role", role);
+        group.setAttribute("aria-label", group.closest(".jupyter-widgets").querySelector(label)?.textContent ?? "");
+      }
+    }
+    here.querySelectorAll(":is(input, select, textarea)").forEach(control => {
+      if (control.parentElement.classList.contains("fh-wrong")) control.setAttribute("aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    });
+    bring(here);
     findAgain(here);
     arrive(here);
     const now = document.activeElement ?? document.body;
@@ -112,6 +128,15 @@ function render({model, el}) {
     if (next === here) last = gone;  // it has the focus again when it can be pressed again
     lost = isThere ? null : {name: gone.name, place: gone.place, until: performance.now() + SOON_MS};
     findAgain(here);
+  };
+  const bring = here => {
+    const marked = here.querySelector(".fh-focus-here"), control = marked?.querySelector("input, select, textarea");
+    if (marked === brought || (control && !canFocus(control))) return;
+    brought = marked;
+    const now = document.activeElement ?? document.body;
+    if (!control || !(now.contains(here) || now.matches("button"))) return;
+    focus(control);
+    control.scrollIntoView({block: "nearest"});
   };
   const findAgain = here => {
     if (!lost) return;
@@ -130,7 +155,8 @@ function render({model, el}) {
     here.addEventListener("pointerdown", clicked, true);
     here.addEventListener("click", pressed);
     observer = new MutationObserver(() => changed(here));
-    observer.observe(here, {childList: true, subtree: true, attributes: true, attributeFilter: ["disabled", "style"]});
+    const attributeFilter = ["disabled", "style", "class"];
+    observer.observe(here, {childList: true, subtree: true, attributes: true, attributeFilter});
     changed(here);
   };
   begin();

@@ -54,7 +54,7 @@ class FieldTheme:
 
     @cached_property
     def field(self) -> Any:
-        """One field with its switch, its help and its problems."""
+        """One field with its menu, its help and its problems."""
         return self._layout(
             width="100%",
             flex_flow="row wrap",
@@ -78,14 +78,27 @@ class FieldTheme:
         )
 
     @cached_property
-    def switch(self) -> Any:
-        """The switch beside an optional field."""
+    def end(self) -> Any:
+        """What stands at the end of a label's line: an x, a menu; the CSS puts it there."""
+        return self._layout(width="24px", height="24px", flex="0 0 auto", margin="0", padding="0")
+
+    @cached_property
+    def small(self) -> Any:
+        """A few words beside a control."""
         return self._layout(width="auto", flex="0 0 auto", margin="0")
 
     @cached_property
-    def choice_switch(self) -> Any:
-        """The switch of a field that takes null."""
-        return self._layout(width="92px", flex="0 0 auto", margin="0")
+    def chips(self) -> Any:
+        """The check boxes of a choice of several, as many in a line as there is room for."""
+        return self._layout(
+            width="auto", flex="1 1 160px", flex_flow="row wrap", align_items="center", overflow="visible",
+            margin="0", grid_gap="4px",
+        )  # fmt: skip
+
+    @cached_property
+    def chip(self) -> Any:
+        """One of them."""
+        return self._layout(width="auto", flex="0 0 auto", margin="0")
 
     @cached_property
     def whole(self) -> Any:
@@ -106,12 +119,12 @@ class FieldTheme:
 
     @cached_property
     def beside(self) -> Any:
-        """A second control of a field: a picker, a slider."""
+        """A second control of a field: a slider."""
         return self._layout(width="200px", flex="0 1 200px", min_width="120px", margin="0")
 
     @cached_property
     def title(self) -> Any:
-        """The name of a group, with a switch beside it."""
+        """The name of a group."""
         return self._layout(
             width="auto", min_width="0", flex="1 1 160px", margin="0", height="auto", align_self="center"
         )
@@ -142,8 +155,8 @@ class FieldTheme:
 
     @cached_property
     def mark(self) -> Any:
-        """A button of one sign."""
-        return self._layout(width="30px", flex="0 0 auto", margin="0 2px 0 0", padding="0")
+        """A button at the end of a row."""
+        return self._layout(width="auto", flex="0 0 auto", margin="0 2px 0 0", padding="0 6px")
 
     @cached_property
     def cell(self) -> Any:
@@ -156,7 +169,7 @@ class FieldTheme:
         return self._layout(width="auto", flex_flow="row nowrap", overflow="visible", margin="0")
 
     def table(self, columns: int) -> Any:
-        """Return the layout of a table of so many columns, with room for the buttons at the end of its rows."""
+        """Return the layout of a table of so many columns, between the numbers of its rows and their buttons."""
         return self._layout(
             width="100%",
             flex="1 1 100%",
@@ -164,17 +177,17 @@ class FieldTheme:
             grid_gap="4px 6px",
             align_items="center",
             padding="2px",
-            grid_template_columns=f"repeat({columns}, minmax(64px, 1fr)) 98px",
+            grid_template_columns=f"auto repeat({columns}, minmax(64px, 1fr)) auto",
         )
 
     # ------------------------------------------------------------------ widgets that several kinds of fields have
 
-    def text_area(self, label: str, *, rows: int, more: tuple[str, ...] = ()) -> Any:
-        """Return a box for several lines, its label above it; `more` are classes for the CSS."""
+    def text_area(self, *, rows: int, more: tuple[str, ...] = (), **label: Any) -> Any:
+        """Return a box for several lines; `label` are the traits of its label, `more` are classes for the CSS."""
         from ipywidgets import Textarea
 
         return Textarea(
-            description=label,
+            **label,
             continuous_update=False,
             rows=rows,
             layout=self.control,
@@ -202,7 +215,7 @@ class FieldTheme:
 
     @cached_property
     def check_style(self) -> Any:
-        """Of switches."""
+        """Of check boxes."""
         return self._style("CheckboxStyle", description_width="auto")
 
     @cached_property
@@ -250,51 +263,99 @@ def handle_css(slider: str) -> str:
 CSS: Final = html.Html(
     "<style>"
     # A label above its control, as wide as the page allows; ipywidgets puts it to the left, right-aligned.
-    ".fh-form .fh-control>.widget-label{text-align:left;width:auto;max-width:100%;margin:0 0 1px;line-height:1.5;"
-    "height:auto;white-space:normal;overflow-wrap:anywhere;font-weight:600;color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-form .fh-control>.widget-label,.fh-form .fh-group-label,.fh-form .fh-title{text-align:left;width:auto;"
+    "max-width:100%;margin:0 0 4px;line-height:20px;min-height:20px;height:auto;white-space:normal;"
+    "overflow-wrap:anywhere;font-weight:400;color:var(--jp-ui-font-color1,inherit);box-sizing:border-box}"
+    ".fh-form .fh-label{font-weight:600}"
+    ".fh-form .fh-variable{font-family:var(--jp-code-font-family,monospace);font-size:11px;"
+    "color:var(--jp-ui-font-color2,inherit);background:none;padding:0 0 0 2px}"
+    ".fh-form .fh-star{font-weight:600;color:var(--jp-error-color1,inherit)}"
+    ".fh-form .fh-state{font-style:normal;font-size:12px;color:var(--jp-ui-font-color2,inherit);padding-left:4px}"
+    # What stands at the end of a label's line: nothing moves when an x comes or goes.
+    ".fh-form .fh-field{position:relative}"
+    ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>.fh-control>.widget-label,"
+    ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>:is(.fh-check,.fh-choices){padding-right:56px}"
+    ".fh-form .fh-field>:is(.fh-menu,.fh-remove){position:absolute;right:0;top:-2px;width:24px;height:24px}"
+    ".fh-form .fh-field:has(>.fh-menu)>.fh-remove{right:26px}"
+    ".fh-form .fh-remove{font-size:0;background:none;border:none;box-shadow:none;border-radius:4px;line-height:24px;"
+    "color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-form .fh-remove::after{content:'\\2715';content:'\\2715' / '';font-size:13px}"
+    ".fh-form .fh-field>.fh-menu select{appearance:none;width:24px;min-width:0;height:24px;padding:0;margin:0;"
+    "border:none;border-radius:4px;background:none;cursor:pointer;text-indent:40px;overflow:hidden;"
+    "color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-form .fh-menu option{text-indent:0;color:var(--jp-ui-font-color1,inherit);"
+    "background:var(--jp-layout-color1,Canvas)}"
+    ".fh-form .fh-menu::after{content:'\\22EF';content:'\\22EF' / '';position:absolute;inset:0;text-align:center;"
+    "line-height:24px;font-size:16px;pointer-events:none;color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-form .fh-remove:hover,.fh-form .fh-menu:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15));"
+    "border-radius:4px}"
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
     "border-box;flex:0 0 auto;margin:0}"
-    ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:28px}"
+    ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:32px}"
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-form select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-form .fh-control>select[multiple]{padding:4px 6px}"
-    ".fh-form .fh-picker input{width:100%;min-width:0;height:28px;margin:0;box-sizing:border-box;"
+    ".fh-form .fh-picker input{width:100%;min-width:0;margin:0;box-sizing:border-box;"
     "font-family:inherit;font-size:inherit;padding:2px 6px;"
     "border:1px solid var(--jp-widgets-input-border-color,currentColor);"
     "background:var(--jp-widgets-input-background-color,transparent);color:var(--jp-widgets-input-color,inherit)}"
-    ".fh-form .fh-switch label{display:flex;align-items:center;gap:4px;line-height:28px;height:28px}"
-    ".fh-form .fh-switch input{margin:0}"
+    # The icon of a picker is black unless the page says that its scheme is dark.
+    "[data-jp-theme-light=false] .fh-form .fh-picker input{color-scheme:dark}"
+    ".fh-form .fh-zone{font-size:12px;line-height:32px;color:var(--jp-ui-font-color2,inherit);white-space:nowrap}"
+    ".fh-form .fh-type-it{background:none;border:none;box-shadow:none;padding:0 4px;font-size:12px;line-height:32px;"
+    "height:32px;color:var(--jp-content-link-color,inherit);text-decoration:underline}"
+    # Yes and no, and several out of a few: what is pressed is the whole chip.
+    ".fh-form .fh-check .widget-label-basic{display:flex;align-items:center;gap:8px;line-height:20px;min-height:32px;"
+    "cursor:pointer}"
+    ".fh-form .fh-check input{margin:0;width:16px;height:16px;flex:0 0 auto}"
+    ".fh-form .fh-radio .widget-radio-box{display:flex;flex-direction:row;gap:16px;margin:0;height:32px;padding:0}"
+    ".fh-form .fh-radio .widget-radio-box label{display:flex;align-items:center;gap:6px;margin:0;width:auto;"
+    "height:32px;line-height:20px;cursor:pointer}"
+    ".fh-form .fh-radio .widget-radio-box input{margin:0;width:16px;height:16px;float:none}"
+    ".fh-form .fh-chip .widget-label-basic{display:flex;align-items:center;gap:6px;height:28px;line-height:20px;"
+    "padding:0 12px 0 8px;border-radius:14px;border:1px solid var(--jp-border-color1,rgba(128,128,128,.5));"
+    "cursor:pointer;box-sizing:border-box}"
+    ".fh-form .fh-chip .widget-label-basic:has(input:checked){border-color:var(--jp-brand-color1,currentColor);"
+    "background:var(--jp-layout-color2,rgba(128,128,128,.15))}"
+    ".fh-form .fh-chip input{margin:0;width:14px;height:14px;flex:0 0 auto}"
+    ".fh-form .fh-thumbnail{display:block;max-width:48px;max-height:48px;border-radius:4px;"
+    "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
     ".fh-form .fh-told>input:disabled{opacity:1;color:var(--jp-ui-font-color2,inherit);border-style:dashed}"
     f"{handle_css('.fh-form .fh-slider')}"
+    # Of a slider's name its ends are seen, one on each side; the handle has all of it.
+    ".fh-form .fh-slider{display:flex;align-items:center;height:32px;gap:8px}"
+    ".fh-form .fh-slider>.widget-label{display:contents}"
+    f".fh-form .fh-slider>.widget-label>i{{{HEARD}}}"
+    ".fh-form .fh-slider>.widget-label>b{font-weight:400;font-size:12px;order:0;"
+    "color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-form .fh-slider>.slider-container{order:1;flex:1 1 60px}"
+    ".fh-form .fh-slider>.widget-label>b:last-child{order:2}"
     # ipywidgets writes how many files it holds at a button's end: always 0, since what was chosen leaves it at once.
     ".fh-form .fh-upload{font-size:0}.fh-form .fh-upload i{font-size:13px}"
     ".fh-form .fh-upload::after{content:' Choose a file';content:' Choose a file' / '';"
     "font-size:var(--jp-widgets-font-size,13px)}"
     # A name that is heard and not seen: what it belongs to is plain to see.
-    ".fh-form .fh-heard{position:relative}.fh-form .fh-heard>.widget-label,"
+    ".fh-form .fh-heard{position:relative}"
     # Important: the width of a label is written at the label itself, by its style's description_width.
-    f".fh-form .widget-checkbox.fh-heard .widget-label-basic>span{{{HEARD}}}"
-    ".fh-form .widget-checkbox.fh-heard .widget-label-basic::after{content:'set';content:'set' / ''}"
+    f".fh-form .fh-heard>.widget-label{{{HEARD}}}"
     ".fh-form .fh-control>textarea{resize:vertical;min-height:3em;height:auto}"
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
     ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"
     ".fh-form button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
-    # Gone as soon as something is typed or chosen: Tab, with which the kernel hears of it, must not lead to it.
-    ".fh-form .fh-field:has(>.fh-control>:is(input,textarea):not(:placeholder-shown))>.fh-send-empty,"
-    ".fh-form .fh-field:has(>.fh-control option:checked)>.fh-send-empty{display:none}"
     ".fh-form .fh-help{font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere;"
-    "margin-top:2px}"
+    "margin-top:4px}"
     ".fh-form .fh-help .fh-about{color:var(--jp-ui-font-color1,inherit)}"
     ".fh-form .fh-help .fh-about+.fh-hint::before{content:'· '}"
     ".fh-form .fh-help details{display:inline}.fh-form .fh-help summary{display:inline;cursor:pointer}"
     ".fh-form .fh-problem{color:var(--jp-error-color1,inherit);font-size:12px;line-height:1.4;"
-    "overflow-wrap:anywhere;margin-top:2px}"
+    "overflow-wrap:anywhere;margin-top:4px}"
     ".fh-form .fh-wrong>input,.fh-form .fh-wrong>select,.fh-form .fh-wrong>textarea"
     "{border-color:var(--jp-error-color1,currentColor)!important}"
-    ".fh-form .fh-title{font-weight:600;color:var(--jp-ui-font-color1,inherit);line-height:1.5;overflow-wrap:anywhere}"
     ".fh-form .fh-note{font-size:12px;color:var(--jp-ui-font-color2,inherit);line-height:1.4;overflow-wrap:anywhere}"
-    ".fh-form .fh-head-cell{font-size:12px;font-weight:600;color:var(--jp-ui-font-color2,inherit);"
-    "overflow-wrap:anywhere}"
+    ".fh-form .fh-head-cell,.fh-form .fh-row-number{font-size:12px;font-weight:600;"
+    "color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere}"
+    ".fh-form .fh-row-number{font-weight:400;text-align:right;padding-right:2px}"
+    ".fh-form .fh-row-up,.fh-form .fh-row-down,.fh-form .fh-row-remove{font-size:12px}"
     ".fh-form .widget-checkbox{width:auto}.fh-form .widget-html-content{line-height:1.4}"
     ".fh-form .widget-html,.fh-form .jupyter-widget-html{line-height:1.4}"
     "</style>"

@@ -1,12 +1,12 @@
-"""`Field`: base class of the field widgets: label, control, "set" switch, help, problems, JSON editor.
+"""`Field`: base class of the field widgets: label, control, menu of what is sent, help, problems, JSON editor.
 
 - A widget shows the state and never holds it: input goes to the state, and the state is shown again. So a field may be
   set in a cell, by a click and from the history, and always shows what would be sent.
 - Optional parts are created when they are needed.
 - Handlers return at once and may be called on any thread. Changes made by a handler itself are ignored (`UpdateGuard`):
   those on its own thread, because a page may send input on another thread while a cell or a run updates the form.
-- A switch shows the state, also right after a click: if no value is available (a number that was never typed), it
-  waits, greyed out, for a value.
+- What is sent without a value to see (nothing, the default, null, an empty one) is told in the control itself, or where
+  it has no text, beside its label. An x removes a value; the menu beside it has what else can be sent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,19 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Protocol
 from zlib import crc32
 
-from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields.help_text import formula_free, help_html, problem_html, shown_name
-from fh_notebook.notebook.forms.model.field import FieldState
+from fh_notebook.core.text import html
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.notebook.forms.fields.help_text import (
+    default_text,
+    empty_text,
+    formula_free,
+    help_html,
+    label_html,
+    problem_html,
+    shown_name,
+    state_note,
+)
+from fh_notebook.notebook.forms.model.field import FieldState, SentAs
 from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
 
@@ -62,10 +72,6 @@ class UpdateGuard(threading.local):
         return self._depth > 0
 
 
-NULL_SWITCH: Final = {"unset": "not set", "null": "null", "value": "a value"}
-"""The choices of a switch that knows null, and how they are called."""
-
-
 class FieldsViewProtocol(Protocol):
     """What a field needs of the form that shows it."""
 
@@ -102,6 +108,12 @@ class Field:
     holds_others = False
     """Whether other fields stand behind its line of problems."""
 
+    has_placeholder = False
+    """Whether its control tells what is sent for it without a value; else its label does."""
+
+    is_cleared = False
+    """Whether a person removes a value by the keys of its control: then Tab does not stop at the x."""
+
     def __init_subclass__(cls, *, control: Control, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         Field.classes[control] = cls
@@ -112,18 +124,20 @@ class Field:
         self.shown_name = formula_free(label or shown_name(state))
         """What it is called, in the names of what stands beside its control too."""
         self.label = f"{self.shown_name} *" if state.required and not label else self.shown_name
-        """What stands above its control: with a star where it must be given."""
+        """What it is called, with a star where it must be given."""
+        self._given_label = label
         self.control: Any = None
-        """The widget of its kind; ``None`` until it is first needed, as are the next three."""
+        """The widget of its kind; ``None`` until it is first needed, as are the next four."""
         self.json_box: Any = None
         """The box in which any value can be written as JSON."""
-        self.switch: Any = None
-        """What says whether it is sent at all."""
+        self.remove_button: Any = None
+        """What removes the value: then nothing is sent."""
+        self.menu: Any = None
+        """What else can be sent than what is typed: null, an empty text, the default."""
         self.help_line: Any = None
         """What its schema says of it."""
         self._widget: Any = None
         self._problem: Any = None
-        self._empty: Any = None
         self.notice = ""
         """What went wrong with the last thing that was done here and left the value as it was."""
         self._problem_text = ""
@@ -190,7 +204,8 @@ class Field:
             if self.control is None:
                 self.control = self._make()
             self._show()
-        self._update_switch()
+        self._show_label()
+        self._show_ends()
         self._show_help()
         self._show_problem()
         self._arrange(self.json_box if as_json else self.control)
@@ -215,7 +230,12 @@ class Field:
         control : Widget
             The field's control, or the JSON box in its place.
         """
-        return (*self._controls(control), self.switch, self.help_line, self.problem_line(), self.empty_button())
+        return (*self._controls(control), *self.ends(), self.help_line, self.problem_line())
+
+    def ends(self) -> tuple[Any, Any]:
+        """Return what stands at the end of its label's line: the x where there is a value to remove, and the menu."""
+        is_removable = self.state.switchable and self.state.is_set
+        return (self.remove_button if is_removable else None, self.menu)
 
     def problem_line(self) -> Any:
         """Return the line of problems, where there is any.
@@ -273,25 +293,43 @@ class Field:
     def show_json(self) -> None:
         """Make the JSON box and put the value into it."""
         if self.json_box is None:
-            self.json_box = self.view.look.text_area(self.label, rows=4, more=("fh-code",))
+            self.json_box = self.view.look.text_area(rows=4, more=("fh-code",), **self.labelled())
             self.on_input(self.json_box, self.state.set_json)
         text = "" if self.state.secret else self.state.json_text
         set_traits(self.json_box, value=text, rows=_rows(text))
 
-    def _update_switch(self) -> None:
-        if self.switch is None:
-            self.switch = _make_switch(self)
-        if self.switch is not None:
-            _show_switch(self.switch, self.state)
+    def labelled(self) -> dict[str, Any]:
+        """Return the traits of a control that has the field's label."""
+        return {"description": self.label_html, "description_allow_html": True}
+
+    @property
+    def label_html(self) -> str:
+        """Its label, with what is sent where its control cannot say so."""
+        note = "" if self.has_placeholder else state_note(self.state)
+        return label_html(self.state, name=self._given_label, note=note)
+
+    def _show_label(self) -> None:
+        """Show in the label what is sent."""
+        if not self.has_placeholder and self.state.can_show:
+            set_traits(self.control, description=self.label_html)
+
+    def _show_ends(self) -> None:
+        state = self.state
+        with state.model.lock:
+            items, sent = _menu_items(state), state.sent_as
+        if self.menu is None and not {item for _, item in items} <= {SentAs.NOTHING, SentAs.VALUE}:
+            self.menu = _make_menu(self, items, sent)
+        if self.menu is not None:
+            set_traits(self.menu, options=items, value=sent)
+        if self.remove_button is None and state.switchable and sent is not SentAs.NOTHING:
+            self.remove_button = _make_remove_button(self)
 
     def _show_help(self) -> None:
         if self.help_line is None and (text := help_html(self.state)):
             self.help_line = self.view.look.html(text)
 
     def _show_problem(self) -> None:
-        # Beside the field of that name, a problem of the field itself does not need its path.
-        problems = self.state.shown_problems
-        messages = [problem.sentence if problem.path == self.state.path else str(problem) for problem in problems]
+        messages = list(map(self.problem_text, self.state.shown_problems))
         messages = [self.notice, *messages] if self.notice else messages
         self._problem_text = problem_html(messages) if messages else ""
         if self._problem is None and self._problem_text:
@@ -300,106 +338,83 @@ class Field:
             set_traits(self._problem, value=self._problem_text)
         self._mark(wrong=bool(messages))
 
+    def problem_text(self, problem: Problem) -> str:
+        """Return a problem as it is told beside the field: one of the field itself does not need its path."""
+        return problem.sentence if problem.path == self.state.path else str(problem)
+
     def _mark(self, *, wrong: bool) -> None:
         for control in (self.control, self.json_box):
             if control is not None:
                 (control.add_class if wrong else control.remove_class)("fh-wrong")
 
-    def empty_button(self) -> Any:
-        """Return a way to send an empty text or list where one is required, once it is told that it is missing."""
-        state = self.state
-        is_offered = state.required and not state.is_set and state.empty is not UNSET and bool(state.shown_problems)
-        if is_offered and self._empty is None:
-            what = "text" if state.empty == "" else "list" if state.empty == [] else "object"
-            self._empty = button_of(
-                self, f"Send an empty {what}", f"{self.label}: send an empty {what}", lambda: state.set(state.empty)
-            )
-            self._empty.add_class("fh-send-empty")
-        return self._empty if is_offered else None
-
     def placeholder(self) -> str:
         """What an empty control says of itself."""
-        state = self.state
-        if state.is_null:
-            return "null"
-        if state.is_set:
-            return {"": "an empty text"}.get(state.value, "empty") if isinstance(state.value, str) else "empty"
-        return "not set" if state.switchable else "\u200b"
+        return state_note(self.state) or "\u200b"
 
 
 def _rows(text: str) -> int:
     return min(max(text.count("\n") + 1, 3), 14)
 
 
-# --- the switch beside a field: whether its name is sent at all, and where null is a value, whether null is
+# --- what stands at the end of a field's label: the x that removes a value, and the menu
 
 
-def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None], *, mark: bool = False) -> Any:
-    """Return a button of a field that calls `handler`; `mark` makes it as narrow as one sign."""
+def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None], **traits: Any) -> Any:
+    """Return a button of a field that calls `handler`; `traits` are those in which it is another one."""
     from ipywidgets import Button
 
     look = field.view.look
-    layout = look.mark if mark else look.button
-    button = Button(description=text, tooltip=tooltip, layout=layout, style=look.button_style)
+    button = Button(**{
+        "description": text, "tooltip": tooltip, "layout": look.button, "style": look.button_style, **traits
+    })  # fmt: skip
     field._on_click(button, handler)
     return button
 
 
-def _make_switch(field: Field) -> Any:
-    """Return the switch of a field; ``None`` for one that must be given and takes no null."""
-    if field.state.nullable:
-        return _null_switch(field)
-    return _check(field) if field.state.switchable else None
+def _make_remove_button(field: Field) -> Any:
+    # Named in full for who hears the page: the CSS shows an x.
+    name, look = f"Do not send {field.shown_name}", field.view.look
+    button = button_of(field, name, "Remove the value: nothing is sent", field.state.unset, layout=look.end)
+    button.tabbable = False if field.is_cleared or field.menu is not None else None
+    button.add_class("fh-remove")
+    return button
 
 
-def _show_switch(switch: Any, state: FieldState) -> None:
-    """Show what the state says."""
-    if state.nullable:
-        set_traits(
-            switch, value="null" if state.is_null else "value" if state.is_set or not state.switchable else "unset"
-        )
-    else:
-        set_traits(switch, value=state.is_set, disabled=not state.is_set and not state.can_fill)
+_MenuItems = tuple[tuple[str, SentAs], ...]
 
 
-def _check(field: Field) -> Any:
-    from ipywidgets import Checkbox
-
-    look, state = field.view.look, field.state
-    # Fifty switches that are all called "set" are no help to who hears them: the CSS shows no more than that word.
-    switch = Checkbox(
-        description=f"set {field.shown_name}",
-        indent=False,
-        layout=look.switch,
-        style=look.check_style,
-        _dom_classes=("fh-switch", "fh-heard"),
-    )
-    field.on_input(switch, lambda on: state.fill() if on else state.unset())
-    return switch
-
-
-def _null_switch(field: Field) -> Any:
+def _make_menu(field: Field, items: _MenuItems, sent: SentAs) -> Any:
     from ipywidgets import Dropdown
 
-    look, state = field.view.look, field.state
-    kinds = [kind for kind in NULL_SWITCH if kind != "unset" or state.switchable]
-    switch = Dropdown(
-        options=[(NULL_SWITCH[kind], kind) for kind in kinds],
-        description=f"what to send for {field.label}",
-        layout=look.choice_switch,
+    look = field.view.look
+    menu = Dropdown(
+        options=items,
+        value=sent,
+        description=f"what to send for {field.shown_name}",
+        layout=look.end,
         style=look.plain_style,
-        _dom_classes=("fh-switch", "fh-heard"),
+        _dom_classes=("fh-menu", "fh-heard"),
     )
-    field.on_input(switch, lambda kind: _switched(state, kind))
-    return switch
+    field.on_input(menu, field.state.send_as)
+    return menu
 
 
-def _switched(state: FieldState, kind: str) -> None:
-    if kind == "null":
-        state.set(None)
-    elif kind == "unset":
-        state.unset()
-    else:
-        if state.is_null:
-            state.unset()
-        state.fill()
+def _menu_items(state: FieldState) -> _MenuItems:
+    return tuple((_menu_text(state, sent), sent) for sent in state.sendable_as)
+
+
+def _menu_text(state: FieldState, sent: SentAs) -> str:
+    match sent:
+        case SentAs.NOTHING:
+            return "Do not send" if state.switchable else "Nothing yet"
+        case SentAs.DEFAULT:
+            return html.clip(f"Send the default: {default_text(state)}", MENU_CAP)
+        case SentAs.NULL:
+            return "Send null"
+        case SentAs.EMPTY:
+            return f"Send {empty_text(state)}"
+        case SentAs.VALUE:
+            return "Send the value" if state.sent_as is sent else "Send the value of before"
+
+
+MENU_CAP: Final = 60

@@ -11,7 +11,8 @@ from typing import Any
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed
-from fh_notebook.notebook.forms.fields.base import Field, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
+from fh_notebook.notebook.forms.fields.help_text import state_note
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
 from fh_notebook.notebook.forms.model.kinds import Control
 
@@ -24,9 +25,10 @@ class GroupField(Field, control=Control.GROUP):
     state: GroupState
     holds_others = True
     bare = False
-    """Whether it stands under a choice that has its name and its switch."""
+    """Whether it stands under a choice that has its name and its menu."""
     _fields: dict[str, Field] | None = None
     _inner: Any = None
+    _open_button: Any = None
     _extras: Any = None
 
     @property
@@ -43,10 +45,16 @@ class GroupField(Field, control=Control.GROUP):
             yield from field.children()
 
     def _make(self) -> Any:
+        return self.view.look.html(self._heading(), layout=self.view.look.title)
+
+    def _heading(self) -> str:
         # A heading to who hears the page as well, so that they find the fields that stand under it.
         level = str(min(3 + len(self.state.path), 6))
-        heading = html.el("div", self.label, cls="fh-title", role="heading", aria_level=level)
-        return self.view.look.html(heading, layout=self.view.look.title)
+        return str(html.el("div", html.Html(self.label_html), cls="fh-title", role="heading", aria_level=level))
+
+    def _show_label(self) -> None:
+        if self.state.can_show:
+            set_traits(self.control, value=self._heading())
 
     def _show(self) -> None:
         if self.state.is_set and not self.state.is_null:
@@ -67,8 +75,16 @@ class GroupField(Field, control=Control.GROUP):
         extra = self._extra_names() if is_open else None
         inner = self._inner if is_open else None
         is_bare = self.bare and control is self.control
-        head = (None, None) if is_bare else (control, self.switch)
-        return (*head, self.help_line, self.problem_line(), inner, extra)
+        head = () if is_bare else (control, *self.ends())
+        return (*head, self.help_line, self.open_button(), self.problem_line(), inner, extra)
+
+    def open_button(self) -> Any:
+        """Return what begins the object, where it is not there: its fields come with it."""
+        is_offered = not self.state.is_set and not self.bare
+        if is_offered and self._open_button is None:
+            self._open_button = button_of(self, "Add", f"{self.label}: fill in its fields", self.state.fill)
+            self._open_button.add_class("fh-begin")
+        return self._open_button if is_offered else None
 
     def _extra_names(self) -> Any:
         """Return a line about what was given under names that have no field, and is sent."""
@@ -87,6 +103,8 @@ class OneOfField(Field, control=Control.ONE_OF):
 
     state: OneOfState
     holds_others = True
+    has_placeholder = True
+    is_cleared = True
     _inside: dict[int, Field]
 
     def _make(self) -> Any:
@@ -95,8 +113,8 @@ class OneOfField(Field, control=Control.ONE_OF):
         self._inside = {}
         look = self.view.look
         control = Dropdown(
-            description=self.label,
-            options=[("not set" if self.state.switchable else "choose …", -1), *self._labels()],
+            **self.labelled(),
+            options=self._labels(),
             value=-1,
             layout=look.control,
             style=look.plain_style,
@@ -105,14 +123,17 @@ class OneOfField(Field, control=Control.ONE_OF):
         self.on_input(control, lambda index: self.state.choose(index) if index >= 0 else self.state.unset())
         return control
 
-    def _labels(self) -> list[tuple[str, int]]:
-        return [(label, i) for i, label in enumerate(self.state.labels)]
+    def _labels(self) -> tuple[tuple[str, int], ...]:
+        first = state_note(self.state) if not self._is_open else ""
+        none = first or ("not sent" if self.state.switchable else "choose …")
+        return ((none, -1), *((label, i) for i, label in enumerate(self.state.labels)))
 
     @property
     def _is_open(self) -> bool:
         return self.state.is_open
 
     def _show(self) -> None:
+        set_traits(self.control, options=self._labels())
         set_traits(self.control, value=self.state.index if self._is_open and self.state.index is not None else -1)
         if (branch := self._branch()) is not None:
             branch.refresh()
@@ -137,4 +158,4 @@ class OneOfField(Field, control=Control.ONE_OF):
     def _parts(self, control: Any) -> tuple[Any, ...]:
         branch = self._branch() if control is self.control else None
         inside = None if branch is None else branch.widget
-        return (control, self.switch, self.help_line, self.problem_line(), inside)
+        return (control, *self.ends(), self.help_line, self.problem_line(), inside)

@@ -17,10 +17,22 @@ from fh_notebook.core.text.formatting import FORMATS, path_text, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
-from fh_notebook.notebook.forms.model.kinds import Shape, TextForm
+from fh_notebook.notebook.forms.model.kinds import FieldKind, TextForm, same_json
 from fh_notebook.notebook.forms.model.text_codec import json_text
 
-__all__ = ["formula_free", "help_html", "hints", "problem_html", "shown_name"]
+__all__ = [
+    "YES_NO",
+    "default_text",
+    "empty_text",
+    "formula_free",
+    "help_html",
+    "hints",
+    "label_html",
+    "plain_text",
+    "problem_html",
+    "shown_name",
+    "state_note",
+]
 
 LABEL_CAP: Final = 80
 OPEN_CAP: Final = 200
@@ -29,15 +41,91 @@ EXAMPLES_CAP: Final = 3
 
 
 def shown_name(state: FieldState) -> str:
-    """Return a field's name as a page shows it.
+    """Return what a field is called on a page: its title, or its name where it has none."""
+    return html.clip(_one_line_title(state) or _technical_name(state), LABEL_CAP)
 
-    A title is shown beside the name, not in its place: the name is what cells, tables and messages speak of.
+
+def _one_line_title(state: FieldState) -> str:
+    return html.printable(one_line(state.title, LABEL_CAP)).strip() if state.title.strip() else ""
+
+
+def _technical_name(state: FieldState) -> str:
+    return html.clip(path_text([str(state.path[-1] if state.path else state.name)]), LABEL_CAP)
+
+
+def label_html(state: FieldState, *, name: str = "", note: str = "") -> str:
+    """Return a field's label: its title, its name where that differs, a star where it is required, and a note.
+
+    Only elements that ipywidgets leaves in a description. The name stays in sight beside the title: it is what cells,
+    tables and messages speak of.
+
+    Parameters
+    ----------
+    state : FieldState
+        The field.
+    name : str
+        What it is called, where that is not its own title or name.
+    note : str
+        What is sent for it, where its control cannot say so.
     """
-    name = state.path[-1] if state.path else state.name
-    label = html.clip(path_text([str(name)]), LABEL_CAP)
-    if state.title and state.title != name:
-        label += f" · {html.printable(one_line(state.title, LABEL_CAP))}"
-    return label
+    title = formula_free(name or shown_name(state))
+    technical = formula_free("" if name else _technical_name(state))
+    parts = [html.el("b", title, cls="fh-label")]
+    if technical and technical != title:
+        parts.append(html.el("code", technical, cls="fh-variable"))
+    if state.required and not name:
+        parts.append(html.el("b", "*", cls="fh-star"))
+    if note:
+        parts.append(html.el("em", formula_free(html.printable(note)), cls="fh-state"))
+    return str(html.join(parts, " "))
+
+
+def state_note(state: FieldState) -> str:
+    """Return in words what is sent for a field where its control shows no value; empty where it does.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.model import FormModel
+    >>> properties = {"n": {"type": "integer", "default": 120}, "s": {"type": ["string", "null"]}}
+    >>> fields = FormModel({"properties": properties}).fields
+    >>> state_note(fields["n"]), state_note(fields["s"])
+    ('', 'not sent')
+    >>> fields["n"].unset()
+    >>> fields["s"].set("")
+    >>> state_note(fields["n"]), state_note(fields["s"])
+    ('default: 120 (not sent)', 'an empty text is sent')
+    """
+    if not state.is_set:
+        if state.default is not UNSET:
+            return f"default: {default_text(state)} (not sent)"
+        return "not sent" if state.switchable else ""
+    if state.is_null:
+        return "null is sent"
+    return f"{empty_text(state)} is sent" if state.empty is not UNSET and same_json(state.value, state.empty) else ""
+
+
+def default_text(state: FieldState) -> str:
+    """Return a field's default as its control shows it; of a secret only that there is one."""
+    if state.secret:
+        return MASK
+    default = state.default
+    if isinstance(default, bool) and state.kind is FieldKind.BOOLEAN:
+        return YES_NO[default]
+    for option in state.shape.options:
+        if same_json(option.value, default):
+            return option.label
+    if isinstance(default, list) and default and all(isinstance(item, str) for item in default):
+        return one_line(", ".join(default), 60)
+    return html.printable(one_line(default, 60)) if isinstance(default, str) and default else _value_text(default)
+
+
+def empty_text(state: FieldState) -> str:
+    """Return what the empty value of a field is called."""
+    return {"str": "an empty text", "list": "an empty list"}.get(type(state.empty).__name__, "an empty object")
+
+
+YES_NO: Final[Mapping[bool, str]] = {True: "Yes", False: "No"}
+"""The two truth values as a form shows them."""
 
 
 _FORMULA: Final = re.compile(r"\$.*\$|\\[(\[]|\\begin", re.DOTALL)
@@ -70,12 +158,12 @@ def hints(state: FieldState) -> list[str]:
     >>> hints(FormModel({"properties": {"note": {"type": ["string", "null"]}}}).fields["note"])
     ['text, or null']
     """
-    takes = list(_constraints(state.shape))
+    takes = list(_constraints(state))
     if state.nullable:
         takes = [*(takes or [state.kind.rules.null_help]), "or null"]
     lines = [", ".join(takes)] if takes else []
     if state.default is not UNSET:
-        lines.append(f"default {MASK if state.secret else _value_text(state.default)}")
+        lines.append(f"default {default_text(state)}")
     if state.examples:
         lines.append(f"for example {' or '.join(_value_text(x) for x in state.examples[:EXAMPLES_CAP])}")
     return lines
@@ -87,8 +175,8 @@ def _value_text(value: Any) -> str:
     return one_line(json_text(value, indent=None), 60)
 
 
-def _constraints(shape: Shape) -> Iterator[str]:
-    keywords, rules = shape.keywords, shape.kind.rules
+def _constraints(state: FieldState) -> Iterator[str]:
+    keywords, rules = state.keywords, state.kind.rules
     if rules.help:
         yield rules.help
     elif rules.format_help:
@@ -96,6 +184,8 @@ def _constraints(shape: Shape) -> Iterator[str]:
     yield from _limits(keywords)
     if isinstance(keywords.get("items"), Mapping) and rules.text_form is TextForm.NUMBERS:
         yield from _limits(keywords["items"])
+    if isinstance(keywords.get("pattern"), str) and not state.description.strip():
+        yield f"matching {short(keywords['pattern'], 80)[1:-1]}".replace("\\\\", "\\")
 
 
 def _limits(keywords: Mapping[str, Any]) -> Iterator[str]:
@@ -105,13 +195,26 @@ def _limits(keywords: Mapping[str, Any]) -> Iterator[str]:
     if "exclusiveMaximum" in keywords:
         yield f"less than {short(keywords['exclusiveMaximum'])}"
     if "multipleOf" in keywords:
-        yield f"a multiple of {short(keywords['multipleOf'])}"
+        yield _multiple_text(keywords["multipleOf"])
     yield from _between(keywords.get("minLength"), keywords.get("maxLength"), "character")
     yield from _between(keywords.get("minItems"), keywords.get("maxItems"), "item")
     if keywords.get("uniqueItems") is True:
         yield "each once"
-    if isinstance(keywords.get("pattern"), str):
-        yield f"matching {short(keywords['pattern'], 80)[1:-1]}".replace("\\\\", "\\")
+
+
+_DECIMALS: Final = ("", "one decimal", "two decimals", "three decimals", "four decimals")
+
+
+def _multiple_text(unit: Any) -> str:
+    """Return in words what a number is a multiple of.
+
+    Examples
+    --------
+    >>> _multiple_text(0.01), _multiple_text(5)
+    ('at most two decimals', 'a multiple of 5')
+    """
+    places = next((places for places in range(1, len(_DECIMALS)) if unit == 10**-places), 0)
+    return f"at most {_DECIMALS[places]}" if places else f"a multiple of {short(unit)}"
 
 
 def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
@@ -132,11 +235,36 @@ def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
 def help_html(state: FieldState) -> str:
     """Return what stands under a field; empty when there is nothing to say."""
     parts: list[html.Html] = []
-    if description := state.description.strip():
+    if description := plain_text(state.description):
         parts.append(_folded(description))
     if hint_lines := hints(state):
         parts.append(html.el("span", " · ".join(hint_lines), cls="fh-hint"))
     return html.el("div", html.join(parts, " "), cls="fh-help") if parts else ""
+
+
+_MARKED: Final = re.compile(r"[*_`#\[>|~]|^\s*[-+] ", re.MULTILINE)
+"""A text without any of these has no Markdown."""
+
+
+def plain_text(description: str) -> str:
+    """Return a description without its Markdown: a line of help has no room for headings and lists.
+
+    Examples
+    --------
+    >>> plain_text("**Markdown** is allowed: `lists`, *emphasis*. See [here](https://example.com).")
+    'Markdown is allowed: lists, emphasis. See here.'
+    """
+    if not _MARKED.search(description):
+        return description.strip()
+    from markdown_it import MarkdownIt
+
+    blocks = MarkdownIt("js-default", {"html": False, "linkify": False}).parse(description)
+    lines = [block.children or [] if block.type == "inline" else [block] for block in blocks if block.content]
+    texts = ("".join(_BREAKS.get(part.type, part.content) for part in line) for line in lines)
+    return "\n".join(text.strip() for text in texts).strip()
+
+
+_BREAKS: Final = {"softbreak": "\n", "hardbreak": "\n"}
 
 
 def _folded(description: str) -> html.Html:

@@ -1,7 +1,8 @@
 """Field for a list of objects: an editable table that takes pasted cells, or JSON.
 
 Rule of this file: cells are kept and shown again, whatever row is in them: adding, moving and taking away rows changes
-what they show, and only a row more than ever before makes new ones. A long table is shown a page at a time.
+what they show, and only a row more than ever before makes new ones. A long table is shown a page at a time. Rows are
+counted from 1, in their problems too; a problem marks its cell.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import path_text
+from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
-from fh_notebook.notebook.forms.fields.help_text import formula_free
+from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same_json
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
 
@@ -27,6 +30,7 @@ class TableField(Field, control=Control.TABLE):
     """Rows of named cells."""
 
     state: RowsState
+    has_placeholder = True
     _table: _Table | None = None
     _paste: Any = None
     _as_json = False
@@ -38,7 +42,7 @@ class TableField(Field, control=Control.TABLE):
 
         look = self.view.look
         control = Dropdown(
-            description=self.label,
+            **self.labelled(),
             options=self._ways(),
             value=self._as_json,
             layout=look.control,
@@ -51,8 +55,8 @@ class TableField(Field, control=Control.TABLE):
     def _ways(self) -> tuple[tuple[str, bool], ...]:
         """How the rows are edited, with their number: the control that the field's name is tied to."""
         state = self.state
-        rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}" if state.is_set else "no rows"
-        count = "null" if state.is_null else rows
+        rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}"
+        count = rows if state.rows else f"no rows ({note})" if (note := state_note(state)) else "no rows"
         return ((f"{count}, as a table", False), (f"{count}, as JSON", True))
 
     def _show_as(self, as_json: bool) -> None:
@@ -81,7 +85,20 @@ class TableField(Field, control=Control.TABLE):
             body = self._table.box if self._table is not None and self.state.rows else None
         title = control if is_table else None
         body_box, tools = self._place_of(body), (self._toolbar(), self._paste)
-        return (title, self.switch, self.help_line, body_box, *tools, self.problem_line(), self.empty_button())
+        return (title, *self.ends(), self.help_line, body_box, *tools, self.problem_line())
+
+    def problem_text(self, problem: Problem) -> str:
+        """Return a problem with its row as the table counts it."""
+        inside = (problem.path or ())[len(self.state.path) :]
+        if not inside or not isinstance(inside[0], int):
+            return super().problem_text(problem)
+        column = f", {path_text(inside[1:])}" if inside[1:] else ""
+        return f"Row {inside[0] + 1:,}{column}: {problem.sentence}"
+
+    def _mark(self, *, wrong: bool) -> None:
+        super()._mark(wrong=wrong)
+        if self._table is not None:
+            self._table.mark()
 
     def _place_of(self, body: Any) -> Any:
         """Return the box of the rows, there without any too: the first row leaves what stands behind it as it is."""
@@ -108,8 +125,8 @@ class TableField(Field, control=Control.TABLE):
 
         add = button_of(self, "Add a row", f"{self.label}: add a row", self._add)
         paste = button_of(self, "Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
-        back = button_of(self, "Back", f"{self.label}: the rows before", lambda: self._turn(-1))
-        on = button_of(self, "Next", f"{self.label}: the rows after", lambda: self._turn(1))
+        back = button_of(self, "Previous rows", f"{self.label}: the rows before", lambda: self._turn(-1))
+        on = button_of(self, "Next rows", f"{self.label}: the rows after", lambda: self._turn(1))
         for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
             button.add_class(f"fh-rows-{word}")
         self._always = (add, paste)
@@ -120,10 +137,13 @@ class TableField(Field, control=Control.TABLE):
         self._as_json = False
         self.state.add()
         self._turn(10**9)
+        if self._table is None:
+            self._table = _Table(self)
+        self._table.focus_row(len(self.state.rows) - 1)
 
     def _turn(self, by: int) -> None:
         if self._table is not None:
-            self._table.page += by
+            self._table.turn(by)
 
     def _toggle_paste(self) -> None:
         from ipywidgets import Box, Textarea
@@ -167,8 +187,11 @@ class _Table:
         self._columns = field.state.columns
         self._cells: list[list[Any]] = []
         self._ends: list[Any] = []
-        self._head = [field.view.look.html(html.el("div", _head(c), cls="fh-head-cell")) for c in self._columns]
-        self._head.append(field.view.look.html(""))
+        self._numbers: list[Any] = []
+        names = ("", *map(_head, self._columns), "")
+        self._head = [field.view.look.html(html.el("div", name, cls="fh-head-cell") if name else "") for name in names]
+        self._focused: int | None = None
+        """The row in which a person types next."""
         self.page = 0
         self.box = GridBox((), layout=field.view.look.table(len(self._columns)), _dom_classes=("fh-table-box",))
 
@@ -186,18 +209,45 @@ class _Table:
         while len(self._cells) < len(page_rows):
             self._make_row(len(self._cells))
         for index, row in enumerate(page_rows):
+            set_traits(self._numbers[index], value=str(html.el("div", f"{first + index + 1:,}", cls="fh-row-number")))
             for column, cell in zip(self._columns, self._cells[index], strict=True):
                 cell.show(row.get(column.name, UNSET))
+            if self._focused == first + index:
+                self._cells[index][0].widget.add_class("fh-focus-here")
         row_widgets = [
             widget
             for index in range(len(page_rows))
-            for widget in (*(c.widget for c in self._cells[index]), self._ends[index])
+            for widget in (self._numbers[index], *(c.widget for c in self._cells[index]), self._ends[index])
         ]
         children = (*self._head, *row_widgets)
         if children != self.box.children:
             self.box.children = children
 
+    def turn(self, by: int) -> None:
+        """Show another page."""
+        self.page += by
+        self.focus_row(None)
+
+    def focus_row(self, row: int | None) -> None:
+        """Have the first cell of a row take the focus when it is shown next."""
+        self._focused = row
+        for cells in self._cells:
+            for cell in cells[:1]:
+                cell.widget.remove_class("fh-focus-here")
+
+    def mark(self) -> None:
+        """Mark the cells of which a problem is told."""
+        start = len(self._field.state.path)
+        paths = [problem.path or () for problem in self._field.state.shown_problems]
+        wrong = {path[start : start + 2] for path in paths if len(path) > start + 1}
+        rows = self._field.state.rows
+        for index, cells in enumerate(self._cells):
+            for column, cell in zip(self._columns, cells, strict=True):
+                is_wrong = self.row(index) < len(rows) and (self.row(index), column.name) in wrong
+                (cell.widget.add_class if is_wrong else cell.widget.remove_class)("fh-wrong")
+
     def _make_row(self, index: int) -> None:
+        self._numbers.append(self._field.view.look.html(""))
         self._cells.append([_TableCell(self, column, index) for column in self._columns])
         self._ends.append(self._make_end(index))
 
@@ -208,13 +258,13 @@ class _Table:
         state = field.state
         row_name = f"{field.label}: row {index + 1} of the page"
         marks = (
-            ("↑", "up", lambda: state.move(self.row(index), -1)),
-            ("↓", "down", lambda: state.move(self.row(index), 1)),
-            ("✕", "remove", lambda: state.remove(self.row(index))),
+            ("Up", "up", lambda: state.move(self.row(index), -1)),
+            ("Down", "down", lambda: state.move(self.row(index), 1)),
+            ("Remove", "remove", lambda: state.remove(self.row(index))),
         )
         buttons = []
-        for mark, word, handler in marks:
-            button = button_of(field, mark, f"{row_name}: {word}", handler, mark=True)
+        for label, word, handler in marks:
+            button = button_of(field, label, f"{row_name}: {word}", handler, layout=field.view.look.mark)
             button.add_class(f"fh-row-{word}")
             buttons.append(button)
         return HBox(buttons, layout=field.view.look.cells_end)
@@ -277,7 +327,7 @@ class _TableCell:
 
 def _options(column: TableColumn) -> tuple[Option, ...]:
     if column.shape.kind is FieldKind.BOOLEAN:
-        return (Option(True, "true"), Option(False, "false"))
+        return tuple(Option(truth, name) for truth, name in YES_NO.items())
     return column.shape.options if column.shape.kind is FieldKind.CHOICE else ()
 
 

@@ -2,8 +2,8 @@
 
 - Input is committed by Enter or by leaving the field, never by each key, and stays visible until it is corrected.
 - A password is in a trait only on its way from the page to the state.
-- JSON has no dates, so the value is text in an exact form, and that text is shown. A picker writes a day as
-  ``2026-01-31``, a moment in UTC, and a time with the offset that is there already, or UTC's.
+- JSON has no dates, so the value is text in an exact form. A picker writes a day as ``2026-01-31``, a moment or a time
+  with the offset that is there already, else UTC's, and names that offset; a text that it cannot show is typed.
 - A file that cannot be sent leaves the field as it was, and the field shows why. Its bytes do not stay in the widget: a
   saved notebook would contain them all.
 """
@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
-from fh_notebook.core.values import is_number
-from fh_notebook.notebook.forms.fields.base import Field, set_traits
+from fh_notebook.core.values import UNSET, is_number
+from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
+from fh_notebook.notebook.forms.fields.help_text import state_note
+from fh_notebook.notebook.forms.fields.thumbnail import thumbnail
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
 from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
 
@@ -38,12 +40,15 @@ MOST_EXACT: Final = 2**53
 class TextField(Field, control=Control.TEXT):
     """One line of text."""
 
+    has_placeholder = True
+    is_cleared = True
+
     def _make(self) -> Any:
         from ipywidgets import Text
 
         look = self.view.look
         control = Text(
-            description=self.label,
+            **self.labelled(),
             continuous_update=False,
             layout=look.control,
             style=look.text_style,
@@ -61,10 +66,13 @@ class TextField(Field, control=Control.TEXT):
 class TextAreaField(Field, control=Control.TEXT_AREA):
     """Several lines: a long text, a list of lines, JSON."""
 
+    has_placeholder = True
+    is_cleared = True
+
     def _make(self) -> Any:
         rules = self.state.kind.rules
         code = ("fh-code",) if rules.is_code else ()
-        control = self.view.look.text_area(self.label, rows=rules.rows, more=code)
+        control = self.view.look.text_area(rows=rules.rows, more=code, **self.labelled())
         self.on_input(control, self.state.set_text)
         return control
 
@@ -105,13 +113,20 @@ class NumberField(TextField, control=Control.NUMBER):
             value=self._slider_value(least, most),
             readout=False,
             continuous_update=False,
-            description=f"slide {self.label}",
+            **self._ends_of(limits),
             layout=look.beside,
             style=look.slider_style,
             _dom_classes=("fh-slider",),
         )
         self.on_input(slider, self._slid)
         return slider
+
+    def _ends_of(self, limits: tuple[Fraction, ...]) -> dict[str, Any]:
+        """Return the slider's name, of which only its ends are seen: one on each side."""
+        least, most = (f"{float(end):g}" if end.denominator > 1 else f"{int(end):,}" for end in limits[:2])
+        words = ("i", f"slide {self.label} from"), ("b", least), ("i", "to"), ("b", most)
+        description = html.join([html.el(tag, word) for tag, word in words], " ")
+        return {"description": str(description), "description_allow_html": True}
 
     def _slid(self, number: float) -> None:
         if isinstance(number, int):
@@ -168,6 +183,8 @@ def _positive(number: Any) -> Fraction | None:
 class PasswordField(Field, control=Control.PASSWORD):
     """A secret: typed unseen, taken out of the page at once, and never shown again."""
 
+    has_placeholder = True
+
     def _make(self) -> Any:
         from ipywidgets import Password
 
@@ -175,7 +192,7 @@ class PasswordField(Field, control=Control.PASSWORD):
 
         look = self.view.look
         control = without_echo(Password)(
-            description=self.label,
+            **self.labelled(),
             continuous_update=False,
             layout=look.control,
             style=look.text_style,
@@ -190,9 +207,7 @@ class PasswordField(Field, control=Control.PASSWORD):
             self.state.set_text(text)
 
     def _hidden(self) -> str:
-        if self.state.is_null:
-            return "null"
-        return "set, hidden" if self.state.is_set else self.placeholder()
+        return "set, hidden" if self.state.is_set and not self.state.is_null else self.placeholder()
 
     def _show(self) -> None:
         set_traits(self.control, value="", placeholder=self._hidden())
@@ -201,40 +216,106 @@ class PasswordField(Field, control=Control.PASSWORD):
 _OFFSET: Final = re.compile(r"([Zz]|[+-]\d{2}:\d{2})$")
 
 
-class TimeField(TextField, control=Control.TIME):
-    """A date, a time or a moment."""
+class TimeField(Field, control=Control.TIME):
+    """A date, a time or a moment: picked, or typed as it is sent."""
 
-    _picker: Any = None
+    is_cleared = True
+    _is_typed = False
+    _text: Any = None
+    _zone: Any = None
+    _switch: Any = None
 
-    def _controls(self, control: Any) -> tuple[Any, ...]:
-        if control is not self.control:
-            return (control,)
-        if self._picker is None:
-            self._picker = self._make_picker()
-        return (control, self._picker)
+    def _make(self) -> Any:
+        from ipywidgets import DatePicker, NaiveDatetimePicker, TimePicker
 
-    def _make_picker(self) -> Any:
-        from ipywidgets import DatePicker, DatetimePicker, TimePicker
-
-        kinds = {FieldKind.DATE: DatePicker, FieldKind.TIME: TimePicker, FieldKind.DATETIME: DatetimePicker}
+        kinds = {FieldKind.DATE: DatePicker, FieldKind.TIME: TimePicker, FieldKind.DATETIME: NaiveDatetimePicker}
         look = self.view.look
         picker = kinds[self.state.kind](
             value=to_pick(self.state.text, self.state.kind),
-            description=f"pick {self.label}",
-            layout=look.beside,
+            **self.labelled(),
+            layout=look.control,
             style=look.plain_style,
-            _dom_classes=("fh-picker", "fh-heard"),
+            _dom_classes=("fh-control", "fh-picker"),
         )
         self.on_input(picker, self._picked)
         return picker
 
+    @property
+    def _shows_text(self) -> bool:
+        text = self.state.text
+        return self._is_typed or bool(text and to_pick(text, self.state.kind) is None)
+
+    def _controls(self, control: Any) -> tuple[Any, ...]:
+        if control is not self.control:
+            return (control,)
+        if self._switch is None:
+            self._switch = button_of(self, "", "", self._turn, layout=self.view.look.small)
+            self._switch.add_class("fh-type-it")
+        is_typed = self._shows_text
+        does = "pick" if is_typed else "type"
+        set_traits(self._switch, description=f"{does.title()} it", tooltip=f"{does.title()} {self.shown_name}")
+        if is_typed:
+            return (self._text_box(), self._switch)
+        return (control, self._zone_text(), self._switch)
+
+    def _turn(self) -> None:
+        self._is_typed = not self._shows_text
+
+    def _text_box(self) -> Any:
+        from ipywidgets import Text
+
+        if self._text is None:
+            look = self.view.look
+            self._text = Text(
+                **self.labelled(), continuous_update=False, layout=look.control, style=look.text_style,
+                _dom_classes=("fh-control",),
+            )  # fmt: skip
+            self.on_input(self._text, self.state.set_text)
+        set_traits(self._text, value=self.state.text, placeholder=_WRITTEN[self.state.kind])
+        (self._text.add_class if self.state.shown_problems else self._text.remove_class)("fh-wrong")
+        return self._text
+
+    def _zone_text(self) -> Any:
+        if self.state.kind is FieldKind.DATE:
+            return None
+        if self._zone is None:
+            self._zone = self.view.look.html("", layout=self.view.look.small)
+        offset = offset_of(self.state.text)
+        set_traits(self._zone, value=str(html.el("span", "UTC" if offset in "Zz" else f"UTC{offset}", cls="fh-zone")))
+        return self._zone
+
     def _picked(self, value: Any) -> None:
         self.state.set_text("" if value is None else picked(value, self.state.text))
 
+    def _show_label(self) -> None:
+        super()._show_label()
+        if self._text is not None:
+            set_traits(self._text, description=self.label_html)
+
     def _show(self) -> None:
-        super()._show()
-        if self._picker is not None:
-            set_traits(self._picker, value=to_pick(self.state.text, self.state.kind))
+        set_traits(self.control, value=to_pick(self.state.text, self.state.kind))
+
+
+_WRITTEN: Final = {
+    FieldKind.DATE: "2026-01-31",
+    FieldKind.TIME: "09:30:00Z",
+    FieldKind.DATETIME: "2026-01-31T09:30:00Z",
+}
+"""How each is typed."""
+
+_OFFSET: Final = re.compile(r"([Zz]|[+-]\d{2}:\d{2})$")
+
+
+def offset_of(text: str) -> str:
+    """Return the offset of a moment or a time; UTC's where it has none.
+
+    Examples
+    --------
+    >>> offset_of("09:30:00+02:00"), offset_of("")
+    ('+02:00', 'Z')
+    """
+    found = _OFFSET.search(text) if "T" in text or ":" in text[:3] else None
+    return found[0] if found else "Z"
 
 
 def picked(value: date | time | datetime, before: str = "") -> str:
@@ -244,45 +325,46 @@ def picked(value: date | time | datetime, before: str = "") -> str:
     --------
     >>> picked(date(2026, 1, 31)), picked(time(9, 30), "08:00:00+02:00"), picked(time(9, 30))
     ('2026-01-31', '09:30:00+02:00', '09:30:00Z')
-    >>> from datetime import timedelta, timezone
-    >>> picked(datetime(2026, 1, 31, 9, 30, tzinfo=timezone(timedelta(hours=1))))
-    '2026-01-31T08:30:00Z'
+    >>> picked(datetime(2026, 1, 31, 9, 30)), picked(datetime(2026, 1, 31, 9, 30), "2026-01-01T08:00:00+01:00")
+    ('2026-01-31T09:30:00Z', '2026-01-31T09:30:00+01:00')
     """
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    offset = _OFFSET.search(before)
-    return value.replace(tzinfo=None).isoformat(timespec="seconds") + (offset[0] if offset else "Z")
+    return value.replace(tzinfo=None).isoformat(timespec="seconds") + offset_of(before)
 
 
 def to_pick(text: str, kind: FieldKind) -> date | time | datetime | None:
-    """Return what a picker shows for a text; ``None`` for one that is no date or time.
+    """Return what a picker shows for a text, without its offset; ``None`` for one that is no date or time.
 
     Examples
     --------
     >>> to_pick("2026-01-31", FieldKind.DATE), to_pick("31.1.2026", FieldKind.DATE)
     (datetime.date(2026, 1, 31), None)
-    >>> to_pick("09:30:00Z", FieldKind.TIME)
-    datetime.time(9, 30)
+    >>> to_pick("09:30:00Z", FieldKind.TIME), to_pick("2026-01-31T09:30:00+02:00", FieldKind.DATETIME)
+    (datetime.time(9, 30), datetime.datetime(2026, 1, 31, 9, 30))
     """
     try:
         if kind is FieldKind.DATE:
             return date.fromisoformat(text)
+        if not _OFFSET.search(text):
+            return None
         if kind is FieldKind.TIME:
             return time.fromisoformat(_OFFSET.sub("", text))
-        timestamp = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
         return None
-    return timestamp if timestamp.tzinfo is not None else None
 
 
 class FileField(Field, control=Control.FILE):
     """A file: a button to choose it; one that is sent as text can be typed as well."""
 
+    has_placeholder = True
     _upload: Any = None
-    _about: str = ""
-    """The chosen file's name and size."""
+    _chosen: tuple[str, str] = ("", "")
+    """What is sent for the chosen file, and its name and size."""
+    _picture: Any = None
+    _drawn: Any = UNSET
+    """The value of which the picture is."""
 
     @property
     def _is_text(self) -> bool:
@@ -291,7 +373,7 @@ class FileField(Field, control=Control.FILE):
     def _make(self) -> Any:
         if not self._is_text:
             return self._make_file_box()
-        control = self.view.look.text_area(self.label, rows=4)
+        control = self.view.look.text_area(rows=4, **self.labelled())
         self.on_input(control, self._typed)
         return control
 
@@ -301,7 +383,7 @@ class FileField(Field, control=Control.FILE):
 
         look = self.view.look
         return Text(
-            description=self.label,
+            **self.labelled(),
             disabled=True,
             layout=look.control,
             style=look.text_style,
@@ -309,13 +391,25 @@ class FileField(Field, control=Control.FILE):
         )
 
     def _typed(self, text: str) -> None:
-        self._about = ""
         self.state.set_text(text)
 
     def _controls(self, control: Any) -> tuple[Any, ...]:
         if self._upload is None:
             self._upload = self._make_upload()
-        return (control, self._upload)
+        return (self._thumbnail(), control, self._upload)
+
+    def _thumbnail(self) -> Any:
+        """Return a small picture of an image that is sent; none of anything else."""
+        value = self.state.value
+        if value is not self._drawn:
+            self._drawn = value
+            address = thumbnail(value, self.state.shape) if isinstance(value, str) else ""
+            picture = html.el("img", src=address, alt="", cls="fh-thumbnail") if address else ""
+            if self._picture is None and picture:
+                self._picture = self.view.look.html("", layout=self.view.look.small)
+            if self._picture is not None:
+                set_traits(self._picture, value=str(picture))
+        return self._picture if self._picture is not None and self._picture.value else None
 
     def _make_upload(self) -> Any:
         from ipywidgets import FileUpload
@@ -343,7 +437,7 @@ class FileField(Field, control=Control.FILE):
             except FileError as exc:
                 self.notice = str(exc)
             else:
-                self._about = f"{file['name']}, {byte_size(len(data))}"
+                self._chosen = (text, f"{file['name']}, {byte_size(len(data))}")
                 self.state.set(text)
 
     def _show(self) -> None:
@@ -353,6 +447,9 @@ class FileField(Field, control=Control.FILE):
             set_traits(self.control, value=self.state.text, placeholder=self.placeholder())
             return
         state = self.state
-        content = "null" if state.is_null else what_is_sent(state.value, state.shape) if state.is_set else "no file"
-        about = f"{self._about} · {content}" if self._about and state.is_set and not state.is_null else content
-        set_traits(self.control, value=html.printable(about))
+        sent, about = self._chosen
+        if not state.is_set or state.is_null:
+            text = "no file" if state.default is UNSET and not state.is_null else state_note(state)
+        else:
+            text = about if state.value == sent else what_is_sent(state.value, state.shape)
+        set_traits(self.control, value=html.printable(text))

@@ -146,7 +146,7 @@ class FieldsView:
     >>> view.model.value
     {'n': 3}
     >>> view.widget.children[1].children[0].description
-    'n'
+    '<b class="fh-label">n</b>'
     """
 
     def __init__(self, model: FormModel, *, on_change: Callable[[], object] | None = None) -> None:

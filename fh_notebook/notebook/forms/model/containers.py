@@ -20,7 +20,7 @@ from fh_notebook.contract.secrets import hidden, with_hidden
 from fh_notebook.core.text.formatting import KIND_OF_TYPE
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model
+from fh_notebook.notebook.forms.model.field import FieldLocation, FieldState, Model, SentAs
 from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same_json, shape_of
 
 __all__ = ["GroupState", "OneOfState", "likeness", "properties_of", "without_secrets_shown"]
@@ -60,9 +60,10 @@ class _ContainerState(FieldState):
             self.location.parent.child_changed(self)
 
     @property
-    def can_fill(self) -> bool:
-        """Whether its switch has something to set it to: always, its fields."""
-        return True
+    def sendable_as(self) -> tuple[SentAs, ...]:
+        """What can be sent for it: always its fields, which keep what was typed."""
+        offered = super().sendable_as
+        return offered if SentAs.VALUE in offered or not self.nullable else (*offered, SentAs.VALUE)
 
     @property
     def can_show(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from enum import Enum
 from typing import Any, Protocol
 
 from fh_notebook.contract.schema.validation import fits
@@ -19,7 +20,7 @@ from fh_notebook.core.text.formatting import path_text, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape
+from fh_notebook.notebook.forms.model.kinds import FieldKind, Shape, same_json
 from fh_notebook.notebook.forms.model.text_codec import (
     ParsedText,
     can_show,
@@ -30,9 +31,19 @@ from fh_notebook.notebook.forms.model.text_codec import (
     refuse_endless,
 )
 
-__all__ = ["Container", "FieldLocation", "FieldState", "Model"]
+__all__ = ["Container", "FieldLocation", "FieldState", "Model", "SentAs"]
 
 Path = tuple[str | int, ...]
+
+
+class SentAs(Enum):
+    """What is sent for a field: four states that differ, and any other value."""
+
+    NOTHING = "not sent"
+    DEFAULT = "the default"
+    NULL = "null"
+    EMPTY = "empty"
+    VALUE = "a value"
 
 
 class Container(Protocol):
@@ -116,7 +127,7 @@ class FieldState:
         self.passed_over = False
         """Whether what it lies in was given without it."""
         self._before: Any = UNSET
-        """What it was before it was switched off."""
+        """What it was before it was left out."""
         self._value: Any = UNSET
         self.begin()
 
@@ -160,7 +171,7 @@ class FieldState:
 
     @property
     def switchable(self) -> bool:
-        """Whether it may be left out: beside such a field is a switch."""
+        """Whether it may be left out: beside its value is a button that removes it."""
         return not self.required
 
     @property
@@ -238,7 +249,7 @@ class FieldState:
 
     def _remember(self) -> None:
         value = self.current
-        if value is not UNSET and value is not None and not self.draft:
+        if self._sent_as(value) is SentAs.VALUE and not self.draft:
             self._before = value
 
     def unset(self) -> None:
@@ -249,14 +260,11 @@ class FieldState:
             self.changed()
 
     def set_text(self, text: str) -> None:
-        """Set it to what `text` means; an empty text leaves a required field unset, so that nothing is sent unawares.
+        """Set it to what `text` means; an empty text leaves it out, so that nothing is sent unawares.
 
-        To send an empty text for a required field: ``set("")``.
+        To send an empty text: ``set("")``, or ``send_as(SentAs.EMPTY)``.
         """
-        if text or self.required or self.empty is UNSET or not self.is_set:
-            self._accept(text, ParsedText(UNSET) if not text else read_text(text, self.shape, self.model.root))
-        else:
-            self.set(self.empty)  # its switch is on, and nothing is in it
+        self._accept(text, ParsedText(UNSET) if not text else read_text(text, self.shape, self.model.root))
 
     def set_json(self, text: str) -> None:
         """Set it to the value that a JSON text says."""
@@ -295,17 +303,57 @@ class FieldState:
         """Whether the kind's own field shows the value so that it reads back as the same; else JSON does."""
         return not self.draft and can_show(self.current, self.shape, self.model.root)
 
+    # ------------------------------------------------------------------ what of it is sent
+
+    @property
+    def sent_as(self) -> SentAs:
+        """What is sent for it."""
+        with self.model.lock:
+            return self._sent_as(self.current)
+
+    def _sent_as(self, value: Any) -> SentAs:
+        if value is UNSET:
+            return SentAs.NOTHING
+        if self.default is not UNSET and same_json(value, self.default):
+            return SentAs.DEFAULT
+        if value is None:
+            return SentAs.NULL
+        return SentAs.EMPTY if self.empty is not UNSET and same_json(value, self.empty) else SentAs.VALUE
+
+    @property
+    def sendable_as(self) -> tuple[SentAs, ...]:
+        """What can be sent for it beside what a person types: in the order of a menu."""
+        is_offered = {
+            SentAs.NOTHING: self.switchable,
+            SentAs.DEFAULT: self.default is not UNSET,
+            SentAs.NULL: self.nullable,
+            SentAs.EMPTY: self.empty is not UNSET,
+            SentAs.VALUE: self._sent_as(self._before) is SentAs.VALUE,
+        }
+        return tuple(sent for sent in SentAs if is_offered[sent] or sent is self.sent_as)
+
+    def send_as(self, sent: SentAs) -> None:
+        """Set it to what a person chose in its menu; ``VALUE`` brings back what it was before."""
+        if sent is self.sent_as:
+            return
+        if sent is SentAs.NOTHING:
+            self.unset()
+        elif sent is SentAs.VALUE:
+            if self.is_set:
+                self.unset()
+            self.fill()
+        else:
+            values = {SentAs.DEFAULT: self.default, SentAs.NULL: None, SentAs.EMPTY: self.empty}
+            with self.model.lock:
+                self._remember()
+                self.set(values[sent])
+
     def fill(self) -> None:
-        """Set it to something to begin with, as its switch does: to what it was before, the default, or empty."""
+        """Set it to something to begin with: to what it was before, the default, or empty."""
         with self.model.lock:
             if not self.is_set and (value := self._first()) is not UNSET:
                 self.load(value)
                 self.changed()
-
-    @property
-    def can_fill(self) -> bool:
-        """Whether its switch has something to set it to."""
-        return self._first() is not UNSET
 
     def _first(self) -> Any:
         if self._before is not UNSET:
@@ -319,7 +367,8 @@ class FieldState:
         """The empty value of its kind, where one can be meant; else ``UNSET``."""
         rules = self.kind.rules
         shortest = self.keywords.get("minItems" if rules.is_list else "minLength", 0)
-        return rules.empty() if rules.empty is not None and not shortest else UNSET
+        can_be_meant = rules.empty is not None and not shortest and "pattern" not in self.keywords
+        return rules.empty() if rules.empty is not None and can_be_meant else UNSET
 
     def load(self, value: Any) -> None:
         """Set it without noting an edit, as a form that is built does; ``UNSET`` leaves it out."""

@@ -234,10 +234,11 @@ class Control(Enum):
     TEXT_AREA = "several lines of text"
     NUMBER = "a number, with a slider where it has a range"
     PASSWORD = "a text that is typed unseen"  # noqa: S105 - a control, no password
-    TIME = "a text with a picker"
+    TIME = "a picker, or its text"
     FILE = "a file picker"
     CHOICE = "a list of which one is chosen"
     CHOICES = "a list of which several are chosen"
+    YES_NO = "a check box, or Yes and No"
     TABLE = "rows"
     GROUP = "the fields of an object"
     ONE_OF = "a choice of kinds, and the field of the chosen one"
@@ -299,26 +300,26 @@ RULES: Final[Mapping[FieldKind, KindRules]] = {
         control=Control.TIME,
         text_form=TextForm.VERBATIM,
         formats=("date",),
-        format_help=True,
+        null_help="a date",
         of_items=FieldKind.TEXTS,
     ),
     FieldKind.TIME: KindRules(
         control=Control.TIME,
         text_form=TextForm.VERBATIM,
         formats=("time",),
-        help="a time with its offset, like '09:30:00Z'",
+        null_help="a time",
         of_items=FieldKind.TEXTS,
     ),
     FieldKind.DATETIME: KindRules(
         control=Control.TIME,
         text_form=TextForm.VERBATIM,
         formats=("date-time",),
-        format_help=True,
+        null_help="a date and time",
         of_items=FieldKind.TEXTS,
     ),
     FieldKind.INTEGER: KindRules(control=Control.NUMBER, help="whole number", of_items=FieldKind.NUMBERS),
     FieldKind.NUMBER: KindRules(control=Control.NUMBER, help="number", of_items=FieldKind.NUMBERS),
-    FieldKind.BOOLEAN: KindRules(control=Control.CHOICE),
+    FieldKind.BOOLEAN: KindRules(control=Control.YES_NO, null_help="yes, no"),
     FieldKind.CHOICE: KindRules(control=Control.CHOICE, of_items=FieldKind.CHOICES),
     FieldKind.CONST: KindRules(control=Control.CHOICE),
     FieldKind.TEXTS: KindRules(

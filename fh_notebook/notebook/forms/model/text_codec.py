@@ -220,6 +220,8 @@ def can_show(value: Any, shape: Shape, root: Mapping[str, Any] | None = None) ->
         if not isinstance(value, list) or (form is TextForm.LINES and not all(isinstance(v, str) for v in value)):
             return False
         return not value or read_text(field_text(value, shape), shape, root).value == value
+    if shape.kind is FieldKind.BOOLEAN:
+        return isinstance(value, bool)
     if shape.kind is FieldKind.CHOICES:
         places = [_index(item, shape) for item in value] if isinstance(value, list) else [-1]
         return -1 not in places and len(set(places)) == len(places)
@@ -315,8 +317,19 @@ def file_text(name: str, data: bytes, shape: Shape, *, media_type: str = "") -> 
 
 
 def what_is_sent(value: Any, shape: Shape) -> str:
-    """Return in words what a file's field holds."""
+    """Return in words what a file's field holds.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> what_is_sent("data:image/png;base64,AP8=", shape_of({"type": "string", "format": "data-url"}, {}))
+    'image/png, 2 bytes'
+    """
     if not isinstance(value, str):
         return short(value)
     encoding = encoding_of(shape)
+    head, comma, body = value.partition(",") if encoding == "data-url" else ("", "", value)
+    if encoding in ("base64", "base64url") or (comma and head.endswith(";base64")):
+        media = one_line(head[len("data:") :].partition(";")[0], 80)
+        return ", ".join(filter(None, [media, byte_size(len(body.rstrip("=")) * 3 // 4)]))
     return f"{counted(len(value), 'character')}{'' if encoding == 'text' else f' of {encoding}'}"

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
+from html import unescape
 from typing import Any
 
 import ipywidgets
 import pytest
+from PIL import Image
 
 import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.notebook.forms.fields.group import OneOfField
 from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField
+from fh_notebook.notebook.forms.model.field import SentAs
 from fh_notebook.notebook.forms.model.kinds import RULES, Control, FieldKind
 from fh_notebook.notebook.forms.model.model import FormModel
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
@@ -40,6 +45,25 @@ def _parts(field: Field, kind: type[Any]) -> list[Any]:
     return [part for part in _inside(field.widget) if type(part) is kind or part.__class__.__bases__[0] is kind]
 
 
+def _labels(widget: Any) -> list[str]:
+    """The words of all labels in it, without their elements."""
+    return [unescape(re.sub("<[^>]*>", "", str(getattr(part, "description", "")))) for part in _inside(widget)]
+
+
+def _menu(field: Field) -> Any:
+    (menu,) = [part for part in field.widget.children if "fh-menu" in part._dom_classes]
+    return menu
+
+
+def _removable(field: Field) -> bool:
+    return any("fh-remove" in part._dom_classes for part in field.widget.children)
+
+
+def _choices(field: Field) -> list[Any]:
+    """The lists to choose from, without menus."""
+    return [part for part in _parts(field, ipywidgets.Dropdown) if "fh-menu" not in part._dom_classes]
+
+
 def _text(widget: Any) -> str:
     """All that a person can read in it."""
     said = []
@@ -57,7 +81,7 @@ def test_every_kind_has_an_entry_and_every_control_a_class() -> None:
 @KINDS
 @pytest.mark.parametrize("required", [True, False])
 def test_every_kind_has_a_control_with_its_name(name: str, required: bool) -> None:
-    """A label that is tied to it, a star where it must be given, a switch where it may be left out, what it is for."""
+    """A label that is tied to it, a star where it must be given, an x where a value may be left out, what it is for."""
     case = CASES[name]
     schema = case.schema
     if isinstance(schema, dict):
@@ -65,13 +89,13 @@ def test_every_kind_has_a_control_with_its_name(name: str, required: bool) -> No
     view = _view(schema, required=required)
     field = view.fields["v"]
     label = "v *" if required else "v"
-    named = [part for part in _inside(field.widget) if getattr(part, "description", "") == label]
-    if field.state.kind is not FieldKind.GROUP:  # a group is a heading; its own fields have their names
-        assert [part for part in named if not isinstance(part, ipywidgets.HTML)], "no control has the field's name"
-    assert label in _text(field.widget)
-    switches = [part for part in _inside(field.widget) if "fh-switch" in part._dom_classes]
-    top = [part for part in switches if part in field.widget.children]
-    assert len(top) == (not required or field.state.nullable)
+    assert field.label == label
+    assert label in re.sub("<[^>]*>", "", _text(field.widget))
+    assert not _removable(field)
+    field.value = case.good
+    if case.good is not None or field.state.nullable:
+        assert _removable(field) is not required
+        view.fields["v"].value = fh.UNSET
     if isinstance(schema, dict):
         assert "What it is for." in _text(field.widget)
         assert field.state.secret or "for example" in _text(field.widget)
@@ -107,30 +131,79 @@ def test_half_a_character_in_a_cells_value_is_shown_and_can_be_sent_to_a_page(na
         assert field.value == value
 
 
-def test_a_text_goes_to_the_model_on_commit_and_its_switch_follows() -> None:
-    """Emptied, it is an empty text; switched off, nothing; switched on again, what it was."""
+def test_a_text_goes_to_the_model_on_commit_and_says_what_is_sent_without_one() -> None:
+    """Emptied, nothing is sent; an empty text is in the menu, and so is what was there before."""
     view = _view({"type": "string"})
     field = view.fields["v"]
-    (text,), (switch,) = _parts(field, ipywidgets.Text), _parts(field, ipywidgets.Checkbox)
+    (text,), menu = _parts(field, ipywidgets.Text), _menu(field)
     assert not text.continuous_update
-    assert (text.placeholder, switch.value) == ("not set", False)
+    assert (text.placeholder, menu.value, _removable(field)) == ("not sent", SentAs.NOTHING, False)
     text.value = "late"
-    assert (view.model.value, switch.value) == ({"v": "late"}, True)
+    assert (view.model.value, menu.value, _removable(field)) == ({"v": "late"}, SentAs.VALUE, True)
     text.value = ""
-    assert (view.model.value, switch.value, text.placeholder) == ({"v": ""}, True, "an empty text")
+    assert (view.model.value, menu.value, text.placeholder) == ({}, SentAs.NOTHING, "not sent")
+    menu.value = SentAs.EMPTY
+    assert (view.model.value, text.value, text.placeholder) == ({"v": ""}, "", "an empty text is sent")
     text.value = "lost"
-    switch.value = False
-    assert (view.model.value, text.value, text.placeholder) == ({}, "", "not set")
-    switch.value = True
+    _click(field, "fh-remove")
+    assert (view.model.value, text.value, text.placeholder) == ({}, "", "not sent")
+    menu.value = SentAs.VALUE
     assert (view.model.value, text.value) == ({"v": "lost"}, "lost")
 
 
+def test_a_default_is_sent_until_it_is_removed_and_the_field_says_so() -> None:
+    """Not sent, the default, null and empty are four entries of one menu, and the value of before a fifth."""
+    view = _view({"type": ["string", "null"], "default": "calm"})
+    field = view.fields["v"]
+    (text,), menu = _parts(field, ipywidgets.Text), _menu(field)
+    assert (view.model.value, text.value, menu.value) == ({"v": "calm"}, "calm", SentAs.DEFAULT)
+    text.value = "late"
+    _click(field, "fh-remove")
+    assert (view.model.value, text.placeholder) == ({}, "default: calm (not sent)")
+    assert [sent for _, sent in menu.options] == list(SentAs)
+    sent = []
+    for choice in (SentAs.DEFAULT, SentAs.EMPTY, SentAs.NULL, SentAs.VALUE, SentAs.NOTHING):
+        menu.value = choice
+        sent.append((view.model.value, field.state.sent_as))
+    assert sent == [
+        ({"v": "calm"}, SentAs.DEFAULT),
+        ({"v": ""}, SentAs.EMPTY),
+        ({"v": None}, SentAs.NULL),
+        ({"v": "late"}, SentAs.VALUE),
+        ({}, SentAs.NOTHING),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"type": "integer", "default": 120}, "default: 120 (not sent)"),
+        ({"type": "boolean", "default": True}, "default: Yes (not sent)"),
+        ({"type": "boolean"}, "not sent"),
+        ({"type": "array", "items": {"enum": ["a", "b"]}, "default": ["a"]}, "default: a (not sent)"),
+        ({"oneOf": [{"const": 1, "title": "One"}, {"const": 2}], "default": 1}, "default: One (not sent)"),
+        ({"type": "string", "format": "date", "default": "2026-01-31"}, "default: 2026-01-31 (not sent)"),
+        ({"type": "string", "format": "password", "default": "hunter2"}, "default: *** (not sent)"),
+        (CASES["object"].schema, "not sent"),
+        ({**SHAPES, "default": {"kind": "circle", "r": 1}}, "default: "),
+    ],
+)
+def test_what_is_not_sent_is_told_by_every_kind(schema: Any, told: str) -> None:
+    """In its control, or beside its label."""
+    view = _view(schema)
+    field = view.fields["v"]
+    field.value = fh.UNSET
+    shown = _text(field.widget) + str([getattr(part, "options", "") for part in _inside(field.widget)])
+    assert told in re.sub("<[^>]*>", "", shown)
+    assert "hunter2" not in shown
+
+
 def test_a_number_that_is_none_stays_in_sight_with_its_problem() -> None:
-    """And the switch of a field that has nothing to begin with waits for a value."""
+    """And so does the way to remove it."""
     view = _view({"type": "integer"})
     field = view.fields["v"]
-    (text,), (switch,) = _parts(field, ipywidgets.Text), _parts(field, ipywidgets.Checkbox)
-    assert switch.disabled
+    (text,) = _parts(field, ipywidgets.Text)
+    assert [part for part in field.widget.children if "fh-menu" in part._dom_classes] == []
     text.value = "12x"
     assert text.value == "12x"
     assert field.problems == ["v: the text '12x' is not a whole number"]
@@ -167,6 +240,7 @@ def test_a_range_has_a_slider_where_each_value_can_be_reached(schema: Any, slid:
     if slid is None:
         return
     (slider,), (text,) = sliders, _parts(field, ipywidgets.Text)
+    assert f"slide v from {slider.min:g} to {slider.max:g}" in "".join(_labels(slider)).replace(",", "")
     slider.value = slid
     assert (view.model.value, text.value, view.model.problems) == ({"v": sent}, str(sent), [])
     text.value = str(schema["minimum"])
@@ -201,43 +275,80 @@ def test_a_slider_moves_by_the_step_over_what_is_taken(variable: Any, ends: tupl
 def test_a_choice_is_known_by_its_place_and_shows_a_value_that_is_none() -> None:
     """1, "1" and true are three choices."""
     view = _view(CASES["untyped enum"].schema, values={"v": 2})
-    (choice,) = _parts(view.fields["v"], ipywidgets.Dropdown)
-    assert [label for label, _ in choice.options] == ["not set", "1", "'1'", "null", "true", "2 (not a choice)"]
+    (choice,) = _choices(view.fields["v"])
+    assert [label for label, _ in choice.options] == ["not sent", "1", "'1'", "null", "true", "2 (not a choice)"]
     sent = []
-    for label in ("1", "'1'", "null", "true", "not set"):
+    for label in ("1", "'1'", "null", "true", "not sent"):
         choice.value = dict(choice.options)[label]
         sent.append(view.model.value)
     assert repr(sent) == repr([{"v": 1}, {"v": "1"}, {"v": None}, {"v": True}, {}])
     assert "2 (not a choice)" not in dict(choice.options)
 
 
-def test_true_and_false_and_neither() -> None:
-    """A required one begins with neither."""
-    view = _view({"type": "boolean"}, required=True)
-    (choice,) = _parts(view.fields["v"], ipywidgets.Dropdown)
-    assert [label for label, _ in choice.options] == ["choose …", "true", "false"]
-    assert view.model.value == {}
-    choice.value = 1
+@pytest.mark.parametrize("required", [True, False])
+def test_yes_and_no_are_two_buttons_of_which_none_is_chosen_at_first(required: bool) -> None:
+    """Where there is no default."""
+    view = _view({"type": "boolean"}, required=required)
+    (radio,) = _parts(view.fields["v"], ipywidgets.RadioButtons)
+    assert [label for label, _ in radio.options] == ["Yes", "No"]
+    assert (radio.value, view.model.value) == (None, {})
+    radio.value = False
     assert view.model.value == {"v": False}
+    radio.value = True
+    assert view.model.value == {"v": True}
+    view.fields["v"].value = fh.UNSET
+    assert radio.value is None
 
 
-def test_several_choices() -> None:
+@pytest.mark.parametrize("default", [True, False])
+def test_yes_or_no_with_a_default_is_a_check_box(default: bool) -> None:
+    """Not sent, it shows what the service takes."""
+    view = _view({"type": "boolean", "default": default})
+    field = view.fields["v"]
+    (box,) = _parts(field, ipywidgets.Checkbox)
+    assert (box.value, view.model.value) == (default, {"v": default})
+    box.value = not default
+    assert view.model.value == {"v": not default}
+    _click(field, "fh-remove")
+    assert (box.value, view.model.value) == (default, {})
+    _menu(field).value = SentAs.DEFAULT
+    assert view.model.value == {"v": default}
+    field.value = "maybe"
+    assert _parts(field, ipywidgets.Checkbox) == []
+    assert "⚠" in _text(field.widget)
+
+
+def test_several_choices_are_check_boxes() -> None:
     """What is not among them is edited as JSON, and comes back as a list when it is mended."""
     view = _view(CASES["array of enum"].schema)
     field = view.fields["v"]
-    (select,) = _parts(field, ipywidgets.SelectMultiple)
-    select.value = (0, 2)
+    boxes = _parts(field, ipywidgets.Checkbox)
+    assert [box.description for box in boxes] == ["a", "b", "c"]
+    boxes[2].value = boxes[0].value = True
     assert view.model.value == {"v": ["a", "c"]}
-    select.value = ()
+    boxes[2].value = boxes[0].value = False
+    assert view.model.value == {}
+    _menu(field).value = SentAs.EMPTY
     assert view.model.value == {"v": []}
     field.value = ["a", "z"]
-    assert _parts(field, ipywidgets.SelectMultiple) == []
+    assert _parts(field, ipywidgets.Checkbox) == []
     (text,) = _parts(field, ipywidgets.Textarea)
     assert json.loads(text.value) == ["a", "z"]
     text.value = '["b"]'
     assert view.model.value == {"v": ["b"]}
-    assert _parts(field, ipywidgets.SelectMultiple) == [select]
-    assert select.value == (1,)
+    assert _parts(field, ipywidgets.Checkbox) == boxes
+    assert [box.value for box in boxes] == [False, True, False]
+
+
+def test_many_choices_are_a_list() -> None:
+    """A hundred check boxes would be no help."""
+    view = _view({"type": "array", "items": {"enum": [f"city {i}" for i in range(100)]}})
+    field = view.fields["v"]
+    (select,) = _parts(field, ipywidgets.SelectMultiple)
+    select.value = (0, 2)
+    assert view.model.value == {"v": ["city 0", "city 2"]}
+    select.value = ()
+    assert view.model.value == {}
 
 
 def test_lists_are_typed_one_a_line() -> None:
@@ -266,45 +377,55 @@ def test_broken_json_stays_and_says_where() -> None:
     assert "⚠" not in _text(view.widget)
 
 
-def test_null_is_chosen_beside_the_field() -> None:
+def test_null_is_in_the_menu() -> None:
     """Back from null is what was there before."""
     view = _view(CASES["type list"].schema)
     field = view.fields["v"]
-    (text,), (switch,) = _parts(field, ipywidgets.Text), _parts(field, ipywidgets.Dropdown)
-    assert [label for label, _ in switch.options] == ["not set", "null", "a value"]
+    (text,), menu = _parts(field, ipywidgets.Text), _menu(field)
+    assert [sent for _, sent in menu.options] == [SentAs.NOTHING, SentAs.NULL, SentAs.EMPTY]
     text.value = "x"
-    assert switch.value == "value"
-    switch.value = "null"
-    assert (view.model.value, text.value, text.placeholder) == ({"v": None}, "", "null")
-    switch.value = "value"
+    menu.value = SentAs.NULL
+    assert (view.model.value, text.value, text.placeholder) == ({"v": None}, "", "null is sent")
+    menu.value = SentAs.VALUE
     assert (view.model.value, text.value) == ({"v": "x"}, "x")
-    switch.value = "unset"
-    assert view.model.value == {}
     needed = _view(CASES["nullable"].schema, required=True)
-    (switch,) = _parts(needed.fields["v"], ipywidgets.Dropdown)
-    assert [label for label, _ in switch.options] == ["null", "a value"]
+    assert [sent for _, sent in _menu(needed.fields["v"]).options] == [SentAs.NOTHING, SentAs.NULL]
+    assert dict(_menu(needed.fields["v"]).options) == {"Nothing yet": SentAs.NOTHING, "Send null": SentAs.NULL}
 
 
 @pytest.mark.parametrize(
-    ("name", "picked", "sent"),
+    ("name", "picked", "sent", "zone"),
     [
-        ("date", date(2026, 1, 31), "2026-01-31"),
-        ("time", time(9, 30), "09:30:00Z"),
-        ("date-time", datetime(2026, 1, 31, 9, 30, tzinfo=UTC), "2026-01-31T09:30:00Z"),
+        ("date", date(2026, 1, 31), "2026-01-31", ""),
+        ("time", time(9, 30), "09:30:00Z", "UTC"),
+        ("date-time", datetime(2026, 1, 31, 9, 30), "2026-01-31T09:30:00Z", "UTC"),
+        ("date-time", datetime(2026, 1, 31, 9, 30), "2026-01-31T09:30:00+02:00", "UTC+02:00"),
     ],
 )
-def test_a_picker_writes_the_exact_text(name: str, picked: Any, sent: str) -> None:
-    """Which can be typed as well; what is no date leaves the picker empty."""
+def test_a_picker_names_its_time_zone_and_can_be_typed_instead(name: str, picked: Any, sent: str, zone: str) -> None:
+    """What is no date is shown as the text that it is."""
     view = _view(CASES[name].schema)
     field = view.fields["v"]
     (picker,) = [part for part in _inside(field.widget) if "fh-picker" in part._dom_classes]
-    (text,) = _parts(field, ipywidgets.Text)
+    assert _parts(field, ipywidgets.Text) == []
+    if "+" in sent:
+        field.value = "2026-01-01T00:00:00+02:00"
     picker.value = picked
-    assert (view.model.value, text.value, view.model.problems) == ({"v": sent}, sent, [])
+    assert (view.model.value, view.model.problems) == ({"v": sent}, [])
+    assert re.findall(r"UTC[+\d:]*", _text(field.widget)) == ([zone] if zone else [])
+    _click(field, "fh-type-it")
+    (text,) = _parts(field, ipywidgets.Text)
+    assert text.value == sent
     text.value = "soon"
-    assert (view.model.value, picker.value) == ({"v": "soon"}, None)
+    assert view.model.value == {"v": "soon"}
+    assert ("fh-wrong" in text._dom_classes) is bool(view.model.problems)
     text.value = sent
-    assert picker.value == picked
+    _click(field, "fh-type-it")
+    assert (picker.value, _parts(field, ipywidgets.Text)) == (picked, [])
+    field.value = "soon"
+    assert [part.value for part in _parts(field, ipywidgets.Text)] == ["soon"]
+    field.value = fh.UNSET
+    assert (picker.value, _parts(field, ipywidgets.Text)) == (None, [])
 
 
 def _upload(field: Field, name: str, data: bytes, media_type: str = "") -> None:
@@ -332,6 +453,30 @@ def test_a_file_is_sent_as_the_schema_says(schema: Any, sent: str) -> None:
     assert "rows.csv, 3 bytes" in _text(view.widget) or sent in _text(view.widget)
 
 
+@pytest.mark.parametrize("schema", [{"type": "string", "format": "data-url"}, {"type": "string", "format": "binary"}])
+def test_a_picture_has_a_thumbnail_and_its_bytes_stay_out_of_the_page(schema: Any) -> None:
+    """Also one that a program has set; what is no picture has none."""
+    written = io.BytesIO()
+    Image.effect_noise((600, 400), 90).save(written, "PNG")
+    view = _view(schema)
+    field = view.fields["v"]
+    _upload(field, "photo.png", written.getvalue(), "image/png")
+    shown = _text(field.widget)
+    assert "photo.png, " in shown
+    (address,) = re.findall(r'src="data:image/png;base64,([^"]+)"', shown)
+    with Image.open(io.BytesIO(base64.b64decode(address))) as small:
+        assert max(small.size) == 96
+    assert field.value[200:400] not in repr([part.get_state() for part in _inside(view.widget)])
+    sent = field.value
+    field.value = sent[:40]
+    assert "fh-thumbnail" not in _text(field.widget)
+    field.value = sent
+    assert "fh-thumbnail" in _text(field.widget)
+    _click(field, "fh-remove")
+    assert "fh-thumbnail" not in _text(field.widget)
+    assert "no file" in _text(field.widget)
+
+
 def test_a_file_that_cannot_be_sent_is_told_and_leaves_the_field_as_it_was() -> None:
     """Too large, or no text."""
     view = _view({"type": "string", "contentMediaType": "text/plain"}, values={"v": "before"})
@@ -344,24 +489,26 @@ def test_a_file_that_cannot_be_sent_is_told_and_leaves_the_field_as_it_was() -> 
     view.refresh()
 
 
-def test_a_group_opens_with_its_switch() -> None:
-    """Its fields are made then; what is set in them is in it."""
+def test_a_group_is_added_and_removed() -> None:
+    """Its fields are made then; what is set in them is in it, and comes back with it."""
     view = _view(CASES["object"].schema)
     group = view.fields["v"]
     assert isinstance(group, GroupField)
     assert _parts(group, ipywidgets.Text) == []
-    (switch,) = _parts(group, ipywidgets.Checkbox)
-    switch.value = True
+    _click(group, "fh-begin")
     assert view.model.value == {"v": {}}
     city, _ = _parts(group, ipywidgets.Text)
     city.value = "Kiel"
     assert view.model.value == {"v": {"city": "Kiel"}}
     assert group.fields["city"].value == "Kiel"
-    switch.value = False
+    _click(group, "fh-remove")
     assert view.model.value == {}
+    _click(group, "fh-begin")
+    assert view.model.value == {"v": {"city": "Kiel"}}
+    _click(group, "fh-remove")
     group.fields["zip"].value = "24103"
     assert view.model.value == {"v": {"city": "Kiel", "zip": "24103"}}
-    assert switch.value is True
+    assert [part for part in group.widget.children if "fh-begin" in part._dom_classes] == []
     group.value = "no object"
     (area,) = _parts(group, ipywidgets.Textarea)
     assert area.value == '"no object"'
@@ -374,8 +521,7 @@ def test_a_recursive_group_is_opened_level_by_level() -> None:
     for _ in range(4):
         assert isinstance(field, GroupField)
         field = field.fields["next"]
-        (switch, *_) = _parts(field, ipywidgets.Checkbox)
-        switch.value = True
+        _click(field, "fh-begin")
     assert view.model.value == {"v": {"next": {"next": {"next": {"next": {}}}}}}
 
 
@@ -384,8 +530,8 @@ def test_a_choice_of_kinds_shows_the_fields_of_the_one_that_is_chosen() -> None:
     view = _view(SHAPES)
     field = view.fields["v"]
     assert isinstance(field, OneOfField)
-    choice = _parts(field, ipywidgets.Dropdown)[0]
-    assert [label for label, _ in choice.options] == ["not set", "Circle", "Square"]
+    choice = _choices(field)[0]
+    assert [label for label, _ in choice.options] == ["not sent", "Circle", "Square"]
     choice.value = 0
     (number,) = _parts(field, ipywidgets.Text)
     number.value = "2"
@@ -411,9 +557,12 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     assert sku.description == "v, row 1 of the page: sku"
     sku.value, count.value = "A-1", "2x"
     assert view.model.value == {"v": [{"sku": "A-1", "count": "2x"}]}
-    assert "[0].count: the text &#x27;2x&#x27; is not a whole number" in _text(view.widget)
+    assert "Row 1, count: the text &#x27;2x&#x27; is not a whole number" in _text(view.widget)
+    assert ["fh-wrong" in cell._dom_classes for cell in (sku, count)] == [False, True]
+    assert "fh-focus-here" in sku._dom_classes
     count.value = "2"
-    _, gift = _parts(field, ipywidgets.Dropdown)
+    assert "fh-wrong" not in count._dom_classes
+    _, gift = _choices(field)
     gift.value = 0
     _click(field, "fh-rows-paste")
     (pasted,) = _parts(field, ipywidgets.Textarea)
@@ -428,8 +577,9 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     _click(field, "fh-row-remove", 2)
     assert view.model.value == {"v": [{"sku": "C-3", "count": 4}, {"sku": "A-1", "count": 2, "gift": True}]}
     assert [part.value for part in _parts(field, ipywidgets.Text)] == ["C-3", "4", "A-1", "2"]
-    (way,) = [part for part in _parts(field, ipywidgets.Dropdown) if "fh-rows-way" in part._dom_classes]
-    assert (way.description, way.label) == ("v", "2 rows, as a table")
+    (way,) = [part for part in _choices(field) if "fh-rows-way" in part._dom_classes]
+    assert way.label == "2 rows, as a table"
+    assert re.findall(r'fh-row-number">(\d+)<', _text(field.widget)) == ["1", "2"]
     way.value = True
     (area,) = _parts(field, ipywidgets.Textarea)
     area.value = '[{"sku": "D-4"}]'
@@ -446,7 +596,7 @@ def test_a_cell_shows_a_value_that_is_none_of_its_choices() -> None:
     field = view.fields["v"]
 
     def cells() -> list[Any]:
-        return [part for part in _parts(field, ipywidgets.Dropdown) if "fh-rows-way" not in part._dom_classes]
+        return [part for part in _choices(field) if "fh-rows-way" not in part._dom_classes]
 
     assert [cell.label for cell in cells()] == ["c (not a choice)", "", "b"]
     assert ["not a choice" in str(cell.options) for cell in cells()] == [True, False, False]
@@ -470,6 +620,7 @@ def test_a_long_table_is_shown_by_the_page() -> None:
     _click(field, "fh-rows-next")
     cells = _parts(field, ipywidgets.Text)
     assert [cells[0].value, len(cells)] == ["A-40", 20]
+    assert re.findall(r'fh-row-number">(\d+)<', _text(field.widget))[0] == "41"
     cells[0].value = "changed"
     assert field.value[40] == {"sku": "changed"}
     assert len(field.value) == 50
@@ -492,17 +643,16 @@ def test_a_password_is_in_no_trait_no_repr_and_no_text() -> None:
     assert control.traits()["value"].metadata["echo_update"] is False
 
 
-def test_an_empty_text_is_offered_where_one_is_missing() -> None:
-    """After Run has asked for it, and only where an empty one fits."""
-    view = FieldsView(FormModel(to_schema({"a": fh.text(), "b": fh.text(min_length=1), "c": fh.array(fh.text())})))
-    assert "Send an empty" not in _text(view.widget)
-    view.model.touch_all()
-    view.refresh()
-    assert [("Send an empty" in _text(field.widget)) for field in view.fields.values()] == [True, False, True]
+def test_an_empty_value_is_in_the_menu_where_one_fits() -> None:
+    """Of what must be given too."""
+    inputs = {"a": fh.text(), "b": fh.text(min_length=1), "c": fh.array(fh.text()), "d": fh.text(pattern="^x")}
+    view = FieldsView(FormModel(to_schema(inputs)))
+    menus = {name: [part for part in _inside(field.widget) if "fh-menu" in part._dom_classes]
+             for name, field in view.fields.items()}  # fmt: skip
+    assert {name: len(menu) for name, menu in menus.items()} == {"a": 1, "b": 0, "c": 1, "d": 0}
     for name in ("a", "c"):
-        _click(view.fields[name], "fh-send-empty")
+        menus[name][0].value = SentAs.EMPTY
     assert view.model.value == {"a": "", "c": []}
-    assert "Send an empty" not in _text(view.fields["a"].widget)
 
 
 def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
@@ -535,14 +685,47 @@ def test_hostile_names_and_descriptions_are_text() -> None:
     for part in _inside(view.widget):
         if isinstance(part, ipywidgets.HTML):
             assert not any(tag in part.value for tag in ("<script", "<img", "<i>", "<b>"))
-        assert "\u202e" not in str(getattr(part, "description", ""))
+        description = str(getattr(part, "description", ""))
+        assert "\u202e" not in description
+        if getattr(part, "description_allow_html", False):
+            assert set(re.findall(r"</?(\w+)", description)) <= {"b", "code", "em", "i"}
+
+
+def test_a_label_has_the_title_first_then_the_name_and_a_star() -> None:
+    """The name alone where there is no title."""
+    properties = {"max_words": {"type": "integer", "title": "Longest letter"}, "n": {"type": "integer"}}
+    view = FieldsView(FormModel({"properties": properties, "required": ["max_words"]}))
+    first, second = (field.widget.children[0] for field in view.fields.values())
+    assert _labels(first) == ["Longest letter max_words *"]
+    assert _labels(second) == ["n"]
+    assert '<code class="fh-variable">max_words</code>' in first.description
+
+
+@pytest.mark.parametrize(
+    ("schema", "told", "untold"),
+    [
+        ({"type": "string", "pattern": "^[A-Z]+$", "description": "In capitals."}, "In capitals.", "A-Z"),
+        ({"type": "string", "pattern": "^[A-Z]+$"}, "[A-Z]", ""),
+        ({"type": "number", "multipleOf": 0.01}, "two decimals", "0.01"),
+        (
+            {"type": "string", "description": "**Bold**, *soft* and `code`\n\n- a list"},
+            "Bold, soft and code a list",
+            "*",
+        ),
+    ],
+)
+def test_help_is_in_words(schema: Any, told: str, untold: str) -> None:
+    """No regular expression beside a description, no Markdown, no step for decimals."""
+    shown = _text(_view(schema).widget.children[1])
+    assert told in shown
+    assert not untold or untold not in shown
 
 
 @pytest.mark.parametrize("name", ["price$ and cost$", "\\(x\\)", "$\\href{javascript:alert(1)}{x}$"])
 def test_a_label_holds_no_formula(name: str) -> None:
     """ipywidgets sets formulas in labels; one may hold a link. A single dollar is one."""
     view = FieldsView(FormModel({"properties": {name: {"type": "integer"}, "price$": {"type": "integer"}}}))
-    labels = [part.description for part in _inside(view.widget) if isinstance(part, ipywidgets.Text)]
+    labels = [_labels(part)[0] for part in _inside(view.widget) if isinstance(part, ipywidgets.Text)]
     assert not set("$\\") & set(labels[0])
     assert labels[0].translate({ord("＄"): "$", ord("＼"): "\\"}) == path_text([name])
     assert labels[1] == "price$"

@@ -13,6 +13,7 @@ import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.errors import InputError
+from fh_notebook.notebook.forms.model.field import SentAs
 from fh_notebook.notebook.forms.model.model import FieldKind, FormModel, GroupState, OneOfState, RowsState
 from fh_notebook.notebook.forms.model.table import TooManyRows
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
@@ -87,7 +88,11 @@ def test_not_set_empty_null_and_default_are_four_things() -> None:
         sent.append(model.value)
     assert sent == [{"v": "calm"}, {"v": ""}, {"v": None}, {}]
     field.fill()
-    assert model.value == {"v": ""}  # what it was before
+    assert model.value == {"v": "calm"}
+    field.set("late")
+    field.send_as(SentAs.NULL)
+    field.send_as(SentAs.VALUE)
+    assert model.value == {"v": "late"}  # what it was before
 
 
 def test_what_is_typed_and_is_no_value_stays_and_is_told() -> None:
@@ -120,7 +125,7 @@ def test_a_part_edited_as_json_keeps_a_broken_text_too(name: str) -> None:
     assert field.can_show
 
 
-def test_an_emptied_required_text_is_not_sent_unawares() -> None:
+def test_an_emptied_text_is_not_sent_unawares() -> None:
     """An empty one costs a call as well; who wants it, says so."""
     model = _form({"type": "string"}, required=True)
     field = model.fields["v"]
@@ -133,6 +138,8 @@ def test_an_emptied_required_text_is_not_sent_unawares() -> None:
     optional = _form({"type": "string"}).fields["v"]
     optional.set_text("x")
     optional.set_text("")
+    assert optional.value is fh.UNSET
+    optional.send_as(SentAs.EMPTY)
     assert optional.value == ""
 
 
