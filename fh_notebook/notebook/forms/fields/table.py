@@ -123,10 +123,10 @@ class TableField(Field, control=Control.TABLE):
     def _make_tools(self) -> Any:
         from ipywidgets import Box
 
-        add = button_of(self, "Add a row", f"{self.label}: add a row", self._add)
-        paste = button_of(self, "Paste rows …", f"{self.label}: paste rows from a spreadsheet", self._toggle_paste)
-        back = button_of(self, "Previous rows", f"{self.label}: the rows before", lambda: self._turn(-1))
-        on = button_of(self, "Next rows", f"{self.label}: the rows after", lambda: self._turn(1))
+        add = button_of(self, "Add a row", f"{self.shown_name}: add a row", self._add)
+        paste = button_of(self, "Paste rows …", f"{self.shown_name}: paste rows from a spreadsheet", self._toggle_paste)
+        back = button_of(self, "Previous rows", f"{self.shown_name}: the rows before", lambda: self._turn(-1))
+        on = button_of(self, "Next rows", f"{self.shown_name}: the rows after", lambda: self._turn(1))
         for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
             button.add_class(f"fh-rows-{word}")
         self._always = (add, paste)
@@ -160,7 +160,7 @@ class TableField(Field, control=Control.TABLE):
             style=look.text_style,
             _dom_classes=("fh-control", "fh-code"),
         )
-        add = button_of(self, "Add these rows", f"{self.label}: add these rows", self._paste_rows)
+        add = button_of(self, "Add these rows", f"{self.shown_name}: add these rows", self._paste_rows)
         add.add_class("fh-rows-pasted")
         self._paste = Box([self._pasted, add], layout=look.row)
 
@@ -256,7 +256,7 @@ class _Table:
 
         field = self._field
         state = field.state
-        row_name = f"{field.label}: row {index + 1} of the page"
+        row_name = f"{field.shown_name}: row {index + 1} of the page"
         marks = (
             ("Up", "up", lambda: state.move(self.row(index), -1)),
             ("Down", "down", lambda: state.move(self.row(index), 1)),
@@ -289,7 +289,7 @@ class _TableCell:
         from ipywidgets import Dropdown, Text
 
         look = self._field.view.look
-        name = formula_free(f"{self._field.label}, row {self._index + 1} of the page: {self._column.name}")
+        name = formula_free(f"{self._field.shown_name}, row {self._index + 1} of the page: {self._column.name}")
         traits = {"description": html.printable(name), "layout": look.cell, "_dom_classes": ("fh-heard",)}
         if self._options:
             control = Dropdown(options=self._listed(), style=look.plain_style, **traits)
