@@ -4,6 +4,7 @@
 //   the notebook's again. So it goes to what stands before; to the whole while what was pressed is only disabled, since
 //   the button that comes before or after, such as Cancel, must not be what the next Space presses. A page draws anew
 //   what stands behind a part that comes or goes: what had the focus has it again as soon as it is there again.
+// - Tab leads from a text to the next field, not to the text's menu, where Alt+Down leads.
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
 // - The kernel may name a field that is to be gone to, as may a link: by the classes that the field, or else what it lies
 //   in, has. What is clicked and has a name for the kernel (data-act) is told to it.
@@ -26,6 +27,7 @@ function render({model, el}) {
   let brought = null;  // what was given it by its mark
   const disown = ownKeys(root, event => {
     lost = going = null;  // a person has gone on
+    if (event.key === "ArrowDown" && event.altKey) openMenu(event);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
   });
 
@@ -46,6 +48,12 @@ function render({model, el}) {
     setTimeout(() => { if (last?.element === from && canFocus(from) && document.activeElement !== from) last = null; });
   };
   const clicked = () => { lost = going = null; };
+  const openMenu = event => {
+    const menu = event.target.closest(".fh-field")?.querySelector(":scope > .fh-by-key select");
+    if (!menu || menu === event.target) return;  // in the menu itself the browser opens it
+    event.preventDefault();
+    focus(menu);
+  };
   const run = event => {
     const button = root().querySelector(".fh-run");
     if (!button) return;
@@ -113,6 +121,7 @@ function render({model, el}) {
       if (control.parentElement.classList.contains("fh-wrong")) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");
     });
+    here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
     bring(here);
     findAgain(here);
     arrive(here);

@@ -114,6 +114,9 @@ class Field:
     is_cleared = False
     """Whether a person removes a value by the keys of its control: then Tab does not stop at the x."""
 
+    is_typed = False
+    """Whether a person types into its control: then Tab leads on to the next field, and Alt+Down to the menu."""
+
     def __init_subclass__(cls, *, control: Control, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         Field.classes[control] = cls
@@ -391,9 +394,10 @@ def _make_menu(field: Field, items: _MenuItems, sent: SentAs) -> Any:
         options=items,
         value=sent,
         description=f"what to send for {field.shown_name}",
+        tooltip="What to send (Alt+Down in the field)" if field.is_typed else "What to send",
         layout=look.end,
         style=look.plain_style,
-        _dom_classes=("fh-menu", "fh-heard"),
+        _dom_classes=("fh-menu", "fh-heard", *(("fh-by-key",) if field.is_typed else ())),
     )
     field.on_input(menu, field.state.send_as)
     return menu

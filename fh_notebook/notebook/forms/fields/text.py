@@ -41,6 +41,7 @@ class TextField(Field, control=Control.TEXT):
     """One line of text."""
 
     has_placeholder = True
+    is_typed = True
     is_cleared = True
 
     def _make(self) -> Any:
@@ -67,6 +68,7 @@ class TextAreaField(Field, control=Control.TEXT_AREA):
     """Several lines: a long text, a list of lines, JSON."""
 
     has_placeholder = True
+    is_typed = True
     is_cleared = True
 
     def _make(self) -> Any:
@@ -184,6 +186,7 @@ class PasswordField(Field, control=Control.PASSWORD):
     """A secret: typed unseen, taken out of the page at once, and never shown again."""
 
     has_placeholder = True
+    is_typed = True
 
     def _make(self) -> Any:
         from ipywidgets import Password
