@@ -216,9 +216,6 @@ class PasswordField(Field, control=Control.PASSWORD):
         set_traits(self.control, value="", placeholder=self._hidden())
 
 
-_OFFSET: Final = re.compile(r"([Zz]|[+-]\d{2}:\d{2})$")
-
-
 class TimeField(Field, control=Control.TIME):
     """A date, a time or a moment: picked, or typed as it is sent."""
 
