@@ -210,14 +210,16 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     expect(form.locator(".fh-copy-text")).to_contain_text("%%fetchhive reply -v plain -v held")
     form.locator(".fh-copy-as button", has_text="curl").click()
     expect(form.locator(".fh-copy-text")).to_contain_text("Bearer YOUR_API_KEY")
-    expect(form.locator(".fh-history option")).not_to_have_count(1)
+    torn = form.locator("table.fh-earlier tbody tr").filter(has_text="Torn.").first
+    torn.get_by_role("button", name="Answers").click()
+    expect(form.locator(".fh-earlier-answers")).to_contain_text("Dear customer, Torn.")
     lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     form.locator("button.fh-copy-code").click()
     expect(form.locator(".fh-code-bar [role=status]")).to_have_text("Copied.")
     assert lab.page.evaluate("() => navigator.clipboard.readText()") == form.locator(".fh-all").inner_text()
     expect(form.locator("button.fh-insert-code")).to_have_count(0)  # curl is no cell
     pictures(lab, "tools", form)
-    form.locator(".fh-history select").select_option(index=1)
+    torn.get_by_role("button", name="Fill in").click()
     expect(form.locator("textarea").first).to_have_value("Torn.")
     form.locator("button.fh-add").click()
     expect(form.locator(".fh-added")).to_have_text("Added: 1 line in form.dataset.")

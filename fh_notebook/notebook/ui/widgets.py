@@ -106,6 +106,13 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-code-act{font:inherit;padding:4px 12px;cursor:pointer;border-radius:3px;color:inherit;"
     "background:none;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
     ".fh-panel .fh-code-act:hover{background:var(--jp-layout-color2,rgba(128,128,128,.2))}"
+    ".fh-panel .fh-earlier{width:100%;border-collapse:collapse;font-size:12px}"
+    ".fh-panel .fh-earlier :is(th,td){text-align:left;vertical-align:top;padding:4px 8px 4px 0;"
+    "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));overflow-wrap:anywhere}"
+    ".fh-panel .fh-earlier td:first-child{white-space:nowrap}"
+    ".fh-panel .fh-earlier td:last-child{white-space:nowrap;width:1%}"
+    ".fh-panel .fh-earlier .fh-code-act{padding:1px 8px}"
+    ".fh-panel :is(.fh-history,.fh-earlier-answers){width:100%}"
     ".fh-panel .fh-go{color:var(--jp-content-link-color,revert);text-decoration:underline;cursor:pointer}"
     ".fh-panel button:focus-visible,.fh-panel input:focus-visible,.fh-panel select:focus-visible,"
     ".fh-panel textarea:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
@@ -136,7 +143,7 @@ class FormTheme:
         self.hidden = Layout(display="none")
         self.acts: dict[str, Callable[[str], object]] = {}
         """What is done when a part of the form's HTML is clicked whose ``data-act`` begins with that word."""
-        self.keys = OwnKeys(self._act, layout=self.hidden)
+        self.keys = OwnKeys(self._act, layout=self.hidden, _dom_classes=("fh-keys",))
         """The script of the form's page."""
         self.input = Layout(width="auto", max_width="100%", margin="2px 6px 2px 0")
 
@@ -168,6 +175,7 @@ class FormTheme:
         word, _, rest = name.partition(" ")
         if word in self.acts:
             self.acts[word](rest)
+        enable_clicks(self.keys)
 
     def text(self, value: str = "", dom_class: str = "") -> Any:
         """Return a widget of HTML that is escaped already."""

@@ -296,6 +296,8 @@ class CallInputs(NamedTuple):
     status: str
     json: str
     """The inputs, secrets masked."""
+    id: int
+    """Of the answer, for :meth:`Answers.by_ids`."""
 
 
 _COLUMNS: Final = ("key", "batch", "workspace", "deployment", "variant", "status", "run", "kept_at", "calls")
@@ -539,12 +541,12 @@ class Answers:
         """
         sql = (
             "SELECT * FROM (SELECT kept_at, variant, status,"
-            " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs FROM"
+            " CASE WHEN json_valid(run) THEN json_extract(run, '$.inputs') END AS inputs, id FROM"
             f" (SELECT id, kept_at, variant, status, {RUN} AS run FROM answers"
             " WHERE workspace = ? AND deployment = ? ORDER BY id DESC LIMIT ?) ORDER BY id DESC)"
             " WHERE inputs IS NOT NULL"
         )
-        kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT)
+        kinds = (REAL, TEXT_OR_NONE, TEXT, TEXT, INT)
 
         def read(connection: sqlite3.Connection) -> list[CallInputs]:
             rows = check_rows(connection.execute(sql, (workspace, deployment, limit)), kinds, "an answer")

@@ -188,10 +188,8 @@ def test_earlier_calls_fill_the_fields_again(page: Page, hive: FormHive) -> None
     page.type("ticket", "Second.")
     toggle = page.kernel.widget("fh-open-history")
     page.kernel.set(toggle, value=True)
-    page.kernel.wait_until(
-        lambda: "First." in str(page.state("fh-history")["_options_labels"]), "the call that was made"
-    )
-    page.kernel.set(page.kernel.widget("fh-history"), index=1)
+    page.until("earlier-fill 0")
+    page.kernel.comm(page.kernel.widget("fh-keys"), {"method": "custom", "content": {"act": "earlier-fill 0"}})
     page.until("Filled in.")
     assert page.kernel.run("form.value") == "{'ticket': 'First.', 'tone': 'calm', 'max_words': 120}"
 

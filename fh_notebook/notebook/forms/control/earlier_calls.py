@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 from itertools import groupby, islice
 from typing import Any, Final
 
-from fh_notebook.contract.run import one_line
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.redaction import MASK
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import CallInputs
@@ -21,7 +21,7 @@ from fh_notebook.store.tables.answers import CallInputs
 __all__ = ["LIMIT", "EarlierCall", "EarlierCalls"]
 
 LIMIT: Final = 50
-"""Entries that are offered: more are no help in a dropdown, and `fh.history` has all."""
+"""Entries that are offered: more are no help in a form, and `fh.history` has all."""
 READ: Final = 4 * LIMIT
 """Answers that are read for them: those of a submit with several variants are one entry."""
 LOOK: Final = 60
@@ -40,6 +40,8 @@ class EarlierCall:
     inputs: Mapping[str, Any]
     masked: tuple[str, ...] = ()
     """The variables that were secrets: they are not in `inputs`."""
+    ids: tuple[int, ...] = ()
+    """Those of the answers in the store, in the order of the calls."""
 
     def again(self) -> dict[str, Any]:
         """Return the inputs to fill in once more, a copy of their own; what was masked is not among them."""
@@ -48,11 +50,22 @@ class EarlierCall:
 
     def label(self, *, zone: tzinfo | None = None) -> str:
         """Return one line: the time of day where the person is, variants, how it ended, a look at the inputs."""
-        when = self.at.astimezone(zone).strftime("%d %b %H:%M")
-        kinds = [f"{self.statuses.count(kind)} {kind}" for kind in dict.fromkeys(self.statuses)]
-        ended = self.statuses[0] if len(self.statuses) == 1 else ", ".join(kinds)
         variants = one_line(", ".join(self.variants), 40)
-        return one_line(" · ".join(filter(None, (when, variants, ended, _look(self.inputs)))), 160)
+        parts = (self.time_text(zone=zone), variants, self.results_text(), self.inputs_text())
+        return one_line(" · ".join(filter(None, parts)), 160)
+
+    def time_text(self, *, zone: tzinfo | None = None) -> str:
+        """Return the time of day where the person is."""
+        return self.at.astimezone(zone).strftime("%d %b %H:%M")
+
+    def results_text(self) -> str:
+        """Return how the calls ended."""
+        kinds = [f"{self.statuses.count(kind)} {kind}" for kind in dict.fromkeys(self.statuses)]
+        return self.statuses[0] if len(self.statuses) == 1 else ", ".join(kinds)
+
+    def inputs_text(self) -> str:
+        """Return the beginning of the inputs."""
+        return _look(self.inputs)
 
 
 class EarlierCalls:
@@ -114,8 +127,19 @@ class EarlierCalls:
             calls = self._store.answers.inputs_of(self._workspace, self._name, READ)
             self._past = tuple(islice(_group_calls(calls), self._limit))
 
+    def answers(self, past: EarlierCall) -> list[Run]:
+        """Return what came of the calls of an entry, in their order; those that are in the store still.
+
+        Raises
+        ------
+        StoreError
+            The file of kept answers cannot be read.
+        """
+        stored = self._store.answers.by_ids(past.ids) if self._store is not None else {}
+        return [stored[number].run for number in past.ids if number in stored]
+
     def options(self) -> list[tuple[str, EarlierCall]]:
-        """Read anew, and return each entry with its label: the options of a dropdown.
+        """Read anew, and return each entry with its label.
 
         Raises
         ------
@@ -140,6 +164,7 @@ def _past(inputs: dict[str, Any], calls: Sequence[CallInputs]) -> EarlierCall:
         statuses=tuple(call.status for call in calls),
         inputs={name: value for name, value in inputs.items() if name not in masked},
         masked=masked,
+        ids=tuple(call.id for call in calls),
     )
 
 

@@ -20,6 +20,7 @@ from ipywidgets import Box, Checkbox, Dropdown, Layout, Text, Textarea, ToggleBu
 from fh_notebook.client.connection import Connection
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
@@ -41,6 +42,7 @@ from fh_notebook.notebook.forms.control.schema_editor import (
     with_variable,
 )
 from fh_notebook.notebook.forms.control.selection import VariantSelection
+from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.output_actions import COPY_STYLE
@@ -167,22 +169,24 @@ def request_page(
     )
 
 
-_CHOOSE: Final = ("choose an earlier call …", "")
+EARLIER_SHOWN: Final = 8
+"""Earlier calls that are shown at first, and more at each click."""
 
 
 class HistoryPanel:
-    """A dropdown of earlier calls; choosing one fills the fields with what it sent."""
+    """A table of earlier calls: one fills the fields with what it sent, and shows what came of it."""
 
     def __init__(self, core: PanelOwner, look: FormTheme) -> None:
         self._core, self._look = core, look
-        self._drop = Dropdown(
-            options=[("reading …", "")], description="Earlier calls", style=LABELLED, layout=look.input
-        )
-        self._drop.add_class("fh-history")
-        self._drop.observe(self._fill_from_selected, "value")
+        self._calls: EarlierCalls | None = None
+        self._options: list[tuple[str, EarlierCall]] = []
+        self._shown = EARLIER_SHOWN
+        self._table = look.text(line("Reading …"), dom_class="fh-history")
         self._message = look.text()
+        self._answers = look.text(dom_class="fh-earlier-answers")
         self._task = LatestTask(self._show_message)
-        self.widget = look.row(self._drop, self._message)
+        self.widget = look.column(self._table, self._message, self._answers)
+        look.acts |= {"earlier-fill": self._fill, "earlier-show": self._show_answers, "earlier-more": self._show_more}
 
     def follow(self) -> None:
         """Nothing that is typed changes what was called before."""
@@ -194,24 +198,66 @@ class HistoryPanel:
     def _read_calls(self) -> list[tuple[str, EarlierCall]]:
         client = self._core.find_client()
         name = self._core.deployment.name
-        return EarlierCalls(name, workspace=client.workspace, store=session.store()).options()
+        self._calls = EarlierCalls(name, workspace=client.workspace, store=session.store())
+        return self._calls.options()
 
     def _show(self, options: list[tuple[str, EarlierCall]]) -> None:
-        self._drop.options = [_CHOOSE, *options] if options else [("no call of this deployment is kept", "")]
+        self._options = options
+        rows = [_earlier_row(number, *option) for number, option in enumerate(options[: self._shown])]
+        left = len(options) - len(rows)
+        head = html.el("tr", *(html.el("th", name, scope="col") for name in ("Time", "Inputs", "Results", "")))
+        table = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-earlier")
+        more = html.el("button", f"Show {left:,} more", type="button", cls="fh-code-act", data_act="earlier-more")
+        empty = "No call of this deployment is stored yet."
+        self._table.value = str(html.el("div", table, more if left else None, cls="fh")) if options else line(empty)
 
-    def _fill_from_selected(self, change: Any) -> None:
-        past = change["new"]
-        if isinstance(past, EarlierCall):  # and not one of the lines that say something else
-            self._look.safely(lambda: self._fill(past), self._show_message)()
+    def _show_more(self, _: str) -> None:
+        self._shown = len(self._options)
+        self._show(self._options)
 
-    def _fill(self, past: EarlierCall) -> None:
+    def _option(self, number: str) -> tuple[str, EarlierCall] | None:
+        return self._options[int(number)] if number.isdecimal() and int(number) < len(self._options) else None
+
+    def _fill(self, number: str) -> None:
+        if (option := self._option(number)) is not None:
+            self._look.safely(lambda: self._fill_in(option[1]), self._show_message)()
+
+    def _fill_in(self, past: EarlierCall) -> None:
         left = self._core.take_past(past.again(), past.masked)
         self._show_message(
             f"Filled in, but for {', '.join(left)}: secrets are not kept." if left else "Filled in.", "dim"
         )
 
+    def _show_answers(self, number: str) -> None:
+        option, calls = self._option(number), self._calls
+        if option is None or calls is None:
+            return
+        label, past = option
+        self._task.do(lambda: calls.answers(past), lambda runs: self._on_answers(label, runs))
+
+    def _on_answers(self, label: str, runs: list[Run]) -> None:
+        head = html.el("div", label if runs else "These answers are not stored any more.", cls="fh-dim", role="status")
+        self._answers.value = str(SideBySide(runs, whole="fh.history() has all").page(head))
+
     def _show_message(self, text: str, kind: str = "error") -> None:
         self._message.value = line(text, kind=kind)
+
+
+def _earlier_row(number: int, label: str, past: EarlierCall) -> html.Html:
+    inputs, variants = past.inputs_text(), one_line(", ".join(past.variants), 40)
+
+    def act(name: str, word: str) -> html.Html:
+        return html.el(
+            "button", word, type="button", cls="fh-code-act", data_act=f"{name} {number}", aria_label=f"{word}: {label}"
+        )
+
+    return html.el(
+        "tr",
+        html.el("td", past.time_text()),
+        html.el("td", inputs, dir=html.direction(inputs)),
+        html.el("td", f"{variants}: " if variants else "", past.results_text()),
+        html.el("td", act("earlier-fill", "Fill in"), " ", act("earlier-show", "Answers")),
+    )
 
 
 class CopyPanel:
