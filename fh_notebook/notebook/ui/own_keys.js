@@ -14,7 +14,7 @@
 //   said to be: widgets have no trait for these.
 
 const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex='0']";
-const WRITTEN = "input, select, option, textarea, label, .widget-html-content";
+const WRITTEN = "input, select, option, textarea, label";  // HTML says itself which of its texts are somebody's
 const NAMED = {"widget-radio-box": ["radiogroup", ".widget-label"], "fh-choices": ["group", ".fh-group-label"]};
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
 const COPIED_MS = 3000;

@@ -269,11 +269,17 @@ _BREAKS: Final = {"softbreak": "\n", "hardbreak": "\n"}
 
 def _folded(description: str) -> html.Html:
     if len(description) <= OPEN_CAP * 1.2:
-        return html.el("span", one_line(description, OPEN_CAP * 2), cls="fh-about")
+        return html.el("span", one_line(description, OPEN_CAP * 2), cls="fh-about", dir=html.direction(description))
     cut = description.rfind(" ", OPEN_CAP // 2, OPEN_CAP)
     cut = cut if cut > 0 else OPEN_CAP
     more = html.el("div", html.clip(description[cut:].strip(), 4_000))
-    return html.el("span", f"{one_line(description[:cut], OPEN_CAP)} …", html.fold("more", more), cls="fh-about")
+    return html.el(
+        "span",
+        f"{one_line(description[:cut], OPEN_CAP)} …",
+        html.fold("more", more),
+        cls="fh-about",
+        dir=html.direction(description),
+    )
 
 
 def problem_html(problems: list[str], *, most: int = 5) -> str:
