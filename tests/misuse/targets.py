@@ -27,7 +27,7 @@ PLUMBING: Final = {
     "Judge": {"score_all"},
     "PendingRun": {"begin", "outcome", "settled", "take"},
     "Race": {"show_by"},
-    "Field": {"on_input"},
+    "Field": {"on_input", "problem_text"},
     "Run": {"html_card"},
 }
 """Methods that the package calls itself, on values that it has made: no user has their arguments."""
