@@ -15,8 +15,8 @@ TIMED = "import time; began = time.perf_counter(); import fh_notebook; print((ti
 
 
 def megabytes(package: Distribution) -> float:
-    """Return the size of the files of an installed package."""
-    files = [Path(str(package.locate_file(file))) for file in package.files or ()]
+    """Return the size of the files of an installed package, but for what Python has compiled of them or would."""
+    files = [Path(str(package.locate_file(file))) for file in package.files or () if file.suffix != ".pyc"]
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
