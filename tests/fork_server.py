@@ -41,7 +41,9 @@ IMPORTS: Final = (
 
 
 class ForkedProcess:
-    """A process that a fork server has made; with the part of `subprocess.Popen` that tests use."""
+    """A process that a fork server has made; with the part of `subprocess.Popen` that tests and Jupyter use."""
+
+    stdin = stdout = stderr = None
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -62,9 +64,13 @@ class ForkedProcess:
 
     def kill(self) -> None:
         """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(self._pidfd, number)
 
     def _close(self) -> None:
         if self._pidfd is not None:

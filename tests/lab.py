@@ -25,7 +25,7 @@ from uuid import uuid4
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests import environment
+from tests import environment, kernel_provisioner
 
 PATIENCE_MS: Final = 180_000
 """How long a wait may take before the test fails: it costs nothing where all is well, and a machine may be busy."""
@@ -45,6 +45,19 @@ CHROMIUM_FLAGS: Final = (
 )
 
 THEMES: Final = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+def picture_folder() -> Path | None:
+    """Return the folder for pictures that somebody wants to look at, ``FH_SCREENSHOTS``, or None where nobody does."""
+    named = os.environ.get("FH_SCREENSHOTS")
+    return Path(named) if named else None
+
+
+def save_picture(of: Page | Locator, folder: Path | None, name: str, **options: Any) -> None:
+    """Save a picture as ``name.png``. None is taken without a folder: one of a whole page takes a second."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        of.screenshot(path=folder / f"{name}.png", **options)
 
 
 def find_chromium() -> str | None:
@@ -90,6 +103,7 @@ def run_lab(folder: Path, *, through: Sequence[str] = (), **variables: str) -> I
     root = folder / "root"
     root.mkdir(parents=True, exist_ok=True)
     env = environment.for_process(folder, **_lab_settings(folder), **variables)
+    env |= kernel_provisioner.variables(folder, env["PYTHONPATH"])
     process, url = _start_lab(through, root, folder / "lab.log", env)
     try:
         yield LabServer(url, root)
@@ -189,11 +203,31 @@ def _wait_for_lab(process: subprocess.Popen[bytes], said: Path) -> str:
 
 # ---------------------------------------------------------------------- page
 
+LAB: Final = "doc/tree"
+"""Where the server has JupyterLab with one notebook."""
+
 _READY = """async () => {
     const app = window.jupyterapp; await app.restored;
     const panel = app.shell.currentWidget; await panel.context.ready; await panel.sessionContext.ready;
     const kernel = panel.sessionContext.session.kernel; await kernel.info; return kernel.status;
 }"""
+
+_OPEN = """async path => {
+    const app = window.jupyterapp; await app.restored;
+    [...app.shell.widgets('main')].forEach(panel => panel.dispose());
+    await app.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+
+_CLOSE = """async () => {
+    const app = window.jupyterapp;
+    [...app.shell.widgets('main')].forEach(panel => panel.dispose());
+    await app.serviceManager.sessions.shutdownAll();
+    // A widget that was about to be drawn now finds that its model has gone: after its module, which comes before this one.
+    await import(URL.createObjectURL(new Blob([''], {type: 'text/javascript'})));
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+    return !document.querySelector('.jp-Dialog, .Toastify__toast, .jp-Completer, .lm-Menu');
+}"""
+"""Returns whether nothing is left of what was open."""
 
 _START = """i => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -217,19 +251,19 @@ _PATIENT_WIDGETS = f"""() => {{
 
 @dataclass
 class Lab:
-    """A page of JupyterLab with one notebook in it."""
+    """A page of JupyterLab with one notebook in it, and another one after that: a page takes 8 s of CPU, a notebook one."""
 
     page: Page
     server: LabServer
-    shots: Path
-    """The folder for screenshots."""
+    shots: Path | None
+    """The folder for pictures. Where there is none, nobody is to look at them: see `themes`."""
     external: list[str] = field(default_factory=list)
     """Addresses asked for that are not on this machine: an offline check for free."""
     errors: list[str] = field(default_factory=list)
     """Uncaught errors of the page's scripts."""
     name: str = ""
     """The open notebook's file name."""
-    place: str = "doc/tree"
+    place: str = LAB
     """Where the server has the page of one notebook; ``notebooks`` is Notebook 7."""
 
     def __post_init__(self) -> None:
@@ -251,11 +285,38 @@ class Lab:
             notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells])
             notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
             nbformat.write(notebook, self.server.root / self.name)
-        self.page.goto(f"{self.server.url}/{self.place}/{self.name}?reset", wait_until="domcontentloaded")
+        if self.place == LAB and self._is_lab():
+            self.page.evaluate(_OPEN, self.name)
+        else:
+            self.page.goto(f"{self.server.url}/{self.place}/{self.name}?reset", wait_until="domcontentloaded")
         self.page.locator(".jp-Notebook").wait_for()
-        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+        self.page.wait_for_function(
+            "path => window.jupyterapp?.shell?.currentWidget?.sessionContext?.path === path", arg=self.name
+        )
         self.page.evaluate(_READY)
         return self
+
+    def _is_lab(self) -> bool:
+        return self.page.url.startswith(f"{self.server.url}/{LAB}/") and bool(
+            self.page.evaluate("'jupyterapp' in window")
+        )
+
+    def clear(self) -> bool:
+        """Close the notebook, end its kernel, and return whether the page is then as a new one, for another test."""
+        if self.place != LAB or self.errors or self.page.is_closed() or not self._is_lab():
+            return False
+        for page in self.page.context.pages:
+            if page is not self.page:
+                page.close()
+        self.page.context.clear_permissions()
+        self.page.unroute_all()
+        self.page.mouse.move(0, 0)
+        is_empty = bool(self.page.evaluate(_CLOSE))
+        self.theme("light")
+        self.resize(1200)
+        for seen in (self.external, self.errors):
+            seen.clear()
+        return is_empty
 
     def cell(self, index: int) -> Locator:
         """Return cell `index`, input and output."""
@@ -319,13 +380,32 @@ class Lab:
             arg="true" if name == "light" else "false",
         )
 
+    def themes(self) -> Iterator[str]:
+        """Show the page in both themes, and yield the name of each; in the end the light one.
+
+        Where nobody is to look at pictures, the light one alone, without a switch, which takes a second. What a test
+        asks of a theme's colours, it asks in each by `theme`.
+        """
+        if self.shots is None:
+            yield "light"
+            return
+        for theme in THEMES:
+            self.theme(theme)
+            yield theme
+        self.theme("light")
+
+    def looks(self, *, height: int, widths: Sequence[int] = (1600, 400)) -> Iterator[str]:
+        """Show the page wide and narrow, and yield what that is called in a picture's name; then as it was."""
+        for width in widths:
+            self.resize(width, height)
+            for theme in self.themes():
+                yield f"{theme}-{width}"
+        self.resize(1200, 1000)
+
     def resize(self, width: int, height: int = 900) -> None:
         """Give the page another size, in CSS pixels."""
         self.page.set_viewport_size({"width": width, "height": height})
 
-    def screenshot(self, name: str, *, of: Locator | None = None) -> Path:
-        """Save a picture of the page, or of one element, as ``name.png`` and return the file."""
-        self.shots.mkdir(parents=True, exist_ok=True)
-        file = self.shots / f"{name}.png"
-        (of or self.page).screenshot(path=file)
-        return file
+    def screenshot(self, name: str, *, of: Locator | None = None) -> None:
+        """Save a picture of the page, or of one element, as ``name.png``, if there is a folder for it."""
+        save_picture(of or self.page, self.shots, name)

@@ -1,15 +1,14 @@
-"""A JupyterLab server for the session, a browser for a file of tests, a page for a test."""
+"""A JupyterLab server for the session, a browser for this folder, a page for a test after the other, as if it were new."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import Lab, LabServer, find_chromium, run_browser, run_lab
+from tests.lab import Lab, LabServer, find_chromium, picture_folder, run_browser, run_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -35,26 +34,44 @@ def lab_server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 # Not for the session: while Playwright is up, asyncio believes that a loop is running in this thread, and every later
-# test that calls asyncio.run() would fail. Starting Chromium again takes half a second.
-@pytest.fixture(scope="module")
+# test that calls asyncio.run() would fail.
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Chromium, for the tests of one file."""
+    """Chromium, for the tests of this folder."""
     with run_browser(chromium) as started:
         yield started
 
 
+@pytest.fixture(scope="package")
+def pages(browser: Browser, lab_server: LabServer) -> Iterator[list[Lab]]:
+    """The page of JupyterLab that the last test left as a new one, if it did."""
+    left: list[Lab] = []
+    yield left
+    for lab in left:
+        lab.page.context.close()
+
+
 @pytest.fixture
-def lab(browser: Browser, lab_server: LabServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A page of JupyterLab; on failure, what it shows is saved as ``failed-<test>.png``."""
-    shots = Path(os.environ.get("FH_SCREENSHOTS") or tmp_path / "screenshots")
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    opened = Lab(context.new_page(), lab_server, shots)
+def lab(
+    browser: Browser, lab_server: LabServer, pages: list[Lab], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Lab]:
+    """A page of JupyterLab; on failure, what it shows is saved as ``failed-<test>.png``, and the next test has another."""
+    if not pages:
+        context = browser.new_context(viewport={"width": 1200, "height": 900})
+        pages.append(Lab(context.new_page(), lab_server, picture_folder()))
+    opened = pages.pop()
+    opened.shots = picture_folder()
     try:
         yield opened
         if request.node.stash.get(FAILED, False):
-            print(f"what the page shows: {opened.screenshot(f'failed-{request.node.name}')}")
+            opened.shots = opened.shots or tmp_path / "screenshots"
+            opened.screenshot(f"failed-{request.node.name}")
+            print(f"what the page shows: {opened.shots}")
+        elif opened.clear():
+            pages.append(opened)
     finally:
-        context.close()
+        if opened not in pages:
+            opened.page.context.close()
 
 
 @pytest.hookimpl(wrapper=True)

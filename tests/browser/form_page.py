@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import Final
 
 from playwright.sync_api import Locator, expect
@@ -38,29 +36,9 @@ def wait_until_at_work(shown: Locator) -> None:
     expect(shown.locator(":is(input, select, textarea):not([dir=auto])")).to_have_count(0)
 
 
-LOOKED_AT: Final = bool(os.environ.get("FH_SCREENSHOTS"))
-"""Whether somebody is to look at the pictures: ``FH_SCREENSHOTS`` names a folder."""
-
-
-def looks(lab: Lab, *, height: int) -> Iterator[str]:
-    """Show the page wide and narrow, and yield what that is called in a picture's name; then as it was.
-
-    In both themes where somebody is to look at the pictures: a theme takes a second.
-    """
-    for width in (1600, 400):
-        lab.resize(width, height)
-        for theme in ("light", "dark") if LOOKED_AT else ("light",):
-            if LOOKED_AT:
-                lab.theme(theme)
-            yield f"{theme}-{width}"
-    lab.resize(1200, 1000)
-    if LOOKED_AT:
-        lab.theme("light")
-
-
 def pictures(lab: Lab, name: str, form: Locator, *, height: int = 1400) -> None:
     """Save pictures of a form, and check that nothing of it is cut off."""
-    for look in looks(lab, height=height):
+    for look in lab.looks(height=height):
         form.scroll_into_view_if_needed()
         lab.screenshot(f"form-{name}-{look}", of=form)
         cut = cut_off(form)

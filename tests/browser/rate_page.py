@@ -5,7 +5,6 @@ Rule of this file: the variants' names are in no cell and no output: so a page t
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Final
 
@@ -53,19 +52,11 @@ def wait_until_saved(rating: Locator, done: int) -> None:
 
 
 def pictures(lab: Lab, name: str, rating: Locator) -> None:
-    """Save pictures of a rating, wide and narrow, in both themes, and check that nothing of it is cut off."""
-    themes = ("light", "dark") if os.environ.get("FH_SCREENSHOTS") else ("light",)
-    for width in (1600, 400):
-        lab.resize(width, 1400)
-        for theme in themes:
-            if len(themes) > 1:
-                lab.theme(theme)
-            rating.scroll_into_view_if_needed()
-            lab.screenshot(f"rate-{name}-{theme}-{width}", of=rating)
-        assert cut_off(rating, PARTS) == [], (name, width)
-    lab.resize(1200, 1000)
-    if len(themes) > 1:
-        lab.theme("light")
+    """Save pictures of a rating, wide and narrow, and check that nothing of it is cut off."""
+    for look in lab.looks(height=1400):
+        rating.scroll_into_view_if_needed()
+        lab.screenshot(f"rate-{name}-{look}", of=rating)
+        assert cut_off(rating, PARTS) == [], (name, look)
 
 
 def ratings_in(lab: Lab, cell: int) -> tuple[int, int, str]:

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.form_page import accessible, cut_off, looks
+from tests.browser.form_page import accessible, cut_off
 from tests.lab import Lab
 from tests.notebook.paced_hive import PacedHive
 
@@ -33,7 +33,7 @@ def _widths(bar: Locator) -> dict[str, float]:
 
 def _pictures(lab: Lab, name: str, of: Locator) -> None:
     """Save pictures of a cell, wide and narrow, in both themes, and check that nothing of it is cut off."""
-    for look in looks(lab, height=900):
+    for look in lab.looks(height=900):
         lab.screenshot(f"{name}-{look}")
         parts = ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once"
         assert cut_off(of, parts) == [], (name, look)

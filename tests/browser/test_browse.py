@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.contrast import faint, grounds
-from tests.lab import PATIENCE_MS, Lab
+from tests.lab import PATIENCE_MS, Lab, picture_folder, save_picture
 from tests.voila import run_voila
 
 if TYPE_CHECKING:
@@ -56,19 +55,11 @@ def _expect_rows(table: Locator, pattern: str) -> None:
 
 
 def _pictures(lab: Lab, name: str, shown: Locator) -> None:
-    """Save pictures in both themes, wide and narrow, and check that nothing reaches out of the page."""
-    themes = ("light", "dark") if os.environ.get("FH_SCREENSHOTS") else ("light",)
-    for width in (400, 1600):
-        lab.resize(width, 1300)
-        for theme in themes:
-            if len(themes) > 1:
-                lab.theme(theme)
-            shown.scroll_into_view_if_needed()
-            lab.screenshot(f"{name}-{theme}-{width}", of=shown)
-        assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (name, width)
-    lab.resize(1200, 1000)
-    if len(themes) > 1:
-        lab.theme("light")
+    """Save pictures, wide and narrow, and check that nothing reaches out of the page."""
+    for look in lab.looks(height=1300, widths=(400, 1600)):
+        shown.scroll_into_view_if_needed()
+        lab.screenshot(f"{name}-{look}", of=shown)
+        assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (name, look)
 
 
 def test_a_click_on_a_row_brings_its_detail_into_sight(lab: Lab) -> None:
@@ -288,7 +279,6 @@ GROUNDS: Final = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 17, 17)"}
 @pytest.mark.long
 def test_rows_differences_and_ratings_as_an_app(browser: Browser, tmp_path: Path) -> None:
     """Voila serves the same, readable in its light and its dark theme, wide and narrow; nothing twice, and no code."""
-    shots = Path(os.environ.get("FH_SCREENSHOTS") or tmp_path)
     cells = [ROWS, *(cell for shown in APP.values() for cell in shown)]
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -316,7 +306,7 @@ def test_rows_differences_and_ratings_as_an_app(browser: Browser, tmp_path: Path
                 page.set_viewport_size({"width": width, "height": 1200})
                 for name in APP:
                     for number, one in enumerate(page.locator(f".{name}").all()):
-                        one.screenshot(path=shots / f"voila-{name}-{number}-{theme}-{width}.png")
+                        save_picture(one, picture_folder(), f"voila-{name}-{number}-{theme}-{width}")
                         assert grounds(one) == GROUNDS[theme]
                         assert faint(one) == [], (name, number, theme, width)
                 assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (theme, width)

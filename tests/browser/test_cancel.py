@@ -39,8 +39,7 @@ def test_cancel_ends_a_cell_and_a_batch_and_leaves_nothing(lab: Lab, hive: SlowH
         lab.start(1)
         button = lab.output(1).locator("button.fh-cancel")
         button.wait_for()
-        for theme in ("light", "dark"):
-            lab.theme(theme)
+        for theme in lab.themes():
             lab.screenshot(f"cancel-{theme}")
         button.click()
         lab.expect_text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.form_page import cut_off, looks
+from tests.browser.form_page import cut_off
 from tests.lab import Lab
 from tests.notebook.paced_hive import PacedHive
 
@@ -42,7 +42,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         paced_hive.wait_for(20)
         lab.expect_text(here, r"\d+ of 80 done, \d failed.*4 of 4 in flight, 60 calls left")
         here.locator("button.fh-pause").wait_for()
-        for look in looks(lab, height=900):
+        for look in lab.looks(height=900):
             lab.screenshot(f"dask-running-{look}")
             assert cut_off(here, ".fh-progress, .fh-progress span, button, .fh-throttle, .fh-at-once") == [], look
 

@@ -67,14 +67,14 @@ def test_a_cell_runs_and_shows_its_answers_side_by_side(lab: Lab, hive_url: str)
     lab.expect_text(lab.run(4), r"InputError: triage: line 1 of the body")
     lab.expect_text(lab.run(5), r"Dry run: 2 calls")
     assert lab.errors == []  # before pages are resized: JupyterLab's own windowing then raises now and then
-    for theme, width in (("light", 1200), ("dark", 1200), ("light", 480), ("dark", 1600)):
-        lab.theme(theme)
-        lab.resize(width)
-        lab.screenshot(f"cell-{theme}-{width}")
+    for look in lab.looks(height=900, widths=(1200, 480, 1600)):
+        lab.screenshot(f"cell-{look}")
         cards = lab.output(2).locator(".fh-card")
         expect(cards).to_have_count(3)
         lefts = cards.evaluate_all("all => all.map(card => Math.round(card.getBoundingClientRect().x))")
-        assert (len(set(lefts)) == 1) == (width == 480)  # beside each other, or below each other on a narrow page
+        assert (len(set(lefts)) == 1) == look.endswith(
+            "-480"
+        )  # beside each other, or below each other on a narrow page
     lab.save()
     saved = nbformat.read(lab.server.root / lab.name, as_version=4)
     data = saved.cells[2].outputs[-1]["data"]  # before it stands what is left of Cancel, where the calls took a second

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.form_page import accessible, pictures, setup, wait_until_at_work
-from tests.lab import Lab, LabServer
+from tests.lab import Lab, LabServer, picture_folder, save_picture
 from tests.notebook.forms.form_hive import KEY, PASSWORD, PATIENCE_S, FormHive
 from tests.notebook.forms.form_schemas import CASES, DEFS
 
@@ -66,13 +64,10 @@ def hive() -> Iterator[FormHive]:
 
 
 @pytest.fixture(scope="module")
-def lab(
-    browser: Browser, lab_server: LabServer, hive: FormHive, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
+def lab(browser: Browser, lab_server: LabServer, hive: FormHive) -> Iterator[Lab]:
     """One page with one notebook for all tests of this file; each test has cells of its own."""
-    shots = Path(os.environ.get("FH_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     context = browser.new_context(viewport={"width": 1200, "height": 1000})
-    page = Lab(context.new_page(), lab_server, shots)
+    page = Lab(context.new_page(), lab_server, picture_folder())
     with hive.serve() as server:
         page.open(setup(server.url), *CELLS.values())
         page.run(0)
@@ -275,10 +270,10 @@ def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab
 
 
 @pytest.mark.long
-def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, hive: FormHive, tmp_path: Path) -> None:
+def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, hive: FormHive) -> None:
     """As a cell below the form's, with the comment that names the form's own client; in a notebook of its own."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000})
-    lab = Lab(context.new_page(), lab_server, tmp_path)
+    lab = Lab(context.new_page(), lab_server, picture_folder())
     with hive.serve() as server:
         client = f"fh.Client(base_url={server.url!r}, api_key={KEY!r})"
         own = f"fh.form(reply, variants='plain', values={{'ticket': 'Late.'}}, client={client})"
@@ -355,7 +350,7 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     form.locator("button.fh-pause").wait_for()
     pictures(lab, "batch", form)
     hive.hold.set()
-    expect(form.locator(".fh-batch-result")).to_contain_text("40 of 40 done; 40 calls")
+    expect(form.locator(".fh-batch-result .fh-completed")).to_have_text("40 completed")
     hive.hold.clear()
     expect(form.locator("button.fh-pause")).to_have_count(0)
     pictures(lab, "batch-end", form)
@@ -420,5 +415,5 @@ def test_nbconverts_page_shows_the_last_state_offline(lab: Lab) -> None:
     expect(page.locator(".fh-panel")).to_have_count(0)
     for width in (400, 1600):
         page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=lab.shots / f"form-nbconvert-{width}.png")
+        save_picture(page, lab.shots, f"form-nbconvert-{width}")
     page.close()

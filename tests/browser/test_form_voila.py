@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests import notebooks
 from tests.browser.form_page import cut_off, setup
-from tests.lab import PATIENCE_MS
+from tests.lab import PATIENCE_MS, picture_folder, save_picture
 from tests.notebook.forms.form_hive import PASSWORD, FormHive
 from tests.voila import run_voila
 
@@ -41,7 +41,7 @@ def test_a_form_is_an_app(browser: Browser, tmp_path: Path) -> None:
             assert "fh.form(" not in page.content()
             for width in (1600, 400):
                 page.set_viewport_size({"width": width, "height": 900})
-                page.screenshot(path=_shots(tmp_path) / f"form-voila-{width}.png", full_page=True)
+                save_picture(page, picture_folder(), f"form-voila-{width}", full_page=True)
                 cut = cut_off(form)
                 assert not cut, f"at {width} pixels: {cut}"
             page.context.close()
@@ -62,13 +62,5 @@ def test_the_shipped_app_is_one(browser: Browser, tmp_path: Path) -> None:
         expect(form.locator(".fh-results")).to_contain_text("billing")
         expect(page.get_by_text("How to: a form as an app")).to_be_visible()
         assert "fh.form(" not in page.content()
-        page.screenshot(path=_shots(tmp_path) / "how_to_voila_app-served.png", full_page=True)
+        save_picture(page, picture_folder(), "how_to_voila_app-served", full_page=True)
         page.context.close()
-
-
-def _shots(folder: Path) -> Path:
-    import os
-
-    shots = Path(os.environ.get("FH_SCREENSHOTS") or folder / "screenshots")
-    shots.mkdir(parents=True, exist_ok=True)
-    return shots

@@ -48,7 +48,7 @@ def test_a_port_that_another_server_has_taken_is_not_taken_for_ones_own(
 
 
 @pytest.mark.long
-def test_widgets_themes_and_sizes(lab: Lab) -> None:
+def test_widgets_themes_and_sizes(lab: Lab, tmp_path: Path) -> None:
     """A widget's click reaches the kernel; the theme and the size of the page change as told."""
     lab.open(
         "import ipywidgets\n"
@@ -70,8 +70,9 @@ def test_widgets_themes_and_sizes(lab: Lab) -> None:
 
     lab.resize(480, 800)
     assert lab.page.evaluate("() => window.innerWidth") == 480
-    picture = lab.screenshot("harness-widget")
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    lab.shots = tmp_path / "shots"
+    lab.screenshot("harness-widget")
+    assert (lab.shots / "harness-widget.png").read_bytes().startswith(b"\x89PNG")
     assert lab.errors == []
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.form_page import cut_off, looks
+from tests.browser.form_page import cut_off
 from tests.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -54,7 +54,7 @@ def test_pending_runs_say_what_they_wait_for_and_change_when_the_outcome_comes(l
     for card, words in zip(cards, ("finance", "running", "queued", "fh.reattach"), strict=True):
         lab.expect_text(card, words)
     expect(cards[0]).to_contain_text("to <b>Ada</b>?")
-    for look in looks(lab, height=1_000):
+    for look in lab.looks(height=1_000):
         for name, card in zip(("paused", "running", "queued", "stopped"), cards, strict=True):
             assert cut_off(card.locator(".fh-card"), "*") == [], (name, look)
         lab.screenshot(f"pending-page-{look}")

@@ -58,16 +58,11 @@ FITS = (
 
 
 def _pictures(lab: Lab, name: str, of: Locator) -> None:
-    """Save pictures in both themes and two widths; what is too wide scrolls inside of the output."""
-    for width in (1600, 400):
-        lab.resize(width, 1300)
-        for theme in ("light", "dark"):
-            lab.theme(theme)
-            of.scroll_into_view_if_needed()
-            assert of.evaluate(FITS), (name, theme, width)
-            lab.screenshot(f"{name}-{theme}-{width}")
-    lab.resize(1200)
-    lab.theme("light")
+    """Save pictures, wide and narrow; what is too wide scrolls inside of the output."""
+    for look in lab.looks(height=1300):
+        of.scroll_into_view_if_needed()
+        assert of.evaluate(FITS), (name, look)
+        lab.screenshot(f"{name}-{look}")
 
 
 def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stuck) -> None:

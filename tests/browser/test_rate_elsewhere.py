@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.rate_page import KEPT, NAMES, pictures, setup, wait_until_saved
-from tests.browser.test_form_voila import _shots
-from tests.lab import PATIENCE_MS, Lab
+from tests.lab import PATIENCE_MS, Lab, picture_folder, save_picture
 from tests.voila import run_voila
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -103,7 +102,7 @@ def test_as_an_app_of_voila(browser: Browser, tmp_path: Path) -> None:
         for key in "1231":
             page.keyboard.press(key)
         wait_until_saved(rating, 4)
-        page.screenshot(path=_shots(tmp_path) / "rate-voila.png", full_page=True)
+        save_picture(page, picture_folder(), "rate-voila", full_page=True)
         expect(page.locator(".fh-rate-static")).to_be_hidden()
         assert not any(name in page.content() for name in NAMES)
         page.context.close()

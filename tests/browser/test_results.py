@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from fh_notebook.local import LocalHive
-from tests.browser.form_page import cut_off, looks
+from tests.browser.form_page import cut_off
 from tests.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -115,7 +115,7 @@ def test_results_beside_each_other_wide_and_narrow_light_and_dark(lab: Lab) -> N
     expect(shown.locator(".fh-copy")).to_have_count(5)
     heights = "all => all.map(button => Math.round(button.getBoundingClientRect().top - button.closest('.fh-o').getBoundingClientRect().top))"
     assert len(set(shown.locator(".fh-copy").evaluate_all(heights))) == 1
-    for look in looks(lab, height=1_400):
+    for look in lab.looks(height=1_400):
         for name, where in (("results", shown), ("repeats", repeats)):
             where.scroll_into_view_if_needed()
             lab.screenshot(f"{name}-{look}", of=where)

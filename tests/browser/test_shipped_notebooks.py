@@ -38,10 +38,9 @@ def test_a_notebook_runs_and_is_readable(lab: Lab, file: Path) -> None:
     for kind in ("error", "stderr"):
         found = lab.page.locator(f".jp-Notebook [data-mime-type='application/vnd.jupyter.{kind}']")
         assert found.all_inner_texts() == []
-    for width, height in ((1600, 8000), (400, 16000)):  # tall: a picture of all of it
+    for width, height in ((1600, 8000), (400, 16000)):  # tall: all of it is in the page
         lab.resize(width, height)
-        for theme in ("light", "dark"):
-            lab.theme(theme)
+        for theme in lab.themes():
             lab.screenshot(f"{file.stem}-{width}-{theme}")
         assert lab.page.evaluate(_TOO_WIDE) == []
     assert lab.external == []
