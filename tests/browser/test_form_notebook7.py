@@ -45,5 +45,10 @@ def test_a_form_is_run_and_cancelled(lab: Lab, hive: FormHive) -> None:
         expect(form.locator(".fh-results")).to_contain_text("may have run at the service all the same")
         lab.expect_text(lab.run(3), "Dear customer, I was charged twice.")
         pictures(lab, "notebook7", form)
+        # What Notebook 7 does to outputs of more than some 100 lines, by itself.
+        lab.cell(1).evaluate("cell => cell.classList.add('jp-mod-outputsScrolled')")
+        heights = "form => [form.getBoundingClientRect().height, form.closest('.jp-Cell-outputArea').clientHeight]"
+        needed, given = form.evaluate(heights)
+        assert given >= needed
     assert lab.errors == of_its_own
     assert lab.external == []

@@ -81,6 +81,32 @@ def test_a_cell_that_blocks_says_how_it_is_ended(lab: Lab, paced_hive: PacedHive
         lab.screenshot(f"reloaded-blocking-ended-{code[:5]}")
 
 
+def test_a_form_keeps_its_values_its_answers_and_what_runs(lab: Lab, paced_hive: PacedHive) -> None:
+    """Fields, the last answer and the call that is out; its answer comes to the new page, and Run is for the next."""
+    with paced_hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), FORM)
+        lab.run(0)
+        form = lab.run(1).locator(".fh-panel")
+        text = form.get_by_label("text").first
+        text.fill("first")
+        paced_hive.let_go(1)
+        text.press("Control+Enter")
+        expect(form.locator(".fh-results")).to_contain_text("said first")
+        text.fill("second")
+        text.press("Control+Enter")
+        expect(form.locator("button.fh-run")).to_be_disabled()
+        _reload(lab)
+        form = lab.output(1).locator(".fh-panel")
+        expect(form.get_by_label("text").first).to_have_value("second")
+        expect(form.locator("button.fh-run")).to_be_disabled()
+        expect(form.locator("button.fh-cancel")).to_be_enabled()
+        paced_hive.let_go(1)
+        expect(form.locator(".fh-results")).to_contain_text("said second")
+        expect(form.locator("button.fh-run")).to_be_enabled()
+        _reload(lab)
+        expect(lab.output(1).locator(".fh-panel .fh-results")).to_contain_text("said second")
+
+
 def test_where_the_kernel_is_another_the_last_state_is_seen(lab: Lab, paced_hive: PacedHive) -> None:
     """A copy of the notebook has its own kernel, which knows no widgets: what stands in for them says of when it is."""
     with paced_hive.serve() as server:

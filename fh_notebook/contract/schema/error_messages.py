@@ -181,7 +181,8 @@ def _missing(case: _Case) -> Problem:
         expected = effective_schema(expected, case.root)
     if case.hidden and isinstance(expected, Mapping):
         expected = {"type": expected.get("type", [])}  # the choices of a secret are secret
-    return case.problem("is missing", f"give {kind_text(expected) if expected else 'a value'}")
+    kind = kind_text(expected) if expected else "a value"
+    return case.problem("is missing", f"give {kind}", expected=kind)
 
 
 def _unknown(case: _Case) -> Problem:

@@ -343,7 +343,11 @@ class Field:
 
     def problem_text(self, problem: Problem) -> str:
         """Return a problem as it is told beside the field: one of the field itself does not need its path."""
-        return problem.sentence if problem.path == self.state.path else str(problem)
+        if problem.path != self.state.path:
+            return str(problem)
+        if problem.keyword == "required" and problem.expected:
+            return f"Required. Enter {problem.expected}."
+        return problem.sentence
 
     def _mark(self, *, wrong: bool) -> None:
         for control in (self.control, self.json_box):

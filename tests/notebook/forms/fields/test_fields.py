@@ -655,6 +655,16 @@ def test_an_empty_value_is_in_the_menu_where_one_fits() -> None:
     assert view.model.value == {"a": "", "c": []}
 
 
+def test_what_is_required_says_what_to_enter() -> None:
+    """Beside the field, once a person has emptied it; the model's own message names the variable."""
+    view = FieldsView(FormModel({"properties": {"n": {"type": "integer"}}, "required": ["n"]}))
+    assert "Required" not in _text(view.widget)
+    view.fields["n"].value = 3
+    view.fields["n"].value = fh.UNSET
+    assert "Required. Enter a whole number." in _text(view.widget)
+    assert view.fields["n"].problems == ["n: is missing; give a whole number"]
+
+
 def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
     """Two variables that need each other."""
     schema = {
