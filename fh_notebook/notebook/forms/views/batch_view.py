@@ -1,8 +1,7 @@
 """`BatchFormView`: the widgets of a form over rows: mapping, preview, number of calls, progress of the batch.
 
 - A handler returns at once; long work runs in the background.
-- A constant for a password is typed unseen, and its box is emptied at once: a page saves the content of the box with
-  the notebook.
+- A constant is entered in the very field that a form of one call has for it: a password is typed unseen there.
 - Progress is drawn as for every batch (`ProgressView`), but into a widget of the form: a click has no cell under which
   a display could be created.
 """
@@ -13,13 +12,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from ipywidgets import Dropdown, Layout, Password, Text
+from ipywidgets import Dropdown, Layout
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
-from fh_notebook.core.redaction import MASK, Secret
+from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import counted
@@ -27,7 +26,10 @@ from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
 from fh_notebook.notebook.forms.fields.base import UpdateGuard
-from fh_notebook.notebook.forms.model.row_mapping import SourceKind, batch_plan
+from fh_notebook.notebook.forms.fields.view import FieldsView
+from fh_notebook.notebook.forms.model.kinds import same_json
+from fh_notebook.notebook.forms.model.model import FormModel
+from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceKind, batch_plan
 from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.forms.static import preview_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
@@ -37,13 +39,11 @@ from fh_notebook.notebook.progress.display import ProgressView
 from fh_notebook.notebook.ui.buttons import ControlDisplay
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.widgets import (
-    LABELLED,
     FormTheme,
     enable_all_clicks,
     form_head,
     line,
     problems_list,
-    without_echo,
 )
 
 __all__ = ["BatchFormView", "FormProgress", "SourceRow"]
@@ -55,13 +55,15 @@ _NOTHING: Final = ("nothing", "")
 
 
 class SourceRow:
-    """One Start variable: where its value is from, and the constant where it is one."""
+    """One Start variable: where its value is from, and where that is a constant, the field in which it is entered."""
 
     def __init__(self, core: BatchFormController, name: str, look: FormTheme, edited: Callable[[], object]) -> None:
-        self._core, self._name, self._look, self._edited = core, name, look, edited
+        self._core, self._name, self._edited = core, name, edited
         mapping = core.mapping
         self._showing = UpdateGuard()
-        self._constant: Any = None
+        self._constant: FieldsView | None = None
+        self._is_constant = False
+        """Whether a constant is entered, though perhaps none is there yet."""
         needed = "*" if mapping.is_required(name) else ""
         columns = [(f"column {column}", ("column", column)) for column in mapping.rows.columns]
         self._from = Dropdown(
@@ -78,74 +80,62 @@ class SourceRow:
         """Show what the variable takes."""
         source = self._core.mapping.sources[self._name]
         with self._showing:
+            self._is_constant = source.kind is SourceKind.CONSTANT or (
+                self._is_constant and source.kind is SourceKind.NOTHING
+            )
             if source.kind is SourceKind.COLUMN:
                 column = ("column", source.column)
                 # A column that a program gave and that is not there: the mapping's problem names it.
                 self._from.value = column if source.column in self._core.mapping.rows.columns else None
             else:
-                self._from.value = _CONSTANT if source.kind is SourceKind.CONSTANT else _NOTHING
-            self._offer_constant(source.kind is SourceKind.CONSTANT)
-            if self._constant is not None and not self._is_secret and source.kind is SourceKind.CONSTANT:
-                value = source.value
-                self._constant.value = value if isinstance(value, str) else html.printable(json_line(value))
+                self._from.value = _CONSTANT if self._is_constant else _NOTHING
+            self._offer_constant()
+            if self._constant is not None and source.kind is SourceKind.CONSTANT:
+                if not same_json(self._constant.fields[self._name].value, source.value):
+                    self._constant.model.set_values({self._name: source.value})
+                self._constant.refresh()
 
-    @property
-    def _is_secret(self) -> bool:
-        return self._core.mapping.is_secret(self._name)
-
-    @property
-    def _is_set(self) -> bool:
-        return bool(self._core.mapping.sources[self._name].value)
-
-    def _offer_constant(self, is_offered: bool) -> None:
-        if not is_offered:
+    def _offer_constant(self) -> None:
+        if not self._is_constant:
             self.widget.children = (self._from,)
             return
         if self._constant is None:
-            self._constant = self._new_constant()
-        self.widget.children = (self._from, self._constant)
+            self._constant = FieldsView(constant_model(self._core.mapping, self._name), on_change=self._entered)
+            self._constant.widget.add_class("fh-constant")
+        self.widget.children = (self._from, self._constant.widget)
         enable_all_clicks(self.widget)
-
-    def _new_constant(self) -> Any:
-        # Named, since on a narrow page it stands below what it belongs to.
-        label = f"{html.printable(path_text([self._name]))} in every row"
-        more = {"layout": self._look.input, "style": LABELLED, "continuous_update": False, "description": label}
-        field = (
-            without_echo(Password)(placeholder="set, hidden" if self._is_set else "not shown", **more)
-            if self._is_secret
-            else Text(**more)
-        )
-        field.add_class("fh-constant")
-        field.observe(self._typed, "value")
-        return field
 
     def _chosen(self, change: Any) -> None:
         if self._showing or change["new"] is None:
             return
         kind, column = change["new"]
         mapping = self._core.mapping
+        self._is_constant = kind == "constant"
+        self._offer_constant()
         if kind == "column":
             mapping.take_column(self._name, column)
-        elif kind == "constant":
-            mapping.take_typed(self._name, "")
+        elif self._is_constant:
+            self._take_constant()
         else:
             mapping.take_nothing(self._name)
-        self._offer_constant(kind == "constant")
         self._edited()
 
-    def _typed(self, change: Any) -> None:
-        if self._showing:
-            return
-        typed = Secret(change["new"]) if self._is_secret else change["new"]
-        if isinstance(typed, Secret):
-            if not typed:
-                return  # it was emptied here
-            self._constant.value = ""
-            self._constant.placeholder = "set, hidden"
-            self._core.mapping.take_typed(self._name, typed.reveal())
-        else:
-            self._core.mapping.take_typed(self._name, typed)
-        self._edited()
+    def _entered(self) -> None:
+        if not self._showing:
+            self._take_constant()
+            self._edited()
+
+    def _take_constant(self) -> None:
+        if self._constant is not None:
+            self._core.mapping.take_value(self._name, self._constant.fields[self._name].value)
+
+
+def constant_model(mapping: RowMapping, name: str) -> FormModel:
+    """Return a form of one field: the constant of a variable, of which nothing is sent until it is entered."""
+    declared = mapping.deployment.inputs if isinstance(mapping.deployment.inputs, dict) else {}
+    schema = mapping.schema_of(name) or {"type": "string"}  # of what is not declared, a text is meant
+    definitions = {word: declared[word] for word in ("$defs", "definitions") if word in declared}
+    return FormModel({"type": "object", **definitions, "properties": {name: schema}})
 
 
 def _left_out(core: BatchFormController, name: str) -> str:

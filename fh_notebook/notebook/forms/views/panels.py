@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -26,8 +26,10 @@ from fh_notebook.contract.snippet.parser import is_placeholder
 from fh_notebook.core.config.urls import DEFAULT_BASE_URL
 from fh_notebook.core.redaction import Secret
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.problems import Problem
+from fh_notebook.core.values import UNSET
 from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.cell.request import request_text, with_delivery
 from fh_notebook.notebook.forms.code_export import commented
@@ -42,6 +44,9 @@ from fh_notebook.notebook.forms.control.schema_editor import (
     with_variable,
 )
 from fh_notebook.notebook.forms.control.selection import VariantSelection
+from fh_notebook.notebook.forms.fields.help_text import default_text
+from fh_notebook.notebook.forms.model.field import FieldState, SentAs
+from fh_notebook.notebook.forms.model.model import FormModel, GroupState
 from fh_notebook.notebook.results.cards import SideBySide
 from fh_notebook.notebook.shell import running_shell
 from fh_notebook.notebook.ui.latest_task import LatestTask
@@ -62,6 +67,7 @@ __all__ = [
     "SchemaPanel",
     "SidePanel",
     "request_page",
+    "sent_lines",
 ]
 
 
@@ -141,16 +147,60 @@ class RequestPanel:
         except InputError as exc:
             self._show_message(str(exc))
             return
-        self.widget.value = str(request_page(connection, requests, self._core.secrets, self._core.problems))
+        sent = sent_lines(self._core.deployment, requests[0].inputs) if requests else []
+        self.widget.value = str(request_page(connection, requests, self._core.secrets, self._core.problems, sent=sent))
 
     def _show_message(self, message: str) -> None:
         self.widget.value = line(message, kind="error")
 
 
+_SENT_WORDS: Final = {
+    SentAs.DEFAULT: "At their default",
+    SentAs.NULL: "Null",
+    SentAs.EMPTY: "Empty",
+    SentAs.NOTHING: "Not sent",
+}
+
+
+def sent_lines(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]:
+    """Return in words which variables are sent at their default, as null, empty, and not at all.
+
+    Examples
+    --------
+    >>> from fh_notebook.contract.schema.variables import integer, text
+    >>> dep = Deployment("d", inputs={"topic": text(), "words": integer(default=120), "note": text(required=False)})
+    >>> sent_lines(dep, {"topic": ""})
+    ['Empty: topic', 'Not sent: words (default 120), note']
+    """
+    model = FormModel(deployment.inputs)
+    model.set_values(inputs, exact=True)
+    names: dict[SentAs, list[str]] = {sent: [] for sent in _SENT_WORDS}
+    for state in _parts(model.fields.values()):
+        if (sent := state.sent_as) in names:
+            has_default = sent is SentAs.NOTHING and state.default is not UNSET
+            names[sent].append(path_text(state.path) + (f" (default {default_text(state)})" if has_default else ""))
+    return [f"{_SENT_WORDS[sent]}: {', '.join(found)}" for sent, found in names.items() if found]
+
+
+def _parts(states: Iterable[FieldState]) -> Iterator[FieldState]:
+    for state in states:
+        yield state
+        if isinstance(state, GroupState) and isinstance(state.value, dict):
+            yield from _parts(state.fields.values())
+
+
 def request_page(
-    connection: Connection, requests: Sequence[InvokeRequest], secrets: Secrets, problems: Sequence[Problem] = ()
+    connection: Connection,
+    requests: Sequence[InvokeRequest],
+    secrets: Secrets,
+    problems: Sequence[Problem] = (),
+    *,
+    sent: Sequence[str] = (),
 ) -> html.Html:
-    """Return the page: of the first variant all, of the others that they differ in its name alone."""
+    """Return the page: of the first variant all, of the others that they differ in its name alone.
+
+    `sent` has in words what the request cannot show by itself (:func:`sent_lines`).
+    """
     if not requests:
         return html.el("div", str(problems[0]) if problems else "nothing to send", cls="fh fh-error")
     text = request_text(connection.base_url, connection.key, requests[0], secrets, whole=True)
@@ -164,6 +214,7 @@ def request_page(
         "div",
         html.el("div", "; ".join(notes), cls="fh-dim"),
         refused,
+        *(html.el("div", line_text, cls="fh-sent-as", dir="auto") for line_text in sent),
         html.folded(text, whole="form.value has all inputs", cap=4 * html.TEXT_CAP),
         cls="fh",
     )

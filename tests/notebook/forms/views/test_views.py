@@ -281,6 +281,10 @@ def test_the_request_is_exactly_what_is_sent(hive: FormHive) -> None:
     assert shown.value.count("x" * 1_000) >= 1
     assert "more characters" not in shown.value.partition("more lines")[2]
     assert PASSWORD not in shown.value
+    assert "Not sent: tone</div>" in shown.value
+    assert "At their default: max_words</div>" in shown.value
+    form.fields["max_words"].value = fh.UNSET
+    _until(shown, "Not sent: tone, max_words (default 120)</div>")
     form.variants = []
     _until(shown, "choose a variant")
 
@@ -486,11 +490,17 @@ def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
     assert _of(over, "fh-run").description == "Run 2 calls"
     assert ": 2 calls" in _of(over, "fh-run").tooltip
     _line(over, "tone").value = ("constant", "")
-    typed = _of(over, "fh-constant")
-    typed.value = "brisk"
+    assert over.fields["tone"].value is fh.UNSET  # until one is chosen
+    [chosen] = [part for part in _all(_of(over, "fh-constant")) if getattr(part, "options", ())]
+    assert [label for label, _ in chosen.options] == ["not sent", "calm", "brief"]
+    over.fields["tone"].value = "brisk"
     assert "row 0: tone:" in _of(over, "fh-problems").value
-    typed.value = "calm"
+    assert chosen.label == "'brisk' (not a choice)"
+    chosen.value = 0
     assert over.value["tone"].value == "calm"
+    _of(over, "fh-remove").click()
+    assert (over.fields["tone"].value, _line(over, "tone").label) == (fh.UNSET, "a constant …")
+    chosen.value = 0
     _line(over, "tone").value = ("nothing", "")
     assert "calm" not in _of(over, "fh-preview").value
 
@@ -509,8 +519,7 @@ def test_a_constant_password_leaves_its_box_at_once(over: fh.Form) -> None:
     """It is in the mapping, masked wherever that shows."""
     _line(over, "ticket").value = ("column", "body")
     _line(over, "token").value = ("constant", "")
-    typed = _of(over, "fh-constant")
-    assert type(typed).__mro__[1].__name__ == "Password"
+    [typed] = [part for part in _all(_of(over, "fh-constant")) if type(part).__mro__[1].__name__ == "Password"]
     typed.value = PASSWORD
     assert (typed.value, typed.placeholder) == ("", "set, hidden")
     assert "***" in _of(over, "fh-preview").value
@@ -605,7 +614,7 @@ def test_an_earlier_call_gives_a_form_over_rows_its_constants(over: fh.Form, hiv
     _until(_of(over, "fh-history"), "earlier-fill 0")
     _act(over, "earlier-fill 0")
     assert (over.fields["ticket"].column, over.fields["tone"].value) == ("body", "brief")
-    assert _of(over, "fh-constant").value == "brief"
+    assert [part.label for part in _all(_of(over, "fh-constant")) if getattr(part, "options", ())] == ["brief"]
 
 
 def test_a_form_over_rows_grows(hive: FormHive) -> None:
