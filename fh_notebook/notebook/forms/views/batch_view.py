@@ -134,7 +134,7 @@ def constant_model(mapping: RowMapping, name: str) -> FormModel:
     """Return a form of one field: the constant of a variable, of which nothing is sent until it is entered."""
     declared = mapping.deployment.inputs if isinstance(mapping.deployment.inputs, dict) else {}
     schema = mapping.schema_of(name) or {"type": "string"}  # of what is not declared, a text is meant
-    definitions = {word: declared[word] for word in ("$defs", "definitions") if word in declared}
+    definitions: dict[str, Any] = {word: declared[word] for word in ("$defs", "definitions") if word in declared}
     return FormModel({"type": "object", **definitions, "properties": {name: schema}})
 
 
