@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(lines: list[dict[Any, Any]], args: argparse.Namespace) -> None:
     if args.json:
-        print(json.dumps([_record(line) for line in lines], indent=1), flush=True)
+        from fh_notebook.batching.history.history import record_of
+
+        print(json.dumps([record_of(line) for line in lines], indent=1), flush=True)
         return
     if not lines:
         print("Nothing was run yet: each answer is a line here." if args.name is None else "No line.", flush=True)
@@ -86,35 +88,18 @@ def _above(row: Sequence[str], cap: int, columns: int) -> list[str]:
     return [f"{when if not index else ' ' * width(when)}  {part}" for index, part in enumerate(parts)]
 
 
-def _record(line: Mapping[Any, Any]) -> dict[str, Any]:
-    from fh_notebook.batching.tables.values import is_missing, plain
-
-    return {str(name): None if is_missing(value) else plain(value) for name, value in line.items()}
-
-
 def _cells(line: Mapping[Any, Any], caps: Sequence[int]) -> list[str]:
-    record = _record(line)
+    from fh_notebook.batching.history.history import outcome_of, record_of, what_of
+
+    record = record_of(line)
     answer = record["output"] if record["output"] is not None else record["error"]
     short = [
         shorten(printable(text), cap)
-        for text, cap in zip((record["variants"] or "", _outcome(record)), caps[1:], strict=True)
+        for text, cap in zip((record["variants"] or "", outcome_of(record)), caps[1:], strict=True)
     ]
     return [
         f"{line['at']:%Y-%m-%d %H:%M}",
-        printable(_what(record)).replace("\n", " "),
+        printable(what_of(record)).replace("\n", " "),
         *short,
         printable(answer or ""),
     ]
-
-
-def _what(record: Mapping[str, Any]) -> str:
-    """Return the batch's name, with its deployment where that is not in it; of a single run the deployment."""
-    name, deployment = record["name"], record["deployment"] or ""
-    return str(deployment if not name else name if deployment in name else f"{name} ({deployment})")
-
-
-def _outcome(record: Mapping[str, Any]) -> str:
-    if record["kind"] == "run":
-        return str(record["status"])
-    parts = [f"{record['done'] or 0:,}/{record['planned'] or 0:,}"]
-    return ", ".join(parts + [f"{record[what]:,} {what}" for what in ("failed", "unknown") if record[what]])

@@ -25,6 +25,7 @@ from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
 from fh_notebook.comparing.verdict import assert_better, notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.shown_frame import ShownFrame
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName
 
@@ -158,7 +159,7 @@ class Comparison:
         interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.stats.intervals`;
         with repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
         """
-        return tables.pairs(self.data)
+        return ShownFrame.of(tables.pairs(self.data), display.pairs_cells)
 
     def leaderboard(self) -> pd.DataFrame:
         """Return the variants by their means, best first, with everything that is known of each.
@@ -515,7 +516,7 @@ class Comparison:
         a:
           It is late.
         b:
-          differs: 1 word only here, 1 word only there
+          differs: 1 word only in b, 1 word only in a
           It is [-late-]{+lost+}.
         """
         arguments.check(Comparison.diff, locals())

@@ -209,6 +209,19 @@ class ComparisonData:
         hidden = self.runs.secret().columns if names else frozenset()
         return [name for name in names if name not in hidden]
 
+    @cached_property
+    def has_outputs(self) -> bool:
+        """Whether any run has an output: a table of numbers has none."""
+        return bool(self.lines["output"].notna().any())
+
+    @cached_property
+    def leading_columns(self) -> list[str]:
+        """The columns of the rows in the order in which a display shows them: what was sent first, metadata last."""
+        sent = self.runs.observations[0].sent if self.runs.observations else ()
+        return sorted(
+            self.row_columns, key=lambda name: (name not in sent and name[:3] != "in.", name.startswith("metadata."))
+        )
+
     # --- what is computed of the scores
 
     @cached_property

@@ -21,38 +21,43 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import PercentFormatter
 
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plot_panels import (
-    BETTER,
     GREY,
     INK,
     KINDS,
     OF_PAIR_SHOWN,
     PANEL_TEXTS,
-    WORSE,
     PanelText,
     PlotData,
     distinct_names,
     marks_of,
     plot_data,
+    score_format,
     scored_lines,
-    shown_pairs,
 )
-from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
-from fh_notebook.comparing.stats.pairs import Pair
+from fh_notebook.comparing.stats.number_format import p_text, seconds_format, signed
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError
 
-__all__ = ["BETTER", "GREY", "INK", "PANELS", "WORSE", "Plot", "PlotPanel", "inline", "plot"]
+__all__ = ["GREY", "INK", "PANELS", "SMALL", "Plot", "PlotPanel", "inline", "plot"]
 
 BACKENDS: Final = ("matplotlib",)
+
+WIDTH: Final = 6.6
+"""Inches of a panel: 475 points, which are pixels in a page, where it is shown in about this size."""
+TEXT: Final = 11.5
+SMALL: Final = 11.0
+"""Points, so pixels: smaller text is not read."""
+TITLE: Final = 13.0
 
 _RC: Final[dict[str, Any]] = {
     "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse
     "svg.hashsalt": "fh_notebook",  # the same figure is the same bytes: a saved notebook does not change by itself
-    "font.size": 9.5,
+    "font.size": TEXT,
     "font.family": "DejaVu Sans",
     "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK,
@@ -74,7 +79,7 @@ class PlotPanel:
     @property
     def height(self) -> float:
         """Inches."""
-        return 0.85 + 0.34 * max(self.rows, 2)
+        return 1.05 + 0.36 * max(self.rows, 2)
 
 
 class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotlib (see pyproject.toml)
@@ -87,7 +92,7 @@ class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotli
         lines = [self.panels[i : i + columns] for i in range(0, len(panels), columns)]
         heights = [max(panel.height for panel in line) for line in lines]
         with mpl.rc_context(_RC):
-            super().__init__(figsize=(5.2 * columns, sum(heights)), layout="constrained")
+            super().__init__(figsize=(WIDTH * columns, sum(heights)), layout="constrained")
             parts = self.subfigures(len(lines), columns, height_ratios=heights, squeeze=False)
             for part, panel in zip(parts.flat, self.panels, strict=False):
                 _draw_panel(part, panel)
@@ -106,16 +111,16 @@ class Plot(Figure):  # type: ignore[misc]  # mypy follows no import of matplotli
 
 
 PLOT_STYLE: Final = html.Html(
-    "<style>.fh-plots{display:grid;gap:10px 28px;align-items:start;"
-    "grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}"
+    "<style>.fh-plots{display:grid;gap:24px 32px;align-items:start;max-width:1120px;"
+    "grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}"
     ".fh-alt{display:none}"
-    ".fh-plot{max-width:460px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
+    ".fh-plot{max-width:520px;min-width:0}.fh-plot svg{width:100%;height:auto;display:block}</style>"
 )
 
 
 def _draw_panel(figure: FigureBase, panel: PlotPanel) -> None:
     """Draw a panel. Its title begins over the names: beside long ones the axes alone are too narrow for it."""
-    figure.suptitle(panel.title, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    figure.suptitle(panel.title, x=0.01, ha="left", fontsize=TITLE, fontweight="bold", wrap=True)
     panel.draw(figure.add_subplot())
 
 
@@ -130,7 +135,7 @@ def _clear_background(figure: Figure) -> None:
 def inline(panel: PlotPanel) -> html.Html:
     """Return one panel as inline SVG, for a page."""
     with mpl.rc_context(_RC):
-        figure = Figure(figsize=(5.2, panel.height), layout="constrained")
+        figure = Figure(figsize=(WIDTH, panel.height), layout="constrained")
         _draw_panel(figure, panel)
         _clear_background(figure)
         return _svg_of(figure, panel.alt)
@@ -172,74 +177,69 @@ def _style_to_attributes(match: re.Match[str]) -> str:
     return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
 
 
-ON_COLOUR: Final = "#fefefe"
-"""Of figures in a coloured bar; those in a grey one, through which the page is seen, have the page's ink."""
-
-IN_A_BAR: Final[dict[str, Any]] = {"ha": "center", "va": "center", "fontweight": "bold", "fontsize": 8.5}
-
-
 def _scores(facts: PlotData) -> PlotPanel:
-    lines = scored_lines(facts)
+    lines, text, panel = scored_lines(facts), score_format(facts), PANEL_TEXTS["scores"](facts)
 
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
-            _draw_interval(axes, y, line["mean"], line["ci_low"], line["ci_high"], BETTER)
-        _draw_names(axes, list(distinct_names(line["variant"] for line in lines).values()))
-        _draw_figures(axes, [figure(line["mean"]) for line in lines])
+            _draw_interval(axes, y, line["mean"], line["ci_low"], line["ci_high"], facts.colours[line["variant"]])
+        _draw_names(axes, list(distinct_names(line["variant"] for line in lines).values()), panel.measure)
+        _draw_figures(axes, [text(line["mean"]) for line in lines])
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
-    return _plot_panel(draw, PANEL_TEXTS["scores"](facts))
+    return _plot_panel(draw, panel)
 
 
 def _differences(facts: PlotData) -> PlotPanel:
-    pairs = shown_pairs(facts.pairs)
+    panel = PANEL_TEXTS["differences"](facts)
 
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        for y, pair in enumerate(pairs):
-            colour = BETTER if pair.is_better() else WORSE if pair.turned().is_better() else GREY
+        for y, pair in enumerate(facts.pairs):
+            better = pair.b if pair.is_better() else pair.a if pair.turned().is_better() else None
+            colour = GREY if better is None else facts.colours[better]
             _draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
-        _draw_names(axes, _pair_names(pairs, "−"))
-        labels = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in pairs)
+        _draw_names(axes, _pair_names(facts, "−"), panel.measure)
+        labels = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in facts.pairs)
         _draw_figures(axes, [difference + p for difference, p in labels])
 
-    return _plot_panel(draw, PANEL_TEXTS["differences"](facts))
+    return _plot_panel(draw, panel)
 
 
 def _wins(facts: PlotData) -> PlotPanel:
-    pairs = shown_pairs(facts.pairs)
+    panel = PANEL_TEXTS["wins"](facts)
 
     def draw(axes: Axes) -> None:
-        for y, pair in enumerate(pairs):
+        for y, pair in enumerate(facts.pairs):
             begin = 0
-            for number, colour in ((pair.wins, BETTER), (pair.ties, GREY), (pair.losses, WORSE)):
-                axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.55 if colour == GREY else 1)
-                if number >= 0.06 * pair.n:
-                    axes.text(
-                        begin + number / 2, y, f"{number:,}", color=INK if colour == GREY else ON_COLOUR, **IN_A_BAR
-                    )
+            parts = ((pair.wins, facts.colours[pair.b]), (pair.ties, GREY), (pair.losses, facts.colours[pair.a]))
+            for number, colour in parts:
+                axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.4 if colour == GREY else 1)
                 begin += number
-        _draw_names(axes, _pair_names(pairs, "vs"))
-        _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in pairs])
-        axes.set_xlim(0, max(pair.n for pair in pairs))
+        _draw_names(axes, _pair_names(facts, "vs"), panel.measure)
+        _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in facts.pairs])
+        axes.set_xlim(0, max(pair.n for pair in facts.pairs))
 
-    return _plot_panel(draw, PANEL_TEXTS["wins"](facts))
+    return _plot_panel(draw, panel)
 
 
 def _seconds(facts: PlotData) -> PlotPanel:
-    marks = marks_of(facts)
+    marks, panel = marks_of(facts), PANEL_TEXTS["seconds"](facts)
+    text = seconds_format([second for quantiles in marks.values() for second in quantiles])
 
     def draw(axes: Axes) -> None:
-        for y, (low, quarter, middle, three, high) in enumerate(marks.values()):
-            axes.hlines(y, low, high, color=BETTER, linewidth=1.4)
-            axes.hlines(y, quarter, three, color=BETTER, linewidth=6, alpha=0.55)
-            axes.plot([middle], [y], "o", color=BETTER, markersize=6)
-        _draw_names(axes, list(distinct_names(marks).values()))
-        _draw_figures(axes, [f"{seconds(m[2])} s, p95 {seconds(m[4])} s" for m in marks.values()])
+        for y, (name, (low, quarter, middle, three, high)) in enumerate(marks.items()):
+            colour = facts.colours[name]
+            axes.hlines(y, low, high, color=colour, linewidth=1.4)
+            axes.hlines(y, quarter, three, color=colour, linewidth=6, alpha=0.55)
+            axes.plot([middle], [y], "o", color=colour, markersize=6)
+        _draw_names(axes, list(distinct_names(marks).values()), panel.measure)
+        _draw_figures(axes, [f"{text(m[2])} s, p95 {text(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
 
-    return _plot_panel(draw, PANEL_TEXTS["seconds"](facts))
+    return _plot_panel(draw, panel)
 
 
 PANELS: Final[dict[str, Callable[[PlotData], PlotPanel]]] = {
@@ -254,9 +254,9 @@ def _plot_panel(draw: Callable[[Axes], None], panel_text: PanelText) -> PlotPane
     return PlotPanel(draw, title=panel_text.title, alt=panel_text.alt, rows=panel_text.rows)
 
 
-def _pair_names(pairs: Sequence[Pair], between: str) -> list[str]:
-    short_names = distinct_names((name for pair in pairs for name in (pair.b, pair.a)), OF_PAIR_SHOWN)
-    return [f"{short_names[pair.b]} {between} {short_names[pair.a]}" for pair in pairs]
+def _pair_names(facts: PlotData, between: str) -> list[str]:
+    short_names = distinct_names(facts.colours, OF_PAIR_SHOWN)
+    return [f"{short_names[pair.b]} {between} {short_names[pair.a]}" for pair in facts.pairs]
 
 
 def _draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, colour: str) -> None:
@@ -266,8 +266,9 @@ def _draw_interval(axes: Axes, y: int, middle: float, low: float, high: float, c
     axes.plot([middle], [y], "o", color=colour, markersize=6.5)
 
 
-def _draw_names(axes: Axes, names: Sequence[str]) -> None:
+def _draw_names(axes: Axes, names: Sequence[str], measure: str) -> None:
     axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel(measure, fontsize=SMALL)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.08)
     axes.grid(axis="x", color=INK, alpha=0.22, linewidth=0.6)
@@ -278,7 +279,7 @@ def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
     """Write a figure at the right of every line."""
     transform: Any = axes.get_yaxis_transform()
     for y, text in enumerate(texts):
-        axes.text(1.02, y, text, transform=transform, va="center", ha="left", fontsize=8.5)
+        axes.text(1.02, y, text, transform=transform, va="center", ha="left", fontsize=SMALL)
 
 
 def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:

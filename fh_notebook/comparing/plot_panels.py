@@ -1,6 +1,7 @@
 """Panels of a comparison's plot (scores, paired differences, wins, seconds), as values and in words.
 
-Each panel shows what a table contains, and describes it in words. This module needs no drawing library.
+Each panel shows what a table contains, best first, and describes it in words; its title is the result. This module
+needs no drawing library.
 """
 
 from __future__ import annotations
@@ -16,40 +17,40 @@ import pandas as pd
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import figure, p_text, seconds, signed
+from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percents, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
-from fh_notebook.comparing.verdict import after_holm
+from fh_notebook.comparing.variant_colours import colours_of
+from fh_notebook.comparing.verdict import after_holm, winner_of
+from fh_notebook.core.text.messages import counted
 
 __all__ = [
-    "BETTER",
     "GREY",
     "INK",
     "KINDS",
     "PANEL_TEXTS",
-    "WORSE",
     "PanelText",
     "PlotData",
     "distinct_names",
     "marks_of",
     "named",
     "plot_data",
+    "score_format",
     "scored_lines",
-    "shown_pairs",
 ]
 
 INK: Final = "#7a7d85"
 """4.1 to 1 on white, 4.6 to 1 on JupyterLab's black (WCAG 2.2 asks 3 to 1 of figures)."""
-BETTER: Final = "#2e86ab"
-WORSE: Final = "#d1603d"
-"""Blue and vermilion: told apart by everybody who tells colours apart at all, 3 to 1 on white and on black."""
 GREY: Final = "#9a9da5"
+"""Of what belongs to no variant: ties, and differences that are not decided."""
 
 NAME_SHOWN: Final = 28
 """Characters of a variant's name beside a plot."""
 OF_PAIR_SHOWN: Final = 16
 """Of two names in one line."""
+ALL_PAIRS_OF: Final = 4
+"""Variants of which all pairs are drawn; of more only those with the best one."""
 MOST_PAIRS: Final = 28
-"""More lines than that nobody reads: eight variants have so many pairs."""
+"""More lines than that nobody reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,23 +58,46 @@ class PlotData:
     """The data of a plot."""
 
     summary: pd.DataFrame
+    """Best first."""
     pairs: Sequence[Pair]
+    """Those that are drawn, the better variant of each as `b`, the best one's first."""
     seconds: dict[str, Any]
-    """The seconds of the completed runs by variant."""
+    """The seconds of the completed runs by variant, in the order of the summary."""
     scorer: str
     yes_no: bool
+    winner: str | None
+    """The variant that is better than every other one."""
+    corrected: str
+    """What is said of a p value of these pairs: whether it is corrected."""
+    colours: Mapping[str, str]
 
 
 def plot_data(data: ComparisonData) -> PlotData:
     """Return the data of a comparison's plot."""
     lines = data.lines[["variant", "seconds"]].dropna()
+    summary = tables.leaderboard(data)
     return PlotData(
-        summary=tables.summary(data),
-        pairs=[pair for pair in data.pairs if pair.n] if data.scorer else [],
-        seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in data.variants},
+        summary=summary,
+        pairs=_drawn_pairs(data, summary["variant"].tolist()) if data.scorer else [],
+        seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in summary["variant"]},
         scorer=data.scorer,
         yes_no=data.grid.yes_no,
+        winner=winner_of(data),
+        corrected=after_holm(data.pairs),
+        colours=colours_of(data.variants),
     )
+
+
+def _drawn_pairs(data: ComparisonData, best_first: Sequence[str]) -> list[Pair]:
+    pairs = [pair for pair in data.pairs if pair.n]
+    if data.variant_pairs is not None:  # a change from one date to the next keeps its direction
+        return pairs[:MOST_PAIRS]
+    rank = {variant: index for index, variant in enumerate(best_first)}
+    turned = [pair if rank[pair.b] < rank[pair.a] else pair.turned() for pair in pairs]
+    ordered = sorted(turned, key=lambda pair: (rank[pair.b], rank[pair.a]))
+    if len(rank) > ALL_PAIRS_OF:
+        ordered = [pair for pair in ordered if pair.b == ordered[0].b]
+    return ordered[:MOST_PAIRS]
 
 
 KINDS: Final[dict[str, Callable[[PlotData], bool]]] = {
@@ -93,14 +117,15 @@ def named(text: str, most: int = NAME_SHOWN) -> str:
 def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, str]:
     """Return the texts of names for a plot: at most `most` characters, different for different names.
 
-    Names with equal beginnings show the part that differs; where this is not enough, a number.
+    A long name is shortened in its middle. Where names are the same then, they show the part that differs; where this
+    is not enough, a number.
 
     Examples
     --------
     >>> list(distinct_names(["prompt-with-examples-v1", "prompt-with-examples-v2", "short"], 16).values())
-    ['promp…es-v1', 'promp…es-v2', 'short']
+    ['prompt-w…ples-v1', 'prompt-w…ples-v2', 'short']
     """
-    texts = {name: one_line(name, most) for name in names}
+    texts = {name: _shortened(name, most) for name in names}
     for alike in _groups_of_equal_texts(texts):
         begins = next((n for n, signs in enumerate(zip(*alike, strict=False)) if len(set(signs)) > 1), most)
         head = most // 3
@@ -113,6 +138,13 @@ def distinct_names(names: Iterable[str], most: int = NAME_SHOWN) -> dict[str, st
         texts[name] = next(text for text in numbered if text not in used)
         used.add(texts[name])
     return {name: named(text, most) for name, text in texts.items()}
+
+
+def _shortened(name: str, most: int) -> str:
+    """Return a name of at most `most` characters: its beginning and its end."""
+    text = one_line(name, max(most, len(name)))
+    end = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def _groups_of_equal_texts(texts: Mapping[str, str]) -> list[list[str]]:
@@ -134,49 +166,93 @@ class PanelText:
     """A panel in words."""
 
     title: str
+    """The result."""
+    measure: str
+    """What is drawn: the label of the axis."""
     alt: str
     rows: int
     """Lines of it: its height."""
 
 
-def _scores(facts: PlotData) -> PanelText:
+def score_format(facts: PlotData) -> Callable[[float], str]:
+    """Return how scores are written: shares as percent, else as numbers with one format."""
     lines = scored_lines(facts)
+    if facts.yes_no:
+        return percents(max((line["rows"] for line in lines), default=0))
+    return figures([line[name] for line in lines for name in ("mean", "ci_low", "ci_high")])
+
+
+def _in_title(facts: PlotData, variant: str) -> str:
+    return distinct_names(facts.colours, TITLE_NAME_SHOWN)[variant]
+
+
+TITLE_NAME_SHOWN: Final = 24
+
+
+def _scores(facts: PlotData) -> PanelText:
+    lines, text = scored_lines(facts), score_format(facts)
     means = (
-        f"{line['variant']} {figure(line['mean'])} ({figure(line['ci_low'])} to {figure(line['ci_high'])})"
-        for line in lines
+        f"{line['variant']} {text(line['mean'])} ({text(line['ci_low'])} to {text(line['ci_high'])})" for line in lines
     )
+    best = f"{_in_title(facts, lines[0]['variant'])} {text(lines[0]['mean'])}"
+    if len(lines) == 1:
+        title = best
+    elif facts.winner is not None:
+        title = f"{best}, better than every other variant" if len(lines) > 2 else f"{best}, the better one"
+    else:
+        title = f"{best}: highest, not clearly best" if lines[0]["mean"] >= lines[-1]["mean"] else f"{best}: lowest"
+    name = named(facts.scorer)
     return PanelText(
-        title=f"Score by {named(facts.scorer)}, 95% interval",
+        title=title,
+        measure=f"{'share of rows that are right' if facts.yes_no else 'mean'} by {name}, 95 % interval",
         alt=f"Mean score with 95% interval: {', '.join(means)}.",
         rows=len(lines),
     )
 
 
 def _differences(facts: PlotData) -> PanelText:
-    pairs, corrected = shown_pairs(facts.pairs), after_holm(facts.pairs)
     differences = (
         f"{p.b} minus {p.a} {signed(p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
-        f"{f', {p_text(p.p_holm)}{corrected}' if p.tested else ', not tested'})"
-        for p in pairs
+        f"{f', {p_text(p.p_holm)}{facts.corrected}' if p.tested else ', not tested'})"
+        for p in facts.pairs
     )
+    decided = sum(pair.is_better() or pair.turned().is_better() for pair in facts.pairs)
+    total = counted(len(facts.pairs), "difference")
     return PanelText(
-        title=f"Differences, 95% interval, p{corrected}",
+        title=f"{decided:,} of {total} {'is' if len(facts.pairs) == 1 else 'are'} more than chance"
+        if decided < len(facts.pairs)
+        else "The difference is more than chance"
+        if len(facts.pairs) == 1
+        else f"All {total} are more than chance",
+        measure=f"difference of scores, 95 % interval, p{facts.corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
-        rows=len(pairs),
+        rows=len(facts.pairs),
     )
 
 
 def _wins(facts: PlotData) -> PanelText:
-    pairs = shown_pairs(facts.pairs)
-    counts = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in pairs)
-    return PanelText(title="Rows won / tied / lost", alt=f"Rows: {', '.join(counts)}.", rows=len(pairs))
+    counts = (f"{p.b} against {p.a} {p.wins:,} won, {p.ties:,} tied, {p.losses:,} lost" for p in facts.pairs)
+    first = facts.pairs[0]
+    names = distinct_names(facts.colours, OF_PAIR_SHOWN)
+    return PanelText(
+        title=f"{names[first.b]} wins {first.wins:,} and loses {first.losses:,} of {counted(first.n, 'row')} "
+        f"against {names[first.a]}",
+        measure="rows won / tied / lost",
+        alt=f"Rows: {', '.join(counts)}.",
+        rows=len(facts.pairs),
+    )
 
 
 def _seconds(facts: PlotData) -> PanelText:
     marks = marks_of(facts)
     times = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
+    fastest = min(marks, key=lambda name: float(marks[name][2]))
+    said = (
+        f"{_in_title(facts, fastest)}{' is fastest' if len(marks) > 1 else ''}: median {seconds(marks[fastest][2])} s"
+    )
     return PanelText(
-        title="Seconds: median, quarters, 5% to 95%",
+        title=said,
+        measure="seconds: median, quarters, 5 % to 95 %",
         alt=f"Seconds of completed runs: {', '.join(times)}.",
         rows=len(marks),
     )
@@ -191,16 +267,8 @@ PANEL_TEXTS: Final[dict[str, Callable[[PlotData], PanelText]]] = {
 
 
 def scored_lines(facts: PlotData) -> list[dict[Any, Any]]:
-    """Return the lines of the summary that have a score."""
+    """Return the lines of the summary that have a score, best first."""
     return [line for line in facts.summary.to_dict("records") if line["n"]]
-
-
-def shown_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs to draw: where there are too many, those with the smallest p."""
-    if len(pairs) <= MOST_PAIRS:
-        return list(pairs)
-    selected = sorted(pairs, key=lambda pair: (not pair.tested, pair.p))[:MOST_PAIRS]
-    return [pair for pair in pairs if pair in selected]
 
 
 def marks_of(facts: PlotData) -> dict[str, Any]:

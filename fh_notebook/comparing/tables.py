@@ -26,6 +26,7 @@ from fh_notebook.errors import InputError
 
 __all__ = [
     "comparable_text",
+    "count_differing_outputs",
     "disagreements",
     "incomplete_rows",
     "leaderboard",
@@ -136,9 +137,7 @@ def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFram
     columns: dict[str, Any] = {data.pair_on: _label_series(labels)}
     if data.runs.expected is not None:
         columns["expected_output"] = object_series([data.runs.expected.get(label) for label in labels])
-    columns["outputs_differ"] = pd.Series(
-        [_outputs_differ(line, done) for line, done in zip(outputs, completed, strict=True)], dtype="bool"
-    )
+    columns["outputs_differ"] = pd.Series(_outputs_differ(outputs, completed), dtype="bool")
     if data.scorer:
         columns["scores_differ"] = pd.Series(score_spread(scores) > 0, dtype="bool")
     for index, variant in enumerate(variants):
@@ -181,8 +180,18 @@ def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:
     return outputs.reshape(shape), completed.reshape(shape)
 
 
-def _outputs_differ(outputs: Sequence[Any], completed: Sequence[bool]) -> bool:
-    return len({comparable_text(output) for output, done in zip(outputs, completed, strict=True) if done}) > 1
+def _outputs_differ(outputs: Any, completed: Any) -> Any:
+    """Return of each row, of rows x variants, whether its completed outputs are not all the same."""
+    texts = np.fromiter(map(comparable_text, outputs.ravel()), dtype=object, count=outputs.size)
+    codes = np.where(completed, pd.factorize(texts)[0].reshape(outputs.shape), -1)
+    high = codes.max(axis=1, initial=-1)
+    low = np.where(codes < 0, np.iinfo(np.int64).max, codes).min(axis=1, initial=np.iinfo(np.int64).max)
+    return low < high
+
+
+def count_differing_outputs(data: ComparisonData) -> int:
+    """Return the number of rows on which the completed outputs are not all the same."""
+    return int(_outputs_differ(*_outputs(data.lines, data.variants)).sum())
 
 
 def incomplete_rows(data: ComparisonData, by: Literal["score", "output"]) -> int:

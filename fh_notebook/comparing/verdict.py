@@ -18,14 +18,27 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
-from fh_notebook.comparing.stats.number_format import about, p_text, size_text
+from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, size_text
 from fh_notebook.comparing.stats.pairs import ALPHA, Pair, check_chances, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
 from fh_notebook.errors import InputError
 
-__all__ = ["after_holm", "assert_better", "failed_note", "notes_of", "of_pair", "span_note", "verdict", "verdict_of"]
+__all__ = [
+    "after_holm",
+    "assert_better",
+    "failed_note",
+    "headline",
+    "headline_of",
+    "notes_of",
+    "of_pair",
+    "span_note",
+    "verdict",
+    "verdict_of",
+    "winner",
+    "winner_of",
+]
 
 
 LONG: Final = timedelta(hours=24)
@@ -131,7 +144,7 @@ def verdict(
     """
     if not scorer and completed:
         return "No score: there is no expected_output and score= was not given, so only failures and seconds compare."
-    scored_lines = sorted((line for line in summary if line.n), key=lambda line: line.mean if lower else -line.mean)
+    scored_lines = _best_first(summary, lower)
     if not scored_lines and not completed:
         return "No run has completed, so there is nothing to compare."
     if not scored_lines:
@@ -145,10 +158,9 @@ def verdict(
         return f"{sentence}; {lacking or 'there is none to compare with'}."
     if dated:
         return " ".join(of_pair(_better_last(pair), pairs) for pair in pairs)
-    best_pair = _pair_of_best(names, pairs)
-    if best_pair is None:
+    best = _pair_of_best(names, pairs)
+    if best is None:
         return f"{names[0]} scores best by {scorer}; no two variants have a row in common."
-    best = _better_last(best_pair)
     of_best = [pair for pair in pairs if best.b in (pair.a, pair.b) and best.a not in (pair.a, pair.b)]
     beaten = [turned.a for pair in of_best if (turned := pair if pair.b == best.b else pair.turned()).is_better()]
     too = " too" if best.is_better() else ""
@@ -162,10 +174,106 @@ def _better_last(pair: Pair) -> Pair:
 
 
 def _pair_of_best(names: Sequence[str], pairs: Sequence[Pair]) -> Pair | None:
-    """Return the pair of the two highest means that were compared with each other."""
+    """Return the pair of the two best means that were compared with each other, the better one as `b`."""
     rank = {name: index for index, name in enumerate(names)}
     ranked_pairs = [pair for pair in pairs if pair.a in rank and pair.b in rank]
-    return min(ranked_pairs, key=lambda pair: sorted((rank[pair.a], rank[pair.b])), default=None)
+    best = min(ranked_pairs, key=lambda pair: sorted((rank[pair.a], rank[pair.b])), default=None)
+    return None if best is None else _better_last(best)
+
+
+def _best_first(summary: Sequence[SummaryLine], lower: bool) -> list[SummaryLine]:
+    """Return the lines that have a score, the best mean first."""
+    return sorted((line for line in summary if line.n), key=lambda line: line.mean if lower else -line.mean)
+
+
+# --- the result in plain words
+
+
+def winner(summary: Sequence[SummaryLine], pairs: Sequence[Pair]) -> str | None:
+    """Return the variant that is better than every other scored one, by test and interval; ``None`` where none is."""
+    scored = [line.variant for line in summary if line.n]
+    beaten: dict[str, set[str]] = {}
+    for pair in pairs:
+        for turned in (pair, pair.turned()):
+            if turned.is_better():
+                beaten.setdefault(turned.b, set()).add(turned.a)
+    return next((name for name in scored if len(scored) > 1 and {*scored} - {name} <= beaten.get(name, set())), None)
+
+
+def headline(
+    summary: Sequence[SummaryLine], pairs: Sequence[Pair], *, yes_no: bool, lower: bool = False, preferred: bool = False
+) -> str:
+    """Return the result in one sentence without terms of statistics; empty where it takes the whole verdict to say it.
+
+    Parameters
+    ----------
+    summary : sequence of SummaryLine
+        One a variant.
+    pairs : sequence of Pair
+        Those that were compared.
+    yes_no : bool
+        Whether scores are true or false.
+    lower : bool
+        Whether a lower score is the better one.
+    preferred : bool
+        Whether the scores are which of two outputs people preferred.
+    """
+    if preferred:
+        return " ".join(map(_preferred_text, pairs))
+    names = [line.variant for line in _best_first(summary, lower)]
+    best = _pair_of_best(names, pairs)
+    if best is None or best.n < FEWEST_PAIRS or best.lead <= 0:
+        return ""
+    is_decided = best.is_better()
+    if not is_decided and best.p_holm < ALPHA:  # test and mean do not say the same
+        return ""
+    low, high = sorted((-best.ci_low, -best.ci_high)) if lower else (best.ci_low, best.ci_high)
+    rows = counted(best.n, "distinct row" if best.rows > best.n else "row")
+    if yes_no:
+        size = f"right on {percents(best.n)(best.mean_b)} of {rows}"
+        gap, interval = f"{points(best.lead)} points", f"{points(low)} to {points(high)}"
+    else:
+        size = f"{size_text(best.mean_b)} on average over {rows}"
+        gap, interval = size_text(best.lead), f"{size_text(low)} to {size_text(high)}"
+    ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a} (95 % interval {interval})"
+    if not is_decided:
+        return (
+            f"{best.b} is ahead, but that may be chance: {size}, {ahead}; there are "
+            f"{_lacking_text(best, pairs, ALPHA)}."
+        )
+    if len(names) == 2:
+        return f"{best.b} is better: {size}, {ahead}."
+    return f"{best.b} is {'best' if winner(summary, pairs) == best.b else f'better than {best.a}'}: {size}, {ahead}."
+
+
+def _preferred_text(pair: Pair) -> str:
+    first, second = _better_last(pair).b, _better_last(pair).a
+    wins, losses = (pair.wins, pair.losses) if first == pair.b else (pair.losses, pair.wins)
+    on = f"{first} preferred on {counted(wins, 'row')}, {second} on {losses:,}, {counted(pair.ties, 'tie')}"
+    return f"{on}." if pair.is_better() or pair.turned().is_better() else f"{on}: which is better is not clear yet."
+
+
+def headline_of(data: ComparisonData) -> str:
+    """Return the result of a comparison in plain words: its headline, or its verdict where there is none."""
+    if data.variant_pairs is not None or not data.scorer:  # of the same variants under several names each is told
+        return verdict_of(data)
+    sentence = headline(
+        data.summary_lines,
+        data.pairs,
+        yes_no=data.grid.yes_no,
+        lower=data.lower,
+        preferred=data.preferences is not None,
+    )
+    if not sentence:
+        return verdict_of(data)
+    return f"{data.runs.caution}: {sentence}" if data.runs.caution else sentence
+
+
+def winner_of(data: ComparisonData) -> str | None:
+    """Return the variant of a comparison that is better than every other one; ``None`` where none is."""
+    if data.variant_pairs is not None or data.runs.caution or not data.scorer:
+        return None
+    return winner(data.summary_lines, data.pairs)
 
 
 def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:

@@ -11,6 +11,7 @@ these.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -21,9 +22,9 @@ from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.progress.display import Output, ProgressDisplay, TextLines
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.batching.rendering import frame_text, one_line
-from fh_notebook.comparing.plot_panels import BETTER, WORSE
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, size_text
+from fh_notebook.comparing.variant_colours import colours_of, swatch
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import in_words
 from fh_notebook.errors import FetchHiveError
@@ -239,21 +240,24 @@ _TRACK: Final = (
     "border-radius:4px;background-color:rgba(128,128,128,0.3)"
 )
 
-_FILLED: Final = f"display:block;height:8px;border-radius:4px;max-width:100%;background-color:{BETTER}"
+_FILLED: Final = "display:block;height:8px;border-radius:4px;max-width:100%"
 
-_LINE: Final = f"position:absolute;top:3px;height:2px;background-color:{BETTER}"
+_LINE: Final = "position:absolute;top:3px;height:2px"
 
-_OUT: Final = WORSE
-"""Of bars that have reached the threshold."""
+_CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
+"""Of the bar of all calls, which is of no variant."""
 
 _SAID: Final = "font-weight:600;margin:4px 0;max-width:62em"
 """Of the sentence."""
 
 
+def _title(race: RaceProtocol) -> str:
+    return f"Race of {counted(len(race.tally.variants), 'variant')}: {race.batch.name}"
+
+
 def race_text(race: RaceProtocol) -> str:
     """Return a race as text."""
-    head = f"Race {race.batch.name}"
-    parts = [head, race.verdict, *race.notes, _variants_text(race), _pairs_text(race)]
+    parts = [_title(race), race.verdict, *race.notes, _variants_text(race), _pairs_text(race)]
     return "\n".join(part for part in parts if part)
 
 
@@ -288,7 +292,7 @@ def _page(
     return html.el(
         "div",
         html.STYLE,
-        html.el("div", html.el("strong", f"Race {race.batch.name}"), cls="fh-head"),
+        html.el("div", html.el("strong", _title(race)), cls="fh-head"),
         *head,
         bar,
         _variants_html(race),
@@ -311,7 +315,7 @@ def _calls_bar(race: RaceProtocol) -> html.Html:
     spent, total = race.calls, max(1, race.calls + race.calls_left)
     return html.el(
         "div",
-        _bar(spent / total),
+        _bar(spent / total, _CALLS),
         cls="fh-bar",
         style="max-width:640px",
         role="progressbar",
@@ -323,21 +327,19 @@ def _calls_bar(race: RaceProtocol) -> html.Html:
     )
 
 
-def _bar(share: float, colour: str = "") -> html.Html:
-    filled = f"{_FILLED};width:{100 * min(1.0, max(0.0, share)):.2f}%" + (
-        f";background-color:{colour}" if colour else ""
-    )
+def _bar(share: float, colour: str) -> html.Html:
+    filled = f"{_FILLED};width:{100 * min(1.0, max(0.0, share)):.2f}%;background-color:{colour}"
     return html.el("span", html.el("span", style=filled), style=_TRACK)
 
 
-def _interval_bar(low: float, high: float, lead: float, width: float) -> html.Html:
+def _interval_bar(low: float, high: float, lead: float, width: float, colour: str) -> html.Html:
     """Return an interval on a line from -width to width, with 0 in its middle."""
 
     def at(value: float) -> float:
         return 50 + 50 * max(-1.0, min(1.0, value / width))
 
-    line = f"{_LINE};left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"
-    dot = f"position:absolute;top:0;height:8px;width:3px;background-color:{BETTER};left:{at(lead):.2f}%"
+    line = f"{_LINE};background-color:{colour};left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"
+    dot = f"position:absolute;top:0;height:8px;width:3px;background-color:{colour};left:{at(lead):.2f}%"
     middle = "position:absolute;top:-2px;height:12px;width:1px;background-color:currentColor;left:50%"
     parts = [html.el("span", style=line), html.el("span", style=middle)]
     parts += [html.el("span", style=dot)] if lead == lead else []
@@ -345,14 +347,13 @@ def _interval_bar(low: float, high: float, lead: float, width: float) -> html.Ht
 
 
 def _variants_html(race: RaceProtocol) -> html.Html:
-    lines = []
+    lines, colours = [], colours_of(race.tally.variants)
     for line in race.summary().to_dict("records"):
         share = max(0.0, math.log(max(line["evidence"], 1e-12))) / math.log(line["threshold"])
-        is_out = line["standing"] == "dropped"
-        bar = _bar(1.0 if is_out else share, _OUT if is_out else "")
+        bar = _bar(1.0 if line["standing"] == "dropped" else share, colours[line["variant"]])
         lines.append(
             [
-                one_line(line["variant"], NAME_SHOWN),
+                _name_html(line["variant"], colours),
                 _standing(line),
                 _evidence(line),
                 bar,
@@ -363,12 +364,17 @@ def _variants_html(race: RaceProtocol) -> html.Html:
     return html.table(["variant", "standing", "evidence against", "", "rows", "mean"], lines)
 
 
+def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
+    return html.el("span", swatch(colours[variant]), one_line(variant, NAME_SHOWN))
+
+
 def _pairs_html(race: RaceProtocol) -> html.Html:
     scale = race.tally.scale
-    rivals = race.tally.rivals()
+    rivals, colours = race.tally.rivals(), colours_of(race.tally.variants)
     lines: list[list[Any]] = [
-        [one_line(p.a, NAME_SHOWN), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
-         _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0)), f"{_number(p.evidence)} of {_number(p.needed)}",
+        [_name_html(p.a, colours), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
+         _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
+         f"{_number(p.evidence)} of {_number(p.needed)}",
          f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"]
         for p in rivals
     ]  # fmt: skip

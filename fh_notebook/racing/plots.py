@@ -1,21 +1,22 @@
 """Plots of a race: the evidence against each variant row by row, and the narrowing confidence sequences of the leader.
 
-A plot draws what the tables contain and describes itself in words. Each line has its own dash pattern, so no meaning
-depends on colour alone.
+A plot draws what the tables contain and describes itself in words. Each line has its variant's colour, its own dash
+pattern, and the variant's name at its end, so no meaning depends on colour alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.matplotlib_plots import BETTER, GREY, INK, WORSE, Plot, PlotPanel
+from fh_notebook.comparing.matplotlib_plots import INK, SMALL, Plot, PlotPanel
 from fh_notebook.comparing.plot_panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
+from fh_notebook.comparing.variant_colours import colours_of
 from fh_notebook.core import arguments
 from fh_notebook.errors import InputError
 from fh_notebook.racing.state import PairStanding, RaceState
@@ -51,22 +52,25 @@ def _evidence(tally: RaceState) -> PlotPanel:
     bar = 1 / tally.alpha
 
     def draw(axes: Axes) -> None:
-        labels = distinct_names(tally.variants)
+        colours, ends = colours_of(tally.variants), {}
         for index, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
-            colour = WORSE if name in tally.dropped else BETTER if name == tally.winner else GREY
             rows = np.arange(1, end + 1)
-            dash = DASH_STYLES[index % len(DASH_STYLES)]
-            axes.plot(rows, trail[:end, index], color=colour, linewidth=1.8, linestyle=dash, label=labels[name])
-            axes.plot([end], trail[[end - 1], index], "o", color=colour, markersize=4)
+            dash, is_out = DASH_STYLES[index % len(DASH_STYLES)], name in tally.dropped
+            axes.plot(rows, trail[:end, index], color=colours[name], linewidth=1.8, linestyle=dash)
+            axes.plot(
+                [end], trail[[end - 1], index], "X" if is_out else "o", color=colours[name], markersize=6, clip_on=False
+            )
+            ends[name] = float(trail[end - 1, index])
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.annotate(f"out at {bar:g} ", (1, bar), fontsize=8.5, va="bottom")
+        axes.annotate(f"dropped from {bar:g} on", (1, bar), fontsize=SMALL, va="bottom")
         axes.set_yscale("log")
-        axes.set_ylim(LEAST, max(bar * 3, float(trail.max()) * 1.5))
+        axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
         axes.set_xlim(1, max(2, tally.rows))
-        axes.set_xlabel("rows")
+        axes.set_xlabel("rows", fontsize=SMALL)
+        axes.set_ylabel("evidence against it", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
-        _legend(axes)
+        _label_ends(axes, ends, colours)
 
     evidence_text = ", ".join(
         f"{name} {tally.evidence.adjusted[index]:.2g}"
@@ -75,7 +79,7 @@ def _evidence(tally: RaceState) -> PlotPanel:
     )
     return PlotPanel(
         draw,
-        title="Evidence against each variant",
+        title=_result(tally),
         alt=f"Evidence against each variant, out at {bar:g}: {evidence_text}.",
         rows=PANEL_LINES,
     )
@@ -87,32 +91,60 @@ def _intervals(tally: RaceState) -> PlotPanel:
 
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-        labels = distinct_names(tally.variants)
+        axes.annotate("no lead", (1, 0), fontsize=SMALL, va="bottom")
+        colours, ends = colours_of(tally.variants), {}
         for number, pair in enumerate(rivals):
-            path = np.array(_path_while_racing(tally, indices, pair))
-            colour = BETTER if pair.a in tally.dropped else GREY
-            axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.22, linewidth=0)
-            for ends, label in ((path[:, 1], labels[pair.a]), (path[:, 2], None)):
+            path, colour = np.array(_path_while_racing(tally, indices, pair)), colours[pair.a]
+            axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.16, linewidth=0)
+            for values in (path[:, 1], path[:, 2]):
                 dash = DASH_STYLES[number % len(DASH_STYLES)]
-                axes.step(path[:, 0], ends, where="post", color=colour, linewidth=1.4, linestyle=dash, label=label)
+                axes.step(path[:, 0], values, where="post", color=colour, linewidth=1.4, linestyle=dash)
+            ends[pair.a] = float(path[-1, 2])
         axes.set_xlim(1, max(2, tally.rows))
-        axes.set_xlabel("rows")
+        axes.set_xlabel("rows", fontsize=SMALL)
+        axes.set_ylabel("lead", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
-        _legend(axes)
+        _label_ends(axes, {f"over {name}": end for name, end in ends.items()}, {f"over {n}": colours[n] for n in ends})
 
     intervals_text = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
     ahead = tally.variants[tally.leader()]
+    name = distinct_names(tally.variants)[ahead]
     return PlotPanel(
         draw,
-        title=f"Lead of {distinct_names(tally.variants, OF_PAIR_SHOWN)[ahead]}, {100 * (1 - tally.alpha):g}% sequence",
+        title=f"{name} leads, by how much with {100 * (1 - tally.alpha):g} % confidence",
         alt=f"Confidence sequences of the lead of {ahead} over: {intervals_text}.",
         rows=PANEL_LINES,
     )
 
 
-def _legend(axes: Axes) -> None:
-    """Name the lines, under the axes: in them, names would lie over what they name."""
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False, fontsize=8.5, handlelength=3)
+def _result(tally: RaceState) -> str:
+    names = distinct_names(tally.variants)
+    if tally.winner is not None:
+        return f"{names[tally.winner]} wins after {counted(tally.rows, 'row')}"
+    if tally.dropped:
+        out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
+        return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
+    return f"No variant is dropped after {counted(tally.rows, 'row')}"
+
+
+LABEL_GAP: Final = 0.085
+"""Of the height of a panel, between the names at the ends of two lines."""
+
+
+def _label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
+    """Write at the right of the axes the name of each line, as high as it ends, but no name over another."""
+    texts = distinct_names(ends, OF_PAIR_SHOWN + len("over "))
+    heights = {
+        name: float(axes.transAxes.inverted().transform(axes.transData.transform((1, end)))[1])
+        for name, end in ends.items()
+    }
+    lowest = -1.0
+    for name in sorted(heights, key=heights.__getitem__):
+        lowest = max(heights[name], lowest + LABEL_GAP)
+        axes.text(
+            1.02, lowest, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
+            color=colours[name], fontweight="bold",
+        )  # fmt: skip
 
 
 def _path_while_racing(

@@ -35,7 +35,7 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
-from fh_notebook.comparing.verdict import failed_note, span_note, verdict
+from fh_notebook.comparing.verdict import failed_note, headline, span_note, verdict
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError, SettingsError
@@ -279,10 +279,16 @@ class ScaledComparison:
     def _head(self) -> str:
         return title_of(self.variants, distinct_text(self._row_count, self._distinct_count), self.scorer)
 
+    def _headline(self) -> str:
+        yes_no = all(total.yes_no for total in self._sums.variants.values())
+        told = headline(self._summary_lines, self._pairs, yes_no=yes_no, lower=self._sums.lower) if self.scorer else ""
+        return told or self.verdict
+
     def __repr__(self) -> str:
-        table = self.summary()
+        table, sentences = self.summary(), dict.fromkeys((self._headline(), self.verdict))
+        first, *others = sentences
         return "\n".join(
-            [f"Comparison of {self._head()}", frame_text(table, list(table.columns)), self.verdict, *self.notes]
+            [f"Comparison of {self._head()}", first, frame_text(table, list(table.columns)), *others, *self.notes]
         )
 
     def _repr_html_(self) -> str:
@@ -290,7 +296,8 @@ class ScaledComparison:
         return html.el(
             "div",
             html.STYLE,
-            html.el("div", html.el("strong", self._head()), cls="fh-head"),
+            html.el("div", html.el("strong", self._headline()), cls="fh-head"),
+            html.el("div", f"Comparison of {self._head()}", cls="fh-dim"),
             frame_html(table, list(table.columns)),
             html.el("p", self.verdict),
             *[html.el("p", note, cls="fh-dim") for note in self.notes],

@@ -136,7 +136,22 @@ def pending() -> Any:
         }
         for row in pending_rows
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    from fh_notebook.core.shown_frame import ShownFrame
+
+    return ShownFrame.of(pd.DataFrame(rows, columns=list(COLUMNS)), _shown_cells)
+
+
+def _shown_cells(frame: Any) -> tuple[list[str], list[list[Any]]]:
+    """Return the table of pending runs as it is read: when, what, how it stands, and what goes on with it."""
+    lines = []
+    for row in frame.to_dict("records"):
+        name = " / ".join(str(part) for part in (row["deployment"], row["variant"]) if part)
+        goes_on = {"nobody": "fh.reattach() waits for it again"}.get(row["waits_in"], f"{row['waits_in']} waits for it")
+        lines.append([
+            f"{row['submitted_at']:%Y-%m-%d %H:%M}", name, str(row["status"]).replace("_", " "),
+            row["batch"] or "", goes_on,
+        ])  # fmt: skip
+    return ["submitted (UTC)", "what", "status", "batch", "next"], lines
 
 
 def _waits_in(registry: PendingRuns, row: PendingRow) -> str:

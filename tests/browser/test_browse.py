@@ -47,7 +47,7 @@ fh.compare(batch).browse()
 
 
 def _shown(table: Locator) -> list[str]:
-    return [text.removesuffix("≠") for text in table.locator("[role=rowheader]").all_text_contents()]
+    return [text.removesuffix("≠").strip() for text in table.locator("[role=rowheader]").all_text_contents()]
 
 
 def _expect_rows(table: Locator, pattern: str) -> None:
@@ -77,6 +77,42 @@ def test_a_click_on_a_row_brings_its_detail_into_sight(lab: Lab) -> None:
     lab.resize(1200, 1000)
 
 
+def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: Lab) -> None:
+    """Beside the table or in it, with the focus where it was; a view is one click or key, and what was found is marked."""
+    lab.resize(1600, 1000)
+    lab.open(ROWS, "cmp.browse()")
+    lab.run(0)
+    table = lab.run(1).locator(".fhb")
+    grid, detail, keys = table.get_by_role("treegrid"), table.locator(".fhb-detail"), lab.page.keyboard
+    failed = table.get_by_role("button", name="failed 1", exact=True)
+    failed.click()
+    _expect_rows(table, r"^rows 1 to 1 of 1 \(of 60\)$")
+    expect(failed).to_have_attribute("aria-pressed", "true")
+    expect(failed).to_be_focused()
+    keys.press("Space")
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+    expect(failed).to_have_attribute("aria-pressed", "false")
+    expect(table.get_by_role("button", name=re.compile("^nearest wins [0-9]+$"))).to_be_visible()
+
+    grid.focus()
+    keys.press("Enter")
+    expect(detail).to_be_focused()
+    expect(table.locator(".fhb-pane > .fhb-detail")).to_be_visible()
+    lab.resize(900, 1000)
+    expect(table.locator("tr[data-row='4'] + .fhb-in-row .fhb-detail")).to_be_visible()
+    expect(detail).to_be_focused()
+    keys.press("n")
+    expect(table.locator("tr[data-row='5'] + .fhb-in-row .fhb-detail")).to_be_visible()
+    expect(detail).to_be_focused()
+    keys.press("Escape")
+    expect(table.locator(".fhb-in-row")).to_have_count(0)
+    keys.press("/")
+    keys.type("PARCEL? it")
+    _expect_rows(table, "^rows 1 to 25 of 59 ")
+    assert set(table.locator("mark").all_text_contents()) == {"parcel? It"}
+    lab.resize(1200, 1000)
+
+
 @pytest.mark.long
 def test_keys_work_after_every_click(lab: Lab) -> None:
     """Where a click has its own button drawn anew, disabled or taken away, the table has the focus; else it stays."""
@@ -90,6 +126,7 @@ def test_keys_work_after_every_click(lab: Lab) -> None:
     table.get_by_label("Last page").click()
     _expect_rows(table, "^rows 51 to 60 of 60$")
     expect(grid).to_be_focused()
+    table.get_by_text("More filters", exact=True).click()
     table.get_by_label("Which rows").select_option(index=1)
     clear = table.get_by_text("Clear filters")
     expect(clear).to_be_visible()  # what is hidden takes no focus
@@ -204,7 +241,8 @@ def test_rows_are_looked_through_by_keyboard(lab: Lab) -> None:
     _expect_rows(live, "^rows 1 to 4 of 4$")
     expect(live).to_contain_text("said t3")
     diff = lab.run(4).locator(".fh-diff")
-    expect(diff).to_contain_text("To keywords: differs: 1 added")
+    expect(diff).to_contain_text("keywords → nearest")
+    expect(diff).to_contain_text("differs: 1 added")
     _pictures(lab, "diff", diff)
 
     assert lab.page.evaluate("window.evil") is None

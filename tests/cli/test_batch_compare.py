@@ -36,7 +36,8 @@ def test_a_batch_is_compared_and_reported_by_one_command(data: Path) -> None:
         env=environment.for_process(data), capture_output=True, text=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
-    assert "Comparison of 2 variants on 8 rows by exact()\nvariant   n  missing  failed  mean" in done.stdout
+    assert "Comparison of 2 variants on 8 rows by exact()\nkeywords and nearest score the same" in done.stdout
+    assert "95 % interval" in done.stdout
     assert "keywords and nearest " in done.stdout
     assert "Written to 'x.html': the comparison" in done.stdout
     assert "fh.compare(" not in done.stdout
@@ -101,7 +102,7 @@ def test_failed_runs_are_left_out_or_count_as_0(data: Path, capsys: pytest.Captu
     main(["batch", *LOCAL, "--compare", "exact", "--failed", how, "--report", "x.md"])
     told = capsys.readouterr().out
     (nearest,) = (line.split() for line in told.splitlines() if line.startswith("nearest "))
-    assert nearest[1] == ("8" if how == "drop" else "9")
+    assert nearest[3:6] == (["(8", "of", "8)"] if how == "drop" else ["(8", "of", "9)"])
     assert "1 failed run " in told
     assert f"failed runs: {'count as 0' if how == 'zero' else 'left out'}" in (data / "x.md").read_text("utf-8")
 

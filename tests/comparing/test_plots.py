@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 import fh_notebook as fh
 from fh_notebook.comparing import matplotlib_plots
 from fh_notebook.comparing.plot_panels import distinct_names
+from fh_notebook.comparing.variant_colours import PALETTE
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall
 
@@ -26,10 +27,10 @@ def cmp() -> fh.Comparison:
 
 
 KINDS = {
-    "scores": "Mean score with 95% interval: a ",
+    "scores": "Mean score with 95% interval: b ",
     "differences": "Paired differences: b minus a +",
     "wins": "Rows: b against a ",
-    "seconds": "Seconds of completed runs: a median ",
+    "seconds": "Seconds of completed runs: b median ",
 }
 
 
@@ -53,7 +54,7 @@ def test_long_names_that_differ_are_shown_different() -> None:
     for kind in KINDS.keys() - {"seconds"}:
         (axes,) = fh.compare(frame, score="s").plot(kind).axes
         shown = [label.get_text() for label in axes.get_yticklabels()]
-        assert len(set(shown)) == len(shown) == (len(names) if kind == "scores" else 10)
+        assert len(set(shown)) == len(shown) == (len(names) if kind == "scores" else len(names) - 1)
         if kind == "scores":
             assert any("May" in text for text in shown)
             assert any("June" in text for text in shown)
@@ -77,14 +78,16 @@ def test_without_a_kind_all_are_drawn(cmp: fh.Comparison) -> None:
 
 
 def test_the_figures_are_those_of_the_tables(cmp: fh.Comparison) -> None:
-    """Dots at the means, lines along the intervals; lines of pairs from top to bottom in their order."""
+    """Dots at the means, lines along the intervals; the best variant's pairs first, each the better minus the other."""
     (axes,) = cmp.plot("differences").axes
-    pairs = cmp.pairs()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b − a", "b − c", "a − c"]
+    of_table = {(line.b, line.a): line for line in cmp.pairs().itertuples()}
+    first, *others = of_table["b", "a"], of_table["c", "b"], of_table["c", "a"]
     dots = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
-    assert [x for x, _ in dots] == pairs["difference"].tolist()
+    assert [x for x, _ in dots] == [first.difference, *(-line.difference for line in others)]
     assert [y for _, y in dots] == [0, 1, 2]
     segments = [collection.get_segments()[0][:, 0].tolist() for collection in axes.collections]
-    assert segments == pairs[["ci_low", "ci_high"]].values.tolist()
+    assert segments == [[first.ci_low, first.ci_high], *([-line.ci_high, -line.ci_low] for line in others)]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
 
 
@@ -101,8 +104,8 @@ def test_it_has_no_background_and_the_ink_of_the_page(cmp: fh.Comparison) -> Non
     assert all(axes.patch.get_alpha() == 0 for axes in figure.axes)
 
 
-@pytest.mark.parametrize("colour", [matplotlib_plots.INK, matplotlib_plots.BETTER, matplotlib_plots.WORSE])
-@pytest.mark.parametrize("paper", ["#ffffff", "#111111"])
+@pytest.mark.parametrize("colour", [matplotlib_plots.INK, *PALETTE])
+@pytest.mark.parametrize("paper", ["#ffffff", "#111111", "#212121"])
 def test_colours_read_on_white_and_on_black(colour: str, paper: str) -> None:
     """3 to 1 is what WCAG 2.2 asks of figures (success criterion 1.4.11)."""
     assert _contrast(colour, paper) >= 3

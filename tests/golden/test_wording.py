@@ -28,7 +28,7 @@ from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client.callbacks.receiver import check_public_url
-from fh_notebook.comparing.report import display
+from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import problems
@@ -107,7 +107,8 @@ def of_comparison(scores: dict[str, list[Any]], **options: Any) -> Says:
         for name, of_variant in scores.items() for row, score in enumerate(of_variant)
     ]  # fmt: skip
     cmp = fh.compare(pd.DataFrame(lines), score="score", **options)
-    return lambda audience: "\n".join(display.summary_text(cmp.data, audience).splitlines()[-1 - len(cmp.notes) :])
+    sentences = dict.fromkeys((headline_of(cmp.data), verdict_of(cmp.data)))
+    return lambda audience: "\n".join([*sentences, *notes_of(cmp.data, audience)])
 
 
 def catalogue(text: str) -> Says:

@@ -34,13 +34,13 @@ OUTPUTS: Final[tuple[Any, ...]] = (
 
 _TAGS = """
 div span b strong em p pre code ul ol li blockquote hr br h1 h2 h3 h4 h5 h6 table thead tbody tr th td details summary
-ins del s bdi style a form label input button
+ins del s bdi style a form label input button svg rect
 """
 TAGS: Final = frozenset(_TAGS.split())
 _ATTRIBUTES = (
     "class style title dir open href target rel scope tabindex role start aria-label "
     "aria-multiline contenteditable spellcheck data-lm-suppress-shortcuts "
-    "method type name value checked hidden data-output data-text data-src data-name"
+    "method type name value checked hidden data-output data-text data-src data-name aria-hidden width height rx fill"
 )
 ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 

@@ -5,19 +5,21 @@ Rule of this file: it reads. Nothing is called, and nothing in the store is chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
 import pandas as pd
 
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
+from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.redaction import MASK
+from fh_notebook.core.shown_frame import ShownFrame
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
@@ -25,7 +27,16 @@ from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import StoredAnswer
 from fh_notebook.store.tables.batches import BatchRecord
 
-__all__ = ["COLUMNS", "deployment_from_history", "history", "last_run"]
+__all__ = [
+    "COLUMNS",
+    "deployment_from_history",
+    "history",
+    "last_run",
+    "opens_with",
+    "outcome_of",
+    "record_of",
+    "what_of",
+]
 
 COLUMNS: Final = {
     "kind": TEXT,
@@ -166,7 +177,58 @@ def _count_planned(store: Store, record: BatchRecord) -> int:
 
 def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
     columns = {name: [line.get(name) for line in lines] for name in COLUMNS}
-    return pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
+    frame = pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
+    return ShownFrame.of(frame, _shown_cells)
+
+
+# --- as it is read
+
+
+def record_of(line: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a line of the table with ``None`` for what is missing."""
+    return {str(name): None if is_missing(value) else plain(value) for name, value in line.items()}
+
+
+def what_of(record: Mapping[str, Any]) -> str:
+    """Return the batch's name, with its deployment where that is not in it; of a single run the deployment."""
+    name, deployment = record["name"], record["deployment"] or ""
+    return str(deployment if not name else name if deployment in name else f"{name} ({deployment})")
+
+
+def outcome_of(record: Mapping[str, Any]) -> str:
+    """Return the status of a run, or how many jobs of a batch are done, in a few words."""
+    if record["kind"] == "run":
+        return str(record["status"])
+    parts = [f"{record['done'] or 0:,}/{record['planned'] or 0:,}"]
+    return ", ".join(parts + [f"{record[what]:,} {what}" for what in ("failed", "unknown") if record[what]])
+
+
+def opens_with(record: Mapping[str, Any]) -> str:
+    """Return the call that opens a batch, or the form whose earlier calls have a run."""
+    if record["kind"] == "batch":
+        return f"fh.open_batch({record['name']!r})"
+    return f"fh.form({record['deployment']!r}), Earlier calls"
+
+
+_HEADS: Final = ("time (UTC)", "what", "variants", "result", "first words", "open it by")
+
+
+def _shown_cells(frame: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
+    lines = []
+    for line in frame.to_dict("records"):
+        record = record_of(line)
+        words = record["output"] if record["output"] is not None else record["error"]
+        lines.append(
+            [
+                f"{line['at']:%Y-%m-%d %H:%M}",
+                one_line(what_of(record), 60),
+                one_line(record["variants"] or "", 40),
+                outcome_of(record),
+                words or "",
+                opens_with(record),
+            ]
+        )
+    return _HEADS, lines
 
 
 def _tell_nearest(store: Store, name: str) -> None:

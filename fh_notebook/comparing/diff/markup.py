@@ -9,17 +9,15 @@ than its place; it can be copied unchanged, because no character marks the break
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from fh_notebook.comparing.diff.text_diff import Segment, TextDifference
+from fh_notebook.comparing.diff.text_diff import Segment, TextDifference, gaps_text, with_gaps
 from fh_notebook.core.text import html
-from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.core.text.messages import counted
 
 __all__ = ["MARKS_STYLE", "changes_style", "changes_table", "mark_text", "marks_style", "path_pieces"]
 
-
-NAMES: Final = ("before", "after")
 
 _BREAKS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_\-/])|(?=[.\[])")
 
@@ -35,11 +33,11 @@ def path_pieces(path: str) -> list[str]:
     return [piece for piece in _BREAKS.split(path) if piece]
 
 
-def changes_table(lines: Iterable[tuple[str, list[str], object, object]]) -> html.Html:
-    """Return the table of changes: sign and kind, the pieces of the path, what was, what is."""
-    head = html.el("tr", *(html.el("th", name, scope="col") for name in ("", "path", *NAMES)))
+def changes_table(lines: Iterable[tuple[str, list[str], object, object]], names: tuple[str, str]) -> html.Html:
+    """Return the table of changes: sign and kind, the pieces of the path, what the two of these names have there."""
+    head = html.el("tr", *(html.el("th", name, scope="col") for name in ("", "path", *names)))
     rows = (
-        html.el("tr", html.el("td", kind), html.el("td", *map(_piece_html, path)), *map(_value_html, NAMES, values))
+        html.el("tr", html.el("td", kind), html.el("td", *map(_piece_html, path)), *map(_value_html, names, values))
         for kind, path, *values in lines
     )
     table = html.el("table", html.el("thead", head), html.el("tbody", *rows), cls="fh-table fh-changes")
@@ -51,23 +49,21 @@ def _piece_html(piece: str) -> html.Html:
 
 
 def _value_html(name: str, value: object) -> html.Html:
-    return html.el("td", value, cls=f"fh-{name}", dir=html.direction(value))
+    return html.el("td", value, cls="fh-value", data_name=name, dir=html.direction(value))
 
 
 def changes_style(inside: str) -> str:
     """Return the style of such tables inside a selector."""
     # With the wrapper: another output of the page has html.STYLE again, behind this style.
     table = f"{inside} .fh-changed table.fh-changes"
-    values = f"{table} td.fh-before,{table} td.fh-after"
-    labels = f"{table} td.fh-before::before,{table} td.fh-after::before"
+    values = f"{table} td.fh-value"
     narrow = (
         f"{table},{table} tbody{{display:block}}{table} thead{{display:none}}"
         f"{table} tr{{display:grid;grid-template-columns:max-content minmax(0,1fr);"
         "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
         f"{table} td{{border:0;padding:2px 8px 2px 0}}"
-        f"{values}{{grid-column:1/-1;display:grid;grid-template-columns:4.5em minmax(0,1fr)}}"
-        f"{table} td.fh-before::before{{content:'before'}}{table} td.fh-after::before{{content:'after'}}"
-        f"{labels}{{color:var(--jp-ui-font-color2,inherit)}}"
+        f"{values}{{grid-column:1/-1;display:grid;grid-template-columns:8em minmax(0,1fr)}}"
+        f"{values}::before{{content:attr(data-name);color:var(--jp-ui-font-color2,inherit)}}"
         f"{table} td:empty{{display:none}}{table} tr>:first-child{{padding-top:6px}}"
         f"{table} tr>:nth-child(2){{padding-top:6px}}{table} tr>:last-child{{padding-bottom:6px}}"
     )
@@ -80,12 +76,14 @@ def changes_style(inside: str) -> str:
         f"{table} td:nth-child(2){{font-family:var(--jp-code-font-family,monospace)}}"
         f"{table} .fh-piece{{display:inline-block;max-width:100%}}"
         f"{table} .fh-out{{border:0;padding:0;background:none;font-size:inherit}}"
-        f"@container (max-width:620px){{{narrow}}}"
+        f"@container (max-width:400px){{{narrow}}}"
     )
 
 
-AROUND: Final = 300
+AROUND: Final = 160
 """Characters that are kept at each end of a common part, where only differences are shown."""
+GAP_SHOWN: Final = 4_000
+"""Characters of such a part that opens."""
 
 MARKS: Final = 2_000
 """Most marks that are shown."""
@@ -97,6 +95,8 @@ def marks_style(inside: str) -> str:
         f"{inside} ins,{inside} del{{color:inherit;border-radius:2px;padding:0 1px}}"
         f"{inside} ins{{text-decoration:underline 2px;background:rgba(46,160,67,.22)}}"
         f"{inside} del{{text-decoration:line-through;background:rgba(229,83,75,.2)}}"
+        f"{inside} .fh-gap{{margin:4px 0;color:var(--jp-ui-font-color2,inherit)}}"
+        f"{inside} .fh-gap>summary{{cursor:pointer;font:12px/1.6 var(--jp-ui-font-family,system-ui,sans-serif)}}"
     )
 
 
@@ -126,10 +126,12 @@ def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -
     >>> "lost</del>" in mark_text(found, cap=99, whole="", both=True)
     True
     """
-    parts = list(_visible_segments(difference, both))
+    parts = [part for part in difference.segments if both or part.kind != "there"]
+    if both:
+        parts = list(with_gaps(parts, AROUND))
     shown = _limit_segments(parts, cap)
-    more = sum(len(part.text) for part in parts) - sum(len(part.text) for part in shown)
-    text = "".join(part.text for part in shown)
+    more = _open_length(parts) - _open_length(shown)
+    text = "".join(part.text for part in shown if part.kind != "gap")
     open_part, _ = html.opened(text)
     head, rest = _split_segments(shown, len(open_part))
     end = [html.el("div", f"… {counted(more, 'more character')}; {whole}", cls="fh-dim")] if more else []
@@ -140,18 +142,9 @@ def mark_text(difference: TextDifference, *, cap: int, whole: str, both: bool) -
     return html.el("div", *map(_segment_html, head), *end, cls="fh-out fh-marked", dir="auto", style=style)
 
 
-def _visible_segments(difference: TextDifference, both: bool) -> Iterator[Segment]:
-    last = len(difference.segments) - 1
-    for number, part in enumerate(difference.segments):
-        if part.kind == "there" and not both:
-            continue
-        if not both or part.kind != "same" or len(part.text) <= 3 * AROUND:
-            yield part
-            continue
-        before = part.text[:AROUND] if number else ""
-        after = part.text[-AROUND:] if number < last else ""
-        left = len(part.text) - len(before) - len(after)
-        yield Segment("same", f"{before} […{counted(left, 'character')} {agreeing(left, 'are')} the same…] {after}")
+def _open_length(parts: Iterable[Segment]) -> int:
+    """Return the characters of the parts that are not folded."""
+    return sum(len(part.text) for part in parts if part.kind != "gap")
 
 
 def _limit_segments(parts: Sequence[Segment], cap: int) -> list[Segment]:
@@ -161,16 +154,22 @@ def _limit_segments(parts: Sequence[Segment], cap: int) -> list[Segment]:
         marks += part.kind in ("here", "there")
         if cap <= 0 or marks > MARKS:
             break
+        if part.kind == "gap":
+            shown.append(part)
+            continue
         shown.append(Segment(part.kind, part.text[:cap]))
         cap -= len(part.text)
     return shown
 
 
 def _split_segments(parts: Sequence[Segment], at: int) -> tuple[list[Segment], list[Segment]]:
-    """Return the parts before a position in their text, and those after it."""
+    """Return the parts before a position in their text, in which gaps do not count, and those after it."""
     head: list[Segment] = []
     rest: list[Segment] = []
     for part in parts:
+        if part.kind == "gap":
+            (head if at else rest).append(part)
+            continue
         if part.text[:at]:
             head.append(Segment(part.kind, part.text[:at]))
         if part.text[at:]:
@@ -180,7 +179,11 @@ def _split_segments(parts: Sequence[Segment], at: int) -> tuple[list[Segment], l
 
 
 def _segment_html(part: Segment) -> html.Html:
-    """Return a part in its mark, with the white space at its end outside."""
+    """Return a part in its mark, with the white space at its end outside; a gap as a line that opens it."""
+    if part.kind == "gap":
+        # In the direction of our own words, whatever stands around it.
+        line = html.el("summary", gaps_text(len(part.text)), dir="ltr")
+        return html.el("details", line, html.el("div", html.clip(part.text, GAP_SHOWN), dir="auto"), cls="fh-gap")
     tag, title = {
         "here": ("ins", "only here"),
         "there": ("del", "only in the first"),

@@ -25,8 +25,9 @@ from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
-from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts
+from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
 from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.comparing.variant_colours import colours_of, swatch
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
@@ -96,9 +97,10 @@ class AnswerDiff:
 
     def __str__(self) -> str:
         """Return the differences in one line."""
-        difference = self.changes if self.changes is not None else self.words
-        if difference is not None:
-            return str(difference)
+        if self.changes is not None:
+            return str(self.changes)
+        if self.words is not None:
+            return self.words.sentence(f"in {one_line(self.b.variant)}", f"in {one_line(self.a.variant)}")
         missing = self.b if not self.b.ok else self.a
         return f"not compared: {missing.variant} {STATES.get(missing.status, f'is {missing.status}')}"
 
@@ -117,7 +119,7 @@ def compare_answers(a: VariantAnswer, b: VariantAnswer, *, limit: int = LIMIT) -
     (Change(kind='changed', path='label', before='late', after='lost'),)
     >>> first, second = (VariantAnswer(variant=name, output=f"It is {name}.") for name in ("late", "lost"))
     >>> print(compare_answers(first, second))
-    differs: 1 word only here, 1 word only there
+    differs: 1 word only in lost, 1 word only in late
     """
     if not (a.ok and b.ok):
         return AnswerDiff(a=a, b=b)
@@ -162,7 +164,9 @@ SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 STYLE: Final = html.Html(
     f"<style>{MARKS_STYLE}{changes_style('.fh')}"
     ".fh .fh-inputs{margin:0 0 8px;overflow-wrap:anywhere}"
-    ".fh .fh-against{margin:8px 0 2px;overflow-wrap:anywhere}"
+    ".fh .fh-against{display:flex;flex-wrap:wrap;gap:2px 8px;align-items:baseline;margin:16px 0 4px;"
+    "overflow-wrap:anywhere}"
+    ".fh .fh-whole{margin-top:12px}"
     "</style>"
 )
 
@@ -189,6 +193,8 @@ class RowDiff:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """The row's own columns, such as the ticket."""
     has_score: bool = False
+    variants: tuple[str, ...] = ()
+    """All variants of the comparison, in the order of the plan: each has its colour by its place."""
     alone: tuple[VariantAnswer, ...] = ()
     """Of a row with nothing to compare: the only variant's answer."""
 
@@ -224,17 +230,21 @@ class RowDiff:
 
 
 def diff_html(diff: RowDiff) -> html.Html:
-    """Return a row's answers beside each other, with what is different under each."""
-    by_name = _diffs_by_variant(diff)
-    cards = [_card_html(answer, by_name.get(answer.variant, ()), diff.has_score) for answer in diff.answers]
+    """Return what is different on a row, then all its answers, folded; of a row with one answer, this one."""
     head = html.el("div", html.el("strong", _title(diff)), cls="fh-head")
     inputs_html = [
         html.el("span", f"{name}: ", html.el("bdi", value) if html.direction(value) else value)
         for name, value in _input_texts(diff)
     ]
     inputs = html.el("div", html.join(inputs_html, " · "), cls="fh-dim fh-inputs") if inputs_html else None
+    colours = colours_of(diff.variants)
+    cards = html.el("div", *(_card_html(answer, diff.has_score, colours) for answer in diff.answers), cls="fh-side")
+    answers = cards
+    if diff.parts:
+        answers = html.el("details", html.el("summary", "Full texts"), cards, cls="fh-fold fh-whole")
     return html.el(
-        "div", html.STYLE, STYLE, head, inputs, html.el("div", *cards, cls="fh-side"), cls="fh fh-diff"
+        "div", html.STYLE, STYLE, head, inputs, *(_part_html(part, colours) for part in diff.parts), answers,
+        cls="fh fh-diff",
     )  # fmt: skip
 
 
@@ -258,19 +268,29 @@ def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
     return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
 
-def _card_html(answer: VariantAnswer, parts: Sequence[AnswerDiff], has_score: bool) -> html.Html:
+WHOLE: Final = "the comparison's frame has all"
+"""Where a text is that is cut."""
+
+
+def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
+    mark = swatch(colours[variant]) if variant in colours else None
+    return html.el("strong", mark, variant)
+
+
+def _card_html(answer: VariantAnswer, has_score: bool, colours: Mapping[str, str]) -> html.Html:
     facts = html.el("span", _facts_text(answer, has_score), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
-    head = html.el("div", html.el("strong", answer.variant), " ", badge, " ", facts, cls="fh-head")
-    whole = "the comparison's frame has all"
+    head = html.el("div", _name_html(answer.variant, colours), " ", badge, " ", facts, cls="fh-head")
     if answer.ok:
-        body = html.folded(_output_text(answer), whole=whole, open_chars=html.CHARS_OPEN // 2)
+        body = html.folded(_output_text(answer), whole=WHOLE, open_chars=html.CHARS_OPEN // 2)
     else:
-        error = answer.error or str(answer.status)
-        body = html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
-    return html.el(
-        "div", head, body, *(element for part in parts for element in _diff_html(part, whole)), cls="fh-card"
-    )
+        body = _error_html(answer)
+    return html.el("div", head, body, cls="fh-card")
+
+
+def _error_html(answer: VariantAnswer) -> html.Html:
+    error = answer.error or str(answer.status)
+    return html.el("div", html.clip(error), cls="fh-error", dir=html.direction(error))
 
 
 def _facts_text(answer: VariantAnswer, has_score: bool) -> str:
@@ -286,15 +306,21 @@ def _output_text(answer: VariantAnswer) -> str:
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
 
 
-def _diff_html(part: AnswerDiff, whole: str) -> Iterator[html.Html]:
-    yield html.el("div", f"To {part.a.variant}: {part}", cls="fh-against fh-dim")
+def _part_html(part: AnswerDiff, colours: Mapping[str, str]) -> html.Html:
+    """Return one answer against another: both names, what is different in a line, and the differences."""
+    names = html.join([_name_html(part.a.variant, colours), _name_html(part.b.variant, colours)], " → ")
+    head = html.el("div", names, html.el("span", str(part), cls="fh-dim"), cls="fh-against")
+    body: html.Html | None = None
     if part.words is not None and not part.words.same:
-        yield mark_text(part.words, cap=html.TEXT_CAP, whole=whole, both=True)
-    if part.changes is not None and not part.changes.same:
-        yield _changes_html(part.changes)
+        body = mark_text(part.words, cap=html.TEXT_CAP, whole=WHOLE, both=True)
+    elif part.changes is not None and not part.changes.same:
+        body = _changes_html(part.changes, (part.a.variant, part.b.variant))
+    elif part.words is None and part.changes is None:
+        body = _error_html(part.b if not part.b.ok else part.a)
+    return html.el("div", head, body)
 
 
-def _changes_html(changes: Changes) -> html.Html:
+def _changes_html(changes: Changes, names: tuple[str, str]) -> html.Html:
     changes_shown = changes.listed[:CHANGES_SHOWN]
     rows = [
         (f"{SIGNS[c.kind]} {c.kind}", path_pieces(c.path) or ["the whole value"], *_before_and_after(c))
@@ -302,7 +328,7 @@ def _changes_html(changes: Changes) -> html.Html:
     ]  # fmt: skip
     left = len(changes.listed) - len(changes_shown)
     more = html.el("div", f"… {left:,} more; cmp.diff(row).frame has all", cls="fh-dim") if left else None
-    return html.el("div", changes_table(rows), more)
+    return html.el("div", changes_table(rows, names), more)
 
 
 def _before_and_after(change: Change) -> tuple[object, object]:
@@ -380,19 +406,15 @@ def wdiff(difference: TextDifference, limit: int = TEXT_SHOWN) -> str:
     >>> print(wdiff(compare_texts("It is lost.", "It is late.")))
     It is [-late-]{+lost+}.
     """
-    parts, length, last = [], 0, len(difference.segments) - 1
-    for number, segment in enumerate(difference.segments):
+    parts, length = [], 0
+    for segment in with_gaps(difference.segments, AROUND):
         words = segment.text.rstrip()
         after = segment.text[len(words) :]
         if segment.kind in ("here", "there"):
             begin, end = ("{+", "+}") if segment.kind == "here" else ("[-", "-]")
             parts.append(f"{begin}{words}{end}{after}")
-        elif len(segment.text) > 3 * AROUND:
-            head = segment.text[:AROUND] if number else ""
-            tail = segment.text[-AROUND:] if number < last else ""
-            parts.append(f"{head} […] {tail}")
         else:
-            parts.append(segment.text)
+            parts.append(" […] " if segment.kind == "gap" else segment.text)
         length += len(parts[-1])
         if length > limit:
             return html.printable(html.clip("".join(parts), limit))
@@ -454,8 +476,9 @@ def compare_row(
         row=row,
         parts=tuple(compare_answers(first, second) for first, second in pairs),
         pair_on=data.pair_on,
-        inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.row_columns},
+        inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.leading_columns},
         has_score=bool(data.scorer),
+        variants=tuple(data.variants),
         alone=alone,
     )
 

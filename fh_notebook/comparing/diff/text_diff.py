@@ -22,8 +22,19 @@ from typing import Final, Literal
 
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
+from fh_notebook.core.text.messages import agreeing, counted
 
-__all__ = ["LIMIT", "Segment", "TextDifference", "compare_runs", "compare_texts", "matches", "text_to_compare"]
+__all__ = [
+    "LIMIT",
+    "Segment",
+    "TextDifference",
+    "compare_runs",
+    "compare_texts",
+    "gaps_text",
+    "matches",
+    "text_to_compare",
+    "with_gaps",
+]
 
 
 STEPS_A_WORD: Final = 35
@@ -168,7 +179,7 @@ LIMIT: Final = 200_000
 PRETTY_LIMIT: Final = 1_000_000
 """Characters of a JSON output's pretty text that are made at most: some 0.3 s."""
 
-SegmentKind = Literal["same", "here", "there", "uncompared"]
+SegmentKind = Literal["same", "here", "there", "uncompared", "gap"]
 
 
 # Each sign of Chinese and Japanese is a word of its own: there are no blanks to tell words by.
@@ -182,7 +193,8 @@ class Segment:
     """A piece of text."""
 
     kind: SegmentKind
-    """``same``: both have it; ``here``: only this text; ``there``: only the other; ``uncompared``: of this text."""
+    """``same``: both have it; ``here``: only this text; ``there``: only the other; ``uncompared``: of this text;
+    ``gap``: both have it, and it is folded where only differences are looked at."""
     text: str
 
 
@@ -216,17 +228,61 @@ class TextDifference:
 
     def __str__(self) -> str:
         """Return what is different in one line."""
+        return self.sentence("here", "there")
+
+    def sentence(self, this: str, other: str) -> str:
+        """Return what is different in one line, with the names of both texts.
+
+        Examples
+        --------
+        >>> compare_texts("a b c", "a d").sentence("in the draft", "in the letter")
+        'differs: 2 words only in the draft, 1 word only in the letter'
+        """
         if self.identical:
             return "same"
         end = "" if self.to_end else "; not compared to the end"
         if self.same:
             return f"same words, other white space{end}" if self.to_end else "same as far as compared"
-        own, other = self.words
-        return f"differs: {_word_count(own)} only here, {_word_count(other)} only there{end}"
+        own_count, other_count = self.words
+        return f"differs: {_word_count(own_count)} only {this}, {_word_count(other_count)} only {other}{end}"
 
 
 def _word_count(number: int) -> str:
     return "1 word" if number == 1 else f"{number:,} words"
+
+
+def with_gaps(segments: Sequence[Segment], around: int) -> Iterator[Segment]:
+    """Yield the segments with what is the same folded: long parts of it are gaps between some `around` characters.
+
+    Words are not cut, unless one is longer than half of `around`.
+
+    Examples
+    --------
+    >>> same = Segment("same", "It was on Monday that we sent it, as you know.")
+    >>> [part.text for part in with_gaps([same, Segment("here", "Sorry.")], 8)]
+    ['It was on Monday that we sent it, as you ', 'know.', 'Sorry.']
+    """
+    last = len(segments) - 1
+    for number, segment in enumerate(segments):
+        text = segment.text
+        if segment.kind != "same" or len(text) <= 3 * around:
+            yield segment
+            continue
+        begin = _cut_beside_blank(range(around, around // 2, -1), text) if number else 0
+        behind = range(len(text) - around, len(text) - around // 2)
+        end = _cut_beside_blank(behind, text) if number < last else len(text)
+        parts = (Segment("same", text[:begin]), Segment("gap", text[begin:end]), Segment("same", text[end:]))
+        yield from (part for part in parts if part.text)
+
+
+def _cut_beside_blank(places: range, text: str) -> int:
+    """Return the first of the places before which is a blank, so that no word is cut; else the first one."""
+    return next((place for place in places if text[place - 1].isspace()), places[0])
+
+
+def gaps_text(count: int) -> str:
+    """Return what stands in the place of `count` characters that both texts have."""
+    return f"… {counted(count, 'character')} {agreeing(count, 'are')} the same …"
 
 
 def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDifference:

@@ -22,7 +22,7 @@ import pandas as pd
 from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.batching.rendering import frame_html, frame_text
+from fh_notebook.batching.rendering import frame_html, frame_text, one_line
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
@@ -160,6 +160,19 @@ class Ratings:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def _result_text(self) -> str:
+        """Return how often each variant was preferred, the most often first; empty where no pairs were rated."""
+        counting = self._counting_uids()
+        pairs = [line for line in self.lines if line.uid in counting and line.b is not None]
+        chosen = Counter({"a": line.a, "b": line.b}.get(line.choice) for line in pairs)
+        names = dict.fromkeys(name for line in pairs for name in (line.a, line.b))
+        wins = sorted(((chosen[name], name) for name in names), key=lambda win: -win[0])
+        first = [
+            f"{one_line(name)} {'preferred ' * (n == 0)}{counted(count, 'time')}"
+            for n, (count, name) in enumerate(wins)
+        ]
+        return ", ".join([*first, *([counted(ties, "tie")] if (ties := chosen[None]) else [])])
+
     def _summary_text(self) -> str:
         counting = self._counting_uids()
         of = Counter(line.rater for line in self.lines if line.uid in counting)
@@ -169,11 +182,15 @@ class Ratings:
         return f"{counted(len(counting), 'rating')}{f' ({by})' if by else ''}{aside}"
 
     def __repr__(self) -> str:
-        return f"{html.printable(self._summary_text())}\n{frame_text(self.frame.head(ROWS_SHOWN), SHOWN)}"
+        sentences = (self._result_text(), self._summary_text())
+        text = "\n".join(html.printable(sentence) for sentence in sentences if sentence)
+        return f"{text}\n{frame_text(self.frame.head(ROWS_SHOWN), SHOWN)}"
 
     def _repr_html_(self) -> str:
-        head = html.el("div", html.el("strong", self._summary_text()), cls="fh-head")
-        return html.el("div", html.STYLE, head, frame_html(self.frame.head(ROWS_SHOWN), SHOWN), cls="fh")
+        result, summary = self._result_text(), self._summary_text()
+        head = html.el("div", html.el("strong", result or summary), cls="fh-head")
+        about = html.el("div", summary, cls="fh-dim") if result else None
+        return html.el("div", html.STYLE, head, about, frame_html(self.frame.head(ROWS_SHOWN), SHOWN), cls="fh")
 
 
 def _label_of(row: str) -> Any:

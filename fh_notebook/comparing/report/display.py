@@ -18,11 +18,12 @@ from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figure, score_text
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, percents, score_text
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
-from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.comparing.variant_colours import colours_of, swatch
+from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of, winner_of
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
@@ -30,37 +31,49 @@ from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
     "STYLE",
-    "Cells",
     "comparison_html",
     "comparison_text",
     "differing",
+    "pairs_cells",
     "pairs_html",
-    "range_bar",
-    "shown_columns",
+    "rules_text",
+    "score_class",
     "shown_table",
+    "summary_cells",
     "summary_html",
     "summary_text",
+    "tests_html",
     "title",
     "title_of",
 ]
 
 
-# Beside html.STYLE. A bar says no more than the two numbers beside it, so it needs no colour of its own. A scroll bar
-# that a style draws stays where the system would hide its own.
+# Beside html.STYLE. A bar says no more than the two numbers beside it. A scroll bar that a style draws stays where the
+# system would hide its own.
 STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-num td:not(:first-child),.fh .fh-num th:not(:first-child){text-align:right;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}"
+    ".fh .fh-num td:first-child{overflow-wrap:anywhere;min-width:9em}"
+    ".fh .fh-num td:first-child>span{display:inline-block;max-width:28em}"
     ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
     ".fh .fh-num::-webkit-scrollbar-thumb,.fh .fh-cells::-webkit-scrollbar-thumb"
     "{background:var(--jp-border-color1,currentColor);border-radius:4px}"
-    ".fh-bar{position:relative;height:14px;min-width:100px;border-bottom:1px solid currentColor;opacity:.9}"
-    ".fh-bar i{position:absolute;top:5px;height:5px;background:currentColor;opacity:.35;border-radius:2px}"
-    ".fh-bar b{position:absolute;top:2px;width:3px;height:11px;margin-left:-1px;background:currentColor}"
-    ".fh .fh-say{font-weight:600;margin:8px 0 4px;max-width:62em}"
-    ".fh .fh-notes{margin:2px 0 6px;padding-left:1.2em;max-width:70em}"
-    ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}.fh .fh-cells td:not(:first-child){min-width:7em}"
-    ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
+    ".fh-interval{display:block;width:140px;height:18px;overflow:visible}"
+    ".fh-axis{display:flex;justify-content:space-between;width:140px;font-weight:400;font-size:12px;"
+    "color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
+    "border:1px solid currentColor}"
+    ".fh .fh-say{font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;"
+    "overflow-wrap:anywhere}"
+    ".fh .fh-about{font-size:12px;margin:0 0 8px}"
+    ".fh .fh-notes{margin:4px 0;padding-left:1.2em;max-width:70em}"
+    ".fh .fh-part{font-weight:600;margin:16px 0 4px;overflow-wrap:anywhere}"
+    ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}.fh .fh-cells td:not(:first-child){min-width:5em}"
+    ".fh-score{display:block;font-size:12px;font-variant-numeric:tabular-nums;"
+    "color:var(--jp-ui-font-color2,inherit)}"
+    f".fh .fh-yes,.fh .fh-best{{color:{html.legible('success-color1')}}}"
+    f".fh .fh-no{{color:{html.legible('error-color1')}}}"
     "</style>"
 )
 
@@ -85,30 +98,35 @@ def comparison_text(data: ComparisonData) -> str:
 
 
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
-    """Return the summary and the sentences as text, without any row, as `audience` reads them."""
-    summary, masked = tables.summary(data), data.runs.secret().masked
-    head = f"Comparison of {title(data)}"
-    sentences = map(
-        masked, (verdict_of(data), *notes_of(data, audience))
-    )  # a scorer's error may repeat what a run was sent
-    return "\n".join(part for part in (head, frame_text(summary, list(summary.columns)), *sentences) if part)
+    """Return the sentences and the summary as text, without any row, as `audience` reads them."""
+    masked = data.runs.secret().masked  # a scorer's error may repeat what a run was sent
+    head, lines = summary_cells(data)
+    sentences = dict.fromkeys((headline_of(data), verdict_of(data)))
+    parts = (
+        f"Comparison of {title(data)}",
+        masked(headline_of(data)),
+        frame_text(pd.DataFrame(lines, columns=head), head),
+        *map(masked, [*sentences][1:]),
+        *map(masked, notes_of(data, audience)),
+    )
+    return "\n".join(part for part in parts if part)
 
 
 def comparison_html(data: ComparisonData) -> html.Html:
     """Return a comparison as HTML."""
     about, table = differing(data)
-    pairs, masked = pairs_html(data), data.runs.secret().masked
+    masked = data.runs.secret().masked
     notes = [html.el("li", masked(note)) for note in notes_of(data)]
     return html.el(
         "div",
         html.STYLE,
         STYLE,
-        html.el("div", html.el("strong", f"Comparison of {title(data)}"), cls="fh-head"),
+        html.el("div", masked(headline_of(data)), cls="fh-say"),
+        html.el("div", f"Comparison of {title(data)}", cls="fh-about fh-dim"),
         summary_html(data),
-        html.el("p", masked(verdict_of(data)), cls="fh-say"),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
-        html.fold(f"{counted(len(data.pairs), 'pair')}, with tests", pairs) if pairs else None,
-        html.el("p", about, cls="fh-dim") if about else None,
+        tests_html(data),
+        html.el("div", about, cls="fh-part") if about else None,
         rows_html(data, table) if len(table) else None,
         cls="fh",
     )
@@ -128,14 +146,89 @@ class Cells:
 def shown_table(
     columns: Iterable[ReportColumn], table: pd.DataFrame, instead: Mapping[str, Cells]
 ) -> tuple[list[Any], list[list[Any]]]:
-    """Return the heads and the cells of a table: each column's heading and text, or other cells `instead`."""
+    """Return the heads and the cells of a table: each column's heading and texts, or other cells `instead`."""
+    heads: list[Any] = []
+    lines: list[list[Any]] = [[] for _ in range(len(table))]
+    for column in columns:
+        cells = instead.get(column.name)
+        heads += (column.head,) if cells is None else cells.heads
+        values = (
+            [[text] for text in column.texts(table[column.name].tolist())]
+            if cells is None
+            else map(cells.values, table.to_dict("records"))
+        )
+        for line, shown in zip(lines, values, strict=True):
+            line += shown
+    return heads, lines
 
-    def cells_of(column: ReportColumn) -> Cells:
-        return instead.get(column.name) or Cells((column.head,), lambda line: (column.text(line[column.name]),))
 
-    cells = [cells_of(column) for column in columns]
-    heads = [head for part in cells for head in part.heads]
-    return heads, [[value for part in cells for value in part.values(line)] for line in table.to_dict("records")]
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """How the scores of a summary are written, and drawn: as numbers, or as shares of rows that are right."""
+
+    text: Callable[[float], str]
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, data: ComparisonData, summary: pd.DataFrame) -> ScoreScale:
+        """Return the scale of all scores and intervals of a summary."""
+        if data.grid.yes_no:
+            return cls(percents(int(summary["rows"].max())), 0.0, 1.0)
+        numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
+        return cls(figures(numbers), min(numbers, default=0.0), max(numbers, default=0.0))
+
+    def interval(self, line: Mapping[Any, Any]) -> str:
+        """Return the interval of a line; nothing where there is none."""
+        return f"{self.text(line['ci_low']).removesuffix(' %')} to {self.text(line['ci_high'])}" if line["n"] else ""
+
+
+def summary_cells(data: ComparisonData, *, drawn: bool = False) -> tuple[list[Any], list[list[Any]]]:
+    """Return the heads and the cells of the summary, the best variant first and marked.
+
+    Parameters
+    ----------
+    data : ComparisonData
+        What is compared.
+    drawn : bool
+        Whether variants have their colours, and intervals are drawn; else all cells are text.
+    """
+    summary = tables.leaderboard(data)
+    scale, best, colours = ScoreScale.of(data, summary), winner_of(data), colours_of(data.variants)
+    yes_no = data.grid.yes_no
+
+    def name(line: Mapping[Any, Any]) -> Any:
+        variant, is_best = line["variant"], line["variant"] == best
+        if not drawn:
+            return f"{variant} (best)" if is_best else variant
+        mark = html.el("span", "best", cls="fh-best") if is_best else None
+        return html.el("span", swatch(colours[variant]), html.el("strong" if is_best else "span", variant), " ", mark)
+
+    def bar(line: Mapping[Any, Any]) -> html.Html:
+        return interval_svg(line, scale, colours[line["variant"]])
+
+    instead = {
+        "variant": Cells(("variant",), lambda line: (name(line),)),
+        "ci_low": Cells(
+            ("95 % interval", html.el("div", *_axis_ends(scale), cls="fh-axis")) if drawn else ("95 % interval",),
+            lambda line: (scale.interval(line), bar(line)) if drawn else (scale.interval(line),),
+        ),
+        "ci_high": Cells(),
+        "failed": Cells(("failed",), lambda line: (_failed_text(data, line),)),
+    }
+    if yes_no:
+        instead |= {
+            "mean": Cells(("right",), lambda line: (_share_text(line, scale),)),
+            "median": Cells(),
+            "n": Cells(),
+        }
+    else:
+        instead["mean"] = Cells(("mean",), lambda line: (scale.text(line["mean"]),))
+    if not summary["missing"].any():
+        instead["missing"] = Cells()
+    if not data.scorer:
+        instead["n"] = Cells(("runs",), lambda line: (count_text(_completed_count(data, line["variant"])),))
+    return shown_table(shown_columns(scored=bool(data.scorer)), summary, instead)
 
 
 def shown_columns(*, scored: bool = True) -> list[ReportColumn]:
@@ -145,32 +238,9 @@ def shown_columns(*, scored: bool = True) -> list[ReportColumn]:
     return [first, *(scores if scored else ()), *(column for column in others if not column.of_scores)]
 
 
-def summary_html(data: ComparisonData, *, bar: Callable[..., html.Html] | None = None) -> html.Html:
-    """Return the summary as a table: intervals drawn beside their numbers (by `bar`), and their rule named."""
-    draw = bar or range_bar
-    summary = tables.summary(data)
-    low, high = _scale_limits(data, summary)
-    scored = bool(data.scorer)
-    instead = {
-        "ci_low": Cells(
-            ("95% interval", _scale_head(low, high)),
-            lambda line: (
-                f"{figure(line['ci_low'])} to {figure(line['ci_high'])}" if line["n"] else "",
-                draw(line["mean"], line["ci_low"], line["ci_high"], low, high),
-            ),
-        ),
-        "ci_high": Cells(),
-        "failed": Cells(("failed",), lambda line: (_failed_text(data, line),)),
-    }
-    if not scored:
-        instead["n"] = Cells(("runs",), lambda line: (count_text(_completed_count(data, line["variant"])),))
-    head, lines = shown_table(shown_columns(scored=scored), summary, instead)
-    parts = [html.table(head, lines, cls="fh-table fh-num")]
-    if scored and (rules := sorted({r for r in summary.attrs["interval"].values() if r != "none"})):
-        parts.append(
-            html.el("div", f"95% intervals over rows: {', '.join(RULES[r] for r in rules)}.", cls="fh-dim fh-foot")
-        )
-    return html.join(parts)
+def summary_html(data: ComparisonData) -> html.Html:
+    """Return the summary as a table, with intervals drawn beside their numbers."""
+    return html.table(*summary_cells(data, drawn=True), cls="fh-table fh-num")
 
 
 RULES: Final = {
@@ -187,6 +257,21 @@ RULES: Final = {
 }
 
 
+def rules_text(data: ComparisonData) -> str:
+    """Return how the intervals of the summary were computed, in one sentence; empty without a score."""
+    rules = sorted({line.interval for line in data.summary_lines if line.interval != "none"})
+    return f"95% intervals over rows: {', '.join(RULES[rule] for rule in rules)}." if data.scorer and rules else ""
+
+
+def _share_text(line: Mapping[Any, Any], scale: ScoreScale) -> str:
+    """Return the share of rows that are right, and how many of how many; of repeats, on how many rows and runs."""
+    if not line["n"]:
+        return ""
+    if line["rows"] != line["n"]:
+        return f"{scale.text(line['mean'])} ({counted(line['rows'], 'row')}, {counted(line['n'], 'run')})"
+    return f"{scale.text(line['mean'])} ({round(line['mean'] * line['rows']):,} of {line['rows']:,})"
+
+
 def _completed_count(data: ComparisonData, variant: str) -> int:
     lines = data.lines
     return int(((lines["variant"] == variant) & (lines["status"] == "completed")).sum())
@@ -199,56 +284,74 @@ def _failed_text(data: ComparisonData, line: Mapping[Any, Any]) -> str:
     return f"{line['failed']:,} ({line['failed'] / total:.1%})"
 
 
-def _scale_limits(data: ComparisonData, summary: pd.DataFrame) -> tuple[float, float]:
-    if data.grid.yes_no:
-        return 0.0, 1.0
-    numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
-    return (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
+def _axis_ends(scale: ScoreScale) -> tuple[Any, ...]:
+    """Return the labels at the ends of the axis; none where it has no length."""
+    if not scale.high > scale.low:
+        return ()
+    return html.el("span", scale.text(scale.low)), " ", html.el("span", scale.text(scale.high))
 
 
-def _scale_head(low: float, high: float) -> html.Html:
-    return html.el("span", f"{figure(low)} … {figure(high)}" if high > low else "")
+def interval_svg(line: Mapping[Any, Any], scale: ScoreScale, colour: str) -> html.Html:
+    """Return a mean and its interval as a dot and a line on the scale; nothing where there is none.
 
-
-def range_bar(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
-    """Return an interval as a small bar on a scale; nothing where there is none."""
-    if not (end > begin and math.isfinite(mean)):
+    It is drawn by attributes: the policy of a report refuses styles in place.
+    """
+    mean, length = line["mean"], scale.high - scale.low
+    if not (length > 0 and math.isfinite(mean)):
         return html.join([])
-    at = [
-        100 * (x - begin) / (end - begin) if math.isfinite(x) else 100 * (mean - begin) / (end - begin)
-        for x in (low, mean, high)
-    ]
-    left, middle, right = (min(max(x, 0.0), 100.0) for x in at)
+    ends = [x if math.isfinite(x) else mean for x in (line["ci_low"], mean, line["ci_high"])]
+    low, middle, high = (f"{100 * min(max((x - scale.low) / length, 0.0), 1.0):.1f}%" for x in ends)
+    thick: dict[str, Any] = {"stroke": colour, "stroke_width": 4, "stroke_linecap": "round"}
     return html.el(
-        "div",
-        html.el("i", style=f"left:{left:.1f}%;width:{right - left:.1f}%"),
-        html.el("b", style=f"left:{middle:.1f}%"),
-        cls="fh-bar",
+        "svg",
+        html.el("line", x1="0%", x2="100%", y1=9, y2=9, stroke="currentColor", opacity="0.25"),
+        html.el("line", x1=low, x2=high, y1=9, y2=9, opacity="0.55", **thick),
+        html.el("circle", cx=middle, cy=9, r=5, fill=colour),
+        cls="fh-interval",
+        width=140,
+        height=18,
         role="img",
-        aria_label=f"{figure(mean)}, from {figure(low)} to {figure(high)}",
+        aria_label=f"{scale.text(mean)}, from {scale.text(ends[0])} to {scale.text(ends[2])}",
     )
 
 
-# --- the pairs
+# --- the tests
+
+
+def tests_html(data: ComparisonData) -> html.Html | None:
+    """Return the verdict with its tests, the pairs and the rules of the intervals, folded; nothing without a score."""
+    if not data.scorer or not data.summary_lines or not (table := pairs_html(data)):
+        return None
+    verdict = html.el("p", data.runs.secret().masked(verdict_of(data)))
+    rules = html.el("p", rules_text(data), cls="fh-dim")
+    return html.fold(f"Tests and corrections ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
 
 
 def pairs_html(data: ComparisonData) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
     if not data.scorer or not data.pairs:
         return None
+    pairs = pairs_table(data.pairs)
+    text = figures([*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]])
     instead = {
-        "a": Cells(("b - a",), lambda line: (f"{line['b']} - {line['a']}",)),
+        "a": Cells(("difference of",), lambda line: (f"{line['b']} − {line['a']}",)),
         **dict.fromkeys(("b", "n", "mean_a", "mean_b", "ci_high"), Cells()),
-        "ci_low": Cells(("95% interval",), lambda line: (_pair_interval(line),)),
+        "difference": Cells(("difference",), lambda line: (text(line["difference"]),)),
+        "ci_low": Cells(("95 % interval",), lambda line: (_pair_interval(line, text),)),
         "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
         "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rule stands beside the interval
     }
-    head, lines = shown_table(PAIRS, pairs_table(data.pairs), instead)
+    head, lines = shown_table(PAIRS, pairs, instead)
     return html.table(head, lines, cls="fh-table fh-num")
 
 
-def _pair_interval(line: Mapping[Any, Any]) -> str:
-    return f"{figure(line['ci_low'])} to {figure(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
+def pairs_cells(table: pd.DataFrame) -> tuple[list[Any], list[list[Any]]]:
+    """Return the heads and the cells of the pairs with all their columns, each in one format."""
+    return shown_table((column for column in PAIRS if column.name in table), table, {})
+
+
+def _pair_interval(line: Mapping[Any, Any], text: Callable[[float], str]) -> str:
+    return f"{text(line['ci_low'])} to {text(line['ci_high'])} ({line['interval']})" if line["n"] > 1 else ""
 
 
 TESTS: Final = {
@@ -288,14 +391,13 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
     shown_count = len(table)
     cut = f"; the {shown_count} that differ most:" if by == "score" else f"; the first {shown_count}:"
     first = "." if not shown_count else ":" if shown_count == count else cut
-    sentence = f"The variants differ on {counted(count, 'row')}{lacking}{first}"
+    differ = (
+        f"Scores differ on {counted(count, 'row')}" if by == "score" else f"Texts differ on {counted(count, 'row')}"
+    )
+    if by == "score" and data.has_outputs:
+        differ += f", texts on {tables.count_differing_outputs(data):,}"
+    sentence = f"{differ}{lacking}{first}"
     return sentence, _with_inputs(data, table.reset_index(drop=True))
-
-
-def _input_names(data: ComparisonData) -> list[str]:
-    """Return the input columns of a row: Start variables, else other columns."""
-    names = data.row_columns if len(data.variants) > 1 else []
-    return [n for n in names if n.startswith("in.")] or [n for n in names if not n.startswith("metadata.")]
 
 
 def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
@@ -313,7 +415,7 @@ def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
     for position in np.flatnonzero(pairs.isin(rows)).tolist():
         places.setdefault(pairs.iat[position], position)
     input_columns: list[str] = []
-    for name in _input_names(data):
+    for name in data.leading_columns:
         if len(input_columns) == INPUTS_SHOWN:
             break
         head = name.removeprefix("in.")
@@ -347,9 +449,14 @@ def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> ht
     text = _cell_text(output) or ("no answer" if score != score else "")
     parts = [
         html.el("span", text, cls="" if output is not None else "fh-dim", dir=html.direction(text)),
-        html.el("span", score_text(score, data.grid.yes_no), cls="fh-score"),
+        html.el("span", score_text(score, data.grid.yes_no), cls=f"fh-score {score_class(score, data.grid.yes_no)}"),
     ]
     return html.join(parts, " ")  # apart also on GitHub, which takes all style away
+
+
+def score_class(score: float, yes_no: bool) -> str:
+    """Return the class by which a right or a wrong answer has its colour."""
+    return {1.0: "fh-yes", 0.0: "fh-no"}.get(score, "") if yes_no else ""
 
 
 def _cell_text(value: Any, limit: int = OUTPUT_SHOWN) -> str:

@@ -18,7 +18,8 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plot_panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
-from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.comparing.variant_colours import colours_of, swatch
+from fh_notebook.comparing.verdict import headline_of, notes_of
 from fh_notebook.contract.output.view import CSS
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
@@ -99,16 +100,14 @@ def _low_score(data: ComparisonData) -> float:
 def _body_parts(
     data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]
 ) -> list[html.Html | None]:
-    pairs = display.pairs_html(data)
+    masked = data.runs.secret().masked
+    notes, tests = [html.el("li", masked(note)) for note in notes_of(data)], display.tests_html(data)
     return [
-        html.el("h1", redact(f"Comparison of {display.title(data)}")),
-        html.el("p", data.runs.secret().masked(verdict_of(data)), cls="say"),
-        html.el("ul", *(html.el("li", data.runs.secret().masked(note)) for note in notes_of(data)), cls="notes")
-        if notes_of(data)
-        else None,
-        html.el("h2", "Summary"),
-        _scrolling(display.summary_html(data, bar=_bar_svg), "Summary"),
-        *([html.el("h2", "Pairs"), _scrolling(pairs, "Pairs")] if pairs else []),
+        html.el("h1", redact(masked(headline_of(data))), cls="say"),
+        html.el("p", redact(f"Comparison of {display.title(data)}"), cls="dim"),
+        _scrolling(display.summary_html(data), "Summary"),
+        html.el("ul", *notes, cls="notes") if notes else None,
+        _scrolling(tests, "Tests") if tests else None,
         *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
         _toolbar(data),
@@ -131,22 +130,6 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
 
     figures = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
-
-
-def _bar_svg(mean: float, low: float, high: float, begin: float, end: float) -> html.Html:
-    """Return an interval as a small drawing: attributes in place of styles, which the page's policy refuses."""
-    if not end > begin or mean != mean:
-        return html.join([])
-    low, high = (low, high) if low == low else (mean, mean)
-    left, middle, right = (min(max(100 * (x - begin) / (end - begin), 0.0), 100.0) for x in (low, mean, high))
-    label = f"{figure(mean)}, from {figure(low)} to {figure(high)}"
-    parts = [  # the scale, the interval, the mean
-        html.el("rect", x=0, y=14, width=100, height=1, fill="currentColor"),
-        html.el("rect", x=f"{left:.1f}", y=5, width=f"{right - left:.1f}", height=6, fill="currentColor", opacity=0.35),
-        html.el("rect", x=f"{middle - 0.8:.1f}", y=2, width="1.6", height=12, fill="currentColor"),
-    ]
-    shape = {"viewBox": "0 0 100 16", "preserveAspectRatio": "none"}
-    return html.el("svg", *parts, cls="fh-bar", role="img", aria_label=label, **shape)
 
 
 def _toolbar(data: ComparisonData) -> html.Html:
@@ -186,11 +169,11 @@ def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html
     inputs, expected = data.row_columns, any(row["expected"] is not None for row in rows)
     head = [
         html.el("th", data.pair_on, cls="key", scope="col"),
-        *([html.el("th", "inputs", scope="col")] if inputs else []),
+        *([html.el("th", "inputs", scope="col", cls="asked")] if inputs else []),
+        *([html.el("th", "expected", scope="col")] if expected else []),
     ]
-    head += [
-        html.el("th", name, scope="col") for name in [*(["expected"] if expected else []), *map(redact, data.variants)]
-    ]
+    colours = colours_of(data.variants)
+    head += [html.el("th", swatch(colours[name]), redact(name), scope="col") for name in data.variants]
     lines = []
     for row in rows[:FIRST_ROWS]:
         cells = [html.el("td", row["pair"], cls="key", dir="auto")]

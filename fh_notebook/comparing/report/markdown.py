@@ -13,12 +13,11 @@ from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import one_line
-from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
-from fh_notebook.comparing.stats.number_format import figure, score_text
-from fh_notebook.comparing.stats.pairs import pairs_table
-from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.comparing.stats.number_format import score_text
+from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
+from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.core.redaction import redact
 
 __all__ = ["escaped", "markdown"]
@@ -55,38 +54,33 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) ->
     masked = data.runs.secret().masked
     parts = [
         f"# Comparison of {escaped(display.title(data), 300)}",
-        f"**{escaped(masked(verdict_of(data)), 2_000)}**",
-        "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
-        "## Summary",
+        f"**{escaped(masked(headline_of(data)), 2_000)}**",
         _summary_table(data),
-        *(["## Pairs", _pairs_table(data)] if data.scorer and data.pairs else []),
+        "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
+        *(_tests(data) if data.scorer and data.pairs else []),
         *(["## Rows that differ", escaped(sentence, 300), _rows_table(data, table)] if sentence else []),
         *(part for heading, facts in about.items() for part in (f"## {heading}", _facts_list(facts))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _tests(data: ComparisonData) -> list[str]:
+    verdict = escaped(data.runs.secret().masked(verdict_of(data)), 2_000)
+    return ["## Tests and corrections", verdict, _pairs_table(data), escaped(display.rules_text(data), 1_000)]
+
+
 def _summary_table(data: ComparisonData) -> str:
-    summary = tables.summary(data)
-    rules = summary.attrs["interval"]
-    instead = {
-        "variant": display.Cells(("variant",), lambda line: (escaped(line["variant"]),)),
-        "ci_high": display.Cells(("to", "interval"), lambda line: (figure(line["ci_high"]), rules[line["variant"]])),
-    }
-    head, lines = display.shown_table(display.shown_columns(), summary, instead)
-    return _markdown_table(head, lines, right=range(1, len(head)))
+    head, lines = display.summary_cells(data)
+    cells = [[escaped(cell) for cell in line] for line in lines]
+    return _markdown_table(head, cells, right=range(1, len(head)))
 
 
 def _pairs_table(data: ComparisonData) -> str:
     table = pairs_table(data.pairs)
-    head = list(table.columns)
-    lines = [
-        [escaped(v) if isinstance(v, str) else figure(v) if isinstance(v, float) else str(v) for v in line]
-        for line in table.itertuples(index=False, name=None)
-    ]
-    return _markdown_table(
-        head, lines, right=[index for index, name in enumerate(head) if name not in ("a", "b", "test", "interval")]
-    )
+    columns = [[escaped(text) for text in column.texts(table[column.name].tolist())] for column in PAIRS]
+    texts = [index for index, column in enumerate(PAIRS) if column.dtype == "object"]
+    right = [index for index in range(len(PAIRS)) if index not in texts]
+    return _markdown_table([column.name for column in PAIRS], list(zip(*columns, strict=True)), right=right)
 
 
 def _rows_table(data: ComparisonData, table: Any) -> str:

@@ -8,7 +8,12 @@
   const el = (tag, className, text) => {
     const made = document.createElement(tag);
     if (className) made.className = className;
-    if (text !== undefined) { made.textContent = text; made.dir = "auto"; }  // in its own direction
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const said = (tag, className, text) => {  // what somebody else wrote, in its own direction
+    const made = el(tag, className, text);
+    made.dir = "auto";
     return made;
   };
   const state = { page: 0, size: 25, rows: data.rows };
@@ -42,7 +47,7 @@
   };
 
   const foldable = (text, className) => {
-    const box = el("div", className, text);
+    const box = said("div", className, text);
     if (text.length < 420 && text.split("\n").length < 8) return [box];
     box.classList.add("fold");
     const more = el("button", "more", "more");
@@ -80,7 +85,7 @@
       view.innerHTML = run.view;
       parts.push(view);
     } else if (run.output !== undefined) parts.push(...foldable(run.output, "out"));
-    if (run.status !== "completed") parts.push(el("span", "err", run.status + (run.error ? ": " + run.error : "")));
+    if (run.status !== "completed") parts.push(said("span", "err", run.status + (run.error ? ": " + run.error : "")));
     parts.push(scored(run));
     return cell(name, ...parts);
   };
@@ -88,12 +93,12 @@
     if (text === null) return [];
     if (text.length > 40 || text.includes("\n")) return [el("span", "in", name), ...foldable(text, "out")];
     const made = el("div");
-    made.append(el("span", "in short", name), " ", el("span", "", text));
+    made.append(el("span", "in short", name), " ", said("span", "", text));
     return [made];
   };
   const line = (row) => {
     const made = el("tr");
-    const key = cell(data.pairOn, el("span", "", row.pair));
+    const key = cell(data.pairOn, said("span", "", row.pair));
     key.classList.add("key");
     made.append(key);
     if (data.inputs.length) {
@@ -119,6 +124,9 @@
   };
   const turn = (by) => { state.page += by; show(); at("tools").scrollIntoView({ block: "start" }); };
 
+  // Headers stay below the toolbar, which is as high as it needs to be.
+  const below = () => document.documentElement.style.setProperty("--below", `${at("tools").offsetHeight}px`);
+  new ResizeObserver(below).observe(at("tools"));
   at("tools").hidden = false;
   at("search").addEventListener("input", choose);
   for (const id of ["which", "order"]) at(id).addEventListener("change", choose);

@@ -45,6 +45,8 @@ class Observation:
     """The store of the line; ``None`` for the session's store."""
     hidden: tuple[Any, ...] = field(default=(), repr=False, compare=False)
     """The values of its password Start variables."""
+    sent: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The columns of the row that are Start variables; none is known of a table."""
 
     @property
     def completed(self) -> bool:
@@ -111,6 +113,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
     parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
     value_columns = [(column.name, column.value) for column in COLUMNS]
     source_names: dict[str, str] = {}  # all rows of a batch have the same columns
+    sent: tuple[str, ...] | None = None
     observations = []
     for (job, outcome, source), output in zip(entries, outputs, strict=True):
         row = {name: cell_of(value(job, outcome)) for name, value in value_columns}
@@ -121,11 +124,20 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
             row |= {column_name: parts.get(name) for name, column_name in parts_of.items()}
         if pair_on not in row:
             raise InputError(unknown_column(pair_on, list(row), "pair_on"))
+        if sent is None:
+            sent = tuple(source_names[name] for name in source if name in job.inputs)
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
-        of_file = batch.file_store
-        hidden = hidden_in(job)
         observations.append(
-            Observation(pair=row[pair_on], variant=job.label, run=run, row=row, line=line, store=of_file, hidden=hidden)
+            Observation(
+                pair=row[pair_on],
+                variant=job.label,
+                run=run,
+                row=row,
+                line=line,
+                store=batch.file_store,
+                hidden=hidden_in(job),
+                sent=sent,
+            )
         )
     return observations
 

@@ -18,10 +18,15 @@ __all__ = [
     "about",
     "count_text",
     "figure",
+    "figures",
     "p_text",
     "percent",
+    "percents",
+    "points",
+    "same",
     "score_text",
     "seconds",
+    "seconds_format",
     "signed",
     "size_text",
     "table_of",
@@ -36,13 +41,17 @@ class ReportColumn:
     """Its name in the DataFrame."""
     head: str
     """Its heading in displays and reports."""
-    text: Callable[[Any], str] = str
-    """The text of a value in displays and reports."""
+    format: Callable[[Sequence[Any]], Callable[[Any], str]] = lambda values: str
+    """Returns the format of its texts in displays and reports, which is one for all values of the column."""
     dtype: str | None = "float64"
     value: Callable[[Any], Any] | None = None
     """Its value, from the line; by default the field of its name."""
     of_scores: bool = False
     """Whether it is left out of a display where nothing is scored."""
+
+    def texts(self, values: Sequence[Any]) -> list[str]:
+        """Return the texts of the values in displays and reports."""
+        return list(map(self.format(values), values))
 
     def of(self, lines: Sequence[Any]) -> pd.Series[Any]:
         """Return the values of the column for these lines."""
@@ -54,20 +63,36 @@ def table_of(columns: Sequence[ReportColumn], lines: Sequence[Any]) -> pd.DataFr
     return pd.DataFrame({column.name: column.of(lines) for column in columns})
 
 
+def same(text: Callable[[Any], str]) -> Callable[[Sequence[Any]], Callable[[Any], str]]:
+    """Return the format of a column whose values do not depend on each other, such as counts."""
+    return lambda values: text
+
+
+def figures(values: Sequence[float]) -> Callable[[float], str]:
+    """Return one format for scores that stand below each other: three digits of the largest, missing as nothing.
+
+    Examples
+    --------
+    >>> list(map(figures([0.7512, 12.0]), [0.7512, 12.0, float("nan")]))
+    ['0.8', '12.0', '']
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest >= 1e6 or 0 < largest < 0.0005:
+        form = ".3g"
+    else:
+        form = ",.3f" if largest < 10 else ",.1f" if largest < 100 else ",.0f"
+    return lambda value: "" if value != value else f"{value:{form}}"
+
+
 def figure(value: float) -> str:
-    """Return a score as it is read: three digits, missing as nothing.
+    """Return a score that stands alone.
 
     Examples
     --------
     >>> figure(0.7512), figure(float("nan")), figure(123.456), figure(1.0)
     ('0.751', '', '123', '1.000')
     """
-    if value != value:
-        return ""
-    size = abs(value)
-    if size >= 1e6 or 0 < size < 0.0005:
-        return f"{value:.3g}"
-    return f"{value:,.3f}" if size < 10 else f"{value:,.1f}" if size < 100 else f"{value:,.0f}"
+    return figures([value])(value)
 
 
 def signed(value: float) -> str:
@@ -86,16 +111,49 @@ def count_text(value: int) -> str:
     return f"{value:,}"
 
 
+def seconds_format(values: Sequence[float]) -> Callable[[float], str]:
+    """Return one format for seconds that stand below each other; missing as nothing."""
+    largest = max((value for value in values if math.isfinite(value)), default=0.0)
+    form = ".3f" if largest < 1 else ".2f" if largest < 10 else ",.1f" if largest < 1e6 else ".3g"
+    return lambda value: "" if value != value else f"{value:{form}}"
+
+
 def seconds(value: float) -> str:
-    """Return seconds as they are read."""
-    if value != value:
-        return ""
-    return f"{value:.3f}" if value < 1 else f"{value:.1f}" if value < 1e6 else f"{value:.3g}"
+    """Return seconds that stand alone."""
+    return seconds_format([value])(value)
+
+
+MANY: Final = 1_000
+"""A share of so many rows has a digit more: a row is less than a tenth of a percent."""
+
+
+def percents(rows: int) -> Callable[[float], str]:
+    """Return one format for shares of so many `rows`; missing as nothing.
+
+    Examples
+    --------
+    >>> percents(286)(0.914), percents(8_000)(0.914)
+    ('91 %', '91.4 %')
+    """
+    digits = 1 if rows >= MANY else 0
+    return lambda share: "" if share != share else f"{100 * share:.{digits}f} %"
 
 
 def percent(share: float) -> str:
-    """Return a share as it is read: missing as nothing."""
-    return "" if share != share else f"{100 * share:.0f} %"
+    """Return a share that stands alone; missing as nothing."""
+    return percents(0)(share)
+
+
+def points(difference: float) -> str:
+    """Return the size of a difference of two shares in percentage points.
+
+    Examples
+    --------
+    >>> points(0.1739), points(-0.0042), points(0.0)
+    ('17', '-0.42', '0')
+    """
+    size = 100 * difference
+    return f"{size:.0f}" if abs(size) >= 1 or size == 0 else f"{size:.2g}"
 
 
 def score_text(score: float, yes_no: bool) -> str:

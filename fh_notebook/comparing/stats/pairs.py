@@ -44,7 +44,7 @@ from fh_notebook.comparing.stats.intervals import (
     intervals_of_differences,
     spread_of,
 )
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figure, p_text, table_of
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, same, table_of
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
@@ -83,26 +83,26 @@ Preferences = Mapping[tuple[str, str], Numbers]
 
 
 def _p_cell(value: float) -> str:
-    return "" if value != value else p_text(value).removeprefix("p ").removeprefix("= ")
+    return "" if value != value else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 PAIRS: Final = (
     ReportColumn(name="a", head="a", dtype="object"),
     ReportColumn(name="b", head="b", dtype="object"),
-    ReportColumn(name="n", head="rows", text=count_text, dtype="int64"),
-    ReportColumn(name="mean_a", head="mean of a", text=figure),
-    ReportColumn(name="mean_b", head="mean of b", text=figure),
-    ReportColumn(name="difference", head="difference", text=figure),
-    ReportColumn(name="ci_low", head="95% from", text=figure),
-    ReportColumn(name="ci_high", head="to", text=figure),
-    ReportColumn(name="wins", head="b wins", text=count_text, dtype="int64"),
-    ReportColumn(name="ties", head="ties", text=count_text, dtype="int64"),
-    ReportColumn(name="losses", head="loses", text=count_text, dtype="int64"),
+    ReportColumn(name="n", head="rows", format=same(count_text), dtype="int64"),
+    ReportColumn(name="mean_a", head="mean of a", format=figures),
+    ReportColumn(name="mean_b", head="mean of b", format=figures),
+    ReportColumn(name="difference", head="difference", format=figures),
+    ReportColumn(name="ci_low", head="95% from", format=figures),
+    ReportColumn(name="ci_high", head="to", format=figures),
+    ReportColumn(name="wins", head="b wins", format=same(count_text), dtype="int64"),
+    ReportColumn(name="ties", head="ties", format=same(count_text), dtype="int64"),
+    ReportColumn(name="losses", head="loses", format=same(count_text), dtype="int64"),
     ReportColumn(name="test", head="test", dtype="object"),
-    ReportColumn(name="p", head="p", text=_p_cell),
-    ReportColumn(name="p_holm", head="p (Holm)", text=_p_cell),
-    ReportColumn(name="effect", head="effect", text=figure),
-    ReportColumn(name="p_permutation", head="p (permutation)", text=_p_cell),
+    ReportColumn(name="p", head="p", format=same(_p_cell)),
+    ReportColumn(name="p_holm", head="p (Holm)", format=same(_p_cell)),
+    ReportColumn(name="effect", head="effect", format=figures),
+    ReportColumn(name="p_permutation", head="p (permutation)", format=same(_p_cell)),
     ReportColumn(name="interval", head="interval", dtype="object"),
 )
 """The columns of the pairs: a new one is a line here, and shows in every table, display and report.

@@ -24,7 +24,7 @@ from fh_notebook.comparing.stats.intervals import (
     interval_of_share,
     intervals_of_means,
 )
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figure, seconds, table_of
+from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, same, seconds_format, table_of
 
 __all__ = ["SUMMARY", "SUMMARY_COLUMNS", "SummaryLine", "summary_columns", "summary_lines", "summary_table"]
 
@@ -78,15 +78,15 @@ class SummaryLine:
 
 SUMMARY: Final = (
     ReportColumn(name="variant", head="variant", dtype=None),
-    ReportColumn(name="n", head="runs", text=count_text, dtype="int64"),
-    ReportColumn(name="missing", head="missing", text=count_text, dtype="int64"),
-    ReportColumn(name="failed", head="failed", text=count_text, dtype="int64"),
-    ReportColumn(name="mean", head="mean", text=figure, of_scores=True),
-    ReportColumn(name="ci_low", head="95% from", text=figure, of_scores=True),
-    ReportColumn(name="ci_high", head="to", text=figure, of_scores=True),
-    ReportColumn(name="median", head="median", text=figure, of_scores=True),
-    ReportColumn(name="p50_s", head="median s", text=seconds),
-    ReportColumn(name="p95_s", head="p95 s", text=seconds),
+    ReportColumn(name="n", head="runs", format=same(count_text), dtype="int64"),
+    ReportColumn(name="missing", head="missing", format=same(count_text), dtype="int64"),
+    ReportColumn(name="failed", head="failed", format=same(count_text), dtype="int64"),
+    ReportColumn(name="mean", head="mean", format=figures, of_scores=True),
+    ReportColumn(name="ci_low", head="95% from", format=figures, of_scores=True),
+    ReportColumn(name="ci_high", head="to", format=figures, of_scores=True),
+    ReportColumn(name="median", head="median", format=figures, of_scores=True),
+    ReportColumn(name="p50_s", head="median s", format=seconds_format),
+    ReportColumn(name="p95_s", head="p95 s", format=seconds_format),
 )
 """The columns of the summary: a new one is a line here, and shows in every table, display and report.
 
@@ -97,7 +97,7 @@ SUMMARY_COLUMNS: Final = tuple(column.name for column in SUMMARY)
 
 def cost_column(price: float) -> ReportColumn:
     """Return the column of what the runs cost, where a call has a price."""
-    return ReportColumn(name="cost", head="cost", text=money, value=lambda line: price * line.charged)
+    return ReportColumn(name="cost", head="cost", format=same(money), value=lambda line: price * line.charged)
 
 
 def summary_columns(price: float | None) -> tuple[ReportColumn, ...]:

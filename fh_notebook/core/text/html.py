@@ -17,8 +17,8 @@ from typing import Final
 from fh_notebook.core.text.messages import counted
 
 __all__ = [
-    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold", "folded", "folded_text", "join", "opened",
-    "printable", "stacked", "table",
+    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold", "folded", "folded_text", "join", "legible",
+    "opened", "printable", "stacked", "table",
 ]  # fmt: skip
 
 TEXT_CAP: Final = 20_000
@@ -257,7 +257,7 @@ def badge(status: str, text: str = "") -> Html:
     return el("span", text or status, cls=f"fh-badge fh-{kind}")
 
 
-def _legible(name: str) -> str:
+def legible(name: str) -> str:
     """Return a colour of the theme as a text's, of which a contrast of 4.5 is asked: its own is 3.8 on some grounds."""
     return f"color-mix(in srgb,var(--jp-{name},currentColor) 70%,var(--jp-ui-font-color1,currentColor))"
 
@@ -271,10 +271,10 @@ STYLE: Final = Html(
     ".fh-head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;margin:2px 0 6px}"
     ".fh-dim{color:var(--jp-ui-font-color2,inherit)}"
     ".fh-badge{border:1px solid currentColor;border-radius:9px;padding:0 8px;font-weight:600;white-space:nowrap}"
-    f".fh-error{{color:{_legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
+    f".fh-error{{color:{legible('error-color1')};overflow-wrap:anywhere;margin-bottom:6px}}"
     ".fh-foot{font-size:11px;margin-top:4px;overflow-wrap:anywhere}"
-    f".fh-completed{{color:{_legible('success-color1')}}}.fh-failed{{color:{_legible('error-color1')}}}"
-    f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{_legible('warn-color0')}}}"
+    f".fh-completed{{color:{legible('success-color1')}}}.fh-failed{{color:{legible('error-color1')}}}"
+    f".fh-unknown,.fh-queued,.fh-running,.fh-other{{color:{legible('warn-color0')}}}"
     ".fh-out{overflow-wrap:anywhere;font-family:var(--jp-code-font-family,monospace);"
     "font-size:var(--jp-code-font-size,13px);margin:0;padding:8px 10px;border-radius:4px;"
     "border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color1,transparent);"
@@ -296,7 +296,7 @@ _STACK: Final = ".fh .fh-narrow table.fh-stack"
 """Weighs more than STYLE and a table's own style, which other outputs of the page have again, behind this one."""
 _STACKED: Final = Html(
     "<style>.fh .fh-narrow{container-type:inline-size}"
-    f"@container (max-width:620px){{{_STACK} thead{{display:none}}"
+    f"@container (max-width:400px){{{_STACK} thead{{display:none}}"
     f"{_STACK} tbody,{_STACK} tr,{_STACK} td{{display:block;min-width:0;max-width:none;overflow-wrap:anywhere}}"
     f"{_STACK} tr{{border-bottom:1px solid var(--jp-border-color1,rgba(128,128,128,.5));padding:6px 0}}"
     f"{_STACK} td{{border:0;padding:2px 0}}{_STACK} td:empty{{display:none}}"

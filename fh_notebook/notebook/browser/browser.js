@@ -2,7 +2,8 @@
 // HTML, so nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
 
 const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous opened"],
-  ["b", "other baseline"], ["f", "filters"]];
+  ["b", "other baseline"], ["f", "more filters"]];
+const PANE_FROM = 1100;  // CSS pixels of the output: from there an opened row stands beside the table, else in it
 
 const ONCE = new Set(["Enter", " ", "Escape", "b", "f", "/"]);  // a key that is held down says these once
 
@@ -13,6 +14,15 @@ const fill = (select, options, value) => {
     select.dataset.said = said;
   }
   if (select.value !== value) select.value = value;
+};
+
+// The places of a search in a text, as it is found: in any case. Where a letter is longer in the other case (ß), nothing
+// is marked, since places would be shifted.
+const found = (text, wanted) => {
+  const folded = text.toLowerCase(), places = [];
+  if (!wanted || folded.length !== text.length) return places;
+  for (let at = folded.indexOf(wanted); at >= 0 && places.length < 200; at = folded.indexOf(wanted, at + wanted.length)) places.push(at);
+  return places;
 };
 
 const scoreOf = cell => cell.score ? `${cell.score}${cell.best ? " · best" : ""}` : "";
@@ -37,11 +47,14 @@ function render({model, el}) {
   const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Whose score");
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
   const sort = control("select", "Sort by"), down = make("button", {type: "button"});
+  const views = make("div", {cls: "fhb-bar fhb-views", role: "group", "aria-label": "Rows by their outcome"});
   const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
   const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {cls: "fhb-two"}, lowName, low, "of", lowOf);
   const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
-  const bar = make("div", {cls: "fhb-bar fhb-filters", role: "group", "aria-label": "Search, filters and order"},
-    search, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort", sort, down), chips, clear);
+  const others = make("details", {cls: "fhb-more"}, make("summary", {text: "More filters"}),
+    make("div", {cls: "fhb-bar fhb-filters"}, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort by", sort, down)));
+  const bar = make("div", {role: "group", "aria-label": "Search, filters and order"}, make("div", {cls: "fhb-bar"}, search, views), others,
+    make("div", {cls: "fhb-bar"}, chips, clear));
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
   const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
     .map(([text, name]) => make("button", {type: "button", text, "aria-label": name, title: name}));
@@ -52,7 +65,22 @@ function render({model, el}) {
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
   KEYS.forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
-  const root = make("div", {cls: "fhb"}, make("style"), bar, pager, scroll, help, detail);
+  const main = make("div", {cls: "fhb-main"}, scroll);
+  const root = make("div", {cls: "fhb"}, make("style"), bar, pager, main, help);
+  const inRow = make("tr", {cls: "fhb-in-row", role: "row"}, make("td", {role: "gridcell", colspan: 99}));
+  const rowsShown = () => [...tbody.querySelectorAll("tr[data-row]")];
+  // Where an opened row is shown: beside the table where there is room, else below its own line, else below the table.
+  const placeDetail = () => {
+    const isPane = root.clientWidth >= PANE_FROM, line = page.open && rowsShown().find(row => Number(row.dataset.row) === page.open.row);
+    const cell = inRow.firstChild, place = isPane || !line ? main : cell;
+    main.classList.toggle("fhb-pane", isPane && page.open !== null);
+    if (place === cell && line.nextSibling !== inRow) line.after(inRow);
+    if (place !== cell) inRow.remove();
+    if (detail.parentElement === place) return;
+    const had = detail.contains(document.activeElement) ? document.activeElement : null;
+    place.append(detail);
+    had?.focus({preventScroll: true});
+  };
 
   let typing;
   const later = view => { clearTimeout(typing); typing = setTimeout(() => look(view()), 200); };
@@ -74,43 +102,54 @@ function render({model, el}) {
 
   // --- the table
   const sortBy = key => look(page.view.sort === key ? {down: !page.view.down} : {sort: key, down: /^(score|apart)/.test(key)});
-  const headCell = (name, key) => {
+  const swatchOf = n => { const made = make("span", {cls: "fhb-swatch"}); made.style.background = head.colours[n]; return made; };
+  const headCell = (name, key, {cls, swatch = null} = {}) => {
     const known = head.sorts.some(([own]) => own === key), chosen = known && page.view.sort === key;
-    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`, text: `${name}${chosen ? (page.view.down ? " ↓" : " ↑") : ""}`});
+    const sign = make("span", {cls: "fhb-sign", "aria-hidden": "true", text: chosen ? (page.view.down ? " ↓" : " ↑") : " ⇅"});
+    const button = make("button", {type: "button", tabindex: -1, title: `Sort by ${name}`}, swatch, name, sign);
     button.onclick = () => sortBy(key);
-    return make("th", {scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
-      known ? button : make("span", {text: name}));
+    return make("th", {cls, scope: "col", role: "columnheader", "aria-sort": chosen ? (page.view.down ? "descending" : "ascending") : known ? "none" : undefined},
+      known ? button : make("span", {}, swatch, name));
   };
   const drawHead = () => {
     const scored = head.scorer !== "";
     const names = head.columns.map((name, n) => headCell(name, `column:${head.column_ids[n]}`));
     thead.replaceChildren(make("tr", {role: "row"}, headCell(head.pair_on, "row"), ...names,
-      ...(head.expected ? [headCell("expected", null)] : []),
-      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`))));
+      ...(head.expected ? [headCell("expected", null, {cls: "fhb-expected"})] : []),
+      ...head.variants.map((name, n) => headCell(name, `${scored ? "score" : "seconds"}:${head.ids[n]}`, {swatch: swatchOf(n)}))));
     grid.setAttribute("aria-label", `${head.total} ${head.total === 1 ? "row" : "rows"}, ${head.variants.length} ${head.variants.length === 1 ? "variant" : "variants"}${scored ? `, by ${head.scorer}` : ""}`);
   };
   const cell = (name, ...children) => make("td", {role: "gridcell", "data-name": name}, ...children);
-  const text = said => make("span", {cls: "fhb-text", dir: "auto", text: said});
+  const withMarks = said => {  // what was searched for, marked
+    const wanted = page.view.search.trim().toLowerCase(), pieces = [];
+    let from = 0;
+    for (const place of found(said, wanted)) {
+      pieces.push(said.slice(from, place), make("mark", {text: said.slice(place, place + wanted.length)}));
+      from = place + wanted.length;
+    }
+    return [...pieces, said.slice(from)];
+  };
+  const text = said => make("span", {cls: "fhb-text", dir: "auto"}, ...withMarks(said));
+  const score = said => said.score ? make("span", {cls: `fhb-score${{true: " fhb-yes", false: " fhb-no"}[said.right] ?? ""}${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null;
   const drawRow = (row, n) => make("tr", {role: "row", id: `${id}-${n}`, "aria-rowindex": page.page * page.view.size + n + 2, "data-row": row.row,
       "aria-expanded": String(page.open?.row === row.row)},
     make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: outputs differ` : row.label}, row.label,
       row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "outputs differ", text: "≠"}) : null),
     ...row.own.map((said, k) => cell(head.columns[k], text(said))),
-    ...(head.expected ? [cell("expected", text(row.expected ?? ""))] : []),
-    ...row.cells.map((said, k) => cell(head.variants[k], said.status ? badge(said.status) : null, text(said.text),
-      said.score ? make("span", {cls: `fhb-score${said.best ? " fhb-best" : ""}`, text: scoreOf(said)}) : null)));
+    ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""))] : []),
+    ...row.cells.map((said, k) => cell(head.variants[k], said.status ? badge(said.status) : null, text(said.text), score(said))));
   const mark = () => {
     at = Math.min(Math.max(at, 0), Math.max(page.rows.length - 1, 0));
-    [...tbody.rows].forEach((row, n) => {
+    rowsShown().forEach((row, n) => {
       row.classList.toggle("fhb-at", n === at && page.rows.length > 0);
       row.setAttribute("aria-selected", String(n === at));
       row.classList.toggle("fhb-open", page.open !== null && page.rows[n]?.row === page.open.row);
     });
     if (page.rows.length) grid.setAttribute("aria-activedescendant", `${id}-${at}`); else grid.removeAttribute("aria-activedescendant");
   };
-  const show = () => { const row = tbody.rows[at]; if (row && document.activeElement === grid) row.scrollIntoView({block: "nearest"}); };
+  const show = () => { const row = rowsShown()[at]; if (row && document.activeElement === grid) row.scrollIntoView({block: "nearest"}); };
   tbody.onclick = event => {
-    const row = event.target.closest("tr"), n = [...tbody.rows].indexOf(row);
+    const row = event.target.closest("tr"), n = rowsShown().indexOf(row);
     if (!page.rows[n] || String(getSelection())) return;
     at = n; seeDetail = true; open(page.rows[n].row);
   };
@@ -119,32 +158,36 @@ function render({model, el}) {
 
   // --- the opened row
   const more = left => left ? make("div", {cls: "fhb-dim", text: left}) : null;
-  const piece = ([kind, said]) => {
+  const piece = ([kind, said, line]) => {
+    if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
     const name = {here: "only in this one", there: "only in the baseline"}[kind];
     const made = document.createDocumentFragment();
-    made.append(make(tag, {cls: kind === "gap" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
+    made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
     return made;
   };
-  const changes = listed => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
-    make("thead", {}, make("tr", {}, ...["", "path", "before", "after"].map(name => make("th", {scope: "col", text: name})))),
+  const changes = (listed, names) => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
+    make("thead", {}, make("tr", {}, ...["", "path", ...names].map(name => make("th", {scope: "col", text: name})))),
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
-      make("td", {cls: "fh-before", dir: "auto", text: before}), make("td", {cls: "fh-after", dir: "auto", text: after}))))));
+      ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
       said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
+    const whole = make("div", {cls: "fhb-out", dir: "auto", tabindex: 0, "aria-label": `${name}: output`, role: "region"}, ...withMarks(said.text));
+    const isOpen = n === page.open.baseline || !said.said || said.said.startsWith("not compared");
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
-      make("h4", {}, name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
-      make("div", {cls: "fhb-out", dir: "auto", tabindex: 0, "aria-label": `${name}: output`, role: "region", text: said.text}), more(said.more),
+      make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
       said.said ? make("div", {cls: "fhb-said", text: `To ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
       said.marks.length ? make("div", {cls: "fhb-out fhb-marks", dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
-      said.changes.length ? changes(said.changes) : null);
+      said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,
+      ...(isOpen ? [whole, more(said.more)] : [make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole, more(said.more))]));
   };
   const drawDetail = () => {
     const row = page.open, held = detail.contains(document.activeElement);
     const name = held && document.activeElement.getAttribute("aria-label");
     detail.hidden = row === null;
+    placeDetail();
     if (row === null) { detail.replaceChildren(); seeDetail = false; return; }
     detail.setAttribute("aria-label", `${head.pair_on} ${row.label}`);
     const button = (name, said, press) => { const made = make("button", {type: "button", text: said, "aria-label": name, title: name}); made.onclick = press; return made; };
@@ -157,7 +200,7 @@ function render({model, el}) {
       button("Close (Esc)", "Close", close), make("label", {}, "baseline", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of row.own)
-      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto", text: left ? `${said} … (${left} more characters)` : said})));
+      if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto"}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));
     detail.replaceChildren(top, own, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
     const again = focusDetail ? null : [...detail.querySelectorAll("button, select, [tabindex]")].find(one => one.getAttribute("aria-label") === name);
     if (focusDetail || held) (again ?? detail).focus({preventScroll: true});
@@ -166,6 +209,11 @@ function render({model, el}) {
   };
 
   // --- what came
+  const viewChip = n => {  // kept, so that the focus stays on it
+    const chip = make("button", {cls: "fhb-chip", type: "button"});
+    chip.onclick = () => { const [field, wanted] = page.counts[n]; look({[field]: page.view[field] === wanted ? "" : wanted}); };
+    return chip;
+  };
   const drawBar = () => {
     const view = page.view, scored = head.scorer !== "", variants = head.variants.map((name, n) => [head.ids[n], name]);
     fill(only, head.only, view.only);
@@ -188,6 +236,13 @@ function render({model, el}) {
       chip.onclick = () => look({where: view.where.filter(([own]) => own !== column).map(([own, text]) => [own, text])});
       return chip;
     }));
+    while (views.childElementCount > page.counts.length) views.lastChild.remove();
+    while (views.childElementCount < page.counts.length) views.append(viewChip(views.childElementCount));
+    page.counts.forEach(([field, wanted, name, count], n) => {
+      const chip = views.children[n], isOn = view[field] === wanted;
+      chip.textContent = count === null ? name : `${name} ${count.toLocaleString("en")}`;
+      chip.setAttribute("aria-pressed", String(isOn));
+    });
     clear.hidden = !(view.search || view.only || view.won || view.low !== null || view.where.length);
   };
   const drawPager = () => {
@@ -216,13 +271,18 @@ function render({model, el}) {
     }
     drawBar(); drawPager(); drawHead();
     grid.setAttribute("aria-rowcount", page.found + 1);
+    const reading = detail.contains(document.activeElement) ? document.activeElement : null;
     tbody.replaceChildren(...(page.rows.length ? page.rows.map(drawRow)
       : [make("tr", {role: "row"}, make("td", {cls: "fhb-none", role: "gridcell", colspan: 99, text: page.total ? "No row fits the filters." : "There is no row yet."}))]));
     if (turned) scroll.scrollTop = 0;
-    mark(); show();
+    placeDetail();
+    reading?.focus({preventScroll: true});
+    mark(); show(); measure();
     if (JSON.stringify(before.open) !== JSON.stringify(page.open) || !detail.childElementCount || page.found !== before.found) drawDetail();
     resume();
   };
+  // The second column that stays in sight stands behind the first, as wide as that is.
+  const measure = () => root.style.setProperty("--fhb-first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`);
   const redraw = () => keepFocus(root, draw, grid);
 
   // --- keys
@@ -241,7 +301,7 @@ function render({model, el}) {
     " ": () => { if (page.rows[at]) open(page.rows[at].row); },
   };
   const keys = {
-    "/": () => { search.focus(); search.select(); }, f: () => only.focus(),
+    "/": () => { search.focus(); search.select(); }, f: () => { others.open = true; only.focus(); },
     n: () => { if (page.open) send({step: 1}); }, p: () => { if (page.open) send({step: -1}); },
     b: () => { if (page.open) send({compare: 1}); },
     Escape: () => { if (page.open) close(); },
@@ -265,9 +325,14 @@ function render({model, el}) {
 
   el.append(root);
   draw(); drawDetail();
+  let width = 0;
+  const resized = new ResizeObserver(() => requestAnimationFrame(() => {
+    if (root.clientWidth !== width) { width = root.clientWidth; placeDetail(); measure(); }
+  }));
+  resized.observe(root);
   model.on("change:page", redraw);
   model.on("change:head", redraw);
-  return () => { clearTimeout(typing); disown(); model.off("change:page", redraw); model.off("change:head", redraw); };
+  return () => { clearTimeout(typing); resized.disconnect(); disown(); model.off("change:page", redraw); model.off("change:head", redraw); };
 }
 
 export default {render};

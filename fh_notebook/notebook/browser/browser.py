@@ -297,7 +297,7 @@ class Browser:
         self._display.show(self._make_widget)
         self._live.follow()
         if has_person(running_kernel()):
-            event_loop.background().submit(_warm(self._finder.table))
+            event_loop.background().submit(self._count_soon(self._finder.table))
 
     def _repr_html_(self) -> str:
         return page_html(self._head, self._now())
@@ -354,6 +354,17 @@ class Browser:
         with self._lock:
             self._data = data
             self._finder = RowFinder(browser_table(data))
+            self._refresh()
+
+    async def _count_soon(self, table: BrowserTable) -> None:
+        """Make what a search and the counts need, behind the first page, and show the counts."""
+        had_counts = table.is_warm
+        await _warm(table)
+        if not had_counts and table.is_warm:
+            await asyncio.to_thread(self._show_again)
+
+    def _show_again(self) -> None:
+        with self._lock:
             self._refresh()
 
     def _show_error(self, error: str) -> None:

@@ -22,11 +22,13 @@ from fh_notebook.comparing.diff.row_diff import (
     compare_answers,
     value_text,
 )
+from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.number_format import score_text
+from fh_notebook.comparing.variant_colours import colours_of
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
-from fh_notebook.core.text.messages import agreeing, counted
+from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
@@ -48,8 +50,10 @@ MARKS: Final = 2_000
 VALUES: Final = 100
 """Values of a column that are offered, the most frequent first."""
 NAME: Final = 80
-AROUND: Final = 300
+AROUND: Final = 160
 """Characters of what both have that stand around a difference."""
+GAP_SHOWN: Final = 4_000
+"""Characters of what both have, and is folded, that open."""
 
 
 def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> dict[str, Any]:
@@ -59,6 +63,7 @@ def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> di
         "pair_on": _name(table.pair_on),
         "variants": [_name(variant) for variant in table.variants],
         "ids": table.variants,
+        "colours": [*colours_of(table.variants).values()],
         "scorer": _name(table.scorer),
         "lower": table.lower,
         "columns": [_name(name) for name in columns],
@@ -101,9 +106,10 @@ def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, s
         "page": page,
         "view": _view_data(view, page),
         "rows": [
-            _row(table, row, values, differs, most)
+            _row(table, row, values, differs, most, view.search.strip().casefold())
             for row, values, differs in zip(rows, _own_of(table, rows, columns), table.differs(rows), strict=True)
         ],
+        "counts": _counts(table),
         "values": _values(table, view.facet),
         "open": _opened(table, view, order),
         "said": status,
@@ -124,26 +130,64 @@ def _own_of(table: BrowserTable, rows: Sequence[int], columns: Sequence[str]) ->
     return list(zip(*(table.own(name, rows) for name in columns), strict=True)) if columns else [()] * len(rows)
 
 
-def _row(table: BrowserTable, row: int, values: Sequence[Any], differs: bool, most: int) -> dict[str, Any]:
+def _counts(table: BrowserTable) -> list[list[Any]]:
+    """Return the views that are offered by one click: which field of the query has which value, its name and its rows.
+
+    The number is ``None`` until it is known. Rare outcomes are offered where there are any.
+    """
+    counts = table.counts if table.is_warm else None
+    views = [["only", name, label, counts and counts[name]] for name, label in VIEWS.items()]
+    wins = [
+        ["won", variant, _name(f"only {variant} right" if table.yes_no else f"{variant} wins"),
+         counts and counts[f"won:{variant}"]]
+        for variant in table.variants[:WINS_SHOWN]
+    ]  # fmt: skip
+    shown = [view for view in views if view[1] in ("different", "failed") or view[3]]
+    if len(table.variants) < 2:
+        return [view for view in shown if view[1] != "different"]
+    return [*shown, *wins] if table.scorer else shown
+
+
+VIEWS: Final = {"different": "differ", "failed": "failed", "unknown": "may have run", "pending": "pending"}
+WINS_SHOWN: Final = 6
+"""Variants whose wins are offered by one click; of more, one is chosen among the filters."""
+
+
+def _row(table: BrowserTable, row: int, values: Sequence[Any], differs: bool, most: int, wanted: str) -> dict[str, Any]:
     best = table.best(row)
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
         "differs": differs,
-        "own": [one_line(table_module.cell_text(value), most) for value in values],
-        "expected": one_line(table_module.cell_text(table.expected(row)), most) if table.has_expected else None,
-        "cells": [_cell(table, row, variant, best == variant, most) for variant in range(len(table.variants))],
+        "own": [_excerpt(table_module.cell_text(value), most, wanted) for value in values],
+        "expected": _excerpt(table_module.cell_text(table.expected(row)), most, wanted) if table.has_expected else None,
+        "cells": [_cell(table, row, variant, best == variant, most, wanted) for variant in range(len(table.variants))],
     }
 
 
-def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int) -> dict[str, Any]:
+BEFORE: Final = 40
+"""Characters in front of what was searched for, where it is not in the beginning of a cell."""
+
+
+def _excerpt(text: str, most: int, wanted: str) -> str:
+    """Return a text in one line, from its beginning or, where it is far behind, from before what was searched for."""
+    at = text[:SEARCHED_FOR].casefold().find(wanted) if wanted else -1
+    return one_line(text, most) if at < most - len(wanted) else f"…{one_line(text[max(at - BEFORE, 0) :], most - 1)}"
+
+
+SEARCHED_FOR: Final = 100_000
+"""Characters of a cell in which the place of what was searched for is looked for."""
+
+
+def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wanted: str) -> dict[str, Any]:
     answer = table.answer(row, variant)
     text = answer.output if answer.ok else answer.error
     output = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
     return {
-        "text": one_line(output, most) or (EMPTY if answer.ok else ""),
+        "text": _excerpt(output, most, wanted) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": cell_score(table, answer),
+        "right": bool(answer.score) if table.scorer and table.yes_no and answer.score in (0.0, 1.0) else None,
         "best": best,
     }
 
@@ -229,25 +273,20 @@ def _cut(text: str, most: int) -> tuple[str, int]:
 
 
 def _marks(diff: AnswerDiff, most: int) -> list[list[str]]:
-    """Return two texts as one, in pieces: ``same``, ``here``, ``there``, ``gap``."""
+    """Return two texts as one, in pieces: those of segments, a ``gap`` with the line that opens it, and ``cut``."""
     if diff.words is None or diff.words.same:
         return []
     pieces: list[list[str]] = []
-    last, left = len(diff.words.segments) - 1, most
-    for number, segment in enumerate(diff.words.segments):
+    left = most
+    for segment in with_gaps(diff.words.segments, AROUND):
         if left <= 0 or len(pieces) > MARKS:
-            pieces.append(["gap", "… the rest is not shown"])
+            pieces.append(["cut", "… the rest is not shown"])
             break
-        text = segment.text
-        if segment.kind == "same" and len(text) > 3 * AROUND:
-            before, after = text[:AROUND] if number else "", text[-AROUND:] if number < last else ""
-            left = len(text) - len(before) - len(after)
-            gap = f" … {counted(left, 'character')} {agreeing(left, 'are')} the same … "
-            pieces += [["same", html.printable(before)], ["gap", gap], ["same", html.printable(after)]]
-            left -= 2 * AROUND
+        if segment.kind == "gap":
+            pieces.append(["gap", html.printable(html.clip(segment.text, GAP_SHOWN)), gaps_text(len(segment.text))])
             continue
-        pieces.append(["gap" if segment.kind == "uncompared" else segment.kind, html.printable(text[:left])])
-        left -= len(text)
+        pieces.append([segment.kind, html.printable(segment.text[:left])])
+        left -= len(segment.text)
     return pieces
 
 

@@ -110,7 +110,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
     left = html.el("div", card["more"], cls="fh-dim") if card["more"] else None
     marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", dir="auto", style=_KEEP)
-    changes = changes_table((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"])
+    changes = changes_table(((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]), (baseline, name))
     return html.el(
         "div",
         html.el("div", html.el("strong", name), " ", badge, " ", facts, cls="fh-head"),
@@ -130,9 +130,11 @@ def facts_of(card: Mapping[str, Any]) -> list[str]:
     return [*score, *([card["seconds"]] if card["seconds"] else []), *repeats]
 
 
-def _piece(kind: str, text: str) -> html.Html:
+def _piece(kind: str, text: str, line: str = "") -> html.Html:
+    if kind == "gap":
+        return html.el("details", html.el("summary", line, dir="ltr"), html.el("div", text, dir="auto"), cls="fh-gap")
     tag = {"here": "ins", "there": "del"}.get(kind, "span")
-    return html.el(tag, text, cls="fh-dim" if kind == "gap" else "")
+    return html.el(tag, text, cls="fh-dim" if kind in ("cut", "uncompared") else "")
 
 
 # --- text
@@ -169,7 +171,9 @@ def _opened_text(head: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[st
         yield from (_changed(change) for change in card["changes"])
 
 
-def _marked(kind: str, text: str) -> str:
+def _marked(kind: str, text: str, line: str = "") -> str:
+    if kind == "gap":
+        return f" {line} "
     words = text.rstrip()
     begin, end = {"here": ("{+", "+}"), "there": ("[-", "-]")}.get(kind, ("", ""))
     return f"{begin}{words}{end}{text[len(words) :]}"

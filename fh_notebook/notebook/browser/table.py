@@ -25,6 +25,8 @@ __all__ = ["BrowserTable", "browser_table", "output_text"]
 
 FOLDED: Final = 100_000_000
 """Characters of all outputs that are kept a second time, in one case, so that a search takes a tenth of the time."""
+COUNTED_AT_ONCE: Final = 20_000
+"""Runs whose outcomes are counted with the first page, in some hundredths of a second; of more, when it is there."""
 SEARCHED: Final = 1_000_000
 """Characters of one JSON output that are searched."""
 
@@ -153,7 +155,7 @@ class BrowserTable:
     @cached_property
     def columns(self) -> list[str]:
         """The rows' own columns, without those whose values must not be shown."""
-        return self._data.row_columns
+        return self._data.leading_columns
 
     @cached_property
     def scores(self) -> Any:
@@ -181,6 +183,24 @@ class BrowserTable:
         best = filled.max(axis=1)
         alone = ((filled == best[:, None]).sum(axis=1) == 1) & ((~np.isnan(scores)).sum(axis=1) > 1)
         return np.where(alone, filled.argmax(axis=1), -1)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether what the counts need is there already, or is made in no time."""
+        return "different" in self.__dict__ or self.line.size <= COUNTED_AT_ONCE
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows by outcome: of all `ONLY` of the query but ``""``, as ``won:<variant>`` who won."""
+        wins = np.bincount(self.winners[self.winners >= 0], minlength=len(self.variants)).tolist()
+        numbers = {
+            "different": self.different,
+            "failed": self.with_status("failed"),
+            "unknown": self.with_status("unknown"),
+            "pending": self.with_status("pending", MISSING),
+        }
+        by_variant = {f"won:{variant}": count for variant, count in zip(self.variants, wins, strict=True)}
+        return {name: int(rows.sum()) for name, rows in numbers.items()} | by_variant
 
     @cached_property
     def score_range(self) -> Any:

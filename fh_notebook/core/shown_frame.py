@@ -1,0 +1,84 @@
+"""`ShownFrame`: a DataFrame that a notebook shows as a table made for reading.
+
+Its values and columns are the user's to compute with; what is shown has units, one format for each column, and no more
+columns than are read. Whatever is computed from it is a plain DataFrame, which shows itself as pandas does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
+
+__all__ = ["LINES_SHOWN", "ShownFrame"]
+
+LINES_SHOWN: Final = 100
+
+Cells = tuple[Sequence[str], Sequence[Sequence[Any]]]
+"""The heads and the cells of the table that is shown."""
+
+
+class ShownFrame(pd.DataFrame):
+    """A DataFrame with a display of its own.
+
+    Examples
+    --------
+    >>> frame = ShownFrame.of(pd.DataFrame({"p": [0.0312345]}), lambda frame: (["p"], [["0.031"]]))
+    >>> frame
+        p
+    0.031
+    >>> type(frame.head()).__name__
+    'DataFrame'
+    """
+
+    _internal_names = [*pd.DataFrame._internal_names, "_shown_cells"]  # noqa: RUF012 - as pandas declares it
+    _internal_names_set = {*_internal_names}  # noqa: RUF012
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, cells: Callable[[pd.DataFrame], Cells]) -> ShownFrame:
+        """Return `frame` with the display that `cells` makes of its first `LINES_SHOWN` lines."""
+        shown = cls(frame)
+        shown.attrs = frame.attrs
+        shown._shown_cells = cells
+        return shown
+
+    def _cells(self) -> Cells | None:
+        """Return what is shown; ``None`` where pandas shows it: it is empty, or was changed or sent elsewhere."""
+        cells = getattr(self, "_shown_cells", None)
+        if cells is None or not len(self):
+            return None
+        try:
+            made: Cells = cells(pd.DataFrame(self.iloc[:LINES_SHOWN]))
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # a column was taken out of it
+            return None
+        return made
+
+    def _more_text(self) -> str:
+        more = len(self) - LINES_SHOWN
+        return f"… {counted(more, 'more line')}" if more > 0 else ""
+
+    def __repr__(self) -> str:
+        cells = self._cells()
+        if cells is None:
+            return super().__repr__()
+        heads, lines = cells
+        texts = [[html.printable(str(cell)).replace("\n", " ") for cell in line] for line in lines]
+        table = pd.DataFrame(texts, columns=list(heads)).to_string(index=False)
+        return "\n".join(part for part in (table, self._more_text()) if part)
+
+    def _repr_html_(self) -> str | None:
+        cells = self._cells()
+        if cells is None:
+            shown: str | None = super()._repr_html_()
+            return shown
+        more = self._more_text()
+        table = html.table(*cells, cls="fh-table")
+        return html.el("div", html.STYLE, table, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
