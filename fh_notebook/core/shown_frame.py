@@ -35,8 +35,8 @@ class ShownFrame(pd.DataFrame):
     'DataFrame'
     """
 
-    _internal_names = [*pd.DataFrame._internal_names, "_shown_cells"]  # noqa: RUF012 - as pandas declares it
-    _internal_names_set = {*_internal_names}  # noqa: RUF012
+    _shown_cells: Callable[[pd.DataFrame], Cells] | None = None
+    _shown_columns: tuple[Any, ...] = ()
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -47,19 +47,15 @@ class ShownFrame(pd.DataFrame):
         """Return `frame` with the display that `cells` makes of its first `LINES_SHOWN` lines."""
         shown = cls(frame)
         shown.attrs = frame.attrs
-        shown._shown_cells = cells
+        shown._shown_cells, shown._shown_columns = cells, tuple(frame.columns)
         return shown
 
     def _cells(self) -> Cells | None:
         """Return what is shown; ``None`` where pandas shows it: it is empty, or was changed or sent elsewhere."""
-        cells = getattr(self, "_shown_cells", None)
-        if cells is None or not len(self):
+        cells = self._shown_cells
+        if cells is None or not len(self) or tuple(self.columns) != self._shown_columns:
             return None
-        try:
-            made: Cells = cells(pd.DataFrame(self.iloc[:LINES_SHOWN]))
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):  # a column was taken out of it
-            return None
-        return made
+        return cells(pd.DataFrame(self.iloc[:LINES_SHOWN]))
 
     def _more_text(self) -> str:
         more = len(self) - LINES_SHOWN
@@ -77,7 +73,8 @@ class ShownFrame(pd.DataFrame):
     def _repr_html_(self) -> str | None:
         cells = self._cells()
         if cells is None:
-            shown: str | None = super()._repr_html_()
+            plain: Any = pd.DataFrame(self)
+            shown: str | None = plain._repr_html_()
             return shown
         more = self._more_text()
         table = html.table(*cells, cls="fh-table")

@@ -1,0 +1,36 @@
+"""A DataFrame with a display of its own."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from fh_notebook.core.shown_frame import LINES_SHOWN, ShownFrame
+
+
+def _shown(rows: int = 1) -> ShownFrame:
+    frame = pd.DataFrame({"p": [0.03123] * rows})
+    return ShownFrame.of(frame, lambda frame: (["p value"], [[f"{p:.3f} <b>"] for p in frame["p"]]))
+
+
+def test_it_shows_the_table_that_is_made_for_reading() -> None:
+    """Escaped in a page, and the same as text; the values are as they were."""
+    frame = _shown()
+    assert "0.031 &lt;b&gt;" in str(frame._repr_html_())
+    assert repr(frame).split() == ["p", "value", "0.031", "<b>"]
+    assert frame["p"].tolist() == [0.03123]
+
+
+def test_what_is_computed_or_changed_shows_itself_as_pandas_does() -> None:
+    """A display never hides a column that somebody added."""
+    frame = _shown()
+    assert type(frame.head()) is type(frame.copy()) is pd.DataFrame
+    frame["more"] = 7
+    assert "more" in repr(frame)
+    assert "more" in str(frame._repr_html_())
+
+
+def test_of_many_lines_the_first_are_shown_and_the_rest_is_counted() -> None:
+    """As in every long display."""
+    assert "… 20 more lines" in repr(_shown(LINES_SHOWN + 20))
+    assert "… 20 more lines" in str(_shown(LINES_SHOWN + 20)._repr_html_())
+    assert "p" in repr(_shown(0))
