@@ -25,8 +25,8 @@ from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
 from fh_notebook.comparing.verdict import assert_better, notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.shown_frame import ShownFrame
 from fh_notebook.core.text.formatting import with_partial_repr
+from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.core.values import ColumnName
 
 __all__ = ["Comparison", "compare"]

@@ -136,7 +136,7 @@ def pending() -> Any:
         }
         for row in pending_rows
     ]
-    from fh_notebook.core.shown_frame import ShownFrame
+    from fh_notebook.core.text.shown_frame import ShownFrame
 
     return ShownFrame.of(pd.DataFrame(rows, columns=list(COLUMNS)), _shown_cells)
 

@@ -19,8 +19,8 @@ from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.redaction import MASK
-from fh_notebook.core.shown_frame import ShownFrame
 from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.store import Store

@@ -22,12 +22,12 @@ from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, 
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
-from fh_notebook.comparing.variant_colours import colours_of, swatch
 from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of, winner_of
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience
+from fh_notebook.core.text.palette import colours_of, swatch
 
 __all__ = [
     "STYLE",

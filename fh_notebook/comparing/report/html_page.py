@@ -18,11 +18,11 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plot_panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
-from fh_notebook.comparing.variant_colours import colours_of, swatch
 from fh_notebook.comparing.verdict import headline_of, notes_of
 from fh_notebook.contract.output.view import CSS
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
+from fh_notebook.core.text.palette import colours_of, swatch
 
 __all__ = ["page"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from fh_notebook.core.shown_frame import LINES_SHOWN, ShownFrame
+from fh_notebook.core.text.shown_frame import LINES_SHOWN, ShownFrame
 
 
 def _shown(rows: int = 1) -> ShownFrame:

@@ -1,4 +1,4 @@
-"""Colours of variants: one for each, the same in every table, plot and page of a comparison.
+"""Colours of what is compared: one for each variant, the same in every table, plot and page.
 
 A colour goes by the variant's place in the plan, so it stays when a table is sorted or filtered. It is never the only
 sign: the name stands beside it.
