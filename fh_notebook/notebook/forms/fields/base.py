@@ -346,7 +346,8 @@ class Field:
         if problem.path != self.state.path:
             return str(problem)
         if problem.keyword == "required" and problem.expected:
-            return f"Required. Enter {problem.expected}."
+            is_chosen = self.state.kind.rules.control in (Control.CHOICE, Control.CHOICES, Control.ONE_OF)
+            return f"Required. {'Choose' if is_chosen else 'Enter'} {problem.expected}."
         return problem.sentence
 
     def _mark(self, *, wrong: bool) -> None:

@@ -663,6 +663,11 @@ def test_what_is_required_says_what_to_enter() -> None:
     view.fields["n"].value = fh.UNSET
     assert "Required. Enter a whole number." in _text(view.widget)
     assert view.fields["n"].problems == ["n: is missing; give a whole number"]
+    view = FieldsView(FormModel({"properties": {"tone": {"enum": ["calm", "brief"]}}, "required": ["tone"]}))
+    assert view.widget
+    view.model.touch_all()
+    view.refresh()
+    assert "Required. Choose one of" in _text(view.widget)
 
 
 def test_a_change_elsewhere_shows_and_mends_problems_here() -> None:
