@@ -27,6 +27,8 @@ from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
 from fh_notebook.comparing.masks import RowMasker
+from fh_notebook.contract.output.view import CSS as OUTPUT_CSS
+from fh_notebook.contract.output.view import OutputOptions, json_value, output_view
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
@@ -50,10 +52,6 @@ __all__ = [
     "value_text",
     "wdiff",
 ]
-
-
-PARSED_AT_MOST: Final = 1_000_000
-"""Characters of a text that is tried as JSON: some 20 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,22 +121,10 @@ def compare_answers(a: VariantAnswer, b: VariantAnswer, *, limit: int = LIMIT) -
     """
     if not (a.ok and b.ok):
         return AnswerDiff(a=a, b=b)
-    first, second = _json_value(a), _json_value(b)
+    first, second = json_value(a.output), json_value(b.output)
     if isinstance(first, Mapping | list) and isinstance(second, Mapping | list):
         return AnswerDiff(a=a, b=b, changes=changes_of(first, second))
     return AnswerDiff(a=a, b=b, words=compare_runs(b.run, a.run, limit=limit))
-
-
-def _json_value(answer: VariantAnswer) -> Any:
-    output = answer.output
-    if isinstance(output, str):
-        if len(output) > PARSED_AT_MOST or output.lstrip()[:1] not in ("{", "[", "`"):
-            return None
-        try:
-            return answer.run.json()
-        except (ValueError, RecursionError):
-            return None
-    return output
 
 
 CHANGES_SHOWN: Final = 100
@@ -162,7 +148,7 @@ SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 
 STYLE: Final = html.Html(
-    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}{OUTPUT_CSS}"
     ".fh .fh-inputs{margin:0 0 8px;overflow-wrap:anywhere}"
     ".fh .fh-against{display:flex;flex-wrap:wrap;gap:2px 8px;align-items:baseline;margin:16px 0 4px;"
     "overflow-wrap:anywhere}"
@@ -195,6 +181,8 @@ class RowDiff:
     has_score: bool = False
     variants: tuple[str, ...] = ()
     """All variants of the comparison, in the order of the plan: each has its colour by its place."""
+    scored_path: tuple[str | int, ...] = ()
+    """The part of an output that is scored; empty for the whole."""
     alone: tuple[VariantAnswer, ...] = ()
     """Of a row with nothing to compare: the only variant's answer."""
 
@@ -238,7 +226,11 @@ def diff_html(diff: RowDiff) -> html.Html:
     ]
     inputs = html.el("div", html.join(inputs_html, " · "), cls="fh-dim fh-inputs") if inputs_html else None
     colours = colours_of(diff.variants)
-    cards = html.el("div", *(_card_html(answer, diff.has_score, colours) for answer in diff.answers), cls="fh-side")
+    cards = html.el(
+        "div",
+        *(_card_html(answer, diff.has_score, colours, diff.scored_path) for answer in diff.answers),
+        cls="fh-side",
+    )
     answers = cards
     if diff.parts:
         answers = html.el("details", html.el("summary", "Full texts"), cards, cls="fh-fold fh-whole")
@@ -277,12 +269,14 @@ def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
     return html.el("strong", mark, variant)
 
 
-def _card_html(answer: VariantAnswer, has_score: bool, colours: Mapping[str, str]) -> html.Html:
+def _card_html(
+    answer: VariantAnswer, has_score: bool, colours: Mapping[str, str], path: tuple[str | int, ...]
+) -> html.Html:
     facts = html.el("span", _facts_text(answer, has_score), cls="fh-dim")
     badge = html.badge(answer.status) if not answer.ok else None
     head = html.el("div", _name_html(answer.variant, colours), " ", badge, " ", facts, cls="fh-head")
     if answer.ok:
-        body = html.folded(_output_text(answer), whole=WHOLE, open_chars=html.CHARS_OPEN // 2)
+        body = output_view(answer.output, OutputOptions(whole=WHOLE, open_chars=html.CHARS_OPEN // 2, path=path))
     else:
         body = _error_html(answer)
     return html.el("div", head, body, cls="fh-card")
@@ -479,6 +473,7 @@ def compare_row(
         inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.leading_columns},
         has_score=bool(data.scorer),
         variants=tuple(data.variants),
+        scored_path=data.runs.scored_path,
         alone=alone,
     )
 

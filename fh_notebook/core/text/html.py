@@ -17,8 +17,8 @@ from typing import Final
 from fh_notebook.core.text.messages import counted
 
 __all__ = [
-    "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold", "folded", "folded_text", "join", "legible",
-    "opened", "printable", "stacked", "table",
+    "CSS", "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold",
+    "folded", "folded_text", "join", "legible", "opened", "printable", "stacked", "table",
 ]  # fmt: skip
 
 TEXT_CAP: Final = 20_000
@@ -264,8 +264,7 @@ def legible(name: str) -> str:
 
 # One style for every object, scoped by class; a notebook holds it once an output, so it is kept short.
 # --jp-* are JupyterLab's and Notebook 7's variables in both themes; elsewhere the text's own colour serves.
-STYLE: Final = Html(
-    "<style>"
+CSS: Final = (
     ".fh{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45;"
     "color:var(--jp-ui-font-color1,inherit);max-width:100%}"
     ".fh-head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline;margin:2px 0 6px}"
@@ -289,8 +288,9 @@ STYLE: Final = Html(
     ".fh table.fh-table th{text-align:left;font-weight:600;white-space:nowrap}"
     ".fh table.fh-table th,.fh table.fh-table td{padding:4px 12px 4px 0;vertical-align:top;text-align:start;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:transparent}"
-    "</style>"
 )
+
+STYLE: Final = Html(f"<style>{CSS}</style>")
 
 _STACK: Final = ".fh .fh-narrow table.fh-stack"
 """Weighs more than STYLE and a table's own style, which other outputs of the page have again, behind this one."""

@@ -171,17 +171,22 @@ function render({model, el}) {
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
       ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
+  const viewOf = view => {  // the kernel's view of an output, which escapes all that a model wrote
+    const made = make("div", {cls: "fh"});
+    made.innerHTML = view;
+    return made;
+  };
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
       said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
-    const whole = make("div", {cls: "fhb-out", dir: "auto", tabindex: 0, "aria-label": `${name}: output`, role: "region"}, ...withMarks(said.text));
+    const whole = said.view ? viewOf(said.view) : make("div", {cls: "fhb-out", dir: "auto", tabindex: 0, "aria-label": `${name}: output`, role: "region"}, ...withMarks(said.text));
     const isOpen = n === page.open.baseline || !said.said || said.said.startsWith("not compared");
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
       make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
       said.said ? make("div", {cls: "fhb-said", text: `To ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
       said.marks.length ? make("div", {cls: "fhb-out fhb-marks", dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
       said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,
-      ...(isOpen ? [whole, more(said.more)] : [make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole, more(said.more))]));
+      ...(isOpen ? [whole, said.view ? null : more(said.more)] : [make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole, said.view ? null : more(said.more))]));
   };
   const drawDetail = () => {
     const row = page.open, held = detail.contains(document.activeElement);

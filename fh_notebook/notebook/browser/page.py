@@ -1,7 +1,8 @@
 """One page of the browser as JSON: texts and numbers of the shown rows, never HTML.
 
-Rule of this file: a page puts every text in as text, so nothing a model said can run; what could not be seen (control
-characters, marks that turn the direction) is written out here. One page of 100 rows x 4 variants stays under 300 KB.
+Rule of this file: a page puts every text in as text, and the view of an output is escaped, so nothing a model said can
+run; what could not be seen (control characters, marks that turn the direction) is written out here. One page of 100
+rows x 4 variants stays under 300 KB.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.number_format import score_text
+from fh_notebook.contract.output.view import OutputOptions, best_form, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
@@ -252,10 +254,19 @@ def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, m
         "best": best,
         "text": text,
         "more": left if more else "",
+        "view": _view(table, answer, most),
         "said": "" if diff is None else html.printable(str(diff)),
         "marks": [] if diff is None else _marks(diff, most),
         "changes": [] if diff is None else _changes(diff),
     }
+
+
+def _view(table: BrowserTable, answer: VariantAnswer, most: int) -> html.Html:
+    """Return the view of an output; nothing for a plain text, in which the page marks what was searched for."""
+    if not answer.ok or best_form(answer.output) == "text":
+        return html.join([])
+    options = OutputOptions(whole="the comparison's frame has all", cap=max(most // 3, 500), path=table.scored_path)
+    return output_view(answer.output, options)
 
 
 def answer_text(answer: VariantAnswer, most: int) -> str:

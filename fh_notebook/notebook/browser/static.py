@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table
 from fh_notebook.comparing.diff.row_diff import SIGNS
+from fh_notebook.contract.output import view as output_view
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.shell import no_lost_widget
@@ -20,12 +21,13 @@ __all__ = ["page_html", "page_text"]
 _CELLS: Final = ".fh.fh-browse-static .fh-cells"
 """Weighs more than html.STYLE, which another output of the page has again, behind this style."""
 STYLE: Final = html.Html(
-    f"<style>{MARKS_STYLE}{changes_style('.fh')}"
+    f"<style>{MARKS_STYLE}{changes_style('.fh')}{output_view.CSS}"
     f"{_CELLS} td{{min-width:3em;max-width:32em;overflow-wrap:anywhere}}{_CELLS} td~td{{min-width:9em}}"
     f"{_CELLS} td:first-child{{font-weight:600}}"
     ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
     "</style>"
 )
+WHOLE: Final = "the comparison's frame has all"
 _KEEP: Final = "white-space:pre-wrap;overflow-wrap:anywhere"
 
 
@@ -114,8 +116,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     return html.el(
         "div",
         html.el("div", html.el("strong", name), " ", badge, " ", facts, cls="fh-head"),
-        html.folded(card["text"], whole="the comparison's frame has all"),
-        left,
+        *([card["view"]] if card["view"] else [html.folded(card["text"], whole=WHOLE), left]),
         html.el("div", f"To {baseline}: {card['said']}", cls="fh-dim") if card["said"] else None,
         marks if card["marks"] else None,
         changes if card["changes"] else None,
@@ -163,7 +164,7 @@ def _opened_text(head: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[st
     for name, card in zip(head["variants"], row["cards"], strict=True):
         facts = f" ({', '.join(facts_of(card))})" if facts_of(card) else ""
         yield f"{name}{facts}: {card['status']}"
-        yield html.folded_text(card["text"], whole="the comparison's frame has all")
+        yield html.folded_text(card["text"], whole=WHOLE)
         if card["said"]:
             yield card["said"]
         if card["marks"]:

@@ -59,6 +59,7 @@ class BrowserTable:
         self.making = threading.RLock()  # held by whoever makes or filters, so that nothing is made twice at once
         self.variants = data.variants
         self.pair_on, self.scorer, self.lower = data.pair_on, data.scorer, data.lower
+        self.scored_path = data.runs.scored_path
         row_of, labels = pd.factorize(lines["pair"])
         self.labels: Any = labels
         self.rows = len(labels)

@@ -11,7 +11,9 @@ from typing import Any
 import traitlets
 
 from fh_notebook.comparing.diff.markup import changes_style, marks_style
+from fh_notebook.contract.output import view as output_view
 from fh_notebook.core.redaction import log
+from fh_notebook.core.text import html
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 
 __all__ = ["BrowserWidget"]
@@ -31,7 +33,9 @@ class BrowserWidget(PageWidget):
     """
 
     _esm = script("browser/browser.js")
-    _css = text_of_file("browser/browser.css") + marks_style(".fhb") + changes_style(".fhb")
+    _css = (
+        text_of_file("browser/browser.css") + marks_style(".fhb") + changes_style(".fhb") + html.CSS + output_view.CSS
+    )
     head = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)
 
