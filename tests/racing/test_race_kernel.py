@@ -62,7 +62,7 @@ def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -
     last = states[-1]
     assert "No difference larger than 0.30 between keywords and nearest" in last.text
     page = last.content["data"]["text/html"]
-    assert page.count("<svg") == 2
+    assert page.count('class="fh-plot"') == 2
     assert "confidence sequence" in page
     saved = str(loaded.shown(cell))
     assert "<svg" in saved
