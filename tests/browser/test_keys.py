@@ -22,7 +22,7 @@ COMMANDS = ("d", "d", "x", "b", "a", "m", "y", "Shift+Enter", "Control+Enter", "
 
 MARK = """form => {
     const all = [...form.querySelectorAll("select, input:enabled, textarea, button:enabled, [role=slider]")];
-    const seen = all.filter(e => e.getClientRects().length);
+    const seen = all.filter(e => e.getClientRects().length && !e.closest(".fh-menu"));  // a menu's keys send other things
     seen.forEach((e, at) => { e.dataset.mark = at; });
     return seen.length;
 }"""
