@@ -61,13 +61,14 @@ class Permits:
             self._waiting.append(permitted)
         permitted.wait()
 
-    def release(self) -> None:
-        """Give one to who waits longest, else to who comes next."""
+    def release(self, permits: int = 1) -> None:
+        """Give them to those who wait longest, else to who comes next."""
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._free += 1
+            for _ in range(permits):
+                if self._waiting:
+                    self._waiting.popleft().set()
+                else:
+                    self._free += 1
 
 
 class Held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Page:
 
     def _described(self, label: str) -> str:
         states = reversed(self.kernel.widgets().items())
-        return next(w for w, state in states if str(state.get("description", "")).rstrip("* ") == label)
+        return next(w for w, state in states if _text_of(str(state.get("description", ""))) == label)
 
     def state(self, dom_class: str) -> dict[str, Any]:
         """Return the state of the newest widget of a class."""
@@ -54,6 +55,11 @@ class Page:
     def until(self, text: str) -> None:
         """Wait until some widget shows `text`."""
         self.kernel.wait_until(lambda: text in json.dumps(self.kernel.widgets()), f"{text!r} in a widget")
+
+
+def _text_of(description: str) -> str:
+    """Return a label without its markup and the star of what is required."""
+    return re.sub(r"<[^>]*>|\*", "", description).strip()
 
 
 @pytest.fixture(scope="module")
