@@ -53,7 +53,7 @@ _FAINT: Final = """(root, least) => {
         if (element.closest(':disabled, style, option') || !element.checkVisibility({visibilityProperty: true})) continue;
         const said = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data).join('');
         if (said.trim()) judge(element, getComputedStyle(element), said);
-        if (element.matches('input, select, textarea')) judge(element, getComputedStyle(element), element.value || 'a control');
+        if (element.matches('input:not([type=radio], [type=checkbox]), select, textarea')) judge(element, getComputedStyle(element), element.value || 'a control');
         for (const part of ['::before', '::after']) {
             const style = getComputedStyle(element, part);
             if (!['none', 'normal', '""'].includes(style.content) && style.display !== 'none') judge(element, style, style.content);
