@@ -286,7 +286,7 @@ def technical_line(run: Run) -> html.Html | None:
     """Return what identifies a call at the service, in the small line below its answer."""
     identity = one_line(run.request_id or run.run_id or "", 200)
     facts = [identity] if identity else []
-    facts += [f"{run.attempts:,} attempts"] if isinstance(run.attempts, int) and run.attempts > 1 else []
+    facts += [f"{short(run.attempts)} attempts"] if isinstance(run.attempts, int) and run.attempts > 1 else []
     return html.el("div", " · ".join(facts), cls="fh-dim fh-foot", title=ID_TITLE) if facts else None
 
 

@@ -349,7 +349,7 @@ def _table(value: Any, options: OutputOptions) -> html.Html | None:
         names = _scored_first(dict.fromkeys(name for row in value[:ROWS_SHOWN] for name in row), path)
         columns = names[:COLUMNS_SHOWN]
         rows = [[_cell(row.get(name, "")) for name in columns] for row in value[:ROWS_SHOWN]]
-        heads = [html.clip(name, CELL_CAP) for name in columns]
+        heads = [html.clip(str(name), CELL_CAP) for name in columns]
         return _folded_table(heads, rows, len(value), len(names) - len(columns), options)
     return None
 
@@ -371,7 +371,7 @@ def _folded_table(
 
 
 def _name_cell(name: str, path: Sequence[str | int]) -> object:
-    text = html.clip(name, CELL_CAP)
+    text = html.clip(str(name), CELL_CAP)
     return html.el("span", text, cls="fh-scored") if path[:1] == (name,) else text
 
 

@@ -198,7 +198,7 @@ def test_the_cells_behind_a_stopped_cell_over_rows_do_not_run(leg: Kernel, hive:
     )
 
 
-ENDED = {"VBoxModel", "HTMLModel", "HTMLStyleModel", "LayoutModel"}
+ENDED = {"VBoxModel", "HTMLModel", "HTMLStyleModel", "DescriptionStyleModel", "LayoutModel"}
 """What a text in a box is made of: nothing to click, and no code."""
 
 
