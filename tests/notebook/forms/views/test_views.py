@@ -67,17 +67,17 @@ def _of(form: fh.Form, dom_class: str) -> Any:
     return found[0]
 
 
-def _until(shows: Any, text: str) -> None:
-    """Wait until a widget's value has `text`: it is set by another thread."""
+def _until(shows: Any, text: str, trait: str = "value") -> None:
+    """Wait until a trait of a widget has `text`: it is set by another thread."""
     came = threading.Event()
 
     def look(_: Any = None) -> None:
-        if text in shows.value:
+        if text in getattr(shows, trait):
             came.set()
 
-    shows.observe(look, "value")
+    shows.observe(look, trait)
     look()
-    assert came.wait(PATIENCE_S), f"{text!r} did not come; there is {shows.value!r}"
+    assert came.wait(PATIENCE_S), f"{text!r} did not come; there is {getattr(shows, trait)!r}"
 
 
 def _until_text(form: fh.Form, text: str) -> None:
@@ -487,8 +487,8 @@ def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
     assert _line(over, "max_words").label == "default: 120"
     _line(over, "ticket").value = ("column", "body")
     _until(_of(over, "fh-plan"), "2 rows x 1 variant = 2 jobs; 2 calls")
-    assert _of(over, "fh-run").description == "Run 2 calls"
-    assert ": 2 calls" in _of(over, "fh-run").tooltip
+    _until(_of(over, "fh-run"), "Run 2 calls", "description")
+    _until(_of(over, "fh-run"), ": 2 calls", "tooltip")
     _line(over, "tone").value = ("constant", "")
     assert over.fields["tone"].value is fh.UNSET  # until one is chosen
     [chosen] = [part for part in _all(_of(over, "fh-constant")) if getattr(part, "options", ())]
