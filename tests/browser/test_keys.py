@@ -127,6 +127,15 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         _commands_change_nothing(lab, form.locator("button.fh-cancel, button.fh-add").last, "a button")
 
 
+_COUNT_SAVES = """() => {
+    window.fhSaves = 0;
+    window.jupyterapp.commands.commandExecuted.connect((_, command) => {
+        if (command.id === 'docmanager:save') command.result.then(() => { window.fhSaves += 1; });
+    });
+}"""
+"""JupyterLab saves nothing while the save before is not over, which is a moment after the notebook is no more dirty."""
+
+
 @pytest.mark.long
 @PLACES
 def test_the_notebook_is_saved_from_within_a_form(lab: Lab, hive: FormHive, place: str) -> None:
@@ -138,12 +147,15 @@ def test_the_notebook_is_saved_from_within_a_form(lab: Lab, hive: FormHive, plac
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-run").wait_for()
         wait_until_at_work(form)
-        for kind in ("textarea", "input[type=text]", "input[type=number]", "select", "input[type=checkbox]", "button"):
+        lab.page.evaluate(_COUNT_SAVES)
+        kinds = ("textarea", "input[type=text]", "input[type=number]", "select", "input[type=checkbox]", "button")
+        for saves, kind in enumerate(kinds, 1):
             control = form.locator(kind).locator("visible=true").first
             lab.page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.model.dirty = true; }")
             control.focus()
             lab.page.keyboard.press("Control+s")
-            lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+            lab.page.wait_for_function("saves => window.fhSaves === saves", arg=saves)
+            assert not lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty"), kind
             assert _focused(control), kind
 
 
