@@ -120,7 +120,7 @@ class HostDisplay(Protocol):
     """A display above an offer: what an offer repeats in its widgets, because they go on after the page is reloaded."""
 
     def page(self) -> str:
-        """Return it as it is now, as HTML."""
+        """Return it as it is now, as HTML; nothing where what can be clicked shows it."""
         ...
 
     def stand_in(self, dom_class: str, text: str) -> None:
@@ -225,7 +225,8 @@ class ControlDisplay:
         self._widget.children = (self._bar,)
         for child in self._clicked_on:
             _close(child)
-        self.show(self._above.page() if self._above is not None else str(_dim(ENDED)))
+        page = self._above.page() if self._above is not None else ""
+        self.show(page or str(_dim(ENDED)))
         if len(_left) == _left.maxlen:
             _close(_left[0])
         _left.append(self._widget)
