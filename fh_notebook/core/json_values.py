@@ -35,11 +35,20 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from fh_notebook.core.text.formatting import short, type_text
+from fh_notebook.core.text.formatting import one_line, short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import is_iterable
 
-__all__ = ["MAX_DEPTH", "canonical_json", "inside_fence", "is_missing", "json_problems", "jsonable", "pretty"]
+__all__ = [
+    "MAX_DEPTH",
+    "canonical_json",
+    "inputs_text",
+    "inside_fence",
+    "is_missing",
+    "json_problems",
+    "jsonable",
+    "pretty",
+]
 
 
 MAX_DEPTH: Final = 200
@@ -223,6 +232,24 @@ def pretty(value: Any, *, limit: int, sort: bool = False, indent: int | None = 2
     except (RecursionError, TypeError, ValueError):  # nested too deep, or in itself; or names that cannot be sorted
         return ("".join(parts), False) if not sort else pretty(value, limit=limit, indent=indent)
     return "".join(parts), True
+
+
+def inputs_text(inputs: Mapping[str, Any], limit: int) -> str:
+    """Return the beginning of a call's inputs in one line, without the name where there is one alone.
+
+    Examples
+    --------
+    >>> inputs_text({"order": "A-4007", "amount": 120.0}, 60), inputs_text({"ticket": "Late again."}, 6)
+    ('order: A-4007, amount: 120.0', 'Late …')
+    """
+    texts = {name: _beginning(value, limit) for name, value in inputs.items()}
+    parts = texts.values() if len(texts) == 1 else (f"{name}: {text}" for name, text in texts.items())
+    return one_line(", ".join(parts), limit)
+
+
+def _beginning(value: Any, limit: int) -> str:
+    text = value if isinstance(value, str) else pretty(value, limit=2 * limit, indent=None)[0]
+    return one_line(text[: 2 * limit], limit)
 
 
 def inside_fence(text: str) -> str:

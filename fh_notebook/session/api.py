@@ -16,10 +16,11 @@ from fh_notebook.client.connection import address_for
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.core import arguments, event_loop
+from fh_notebook.core.json_values import inputs_text
 from fh_notebook.errors import SettingsError
 from fh_notebook.session import session
 from fh_notebook.store.pending_runs import PendingRuns, PendingTicket, first_run
-from fh_notebook.store.tables.pending import PendingRow
+from fh_notebook.store.tables.pending import SENDING, PendingRow
 
 if TYPE_CHECKING:
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
@@ -99,7 +100,11 @@ async def ainvoke(
     return await session.client_for(client).ainvoke(deployment, **options)
 
 
-COLUMNS: Final = ("submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch", "workspace")
+COLUMNS: Final = (
+    "submitted_at", "deployment", "variant", "status", "waits_in", "request_id", "batch", "workspace", "inputs",
+)  # fmt: skip
+INPUTS_SHOWN: Final = 120
+"""Characters of a run's inputs in the table."""
 
 
 def pending() -> Any:
@@ -110,7 +115,8 @@ def pending() -> Any:
     DataFrame
         One row a run, the oldest first: when it was submitted (UTC), what runs, its status when it was last written
         (``sending``: the kernel ended before the service answered, so that it may have run and cannot be asked for),
-        and who waits for it: ``this kernel``, ``another kernel`` or ``nobody``; then :func:`reattach` goes on.
+        who waits for it: ``this kernel``, ``another kernel`` or ``nobody``; then :func:`reattach` goes on; and the
+        beginning of its inputs, without passwords.
 
     Examples
     --------
@@ -133,6 +139,7 @@ def pending() -> Any:
             **{c: getattr(row, c, None) for c in COLUMNS},
             "waits_in": waits_in[row.id],
             "batch": names.get(row.batch) if row.batch else None,
+            "inputs": inputs_text(row.inputs, INPUTS_SHOWN),
         }
         for row in pending_rows
     ]
@@ -142,16 +149,29 @@ def pending() -> Any:
 
 
 def _shown_cells(frame: Any) -> tuple[list[str], list[list[Any]]]:
-    """Return the table of pending runs as it is read: when, what, how it stands, and what goes on with it."""
-    lines = []
-    for row in frame.to_dict("records"):
-        name = " / ".join(str(part) for part in (row["deployment"], row["variant"]) if part)
-        goes_on = {"nobody": "fh.reattach() waits for it again"}.get(row["waits_in"], f"{row['waits_in']} waits for it")
-        lines.append([
-            f"{row['submitted_at']:%Y-%m-%d %H:%M}", name, str(row["status"]).replace("_", " "),
-            row["batch"] or "", goes_on,
-        ])  # fmt: skip
-    return ["submitted (UTC)", "what", "status", "batch", "next"], lines
+    """Return the table of pending runs as it is read; batches have a column where there is a run of one."""
+    of_batches = frame["batch"].notna().any()
+    lines = [
+        [
+            f"{row['submitted_at']:%Y-%m-%d %H:%M}",
+            row["deployment"],
+            row["variant"] or "",
+            *([row["batch"] or ""] if of_batches else []),
+            row["inputs"],
+            str(row["status"]).replace("_", " "),
+            _next_step(row["status"], row["waits_in"]),
+        ]
+        for row in frame.to_dict("records")
+    ]
+    batch = ["batch"] if of_batches else []
+    return ["submitted (UTC)", "deployment", "variant", *batch, "first words", "status", "next"], lines
+
+
+def _next_step(status: str, waits_in: str) -> str:
+    """Return who looks the run up, or what does; a run without an id cannot be looked up."""
+    if waits_in != "nobody":
+        return f"{waits_in} looks it up"
+    return "it may have run; it has no id to look it up by" if status == SENDING else "fh.reattach() looks it up"
 
 
 def _waits_in(registry: PendingRuns, row: PendingRow) -> str:

@@ -1,4 +1,4 @@
-"""``%fetchhive history`` and ``last``: earlier runs and batches, and the last result."""
+"""``%fetchhive history``, ``pending`` and ``last``: earlier runs and batches, those still out, the last result."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fh_notebook.batching.history import history as past
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.shell import notice
-from fh_notebook.session import session
+from fh_notebook.session import api, session
 
-__all__ = ["history", "last"]
+__all__ = ["history", "last", "pending"]
 
 
 def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
@@ -31,6 +31,21 @@ def history(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
             notice("Nothing was run yet: each answer is a line here.")
     elif options.name.isdecimal():
         notice(f"For the newest lines of all deployments: %fetchhive history -n {options.name}")
+    return None
+
+
+def pending(shell: Any, options: argparse.Namespace) -> pd.DataFrame | None:
+    """Return the runs whose outcome is not here, as :func:`fh.pending <fh_notebook.session.api.pending>` does.
+
+    Where there is none, a line says so, and there is no table.
+    """
+    runs: pd.DataFrame = api.pending()
+    if len(runs):
+        return runs
+    if session.store():
+        notice("No run is pending: each outcome is here.")
+    else:
+        notice("Nothing is kept: fh.configure(store=...) names a file for pending runs.")
     return None
 
 

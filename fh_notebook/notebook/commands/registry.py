@@ -121,6 +121,12 @@ _ALL: Final = (
         },
     ),
     Command(
+        name="pending",
+        help="show the runs that are still out at the service, and what looks them up",
+        examples=("pending",),
+        function="fh_notebook.notebook.commands.history:pending",
+    ),
+    Command(
         name="last",
         help="give the last result again: a Run, or a Batch",
         examples=("last", "run = _"),

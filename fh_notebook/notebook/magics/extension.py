@@ -31,6 +31,7 @@ class FetchHiveMagics(Magics):
             %fetchhive describe NAME                show its variants and Start variables
             %fetchhive snippet [VARIABLE]           read a pasted Code Snippet and save its deployment
             %fetchhive history [NAME] [-n N]        show what was run
+            %fetchhive pending                      show the runs that are still out at the service
             %fetchhive last                         give the last result again
             %fetchhive help [COMMAND | cell]        say more, of a command or of a cell
 

@@ -26,7 +26,7 @@ from fh_notebook.store.codec import (
 )
 from fh_notebook.store.writer import Committed, Transactions
 
-__all__ = ["CREATE", "WITH_IDENTITY", "Pending", "PendingRow", "drop"]
+__all__ = ["CREATE", "SENDING", "WITH_IDENTITY", "Pending", "PendingRow", "drop"]
 
 CREATE: Final = (
     """CREATE TABLE pending (

@@ -177,6 +177,8 @@ def test_an_empty_word_has_deployments_and_then_options() -> None:
         ("%fetchhive use ▮", ["local", "https://api.example.com/v1", "--help", "-h"], ""),
         ("%fetchhive help de▮", ["deployments", "describe"], "de"),
         ("%fetchhive help ce▮", ["cell"], "ce"),
+        ("%fetchhive pe▮", ["pending"], "pe"),
+        ("%fetchhive pending --▮", ["--help"], "--"),
         ("%fetchhive history -n ▮", [], ""),
         ("%fetchhive history -n 20 re▮", ["refs", "refund"], "re"),
         ("%fetchhive snippet te▮", ["text"], "te"),

@@ -148,3 +148,42 @@ def test_cards_change_when_answers_come(tmp_path: Path) -> None:
             lambda: kernel.shown(cell)[0]["text/html"].count("paid 5") == 2 and "output=paid 5" in kernel.shown(cell)[0]["text/plain"],
             "the answers",
         )  # fmt: skip
+
+
+def test_pending_runs_are_a_table_that_says_what_looks_them_up(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """``%fetchhive pending``: the frame of ``fh.pending()``, read as a table; a line where each outcome is here."""
+    result, said = shell.run("%fetchhive pending")
+    assert (result.result, said.strip()) == (None, "No run is pending: each outcome is here.")
+    pending = _run(shell, "%%fetchhive refund -v paused --delivery poll\namount: 5")
+    hive.wait_approval()
+    result, said = shell.run("%fetchhive pending")
+    assert result.result[["deployment", "variant", "inputs", "waits_in"]].values.tolist() == [
+        ["refund", "paused", "5", "this kernel"]
+    ]
+    head, line = said.splitlines()[-2:]
+    assert head.split() == ["submitted", "(UTC)", "deployment", "variant", "first", "words", "status", "next"]
+    assert line.endswith("this kernel looks it up")
+    pending.cancel_waiting()
+    until(lambda: fh.pending()["waits_in"].tolist() == ["nobody"])
+    assert "fh.reattach() looks it up" in shell.run("%fetchhive pending")[1]
+    [again] = fh.reattach()
+    hive.decide(again)
+    assert again.wait(20).output == "paid 5"
+    assert shell.run("%fetchhive pending")[0].result is None
+
+
+def test_a_secret_is_in_no_table_of_pending_runs(shell: Shell, hive: Refunds) -> None:  # noqa: F811
+    """Inputs are masked where they are kept; what is shown of them is made of that."""
+    inputs = {"amount": fh.integer(), "token": fh.text(secret=True)}
+    refund = fh.Deployment("guarded", variants=["paused"], inputs=inputs)
+
+    @hive.workflow("guarded", variant="paused", human="finance")
+    async def paused(amount: int, token: str) -> str:
+        return f"paid {amount}" if (await aask_human(f"Refund {amount}?")).approved else "refused"
+
+    with fh.Client() as client:
+        run = client.submit(refund, inputs={"amount": 5, "token": "opensesame-1"})
+        result, said = shell.run("%fetchhive pending")
+        assert "opensesame-1" not in said + result.result.to_csv() + result.result._repr_html_()
+        assert result.result["inputs"].tolist() == ["amount: 5, token: ***"]
+        run.cancel_waiting()

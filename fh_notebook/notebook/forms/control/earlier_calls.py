@@ -14,6 +14,7 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from fh_notebook.contract.run import Run, one_line
+from fh_notebook.core.json_values import inputs_text
 from fh_notebook.core.redaction import MASK
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.answers import CallInputs
@@ -65,7 +66,7 @@ class EarlierCall:
 
     def inputs_text(self) -> str:
         """Return the beginning of the inputs."""
-        return _look(self.inputs)
+        return inputs_text(self.inputs, LOOK)
 
 
 class EarlierCalls:
@@ -166,15 +167,3 @@ def _past(inputs: dict[str, Any], calls: Sequence[CallInputs]) -> EarlierCall:
         masked=masked,
         ids=tuple(call.id for call in calls),
     )
-
-
-def _look(inputs: Mapping[str, Any]) -> str:
-    """The beginning of the inputs, without their names where there is one alone."""
-    parts = [_short(value) if len(inputs) == 1 else f"{name}: {_short(value)}" for name, value in inputs.items()]
-    return one_line(", ".join(parts), LOOK)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, str):
-        return one_line(value[: 2 * LOOK], LOOK)
-    return one_line(json.dumps(value, ensure_ascii=False, default=str)[: 2 * LOOK], LOOK)
