@@ -293,8 +293,7 @@ def _next() -> html.Html:
 
 def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:
     """Return `columns` of a frame as an escaped table, long cells cut; nothing when there is no line."""
-    names = [c for c in columns if c in frame.columns]
-    lines = [[cell(value) for value in line] for line in frame[names].itertuples(index=False, name=None)]
+    names, lines = _cells(frame, columns)
     return html.table(names, lines) if lines else html.join([])
 
 
@@ -303,19 +302,36 @@ def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> print(frame_text(pd.DataFrame({"row": [0, 1], "output": ["one", None]}), ["row", "output"]))
-    row  output
-    0    one
-    1
+    >>> frame = pd.DataFrame({"row": [0, 1], "output": ["one", None], "elapsed_s": [0.10312, 12.0]})
+    >>> print(frame_text(frame, ["row", "output", "elapsed_s"]))
+    row  output  elapsed_s
+    0    one     0.10
+    1            12.00
     """
-    names = [c for c in columns if c in frame.columns]
-    lines = [[cell(value, 40) for value in line] for line in frame[names].itertuples(index=False, name=None)]
+    names, lines = _cells(frame, columns, limit=40)
     if not lines:
         return ""
     widths = [max(len(x) for x in column) for column in zip(names, *lines, strict=True)]
     return "\n".join(
         "  ".join(x.ljust(w) for x, w in zip(line, widths, strict=True)).rstrip() for line in [names, *lines]
     )
+
+
+def _cells(
+    frame: pd.DataFrame, columns: Sequence[str], *, limit: int = TEXT_SHOWN
+) -> tuple[list[str], list[list[str]]]:
+    """Return those of the `columns` that the frame has, and its cells: seconds have two decimals."""
+    names = [c for c in columns if c in frame.columns]
+    lines = [
+        [
+            f"{value:.2f}"
+            if name.endswith("_s") and isinstance(value, float) and not is_missing(value)
+            else cell(value, limit)
+            for name, value in zip(names, line, strict=True)
+        ]
+        for line in frame[names].itertuples(index=False, name=None)
+    ]
+    return names, lines
 
 
 def cell(value: Any, limit: int = TEXT_SHOWN) -> str:

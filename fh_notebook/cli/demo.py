@@ -173,15 +173,15 @@ def _print_summary(comparison: Comparison, page: _Page) -> None:
     lines = [
         [
             str(line["variant"]),
-            f"{line['mean']:.1%}",
+            f"{100 * line['mean']:.1f} %",
             f"{line['mean'] * line['n']:.0f} of {line['n']}",
-            f"{line['ci_low']:.0%} to {line['ci_high']:.0%}",
+            f"{100 * line['ci_low']:.0f} to {100 * line['ci_high']:.0f} %",
             f"{line['p50_s']:.3f}",
             f"{line['p95_s']:.3f}",
             str(line["failed"]),
         ]
         for line in comparison.summary().to_dict("records")
     ]
-    header = ["variant", "accuracy", "right", "95% interval", "median s", "p95 s", "failures"]
+    header = ["variant", "accuracy", "right", "95 % interval", "median s", "p95 s", "failures"]
     page.table("Which is better?", header, lines, right=range(1, len(header)))
     print(f"\n{textwrap.fill(comparison.verdict, page.columns)}")

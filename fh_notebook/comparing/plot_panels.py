@@ -205,7 +205,7 @@ def _scores(facts: PlotData) -> PanelText:
     return PanelText(
         title=title,
         measure=f"{'share of rows that are right' if facts.yes_no else 'mean'} by {name}, 95 % interval",
-        alt=f"Mean score with 95% interval: {', '.join(means)}.",
+        alt=f"Mean score with 95 % interval: {', '.join(means)}.",
         rows=len(lines),
     )
 
@@ -245,7 +245,7 @@ def _wins(facts: PlotData) -> PanelText:
 
 def _seconds(facts: PlotData) -> PanelText:
     marks = marks_of(facts)
-    times = (f"{name} median {seconds(m[2])}, 95% below {seconds(m[4])}" for name, m in marks.items())
+    times = (f"{name} median {seconds(m[2])}, 95 % below {seconds(m[4])}" for name, m in marks.items())
     fastest = min(marks, key=lambda name: float(marks[name][2]))
     said = (
         f"{_in_title(facts, fastest)}{' is fastest' if len(marks) > 1 else ''}: median {seconds(marks[fastest][2])} s"

@@ -290,7 +290,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     if pair.wins == pair.losses == 0:
         return f"{b} and {a} score the same on each of the {rows} that both have a score of."
     low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
-    interval = f"95% CI {size_text(low)} to {size_text(high)}"
+    interval = f"95 % CI {size_text(low)} to {size_text(high)}"
     p = f"{p_text(pair.p_holm)}{after_holm(pairs)}"
     facts = f"{interval}, {p}, {rows}{', lower is better' if pair.lower else ''}"
     if pair.is_better(alpha):
@@ -299,7 +299,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
         wins = f"wins {pair.wins:,} and loses {pair.losses:,}"
         # An `alpha` above 5 % can find what the interval, of 95 % in any case, does not.
         agree = pair.wins > pair.losses and low <= 0 <= high
-        why = "the 95% interval includes 0" if agree else "test and mean do not say the same"
+        why = "the 95 % interval includes 0" if agree else "test and mean do not say the same"
         return (
             f"{b} and {a} cannot be ranked: {b} {wins} of {rows}, and its mean is ahead by {size_text(pair.lead)} "
             f"({interval}, {p}): {why}, so which is better is not clear yet."

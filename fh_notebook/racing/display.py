@@ -170,7 +170,7 @@ def _lead(pair: PairStanding, tally: RaceState) -> str:
 
 
 def _interval(pair: PairStanding, tally: RaceState) -> str:
-    return f"{100 * (1 - tally.alpha):g}% confidence sequence {size_text(pair.low)} to {size_text(pair.high)}"
+    return f"{100 * (1 - tally.alpha):g} % confidence sequence {size_text(pair.low)} to {size_text(pair.high)}"
 
 
 def _lacking(pair: PairStanding) -> str:

@@ -165,10 +165,10 @@ class Power:
         best = f"To find the best of {len(self.variants)} at a difference of {size_text(self.difference)}"
         if not math.isfinite(self.fixed_rows):
             return f"{best}, no number of rows is enough: there is no difference."
-        chance = f"{100 * self.power:g}% chance"
+        chance = f"{100 * self.power:g} % chance"
         fixed = f"{counted(int(self.fixed_rows), 'row')} ({counted(int(self.fixed_calls), 'call')}) for a {chance}"
         by_then = min(int(self.fixed_rows), self.rows_played)
-        by_plan = f"By {counted(by_then, 'row')} a race has found it in {100 * self.found_by_plan:.0f}%."
+        by_plan = f"By {counted(by_then, 'row')} a race has found it in {100 * self.found_by_plan:.0f} %."
         if not math.isfinite(self.race_rows):
             undecided = f"half of the races are not decided after {counted(self.rows_played, 'row')}"
             return f"{best}, a fixed comparison needs {fixed}; {undecided}. {by_plan}"

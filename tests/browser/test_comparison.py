@@ -190,7 +190,7 @@ def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
     """Readable in both themes, at 400 and at 1,600 pixels: what is too wide scrolls inside of the output."""
     lab.open(*CELLS)
     lab.expect_text(lab.run(0), "nearest is best: 0.88 on average over 60 rows")
-    lab.expect_text(lab.output(0), "95% intervals over rows: BCa bootstrap")
+    lab.expect_text(lab.output(0), "95 % intervals over rows: BCa bootstrap")
     lab.run(1)
     plots = lab.output(1).locator(".fh-plot svg")
     expect(plots).to_have_count(4)
@@ -206,7 +206,7 @@ def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
                 assert shown.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth + 1"), (theme, width, cell)
             lab.screenshot(f"comparison-{theme}-{width}")
     assert "script" in lab.output(0).inner_text()
-    expect(lab.output(1).get_by_text("Mean score with 95% interval")).to_be_hidden()
+    expect(lab.output(1).get_by_text("Mean score with 95 % interval")).to_be_hidden()
     assert lab.errors == []
     # Somebody else's notebook is not trusted: pictures are taken out of it, and the words stay.
     lab.save()
@@ -214,5 +214,5 @@ def test_a_comparison_and_its_plots_in_jupyterlab(lab: Lab) -> None:
     notebook.cells = notebook.cells[1:]
     nbformat.write(notebook, lab.server.root / "of-somebody.ipynb")
     lab.open(name="of-somebody.ipynb")
-    expect(lab.output(0).get_by_text("Mean score with 95% interval: nearest")).to_be_visible()
+    expect(lab.output(0).get_by_text("Mean score with 95 % interval: nearest")).to_be_visible()
     expect(lab.output(0).locator("svg[role=img]")).to_have_count(0)

@@ -76,9 +76,9 @@ def test_it_runs_offline_without_a_key_and_says_what_it_ran(shown: str) -> None:
 @pytest.mark.parametrize("variant", ["keywords", "nearest"])
 def test_the_table_has_accuracy_seconds_and_failures_of_each_variant(shown: str, variant: str) -> None:
     """One line a variant: a plausible accuracy, the median below the 95th percentile, the failures."""
-    assert re.search(r"^variant +accuracy +right +95% interval +median s +p95 s +failures$", shown, re.MULTILINE)
+    assert re.search(r"^variant +accuracy +right +95 % interval +median s +p95 s +failures$", shown, re.MULTILINE)
     line = re.search(
-        rf"^{variant} +([\d.]+)% +(\d+) of (\d+) +\d+% to \d+% +([\d.]+) +([\d.]+) +(\d+)$", shown, re.MULTILINE
+        rf"^{variant} +([\d.]+) % +(\d+) of (\d+) +\d+ to \d+ % +([\d.]+) +([\d.]+) +(\d+)$", shown, re.MULTILINE
     )
     assert line, shown
     accuracy, right, scored, median_s, p95_s, failures = map(float, line.groups())
@@ -137,7 +137,7 @@ def test_nothing_is_kept_in_the_users_folders(shown: str, folder: Path) -> None:
 
 def test_what_a_user_has_set_does_not_matter(shown: str) -> None:
     """The demo calls its own hive whatever key, address or proxy is set (by `REAL`), and shows no key."""
-    assert re.search(r"^keywords +7\d\.\d% ", shown, re.MULTILINE), shown[-2000:]
+    assert re.search(r"^keywords +7\d\.\d % ", shown, re.MULTILINE), shown[-2000:]
     assert REAL["FETCH_HIVE_API_KEY"] not in shown
 
 
@@ -146,7 +146,7 @@ def test_a_terminal_without_japanese_is_no_obstacle(tmp_path: Path) -> None:
     """The demo survives any encoding."""
     done = _demo(tmp_path, prelude=OFFLINE, PYTHONIOENCODING="ascii", LC_ALL="C")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^keywords +7\d\.\d% ", done.stdout, re.MULTILINE), done.stdout[-2000:]
+    assert re.search(r"^keywords +7\d\.\d % ", done.stdout, re.MULTILINE), done.stdout[-2000:]
 
 
 @pytest.mark.long

@@ -27,7 +27,7 @@ def cmp() -> fh.Comparison:
 
 
 KINDS = {
-    "scores": "Mean score with 95% interval: b ",
+    "scores": "Mean score with 95 % interval: b ",
     "differences": "Paired differences: b minus a +",
     "wins": "Rows: b against a ",
     "seconds": "Seconds of completed runs: b median ",

@@ -35,7 +35,7 @@ def test_assumed_rates_give_both_ways() -> None:
     assert 0.5 <= needs.race_rows / 118 <= 0.72
     assert needs.race_calls < 0.85 * 236
     assert 0.65 < needs.found_by_plan < 0.9 < needs.race_rows_high / 118
-    assert "a fixed comparison needs 118 rows (236 calls) for a 90% chance; a race takes about " in str(needs)
+    assert "a fixed comparison needs 118 rows (236 calls) for a 90 % chance; a race takes about " in str(needs)
     assert needs.table["way"].tolist() == ["fixed comparison", "race"]
 
 

@@ -71,9 +71,9 @@ def test_numbers_are_told_in_their_own_unit() -> None:
 @pytest.mark.parametrize(
     ("tally", "ending", "why", "says"),
     [
-        (tally_of([[0, 1]] * 8), "winner", "", ["v1 wins: v0 is beaten after 8 rows, by 1.00 (95% confidence sequence ", "(8 rows of 40, 8 calls, 3 reused)."]),
-        (tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided: v1 is ahead of v0 by 1.00 (95%", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
-        (tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["Undecided: v0 and v1 are level, 95% confidence sequence"]),
+        (tally_of([[0, 1]] * 8), "winner", "", ["v1 wins: v0 is beaten after 8 rows, by 1.00 (95 % confidence sequence ", "(8 rows of 40, 8 calls, 3 reused)."]),
+        (tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided: v1 is ahead of v0 by 1.00 (95 %", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
+        (tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["Undecided: v0 and v1 are level, 95 % confidence sequence"]),
         (tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted: no row has a score of both"]),
         (tally_of([]), "budget spent", "the cap", ["Undecided: no row is decided yet (0 rows of 40"]),
         (tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 0.10 between v0 and v1: "]),

@@ -333,7 +333,7 @@ class Agreement:
 
     def _repr_html_(self) -> str:
         sentences = [html.el("p", sentence, cls="fh-say") for sentence in str(self).splitlines()]
-        head = ("who", "with", "items", "agree", "kappa or alpha", "95% interval", "method")
+        head = ("who", "with", "items", "agree", "kappa or alpha", "95 % interval", "method")
         cells = [
             (
                 one_line(x.who, NAME_SHOWN), one_line(x.others, NAME_SHOWN), f"{x.estimate.n:,}",

@@ -260,7 +260,7 @@ RULES: Final = {
 def rules_text(data: ComparisonData) -> str:
     """Return how the intervals of the summary were computed, in one sentence; empty without a score."""
     rules = sorted({line.interval for line in data.summary_lines if line.interval != "none"})
-    return f"95% intervals over rows: {', '.join(RULES[rule] for rule in rules)}." if data.scorer and rules else ""
+    return f"95 % intervals over rows: {', '.join(RULES[rule] for rule in rules)}." if data.scorer and rules else ""
 
 
 def _share_text(line: Mapping[Any, Any], scale: ScoreScale) -> str:

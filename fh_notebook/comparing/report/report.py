@@ -145,8 +145,8 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
         "scorer": data.scorer or "none",
         "paired on": data.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
-        "intervals": f"{LEVEL:.0%}; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below {FEW_ROWS} "
-        f"rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
+        "intervals": f"{100 * LEVEL:.0f} %; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below "
+        f"{FEW_ROWS} rows, analytic above {MANY_ROWS:,}; differences: of shares Tango, else t below {FEW_ROWS}, BCa to "
         f"{MANY_ROWS:,}, normal above; within the range of the score",
         "tests": f"exact McNemar for yes/no, else Wilcoxon; permutation of up to {FLIPS:,} flips; "
         f"{f'Holm over {tested:,} pairs; ' if tested > 1 else ''}alpha {ALPHA:g}",

@@ -93,7 +93,7 @@ PAIRS: Final = (
     ReportColumn(name="mean_a", head="mean of a", format=figures),
     ReportColumn(name="mean_b", head="mean of b", format=figures),
     ReportColumn(name="difference", head="difference", format=figures),
-    ReportColumn(name="ci_low", head="95% from", format=figures),
+    ReportColumn(name="ci_low", head="95 % from", format=figures),
     ReportColumn(name="ci_high", head="to", format=figures),
     ReportColumn(name="wins", head="b wins", format=same(count_text), dtype="int64"),
     ReportColumn(name="ties", head="ties", format=same(count_text), dtype="int64"),

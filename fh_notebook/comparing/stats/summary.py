@@ -82,7 +82,7 @@ SUMMARY: Final = (
     ReportColumn(name="missing", head="missing", format=same(count_text), dtype="int64"),
     ReportColumn(name="failed", head="failed", format=same(count_text), dtype="int64"),
     ReportColumn(name="mean", head="mean", format=figures, of_scores=True),
-    ReportColumn(name="ci_low", head="95% from", format=figures, of_scores=True),
+    ReportColumn(name="ci_low", head="95 % from", format=figures, of_scores=True),
     ReportColumn(name="ci_high", head="to", format=figures, of_scores=True),
     ReportColumn(name="median", head="median", format=figures, of_scores=True),
     ReportColumn(name="p50_s", head="median s", format=seconds_format),
