@@ -20,7 +20,7 @@ from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
 from .contract.deployment import Deployment as Deployment
 from .contract.invoke_request import InvokeRequest as InvokeRequest
-from .contract.output.assets import Asset as Asset
+from .contract.output import Asset as Asset
 from .contract.run import Run as Run
 from .contract.schema.variables import Variable as Variable
 from .contract.schema.variables import any_ as any_

@@ -27,7 +27,7 @@ import httpx
 
 from fh_notebook.client.http.exchange import ACCEPTED, is_packed
 from fh_notebook.client.http.transport import user_agent
-from fh_notebook.contract.output.assets import Asset
+from fh_notebook.contract.output import Asset
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.config.urls import LOCAL, is_loopback

@@ -7,10 +7,14 @@ Rules of this file:
 2. `attempt` is one exchange and never retries; `invoke` and `submit` send through the client's `RetryLoop`. An
    `AsyncClient` works in whatever loop awaits it.
 3. No logic of its own. Every method enters the background loop and does what its async twin does.
+4. Open connections belong to the loop that opened them, and are opened at its first exchange; httpx is imported then,
+   so that a client can be made without it. An error in other people's code is raised without their frames, which hold
+   the key.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -19,28 +23,31 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 from fh_notebook.client.connection import Check, Connection, address_for, check_of
-from fh_notebook.client.http.connection_pools import ConnectionPools
 from fh_notebook.client.pending_run import PendingRun
 from fh_notebook.client.retry_loop import Attempt, RetryLoop, raise_for
 from fh_notebook.contract.callbacks import ids_of, is_accepted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.response import Response
 from fh_notebook.contract.retry import RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import finish_despite_cancel, running_loop
-from fh_notebook.core.redaction import Secret, as_secret, log
+from fh_notebook.core.redaction import Secret, as_secret, error_text, log, redact
 from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
-from fh_notebook.errors import InputError
+from fh_notebook.errors import CallError, InputError, SettingsError
 
 if TYPE_CHECKING:
     import httpx
 
     from fh_notebook.client.callbacks.receiver import CallbackReceiver
+    from fh_notebook.client.http.exchange import Auth, Sender
+
 
 __all__ = ["AsyncClient", "CallOptions", "Check", "Client", "InvokeOptions"]
 
@@ -132,7 +139,7 @@ class AsyncClient:
 
     def _connect(self, connection: Connection, retries: RetryLoop | None = None) -> None:
         self.connection = connection
-        self._pools = ConnectionPools(connection)
+        self._pools = _ConnectionPools(connection)
         self._retries = retries or RetryLoop(connection)
 
     @property
@@ -657,3 +664,74 @@ class Client:
 
     def __repr__(self) -> str:
         return repr(self.aclient).replace("AsyncClient", "Client", 1)
+
+
+class _ConnectionPools:
+    """The open connections of a client.
+
+    Parameters
+    ----------
+    connection : Connection
+        The service, and how to reach it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._senders: WeakKeyDictionary[asyncio.AbstractEventLoop, Sender] = WeakKeyDictionary()
+
+    def __len__(self) -> int:
+        return len(self._senders)
+
+    async def exchange(
+        self, method: str, path: str, content: bytes | None = None, *, auth: Auth | None = None
+    ) -> Response:
+        """Return the answer to one request; an answer that broke off says how.
+
+        Raises
+        ------
+        CallError
+            An unforeseen error; the request may have run.
+        SettingsError
+            No connection can be opened with these settings; nothing was sent.
+        """
+        from fh_notebook.client.http import exchange as edge
+
+        connection = self._connection
+        sender = await self._sender()
+        message = ""
+        try:
+            return await edge.exchange(
+                sender,
+                method,
+                connection.base_url + path,
+                auth=auth or edge.BearerAuth(connection.key),
+                content=content,
+                max_response_bytes=connection.max_response_bytes,
+                timeout_s=connection.timeout_s,
+                connect_timeout_s=connection.connect_timeout_s,
+            )
+        except Exception as exc:
+            message = error_text(exc)
+        # Outside the block: a chained traceback would show the frames, and the headers, of other people's code.
+        raise CallError(f"the call broke in an unforeseen way, and may have run: {message}", may_have_run=True)
+
+    async def _sender(self) -> Sender:
+        loop = running_loop()
+        if (sender := self._senders.get(loop)) is not None:
+            return sender
+        from fh_notebook.client.http.transport import open_for_loop
+
+        message = ""
+        try:
+            self._senders[loop] = opened = await open_for_loop(self._connection)
+        except (OSError, ValueError, TypeError, ImportError) as exc:
+            message = redact(str(exc))
+        if message:  # a bad proxy or CA bundle: nothing was sent
+            raise SettingsError(f"no connection can be opened with these settings: {message}")
+        return opened
+
+    async def close(self) -> None:
+        """Close the connections of the running loop."""
+        sender = self._senders.pop(running_loop(), None)
+        if sender is not None:
+            await sender.aclose()

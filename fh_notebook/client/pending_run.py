@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.client import polling
 from fh_notebook.client.connection import Connection
+from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import (
     approval_request_of,
     ids_of,
@@ -26,7 +27,6 @@ from fh_notebook.contract.callbacks import (
     with_final_status,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.output import view as output_view
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop

@@ -14,8 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fh_notebook.contract.output.assets import Asset, assets_of
-from fh_notebook.contract.output.view import STYLE, OutputOptions, output_view
+from fh_notebook.contract.output import STYLE, Asset, OutputOptions, assets_of, output_view
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import inside_fence
 from fh_notebook.core.redaction import Secret

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
-from fh_notebook.contract.output.view import STYLE, OutputOptions, output_view, without_files
+from fh_notebook.contract.output import STYLE, OutputOptions, output_view, without_files
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
 from fh_notebook.core.text import html

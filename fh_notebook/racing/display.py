@@ -26,7 +26,7 @@ from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.number_format import about, size_text
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import in_words
-from fh_notebook.core.text.palette import colours_of, swatch
+from fh_notebook.core.text.html import colours_of, swatch
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.racing.state import NO_DIFFERENCE, WINNER, PairStanding, RaceState
 

@@ -17,7 +17,7 @@ from fh_notebook.comparing.matplotlib_plots import INK, SMALL, Plot, PlotPanel
 from fh_notebook.comparing.plot_panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.core import arguments
-from fh_notebook.core.text.palette import colours_of
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.errors import InputError
 from fh_notebook.racing.state import PairStanding, RaceState
 

@@ -529,7 +529,7 @@ def test_an_interrupt_while_the_file_is_written_leaves_the_old_one(data: Path, s
     """The answers are kept, and the next start writes them without a call."""
     (data.parent / "out.csv").write_text("old")
     code = (
-        "import sys, fh_notebook.batching.export.files as f, os\n"
+        "import sys, fh_notebook.batching.export.export as f, os\n"
         "from fh_notebook.cli import main\n"
         "f.os.fsync = lambda number: os.kill(os.getpid(), 2)\n"
         "sys.exit(main())"

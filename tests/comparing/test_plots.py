@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 import fh_notebook as fh
 from fh_notebook.comparing import matplotlib_plots
 from fh_notebook.comparing.plot_panels import distinct_names
-from fh_notebook.core.text.palette import PALETTE
+from fh_notebook.core.text.html import PALETTE
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall
 

@@ -3,7 +3,9 @@
 A new format is an `ExportFormat` with its writer in :data:`WRITERS`, and a method of `Batch` if users call it by name.
 
 Rule of this file: no more than a part of the table is held at once; what had to be changed for a spreadsheet is counted
-and its first places are named; Parquet and JSON lines, which run nothing, hold every text as it came.
+and its first places are named; Parquet and JSON lines, which run nothing, hold every text as it came. A file takes its
+target's place when all of it is on disk (`replacing`): whatever happens before (a full disk, an interrupt), the target
+is as it was, and nothing is left.
 
 An archive holds the answers and ratings of a batch for another machine. A batch that is opened from it calls nothing,
 and is not added to the reader's store: it is in memory, and only ratings are kept, and merged by :func:`merge_ratings`.
@@ -11,6 +13,7 @@ and is not added to the reader's store: it is in memory, and only ratings are ke
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -26,7 +29,6 @@ import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.columns import ExportSource, ExportSurvey, columns_as_index
-from fh_notebook.batching.export.files import reason_of, replacing, replacing_partly
 from fh_notebook.batching.export.writers import (
     MAX_COLUMNS,
     MAX_ROWS,
@@ -40,7 +42,7 @@ from fh_notebook.batching.export.writers import (
 from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter, neutralised_inside, without_halves
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.core.files import atomic_file
+from fh_notebook.core.files import AtomicFile, atomic_file
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import counted
@@ -60,6 +62,9 @@ __all__ = [
     "check_export",
     "checked_target",
     "export",
+    "reason_of",
+    "replacing",
+    "replacing_partly",
     "suffix_of",
     "to_csv",
     "to_excel",
@@ -463,3 +468,62 @@ def _ratings_on(name: str, batch_store: Store, workspace: str) -> list[RatingRow
             if line.uid not in ratings or ratings[line.uid].undone_at is None:
                 ratings[line.uid] = line
     return list(ratings.values())
+
+
+@contextmanager
+def replacing(target: Path, *, replace: Callable[[Path, Path], object] = os.replace) -> Iterator[BinaryIO]:
+    """Give a file to write, which takes the place of `target` when the block ends without an error.
+
+    A new file has the mode that the umask says, one that is replaced keeps its own.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be written, with the reason.
+    """
+    with replacing_partly(target, replace=replace) as (file, _):
+        yield file
+
+
+@contextmanager
+def replacing_partly(
+    target: Path, *, replace: Callable[[Path, Path], object] = os.replace
+) -> Iterator[tuple[BinaryIO, AtomicFile]]:
+    """As :func:`replacing`, with the `AtomicFile`, which knows where more may lie meanwhile."""
+    is_created = False
+    message = ""
+    try:
+        with atomic_file(target) as part:
+            with os.fdopen(part.create(), "r+b") as file:
+                is_created = True
+                yield file, part
+            message = _replace_target(part, replace)
+    except OSError as exc:
+        message = f"{target} was not written: {_reason(exc)}; what was there before is untouched"
+        if not is_created:
+            message = f"{target} cannot be written: {_reason(exc)}"
+    # Outside of the block: IPython would show the context too.
+    if message:
+        raise SettingsError(message)
+
+
+def _replace_target(part: AtomicFile, replace: Callable[[Path, Path], object]) -> str:
+    try:
+        part.put(private=False, replace=replace)
+    except PermissionError:
+        return f"{part.target} is open in another program, or may not be replaced; close it there, or give another name"
+    return ""
+
+
+def reason_of(exc: StoreError) -> str:
+    """Return why a file that is a store could not be written, without the hint for one's own store."""
+    cause = exc.__cause__
+    return _reason(cause) if isinstance(cause, OSError) else str(cause or exc)
+
+
+def _reason(exc: OSError) -> str:
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full"
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        return "its folder may not be written; give another one"
+    return exc.strerror or type(exc).__name__

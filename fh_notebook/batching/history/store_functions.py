@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.export.files import reason_of
+from fh_notebook.batching.export.export import reason_of
 from fh_notebook.batching.history.workspace_join import host_of, join_workspaces
 from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.core import hooks

@@ -27,13 +27,13 @@ from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
 from fh_notebook.comparing.masks import RowMasker
-from fh_notebook.contract.output.view import CSS as OUTPUT_CSS
-from fh_notebook.contract.output.view import OutputOptions, json_value, output_view
+from fh_notebook.contract.output import CSS as OUTPUT_CSS
+from fh_notebook.contract.output import OutputOptions, json_value, output_view
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, seconds_text, short
-from fh_notebook.core.text.palette import colours_of, swatch
+from fh_notebook.core.text.html import colours_of, swatch
 from fh_notebook.errors import InputError
 
 __all__ = [

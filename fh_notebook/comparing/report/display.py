@@ -26,8 +26,8 @@ from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of, win
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
+from fh_notebook.core.text.html import colours_of, swatch
 from fh_notebook.core.text.messages import PYTHON, Audience
-from fh_notebook.core.text.palette import colours_of, swatch
 
 __all__ = [
     "STYLE",

@@ -2,6 +2,9 @@
 
 Its content security policy allows no address. Its only script and style sheet are ours, identified by their hashes, and
 what a model wrote is JSON text in an element that runs nothing. So a defect of this module could not execute any of it.
+Outputs that are more than plain text have their view (`OutputViews`), with the bytes of their files: they are fetched
+when the report is written, as :meth:`Run.save_assets` fetches them, so the page asks nobody. A page opens quickly only
+up to a size, so outputs behind it are text, and further files are their links.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
@@ -19,12 +24,23 @@ from fh_notebook.comparing.plot_panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdict import headline_of, notes_of
-from fh_notebook.contract.output.view import CSS
+from fh_notebook.contract.output import (
+    CSS,
+    FILES_SHOWN,
+    OutputOptions,
+    assets_of,
+    best_form,
+    file_host,
+    output_view,
+)
+from fh_notebook.contract.run import Run
+from fh_notebook.core import hooks
 from fh_notebook.core.redaction import redact
 from fh_notebook.core.text import html
-from fh_notebook.core.text.palette import colours_of, swatch
+from fh_notebook.core.text.html import colours_of, swatch
+from fh_notebook.errors import FetchHiveError
 
-__all__ = ["page"]
+__all__ = ["OutputViews", "page"]
 
 FIRST_ROWS: Final = 25
 """Rows that are there also where scripts are off."""
@@ -199,3 +215,59 @@ def _facts_list(facts: Mapping[str, str]) -> html.Html:
         "dl",
         *(part for name, value in facts.items() for part in (html.el("dt", name), html.el("dd", value, dir="auto"))),
     )
+
+
+VIEWS_CAP: Final = 4_000_000
+"""Characters of all views of a page."""
+FILES_CAP: Final = 20_000_000
+"""Bytes of all files in a page."""
+OUTPUT_CAP: Final = 5_000
+"""Characters of one output in a view: a row of a table is looked at beside others."""
+
+
+class OutputViews:
+    """The views of one page.
+
+    Parameters
+    ----------
+    path : tuple of str or int
+        The part of an output that is scored.
+    origin : str
+        The host of the service, whose own addresses may be on a private network.
+    """
+
+    def __init__(self, path: tuple[str | int, ...] = (), *, origin: str = "") -> None:
+        self._path, self._origin = path, origin
+        self._chars_left, self._bytes_left = VIEWS_CAP, FILES_CAP
+
+    def of(self, output: Any) -> str | None:
+        """Return the view of an output; ``None`` where its text says the same, or where there are too many."""
+        if self._chars_left <= 0 or output is None or best_form(output) == "text":
+            return None
+        options = OutputOptions(
+            whole="the comparison's frame has all", cap=OUTPUT_CAP, path=self._path, is_styled=False,
+            contents=self._contents(output),
+        )  # fmt: skip
+        view = output_view(output, options)
+        files = 4 * sum(map(len, options.contents.values())) // 3  # as base64; they have a cap of their own
+        self._chars_left -= len(view) - files
+        return str(view)
+
+    def _contents(self, output: Any) -> Mapping[str, bytes]:
+        """Return the files of an output that can be fetched, by their addresses."""
+        contents: dict[str, bytes] = {}
+        for asset in assets_of(output)[:FILES_SHOWN]:
+            url = asset.file_url
+            if url is None or file_host(asset) is None or self._bytes_left <= 0 or url in contents:
+                continue
+            listed = {"assets": [{"file_url": url, "file_name": "file"}]}
+            run = Run(status="completed", output=listed, origin=self._origin)
+            with TemporaryDirectory() as folder:
+                try:
+                    [file] = hooks.assets().save_assets(run, Path(folder))
+                except FetchHiveError:  # the page has its link
+                    continue
+                if file.stat().st_size <= self._bytes_left:
+                    contents[url] = file.read_bytes()
+                    self._bytes_left -= len(contents[url])
+        return contents

@@ -17,14 +17,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from fh_notebook.batching.export.export import checked_target, suffix_of
-from fh_notebook.batching.export.files import replacing
+from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.report.html_page import page
+from fh_notebook.comparing.report.html_page import OutputViews, page
 from fh_notebook.comparing.report.markdown import markdown
-from fh_notebook.comparing.report.output_views import OutputViews
 from fh_notebook.comparing.report.workbook import write_workbook
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.hypothesis_tests import FLIPS

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.export.files import replacing
+from fh_notebook.batching.export.export import replacing
 from fh_notebook.batching.export.writers import MAX_COLUMNS, MAX_ROWS, WHOLE_DIGITS, without_markup
 from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter
 from fh_notebook.comparing import tables

@@ -4,7 +4,9 @@ Rule of this file: model output is hostile. It comes in as `str`, so it can only
 `Html` from a string of somebody else's, and everything that can be long is folded, then capped.
 What may be written from right to left is laid out in its own direction: texts and cells (:func:`direction`).
 Folds are ``<details>``: they need no JavaScript, so they work in a saved notebook and in nbconvert's page too.
-Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub).
+Colours are Jupyter's own CSS variables, with `currentColor`-based values where there are none (nbconvert, GitHub). What
+is compared has the colours of `PALETTE`, by its place in the plan: the same in every table, plot and page. A colour is
+never the only sign: the name stands beside it.
 """
 
 from __future__ import annotations
@@ -17,9 +19,27 @@ from typing import Final
 from fh_notebook.core.text.messages import counted
 
 __all__ = [
-    "CSS", "STYLE", "TEXT_CAP", "Html", "badge", "clip", "direction", "el", "fold",
-    "folded", "folded_text", "join", "legible", "opened", "printable", "stacked", "table",
-]  # fmt: skip
+    "CSS",
+    "PALETTE",
+    "STYLE",
+    "TEXT_CAP",
+    "Html",
+    "badge",
+    "clip",
+    "colours_of",
+    "direction",
+    "el",
+    "fold",
+    "folded",
+    "folded_text",
+    "join",
+    "legible",
+    "opened",
+    "printable",
+    "stacked",
+    "swatch",
+    "table",
+]
 
 TEXT_CAP: Final = 20_000
 """Characters of one output that are shown. More would freeze a page; the value itself stays whole on the object."""
@@ -35,7 +55,7 @@ _SLACK: Final = 1.2
 class Html(str):
     """A string that is already safe HTML. Only :func:`el` and :func:`join` make one.
 
-    With one exception: ``contract.output.view`` takes the page of its Markdown renderer, which is set to escape all
+    With one exception: ``contract.output`` takes the page of its Markdown renderer, which is set to escape all
     text itself (no HTML, no pictures, no links that run); built up again from tokens, it would be a second renderer.
     """
 
@@ -304,3 +324,28 @@ _STACKED: Final = Html(
     f"{_STACK} td::before{{content:attr(title);display:block;font-weight:400;font-size:12px;"
     "color:var(--jp-ui-font-color2,color-mix(in srgb,currentColor 72%,transparent))}}</style>"
 )
+
+
+PALETTE: Final = ("#2e86ab", "#d1603d", "#3f9142", "#9467bd", "#a8801a", "#d0528f", "#1f9d78", "#8f6a4e")
+"""Each is 3 to 1 and more on white, on JupyterLab's black and on its grey (WCAG 2.2 asks it of graphics); the first two
+are told apart by everybody who tells colours apart at all. A ninth variant has the first colour again."""
+
+
+def colours_of(variants: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each variant, by its name; `variants` are in the order of the plan.
+
+    Examples
+    --------
+    >>> colours_of(["baseline", "few-shot"])["few-shot"]
+    '#d1603d'
+    """
+    return {variant: PALETTE[index % len(PALETTE)] for index, variant in enumerate(variants)}
+
+
+def swatch(colour: str) -> Html:
+    """Return a small square in a colour, with the gap behind it, to stand before the name of its variant.
+
+    It is drawn by attributes: the policy of a report refuses styles in place.
+    """
+    square = el("rect", width=10, height=10, rx=2, fill=colour)
+    return el("svg", square, cls="fh-swatch", width=16, height=10, aria_hidden="true")

@@ -25,12 +25,12 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.number_format import score_text
-from fh_notebook.contract.output.view import OutputOptions, best_form, output_view
+from fh_notebook.contract.output import OutputOptions, best_form, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
+from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import counted
-from fh_notebook.core.text.palette import colours_of
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table
 from fh_notebook.comparing.diff.row_diff import SIGNS
-from fh_notebook.contract.output import view as output_view
+from fh_notebook.contract import output as output_view
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.shell import no_lost_widget

@@ -11,7 +11,7 @@ from typing import Any
 import traitlets
 
 from fh_notebook.comparing.diff.markup import changes_style, marks_style
-from fh_notebook.contract.output import view as output_view
+from fh_notebook.contract import output as output_view
 from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file

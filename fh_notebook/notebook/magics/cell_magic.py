@@ -1,4 +1,10 @@
-"""Run one ``%%fetchhive`` cell: read it, send its requests, show and bind the result.
+"""Run one ``%%fetchhive`` cell: read it, send its requests, show its calls while they run, and bind the result.
+
+The display of the calls (`LiveAnswers`) is HTML at first. After a second, and where clicks are heard, a results view
+with a Cancel button takes its place (:class:`~fh_notebook.notebook.ui.buttons.ControlDisplay`): what a person opens in
+one column stays when another changes, and a reloaded page goes on. When the calls have ended, HTML is left, which the
+notebook saves. It runs on the loop that sends the calls; where nobody sits before a page, nothing is displayed before
+the end.
 
 An error of ours is raised outside the `except` block, because IPython would show its context, too. In a cell that
 contains a key, no traceback repeats the cell.
@@ -7,8 +13,9 @@ contains a key, no traceback repeats the cell.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -26,6 +33,7 @@ from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import credentials
 from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.errors import FetchHiveError, InputError
@@ -34,13 +42,23 @@ from fh_notebook.notebook.cell.request import CellRequest, read_cell, request_te
 from fh_notebook.notebook.cell.template import value_of
 from fh_notebook.notebook.commands.registry import COMMANDS, refuse_key
 from fh_notebook.notebook.magics import pending_results
-from fh_notebook.notebook.magics.live_answers import LiveAnswers
 from fh_notebook.notebook.magics.over_rows import run_over
-from fh_notebook.notebook.results.cards import SideBySide
-from fh_notebook.notebook.shell import Masked, Stopped, holds_key, masked_if_shown, notice
+from fh_notebook.notebook.results.cards import LastState, SideBySide
+from fh_notebook.notebook.results.state import SubmitState, columns_of
+from fh_notebook.notebook.shell import (
+    Masked,
+    Stopped,
+    holds_key,
+    masked_if_shown,
+    new_handle,
+    no_lost_widget,
+    notice,
+    running_kernel,
+)
+from fh_notebook.notebook.ui.buttons import USE_STOP, CancelButton, ControlDisplay, OnLoopHandler, end_note, has_person
 from fh_notebook.session import session
 
-__all__ = ["CellResult", "dry_run_text", "run_magic", "send_all"]
+__all__ = ["CellResult", "LiveAnswers", "dry_run_text", "run_magic", "send_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,3 +360,140 @@ def _show_notes(call: CellRequest) -> None:
         notice(f"Not sent, because no workflow call is known to take it: {', '.join(call.ignored)}.")
     for warning in call.warnings:
         notice(warning)
+
+
+SOON_S: Final = 0.3
+"""A single call that takes less leaves no empty output before its value."""
+
+
+class LiveAnswers:
+    """The display of one cell's calls, and what can be clicked under it.
+
+    Parameters
+    ----------
+    requests : sequence of InvokeRequest
+        Those of a variant lie next to each other.
+    """
+
+    text = USE_STOP
+
+    def __init__(self, requests: Sequence[InvokeRequest]) -> None:
+        variants = columns_of(str(request.variant or request.deployment) for request in requests)
+        self._deployment = requests[0].deployment if requests else ""
+        self._submit = SubmitState(variants, len(requests) // max(len(variants), 1))
+        self._cancel: Callable[[], object] = lambda: None
+        self._began = time.monotonic()
+        self._handle: Any = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._results: Any = None
+        self._control_display = ControlDisplay(self, above=self)
+
+    # --- call by call
+
+    def begin(self, cancel: Callable[[], object]) -> None:
+        """Show that every call waits, and in a while a button that calls `cancel`."""
+        self._cancel = cancel
+        if running_kernel() is not None and has_person(running_kernel()) is not False:
+            if len(self._submit.calls) > 1:
+                self._show()
+            else:
+                # With the context of this call, in which ipykernel finds the cell that an output belongs to.
+                self._timer = asyncio.get_running_loop().call_later(SOON_S, self._show)
+        self._control_display.begin()
+
+    def _show(self) -> None:
+        self._handle = new_handle()
+        self._handle.display(self._state())
+
+    def started(self, index: int) -> None:
+        """Show that a call was sent."""
+        self._submit.begin(index, time.monotonic() - self._began)
+        if self._results is not None:
+            self._results.started(index)
+        else:
+            self._update()
+
+    def answered(self, index: int, run: Run) -> None:
+        """Show what came of a call."""
+        self._submit.answer(index, run)
+        if self._results is not None:
+            self._results.show(index, run)
+        else:
+            self._update()
+
+    def end(self) -> None:
+        """Take away what can be clicked."""
+        results, self._results = self._results, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._submit.over:
+            self._submit.stop()
+        if results is not None:
+            results.stopped()
+        self._control_display.end()
+
+    def leave(self, shown: Any) -> bool:
+        """Leave `shown` on the page, or nothing for ``None``; return whether there is a place for it."""
+        if self._handle is None:
+            return False
+        if shown is None:
+            self._handle.update({"text/plain": ""}, raw=True)
+        else:
+            self._handle.update(shown)
+        return True
+
+    def _state(self) -> LastState:
+        line = self._submit.line(time.monotonic() - self._began)
+        return LastState(self._submit.calls, self._deployment, line, whole="the cell's result has all")
+
+    def _update(self) -> None:
+        if self._handle is not None:
+            self._handle.update(self._state())
+
+    # --- the display above what can be clicked, which the widgets hide: they show the same
+
+    def page(self) -> str:
+        """Return how the calls are, as HTML, or how they ended; nothing while the results view shows it."""
+        if self._results is not None:
+            return ""
+        return f"{self._state().html()}{end_note() if self._submit.over else ''}"
+
+    def stand_in(self, dom_class: str, text: str) -> None:
+        """Be what is seen where the widgets are not."""
+        if self._handle is not None:
+            self._handle.update(_StandIn(self._state(), dom_class, text))
+
+    # --- what can be clicked
+
+    def make(self, on_loop: OnLoopHandler) -> Any:
+        """Return the results view with Cancel below it."""
+        from ipywidgets import VBox
+
+        from fh_notebook.notebook.results.view import ResultsView
+
+        submit = self._submit
+        self._results = ResultsView()
+        self._results.begin(submit.variants, submit.repeats, ago_s=time.monotonic() - self._began)
+        for index, call in enumerate(submit.calls):
+            if call.run is not None:
+                self._results.show(index, call.run)
+            elif call.state == "running":
+                self._results.started(index)
+        return VBox([self._results.widget, CancelButton(self._cancel).make(on_loop)])
+
+    def follow(self) -> None:
+        """Nothing: each answer is shown when it comes."""
+
+
+class _StandIn:
+    """The calls of a cell where its widgets are not, as they were when those were made."""
+
+    def __init__(self, state: LastState, dom_class: str, text: str) -> None:
+        self._state, self._dom_class, self._text = state, dom_class, text
+
+    def __repr__(self) -> str:
+        return f"{self._state}\n{self._text}"
+
+    def _repr_html_(self) -> str:
+        note = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
+        return html.el("div", no_lost_widget(self._dom_class), self._state.html(), note, cls=self._dom_class)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.client.clients import Client
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.contract import output as output_view
 from fh_notebook.contract.callbacks import NOWHERE, was_refused_directly
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.output import view as output_view
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.text import html

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from fh_notebook.contract.output import view as output_view
+from fh_notebook.contract import output as output_view
 from fh_notebook.contract.run import WHOLE, WHOLE_ERROR, Run, one_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text

@@ -19,7 +19,7 @@ from ipywidgets.widgets.widget_description import DescriptionStyle
 from ipywidgets.widgets.widget_string import HTMLStyle
 
 from fh_notebook.comparing.diff.markup import MARKS_STYLE
-from fh_notebook.contract.output import view as output_view
+from fh_notebook.contract import output as output_view
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import log

@@ -43,6 +43,7 @@ __all__ = [
     "OnLoopHandler",
     "cancel_method",
     "enable_clicks",
+    "end_note",
     "has_person",
 ]
 
@@ -225,8 +226,7 @@ class ControlDisplay:
         self._widget.children = (self._bar,)
         for child in self._clicked_on:
             _close(child)
-        page = self._above.page() if self._above is not None else ""
-        self.show(page or str(_dim(ENDED)))
+        self.show(self._above.page() if self._above is not None else str(end_note()))
         if len(_left) == _left.maxlen:
             _close(_left[0])
         _left.append(self._widget)
@@ -326,6 +326,11 @@ class CancelButton:
         button.disabled = True
         button.description = "Cancelling…"
         self._cancel()
+
+
+def end_note() -> html.Html:
+    """Return what is said below the last state of a cell, to a page that was reloaded while the cell ran."""
+    return _dim(ENDED)
 
 
 def _dim(text: str) -> html.Html:

@@ -1,6 +1,6 @@
 """Actions on the outputs of a results view that need a script: Copy, "Show all", pictures, the chosen form.
 
-The buttons are part of the output view (:mod:`fh_notebook.contract.output.view`). The page has a short text itself and
+The buttons are part of the output view (:mod:`fh_notebook.contract.output`). The page has a short text itself and
 asks for a longer one after the click, so only what is looked at is sent.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ipywidgets import Layout
 
-from fh_notebook.contract.output.view import FORMS, output_text
+from fh_notebook.contract.output import FORMS, output_text
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.page_widget import PageWidget, script
 

@@ -26,8 +26,16 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.batching.export.columns import as_shaped, shape_of
-from fh_notebook.batching.export.export import Exported, check_export, export, to_csv, to_excel, to_jsonl, to_parquet
-from fh_notebook.batching.export.files import replacing
+from fh_notebook.batching.export.export import (
+    Exported,
+    check_export,
+    export,
+    replacing,
+    to_csv,
+    to_excel,
+    to_jsonl,
+    to_parquet,
+)
 from fh_notebook.batching.model import Counts
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.errors import SettingsError

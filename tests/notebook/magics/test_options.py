@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.contract.output.view import OutputOptions, output_view
+from fh_notebook.contract.output import OutputOptions, output_view
 from fh_notebook.local import LocalHive
 from fh_notebook.notebook.cell.options import parser
 from fh_notebook.notebook.results.cards import SideBySide

@@ -48,7 +48,7 @@ def test_every_cure_is_for_a_code_that_is_known() -> None:
     """Of the contract's table, or one of ours."""
     from fh_notebook.contract.wire import BROKEN_TEXTS
     from fh_notebook.local.requests import BY_CODE
-    from fh_notebook.notebook.results.error_hints import HINTS
+    from fh_notebook.notebook.results.column import HINTS
 
     known = {*BROKEN_TEXTS, *BY_CODE, "response_too_large"}
     assert set(HINTS) <= known

@@ -5,11 +5,14 @@
 - JSON has no dates, so the value is text in an exact form. A picker writes a day as ``2026-01-31``, a moment or a time
   with the offset that is there already, else UTC's, and names that offset; a text that it cannot show is typed.
 - A file that cannot be sent leaves the field as it was, and the field shows why. Its bytes do not stay in the widget: a
-  saved notebook would contain them all.
+  saved notebook would contain them all. Of an image the page gets a small copy (`thumbnail`).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import io
 import math
 import re
 from datetime import date, datetime, time
@@ -21,11 +24,20 @@ from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.core.values import UNSET, is_number
 from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import state_note
-from fh_notebook.notebook.forms.fields.thumbnail import thumbnail
-from fh_notebook.notebook.forms.model.kinds import Control, FieldKind
+from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
 
-__all__ = ["FileField", "NumberField", "PasswordField", "TextAreaField", "TextField", "TimeField", "picked", "to_pick"]
+__all__ = [
+    "FileField",
+    "NumberField",
+    "PasswordField",
+    "TextAreaField",
+    "TextField",
+    "TimeField",
+    "picked",
+    "thumbnail",
+    "to_pick",
+]
 
 
 MOST_ROWS: Final = 14
@@ -453,3 +465,55 @@ class FileField(Field, control=Control.FILE):
         else:
             text = about if state.value == sent else what_is_sent(state.value, state.shape)
         set_traits(self.control, value=html.printable(text))
+
+
+SIZE_PX: Final = 96
+"""Twice of what is seen: for screens of high resolution."""
+MOST_PIXELS: Final = 50_000_000
+"""An image of more is not read: a small file may unpack to gigabytes."""
+FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
+
+
+def thumbnail(value: str, shape: Shape) -> str:
+    """Return a small copy of an image as a ``data:`` address; empty where `value` is no image.
+
+    Parameters
+    ----------
+    value : str
+        What a file field holds: base64, or a ``data:`` address.
+    shape : Shape
+        Of the field: it says how the file is encoded.
+
+    Examples
+    --------
+    >>> from fh_notebook.notebook.forms.model.kinds import shape_of
+    >>> thumbnail("bm8gaW1hZ2U=", shape_of({"type": "string", "contentEncoding": "base64"}, {}))
+    ''
+    """
+    encoding = encoding_of(shape)
+    if encoding not in ("base64", "data-url") or len(value) > 2 * MAX_BYTES:
+        return ""
+    try:
+        data = base64.b64decode(value.partition(",")[2] if encoding == "data-url" else value, validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    return _small_copy(data)
+
+
+def _small_copy(data: bytes) -> str:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return ""
+            image.draft("RGB", (SIZE_PX, SIZE_PX))
+            small: Any = image.convert("RGBA")
+            small.thumbnail((SIZE_PX, SIZE_PX))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return ""
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        return ""
+    written = io.BytesIO()
+    small.save(written, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"

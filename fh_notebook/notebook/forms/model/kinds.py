@@ -2,6 +2,9 @@
 
 This module only decides how a value is entered. Whether a value is valid is decided by the contract, with the schema as
 it was written. A wrong kind costs comfort, not correctness; a schema that is not understood is edited as JSON.
+
+References and ``allOf`` are resolved first (`effective_keywords`); where two parts give the same keyword, the nearer
+one is shown.
 """
 
 from __future__ import annotations
@@ -11,9 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final
 
-from fh_notebook.contract.schema.references import resolve_reference
+from fh_notebook.contract.schema.references import MAX_HOPS, resolve_reference
 from fh_notebook.core.text.formatting import KINDS, kind_text, short, types_of
-from fh_notebook.notebook.forms.model.keywords import effective_keywords, reaches_secret, united_keywords
 
 __all__ = [
     "NO_SCHEMA",
@@ -26,10 +28,13 @@ __all__ = [
     "Shape",
     "TextForm",
     "branches_of",
+    "effective_keywords",
     "option_label",
     "options_of",
+    "reaches_secret",
     "same_json",
     "shape_of",
+    "united_keywords",
 ]
 
 
@@ -507,3 +512,86 @@ def _item_shape(items: Mapping[str, Any], root: Mapping[str, Any]) -> Shape:
     is_list = types_of(keywords.get("type", [])) == ["array"] or "items" in keywords
     kind = FieldKind.JSON if is_list else _kind(keywords, options, (), root)
     return Shape(kind=kind, keywords=keywords, nullable=nullable or "null" in types_of(keywords.get("type", [])))
+
+
+def effective_keywords(
+    schema: Mapping[str, Any], root: Mapping[str, Any]
+) -> tuple[dict[str, Any], bool, frozenset[str]]:
+    """Return the keywords that hold together, whether null is allowed beside them, and the references that led to them.
+
+    Examples
+    --------
+    >>> root = {"$defs": {"N": {"type": "integer"}}}
+    >>> effective_keywords({"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}], "title": "n"}, root)
+    ({'type': 'integer', 'title': 'n'}, True, frozenset({'#/$defs/N'}))
+    """
+    keywords: dict[str, Any] = dict(schema)
+    nullable, refs = False, set()
+    for _ in range(MAX_HOPS):
+        if isinstance(target := keywords.pop("$ref", None), str):
+            refs.add(target)
+            far = resolve_reference({"$ref": target}, root)
+            if set(far) <= {"$ref"}:
+                return {**keywords, "$ref": target, "type": []}, nullable, frozenset(refs)
+            keywords = united_keywords(keywords, {name: value for name, value in far.items() if name != "$ref"})
+        elif isinstance(parts := keywords.get("allOf"), list):
+            del keywords["allOf"]
+            for part in filter(_is_mapping, parts):
+                refs |= {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+                keywords = united_keywords(
+                    keywords, {n: v for n, v in resolve_reference(part, root).items() if n != "$ref"}
+                )
+        elif (only := _only_beside_null(keywords, root)) is not None:
+            keyword, part = only
+            del keywords[keyword]
+            # The part's own title and description say less of this field than the field's do.
+            keywords, nullable = united_keywords(keywords, part), True
+        else:
+            break
+    return keywords, nullable, frozenset(refs)
+
+
+def _is_mapping(part: Any) -> bool:
+    return isinstance(part, Mapping)
+
+
+def _only_beside_null(keywords: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    for keyword in ("anyOf", "oneOf"):
+        parts = keywords.get(keyword)
+        if isinstance(parts, list):
+            telling = [p for p in parts if resolve_reference(p, root).get("type") != "null"]
+            if len(telling) == 1 < len(parts) and isinstance(telling[0], Mapping):
+                return keyword, telling[0]
+    return None
+
+
+def united_keywords(near: Mapping[str, Any], far: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of both, `near` before `far`; properties and required names are joined."""
+    both = {**far, **near}
+    for name in ("properties", "$defs"):
+        if isinstance(near.get(name), Mapping) and isinstance(far.get(name), Mapping):
+            both[name] = {**far[name], **near[name]}
+    if isinstance(near.get("required"), list) and isinstance(far.get("required"), list):
+        both["required"] = [*near["required"], *far["required"]]
+    return both
+
+
+def reaches_secret(schema: Any, root: Mapping[str, Any]) -> bool:
+    """Whether a password is anywhere in what `schema` describes, also behind references."""
+    pending, seen = [schema], set()
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            if part.get("format") == "password" or part.get("writeOnly") is True:
+                return True
+            if isinstance(target := part.get("$ref"), str) and target not in seen:
+                seen.add(target)
+                pending.append({n: v for n, v in resolve_reference({"$ref": target}, root).items() if n != "$ref"})
+            pending += [value for name, value in part.items() if name not in _DATA]
+        elif isinstance(part, list | tuple):
+            pending += part
+    return False
+
+
+_DATA: Final = frozenset({"const", "enum", "default", "examples", "$defs", "definitions"})
+"""Keywords whose values are data, not schemas; and definitions, which count where a reference leads to them."""

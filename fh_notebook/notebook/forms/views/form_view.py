@@ -22,7 +22,7 @@ from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
-from fh_notebook.notebook.results.error_hints import app_run
+from fh_notebook.notebook.results.column import app_run
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 

@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.contract.output.assets import file_host, is_picture
-from fh_notebook.contract.output.view import FORMS, OutputOptions, best_form, forms_of, output_view
+from fh_notebook.contract.output import (
+    FORMS,
+    OutputOptions,
+    best_form,
+    file_host,
+    forms_of,
+    is_picture,
+    output_view,
+)
 from tests.notebook.hostile import EVIL, OUTPUTS, Page, dangers
 
 LINES = "\n".join(f"line {i}" for i in range(1, 201))
