@@ -25,6 +25,7 @@ from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
 from fh_notebook.comparing.verdict import assert_better, notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.core.values import ColumnName
@@ -159,7 +160,12 @@ class Comparison:
         interval of Tango (1998), which covers in about 94 % at worst, see :mod:`fh_notebook.comparing.stats.intervals`;
         with repeats ``tango, clustered``; of numbers ``t`` below 40 pairs, ``bca`` up to 5,000, ``normal`` above).
         """
-        return ShownFrame.of(tables.pairs(self.data), display.pairs_cells)
+        return ShownFrame.of(
+            tables.pairs(self.data),
+            display.pairs_cells,
+            style=html.join([html.STYLE, display.STYLE]),
+            table_cls="fh-table fh-num",
+        )
 
     def leaderboard(self) -> pd.DataFrame:
         """Return the variants by their means, best first, with everything that is known of each.

@@ -75,6 +75,8 @@ class OutputOptions:
     """The form that is shown first; where the output has not this one, the best."""
     path: tuple[str | int, ...] = ()
     """Where a scorer reads: this part of a JSON value is first and bold."""
+    wanted: str = ""
+    """What was searched for: it is marked in texts and in JSON."""
     is_blind: bool = False
     """Whether the names and hosts of files are left out, which may tell a rater whose they are."""
     key: str = ""
@@ -255,7 +257,12 @@ def _text(output: Any, options: OutputOptions) -> html.Html:
     # Of JSON that is cut nobody has counted the rest: it is not spelt out for that.
     end = None if is_whole else html.el("div", f"… the rest is not shown; {options.whole}", cls="fh-dim")
     box = html.folded(
-        text, whole=options.whole, cap=options.cap, open_chars=options.open_chars, is_styled=options.is_styled
+        text,
+        whole=options.whole,
+        cap=options.cap,
+        open_chars=options.open_chars,
+        is_styled=options.is_styled,
+        wanted=options.wanted,
     )
     button = _all_button(options) if not is_whole or len(text) > options.cap else None
     return html.join([part for part in (box, end, button) if part is not None])
@@ -416,15 +423,16 @@ NAME_SHOWN: Final = 120
 
 
 def _json_tree(value: Any, options: OutputOptions) -> html.Html:
-    tree = _Tree(options.cap)
+    tree = _Tree(options.cap, options.wanted)
     inside = tree.node(None, value, 0, options.path)
     end = html.el("div", f"… more is not shown; {options.whole}", cls="fh-dim") if tree.cut else None
     return html.el("div", inside, end, cls="fh-out fh-tree")
 
 
 class _Tree:
-    def __init__(self, cap: int) -> None:
+    def __init__(self, cap: int, wanted: str) -> None:
         self._nodes, self._left = min(NODES, max(cap // A_NODE, 1)), cap
+        self._wanted = wanted
         self.cut = False
 
     def node(self, name: str | None, value: Any, level: int, path: Sequence[str | int] | None) -> html.Html:
@@ -483,11 +491,15 @@ class _Tree:
             self.cut = self.cut or bool(more)
             # In its quotes, so that a text of digits is no number; its line breaks as they are.
             return html.join(
-                [html.el("span", f'"{text}"', dir=html.direction(text)), html.el("span", more, cls="fh-dim")]
+                [
+                    html.el("span", html.marked(f'"{text}"', self._wanted), dir=html.direction(text)),
+                    html.el("span", more, cls="fh-dim"),
+                ]
             )
         json_text, is_whole = pretty(value, limit=TEXT_SHOWN, indent=None)
         self._left -= len(json_text)
-        return html.el("span", json_text if is_whole else f"{json_text}…", cls="fh-value")
+        shown = json_text if is_whole else f"{json_text}…"
+        return html.el("span", html.marked(shown, self._wanted), cls="fh-value")
 
 
 # --- files
@@ -598,6 +610,7 @@ CSS: Final = (
     "rgba(128,128,128,.4))}.fh-tree summary{cursor:pointer}.fh-tree summary:focus-visible{outline:2px solid "
     "currentColor}.fh-leaf{overflow-wrap:anywhere;white-space:pre-wrap;padding-left:13px;text-indent:-13px}"
     ".fh-tree details .fh-leaf{padding-left:13px}.fh-name{color:var(--jp-ui-font-color2,inherit)}"
+    ".fh-o mark{background:color-mix(in srgb,#ffd33d 35%,transparent);color:inherit;border-radius:2px;padding:0}"
     ".fh-leaf>.fh-dim,.fh-tree summary>.fh-dim{font-size:.92em}"
     ".fh-leaf.fh-scored,.fh-scored>summary,.fh-scored>.fh-name,.fh-scored>summary>.fh-name,span.fh-scored"
     "{font-weight:700;color:var(--jp-ui-font-color1,inherit)}"

@@ -247,7 +247,7 @@ _LINE: Final = "position:absolute;top:3px;height:2px"
 _CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
 """Of the bar of all calls, which is of no variant."""
 
-_SAID: Final = "font-weight:600;margin:4px 0;max-width:62em"
+_SAID: Final = "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
 """Of the sentence."""
 
 
@@ -263,19 +263,23 @@ def race_text(race: RaceProtocol) -> str:
 
 def race_html(race: RaceProtocol) -> html.Html:
     """Return a race as HTML."""
-    return _page(race, html.el("p", race.verdict, style=_SAID))
+    return _page(race, html.el("p", race.verdict, style=_SAID), html.el("div", _title(race), cls="fh-dim"))
 
 
 def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
     """Return what the live display shows; the last state, with the figure, stays in the notebook."""
     if not last:
         return _page(
-            race, html.el("div", race.plan_line, cls="fh-dim"), html.el("div", race.line), bar=_calls_bar(race)
+            race,
+            html.el("div", html.el("strong", _title(race)), cls="fh-head"),
+            html.el("div", race.plan_line, cls="fh-dim"),
+            html.el("div", race.line),
+            bar=_calls_bar(race),
         )
     return _page(
         race,
-        html.el("div", race.plan_line, cls="fh-dim"),
         html.el("p", race.verdict, style=_SAID),
+        html.el("div", race.plan_line, cls="fh-dim"),
         figure=_figure(race),
     )
 
@@ -292,7 +296,6 @@ def _page(
     return html.el(
         "div",
         html.STYLE,
-        html.el("div", html.el("strong", _title(race)), cls="fh-head"),
         *head,
         bar,
         _variants_html(race),
@@ -355,13 +358,14 @@ def _variants_html(race: RaceProtocol) -> html.Html:
             [
                 _name_html(line["variant"], colours),
                 _standing(line),
-                _evidence(line),
+                _number(line["evidence"]),
                 bar,
                 f"{line['rows']:,}",
                 _size(line["mean"]),
             ]
         )
-    return html.table(["variant", "standing", "evidence against", "", "rows", "mean"], lines)
+    against = f"evidence against it (out at {1 / race.tally.alpha:g})"
+    return html.table(["variant", "standing", against, "", "rows", "mean"], lines)
 
 
 def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
@@ -374,7 +378,7 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     lines: list[list[Any]] = [
         [_name_html(p.a, colours), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
-         f"{_number(p.evidence)} of {_number(p.needed)}",
+         f"{_number(p.evidence)} ({_number(p.needed)} needed)",
          f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"]
         for p in rivals
     ]  # fmt: skip

@@ -17,9 +17,9 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.batching.rendering import frame_html, frame_text
+from fh_notebook.batching.rendering import frame_text
 from fh_notebook.comparing.data import check_failed, check_zero
-from fh_notebook.comparing.report.display import title_of
+from fh_notebook.comparing.report.display import STYLE, SummaryData, summary_cells, summary_html, title_of
 from fh_notebook.comparing.scorers.runner import pinned
 from fh_notebook.comparing.sources import read_source
 from fh_notebook.comparing.stats.clusters import connected_pairs, distinct_text, note_of, question_hashes
@@ -35,7 +35,7 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
-from fh_notebook.comparing.verdict import failed_note, headline, span_note, verdict
+from fh_notebook.comparing.verdict import failed_note, headline, span_note, verdict, winner
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError, SettingsError
@@ -276,31 +276,60 @@ class ScaledComparison:
 
     wide = diff = browse = rate = plot = report
 
+    @property
+    def _yes_no(self) -> bool:
+        return all(total.yes_no for total in self._sums.variants.values())
+
+    def _summary_data(self) -> SummaryData:
+        """Return what the table of the summary is made of: best first, else by failures, then seconds."""
+        table, sums = self.summary(), self._sums.variants
+        table["rows"] = [line.rows for line in self._summary_lines]
+        runs = {name: self._count_runs(total) for name, total in sums.items()}
+        order = [table["mean"] if self._sums.lower else -table["mean"], table["failed"] / table["variant"].map(runs)]
+        best_first = np.lexsort([table["p50_s"], *reversed(order)])
+        return SummaryData(
+            summary=table.iloc[best_first].reset_index(drop=True),
+            variants=self.variants,
+            winner=winner(self._summary_lines, self._pairs),
+            yes_no=bool(self.scorer) and self._yes_no,
+            is_scored=bool(self.scorer),
+            runs=runs,
+            completed={name: total.seconds.n for name, total in sums.items()},
+        )
+
+    def _count_runs(self, total: VariantSum) -> int:
+        """Return the runs of a variant; failed ones that count as 0 are among those with a score."""
+        is_counted = self.failed == "zero" and bool(self.scorer)
+        return total.scored + total.missing + (0 if is_counted else total.failed)
+
     def _head(self) -> str:
         return title_of(self.variants, distinct_text(self._row_count, self._distinct_count), self.scorer)
 
     def _headline(self) -> str:
-        yes_no = all(total.yes_no for total in self._sums.variants.values())
-        told = headline(self._summary_lines, self._pairs, yes_no=yes_no, lower=self._sums.lower) if self.scorer else ""
+        told = (
+            headline(self._summary_lines, self._pairs, yes_no=self._yes_no, lower=self._sums.lower)
+            if self.scorer
+            else ""
+        )
         return told or self.verdict
 
     def __repr__(self) -> str:
-        table, sentences = self.summary(), dict.fromkeys((self._headline(), self.verdict))
-        first, *others = sentences
-        return "\n".join(
-            [f"Comparison of {self._head()}", first, frame_text(table, list(table.columns)), *others, *self.notes]
-        )
+        heads, lines = summary_cells(self._summary_data())
+        first, *others = dict.fromkeys((self._headline(), self.verdict))
+        table = frame_text(pd.DataFrame(lines, columns=heads), heads)
+        return "\n".join([f"Comparison of {self._head()}", first, table, *others, *self.notes])
 
     def _repr_html_(self) -> str:
-        table = self.summary()
+        headline, notes = self._headline(), [html.el("li", note) for note in self.notes]
         return html.el(
             "div",
             html.STYLE,
-            html.el("div", html.el("strong", self._headline()), cls="fh-head"),
-            html.el("div", f"Comparison of {self._head()}", cls="fh-dim"),
-            frame_html(table, list(table.columns)),
-            html.el("p", self.verdict),
-            *[html.el("p", note, cls="fh-dim") for note in self.notes],
+            STYLE,
+            html.el("div", headline, cls="fh-say"),
+            html.el("div", f"Comparison of {self._head()}", cls="fh-about fh-dim"),
+            summary_html(self._summary_data()),
+            html.el("p", self.verdict) if self.verdict != headline else None,
+            html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
             cls="fh",
         )
 

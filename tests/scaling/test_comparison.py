@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -213,3 +214,21 @@ def _turned(pairs: pd.DataFrame) -> pd.DataFrame:
         line |= {"a": "a", "b": "b", "mean_a": line["mean_b"], "mean_b": line["mean_a"]}
         line |= {"wins": line["losses"], "losses": line["wins"], "ci_low": -line["ci_high"], "ci_high": -line["ci_low"]}
     return pd.DataFrame([line])
+
+
+@pytest.mark.parametrize("failed", ["drop", "zero"])
+@pytest.mark.parametrize("is_scored", [True, False])
+def test_its_table_is_drawn_as_that_of_one_table(failed: str, is_scored: bool) -> None:
+    """The same cells, best first: shares of how many rows, intervals, failures of how many runs, the winner marked."""
+    frame = _runs(300, yes_no=True).assign(status="completed")
+    frame.loc[frame["variant"] == "b", "score"] = 1.0
+    frame.loc[frame.index % 50 == 0, ["status", "score"]] = ["failed", np.nan]
+    given = {"score": "score"} if is_scored else {}
+    frame = frame if is_scored else frame.drop(columns="score")
+    parts = dask.from_pandas(frame, npartitions=3)
+    one, many = fh.compare(frame, failed=failed, **given), fh.compare(parts, failed=failed, **given)
+    table = re.compile(r"<table.*?</table>")
+    times = re.compile(r"<td>\d\.\d\d\d</td>")  # medians of partitions are near those of all
+    ours, theirs = (times.sub("", table.search(shown._repr_html_())[0]) for shown in (many, one))  # type: ignore[index]
+    assert ours == theirs
+    assert ("best" in ours) is is_scored

@@ -71,7 +71,7 @@ def changes_style(inside: str) -> str:
         f"{inside} .fh-changed{{container-type:inline-size;max-width:100%}}"
         f"{table}{{display:table;table-layout:fixed;width:100%;margin:4px 0}}"
         f"{table} td,{table} th{{min-width:0;max-width:none;white-space:pre-wrap;overflow-wrap:anywhere}}"
-        f"{table} th:first-child{{width:7em}}{table} th:nth-child(2){{width:36%}}"
+        f"{table} th:first-child{{width:7em}}{table} th:nth-child(2){{width:26%}}"
         f"{table} td:first-child{{font-weight:600;white-space:nowrap}}"
         f"{table} td:nth-child(2){{font-family:var(--jp-code-font-family,monospace)}}"
         f"{table} .fh-piece{{display:inline-block;max-width:100%}}"

@@ -31,6 +31,7 @@ from fh_notebook.core.text.messages import PYTHON, Audience
 
 __all__ = [
     "STYLE",
+    "SummaryData",
     "comparison_html",
     "comparison_text",
     "differing",
@@ -54,7 +55,7 @@ STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-num td:not(:first-child),.fh .fh-num th:not(:first-child){text-align:right;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}"
-    ".fh .fh-num td:first-child{overflow-wrap:anywhere;min-width:9em}"
+    ".fh .fh-num td:first-child{overflow-wrap:anywhere;min-width:12em}"
     ".fh .fh-num td:first-child>span{display:inline-block;max-width:28em}"
     ".fh .fh-num::-webkit-scrollbar,.fh .fh-cells::-webkit-scrollbar{height:8px}"
     ".fh .fh-num::-webkit-scrollbar-thumb,.fh .fh-cells::-webkit-scrollbar-thumb"
@@ -100,7 +101,7 @@ def comparison_text(data: ComparisonData) -> str:
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     """Return the sentences and the summary as text, without any row, as `audience` reads them."""
     masked = data.runs.secret().masked  # a scorer's error may repeat what a run was sent
-    head, lines = summary_cells(data)
+    head, lines = summary_cells(SummaryData.of(data))
     sentences = dict.fromkeys((headline_of(data), verdict_of(data)))
     parts = (
         f"Comparison of {title(data)}",
@@ -123,7 +124,7 @@ def comparison_html(data: ComparisonData) -> html.Html:
         STYLE,
         html.el("div", masked(headline_of(data)), cls="fh-say"),
         html.el("div", f"Comparison of {title(data)}", cls="fh-about fh-dim"),
-        summary_html(data),
+        summary_html(SummaryData.of(data)),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
         tests_html(data),
         html.el("div", about, cls="fh-part") if about else None,
@@ -162,6 +163,36 @@ def shown_table(
     return heads, lines
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryData:
+    """What the table of a summary is made of: of one table of runs, or of many partitions."""
+
+    summary: pd.DataFrame
+    """The columns of the summary and ``rows``, best first."""
+    variants: Sequence[str]
+    """In the order of the plan, which gives their colours."""
+    winner: str | None
+    yes_no: bool
+    is_scored: bool
+    runs: Mapping[str, int]
+    """Runs of each variant, whatever came of them."""
+    completed: Mapping[str, int]
+
+    @classmethod
+    def of(cls, data: ComparisonData) -> SummaryData:
+        """Return that of a comparison."""
+        lines = data.lines
+        return cls(
+            summary=tables.leaderboard(data),
+            variants=data.variants,
+            winner=winner_of(data),
+            yes_no=data.grid.yes_no,
+            is_scored=bool(data.scorer),
+            runs=lines["variant"].value_counts().to_dict(),
+            completed=lines["variant"][lines["status"] == "completed"].value_counts().to_dict(),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
     """How the scores of a summary are written, and drawn: as numbers, or as shares of rows that are right."""
@@ -171,9 +202,10 @@ class ScoreScale:
     high: float
 
     @classmethod
-    def of(cls, data: ComparisonData, summary: pd.DataFrame) -> ScoreScale:
+    def of(cls, facts: SummaryData) -> ScoreScale:
         """Return the scale of all scores and intervals of a summary."""
-        if data.grid.yes_no:
+        summary = facts.summary
+        if facts.yes_no:
             return cls(percents(int(summary["rows"].max())), 0.0, 1.0)
         numbers = [x for x in summary[["mean", "ci_low", "ci_high"]].to_numpy().ravel() if math.isfinite(x)]
         return cls(figures(numbers), min(numbers, default=0.0), max(numbers, default=0.0))
@@ -183,22 +215,20 @@ class ScoreScale:
         return f"{self.text(line['ci_low']).removesuffix(' %')} to {self.text(line['ci_high'])}" if line["n"] else ""
 
 
-def summary_cells(data: ComparisonData, *, drawn: bool = False) -> tuple[list[Any], list[list[Any]]]:
+def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any], list[list[Any]]]:
     """Return the heads and the cells of the summary, the best variant first and marked.
 
     Parameters
     ----------
-    data : ComparisonData
-        What is compared.
+    facts : SummaryData
+        What is summed up.
     drawn : bool
         Whether variants have their colours, and intervals are drawn; else all cells are text.
     """
-    summary = tables.leaderboard(data)
-    scale, best, colours = ScoreScale.of(data, summary), winner_of(data), colours_of(data.variants)
-    yes_no = data.grid.yes_no
+    summary, scale, colours = facts.summary, ScoreScale.of(facts), colours_of(facts.variants)
 
     def name(line: Mapping[Any, Any]) -> Any:
-        variant, is_best = line["variant"], line["variant"] == best
+        variant, is_best = line["variant"], line["variant"] == facts.winner
         if not drawn:
             return f"{variant} (best)" if is_best else variant
         mark = html.el("span", "best", cls="fh-best") if is_best else None
@@ -214,9 +244,9 @@ def summary_cells(data: ComparisonData, *, drawn: bool = False) -> tuple[list[An
             lambda line: (scale.interval(line), bar(line)) if drawn else (scale.interval(line),),
         ),
         "ci_high": Cells(),
-        "failed": Cells(("failed",), lambda line: (_failed_text(data, line),)),
+        "failed": Cells(("failed",), lambda line: (_failed_text(facts, line),)),
     }
-    if yes_no:
+    if facts.yes_no:
         instead |= {
             "mean": Cells(("right",), lambda line: (_share_text(line, scale),)),
             "median": Cells(),
@@ -226,9 +256,9 @@ def summary_cells(data: ComparisonData, *, drawn: bool = False) -> tuple[list[An
         instead["mean"] = Cells(("mean",), lambda line: (scale.text(line["mean"]),))
     if not summary["missing"].any():
         instead["missing"] = Cells()
-    if not data.scorer:
-        instead["n"] = Cells(("runs",), lambda line: (count_text(_completed_count(data, line["variant"])),))
-    return shown_table(shown_columns(scored=bool(data.scorer)), summary, instead)
+    if not facts.is_scored:
+        instead["n"] = Cells(("runs",), lambda line: (count_text(facts.completed.get(line["variant"], 0)),))
+    return shown_table(shown_columns(scored=facts.is_scored), summary, instead)
 
 
 def shown_columns(*, scored: bool = True) -> list[ReportColumn]:
@@ -238,9 +268,9 @@ def shown_columns(*, scored: bool = True) -> list[ReportColumn]:
     return [first, *(scores if scored else ()), *(column for column in others if not column.of_scores)]
 
 
-def summary_html(data: ComparisonData) -> html.Html:
+def summary_html(facts: SummaryData) -> html.Html:
     """Return the summary as a table, with intervals drawn beside their numbers."""
-    return html.table(*summary_cells(data, drawn=True), cls="fh-table fh-num")
+    return html.table(*summary_cells(facts, drawn=True), cls="fh-table fh-num")
 
 
 RULES: Final = {
@@ -272,16 +302,10 @@ def _share_text(line: Mapping[Any, Any], scale: ScoreScale) -> str:
     return f"{scale.text(line['mean'])} ({round(line['mean'] * line['rows']):,} of {line['rows']:,})"
 
 
-def _completed_count(data: ComparisonData, variant: str) -> int:
-    lines = data.lines
-    return int(((lines["variant"] == variant) & (lines["status"] == "completed")).sum())
-
-
-def _failed_text(data: ComparisonData, line: Mapping[Any, Any]) -> str:
+def _failed_text(facts: SummaryData, line: Mapping[Any, Any]) -> str:
     if not line["failed"]:
         return "0"
-    total = int((data.lines["variant"] == line["variant"]).sum())
-    return f"{line['failed']:,} ({line['failed'] / total:.1%})"
+    return f"{line['failed']:,} ({100 * line['failed'] / facts.runs[line['variant']]:.1f} %)"
 
 
 def _axis_ends(scale: ScoreScale) -> tuple[Any, ...]:
@@ -331,7 +355,11 @@ def pairs_html(data: ComparisonData) -> html.Html | None:
     """Return the pairs as a table; nothing where there is none."""
     if not data.scorer or not data.pairs:
         return None
-    pairs = pairs_table(data.pairs)
+    return html.table(*pairs_cells(pairs_table(data.pairs)), cls="fh-table fh-num")
+
+
+def pairs_cells(pairs: pd.DataFrame) -> tuple[list[Any], list[list[Any]]]:
+    """Return the heads and the cells of the pairs; where a difference is written, so are its ends, in one format."""
     text = figures([*pairs["ci_low"], *pairs["ci_high"], *pairs["difference"]])
     instead = {
         "a": Cells(("difference of",), lambda line: (f"{line['b']} − {line['a']}",)),
@@ -341,13 +369,7 @@ def pairs_html(data: ComparisonData) -> html.Html | None:
         "test": Cells(("test",), lambda line: (TESTS[line["test"]],)),
         "interval": Cells(("rows",), lambda line: (count_text(line["n"]),)),  # the rule stands beside the interval
     }
-    head, lines = shown_table(PAIRS, pairs, instead)
-    return html.table(head, lines, cls="fh-table fh-num")
-
-
-def pairs_cells(table: pd.DataFrame) -> tuple[list[Any], list[list[Any]]]:
-    """Return the heads and the cells of the pairs with all their columns, each in one format."""
-    return shown_table((column for column in PAIRS if column.name in table), table, {})
+    return shown_table(PAIRS, pairs, instead)
 
 
 def _pair_interval(line: Mapping[Any, Any], text: Callable[[float], str]) -> str:
@@ -431,7 +453,12 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     """Return rows with the variants beside each other, the score under each output."""
     expected = "expected_output" in table
     input_columns = table.attrs["asked"]
-    head = [data.pair_on, *input_columns, *(["expected"] if expected else []), *data.variants]
+    names = [data.pair_on, *input_columns, *(["expected"] if expected else []), *data.variants]
+    colours = colours_of(data.variants)
+    heads = [
+        *names[: -len(data.variants)],
+        *(html.el("span", swatch(colours[variant]), variant) for variant in data.variants),
+    ]
     lines = []
     for line in table.to_dict("records"):
         cells: list[Any] = [
@@ -441,7 +468,7 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
         cells += [_cell_text(line["expected_output"])] if expected else []
         cells += [_answer_html(data, line, variant) for variant in data.variants]
         lines.append(cells)
-    return html.stacked(head, lines, cls="fh-table fh-cells")
+    return html.stacked(names, lines, heads=heads, cls="fh-table fh-cells")
 
 
 def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:

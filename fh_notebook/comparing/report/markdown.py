@@ -70,7 +70,7 @@ def _tests(data: ComparisonData) -> list[str]:
 
 
 def _summary_table(data: ComparisonData) -> str:
-    head, lines = display.summary_cells(data)
+    head, lines = display.summary_cells(display.SummaryData.of(data))
     cells = [[escaped(cell) for cell in line] for line in lines]
     return _markdown_table(head, cells, right=range(1, len(head)))
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import html as _html
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 from fh_notebook.core.text.messages import counted
@@ -34,6 +35,7 @@ __all__ = [
     "folded_text",
     "join",
     "legible",
+    "marked",
     "opened",
     "printable",
     "stacked",
@@ -138,6 +140,7 @@ def folded(
     open_chars: int = CHARS_OPEN,
     cls: str = "fh-out",
     is_styled: bool = True,
+    wanted: str = "",
 ) -> Html:
     r"""Return a box with the beginning of `text`, and a fold with the rest of it if it is long.
 
@@ -155,6 +158,8 @@ def folded(
         CSS classes of the box.
     is_styled : bool
         Whether what it needs of style is in the element itself: a page that allows no such style has it in its sheet.
+    wanted : str
+        What is marked in it: see :func:`marked`.
 
     Examples
     --------
@@ -167,7 +172,7 @@ def folded(
     head, rest = opened(text, LINES_OPEN, min(open_chars, cap))
     style = _KEEP_LINES if is_styled else None
     if not rest:
-        return el("div", head, cls=cls, dir=direction(text), style=style)
+        return el("div", marked(head, wanted), cls=cls, dir=direction(text), style=style)
     visible, end = rest, ""
     if len(text) > cap:
         visible = rest[: max(cap - len(head) - 100, 0)]  # the last line is within the cap, too
@@ -175,8 +180,33 @@ def folded(
     # Each part has the direction of the text; the sentences beside them are ours, and go from left to right.
     turned = direction(text)
     note = el("div", end, cls="fh-dim") if end else None
-    more = fold(f"… {_rest_text(rest)}", el("div", el("div", visible, dir=turned), note, cls="fh-rest"))
-    return el("div", el("div", head, dir=turned), more, cls=cls, style=style)
+    more = fold(f"… {_rest_text(rest)}", el("div", el("div", marked(visible, wanted), dir=turned), note, cls="fh-rest"))
+    return el("div", el("div", marked(head, wanted), dir=turned), more, cls=cls, style=style)
+
+
+MARKS_MOST: Final = 200
+"""Places of a search that are marked in one text."""
+
+
+def marked(text: str, wanted: str) -> Html:
+    """Return `text` with the places of `wanted` marked, in any case; all of it as it is where nothing is wanted.
+
+    Where letters are longer in the other case, nothing is marked: the places would be shifted.
+
+    Examples
+    --------
+    >>> marked("Late, <later>", "late")
+    '<mark>Late</mark>, &lt;<mark>late</mark>r&gt;'
+    """
+    text, wanted = clip(text), wanted.lower()
+    lowered = text.lower()
+    if not wanted or len(lowered) != len(text):
+        return Html(_child(text))
+    pieces, begin = [], 0
+    for place in islice(re.finditer(re.escape(wanted), lowered), MARKS_MOST):
+        pieces += [Html(_child(text[begin : place.start()])), el("mark", text[place.start() : place.end()])]
+        begin = place.end()
+    return join([*pieces, Html(_child(text[begin:]))])
 
 
 def folded_text(text: str, *, whole: str, lines: int = LINES_OPEN, chars: int = CHARS_OPEN) -> str:
@@ -246,7 +276,13 @@ def table(columns: Sequence[object], rows: Iterable[Sequence[object]], *, cls: s
     return el("table", el("thead", head), el("tbody", *body), cls=cls)
 
 
-def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
+def stacked(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    heads: Sequence[object] | None = None,
+    cls: str = "fh-table",
+) -> Html:
     """Return a table of long cells: where it is narrow a row is a block, each cell under its column's name.
 
     Parameters
@@ -255,6 +291,8 @@ def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: st
         Their names.
     rows : iterable of sequences
         Their cells; every one that is not `Html` is escaped.
+    heads : sequence, optional
+        What stands over the columns in place of their names.
     cls : str
         CSS classes of the table, beside its own.
 
@@ -263,7 +301,7 @@ def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: st
     >>> '<td title="row">1</td><td title="said">late</td>' in stacked(["row", "said"], [[1, "late"]])
     True
     """
-    head = el("tr", *(el("th", name, scope="col") for name in columns))
+    head = el("tr", *(el("th", name, scope="col") for name in heads or columns))
     body = (
         el("tr", *(el("td", v, title=n, dir=direction(v)) for n, v in zip(columns, row, strict=True))) for row in rows
     )
@@ -274,7 +312,7 @@ def stacked(columns: Sequence[str], rows: Iterable[Sequence[object]], *, cls: st
 def badge(status: str, text: str = "") -> Html:
     """Return a run's status as a small label, or `text` in its colour; the words say what the colour says."""
     kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
-    return el("span", text or status, cls=f"fh-badge fh-{kind}")
+    return el("span", text or status.replace("_", " "), cls=f"fh-badge fh-{kind}")
 
 
 def legible(name: str) -> str:

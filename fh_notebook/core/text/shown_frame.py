@@ -37,17 +37,39 @@ class ShownFrame(pd.DataFrame):
 
     _shown_cells: Callable[[pd.DataFrame], Cells] | None = None
     _shown_columns: tuple[Any, ...] = ()
+    _style: html.Html = html.STYLE
+    _cls: str = "fh-table"
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
         return pd.DataFrame
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, cells: Callable[[pd.DataFrame], Cells]) -> ShownFrame:
-        """Return `frame` with the display that `cells` makes of its first `LINES_SHOWN` lines."""
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        cells: Callable[[pd.DataFrame], Cells],
+        *,
+        style: html.Html = html.STYLE,
+        table_cls: str = "fh-table",
+    ) -> ShownFrame:
+        """Return `frame` with a display.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            The values.
+        cells : callable
+            Makes the heads and the cells of its first `LINES_SHOWN` lines.
+        style : Html
+            The style of the table, with ``html.STYLE``.
+        table_cls : str
+            CSS classes of the table.
+        """
         shown = cls(frame)
         shown.attrs = frame.attrs
         shown._shown_cells, shown._shown_columns = cells, tuple(frame.columns)
+        shown._style, shown._cls = style, table_cls
         return shown
 
     def _cells(self) -> Cells | None:
@@ -77,5 +99,5 @@ class ShownFrame(pd.DataFrame):
             shown: str | None = plain._repr_html_()
             return shown
         more = self._more_text()
-        table = html.table(*cells, cls="fh-table")
-        return html.el("div", html.STYLE, table, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
+        table = html.table(*cells, cls=self._cls)
+        return html.el("div", self._style, table, html.el("div", more, cls="fh-dim") if more else None, cls="fh")

@@ -64,6 +64,7 @@ function render({model, el}) {
   const scroll = make("div", {cls: "fhb-scroll"}, grid);
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
+  if (head.variants.length > 1) help.prepend("≠ outputs differ · ");
   KEYS.forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
   const main = make("div", {cls: "fhb-main"}, scroll);
   const root = make("div", {cls: "fhb"}, make("style"), bar, pager, main, help);
@@ -157,7 +158,6 @@ function render({model, el}) {
   const close = () => { look({open: null}); grid.focus(); };
 
   // --- the opened row
-  const more = left => left ? make("div", {cls: "fhb-dim", text: left}) : null;
   const piece = ([kind, said, line]) => {
     if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
@@ -171,22 +171,27 @@ function render({model, el}) {
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
       ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
-  const viewOf = view => {  // the kernel's view of an output, which escapes all that a model wrote
+  const viewOf = (view, name) => {  // the kernel's view of an output, which escapes all that a model wrote
     const made = make("div", {cls: "fh"});
     made.innerHTML = view;
+    for (const shown of made.querySelectorAll(".fh-as")) {
+      shown.tabIndex = 0;  // it scrolls, also by keys
+      shown.setAttribute("role", "region");
+      shown.setAttribute("aria-label", `${name}: output`);
+    }
     return made;
   };
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
       said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
-    const whole = said.view ? viewOf(said.view) : make("div", {cls: "fhb-out", dir: "auto", tabindex: 0, "aria-label": `${name}: output`, role: "region"}, ...withMarks(said.text));
+    const whole = viewOf(said.view, name);
     const isOpen = n === page.open.baseline || !said.said || said.said.startsWith("not compared");
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
       make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
-      said.said ? make("div", {cls: "fhb-said", text: `To ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
+      said.said ? make("div", {cls: "fhb-said", text: `Compared to ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
       said.marks.length ? make("div", {cls: "fhb-out fhb-marks", dir: "auto", tabindex: 0, "aria-label": `${name}: differences`, role: "region"}, ...said.marks.map(piece)) : null,
       said.changes.length ? changes(said.changes, [head.variants[page.open.baseline], name]) : null,
-      ...(isOpen ? [whole, said.view ? null : more(said.more)] : [make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole, said.view ? null : more(said.more))]));
+      isOpen ? whole : make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole));
   };
   const drawDetail = () => {
     const row = page.open, held = detail.contains(document.activeElement);
@@ -245,7 +250,7 @@ function render({model, el}) {
     while (views.childElementCount < page.counts.length) views.append(viewChip(views.childElementCount));
     page.counts.forEach(([field, wanted, name, count], n) => {
       const chip = views.children[n], isOn = view[field] === wanted;
-      chip.textContent = count === null ? name : `${name} ${count.toLocaleString("en")}`;
+      chip.replaceChildren(name, ...(count === null ? [] : [" ", make("span", {cls: "fhb-count", text: count.toLocaleString("en")})]));
       chip.setAttribute("aria-pressed", String(isOn));
     });
     clear.hidden = !(view.search || view.only || view.won || view.low !== null || view.where.length);

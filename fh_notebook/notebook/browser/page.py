@@ -25,12 +25,11 @@ from fh_notebook.comparing.diff.row_diff import (
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
 from fh_notebook.comparing.stats.number_format import score_text
-from fh_notebook.contract.output import OutputOptions, best_form, output_view
+from fh_notebook.contract.output import OutputOptions, forms_of, output_view
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import seconds_text
 from fh_notebook.core.text.html import colours_of
-from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.browser import table as table_module
 from fh_notebook.notebook.browser.query import ONLY, RowFinder, TableQuery, sorts
 from fh_notebook.notebook.browser.table import BrowserTable
@@ -54,6 +53,7 @@ VALUES: Final = 100
 NAME: Final = 80
 AROUND: Final = 160
 """Characters of what both have that stand around a difference."""
+WHOLE: Final = "the comparison's frame has all"
 GAP_SHOWN: Final = 4_000
 """Characters of what both have, and is folded, that open."""
 
@@ -228,7 +228,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     for variant in range(len(table.variants)):
         answer = table.answer(row, variant)
         diff = compare_answers(baseline, answer, limit=COMPARED) if variant != first else None
-        cards.append(_card(table, answer, diff, most, table.best(row) == variant))
+        cards.append(_card(table, answer, diff, most, table.best(row) == variant, view.search.strip()))
     return {
         "row": row,
         "label": one_line(table.label(row), NAME),
@@ -239,34 +239,28 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     }
 
 
-def _card(table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool) -> dict[str, Any]:
-    output = answer_text(answer, most)
-    text, more = _cut(output, most)
-    is_text = not answer.ok or isinstance(answer.output, str)
-    left = (
-        f"… {counted(more, 'more character')}" if is_text else "… the rest is not shown"
-    )  # of JSON, no more is spelt out
+def _card(
+    table: BrowserTable, answer: VariantAnswer, diff: AnswerDiff | None, most: int, best: bool, wanted: str
+) -> dict[str, Any]:
     return {
         "status": one_line(answer.status, 40),
         "score": cell_score(table, answer),
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "answers": answer.answers,
         "best": best,
-        "text": text,
-        "more": left if more else "",
-        "view": _view(table, answer, most),
+        "text": html.folded_text(answer_text(answer, most)[:most], whole=WHOLE),
+        "view": _view(table, answer, most, wanted),
         "said": "" if diff is None else html.printable(str(diff)),
         "marks": [] if diff is None else _marks(diff, most),
         "changes": [] if diff is None else _changes(diff),
     }
 
 
-def _view(table: BrowserTable, answer: VariantAnswer, most: int) -> html.Html:
-    """Return the view of an output; nothing for a plain text, in which the page marks what was searched for."""
-    if not answer.ok or best_form(answer.output) == "text":
-        return html.join([])
-    options = OutputOptions(whole="the comparison's frame has all", cap=max(most // 3, 500), path=table.scored_path)
-    return output_view(answer.output, options)
+def _view(table: BrowserTable, answer: VariantAnswer, most: int, wanted: str) -> html.Html:
+    """Return the view of an output, or of the error of a failed run, with what was searched for marked."""
+    output = answer.output if answer.ok else answer_text(answer, most)
+    cap = most if forms_of(output) in ((), ("text",)) else max(most // 3, 500)  # several forms are several texts
+    return output_view(output, OutputOptions(whole=WHOLE, cap=cap, path=table.scored_path, wanted=wanted))
 
 
 def answer_text(answer: VariantAnswer, most: int) -> str:

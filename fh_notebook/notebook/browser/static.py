@@ -27,7 +27,6 @@ STYLE: Final = html.Html(
     ".fh-score{display:block;font-size:11px;opacity:.85;font-variant-numeric:tabular-nums}"
     "</style>"
 )
-WHOLE: Final = "the comparison's frame has all"
 _KEEP: Final = "white-space:pre-wrap;overflow-wrap:anywhere"
 
 
@@ -110,14 +109,13 @@ def _own(name: str, text: str, more: int) -> html.Html:
 def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
     badge = html.badge(card["status"]) if card["status"] != "completed" else None
     facts = html.el("span", " · ".join(facts_of(card)), cls="fh-dim")
-    left = html.el("div", card["more"], cls="fh-dim") if card["more"] else None
     marks = html.el("div", *(_piece(*piece) for piece in card["marks"]), cls="fh-out", dir="auto", style=_KEEP)
     changes = changes_table(((f"{c[0]} {c[1]}", *c[2:]) for c in card["changes"]), (baseline, name))
     return html.el(
         "div",
         html.el("div", html.el("strong", name), " ", badge, " ", facts, cls="fh-head"),
-        *([card["view"]] if card["view"] else [html.folded(card["text"], whole=WHOLE), left]),
-        html.el("div", f"To {baseline}: {card['said']}", cls="fh-dim") if card["said"] else None,
+        card["view"],
+        html.el("div", f"Compared to {baseline}: {card['said']}", cls="fh-dim") if card["said"] else None,
         marks if card["marks"] else None,
         changes if card["changes"] else None,
         cls="fh-card",
@@ -164,7 +162,7 @@ def _opened_text(head: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[st
     for name, card in zip(head["variants"], row["cards"], strict=True):
         facts = f" ({', '.join(facts_of(card))})" if facts_of(card) else ""
         yield f"{name}{facts}: {card['status']}"
-        yield html.folded_text(card["text"], whole=WHOLE)
+        yield card["text"]
         if card["said"]:
             yield card["said"]
         if card["marks"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -110,10 +111,27 @@ def test_what_is_left_out_of_an_opened_output_is_counted_where_it_is_known() -> 
     frame = pd.DataFrame({"row": 0, "variant": ["a", "b"], "output": ["x" * 20_500, {"n": list(range(50_000))}]})
     finder = RowFinder(BrowserTable(fh.compare(frame.assign(status="completed")).data))
     page = table_page(finder, TableQuery(open=0), [])
-    assert [card["more"] for card in page["open"]["cards"]] == ["… 500 more characters", "… the rest is not shown"]
+    text, value = (card["view"] for card in page["open"]["cards"])
+    assert re.search(r"… \d{3} more characters; the comparison", text)
+    assert "… more is not shown; the comparison" in value
     shown = page_html(table_head(finder.table, [], live=False), page)
-    assert "… 500 more characters" in shown
-    assert "… the rest is not shown" in shown
+    assert text in shown
+    assert value in shown
+
+
+def test_what_was_searched_for_is_marked_in_the_view_of_an_output() -> None:
+    """In a text, in the fold of a long one, in JSON and in an error; it is escaped as all of an output."""
+    outputs = ["<b>Late</b>", f"{'line' + chr(10)} " * 60 + "late", {"late": ["too late"]}, None]
+    frame = pd.DataFrame({"row": 0, "variant": ["a", "b", "c", "d"], "output": outputs})
+    frame = frame.assign(status=["completed"] * 3 + ["failed"], error=[None] * 3 + ["late reply"])
+    finder = RowFinder(BrowserTable(fh.compare(frame).data))
+    page = table_page(finder, TableQuery(open=0, search=" LATE "), [])
+    views = [card["view"] for card in page["open"]["cards"]]
+    assert "&lt;b&gt;<mark>Late</mark>&lt;/b&gt;" in views[0]
+    assert "<mark>late</mark>" in views[1].partition("<details")[2]
+    assert "&quot;too <mark>late</mark>&quot;" in views[2]
+    assert "<mark>late</mark> reply" in views[3]
+    assert "<mark>" not in table_page(finder, TableQuery(open=0), [])["open"]["cards"][0]["view"]
 
 
 def test_the_values_of_a_column_are_offered_with_their_number(finder: RowFinder) -> None:
