@@ -226,7 +226,7 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     first = form.pending[0]
     assert first.request_id in rows.value
     first.refresh()
-    _until(rows, "awaiting_approval")
+    _until(rows, "awaiting approval")
     assert "finance" in rows.value
     assert "Refund 120?" in rows.value
     assert "refund/v: awaiting_approval" in repr(form)
