@@ -188,9 +188,13 @@ class SummaryData:
             winner=winner_of(data),
             yes_no=data.grid.yes_no,
             is_scored=bool(data.scorer),
-            runs=lines["variant"].value_counts().to_dict(),
-            completed=lines["variant"][lines["status"] == "completed"].value_counts().to_dict(),
+            runs=_counts(lines["variant"]),
+            completed=_counts(lines["variant"][lines["status"] == "completed"]),
         )
+
+
+def _counts(variants: pd.Series[Any]) -> dict[str, int]:
+    return {str(variant): int(count) for variant, count in variants.value_counts().items()}
 
 
 @dataclass(frozen=True, slots=True)
