@@ -36,6 +36,7 @@ import fh_notebook as fh
 from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
 from fh_notebook.cli.batch_compare import (
     CompareOptions,
+    check_baseline,
     check_race,
     checked_rows,
     code_of_race,
@@ -84,6 +85,9 @@ exit codes:
   2    bad input or settings: nothing was called
   3    stopped by a limit: the rest is pending, run the same command again
   4    the service refused the key, or does not know the deployment or variant
+  5    with --require-not-worse: it is not shown that every variant is no worse
+       than the baseline (it is worse, or the rows are too few)
+  6    with --fail-if-worse: a variant is worse than the baseline
   130  interrupted (Ctrl+C or SIGTERM): what is finished is kept,
        run the same command again
 with --race: 0 when it is decided (a winner, or no difference that matters),
@@ -102,6 +106,9 @@ EXAMPLES: Final = """
     # two variants compared, with a report; 200 calls at most
     fh-notebook batch tickets.csv -d support-triage -v keywords -v nearest \\
       --max-calls 200 --compare exact --report triage.html
+    # in CI: fails unless the new variant is shown to be no worse than the old
+    fh-notebook batch tickets.csv -d support-triage -v keywords -v nearest \\
+      --compare exact --baseline keywords --require-not-worse 0.02
     # the file's column is called "text", the Start variable "ticket"
     fh-notebook batch mails.csv -d support-triage --map ticket=text -o a.csv
 """
@@ -201,6 +208,22 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
         "--failed",
         choices=("drop", "zero"),
         help="whether failed runs have no score or count as 0 in the comparison (default: drop)",
+    )
+    baseline = group.add_argument(
+        "--baseline", metavar="VARIANT", help="the variant that the gates below compare the others with"
+    )
+    baseline.completer = variants  # type: ignore[attr-defined]  # as above
+    group.add_argument(
+        "--require-not-worse",
+        type=float,
+        metavar="BY",
+        help="fail with code 5 unless it is shown that no variant scores worse than the baseline by more than BY",
+    )
+    group.add_argument(
+        "--fail-if-worse",
+        type=float,
+        metavar="BY",
+        help="fail with code 6 only if it is shown that a variant scores worse than the baseline by more than BY",
     )
     group.add_argument(
         "--race",
@@ -370,6 +393,7 @@ def _run(args: argparse.Namespace) -> int:
     fh.configure(**settings_given(args))
     with _client(args) as client, connect(args) as dask:
         shows_progress = not (args.quiet or args.dry_run)
+        check_baseline(args, _known_variants(args, client))
         options = {"client": client, "inputs": _inputs(args, client), **options_given(args)}
         reader = replace(COMMAND, resume=_again(args))
         rows = checked_rows(args, rows_for(args, dask))
@@ -423,6 +447,11 @@ def _client(args: argparse.Namespace) -> Client:
             reasons = [f"there is no key for {hostname(address)}", *resolved.hints, NO_KEY, "--local runs the demo"]
             raise SettingsError("; ".join(reasons))
     return fh.Client(base_url=address)
+
+
+def _known_variants(args: argparse.Namespace, client: Client) -> list[str]:
+    deployment: Deployment | None = fh.deployments(client).get(args.deployment)
+    return list(deployment.variants) if deployment is not None else []
 
 
 def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
@@ -485,11 +514,15 @@ def _end(
             _complain([f"{exc.text(COMMAND)}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
     if compare_it is not None:
-        comparison_lines, error = compare_it(batch)
-        lines += comparison_lines
-        if error:
-            _complain([f"{error}; the answers are kept: {_again(args)}, nothing is called twice"])
+        compared = compare_it(batch)
+        lines += compared.lines
+        if compared.problem:
+            _complain([f"{compared.problem}; the answers are kept: {_again(args)}, nothing is called twice"])
             code = code or FAILED
+        if compared.code and code in (DONE, FAILED):  # a comparison of a part of the rows decides nothing
+            code = compared.code
+            if args.quiet:
+                _complain(compared.failed_gates)
     if not args.quiet:
         _say([line for line in (*lines, *_what_next(args, batch, code)) if line])
     return code

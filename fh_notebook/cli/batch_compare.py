@@ -1,4 +1,5 @@
-"""``fh-notebook batch --compare`` and ``--race``: which variant is better, after the batch or while it runs.
+"""``fh-notebook batch --compare`` and ``--race``: which variant is better, after the batch or while it runs; and gates,
+by which a step of CI fails unless a variant is shown to be no worse than the baseline.
 
 Rules of this file:
 
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import fh_notebook as fh
 from fh_notebook.batching.options import written_options
@@ -25,10 +27,13 @@ from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
+    from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.racing.race import Race
 
 __all__ = [
     "CompareOptions",
+    "Compared",
+    "check_baseline",
     "check_race",
     "checked_rows",
     "code_of_race",
@@ -39,8 +44,26 @@ __all__ = [
 ]
 
 
-CompareOptions = Callable[["Batch"], tuple[list[str], str]]
-"""Compares a batch; returns what to say, and what went wrong."""
+class Compared(NamedTuple):
+    """What came of a comparison."""
+
+    lines: list[str]
+    """What to say."""
+    problem: str = ""
+    """Why there is no comparison."""
+    failed_gates: Sequence[str] = ()
+    """What the gates say that are not passed."""
+    code: int = 0
+    """The exit code of the gates; 0 where all are passed, or none was asked for."""
+
+
+CompareOptions = Callable[["Batch"], Compared]
+"""Compares a batch."""
+
+NOT_SHOWN: Final = 5
+"""Exit code: it is not shown that a variant is no worse than the baseline."""
+WORSE: Final = 6
+"""Exit code: a variant is worse than the baseline."""
 
 
 _COLUMN: Final = re.compile(r"out\..+|elapsed_s|attempts")
@@ -59,6 +82,7 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
     from fh_notebook.comparing.data import check_zero
     from fh_notebook.comparing.report.report import check_report
 
+    _check_gates(args)
     if args.compare is None and args.report is None:
         if args.failed is not None and args.race is None:
             raise SettingsError("--failed is of a comparison; give --compare or --report as well")
@@ -69,7 +93,7 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
     if args.report is not None:
         _check_other_file(check_report(args.report), args)
 
-    def compare_it(batch: Batch) -> tuple[list[str], str]:
+    def compare_it(batch: Batch) -> Compared:
         from fh_notebook.comparing.report import display
 
         try:
@@ -78,11 +102,75 @@ def compare_options(args: argparse.Namespace) -> CompareOptions | None:
             if args.report is not None:
                 cmp.report(args.report)
                 lines.append(f"Written to {args.report!r}: the comparison")
+            gates = list(_gates(args, cmp))
         except FetchHiveError as exc:
-            return [], exc.text(COMMAND)
-        return lines, ""
+            return Compared([], exc.text(COMMAND))
+        failed = {line: code for line, code in gates if code}
+        return Compared([*lines, *(line for line, _ in gates)], "", [*failed], max(failed.values(), default=0))
 
     return compare_it
+
+
+def _check_gates(args: argparse.Namespace) -> None:
+    """Raise where the options of the gates do not go together."""
+    gates = [name for name in ("require_not_worse", "fail_if_worse") if getattr(args, name) is not None]
+    if args.baseline is None and gates:
+        raise SettingsError(f"{flag(gates[0])} needs --baseline VARIANT: the one that the others are compared with")
+    if args.baseline is None:
+        return
+    if not gates:
+        raise SettingsError("--baseline is of a gate; give --require-not-worse or --fail-if-worse as well")
+    if args.race is not None:
+        raise SettingsError("--baseline does not go with --race, which ends as soon as one is better; give --compare")
+    if args.compare is None:
+        raise SettingsError(f"{flag(gates[0])} needs --compare SCORE")
+    for name in gates:
+        if not (math.isfinite(by := getattr(args, name)) and by >= 0):
+            raise SettingsError(f"{flag(name)} takes a number from 0 on: 0.02 of a score from 0 to 1")
+
+
+def check_baseline(args: argparse.Namespace, known: Sequence[str]) -> None:
+    """Raise unless the baseline of the gates is one of the variants that are called, and not the only one.
+
+    Parameters
+    ----------
+    args : Namespace
+        The options.
+    known : sequence of str
+        The variants of the deployment, as far as they are known; they are called where none is named.
+
+    Raises
+    ------
+    SettingsError
+        It is not, before anything is called.
+    """
+    if args.baseline is None:
+        return
+    called = args.variant or list(known)
+    if args.baseline not in called:
+        close = nearest(args.baseline, called)
+        hint = f"did you mean {close!r}?" if close else f"-v {args.baseline} calls it as well"
+        raise SettingsError(f"--baseline {args.baseline!r} is none of the variants that are called; {hint}")
+    if len(set(called)) == 1:
+        raise SettingsError(f"{args.baseline!r} is the only variant that is called; name the new one as well, by -v")
+
+
+def _gates(args: argparse.Namespace, cmp: Comparison) -> Iterator[tuple[str, int]]:
+    """Yield what each gate says of each variant against the baseline, and its exit code: 0 where it is passed."""
+    from fh_notebook.comparing.gates import GateOutcome, margin_of
+    from fh_notebook.comparing.stats.pairs import ALPHA
+
+    for name, failing, code in (
+        ("require_not_worse", (GateOutcome.WORSE, GateOutcome.UNCLEAR), NOT_SHOWN),
+        ("fail_if_worse", (GateOutcome.WORSE,), WORSE),
+    ):
+        if (by := getattr(args, name)) is None:
+            continue
+        for variant in cmp.variants:
+            if variant != args.baseline:
+                margin = margin_of(cmp.data, variant, than=args.baseline, by=by, alpha=ALPHA)
+                failed = margin.outcome in failing
+                yield f"{flag(name)} {by:g} {'failed' if failed else 'passed'}: {margin}", code if failed else 0
 
 
 def checked_rows(args: argparse.Namespace, rows: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, Unpack
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing import tables
+from fh_notebook.comparing import gates, tables
 from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
 from fh_notebook.comparing.rating.agreement import Agreement
@@ -23,7 +23,7 @@ from fh_notebook.comparing.report import display, report
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
-from fh_notebook.comparing.verdict import assert_better, notes_of, verdict_of
+from fh_notebook.comparing.verdict import notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
@@ -284,7 +284,84 @@ class Comparison:
         >>> compare(frame, score="s").assert_better("b", than="a")
         """
         arguments.check(Comparison.assert_better, locals())
-        assert_better(self.data, variant, than=than, alpha=alpha)
+        gates.assert_better(self.data, variant, than=than, alpha=alpha)
+
+    def assert_not_worse(
+        self,
+        variant: str,
+        *,
+        than: str,
+        by: float,
+        alpha: float = ALPHA,
+        value: Literal["score", "seconds"] = "score",
+    ) -> None:
+        """Raise unless it is shown that `variant` is no worse `than` another one by more than a margin.
+
+        It passes when the lower limit of the two-sided interval of level ``1 - alpha`` of the paired difference is
+        above ``-by`` (where lower is better, as of seconds, the upper limit below ``+by``): a non-inferiority test on
+        the rows that both have. Too few rows do not pass. For CI; on the command line ``--require-not-worse``.
+
+        Parameters
+        ----------
+        variant : str
+            The one that is to be shipped.
+        than : str
+            The baseline.
+        by : float
+            The margin in the unit of the value, from 0 on: 0.02 of yes/no scores is 2 percentage points.
+        alpha : float
+            The level of the interval is ``1 - alpha``.
+        value : {"score", "seconds"}
+            What is compared; seconds are those of completed runs.
+
+        Raises
+        ------
+        AssertionError
+            It is worse, or the rows are too few to tell; with the sentence.
+        InputError
+            There is no such variant, nothing was scored, or a number cannot be used.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [*range(99)] * 2, "variant": ["a"] * 99 + ["b"] * 99, "s": [1] * 198})
+        >>> compare(frame, score="s").assert_not_worse("b", than="a", by=0.05)
+        """
+        arguments.check(Comparison.assert_not_worse, locals())
+        gates.assert_not_worse(self.data, variant, than=than, by=by, alpha=alpha, value=value)
+
+    def is_equivalent(
+        self,
+        a: str,
+        b: str,
+        *,
+        by: float,
+        alpha: float = ALPHA,
+        value: Literal["score", "seconds"] = "score",
+    ) -> bool:
+        """Return whether it is shown that two variants differ by less than `by`, in either direction.
+
+        Both limits of the two-sided interval of level ``1 - alpha`` of the paired difference have to be inside ±`by`.
+
+        Parameters
+        ----------
+        a, b : str
+            The variants.
+        by, alpha, value
+            As in :meth:`assert_not_worse`.
+
+        Raises
+        ------
+        InputError
+            As there.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [*range(99)] * 2, "variant": ["a"] * 99 + ["b"] * 99, "s": [1] * 198})
+        >>> compare(frame, score="s").is_equivalent("a", "b", by=0.05)
+        True
+        """
+        arguments.check(Comparison.is_equivalent, locals())
+        return gates.is_equivalent(self.data, a, b, by=by, alpha=alpha, value=value)
 
     # --- scores
 

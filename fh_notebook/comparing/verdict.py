@@ -15,19 +15,18 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.data import ComparisonData, no_variant
+from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, size_text
-from fh_notebook.comparing.stats.pairs import ALPHA, Pair, check_chances, rows_needed, tested_in
+from fh_notebook.comparing.stats.pairs import ALPHA, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
-from fh_notebook.errors import InputError
 
 __all__ = [
+    "MANY_TIMES",
     "after_holm",
-    "assert_better",
     "failed_note",
     "headline",
     "headline_of",
@@ -319,34 +318,6 @@ def _lacking_text(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     if more < 1:
         return "not enough rows to tell: about as many as now should do at this difference, and were unlucky"
     return f"not enough rows to tell: about {about(more):,} more at this difference"
-
-
-def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float) -> None:
-    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
-
-    Raises
-    ------
-    AssertionError
-        It is not, or the rows are too few to say so.
-    InputError
-        There is no such variant.
-    """
-    check_chances(alpha=alpha)
-    for name in (variant, than):
-        if name not in data.variants:
-            raise InputError(no_variant(name, data.variants))
-    if not data.scorer:
-        raise InputError(verdict_of(data))
-    pairs = data.pairs
-    pair = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
-    if pair is None:
-        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
-    turned = pair if pair.b == variant else pair.turned()
-    if not turned.is_better(alpha):
-        ahead = turned if turned.lead >= 0 else turned.turned()
-        raise AssertionError(
-            f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}"
-        )
 
 
 def after_holm(pairs: Sequence[Pair]) -> str:

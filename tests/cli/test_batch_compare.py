@@ -68,6 +68,13 @@ def test_a_report_alone_compares_by_what_is_expected(data: Path, capsys: pytest.
         (["--compare", "latency", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
         (["--compare", "elapsed_s", "--failed", "zero"], "lower is better, so failed='zero' would make a failed run"),
         (["-o", "x.xlsx", "--report", "./x.xlsx"], "is the file of the answers, which would be lost"),
+        (["--compare", "exact", "--require-not-worse", "0.1"], "--require-not-worse needs --baseline VARIANT"),
+        (["--compare", "exact", "--baseline", "nearest"], "give --require-not-worse or --fail-if-worse as well"),
+        (["--baseline", "nearest", "--fail-if-worse", "0.1"], "--fail-if-worse needs --compare SCORE"),
+        (["--compare", "exact", "--baseline", "nearst", "--fail-if-worse", "0"], "did you mean 'nearest'?"),
+        (["-v", "nearest", "--compare", "exact", "--baseline", "nearest", "--fail-if-worse", "0"], "is the only variant"),
+        (["--compare", "exact", "--baseline", "nearest", "--fail-if-worse", "-1"], "takes a number from 0 on"),
+        (["--race", "exact", "--baseline", "nearest", "--fail-if-worse", "0"], "does not go with --race"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_before_a_call_is_paid_for(
@@ -121,3 +128,38 @@ def test_ready_scorers_are_those_that_need_no_argument() -> None:
     """Of `fh.score`, whatever is added there."""
     assert {"exact", "contains", "json_valid"} <= set(ready_scorers())
     assert "Scorer" not in ready_scorers()
+
+
+# --- gates
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--require-not-worse", "0.5"], 0, "--require-not-worse 0.5 passed: nearest is no worse than keywords"),
+        (["--require-not-worse", "0.01"], 5, "--require-not-worse 0.01 failed: Whether nearest is worse than keywords"),
+        (["--fail-if-worse", "0.01"], 0, "--fail-if-worse 0.01 passed: Whether nearest is worse than keywords"),
+        (["--fail-if-worse", "0.01", "--require-not-worse", "0.01"], 5, "--require-not-worse 0.01 failed"),
+    ],
+)
+def test_too_few_rows_pass_the_second_gate_and_fail_the_first(
+    data: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    """Eight rows that are all right: nothing is shown of a margin of a hundredth, and nothing is worse."""
+    assert main(["batch", *LOCAL, "--compare", "exact", "--baseline", "keywords", *words]) == code
+    assert said in capsys.readouterr().out
+
+
+def test_what_is_worse_has_an_exit_code_of_its_own(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both gates fail: worse is said; quietly the failed gates alone are told, as errors."""
+    texts = [f"{i} {'I was charged twice' if i % 2 else 'what is this'}" for i in range(60)]
+    (data / "data.csv").write_text("\n".join(["ticket,expected_output", *(f"{text},billing" for text in texts)]))
+    words = ["batch", *LOCAL, "--compare", "length", "--baseline", "keywords"]
+    gates = ["--fail-if-worse", "0", "--require-not-worse", "0"]
+    assert main([*words, *gates]) in (5, 6)
+    told = capsys.readouterr().out
+    assert told.count("--fail-if-worse 0 ") == told.count("--require-not-worse 0 ") == 1
+    code = main([*words, *gates, "-q"])
+    quiet = capsys.readouterr()
+    assert quiet.out == ""
+    assert ("failed" in quiet.err) == (code in (5, 6))

@@ -246,6 +246,8 @@ class World:
             "Ratings.to_parquet": {"path": self.fresh(".parquet")},
             "Comparison.add_score": {"score": fh.score.contains(), "name": "another"},
             "Comparison.assert_better": {"variant": "keywords", "than": "nearest"},
+            "Comparison.assert_not_worse": {"variant": "keywords", "than": "nearest", "by": 1.0},
+            "Comparison.is_equivalent": {"a": "keywords", "b": "nearest", "by": 1.0},
             "Comparison.by": {"name": "exact"},
             "Comparison.diff": {"row": 0},
             "Comparison.report": {"path": self.fresh(".html")},

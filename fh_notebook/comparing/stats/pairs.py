@@ -36,6 +36,7 @@ from fh_notebook.comparing.stats.hypothesis_tests import (
     wilcoxon,
 )
 from fh_notebook.comparing.stats.intervals import (
+    LEVEL,
     NAN,
     Interval,
     Numbers,
@@ -180,6 +181,7 @@ def compare_variants(
     tests: bool = True,
     lower: bool = False,
     within: ScoreRange | None = None,
+    level: float = LEVEL,
 ) -> Pair:
     """Compare two variants on the rows that both have a score of.
 
@@ -199,9 +201,11 @@ def compare_variants(
         Whether a lower score is the better one: then it is what wins.
     within : ScoreRange, optional
         The range of the scores; by default that of these.
+    level : float
+        The confidence of the interval.
     """
     paired_scores = _PairedScores(a, b, first, second, yes_no, behind=behind or (len(first), len(first)), within=within)
-    return _compare_pairs([paired_scores], tests=tests, lower=lower)[0]
+    return _compare_pairs([paired_scores], tests=tests, lower=lower, level=level)[0]
 
 
 class _PairedScores:
@@ -226,12 +230,17 @@ class _PairedScores:
         self.is_binary = yes_no and bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
 
 
-def _compare_pairs(paired_scores: Sequence[_PairedScores], *, tests: bool, lower: bool) -> list[Pair]:
+def _compare_pairs(
+    paired_scores: Sequence[_PairedScores], *, tests: bool, lower: bool, level: float = LEVEL
+) -> list[Pair]:
     """Compare many pairs; pairs with the same number of rows share their random draws."""
     numbers = [scores for scores in paired_scores if not scores.yes_no]
-    of_numbers = iter(intervals_of_differences([s.differences for s in numbers], within=[s.within for s in numbers]))
+    of_numbers = iter(
+        intervals_of_differences([s.differences for s in numbers], level, within=[s.within for s in numbers])
+    )
     intervals = [
-        interval_of_share_difference(s.differences, s.lines) if s.yes_no else next(of_numbers) for s in paired_scores
+        interval_of_share_difference(s.differences, s.lines, level) if s.yes_no else next(of_numbers)
+        for s in paired_scores
     ]
     tested = [tests and len(scores.differences) >= FEWEST_PAIRS for scores in paired_scores]
     permutation_ps = iter(

@@ -1,0 +1,248 @@
+"""Gates for CI: whether a variant is better than another one, no worse by more than a margin, or equivalent.
+
+`Margin` is the paired difference of two variants with its interval, and how it lies to the margin. "No worse" is a
+claim that must be shown: the interval of the difference has to lie above the margin (a non-inferiority test, whose
+one-sided level is half of `alpha`). Where the rows are too few, that is not shown, and it is not shown either that the
+variant is worse; the two are told apart.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import pandas as pd
+
+from fh_notebook.comparing.data import ComparisonData, no_variant
+from fh_notebook.comparing.stats.clusters import distinct_text
+from fh_notebook.comparing.stats.grid import Grid
+from fh_notebook.comparing.stats.number_format import about, figure, percent, seconds
+from fh_notebook.comparing.stats.pairs import Pair, check_chances, compare_variants
+from fh_notebook.comparing.verdict import MANY_TIMES, of_pair, verdict_of
+from fh_notebook.core import arguments
+from fh_notebook.errors import InputError
+
+__all__ = ["VALUES", "GateOutcome", "Margin", "assert_better", "assert_not_worse", "is_equivalent", "margin_of"]
+
+VALUES: Final = ("score", "seconds")
+"""What may be compared by a gate: the score of the comparison, or the seconds of completed runs."""
+
+
+class GateOutcome(Enum):
+    """How the interval of a difference lies to the margin."""
+
+    NOT_WORSE = "not worse"
+    """The whole interval is above the margin."""
+    WORSE = "worse"
+    """The whole interval is below the margin."""
+    UNCLEAR = "unclear"
+    """The margin is in the interval: there are too few rows to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """The difference of a variant to another one, and the margin that it must not exceed.
+
+    Everything is stated in the direction of the better value: a positive lead is a better variant, also of seconds.
+    """
+
+    variant: str
+    than: str
+    value: str
+    """``score`` or ``seconds``."""
+    by: float
+    """The margin, in the unit of the value."""
+    alpha: float
+    pair: Pair
+    """The comparison, `than` before `variant`, with its two-sided interval of level ``1 - alpha``."""
+
+    @property
+    def lead(self) -> float:
+        """How far the variant is ahead on average."""
+        return self.pair.lead
+
+    @property
+    def lead_low(self) -> float:
+        """The lower limit of the interval of the lead."""
+        return -self.pair.ci_high if self.pair.lower else self.pair.ci_low
+
+    @property
+    def lead_high(self) -> float:
+        """The upper limit of the interval of the lead."""
+        return -self.pair.ci_low if self.pair.lower else self.pair.ci_high
+
+    @property
+    def outcome(self) -> GateOutcome:
+        """How the interval lies to the margin."""
+        if self.lead_low > -self.by:
+            return GateOutcome.NOT_WORSE
+        return GateOutcome.WORSE if self.lead_high < -self.by else GateOutcome.UNCLEAR
+
+    @property
+    def is_equivalent(self) -> bool:
+        """Whether the whole interval is inside of the margin, to both sides."""
+        return self.lead_low > -self.by and self.lead_high < self.by
+
+    @property
+    def rows_more(self) -> float:
+        """How many rows more would tell, if the difference stayed as it is; infinite where none would."""
+        room = self.lead + self.by
+        reach = self.lead - self.lead_low if room > 0 else self.lead_high - self.lead
+        if not (self.pair.n and room):
+            return math.inf
+        return max(0.0, self.pair.n * ((reach / room) ** 2 - 1))
+
+    def __str__(self) -> str:
+        """Return the outcome as a sentence: the answer, how certain it is, and what is missing."""
+        than = f"{self.than}{f' by more than {self.by:g}{self._unit}' if self.by else ''}"
+        match self.outcome:
+            case GateOutcome.NOT_WORSE:
+                return f"{self.variant} is no worse than {than}: {self._facts()}."
+            case GateOutcome.WORSE:
+                return f"{self.variant} is worse than {than}: {self._facts()}."
+            case GateOutcome.UNCLEAR:
+                return f"Whether {self.variant} is worse than {than} is not clear: {self._facts()}{self._lacking()}."
+
+    def _facts(self) -> str:
+        if not self.pair.n:
+            what = "a score" if self.value == "score" else "the seconds"
+            return f"no row has {what} of both"
+        low, high = (self._amount(limit) for limit in (self.lead_low, self.lead_high))
+        rows = distinct_text(max(self.pair.rows, self.pair.n), self.pair.n)
+        interval = f"{percent(1 - self.alpha)} interval of the lead {low} to {high}, {rows}"
+        return f"{self._lead_text()} ({interval})"
+
+    def _lead_text(self) -> str:
+        if self.lead == 0:
+            return "both have the same mean"
+        words = ("faster", "slower") if self.value == "seconds" else ("ahead", "behind")
+        return f"it is {self._amount(abs(self.lead))} {words[self.lead < 0]}"
+
+    def _lacking(self) -> str:
+        if not self.pair.n:
+            return ""
+        if self.rows_more > MANY_TIMES * self.pair.n:
+            return "; there are not enough rows to tell, and hardly ever would be at this difference"
+        return f"; about {about(max(self.rows_more, 1)):,} more rows would tell at this difference"
+
+    def _amount(self, size: float) -> str:
+        return f"{seconds(size) if self.value == 'seconds' else figure(size)}{self._unit}"
+
+    @property
+    def _unit(self) -> str:
+        return " s" if self.value == "seconds" else ""
+
+
+def margin_of(
+    data: ComparisonData, variant: str, *, than: str, by: float, alpha: float, value: str = "score"
+) -> Margin:
+    """Return the difference of two variants and how it lies to the margin `by`.
+
+    Raises
+    ------
+    InputError
+        There is no such variant, the two were not compared, nothing was scored, or a number cannot be used.
+    """
+    check_chances(alpha=alpha)
+    arguments.check_one_of("value", value, VALUES)
+    if not (isinstance(by, int | float) and not isinstance(by, bool) and math.isfinite(by) and by >= 0):
+        raise InputError("by= is a number from 0 on, in the unit of the value: 0.02 of a score from 0 to 1")
+    _check_pair(data, variant, than)
+    if value == "score" and not data.scorer:
+        raise InputError(verdict_of(data))
+    pair = _pair_of_seconds(data, than, variant, 1 - alpha)
+    if value == "score":
+        pair = _pair_of_scores(data, than, variant, 1 - alpha)
+    return Margin(variant=variant, than=than, value=value, by=float(by), alpha=alpha, pair=pair)
+
+
+def _check_pair(data: ComparisonData, variant: str, than: str) -> None:
+    for name in (variant, than):
+        if name not in data.variants:
+            raise InputError(no_variant(name, data.variants))
+    known = data.variant_pairs
+    if variant == than or (known is not None and not {(variant, than), (than, variant)} & set(known)):
+        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
+
+
+def _pair_of_scores(data: ComparisonData, a: str, b: str, level: float) -> Pair:
+    if (preferences := data.preferences) is not None:
+        if (share := preferences.get((a, b))) is None:
+            if (turned := preferences.get((b, a))) is None:
+                raise InputError(f"{a!r} and {b!r} were not compared with each other")
+            share = 1.0 - turned
+        return compare_variants(
+            a, b, 1.0 - share, share, yes_no=data.grid.yes_no, tests=False, within=data.grid.within, level=level
+        )
+    return _pair_of_grid(data.grid, a, b, level, lower=data.lower)
+
+
+def _pair_of_seconds(data: ComparisonData, a: str, b: str, level: float) -> Pair:
+    lines = data.lines
+    timed: pd.DataFrame = pd.DataFrame(
+        {"cluster": lines["cluster"], "pair": lines["pair"], "variant": lines["variant"], "score": lines["seconds"]}
+    )
+    return _pair_of_grid(Grid.of(timed, data.variants, by="cluster"), a, b, level, lower=True, yes_no=False)
+
+
+def _pair_of_grid(grid: Grid, a: str, b: str, level: float, *, lower: bool, yes_no: bool | None = None) -> Pair:
+    return compare_variants(
+        a, b, *grid.shared(a, b), yes_no=grid.yes_no if yes_no is None else yes_no, behind=grid.behind(a, b),
+        tests=False, lower=lower, within=grid.within, level=level,
+    )  # fmt: skip
+
+
+def assert_not_worse(data: ComparisonData, variant: str, *, than: str, by: float, alpha: float, value: str) -> None:
+    """Raise unless it is shown that `variant` is no worse (see ``Comparison.assert_not_worse``).
+
+    Raises
+    ------
+    AssertionError
+        It is worse, or that cannot be told.
+    InputError
+        As :func:`margin_of` says.
+    """
+    margin = margin_of(data, variant, than=than, by=by, alpha=alpha, value=value)
+    if margin.outcome is not GateOutcome.NOT_WORSE:
+        raise AssertionError(str(margin))
+
+
+def is_equivalent(data: ComparisonData, a: str, b: str, *, by: float, alpha: float, value: str) -> bool:
+    """Return whether two variants differ by less than `by` (see ``Comparison.is_equivalent``).
+
+    Raises
+    ------
+    InputError
+        As :func:`margin_of` says.
+    """
+    return margin_of(data, a, than=b, by=by, alpha=alpha, value=value).is_equivalent
+
+
+def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float) -> None:
+    """Raise unless `variant` is better `than` another one (see ``Comparison.assert_better``).
+
+    Raises
+    ------
+    AssertionError
+        It is not, or the rows are too few to say so.
+    InputError
+        There is no such variant.
+    """
+    check_chances(alpha=alpha)
+    for name in (variant, than):
+        if name not in data.variants:
+            raise InputError(no_variant(name, data.variants))
+    if not data.scorer:
+        raise InputError(verdict_of(data))
+    pairs = data.pairs
+    pair = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
+    if pair is None:
+        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
+    turned = pair if pair.b == variant else pair.turned()
+    if not turned.is_better(alpha):
+        ahead = turned if turned.lead >= 0 else turned.turned()
+        raise AssertionError(
+            f"{variant} is not better than {than} (alpha = {alpha:g}): {of_pair(ahead, pairs, alpha=alpha)}"
+        )
