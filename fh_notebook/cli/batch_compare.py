@@ -157,8 +157,8 @@ def check_baseline(args: argparse.Namespace, known: Sequence[str]) -> None:
 
 def _gates(args: argparse.Namespace, cmp: Comparison) -> Iterator[tuple[str, int]]:
     """Yield what each gate says of each variant against the baseline, and its exit code: 0 where it is passed."""
-    from fh_notebook.comparing.gates import GateOutcome, margin_of
     from fh_notebook.comparing.stats.pairs import ALPHA
+    from fh_notebook.comparing.verdicts.gates import GateOutcome, margin_of
 
     for name, failing, code in (
         ("require_not_worse", (GateOutcome.WORSE, GateOutcome.UNCLEAR), NOT_SHOWN),

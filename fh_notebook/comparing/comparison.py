@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, Unpack
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.comparing import gates, tables
+from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
 from fh_notebook.comparing.rating.agreement import Agreement
@@ -23,7 +23,8 @@ from fh_notebook.comparing.report import display, report
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
-from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.comparing.verdicts import gates
+from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr

@@ -19,7 +19,7 @@ from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percents, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
-from fh_notebook.comparing.verdict import after_holm, winner_of
+from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import counted
 

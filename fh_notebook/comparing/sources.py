@@ -36,7 +36,7 @@ from fh_notebook.comparing.scorers.runner import (
     score_runs,
 )
 from fh_notebook.comparing.stats.clusters import clusters_of
-from fh_notebook.comparing.verdict import span_note
+from fh_notebook.comparing.verdicts.verdict import span_note
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json

@@ -35,7 +35,7 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
-from fh_notebook.comparing.verdict import failed_note, headline, span_note, verdict, winner
+from fh_notebook.comparing.verdicts.verdict import failed_note, headline, span_note, verdict, winner
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError, SettingsError

@@ -19,7 +19,7 @@ import fh_notebook as fh
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.stats.intervals import ScoreRange, blaker_interval, interval_of_mean
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS
-from fh_notebook.comparing.verdict import verdict_of
+from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
 

@@ -28,7 +28,7 @@ from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import refused_name
 from fh_notebook.batching.rendering import progress_sentence
 from fh_notebook.client.callbacks.receiver import check_public_url
-from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of
+from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.contract.catalog.deployments import Deployments, misspelling_error
 from fh_notebook.contract.catalog.reader import read_catalog
 from fh_notebook.contract.schema.validation import problems

@@ -26,7 +26,7 @@ from fh_notebook.comparing.rating.ratings import (
     rated_pairs,
 )
 from fh_notebook.comparing.stats.number_format import figure, percent
-from fh_notebook.comparing.verdict import verdict_of
+from fh_notebook.comparing.verdicts.verdict import verdict_of
 from fh_notebook.core import hooks
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.values import ColumnName

@@ -22,7 +22,7 @@ from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, 
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
-from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of, winner_of
+from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of, winner_of
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html

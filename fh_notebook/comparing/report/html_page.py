@@ -23,7 +23,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.plot_panels import KINDS, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
-from fh_notebook.comparing.verdict import headline_of, notes_of
+from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
 from fh_notebook.contract.output import (
     CSS,
     FILES_SHOWN,

@@ -17,7 +17,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
-from fh_notebook.comparing.verdict import headline_of, notes_of, verdict_of
+from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.core.redaction import redact
 
 __all__ = ["escaped", "markdown"]

@@ -19,7 +19,7 @@ from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.pairs import pairs_table
-from fh_notebook.comparing.verdict import notes_of, verdict_of
+from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core.redaction import redact
 from fh_notebook.errors import SettingsError
 

@@ -14,7 +14,7 @@ from scipy import stats
 import fh_notebook as fh
 from fh_notebook.comparing.report.report import settings_of
 from fh_notebook.comparing.stats.hypothesis_tests import holm, mcnemar_exact
-from fh_notebook.comparing.verdict import verdict
+from fh_notebook.comparing.verdicts.verdict import verdict
 from tests.comparing.frames import scores, tall
 
 COLUMNS = ["a", "b", "n", "mean_a", "mean_b", "difference", "ci_low", "ci_high", "wins", "ties", "losses", "test", "p", "p_holm", "effect"]  # fmt: skip

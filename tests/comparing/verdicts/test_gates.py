@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
 import fh_notebook as fh
-from fh_notebook.comparing.gates import GateOutcome, margin_of
+from fh_notebook.comparing.verdicts.gates import GateOutcome, margin_of
 from tests.comparing.frames import scores, tall
 
 

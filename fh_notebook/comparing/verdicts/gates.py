@@ -20,7 +20,7 @@ from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.number_format import about, figure, percent, seconds
 from fh_notebook.comparing.stats.pairs import Pair, check_chances, compare_variants
-from fh_notebook.comparing.verdict import MANY_TIMES, of_pair, verdict_of
+from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, verdict_of
 from fh_notebook.core import arguments
 from fh_notebook.errors import InputError
 

@@ -1,0 +1,1 @@
+"""Verdicts on a comparison: sentences, and gates for CI. Start with `verdict`."""
