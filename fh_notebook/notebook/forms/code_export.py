@@ -1,6 +1,7 @@
 """Code export: a form as a ``%%fetchhive`` cell, Python or curl, with placeholders for secrets. Pure.
 
-- The code sends exactly what the form sends, and this is checked before it is returned.
+- The code has exactly the inputs that the form sends, and this is checked before it is returned. A cell and `fh.invoke`
+  add the declared defaults when they send it.
 - A Start variable that holds a secret anywhere, or may hold one, is replaced as a whole by the name of a variable
   (cell, Python) or by a placeholder (curl).
 - Of a form over rows, a constant is written as itself, and a default too: a reader of the cell may not have the

@@ -401,7 +401,8 @@ def form(
     variants : str or iterable of str, optional
         Those that are chosen at first; all that the deployment names by default.
     values : mapping, optional
-        What the fields begin with, in place of the defaults. A value that does not fit is shown with its problem.
+        What the fields begin with. A value that does not fit is shown with its problem. Of an optional field that has a
+        default and no value nothing is sent: the field shows the default.
     over : DataFrame, iterable of mappings, or path, optional
         Rows as :func:`fh_notebook.batch` takes them: the form then says which Start variable takes which column, shows
         the first rows and the number of calls, and its Run starts a batch in the background, ``form.batch``. `values`

@@ -120,7 +120,7 @@ class YesNoField(Field, control=Control.YES_NO):
 
 
 class ChoicesField(Field, control=Control.CHOICES):
-    """Several values out of a few: a check box each, or a list of many."""
+    """Several values out of a few: a check box each, or a list of many. What is not set shows its default."""
 
     _boxes: tuple[Any, ...] = ()
     _name: Any = None
@@ -162,14 +162,14 @@ class ChoicesField(Field, control=Control.CHOICES):
         return control
 
     def _indexes(self) -> tuple[int, ...]:
-        value = self.state.value
+        value = self.state.value if self.state.is_set else self.state.default
         values = value if isinstance(value, list) else []
         return tuple(
             i for i, o in enumerate(self.state.shape.options) if any(same_json(o.value, item) for item in values)
         )
 
     def _chosen(self, indexes: tuple[int, ...]) -> None:
-        if indexes:
+        if indexes or self.state.default is not UNSET:  # without any the default would be shown again
             self.state.set([self.state.shape.options[index].value for index in indexes])
         else:
             self.state.unset()  # as an emptied text: an empty list is in the menu

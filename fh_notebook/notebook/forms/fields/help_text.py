@@ -89,11 +89,11 @@ def state_note(state: FieldState) -> str:
     >>> properties = {"n": {"type": "integer", "default": 120}, "s": {"type": ["string", "null"]}}
     >>> fields = FormModel({"properties": properties}).fields
     >>> state_note(fields["n"]), state_note(fields["s"])
-    ('', 'not sent')
-    >>> fields["n"].unset()
+    ('default: 120 (not sent)', 'not sent')
+    >>> fields["n"].set(120)
     >>> fields["s"].set("")
     >>> state_note(fields["n"]), state_note(fields["s"])
-    ('default: 120 (not sent)', 'an empty text is sent')
+    ('', 'an empty text is sent')
     """
     if not state.is_set:
         if state.default is not UNSET:

@@ -152,7 +152,7 @@ class NumberField(TextField, control=Control.NUMBER):
             self.state.set(float(f"{number:.10g}"))
 
     def _slider_value(self, least: float, most: float) -> float:
-        value = self.state.value
+        value = self.state.value if self.state.is_set else self.state.default
         return min(max(value, least), most) if is_number(value) else least
 
     def _show(self) -> None:

@@ -13,14 +13,12 @@ from typing import Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
-from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
 from fh_notebook.notebook.forms.fields.base import Field, UpdateGuard, set_traits
 from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.model import FormModel
-from fh_notebook.notebook.forms.model.text_codec import json_text
 from fh_notebook.notebook.ui.theme import CSS, FieldTheme
 
 __all__ = ["DefaultsFold", "Field", "FieldsView", "GroupField", "UndeclaredInputs", "folded_names", "is_at_default"]
@@ -76,10 +74,8 @@ FOLDED_LEAST: Final = 6
 
 
 def is_at_default(state: FieldState) -> bool:
-    """Return whether a field may be out of sight: it is optional, fits, and is not set or has its default."""
-    if state.required or state.shown_problems:
-        return False
-    return not state.is_set or (state.default is not UNSET and json_text(state.value) == json_text(state.default))
+    """Return whether a field may be out of sight: it is optional, fits, and nothing is sent for it."""
+    return not (state.required or state.is_set or state.shown_problems)
 
 
 def folded_names(states: Mapping[str, FieldState], *, least: int = FOLDED_LEAST) -> tuple[str, ...]:

@@ -81,10 +81,10 @@ class GroupState(_ContainerState):
         super().__init__(model, location, schema, shape)
 
     def begin(self) -> None:
-        """Set it to its default; a required one is there without any."""
+        """Set it to its default where that is begun with; a required one is there without any."""
         if self.recursive:
             return
-        if self.default is not UNSET:
+        if self.begins_with_default:
             self.load(self.default)
         elif self.required:
             self._on = True
@@ -141,8 +141,10 @@ class GroupState(_ContainerState):
         self.extras = {name: item for name, item in value.items() if name not in self.fields}
 
     def fill(self) -> None:
-        """Switch it on, with what was typed before."""
+        """Switch it on, with what was typed before, else with its default."""
         with self.model.lock:
+            if not self._on and self.default is not UNSET and not any(state.is_set for state in self.fields.values()):
+                self.load(self.default)
             self._on, self._raw = True, UNSET
             self.changed()
 
@@ -182,8 +184,8 @@ class OneOfState(_ContainerState):
         super().__init__(model, location, schema, shape)
 
     def begin(self) -> None:
-        """Set it to its default."""
-        if self.default is not UNSET and not self.recursive:
+        """Set it to its default where that is begun with."""
+        if self.begins_with_default and not self.recursive:
             self.load(self.default)
 
     @property
@@ -243,8 +245,11 @@ class OneOfState(_ContainerState):
         self._branch(self.index).load(value)
 
     def fill(self) -> None:
-        """Switch it on, with the branch that was chosen before, else the first."""
-        self.choose(0 if self.index is None else self.index)
+        """Switch it on, with the branch that was chosen before, else with its default, else the first branch."""
+        if self.index is None and self.default is not UNSET:
+            self.set(self.default)
+        else:
+            self.choose(0 if self.index is None else self.index)
 
     @property
     def own_problems(self) -> list[Problem]:

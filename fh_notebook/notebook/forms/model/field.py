@@ -1,14 +1,14 @@
 """`FieldState`: value, text and problems of one field. Pure.
 
 Rule of this file: four things differ and stay different: not set (the name is left out), empty, null, and the default.
-A field with a default begins set to it, because what is sent must be seen; once it is unset, nothing is sent for it.
-No `repr` holds a value.
+An optional field begins not set, with a default too: what is sent is what somebody has set. A default that must be seen
+is begun with: of a required field, and one that does not fit. No `repr` holds a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from enum import Enum
 from typing import Any, Protocol
 
@@ -132,8 +132,8 @@ class FieldState:
         self.begin()
 
     def begin(self) -> None:
-        """Set it to what a new form has: its default, or its constant, where there is nothing to choose."""
-        if self.default is not UNSET:
+        """Set it to what a new form has: its default or constant where that is begun with."""
+        if self.begins_with_default:
             self._value = self._copy(self.default)
         elif self.kind is FieldKind.CONST and self.required:
             self._value = self._copy(self.const)
@@ -192,6 +192,22 @@ class FieldState:
     def default(self) -> Any:
         """The schema's default; ``UNSET`` without one."""
         return self.keywords.get("default", UNSET)
+
+    @property
+    def begins_with_default(self) -> bool:
+        """Whether a new form is set to its default: it must be given, or nobody would see that its default is wrong."""
+        return self.default is not UNSET and (self.required or self._fits(self.default) is False)
+
+    def _fits(self, value: Any) -> bool | None:
+        """Whether a value fits; ``None`` where only the whole schema can tell."""
+        if json_problems(value):
+            return False
+        root = self.model.root
+        definitions = {name: root[name] for name in ("$defs", "definitions") if name in root}
+        for beside in ({}, definitions):
+            with suppress(InputError):  # a reference leads out of it
+                return fits({**beside, "allOf": [self.schema]}, value)
+        return None
 
     @property
     def const(self) -> Any:
@@ -414,10 +430,7 @@ class FieldState:
         value = self.current
         if value is UNSET:
             return self.required and self.passed_over
-        try:
-            return bool(json_problems(value)) or not fits(self.schema, value)
-        except InputError:  # a reference leads out of the field's own part of the schema
-            return True
+        return self._fits(value) is not True
 
     def walk(self) -> Iterator[FieldState]:
         """Yield it and every field inside of it that was made so far."""
@@ -428,5 +441,6 @@ class FieldState:
         """What its present value is, in a few words; of a secret only that it is there."""
         value = self.current
         if value is UNSET:
-            return "not set"
+            has_seen_default = self.default is not UNSET and not self.secret
+            return f"not set (default {short(self.default)})" if has_seen_default else "not set"
         return "set, hidden" if self.secret else short(value)

@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-- `FormModel.value` is exactly what is sent: nothing is filled in afterwards. A default is a value that its field begins
-  with; a field that is not set is left out, and it is the service's to decide what that means.
+- `FormModel.value` is exactly what is sent: nothing is filled in afterwards. A field that is not set is left out, also
+  where it has a default, and it is the service's to decide what that means.
 - Nothing is refused and nothing is dropped: a value that does not fit is shown with its problem, a name without a field
   is kept and, where the schema is closed, told.
 - There is one judge, `contract.schema.validation.problems`, over the whole value; a field's problems are its sentences
@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.validation import problems as problems_of
 from fh_notebook.contract.schema.variables import plain
 from fh_notebook.core.json_values import jsonable
@@ -51,13 +50,13 @@ class FormModel:
     schema : Mapping
         The JSON Schema of the inputs, as :func:`~fh_notebook.contract.schema.build.to_schema` returns it.
     values : Mapping, optional
-        What to begin with, in place of the defaults. A name without a field is kept.
+        What to begin with. A name without a field is kept.
 
     Examples
     --------
     >>> model = FormModel({"type": "object", "properties": {"n": {"type": "integer", "default": 3}, "s": {}}})
     >>> model.value
-    {'n': 3}
+    {}
     >>> model.fields["n"].set_text("12x")
     >>> model.value, [str(problem) for problem in model.problems]
     ({'n': '12x'}, ["n: the text '12x' is not a whole number"])
@@ -98,10 +97,12 @@ class FormModel:
     def _begin_with(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             refuse_endless(value, (name,))
-        filled = fill_defaults(self.schema, jsonable(values))
-        for name, value in filled.items():
+        for name, value in jsonable(values).items():
             if name in self.fields:
                 self.fields[name].load(value)
+                for part in self.fields[name].walk():
+                    if part.required and part.passed_over and part.begins_with_default:
+                        part.begin()
             else:
                 self.extras[name] = value
 

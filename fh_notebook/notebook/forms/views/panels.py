@@ -155,11 +155,12 @@ class RequestPanel:
 
 
 _SENT_WORDS: Final = {
-    SentAs.DEFAULT: "At their default",
+    SentAs.DEFAULT: "Sent as their default",
     SentAs.NULL: "Null",
     SentAs.EMPTY: "Empty",
     SentAs.NOTHING: "Not sent",
 }
+_AT_DEFAULT: Final = "At their default, not sent"
 
 
 def sent_lines(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]:
@@ -170,16 +171,22 @@ def sent_lines(deployment: Deployment, inputs: Mapping[str, Any]) -> list[str]:
     >>> from fh_notebook.contract.schema.variables import integer, text
     >>> dep = Deployment("d", inputs={"topic": text(), "words": integer(default=120), "note": text(required=False)})
     >>> sent_lines(dep, {"topic": ""})
-    ['Empty: topic', 'Not sent: words (default 120), note']
+    ['Empty: topic', 'Not sent: note', 'At their default, not sent: words (120)']
     """
+    return [f"{words}: {', '.join(names)}" for words, names in _names_by_words(deployment, inputs).items() if names]
+
+
+def _names_by_words(deployment: Deployment, inputs: Mapping[str, Any]) -> dict[str, list[str]]:
     model = FormModel(deployment.inputs)
     model.set_values(inputs, exact=True)
-    names: dict[SentAs, list[str]] = {sent: [] for sent in _SENT_WORDS}
+    names: dict[str, list[str]] = {words: [] for words in (*_SENT_WORDS.values(), _AT_DEFAULT)}
     for state in _parts(model.fields.values()):
-        if (sent := state.sent_as) in names:
-            has_default = sent is SentAs.NOTHING and state.default is not UNSET
-            names[sent].append(path_text(state.path) + (f" (default {default_text(state)})" if has_default else ""))
-    return [f"{_SENT_WORDS[sent]}: {', '.join(found)}" for sent, found in names.items() if found]
+        name, sent = path_text(state.path), state.sent_as
+        if sent is SentAs.NOTHING and state.default is not UNSET:
+            names[_AT_DEFAULT].append(f"{name} ({default_text(state)})")
+        elif sent in _SENT_WORDS:
+            names[_SENT_WORDS[sent]].append(name)
+    return names
 
 
 def _parts(states: Iterable[FieldState]) -> Iterator[FieldState]:
@@ -333,11 +340,18 @@ class CopyPanel:
         base_url, note = (places.base_url, places.note(way)) if places is not None else ("", "")
         try:
             code = commented(self._core.written(way, base_url), note if way != "curl" else "")
-            self._show_page(f"{line(note)}{_copyable(code, is_cell=way != 'curl')}")
+            added = line(self._added_defaults()) if way != "curl" else ""
+            self._show_page(f"{line(note)}{added}{_copyable(code, is_cell=way != 'curl')}")
         except FetchHiveError as exc:
             self._show_page(line(str(exc), kind="error"))
         if places is None and self._core.has_client:
             self._task.do(self._find_targets, self._on_result)
+
+    def _added_defaults(self) -> str:
+        """Return in words what a cell and Python send on top of what the form does: the defaults that they know."""
+        requests = self._core.requests()
+        names = _names_by_words(self._core.deployment, requests[0].inputs)[_AT_DEFAULT] if requests else []
+        return f"The form does not send {', '.join(names)}; this code sends the default." if names else ""
 
     def _find_targets(self) -> _CopyTargets:
         client = self._core.find_client()

@@ -151,12 +151,14 @@ def test_a_text_goes_to_the_model_on_commit_and_says_what_is_sent_without_one() 
     assert (view.model.value, text.value) == ({"v": "lost"}, "lost")
 
 
-def test_a_default_is_sent_until_it_is_removed_and_the_field_says_so() -> None:
+def test_a_default_is_not_sent_until_it_is_chosen_or_typed_and_the_field_says_so() -> None:
     """Not sent, the default, null and empty are four entries of one menu, and the value of before a fifth."""
     view = _view({"type": ["string", "null"], "default": "calm"})
     field = view.fields["v"]
     (text,), menu = _parts(field, ipywidgets.Text), _menu(field)
-    assert (view.model.value, text.value, menu.value) == ({"v": "calm"}, "calm", SentAs.DEFAULT)
+    assert (view.model.value, text.placeholder, menu.value) == ({}, "default: calm (not sent)", SentAs.NOTHING)
+    text.value = "calm"
+    assert (view.model.value, menu.value, _removable(field)) == ({"v": "calm"}, SentAs.DEFAULT, True)
     text.value = "late"
     _click(field, "fh-remove")
     assert (view.model.value, text.placeholder) == ({}, "default: calm (not sent)")
@@ -192,7 +194,7 @@ def test_what_is_not_sent_is_told_by_every_kind(schema: Any, told: str) -> None:
     """In its control, or beside its label."""
     view = _view(schema)
     field = view.fields["v"]
-    field.value = fh.UNSET
+    assert view.model.value == {}
     shown = _text(field.widget) + str([getattr(part, "options", "") for part in _inside(field.widget)])
     assert told in re.sub("<[^>]*>", "", shown)
     assert "hunter2" not in shown
@@ -306,9 +308,11 @@ def test_yes_or_no_with_a_default_is_a_check_box(default: bool) -> None:
     view = _view({"type": "boolean", "default": default})
     field = view.fields["v"]
     (box,) = _parts(field, ipywidgets.Checkbox)
-    assert (box.value, view.model.value) == (default, {"v": default})
+    assert (box.value, view.model.value) == (default, {})
     box.value = not default
     assert view.model.value == {"v": not default}
+    box.value = default
+    assert view.model.value == {"v": default}
     _click(field, "fh-remove")
     assert (box.value, view.model.value) == (default, {})
     _menu(field).value = SentAs.DEFAULT
@@ -316,6 +320,23 @@ def test_yes_or_no_with_a_default_is_a_check_box(default: bool) -> None:
     field.value = "maybe"
     assert _parts(field, ipywidgets.Checkbox) == []
     assert "⚠" in _text(field.widget)
+
+
+def test_several_choices_and_a_slider_show_the_default_that_is_not_sent() -> None:
+    """What is changed is sent; an emptied choice is empty, since without a value the default would be shown again."""
+    view = _view({"type": "array", "items": {"enum": ["a", "b"]}, "default": ["a"]})
+    boxes = _parts(view.fields["v"], ipywidgets.Checkbox)
+    assert ([box.value for box in boxes], view.model.value) == ([True, False], {})
+    boxes[1].value = True
+    assert view.model.value == {"v": ["a", "b"]}
+    for box in boxes:
+        box.value = False
+    assert ([box.value for box in boxes], view.model.value) == ([False, False], {"v": []})
+    _click(view.fields["v"], "fh-remove")
+    assert ([box.value for box in boxes], view.model.value) == ([True, False], {})
+    numbers = _view({"type": "integer", "minimum": 0, "maximum": 9, "default": 4})
+    (slider,) = _parts(numbers.fields["v"], ipywidgets.IntSlider)
+    assert (slider.value, numbers.model.value) == (4, {})
 
 
 def test_several_choices_are_check_boxes() -> None:

@@ -282,9 +282,9 @@ def test_the_request_is_exactly_what_is_sent(hive: FormHive) -> None:
     assert "more characters" not in shown.value.partition("more lines")[2]
     assert PASSWORD not in shown.value
     assert "Not sent: tone</div>" in shown.value
-    assert "At their default: max_words</div>" in shown.value
-    form.fields["max_words"].value = fh.UNSET
-    _until(shown, "Not sent: tone, max_words (default 120)</div>")
+    assert "At their default, not sent: max_words (120)</div>" in shown.value
+    form.fields["max_words"].value = 120
+    _until(shown, "Sent as their default: max_words</div>")
     form.variants = []
     _until(shown, "choose a variant")
 
@@ -309,6 +309,9 @@ def test_a_copy_follows_what_is_typed_and_has_no_secret(hive: FormHive) -> None:
     _open(form, "copy")
     shown, way = _of(form, "fh-copy-text"), _of(form, "fh-copy-as")
     assert "%%fetchhive reply -v plain" in shown.value
+    assert "The form does not send max_words (120); this code sends the default." in shown.value
+    form.fields["max_words"].value = 120
+    assert "this code sends the default" not in shown.value
     form.fields["ticket"].value = "Lost."
     assert "Lost." in shown.value
     way.value = "Python"
