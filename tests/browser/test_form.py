@@ -270,10 +270,12 @@ def test_every_kind_of_field_has_a_name_in_chromiums_accessibility_tree(lab: Lab
 
 
 @pytest.mark.long
-def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, hive: FormHive) -> None:
+@pytest.mark.parametrize("place", ["doc/tree", "notebooks"], ids=["lab", "notebook7"])
+def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, hive: FormHive, place: str) -> None:
     """As a cell below the form's, with the comment that names the form's own client; in a notebook of its own."""
     context = browser.new_context(viewport={"width": 1200, "height": 1000})
     lab = Lab(context.new_page(), lab_server, picture_folder())
+    lab.place = place
     with hive.serve() as server:
         client = f"fh.Client(base_url={server.url!r}, api_key={KEY!r})"
         own = f"fh.form(reply, variants='plain', values={{'ticket': 'Late.'}}, client={client})"
@@ -282,6 +284,7 @@ def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, 
         form = lab.run(1).locator(".fh-panel")
         form.locator("button.fh-open-copy").click()
         expect(form.locator(".fh-copy-text")).to_contain_text("# This calls")
+        lab.page.evaluate("delete window.jupyterapp")  # as where the server is not told to give the page its commands
         form.locator("button.fh-insert-code").click()
         new = lab.cell(2).locator(".cm-content")
         expect(new).to_contain_text("%%fetchhive reply -v plain")

@@ -115,6 +115,8 @@ class ResultsView:
     ----------
     clock : callable
         Seconds that only grow.
+    line : HTML, optional
+        A widget in which it says in one line how far the calls are; one above the columns by default.
 
     Attributes
     ----------
@@ -130,14 +132,15 @@ class ResultsView:
     (['billing'], False)
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, line: HTML | None = None) -> None:
         self._lock = threading.RLock()
         self._number = 0
         self._submit: SubmitState | None = None
         self._columns: list[ResultColumn] = []
         self._looks: dict[str, dict[str, Any]] = {}
         self._clock = TickTimer(self._beat, clock=clock)
-        self._line = HTML()
+        self._line = HTML() if line is None else line
+        self._above = (self._line,) if line is None else ()
         self._side: Any = None
         self.widget = VBox()
         self.widget.add_class("fh-results")
@@ -245,7 +248,7 @@ class ResultsView:
             self._looks = _looks()
             self._side = Box(**self._looks["side"])
             actions = output_actions(self._output_of, self._chose_form)
-            self.widget.children = (HTML(_STYLE), self._line, self._side, actions)
+            self.widget.children = (HTML(_STYLE), *self._above, self._side, actions)
         while len(self._columns) < count:
             key = str(len(self._columns))
             self._columns.append(ResultColumn(key, self._looks, self._lock, self._redraw))

@@ -6,10 +6,12 @@
 //   what stands behind a part that comes or goes: what had the focus has it again as soon as it is there again.
 // - Tab leads from a text to the next field, not to the text's menu, where Alt+Down leads.
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
-// - The kernel may name a field that is to be gone to, as may a link: by the classes that the field, or else what it lies
-//   in, has. What is clicked and has a name for the kernel (data-act) is told to it.
-// - What is marked with fh-focus-here, such as the first cell of a new row, has the focus once, when the mark comes;
-//   not while a person types elsewhere.
+// - The kernel may name a field that is to be gone to, such as the first cell of a new row, as may a link: by the classes
+//   that the field, or else what it lies in, has. A person who has typed or clicked meanwhile stays where they are.
+// - What is clicked and has a name for the kernel (data-act) is told to it. So is a field that must be filled in
+//   (fh-needed) and that was left; while a button is pressed, what was left is told after its click.
+// - A button that is pressed is clicked, also where the page moves it meanwhile: what is left by the press may be told
+//   wrong above it.
 // - Text is laid out in its own direction, the handle of a slider and a group of boxes have names, and what is wrong is
 //   said to be: widgets have no trait for these.
 
@@ -17,14 +19,15 @@ const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex=
 const WRITTEN = "input, select, option, textarea, label";  // HTML says itself which of its texts are somebody's
 const NAMED = {"widget-radio-box": ["radiogroup", ".widget-label"], "fh-choices": ["group", ".fh-group-label"]};
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
-const COPIED_MS = 3000;
+const SAID_MS = 6000;
+const ENDS = ["pointerup", "pointercancel"];
+const STILL_PX = 6;  // a pointer that moves further takes its press back
 
 function render({model, el}) {
   const root = () => el.closest(".fh-own-keys");
-  let asking, observer, going;
+  let asking, observer, going, pressing;
   let last = null;  // what has the focus, and what was to know of it while it was on the page
   let lost = null;  // what had it until its part was drawn anew
-  let brought = null;  // what was given it by its mark
   const disown = ownKeys(root, event => {
     lost = going = null;  // a person has gone on
     if (event.key === "ArrowDown" && event.altKey) openMenu(event);
@@ -46,8 +49,29 @@ function render({model, el}) {
     const from = event.target, here = event.currentTarget;  // what was taken away is not on the page any more
     if (from === here) here.removeAttribute("tabindex");  // a click beside the controls must not take the focus
     setTimeout(() => { if (last?.element === from && canFocus(from) && document.activeElement !== from) last = null; });
+    if (pressing) pressing.left.push(from); else setTimeout(() => tellLeft(here, from));
   };
-  const clicked = () => { lost = going = null; };
+  const tellLeft = (here, from) => {  // also when the whole page is left, the field keeps the focus
+    if (!from.isConnected) return;
+    for (let field = from.closest(".fh-needed"); field && here.contains(field); field = field.parentElement.closest(".fh-needed"))
+      if (!field.contains(document.activeElement)) model.send({act: `left ${nameOfField(field)}`});
+  };
+  const nameOfField = field => [...field.classList].find(name => name.startsWith("fh-at-"));
+  const press = event => {
+    lost = going = null;
+    pressing = {button: event.target.closest("button"), at: [event.clientX, event.clientY], left: [], isClicked: false};
+  };
+  const clicks = event => { if (pressing?.button?.contains(event.target)) pressing.isClicked = true; };
+  const release = event => {
+    const {button, at: [x, y], left} = pressing ?? {at: [0, 0], left: []};
+    const was = pressing;
+    setTimeout(() => {  // after the click that comes with it
+      if (pressing === was) pressing = null;
+      const isStill = Math.hypot(event.clientX - x, event.clientY - y) < STILL_PX;
+      if (event.type === "pointerup" && event.button === 0 && button && !was.isClicked && isStill && canFocus(button)) button.click();
+      left.forEach(from => tellLeft(root(), from));
+    });
+  };
   const openMenu = event => {
     const menu = event.target.closest(".fh-field")?.querySelector(":scope > .fh-by-key select");
     if (!menu || menu === event.target) return;  // in the menu itself the browser opens it
@@ -63,10 +87,14 @@ function render({model, el}) {
     button.click();
     if (canFocus(event.target)) focus(event.target);
   };
-  const goTo = names => { going = {names: names.split(" "), until: performance.now() + SOON_MS}; arrive(root()); };
+  const goTo = (names, unlessTyping = false) => {
+    going = {names: names.split(" "), unlessTyping, until: performance.now() + SOON_MS};
+    arrive(root());
+  };
   const arrive = here => {
     if (!going || !here) return;
-    if (performance.now() > going.until) { going = null; return; }
+    const isTyping = here.contains(document.activeElement) && document.activeElement.matches(WRITTEN);
+    if (performance.now() > going.until || (going.unlessTyping && isTyping)) { going = null; return; }
     const field = going.names.map(name => here.querySelector(`.${CSS.escape(name)}`))
       .find(found => found?.getClientRects().length);
     if (!field) return;  // it is behind a fold that opens just now
@@ -87,21 +115,25 @@ function render({model, el}) {
     else insertCell(at);
   };
   const codeOf = button => button.closest(".fh").querySelector(".fh-all").textContent;
-  // JupyterLab and Notebook 7 give the page their commands only where the server is told to; elsewhere there is no button.
-  const commands = () => globalThis.jupyterapp?.commands;
-  const insertCell = async button => {
-    const notebook = globalThis.jupyterapp.shell.currentWidget.content, code = codeOf(button);
-    const at = notebook.widgets.findIndex(cell => cell.node.contains(button));
-    if (at < 0) return;
-    notebook.activeCellIndex = at;
-    await commands().execute("notebook:insert-cell-below");
-    notebook.activeCell.model.sharedModel.setSource(code);
+  // The widgets' manager of JupyterLab and of Notebook 7 knows the notebook; where another page has none, the button stays
+  // hidden, as in a view of the output outside of the notebook.
+  const notebook = () => model?.widget_manager?.context?.model?.sharedModel;
+  const canInsert = here => typeof notebook()?.insertCell === "function" && here.closest(".jp-Cell") !== null;
+  const insertCell = button => {
+    const cell = button.closest(".jp-Cell"), beside = () => [...cell.parentElement.querySelectorAll(":scope > .jp-Cell")];
+    const place = Number(cell.dataset.windowedListIndex ?? beside().indexOf(cell));  // not all cells are in the page
+    notebook().insertCell(place + 1, {cell_type: "code", source: codeOf(button)});
+    say(button, "Inserted below.");
+    requestAnimationFrame(() => { const all = beside(); all[all.indexOf(cell) + 1]?.scrollIntoView({block: "nearest"}); });
+  };
+  const say = (button, text, {stays = false} = {}) => {
+    const said = button.parentElement.querySelector("[role=status]");
+    said.textContent = text;
+    if (!stays) setTimeout(() => { said.textContent = ""; }, SAID_MS);
   };
   const copyCode = async button => {
-    const said = button.parentElement.querySelector("[role=status]");
     const refused = await toClipboard(codeOf(button));
-    said.textContent = refused ? `${refused}: click the text, then press Ctrl+C (⌘C).` : "Copied.";
-    if (!refused) setTimeout(() => { said.textContent = ""; }, COPIED_MS);
+    say(button, refused ? `${refused}: click the text, then press Ctrl+C (⌘C).` : "Copied.", {stays: Boolean(refused)});
   };
   const changed = here => {
     here.querySelectorAll(WRITTEN).forEach(element => { element.dir ||= "auto"; });
@@ -109,7 +141,7 @@ function render({model, el}) {
       const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label")?.textContent;
       if (label) handle.setAttribute("aria-label", label);
     });
-    if (commands()?.hasCommand("notebook:insert-cell-below"))
+    if (canInsert(here))
       here.querySelectorAll(".fh-insert-code[hidden]").forEach(button => { button.hidden = false; });
     for (const [cls, [role, label]] of Object.entries(NAMED)) {
       for (const group of here.getElementsByClassName(cls)) {
@@ -122,7 +154,6 @@ function render({model, el}) {
       else control.removeAttribute("aria-invalid");
     });
     here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
-    bring(here);
     findAgain(here);
     arrive(here);
     const now = document.activeElement ?? document.body;
@@ -138,15 +169,6 @@ function render({model, el}) {
     lost = isThere ? null : {name: gone.name, place: gone.place, until: performance.now() + SOON_MS};
     findAgain(here);
   };
-  const bring = here => {
-    const marked = here.querySelector(".fh-focus-here"), control = marked?.querySelector("input, select, textarea");
-    if (marked === brought || (control && !canFocus(control))) return;
-    brought = marked;
-    const now = document.activeElement ?? document.body;
-    if (!control || !(now.contains(here) || now.matches("button"))) return;
-    focus(control);
-    control.scrollIntoView({block: "nearest"});
-  };
   const findAgain = here => {
     if (!lost) return;
     if (performance.now() > lost.until) { lost = null; return; }
@@ -161,16 +183,23 @@ function render({model, el}) {
     here.style.outline = "none";
     here.addEventListener("focusin", came);
     here.addEventListener("focusout", left);
-    here.addEventListener("pointerdown", clicked, true);
+    here.addEventListener("pointerdown", press, true);
+    here.addEventListener("click", clicks, true);
     here.addEventListener("click", pressed);
+    for (const end of ENDS) window.addEventListener(end, release, true);
     observer = new MutationObserver(() => changed(here));
     const attributeFilter = ["disabled", "style", "class"];
     observer.observe(here, {childList: true, subtree: true, attributes: true, attributeFilter});
     changed(here);
   };
   begin();
-  model?.on("msg:custom", message => { if (message.go) goTo(message.go); });
-  return () => { cancelAnimationFrame(asking); observer?.disconnect(); disown(); };
+  model?.on("msg:custom", message => { if (message.go) goTo(message.go, message.unless_typing); });
+  return () => {
+    cancelAnimationFrame(asking);
+    observer?.disconnect();
+    disown();
+    for (const end of ENDS) window.removeEventListener(end, release, true);
+  };
 }
 
 export default {render};

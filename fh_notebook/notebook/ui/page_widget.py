@@ -63,9 +63,17 @@ class OwnKeys(PageWidget):
         if act is not None:
             self.on_msg(lambda _, content, __: act(str(content.get("act", ""))))
 
-    def go_to(self, classes: Sequence[str]) -> None:
-        """Have the page scroll to the first field with one of these classes, and give it the focus."""
-        self.send({"go": " ".join(classes)})
+    def go_to(self, classes: Sequence[str], *, unless_typing: bool = False) -> None:
+        """Have the page scroll to the first field with one of these classes, and give it the focus.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            The first that is in the page counts; one of a part that is just being drawn is waited for.
+        unless_typing : bool
+            Whether a person who has the focus in another text or choice keeps it.
+        """
+        self.send({"go": " ".join(classes), "unless_typing": unless_typing})
 
 
 def own_keys(box: Any, keys: OwnKeys | None = None) -> Any:

@@ -96,9 +96,12 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-plain{font-size:13px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"
+    ".fh-panel .fh-from.fh-wrong>select{border-color:var(--jp-error-color1,currentColor)!important}"
     ".fh-panel .fh-status{flex:1 1 12em}"
-    # Cancel has its place also while there is nothing to cancel, so that nothing moves when there is.
-    ".fh-panel .fh-cancel:disabled{visibility:hidden}"
+    # While calls are out, Cancel is in the place of what the next run is chosen by.
+    ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
+    "{display:none}"
+    ".fh-panel .fh-progress:not(:has(.fh-line)){display:none}"
     ".fh-panel .fh-cancel{background:none;border:1px solid var(--jp-error-color1,currentColor);"
     "color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-run:disabled{opacity:.8}"

@@ -197,7 +197,7 @@ def test_earlier_calls_fill_the_fields_again(page: Page, hive: FormHive) -> None
     page.until("earlier-fill 0")
     page.kernel.comm(page.kernel.widget("fh-keys"), {"method": "custom", "content": {"act": "earlier-fill 0"}})
     page.until("Filled in.")
-    assert page.kernel.run("form.value") == "{'ticket': 'First.', 'tone': 'calm', 'max_words': 120}"
+    assert page.kernel.run("form.value") == "{'ticket': 'First.', 'tone': 'calm'}"
 
 
 def test_a_form_grows_by_a_variable_a_snippet_and_a_frame(page: Page, hive: FormHive, tmp_path: Path) -> None:

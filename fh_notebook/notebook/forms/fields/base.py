@@ -85,6 +85,9 @@ class FieldsViewProtocol(Protocol):
     def field_of(self, state: FieldState, *, label: str = "") -> Field:
         """Return the field that shows a state."""
 
+    def begin_at(self, anchor: str) -> None:
+        """Have the page give the focus to what has this class, as soon as it is there; unless a person types."""
+
 
 class Field:
     """One field of a form, as a person sees it.
@@ -190,7 +193,8 @@ class Field:
     def _build(self) -> Any:
         from ipywidgets import Box
 
-        classes = ("fh-field", f"fh-field-{self.state.kind}", field_anchor(self.state.path))
+        classes = ["fh-field", f"fh-field-{self.state.kind}", field_anchor(self.state.path)]
+        classes += ["fh-needed"] if self.state.required else []
         return Box((), layout=self.view.look.field, _dom_classes=classes)
 
     def refresh(self) -> None:

@@ -13,7 +13,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.core.values import UNSET
-from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, button_of, field_anchor, set_traits
 from fh_notebook.notebook.forms.fields.help_text import YES_NO, formula_free, state_note
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Option, same_json
 from fh_notebook.notebook.forms.model.table import RowsState, TableColumn, TooManyRows
@@ -139,7 +139,7 @@ class TableField(Field, control=Control.TABLE):
         self._turn(10**9)
         if self._table is None:
             self._table = _Table(self)
-        self._table.focus_row(len(self.state.rows) - 1)
+        self._table.go_to_row(len(self.state.rows) - 1)
 
     def _turn(self, by: int) -> None:
         if self._table is not None:
@@ -190,8 +190,6 @@ class _Table:
         self._numbers: list[Any] = []
         names = ("", *map(_head, self._columns), "")
         self._head = [field.view.look.html(html.el("div", name, cls="fh-head-cell") if name else "") for name in names]
-        self._focused: int | None = None
-        """The row in which a person types next."""
         self.page = 0
         self.box = GridBox((), layout=field.view.look.table(len(self._columns)), _dom_classes=("fh-table-box",))
 
@@ -212,8 +210,6 @@ class _Table:
             set_traits(self._numbers[index], value=str(html.el("div", f"{first + index + 1:,}", cls="fh-row-number")))
             for column, cell in zip(self._columns, self._cells[index], strict=True):
                 cell.show(row.get(column.name, UNSET))
-            if self._focused == first + index:
-                self._cells[index][0].widget.add_class("fh-focus-here")
         row_widgets = [
             widget
             for index in range(len(page_rows))
@@ -226,14 +222,13 @@ class _Table:
     def turn(self, by: int) -> None:
         """Show another page."""
         self.page += by
-        self.focus_row(None)
 
-    def focus_row(self, row: int | None) -> None:
-        """Have the first cell of a row take the focus when it is shown next."""
-        self._focused = row
-        for cells in self._cells:
-            for cell in cells[:1]:
-                cell.widget.remove_class("fh-focus-here")
+    def go_to_row(self, row: int) -> None:
+        """Have the first cell of a row take the focus when it is shown."""
+        self._field.view.begin_at(self._row_anchor(row % PAGE_ROWS))
+
+    def _row_anchor(self, index: int) -> str:
+        return field_anchor((*self._field.state.path, "row of the page", index))
 
     def mark(self) -> None:
         """Mark the cells of which a problem is told."""
@@ -249,6 +244,8 @@ class _Table:
     def _make_row(self, index: int) -> None:
         self._numbers.append(self._field.view.look.html(""))
         self._cells.append([_TableCell(self, column, index) for column in self._columns])
+        for cell in self._cells[index][:1]:
+            cell.widget.add_class(self._row_anchor(index))
         self._ends.append(self._make_end(index))
 
     def _make_end(self, index: int) -> Any:

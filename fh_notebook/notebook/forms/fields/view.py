@@ -9,17 +9,20 @@ keys, focus and text direction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.fields import choice, table, text  # noqa: F401 - imported, their classes are in Field.classes
-from fh_notebook.notebook.forms.fields.base import Field, UpdateGuard, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, UpdateGuard, field_anchor, set_traits
 from fh_notebook.notebook.forms.fields.group import GroupField
 from fh_notebook.notebook.forms.fields.help_text import problem_html
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.model.model import FormModel
 from fh_notebook.notebook.ui.theme import CSS, FieldTheme
+
+if TYPE_CHECKING:
+    from fh_notebook.notebook.ui.page_widget import OwnKeys
 
 __all__ = ["DefaultsFold", "Field", "FieldsView", "GroupField", "UndeclaredInputs", "folded_names", "is_at_default"]
 
@@ -153,11 +156,25 @@ class FieldsView:
         self._problem: Any = None
         self._others: UndeclaredInputs | None = None
         self._fold: DefaultsFold | None = None
+        self.keys: OwnKeys | None = None
+        """The script of the page that shows them; set by who shows them."""
         self.fields: dict[str, Field] = {name: self.field_of(state) for name, state in model.fields.items()}
 
     def field_of(self, state: FieldState, *, label: str = "") -> Field:
         """Return a field for a state: what shows it is made later, when it is asked for."""
         return Field.classes[state.kind.rules.control](self, state, label=label)
+
+    def begin_at(self, anchor: str) -> None:
+        """Have the page give the focus to what has this class, as soon as it is there; unless a person types."""
+        if self.keys is not None:
+            self.keys.go_to([anchor], unless_typing=True)
+
+    def leave(self, anchor: str) -> None:
+        """Show what is wrong with the fields of an anchor: a person has left them, without a value perhaps."""
+        for field in self._all():
+            if field_anchor(field.state.path) == anchor and not field.state.was_left:
+                field.state.was_left = True
+                field.refresh_problems()
 
     @property
     def widget(self) -> Any:

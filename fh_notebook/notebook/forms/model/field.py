@@ -124,6 +124,8 @@ class FieldState:
         """Why the text that was typed cannot be read; empty when it can."""
         self.touched = False
         """Whether a person or a program has set it since the form was built."""
+        self.was_left = False
+        """Whether a person has left its control, without a value perhaps."""
         self.passed_over = False
         """Whether what it lies in was given without it."""
         self._before: Any = UNSET
@@ -419,8 +421,8 @@ class FieldState:
 
     @property
     def shown_problems(self) -> list[Problem]:
-        """The problems to show beside it: after the first edit or Run, and of a default or a given value at once."""
-        if self.touched or self.model.all_touched or self.was_given_wrong:
+        """The problems to show beside it: once it was edited or left, or Run; of a default or a given value at once."""
+        if self.touched or self.was_left or self.model.all_touched or self.was_given_wrong:
             return self.own_problems
         return []
 

@@ -21,11 +21,10 @@ from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
-from fh_notebook.core.text.messages import counted
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.forms.control.batch_controller import BatchFormController
 from fh_notebook.notebook.forms.control.observers import BatchFormObserver
-from fh_notebook.notebook.forms.fields.base import UpdateGuard
+from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.forms.fields.view import FieldsView
 from fh_notebook.notebook.forms.model.kinds import same_json
 from fh_notebook.notebook.forms.model.model import FormModel
@@ -33,7 +32,7 @@ from fh_notebook.notebook.forms.model.row_mapping import RowMapping, SourceKind,
 from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.forms.static import preview_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
-from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
+from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.progress.display import ProgressView
 from fh_notebook.notebook.ui.buttons import ControlDisplay
@@ -74,7 +73,11 @@ class SourceRow:
         )
         self._from.add_class("fh-from")
         self._from.observe(self._chosen, "value")
-        self.widget = look.row(self._from)
+        self.widget = look.row(self._from, dom_class=field_anchor((name,)))
+
+    def mark(self, *, is_wrong: bool) -> None:
+        """Show whether what it takes keeps Run from sending."""
+        (self._from.add_class if is_wrong else self._from.remove_class)("fh-wrong")
 
     def follow(self) -> None:
         """Show what the variable takes."""
@@ -131,11 +134,12 @@ class SourceRow:
 
 
 def constant_model(mapping: RowMapping, name: str) -> FormModel:
-    """Return a form of one field: the constant of a variable, of which nothing is sent until it is entered."""
+    """Return a form of one field: the constant of a variable. It begins with the default, which a batch sends."""
     declared = mapping.deployment.inputs if isinstance(mapping.deployment.inputs, dict) else {}
     schema = mapping.schema_of(name) or {"type": "string"}  # of what is not declared, a text is meant
     definitions: dict[str, Any] = {word: declared[word] for word in ("$defs", "definitions") if word in declared}
-    return FormModel({"type": "object", **definitions, "properties": {name: schema}})
+    begins = {name: schema["default"]} if isinstance(schema, dict) and "default" in schema else {}
+    return FormModel({"type": "object", **definitions, "properties": {name: schema}}, begins)
 
 
 def _left_out(core: BatchFormController, name: str) -> str:
@@ -220,6 +224,8 @@ class BatchFormView(BatchFormObserver):
         self._task = LatestTask(self._show_error)
         self._starting = LatestTask(self._show_error)
         self._lock = threading.Lock()
+        self._refused = False
+        """Whether a person is told why nothing was sent."""
         self._begun: Batch | None = None
         """What Run began, once that is known: a short batch is over before."""
         self._cancel_asked = False
@@ -264,7 +270,8 @@ class BatchFormView(BatchFormObserver):
 
     def starting(self) -> None:
         """Show that the rows are being checked: what came of an earlier batch is old."""
-        self._begun, self._cancel_asked = None, False
+        self._begun, self._cancel_asked, self._refused = None, False, False
+        self._bar.refuse(())
         self._bar.running(True, may_run=False)
         self._bar.say("Checking every row …")
         self._result.value = ""
@@ -287,10 +294,10 @@ class BatchFormView(BatchFormObserver):
         self._core.observers.notify(lambda observer: observer.edited())
 
     def _run(self) -> None:
-        problems = self._core.problems
-        if problems:
-            self._problems.value = problems_list(problems)
-            self._bar.say(f"Nothing was sent: {counted(len(problems), 'error')}, listed above.", kind="error")
+        if self._core.problems:
+            self._refused = True
+            if links := self._show_refusal():
+                self._look.keys.go_to(links[0].anchors)
             return
         self.starting()
         self._starting.do(self._core.start, lambda _: None)  # `started` is told of it
@@ -303,8 +310,22 @@ class BatchFormView(BatchFormObserver):
 
     # --- what is shown
 
+    def _show_refusal(self) -> list[FieldLink]:
+        """Say what keeps Run from sending, with a link to each variable that it is about; return these."""
+        problems = self._core.problems
+        paths = {problem.path[0]: problem.path for problem in reversed(problems) if problem.path}
+        links = [FieldLink.of(name, paths[name]) for name in self._lines if name in paths]
+        others = [str(problem) for problem in problems if not problem.path or problem.path[0] not in self._lines]
+        self._bar.refuse(links, others)
+        for name, row in self._lines.items():
+            row.mark(is_wrong=name in paths)
+        return links
+
     def edited(self) -> None:
         """Show what follows from the mapping and the selection."""
+        if self._refused:
+            self._refused = bool(self._core.problems)
+            self._show_refusal()
         self._tools.follow()
         preview = self._core.mapping.preview()
         self._preview.value = str(preview_page(self._core.mapping, preview))

@@ -7,30 +7,22 @@ whatever thread, and is shown by setting traits. What is seldom wanted is made w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
 
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import mask_run
-from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.notebook.forms.control.controller import FormController
 from fh_notebook.notebook.forms.control.observers import FormObserver
 from fh_notebook.notebook.forms.control.submission import Submission
-from fh_notebook.notebook.forms.fields.base import field_anchor
 from fh_notebook.notebook.forms.model.field import FieldState
 from fh_notebook.notebook.forms.static import pending_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
-from fh_notebook.notebook.forms.views.run_bar import RunActions, RunBar
+from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
 from fh_notebook.notebook.results.column import app_run
 from fh_notebook.notebook.results.view import ResultsView
 from fh_notebook.notebook.ui.widgets import FormTheme, enable_all_clicks, form_head, origin_text
 
 __all__ = ["FormView"]
-
-LINKED: Final = 6
-"""Fields that are named in one line."""
-NAME_CAP: Final = 60
 
 
 class FormView(FormObserver):
@@ -58,7 +50,7 @@ class FormView(FormObserver):
         self._head = look.text(form_head(core.deployment))
         acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._chosen)
         self._bar = RunBar(look, core.selection, acts, is_app=is_app)
-        self._results = ResultsView()
+        self._results = ResultsView(line=self._bar.progress)
         self._pending = look.text(dom_class="fh-pending")
         self._tools = PanelBar(core, look, collect=self._collect, is_empty=not core.model.fields)
         self._again: int | None = None
@@ -67,6 +59,8 @@ class FormView(FormObserver):
         answers = (self._bar.widget, self._results.widget, self._pending, *tools)
         panes = look.panes([core.fields.widget], answers)
         self._fields_pane = panes.children[0]
+        core.fields.keys = look.keys
+        look.acts["left"] = lambda anchor: self._core.fields.leave(anchor)
         self.widget = look.panel(self._head, panes)
         core.observe(self, (self,))
         enable_all_clicks(self.widget)
@@ -120,17 +114,16 @@ class FormView(FormObserver):
         """Say that nothing was sent, and go to the first field to correct; each problem stands beside its field."""
         self._refused = True
         self._core.fields.refresh()
-        if wrong := self._show_refusal():
-            self._look.keys.go_to(_anchors(wrong[0]))
+        if links := self._show_refusal():
+            self._look.keys.go_to(links[0].anchors)
         enable_all_clicks(self.widget)
 
     def began(self, submission: Submission) -> None:
         """Show that calls are made; the columns wait."""
         self._results.begin(submission.variants, submission.repeats, sent=len(submission.requests))
         self._refused = False
-        self._bar.show_problems(0)
+        self._bar.refuse(())
         self._bar.running(True, may_run=False)
-        self._bar.say("")
 
     def came(self, submission: Submission, index: int, run: Run) -> None:
         """Show an answer, without secrets."""
@@ -173,40 +166,22 @@ class FormView(FormObserver):
         self._head.value = form_head(self._core.deployment)
         self._fields_pane.children = (self._core.fields.widget,)
         old_fields, self._fields = self._fields, self._core.fields
+        self._fields.keys = self._look.keys
         if old_fields is not self._fields:  # another thread has shown them already
             old_fields.close()
         self._bar.follow()
         self.edited()
 
-    def _show_refusal(self) -> list[FieldState]:
+    def _show_refusal(self) -> list[FieldLink]:
         """Say what keeps Run from sending, with a link to each field that tells its own problems; return these."""
         model = self._core.model
-        wrong = [state for state in model.fields.values() if state.problems]
+        links = [_link(state) for state in model.fields.values() if state.problems]
         others = [problem for problem in self._core.problems if problem not in model.problems]
-        others += model.other_problems[:1]
-        self._bar.show_problems(len(wrong) + len(others))
-        parts: list[Any] = [_sentence(str(problem)) for problem in others]
-        if wrong:
-            left = len(wrong) - LINKED
-            more = f" and {left:,} more" if left > 0 else ""
-            parts.append(
-                html.el("span", "Correct ", html.join([_link(state) for state in wrong[:LINKED]], ", "), f"{more}.")
-            )
-        words = html.join([html.el("span", part) for part in ("Nothing was sent.", *parts)], " ")
-        self._bar.say(words if parts else "", "error")
-        return wrong
+        self._bar.refuse(links, list(map(str, [*others, *model.other_problems[:1]])))
+        return links
 
 
-def _anchors(state: FieldState) -> list[str]:
-    """Return the classes of the field at which the first problem is, and of those that it lies in, from the inside."""
+def _link(state: FieldState) -> FieldLink:
+    """Return the link to the part of a field at which its first problem is."""
     path = next((problem.path for problem in state.problems if problem.path), state.path)
-    return [field_anchor(path[:length]) for length in range(len(path), 0, -1)]
-
-
-def _link(state: FieldState) -> html.Html:
-    name = html.clip(state.title or path_text([state.name]), NAME_CAP)
-    return html.el("a", name, href="#", cls="fh-go", data_go=" ".join(_anchors(state)), dir=html.direction(name))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    return FieldLink.of(state.name, path, state.title)

@@ -13,15 +13,42 @@ from typing import Any, Final
 from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, Text
 
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
-from fh_notebook.notebook.forms.fields.base import UpdateGuard
+from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
-__all__ = ["RunActions", "RunBar"]
+__all__ = ["FieldLink", "RunActions", "RunBar"]
 
 CHECKED_MOST: Final = 12
 """Variants that have a box each; more are a list to choose from."""
+
+
+LINKED_MOST: Final = 6
+"""Fields that are named in one line."""
+NAME_CAP: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLink:
+    """A field that keeps Run from sending, as the line of status leads to it."""
+
+    name: str
+    anchors: Sequence[str]
+    """The classes of the field, and of those that it lies in, from the inside."""
+
+    @classmethod
+    def of(cls, name: str, path: tuple[str | int, ...], title: str = "") -> FieldLink:
+        """Return the link of a variable to what lies at `path`."""
+        anchors = [field_anchor(path[:length]) for length in range(len(path), 0, -1)]
+        return cls(html.clip(title or path_text([name]), NAME_CAP), anchors)
+
+    def html(self) -> html.Html:
+        """Return it for the page's script, which leads to the field."""
+        return html.el(
+            "a", self.name, href="#", cls="fh-go", data_go=" ".join(self.anchors), dir=html.direction(self.name)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +101,13 @@ class RunBar:
         )  # fmt: skip
         self._callback.add_class("fh-by-callback")
         self._callback.observe(self._delivered, "value")
+        self.progress = look.text(dom_class="fh-progress")
+        """Where it stands how far a run is."""
         self._status = look.text(dom_class="fh-status")
         more = () if is_app else (self._repeats, self._callback)
         self.widget = look.column(
             *(() if is_app and len(selection.offered) == 1 else (self._variants,)),
-            look.row(self._run, self._cancel, *more, self._status),
+            look.row(self._run, self._cancel, *more, self.progress, self._status),
             dom_class="fh-run-bar",
         )
         self.follow()
@@ -96,10 +125,23 @@ class RunBar:
         self._calls = number
         self._name_run()
 
-    def show_problems(self, number: int) -> None:
-        """Show on Run how much keeps it from sending, once it was pressed."""
-        self._problems = number
+    def refuse(self, links: Sequence[FieldLink], others: Sequence[str] = ()) -> None:
+        """Say what keeps Run from sending, once it was pressed: the fields, each as a link, and what is of no field.
+
+        With neither, what was said before is taken back.
+        """
+        self._problems = len(links) + len(others)
         self._name_run()
+        if not self._problems:
+            self.say("")
+            return
+        parts: list[Any] = ["Nothing was sent.", *map(_sentence, others)]
+        if links:
+            left = len(links) - LINKED_MOST
+            more = f" and {left:,} more" if left > 0 else ""
+            linked = html.join([link.html() for link in links[:LINKED_MOST]], ", ")
+            parts.append(html.el("span", "Correct ", linked, f"{more}."))
+        self.say(html.join([html.el("span", part) for part in parts], " "), "error")
 
     def _name_run(self) -> None:
         calls = "" if self._is_app or self._calls in (None, 0, 1) else f" {self._calls:,} calls"
@@ -202,3 +244,7 @@ class RunBar:
     def _changed(self) -> None:
         self.follow()
         self._acts.chosen()
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

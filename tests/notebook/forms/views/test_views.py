@@ -17,6 +17,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
+from fh_notebook.notebook.forms.fields.base import field_anchor
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.page_widget import OwnKeys
 from tests.notebook.forms.form_hive import PASSWORD, FormHive
@@ -261,6 +262,32 @@ def test_a_cancel_ends_the_waiting_and_not_the_run(human: LocalHive) -> None:
     human.decide(pending.request_id)
     with pytest.raises(SettingsError, match="delivery is 'pigeon'; give one of 'direct', 'callback', 'poll'"):
         form.delivery = "pigeon"
+
+
+def test_an_empty_field_that_must_be_given_is_told_once_it_was_left(hive: FormHive) -> None:
+    """Beside it, and nothing else is told."""
+    inputs = {"ticket": fh.text(), "who": fh.group({"name": fh.text(), "zip": fh.text()}), "note": fh.text()}
+    form = fh.form(fh.Deployment("reply", variants=["plain"], inputs=inputs), client=hive.client())
+    assert "Required." not in form._repr_html_() + _texts(form)
+    _act(form, f"left {field_anchor(('who', 'name'))}")
+    assert _texts(form).count("Required. Enter a text.") == 1
+    shown = [state.path for state in form._core.model.walk() if state.shown_problems]
+    assert shown == [("who", "name")]
+    form.fields["who"].fields["name"].value = "Ada"
+    assert "Required." not in _texts(form)
+    assert "Nothing was sent" not in _of(form, "fh-status").value
+
+
+def _texts(form: fh.Form) -> str:
+    return "".join(widget.value for widget in _all(form.widget) if type(widget).__name__ == "HTML")
+
+
+def test_how_far_a_run_is_stands_beside_run(hive: FormHive) -> None:
+    """And so does why it ended."""
+    form = fh.form(REPLY, variants="plain", values={"ticket": "Late."}, client=hive.client())
+    assert _of(form, "fh-progress").value == ""
+    form.submit().wait()
+    _until(_of(form, "fh-progress"), "1 of 1 completed; ")
 
 
 # --- what can be opened
@@ -535,8 +562,14 @@ def test_a_constant_password_leaves_its_box_at_once(over: fh.Form) -> None:
 def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHive) -> None:
     """Also when it was over before the form knew it; then nothing is left to pay for."""
     _of(over, "fh-run").click()
-    assert "Nothing was sent: 1 error, listed above." in _of(over, "fh-status").value
+    status = _of(over, "fh-status")
+    assert f'data-go="{field_anchor(("ticket",))}"' in status.value
+    assert ("fh-wrong" in _line(over, "ticket")._dom_classes, _of(over, "fh-run").description) == (
+        True,
+        "Run · 1 error",
+    )
     over.fields["ticket"].column = "body"
+    assert ("fh-wrong" in _line(over, "ticket")._dom_classes, status.value) == (False, "")
     _of(over, "fh-run").click()
     _until(_of(over, "fh-batch-result"), "2 completed")
     _until(_of(over, "fh-plan"), "2 of 2 answered")
