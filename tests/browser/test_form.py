@@ -52,6 +52,10 @@ CELLS = {
         "reject = fh.form(fh.Deployment('reply', variants=['plain'], inputs=inputs), values={'ticket': 'Late.'})\nreject"
     ),
 }
+KERNEL_ANSWERS = """async () => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    await kernel.requestExecute({code: '0', silent: true}).done;
+}"""
 AT = {name: place for place, name in enumerate(CELLS, 1)}
 
 
@@ -138,6 +142,48 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     expect(status).not_to_contain_text("Nothing was sent")
     expect(run).to_have_text("Run")
     assert hive.got[before:] == [{"ticket": "Late.", "who": {"name": "Ann", "zip": "04103"}, "max_words": 12}]
+
+
+def test_an_empty_field_is_told_once_it_was_left(lab: Lab, hive: FormHive) -> None:
+    """Beside it; not by a press on Run, which tells all that is wrong."""
+    form = _form(lab, "reject")
+    run, keys, mouse = form.locator("button.fh-run"), lab.page.keyboard, lab.page.mouse
+    name, told = form.get_by_label("name").first, form.locator(".fh-problem")
+    form.get_by_label("ticket").first.focus()
+    expect(told).to_have_count(0)
+    name.focus()
+    keys.press("Tab")
+    expect(told).to_have_text(["⚠ Required. Enter a text."])
+    expect(form.get_by_label("zip").first).to_be_focused()
+    form.get_by_label("max_words").first.focus()
+    expect(told).to_have_count(2)
+    run.hover()
+    mouse.down()
+    lab.page.evaluate(KERNEL_ANSWERS)
+    expect(told).to_have_count(2)
+    mouse.up()
+    expect(run).to_have_text("Run · 2 errors")
+    expect(told).to_have_count(3)
+    expect(name).to_be_focused()
+
+
+def test_a_press_on_run_counts_also_where_the_page_moves_it(lab: Lab, hive: FormHive) -> None:
+    """What was typed before is told wrong while the mouse is pressed, above Run."""
+    lab.resize(700, 1000)
+    form = _form(lab, "reject")
+    run, words = form.locator("button.fh-run"), form.get_by_label("max_words").first
+    words.fill("many")
+    run.hover()
+    before = run.bounding_box()
+    lab.page.mouse.down()
+    expect(form.locator(".fh-problem")).to_contain_text("is not a whole number")
+    after = run.bounding_box()
+    assert before
+    assert after
+    assert after["y"] > before["y"] + before["height"] / 2, "the page has not moved Run away"
+    lab.page.mouse.up()
+    expect(run).to_have_text("Run · 2 errors")
+    lab.resize(1200, 1000)
 
 
 def test_optional_fields_at_their_defaults_are_behind_one_line(lab: Lab) -> None:

@@ -25,11 +25,11 @@ const STILL_PX = 6;  // a pointer that moves further takes its press back
 
 function render({model, el}) {
   const root = () => el.closest(".fh-own-keys");
-  let asking, observer, going, pressing;
+  let asking, observer, going, showing, pressing;
   let last = null;  // what has the focus, and what was to know of it while it was on the page
   let lost = null;  // what had it until its part was drawn anew
   const disown = ownKeys(root, event => {
-    lost = going = null;  // a person has gone on
+    lost = going = showing = null;  // a person has gone on
     if (event.key === "ArrowDown" && event.altKey) openMenu(event);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
   });
@@ -58,7 +58,7 @@ function render({model, el}) {
   };
   const nameOfField = field => [...field.classList].find(name => name.startsWith("fh-at-"));
   const press = event => {
-    lost = going = null;
+    lost = going = showing = null;
     pressing = {button: event.target.closest("button"), at: [event.clientX, event.clientY], left: [], isClicked: false};
   };
   const clicks = event => { if (pressing?.button?.contains(event.target)) pressing.isClicked = true; };
@@ -104,6 +104,14 @@ function render({model, el}) {
     going = null;
     (target.getClientRects()[0].height < innerHeight / 2 ? target : field).scrollIntoView({block: "center"});
     focus(target);
+  };
+  const showAll = here => {
+    const part = showing && performance.now() < showing.until ? here?.querySelector(`.${CSS.escape(showing.name)}`) : null;
+    if (!part) { showing = null; return; }
+    const frame = part.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect().bottom ?? innerHeight;
+    if (part.parentElement.getBoundingClientRect().bottom <= Math.min(frame, innerHeight)) return;  // or it is not drawn yet
+    showing = null;
+    part.scrollIntoView({block: "start"});
   };
   const pressed = event => {
     const at = event.target.closest?.("[data-go], [data-act], .fh-code-act");
@@ -156,6 +164,7 @@ function render({model, el}) {
     here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
     findAgain(here);
     arrive(here);
+    showAll(here);
     const now = document.activeElement ?? document.body;
     if (!last || (now !== here && !now.contains(here) && canFocus(now))) return;
     if (canFocus(last.element)) { if (now === here) focus(last.element); return; }
@@ -193,7 +202,10 @@ function render({model, el}) {
     changed(here);
   };
   begin();
-  model?.on("msg:custom", message => { if (message.go) goTo(message.go, message.unless_typing); });
+  model?.on("msg:custom", message => {
+    if (message.go) goTo(message.go, message.unless_typing);
+    if (message.show) { showing = {name: message.show, until: performance.now() + SOON_MS}; showAll(root()); }
+  });
   return () => {
     cancelAnimationFrame(asking);
     observer?.disconnect();

@@ -75,6 +75,10 @@ class OwnKeys(PageWidget):
         """
         self.send({"go": " ".join(classes), "unless_typing": unless_typing})
 
+    def show(self, dom_class: str) -> None:
+        """Have the page scroll to the part with this class, unless all that follows it is in sight."""
+        self.send({"show": dom_class})
+
 
 def own_keys(box: Any, keys: OwnKeys | None = None) -> Any:
     """Have `box` keep its keys and its focus, and lay out its texts in their own direction; return it.

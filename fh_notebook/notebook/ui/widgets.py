@@ -96,6 +96,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-plain{font-size:13px}"
     ".fh-panel .fh-run-bar{margin:6px 0}"
     ".fh-panel .fh-tools{margin-top:8px}"
+    ".fh-panel .fh-from>.widget-label{text-align:left;font-weight:600}"
     ".fh-panel .fh-from.fh-wrong>select{border-color:var(--jp-error-color1,currentColor)!important}"
     ".fh-panel .fh-status{flex:1 1 12em}"
     # While calls are out, Cancel is in the place of what the next run is chosen by.
@@ -104,7 +105,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-progress:not(:has(.fh-line)){display:none}"
     ".fh-panel .fh-cancel{background:none;border:1px solid var(--jp-error-color1,currentColor);"
     "color:var(--jp-error-color1,inherit)}"
-    ".fh-panel .fh-run:disabled{opacity:.8}"
+    ".fh-panel .fh-run:disabled{opacity:1}"
     ".fh-panel .fh-code-bar{display:flex;align-items:center;gap:8px;margin:4px 0}"
     ".fh-panel .fh-code-act{font:inherit;padding:4px 12px;cursor:pointer;border-radius:3px;color:inherit;"
     "background:none;border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"

@@ -350,9 +350,13 @@ class Field:
         if problem.path != self.state.path:
             return str(problem)
         if problem.keyword == "required" and problem.expected:
-            is_chosen = self.state.kind.rules.control in (Control.CHOICE, Control.CHOICES, Control.ONE_OF)
-            return f"Required. {'Choose' if is_chosen else 'Enter'} {problem.expected}."
+            return f"Required. {self.what_to_do(problem.expected)}."
         return problem.sentence
+
+    def what_to_do(self, expected: str) -> str:
+        """Return in words what a person does to give it a value; `expected` is what would do."""
+        is_chosen = self.state.kind.rules.control in (Control.CHOICE, Control.CHOICES)
+        return f"{'Choose' if is_chosen else 'Enter'} {expected}"
 
     def _mark(self, *, wrong: bool) -> None:
         for control in (self.control, self.json_box):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import listed
+from fh_notebook.core.text.formatting import in_words, listed
 from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import state_note
 from fh_notebook.notebook.forms.model.containers import GroupState, OneOfState
@@ -137,6 +137,10 @@ class OneOfField(Field, control=Control.ONE_OF):
         set_traits(self.control, value=self.state.index if self._is_open and self.state.index is not None else -1)
         if (branch := self._branch()) is not None:
             branch.refresh()
+
+    def what_to_do(self, expected: str) -> str:
+        """Return which kinds there are to choose from."""
+        return f"Choose {in_words(self.state.labels)}"
 
     def _branch(self) -> Field | None:
         """The field of the chosen branch; none for a constant, which its name says."""

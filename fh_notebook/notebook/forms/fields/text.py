@@ -296,6 +296,10 @@ class TimeField(Field, control=Control.TIME):
         set_traits(self._zone, value=str(html.el("span", "UTC" if offset in "Zz" else f"UTC{offset}", cls="fh-zone")))
         return self._zone
 
+    def what_to_do(self, expected: str) -> str:
+        """Return what is picked, where nothing is typed."""
+        return super().what_to_do(expected) if self._shows_text else _PICKED[self.state.kind]
+
     def _picked(self, value: Any) -> None:
         self.state.set_text("" if value is None else picked(value, self.state.text))
 
@@ -314,6 +318,12 @@ _WRITTEN: Final = {
     FieldKind.DATETIME: "2026-01-31T09:30:00Z",
 }
 """How each is typed."""
+
+_PICKED: Final = {
+    FieldKind.DATE: "Pick a date",
+    FieldKind.TIME: "Pick a time",
+    FieldKind.DATETIME: "Pick a date and a time",
+}
 
 _OFFSET: Final = re.compile(r"([Zz]|[+-]\d{2}:\d{2})$")
 

@@ -202,6 +202,8 @@ class FieldsView:
             self._fold.hide(folded_names(self.model.fields, least=1))
         self._arrange(self._widget)
         enable_all_clicks(self._widget)
+        if self._fold is not None and self._fold.is_open and self.keys is not None:
+            self.keys.show("fh-fold")
 
     def _arrange(self, column: Any) -> None:
         """Show the fields in their order, those at their defaults behind one line, and what belongs to no field."""
