@@ -52,7 +52,7 @@ def take(browser: Browser, server: LabServer, file: Path) -> None:
         lab.run(1)
         form = lab.page.locator(".fh-panel")
         form.locator("button.fh-run").click()
-        lab.expect_text(form.locator(".fh-results"), "2 of 2 completed")
+        lab.expect_text(form.locator(".fh-progress"), "2 of 2 completed")
         lab.expect_text(lab.run(2), "Comparison of 2 variants")
         assert lab.errors == []
         lab.page.add_style_tag(content=TIDY)

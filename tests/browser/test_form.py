@@ -217,7 +217,7 @@ def test_cancel_is_heard_while_no_cell_runs_and_while_one_does(lab: Lab, hive: F
     form = _form(lab, "cancel")
     form.locator("button.fh-run").click()
     hive.wait_for(1)
-    expect(form.locator(".fh-results")).to_contain_text("1 of 2 answered")
+    expect(form.locator(".fh-progress")).to_contain_text("1 of 2 answered")
     first = form.locator(".fh-results").inner_text()
     expect(form.locator(".fh-results")).not_to_have_text(first)  # the time ticks
     form.locator("textarea").first.fill("Edited meanwhile.")
