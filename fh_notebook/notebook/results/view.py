@@ -142,8 +142,7 @@ class ResultsView:
         self._line = HTML() if line is None else line
         self._above = (self._line,) if line is None else ()
         self._side: Any = None
-        self.widget = VBox()
-        self.widget.add_class("fh-results")
+        self.widget = VBox(_dom_classes=("fh-results",))
 
     # --- call by call
 

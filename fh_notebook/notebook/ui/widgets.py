@@ -12,6 +12,8 @@ from functools import cache
 from typing import Any, Final
 
 from ipywidgets import HTML, Box, Button, Layout, VBox, Widget
+from ipywidgets.widgets.widget_bool import ToggleButtonStyle
+from ipywidgets.widgets.widget_string import HTMLStyle
 from traitlets import Unicode
 
 from fh_notebook.contract.deployment import Deployment
@@ -143,6 +145,8 @@ class FormTheme:
         self.button_layout = Layout(width="auto", min_width="72px", margin="2px 6px 2px 0")
         self._row = Layout(flex_flow="row wrap", align_items="center", overflow="visible", grid_gap="2px 6px")
         self._column = Layout(overflow="visible", max_width="100%")
+        self._text_style = HTMLStyle()
+        self.toggle_style = ToggleButtonStyle()
         self._text = Layout(margin="2px 0", max_width="100%", min_width="0", flex="0 1 auto")
         self.hidden = Layout(display="none")
         self.acts: dict[str, Callable[[str], object]] = {}
@@ -153,18 +157,19 @@ class FormTheme:
 
     def button(self, text: str, tooltip: str, dom_class: str, clicked: Callable[[], object], **more: Any) -> Any:
         """Return a button; what it does is told nothing of the widget."""
-        button = Button(description=text, tooltip=tooltip, layout=self.button_layout, **more)
-        button.add_class(dom_class)
+        button = Button(
+            description=text, tooltip=tooltip, layout=self.button_layout, _dom_classes=_classes(dom_class), **more
+        )
         button.on_click(lambda _: clicked())
         return button
 
     def row(self, *children: Any, dom_class: str = "") -> Any:
         """Return widgets beside each other, on several lines where the page is narrow."""
-        return self._classed(Box(children, layout=self._row), dom_class)
+        return Box(children, layout=self._row, _dom_classes=_classes(dom_class))
 
     def column(self, *children: Any, dom_class: str = "") -> Any:
         """Return widgets below each other."""
-        return self._classed(VBox(children, layout=self._column), dom_class)
+        return VBox(children, layout=self._column, _dom_classes=_classes(dom_class))
 
     def panes(self, left: Sequence[Any], right: Sequence[Any]) -> Any:
         """Return two columns that are beside each other where the form has room for both, else below each other."""
@@ -183,12 +188,7 @@ class FormTheme:
 
     def text(self, value: str = "", dom_class: str = "") -> Any:
         """Return a widget of HTML that is escaped already."""
-        return self._classed(HTML(value, layout=self._text), dom_class)
-
-    def _classed(self, widget: Any, dom_class: str) -> Any:
-        if dom_class:
-            widget.add_class(dom_class)
-        return widget
+        return HTML(value, layout=self._text, style=self._text_style, _dom_classes=_classes(dom_class))
 
     def safely(self, call: Callable[[], object], show_error: Callable[[str], None]) -> Callable[[], None]:
         """Return a handler that does `call`, and tells what of it is a person's to put right."""
@@ -203,6 +203,11 @@ class FormTheme:
                 show_error(error_text(exc))
 
         return handle
+
+
+def _classes(dom_class: str) -> tuple[str, ...]:
+    """Return what a widget is made with: a class that is added later is one more message to the page."""
+    return (dom_class,) if dom_class else ()
 
 
 def line(text: str | html.Html, *, kind: str = "dim") -> str:

@@ -186,24 +186,25 @@ class Field:
     def widget(self) -> Any:
         """Its container; made at the first use."""
         if self._widget is None:
-            self._widget = self._build()
-            self.refresh()
+            with self._showing:
+                self._widget = self._build(self._shown_parts())
         return self._widget
 
-    def _build(self) -> Any:
+    def _build(self, parts: tuple[Any, ...]) -> Any:
         from ipywidgets import Box
 
         classes = ["fh-field", f"fh-field-{self.state.kind}", field_anchor(self.state.path)]
         classes += ["fh-needed"] if self.state.required else []
-        return Box((), layout=self.view.look.field, _dom_classes=classes)
+        return Box(parts, layout=self.view.look.field, _dom_classes=classes)
 
     def refresh(self) -> None:
         """Show the state again."""
         if self._widget is not None:
             with self._showing:
-                self._refresh()
+                set_traits(self._widget, children=self._shown_parts())
 
-    def _refresh(self) -> None:
+    def _shown_parts(self) -> tuple[Any, ...]:
+        """Put the state into its parts, made when they are needed, and return those that are shown."""
         as_json = not self.state.can_show
         if as_json:
             self.show_json()
@@ -215,19 +216,18 @@ class Field:
         self._show_ends()
         self._show_help()
         self._show_problem()
-        self._arrange(self.json_box if as_json else self.control)
+        return self._there(self.json_box if as_json else self.control)
 
     def refresh_problems(self) -> None:
         """Show its problems again: another field may have made or mended them."""
         if self._widget is not None:
             with self._showing:
                 self._show_problem()
-                self._arrange(self.json_box if not self.state.can_show and self.json_box is not None else self.control)
+                is_json = not self.state.can_show and self.json_box is not None
+                set_traits(self._widget, children=self._there(self.json_box if is_json else self.control))
 
-    def _arrange(self, control: Any) -> None:
-        children = tuple(part for part in self._parts(control) if part is not None)
-        if children != self._widget.children:
-            self._widget.children = children
+    def _there(self, control: Any) -> tuple[Any, ...]:
+        return tuple(part for part in self._parts(control) if part is not None)
 
     def _parts(self, control: Any) -> tuple[Any, ...]:
         """Return all that is shown, in its order, ``None`` for what is not there.
@@ -390,10 +390,10 @@ def button_of(field: Field, text: str, tooltip: str, handler: Callable[[], None]
 def _make_remove_button(field: Field) -> Any:
     # Named in full for who hears the page: the CSS shows an x.
     name, look = f"Do not send {field.shown_name}", field.view.look
-    button = button_of(field, name, "Remove the value: nothing is sent", field.state.unset, layout=look.end)
-    button.tabbable = False if field.is_cleared or field.menu is not None else None
-    button.add_class("fh-remove")
-    return button
+    return button_of(
+        field, name, "Remove the value: nothing is sent", field.state.unset, layout=look.end,
+        tabbable=False if field.is_cleared or field.menu is not None else None, _dom_classes=("fh-remove",),
+    )  # fmt: skip
 
 
 _MenuItems = tuple[tuple[str, SentAs], ...]

@@ -82,8 +82,8 @@ class GroupField(Field, control=Control.GROUP):
         """Return what begins the object, where it is not there: its fields come with it."""
         is_offered = not self.state.is_set and not self.bare
         if is_offered and self._open_button is None:
-            self._open_button = button_of(self, "Add", f"{self.label}: fill in its fields", self.state.fill)
-            self._open_button.add_class("fh-begin")
+            tooltip = f"{self.label}: fill in its fields"
+            self._open_button = button_of(self, "Add", tooltip, self.state.fill, _dom_classes=("fh-begin",))
         return self._open_button if is_offered else None
 
     def _extra_names(self) -> Any:

@@ -123,12 +123,16 @@ class TableField(Field, control=Control.TABLE):
     def _make_tools(self) -> Any:
         from ipywidgets import Box
 
-        add = button_of(self, "Add a row", f"{self.shown_name}: add a row", self._add)
-        paste = button_of(self, "Paste rows …", f"{self.shown_name}: paste rows from a spreadsheet", self._toggle_paste)
-        back = button_of(self, "Previous rows", f"{self.shown_name}: the rows before", lambda: self._turn(-1))
-        on = button_of(self, "Next rows", f"{self.shown_name}: the rows after", lambda: self._turn(1))
-        for button, word in ((add, "add"), (paste, "paste"), (back, "back"), (on, "next")):
-            button.add_class(f"fh-rows-{word}")
+        tools = (
+            ("add", "Add a row", "add a row", self._add),
+            ("paste", "Paste rows …", "paste rows from a spreadsheet", self._toggle_paste),
+            ("back", "Previous rows", "the rows before", lambda: self._turn(-1)),
+            ("next", "Next rows", "the rows after", lambda: self._turn(1)),
+        )
+        add, paste, back, on = (
+            button_of(self, text, f"{self.shown_name}: {does}", handler, _dom_classes=(f"fh-rows-{word}",))
+            for word, text, does, handler in tools
+        )
         self._always = (add, paste)
         self._turning = (back, on)
         return Box(self._always, layout=self.view.look.row, _dom_classes=("fh-tools",))
@@ -261,9 +265,8 @@ class _Table:
         )
         buttons = []
         for label, word, handler in marks:
-            button = button_of(field, label, f"{row_name}: {word}", handler, layout=field.view.look.mark)
-            button.add_class(f"fh-row-{word}")
-            buttons.append(button)
+            layout, classes = field.view.look.mark, (f"fh-row-{word}",)
+            buttons.append(button_of(field, label, f"{row_name}: {word}", handler, layout=layout, _dom_classes=classes))
         return HBox(buttons, layout=field.view.look.cells_end)
 
     def row(self, index: int) -> int:

@@ -260,12 +260,13 @@ class TimeField(Field, control=Control.TIME):
     def _controls(self, control: Any) -> tuple[Any, ...]:
         if control is not self.control:
             return (control,)
-        if self._switch is None:
-            self._switch = button_of(self, "", "", self._turn, layout=self.view.look.small)
-            self._switch.add_class("fh-type-it")
         is_typed = self._shows_text
-        does = "pick" if is_typed else "type"
-        set_traits(self._switch, description=f"{does.title()} it", tooltip=f"{does.title()} {self.shown_name}")
+        does = "Pick" if is_typed else "Type"
+        text, tooltip = f"{does} it", f"{does} {self.shown_name}"
+        if self._switch is None:
+            classes, layout = ("fh-type-it",), self.view.look.small
+            self._switch = button_of(self, text, tooltip, self._turn, layout=layout, _dom_classes=classes)
+        set_traits(self._switch, description=text, tooltip=tooltip)
         if is_typed:
             return (self._text_box(), self._switch)
         return (control, self._zone_text(), self._switch)

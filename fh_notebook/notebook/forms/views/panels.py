@@ -603,8 +603,11 @@ class PanelBar:
             self._read_history()
 
     def _toggle(self, name: str, text: str, tooltip: str) -> Any:
-        button = ToggleButton(description=text, tooltip=tooltip, layout=self._look.button_layout)
-        button.add_class(f"fh-open-{name}")
+        classes = (f"fh-open-{name}",)
+        button = ToggleButton(
+            description=text, tooltip=tooltip, layout=self._look.button_layout, style=self._look.toggle_style,
+            _dom_classes=classes,
+        )  # fmt: skip
         button.observe(lambda change: self._turned(name, change["new"]), "value")
         return button
 

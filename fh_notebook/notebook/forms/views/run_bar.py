@@ -87,19 +87,20 @@ class RunBar:
         """The box for names, where no variant is known to choose from."""
         self._variants = look.row(dom_class="fh-variants")
         self._run = look.button("Run", "", "fh-run", acts.run, button_style="primary", icon="play")
-        self._cancel = look.button("Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel)
-        self._cancel.disabled = True
+        self._cancel = look.button(
+            "Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel, disabled=True
+        )
         self._repeats = BoundedIntText(
             value=selection.repeats, min=1, max=MOST_REPEATS, description="Repeat", style=LABELLED,
             layout=Layout(width="112px", margin="2px 6px 2px 0"), tooltip="How often each variant runs",
+            _dom_classes=("fh-repeats",),
         )  # fmt: skip
-        self._repeats.add_class("fh-repeats")
         self._repeats.observe(self._repeated, "value")
         self._callback = Checkbox(
             description="Deliver by callback", indent=False, layout=look.input, style=LABELLED,
             tooltip="The answer comes later: for workflows that wait for a person, or take long",
+            _dom_classes=("fh-by-callback",),
         )  # fmt: skip
-        self._callback.add_class("fh-by-callback")
         self._callback.observe(self._delivered, "value")
         self.progress = look.text(dom_class="fh-progress")
         """Where it stands how far a run is."""
@@ -191,8 +192,10 @@ class RunBar:
         return any(child is self._name for child in self._variants.children)
 
     def _box(self, name: str) -> Any:
-        box = Checkbox(description=name, indent=False, layout=self._look.input, style=LABELLED)
-        box.add_class("fh-variant")
+        box = Checkbox(
+            value=name in self._selection.chosen, description=name, indent=False, layout=self._look.input,
+            style=LABELLED, _dom_classes=("fh-variant",),
+        )  # fmt: skip
         box.observe(lambda _: self._checked(), "value")
         return box
 
