@@ -1,7 +1,8 @@
 """Count what a person does in a page: clicks, scrolls and keys.
 
 Rule of this file: nothing is reached by a trick. What is clicked or read must be in sight, and not below something else;
-where it is not, the wheel is turned, and that counts as one scroll however far it goes.
+where it is not, the wheel is turned, and that counts as one scroll however far it goes. A flow that is written with
+`reach`, `press_on`, `choose` and `run` is done by the mouse or by the keyboard alone.
 """
 
 from __future__ import annotations
@@ -41,11 +42,20 @@ _BESIDE: Final = """e => {
 }"""
 
 
+_IS_BEFORE: Final = """e => {
+    const way = document.activeElement.compareDocumentPosition(e);
+    return Boolean(way & Node.DOCUMENT_POSITION_PRECEDING);
+}"""
+"""Whether Shift+Tab leads to an element."""
+
+
 @dataclass
 class Effort:
     """A person at a page, and what it has taken so far."""
 
     page: Page
+    by_keyboard: bool = False
+    """Whether the flows' steps are done without a mouse."""
     clicks: int = 0
     scrolls: int = 0
     """How often something was out of sight."""
@@ -81,6 +91,40 @@ class Effort:
                 return
             self.press("Shift+Tab" if back else "Tab")
         raise AssertionError(f"{TABS_CAP} Tabs do not reach it")
+
+    # --- the steps of a flow, by one hand or the other
+
+    def reach(self, control: Locator) -> None:
+        """Give the focus to something that is typed into."""
+        if self.by_keyboard:
+            self.tab_to(control, back=control.evaluate(_IS_BEFORE))
+        else:
+            self.click(control)
+
+    def press_on(self, button: Locator) -> None:
+        """Press a button, a link, or what opens a part."""
+        self.reach(button)
+        if self.by_keyboard:
+            self.press("Enter")
+
+    def choose(self, listed: Locator, label: str) -> None:
+        """Choose from a list: a click that opens it and one on the choice, or the choice's first letter."""
+        self.reach(listed)
+        if self.by_keyboard:
+            self.press(label[0])
+        else:
+            listed.select_option(label=label)  # a browser without a window draws no list
+            self.clicks += 1
+
+    def run(self, run: Locator) -> None:
+        """Run a form from one of its fields."""
+        if self.by_keyboard:
+            self.press("Control+Enter")
+        else:
+            self.click(run)
+
+    def __str__(self) -> str:
+        return f"{self.clicks} clicks, {self.scrolls} scrolls ({self.notches} notches), {self.keys} keys"
 
     def _bring(self, target: Locator, legible: int) -> None:
         way = target.evaluate(_OUT_OF_SIGHT, legible)
