@@ -6,7 +6,8 @@ are read by `planning/reader.py`, or out of files of partitions, and how one is 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,9 @@ from fh_notebook.batching.export.export import Exported, WrittenFile, to_csv, to
 from fh_notebook.batching.model import Counts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
-from fh_notebook.batching.rendering import batch_html, digest, frame_text
+from fh_notebook.batching.progress.display import ProgressDisplay
+from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code
 from fh_notebook.core import arguments, hooks
-from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
 from fh_notebook.errors import SettingsError
@@ -27,11 +28,21 @@ from fh_notebook.errors import SettingsError
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "ShownBatch"]
 
 SHOWN: Final = ("row", "variant", "status", "output", "error", "elapsed_s", "reused")
 """The columns that a batch shows of its frame."""
 ROWS_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownBatch:
+    """A batch as a page shows it, with what its buttons do."""
+
+    batch: Batch
+    control: BatchController
+    overview: Callable[[], BatchOverview]
+    """Returns what is shown of it at this moment."""
 
 
 @with_partial_repr
@@ -47,8 +58,13 @@ class Batch:
         self._control = control
         self._status = control.status
         self._tables = tables
+        control.new_display = self._new_display
         self.file_store = file_store
         """Of a batch out of a file: the store in memory that its answers and ratings are in."""
+
+    def _new_display(self) -> ProgressDisplay | None:
+        display: ProgressDisplay | None = hooks.frontend().batch_progress(self._shown)
+        return display
 
     @property
     def name(self) -> str:
@@ -269,10 +285,20 @@ class Batch:
         await self._control.astart(self._control.open_windows(retry_unknown=retry_unknown))
         return self
 
-    def retry_failed(self, error_code: str | None = None, *, wait: bool = True) -> Batch:
-        """Call again what failed, or only what failed with `error_code`; return the batch itself.
+    def retry_failed(self, error_code: str | None = None, *, error: str | None = None, wait: bool = True) -> Batch:
+        """Call again what failed, or only some of it; return the batch itself.
 
         Rows whose inputs do not fit are not among it: correct them and run the cell again.
+
+        Parameters
+        ----------
+        error_code : str, optional
+            Only what failed with this code.
+        error : str, optional
+            Only what failed with this error and no code; its first line as the batch shows it is enough. Not over
+            partitions.
+        wait : bool
+            ``False`` returns at once.
 
         Raises
         ------
@@ -282,13 +308,13 @@ class Batch:
             The service refused the key at the first call.
         """
         arguments.check(Batch.retry_failed, locals())
-        self._control.start(self._control.failed_windows(error_code), wait=wait)
+        self._control.start(self._control.failed_windows(error_code, error), wait=wait)
         return self
 
-    async def aretry_failed(self, error_code: str | None = None) -> Batch:
+    async def aretry_failed(self, error_code: str | None = None, *, error: str | None = None) -> Batch:
         """Await :meth:`retry_failed`."""
         arguments.check(Batch.aretry_failed, locals())
-        await self._control.astart(self._control.failed_windows(error_code))
+        await self._control.astart(self._control.failed_windows(error_code, error))
         return self
 
     def wait(self) -> Batch:
@@ -350,6 +376,27 @@ class Batch:
         """
         return self._status.admits
 
+    def watch(self) -> None:
+        """Show the batch under the running cell: live while it runs, then what came of it.
+
+        It is what a cell shows that ends with the batch itself. Bar and buttons go on after the page is reloaded; a
+        batch in the background can be watched in several cells. Without a page (a terminal, nbclient), it is shown
+        once, as it is now.
+
+        Examples
+        --------
+        >>> import fh_notebook as fh
+        >>> hive = fh.local.LocalHive()
+        >>> @hive.workflow("shout", variant="loud")
+        ... def loud(text: str) -> str:
+        ...     return text.upper()
+        >>> fh.batch([{"text": "a"}], "shout", name="w", client=hive.client(), progress=False).watch()
+        Batch w: 1 of 1 done; 1 call
+        row  variant  status     output  error  elapsed_s  reused
+        0    loud     completed  A              0.00       no
+        """
+        hooks.frontend().watch_batch(self._shown)
+
     def resolve_unknown(self) -> Batch:
         """Ask the service what became of the calls that may have run, where they have a request id; return the batch.
 
@@ -389,18 +436,29 @@ class Batch:
         lines = [f"Batch {self.summary()}", digest(groups), frame_text(head, SHOWN)]
         return "\n".join(line for line in lines if line)
 
+    def _ipython_display_(self) -> None:
+        if not hooks.frontend().show_batch(self._shown):
+            raise NotImplementedError  # so IPython asks for the HTML and the text
+
     def _repr_html_(self) -> str:
+        return self._overview().html()
+
+    @property
+    def _shown(self) -> ShownBatch:
+        return ShownBatch(batch=self, control=self._control, overview=self._overview)
+
+    def _overview(self) -> BatchOverview:
         status = self._status
-        if status.is_forgotten:
-            return html.el("div", html.STYLE, self.summary(), cls="fh")
-        groups, head = self._refreshed().overview(ROWS_SHOWN)
-        return batch_html(
-            self.name,
-            self.counts,
-            groups=groups,
+        groups, head = ([], pd.DataFrame()) if status.is_forgotten else self._refreshed().overview(ROWS_SHOWN)
+        return BatchOverview(
+            name=self.name,
+            summary=self.summary(),
+            counts=self.counts,
+            groups=groups_by_code(groups),
             head=head,
             columns=SHOWN,
             doing=status.doing,
             stopped=self.stopped,
             admits=status.falls_short,
+            is_forgotten=status.is_forgotten,
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions, budget_of
 from fh_notebook.batching.execution.unknown_names import NameEvidence
-from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Counts, Event, Job, OutcomeTable
+from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Counts, Event, FailedSelection, Job, OutcomeTable
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import (
@@ -219,13 +219,13 @@ class BatchState:
             return chained_windows(WindowPrefetch(self.work_queue.again()), self._fresh)
         return self._plan_again([job for window in self.work_queue.again() for job in self._take(window)], most_at_once)
 
-    def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
+    def failed_windows(self, which: FailedSelection, *, most_at_once: int) -> Windows:
         """Return the failed jobs that are to be called again."""
         self.work_queue.reopen_forgotten()
         self.work_queue.begin_keeping()
         self._store.keep_owed()
         self.work_queue.begin()
-        return self._plan_again([job for window in self.work_queue.failed(error_code) for job in window], most_at_once)
+        return self._plan_again([job for window in self.work_queue.failed(which) for job in window], most_at_once)
 
     def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:
         """Return the jobs that may have run, with what is known of them."""

@@ -8,17 +8,19 @@ user says so, and a batch that calls nothing is refused here, wherever it is fro
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
-from fh_notebook.batching.model import Event, Stopped
+from fh_notebook.batching.model import Event, FailedSelection, Stopped
 from fh_notebook.batching.planning.work_queue import Windows
-from fh_notebook.batching.progress.display import NoProgress, ProgressDisplay, progress_of
+from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import InterruptibleEvent
@@ -26,6 +28,19 @@ from fh_notebook.core.redaction import log
 from fh_notebook.errors import AuthError, SettingsError
 
 __all__ = ["BatchController"]
+
+
+WATCH_S: Final = 2.0
+"""How long a further display is waited for: the loop may be busy."""
+
+
+class _WaitingDisplay:
+    """A display that is to show a start that runs already."""
+
+    def __init__(self, display: ProgressDisplay) -> None:
+        self.display = display
+        self.context = contextvars.copy_context()
+        self.begun = InterruptibleEvent()
 
 
 class BatchController:
@@ -54,7 +69,12 @@ class BatchController:
         self._cancel_asked = False
         self._cut = 0
         self._ended = InterruptibleEvent()
-        self._progress: ProgressDisplay = NoProgress()
+        self._displays: list[ProgressDisplay] = []
+        """Those that the present start has begun; used on its loop alone."""
+        self._to_begin: deque[_WaitingDisplay] = deque()
+        """Those that are to be begun there."""
+        self.new_display: Callable[[], ProgressDisplay | None] = lambda: None
+        """Makes the display of a start where a page shows it; without one, lines of text do."""
 
     # --- what is to be called
 
@@ -67,10 +87,12 @@ class BatchController:
         self.refuse_to_run()
         return self.work.open_windows(retry_unknown=retry_unknown, most_at_once=self.status.limit)
 
-    def failed_windows(self, error_code: str | None) -> Windows:
+    def failed_windows(self, error_code: str | None, error: str | None = None) -> Windows:
         """Return the failed jobs that are to be called again."""
         self.refuse_to_run()
-        return self.work.failed_windows(error_code, most_at_once=self.status.limit)
+        return self.work.failed_windows(
+            FailedSelection(error_code=error_code, error=error), most_at_once=self.status.limit
+        )
 
     # --- starting and ending
 
@@ -99,9 +121,9 @@ class BatchController:
         if self.status.running:
             raise SettingsError(f"{self.status.name} is running; batch.wait() for it, or batch.cancel() it first")
 
-    def start(self, windows: Windows, *, wait: bool) -> None:
-        """Call the jobs of `windows`, on the background loop."""
-        progress = progress_of(self._settings.progress)  # before it counts as running: it may be none
+    def start(self, windows: Windows, *, wait: bool, display: ProgressDisplay | None = None) -> None:
+        """Call the jobs of `windows`, on the background loop, and show it in `display` or in a new one."""
+        progress = display or self._new_display()  # before it counts as running: it may be none
         self.refuse_to_run()
         work = self._go(windows, progress)
         if not wait:
@@ -126,7 +148,7 @@ class BatchController:
 
     async def astart(self, windows: Windows) -> None:
         """Await :meth:`start`, from any running loop."""
-        progress = progress_of(self._settings.progress)
+        progress = self._new_display()
         self.refuse_to_run()
         self._begin(blocks=True)
         try:
@@ -134,6 +156,31 @@ class BatchController:
         except BaseException:
             self._end_unbegun()
             raise
+
+    def _new_display(self) -> ProgressDisplay:
+        return progress_of(self._settings.progress, live=self.new_display)
+
+    def watch(self, display: ProgressDisplay) -> bool:
+        """Show the present start in one more display, from any thread; return whether it has begun to.
+
+        It begins in the context of the caller, in which ipykernel finds the cell that an output belongs to.
+        """
+        if not self.status.running:
+            return False
+        waiting = _WaitingDisplay(display)
+        self._to_begin.append(waiting)
+        if (running := self._task) is not None:  # else it is begun with the start
+            with suppress(RuntimeError):  # that loop has ended, and the start with it
+                running[0].call_soon_threadsafe(self._begin_displays)
+        return waiting.begun.wait(WATCH_S) or self.status.running
+
+    def _begin_displays(self) -> None:
+        while self._to_begin:
+            waiting = self._to_begin.popleft()
+            if self.status.run is not None:
+                self._displays.append(waiting.display)
+                self._safely(waiting.context.run, waiting.display.begin, self.status)
+                waiting.begun.set()
 
     def _end_unbegun(self) -> None:
         """Have a start that was refused or cut short before its first step be over: nobody else would say so."""
@@ -231,8 +278,9 @@ class BatchController:
             raise
         status.began(run)
         self._task = (asyncio.get_running_loop(), task) if task else None
-        self._progress = progress
+        self._displays = [progress]
         self._safely(progress.begin, status)
+        self._begin_displays()
         try:
             if self._cancel_asked:
                 raise asyncio.CancelledError
@@ -244,7 +292,9 @@ class BatchController:
         finally:
             self._cut, self._task = run.cut, None
             status.end()
-            self._safely(progress.end, status)
+            for display in self._displays:
+                self._safely(display.end, status)
+            self._displays = []
             self._ended.set()
         self._raise_if_refused(run.answered)
 
@@ -261,7 +311,8 @@ class BatchController:
         self._show()
 
     def _show(self) -> None:
-        self._safely(self._progress.update, self.status)
+        for display in self._displays:
+            self._safely(display.update, self.status)
 
     def _safely(self, call: Callable[..., object], *arguments: Any) -> bool:
         """Call somebody else's function; what it raises is logged, and never ends paid work."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, one_line
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, text_for
 from fh_notebook.core.text.problems import Problem
@@ -21,6 +21,7 @@ from fh_notebook.core.text.problems import Problem
 __all__ = [
     "CODE_OF",
     "DONE",
+    "ERROR_SHOWN",
     "FAILED",
     "INVALID_INPUT",
     "PENDING",
@@ -28,6 +29,7 @@ __all__ = [
     "UNKNOWN",
     "Counts",
     "Event",
+    "FailedSelection",
     "Finished",
     "Job",
     "KeptBack",
@@ -37,6 +39,7 @@ __all__ = [
     "Started",
     "Stopped",
     "Throttled",
+    "error_line",
     "kind_of",
     "lost_run",
     "run_of_invalid",
@@ -229,6 +232,43 @@ def kind_of(run: Run) -> str:
     ['done', 'failed', 'unknown', 'unknown']
     """
     return {"completed": "done", "failed": "failed"}.get(run.status, "unknown")
+
+
+ERROR_SHOWN: Final = 80
+"""Characters of an error that are shown; the frame has all of it."""
+
+
+def error_line(error: str | None) -> str:
+    """Return an error in one line, by which those without a code are told apart."""
+    return one_line((error or "")[: ERROR_SHOWN * 4], ERROR_SHOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedSelection:
+    """Which of the failed jobs are meant; by default all.
+
+    Examples
+    --------
+    >>> run = Run(status="failed", error="the model stopped")
+    >>> FailedSelection(error="the model stopped").has(run), FailedSelection(error_code="timeout").has(run)
+    (True, False)
+    """
+
+    error_code: str | None = None
+    """Those with this code."""
+    error: str | None = None
+    """Those with this error and no code; as a display shows it, which cuts a long one."""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether all are meant."""
+        return self.error_code is None and self.error is None
+
+    def has(self, run: Run) -> bool:
+        """Whether a failed run is meant."""
+        if self.error_code is not None and run.error_code != self.error_code:
+            return False
+        return self.error is None or (not run.error_code and error_line(run.error) == error_line(self.error))
 
 
 PENDING, DONE, FAILED, UNKNOWN = range(4)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.model import RETRY_UNKNOWN, Counts, Stopped
+from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, Counts, Stopped, error_line
 from fh_notebook.batching.progress.state import admitting, outcome_parts
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
@@ -23,20 +23,23 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import PYTHON, Audience, counted
 
 __all__ = [
+    "BatchOverview",
     "ErrorGroup",
-    "batch_html",
+    "Offers",
     "cell",
     "digest",
     "error_groups",
     "frame_html",
     "frame_text",
+    "groups_by_code",
     "one_line",
     "progress_sentence",
+    "retry_code",
 ]
 
 DIGEST_LINES: Final = 4
-TEXT_SHOWN: Final = 80
-"""Characters of an error or a cell that are shown; the frame has all of it."""
+TEXT_SHOWN: Final = ERROR_SHOWN
+"""Characters of a cell that are shown; the frame has all of it."""
 
 
 def one_line(value: Any, limit: int = TEXT_SHOWN) -> str:
@@ -112,6 +115,8 @@ class ErrorGroup:
     error: str
     """The error in one line; empty where none was given."""
     jobs: int
+    calls: int = 0
+    """How many calls it takes to call them all again: equal jobs share one."""
     first: tuple[tuple[Any, str | None, str], ...] = ()
     """The first of them: the row's label, the variant, and the error at full length."""
 
@@ -121,28 +126,37 @@ class ErrorGroup:
         )
 
 
-def error_groups(runs: Iterable[tuple[Any, Run]]) -> list[ErrorGroup]:
-    """Return the errors of runs, each with its row's label: failed ones first, and the most frequent before others.
+def error_groups(runs: Iterable[tuple[Any, str, Run]]) -> list[ErrorGroup]:
+    """Return the errors of runs: failed ones first, and the most frequent before others.
+
+    Parameters
+    ----------
+    runs : iterable of (row, key, Run)
+        Each with its row's label and its job's key, which equal jobs share; empty for a job that is never called.
 
     Examples
     --------
     >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error", variant="v")
-    >>> [group] = error_groups([(7, bad), (8, bad)])
-    >>> group.jobs, str(group), group.first[0]
-    (2, "validation_error 'tags is missing'", (7, 'v', 'tags is missing'))
+    >>> [group] = error_groups([(7, "k7", bad), (8, "k8", bad), (9, "k7", bad)])
+    >>> group.jobs, group.calls, str(group), group.first[0]
+    (3, 2, "validation_error 'tags is missing'", (7, 'v', 'tags is missing'))
     """
     jobs: dict[tuple[str, str, str], int] = {}
+    keys: dict[tuple[str, str, str], set[str]] = {}
     first: dict[tuple[str, str, str], list[tuple[Any, str | None, str]]] = {}
-    for row, run in runs:
+    for row, job_key, run in runs:
         if run.status == "completed":
             continue
-        key = ("failed" if run.status == "failed" else "unknown", run.error_code or "", one_line(run.error or ""))
-        jobs[key] = jobs.get(key, 0) + 1
-        if len(shown := first.setdefault(key, [])) < ROWS_OF_AN_ERROR:
+        kind = ("failed" if run.status == "failed" else "unknown", run.error_code or "", error_line(run.error))
+        jobs[kind] = jobs.get(kind, 0) + 1
+        keys.setdefault(kind, set()).update({job_key} - {""})
+        if len(shown := first.setdefault(kind, [])) < ROWS_OF_AN_ERROR:
             shown.append((row, run.variant, run.error or ""))
     groups = [
-        ErrorGroup(status=status, code=code, error=error, jobs=jobs[status, code, error], first=tuple(rows))
-        for (status, code, error), rows in first.items()
+        ErrorGroup(
+            status=kind[0], code=kind[1], error=kind[2], jobs=jobs[kind], calls=len(keys[kind]), first=tuple(rows)
+        )
+        for kind, rows in first.items()
     ]
     return sorted(groups, key=lambda group: (group.status != "failed", -group.jobs))
 
@@ -154,7 +168,7 @@ def digest(groups: Sequence[ErrorGroup]) -> str:
     --------
     >>> bad = Run(status="failed", error="tags is missing", error_code="validation_error")
     >>> lost = Run(status="unknown", error="no answer came in time", error_code="read_timeout")
-    >>> digest(error_groups([(0, bad), (1, bad), (2, lost)]))
+    >>> digest(error_groups([(0, "a", bad), (1, "b", bad), (2, "c", lost)]))
     "2 failed: 2 x validation_error 'tags is missing'; 1 unknown: 1 x read_timeout 'no answer came in time'"
     """
     by_status = {status: [g for g in groups if g.status == status] for status in ("failed", "unknown")}
@@ -179,53 +193,84 @@ NEXT: Final = (
 INVALID: Final = "invalid_input"
 
 
-def batch_html(
-    name: str,
-    counts: Counts,
-    *,
-    groups: Sequence[ErrorGroup] = (),
-    head: pd.DataFrame,
-    columns: Sequence[str],
-    doing: str = "",
-    stopped: Stopped | None = None,
-    admits: int | None = None,
-) -> html.Html:
-    """Return how a batch is shown: its counts, its errors with their rows, its first rows, and what can be done next.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What can be done with a batch by a click, where there is a kernel that hears it."""
 
-    Parameters
-    ----------
-    name : str
-        The batch's.
-    counts : Counts
-        How far it is.
-    groups : sequence of ErrorGroup
-        Its errors.
-    head : DataFrame
-        Its first lines, failed ones first.
-    columns : sequence of str
-        Of `head`, those that are shown.
-    doing : str
-        What it is doing; empty when it has ended.
-    stopped, admits
-        As for :func:`progress_sentence`.
-    """
-    chips = [html.badge(status, f"{number:,} {status}") for status, number in _outcomes(counts) if number]
-    facts = [_spent(counts), *([admitting(admits)] if admits is not None else []), *([doing] if doing else [])]
-    by_code = _by_code(groups)
-    errors = [_group_html(group) for group in by_code[: 2 * DIGEST_LINES]]
-    more = len(by_code) - len(errors)
-    return html.el(
-        "div",
-        html.STYLE,
-        html.el("div", html.el("strong", name), *chips, html.el("span", "; ".join(facts), cls="fh-dim"), cls="fh-head"),
-        html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
-        *errors,
-        html.el("div", f"and {counted(more, 'more error')}: batch.failures", cls="fh-dim") if more else None,
-        _caption(counts, len(head)),
-        frame_html(head, columns),
-        _next() if not doing and counts.done else None,
-        cls="fh",
-    )
+    retry: bool = False
+    """Whether it can call failed rows again."""
+    browse: bool = False
+    compare: bool = False
+    save: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOverview:
+    """What is shown of a batch at one moment: its counts, its errors, its first rows, and what can be done next."""
+
+    name: str
+    summary: str
+    """How far it is, in one line."""
+    counts: Counts
+    groups: Sequence[ErrorGroup]
+    """Its errors, one for each code."""
+    head: pd.DataFrame
+    """Its first lines, failed ones first."""
+    columns: Sequence[str]
+    """Of `head`, those that are shown."""
+    doing: str = ""
+    """What it is doing; empty when it has ended."""
+    stopped: Stopped | None = None
+    admits: int | None = None
+    """How many calls at once the service admits, where it fell back under its ceiling."""
+    is_forgotten: bool = False
+
+    @property
+    def shown_groups(self) -> Sequence[ErrorGroup]:
+        """The errors that are shown."""
+        return self.groups[: 2 * DIGEST_LINES]
+
+    def html(self) -> html.Html:
+        """Return all of it as HTML, with code that says what can be done."""
+        has_ended = not self.doing and self.counts.done + self.counts.failed + self.counts.unknown
+        return html.el("div", self.head_html(), self.rows_html(), _next() if has_ended else None, cls="fh")
+
+    def head_html(self, offers: Offers | None = None) -> html.Html:
+        """Return the counts and errors as HTML.
+
+        Parameters
+        ----------
+        offers : Offers, optional
+            What has a button, whose click a page tells by ``data-act``: ``show:0``, ``retry:0`` for an error by its
+            place in :attr:`shown_groups`, ``browse``, ``compare``, ``save``. Without it, code says how to call again.
+        """
+        if self.is_forgotten:
+            return html.el("div", html.STYLE, self.summary, cls="fh")
+        counts, stopped = self.counts, self.stopped
+        chips = [html.badge(status, f"{number:,} {status}") for status, number in _outcomes(counts) if number]
+        admitted = [admitting(self.admits)] if self.admits is not None else []
+        facts = [_spent(counts), *admitted, *([self.doing] if self.doing else [])]
+        errors = [
+            _group_html(group) if offers is None else _group_with_buttons(number, group, offers)
+            for number, group in enumerate(self.shown_groups)
+        ]
+        more = len(self.groups) - len(errors)
+        facts_html = html.el("span", "; ".join(facts), cls="fh-dim")
+        return html.el(
+            "div",
+            html.STYLE,
+            html.el("div", html.el("strong", self.name), *chips, facts_html, cls="fh-head"),
+            html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
+            *errors,
+            html.el("div", f"and {counted(more, 'more error')}: batch.failures", cls="fh-dim") if more else None,
+            _buttons(offers) if offers is not None and not self.doing else None,
+            cls="fh",
+        )
+
+    def rows_html(self) -> html.Html:
+        """Return the first rows as HTML, to be shown in one page with the head, which has the style."""
+        table = frame_html(self.head, self.columns)
+        return html.el("div", _caption(self.counts, len(self.head)), table, cls="fh")
 
 
 def _outcomes(counts: Counts) -> tuple[tuple[str, int], ...]:
@@ -237,7 +282,7 @@ def _outcomes(counts: Counts) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
+def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
     """Return one group for each error code: a message may name what is in its row, and then each is another one."""
     of_code: dict[tuple[str, str], list[ErrorGroup]] = {}
     for group in groups:
@@ -246,35 +291,80 @@ def _by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
     for (status, _), same in of_code.items():
         first = tuple(row for group in same for row in group.first)[:ROWS_OF_AN_ERROR]
         others = f" (and {counted(len(same) - 1, 'other message')})" if len(same) > 1 else ""
-        jobs, code, error = sum(group.jobs for group in same), same[0].code, f"{same[0].error}{others}"
-        merged.append(ErrorGroup(status=status, code=code, error=error, jobs=jobs, first=first))
+        jobs, calls = sum(group.jobs for group in same), sum(group.calls for group in same)
+        code, error = same[0].code, f"{same[0].error}{others}"
+        merged.append(ErrorGroup(status=status, code=code, error=error, jobs=jobs, calls=calls, first=first))
     return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))
 
 
 def _group_html(group: ErrorGroup) -> html.Html:
     """Return one error: how often, what, and behind it the first rows and how to call them again."""
-    times = html.badge(group.status, f"{group.jobs:,} {group.status}")
-    code = [html.el("code", group.code), " "] if group.code else []
-    summary = html.el("summary", times, " ", *code, group.error or "no reason given")
     rows = html.table(
         ["row", "variant", "error"], [[cell(row), variant or "", error] for row, variant, error in group.first]
     )
     shown = f"the first {len(group.first)} of {group.jobs:,}" if group.jobs > len(group.first) else ""
-    again = _again(group)
-    note = html.el("div", *([f"{shown}. "] if shown else []), again, cls="fh-dim")
-    return html.el("details", summary, rows, note, cls="fh-fold fh-errors")
+    note = html.el("div", *([f"{shown}. "] if shown else []), _again(group), cls="fh-dim")
+    return html.el("details", html.el("summary", *_group_words(group)), rows, note, cls="fh-fold fh-errors")
+
+
+def _group_words(group: ErrorGroup) -> list[html.Html | str]:
+    times = html.badge(group.status, f"{group.jobs:,} {group.status}")
+    return [times, " ", *([html.el("code", group.code), " "] if group.code else []), group.error or "no reason given"]
+
+
+def _group_with_buttons(number: int, group: ErrorGroup, offers: Offers) -> html.Html:
+    """Return one error with buttons for its rows, and for a call of each of them that can be called."""
+    what = f"{group.code} {group.error}".strip() or "no reason given"
+    buttons = [_button(f"show:{number}", "Show", f"Show the rows: {what}")]
+    if offers.retry and group.calls and retry_code(group):
+        calls = counted(group.calls, "call")
+        buttons.append(_button(f"retry:{number}", f"Retry ({calls})", f"Retry ({calls}): {what}"))
+    note = _again(group) if offers.retry and not retry_code(group) else None
+    words = html.el("span", *_group_words(group))
+    return html.el("div", words, *buttons, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
+
+
+def _button(act: str, text: str, label: str = "") -> html.Html:
+    return html.el("button", text, type="button", cls="fh-act", data_act=act, aria_label=label or None)
+
+
+def _buttons(offers: Offers) -> html.Html | None:
+    offered = {"Browse": offers.browse, "Compare": offers.compare, "Save": offers.save}
+    buttons = [_button(text.lower(), text) for text, is_offered in offered.items() if is_offered]
+    return html.el("div", *buttons, cls="fh-acts") if buttons else None
+
+
+def retry_code(group: ErrorGroup) -> str:
+    """Return the code that calls the jobs of an error again, and no others; empty where none does.
+
+    Examples
+    --------
+    >>> retry_code(ErrorGroup(status="failed", code="overloaded", error="try later", jobs=1))
+    'batch.retry_failed("overloaded")'
+    >>> retry_code(ErrorGroup(status="failed", code="", error="RuntimeError: no label", jobs=1))
+    'batch.retry_failed(error="RuntimeError: no label")'
+    """
+    if group.status != "failed" or group.code == INVALID:
+        return ""
+    return (
+        f"batch.retry_failed({_quoted(group.code)})"
+        if group.code
+        else f"batch.retry_failed(error={_quoted(group.error)})"
+    )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _again(group: ErrorGroup) -> html.Html:
+    if code := retry_code(group):
+        return html.el("span", "To call them again: ", html.el("code", code))
     if group.code == INVALID:
         return html.el("span", "Correct these rows, and run the cell again: what is answered is not called twice.")
-    if group.status == "unknown":
-        return html.el(
-            "span", "They may have run; to call them again: ", html.el("code", "batch.resume(retry_unknown=True)")
-        )
-    if not group.code:
-        return html.el("span", "To call all failed ones again: ", html.el("code", "batch.retry_failed()"))
-    return html.el("span", "To call them again: ", html.el("code", f'batch.retry_failed("{group.code}")'))
+    return html.el(
+        "span", "They may have run; to call them again: ", html.el("code", "batch.resume(retry_unknown=True)")
+    )
 
 
 def _caption(counts: Counts, shown: int) -> html.Html | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED
 from fh_notebook.batching.execution.engine_run import StartOptions
-from fh_notebook.batching.model import Counts, Event, Job, Stopped
+from fh_notebook.batching.model import Counts, Event, FailedSelection, Job, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
@@ -134,8 +134,14 @@ class BatchWork(Protocol):
         """Return what is to be called now, after looking for what others have answered meanwhile."""
         ...
 
-    def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
-        """Return the failed jobs that are to be called again."""
+    def failed_windows(self, which: FailedSelection, *, most_at_once: int) -> Windows:
+        """Return the failed jobs that are meant.
+
+        Raises
+        ------
+        SettingsError
+            They cannot be told apart so.
+        """
         ...
 
     def unknown_windows(self) -> Iterator[list[tuple[Job, Run]]]:

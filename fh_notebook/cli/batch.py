@@ -504,7 +504,9 @@ def _end(
     if args.quiet and code:
         _complain([batch.summary() if race is None else f"{batch.name}: {race.verdict}"])
     lines = (
-        [digest(error_groups((job.row, outcome.run) for job, outcome, _ in batch.entries() if outcome))] if code else []
+        [digest(error_groups((job.row, job.key, outcome.run) for job, outcome, _ in batch.entries() if outcome))]
+        if code
+        else []
     )
     lines += [repr(race)] if race is not None else []
     if target is not None:

@@ -144,8 +144,16 @@ class Frontend(Protocol):
         """Display a `PendingRun`, and follow it until its outcome is here."""
         ...
 
-    def batch_progress(self) -> Any:
-        """Return a new display of a batch's progress; ``None`` where there is no notebook."""
+    def batch_progress(self, shown: Any) -> Any:
+        """Return a new display of a start of a `ShownBatch`; ``None`` where there is no notebook."""
+        ...
+
+    def show_batch(self, shown: Any) -> bool:
+        """Show a `ShownBatch` under the running cell with what can be clicked; ``False`` where nobody could click."""
+        ...
+
+    def watch_batch(self, shown: Any) -> None:
+        """Show a `ShownBatch` as :meth:`show_batch`, or where nobody could click, once, as it is now."""
         ...
 
     def race_progress(self, race: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fh_notebook.notebook.shell import notice
 
 if TYPE_CHECKING:
-    from fh_notebook.batching.batch import Batch
+    from fh_notebook.batching.batch import Batch, ShownBatch
     from fh_notebook.batching.progress.display import ProgressDisplay
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.comparing.rating.questions import Items
@@ -30,8 +30,10 @@ __all__ = [
     "deployment_page",
     "notice",
     "race_progress",
+    "show_batch",
     "show_pending",
     "show_rater",
+    "watch_batch",
 ]
 
 
@@ -49,11 +51,25 @@ def show_pending(pending: ChangingDisplay) -> None:
     show(pending)
 
 
-def batch_progress() -> ProgressDisplay | None:
-    """Return a new display of a batch's progress; ``None`` where there is no notebook."""
-    from fh_notebook.notebook.progress.display import live_progress
+def batch_progress(shown: ShownBatch) -> ProgressDisplay | None:
+    """Return a new display of a start of a batch; ``None`` where there is no notebook."""
+    from fh_notebook.notebook.progress.batch_block import progress_of_batch
 
-    return live_progress()
+    return progress_of_batch(shown)
+
+
+def show_batch(shown: ShownBatch) -> bool:
+    """Show a batch under the running cell with what can be clicked; ``False`` where nobody could click."""
+    from fh_notebook.notebook.progress.batch_block import show
+
+    return show(shown)
+
+
+def watch_batch(shown: ShownBatch) -> None:
+    """Show a batch with what can be clicked, or where nobody could click, once, as it is now."""
+    from fh_notebook.notebook.progress.batch_block import watch
+
+    watch(shown)
 
 
 def race_progress(race: Race) -> RaceDisplay | None:

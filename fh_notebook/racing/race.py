@@ -242,7 +242,7 @@ class Race:
     def _display(self) -> ProgressDisplay:
         """Return what shows a start: the race's own display, or the batch's where its rest is run."""
         if not self.running or (self._progress is not True and self._make_display is None):
-            return progress_of(self._progress)
+            return progress_of(self._progress, live=self._control.new_display)
         race_display = self._make_display() if self._make_display else hooks.frontend().race_progress(self)
         self._shown = race_display or RaceText(self)
         return self._shown

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from fh_notebook.batching.execution.engine_run import StartOptions, budget_of
 from fh_notebook.batching.execution.stop_rules import StopLimits
-from fh_notebook.batching.model import Counts, Event, Job
+from fh_notebook.batching.model import Counts, Event, FailedSelection, Job
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows, ready_windows
@@ -112,9 +112,11 @@ class PartitionWork:
         """Note that what is pending is to be called."""
         return self._request_calls(CallRequest(call_lost=retry_unknown))
 
-    def failed_windows(self, error_code: str | None, *, most_at_once: int) -> Windows:
+    def failed_windows(self, which: FailedSelection, *, most_at_once: int) -> Windows:
         """Note that what failed is to be called again."""
-        return self._request_calls(CallRequest(retry=True, error_code=error_code))
+        if which.error is not None:
+            raise SettingsError("error= is not known of rows in partitions; give error_code, or nothing for all")
+        return self._request_calls(CallRequest(retry=True, error_code=which.error_code))
 
     def _request_calls(self, request: CallRequest) -> Windows:
         self._request = request

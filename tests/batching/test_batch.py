@@ -348,7 +348,7 @@ def test_a_batch_shows_each_error_with_its_rows_and_how_to_call_them_again(shout
     assert shown.count("<details") == 2
     assert "7 failed" in shown
     assert "the first 5 of 7" in shown
-    assert "batch.retry_failed()" in shown
+    assert "batch.retry_failed(error=&quot;RuntimeError: cannot shout bad&quot;)" in shown
     assert "Correct these rows" in shown
     assert "batch.browse()" in shown
 
@@ -541,3 +541,13 @@ def test_the_table_the_counts_and_the_sentence_agree() -> None:
         assert (line["done"], line["failed"], line["unknown"]) == (counts.done, counts.failed, counts.unknown)
         told.append((counts.done, counts.failed, counts.unknown, counts.reused))
     assert told == [(3, 3, 2, 3), (3, 3, 2, 6)]
+
+
+def test_what_failed_with_one_error_is_called_again_alone(shouting: Shouting) -> None:
+    """Errors without a code are told apart by their line, as it is shown; other failed jobs stay as they are."""
+    batch = _batch(shouting, [{"text": "bad one"}, {"text": "bad two"}], variants="loud")
+    calls = batch.counts.calls
+    batch.retry_failed(error="RuntimeError: cannot shout bad two")
+    assert (batch.counts.failed, batch.counts.calls) == (2, calls + 1)
+    batch.retry_failed(error="another error")
+    assert batch.counts.calls == calls + 1

@@ -47,14 +47,14 @@ def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_o
     runs = [Run(status="completed")] * 5
     runs += [Run(status="failed", error="tags\nare missing", error_code="validation_error")] * 900
     runs += [Run(status="failed", error=f"of its own {i}", error_code="x") for i in range(10)]
-    groups = error_groups(enumerate(runs))
+    groups = error_groups((row, f"key {row}", run) for row, run in enumerate(runs))
     said = digest(groups)
     assert said.startswith("910 failed: 900 x validation_error 'tags are missing', 1 x x 'of its own 0'")
     assert said.endswith(", 7 others")
     assert len(said) < 300
-    assert (groups[0].jobs, [row for row, *_ in groups[0].first]) == (900, [5, 6, 7, 8, 9])
-    assert digest(error_groups([(0, Run(status="completed"))])) == ""
-    assert digest(error_groups([(0, Run(status="failed"))])) == "1 failed: 1 x no reason given"
+    assert (groups[0].jobs, groups[0].calls, [row for row, *_ in groups[0].first]) == (900, 900, [5, 6, 7, 8, 9])
+    assert digest(error_groups([(0, "", Run(status="completed"))])) == ""
+    assert digest(error_groups([(0, "", Run(status="failed"))])) == "1 failed: 1 x no reason given"
 
 
 def test_a_name_out_of_somebodys_file_is_printable() -> None:

@@ -40,7 +40,7 @@ def _pictures(lab: Lab, name: str, of: Locator) -> None:
 
 
 def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, paced_hive: PacedHive) -> None:
-    """Each click does what it says, at once; when all is over nothing is left to click, in the page or in the file."""
+    """Each click does what it says, at once; when all is over the page has buttons for what is next, the file code."""
     with paced_hive.serve() as server:
         lab.open(
             SETUP.format(url=server.url), PILOT, BACKGROUND.format(more=", max_concurrency=4"), "'the kernel is there'"
@@ -89,7 +89,8 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
 
         here.locator("button.fh-cancel").click()
         lab.expect_text(here, r"unknown.*cancelled; what is finished is kept")
-        expect(here.locator("button")).to_have_count(0)
+        expect(here.get_by_role("button", name="Browse")).to_be_visible()
+        expect(here.locator("button.fh-pause, button.fh-cancel, .fh-throttle")).to_have_count(0)
         _pictures(lab, "batch-cancelled", here)
         lab.expect_no_gap(here)
     assert lab.errors == []
@@ -97,11 +98,12 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
     saved = nbformat.read(lab.server.root / lab.name, as_version=4)
     nbformat.validate(saved)
     text = (lab.server.root / lab.name).read_text()
-    for trace in ("fh-pause", "fh-cancel", "widget-view", "Running in the background"):
+    for trace in ("fh-pause", "fh-cancel", "data-act", "Running in the background"):
         assert trace not in text
     shown = saved.cells[2].outputs[0].data
     assert "cancelled; what is finished is kept" in shown["text/plain"]
     assert "cancelled; what is finished is kept" in shown["text/html"]
+    assert "batch.browse()" in shown["text/html"]
 
 
 @pytest.mark.long

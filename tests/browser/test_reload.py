@@ -50,7 +50,9 @@ def test_the_bar_of_a_batch_in_the_background_goes_on(lab: Lab, paced_hive: Pace
         lab.expect_text(here.locator(".fh-live"), "paused")
         here.locator("button.fh-cancel").click()
         lab.expect_text(here.locator(".fh-live"), "cancelled; what is finished is kept")
-        expect(here.locator("button")).to_have_count(0)
+        expect(here.locator("button.fh-pause, button.fh-cancel")).to_have_count(0)
+        here.get_by_role("button", name="Browse").click()
+        expect(here.locator(".fh-browse")).to_be_visible()
         lab.screenshot("reloaded-background-ended")
 
 

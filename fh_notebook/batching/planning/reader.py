@@ -157,13 +157,13 @@ class BatchReader:
         failed: list[tuple[Job, Outcome | None]] = []
         unknown: list[tuple[Job, Outcome | None]] = []
 
-        def runs() -> Iterator[tuple[Any, Run]]:
+        def runs() -> Iterator[tuple[Any, str, Run]]:
             for job, outcome in self.pairs(lambda kind: kind in (FAILED, UNKNOWN)):
                 if outcome is not None:
                     shown = failed if outcome.run.status == "failed" else unknown
                     if len(shown) < lines:
                         shown.append((job, outcome))
-                    yield job.row, outcome.run
+                    yield job.row, job.key, outcome.run
 
         counts = self._outcomes.counts()
         groups = error_groups(runs()) if counts.failed or counts.unknown else []

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from fh_notebook.batching.model import CODE_OF, DONE, FAILED, PENDING, UNKNOWN, Job, OutcomeTable, kind_of
+from fh_notebook.batching.model import (
+    CODE_OF,
+    DONE,
+    FAILED,
+    PENDING,
+    UNKNOWN,
+    FailedSelection,
+    Job,
+    OutcomeTable,
+    kind_of,
+)
 from fh_notebook.batching.planning.planner import refused
 from fh_notebook.batching.planning.reuse import AnswerLookup, KnownAnswer
 from fh_notebook.batching.planning.sources import JobSource, JobWindow
@@ -194,13 +204,13 @@ class WorkQueue:
                     self._store.uses.keep(self.stored.id, used, list(self._copies.values())).result()
                 yield self._with_stored_copies(looked_up)
 
-    def failed(self, error_code: str | None) -> Iterator[list[Job]]:
-        """Yield the jobs that failed, or failed with `error_code`, as they are to be called again, one a key."""
+    def failed(self, which: FailedSelection) -> Iterator[list[Job]]:
+        """Yield the failed jobs that are meant, as they are to be called again, one a key."""
         for window in self.source.planned(len(self._outcomes)):
             failed = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
-            if error_code is not None:
+            if not which.is_all:
                 runs = self.runs_of(failed)
-                failed = [job for job in failed if job.number in runs and runs[job.number].error_code == error_code]
+                failed = [job for job in failed if job.number in runs and which.has(runs[job.number])]
             yield self.one_a_key(failed)
 
     def unknown(self) -> Iterator[list[tuple[Job, Run]]]:

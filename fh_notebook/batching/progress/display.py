@@ -1,7 +1,7 @@
 """Progress display as text: one rewritten line in a terminal, else one line every few seconds.
 
 Rule of this file: progress costs nothing that a batch would notice and never stops it; at most 5 updates a second. A
-notebook has its own display, by the hook ``views.frontend().batch_progress()``.
+notebook has its own display, which `Batch` gives to its controller.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 
 from fh_notebook.batching.progress.refresh import BEAT_S, DRAW_EVERY_S, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
-from fh_notebook.core import hooks
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import SettingsError
 
@@ -153,8 +152,15 @@ class TextProgress:
         self._lines.write(batch.summary())
 
 
-def progress_of(choice: Any) -> ProgressDisplay:
+def progress_of(choice: Any, *, live: Callable[[], ProgressDisplay | None] = lambda: None) -> ProgressDisplay:
     """Return the display that ``batch(progress=...)`` asks for: ``True``, ``False``, or a function that makes one.
+
+    Parameters
+    ----------
+    choice : bool or function
+        What was asked for.
+    live : function
+        Makes the display of a page; ``None`` where there is none, which has lines of text.
 
     Raises
     ------
@@ -162,8 +168,7 @@ def progress_of(choice: Any) -> ProgressDisplay:
         It is none of them.
     """
     if choice is True:
-        live: ProgressDisplay | None = hooks.frontend().batch_progress()
-        return live or TextProgress()
+        return live() or TextProgress()
     if choice is False or choice is None:
         return NoProgress()
     if callable(choice):

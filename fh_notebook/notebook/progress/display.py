@@ -13,19 +13,20 @@ from __future__ import annotations
 import contextvars
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fh_notebook.batching.model import Counts
-from fh_notebook.batching.progress.display import ProgressDisplay, TextProgress
+from fh_notebook.batching.progress.display import TextProgress
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core.text import html
 from fh_notebook.notebook.progress.controls import BatchControls
-from fh_notebook.notebook.shell import new_handle, no_lost_widget, running_kernel
-from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, has_person
+from fh_notebook.notebook.shell import new_handle, no_lost_widget
+from fh_notebook.notebook.ui.buttons import CancelButton, ControlDisplay, WidgetPlace
 
-__all__ = ["CellOutput", "LiveProgress", "PlainProgress", "ProgressView", "live_progress"]
+__all__ = ["CellOutput", "LiveDisplay", "LiveProgress", "LiveView", "PlainProgress", "ProgressView"]
 
 
 # Numbers, not Jupyter's variables: these are left in a notebook that is not trusted. Each stands out from white and
@@ -62,9 +63,14 @@ class ProgressView:
 
     def _repr_html_(self) -> str:
         plan = html.el("div", self._plan, cls="fh-dim")
-        return html.el("div", html.STYLE, plan, self._bar(), *self._words(), cls="fh fh-progress")
+        return html.el("div", html.STYLE, plan, self.bar(), *self._words(), cls="fh fh-progress")
 
-    def _bar(self) -> html.Html:
+    def live_html(self) -> str:
+        """Return the same: nothing is clicked in it."""
+        return self._repr_html_()
+
+    def bar(self) -> html.Html:
+        """Return the bar alone."""
         state = self._state
         counts, is_known = state.counts, state.rows_so_far is None or bool(self._summary)
         track = f"background-color:{_TRACK}" if is_known else f"background:{_OF_UNKNOWN_LENGTH}"
@@ -140,40 +146,100 @@ def _swatch(colour: str) -> html.Html:
     return html.el("span", cls="fh-swatch", style=style, aria_hidden="true")
 
 
+class LiveView(Protocol):
+    """What a live display shows of one moment; its text is that of a terminal."""
+
+    def _repr_html_(self) -> str:
+        """Return what the saved file has."""
+        ...
+
+    def live_html(self) -> str:
+        """Return what a page shows where clicks are heard."""
+        ...
+
+
 STAND_IN_EVERY_S: Final = 10.0
 """How old what stands in for widgets may be: a notebook saves itself every two minutes."""
 
 
-def live_progress() -> ProgressDisplay | None:
-    """Return a display for the kernel that this runs in; ``None`` where there is none: a terminal has its own line."""
-    kernel = running_kernel()
-    if kernel is None:
-        return None
-    return PlainProgress() if has_person(kernel) is False else LiveProgress()
+class LiveDisplay:
+    """The place of one thing under a cell: a display that the file keeps, and widgets that take its place in a page.
 
+    Parameters
+    ----------
+    act : callable, optional
+        Told the name of what was clicked in the HTML (``data-act``).
+    """
 
-class LiveProgress:
-    """A progress display of its own handle, with what a person can click under it."""
-
-    def __init__(self) -> None:
-        self._pacer = RefreshTimer(self._draw)
+    def __init__(self, act: Callable[[str], object] | None = None) -> None:
+        self.place = WidgetPlace(self, act=act)
+        """Where what can be clicked is put."""
         self._handle: Any = None
-        self._control_display: ControlDisplay | None = None
-        self._plan = ""
-        self._drawn_text = ""
         self._shown: Any = None
         self._stands_in = ("", "")
         self._stood_in_at = 0.0
+
+    def show(self, view: LiveView) -> None:
+        """Show `view` in place of what was shown before."""
+        self._shown = view
+        if self._handle is None:
+            self._handle = new_handle()
+            self._handle.display(view)
+        elif not self.place.is_placed:
+            self._handle.update(view)
+        else:
+            self.place.show(self.page())
+            if time.monotonic() - self._stood_in_at >= STAND_IN_EVERY_S:
+                self.stand_in(*self._stands_in)
+
+    def settle(self, view: LiveView) -> None:
+        """Show how it ended: this stays in the saved notebook, and the widgets in the page."""
+        self._stands_in = (self._stands_in[0], "")
+        self._shown, self._stood_in_at = view, -STAND_IN_EVERY_S
+        self.show(view)
+
+    def leave(self, view: LiveView) -> None:
+        """Show how it ended, in the saved notebook and in the page; nothing can be clicked any more."""
+        self._shown = view
+        self.place.leave()
+        self.place.show(self.page())  # of a page that was reloaded, also where nothing is left to click
+        if self._handle is not None:
+            self._handle.update(view)
+
+    def page(self) -> str:
+        """Return what is shown now, as HTML."""
+        return str(self._shown.live_html())
+
+    def stand_in(self, dom_class: str, text: str) -> None:
+        """Be what is seen where there are no widgets."""
+        self._stands_in, self._stood_in_at = (dom_class, text), time.monotonic()
+        self._handle.update(_StandIn(self._shown, dom_class, text))
+
+
+class LiveProgress:
+    """The progress of what runs, in a display with what a person can click under it.
+
+    Parameters
+    ----------
+    display : LiveDisplay, optional
+        Where it is shown, if that goes on after the end; else a place of its own, which is left with how it ended.
+    """
+
+    def __init__(self, display: LiveDisplay | None = None) -> None:
+        self._outlives = display is not None
+        self._display = display if display is not None else LiveDisplay()
+        self._pacer = RefreshTimer(self._draw)
+        self._control_display: ControlDisplay | None = None
+        self._plan = ""
+        self._drawn_text = ""
 
     def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while a way to cancel."""
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
-        self._handle = new_handle()
-        self._shown = self._view(self._pacer.state())
-        self._handle.display(self._shown)
+        self._display.show(self._view(self._pacer.state()))
         controls = CancelButton(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
-        self._control_display = ControlDisplay(controls, blocks=batch.blocks, above=self)
+        self._control_display = ControlDisplay(controls, blocks=batch.blocks, place=self._display.place)
         self._control_display.begin()
 
     def update(self, batch: ProgressSource) -> None:
@@ -182,52 +248,29 @@ class LiveProgress:
 
     def end(self, batch: ProgressSource) -> None:
         """Show how it ended: this stays in the saved notebook."""
-        self._shown = self._view(self._pacer.state(), summary=batch.summary())
+        view = self._view(self._pacer.state(), summary=batch.summary())
         self._pacer.end()
         if self._control_display is not None:
             self._control_display.end()
-        if self._handle is not None:
-            self._handle.update(self._shown)
+        if self._outlives:
+            self._display.settle(view)
+        else:
+            self._display.leave(view)
 
     def show_last(self, view: Any) -> None:
         """Show `view` in place of how it ended: this stays in the saved notebook."""
-        self._shown = view
-        if self._control_display is not None:
-            self._control_display.show(self.page())
-        if self._handle is not None:
-            self._handle.update(view)
+        self._display.leave(view)
 
     def _draw(self, state: ProgressState) -> None:
         if (text := self._state_text(state)) != self._drawn_text:  # else the page would be sent what it has
             self._drawn_text = text
-            self._shown = self._view(state)
-            self._show()
+            self._display.show(self._view(state))
         if self._control_display is not None:
             self._control_display.follow()
 
-    def _show(self) -> None:
-        if self._control_display is None or not self._control_display.has_bar:
-            self._handle.update(self._shown)
-            return
-        self._control_display.show(self.page())
-        if (now := time.monotonic()) - self._stood_in_at >= STAND_IN_EVERY_S:
-            self._stood_in_at = now
-            self._handle.update(_StandIn(self._shown, *self._stands_in))
-
-    # What is done for an offer.
-
-    def page(self) -> str:
-        """Return what is shown now, as HTML."""
-        return str(self._shown._repr_html_())
-
-    def stand_in(self, dom_class: str, text: str) -> None:
-        """Be what is seen where there are no widgets."""
-        self._stands_in, self._stood_in_at = (dom_class, text), time.monotonic()
-        self._handle.update(_StandIn(self._shown, dom_class, text))
-
     # What another thing than a batch shows otherwise.
 
-    def _view(self, state: ProgressState, *, summary: str = "") -> object:
+    def _view(self, state: ProgressState, *, summary: str = "") -> LiveView:
         return ProgressView(self._plan, state, summary=summary)
 
     def _state_text(self, state: ProgressState) -> str:
@@ -235,17 +278,18 @@ class LiveProgress:
 
 
 class _StandIn:
-    """What is seen of a batch that goes on where its widgets are not: how it was at a time, and what can be done."""
+    """What is seen where the widgets are not: how it was at a time, and what can be done; or how it ended."""
 
-    def __init__(self, view: Any, dom_class: str, text: str) -> None:
+    def __init__(self, view: LiveView, dom_class: str, text: str) -> None:
         self._view, self._dom_class = view, dom_class
-        self._text = f"State of {datetime.now(UTC):%H:%M:%S} UTC, not updated after a reload. {text}"
+        now = f"State of {datetime.now(UTC):%H:%M:%S} UTC, not updated after a reload. {text}"
+        self._text = now if text else ""
 
     def __repr__(self) -> str:
-        return f"{self._view}\n{self._text}"
+        return f"{self._view}\n{self._text}" if self._text else repr(self._view)
 
     def _repr_html_(self) -> str:
-        note = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh")
+        note = html.el("div", html.el("span", self._text, cls="fh-dim"), cls="fh") if self._text else None
         hide = no_lost_widget(self._dom_class)
         return html.el("div", hide, self._view._repr_html_(), note, cls=self._dom_class)
 

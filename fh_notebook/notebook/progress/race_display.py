@@ -49,6 +49,10 @@ class RaceView:
     def _repr_html_(self) -> str:
         return self._html
 
+    def live_html(self) -> str:
+        """Return the same: nothing is clicked in it."""
+        return self._html
+
 
 class LiveRace(LiveProgress):
     """A display of its own handle, with a way to cancel under it.
@@ -69,7 +73,7 @@ class LiveRace(LiveProgress):
         """Show how it ended: this stays in the saved notebook."""
         self.show_last(RaceView(self._race, last=True))
 
-    def _view(self, state: ProgressState, *, summary: str = "") -> object:
+    def _view(self, state: ProgressState, *, summary: str = "") -> RaceView:
         return RaceView(self._race)
 
     def _state_text(self, state: ProgressState) -> str:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -41,6 +41,7 @@ __all__ = [
     "ControlDisplay",
     "HostDisplay",
     "OnLoopHandler",
+    "WidgetPlace",
     "cancel_method",
     "enable_clicks",
     "end_note",
@@ -148,6 +149,113 @@ class ClickControls(Protocol):
         ...
 
 
+class WidgetPlace:
+    """Widgets under one cell, what goes on above what can be clicked; and the display beside them that stands in.
+
+    Parameters
+    ----------
+    above : HostDisplay, optional
+        The display of what goes on.
+    act : callable, optional
+        Told the name of what was clicked in the HTML (``data-act``), on the thread that hears it.
+    """
+
+    def __init__(self, above: HostDisplay | None = None, *, act: Callable[[str], object] | None = None) -> None:
+        self._above = above
+        self._act = act
+        self._handle: Any = None
+        self._line: Any = None
+        """The display that stands in for widgets, where nothing is above."""
+        self._box: Any = None
+        self._bar: Any = None
+        self._keys: Any = None
+        self._hiding = ""
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether there are widgets, which hide what is above."""
+        return self._bar is not None
+
+    def reserve(self) -> None:
+        """Take the place now, to be filled later (fact 4)."""
+        self._display(_NOTHING)
+
+    def say(self, text: str) -> None:
+        """Show a text where there are no widgets."""
+        self._display(_line_bundle(text))
+
+    def put(self, widgets: Sequence[Any], *, text: str) -> None:
+        """Show `widgets` below what goes on; where they are not known, `text` in their place."""
+        if self._box is None:
+            self._make_box(widgets, text)
+        else:
+            self._box.children = (self._bar, *widgets, self._keys)
+            if self._above is not None:
+                self._above.stand_in(self._dom_class, text)
+        enable_clicks(self._keys)
+
+    def _make_box(self, widgets: Sequence[Any], text: str) -> None:
+        from ipywidgets import HTML, Layout, VBox
+
+        from fh_notebook.notebook.ui.page_widget import OwnKeys, own_keys
+
+        self._dom_class = f"fh-in-widgets-{uuid4().hex[:8]}"
+        self._hiding = f"<style>.{self._dom_class}{{display:none}}</style>"
+        self._bar = HTML(layout=Layout(width="100%", margin="0"))
+        self._bar.add_class("fh-live")
+        self.show(self._above.page() if self._above is not None else "")
+        self._keys = OwnKeys(self._act, layout=Layout(display="none"))
+        self._box = own_keys(VBox([self._bar, *widgets]), self._keys)
+        # Without the text: where the widgets are not known, what stands in has it.
+        self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._box)})
+        if self._above is not None:
+            self._above.stand_in(self._dom_class, text)
+        else:
+            self._line = new_handle()
+            self._line.display(_line_bundle(text, self._dom_class), raw=True)
+
+    def look_at(self, dom_class: str) -> None:
+        """Have the page scroll until what has this class is in sight."""
+        if self._keys is not None:
+            self._keys.look_at(dom_class)
+            enable_clicks(self._keys)
+
+    def take_back(self) -> None:
+        """Show nothing below what goes on; the place is kept."""
+        if self._box is not None:
+            self.put([], text="")
+        elif self._handle is not None:
+            self._handle.update(_NOTHING, raw=True)
+
+    def show(self, page: str) -> None:
+        """Show what goes on, as it is now; also after the end."""
+        if self._bar is not None:
+            self._bar.value = f"{self._hiding}{page}"
+
+    def leave(self) -> None:
+        """Empty the displays, and take away what can be clicked; a page that was reloaded sees the end (fact 5)."""
+        if self._box is not None:
+            clicked_on = self._box.children[1:]
+            self._box.children = (self._bar,)
+            for child in clicked_on:
+                _close(child)
+            self.show(self._above.page() if self._above is not None else str(end_note()))
+            if len(_left) == _left.maxlen:
+                _close(_left[0])
+            _left.append(self._box)
+        for handle in (self._handle, self._line):
+            if handle is not None:
+                handle.update(_NOTHING, raw=True)
+        self._handle = self._line = self._box = None
+
+    def _display(self, data: Mapping[str, Any]) -> None:
+        if self._handle is not None:
+            self._handle.update(data, raw=True)
+            return
+        self._handle = new_handle()
+        self._handle.display(data, raw=True)
+
+
 class ControlDisplay:
     """Something to click, from its beginning to its end; both on the loop that does the work.
 
@@ -161,6 +269,8 @@ class ControlDisplay:
         The display of what goes on.
     attach : callable, optional
         Puts the widget into others, where it is not shown under a cell; then no text takes its place.
+    place : WidgetPlace, optional
+        Where it is shown, if that outlives the work.
     """
 
     def __init__(
@@ -170,26 +280,23 @@ class ControlDisplay:
         blocks: bool = True,
         above: HostDisplay | None = None,
         attach: Callable[[Any], object] | None = None,
+        place: WidgetPlace | None = None,
     ) -> None:
         self._controls = controls
         self._blocks = blocks
-        self._above = above
         self._attach = attach
+        self._outlives = place is not None
+        self._place = place if place is not None else WidgetPlace(above)
         self._timer: asyncio.Task[None] | None = None
-        self._handle: Any = None
-        self._line: Any = None
-        """The display that stands in for widgets, where nothing is above."""
         self._widget: Any = None
-        self._bar: Any = None
-        self._hiding = ""
 
     def begin(self) -> None:
         """Make the offer, in a while, in the cell that this was called for."""
         kernel = running_kernel()
         way = cancel_method(kernel, blocks=self._blocks)
         if way is not CancelMethod.NONE:
-            if not (self._blocks or _has_subshells(kernel)):
-                self._display(_NOTHING)  # fact 4
+            if not (self._blocks or self._attach is not None or _has_subshells(kernel)):
+                self._place.reserve()
             # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
             self._timer = asyncio.get_running_loop().create_task(self._offer(way))
 
@@ -201,35 +308,26 @@ class ControlDisplay:
     @property
     def has_bar(self) -> bool:
         """Whether what is above is shown in the widgets, which hide it."""
-        return self._bar is not None
+        return self._place.is_placed
 
     def show(self, page: str) -> None:
         """Show what goes on, as it is now; also after the end."""
-        if self._bar is not None:
-            self._bar.value = f"{self._hiding}{page}"
+        self._place.show(page)
 
     def end(self) -> None:
-        """Take the offer away again: the displays are emptied, and the widgets closed with all that belongs to them."""
+        """Take the offer away again, and its place with it, unless that outlives the work."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._bar is not None:
-            self._leave_bar()
-        elif self._widget is not None:
-            _close(self._widget)
-        for handle in (self._handle, self._line):
-            if handle is not None:
-                handle.update(_NOTHING, raw=True)
-        self._timer = self._widget = self._handle = self._line = None
-
-    def _leave_bar(self) -> None:
-        """Take away what can be clicked, and let a page that was reloaded see the end (fact 5)."""
-        self._widget.children = (self._bar,)
-        for child in self._clicked_on:
-            _close(child)
-        self.show(self._above.page() if self._above is not None else str(end_note()))
-        if len(_left) == _left.maxlen:
-            _close(_left[0])
-        _left.append(self._widget)
+        if self._attach is not None:
+            if self._widget is not None:
+                _close(self._widget)
+        elif self._outlives:
+            self._place.take_back()
+            if self._widget is not None:
+                _close(self._widget)
+        else:
+            self._place.leave()
+        self._timer = self._widget = None
 
     async def _offer(self, way: CancelMethod) -> None:
         await asyncio.sleep(DELAY_S)
@@ -239,46 +337,9 @@ class ControlDisplay:
             if self._attach is not None:
                 self._attach(self._widget)
             else:
-                self._place_under_cell()
-        else:
-            self._display(self._instead())
-
-    def _place_under_cell(self) -> None:
-        """Show the widget under the cell, what goes on above it, and what stands in where neither is known."""
-        from ipywidgets import HTML, Layout, VBox
-
-        from fh_notebook.notebook.ui.page_widget import own_keys
-
-        clicked_on, hidden = self._widget, f"fh-in-widgets-{uuid4().hex[:8]}"
-        self._hiding = f"<style>.{hidden}{{display:none}}</style>"
-        self._bar = HTML(layout=Layout(width="100%", margin="0"))
-        self._bar.add_class("fh-live")
-        self.show(self._above.page() if self._above is not None else "")
-        self._widget = own_keys(VBox([self._bar, clicked_on]))
-        self._clicked_on = self._widget.children[1:]
-        # Without the text: where the widgets are not known, what stands in has it.
-        self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._widget)})
-        if self._above is not None:
-            self._above.stand_in(hidden, self._controls.text)
-        else:
-            self._line = new_handle()
-            self._line.display(self._instead(hidden), raw=True)
-
-    def _instead(self, dom_class: str = "") -> Mapping[str, Any]:
-        hide = no_lost_widget(dom_class) if dom_class else None
-        return {
-            "text/plain": self._controls.text,
-            "text/html": str(html.el("div", hide, _dim(self._controls.text), cls=dom_class)),
-        }
-
-    def _display(self, data: Mapping[str, Any]) -> None:
-        if self._attach is not None:
-            return
-        if self._handle is not None:
-            self._handle.update(data, raw=True)
-            return
-        self._handle = new_handle()
-        self._handle.display(data, raw=True)
+                self._place.put([self._widget], text=self._controls.text)
+        elif self._attach is None:
+            self._place.say(self._controls.text)
 
     def _on_loop(self, call: Callable[..., object]) -> Callable[..., None]:
         """Return a handler that returns at once: `call` is called on the loop's thread, unless all is over by then."""
@@ -331,6 +392,12 @@ class CancelButton:
 def end_note() -> html.Html:
     """Return what is said below the last state of a cell, to a page that was reloaded while the cell ran."""
     return _dim(ENDED)
+
+
+def _line_bundle(text: str, dom_class: str = "") -> Mapping[str, Any]:
+    """Return a line of text; with the class by which widgets hide it."""
+    hide = no_lost_widget(dom_class) if dom_class else None
+    return {"text/plain": text, "text/html": str(html.el("div", hide, _dim(text), cls=dom_class))}
 
 
 def _dim(text: str) -> html.Html:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.notebook.progress.display import live_progress
+from fh_notebook.notebook.progress.batch_block import progress_of_batch
 from fh_notebook.notebook.ui.buttons import has_person
 
 
@@ -47,4 +47,4 @@ def test_whether_somebody_is_there(kernel: Any, there: bool | None) -> None:
 
 def test_without_a_kernel_there_is_no_live_display() -> None:
     """A program and a terminal have lines of text."""
-    assert live_progress() is None
+    assert progress_of_batch(None) is None  # type: ignore[arg-type]  # it is not looked at

@@ -1,0 +1,324 @@
+"""The block of a batch under a cell: its progress while it runs, then what came of it, with buttons for what is next.
+
+- One place for all of it: a page that is reloaded has it again. What stands in where widgets are not known (the saved
+  file, nbconvert, a kernel that has ended) says the same, with code in place of buttons.
+- A button does what a public function does, on a thread; its result is shown below the block. A call that costs says
+  how many calls it makes, and is made once, however often it is clicked.
+- The kernel keeps the newest :data:`BLOCKS` blocks; an older one is left as the file has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from fh_notebook.batching.batch import ShownBatch
+from fh_notebook.batching.progress.display import ProgressDisplay
+from fh_notebook.batching.progress.state import ProgressSource, ProgressState
+from fh_notebook.batching.rendering import BatchOverview, ErrorGroup, Offers
+from fh_notebook.core import event_loop
+from fh_notebook.core.redaction import log
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import counted
+from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
+from fh_notebook.notebook.shell import running_kernel, running_shell
+from fh_notebook.notebook.ui.buttons import has_person
+from fh_notebook.notebook.ui.latest_task import LatestTask
+
+__all__ = ["BatchBlock", "progress_of_batch", "show", "watch"]
+
+BLOCKS: Final = 12
+BELOW: Final = "fh-below"
+
+STYLE: Final = html.Html(
+    "<style>"
+    ".fh .fh-errors{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;margin:6px 0}"
+    ".fh .fh-errors>span{overflow-wrap:anywhere;min-width:0}"
+    ".fh .fh-errors>.fh-dim{flex-basis:100%}"
+    ".fh .fh-acts{display:flex;flex-wrap:wrap;gap:8px;margin:10px 0 12px}"
+    ".fh-below:has(>*){margin-bottom:12px}"
+    ".fh .fh-act{font:inherit;line-height:1.3;padding:3px 12px;border-radius:3px;cursor:pointer;color:inherit;"
+    "background:var(--jp-layout-color2,rgba(128,128,128,.15));"
+    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
+    ".fh .fh-errors .fh-act{padding:0 10px}"
+    ".fh .fh-act:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
+    ".fh .fh-act:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
+    "</style>"
+)
+
+
+def progress_of_batch(shown: ShownBatch) -> ProgressDisplay | None:
+    """Return a display of a start for the kernel that this runs in; ``None`` where there is none."""
+    kernel = running_kernel()
+    if kernel is None:
+        return None
+    return PlainProgress() if has_person(kernel) is False else BatchBlock(shown)
+
+
+def show(shown: ShownBatch) -> bool:
+    """Show a batch under the running cell, live; ``False`` where nobody sits before a page."""
+    if not has_person(running_kernel()):
+        return False
+    if any(block.shows(shown, _cell()) for block in _blocks):
+        return True  # the block of its start is in the same cell
+    block = BatchBlock(shown)
+    if not shown.control.watch(block):
+        block.show_ended()
+    return True
+
+
+def watch(shown: ShownBatch) -> None:
+    """Show a batch as :func:`show`; where nobody sits before a page, once, as it is now."""
+    if show(shown):
+        return
+    if running_shell() is None:
+        print(shown.batch)  # noqa: T201 - a program has no other place
+        return
+    from IPython.display import display
+
+    display(shown.batch)  # type: ignore[no-untyped-call]  # IPython's display has no types
+
+
+_blocks: Final[deque[BatchBlock]] = deque()
+"""Those whose buttons are heard, the newest last."""
+
+
+def _cell() -> str:
+    """Return the message that asked for what runs now; empty where nobody knows."""
+    try:
+        return str(running_kernel().get_parent("shell")["header"]["msg_id"])
+    except (AttributeError, KeyError, TypeError):
+        return ""
+
+
+class EndedView:
+    """What came of a batch: with code in the file, with buttons in a page.
+
+    Parameters
+    ----------
+    overview : BatchOverview
+        Its counts, errors and first rows.
+    text : str
+        The same as text.
+    offers : Offers
+        What has a button.
+    plan, bar : Html, optional
+        What was shown of the start above.
+    """
+
+    def __init__(
+        self, overview: BatchOverview, text: str, offers: Offers, above: tuple[str, html.Html] | None = None
+    ) -> None:
+        self._overview, self._text, self._offers, self._above = overview, text, offers, above
+
+    def __repr__(self) -> str:
+        return f"{self._above[0]}\n{self._text}" if self._above else self._text
+
+    def _repr_html_(self) -> str:
+        return self._page(self._overview.html())
+
+    def live_html(self) -> str:
+        """Return it with buttons."""
+        return self._page(html.join([STYLE, self._overview.head_html(self._offers)]))
+
+    def rows_html(self) -> str:
+        """Return the first rows, which a page shows below what a button has shown."""
+        return self._overview.rows_html()
+
+    def _page(self, overview: html.Html) -> str:
+        if self._above is None:
+            return overview
+        plan, bar = self._above
+        return html.el("div", html.el("div", plan, cls="fh-dim"), bar, overview, cls="fh fh-progress")
+
+
+class BatchBlock:
+    """The block of one batch under one cell; a display of its starts.
+
+    Parameters
+    ----------
+    shown : ShownBatch
+        The batch.
+    """
+
+    def __init__(self, shown: ShownBatch) -> None:
+        self._shown = shown
+        self._display = LiveDisplay(self._act)
+        self._progress: LiveProgress | None = None
+        self._retried: tuple[int, int] | None = None
+        """How many calls a click has made again, and how many jobs were done before."""
+        self._above: tuple[str, html.Html] | None = None
+        self._groups: tuple[ErrorGroup, ...] = ()
+        """The errors whose buttons are on the page."""
+        self._below: Any = None
+        """The box with what a button has shown."""
+        self._cell = ""
+        self._task = LatestTask(self._say)
+
+    def shows(self, shown: ShownBatch, cell: str) -> bool:
+        """Whether it is a batch's block under a cell."""
+        return bool(cell) and cell == self._cell and shown.control is self._shown.control
+
+    # --- while it runs, on its loop
+
+    def begin(self, batch: ProgressSource) -> None:
+        """Show the plan and an empty bar, and in a while what can be clicked."""
+        self._cell = self._cell or _cell()
+        self._groups, self._below = (), None
+        self._progress = LiveProgress(self._display)
+        self._progress.begin(batch)
+
+    def update(self, batch: ProgressSource) -> None:
+        """Show how far it is, unless that was shown just now."""
+        if self._progress is not None:
+            self._progress.update(batch)
+
+    def end(self, batch: ProgressSource) -> None:
+        """Show how it ended, and soon after, where there are widgets, what came of it."""
+        if self._progress is None:
+            return
+        self._progress.end(batch)
+        self._progress = None
+        state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
+        self._above = (str(batch.plan()), ProgressView("", state, summary=batch.summary()).bar())
+        if self._display.place.is_placed:
+            self._remember()
+            event_loop.background().submit(self._show_result())
+
+    async def _show_result(self) -> None:
+        try:
+            view = await asyncio.to_thread(self._ended_view)
+            if self._progress is None:
+                self._settle(view)
+                self._say_what_came()
+        except Exception:
+            log.warning("what came of a batch could not be shown", exc_info=True)
+
+    def _say_what_came(self) -> None:
+        if self._retried is not None:
+            calls, before = self._retried
+            self._retried = None
+            self._say(f"{counted(calls, 'job')} called again: {self._shown.batch.counts.done - before:,} completed.")
+
+    # --- when it has ended
+
+    def show_ended(self) -> None:
+        """Show what came of it under the running cell, with what can be clicked."""
+        self._cell = _cell()
+        view = self._ended_view()
+        self._display.show(view)
+        self._settle(view)
+        self._remember()
+
+    def _ended_view(self) -> EndedView:
+        overview = self._shown.overview()
+        self._groups = tuple(overview.shown_groups)
+        return EndedView(overview, repr(self._shown.batch), self._offers(overview), self._above)
+
+    def _offers(self, overview: BatchOverview) -> Offers:
+        batch, counts = self._shown.batch, overview.counts
+        ended = counts.done + counts.failed + counts.unknown
+        return Offers(
+            retry=not self._shown.control.work.caller.refusal,
+            browse=ended > 0 and not batch.is_partitioned,
+            compare=counts.done > 0 and len(batch.plan().variants) > 1,
+            save=ended > 0,
+        )
+
+    def _settle(self, view: EndedView) -> None:
+        from ipywidgets import VBox
+
+        self._below = VBox()
+        self._below.add_class(BELOW)
+        self._display.place.put([self._below, _results().page_widget(view.rows_html())], text="")
+        self._display.settle(view)
+
+    def _remember(self) -> None:
+        if self not in _blocks:
+            _blocks.append(self)
+        while len(_blocks) > BLOCKS:
+            _blocks.popleft().leave()
+
+    def leave(self) -> None:
+        """Leave what the file has; nothing can be clicked any more."""
+        self._display.leave(self._ended_view())
+
+    # --- what a person clicks, on the thread that hears it
+
+    def _act(self, name: str) -> None:
+        what, _, number = name.partition(":")
+        if what in ("show", "retry"):
+            groups = self._groups
+            if not number.isdigit() or int(number) >= len(groups):
+                return
+            group = groups[int(number)]
+            if what == "show":
+                self._open(_results().rows_text(group), lambda: self._rows_of(group))
+            else:
+                self._groups = ()  # once, however often it is clicked
+                self._task.do(lambda: self._retry(group), self._say)
+        elif what == "browse":
+            self._open("All answers", lambda: _results().browse_table(self._shown.batch))
+        elif what == "compare":
+            self._open("Comparison", lambda: _results().comparison_page(self._shown.batch))
+        elif what == "save":
+            self._open("Save", lambda: _results().SavePanel(self._shown.batch, self._task.do).widget)
+
+    def _rows_of(self, group: ErrorGroup) -> Any:
+        return _results().page_widget(_results().error_rows(self._shown.batch, group))
+
+    def _retry(self, group: ErrorGroup) -> str:
+        """Call the jobs of an error again; return what is to be said of it."""
+        control = self._shown.control
+        overview = self._shown.overview()
+        present = {(g.status, g.code, g.error): g for g in overview.shown_groups}
+        now = present.get((group.status, group.code, group.error))
+        if now is None or now.calls != group.calls:
+            self._settle(self._ended_view())
+            return "The batch has changed meanwhile, and nothing was called; these are its present errors."
+        try:
+            windows = control.failed_windows(group.code or None, None if group.code else group.error)
+            self._retried = (now.calls, overview.counts.done)
+            control.start(windows, wait=False, display=self)
+        except Exception:
+            self._retried = None
+            self._groups = tuple(overview.shown_groups)
+            raise
+        return ""
+
+    def _open(self, title: str, make: Callable[[], Any]) -> None:
+        self._say(f"{title} …")
+        self._task.do(make, lambda widget: self._show_below(title, widget))
+
+    def _show_below(self, title: str, widget: Any) -> None:
+        self._put_below([_results().head(title, self._close), widget])
+        self._display.place.look_at(BELOW)
+
+    def _close(self) -> None:
+        self._put_below([])
+
+    def _say(self, text: str) -> None:
+        if text or self._below is not None:
+            said = html.el("div", html.STYLE, html.el("div", text, cls="fh-dim", role="status"), cls="fh")
+            self._put_below([_results().page_widget(said)] if text else [])
+
+    def _put_below(self, widgets: list[Any]) -> None:
+        from fh_notebook.notebook.ui.widgets import close_all, enable_all_clicks
+
+        below = self._below
+        if below is None:
+            return  # it runs
+        old, below.children = below.children, tuple(widgets)
+        for widget in old:
+            if widget not in widgets:
+                close_all(widget)
+        enable_all_clicks(below)
+
+
+def _results() -> Any:
+    """Return what needs ipywidgets, which is imported when something is clicked."""
+    from fh_notebook.notebook.progress import batch_results
+
+    return batch_results
