@@ -441,7 +441,7 @@ class Batch:
             raise NotImplementedError  # so IPython asks for the HTML and the text
 
     def _repr_html_(self) -> str:
-        return self._overview().html()
+        return self._overview().page_html()
 
     @property
     def _shown(self) -> ShownBatch:

@@ -230,7 +230,7 @@ class BatchOverview:
         """The errors that are shown."""
         return self.groups[: 2 * DIGEST_LINES]
 
-    def html(self) -> html.Html:
+    def page_html(self) -> html.Html:
         """Return all of it as HTML, with code that says what can be done."""
         has_ended = not self.doing and self.counts.done + self.counts.failed + self.counts.unknown
         return html.el("div", self.head_html(), self.rows_html(), _next() if has_ended else None, cls="fh")

@@ -117,7 +117,7 @@ class EndedView:
         return f"{self._above[0]}\n{self._text}" if self._above else self._text
 
     def _repr_html_(self) -> str:
-        return self._page(self._overview.html())
+        return self._page(self._overview.page_html())
 
     def live_html(self) -> str:
         """Return it with buttons."""
