@@ -38,7 +38,7 @@ STYLE: Final = html.Html(
     ".fh .fh-errors>span{overflow-wrap:anywhere;min-width:0}"
     ".fh .fh-errors>.fh-dim{flex-basis:100%}"
     ".fh .fh-acts{display:flex;flex-wrap:wrap;gap:8px;margin:10px 0 12px}"
-    ".fh-below:has(>*){margin-bottom:12px}"
+    ".fh-below{scroll-margin-top:52px}.fh-below:has(>*){margin-bottom:12px}"
     ".fh .fh-act{font:inherit;line-height:1.3;padding:3px 12px;border-radius:3px;cursor:pointer;color:inherit;"
     "background:var(--jp-layout-color2,rgba(128,128,128,.15));"
     "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
@@ -232,7 +232,8 @@ class BatchBlock:
 
         self._below = VBox()
         self._below.add_class(BELOW)
-        self._display.place.put([self._below, _results().page_widget(view.rows_html())], text="")
+        # In a box of its own: what is shown is in sight when all of that box is.
+        self._display.place.put([VBox([self._below]), _results().page_widget(view.rows_html())], text="")
         self._display.settle(view)
 
     def _remember(self) -> None:
@@ -264,7 +265,7 @@ class BatchBlock:
         elif what == "compare":
             self._open("Comparison", lambda: _results().comparison_page(self._shown.batch))
         elif what == "save":
-            self._open("Save", lambda: _results().SavePanel(self._shown.batch, self._task.do).widget)
+            self._open("Save", lambda: _results().SavePanel(self._shown.batch, self._task.do).widget, focus="fh-save")
 
     def _rows_of(self, group: ErrorGroup) -> Any:
         return _results().page_widget(_results().error_rows(self._shown.batch, group))
@@ -288,13 +289,13 @@ class BatchBlock:
             raise
         return ""
 
-    def _open(self, title: str, make: Callable[[], Any]) -> None:
+    def _open(self, title: str, make: Callable[[], Any], *, focus: str = "") -> None:
         self._say(f"{title} …")
-        self._task.do(make, lambda widget: self._show_below(title, widget))
+        self._task.do(make, lambda widget: self._show_below(title, widget, focus))
 
-    def _show_below(self, title: str, widget: Any) -> None:
+    def _show_below(self, title: str, widget: Any, focus: str) -> None:
         self._put_below([_results().head(title, self._close), widget])
-        self._display.place.look_at(BELOW)
+        self._display.place.show_part(BELOW, focus=focus)
 
     def _close(self) -> None:
         self._put_below([])

@@ -104,7 +104,7 @@ class SavePanel:
         )  # fmt: skip
         self._button = Button(description="Save the file", layout=wide)
         self._said = HTML()
-        self._name.add_class("fh-focus-here")
+        self._name.add_class("fh-save")
         self._button.add_class("fh-run")
         self._format.observe(self._chosen, "value")
         self._name.observe(self._renamed, "value")

@@ -214,10 +214,12 @@ class WidgetPlace:
             self._line = new_handle()
             self._line.display(_line_bundle(text, self._dom_class), raw=True)
 
-    def look_at(self, dom_class: str) -> None:
-        """Have the page scroll until what has this class is in sight."""
+    def show_part(self, dom_class: str, *, focus: str = "") -> None:
+        """Have the page scroll until the part with this class is in sight, and give the focus to that with another."""
         if self._keys is not None:
-            self._keys.look_at(dom_class)
+            self._keys.show(dom_class)
+            if focus:
+                self._keys.go_to([focus])
             enable_clicks(self._keys)
 
     def take_back(self) -> None:

@@ -79,10 +79,6 @@ class OwnKeys(PageWidget):
         """Have the page scroll to the part with this class, unless all that follows it is in sight."""
         self.send({"show": dom_class})
 
-    def look_at(self, dom_class: str) -> None:
-        """Have the page scroll until what has this class is in sight; the focus stays where it is."""
-        self.send({"look": dom_class})
-
 
 def own_keys(box: Any, keys: OwnKeys | None = None) -> Any:
     """Have `box` keep its keys and its focus, and lay out its texts in their own direction; return it.
