@@ -16,6 +16,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
+from fh_notebook.comparing.rating import labels as labelling
 from fh_notebook.comparing.rating.agreement import Agreement
 from fh_notebook.comparing.rating.human_ratings import HumanRatings
 from fh_notebook.comparing.rating.ratings import Ratings
@@ -30,6 +31,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = ["Comparison", "compare"]
 
@@ -566,6 +568,132 @@ class Comparison:
         """
         arguments.check(Comparison.agreement, locals())
         return self._ratings.agreement(self.data, self.score_set.lines_by_name(), scale=scale, labels=labels)
+
+    # --- a judge's scores, corrected by labels of people
+
+    def label(
+        self,
+        n: int = 40,
+        *,
+        rater: str | None = None,
+        scale: int | None = None,
+        seed: int = 0,
+        show: Sequence[ColumnName] | None = None,
+    ) -> Any:
+        """Label the outputs of some rows blind, by keys, so that :meth:`corrected` can correct a judge's scores.
+
+        The rows are drawn by chance, from all of them alike. That matters: rows that look interesting are those on
+        which a judge errs, and labels of those would say that it errs as often on all. Yes/no scores are labelled
+        right or wrong, other scores on a scale. Labels are ratings: they are kept in the store as they are given.
+
+        Parameters
+        ----------
+        n : int
+            Rows, from 10 on; :meth:`labels_needed` says how many more make an interval narrow enough.
+        rater, seed, show
+            As in :meth:`rate`. With another seed other rows are drawn.
+        scale : int, optional
+            Points of the scale; of scores that are numbers 5 by default. They lie evenly between the scorer's bounds.
+
+        Returns
+        -------
+        Rater
+            Shows itself under the cell.
+
+        Raises
+        ------
+        InputError
+            There is no score, or nothing to be labelled.
+        """
+        arguments.check(Comparison.label, locals(), but={"show"})
+        scale, answers = labelling.question_of_labels(self.data, scale)
+        return self._ratings.rate(
+            self.data, pair=None, rater=rater, rows=labelling.rows_drawn(n), scale=scale, labels=answers, seed=seed,
+            show=show, skipped=False,
+        )  # fmt: skip
+
+    def corrected(
+        self, labels: pd.DataFrame | None = None, *, rater: str | None = None, scale: int | None = None
+    ) -> Comparison:
+        """Return the comparison with the judge's scores corrected by human labels: ``summary()``, ``pairs()``, verdict.
+
+        A judge may err more often on one variant than on another. The labels measure its errors on rows that were
+        drawn by chance, and all rows that it scored make the corrected mean precise: prediction-powered inference
+        (PPI++), see :mod:`fh_notebook.comparing.stats.correction`. Intervals are never wider than those of the labels
+        alone. The notes say how often the judge agrees with people, and warn where it favours a variant or length.
+
+        Parameters
+        ----------
+        labels : DataFrame, optional
+            Labels made elsewhere: the columns ``row``, ``variant`` and ``label`` (true, false or a number in the unit
+            of the scores), of rows that were drawn by chance. By default those of :meth:`label`.
+        rater : str, optional
+            Only the labels of this person; by default the mean over all.
+        scale : int, optional
+            As given to :meth:`label`.
+
+        Returns
+        -------
+        Comparison
+            ``n``, wins and losses of its pairs are those of the labelled rows.
+
+        Raises
+        ------
+        InputError
+            There is no score, or there are fewer than 10 labels of a variant.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": range(100), "variant": "a", "s": [1, 0] * 50})
+        >>> labels = pd.DataFrame({"row": range(20), "variant": "a", "label": [1, 0, 1, 1] * 5})
+        >>> compare(frame, score="s").corrected(labels).summary()["mean"].round(2).tolist()
+        [0.75]
+        """
+        arguments.check(Comparison.corrected, locals(), but={"labels"})
+        if labels is not None and not isinstance(labels, pd.DataFrame):
+            raise InputError("labels is a DataFrame with the columns 'row', 'variant' and 'label'")
+        if labels is None:
+            scale, answers = labelling.question_of_labels(self.data, scale)
+            rated = self._ratings.rated(self.data, rater=rater, scale=scale, labels=answers, label=None)
+            values = labelling.labels_of_ratings(self.data, rated, scale)
+        else:
+            values = labelling.labels_of_frame(self.data, labels)
+        data = labelling.with_labels(self.data, values)
+        return Comparison(self.score_set.beside(data, None), self._ratings)
+
+    def judge_errors(self) -> pd.DataFrame:
+        """Return how the judge's scores compare with the labels, one line a variant; of a :meth:`corrected` comparison.
+
+        Columns: ``variant``; ``labels``: labelled rows; ``agreement``: the share of them on which both say the same (of
+        numbers their correlation); ``sensitivity`` and ``specificity``: the share of right and of wrong outputs that
+        the judge recognises (NaN of numbers); ``bias``: the judge's mean less that of the labels, with its 95 %
+        interval ``bias_low, bias_high``.
+
+        Raises
+        ------
+        InputError
+            There are no labels.
+        """
+        return labelling.errors_table(self.data)
+
+    def labels_needed(self, width: float = 0.05) -> pd.DataFrame:
+        """Return about how many labels make the corrected intervals so narrow; of a :meth:`corrected` comparison.
+
+        Columns: ``variant``; ``labels``: those that there are; ``width``: of the interval now; ``needed`` labels for
+        the one asked for, as long as they are few beside the rows; infinite where no number does.
+
+        Parameters
+        ----------
+        width : float
+            Of the 95 % interval of a variant's mean, from its lower to its upper limit.
+
+        Raises
+        ------
+        InputError
+            There are no labels, or `width` is not above 0.
+        """
+        arguments.check(Comparison.labels_needed, locals())
+        return labelling.needed_table(self.data, width)
 
     # --- what it shows
 

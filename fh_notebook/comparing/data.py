@@ -20,8 +20,8 @@ from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
-from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, preferred_pairs
-from fh_notebook.comparing.stats.summary import SummaryLine, summary_lines
+from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
+from fh_notebook.comparing.stats.summary import SummaryLine, corrected_lines, summary_lines
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.values import ColumnName
@@ -235,13 +235,28 @@ class ComparisonData:
         return Grid.of(self.lines, self.variants)
 
     @cached_property
+    def label_grid(self) -> Grid | None:
+        """The labels of people by which the scores are corrected, with the rows of `grid`; ``None`` without any."""
+        if "label" not in self.lines:
+            return None
+        return Grid.of(self.lines.assign(score=self.lines["label"]), self.variants, by="cluster")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether a mean is a share of rows: all scores, or the labels that correct them, are true or false."""
+        return (self.grid if self.label_grid is None else self.label_grid).yes_no
+
+    @cached_property
     def summary_lines(self) -> list[SummaryLine]:
         """The line of each variant in the summary."""
-        return summary_lines(self.lines, self.variants)
+        lines = summary_lines(self.lines, self.variants)
+        return lines if self.label_grid is None else corrected_lines(lines, self.grid, self.label_grid)
 
     @cached_property
     def pairs(self) -> list[Pair]:
         """The pairs of variants with their tests."""
+        if self.label_grid is not None:
+            return corrected_pairs(self.grid, self.label_grid, self.variant_pairs, lower=self.lower)
         if self.preferences is not None:
             return preferred_pairs(self.preferences, self.grid)
         return all_pairs(self.grid, self.variant_pairs, lower=self.lower)

@@ -94,6 +94,8 @@ class ScoreSet:
 
     def rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
         """Read the source again, and score what is new (see ``Comparison.rescore``)."""
+        if self.data.label_grid is not None:
+            raise InputError("corrected scores are not scored again: rescore the comparison, then cmp.corrected()")
         if self.data.rated:
             raise InputError(
                 "ratings are not scored again; cmp.rated() of the comparison reads what people said by now"

@@ -49,6 +49,8 @@ def summary(data: ComparisonData) -> pd.DataFrame:
 
 def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
     """Return the summary of each value of a column of the rows (see ``Comparison.slice``)."""
+    if data.label_grid is not None:
+        raise InputError("slices have too few labels to be corrected; slice the comparison that this one was made of")
     column = data.runs.column(data.runs.column_named(by, "to slice by"))
     if column is None:
         raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")

@@ -19,6 +19,7 @@ compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summa
 scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 race        races on paper, by the evidence of real ones: wrong winners, rows and calls beside a fixed plan (``--races``)
 coverage    how often intervals of yes/no differences hold the truth, beside other rules; copies of rows in tests and races
+correction  judges corrected by 20 to 100 labels: coverage of the intervals, and their width beside that of the labels alone
 imports     what importing the package and loading the extension cost
 seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters; diffs of 10,000 words
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
@@ -41,7 +42,7 @@ from tests.benchmarks.measuring import headline
 
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
-    "compare", "scoring", "race", "coverage", "imports", "form_page", "seeing", "scale",
+    "compare", "scoring", "race", "coverage", "correction", "imports", "form_page", "seeing", "scale",
 )  # fmt: skip
 
 

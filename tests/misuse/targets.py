@@ -247,6 +247,7 @@ class World:
             "Comparison.add_score": {"score": fh.score.contains(), "name": "another"},
             "Comparison.assert_better": {"variant": "keywords", "than": "nearest"},
             "Comparison.assert_not_worse": {"variant": "keywords", "than": "nearest", "by": 1.0},
+            "Comparison.label": {"n": 10},
             "Comparison.is_equivalent": {"a": "keywords", "b": "nearest", "by": 1.0},
             "Comparison.by": {"name": "exact"},
             "Comparison.diff": {"row": 0},

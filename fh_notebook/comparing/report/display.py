@@ -18,6 +18,7 @@ from fh_notebook.batching.rendering import frame_text, one_line
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.stats.correction import CORRECTED_RULE
 from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, percents, score_text
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
@@ -174,6 +175,8 @@ class SummaryData:
     winner: str | None
     yes_no: bool
     is_scored: bool
+    is_corrected: bool = False
+    """Whether means are corrected by labels: then a share is of no number of rows."""
     runs: Mapping[str, int]
     """Runs of each variant, whatever came of them."""
     completed: Mapping[str, int]
@@ -186,8 +189,9 @@ class SummaryData:
             summary=tables.leaderboard(data),
             variants=data.variants,
             winner=winner_of(data),
-            yes_no=data.grid.yes_no,
+            yes_no=data.is_share,
             is_scored=bool(data.scorer),
+            is_corrected=data.label_grid is not None,
             runs=_counts(lines["variant"]),
             completed=_counts(lines["variant"][lines["status"] == "completed"]),
         )
@@ -252,7 +256,10 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
     }
     if facts.yes_no:
         instead |= {
-            "mean": Cells(("right",), lambda line: (_share_text(line, scale),)),
+            "mean": Cells(
+                ("right, corrected" if facts.is_corrected else "right",),
+                lambda line: (scale.text(line["mean"]) if facts.is_corrected else _share_text(line, scale),),
+            ),
             "median": Cells(),
             "n": Cells(),
         }
@@ -294,7 +301,9 @@ RULES: Final = {
 def rules_text(data: ComparisonData) -> str:
     """Return how the intervals of the summary were computed, in one sentence; empty without a score."""
     rules = sorted({line.interval for line in data.summary_lines if line.interval != "none"})
-    return f"95 % intervals over rows: {', '.join(RULES[rule] for rule in rules)}." if data.scorer and rules else ""
+    texts = [RULES[rule.removeprefix(CORRECTED_RULE)] for rule in rules]
+    of = "over rows" if data.label_grid is None else "of the labels, moved and narrowed by the judge"
+    return f"95 % intervals {of}: {', '.join(texts)}." if data.scorer and rules else ""
 
 
 def _share_text(line: Mapping[Any, Any], scale: ScoreScale) -> str:
@@ -385,6 +394,7 @@ TESTS: Final = {
     "wilcoxon": "Wilcoxon",
     "sign": "sign test, exact",
     "none": "none (fewer than 6 pairs)",
+    "corrected": "interval of the corrected difference",
 }
 
 

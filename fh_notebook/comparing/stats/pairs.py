@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fh_notebook.comparing.stats.correction import correct_difference, correct_mean
 from fh_notebook.comparing.stats.grid import Grid, without_noise
 from fh_notebook.comparing.stats.hypothesis_tests import (
     FEWEST_PAIRS,
@@ -52,6 +53,7 @@ from fh_notebook.errors import InputError
 
 __all__ = [
     "ALPHA",
+    "CORRECTED",
     "PAIRS",
     "PAIR_COLUMNS",
     "POWER",
@@ -64,6 +66,7 @@ __all__ = [
     "check_difference",
     "compare_variants",
     "correct_for_tests",
+    "corrected_pairs",
     "estimate_power",
     "pairs_table",
     "power_of_mcnemar",
@@ -78,6 +81,9 @@ __all__ = [
 
 ALPHA: Final = 0.05
 
+
+CORRECTED: Final = "corrected"
+"""The test of a pair that is corrected by human labels: its p is that of the corrected interval."""
 
 Preferences = Mapping[tuple[str, str], Numbers]
 """For two variants that people rated together: the share of the second one on each row; a tie is half."""
@@ -129,7 +135,7 @@ class Pair:
     ties: int
     losses: int
     test: str
-    """``mcnemar_exact``, ``wilcoxon``, ``sign`` of preferences, or ``none`` below six pairs."""
+    """``mcnemar_exact``, ``wilcoxon``, ``sign`` of preferences, ``corrected`` by labels, ``none`` below six pairs."""
     p: float
     p_holm: float = NAN
     effect: float
@@ -300,6 +306,39 @@ def preferred_pairs(preferences: Preferences, grid: Grid) -> list[Pair]:
             p = mcnemar_exact(pair.wins, pair.losses)
             pair = replace(pair, test="sign", p=p, p_permutation=p_permutation(2 * share - 1.0))
         pairs.append(pair)
+    return correct_for_tests(pairs)
+
+
+def corrected_pairs(
+    judged: Grid,
+    human: Grid,
+    variant_pairs: Iterable[tuple[str, str]] | None = None,
+    *,
+    lower: bool = False,
+    level: float = LEVEL,
+) -> list[Pair]:
+    """Return the pairs with means, difference, interval and p corrected by human labels.
+
+    `n`, wins, ties and losses are those of the labelled rows; `spread` is that of so many rows, so that power and the
+    number of rows that are missing are in labelled rows.
+    """
+    names = list(combinations(judged.variants, 2)) if variant_pairs is None else list(variant_pairs)
+    means = {variant: correct_mean(judged, human, variant).mean for variant in judged.variants}
+    pairs = []
+    for a, b in names:
+        first, second = human.shared(a, b)
+        rows = correct_difference(judged, human, a, b, level=level)
+        labelled = compare_variants(
+            a, b, first, second, yes_no=human.yes_no, tests=False, lower=lower, within=human.within
+        )
+        has_test = rows.labels >= FEWEST_PAIRS
+        pairs.append(
+            replace(
+                labelled, n=rows.labels, rows=rows.labels, mean_a=means[a], mean_b=means[b], difference=rows.mean,
+                ci_low=rows.interval.low, ci_high=rows.interval.high, interval=rows.interval.rule,
+                test=CORRECTED if has_test else "none", p=rows.p if has_test else NAN, spread=rows.spread,
+            )
+        )  # fmt: skip
     return correct_for_tests(pairs)
 
 

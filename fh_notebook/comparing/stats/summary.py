@@ -7,7 +7,7 @@ partitions. All slices are computed in one pass, in which a whole table is one s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.planning.plan import money
+from fh_notebook.comparing.stats.correction import correct_mean
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import (
     NAN,
@@ -26,7 +27,15 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, same, seconds_format, table_of
 
-__all__ = ["SUMMARY", "SUMMARY_COLUMNS", "SummaryLine", "summary_columns", "summary_lines", "summary_table"]
+__all__ = [
+    "SUMMARY",
+    "SUMMARY_COLUMNS",
+    "SummaryLine",
+    "corrected_lines",
+    "summary_columns",
+    "summary_lines",
+    "summary_table",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +144,15 @@ def summary_lines(
     if slice_of is None:
         slice_of = np.zeros(len(lines), dtype=np.intp)
     return _SummaryCells(lines, slice_of, int(slice_of.max(initial=0)) + 1, variants).lines()
+
+
+def corrected_lines(lines: Sequence[SummaryLine], judged: Grid, human: Grid) -> list[SummaryLine]:
+    """Return summary lines whose means and intervals are corrected by human labels; the median stays the judge's."""
+    corrected = (correct_mean(judged, human, line.variant) for line in lines)
+    return [
+        replace(line, mean=rows.mean, ci_low=rows.interval.low, ci_high=rows.interval.high, interval=rows.interval.rule)
+        for line, rows in zip(lines, corrected, strict=True)
+    ]
 
 
 class _SummaryCells:

@@ -15,11 +15,12 @@ from typing import Final
 
 import pandas as pd
 
+from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.number_format import about, figure, percent, seconds
-from fh_notebook.comparing.stats.pairs import Pair, check_chances, compare_variants
+from fh_notebook.comparing.stats.pairs import CORRECTED, Pair, check_chances, compare_variants, corrected_pairs
 from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, verdict_of
 from fh_notebook.core import arguments
 from fh_notebook.errors import InputError
@@ -110,7 +111,12 @@ class Margin:
             what = "a score" if self.value == "score" else "the seconds"
             return f"no row has {what} of both"
         low, high = (self._amount(limit) for limit in (self.lead_low, self.lead_high))
-        rows = distinct_text(max(self.pair.rows, self.pair.n), self.pair.n)
+        is_corrected = self.pair.test == CORRECTED
+        rows = (
+            counted(self.pair.n, "labelled row")
+            if is_corrected
+            else distinct_text(max(self.pair.rows, self.pair.n), self.pair.n)
+        )
         interval = f"{percent(1 - self.alpha)} interval of the lead {low} to {high}, {rows}"
         return f"{self._lead_text()} ({interval})"
 
@@ -123,9 +129,10 @@ class Margin:
     def _lacking(self) -> str:
         if not self.pair.n:
             return ""
+        what = "labels" if self.pair.test == CORRECTED else "rows"
         if self.rows_more > MANY_TIMES * self.pair.n:
-            return "; there are not enough rows to tell, and hardly ever would be at this difference"
-        return f"; about {about(max(self.rows_more, 1)):,} more rows would tell at this difference"
+            return f"; there are not enough {what} to tell, and hardly ever would be at this difference"
+        return f"; about {about(max(self.rows_more, 1)):,} more {what} would tell at this difference"
 
     def _amount(self, size: float) -> str:
         return f"{seconds(size) if self.value == 'seconds' else figure(size)}{self._unit}"
@@ -168,6 +175,8 @@ def _check_pair(data: ComparisonData, variant: str, than: str) -> None:
 
 
 def _pair_of_scores(data: ComparisonData, a: str, b: str, level: float) -> Pair:
+    if data.label_grid is not None:
+        return corrected_pairs(data.grid, data.label_grid, [(a, b)], lower=data.lower, level=level)[0]
     if (preferences := data.preferences) is not None:
         if (share := preferences.get((a, b))) is None:
             if (turned := preferences.get((b, a))) is None:

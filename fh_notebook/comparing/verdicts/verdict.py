@@ -19,7 +19,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, size_text
-from fh_notebook.comparing.stats.pairs import ALPHA, Pair, rows_needed, tested_in
+from fh_notebook.comparing.stats.pairs import ALPHA, CORRECTED, Pair, rows_needed, tested_in
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.core.text.formatting import in_words
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase
@@ -229,11 +229,15 @@ def headline(
     low, high = sorted((-best.ci_low, -best.ci_high)) if lower else (best.ci_low, best.ci_high)
     rows = counted(best.n, "distinct row" if best.rows > best.n else "row")
     if yes_no:
-        size = f"right on {percents(best.n)(best.mean_b)} of {rows}"
+        size = f"right on {percents(best.n)(best.mean_b)}"
         gap, interval = f"{points(best.lead)} points", f"{points(low)} to {points(high)}"
     else:
-        size = f"{size_text(best.mean_b)} on average over {rows}"
+        size = f"{size_text(best.mean_b)} on average"
         gap, interval = size_text(best.lead), f"{size_text(low)} to {size_text(high)}"
+    if best.test == CORRECTED:
+        size += f", corrected by the labels of {rows}"
+    else:
+        size += f" of {rows}" if yes_no else f" over {rows}"
     ahead = f"{gap} {'less than' if lower else 'ahead of'} {best.a} (95 % interval {interval})"
     if not is_decided:
         return (
@@ -259,7 +263,7 @@ def headline_of(data: ComparisonData) -> str:
     sentence = headline(
         data.summary_lines,
         data.pairs,
-        yes_no=data.grid.yes_no,
+        yes_no=data.is_share,
         lower=data.lower,
         preferred=data.preferences is not None,
     )
@@ -278,7 +282,7 @@ def winner_of(data: ComparisonData) -> str | None:
 def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     """Return the verdict on `pair`, whose `b` is ahead, as one of `pairs`."""
     a, b = pair.a, pair.b
-    rows = distinct_text(max(pair.rows, pair.n), pair.n)
+    rows = counted(pair.n, "labelled row") if pair.test == CORRECTED else distinct_text(max(pair.rows, pair.n), pair.n)
     if pair.n < FEWEST_PAIRS:
         have = "has" if pair.n == pair.rows == 1 else "have"
         comma = "," if pair.n < pair.rows else ""
@@ -313,11 +317,12 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
 def _lacking_text(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     share = alpha / max(1, tested_in(pairs))
     more = max(0.0, rows_needed(pair, alpha=share) - pair.n)
+    what = "labels" if pair.test == CORRECTED else "rows"
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:
-        return "not enough rows to tell, and hardly ever would be at this difference"
+        return f"not enough {what} to tell, and hardly ever would be at this difference"
     if more < 1:
-        return "not enough rows to tell: about as many as now should do at this difference, and were unlucky"
-    return f"not enough rows to tell: about {about(more):,} more at this difference"
+        return f"not enough {what} to tell: about as many as now should do at this difference, and were unlucky"
+    return f"not enough {what} to tell: about {about(more):,} more at this difference"
 
 
 def after_holm(pairs: Sequence[Pair]) -> str:
