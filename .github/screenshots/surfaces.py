@@ -156,8 +156,7 @@ def press(where: Locator, name: str) -> None:
 Surface = Callable[[Stage], Iterator[Locator]]
 SURFACES: Final[dict[str, Surface]] = {}
 NOT_IN_VOILA: Final[set[str]] = set()
-"""Those that show a cell at work, or a file: Voila shows a page when all cells have run, and nothing of a batch in the
-background after that."""
+"""Those that show a cell at work, or a file: Voila shows a page when all cells have run."""
 
 
 def surface(function: Surface) -> Surface:
@@ -343,7 +342,7 @@ def over_done(stage: Stage) -> Iterator[Locator]:
 BACKGROUND: Final = 'batch = fh.batch(tickets, "support-triage", name="triage", wait=False)'
 
 
-@not_in_voila
+@surface
 def batch_running(stage: Stage) -> Iterator[Locator]:
     """A batch in the background, at work."""
     with stage.hive.held_after(412):
@@ -355,7 +354,7 @@ def batch_running(stage: Stage) -> Iterator[Locator]:
         press(shown, "Cancel")
 
 
-@not_in_voila
+@surface
 def batch_paused(stage: Stage) -> Iterator[Locator]:
     """The same, paused."""
     with stage.hive.held_after(412):

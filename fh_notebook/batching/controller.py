@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,7 +41,9 @@ class _WaitingDisplay:
     def __init__(self, display: ProgressDisplay) -> None:
         self.display = display
         self.context = contextvars.copy_context()
-        self.begun = InterruptibleEvent()
+        self.has_begun = False
+        self.is_over = InterruptibleEvent()
+        """Set when it has begun, or will not: the start has ended."""
 
 
 class BatchController:
@@ -69,6 +72,8 @@ class BatchController:
         self._cancel_asked = False
         self._cut = 0
         self._ended = InterruptibleEvent()
+        self._is_shown = InterruptibleEvent()
+        """Set when the display of the present start has begun."""
         self._displays: list[ProgressDisplay] = []
         """Those that the present start has begun; used on its loop alone."""
         self._to_begin: deque[_WaitingDisplay] = deque()
@@ -128,7 +133,11 @@ class BatchController:
         work = self._go(windows, progress)
         if not wait:
             self._begin(blocks=False)
-            self._job = event_loop.background().submit(work)
+            loop = event_loop.background()
+            self._job = loop.submit(work)
+            if threading.current_thread() is not loop.thread:
+                # Its display is to be under this cell: some kernels take the cell that runs, some pages are made of it.
+                self._is_shown.wait(WATCH_S)
             return
         try:
             self._begin(blocks=True)
@@ -172,15 +181,17 @@ class BatchController:
         if (running := self._task) is not None:  # else it is begun with the start
             with suppress(RuntimeError):  # that loop has ended, and the start with it
                 running[0].call_soon_threadsafe(self._begin_displays)
-        return waiting.begun.wait(WATCH_S) or self.status.running
+        waiting.is_over.wait(WATCH_S)
+        return waiting.has_begun or self.status.running
 
     def _begin_displays(self) -> None:
         while self._to_begin:
             waiting = self._to_begin.popleft()
             if self.status.run is not None:
+                waiting.has_begun = True
                 self._displays.append(waiting.display)
                 self._safely(waiting.context.run, waiting.display.begin, self.status)
-                waiting.begun.set()
+            waiting.is_over.set()
 
     def _end_unbegun(self) -> None:
         """Have a start that was refused or cut short before its first step be over: nobody else would say so."""
@@ -190,7 +201,7 @@ class BatchController:
     def _begin(self, *, blocks: bool) -> None:
         # Here and not in `_go`, which runs later: a cancel may come between the two.
         self._cancel_asked, self._cut = False, 0
-        self._ended = InterruptibleEvent()
+        self._ended, self._is_shown = InterruptibleEvent(), InterruptibleEvent()
         self.status.begin(blocks=blocks)
 
     def wait(self) -> None:
@@ -275,12 +286,14 @@ class BatchController:
             run = self.work.new_run(settings, on_event=self._handle_event, on_change=self._changed)
         except BaseException:
             self._end_unbegun()
+            self._is_shown.set()
             raise
         status.began(run)
         self._task = (asyncio.get_running_loop(), task) if task else None
         self._displays = [progress]
         self._safely(progress.begin, status)
         self._begin_displays()
+        self._is_shown.set()
         try:
             if self._cancel_asked:
                 raise asyncio.CancelledError

@@ -1,4 +1,4 @@
-"""A form served as an app by Voila: no code, no cells, and each visitor has a kernel of their own."""
+"""A form, and a batch, served as an app by Voila: no code, no cells, and each visitor has a kernel of their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests import notebooks
 from tests.browser.form_page import cut_off, setup
 from tests.lab import PATIENCE_MS, picture_folder, save_picture
 from tests.notebook.forms.form_hive import PASSWORD, FormHive
+from tests.notebook.paced_hive import KEY, PacedHive
 from tests.voila import run_voila
 
 pytestmark = pytest.mark.browser
@@ -64,3 +65,35 @@ def test_the_shipped_app_is_one(browser: Browser, tmp_path: Path) -> None:
         assert "fh.form(" not in page.content()
         save_picture(page, picture_folder(), "how_to_voila_app-served", full_page=True)
         page.context.close()
+
+
+@pytest.mark.long
+def test_a_running_batch_is_live_in_an_app(browser: Browser, tmp_path: Path, paced_hive: PacedHive) -> None:
+    """Voila makes its page when all cells have run: the batch goes on in it, can be paused, and shows what came of it.
+
+    A visitor is not asked where on the server to save it.
+    """
+    with paced_hive.serve() as server:
+        notebook = tmp_path / "app.ipynb"
+        begun = "batch = fh.batch([{'text': str(i)} for i in range(12)], 'paced', variants='v', max_concurrency=2, wait=False)"
+        cells = [f"import fh_notebook as fh\nfh.configure(base_url={server.url!r}, api_key={KEY!r})", begun]
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, notebook)
+        with run_voila(notebook) as url:
+            page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(url)
+            paced_hive.wait_for(2)
+            paced_hive.let_go(3)
+            expect(page.locator(".fh-live")).to_contain_text("3 of 12 done")
+            page.locator("button.fh-pause").click()
+            expect(page.locator(".fh-live")).to_contain_text("paused")
+            save_picture(page, picture_folder(), "batch-voila-running")
+            page.locator("button.fh-pause").click()
+            paced_hive.ended.set()
+            page.get_by_role("button", name="Browse").click()
+            expect(page.locator(".fh-browse")).to_be_visible()
+            expect(page.get_by_role("button", name="Save")).to_have_count(0)
+            expect(page.get_by_text("12 completed").locator("visible=true")).to_have_count(1)
+            page.context.close()

@@ -24,7 +24,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
 from fh_notebook.notebook.shell import running_kernel, running_shell
-from fh_notebook.notebook.ui.buttons import has_person
+from fh_notebook.notebook.ui.buttons import has_person, is_app
 from fh_notebook.notebook.ui.latest_task import LatestTask
 
 __all__ = ["BatchBlock", "progress_of_batch", "show", "watch"]
@@ -224,7 +224,7 @@ class BatchBlock:
             retry=not self._shown.control.work.caller.refusal,
             browse=ended > 0 and not batch.is_partitioned,
             compare=counts.done > 0 and len(batch.plan().variants) > 1,
-            save=ended > 0,
+            save=ended > 0 and not is_app(),  # a file of the server is nothing to a visitor
         )
 
     def _settle(self, view: EndedView) -> None:

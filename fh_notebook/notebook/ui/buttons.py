@@ -17,11 +17,15 @@ Facts, by kernel:
    on is shown in the widgets, and a display beside them, which they hide by a style, is what is seen where they are
    not: in the saved file, and in a page that was reloaded while a cell runs, which has no widgets before its end,
    because JupyterLab waits for the kernel's first word; there Stop works.
+6. Voila makes its page when all cells have run, with what their outputs are then, and hears of widgets alone after
+   that. So there what goes on has its widgets at once, before its cell has ended. It runs the cells as a program does,
+   and says so in the environment of its kernels.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -46,6 +50,7 @@ __all__ = [
     "enable_clicks",
     "end_note",
     "has_person",
+    "is_app",
 ]
 
 DELAY_S: Final = 1.0
@@ -97,15 +102,23 @@ def _has_subshells(kernel: Any) -> bool:
 def has_person(kernel: Any) -> bool | None:
     """Whether somebody sits before a page of `kernel`: what runs was sent from one that can ask, or by a click there.
 
-    nbclient, nbconvert and papermill say that they cannot ask. ``None`` where nobody can know: there is no kernel, or
-    it is another one than ipykernel, which may keep what it was sent elsewhere, or nowhere.
+    nbclient, nbconvert and papermill say that they cannot ask, and so does Voila, whose page a person sees. ``None``
+    where nobody can know: there is no kernel, or it is another one than ipykernel, which may keep what it was sent
+    elsewhere, or nowhere.
     """
+    if kernel is not None and is_app():
+        return True
     with suppress(Exception):
         parent = kernel.get_parent("shell")
         if parent.get("header", {}).get("msg_type") == "comm_msg":
             return True
         return bool(parent["content"]["allow_stdin"])
     return None
+
+
+def is_app() -> bool:
+    """Whether the kernel is that of an app, which Voila serves (fact 6)."""
+    return "VOILA_PREHEAT" in os.environ
 
 
 def enable_clicks(widget: Any) -> None:
@@ -296,7 +309,10 @@ class ControlDisplay:
         """Make the offer, in a while, in the cell that this was called for."""
         kernel = running_kernel()
         way = cancel_method(kernel, blocks=self._blocks)
-        if way is not CancelMethod.NONE:
+        if way is not CancelMethod.NONE and is_app():
+            _import_widgets()
+            self._put(CancelMethod.BUTTON)
+        elif way is not CancelMethod.NONE:
             if not (self._blocks or self._attach is not None or _has_subshells(kernel)):
                 self._place.reserve()
             # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
@@ -335,6 +351,10 @@ class ControlDisplay:
         await asyncio.sleep(DELAY_S)
         if way is CancelMethod.BUTTON:
             await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
+        self._put(way)
+
+    def _put(self, way: CancelMethod) -> None:
+        if way is CancelMethod.BUTTON:
             self._widget = self._controls.make(self._on_loop)
             if self._attach is not None:
                 self._attach(self._widget)
