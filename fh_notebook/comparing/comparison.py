@@ -25,6 +25,7 @@ from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
 from fh_notebook.comparing.verdicts import gates
+from fh_notebook.comparing.verdicts.classes import Classes, classes_of
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text import html
@@ -365,6 +366,37 @@ class Comparison:
         """
         arguments.check(Comparison.is_equivalent, locals())
         return gates.is_equivalent(self.data, a, b, by=by, alpha=alpha, value=value)
+
+    # --- labels as expected outputs
+
+    def classes(self) -> Classes:
+        """Return how well each variant finds each label, where ``expected_output`` is one of a few labels.
+
+        Returns
+        -------
+        Classes
+            ``.frame`` has precision, recall and F1 of each variant and label and their macro averages, with 95 %
+            intervals (see :mod:`fh_notebook.comparing.stats.classes`); ``.confusion(variant)`` what is taken for what,
+            ``.confusion(variant, minus=other)`` what more often than by another one. It shows itself.
+
+        Raises
+        ------
+        InputError
+            There is no ``expected_output``, or it has too many different values to be labels.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({
+        ...     "row": range(6), "variant": "a", "output": ["x", "x", "y", "y", "x", "z"],
+        ...     "expected_output": ["x", "x", "y", "y", "y", "y"],
+        ... })
+        >>> compare(frame).classes().confusion("a")
+        said      x  y  (other)
+        expected
+        x         2  0        0
+        y         1  2        1
+        """
+        return classes_of(self.data)
 
     # --- scores
 

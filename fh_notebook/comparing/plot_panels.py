@@ -81,7 +81,7 @@ def plot_data(data: ComparisonData) -> PlotData:
         pairs=_drawn_pairs(data, summary["variant"].tolist()) if data.scorer else [],
         seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in summary["variant"]},
         scorer=data.scorer,
-        yes_no=data.grid.yes_no,
+        yes_no=data.is_share,
         winner=winner_of(data),
         corrected=after_holm(data.pairs),
         colours=colours_of(data.variants),

@@ -1,0 +1,157 @@
+"""Classification: precision, recall and F1 of each label, their macro averages, and confusion tables. Pure.
+
+A row is one value, as everywhere: repeats of a row, and rows with equal inputs, are shares. What a run says that is no
+expected label counts as `OTHER`; a run that has no answer counts as the variant says it does (``failed=``).
+
+**Intervals.** Precision and recall are shares of rows, with Blaker's interval. F1 of a label is ``2 J / (1 + J)`` with
+`J` the share of the rows that are expected or said to be the label on which both say so; that is a share, and the
+limits of its interval are transformed. A macro average has the percentiles of a bootstrap of rows (2,000 resamples,
+fixed seed). A label that is never expected has no recall, and one that is never said no precision; the macro averages
+are over the expected labels, with a precision of 0 for one that is never said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fh_notebook.comparing.stats.intervals import NAN, RESAMPLES, SEED, Interval, Numbers, interval_of_share
+
+__all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines"]
+
+OTHER: Final = "(other)"
+"""What is said that is no expected label."""
+MACRO: Final = "(macro average)"
+
+_NOTHING: Final = Interval(NAN, NAN, "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfusionRows:
+    """What a variant says of each row."""
+
+    labels: Sequence[str]
+    expected: NDArray[np.int64]
+    """The index of the expected label of each row."""
+    said: Numbers
+    """Rows x (labels, and `OTHER`): the share of the row's runs that say each."""
+    lines: NDArray[np.int64]
+    """The runs behind each row, copies left out."""
+
+    @property
+    def table(self) -> Numbers:
+        """The confusion table: expected labels x what was said, in rows."""
+        table = np.zeros((len(self.labels), len(self.labels) + 1))
+        np.add.at(table, self.expected, self.said)
+        return table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassLine:
+    """Precision, recall and F1 of a label, or the macro average of all."""
+
+    label: str
+    expected: float
+    """Rows that are expected to be it."""
+    said: float
+    """Rows that are said to be it; repeats count as shares."""
+    precision: float
+    precision_low: float
+    precision_high: float
+    recall: float
+    recall_low: float
+    recall_high: float
+    f1: float
+    f1_low: float
+    f1_high: float
+
+
+def class_lines(rows: ConfusionRows) -> list[ClassLine]:
+    """Return a line for each label and the macro average.
+
+    Examples
+    --------
+    >>> said = np.array([[1.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    >>> rows = ConfusionRows(labels=["a", "b"], expected=np.array([0, 0, 1, 1]), said=said, lines=np.ones(4, dtype=int))
+    >>> [(line.label, round(line.precision, 2), line.recall, round(line.f1, 2)) for line in class_lines(rows)]
+    [('a', 0.67, 1.0, 0.8), ('b', 1.0, 0.5, 0.67), ('(macro average)', 0.83, 0.75, 0.73)]
+    """
+    lines = [_line_of(rows, place) for place in range(len(rows.labels))]
+    return [*lines, _macro(rows)]
+
+
+def _line_of(rows: ConfusionRows, place: int) -> ClassLine:
+    is_expected, says = rows.expected == place, rows.said[:, place]
+    recall = _share(says[is_expected], rows.lines[is_expected])
+    # Of the runs that say it, by row: a row counts as much of it as its runs say.
+    is_said = says > 0
+    precision = _share(is_expected[is_said].astype(float), rows.lines[is_said], weights=says[is_said])
+    union = is_expected | is_said
+    weights = np.where(is_expected, 1.0, says)[union]
+    overlap = _share(np.where(is_expected, says, 0.0)[union] / weights, rows.lines[union], weights=weights)
+    f1, f1_low, f1_high = (2 * share / (1 + share) for share in overlap)
+    return ClassLine(
+        label=rows.labels[place], expected=float(is_expected.sum()), said=float(says.sum()),
+        precision=precision[0], precision_low=precision[1], precision_high=precision[2],
+        recall=recall[0], recall_low=recall[1], recall_high=recall[2],
+        f1=f1, f1_low=f1_low, f1_high=f1_high,
+    )  # fmt: skip
+
+
+def _share(values: Numbers, lines: NDArray[np.int64], *, weights: Numbers | None = None) -> tuple[float, float, float]:
+    """Return a mean of rows from 0 to 1 with its interval; NaN without rows."""
+    if not len(values):
+        return NAN, NAN, NAN
+    mean = float(np.average(values, weights=weights))
+    interval = interval_of_share(values, int(lines.sum()))
+    plain = float(values.mean())
+    # With repeats the mean is weighted; its interval is that of the plain mean, moved.
+    low, high = (min(1.0, max(0.0, limit + mean - plain)) for limit in interval[:2])
+    return mean, low, high
+
+
+def _macro(rows: ConfusionRows) -> ClassLine:
+    table = rows.table
+    means = _macro_means(table[None])[0]
+    cells = _resampled(rows)
+    low, high = (np.full(3, NAN),) * 2 if cells is None else np.nanquantile(_macro_means(cells), [0.025, 0.975], axis=0)
+    return ClassLine(
+        label=MACRO, expected=float(table.sum()), said=float(table[:, :-1].sum()),
+        precision=float(means[0]), precision_low=float(low[0]), precision_high=float(high[0]),
+        recall=float(means[1]), recall_low=float(low[1]), recall_high=float(high[1]),
+        f1=float(means[2]), f1_low=float(low[2]), f1_high=float(high[2]),
+    )  # fmt: skip
+
+
+def _macro_means(tables: Numbers) -> Numbers:
+    """Return precision, recall and F1 averaged over the expected labels of each of many confusion tables."""
+    size = tables.shape[1]
+    right = tables[:, np.arange(size), np.arange(size)]
+    expected, said = tables.sum(axis=2), tables[:, :, :size].sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = right / expected
+        precision = np.where(said > 0, right / said, 0.0)
+        f1 = 2 * right / (expected + said)
+    there = expected > 0
+    count = np.maximum(there.sum(axis=1), 1)
+    return np.stack([np.where(there, part, 0.0).sum(axis=1) / count for part in (precision, recall, f1)], axis=1)
+
+
+def _resampled(rows: ConfusionRows) -> Numbers | None:
+    """Return the confusion tables of bootstrap samples of rows; ``None`` of fewer than two rows."""
+    n = len(rows.expected)
+    if n < 2:
+        return None
+    size = len(rows.labels)
+    patterns, counts = np.unique(np.column_stack([rows.expected, rows.said]), axis=0, return_counts=True)
+    drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=RESAMPLES).astype(np.float64)
+    expected, said = patterns[:, 0].astype(np.int64), patterns[:, 1:]
+    tables = np.zeros((RESAMPLES, size, size + 1))
+    for place in range(size):
+        of_label = expected == place
+        tables[:, place] = drawn[:, of_label] @ said[of_label]
+    return tables

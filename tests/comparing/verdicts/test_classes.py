@@ -1,0 +1,164 @@
+"""`cmp.classes()`: precision, recall and F1 of labels with intervals, and what is taken for what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+import fh_notebook as fh
+from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, class_lines
+from fh_notebook.errors import InputError
+
+LABELS = ["billing", "delivery", "technical"]
+
+
+def _runs(n: int = 120, *, right: float = 0.8, seed: int = 0, variants: tuple[str, ...] = ("a", "b")) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    expected = rng.choice(LABELS, n, p=[0.5, 0.3, 0.2])
+    parts = []
+    for index, variant in enumerate(variants):
+        wrong = rng.random(n) > right - 0.1 * index
+        said = np.where(wrong, rng.choice([*LABELS, "no idea"], n), expected)
+        parts.append(pd.DataFrame({"row": range(n), "variant": variant, "output": said, "expected_output": expected}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_it_is_what_scikit_learn_says() -> None:
+    """Of each label, the macro averages, and the confusion table."""
+    frame = _runs()
+    classes = fh.compare(frame).classes()
+    table = classes.frame.set_index(["variant", "label"])
+    for variant, runs in frame.groupby("variant"):
+        expected, said = runs["expected_output"], runs["output"]
+        for average, labels in ((None, classes.labels), ("macro", [MACRO])):
+            precision, recall, f1, _ = precision_recall_fscore_support(
+                expected, said, labels=classes.labels, average=average, zero_division=0
+            )
+            mine = table.loc[[(variant, label) for label in labels]]
+            assert mine["precision"].tolist() == pytest.approx(np.atleast_1d(precision).tolist())
+            assert mine["recall"].tolist() == pytest.approx(np.atleast_1d(recall).tolist())
+            assert mine["f1"].tolist() == pytest.approx(np.atleast_1d(f1).tolist())
+        matrix = confusion_matrix(expected, said, labels=[*classes.labels, "no idea"])[:3]
+        assert classes.confusion(variant).to_numpy().tolist() == matrix.tolist()
+    assert list(classes.confusion("a").columns) == [*classes.labels, OTHER]
+    difference = classes.confusion("b", minus="a")
+    assert difference.to_numpy().sum() == 0
+    assert difference.equals(classes.confusion("b") - classes.confusion("a"))
+
+
+def test_intervals_are_those_of_shares() -> None:
+    """Blaker's of precision and recall; F1 lies between its limits, and all lie within 0 and 1."""
+    frame = _runs(60)
+    table = fh.compare(frame).classes().frame
+    for name in ("precision", "recall", "f1"):
+        low, value, high = (table[column] for column in (f"{name}_low", name, f"{name}_high"))
+        assert ((low >= 0) & (low < value) & (value <= high) & (high <= 1)).all()
+    runs = frame[(frame["variant"] == "a") & (frame["expected_output"] == "billing")]
+    right = int((runs["output"] == "billing").sum())
+    from fh_notebook.comparing.stats.intervals import blaker_interval
+
+    line = table[(table["variant"] == "a") & (table["label"] == "billing")].iloc[0]
+    assert (line["recall_low"], line["recall_high"]) == pytest.approx(blaker_interval(right, len(runs)))
+
+
+def test_a_label_that_is_never_said_or_has_no_row() -> None:
+    """It has no precision, and counts as 0 in the macro average; a label that is all right has a width."""
+    said = ["a", "a", "b", "b", "a", "a"]
+    frame = pd.DataFrame(
+        {"row": range(6), "variant": "v", "output": said, "expected_output": ["a", "a", "b", "b", "c", "c"]}
+    )
+    table = fh.compare(frame).classes().frame.set_index("label")
+    assert np.isnan(table.loc["c", "precision"])
+    assert table.loc["c", ["recall", "f1"]].tolist() == [0, 0]
+    assert table.loc[MACRO, "precision"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert table.loc["b", "recall_low"] < 1 == table.loc["b", "recall"]
+
+
+def test_repeats_of_a_row_are_shares_of_it() -> None:
+    """Four runs of a row are one row; rows with equal inputs are one too."""
+    frame = pd.DataFrame(
+        [{"row": row, "variant": "v", "repeat": k, "output": "x" if k else "y", "expected_output": "xy"[row % 2]}
+         for row in range(8) for k in range(4)]
+    )  # fmt: skip
+    classes = fh.compare(frame).classes()
+    table = classes.frame.set_index("label")
+    assert table.loc[["x", "y"], "expected"].tolist() == [4, 4]
+    assert table.loc[["x", "y"], "recall"].tolist() == [0.75, 0.25]
+    assert classes.confusion("v").to_numpy().tolist() == [[3, 1], [3, 1]]
+
+
+def test_failed_runs_count_as_they_do() -> None:
+    """Left out, or as nothing that is expected."""
+    frame = _runs(40, right=1.0, variants=("a",)).assign(status="completed")
+    frame.loc[:9, "status"] = "failed"
+    assert fh.compare(frame).classes().frame["recall"].eq(1).all()
+    zero = fh.compare(frame, failed="zero").classes().confusion("a")
+    assert zero[OTHER].sum() == 10
+
+
+def test_labels_inside_of_an_output_are_found() -> None:
+    """Where a scorer reads a part of it, as `json_path` does."""
+    frame = _runs(60)
+    inside = frame.assign(output=[{"label": label, "why": "x"} for label in frame["output"]])
+    by_path = fh.compare(inside, score=fh.score.json_path("label")).classes()
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(by_path.frame), pd.DataFrame(fh.compare(frame).classes().frame), check_like=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (pd.DataFrame({"row": [0], "variant": "a", "output": "x"}), "there is no expected_output"),
+        (
+            pd.DataFrame({"row": range(9), "variant": "a", "output": "x", "expected_output": list("abcdefghi")}),
+            "9 different values on 9 rows",
+        ),
+    ],
+)
+def test_what_has_no_labels_says_so(frame: pd.DataFrame, message: str) -> None:
+    """In one line."""
+    with pytest.raises(InputError, match=message):
+        fh.compare(frame).classes()
+
+
+def test_an_unknown_variant_is_told() -> None:
+    """With the nearest name."""
+    with pytest.raises(InputError, match="there is no variant 'aa'; did you mean 'a'"):
+        fh.compare(_runs()).classes().confusion("aa")
+
+
+def test_it_shows_itself() -> None:
+    """As text and as HTML; labels are escaped."""
+    frame = _runs()
+    frame = frame.replace({"billing": "<b>billing</b>"})
+    classes: Any = fh.compare(frame).classes()
+    assert "precision" in repr(classes)
+    page = classes._repr_html_()
+    assert "<b>billing</b>" not in page
+    assert "&lt;b&gt;billing&lt;/b&gt;" in page
+
+
+@pytest.mark.long
+def test_intervals_cover() -> None:
+    """F1 of a label and the macro average of three, 100 rows: 95 %, less what chance leaves."""
+    rng = np.random.default_rng(8)
+    shares = np.array([[0.8, 0.1, 0.05, 0.05], [0.15, 0.75, 0.05, 0.05], [0.1, 0.1, 0.7, 0.1]])
+    prior = np.array([0.5, 0.3, 0.2])
+    truth = prior[:, None] * shares
+    right, expected, said = np.diag(truth), truth.sum(axis=1), truth[:, :3].sum(axis=0)
+    f1 = 2 * right / (expected + said)
+    hits = np.zeros(4)
+    for _ in range(600):
+        labels = rng.choice(3, 100, p=prior)
+        answers = np.array([rng.choice(4, p=shares[label]) for label in labels])
+        rows = ConfusionRows(
+            labels=LABELS, expected=labels, said=np.eye(4)[answers], lines=np.ones(100, dtype=np.int64)
+        )
+        found = class_lines(rows)
+        hits += [line.f1_low <= value <= line.f1_high for line, value in zip(found, [*f1, f1.mean()], strict=True)]
+    assert (hits >= 0.92 * 600).all(), hits
