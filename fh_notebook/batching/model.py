@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.run import Run, one_line
-from fh_notebook.contract.secrets import Secrets, mask_inputs
+from fh_notebook.contract.secrets import Secrets, mask_inputs, mask_run
 from fh_notebook.core.text.messages import PYTHON, Audience, Phrase, text_for
 from fh_notebook.core.text.problems import Problem
 
@@ -85,6 +85,12 @@ class Job:
     def shown_inputs(self) -> Mapping[str, Any]:
         """The inputs as they are kept and shown: secrets masked. Only :meth:`request` has them as they are sent."""
         return mask_inputs(self.inputs, self.secrets)
+
+    def shown(self, run: Run) -> Run:
+        """Return a run of the job as it may be shown: what its output or error repeats of a password is masked."""
+        if not (self.secrets.all or self.secrets.names):
+            return run
+        return replace(mask_run(replace(run, inputs=dict(self.inputs)), self.secrets), inputs=run.inputs)
 
     def request(self, batch: str) -> InvokeRequest:
         """Return what is sent: stamped with flat metadata, by which the run is found in the service's logs."""

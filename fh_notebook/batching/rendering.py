@@ -321,7 +321,8 @@ def _group_with_buttons(number: int, group: ErrorGroup, offers: Offers) -> html.
         buttons.append(_button(f"retry:{number}", f"Retry ({calls})", f"Retry ({calls}): {what}"))
     note = _again(group) if offers.retry and not retry_code(group) else None
     words = html.el("span", *_group_words(group))
-    return html.el("div", words, *buttons, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
+    acts = html.el("span", *buttons, cls="fh-error-acts")
+    return html.el("div", words, acts, html.el("div", note, cls="fh-dim") if note else None, cls="fh-errors")
 
 
 def _button(act: str, text: str, label: str = "") -> html.Html:

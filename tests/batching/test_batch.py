@@ -551,3 +551,14 @@ def test_what_failed_with_one_error_is_called_again_alone(shouting: Shouting) ->
     assert (batch.counts.failed, batch.counts.calls) == (2, calls + 1)
     batch.retry_failed(error="another error")
     assert batch.counts.calls == calls + 1
+
+
+def test_what_an_error_repeats_of_a_password_is_not_shown(shouting: Shouting) -> None:
+    """In the batch's text, its HTML and the code of a retry it is masked, and that code finds its jobs all the same."""
+    secret = "bad password of the broker"
+    deployment = fh.Deployment("shout", variants=["loud"], inputs={"text": {"type": "string", "format": "password"}})
+    batch = fh.batch([{"text": secret}], deployment, client=shouting.hive.client(), progress=False)
+    assert batch.counts.failed == 1
+    assert secret not in batch._repr_html_() + repr(batch)
+    calls = batch.counts.calls
+    assert batch.retry_failed(error="RuntimeError: cannot shout ***").counts.calls == calls + 1

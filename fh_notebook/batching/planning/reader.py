@@ -7,6 +7,7 @@ wherever they are, is `BatchTables`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Protocol
 
@@ -160,15 +161,17 @@ class BatchReader:
         def runs() -> Iterator[tuple[Any, str, Run]]:
             for job, outcome in self.pairs(lambda kind: kind in (FAILED, UNKNOWN)):
                 if outcome is not None:
-                    shown = failed if outcome.run.status == "failed" else unknown
+                    run = job.shown(outcome.run)
+                    shown = failed if run.status == "failed" else unknown
                     if len(shown) < lines:
                         shown.append((job, outcome))
-                    yield job.row, job.key, outcome.run
+                    yield job.row, job.key, run
 
         counts = self._outcomes.counts()
         groups = error_groups(runs()) if counts.failed or counts.unknown else []
         first = [*failed, *unknown][:lines]
         first += self.pairs(lambda kind: kind == DONE, limit=lines - len(first))
+        first = [(job, outcome and replace(outcome, run=job.shown(outcome.run))) for job, outcome in first]
         table = tidy_frame(first, self._work_queue.source, batch=self._current_name, about=self._about)
         return groups, table
 

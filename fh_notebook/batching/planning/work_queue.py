@@ -210,7 +210,7 @@ class WorkQueue:
             failed = [job for job in window if job.key and self._outcomes.kind(job.number) == FAILED]
             if not which.is_all:
                 runs = self.runs_of(failed)
-                failed = [job for job in failed if job.number in runs and which.has(runs[job.number])]
+                failed = [job for job in failed if job.number in runs and which.has(job.shown(runs[job.number]))]
             yield self.one_a_key(failed)
 
     def unknown(self) -> Iterator[list[tuple[Job, Run]]]:

@@ -36,7 +36,7 @@ STYLE: Final = html.Html(
     "<style>"
     ".fh .fh-errors{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;margin:6px 0}"
     ".fh .fh-errors>span{overflow-wrap:anywhere;min-width:0}"
-    ".fh .fh-errors>.fh-dim{flex-basis:100%}"
+    ".fh .fh-errors>.fh-dim{flex-basis:100%}.fh .fh-error-acts{display:inline-flex;gap:8px}"
     ".fh .fh-acts{display:flex;flex-wrap:wrap;gap:8px;margin:10px 0 12px}"
     ".fh-below{scroll-margin-top:52px}.fh-below:has(>*){margin-bottom:12px}"
     ".fh .fh-act{font:inherit;line-height:1.3;padding:3px 12px;border-radius:3px;cursor:pointer;color:inherit;"

@@ -44,12 +44,15 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
     lines: list[list[object]] = []
     names: list[str] = []
     for job, outcome, row in batch.entries():
-        if outcome is None or not _belongs(outcome.run, group):
+        if outcome is None:
+            continue
+        run = job.shown(outcome.run)
+        if not _belongs(run, group):
             continue
         names = names or [str(name) for name in row][:OWN_COLUMNS]
         if len(lines) < ROWS_SHOWN:
             own = [cell(row.get(name)) for name in names]
-            lines.append([cell(job.row), job.variant or "", *own, html.clip(outcome.run.error or "", ERROR_CAP)])
+            lines.append([cell(job.row), job.variant or "", *own, html.clip(run.error or "", ERROR_CAP)])
         else:
             break
     table = html.stacked(["row", "variant", *names, "error"], lines)

@@ -1,0 +1,112 @@
+"""The block of a batch in a real kernel: what its buttons do, which of them there are, and what is never in a widget."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernel import Kernel
+from tests.notebook.paced_hive import KEY, PacedHive
+
+SETUP = "%load_ext fh_notebook\nimport fh_notebook as fh\nfh.configure(store='own.sqlite3')"
+PASSWORD = "hunter2-of-the-broker"
+DEPLOYED = (
+    "paced = fh.Deployment('paced', variants=['v'], inputs={'type': 'object', 'properties': "
+    "{'text': {'type': 'string', 'format': 'password'}}, 'required': ['text']})"
+)
+
+
+@pytest.fixture
+def loaded(paced_hive: PacedHive, tmp_path: Path) -> Iterator[Kernel]:
+    """A kernel that calls the hive, whose calls end at once."""
+    paced_hive.ended.set()
+    with (
+        paced_hive.serve() as server,
+        Kernel(tmp_path, FETCH_HIVE_BASE_URL=server.url, FETCH_HIVE_API_KEY=KEY) as kernel,
+    ):
+        assert kernel.run(SETUP) == ""
+        yield kernel
+
+
+def _page(kernel: Kernel) -> str:
+    """What the newest block shows."""
+    states = [state for state in kernel.widgets().values() if "fh-live" in state.get("_dom_classes", ())]
+    return str(states[-1]["value"]) if states else ""
+
+
+def _acts(kernel: Kernel) -> list[str]:
+    return re.findall(r'data-act="([^"]*)"', _page(kernel))
+
+
+def _act(kernel: Kernel, name: str) -> str:
+    """Click what has this name for the kernel."""
+    return kernel.comm(
+        kernel.widget("fh-keys"), {"method": "custom", "content": {"act": name}}, subshell=kernel.subshell()
+    )
+
+
+def _show(kernel: Kernel, rows: str, more: str = "") -> None:
+    kernel.run(f"b = fh.batch({rows}, 'paced', variants='v', name='b', progress=False{more})")
+    cell = kernel.send("b", person=True)
+    kernel.wait(cell)
+    kernel.wait_until(lambda: "data-act" in _page(kernel), "the buttons")
+
+
+def test_each_thing_that_can_be_done_has_a_button(loaded: Kernel) -> None:
+    """No Retry where nothing failed, no Compare of one variant."""
+    _show(loaded, "[{'text': 'a'}]")
+    assert _acts(loaded) == ["browse", "save"]
+
+
+def test_retry_is_called_once_however_often_it_is_clicked(loaded: Kernel) -> None:
+    """Jobs that are the same are one call; a second click while it runs, or on what is not there any more, is none."""
+    _show(loaded, "[{'text': 'bad'}, {'text': 'bad'}, {'text': 'a'}, {'text': 'bad too'}]")
+    assert _acts(loaded) == ["show:0", "retry:0", "show:1", "retry:1", "browse", "save"]
+    assert "Retry (1 call)" in _page(loaded)
+    calls = int(loaded.run("b.counts.calls"))
+    for _ in range(3):
+        _act(loaded, "retry:0")
+    _act(loaded, "retry:7")
+    loaded.wait_until(lambda: "called again: 0 completed" in str(loaded.widgets()), "what came of it")
+    assert int(loaded.run("b.counts.calls")) == calls + 1
+
+
+def test_a_button_of_an_old_state_calls_nothing(loaded: Kernel) -> None:
+    """What failed was called again in a cell meanwhile, and less is left: the block says so and shows what there is."""
+    _show(loaded, "[{'text': 'bad'}, {'text': 'a'}]")
+    loaded.run("fh.forget('b')")
+    _act(loaded, "retry:0")
+    loaded.wait_until(lambda: "nothing was called" in str(loaded.widgets()), "the reason")
+
+
+def test_a_password_is_in_no_widget(loaded: Kernel) -> None:
+    """Errors repeat what was sent: the block, its rows and its code have a mask in place of it, and a retry finds them."""
+    loaded.run(DEPLOYED)
+    loaded.run(f"b = fh.batch([{{'text': 'bad {PASSWORD}'}}], paced, name='b', progress=False)")
+    loaded.wait(loaded.send("b", person=True))
+    loaded.wait_until(lambda: "retry:0" in _acts(loaded), "the buttons")
+    _act(loaded, "show:0")
+    loaded.wait_until(lambda: "batch.failures has all" in str(loaded.widgets()), "the rows")
+    calls = int(loaded.run("b.counts.calls"))
+    _act(loaded, "retry:0")
+    loaded.wait_until(lambda: "called again" in str(loaded.widgets()), "the retry")
+    assert int(loaded.run("b.counts.calls")) == calls + 1
+    states = str(loaded.widgets())
+    assert PASSWORD not in states
+    assert KEY not in states
+    assert all(PASSWORD not in m.text for m in loaded.messages)
+
+
+def test_where_a_program_runs_the_cell_a_batch_is_html_with_code(loaded: Kernel) -> None:
+    """No widget; `watch()` shows it once."""
+    loaded.run("b = fh.batch([{'text': 'bad'}], 'paced', variants='v', name='b', progress=False)")
+    for code in ("b", "b.watch()"):
+        cell = loaded.send(code)
+        loaded.wait(cell)
+        [shown] = loaded.shown(cell)
+        assert "batch.retry_failed(error=" in shown["text/html"]
+        assert "data-act" not in shown["text/html"]
+    assert loaded.widgets() == {}
