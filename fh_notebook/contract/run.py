@@ -269,14 +269,20 @@ class Run:
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
         arguments.check(Run.from_dict, locals())
-        known = {k: v for k, v in values.items() if k in cls.__dataclass_fields__}
-        if "status" not in known:
-            raise InputError("values have no status; give what run.to_dict() returned")
-        if known.get("started_at") is not None:
-            known["started_at"] = datetime.fromisoformat(known["started_at"])
-        return cls(**known)
+        return run_of_values(values)
 
 
+def run_of_values(values: Mapping[str, Any]) -> Run:
+    """Return what :meth:`Run.from_dict` does, of values whose type is known: a store has many of them."""
+    known = {k: v for k, v in values.items() if k in _FIELDS}
+    if "status" not in known:
+        raise InputError("values have no status; give what run.to_dict() returned")
+    if known.get("started_at") is not None:
+        known["started_at"] = datetime.fromisoformat(known["started_at"])
+    return Run(**known)
+
+
+_FIELDS: Final = frozenset(part.name for part in fields(Run))
 _STORED_FIELDS: Final = tuple(part.name for part in fields(Run) if part.name != "webhook_secret")
 """The names of :meth:`Run.to_dict`."""
 

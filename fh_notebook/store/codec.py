@@ -183,6 +183,20 @@ def moment_of(seconds: Any, subject: str) -> datetime:
     return datetime.fromtimestamp(seconds_of_moment(seconds, subject), UTC)
 
 
+_scan = json.JSONDecoder().raw_decode
+
+
+def _loads(text: Any) -> Any:
+    """Return the JSON value of a text, as `json.loads`; what was written here has no space around, which is quicker."""
+    if text == "{}":  # most metadata
+        return {}
+    if type(text) is str and text[:1] not in ("", " ", "\t", "\n", "\r", "\ufeff"):
+        value, end = _scan(text)
+        if end == len(text):
+            return value
+    return json.loads(text)
+
+
 def decode_json(text: Any, kind: type, subject: str) -> Any:
     """Return the JSON value of a stored text, which must be an instance of `kind`.
 
@@ -192,7 +206,7 @@ def decode_json(text: Any, kind: type, subject: str) -> Any:
         It is not.
     """
     try:
-        value = json.loads(text)
+        value = _loads(text)
     except (ValueError, TypeError, RecursionError) as exc:
         raise DamagedValue(f"{subject} is no JSON ({exc})") from exc
     if not isinstance(value, kind):

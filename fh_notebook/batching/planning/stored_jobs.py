@@ -151,13 +151,10 @@ class StoredJobs:
         number = 0
         for lines in self._windows_of_rows():
             rows = self._store.rows.at(self._batch_id, {line.position for line in lines})
-            window = []
-            for line in lines:
-                if most is not None and number >= most:
-                    break
-                with self._store.decoding():
-                    window.append(self._job(line, rows.get(line.position), number))
-                number += 1
+            chosen = lines if most is None else lines[: max(most - number, 0)]
+            with self._store.decoding():
+                window = [self._job(line, rows.get(line.position), place) for place, line in enumerate(chosen, number)]
+            number += len(window)
             if window:
                 yield window
             if most is not None and number >= most:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
+from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from fh_notebook.contract.job_key import is_reusable, job_key
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, run_of_values
 from fh_notebook.contract.secrets import Secrets, mask_inputs
 from fh_notebook.errors import StoreError
 from fh_notebook.store import writer
@@ -149,6 +150,9 @@ _RUN_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "attempts": (int,),
 }
 """What the fields of a run are; an output may be anything."""
+_checked_values: Final = attrgetter(*_RUN_KINDS)
+_CHECKED_TYPES: Final = frozenset(product(*_RUN_KINDS.values()))
+"""All that their types may be together: one look-up a run in place of one a field."""
 
 
 def run_of_row(text: str | None) -> Run:
@@ -161,12 +165,13 @@ def run_of_row(text: str | None) -> Run:
     """
     values = decode_json(text, dict, "the run of an answer")
     try:
-        run = Run.from_dict(values)
+        run = run_of_values(values)
     except (TypeError, ValueError) as exc:
         raise DamagedValue(f"the run of an answer is none ({exc})") from exc
-    for name, kinds in _RUN_KINDS.items():
-        if type(getattr(run, name)) not in kinds:
-            raise DamagedValue(f"{name} of an answer's run is not what was written")
+    if tuple(map(type, _checked_values(run))) not in _CHECKED_TYPES:
+        for name, kinds in _RUN_KINDS.items():
+            if type(getattr(run, name)) not in kinds:
+                raise DamagedValue(f"{name} of an answer's run is not what was written")
     return run
 
 
