@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 from tests import environment
 
+pytestmark = pytest.mark.long  # each is several processes
+
 ACTION = Path(__file__).parents[2] / ".github" / "actions" / "gate" / "action.yml"
 
 
