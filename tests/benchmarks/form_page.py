@@ -86,7 +86,9 @@ def main(repeats: int = 5) -> None:
         for _ in range(repeats):
             page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
             lab = Lab(page, server, Path(folder))
-            lab.open(SETUP, CELL, CELL, PLAIN, "form = fh.form(long, client=hive.client())\nform", FOLDED)
+            lab.open(
+                SETUP, CELL, CELL, PLAIN, "form = fh.form(long, values={'n': 1}, client=hive.client())\nform", FOLDED
+            )
             lab.run(0)
             first.append(page.evaluate(_FIELD, 1))
             lab.wait_idle()

@@ -17,6 +17,9 @@ __all__ = ["CSS", "FORM_WIDTH", "FieldTheme", "handle_css"]
 FORM_WIDTH: Final = "860px"
 """Longer lines are hard to read; a narrow page takes what it has."""
 
+BETWEEN_FIELDS: Final = "10px 16px"
+"""Of two lines of fields, and of two in a line; the fields themselves have no margin, which would add up in groups."""
+
 
 class FieldTheme:
     """The layouts and styles of one form, and the plain widgets that are made of them."""
@@ -50,7 +53,7 @@ class FieldTheme:
     @cached_property
     def form(self) -> Any:
         """The whole column of fields."""
-        return self._layout(width="100%", max_width=FORM_WIDTH, overflow="visible")
+        return self._layout(width="100%", max_width=FORM_WIDTH, overflow="visible", grid_gap=BETWEEN_FIELDS)
 
     @cached_property
     def field(self) -> Any:
@@ -60,7 +63,7 @@ class FieldTheme:
             flex_flow="row wrap",
             align_items="flex-end",
             overflow="visible",
-            margin="0 0 10px 0",
+            margin="0",
             grid_gap="0 8px",
         )
 
@@ -143,6 +146,7 @@ class FieldTheme:
             width="100%",
             flex="1 1 100%",
             overflow="visible",
+            grid_gap=BETWEEN_FIELDS,
             margin="4px 0 0 0",
             padding="2px 0 2px 12px",
             border_left="2px solid var(--jp-border-color1, rgba(128,128,128,.5))",

@@ -73,8 +73,7 @@ PANES_STYLE: Final = (
     ".fh-panel button.fh-fold::before{content:'▸ ';content:'▸ ' / ''}"
     ".fh-panel button.fh-fold.mod-active::before{content:'▾ ';content:'▾ ' / ''}"
     "@container fh-panel (min-width:460px){"
-    ".fh-panes :is(.fh-form,.fh-group){display:grid;grid-template-columns:repeat(2,minmax(0,1fr));column-gap:16px;"
-    "align-items:start}"
+    ".fh-panes :is(.fh-form,.fh-group){display:grid;grid-template-columns:repeat(2,minmax(0,1fr));align-items:start}"
     f".fh-panes .fh-form>:not({_SHORT}),.fh-panes .fh-group>:not({_SHORT_IN_GROUP}){{grid-column:1/-1}}"
     "}"
 )
@@ -105,6 +104,7 @@ STYLE: Final = html.Html(
     ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
     "{display:none}"
     ".fh-panel .fh-progress:not(:has(.fh-line)){display:none}"
+    ".fh-panel .fh-progress{margin-right:12px}"
     ".fh-panel .fh-cancel{background:none;border:1px solid var(--jp-error-color1,currentColor);"
     "color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-run:disabled{opacity:1}"

@@ -332,8 +332,12 @@ class Field:
             self.remove_button = _make_remove_button(self)
 
     def _show_help(self) -> None:
-        if self.help_line is None and (text := help_html(self.state)):
-            self.help_line = self.view.look.html(text)
+        # Where nothing is sent, the control or its label tells the default.
+        text, look = help_html(self.state, has_default=self.state.is_set), self.view.look
+        if self.help_line is None and text:
+            self.help_line = look.html(text)
+        elif self.help_line is not None:
+            set_traits(self.help_line, value=text, layout=look.whole if text else look.hidden)
 
     def _show_problem(self) -> None:
         messages = list(map(self.problem_text, self.state.shown_problems))

@@ -146,8 +146,8 @@ def formula_free(label: str) -> str:
     return label.translate(_LOOKALIKES) if _FORMULA.search(label) else label
 
 
-def hints(state: FieldState) -> list[str]:
-    """Return in words what a field takes, its default, and examples.
+def hints(state: FieldState, *, has_default: bool = True) -> list[str]:
+    """Return in words what a field takes, its default unless that is told elsewhere, and examples.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def hints(state: FieldState) -> list[str]:
     if state.nullable:
         takes = [*(takes or [state.kind.rules.null_help]), "or null"]
     lines = [", ".join(takes)] if takes else []
-    if state.default is not UNSET:
+    if has_default and state.default is not UNSET:
         lines.append(f"default {default_text(state)}")
     if state.examples:
         lines.append(f"for example {' or '.join(_value_text(x) for x in state.examples[:EXAMPLES_CAP])}")
@@ -232,12 +232,12 @@ def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
         yield f"at most {counted(most)}"
 
 
-def help_html(state: FieldState) -> str:
-    """Return what stands under a field; empty when there is nothing to say."""
+def help_html(state: FieldState, *, has_default: bool = True) -> str:
+    """Return what stands under a field; empty when there is nothing to say. `has_default` is that of :func:`hints`."""
     parts: list[html.Html] = []
     if description := plain_text(state.description):
         parts.append(_folded(description))
-    if hint_lines := hints(state):
+    if hint_lines := hints(state, has_default=has_default):
         parts.append(html.el("span", " · ".join(hint_lines), cls="fh-hint"))
     return html.el("div", html.join(parts, " "), cls="fh-help") if parts else ""
 

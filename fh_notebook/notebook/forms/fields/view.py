@@ -110,9 +110,7 @@ class DefaultsFold:
     def __init__(self, names: tuple[str, ...], toggled: Callable[[], object]) -> None:
         from ipywidgets import Layout, ToggleButton
 
-        self.widget = ToggleButton(
-            layout=Layout(width="auto", margin="0 0 8px", height="32px"), _dom_classes=("fh-fold",)
-        )
+        self.widget = ToggleButton(layout=Layout(width="auto", margin="0", height="32px"), _dom_classes=("fh-fold",))
         self.widget.observe(lambda _: toggled(), "value")
         self.hide(names)
 
@@ -186,7 +184,7 @@ class FieldsView:
     def _build(self) -> Any:
         from ipywidgets import HTML, VBox
 
-        self._style = HTML(CSS, layout=self.look.whole, style=self.look.html_style)
+        self._style = HTML(CSS, layout=self.look.hidden, style=self.look.html_style)
         if self.model.takes_others:
             self._others = UndeclaredInputs(self.model, self.look, self._others_changed)
         column = VBox((), layout=self.look.form, _dom_classes=("fh-form",))
