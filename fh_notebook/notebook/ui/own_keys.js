@@ -108,11 +108,15 @@ function render({model, el}) {
   const showAll = here => {
     const part = showing && performance.now() < showing.until ? here?.querySelector(`.${CSS.escape(showing.name)}`) : null;
     if (!part) { showing = null; return; }
-    const frame = part.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect().bottom ?? innerHeight;
-    if (part.parentElement.getBoundingClientRect().bottom <= Math.min(frame, innerHeight)) return;  // or it is not drawn yet
-    showing = null;
-    part.scrollIntoView({block: "start"});
+    const frame = part.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.getBoundingClientRect();
+    const top = Math.max(frame?.top ?? 0, 0), bottom = Math.min(frame?.bottom ?? innerHeight, innerHeight);
+    const whole = part.parentElement, end = whole.getBoundingClientRect().bottom;
+    if (end <= bottom) return;  // or it is not drawn yet: it may come in pieces
+    // No further than it must: what is beside it, such as Run and the answers of a form, stays in sight.
+    if (end - part.getBoundingClientRect().top <= bottom - top) whole.scrollIntoView({block: "end"});
+    else part.scrollIntoView({block: "start"});
   };
+  const scrolls = () => { showing = null; };
   const pressed = event => {
     const at = event.target.closest?.("[data-go], [data-act], .fh-code-act");
     if (!at) return;
@@ -194,6 +198,7 @@ function render({model, el}) {
     here.addEventListener("focusout", left);
     here.addEventListener("pointerdown", press, true);
     here.addEventListener("click", clicks, true);
+    here.addEventListener("wheel", scrolls, {passive: true});
     here.addEventListener("click", pressed);
     for (const end of ENDS) window.addEventListener(end, release, true);
     observer = new MutationObserver(() => changed(here));
