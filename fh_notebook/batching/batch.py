@@ -390,10 +390,10 @@ class Batch:
         >>> @hive.workflow("shout", variant="loud")
         ... def loud(text: str) -> str:
         ...     return text.upper()
-        >>> fh.batch([{"text": "a"}], "shout", name="w", client=hive.client(), progress=False).watch()
+        >>> batch = fh.batch([{"text": "a"}], "shout", name="w", client=hive.client(), progress=False)
+        >>> batch.watch()  # doctest: +ELLIPSIS
         Batch w: 1 of 1 done; 1 call
-        row  variant  status     output  error  elapsed_s  reused
-        0    loud     completed  A              0.00       no
+        ...
         """
         hooks.frontend().watch_batch(self._shown)
 

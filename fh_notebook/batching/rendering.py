@@ -415,7 +415,7 @@ def _cells(
     names = [c for c in columns if c in frame.columns]
     lines = [
         [
-            f"{value:.2f}"
+            f"{max(value, 0.01):.2f}"
             if name.endswith("_s") and isinstance(value, float) and not is_missing(value)
             else cell(value, limit)
             for name, value in zip(names, line, strict=True)

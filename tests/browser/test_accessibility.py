@@ -36,6 +36,7 @@ CELLS: Final = {
     "a form over rows": "fh.form(reply, over=frame, variants='plain')",
     "a cell's answers": "%%fetchhive reply -v plain\nticket: My parcel is late.\ntone: calm",
     "a comparison": COMPARED + "cmp",
+    "a batch and its buttons": "batch",
     "a row's differences": "cmp.diff(0)",
     "the browser of rows": "browser = cmp.browse()\nbrowser",
     "rating": "cmp.rate()",

@@ -127,6 +127,31 @@ def test_a_running_batch_is_live_in_another_cell_and_after_a_reload(lab: Lab, pa
     assert lab.errors == []
 
 
+def test_a_running_batch_is_paused_and_cancelled_by_keys_alone(lab: Lab, paced_hive: PacedHive) -> None:
+    """From the cell that was run, Shift+Tab leads to its buttons; what is pressed keeps the focus in the block."""
+    with paced_hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), BACKGROUND, "'the next cell'")
+        lab.run(0)
+        lab.run(1)
+        paced_hive.wait_for(4)
+        here = lab.output(1)
+        pause = here.locator("button.fh-pause")
+        pause.wait_for()
+        effort = Effort(lab.page)
+        effort.tab_to(pause, back=True)
+        effort.press("Enter")
+        expect(pause).to_have_text("Go on")
+        expect(pause).to_be_focused()
+        effort.press("Tab")
+        expect(here.locator("button.fh-cancel")).to_be_focused()
+        effort.press("Space")
+        expect(here.get_by_role("button", name="Browse")).to_be_visible()
+        assert here.locator(".fh-own-keys").evaluate("block => block.contains(document.activeElement)")
+        assert effort.clicks == 0
+        assert effort.keys <= 24  # most of them pass the toolbar of the next cell
+    assert lab.errors == []
+
+
 @pytest.mark.long
 def test_a_block_is_whole_at_every_width(lab: Lab, paced_hive: PacedHive) -> None:
     """Nothing is cut off, in either theme; what is saved has code in place of buttons."""

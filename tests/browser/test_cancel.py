@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.effort import Effort
 from tests.lab import Lab
 from tests.notebook.slow_hive import SlowHive
 
@@ -105,3 +106,35 @@ def test_a_running_cell_shows_its_columns_at_once_and_fills_them(lab: Lab, hive:
     shown = [output for output in saved.cells[1].outputs if output["data"].get("text/plain")]
     assert len(shown) == 1
     assert "echo/slow: completed" in shown[0]["data"]["text/plain"]
+
+
+def test_a_running_cell_is_cancelled_by_keys_alone(lab: Lab, hive: SlowHive) -> None:
+    """Shift+Tab leads from the next cell to Cancel, and Enter presses it."""
+    with hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), "%%fetchhive echo -v plain -v slow\ntext: hi", "'the next cell'")
+        lab.run(0)
+        lab.start(1)
+        button = lab.output(1).locator("button.fh-cancel")
+        button.wait_for()
+        effort = Effort(lab.page)
+        effort.tab_to(button, back=True)
+        effort.press("Enter")
+        lab.expect_text(lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before")
+        assert (effort.clicks, effort.scrolls) == (0, 0)
+        assert effort.keys <= 24  # most of them pass the toolbar of the next cell
+    assert lab.errors == []
+
+
+def test_a_running_cell_is_cancelled_by_one_click(lab: Lab, hive: SlowHive) -> None:
+    """The button is in sight where the cell was run."""
+    with hive.serve() as server:
+        lab.open(SETUP.format(url=server.url), "%%fetchhive echo -v plain -v slow\ntext: hi", "'the next cell'")
+        lab.run(0)
+        lab.start(1)
+        button = lab.output(1).locator("button.fh-cancel")
+        button.wait_for()
+        effort = Effort(lab.page)
+        effort.click(button)
+        lab.expect_text(lab.output(1), r"Stopped: the call in flight may have run.*1 of 2 answers came before")
+        assert (effort.clicks, effort.scrolls) == (1, 0)
+    assert lab.errors == []

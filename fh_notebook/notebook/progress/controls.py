@@ -22,7 +22,7 @@ MOST: Final = 10_000
 STYLE: Final = f"<style>{handle_css('.fh-controls .fh-throttle')}</style>"
 
 IN_CODE: Final = (
-    "Running in the background. In a cell: "
+    "Running in the background. In a cell: batch.watch() shows it live; "
     "batch.pause(), batch.resume(wait=False), batch.cancel(), batch.max_concurrency = 4"
 )
 
