@@ -154,6 +154,8 @@ class BatchBlock:
         """The errors whose buttons are on the page."""
         self._below: Any = None
         """The box with what a button has shown."""
+        self._view: EndedView | None = None
+        """What is shown when it has ended."""
         self._cell = ""
         self._task = LatestTask(self._say)
 
@@ -230,6 +232,7 @@ class BatchBlock:
     def _settle(self, view: EndedView) -> None:
         from ipywidgets import VBox
 
+        self._view = view
         self._below = VBox()
         self._below.add_class(BELOW)
         # In a box of its own: what is shown is in sight when all of that box is.
@@ -244,7 +247,9 @@ class BatchBlock:
 
     def leave(self) -> None:
         """Leave what the file has; nothing can be clicked any more."""
-        self._display.leave(self._ended_view())
+        if self._view is not None:
+            self._groups, self._below = (), None
+            self._display.leave(self._view)
 
     # --- what a person clicks, on the thread that hears it
 

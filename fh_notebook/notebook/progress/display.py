@@ -176,6 +176,7 @@ class LiveDisplay:
         """Where what can be clicked is put."""
         self._handle: Any = None
         self._shown: Any = None
+        self._is_left = False
         self._stands_in = ("", "")
         self._stood_in_at = 0.0
 
@@ -200,15 +201,15 @@ class LiveDisplay:
 
     def leave(self, view: LiveView) -> None:
         """Show how it ended, in the saved notebook and in the page; nothing can be clicked any more."""
-        self._shown = view
+        self._shown, self._is_left = view, True
         self.place.leave()
         self.place.show(self.page())  # of a page that was reloaded, also where nothing is left to click
         if self._handle is not None:
             self._handle.update(view)
 
     def page(self) -> str:
-        """Return what is shown now, as HTML."""
-        return str(self._shown.live_html())
+        """Return what is shown now, as HTML; with what is clicked in it, where that is heard."""
+        return str(self._shown._repr_html_() if self._is_left else self._shown.live_html())
 
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where there are no widgets."""

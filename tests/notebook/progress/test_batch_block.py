@@ -110,3 +110,19 @@ def test_where_a_program_runs_the_cell_a_batch_is_html_with_code(loaded: Kernel)
         assert "batch.retry_failed(error=" in shown["text/html"]
         assert "data-act" not in shown["text/html"]
     assert loaded.widgets() == {}
+
+
+def test_an_old_block_is_left_as_the_file_has_it(loaded: Kernel) -> None:
+    """A cell that is shown again and again leaves no widgets without end: of the oldest block the HTML stays."""
+    loaded.run("from fh_notebook.notebook.progress import batch_block\nbatch_block.BLOCKS = 2")
+    loaded.run("b = fh.batch([{'text': 'bad'}], 'paced', variants='v', name='b', progress=False)")
+    cells = [loaded.send("b", person=True) for _ in range(3)]
+    for cell in cells:
+        loaded.wait(cell)
+    assert [["widget-view" in str(part) for part in loaded.shown(cell)] for cell in cells] == [
+        [False, False],
+        [False, True],
+        [False, True],
+    ]
+    assert "batch.retry_failed(error=" in loaded.shown(cells[0])[0]["text/html"]
+    assert "fh-in-widgets" not in loaded.shown(cells[0])[0]["text/html"]
