@@ -57,7 +57,7 @@ class SourceRow:
     """One Start variable: where its value is from, and where that is a constant, the field in which it is entered."""
 
     def __init__(self, core: BatchFormController, name: str, look: FormTheme, edited: Callable[[], object]) -> None:
-        self._core, self._name, self._edited = core, name, edited
+        self._core, self._name, self._look, self._edited = core, name, look, edited
         mapping = core.mapping
         self._showing = UpdateGuard()
         self._constant: FieldsView | None = None
@@ -104,6 +104,7 @@ class SourceRow:
             return
         if self._constant is None:
             self._constant = FieldsView(constant_model(self._core.mapping, self._name), on_change=self._entered)
+            self._constant.keys = self._look.keys
             self._constant.widget.add_class("fh-constant")
         self.widget.children = (self._from, self._constant.widget)
         enable_all_clicks(self.widget)

@@ -535,6 +535,19 @@ def test_a_variable_takes_a_column_a_constant_or_nothing(over: fh.Form) -> None:
     assert "calm" not in _of(over, "fh-preview").value
 
 
+def test_a_table_as_a_constant_leads_to_its_new_row(hive: FormHive) -> None:
+    """The page's script is told of it, as in a form of one call."""
+    rows = {"type": "array", "items": {"type": "object", "properties": {"sku": {"type": "string"}}}}
+    form = fh.form(fh.Deployment("reply", variants=["plain"], inputs={"rows": rows}), over=[{"body": "Late."}])
+    told: list[Any] = []
+    [keys] = [widget for widget in _all(form.widget) if isinstance(widget, OwnKeys)]
+    keys.send = told.append
+    _line(form, "rows").value = ("constant", "")
+    _of(form, "fh-rows-add").click()
+    [cell] = [w for w in _all(_of(form, "fh-constant")) if "row 1" in str(getattr(w, "description", ""))]
+    assert [message["go"] for message in told] == [name for name in cell._dom_classes if name.startswith("fh-at-")]
+
+
 def test_a_column_that_is_not_there_is_told_and_breaks_no_widget(over: fh.Form) -> None:
     """A cell gave it a name of its own: nothing is chosen in the page then, until there is one."""
     ticket = _line(over, "ticket")
