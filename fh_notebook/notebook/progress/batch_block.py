@@ -38,6 +38,12 @@ STYLE: Final = html.Html(
     ".fh .fh-errors>span{overflow-wrap:anywhere;min-width:0}"
     ".fh .fh-errors>.fh-dim{flex-basis:100%}.fh .fh-error-acts{display:inline-flex;gap:8px}"
     ".fh .fh-acts{display:flex;flex-wrap:wrap;gap:8px;margin:10px 0 12px}"
+    # What is wider than the page scrolls by itself.
+    ".fh-block .widget-vbox{min-width:0;max-width:100%}"
+    ":is(.fh-block,.fh-below)>.widget-html{min-width:0;max-width:100%}"
+    ":is(.fh-block,.fh-below)>.widget-html>.widget-html-content{width:100%;min-width:0;max-width:100%}"
+    # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
+    ".fh-block select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
     ".fh-below{scroll-margin-top:52px}.fh-below:has(>*){margin-bottom:12px}"
     ".fh .fh-act{font:inherit;line-height:1.3;padding:3px 12px;border-radius:3px;cursor:pointer;color:inherit;"
     "background:var(--jp-layout-color2,rgba(128,128,128,.15));"

@@ -56,9 +56,9 @@ def error_rows(batch: Batch, group: ErrorGroup) -> html.Html:
         else:
             break
     table = html.stacked(["row", "variant", *names, "error"], lines)
-    of_all = f"The first {len(lines)} of {group.jobs:,}; " if group.jobs > len(lines) else ""
-    where = "batch.failures has all of them" if group.status == "failed" else "batch.frame has all of them"
-    return html.el("div", html.STYLE, table, html.el("div", f"{of_all}{where}.", cls="fh-dim"), cls="fh")
+    where = "batch.failures" if group.status == "failed" else "batch.frame"
+    of_all = f"The first {len(lines)} of {group.jobs:,}; {where} has all." if group.jobs > len(lines) else ""
+    return html.el("div", html.STYLE, table, html.el("div", of_all, cls="fh-dim") if of_all else None, cls="fh")
 
 
 def _belongs(run: Any, group: ErrorGroup) -> bool:

@@ -219,6 +219,7 @@ class WidgetPlace:
         self.show(self._above.page() if self._above is not None else "")
         self._keys = OwnKeys(self._act, layout=Layout(display="none"), _dom_classes=("fh-keys",))
         self._box = own_keys(VBox([self._bar, *widgets]), self._keys)
+        self._box.add_class("fh-block")
         # Without the text: where the widgets are not known, what stands in has it.
         self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._box)})
         if self._above is not None:

@@ -89,7 +89,7 @@ def test_a_password_is_in_no_widget(loaded: Kernel) -> None:
     loaded.wait(loaded.send("b", person=True))
     loaded.wait_until(lambda: "retry:0" in _acts(loaded), "the buttons")
     _act(loaded, "show:0")
-    loaded.wait_until(lambda: "batch.failures has all" in str(loaded.widgets()), "the rows")
+    loaded.wait_until(lambda: "1 failed row: " in str(loaded.widgets()), "the rows")
     calls = int(loaded.run("b.counts.calls"))
     _act(loaded, "retry:0")
     loaded.wait_until(lambda: "called again" in str(loaded.widgets()), "the retry")
