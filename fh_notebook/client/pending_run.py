@@ -391,7 +391,7 @@ class PendingRun:
         name = " / ".join(x for x in (self.deployment, self.variant) if x)
         head = html.el("div", html.badge(self.status), " ", html.el("strong", name), cls="fh-head")
         since = f" since {self.started_at:%H:%M:%S} UTC" if self.started_at else ""
-        source = "its callback is waited for" if self.by_callback else "the service is asked now and then"
+        source = "waiting for its callback" if self.by_callback else "the service is asked now and then,"
         state = f"{source}{since}" if self.waiting else "not waited for any more; fh.reattach() goes on"
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
         foot = html.el("div", f"{state} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
@@ -400,7 +400,11 @@ class PendingRun:
     def _question_lines(self) -> list[html.Html]:
         """Return lines with the person who decides, and with the whole question to them."""
         who, question = approval_request_of(self._run)
-        parts = [html.el("div", "Waits for ", html.el("strong", one_line(who)))] if who else []
+        parts = (
+            [html.el("div", "Waits for ", html.el("strong", one_line(who)), ", who is asked:" if question else "")]
+            if who
+            else []
+        )
         return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])
 
     def _repr_html_(self) -> str:

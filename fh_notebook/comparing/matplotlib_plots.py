@@ -32,13 +32,14 @@ from fh_notebook.comparing.plot_panels import (
     PANEL_TEXTS,
     PanelText,
     PlotData,
+    difference_text,
     distinct_names,
     marks_of,
     plot_data,
     score_format,
     scored_lines,
 )
-from fh_notebook.comparing.stats.number_format import p_text, seconds_format, signed
+from fh_notebook.comparing.stats.number_format import p_text, seconds_format
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError
@@ -202,7 +203,12 @@ def _differences(facts: PlotData) -> PlotPanel:
             colour = GREY if better is None else facts.colours[better]
             _draw_interval(axes, y, pair.difference, pair.ci_low, pair.ci_high, colour)
         _draw_names(axes, _pair_names(facts, "−"), panel.measure)
-        labels = ((signed(pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "") for pair in facts.pairs)
+        labels = (
+            (difference_text(facts, pair.difference), f"  {p_text(pair.p_holm)}" if pair.tested else "")
+            for pair in facts.pairs
+        )
+        if facts.yes_no:
+            axes.xaxis.set_major_formatter(lambda share, place: f"{100 * share:.0f}")
         _draw_figures(axes, [difference + p for difference, p in labels])
 
     return _plot_panel(draw, panel)
@@ -238,6 +244,7 @@ def _seconds(facts: PlotData) -> PlotPanel:
         _draw_names(axes, list(distinct_names(marks).values()), panel.measure)
         _draw_figures(axes, [f"{text(m[2])} s, p95 {text(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
+        axes.locator_params(axis="x", nbins=4)  # labels of small numbers are long
 
     return _plot_panel(draw, panel)
 

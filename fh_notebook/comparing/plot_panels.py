@@ -17,7 +17,7 @@ import pandas as pd
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percents, seconds, signed
+from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percents, points, seconds, signed
 from fh_notebook.comparing.stats.pairs import Pair
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.html import colours_of
@@ -30,6 +30,7 @@ __all__ = [
     "PANEL_TEXTS",
     "PanelText",
     "PlotData",
+    "difference_text",
     "distinct_names",
     "marks_of",
     "named",
@@ -182,6 +183,13 @@ def score_format(facts: PlotData) -> Callable[[float], str]:
     return figures([line[name] for line in lines for name in ("mean", "ci_low", "ci_high")])
 
 
+def difference_text(facts: PlotData, difference: float) -> str:
+    """Return a difference of means with its sign; of shares in percentage points."""
+    if not facts.yes_no:
+        return signed(difference)
+    return f"{'+' if difference >= 0 else ''}{points(difference)} points"
+
+
 def _in_title(facts: PlotData, variant: str) -> str:
     return distinct_names(facts.colours, TITLE_NAME_SHOWN)[variant]
 
@@ -212,7 +220,7 @@ def _scores(facts: PlotData) -> PanelText:
 
 def _differences(facts: PlotData) -> PanelText:
     differences = (
-        f"{p.b} minus {p.a} {signed(p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
+        f"{p.b} minus {p.a} {difference_text(facts, p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
         f"{f', {p_text(p.p_holm)}{facts.corrected}' if p.tested else ', not tested'})"
         for p in facts.pairs
     )
@@ -224,7 +232,7 @@ def _differences(facts: PlotData) -> PanelText:
         else "The difference is more than chance"
         if len(facts.pairs) == 1
         else f"All {total} are more than chance",
-        measure=f"difference of scores, 95 % interval, p{facts.corrected}",
+        measure=f"difference {'in points' if facts.yes_no else 'of scores'}, 95 % interval, p{facts.corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
     )

@@ -452,7 +452,7 @@ class _Tree:
         if step is not None and (isinstance(step, str) == isinstance(value, dict)):
             items = self._scored_item(value, step)
         others: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
-        word = "name" if isinstance(value, dict) else "item"
+        word = "field" if isinstance(value, dict) else "item"
         count = html.el("span", f"{len(value):,} {word}{'s' if len(value) > 1 else ''}", cls="fh-dim")
         inside = [self.node(str(key), item, level + 1, (path or ())[1:]) for key, item in items]
         for key, item in others:

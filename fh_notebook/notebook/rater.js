@@ -220,7 +220,7 @@ function render({ model, el }) {
     title.textContent = state.question;
     who.textContent = `rater ${state.rater}`;
     const skipped = state.skipped ? `, ${state.skipped.toLocaleString('en')} skipped` : '';
-    count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')}${skipped}`;
+    count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')} rated${skipped}`;
     filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
     const over = isOver();
     about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: 'auto', text: text})]));

@@ -364,8 +364,8 @@ def _variants_html(race: RaceProtocol) -> html.Html:
                 _size(line["mean"]),
             ]
         )
-    against = f"evidence against it (out at {1 / race.tally.alpha:g})"
-    return html.table(["variant", "standing", against, "", "rows", "mean"], lines)
+    heads = ["variant", "standing", "evidence against it", f"out at {1 / race.tally.alpha:g}", "rows", "mean"]
+    return html.table(heads, lines)
 
 
 def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
@@ -382,7 +382,8 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
          f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"]
         for p in rivals
     ]  # fmt: skip
-    head = ["variant", "ahead by", "confidence sequence", "", "evidence", "won / same / lost"]
+    width = scale.in_units(1.0)
+    head = ["variant", "ahead by", "confidence sequence", f"{-width:g} to {width:g}", "evidence", "won / tied / lost"]
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines))
 

@@ -99,6 +99,8 @@ def _intervals(tally: RaceState) -> PlotPanel:
             for values in (path[:, 1], path[:, 2]):
                 dash = DASH_STYLES[number % len(DASH_STYLES)]
                 axes.step(path[:, 0], values, where="post", color=colour, linewidth=1.4, linestyle=dash)
+            # What the text says of the last row: a step at the edge would not be seen.
+            axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
             ends[pair.a] = float(path[-1, 2])
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
@@ -111,7 +113,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
     name = distinct_names(tally.variants)[ahead]
     return PlotPanel(
         draw,
-        title=f"{name} leads, by how much with {100 * (1 - tally.alpha):g} % confidence",
+        title=f"Lead of {name}, {100 * (1 - tally.alpha):g} % confidence",
         alt=f"Confidence sequences of the lead of {ahead} over: {intervals_text}.",
         rows=PANEL_LINES,
     )
@@ -150,10 +152,10 @@ def _label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str
 def _path_while_racing(
     tally: RaceState, indices: dict[str, int], pair: PairStanding
 ) -> Sequence[tuple[int, float, float]]:
-    """Return the path of a pair up to where one of both was dropped."""
+    """Return the path of a pair up to where one of both was dropped, and what is known of it then."""
     path = tally.path(indices[pair.a], indices[pair.b])
     end = min(tally.dropped.get(pair.a, tally.rows), tally.dropped.get(pair.b, tally.rows))
-    return [step for step in path if step[0] <= end] or path[:1]
+    return [*(step for step in path if step[0] < end), (end, pair.low, pair.high)]
 
 
 _PANELS: Final[dict[str, Callable[[RaceState], PlotPanel]]] = {"evidence": _evidence, "intervals": _intervals}

@@ -15,13 +15,15 @@ limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls 
 callbacks   runs by callback beside direct ones, events verified a second, forged, lost and doubled ones
 interrupt   how long after Stop a cell ends
 forms       50 fields in the kernel beside 50 plain widgets; the kinds of field beside two other form libraries
-compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report
+compare     a comparison of 10,000 and of 100,000 rows x 4 variants: read, summary, pairs, display, report; and
+            `fh.compare` of 100,000 kept answers (bar: 2 s)
 scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s each) and the others
 race        races on paper, by the evidence of real ones: wrong winners, rows and calls beside a fixed plan (``--races``)
 coverage    how often intervals of yes/no differences hold the truth, beside other rules; copies of rows in tests and races
 correction  judges corrected by 20 to 100 labels: coverage of the intervals, and their width beside that of the labels alone
 imports     what importing the package and loading the extension cost
-seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters; diffs of 10,000 words
+seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters, an opened row, memory; diffs of
+            10,000 words
 form_page   how long after its cell is run a form of 50 fields is on the screen, and 20 results of 100 KB, in Chromium
 scale       a batch on 1, 2 and 4 Dask workers beside the plain engine: CPU a row, memory (``--rows 80000 1000000``, ``--workers 1 2 4``;
             ``--compare 10000000``: `fh.compare` of so many rows on that cluster)

@@ -1,4 +1,6 @@
-"""What a comparison costs: 4 variants on 5,000, 10,000 and 100,000 rows, scored by a column of yes and no, or of numbers."""
+"""What a comparison costs: 4 variants on 5,000, 10,000 and 100,000 rows, scored by a column of yes and no, or of numbers;
+and 100,000 kept answers of a batch, in a kernel that opens it by its name.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,50 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 import fh_notebook as fh
-from tests.benchmarks.measuring import medians, table
+from tests.benchmarks.measuring import medians, notebook, table
 
 VARIANTS = 4
+KEPT: Final = 50_000
+"""Rows of the batch, of two variants each."""
+
+ANSWERED: Final = """
+import httpx, pandas as pd
+
+class Instant(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request):
+        asked = json.loads(await request.aread())
+        number = int(asked["inputs"]["ticket"].split()[1])
+        right = number * 7919 % 100 < (70 if asked["variant"] == "nearest" else 60)
+        output = f"label {number % 7}" if right else "other"
+        answer = {"request_id": f"req_{number:032x}", "run_status": "completed", "output": output}
+        return httpx.Response(200, json=answer)
+
+hive = fh.Client(base_url="http://127.0.0.1:9/v1", api_key=KEY, transport=Instant())
+"""
+BATCH: Final = """
+rows = pd.DataFrame({"ticket": tickets(number), "expected_output": [f"label {i % 7}" for i in range(number)]})
+batch = fh.batch(rows, "triage", variants=["keywords", "nearest"], client=hive, max_concurrency=100, name="kept", progress=False)
+assert batch.counts.done == 2 * number, batch.counts
+"""
+COMPARED: Final = """
+def took(call):
+    began = time.perf_counter()
+    return call(), time.perf_counter() - began
+
+batch, open_s = took(lambda: fh.open_batch("kept", client=hive))
+cmp, first_s = took(lambda: fh.compare(batch))
+display_s = took(cmp._repr_html_)[1]
+again_s = min(took(lambda: fh.compare(batch))[1] for _ in range(3))
+assert cmp.summary()["n"].tolist() == [number, number]
+line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+tell(open=open_s, compare=first_s, again=again_s, display=display_s, peak=int(line.split()[1]) / 1024)
+"""
 
 
 def _frame(rows: int, kind: str) -> pd.DataFrame:
@@ -58,7 +95,23 @@ def _slices(kind: str) -> list[str]:
     return [f"slice(by=) of {values:,} values, {rows:,} rows, {kind}", f"{_took(lambda: cmp.slice(by='of')):.2f}"]
 
 
+def _kept(repeats: int) -> list[str]:
+    with TemporaryDirectory() as folder:
+        with notebook(Path(folder)) as cell:
+            cell(ANSWERED)
+            cell(BATCH, number=KEPT)
+        told = []
+        for _ in range(repeats):
+            with notebook(Path(folder)) as cell:
+                cell(ANSWERED)
+                told.append(cell(COMPARED, number=KEPT))
+    took = medians(told)
+    seconds = [f"{took[name]:.2f}" for name in ("open", "compare", "again", "display")]
+    return [f"{2 * KEPT:,} kept answers", *seconds, f"{took['peak']:.0f}"]
+
+
 def main(repeats: int = 3) -> None:
+    table(["a batch", "open s", "**compare s**", "once more s", "display s", "peak MB"], [_kept(repeats)])
     lines = []
     with TemporaryDirectory() as folder:
         for rows in (5_000, 10_000, 100_000):  # 5,000 is the last number of pairs that is resampled

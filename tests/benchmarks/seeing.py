@@ -36,6 +36,9 @@ frame = pd.DataFrame({
 cmp = fh.compare(frame, score="score")
 """
 BROWSE: Final = "browser = cmp.browse()\nbrowser"
+RESIDENT: Final = """
+print(int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) // 1024)
+"""
 
 _FIRST: Final = """async place => {
     const began = performance.now(), notebook = window.jupyterapp.shell.currentWidget.content;
@@ -65,6 +68,21 @@ _FILTER: Final = """async ([place, label, value, pattern]) => {
         if (performance.now() - began > 30_000) return NaN;
     }
 }"""
+# A row is opened by a click, and the next one by its button; it is there when its heading says so.
+_OPEN: Final = """async ([place, selector, heading]) => {
+    const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[place], began = performance.now();
+    cell.querySelector(selector).click();
+    for (;;) {
+        await new Promise(requestAnimationFrame);
+        const told = cell.querySelector('.fhb-detail h3');
+        if (told?.textContent === heading && told.getBoundingClientRect().height > 0) return performance.now() - began;
+        if (performance.now() - began > 30_000) return NaN;
+    }
+}"""
+OPENED: Final = (
+    ("a row is opened", ".fhb tr[data-row='3'] [role=rowheader]", "row 3"),
+    ("the next one", ".fhb-detail [aria-label^='Next row']", "row 4"),
+)
 SEARCH: Final = "Search in columns, outputs and errors"
 ALL: Final = r"of 100,000$"
 SOME: Final = r"of [0-9,]+ \(of 100,000\)$"
@@ -97,14 +115,17 @@ def _of_the_page(chromium: str, repeats: int) -> list[list[str]]:
     later: list[tuple[float, float]] = []
     sent: list[float] = []
     filters: dict[str, list[float]] = {what: [] for what, *_ in FILTERS if what != "that taken away"}
+    opened: dict[str, list[float]] = {what: [] for what, *_ in OPENED}
+    resident: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as folder, run_lab(Path(folder)) as server, run_browser(chromium) as browser:
         for _ in range(repeats):
             page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
             came = _Came(page)
             lab = Lab(page, server, Path(folder))
-            lab.open(SETUP, BROWSE, BROWSE)
+            lab.open(SETUP, BROWSE, BROWSE, RESIDENT)
             lab.run(0)
             lab.wait_idle()
+            before = float(lab.run(3).inner_text())
             first.append(page.evaluate(_FIRST, 1))
             lab.wait_idle()
             came.bytes = 0
@@ -114,6 +135,9 @@ def _of_the_page(chromium: str, repeats: int) -> list[list[str]]:
             for what, label, value, pattern in FILTERS:
                 took = page.evaluate(_FILTER, [2, label, value, pattern])
                 filters.get(what, []).append(took)
+            for what, selector, heading in OPENED:
+                opened[what].append(page.evaluate(_OPEN, [2, selector, heading]))
+            resident.append((before, float(lab.run(3).inner_text()) - before))
             page.context.close()
     return [
         [
@@ -125,6 +149,9 @@ def _of_the_page(chromium: str, repeats: int) -> list[list[str]]:
         ["a later browser, to the live table", *_told([b for _, b in later], "ms")],
         ["all that was sent to the page for it", *_told(sent, "KB")],
         *([f"a filter: {what}", *_told(samples, "ms")] for what, samples in filters.items()),
+        *([what, *_told(samples, "ms")] for what, samples in opened.items()),
+        ["memory of the kernel with the table and its comparison", *_told([a for a, _ in resident], "MB")],
+        ["what two browsers add to it, all filters used", *_told([b for _, b in resident], "MB")],
     ]
 
 

@@ -1,17 +1,20 @@
-"""What axe-core finds in the things that a person uses, in Chromium: no serious or critical violation.
+"""What axe-core finds in the things that a person uses, in Chromium: nothing.
 
 The rules are axe's own (https://github.com/dequelabs/axe-core); they are run over our outputs alone, not over what
-JupyterLab puts around them.
+JupyterLab puts around them, and over a report as a whole page.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import axe_playwright_python
 import pytest
+from playwright.sync_api import Locator, expect
 
 from tests.browser.form_page import setup
 from tests.lab import Lab
@@ -24,56 +27,150 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-GRAVE: Final = {"serious", "critical"}
+OF_A_PAGE: Final = ("region", "landmark-one-main", "page-has-heading-one", "document-title", "html-has-lang")
+"""Rules about a whole page, which in a notebook is JupyterLab's."""
 
 KINDS: Final = json.dumps({"type": "object", "properties": {n: c.schema for n, c in CASES.items()}, "$defs": DEFS})
 COMPARED: Final = """
 batch = fh.batch(frame.head(6), reply, variants=['plain', 'held'], inputs={'ticket': 'body', 'tone': fh.const('calm')}, progress=False)
 cmp = fh.compare(batch, score=lambda run: len(run.output) % 2 == 0)
 """
-CELLS: Final = {
-    "a form of every kind": f"import json\nfh.form(fh.Deployment('kinds', variants=['a'], inputs=json.loads({KINDS!r})))",
-    "a form over rows": "fh.form(reply, over=frame, variants='plain')",
-    "a cell's answers": "%%fetchhive reply -v plain\nticket: My parcel is late.\ntone: calm",
-    "a comparison": COMPARED + "cmp",
-    "a batch and its buttons": "batch",
-    "a row's differences": "cmp.diff(0)",
-    "the browser of rows": "browser = cmp.browse()\nbrowser",
-    "rating": "cmp.rate()",
+RACE: Final = """
+def long_ones(output): return float(len(output) > 10)
+race = fh.race(frame, reply, variants=['plain', 'held'], inputs={'ticket': 'body', 'tone': fh.const('calm')},
+               score=long_ones, name='race')
+"""
+JSON: Final = """
+lines = [{'row': row, 'variant': variant, 'output': {'label': 'late', 'words': [row, place], 'text': 'a parcel'}, 's': place}
+         for row in range(30) for place, variant in enumerate(('plain', 'held'))]
+values = fh.compare(lines, score='s')
+"""
+PENDING: Final = """
+asked = fh.Client().submit('refund', variant='asks', inputs={'amount': 5})
+asked
+"""
+
+
+def _as_it_is(output: Locator) -> None:
+    """Leave it as it comes."""
+
+
+def _with_a_row_open(output: Locator) -> None:
+    output.get_by_role("rowheader").nth(2).click()
+    expect(output.locator(".fhb-detail h3")).to_be_visible()
+
+
+def _searched(output: Locator) -> None:
+    output.get_by_role("searchbox").fill("parcel")
+    expect(output.locator(".fhb-detail mark").locator("visible=true").first).to_be_visible()
+
+
+def _opened_and_searched(output: Locator) -> None:
+    _with_a_row_open(output)
+    _searched(output)
+    output.get_by_text("More filters", exact=True).click()
+
+
+def _decided(output: Locator) -> None:
+    expect(output.get_by_text("confidence sequence", exact=True)).to_be_visible()
+
+
+def _unfolded(output: Locator) -> None:
+    output.evaluate("output => output.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A cell, and what is done with what it shows before it is looked at."""
+
+    code: str
+    prepare: Callable[[Locator], None] = _as_it_is
+
+
+SURFACES: Final = {
+    "a form of every kind": Surface(
+        f"import json\nfh.form(fh.Deployment('kinds', variants=['a'], inputs=json.loads({KINDS!r})))"
+    ),
+    "a form over rows": Surface("fh.form(reply, over=frame, variants='plain')"),
+    "a cell's answers": Surface("%%fetchhive reply -v plain\nticket: My parcel is late.\ntone: calm"),
+    "a comparison": Surface(COMPARED + "cmp", _unfolded),
+    "a batch and its buttons": Surface("batch"),
+    "its pairs": Surface("cmp.pairs()"),
+    "its plots": Surface("cmp.plot()"),
+    "a row's differences": Surface("cmp.diff(0)", _unfolded),
+    "differences of JSON": Surface(JSON + "values.diff(0)", _unfolded),
+    "the browser of rows": Surface("cmp.browse()"),
+    "an opened row": Surface("values.browse()", _opened_and_searched),
+    "rating": Surface("cmp.rate()"),
+    "a race": Surface(RACE + "race", _decided),
+    "a run that waits for a person": Surface(PENDING),
+    "pending runs": Surface("%fetchhive pending"),
+    "history": Surface("%fetchhive history"),
 }
 
 
 def violations(page: Page, selector: str) -> list[str]:
-    """Return what axe finds that is serious or critical in what `selector` finds, one line each."""
+    """Return what axe finds in what `selector` finds, one line each."""
     if not page.evaluate("typeof window.axe === 'object'"):
         page.evaluate(AXE)
+    rules = {} if selector == "html" else {name: {"enabled": False} for name in OF_A_PAGE}
     found: dict[str, Any] = page.evaluate(
-        "selector => axe.run({include: [[selector]]}, {resultTypes: ['violations']})", selector
+        "([selector, rules]) => axe.run({include: [[selector]]}, {resultTypes: ['violations'], rules})",
+        [selector, rules],
     )
     assert found["passes"] or found["inapplicable"], f"axe looked at nothing of {selector}"
     return [
         f"{one['impact']} {one['id']}: {node['html'][:160]} ({node.get('failureSummary', '').splitlines()[-1].strip()})"
         for one in found["violations"]
-        if one["impact"] in GRAVE
         for node in one["nodes"][:3]
     ]
 
 
-def test_nothing_serious_in_what_a_person_uses(lab: Lab) -> None:
-    """Forms, answers, comparisons, the browser of rows and rating, in both themes."""
+def _in_both_themes(lab: Lab, name: str, selector: str) -> Iterator[str]:
+    for theme in ("light", "dark"):
+        lab.theme(theme)
+        yield from (f"{name}, {theme}: {line}" for line in violations(lab.page, selector))
+    lab.theme("light")
+
+
+def test_axe_finds_nothing_in_what_a_person_uses(lab: Lab) -> None:
+    """Forms, answers, comparisons, rows, differences, ratings, races, pending runs and history, in both themes."""
     hive = FormHive()
     hive.hold.set()
     with hive.serve() as server:
-        lab.open(setup(server.url), *CELLS.values())
+        lab.resize(1600, 1000)
+        lab.open(setup(server.url), *(surface.code for surface in SURFACES.values()))
         lab.run(0)
-        wrong = []
-        for place, name in enumerate(CELLS, 1):
+        wrong: list[str] = []
+        for place, (name, surface) in enumerate(SURFACES.items(), 1):
             output = lab.run(place)
             lab.wait_idle()
             output.evaluate("(output, name) => output.dataset.fhLookedAt = name", f"part-{place}")
-            for theme in ("light", "dark"):
-                lab.theme(theme)
-                found = violations(lab.page, f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child')
-                wrong += [f"{name}, {theme}: {line}" for line in found]
-            lab.theme("light")
+            surface.prepare(output)
+            wrong += _in_both_themes(lab, name, f'[data-fh-looked-at="part-{place}"] .jp-OutputArea-child')
+        lab.resize(1200, 1000)
         assert not wrong, "\n".join(wrong)
+
+
+REPORTED: Final = COMPARED + "cmp.report('axe.html')"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_report(lab: Lab, scheme: Literal["light", "dark"]) -> None:
+    """The whole page, its folds open, in both themes; it refuses scripts of others, so axe comes past its policy."""
+    hive = FormHive()
+    hive.hold.set()
+    with hive.serve() as server:
+        lab.open(setup(server.url), REPORTED)
+        lab.run(0)
+        lab.run(1)
+    context = lab.page.context.browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[union-attr]
+    try:
+        page = context.new_page()
+        page.goto((lab.server.root / "axe.html").as_uri())
+        expect(page.locator("#rows tbody tr").first).to_be_visible()
+        page.evaluate("() => document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        wrong = violations(page, "html")
+        assert not wrong, "\n".join(wrong)
+    finally:
+        context.close()

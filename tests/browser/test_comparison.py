@@ -132,7 +132,7 @@ def test_a_table_that_is_cut_says_so_and_scrolls_by_keyboard(page: Page, tmp_pat
     """With a shade at its side, under what moves with it; its first column, the names, is in sight at first."""
     page.goto(_report(tmp_path, 30))
     page.set_viewport_size({"width": 400, "height": 900})
-    page.get_by_text("Tests and corrections").click()
+    page.get_by_text("Significance tests").click()
     table = page.get_by_role("region", name="Tests")
     assert table.evaluate("e => e.scrollWidth > e.clientWidth")
     assert table.evaluate("e => getComputedStyle(e).backgroundAttachment") == "local, local, scroll, scroll"
@@ -159,7 +159,7 @@ def test_rows_beside_each_other_are_blocks_where_it_is_narrow(page: Page) -> Non
         assert max(right for right, _ in boxes) <= width
         assert len({y for _, y in boxes}) == (1 if width == 1600 else 3)
         assert head.is_visible() == (width == 1600)
-        name = cells.nth(2).evaluate("e => getComputedStyle(e, '::before').content")
+        name = cells.nth(1).evaluate("e => getComputedStyle(e, '::before').content")
         assert name == ("none" if width == 1600 else '"nearest"')
 
 

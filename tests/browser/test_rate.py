@@ -48,7 +48,7 @@ def test_200_quick_keys_are_200_ratings_and_the_page_never_knows_whose(lab: Lab)
         lab.page.keyboard.press(key)
     rating.locator("button.fh-rate-1").click()
     wait_until_saved(rating, 201)
-    expect(rating).to_contain_text("201 of 230, 1 skipped")
+    expect(rating).to_contain_text("201 of 230 rated, 1 skipped")
     assert ratings_in(lab, 2) == (201, 201, keys[:198] + "ts1")
     assert lab.page.evaluate("() => document.querySelectorAll('.jp-Cell').length") == 4  # no key was a command
 

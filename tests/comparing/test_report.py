@@ -215,7 +215,7 @@ def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -
     """A parser with HTML, links and tables on finds our own headings and tables, and nothing of a model's."""
     text = hostile.report(tmp_path / "x.md").read_text("utf-8")
     assert text.startswith("# Comparison of 2 variants on 8 rows by s\n")
-    assert "## Tests and corrections" in text
+    assert "## Significance tests" in text
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(text)
     flat = [*tokens, *(child for token in tokens for child in token.children or ())]
@@ -223,7 +223,7 @@ def test_markdown_holds_no_live_markup(hostile: fh.Comparison, tmp_path: Path) -
     assert kinds.isdisjoint({"html_block", "html_inline", "link_open", "image", "code_inline", "fence", "code_block"})
     headings = [flat[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
     assert [h.partition(" of ")[0] for h in headings] == [
-        "Comparison", "Tests and corrections", "Rows that differ", "Where this is from", "Settings",
+        "Comparison", "Significance tests", "Rows that differ", "Where this is from", "Settings",
     ]  # fmt: skip
     for bare in ("@maintainer", "https://evil", "www.evil", "\x00"):
         assert bare not in text

@@ -35,7 +35,7 @@ def path_pieces(path: str) -> list[str]:
 
 def changes_table(lines: Iterable[tuple[str, list[str], object, object]], names: tuple[str, str]) -> html.Html:
     """Return the table of changes: sign and kind, the pieces of the path, what the two of these names have there."""
-    head = html.el("tr", *(html.el("th", name, scope="col") for name in ("", "path", *names)))
+    head = html.el("tr", *(html.el("th", name, scope="col") for name in ("change", "path", *names)))
     rows = (
         html.el("tr", html.el("td", kind), html.el("td", *map(_piece_html, path)), *map(_value_html, names, values))
         for kind, path, *values in lines

@@ -124,13 +124,24 @@ def comparison_html(data: ComparisonData) -> html.Html:
         html.STYLE,
         STYLE,
         html.el("div", masked(headline_of(data)), cls="fh-say"),
-        html.el("div", f"Comparison of {title(data)}", cls="fh-about fh-dim"),
+        html.el("div", f"Comparison of {title(data)}{_paired_note(data)}", cls="fh-about fh-dim"),
         summary_html(SummaryData.of(data)),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
         tests_html(data),
         html.el("div", about, cls="fh-part") if about else None,
         rows_html(data, table) if len(table) else None,
         cls="fh",
+    )
+
+
+def _paired_note(data: ComparisonData) -> str:
+    """Return why the numbers of the sentence may not be those of the table; nothing where they are."""
+    counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
+    is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
+    return (
+        "; the sentence counts the rows that both variants have a score of, the table all rows of each"
+        if is_told
+        else ""
     )
 
 
@@ -361,7 +372,7 @@ def tests_html(data: ComparisonData) -> html.Html | None:
         return None
     verdict = html.el("p", data.runs.secret().masked(verdict_of(data)))
     rules = html.el("p", rules_text(data), cls="fh-dim")
-    return html.fold(f"Tests and corrections ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
+    return html.fold(f"Significance tests ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
 
 
 def pairs_html(data: ComparisonData) -> html.Html | None:
@@ -425,7 +436,8 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
     left = incomplete_rows(data, by)
     lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
     shown_count = len(table)
-    cut = f"; the {shown_count} that differ most:" if by == "score" else f"; the first {shown_count}:"
+    has_most = by == "score" and not data.grid.yes_no  # right and wrong differ by 1 everywhere
+    cut = f"; the {shown_count} that differ most:" if has_most else f"; the first {shown_count}:"
     first = "." if not shown_count else ":" if shown_count == count else cut
     differ = (
         f"Scores differ on {counted(count, 'row')}" if by == "score" else f"Texts differ on {counted(count, 'row')}"
@@ -467,11 +479,12 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
     """Return rows with the variants beside each other, the score under each output."""
     expected = "expected_output" in table
     input_columns = table.attrs["asked"]
-    names = [data.pair_on, *input_columns, *(["expected"] if expected else []), *data.variants]
+    variants = tables.leaderboard(data)["variant"].tolist()  # as in the summary above
+    names = [data.pair_on, *input_columns, *(["expected"] if expected else []), *variants]
     colours = colours_of(data.variants)
     heads = [
-        *names[: -len(data.variants)],
-        *(html.el("span", swatch(colours[variant]), variant) for variant in data.variants),
+        *names[: -len(variants)],
+        *(html.el("span", swatch(colours[variant]), variant) for variant in variants),
     ]
     lines = []
     for line in table.to_dict("records"):
@@ -480,7 +493,7 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
             *(_cell_text(line[name], ASKED_SHOWN) for name in input_columns),
         ]
         cells += [_cell_text(line["expected_output"])] if expected else []
-        cells += [_answer_html(data, line, variant) for variant in data.variants]
+        cells += [_answer_html(data, line, variant) for variant in variants]
         lines.append(cells)
     return html.stacked(names, lines, heads=heads, cls="fh-table fh-cells")
 

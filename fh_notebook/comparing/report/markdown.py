@@ -66,7 +66,7 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) ->
 
 def _tests(data: ComparisonData) -> list[str]:
     verdict = escaped(data.runs.secret().masked(verdict_of(data)), 2_000)
-    return ["## Tests and corrections", verdict, _pairs_table(data), escaped(display.rules_text(data), 1_000)]
+    return ["## Significance tests", verdict, _pairs_table(data), escaped(display.rules_text(data), 1_000)]
 
 
 def _summary_table(data: ComparisonData) -> str:

@@ -161,7 +161,7 @@ def score_text(score: float, yes_no: bool) -> str:
     if score != score:
         return "no score"
     if yes_no and score in (0.0, 1.0):
-        return "✓ 1" if score else "✗ 0"
+        return "✓ right" if score else "✗ wrong"
     return figure(score)
 
 

@@ -1,8 +1,9 @@
 // The page of a browser of rows. Rule of this file: every text is put in by `make` (of page.js), as text and never as
 // HTML, so nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
 
-const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous opened"],
-  ["b", "other baseline"], ["f", "more filters"]];
+const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous row"],
+  ["b", "compare with the next variant"], ["f", "more filters"]];
+const SHORT = 300;  // characters of an output that is not folded away where it is that of the reference
 const PANE_FROM = 1100;  // CSS pixels of the output: from there an opened row stands beside the table, else in it
 
 const ONCE = new Set(["Enter", " ", "Escape", "b", "f", "/"]);  // a key that is held down says these once
@@ -167,7 +168,7 @@ function render({model, el}) {
     return made;
   };
   const changes = (listed, names) => make("div", {cls: "fh-changed"}, make("table", {cls: "fh-changes"},
-    make("thead", {}, make("tr", {}, ...["", "path", ...names].map(name => make("th", {scope: "col", text: name})))),
+    make("thead", {}, make("tr", {}, ...["change", "path", ...names].map(name => make("th", {scope: "col", text: name})))),
     make("tbody", {}, ...listed.map(([sign, kind, path, before, after]) => make("tr", {}, make("td", {text: `${sign} ${kind}`}),
       make("td", {}, ...path.map(text => make("span", {cls: "fh-piece", text}))),
       ...[before, after].map((text, n) => make("td", {cls: "fh-value", "data-name": names[n], dir: "auto", text})))))));
@@ -183,9 +184,10 @@ function render({model, el}) {
   };
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
-      said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "baseline"].filter(Boolean).join(" · ");
+      said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "reference"].filter(Boolean).join(" · ");
     const whole = viewOf(said.view, name);
-    const isOpen = n === page.open.baseline || !said.said || said.said.startsWith("not compared");
+    const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
+    const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));
     return make("div", {cls: "fhb-card", role: "group", "aria-label": name},
       make("h4", {}, swatchOf(n), name, said.status !== "completed" ? badge(said.status) : null, make("span", {cls: "fhb-dim", text: facts})),
       said.said ? make("div", {cls: "fhb-said", text: `Compared to ${head.variants[page.open.baseline]}: ${said.said}`}) : null,
@@ -207,7 +209,7 @@ function render({model, el}) {
     const top = make("div", {cls: "fhb-bar"}, make("h3", {text: `${head.pair_on} ${row.label}`}),
       make("span", {cls: "fhb-dim", text: row.place ? `${row.place.toLocaleString("en")} of ${page.found.toLocaleString("en")}` : "not among the rows shown"}),
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
-      button("Close (Esc)", "Close", close), make("label", {}, "baseline", baseline));
+      button("Close (Esc)", "Close", close), make("label", {}, "compare with", baseline));
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of row.own)
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto"}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));

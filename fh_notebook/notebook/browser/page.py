@@ -150,7 +150,7 @@ def _counts(table: BrowserTable) -> list[list[Any]]:
     return [*shown, *wins] if table.scorer else shown
 
 
-VIEWS: Final = {"different": "differ", "failed": "failed", "unknown": "may have run", "pending": "pending"}
+VIEWS: Final = {"different": "answers differ", "failed": "failed", "unknown": "outcome unknown", "pending": "pending"}
 WINS_SHOWN: Final = 6
 """Variants whose wins are offered by one click; of more, one is chosen among the filters."""
 
@@ -223,7 +223,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     most = max(min(OUTPUT, OPENED // len(table.variants)), 500)
     values = [(_name(name), table_module.cell_text(table.own(name, [row])[0])) for name in table.columns[:30]]
     if table.has_expected:
-        values.append(("expected_output", table_module.cell_text(table.expected(row))))
+        values.append(("expected", table_module.cell_text(table.expected(row))))
     cards = []
     for variant in range(len(table.variants)):
         answer = table.answer(row, variant)
