@@ -26,7 +26,7 @@ import httpx, pandas as pd
 class Instant(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request):
         asked = json.loads(await request.aread())
-        number = int(asked["inputs"]["ticket"].split()[1])
+        number = int(asked["inputs"]["ticket"].split()[1].rstrip(":"))
         right = number * 7919 % 100 < (70 if asked["variant"] == "nearest" else 60)
         output = f"label {number % 7}" if right else "other"
         answer = {"request_id": f"req_{number:032x}", "run_status": "completed", "output": output}
