@@ -25,7 +25,7 @@ from typing import Any, Final
 import nbformat
 from nbformat import NotebookNode
 
-from tests.kernel import Kernel, Message
+from tests.kernel import NO_OFFER, Kernel, Message
 
 FOLDER: Final = Path(__file__).parents[1] / "notebooks"
 PATIENCE_S: Final = 180.0
@@ -60,6 +60,7 @@ def execute(notebook: NotebookNode, kernel: Kernel) -> NotebookNode:
     """
     made = nbformat.from_dict(notebook)
     cells = code(made)
+    kernel.run(NO_OFFER)  # what is shown must not hang on how fast the machine is
     requests = kernel.run_all(*(cell.source for cell in cells), person=True)
     kernel.wait(requests[-1], timeout=PATIENCE_S)
     for number, (cell, request) in enumerate(zip(cells, requests, strict=True), 1):
