@@ -300,8 +300,8 @@ def test_the_request_is_exactly_what_is_sent(hive: FormHive) -> None:
     shown = _of(form, "fh-request")
     _until(shown, "Run would send nothing")
     long = "x" * 5_000
-    form.fields["ticket"].value = long
     form.fields["token"].value = PASSWORD
+    form.fields["ticket"].value = long
     _until(shown, long[:3_000])
     assert "Authorization: Bearer ***" in shown.value
     assert "the other is the same with the variant other" in shown.value
