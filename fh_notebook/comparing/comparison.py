@@ -390,11 +390,8 @@ class Comparison:
         ...     "row": range(6), "variant": "a", "output": ["x", "x", "y", "y", "x", "z"],
         ...     "expected_output": ["x", "x", "y", "y", "y", "y"],
         ... })
-        >>> compare(frame).classes().confusion("a")
-        said      x  y  (other)
-        expected
-        x         2  0        0
-        y         1  2        1
+        >>> compare(frame).classes().confusion("a").to_dict("index")["y"]
+        {'x': 1, 'y': 2, '(other)': 1}
         """
         return classes_of(self.data)
 

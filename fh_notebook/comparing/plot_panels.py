@@ -219,8 +219,9 @@ def _scores(facts: PlotData) -> PanelText:
 
 
 def _differences(facts: PlotData) -> PanelText:
+    limit = points if facts.yes_no else figure
     differences = (
-        f"{p.b} minus {p.a} {difference_text(facts, p.difference)} ({figure(p.ci_low)} to {figure(p.ci_high)}"
+        f"{p.b} minus {p.a} {difference_text(facts, p.difference)} ({limit(p.ci_low)} to {limit(p.ci_high)}"
         f"{f', {p_text(p.p_holm)}{facts.corrected}' if p.tested else ', not tested'})"
         for p in facts.pairs
     )

@@ -354,10 +354,10 @@ class Field:
         if problem.path != self.state.path:
             return str(problem)
         if problem.keyword == "required" and problem.expected:
-            return f"Required. {self.what_to_do(problem.expected)}."
+            return f"Required. {self._what_to_do(problem.expected)}."
         return problem.sentence
 
-    def what_to_do(self, expected: str) -> str:
+    def _what_to_do(self, expected: str) -> str:
         """Return in words what a person does to give it a value; `expected` is what would do."""
         is_chosen = self.state.kind.rules.control in (Control.CHOICE, Control.CHOICES)
         return f"{'Choose' if is_chosen else 'Enter'} {expected}"

@@ -138,7 +138,7 @@ class OneOfField(Field, control=Control.ONE_OF):
         if (branch := self._branch()) is not None:
             branch.refresh()
 
-    def what_to_do(self, expected: str) -> str:
+    def _what_to_do(self, expected: str) -> str:
         """Return which kinds there are to choose from."""
         return f"Choose {in_words(self.state.labels)}"
 

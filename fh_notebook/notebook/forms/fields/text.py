@@ -297,9 +297,9 @@ class TimeField(Field, control=Control.TIME):
         set_traits(self._zone, value=str(html.el("span", "UTC" if offset in "Zz" else f"UTC{offset}", cls="fh-zone")))
         return self._zone
 
-    def what_to_do(self, expected: str) -> str:
+    def _what_to_do(self, expected: str) -> str:
         """Return what is picked, where nothing is typed."""
-        return super().what_to_do(expected) if self._shows_text else _PICKED[self.state.kind]
+        return super()._what_to_do(expected) if self._shows_text else _PICKED[self.state.kind]
 
     def _picked(self, value: Any) -> None:
         self.state.set_text("" if value is None else picked(value, self.state.text))
