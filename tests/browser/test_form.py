@@ -323,7 +323,7 @@ def test_code_is_put_into_the_notebook(browser: Browser, lab_server: LabServer, 
     lab = Lab(context.new_page(), lab_server, picture_folder())
     lab.place = place
     with hive.serve() as server:
-        client = f"fh.Client(base_url={server.url!r}, api_key={KEY!r})"
+        client = f"fh.Client(base_url={server.url!r}, api_key='fhk_' + {KEY.removeprefix('fhk_')!r})"
         own = f"fh.form(reply, variants='plain', values={{'ticket': 'Late.'}}, client={client})"
         lab.open(setup(server.url), own, "'the last'")
         lab.run(0)

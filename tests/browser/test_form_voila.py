@@ -76,7 +76,10 @@ def test_a_running_batch_is_live_in_an_app(browser: Browser, tmp_path: Path, pac
     with paced_hive.serve() as server:
         notebook = tmp_path / "app.ipynb"
         begun = "batch = fh.batch([{'text': str(i)} for i in range(12)], 'paced', variants='v', max_concurrency=2, wait=False)"
-        cells = [f"import fh_notebook as fh\nfh.configure(base_url={server.url!r}, api_key={KEY!r})", begun]
+        cells = [
+            f"import fh_notebook as fh\nfh.configure(base_url={server.url!r}, api_key='fhk_' + {KEY.removeprefix('fhk_')!r})",
+            begun,
+        ]
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, notebook)
