@@ -15,13 +15,11 @@ from typing import Final
 
 import pandas as pd
 
-from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData, no_variant
-from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.number_format import about, figure, percent, seconds
-from fh_notebook.comparing.stats.pairs import CORRECTED, Pair, check_chances, compare_variants, corrected_pairs
-from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, verdict_of
+from fh_notebook.comparing.stats.pairs import Pair, check_chances, compare_variants, corrected_pairs
+from fh_notebook.comparing.verdicts.verdict import MANY_TIMES, of_pair, rows_text, unit_of, verdict_of
 from fh_notebook.core import arguments
 from fh_notebook.errors import InputError
 
@@ -111,13 +109,7 @@ class Margin:
             what = "a score" if self.value == "score" else "the seconds"
             return f"no row has {what} of both"
         low, high = (self._amount(limit) for limit in (self.lead_low, self.lead_high))
-        is_corrected = self.pair.test == CORRECTED
-        rows = (
-            counted(self.pair.n, "labelled row")
-            if is_corrected
-            else distinct_text(max(self.pair.rows, self.pair.n), self.pair.n)
-        )
-        interval = f"{percent(1 - self.alpha)} interval of the lead {low} to {high}, {rows}"
+        interval = f"{percent(1 - self.alpha)} interval of the lead {low} to {high}, {rows_text(self.pair)}"
         return f"{self._lead_text()} ({interval})"
 
     def _lead_text(self) -> str:
@@ -129,7 +121,7 @@ class Margin:
     def _lacking(self) -> str:
         if not self.pair.n:
             return ""
-        what = "labels" if self.pair.test == CORRECTED else "rows"
+        what = unit_of(self.pair)
         if self.rows_more > MANY_TIMES * self.pair.n:
             return f"; there are not enough {what} to tell, and hardly ever would be at this difference"
         return f"; about {about(max(self.rows_more, 1)):,} more {what} would tell at this difference"
@@ -159,19 +151,25 @@ def margin_of(
     _check_pair(data, variant, than)
     if value == "score" and not data.scorer:
         raise InputError(verdict_of(data))
-    pair = _pair_of_seconds(data, than, variant, 1 - alpha)
-    if value == "score":
-        pair = _pair_of_scores(data, than, variant, 1 - alpha)
+    pair = (_pair_of_scores if value == "score" else _pair_of_seconds)(data, than, variant, 1 - alpha)
     return Margin(variant=variant, than=than, value=value, by=float(by), alpha=alpha, pair=pair)
 
 
-def _check_pair(data: ComparisonData, variant: str, than: str) -> None:
-    for name in (variant, than):
+def _check_variants(data: ComparisonData, *names: str) -> None:
+    for name in names:
         if name not in data.variants:
             raise InputError(no_variant(name, data.variants))
+
+
+def _not_compared(a: str, b: str) -> str:
+    return f"{a!r} and {b!r} were not compared with each other"
+
+
+def _check_pair(data: ComparisonData, variant: str, than: str) -> None:
+    _check_variants(data, variant, than)
     known = data.variant_pairs
     if variant == than or (known is not None and not {(variant, than), (than, variant)} & set(known)):
-        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
+        raise InputError(_not_compared(variant, than))
 
 
 def _pair_of_scores(data: ComparisonData, a: str, b: str, level: float) -> Pair:
@@ -180,7 +178,7 @@ def _pair_of_scores(data: ComparisonData, a: str, b: str, level: float) -> Pair:
     if (preferences := data.preferences) is not None:
         if (share := preferences.get((a, b))) is None:
             if (turned := preferences.get((b, a))) is None:
-                raise InputError(f"{a!r} and {b!r} were not compared with each other")
+                raise InputError(_not_compared(a, b))
             share = 1.0 - turned
         return compare_variants(
             a, b, 1.0 - share, share, yes_no=data.grid.yes_no, tests=False, within=data.grid.within, level=level
@@ -240,15 +238,13 @@ def assert_better(data: ComparisonData, variant: str, *, than: str, alpha: float
         There is no such variant.
     """
     check_chances(alpha=alpha)
-    for name in (variant, than):
-        if name not in data.variants:
-            raise InputError(no_variant(name, data.variants))
+    _check_variants(data, variant, than)
     if not data.scorer:
         raise InputError(verdict_of(data))
     pairs = data.pairs
     pair = next((p for p in pairs if {p.a, p.b} == {variant, than} and p.a != p.b), None)
     if pair is None:
-        raise InputError(f"{variant!r} and {than!r} were not compared with each other")
+        raise InputError(_not_compared(variant, than))
     turned = pair if pair.b == variant else pair.turned()
     if not turned.is_better(alpha):
         ahead = turned if turned.lead >= 0 else turned.turned()

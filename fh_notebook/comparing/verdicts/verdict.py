@@ -32,7 +32,9 @@ __all__ = [
     "headline_of",
     "notes_of",
     "of_pair",
+    "rows_text",
     "span_note",
+    "unit_of",
     "verdict",
     "verdict_of",
     "winner",
@@ -282,7 +284,7 @@ def winner_of(data: ComparisonData) -> str | None:
 def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     """Return the verdict on `pair`, whose `b` is ahead, as one of `pairs`."""
     a, b = pair.a, pair.b
-    rows = counted(pair.n, "labelled row") if pair.test == CORRECTED else distinct_text(max(pair.rows, pair.n), pair.n)
+    rows = rows_text(pair)
     if pair.n < FEWEST_PAIRS:
         have = "has" if pair.n == pair.rows == 1 else "have"
         comma = "," if pair.n < pair.rows else ""
@@ -290,7 +292,7 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
             f"Not enough to tell: {rows}{comma} {have} a score of both {b} and {a}; "
             f"fewer than {FEWEST_PAIRS} pairs are not tested, so which is better is not clear yet."
         )
-    if pair.wins == pair.losses == 0:
+    if pair.wins == pair.losses == 0 and pair.test != CORRECTED:  # a few labels that tie say less of all rows
         return f"{b} and {a} score the same on each of the {rows} that both have a score of."
     low, high = sorted((-pair.ci_low, -pair.ci_high)) if pair.lower else (pair.ci_low, pair.ci_high)
     interval = f"95 % CI {size_text(low)} to {size_text(high)}"
@@ -314,15 +316,27 @@ def of_pair(pair: Pair, pairs: Sequence[Pair], *, alpha: float = ALPHA) -> str:
     return f"{ahead}, but which is better is not clear yet; there are {lacking}."
 
 
+def rows_text(pair: Pair) -> str:
+    """Return how many rows a pair is of, in words; where labels correct it, the labelled ones."""
+    if pair.test == CORRECTED:
+        return counted(pair.n, "labelled row")
+    return distinct_text(max(pair.rows, pair.n), pair.n)
+
+
+def unit_of(pair: Pair) -> str:
+    """Return what more of would tell: ``rows``, or ``labels`` where they correct the pair."""
+    return "labels" if pair.test == CORRECTED else "rows"
+
+
 def _lacking_text(pair: Pair, pairs: Sequence[Pair], alpha: float) -> str:
     share = alpha / max(1, tested_in(pairs))
     more = max(0.0, rows_needed(pair, alpha=share) - pair.n)
-    what = "labels" if pair.test == CORRECTED else "rows"
+    lacking = f"not enough {unit_of(pair)} to tell"
     if not math.isfinite(more) or more > MANY_TIMES * pair.n:
-        return f"not enough {what} to tell, and hardly ever would be at this difference"
+        return f"{lacking}, and hardly ever would be at this difference"
     if more < 1:
-        return f"not enough {what} to tell: about as many as now should do at this difference, and were unlucky"
-    return f"not enough {what} to tell: about {about(more):,} more at this difference"
+        return f"{lacking}: about as many as now should do at this difference, and were unlucky"
+    return f"{lacking}: about {about(more):,} more at this difference"
 
 
 def after_holm(pairs: Sequence[Pair]) -> str:

@@ -110,8 +110,8 @@ class EndedView:
         The same as text.
     offers : Offers
         What has a button.
-    plan, bar : Html, optional
-        What was shown of the start above.
+    above : (str, Html), optional
+        The plan and the bar of the start, which stay above it.
     """
 
     def __init__(

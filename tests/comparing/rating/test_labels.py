@@ -158,6 +158,17 @@ def test_it_is_shown_and_written_as_corrected(tmp_path: Path) -> None:
     assert fixed.plot().alt
 
 
+def test_labels_that_all_tie_are_not_taken_for_all_rows() -> None:
+    """The verdict has the interval: forty rows on which both are right leave a difference open."""
+    cmp = judged()
+    rows = [row for row in range(300) if TRUTH[row].all()][:40]
+    frame = pd.DataFrame([{"row": row, "variant": name, "label": True} for row in rows for name in cmp.variants])
+    verdict = cmp.corrected(frame).verdict
+    assert "score the same on each" not in verdict
+    assert "40 labelled rows" in verdict
+    assert "not clear yet" in verdict
+
+
 def test_a_failed_run_counts_as_it_does() -> None:
     """As 0 for the judge and for people, or not at all."""
     frame = pd.DataFrame(

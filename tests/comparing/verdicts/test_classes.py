@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 import fh_notebook as fh
 from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, class_lines
+from fh_notebook.comparing.stats.intervals import blaker_interval
 from fh_notebook.errors import InputError
 
 LABELS = ["billing", "delivery", "technical"]
@@ -59,8 +60,6 @@ def test_intervals_are_those_of_shares() -> None:
         assert ((low >= 0) & (low < value) & (value <= high) & (high <= 1)).all()
     runs = frame[(frame["variant"] == "a") & (frame["expected_output"] == "billing")]
     right = int((runs["output"] == "billing").sum())
-    from fh_notebook.comparing.stats.intervals import blaker_interval
-
     line = table[(table["variant"] == "a") & (table["label"] == "billing")].iloc[0]
     assert (line["recall_low"], line["recall_high"]) == pytest.approx(blaker_interval(right, len(runs)))
 
