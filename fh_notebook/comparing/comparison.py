@@ -805,8 +805,9 @@ class Comparison:
 
         Parameters
         ----------
-        kind : {"scores", "differences", "wins", "seconds"}, optional
-            One of them alone.
+        kind : {"scores", "differences", "wins", "seconds", "confusion"}, optional
+            One of them alone. ``"confusion"`` is drawn only when asked for: the confusion table of each variant, where
+            answers are labels, and what the best one answers more often than the next.
         backend : {"matplotlib"}
             What draws it.
 

@@ -7,7 +7,7 @@ the summary lines) is computed once, at first use.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.label_codes import LabelCodes
 from fh_notebook.comparing.scorers.output_values import parse_path
+from fh_notebook.comparing.stats.classes import ConfusionRows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
@@ -222,6 +224,30 @@ class ComparisonData:
             self.row_columns, key=lambda name: (name not in sent and name[:3] != "in.", name.startswith("metadata."))
         )
 
+    # --- labels
+
+    @cached_property
+    def label_codes(self) -> LabelCodes:
+        """Which label is expected of each line, and which one it says.
+
+        Raises
+        ------
+        InputError
+            There are no expected outputs, or they are no labels.
+        """
+        return LabelCodes.of(
+            self.lines, self.runs.expected or {}, path=self.runs.scored_path, counts_failed=self.failed == "zero"
+        )
+
+    @cached_property
+    def class_rows(self) -> dict[str, ConfusionRows]:
+        """What each variant says of each row, for displays: empty where answers are no labels."""
+        try:
+            codes = self.label_codes
+        except InputError:
+            return {}
+        return codes.rows(self.lines, self.variants) if codes.are_answers else {}
+
     # --- what is computed of the scores
 
     @cached_property
@@ -250,7 +276,10 @@ class ComparisonData:
     def summary_lines(self) -> list[SummaryLine]:
         """The line of each variant in the summary."""
         lines = summary_lines(self.lines, self.variants)
-        return lines if self.label_grid is None else corrected_lines(lines, self.grid, self.label_grid)
+        if self.label_grid is not None:
+            lines = corrected_lines(lines, self.grid, self.label_grid)
+        rows = self.class_rows
+        return [replace(line, macro_f1=macro_f1(rows[line.variant])) if line.variant in rows else line for line in lines]
 
     @cached_property
     def pairs(self) -> list[Pair]:

@@ -18,9 +18,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from fh_notebook.comparing.data import ComparisonData
@@ -30,10 +32,14 @@ from fh_notebook.comparing.plot_panels import (
     KINDS,
     OF_PAIR_SHOWN,
     PANEL_TEXTS,
+    Confusion,
     PanelText,
     PlotData,
+    confusion_text,
+    confusions_of,
     difference_text,
     distinct_names,
+    kinds_drawn,
     marks_of,
     plot_data,
     score_format,
@@ -178,7 +184,7 @@ def _style_to_attributes(match: re.Match[str]) -> str:
     return "".join(f' {name.strip()}="{value.strip()}"' for name, _, value in pairs)
 
 
-def _scores(facts: PlotData) -> PlotPanel:
+def _scores(facts: PlotData) -> list[PlotPanel]:
     lines, text, panel = scored_lines(facts), score_format(facts), PANEL_TEXTS["scores"](facts)
 
     def draw(axes: Axes) -> None:
@@ -190,10 +196,10 @@ def _scores(facts: PlotData) -> PlotPanel:
             axes.set_xlim(-0.02, 1.02)
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
-    return _plot_panel(draw, panel)
+    return [_plot_panel(draw, panel)]
 
 
-def _differences(facts: PlotData) -> PlotPanel:
+def _differences(facts: PlotData) -> list[PlotPanel]:
     panel = PANEL_TEXTS["differences"](facts)
 
     def draw(axes: Axes) -> None:
@@ -211,10 +217,10 @@ def _differences(facts: PlotData) -> PlotPanel:
             axes.xaxis.set_major_formatter(lambda share, place: f"{100 * share:.0f}")
         _draw_figures(axes, [difference + p for difference, p in labels])
 
-    return _plot_panel(draw, panel)
+    return [_plot_panel(draw, panel)]
 
 
-def _wins(facts: PlotData) -> PlotPanel:
+def _wins(facts: PlotData) -> list[PlotPanel]:
     panel = PANEL_TEXTS["wins"](facts)
 
     def draw(axes: Axes) -> None:
@@ -228,10 +234,10 @@ def _wins(facts: PlotData) -> PlotPanel:
         _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in facts.pairs])
         axes.set_xlim(0, max(pair.n for pair in facts.pairs))
 
-    return _plot_panel(draw, panel)
+    return [_plot_panel(draw, panel)]
 
 
-def _seconds(facts: PlotData) -> PlotPanel:
+def _seconds(facts: PlotData) -> list[PlotPanel]:
     marks, panel = marks_of(facts), PANEL_TEXTS["seconds"](facts)
     text = seconds_format([second for quantiles in marks.values() for second in quantiles])
 
@@ -246,15 +252,61 @@ def _seconds(facts: PlotData) -> PlotPanel:
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)  # labels of small numbers are long
 
+    return [_plot_panel(draw, panel)]
+
+
+def _confusion(facts: PlotData) -> list[PlotPanel]:
+    return [_confusion_panel(facts, table) for table in confusions_of(facts)]
+
+
+def _confusion_panel(facts: PlotData, table: Confusion) -> PlotPanel:
+    panel = confusion_text(facts, table)
+    totals = np.maximum(np.abs(table.cells).sum(axis=1, keepdims=True), 1e-9)
+    shades = np.abs(table.cells) / (totals if table.minus is None else np.abs(table.cells).max(initial=1e-9))
+
+    def colour(line: int, column: int) -> str:
+        """The variant's; of a difference that of the variant for which it speaks."""
+        is_more = (table.cells[line, column] > 0) == (line == column)
+        return facts.colours[table.variant if table.minus is None or is_more else table.minus]
+
+    def draw(axes: Axes) -> None:
+        for line, column in zip(*np.nonzero(table.cells), strict=True):
+            shade = 0.08 + 0.5 * float(shades[line, column])
+            axes.add_patch(
+                Rectangle((column - 0.5, line - 0.5), 1, 1, facecolor=colour(line, column), alpha=shade, linewidth=0)
+            )
+        for (line, column), number in np.ndenumerate(table.cells):
+            text = f"{number:,.4g}" if table.minus is None or not number else f"{number:+,.4g}"
+            weight = "bold" if line == column else "normal"
+            faint = 1.0 if number else 0.5
+            axes.text(column, line, text, ha="center", va="center", fontsize=SMALL, fontweight=weight, alpha=faint)
+        said = list(distinct_names(table.said, SAID_SHOWN).values())
+        is_long = sum(map(len, said)) > SAID_CHARS
+        axes.set_xticks(range(len(said)), said, rotation=35 if is_long else 0, ha="right" if is_long else "center")
+        axes.set_yticks(range(len(table.labels)), list(distinct_names(table.labels).values()))
+        axes.set_xlim(-0.5, len(said) - 0.5)
+        axes.set_ylim(len(table.labels) - 0.5, -0.5)
+        axes.set_xlabel(panel.measure, fontsize=SMALL)
+        axes.set_ylabel("expected", fontsize=SMALL)
+        axes.spines["bottom"].set_visible(False)
+        axes.tick_params(length=0)
+
     return _plot_panel(draw, panel)
 
 
-PANELS: Final[dict[str, Callable[[PlotData], PlotPanel]]] = {
+SAID_SHOWN: Final = 14
+SAID_CHARS: Final = 48
+"""Characters of all labels below a confusion table that stand beside each other; of more they are turned."""
+
+
+PANELS: Final[dict[str, Callable[[PlotData], list[PlotPanel]]]] = {
     "scores": _scores,
     "differences": _differences,
     "wins": _wins,
     "seconds": _seconds,
+    "confusion": _confusion,
 }
+"""The panels of each kind: one, or one a variant."""
 
 
 def _plot_panel(draw: Callable[[Axes], None], panel_text: PanelText) -> PlotPanel:
@@ -303,13 +355,15 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     if kind is not None:
         arguments.check_one_of("kind", kind, tuple(KINDS))
     facts = plot_data(data)
-    kinds = [name for name, has in KINDS.items() if has(facts)] if kind is None else [kind]
+    kinds = kinds_drawn(facts) if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
         raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(facts, kind)}")
-    return Plot([PANELS[kind](facts) for kind in kinds])
+    return Plot([panel for kind in kinds for panel in PANELS[kind](facts)])
 
 
 def _nothing_to_draw(facts: PlotData, kind: str | None) -> str:
     if kind == "seconds":
         return "no run has its seconds"
+    if kind == "confusion":
+        return "answers are no labels of expected_output, or there is none"
     return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"

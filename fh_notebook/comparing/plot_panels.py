@@ -7,17 +7,19 @@ needs no drawing library.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percents, points, seconds, signed
+from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percent, percents, points, seconds, signed
+from fh_notebook.comparing.stats.classes import OTHER, ConfusionRows
 from fh_notebook.comparing.stats.pairs import Pair
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.html import colours_of
@@ -28,10 +30,14 @@ __all__ = [
     "INK",
     "KINDS",
     "PANEL_TEXTS",
+    "Confusion",
     "PanelText",
     "PlotData",
+    "confusion_text",
+    "confusions_of",
     "difference_text",
     "distinct_names",
+    "kinds_drawn",
     "marks_of",
     "named",
     "plot_data",
@@ -71,6 +77,8 @@ class PlotData:
     corrected: str
     """What is said of a p value of these pairs: whether it is corrected."""
     colours: Mapping[str, str]
+    classes: Mapping[str, ConfusionRows] = field(default_factory=dict)
+    """What each variant says of each row, where answers are labels."""
 
 
 def plot_data(data: ComparisonData) -> PlotData:
@@ -86,7 +94,16 @@ def plot_data(data: ComparisonData) -> PlotData:
         winner=winner_of(data),
         corrected=after_holm(data.pairs),
         colours=colours_of(data.variants),
+        classes=_with_masked_labels(data),
     )
+
+
+def _with_masked_labels(data: ComparisonData) -> dict[str, ConfusionRows]:
+    rows = data.class_rows
+    if not rows:
+        return {}
+    masked = data.runs.secret().masked
+    return {variant: replace(of, labels=[masked(label) for label in of.labels]) for variant, of in rows.items()}
 
 
 def _drawn_pairs(data: ComparisonData, best_first: Sequence[str]) -> list[Pair]:
@@ -106,8 +123,16 @@ KINDS: Final[dict[str, Callable[[PlotData], bool]]] = {
     "differences": lambda facts: bool(facts.pairs),
     "wins": lambda facts: bool(facts.pairs),
     "seconds": lambda facts: any(len(values) for values in facts.seconds.values()),
+    "confusion": lambda facts: bool(facts.classes),
 }
 """The kinds of panels, each with a check whether there is data for it."""
+ON_REQUEST: Final = frozenset({"confusion"})
+"""The kinds that are drawn only when they are asked for: they are a panel a variant, and a table shows them, too."""
+
+
+def kinds_drawn(facts: PlotData) -> list[str]:
+    """Return the kinds that are drawn where none is asked for."""
+    return [name for name, has in KINDS.items() if name not in ON_REQUEST and has(facts)]
 
 
 def named(text: str, most: int = NAME_SHOWN) -> str:
@@ -265,6 +290,79 @@ def _seconds(facts: PlotData) -> PanelText:
         alt=f"Seconds of completed runs: {', '.join(times)}.",
         rows=len(marks),
     )
+
+
+LABELS_DRAWN: Final = 12
+"""Labels of a drawn confusion table: those with the most expected rows. The table has all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """A confusion table as it is drawn: of a variant, or what it answers more often than another one."""
+
+    variant: str
+    minus: str | None
+    labels: Sequence[str]
+    """The expected labels that are drawn: lines."""
+    said: Sequence[str]
+    """The same and `OTHER`: columns."""
+    cells: NDArray[np.float64]
+    """Rows of the table of runs, lines x columns."""
+    left_out: int
+    """Labels that are not drawn."""
+    found: float
+    """The share of rows whose label is found, of all labels; of two variants their difference."""
+
+
+def confusions_of(facts: PlotData) -> list[Confusion]:
+    """Return the confusion table of each variant, best first, and what the best answers more often than the next."""
+    variants = [variant for variant in facts.summary["variant"] if variant in facts.classes]
+    tables = {variant: facts.classes[variant].table for variant in variants}
+    labels = list(facts.classes[variants[0]].labels)
+    total = np.asarray(sum(tables.values()))
+    drawn = np.sort(np.argsort(-total.sum(axis=1), kind="stable")[:LABELS_DRAWN])
+    has_other = len(drawn) < len(labels) or bool(total[:, -1].any())
+
+    def confusion(variant: str, minus: str | None = None) -> Confusion:
+        table = tables[variant] if minus is None else tables[variant] - tables[minus]
+        columns = table[np.ix_(drawn, drawn)]
+        other = table[drawn].sum(axis=1) - columns.sum(axis=1)
+        found = [float(np.trace(t[:, :-1]) / t.sum()) for t in (tables[variant], *([tables[minus]] if minus else []))]
+        return Confusion(
+            variant=variant, minus=minus, labels=[labels[at] for at in drawn],
+            said=[*(labels[at] for at in drawn), *([OTHER] if has_other else [])],
+            cells=np.column_stack([columns, other]) if has_other else columns,
+            left_out=len(labels) - len(drawn), found=found[0] - sum(found[1:]),
+        )  # fmt: skip
+
+    pair = [confusion(variants[0], variants[1])] if len(variants) > 1 else []
+    return [*map(confusion, variants), *pair]
+
+
+def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
+    """Return a confusion table in words: how many labels are found, and what is mistaken for what most often."""
+    name = _in_title(facts, table.variant)
+    wrong = table.cells.copy()
+    wrong[np.arange(len(table.labels)), np.arange(len(table.labels))] = 0
+    largest = np.unravel_index(int(np.argmax(np.abs(wrong))), wrong.shape)
+    count, expected, said = wrong[largest], named(table.labels[largest[0]]), named(table.said[largest[1]])
+    if table.minus is None:
+        most = f"; {expected} answered as {said} {count:,.4g} times" if count else ""
+        title = f"{name} finds the label of {percent(table.found)}{most}"
+        measure = "answered, in rows"
+    else:
+        other = _in_title(facts, table.minus)
+        most = f"; {expected} as {said} {abs(count):,.4g} times {'more' if count > 0 else 'less'}" if count else ""
+        more = f"{points(abs(table.found))} points {'more' if table.found >= 0 else 'fewer'} labels"
+        title = f"{name} finds {more} than {other}{most}"
+        measure = f"answered by {name} minus {other}, in rows"
+    if table.left_out:
+        measure += f" (the {len(table.labels)} most frequent of {len(table.labels) + table.left_out} labels)"
+    lines = "; ".join(
+        f"{label}: {', '.join(f'{number:,.4g} {to}' for to, number in zip(table.said, row, strict=True) if number)}"
+        for label, row in zip(table.labels, table.cells, strict=True)
+    )
+    return PanelText(title=title, measure=measure, alt=f"{title}. Expected and answered: {lines}.", rows=len(table.labels))
 
 
 PANEL_TEXTS: Final[dict[str, Callable[[PlotData], PanelText]]] = {

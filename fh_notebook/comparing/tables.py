@@ -64,7 +64,7 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
         for value in values
     ]
     slice_of = np.asarray(pd.factorize(texts)[0])
-    of_rows = f"in.{by}" if by in (*SUMMARY_COLUMNS, "cost") else by  # as in a batch's frame
+    of_rows = f"in.{by}" if by in (*SUMMARY_COLUMNS, "macro_f1", "cost") else by  # as in a batch's frame
     if not len(values):
         return pd.DataFrame(columns=[of_rows, *SUMMARY_COLUMNS])
     first = np.unique(slice_of, return_index=True)[1]

@@ -113,6 +113,46 @@ def test_outcomes_are_counted_and_an_opened_row_stands_where_there_is_room(lab: 
     lab.resize(1200, 1000)
 
 
+LABELLED: Final = """
+import pandas as pd, fh_notebook as fh
+labels = ["billing", "delivery", "<b>returns</b>"]
+lines = [
+    {"row": row, "variant": variant, "expected_output": labels[row % 3], "ticket": f"Ticket {row}",
+     "output": labels[row % 3] if (row + place) % 4 else labels[(row + 1) % 3] if row % 8 else "no idea"}
+    for row in range(60) for place, variant in enumerate(("keywords", "nearest"))
+]
+cmp = fh.compare(pd.DataFrame(lines))
+"""
+
+
+def test_a_number_of_a_confusion_table_shows_its_rows(lab: Lab) -> None:
+    """By mouse and by keyboard; as many rows as it says; the filter can be removed, and another variant chosen."""
+    lab.open(LABELLED, "cmp.browse()")
+    lab.run(0)
+    table = lab.run(1).locator(".fhb")
+    table.get_by_text("Labels: which is answered as which").click()
+    number = table.get_by_role("button", name=re.compile("rows?: billing answered as delivery$"))
+    count = number.inner_text()
+    number.click()
+    _expect_rows(table, rf"^rows 1 to {count} of {count} \(of 60\)$")
+    expect(number).to_have_attribute("aria-pressed", "true")
+    expect(number).to_be_focused()
+    answers = table.locator("tbody [data-name=keywords] .fhb-text").all_text_contents()
+    assert answers == ["delivery"] * int(count)
+    _pictures(lab, "browse-confusion", table)
+
+    table.get_by_label("Remove the filter keywords: billing answered as delivery").click()
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+    table.get_by_label("Whose answers").select_option("nearest")
+    number = table.get_by_role("button", name=re.compile("rows?: <b>returns</b> answered as billing$"))
+    number.focus()
+    lab.page.keyboard.press("Enter")
+    expect(table.get_by_label("Remove the filter nearest: <b>returns</b> answered as billing")).to_be_visible()
+    _expect_rows(table, rf"^rows 1 to {number.inner_text()} of ")
+    table.get_by_text("Clear filters").click()
+    _expect_rows(table, "^rows 1 to 25 of 60$")
+
+
 @pytest.mark.long
 def test_keys_work_after_every_click(lab: Lab) -> None:
     """Where a click has its own button drawn anew, disabled or taken away, the table has the focus; else it stays."""

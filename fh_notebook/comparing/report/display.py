@@ -23,6 +23,8 @@ from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, 
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
+from fh_notebook.comparing.verdicts.classes import STYLE as CLASSES_STYLE
+from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of, winner_of
 from fh_notebook.core.config import settings
 from fh_notebook.core.redaction import MASK
@@ -35,6 +37,7 @@ __all__ = [
     "SummaryData",
     "comparison_html",
     "comparison_text",
+    "classes_html",
     "differing",
     "pairs_cells",
     "pairs_html",
@@ -74,9 +77,8 @@ STYLE: Final = html.Html(
     ".fh .fh-cells td{max-width:32em;overflow-wrap:anywhere}.fh .fh-cells td:not(:first-child){min-width:5em}"
     ".fh-score{display:block;font-size:12px;font-variant-numeric:tabular-nums;"
     "color:var(--jp-ui-font-color2,inherit)}"
-    f".fh .fh-yes,.fh .fh-best{{color:{html.legible('success-color1')}}}"
-    f".fh .fh-no{{color:{html.legible('error-color1')}}}"
-    "</style>"
+    f".fh .fh-best{{color:{html.legible('success-color1')}}}"
+    f"</style>{CLASSES_STYLE}"
 )
 
 
@@ -96,7 +98,9 @@ def comparison_text(data: ComparisonData) -> str:
     table = table.rename(columns=str)  # what is paired on may be called 5
     hidden = ("outputs_differ", "scores_differ")
     columns = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
-    return "\n".join(part for part in (summary_text(data), about, frame_text(table, columns)) if part)
+    classes = classes_shown(data)
+    labels = classes.text() if classes else ""
+    return "\n".join(part for part in (summary_text(data), labels, about, frame_text(table, columns)) if part)
 
 
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
@@ -128,6 +132,7 @@ def comparison_html(data: ComparisonData) -> html.Html:
         summary_html(SummaryData.of(data)),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
         tests_html(data),
+        classes_html(data),
         html.el("div", about, cls="fh-part") if about else None,
         rows_html(data, table) if len(table) else None,
         cls="fh",
@@ -280,12 +285,13 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
         instead["missing"] = Cells()
     if not facts.is_scored:
         instead["n"] = Cells(("runs",), lambda line: (count_text(facts.completed.get(line["variant"], 0)),))
-    return shown_table(shown_columns(scored=facts.is_scored), summary, instead)
+    columns = shown_columns(scored=facts.is_scored, labels="macro_f1" in summary)
+    return shown_table(columns, summary, instead)
 
 
-def shown_columns(*, scored: bool = True) -> list[ReportColumn]:
+def shown_columns(*, scored: bool = True, labels: bool = False) -> list[ReportColumn]:
     """Return the columns of the summary in the order of a display: the scores before the counts and seconds."""
-    first, *others = summary_columns(settings.current().price_per_call)
+    first, *others = summary_columns(settings.current().price_per_call, labels=labels)
     scores = [column for column in others if column.of_scores]
     return [first, *(scores if scored else ()), *(column for column in others if not column.of_scores)]
 
@@ -373,6 +379,14 @@ def tests_html(data: ComparisonData) -> html.Html | None:
     verdict = html.el("p", data.runs.secret().masked(verdict_of(data)))
     rules = html.el("p", rules_text(data), cls="fh-dim")
     return html.fold(f"Significance tests ({counted(len(data.pairs), 'pair')})", verdict, table, rules)
+
+
+def classes_html(data: ComparisonData) -> html.Html | None:
+    """Return precision, recall and F1 of each label, and the confusion tables, folded; nothing without labels."""
+    classes = classes_shown(data)
+    if classes is None:
+        return None
+    return html.fold(f"Labels ({len(classes.labels):,}): precision, recall, F1, confusion", *classes.parts_html())
 
 
 def pairs_html(data: ComparisonData) -> html.Html | None:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.plot_panels import KINDS, plot_data
+from fh_notebook.comparing.plot_panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
@@ -117,13 +117,15 @@ def _body_parts(
     data: ComparisonData, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Mapping[str, str]]
 ) -> list[html.Html | None]:
     masked = data.runs.secret().masked
-    notes, tests = [html.el("li", masked(note)) for note in notes_of(data)], display.tests_html(data)
+    notes = [html.el("li", masked(note)) for note in notes_of(data)]
+    tests, classes = display.tests_html(data), display.classes_html(data)
     return [
         html.el("h1", redact(masked(headline_of(data))), cls="say"),
         html.el("p", redact(f"Comparison of {display.title(data)}"), cls="dim"),
         _scrolling(display.summary_html(display.SummaryData.of(data)), "Summary"),
         html.el("ul", *notes, cls="notes") if notes else None,
         _scrolling(tests, "Tests") if tests else None,
+        _scrolling(classes, "Labels") if classes else None,
         *_plots_html(data),
         html.el("h2", f"All {counted(len(rows), 'row')}" if len(rows) != 1 else "The row"),
         _toolbar(data),
@@ -139,12 +141,12 @@ def _scrolling(table: html.Html, name: str) -> html.Html:
 
 def _plots_html(data: ComparisonData) -> list[html.Html]:
     facts = plot_data(data)
-    kinds = [name for name, has in KINDS.items() if has(facts)]
+    kinds = kinds_drawn(facts)
     if not kinds:
         return []
     from fh_notebook.comparing.matplotlib_plots import PANELS, inline
 
-    figures = [html.el("figure", inline(PANELS[kind](facts))) for kind in kinds]
+    figures = [html.el("figure", inline(panel)) for kind in kinds for panel in PANELS[kind](facts)]
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]
 
 

@@ -17,6 +17,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
+from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of
 from fh_notebook.core.redaction import redact
 
@@ -58,6 +59,7 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) ->
         _summary_table(data),
         "\n".join(f"- {escaped(masked(note), 500)}" for note in notes_of(data)),
         *(_tests(data) if data.scorer and data.pairs else []),
+        *_labels(data),
         *(["## Rows that differ", escaped(sentence, 300), _rows_table(data, table)] if sentence else []),
         *(part for heading, facts in about.items() for part in (f"## {heading}", _facts_list(facts))),
     ]
@@ -67,6 +69,15 @@ def markdown(data: ComparisonData, *, about: Mapping[str, Mapping[str, str]]) ->
 def _tests(data: ComparisonData) -> list[str]:
     verdict = escaped(data.runs.secret().masked(verdict_of(data)), 2_000)
     return ["## Significance tests", verdict, _pairs_table(data), escaped(display.rules_text(data), 1_000)]
+
+
+def _labels(data: ComparisonData) -> list[str]:
+    classes = classes_shown(data)
+    if classes is None:
+        return []
+    heads, lines = classes.cells()
+    cells = [[escaped(cell) for cell in line] for line in lines]
+    return ["## Labels", _markdown_table(heads, cells, right=range(2, len(heads)))]
 
 
 def _summary_table(data: ComparisonData) -> str:

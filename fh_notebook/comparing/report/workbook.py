@@ -19,6 +19,7 @@ from fh_notebook.batching.tables.safe_text import EXCEL_CELL, SafeTextCounter
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.pairs import pairs_table
+from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core.redaction import redact
 from fh_notebook.errors import SettingsError
@@ -76,6 +77,8 @@ def _sheets(
     sheets: dict[str, tuple[Sequence[str], Any]] = {"summary": _sheet_of_table(summary)}
     if data.scorer and data.pairs:
         sheets["pairs"] = _sheet_of_table(pairs_table(data.pairs))
+    if (classes := classes_shown(data)) is not None:
+        sheets["labels"] = _sheet_of_table(classes.frame)
     sheets["rows"] = (head, lines)
     masked = data.runs.secret().masked
     facts = [("verdict", masked(verdict_of(data))), *(("note", masked(note)) for note in notes_of(data))]

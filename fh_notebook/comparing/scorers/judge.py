@@ -211,6 +211,10 @@ def settle(straight: JudgeReply[str], swapped: JudgeReply[str]) -> tuple[float |
     return (points[str(straight.value)] + 1.0 - points[str(swapped.value)]) / 2, ""
 
 
+FAVOURED_BELOW: Final = 0.05
+"""The p of the sign test below which a position is said to be favoured."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionBias:
     """How often a judge preferred a position, whatever output was there."""
@@ -233,8 +237,10 @@ class PositionBias:
         if not self.pairs:
             return "Position bias: no pair has a verdict in both orders."
         chance = "" if math.isnan(self.p) else f" (sign test p = {self.p:.2g})"
+        favoured = "first" if self.to_first > self.to_second else "second"
+        head = f"The judge favours the {favoured} position" if self.p < FAVOURED_BELOW else "Position bias"
         return (
-            f"Position bias: {self.turned} of {self.pairs} pairs turned with the order and count as ties, "
+            f"{head}: {self.turned} of {self.pairs} pairs turned with the order and count as ties, "
             f"{self.to_first} towards the first place and {self.to_second} towards the second{chance}; of "
             f"{2 * self.pairs} answers {self.first} preferred the first, {self.second} the second, {self.ties} neither."
         )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.intervals import NAN, RESAMPLES, SEED, Interval, Numbers, interval_of_share
 
-__all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines"]
+__all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines", "macro_f1"]
 
 OTHER: Final = "(other)"
 """What is said that is no expected label."""
@@ -82,6 +82,11 @@ def class_lines(rows: ConfusionRows) -> list[ClassLine]:
     """
     lines = [_line_of(rows, place) for place in range(len(rows.labels))]
     return [*lines, _macro(rows)]
+
+
+def macro_f1(rows: ConfusionRows) -> float:
+    """Return the mean F1 of the expected labels, without its interval, of which :func:`class_lines` draws samples."""
+    return float(_macro_means(rows.table[None])[0, 2])
 
 
 def _line_of(rows: ConfusionRows, place: int) -> ClassLine:

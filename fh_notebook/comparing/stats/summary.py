@@ -60,6 +60,8 @@ class SummaryLine:
     """Distinct rows that mean, median and interval are of."""
     charged: int
     """Runs that may have cost money."""
+    macro_f1: float = NAN
+    """Of the labels, where expected outputs are labels."""
 
     @classmethod
     def of(
@@ -109,9 +111,13 @@ def cost_column(price: float) -> ReportColumn:
     return ReportColumn(name="cost", head="cost", format=same(money), value=lambda line: price * line.charged)
 
 
-def summary_columns(price: float | None) -> tuple[ReportColumn, ...]:
-    """Return the columns of the summary: `SUMMARY`, and ``cost`` where a call has a price."""
-    return SUMMARY if price is None else (*SUMMARY, cost_column(price))
+MACRO_F1: Final = ReportColumn(name="macro_f1", head="macro F1", format=figures, of_scores=True)
+"""The column of the mean F1 of all labels, where expected outputs are labels."""
+
+
+def summary_columns(price: float | None, *, labels: bool = False) -> tuple[ReportColumn, ...]:
+    """Return the columns of the summary: `SUMMARY`, ``macro_f1`` of labels, ``cost`` where a call has a price."""
+    return (*SUMMARY, *((MACRO_F1,) if labels else ()), *(() if price is None else (cost_column(price),)))
 
 
 def summary_table(lines: Sequence[SummaryLine], *, price: float | None = None) -> pd.DataFrame:
@@ -119,7 +125,8 @@ def summary_table(lines: Sequence[SummaryLine], *, price: float | None = None) -
 
     ``attrs["interval"]`` names the rule of each variant's interval, ``attrs["rows"]`` how many rows it is over.
     """
-    table = table_of(summary_columns(price), lines)
+    has_labels = any(line.macro_f1 == line.macro_f1 for line in lines)
+    table = table_of(summary_columns(price, labels=has_labels), lines)
     table.attrs["interval"] = {line.variant: line.interval for line in lines}
     table.attrs["rows"] = {line.variant: line.rows for line in lines}
     return table

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.tables.values import is_missing
+from fh_notebook.batching.rendering import frame_text
 from fh_notebook.comparing.data import ComparisonData, no_variant
-from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
 from fh_notebook.comparing.stats.classes import OTHER, ClassLine, ConfusionRows, class_lines
 from fh_notebook.comparing.stats.number_format import percent
-from fh_notebook.contract.run import Run
-from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
 
-__all__ = ["Classes", "classes_of"]
-
-MOST_LABELS: Final = 50
-"""More different expected outputs are texts, not labels."""
-ROWS_A_LABEL: Final = 2
-"""On average: labels that occur once each are texts, too."""
-
+__all__ = ["Classes", "classes_of", "classes_shown"]
 
 class Classes:
     """Precision, recall and F1 of each label and variant, and what is taken for what.
@@ -38,8 +28,11 @@ class Classes:
         The expected labels, in the order in which they appear.
     """
 
-    def __init__(self, rows: dict[str, ConfusionRows], labels: Sequence[str]) -> None:
+    def __init__(
+        self, rows: dict[str, ConfusionRows], labels: Sequence[str], *, masked: Callable[[str], str] = str
+    ) -> None:
         self._rows = rows
+        self._masked = masked
         self.labels = list(labels)
 
     @property
@@ -55,7 +48,7 @@ class Classes:
             for variant, rows in self._rows.items()
             for line in class_lines(rows)
         ]
-        return ShownFrame.of(pd.DataFrame(lines, columns=["variant", *names]), _shown_cells)
+        return ShownFrame.of(pd.DataFrame(lines, columns=["variant", *names]), self._shown_cells)
 
     def confusion(self, variant: str, *, minus: str | None = None) -> pd.DataFrame:
         """Return the confusion table of a variant: a line for each expected label, a column for what was said.
@@ -91,24 +84,52 @@ class Classes:
         return repr(self.frame)
 
     def _repr_html_(self) -> str:
-        parts = [self.frame._repr_html_()]
+        return html.el("div", html.STYLE, STYLE, *self.parts_html(), cls="fh")
+
+    def parts_html(self) -> list[html.Html]:
+        """Return the table of the labels and the confusion table of each variant, for a page with `STYLE`."""
+        parts = [html.table(*self.cells(), cls="fh-table fh-num fh-classes")]
         for variant in self._rows:
             table = self.confusion(variant)
-            lines = [[label, *values] for label, values in zip(self.labels, table.to_numpy().tolist(), strict=True)]
-            head = html.el("div", f"{variant}: what was said of each expected label", cls="fh-part")
-            cells = html.table(["expected", *table.columns], lines, cls="fh-table fh-num")
-            parts.append(html.el("div", html.STYLE, head, cells, cls="fh"))
-        return html.join([html.Html(part) for part in parts if part])
+            expected = [html.el("span", self._masked(label)) for label in self.labels]
+            lines = [
+                [label, *(_count_html(count, place == at) for at, count in enumerate(counts))]
+                for place, (label, counts) in enumerate(zip(expected, table.to_numpy().tolist(), strict=True))
+            ]
+            heads = ["expected \N{RIGHTWARDS ARROW} answered", *map(self._masked, table.columns)]
+            part = html.el("div", f"{variant}: what is answered to each expected label, in rows", cls="fh-part")
+            parts += [part, html.table(heads, lines, cls="fh-table fh-num fh-confusion")]
+        return parts
+
+    def cells(self) -> tuple[list[str], list[list[Any]]]:
+        """Return the table of the labels as heads and texts."""
+        return self._shown_cells(self.frame)
+
+    def text(self) -> str:
+        """Return it as text."""
+        heads, lines = self.cells()
+        return frame_text(pd.DataFrame(lines, columns=heads), heads)
+
+    def _shown_cells(self, frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
+        heads = ["variant", "label", "expected", "answered", "precision", "recall", "F1"]
+        lines = [
+            [line["variant"], self._masked(line["label"]), f"{line['expected']:g}", f"{line['said']:g}",
+             *(_with_interval(line, name) for name in ("precision", "recall", "f1"))]
+            for line in frame.to_dict("records")
+        ]  # fmt: skip
+        return heads, lines
 
 
-def _shown_cells(frame: pd.DataFrame) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    heads = ["variant", "label", "expected", "said", "precision", "recall", "F1"]
-    lines = [
-        [line["variant"], line["label"], f"{line['expected']:g}", f"{line['said']:g}",
-         *(_with_interval(line, name) for name in ("precision", "recall", "f1"))]
-        for line in frame.to_dict("records")
-    ]  # fmt: skip
-    return heads, lines
+STYLE: Final = html.Html(
+    "<style>.fh .fh-classes td:nth-child(2),.fh .fh-classes th:nth-child(2){text-align:left}"
+    f".fh .fh-yes{{color:{html.legible('success-color1')}}}.fh .fh-no{{color:{html.legible('error-color1')}}}</style>"
+)
+
+
+def _count_html(count: float, is_right: bool) -> html.Html:
+    """Return a cell of a confusion table; one that is not empty has its colour."""
+    text = f"{count:,}" if isinstance(count, int) else f"{count:,.4g}"
+    return html.el("span", text, cls="fh-dim" if not count else "fh-yes" if is_right else "fh-no")
 
 
 def _with_interval(line: dict[Any, Any], name: str) -> str:
@@ -126,55 +147,10 @@ def classes_of(data: ComparisonData) -> Classes:
     InputError
         There are no expected outputs, or they are no labels.
     """
-    expected = {row: _label(value) for row, value in (data.runs.expected or {}).items() if not is_missing(value)}
-    if not expected:
-        raise InputError("there is no expected_output, so there are no labels to be found")
-    labels = list(dict.fromkeys(expected.values()))
-    if len(labels) > MOST_LABELS or len(labels) * ROWS_A_LABEL > len(expected):
-        raise InputError(
-            f"expected_output has {len(labels):,} different values on {len(expected):,} rows, such as "
-            f"{short(labels[0])}; labels are at most {MOST_LABELS}, each on several rows"
-        )
-    place = {label: index for index, label in enumerate(labels)}
-    lines = data.lines[data.lines["pair"].isin(expected.keys())]
-    counts_failed = data.failed == "zero"
-    keep = lines["status"].eq("completed") | (lines["status"].eq("failed") & counts_failed)
-    lines = lines[keep]
-    path = data.runs.scored_path
-    said = [
-        place.get(_label(part_of(Run(status="completed", output=output), path)), len(labels))
-        if status == "completed"
-        else len(labels)
-        for output, status in zip(lines["output"], lines["status"], strict=True)
-    ]
-    rows = {
-        variant: _rows_of(lines[of_variant], np.asarray(said, dtype=np.int64)[of_variant], expected, labels, place)
-        for variant in data.variants
-        if (of_variant := lines["variant"].eq(variant).to_numpy()).any()
-    }
-    return Classes(rows, labels)
+    codes = data.label_codes
+    return Classes(codes.rows(data.lines, data.variants), codes.labels, masked=data.runs.secret().masked)
 
 
-def _label(value: Any) -> str:
-    """Return a value as a label: a text without the space around it, anything else as JSON."""
-    if value is NOTHING:
-        return ""
-    return value.strip() if isinstance(value, str) else canonical_json(value)
-
-
-def _rows_of(
-    lines: pd.DataFrame, said: Any, expected: dict[Any, str], labels: Sequence[str], place: dict[str, int]
-) -> ConfusionRows:
-    row_of, _ = pd.factorize(lines["cluster"])
-    size = int(row_of.max(initial=-1)) + 1
-    counts = np.zeros((size, len(labels) + 1))
-    np.add.at(counts, (row_of, said), 1.0)
-    of_row = np.zeros(size, dtype=np.int64)
-    of_row[row_of] = [place[expected[row]] for row in lines["pair"]]
-    pairs = lines["pair"].to_numpy()
-    runs = np.bincount(row_of, minlength=size)
-    copies = pd.Series(pairs).groupby(np.asarray(row_of)).nunique().to_numpy()
-    return ConfusionRows(
-        labels=labels, expected=of_row, said=counts / counts.sum(axis=1, keepdims=True),
-        lines=np.maximum(runs // np.maximum(copies, 1), 1),
-    )  # fmt: skip
+def classes_shown(data: ComparisonData) -> Classes | None:
+    """Return the same for a display: ``None`` where answers are no labels."""
+    return classes_of(data) if data.class_rows else None

@@ -54,7 +54,11 @@ function render({model, el}) {
   const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
   const others = make("details", {cls: "fhb-more"}, make("summary", {text: "More filters"}),
     make("div", {cls: "fhb-bar fhb-filters"}, make("label", {}, "show", only), wonLabel, lowLabel, facetLabel, make("label", {cls: "fhb-two"}, "sort by", sort, down)));
-  const bar = make("div", {role: "group", "aria-label": "Search, filters and order"}, make("div", {cls: "fhb-bar"}, search, views), others,
+  const whose = control("select", "Whose answers"), confusion = make("table", {cls: "fhb-confusion"});
+  const labels = make("details", {cls: "fhb-more", hidden: true}, make("summary", {text: "Labels: which is answered as which"}),
+    make("div", {cls: "fhb-bar"}, make("label", {}, "answers of", whose), make("span", {cls: "fhb-dim", text: "A number shows its rows."})),
+    make("div", {cls: "fhb-scroll"}, confusion));
+  const bar = make("div", {role: "group", "aria-label": "Search, filters and order"}, make("div", {cls: "fhb-bar"}, search, views), others, labels,
     make("div", {cls: "fhb-bar"}, chips, clear));
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
   const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
@@ -96,7 +100,8 @@ function render({model, el}) {
     if (chosen) look({where: [...kept, [facet.value, chosen[0]]]});
   };
   down.onclick = () => look({down: !page.view.down});
-  clear.onclick = () => { search.value = low.value = ""; look({search: "", only: "", won: "", low: null, low_of: "", where: [], facet: ""}); };
+  clear.onclick = () => { search.value = low.value = ""; look({search: "", only: "", won: "", low: null, low_of: "", where: [], confusion: [], facet: ""}); };
+  whose.onchange = () => drawConfusion();
   const turn = to => { const wanted = Math.min(Math.max(to, 0), page.pages - 1); if (wanted !== page.page) look({page: wanted}); };
   const leaf = by => send({turn: by});  // from where the kernel is: keys come faster than pages
   first.onclick = () => turn(0); back.onclick = () => leaf(-1);
@@ -226,6 +231,31 @@ function render({model, el}) {
     chip.onclick = () => { const [field, wanted] = page.counts[n]; look({[field]: page.view[field] === wanted ? "" : wanted}); };
     return chip;
   };
+  // The confusion table of one variant: a line for each expected label, a column for each that is answered.
+  const isShown = (expected, answered) => page.view.confusion.join("\n") === [whose.value, head.label_ids[expected], head.label_ids[answered]].join("\n");
+  const confusedRows = (line, column, count) => {
+    const cell = make("td", {cls: line === column ? "fhb-yes" : "fhb-no"});
+    if (!count) { cell.className = "fhb-dim"; cell.textContent = "0"; return cell; }
+    const wanted = [whose.value, head.label_ids[line], head.label_ids[column]], shown = isShown(line, column);
+    const name = `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}: ${head.labels[line]} answered as ${head.labels[column]}`;
+    const button = make("button", {type: "button", cls: "fhb-chip", text: count.toLocaleString("en"), "aria-pressed": String(shown), "aria-label": name, title: name});
+    button.onclick = () => look({confusion: shown ? [] : wanted});
+    cell.append(button);
+    return cell;
+  };
+  const drawConfusion = () => {
+    labels.hidden = !head.confusions.length;
+    if (labels.hidden) return;
+    const known = whose.options.length > 0;
+    fill(whose, head.variants.map((name, n) => [head.ids[n], name]), page.view.confusion[0] ?? (known ? whose.value : head.ids[0]));
+    const counts = head.confusions[head.ids.indexOf(whose.value)], has = counts.some(line => line.at(-1) > 0);
+    const names = has ? head.labels : head.labels.slice(0, -1), focused = confusion.contains(document.activeElement) ? document.activeElement.title : null;
+    confusion.replaceChildren(
+      make("thead", {}, make("tr", {}, make("th", {scope: "col", text: "expected → answered"}), ...names.map(name => make("th", {scope: "col", dir: "auto", text: name})))),
+      make("tbody", {}, ...counts.map((line, n) => make("tr", {}, make("th", {scope: "row", dir: "auto", text: head.labels[n]}),
+        ...line.slice(0, names.length).map((count, k) => confusedRows(n, k, count))))));
+    if (focused) [...confusion.querySelectorAll("button")].find(button => button.title === focused)?.focus({preventScroll: true});
+  };
   const drawBar = () => {
     const view = page.view, scored = head.scorer !== "", variants = head.variants.map((name, n) => [head.ids[n], name]);
     fill(only, head.only, view.only);
@@ -248,6 +278,14 @@ function render({model, el}) {
       chip.onclick = () => look({where: view.where.filter(([own]) => own !== column).map(([own, text]) => [own, text])});
       return chip;
     }));
+    if (view.confusion.length) {
+      const [variant, expected, answered] = view.confusion, nameOf = id => head.labels[head.label_ids.indexOf(id)] ?? id;
+      const name = `${head.variants[head.ids.indexOf(variant)]}: ${nameOf(expected)} answered as ${nameOf(answered)}`;
+      const chip = make("button", {cls: "fhb-chip", type: "button", text: `${name} ✕`, "aria-label": `Remove the filter ${name}`});
+      chip.onclick = () => look({confusion: []});
+      chips.append(chip);
+    }
+    drawConfusion();
     while (views.childElementCount > page.counts.length) views.lastChild.remove();
     while (views.childElementCount < page.counts.length) views.append(viewChip(views.childElementCount));
     page.counts.forEach(([field, wanted, name, count], n) => {
@@ -255,7 +293,7 @@ function render({model, el}) {
       chip.replaceChildren(name, ...(count === null ? [] : [" ", make("span", {cls: "fhb-count", text: count.toLocaleString("en")})]));
       chip.setAttribute("aria-pressed", String(isOn));
     });
-    clear.hidden = !(view.search || view.only || view.won || view.low !== null || view.where.length);
+    clear.hidden = !(view.search || view.only || view.won || view.low !== null || view.where.length || view.confusion.length);
   };
   const drawPager = () => {
     const from = page.page * page.view.size + 1, n = number => number.toLocaleString("en");

@@ -274,7 +274,9 @@ class Browser:
         """
         with self._lock:
             table = self._finder.table
-            query = checked_query(self._view, view, variants=table.variants, columns=table.columns)
+            query = checked_query(
+                self._view, view, variants=table.variants, columns=table.columns, labels=table.labels_expected
+            )
             if row is not None:
                 row_index = table.row_of_label(row)
                 if row_index is None:

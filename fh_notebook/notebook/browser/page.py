@@ -24,6 +24,7 @@ from fh_notebook.comparing.diff.row_diff import (
     value_text,
 )
 from fh_notebook.comparing.diff.text_diff import gaps_text, with_gaps
+from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.comparing.stats.number_format import score_text
 from fh_notebook.contract.output import OutputOptions, forms_of, output_view
 from fh_notebook.core.json_values import pretty
@@ -79,7 +80,16 @@ def table_head(table: BrowserTable, columns: Sequence[str], *, live: bool) -> di
         ],
         "total": table.rows,
         "live": live,
+        **_confusions(table),
     }
+
+
+def _confusions(table: BrowserTable) -> dict[str, Any]:
+    """Return the confusion tables, once they are counted: each cell filters its rows."""
+    if not table.is_warm or not (labels := table.labels_expected):
+        return {"labels": [], "label_ids": [], "confusions": []}
+    shown = [_name(table.label_shown(label)) for label in labels]
+    return {"labels": [*shown, OTHER], "label_ids": [*labels, OTHER], "confusions": table.confusions}
 
 
 def table_page(finder: RowFinder, view: TableQuery, columns: Sequence[str], *, status: str = "") -> dict[str, Any]:
@@ -124,6 +134,7 @@ def _view_data(view: TableQuery, page: int) -> dict[str, Any]:
         **{name: getattr(view, name) for name in names},
         "page": page,
         "where": [[column, value, _name(f"{column}: {value or '(empty)'}")] for column, value in view.where],
+        "confusion": [*view.confusion],
     }
 
 

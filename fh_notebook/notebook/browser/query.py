@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fh_notebook.comparing.stats.classes import OTHER
 from fh_notebook.core.arguments import is_finite
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.errors import InputError
@@ -66,6 +67,9 @@ class TableQuery:
     """The variant whose score that is; empty for any."""
     where: tuple[tuple[str, str], ...] = ()
     """Columns of the rows, and the value that each must have, as text."""
+    confusion: tuple[str, ...] = ()
+    """Rows with an expected label to which a variant answers another: the variant, the expected label, the answered
+    one (``(other)`` for no label)."""
     sort: str = ""
     """Empty for the plan's order, ``row``, ``apart``, ``score:<variant>``, ``seconds:<variant>``, ``column:<name>``."""
     down: bool = False
@@ -82,7 +86,8 @@ class TableQuery:
     @property
     def found_by(self) -> tuple[Any, ...]:
         """What decides which rows there are, and in which order."""
-        return (self.search, self.only, self.won, self.low, self.low_of, self.where, self.sort, self.down)
+        filters = (self.search, self.only, self.won, self.low, self.low_of, self.where, self.confusion)
+        return (*filters, self.sort, self.down)
 
 
 def sorts(variants: Sequence[str], columns: Sequence[str], *, scored: bool, seconds: bool) -> dict[str, str]:
@@ -103,7 +108,12 @@ def sorts(variants: Sequence[str], columns: Sequence[str], *, scored: bool, seco
 
 
 def query_from_message(
-    view: TableQuery, message: Mapping[str, Any], *, variants: Sequence[str], columns: Sequence[str]
+    view: TableQuery,
+    message: Mapping[str, Any],
+    *,
+    variants: Sequence[str],
+    columns: Sequence[str],
+    labels: Sequence[str] = (),
 ) -> TableQuery:
     """Return the view after what a page said; what does not fit is left as it was.
 
@@ -120,6 +130,7 @@ def query_from_message(
         "low": lambda v: v is None or is_finite(v),
         "low_of": lambda v: v == "" or v in variants,
         "where": lambda v: isinstance(v, list | tuple) and all(_is_value(item, columns) for item in v),
+        "confusion": lambda v: _is_confusion(v, variants, labels),
         "sort": lambda v: isinstance(v, str) and v in sorts(variants, columns, scored=True, seconds=True),
         "down": lambda v: isinstance(v, bool),
         "page": lambda v: _is_whole(v) and v >= 0,
@@ -131,6 +142,8 @@ def query_from_message(
     changes = {name: message[name] for name, does_fit in fits.items() if name in message and does_fit(message[name])}
     if "where" in changes:
         changes["where"] = tuple((column, value) for column, value in changes["where"])
+    if "confusion" in changes:
+        changes["confusion"] = tuple(changes["confusion"])
     after = replace(view, **changes)
     if "page" not in changes and (after.found_by != view.found_by or after.size != view.size):
         after = replace(after, page=0)
@@ -138,7 +151,12 @@ def query_from_message(
 
 
 def checked_query(
-    view: TableQuery, options: Mapping[str, Any], *, variants: Sequence[str], columns: Sequence[str]
+    view: TableQuery,
+    options: Mapping[str, Any],
+    *,
+    variants: Sequence[str],
+    columns: Sequence[str],
+    labels: Sequence[str] = (),
 ) -> TableQuery:
     """Return the view after what a person asked for in a cell.
 
@@ -163,10 +181,15 @@ def checked_query(
             if column not in columns:
                 raise InputError(_unknown_text("column", column, columns))
         changes["where"] = tuple((column, "" if value is None else str(value)) for column, value in where.items())
-    after = query_from_message(view, changes, variants=variants, columns=columns)
+    if isinstance(changes.get("confusion"), list):
+        changes["confusion"] = tuple(changes["confusion"])
+    after = query_from_message(view, changes, variants=variants, columns=columns, labels=labels)
     for name, value in changes.items():
         if getattr(after, name) != value:
-            raise InputError(f"{name} is {short(value)}; {EXAMPLES.get(name, 'give another value')}")
+            hint = EXAMPLES.get(name, "give another value")
+            if name == "confusion":
+                hint = _confusion_hint(variants, labels)
+            raise InputError(f"{name} is {short(value)}; {hint}")
     return after
 
 
@@ -179,6 +202,13 @@ EXAMPLES: Final = {
     "size": f"give a whole number from 1 to {LARGEST_PAGE}",
     "open": "give the place of a row in the plan, from 0, or None",
 }
+
+
+def _confusion_hint(variants: Sequence[str], labels: Sequence[str]) -> str:
+    if not labels:
+        return "the expected outputs are no labels, so there is nothing to filter by"
+    example = (variants[0], labels[0], labels[1] if len(labels) > 1 else OTHER)
+    return f"give a variant, an expected label and an answered one, such as {example}; labels: {listed(labels, 'and')}"
 
 
 def _unknown_text(what: str, name: Any, names: Sequence[str]) -> str:
@@ -196,6 +226,14 @@ def _is_whole(value: Any) -> bool:
 
 def _is_value(item: Any, columns: Sequence[str]) -> bool:
     return isinstance(item, list | tuple) and len(item) == 2 and item[0] in columns and isinstance(item[1], str)
+
+
+def _is_confusion(item: Any, variants: Sequence[str], labels: Sequence[str]) -> bool:
+    if not isinstance(item, list | tuple):
+        return False
+    if not item:
+        return True
+    return len(item) == 3 and item[0] in variants and item[1] in labels and (item[2] in labels or item[2] == OTHER)
 
 
 class RowFinder:
@@ -231,6 +269,8 @@ class RowFinder:
         for column, value in view.where:
             codes, texts = table.values(column)
             matches &= codes == (texts.index(value) if value in texts else -2)
+        if view.confusion:
+            matches &= table.rows_confused(*view.confusion)
         text = view.search.strip().casefold()
         return matches & self.table.rows_with(text) if text else matches
 
@@ -297,7 +337,9 @@ def query_after(view: TableQuery, message: Mapping[str, Any], finder: RowFinder)
     table = finder.table
     changes = message.get("view")
     if isinstance(changes, Mapping):
-        view = query_from_message(view, changes, variants=table.variants, columns=table.columns)
+        view = query_from_message(
+            view, changes, variants=table.variants, columns=table.columns, labels=table.labels_expected
+        )
     step, turn, compare = (_unit_step(message.get(name)) for name in ("step", "turn", "compare"))
     if step:
         view = stepped(view, finder.order(view), step)

@@ -149,7 +149,13 @@ class BrowserTable:
         """Make what a first search and the filters need, unless that is very much; who asks meanwhile goes between."""
         if sum(len(output) if type(output) is str else 1_000 for output in self.output if output is not None) > FOLDED:
             return
-        for make in (lambda: self.rows_with("\n\n"), lambda: self.different, lambda: (self.winners, self.score_range)):
+        makers = (
+            lambda: self.rows_with("\n\n"),
+            lambda: self.different,
+            lambda: (self.winners, self.score_range),
+            lambda: self.confusions,
+        )
+        for make in makers:
             with self.making:
                 make()
 
@@ -221,6 +227,43 @@ class BrowserTable:
         high = code.max(axis=1, initial=-1)
         low = np.where(code < 0, np.iinfo(np.int64).max, code).min(axis=1, initial=np.iinfo(np.int64).max)
         return (high >= 0) & (low < high)
+
+    @cached_property
+    def labels_expected(self) -> list[str]:
+        """The expected labels; empty where answers are no labels."""
+        return self._data.label_codes.labels if self._data.class_rows else []
+
+    @cached_property
+    def _label_places(self) -> tuple[Any, Any]:
+        """Return of each row the place of its expected label, and of each cell that of the label that is answered."""
+        codes = self._data.label_codes
+        said = np.append(codes.said, -1)[self.line]
+        return codes.expected[self._first], said
+
+    @cached_property
+    def confusions(self) -> list[list[list[int]]]:
+        """Return of each variant how many rows of each expected label are answered by each label, and by another."""
+        if not self.labels_expected:
+            return []
+        expected, said = self._label_places
+        size = len(self.labels_expected)
+        counts = np.zeros((len(self.variants), size, size + 1), dtype=np.int64)
+        for variant in range(len(self.variants)):
+            known = (expected >= 0) & (said[:, variant] >= 0)
+            np.add.at(counts[variant], (expected[known], said[known, variant]), 1)
+        table: list[list[list[int]]] = counts.tolist()
+        return table
+
+    def rows_confused(self, variant: str, expected: str, said: str) -> Any:
+        """Return of each row whether `expected` is its label, and a variant answers `said` to it."""
+        labels = self.labels_expected
+        of_row, of_cell = self._label_places
+        place = labels.index(said) if said in labels else len(labels)
+        return (of_row == labels.index(expected)) & (of_cell[:, self.variants.index(variant)] == place)
+
+    def label_shown(self, label: str) -> str:
+        """Return a label with what must not be shown masked."""
+        return self._data.runs.secret().masked(label)
 
     def with_status(self, *statuses: str) -> Any:
         """Return of each row whether a run of it has one of the statuses."""

@@ -259,4 +259,8 @@ def test_points_of_a_pair() -> None:
     for (straight, swapped), points in table.items():
         assert settle(JudgeReply(straight), JudgeReply(swapped)) == (points, "")
     assert settle(JudgeReply("a"), JudgeReply(problem=Problem(message="why"))) == (None, "why")
+    first, second = JudgeReply("a"), JudgeReply("b")
+    assert str(bias_of([(first, first)] * 6)).startswith("The judge favours the first position: 6 of 6 pairs turned")
+    assert str(bias_of([(second, second)] * 6)).startswith("The judge favours the second position")
+    assert str(bias_of([(first, first)] * 5)).startswith("Position bias: 5 of 5")
     assert str(bias_of([])) == "Position bias: no pair has a verdict in both orders."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 import fh_notebook as fh
 from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, class_lines
 from fh_notebook.comparing.stats.intervals import blaker_interval
+from fh_notebook.comparing.stats.number_format import percent
 from fh_notebook.errors import InputError
 
 LABELS = ["billing", "delivery", "technical"]
@@ -140,6 +143,81 @@ def test_it_shows_itself() -> None:
     page = classes._repr_html_()
     assert "<b>billing</b>" not in page
     assert "&lt;b&gt;billing&lt;/b&gt;" in page
+
+
+# --- where a comparison shows them
+
+
+def test_the_summary_has_the_macro_f1() -> None:
+    """As scikit-learn has it, where answers are labels; else there is no such column."""
+    frame = _runs()
+    summary = fh.compare(frame).summary().set_index("variant")
+    for variant, runs in frame.groupby("variant"):
+        f1 = f1_score(runs["expected_output"], runs["output"], labels=LABELS, average="macro", zero_division=0)
+        assert summary.loc[variant, "macro_f1"] == pytest.approx(f1)
+    letters = frame.assign(output=[f"Dear customer {n}, ..." for n in range(len(frame))])
+    assert "macro_f1" not in fh.compare(letters).summary()
+    assert "macro_f1" not in fh.compare(frame.drop(columns="expected_output"), score="row").summary()
+    assert "macro_f1" not in fh.compare(frame.assign(expected_output="billing")).summary()
+
+
+def test_a_slice_by_a_column_of_that_name_keeps_it() -> None:
+    """The user's own column is told apart from the summary's."""
+    frame = _runs().assign(macro_f1="x")
+    assert "in.macro_f1" in fh.compare(frame).slice(by="macro_f1")
+
+
+def test_a_comparison_and_its_reports_show_the_labels(tmp_path: Path) -> None:
+    """The table of labels in each, the confusion tables where there is room for them; nothing without labels."""
+    cmp = fh.compare(_runs())
+    for shown in (repr(cmp), cmp.report(tmp_path / "r.md").read_text("utf-8")):
+        assert shown.count(MACRO.strip("()")) == 2
+    for page in (cmp._repr_html_(), cmp.report(tmp_path / "r.html").read_text("utf-8")):
+        assert page.count('class="fh-table fh-num fh-confusion"') == 2
+        assert page.count("fh-classes") > 1
+    book = openpyxl.load_workbook(cmp.report(tmp_path / "r.xlsx"))
+    assert [cell.value for cell in book["labels"][1]] == list(cmp.classes().frame.columns)
+    letters = fh.compare(_runs().assign(output="Dear customer"))
+    assert "fh-confusion" not in letters._repr_html_()
+    assert MACRO.strip("()") not in repr(letters)
+
+
+def test_the_plot_has_each_table_and_a_difference() -> None:
+    """A panel a variant, best first, and what the best answers more often than the next, as the tables say."""
+    cmp = fh.compare(_runs())
+    classes = cmp.classes()
+    first, second, change = cmp.plot("confusion").panels
+    for panel, table in ((first, classes.confusion("a")), (second, classes.confusion("b"))):
+        right = np.trace(table[classes.labels]) / table.to_numpy().sum()
+        assert f"finds the label of {percent(right)}" in panel.title
+        wrong = table.where(~np.eye(*table.shape, dtype=bool), 0)
+        assert f"answered as {wrong.max().idxmax()} {wrong.to_numpy().max()} times" in panel.title
+    assert change.title.startswith("a finds ")
+    figure = cmp.plot("confusion")
+    assert figure._repr_html_().count("<svg") == 3
+    drawn = [text.get_text() for text in figure.axes[0].texts]
+    assert drawn == [str(n) for n in classes.confusion("a").to_numpy().ravel()]
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == [*classes.labels, OTHER]
+    assert len(cmp.plot().panels) == 3, "it is drawn only when it is asked for"
+
+
+def test_many_labels_are_drawn_as_far_as_they_are_read() -> None:
+    """Those with the most rows; what is answered beside them is another label."""
+    rng = np.random.default_rng(2)
+    labels = [f"label-{n:02}" for n in range(20)]
+    expected = np.concatenate([np.repeat(labels, 4), rng.choice(labels[5:], 40)])
+    frame = pd.DataFrame({"row": range(120), "variant": "a", "output": expected, "expected_output": expected})
+    (panel,) = fh.compare(frame).plot("confusion").panels
+    axes = fh.compare(frame).plot("confusion").axes[0]
+    assert panel.rows == len(axes.get_yticklabels()) == 12
+    assert "finds the label of 100 %" in panel.title
+    assert "12 most frequent of 20 labels" in axes.get_xlabel()
+
+
+def test_answers_that_are_no_labels_are_not_drawn() -> None:
+    """It says why."""
+    with pytest.raises(InputError, match="nothing to draw of confusion: answers are no labels"):
+        fh.compare(_runs().assign(output="Dear customer")).plot("confusion")
 
 
 @pytest.mark.long

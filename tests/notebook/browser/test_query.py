@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import fh_notebook as fh
+from fh_notebook.errors import InputError
 from fh_notebook.notebook.browser.page import table_head, table_page
 from fh_notebook.notebook.browser.query import RowFinder, TableQuery, checked_query, query_from_message, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
@@ -33,6 +34,51 @@ def finder() -> RowFinder:
 
 def _rows(finder: RowFinder, **view: Any) -> list[int]:
     return [int(row) for row in finder.order(TableQuery(**view))]
+
+
+@pytest.fixture(scope="module")
+def labelled() -> RowFinder:
+    expected = ["billing", "billing", "billing", "delivery", "delivery", "delivery"]
+    said = {"a": ["billing", "delivery", "x", "delivery", "delivery", "billing"], "b": expected}
+    frame = pd.concat(
+        pd.DataFrame({"row": range(6), "variant": name, "output": output, "expected_output": expected})
+        for name, output in said.items()
+    )
+    return RowFinder(BrowserTable(fh.compare(frame).data))
+
+
+def test_a_cell_of_a_confusion_table_is_as_many_rows_as_it_says(labelled: RowFinder) -> None:
+    """Of each variant, each expected label and each answered one."""
+    head = table_head(labelled.table, [], live=False)
+    assert head["labels"] == head["label_ids"] == ["billing", "delivery", "(other)"]
+    for variant, table in zip(head["ids"], head["confusions"], strict=True):
+        for expected, counts in zip(head["label_ids"], table, strict=False):
+            for said, count in zip(head["label_ids"], counts, strict=True):
+                view = query_from_message(
+                    TableQuery(page=3), {"confusion": [variant, expected, said]},
+                    variants=head["ids"], columns=[], labels=labelled.table.labels_expected,
+                )  # fmt: skip
+                assert view.confusion == (variant, expected, said)
+                assert view.page == 0
+                assert len(labelled.order(view)) == count
+    assert _rows(labelled, confusion=("a", "billing", "(other)")) == [2]
+    assert _rows(labelled, confusion=("a", "delivery", "billing")) == [5]
+
+
+@pytest.mark.parametrize("said", [["a", "billing"], ["nobody", "billing", "billing"], ["a", "(other)", "billing"], 5, "abc"])
+def test_a_page_that_asks_for_no_cell_is_ignored(labelled: RowFinder, said: Any) -> None:
+    """As everything that does not fit."""
+    known = {"variants": ["a", "b"], "columns": [], "labels": labelled.table.labels_expected}
+    assert query_from_message(TableQuery(), {"confusion": said}, **known).confusion == ()
+    with pytest.raises(InputError, match=r"give a variant, an expected label and an answered one.*billing and delivery"):
+        checked_query(TableQuery(), {"confusion": said}, **known)
+
+
+def test_without_labels_there_is_no_confusion_table(finder: RowFinder) -> None:
+    """And who asks for one is told why."""
+    assert table_head(finder.table, [], live=False)["confusions"] == []
+    with pytest.raises(InputError, match="no labels"):
+        checked_query(TableQuery(), {"confusion": ("a", "x", "y")}, variants=["a"], columns=[])
 
 
 @pytest.mark.parametrize(

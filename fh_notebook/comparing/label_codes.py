@@ -1,0 +1,138 @@
+"""`LabelCodes`: which label was expected of each run, and which one it says, where expected outputs are labels.
+
+Everything about labels is counted from it: `cmp.classes()`, the macro F1 of the summary, and the confusion tables that
+filter rows in a browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fh_notebook.batching.tables.values import is_missing
+from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
+from fh_notebook.comparing.stats.classes import ConfusionRows
+from fh_notebook.contract.run import Run
+from fh_notebook.core.json_values import canonical_json
+from fh_notebook.core.text.formatting import short
+from fh_notebook.errors import InputError
+
+__all__ = ["LabelCodes"]
+
+MOST_LABELS: Final = 50
+"""More different expected outputs are texts, not labels."""
+ROWS_A_LABEL: Final = 2
+"""On average: labels that occur once each are texts, too."""
+
+Codes = NDArray[np.int64]
+NOT_COUNTED: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCodes:
+    """The labels of runs as numbers.
+
+    Attributes
+    ----------
+    labels : list of str
+        The expected labels, in the order in which they appear.
+    expected : array of int
+        Of each line the place of its expected label; -1 where none is expected.
+    said : array of int
+        Of each line the place of the label that it says, and ``len(labels)`` where it says another text, or failed and
+        that counts; -1 where it does not count.
+    """
+
+    labels: list[str]
+    expected: Codes
+    said: Codes
+
+    @classmethod
+    def of(
+        cls, lines: pd.DataFrame, expected: Mapping[Any, Any], *, path: tuple[str | int, ...], counts_failed: bool
+    ) -> LabelCodes:
+        """Read the labels of runs.
+
+        Parameters
+        ----------
+        lines : DataFrame
+            One line a run, as :class:`~fh_notebook.comparing.data.ScoredRuns` has them.
+        expected : mapping
+            What is expected of each row, by ``pair``.
+        path : tuple
+            The part of an output that is the label.
+        counts_failed : bool
+            Whether a failed run counts, as none of the labels.
+
+        Raises
+        ------
+        InputError
+            There are no expected outputs, or they are no labels.
+        """
+        label_of = {row: _label(value) for row, value in expected.items() if not is_missing(value)}
+        if not label_of:
+            raise InputError("there is no expected_output, so there are no labels to be found")
+        labels = list(dict.fromkeys(label_of.values()))
+        if len(labels) > MOST_LABELS or len(labels) * ROWS_A_LABEL > len(label_of):
+            raise InputError(
+                f"expected_output has {len(labels):,} different values on {len(label_of):,} rows, such as "
+                f"{short(labels[0])}; labels are at most {MOST_LABELS}, each on several rows"
+            )
+        place = {label: index for index, label in enumerate(labels)}
+        of_row = {row: place[label] for row, label in label_of.items()}
+        other = len(labels)
+        of_failed = other if counts_failed else NOT_COUNTED
+        said = [
+            place.get(_label(part_of(Run(status="completed", output=output), path) if path else output), other)
+            if status == "completed"
+            else of_failed
+            if status == "failed"
+            else NOT_COUNTED
+            for output, status in zip(lines["output"], lines["status"], strict=True)
+        ]
+        codes = [of_row.get(pair, NOT_COUNTED) for pair in lines["pair"]]
+        return cls(
+            labels=labels, expected=np.asarray(codes, dtype=np.int64), said=np.asarray(said, dtype=np.int64)
+        )
+
+    @property
+    def are_answers(self) -> bool:
+        """Whether there are several labels, and at least half of the answers is one: else they are of another kind."""
+        counted = self.said[(self.said != NOT_COUNTED) & (self.expected != NOT_COUNTED)]
+        is_label = counted < len(self.labels)
+        return len(self.labels) > 1 and bool(len(counted)) and bool(is_label.mean() >= 0.5)
+
+    def rows(self, lines: pd.DataFrame, variants: Sequence[str]) -> dict[str, ConfusionRows]:
+        """Return what each variant says of each row, of the lines that the labels are of; without variants of no run.
+
+        Repeats of a row, and rows with equal inputs, are one row (``cluster``).
+        """
+        counts = (self.said != NOT_COUNTED) & (self.expected != NOT_COUNTED)
+        of_variant = {variant: counts & lines["variant"].eq(variant).to_numpy() for variant in variants}
+        return {variant: self._rows(lines[mask], mask) for variant, mask in of_variant.items() if mask.any()}
+
+    def _rows(self, lines: pd.DataFrame, mask: NDArray[np.bool_]) -> ConfusionRows:
+        row_of, _ = pd.factorize(lines["cluster"])
+        size = int(row_of.max(initial=-1)) + 1
+        counts = np.zeros((size, len(self.labels) + 1))
+        np.add.at(counts, (row_of, self.said[mask]), 1.0)
+        expected = np.zeros(size, dtype=np.int64)
+        expected[row_of] = self.expected[mask]
+        runs = np.bincount(row_of, minlength=size)
+        copies = lines["pair"].groupby(np.asarray(row_of)).nunique().to_numpy()
+        return ConfusionRows(
+            labels=self.labels, expected=expected, said=counts / counts.sum(axis=1, keepdims=True),
+            lines=np.maximum(runs // np.maximum(copies, 1), 1),
+        )  # fmt: skip
+
+
+def _label(value: Any) -> str:
+    """Return a value as a label: a text without the space around it, anything else as JSON."""
+    if value is NOTHING:
+        return ""
+    return value.strip() if isinstance(value, str) else canonical_json(value)
