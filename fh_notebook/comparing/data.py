@@ -15,9 +15,9 @@ import pandas as pd
 
 from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
+from fh_notebook.comparing.label_codes import LabelCodes
 from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.observations import Observation
-from fh_notebook.comparing.label_codes import LabelCodes
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.comparing.stats.classes import ConfusionRows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
@@ -279,7 +279,9 @@ class ComparisonData:
         if self.label_grid is not None:
             lines = corrected_lines(lines, self.grid, self.label_grid)
         rows = self.class_rows
-        return [replace(line, macro_f1=macro_f1(rows[line.variant])) if line.variant in rows else line for line in lines]
+        return [
+            replace(line, macro_f1=macro_f1(rows[line.variant])) if line.variant in rows else line for line in lines
+        ]
 
     @cached_property
     def pairs(self) -> list[Pair]:

@@ -96,9 +96,7 @@ class LabelCodes:
             for output, status in zip(lines["output"], lines["status"], strict=True)
         ]
         codes = [of_row.get(pair, NOT_COUNTED) for pair in lines["pair"]]
-        return cls(
-            labels=labels, expected=np.asarray(codes, dtype=np.int64), said=np.asarray(said, dtype=np.int64)
-        )
+        return cls(labels=labels, expected=np.asarray(codes, dtype=np.int64), said=np.asarray(said, dtype=np.int64))
 
     @property
     def are_answers(self) -> bool:

@@ -18,8 +18,17 @@ from numpy.typing import NDArray
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.stats.number_format import figure, figures, p_text, percent, percents, points, seconds, signed
 from fh_notebook.comparing.stats.classes import OTHER, ConfusionRows
+from fh_notebook.comparing.stats.number_format import (
+    figure,
+    figures,
+    p_text,
+    percent,
+    percents,
+    points,
+    seconds,
+    signed,
+)
 from fh_notebook.comparing.stats.pairs import Pair
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.html import colours_of
@@ -311,7 +320,9 @@ class Confusion:
     left_out: int
     """Labels that are not drawn."""
     found: float
-    """The share of rows whose label is found, of all labels; of two variants their difference."""
+    """The share of rows whose label is found, of all labels."""
+    found_by_other: float = 0.0
+    """That of the variant that is subtracted."""
 
 
 def confusions_of(facts: PlotData) -> list[Confusion]:
@@ -327,16 +338,20 @@ def confusions_of(facts: PlotData) -> list[Confusion]:
         table = tables[variant] if minus is None else tables[variant] - tables[minus]
         columns = table[np.ix_(drawn, drawn)]
         other = table[drawn].sum(axis=1) - columns.sum(axis=1)
-        found = [float(np.trace(t[:, :-1]) / t.sum()) for t in (tables[variant], *([tables[minus]] if minus else []))]
         return Confusion(
             variant=variant, minus=minus, labels=[labels[at] for at in drawn],
             said=[*(labels[at] for at in drawn), *([OTHER] if has_other else [])],
             cells=np.column_stack([columns, other]) if has_other else columns,
-            left_out=len(labels) - len(drawn), found=found[0] - sum(found[1:]),
+            left_out=len(labels) - len(drawn),
+            found=_share_found(tables[variant]), found_by_other=_share_found(tables[minus]) if minus else 0.0,
         )  # fmt: skip
 
     pair = [confusion(variants[0], variants[1])] if len(variants) > 1 else []
     return [*map(confusion, variants), *pair]
+
+
+def _share_found(table: NDArray[np.float64]) -> float:
+    return float(np.trace(table[:, :-1]) / table.sum())
 
 
 def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
@@ -346,15 +361,16 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
     wrong[np.arange(len(table.labels)), np.arange(len(table.labels))] = 0
     largest = np.unravel_index(int(np.argmax(np.abs(wrong))), wrong.shape)
     count, expected, said = wrong[largest], named(table.labels[largest[0]]), named(table.said[largest[1]])
+    is_one = abs(count) == 1
     if table.minus is None:
-        most = f"; {expected} answered as {said} {count:,.4g} times" if count else ""
-        title = f"{name} finds the label of {percent(table.found)}{most}"
+        most = f"; {expected} answered as {said} on {count:,.4g} row{'' if is_one else 's'}" if count else ""
+        title = f"{name} finds {percent(table.found)} of the labels{most}"
         measure = "answered, in rows"
     else:
         other = _in_title(facts, table.minus)
-        most = f"; {expected} as {said} {abs(count):,.4g} times {'more' if count > 0 else 'less'}" if count else ""
-        more = f"{points(abs(table.found))} points {'more' if table.found >= 0 else 'fewer'} labels"
-        title = f"{name} finds {more} than {other}{most}"
+        more = f"{abs(count):,.4g} {'more' if count > 0 else 'fewer'} row{'' if is_one else 's'}"
+        most = f"; {expected} answered as {said} on {more}" if count else ""
+        title = f"{name} finds {percent(table.found)} of the labels, {other} {percent(table.found_by_other)}{most}"
         measure = f"answered by {name} minus {other}, in rows"
     if table.left_out:
         measure += f" (the {len(table.labels)} most frequent of {len(table.labels) + table.left_out} labels)"
@@ -362,7 +378,9 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
         f"{label}: {', '.join(f'{number:,.4g} {to}' for to, number in zip(table.said, row, strict=True) if number)}"
         for label, row in zip(table.labels, table.cells, strict=True)
     )
-    return PanelText(title=title, measure=measure, alt=f"{title}. Expected and answered: {lines}.", rows=len(table.labels))
+    return PanelText(
+        title=title, measure=measure, alt=f"{title}. Expected and answered: {lines}.", rows=len(table.labels)
+    )
 
 
 PANEL_TEXTS: Final[dict[str, Callable[[PlotData], PanelText]]] = {

@@ -150,7 +150,9 @@ def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:
     for kind, said in (("wins", "no two variants have a score of the same row"), ("seconds", "no run has its seconds")):
         with pytest.raises(fh.InputError, match=said):
             fh.compare(frame, score="s").plot(kind)
-    with pytest.raises(fh.InputError, match="kind is 'bars'; give 'scores', 'differences', 'wins' or 'seconds'"):
+    with pytest.raises(
+        fh.InputError, match="kind is 'bars'; give 'scores', 'differences', 'wins', 'seconds' or 'confusion'"
+    ):
         cmp.plot("bars")
     with pytest.raises(fh.InputError, match="backend is 'plotly'; give 'matplotlib'"):
         cmp.plot(backend="plotly")

@@ -35,9 +35,9 @@ from fh_notebook.core.text.messages import PYTHON, Audience
 __all__ = [
     "STYLE",
     "SummaryData",
+    "classes_html",
     "comparison_html",
     "comparison_text",
-    "classes_html",
     "differing",
     "pairs_cells",
     "pairs_html",

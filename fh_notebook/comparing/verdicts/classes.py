@@ -19,6 +19,7 @@ from fh_notebook.errors import InputError
 
 __all__ = ["Classes", "classes_of", "classes_shown"]
 
+
 class Classes:
     """Precision, recall and F1 of each label and variant, and what is taken for what.
 

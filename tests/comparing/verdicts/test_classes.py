@@ -189,9 +189,9 @@ def test_the_plot_has_each_table_and_a_difference() -> None:
     first, second, change = cmp.plot("confusion").panels
     for panel, table in ((first, classes.confusion("a")), (second, classes.confusion("b"))):
         right = np.trace(table[classes.labels]) / table.to_numpy().sum()
-        assert f"finds the label of {percent(right)}" in panel.title
+        assert f"finds {percent(right)} of the labels" in panel.title
         wrong = table.where(~np.eye(*table.shape, dtype=bool), 0)
-        assert f"answered as {wrong.max().idxmax()} {wrong.to_numpy().max()} times" in panel.title
+        assert f"answered as {wrong.max().idxmax()} on {wrong.to_numpy().max()} rows" in panel.title
     assert change.title.startswith("a finds ")
     figure = cmp.plot("confusion")
     assert figure._repr_html_().count("<svg") == 3
@@ -210,7 +210,7 @@ def test_many_labels_are_drawn_as_far_as_they_are_read() -> None:
     (panel,) = fh.compare(frame).plot("confusion").panels
     axes = fh.compare(frame).plot("confusion").axes[0]
     assert panel.rows == len(axes.get_yticklabels()) == 12
-    assert "finds the label of 100 %" in panel.title
+    assert "finds 100 % of the labels" in panel.title
     assert "12 most frequent of 20 labels" in axes.get_xlabel()
 
 

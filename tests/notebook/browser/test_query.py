@@ -65,12 +65,16 @@ def test_a_cell_of_a_confusion_table_is_as_many_rows_as_it_says(labelled: RowFin
     assert _rows(labelled, confusion=("a", "delivery", "billing")) == [5]
 
 
-@pytest.mark.parametrize("said", [["a", "billing"], ["nobody", "billing", "billing"], ["a", "(other)", "billing"], 5, "abc"])
+@pytest.mark.parametrize(
+    "said", [["a", "billing"], ["nobody", "billing", "billing"], ["a", "(other)", "billing"], 5, "abc"]
+)
 def test_a_page_that_asks_for_no_cell_is_ignored(labelled: RowFinder, said: Any) -> None:
     """As everything that does not fit."""
     known = {"variants": ["a", "b"], "columns": [], "labels": labelled.table.labels_expected}
     assert query_from_message(TableQuery(), {"confusion": said}, **known).confusion == ()
-    with pytest.raises(InputError, match=r"give a variant, an expected label and an answered one.*billing and delivery"):
+    with pytest.raises(
+        InputError, match=r"give a variant, an expected label and an answered one.*'billing' and 'delivery'"
+    ):
         checked_query(TableQuery(), {"confusion": said}, **known)
 
 
