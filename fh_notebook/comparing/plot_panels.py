@@ -359,8 +359,8 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
     name = _in_title(facts, table.variant)
     wrong = table.cells.copy()
     wrong[np.arange(len(table.labels)), np.arange(len(table.labels))] = 0
-    largest = np.unravel_index(int(np.argmax(np.abs(wrong))), wrong.shape)
-    count, expected, said = wrong[largest], named(table.labels[largest[0]]), named(table.said[largest[1]])
+    line, column = divmod(int(np.argmax(np.abs(wrong))), wrong.shape[1])
+    count, expected, said = wrong[line, column], named(table.labels[line]), named(table.said[column])
     is_one = abs(count) == 1
     if table.minus is None:
         most = f"; {expected} answered as {said} on {count:,.4g} row{'' if is_one else 's'}" if count else ""
