@@ -15,11 +15,11 @@ import pandas as pd
 
 from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
-from fh_notebook.comparing.label_codes import LabelCodes
 from fh_notebook.comparing.masks import HiddenValues
+from fh_notebook.comparing.scorers.label_codes import LabelCodes
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
-from fh_notebook.comparing.stats.classes import ConfusionRows, macro_f1
+from fh_notebook.comparing.stats.classes import ConfusionRows, confusion_rows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
@@ -243,10 +243,21 @@ class ComparisonData:
     def class_rows(self) -> dict[str, ConfusionRows]:
         """What each variant says of each row, for displays: empty where answers are no labels."""
         try:
-            codes = self.label_codes
+            return self.confusion_rows if self.label_codes.are_answers else {}
         except InputError:
             return {}
-        return codes.rows(self.lines, self.variants) if codes.are_answers else {}
+
+    @cached_property
+    def confusion_rows(self) -> dict[str, ConfusionRows]:
+        """What each variant says of each row, where expected outputs are labels.
+
+        Raises
+        ------
+        InputError
+            There are no expected outputs, or they are no labels.
+        """
+        codes = self.label_codes
+        return confusion_rows(codes.labels, codes.expected, codes.said, self.lines, self.variants)
 
     # --- what is computed of the scores
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.comparing.stats.intervals import NAN, RESAMPLES, SEED, Interval, Numbers, interval_of_share
 
-__all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines", "macro_f1"]
+__all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines", "confusion_rows", "macro_f1"]
 
 OTHER: Final = "(other)"
 """What is said that is no expected label."""
@@ -48,6 +49,54 @@ class ConfusionRows:
         table = np.zeros((len(self.labels), len(self.labels) + 1))
         np.add.at(table, self.expected, self.said)
         return table
+
+
+def confusion_rows(
+    labels: Sequence[str],
+    expected: NDArray[np.int64],
+    said: NDArray[np.int64],
+    lines: pd.DataFrame,
+    variants: Sequence[str],
+) -> dict[str, ConfusionRows]:
+    """Return what each variant says of each row; a variant of which no run counts is left out.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The expected labels.
+    expected, said : array of int
+        Of each line the place of the expected label and of the one that is said (``len(labels)`` for another text), -1
+        where it does not count.
+    lines : DataFrame
+        One line a run, with ``variant``, ``pair`` and ``cluster``: repeats of a row, and rows with equal inputs, are
+        one row.
+    variants : sequence of str
+        In this order.
+    """
+    counts = (said >= 0) & (expected >= 0)
+    of_variant = {variant: counts & lines["variant"].eq(variant).to_numpy() for variant in variants}
+    return {
+        variant: _confusion_rows(labels, expected[mask], said[mask], lines[mask])
+        for variant, mask in of_variant.items()
+        if mask.any()
+    }
+
+
+def _confusion_rows(
+    labels: Sequence[str], expected: NDArray[np.int64], said: NDArray[np.int64], lines: pd.DataFrame
+) -> ConfusionRows:
+    row_of = np.asarray(pd.factorize(lines["cluster"])[0])
+    size = int(row_of.max(initial=-1)) + 1
+    counts = np.zeros((size, len(labels) + 1))
+    np.add.at(counts, (row_of, said), 1.0)
+    expected_of_row = np.zeros(size, dtype=np.int64)
+    expected_of_row[row_of] = expected
+    runs = np.bincount(row_of, minlength=size)
+    copies = lines["pair"].groupby(row_of).nunique().to_numpy()
+    return ConfusionRows(
+        labels=labels, expected=expected_of_row, said=counts / counts.sum(axis=1, keepdims=True),
+        lines=np.maximum(runs // np.maximum(copies, 1), 1),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,8 +148,7 @@ def classes_of(data: ComparisonData) -> Classes:
     InputError
         There are no expected outputs, or they are no labels.
     """
-    codes = data.label_codes
-    return Classes(codes.rows(data.lines, data.variants), codes.labels, masked=data.runs.secret().masked)
+    return Classes(data.confusion_rows, data.label_codes.labels, masked=data.runs.secret().masked)
 
 
 def classes_shown(data: ComparisonData) -> Classes | None:

@@ -6,7 +6,7 @@ filter rows in a browser.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
-from fh_notebook.comparing.stats.classes import ConfusionRows
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import short
@@ -104,29 +103,6 @@ class LabelCodes:
         counted = self.said[(self.said != NOT_COUNTED) & (self.expected != NOT_COUNTED)]
         is_label = counted < len(self.labels)
         return len(self.labels) > 1 and bool(len(counted)) and bool(is_label.mean() >= 0.5)
-
-    def rows(self, lines: pd.DataFrame, variants: Sequence[str]) -> dict[str, ConfusionRows]:
-        """Return what each variant says of each row, of the lines that the labels are of; without variants of no run.
-
-        Repeats of a row, and rows with equal inputs, are one row (``cluster``).
-        """
-        counts = (self.said != NOT_COUNTED) & (self.expected != NOT_COUNTED)
-        of_variant = {variant: counts & lines["variant"].eq(variant).to_numpy() for variant in variants}
-        return {variant: self._rows(lines[mask], mask) for variant, mask in of_variant.items() if mask.any()}
-
-    def _rows(self, lines: pd.DataFrame, mask: NDArray[np.bool_]) -> ConfusionRows:
-        row_of, _ = pd.factorize(lines["cluster"])
-        size = int(row_of.max(initial=-1)) + 1
-        counts = np.zeros((size, len(self.labels) + 1))
-        np.add.at(counts, (row_of, self.said[mask]), 1.0)
-        expected = np.zeros(size, dtype=np.int64)
-        expected[row_of] = self.expected[mask]
-        runs = np.bincount(row_of, minlength=size)
-        copies = lines["pair"].groupby(np.asarray(row_of)).nunique().to_numpy()
-        return ConfusionRows(
-            labels=self.labels, expected=expected, said=counts / counts.sum(axis=1, keepdims=True),
-            lines=np.maximum(runs // np.maximum(copies, 1), 1),
-        )  # fmt: skip
 
 
 def _label(value: Any) -> str:
