@@ -48,6 +48,10 @@ from .errors import RunFailed as RunFailed
 from .errors import SettingsError as SettingsError
 from .errors import SnippetError as SnippetError
 from .errors import StoreError as StoreError
+from .monitoring.canary import Canary as Canary
+from .monitoring.canary import canary as canary
+from .monitoring.trend import Trend as Trend
+from .monitoring.trend import trend as trend
 from .notebook.forms.form import Form as Form
 from .notebook.forms.form import form as form
 from .racing.api import arace as arace

@@ -149,7 +149,9 @@ def test_errors_of_ours_are_one_line_in_a_notebook(name: str) -> None:
     assert not hasattr(error, "_render_traceback_")
 
 
-@pytest.mark.parametrize("package", ["batching", "client", "local", "racing", "scaling", "session", "store"])
+@pytest.mark.parametrize(
+    "package", ["batching", "client", "local", "monitoring", "racing", "scaling", "session", "store"]
+)
 def test_a_class_is_complete_in_its_file(package: str) -> None:
     """It holds its parts, and has no half in another file of its package that it is put together with."""
     modules = [

@@ -19,6 +19,7 @@ GROUPS: Final = {
     "batches": ("Batches", "fh_notebook.batching."),
     "comparing": ("Comparing variants", "fh_notebook.comparing."),
     "racing": ("Racing", "fh_notebook.racing."),
+    "monitoring": ("Over time", "fh_notebook.monitoring."),
     "callbacks": (
         "Callbacks",
         "fh_notebook.client.pending_run",

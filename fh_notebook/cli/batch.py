@@ -61,9 +61,17 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "CODES_OF_STOPS",
     "EXIT_CODES",
+    "FAILED",
+    "MISUSED",
     "NO_KEY",
+    "REFUSED",
+    "STOPPED",
+    "add_option",
     "add_parser",
+    "add_where",
+    "client_of",
     "connect",
     "exit_code",
     "failure_hints",
@@ -71,6 +79,7 @@ __all__ = [
     "rows_for",
     "run",
     "settings_given",
+    "terminated_as_interrupted",
 ]
 
 
@@ -145,7 +154,7 @@ def add_parser(commands: Any) -> None:
     _add_how(parser)
     _add_delivery(parser)
     _add_out(parser)
-    _add_where(parser)
+    add_where(parser)
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
@@ -231,11 +240,12 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
         help="run rows in a random order until it is clear which variant is better, and stop: exact, exact:COLUMN, ...",
     )
     for name, syntax in written_options(RaceOptions).items():
-        _add_option(group, name, replace(syntax, help=f"of --race: {syntax.help}"))
+        add_option(group, name, replace(syntax, help=f"of --race: {syntax.help}"))
     group.add_argument("-q", "--quiet", action="store_true", help="say nothing unless something went wrong")
 
 
-def _add_where(parser: argparse.ArgumentParser) -> None:
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where calls go: what `client_of` reads."""
     group = parser.add_argument_group("where calls go")
     group.add_argument("--local", action="store_true", help="the demo hive in this process: no key, no network")
     group.add_argument("--base-url", metavar="URL", help="the service's address; it ends in /v1")
@@ -247,10 +257,10 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 def _add_declared(group: Any, heading: str) -> None:
     for name, syntax in written_options(BatchOptions).items():
         if syntax.group == heading:
-            _add_option(group, name, syntax)
+            add_option(group, name, syntax)
 
 
-def _add_option(group: Any, name: str, syntax: OptionSyntax) -> None:
+def add_option(group: Any, name: str, syntax: OptionSyntax) -> None:
     """Add an option to a group of the parser; one that is not given is ``None``."""
     keywords: dict[str, Any] = {"dest": name, "default": None, "help": syntax.help, **syntax.for_parser()}
     group.add_argument(flag(name), **keywords)
@@ -347,7 +357,7 @@ REFUSED: Final = 4
 INTERRUPTED: Final = 130
 
 
-_CODES_OF_STOPS: Final = {
+CODES_OF_STOPS: Final = {
     "cancelled": INTERRUPTED,
     "auth": REFUSED,
     "unknown_name": REFUSED,
@@ -372,7 +382,7 @@ def run(args: argparse.Namespace) -> int:
         It was interrupted before the first call, or while the file was written.
     """
     try:
-        with _terminated_as_interrupted():
+        with terminated_as_interrupted():
             return _run(args)
     except (InputError, SettingsError, StoreError) as exc:
         problems = [problem.text(COMMAND) for problem in getattr(exc, "problems", ())]
@@ -391,7 +401,7 @@ def _run(args: argparse.Namespace) -> int:
     target = _target(args)
     compare_it = compare_options(args)
     fh.configure(**settings_given(args))
-    with _client(args) as client, connect(args) as dask:
+    with client_of(args) as client, connect(args) as dask:
         shows_progress = not (args.quiet or args.dry_run)
         check_baseline(args, _known_variants(args, client))
         options = {"client": client, "inputs": _inputs(args, client), **options_given(args)}
@@ -432,8 +442,14 @@ def _target(args: argparse.Namespace) -> Path | None:
     return target
 
 
-def _client(args: argparse.Namespace) -> Client:
-    """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log."""
+def client_of(args: argparse.Namespace) -> Client:
+    """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log.
+
+    Raises
+    ------
+    SettingsError
+        Two options exclude each other, or there is no key.
+    """
     from fh_notebook.core.config import resolution
 
     if args.local:
@@ -472,7 +488,7 @@ def _inputs(args: argparse.Namespace, client: Client) -> dict[str, Any] | None:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
+def terminated_as_interrupted() -> Iterator[None]:
     """Take SIGTERM as Ctrl+C is taken: what is finished is kept, and written."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -488,7 +504,7 @@ def exit_code(batch: Batch) -> int:
     """Return the exit code that says how a batch ended."""
     counts, stopped = batch.counts, batch.stopped
     if stopped is not None and (counts.pending or stopped.reason == "cancelled"):
-        return _CODES_OF_STOPS.get(stopped.reason, STOPPED)
+        return CODES_OF_STOPS.get(stopped.reason, STOPPED)
     if counts.failed or counts.unknown:
         return FAILED
     return STOPPED if counts.pending else DONE

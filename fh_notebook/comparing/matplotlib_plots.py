@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -50,7 +50,7 @@ from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError
 
-__all__ = ["GREY", "INK", "PANELS", "SMALL", "Plot", "PlotPanel", "inline", "plot"]
+__all__ = ["DASH_STYLES", "GREY", "INK", "PANELS", "SMALL", "Plot", "PlotPanel", "inline", "label_ends", "plot"]
 
 BACKENDS: Final = ("matplotlib",)
 
@@ -60,6 +60,9 @@ TEXT: Final = 11.5
 SMALL: Final = 11.0
 """Points, so pixels: smaller text is not read."""
 TITLE: Final = 13.0
+
+DASH_STYLES: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
+"""The dash pattern of each line of a plot of lines."""
 
 _RC: Final[dict[str, Any]] = {
     "svg.fonttype": "path",  # the same in every browser, and no style that a content policy would refuse
@@ -339,6 +342,28 @@ def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
     transform: Any = axes.get_yaxis_transform()
     for y, text in enumerate(texts):
         axes.text(1.02, y, text, transform=transform, va="center", ha="left", fontsize=SMALL)
+
+
+LABEL_GAP: Final = 0.085
+"""Of the height of a panel, between the names at the ends of two lines."""
+END_SHOWN: Final = OF_PAIR_SHOWN + len("over ")
+"""Characters of a name at the end of a line."""
+
+
+def label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
+    """Write at the right of the axes the name of each line, as high as it ends, but no name over another."""
+    texts = distinct_names(ends, END_SHOWN)
+    heights = {
+        name: float(axes.transAxes.inverted().transform(axes.transData.transform((1, end)))[1])
+        for name, end in ends.items()
+    }
+    lowest = -1.0
+    for name in sorted(heights, key=heights.__getitem__):
+        lowest = max(heights[name], lowest + LABEL_GAP)
+        axes.text(
+            1.02, lowest, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
+            color=colours[name], fontweight="bold",
+        )  # fmt: skip
 
 
 def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:

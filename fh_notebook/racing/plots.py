@@ -6,15 +6,15 @@ pattern, and the variant's name at its end, so no meaning depends on colour alon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.matplotlib_plots import INK, SMALL, Plot, PlotPanel
-from fh_notebook.comparing.plot_panels import OF_PAIR_SHOWN, distinct_names
+from fh_notebook.comparing.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
+from fh_notebook.comparing.plot_panels import distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of
@@ -29,7 +29,6 @@ MAX_RIVALS: Final = 5
 """More intervals than that in one panel nobody reads."""
 LEAST: Final = 0.02
 """Evidence below it is drawn at it: nobody asks how little there is."""
-DASH_STYLES: Final[tuple[Any, ...]] = ("-", (0, (6, 2)), (0, (2, 2)), (0, (6, 2, 1, 2)), (0, (1, 1)), (0, (9, 3)))
 
 
 def plot(tally: RaceState, kind: str | None) -> Any:
@@ -70,7 +69,7 @@ def _evidence(tally: RaceState) -> PlotPanel:
         axes.set_xlabel("rows", fontsize=SMALL)
         axes.set_ylabel("evidence against it", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
-        _label_ends(axes, ends, colours)
+        label_ends(axes, ends, colours)
 
     evidence_text = ", ".join(
         f"{name} {tally.evidence.adjusted[index]:.2g}"
@@ -106,7 +105,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
         axes.set_xlabel("rows", fontsize=SMALL)
         axes.set_ylabel("lead", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
-        _label_ends(axes, {f"over {name}": end for name, end in ends.items()}, {f"over {n}": colours[n] for n in ends})
+        label_ends(axes, {f"over {name}": end for name, end in ends.items()}, {f"over {n}": colours[n] for n in ends})
 
     intervals_text = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
     ahead = tally.variants[tally.leader()]
@@ -127,26 +126,6 @@ def _result(tally: RaceState) -> str:
         out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
         return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
     return f"No variant is dropped after {counted(tally.rows, 'row')}"
-
-
-LABEL_GAP: Final = 0.085
-"""Of the height of a panel, between the names at the ends of two lines."""
-
-
-def _label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
-    """Write at the right of the axes the name of each line, as high as it ends, but no name over another."""
-    texts = distinct_names(ends, OF_PAIR_SHOWN + len("over "))
-    heights = {
-        name: float(axes.transAxes.inverted().transform(axes.transData.transform((1, end)))[1])
-        for name, end in ends.items()
-    }
-    lowest = -1.0
-    for name in sorted(heights, key=heights.__getitem__):
-        lowest = max(heights[name], lowest + LABEL_GAP)
-        axes.text(
-            1.02, lowest, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
-            color=colours[name], fontweight="bold",
-        )  # fmt: skip
 
 
 def _path_while_racing(

@@ -21,6 +21,8 @@ scoring     100,000 runs through `exact`, `contains`, `json_valid` (bar: 5 s eac
 race        races on paper, by the evidence of real ones: wrong winners, rows and calls beside a fixed plan (``--races``)
 coverage    how often intervals of yes/no differences hold the truth, beside other rules; copies of rows in tests and races
 correction  judges corrected by 20 to 100 labels: coverage of the intervals, and their width beside that of the labels alone
+canary      canaries on paper, by the evidence of real ones: false alarms in 100 days, rows until a fall is found
+            (``--canaries``)
 imports     what importing the package and loading the extension cost
 seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters, an opened row, memory; diffs of
             10,000 words
@@ -44,7 +46,7 @@ from tests.benchmarks.measuring import headline
 
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
-    "compare", "scoring", "race", "coverage", "correction", "imports", "form_page", "seeing", "scale",
+    "compare", "scoring", "race", "coverage", "correction", "canary", "imports", "form_page", "seeing", "scale",
 )  # fmt: skip
 
 
@@ -57,6 +59,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--kills", type=int)
     parser.add_argument("--jobs", type=int, nargs="+", help="sizes for `memory`")
     parser.add_argument("--races", type=int, help="on paper, of each kind, for `race`; 4,000 by default")
+    parser.add_argument("--canaries", type=int, help="on paper, of each kind, for `canary`; 2,000 by default")
     parser.add_argument("--rows", type=int, nargs="+", help="sizes for `scale`")
     parser.add_argument("--workers", type=int, nargs="+", help="of `scale`; 1, 2 and 4 by default")
     parser.add_argument("--compare", type=int, help="rows of the comparison that `scale` measures then")

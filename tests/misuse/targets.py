@@ -34,10 +34,12 @@ PLUMBING: Final = {
 
 MADE_BY_US: Final = {
     "Batch",
+    "Canary",
     "Comparison",
     "Form",
     "PendingRun",
     "Race",
+    "Trend",
     "local.Approval",
     "local.Call",
     "local.Counts",
@@ -134,6 +136,14 @@ class World:
             client=self.client,
             progress=False,
         )
+        self.canary = fh.canary(
+            self.rows,
+            "support-triage",
+            variant="keywords",
+            score=fh.score.exact(),
+            client=self.client,
+            name="watched",
+        )
         self.frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "score": [1, 0, 1, 1]})
         self.run = fh.invoke(
             "support-triage", variant="keywords", inputs={"ticket": "My parcel is late."}, client=self.client
@@ -196,6 +206,14 @@ class World:
             "fh.race": {**over, **quiet, "score": fh.score.exact()},
             "fh.areattach": {"client": self.client},
             "fh.reattach": {"client": self.client},
+            "fh.canary": {
+                "rows": self.rows,
+                "deployment": "support-triage",
+                "variant": "keywords",
+                "score": fh.score.exact(),
+                "client": self.client,
+            },
+            "fh.trend": {"deployment": "support-triage"},
             "fh.choice": {"values": Several(["a", "b"])},
             "fh.compare": {"batch_or_frame": self.batch},
             "fh.const": {"value": 1},
@@ -292,6 +310,7 @@ class World:
             "Asset": fh.Asset,
             "Batch": self.batch,
             "CallbackReceiver": fh.CallbackReceiver(),
+            "Canary": self.canary,
             "Client": self.client,
             "Comparison": self.compared,
             "Deployment": self.deployment,
@@ -304,6 +323,7 @@ class World:
             "Race": self.race,
             "Ratings": self.compared.ratings(),
             "Run": self.run,
+            "Trend": fh.trend("support-triage"),
             "Judge": fh.score.judge("support-triage", variant="keywords", client=self.client),
         }
 

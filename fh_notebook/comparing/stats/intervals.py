@@ -79,6 +79,7 @@ __all__ = [
     "bca_intervals",
     "blaker_interval",
     "interval_of_mean",
+    "interval_of_median",
     "interval_of_share",
     "interval_of_share_difference",
     "intervals_of_differences",
@@ -504,7 +505,7 @@ class Interval(NamedTuple):
     high: float
     rule: str
     """``blaker``, ``blaker, clustered``, ``tango``, ``tango, clustered``, ``bca``, ``bca, widened``, ``bca, analytic``,
-    ``t``, ``normal``, ``all equal``, ``none``."""
+    ``t``, ``normal``, ``order statistics``, ``all equal``, ``none``."""
 
 
 # --- by the kind of the scores
@@ -583,6 +584,30 @@ def interval_of_mean(values: Numbers, level: float = LEVEL, *, within: ScoreRang
     ['none', 'bca, widened', 'bca', 'bca, analytic']
     """
     return intervals_of_means([values], level, within=[within])[0]
+
+
+def interval_of_median(values: Numbers, level: float = LEVEL) -> Interval:
+    """Return the interval of a median between two of the sorted values, whatever the distribution; none below 6 values.
+
+    The number of values below the median is binomial with one half (W. R. Thompson, "On confidence ranges for the
+    median and other expectation distributions for populations of unknown distribution form", Annals of Mathematical
+    Statistics 7 (1936), 122-128). So it contains the median at least as often as `level` says.
+
+    Examples
+    --------
+    >>> interval_of_median(np.arange(10.0))[:2], interval_of_median(np.arange(5.0)).rule
+    ((1.0, 8.0), 'none')
+    """
+    from scipy import special
+
+    n = len(values)
+    below = np.arange(n // 2 + 1)
+    # So many values may lie below the lower limit: the tail of as many or fewer has half of what may be missed.
+    cut = int((special.bdtr(below, n, 0.5) <= (1 - level) / 2).sum()) if n else 0
+    if not cut:
+        return Interval(NAN, NAN, "none")
+    ordered = np.sort(values)
+    return Interval(float(ordered[cut - 1]), float(ordered[n - cut]), "order statistics")
 
 
 def intervals_of_means(

@@ -1,0 +1,712 @@
+"""`fh.canary`: call the same rows again, a few every day, and report when their scores have changed.
+
+Rules of this file:
+
+1. A day (UTC) is one kept batch, whose name is the canary's with the date. So a process that is killed loses nothing,
+   the same day makes no second set of calls, and everything else of a batch (`fh.open_batch`, `fh.trend`) works on it.
+2. What the canary knows is a function of these batches and of the baseline: nothing else is kept, and each start
+   computes it again.
+3. A day counts once all its calls have an outcome, or once it is over. It is taken as a whole: which of its scores came
+   first decides nothing (see `evidence.py`).
+4. Rows with equal inputs are one row. The next rows are those that were called least often, in an order that the seed
+   shuffles; so no row is called twice on one day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook.batching.api import known_deployment, start_batch
+from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.history.reopen import open_batch
+from fh_notebook.batching.options import BatchOptions, bounded_options
+from fh_notebook.batching.planning.plan import BatchVariant, hashed_name, read_variants
+from fh_notebook.batching.planning.planner import Planner, refused
+from fh_notebook.batching.tables.rows import EXPECTED, Rows, read_rows
+from fh_notebook.comparing.scorers.observations import Observation, read_observations
+from fh_notebook.comparing.scorers.runner import Score, check_columns
+from fh_notebook.comparing.sources import score_observations
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.core import arguments
+from fh_notebook.core.text.formatting import short, type_text, with_partial_repr
+from fh_notebook.core.text.messages import PYTHON, Audience, Message, counted, option
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.monitoring import canary_display
+from fh_notebook.monitoring.canary_display import CanaryFigures
+from fh_notebook.monitoring.canary_options import CanaryOptions
+from fh_notebook.monitoring.evidence import ChangeEvidence, Numbers
+from fh_notebook.monitoring.kept_scores import open_to_read
+from fh_notebook.session import session
+from fh_notebook.store.store import Store
+
+if TYPE_CHECKING:
+    from fh_notebook.client.clients import AsyncClient, Client
+
+__all__ = ["SUMMARY_COLUMNS", "Canary", "canary", "start_canary"]
+
+Clock = Callable[[], datetime]
+
+
+def canary(
+    rows: Any,
+    deployment: Deployment | str,
+    *,
+    variant: str,
+    baseline: Batch | str | None = None,
+    score: Any,
+    client: Client | AsyncClient | None = None,
+    name: str | None = None,
+    alpha: float = 0.05,
+    rows_per_day: int | None = None,
+    seed: int = 0,
+) -> Canary:
+    """Call today's rows of a fixed sample, and report whether their scores have changed since the baseline.
+
+    Run it once a day, from cron, papermill or a cell: the same call on the same day makes no further calls, and a
+    process that was killed goes on where it was. Once a change is found no more calls are made; another `name` begins
+    anew.
+
+    With a probability of at most `alpha` a change is *ever* reported where there is none, over all days together,
+    however long it runs and however often it is looked at. The baseline is taken as what it is, a finite sample of the
+    same calls; it need not be known exactly (the argument is in :mod:`fh_notebook.monitoring.evidence`). The claim is
+    about these rows: that they are not answered as before.
+
+    All of that is of one canary. Another seed, score, baseline or table is another one, with a chance of its own to
+    err; so settle them before the first day.
+
+    Parameters
+    ----------
+    rows : DataFrame, list of dicts, or path
+        As in :func:`batch`, but no iterator. Some dozens to some hundreds of rows; those with equal inputs are one.
+    deployment : Deployment or str
+        What to run.
+    variant : str
+        The variant that is watched.
+    baseline : Batch or str, optional
+        A batch, or the name of a kept one, in which the same deployment and variant have answered all these rows, with
+        repeats or without; they are better the more. Without it, the first complete pass over the rows is the
+        baseline, and only a change after it can be found.
+    score : str or function
+        As in :func:`compare`. Scores may be any numbers. A judge's calls are not among `rows_per_day`.
+    client : Client or AsyncClient, optional
+        Whom to ask; the session's own by default.
+    name : str, optional
+        Of the canary. Each day is kept as a batch that is called ``NAME 2026-11-29``. By default a hash of what is
+        called.
+    alpha : float
+        The probability of a false alarm, over all days together.
+    rows_per_day : int, optional
+        Call at most so many rows a day (UTC), and make at most so many requests; by default all rows.
+    seed : int
+        Of the order of rows, and of the arrangements that the test draws.
+
+    Returns
+    -------
+    Canary
+        Also when a limit or an interrupt ended the day: the same call goes on.
+
+    Raises
+    ------
+    InputError
+        Rows or score do not fit; or the baseline or a kept day of this name is of other rows.
+    SettingsError
+        An option, the key or the address cannot be used, or nothing is kept (``store=None``).
+    StoreError
+        The file of kept answers cannot be used.
+    AuthError
+        The service refused the key at the very first call.
+
+    Examples
+    --------
+    >>> import fh_notebook as fh
+    >>> hive = fh.local.LocalHive()
+    >>> @hive.workflow("shout", variant="loud")
+    ... def loud(text: str) -> str:
+    ...     return text.upper()
+    >>> rows = [{"text": f"row {i}", "expected_output": f"ROW {i}"} for i in range(20)]
+    >>> _ = fh.batch(rows, "shout", name="before", client=hive.client(), progress=False)
+    >>> watched = fh.canary(rows, "shout", variant="loud", baseline="before", score=fh.score.exact(),
+    ...                     client=hive.client(), name="watch", rows_per_day=10)
+    >>> watched.changed, watched.direction, watched.calls, watched.days
+    (False, None, 10, 1)
+    """
+    arguments.check(canary, locals(), but=bounded_options(CanaryOptions) | {"score", "baseline"})
+    options = CanaryOptions(
+        variant=variant, score=score, baseline=baseline, name=name, alpha=alpha, rows_per_day=rows_per_day, seed=seed
+    )
+    return start_canary(rows, deployment, options, client=client)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def start_canary(
+    rows: Any,
+    deployment: Deployment | str,
+    options: CanaryOptions,
+    *,
+    client: Client | AsyncClient | None = None,
+    audience: Audience = PYTHON,
+    progress: Any = True,
+    clock: Clock = _utc_now,
+) -> Canary:
+    """Return the canary that is asked for, after today's calls.
+
+    Parameters
+    ----------
+    audience : Audience
+        Who reads its messages.
+    progress : bool or function
+        As of a batch.
+    clock : function
+        Returns the time, UTC.
+
+    Raises
+    ------
+    InputError, SettingsError, StoreError, AuthError
+        As :func:`canary` says.
+    """
+    store = session.store()
+    if store is None:
+        raise SettingsError(
+            "nothing is kept (store=None), and a canary is resumed by what is kept; fh.configure(store=...) keeps"
+        )
+    caller = session.client_for(client)
+    sample = CanarySample.of(rows, deployment, options, caller, audience=audience)
+    baseline = sample.read_baseline(options.baseline, caller)
+    name = options.name or f"{hashed_name(sample.deployment, [sample.label], sample.places)} canary"
+    history = CanaryHistory(store, name, sample, workspace=caller.workspace)
+    state = CanaryState.of(history.days(), sample, baseline, options, today=clock().date())
+    stopped = ""
+    if (places := state.places_to_call(options)) and (most := state.calls_left(options)):
+        now = clock()
+        midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+        batch_options = BatchOptions(
+            variants=[options.variant],
+            name=f"{name} {now.date()}",
+            client=caller,
+            max_calls=most,
+            max_seconds=(midnight - now).total_seconds(),
+            progress=progress,
+        )
+        started = start_batch(sample.take(places), deployment, batch_options, audience)
+        stopped = started.stopped.message if started.stopped is not None and started.counts.pending else ""
+        reason = started.stopped.reason if stopped and started.stopped is not None else ""
+        state = CanaryState.of(history.days(), sample, baseline, options, today=now.date())
+        return Canary(name, options, state, stopped=stopped, reason=reason)
+    return Canary(name, options, state)
+
+
+class CanarySample:
+    """The distinct rows of a canary, and which call is of which row.
+
+    Attributes
+    ----------
+    places : dict of str to int
+        The number of the row of each key.
+    copies : int
+        Rows that are left out since another one has the same inputs.
+    """
+
+    def __init__(self, rows: Rows, batch_variant: BatchVariant, *, workspace: str, audience: Audience) -> None:
+        self._batch_variant, self._workspace = batch_variant, workspace
+        self._all = rows
+        jobs = self._checked_jobs(audience)
+        self._positions = list({job.key: job.position for job in reversed(jobs)}.values())[::-1]
+        self.places = {job.key: place for place, job in enumerate(jobs[position] for position in self._positions)}
+        self.copies = len(jobs) - len(self._positions)
+
+    @classmethod
+    def of(
+        cls, rows: Any, deployment: Deployment | str, options: CanaryOptions, client: Client, *, audience: Audience
+    ) -> CanarySample:
+        """Read the rows, and check them.
+
+        Raises
+        ------
+        InputError, SettingsError
+            As :func:`canary` says.
+        """
+        if isinstance(rows, Iterator):
+            raise SettingsError("a canary calls the same rows again, and an iterator is read once; give list(rows)")
+        read = read_rows(rows)
+        if not len(read):
+            raise InputError("there are no rows to call")
+        if options.score is None and EXPECTED not in read.columns:
+            raise InputError(
+                "there is no score to watch: score=fh.score.exact('COLUMN') needs a column of right answers, "
+                f"and None one that is called {EXPECTED}"
+            )
+        check_columns(options.score, read.columns)
+        target = known_deployment(client, deployment)
+        (batch_variant,) = read_variants(
+            [options.variant], target, None, find=lambda other: known_deployment(client, other)
+        )
+        return cls(read, batch_variant, workspace=client.workspace, audience=audience)
+
+    @property
+    def deployment(self) -> str:
+        """The deployment's name."""
+        return self._batch_variant.deployment
+
+    @property
+    def label(self) -> str:
+        """The variant, as a batch names it."""
+        return self._batch_variant.label
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def take(self, places: Sequence[int]) -> Rows:
+        """Return some of the rows, each with its label."""
+        positions = [self._positions[place] for place in places]
+        index = self._all.index
+        return replace(
+            self._all,
+            labels=tuple(self._all.labels[position] for position in positions),
+            records=tuple(self._all.records[position] for position in positions),
+            make_frame=lambda: self._all.frame.take(positions).reset_index(drop=True),
+            index=None if index is None else index.take(positions),
+        )
+
+    def _planner(self, repeats: int) -> Planner:
+        planner = Planner([self._batch_variant], repeats=repeats, metadata={}, workspace=self._workspace)
+        planner.fit(self._all)
+        return planner
+
+    def _checked_jobs(self, audience: Audience) -> list[Any]:
+        planner = self._planner(1)
+        jobs = planner.checked(job for row in planner.jobs(self._all) for job in row)
+        if (problem := refused(jobs, where=self.deployment, any_fits=False, audience=audience)) is not None:
+            raise problem
+        return jobs
+
+    def _place_by_key(self, repeats: int) -> dict[str, int]:
+        """Return the number of the row of each call of a batch with so many repeats."""
+        places: dict[str, int] = {}
+        for row in self._planner(repeats).jobs(self._all):
+            places |= {job.key: self.places[row[0].key] for job in row}
+        return places
+
+    def read_baseline(self, baseline: Batch | str | None, client: Client) -> list[tuple[int, Observation]]:
+        """Return the runs of the baseline with the numbers of their rows; none without a baseline.
+
+        Raises
+        ------
+        InputError
+            It is no batch of the same deployment, variant and rows.
+        SettingsError
+            No batch can be opened, or this one is another workspace's.
+        """
+        if baseline is None:
+            return []
+        if not isinstance(baseline, Batch | str):
+            raise InputError(f"baseline is {type_text(baseline)}; give a Batch, or the name of a kept one")
+        batch = _open_baseline(baseline, client) if isinstance(baseline, str) else baseline
+        if batch.is_partitioned:
+            raise InputError(f"the baseline {short(batch.name)} is over partitions; give one that is in the store")
+        places = self._place_by_key(batch.plan().repeats)
+        runs = [
+            (places[key], observation)
+            for observation in read_observations(batch, pair_on="row")
+            if observation.run is not None and (key := observation.row["key"]) in places
+        ]
+        missing = len(self) - len({place for place, _ in runs})
+        if missing:
+            what = "none" if missing == len(self) else f"{len(self) - missing:,}"
+            raise InputError(
+                f"the baseline {short(batch.name)} has called {what} of {counted(len(self), 'row')} with "
+                f"{short(self.deployment)} {short(self.label)}; give a batch of the same deployment, variant and rows, "
+                "or leave baseline out: then the first pass is the baseline"
+            )
+        return runs
+
+
+def _open_baseline(name: str, client: Client) -> Batch:
+    arguments.check_one("baseline", name, "str")
+    problems: Sequence[Any] = ()
+    try:
+        return open_batch(name, client=client)
+    except InputError as exc:
+        problems = exc.problems
+    raise InputError(problems, where="baseline")  # outside of the block: IPython would show the context too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryDay:
+    """The calls of one day."""
+
+    date: date
+    places: tuple[int, ...]
+    """The rows that were planned, by their numbers."""
+    runs: tuple[tuple[int, Observation], ...]
+    """The runs that have ended, with the numbers of their rows."""
+
+    @property
+    def pending(self) -> int:
+        """Rows without an outcome."""
+        return len(self.places) - len(self.runs)
+
+    @property
+    def calls(self) -> int:
+        """Requests of the runs that have ended: a request that was refused for the moment (429) is not among them."""
+        return sum(max(1, observation.run.attempts or 1) for _, observation in self.runs if observation.run is not None)
+
+    def count(self, *statuses: str) -> int:
+        """Return how many runs ended in one of these ways."""
+        return sum(observation.run is not None and observation.run.status in statuses for _, observation in self.runs)
+
+
+class CanaryHistory:
+    """The kept days of a canary.
+
+    Parameters
+    ----------
+    store : Store
+        Where they are kept.
+    name : str
+        The canary's.
+    sample : CanarySample
+        Its rows.
+    workspace : str
+        Whose batches are its days.
+    """
+
+    def __init__(self, store: Store, name: str, sample: CanarySample, *, workspace: str) -> None:
+        self._store, self._name, self._sample, self._workspace = store, name, sample, workspace
+
+    def days(self) -> list[CanaryDay]:
+        """Return all days, the oldest first.
+
+        Raises
+        ------
+        InputError
+            One is of other rows.
+        """
+        dated = {
+            day: record
+            for record in self._store.batches.every()
+            if record.workspace == self._workspace and (day := self._date_of(record.name)) is not None
+        }
+        return [self._day(day, open_to_read(self._store, dated[day])) for day in sorted(dated)]
+
+    def _date_of(self, name: str) -> date | None:
+        if not name.startswith(f"{self._name} "):
+            return None
+        try:
+            return date.fromisoformat(name.removeprefix(f"{self._name} "))
+        except ValueError:
+            return None
+
+    def _day(self, day: date, batch: Batch) -> CanaryDay:
+        observations = read_observations(batch, pair_on="row")
+        places = [self._sample.places.get(observation.row["key"]) for observation in observations]
+        known = [(place, o) for place, o in zip(places, observations, strict=True) if place is not None]
+        if len(known) < len(observations):
+            raise InputError(
+                Message(
+                    "the canary {} was begun with another deployment, variant or table: {} of its day {} are not among "
+                    "these; give another {}",
+                    (short(self._name), counted(len(observations) - len(known), "row"), str(day), option("name")),
+                )
+            )
+        return CanaryDay(
+            date=day,
+            places=tuple(place for place, _ in known),
+            runs=tuple((place, o) for place, o in known if o.run is not None),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryState:
+    """What a canary knows at one moment."""
+
+    sample: CanarySample
+    days: list[CanaryDay]
+    """The oldest first."""
+    taken: list[CanaryDay]
+    """Those that the evidence is of."""
+    scores: list[Numbers]
+    """The scores of each of `days`: one a row, NaN where there is none."""
+    evidence: ChangeEvidence
+    today: date
+    scorer: str
+    lower: bool
+    """Whether a lower score is the better one."""
+    has_baseline: bool
+    score_error: str
+    """Why the first run without a score has none."""
+
+    @classmethod
+    def of(
+        cls,
+        days: list[CanaryDay],
+        sample: CanarySample,
+        baseline: list[tuple[int, Observation]],
+        options: CanaryOptions,
+        *,
+        today: date,
+    ) -> CanaryState:
+        """Score what is kept, and weigh it.
+
+        Raises
+        ------
+        InputError, SettingsError
+            The scorer cannot be used, or the baseline has no score.
+        """
+        runs = [*baseline, *(run for day in days for run in day.runs)]
+        marked = _marked([observation for _, observation in runs], options.score)
+        places = np.array([place for place, _ in runs], dtype=np.int64)
+        evidence = ChangeEvidence(len(sample), alpha=options.alpha, seed=options.seed)
+        if baseline and not (~np.isnan(marked.scores[: len(baseline)])).any():
+            raise InputError(f"no run of the baseline has a score{f': {marked.error}' if marked.error else ''}")
+        for place in range(len(sample)):
+            evidence.take_baseline(place, marked.scores[: len(baseline)][places[: len(baseline)] == place])
+        scores, taken, begin = [], [], len(baseline)
+        for day in days:
+            end = begin + len(day.runs)
+            of_day = np.full(len(sample), np.nan)
+            of_day[places[begin:end]] = marked.scores[begin:end]
+            scores.append(of_day)
+            begin = end
+            if not evidence.changed and (day.date < today or not day.pending):
+                evidence.take(of_day)
+                taken.append(day)
+        return cls(
+            sample=sample, days=days, taken=taken, scores=scores, evidence=evidence, today=today, scorer=marked.name,
+            lower=marked.lower, has_baseline=bool(baseline), score_error=marked.error,
+        )  # fmt: skip
+
+    @property
+    def _of_today(self) -> CanaryDay | None:
+        return self.days[-1] if self.days and self.days[-1].date == self.today else None
+
+    def places_to_call(self, options: CanaryOptions) -> list[int]:
+        """Return the rows of today that are to be called: none where today is done, or a change is found."""
+        if self.evidence.changed:
+            return []
+        if (day := self._of_today) is not None:
+            return list(day.places) if day.pending else []
+        called = np.zeros(len(self.sample), dtype=np.int64)
+        for earlier in self.days:
+            called[[place for place, _ in earlier.runs]] += 1
+        shuffled = np.random.default_rng(abs(options.seed)).permutation(len(self.sample))
+        order = shuffled[np.argsort(called[shuffled], kind="stable")]
+        return [int(place) for place in order[: options.rows_per_day or len(order)]]
+
+    def calls_left(self, options: CanaryOptions) -> int:
+        """Return how many requests today may still make."""
+        most = min(options.rows_per_day or len(self.sample), len(self.sample))
+        return max(0, most - (self._of_today.calls if self._of_today is not None else 0))
+
+    @cached_property
+    def figures(self) -> CanaryFigures:
+        """What is said of it."""
+        evidence, today = self.evidence, self._of_today
+        since = evidence.since
+        runs = [run for day in self.days for run in day.runs]
+        scored = sum(int((~np.isnan(scores)).sum()) for scores in self.scores)
+        failed = sum(day.count("failed") for day in self.days)
+        before, after, rows = self._means(since)
+        return CanaryFigures(
+            changed=evidence.changed,
+            direction=self.direction,
+            since=self.taken[since].date if since is not None else None,
+            before=before,
+            after=after,
+            rows_of_means=rows,
+            evidence=evidence.evidence,
+            alpha=evidence.alpha,
+            scorer=self.scorer,
+            rows=len(self.sample),
+            copies=self.sample.copies,
+            days=len(self.taken),
+            calls=self.calls,
+            scored=scored,
+            failed=failed,
+            missing=len(runs) - scored - failed,
+            score_error=self.score_error,
+            tested=sum(day.rows for day in evidence.days),
+            references=sum(bool(len(evidence.scores_of(place))) for place in range(len(self.sample))),
+            has_baseline=self.has_baseline,
+            today=self.today,
+            called_today=0 if today is None else len(today.runs),
+            planned_today=0 if today is None else len(today.places),
+        )
+
+    @property
+    def direction(self) -> str | None:
+        """``better`` or ``worse`` once a change is found."""
+        if not self.evidence.changed:
+            return None
+        return "better" if (self.evidence.sign > 0) != self.lower else "worse"
+
+    @property
+    def calls(self) -> int:
+        """Requests of all days."""
+        return sum(day.calls for day in self.days)
+
+    def _means(self, since: int | None) -> tuple[float, float, int]:
+        """Return the means before and since a day, over the rows that have a score of both; and how many they are."""
+        if since is None:
+            return np.nan, np.nan, 0
+        taken = {day.date for day in self.taken[since:]}
+        later: dict[int, list[float]] = {}
+        for day, scores in zip(self.days, self.scores, strict=True):
+            if day.date in taken:
+                for place in np.flatnonzero(~np.isnan(scores)).tolist():
+                    later.setdefault(place, []).append(float(scores[place]))
+        pairs = []
+        for place, values in later.items():
+            if len(earlier := self.evidence.scores_of(place)[: -len(values)]):
+                pairs.append((float(earlier.mean()), float(np.mean(values))))
+        if not pairs:
+            return np.nan, np.nan, 0
+        before, after = np.array(pairs).mean(axis=0)
+        return float(before), float(after), len(pairs)
+
+    def summary(self) -> pd.DataFrame:
+        """Return one line a day."""
+        said = dict(zip((day.date for day in self.taken), self.evidence.days, strict=True))
+        lines = []
+        for day, scores in zip(self.days, self.scores, strict=True):
+            known = scores[~np.isnan(scores)]
+            of_day = said.get(day.date)
+            lines.append(
+                {
+                    "date": pd.Timestamp(day.date),
+                    "rows": len(day.places),
+                    "calls": day.calls,
+                    "scored": len(known),
+                    "failed": day.count("failed"),
+                    "missing": len(day.places) - len(known) - day.count("failed"),
+                    "score": float(known.mean()) if len(known) else np.nan,
+                    "difference": of_day.difference if of_day else np.nan,
+                    "p": 2 * min(of_day.p, 1 - of_day.p) if of_day else np.nan,
+                    "evidence": of_day.evidence if of_day else np.nan,
+                }
+            )
+        return pd.DataFrame(lines, columns=list(SUMMARY_COLUMNS)).astype(SUMMARY_COLUMNS)
+
+
+SUMMARY_COLUMNS: Final[Mapping[str, str]] = {
+    "date": "datetime64[ns]",
+    **dict.fromkeys(("rows", "calls", "scored", "failed", "missing"), "int64"),
+    **dict.fromkeys(("score", "difference", "p", "evidence"), "float64"),
+}
+"""The columns of :meth:`Canary.summary` with their dtypes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marked:
+    """Scored runs, in their order."""
+
+    scores: Numbers
+    name: str = ""
+    lower: bool = False
+    error: str = ""
+
+
+def _marked(observations: list[Observation], score: Score) -> _Marked:
+    if not observations:
+        return _Marked(scores=np.zeros(0))
+    # Numbered: the same row of two days is two runs.
+    numbered = [replace(observation, pair=number) for number, observation in enumerate(observations)]
+    runs = score_observations(numbered, score)
+    return _Marked(
+        scores=runs.lines["score"].to_numpy(dtype="float64"),
+        name=runs.scorer,
+        lower=runs.is_lower,
+        error=next((str(error) for error in runs.lines["score_error"] if error), ""),
+    )
+
+
+@with_partial_repr
+class Canary:
+    """Whether a fixed sample of rows is still answered as before. Made by :func:`fh_notebook.canary`.
+
+    Attributes
+    ----------
+    name : str
+        Under which its days are kept: ``fh.open_batch("NAME 2026-11-29")`` opens one.
+    stopped : str
+        Why today's calls ended before the last row, and what to do; empty where they did not.
+    """
+
+    def __init__(
+        self, name: str, options: CanaryOptions, state: CanaryState, *, stopped: str = "", reason: str = ""
+    ) -> None:
+        self.name = name
+        self.stopped = stopped
+        self.stop_reason = reason
+        """The reason of the stop in one word, as in ``batch.stopped.reason``; empty where there is none."""
+        self._options, self._state = options, state
+
+    @property
+    def changed(self) -> bool:
+        """Whether a change is found: with a probability of at most `alpha` that is ever true where nothing changes."""
+        return self._state.evidence.changed
+
+    @property
+    def direction(self) -> str | None:
+        """``better`` or ``worse`` by the score once a change is found; ``None`` before."""
+        return self._state.direction
+
+    @property
+    def evidence(self) -> float:
+        """The evidence of a change; it is found at ``1 / alpha``."""
+        return self._state.evidence.evidence
+
+    @property
+    def since(self) -> date | None:
+        """The day since which the scores have most probably been others, once a change is found: an estimate."""
+        return self._state.figures.since if self.changed else None
+
+    @property
+    def calls(self) -> int:
+        """Requests of all days together."""
+        return self._state.calls
+
+    @property
+    def days(self) -> int:
+        """Days that the evidence is of."""
+        return len(self._state.taken)
+
+    @property
+    def is_done_today(self) -> bool:
+        """Whether the same call makes no further request today."""
+        return not (self._state.places_to_call(self._options) and self._state.calls_left(self._options))
+
+    @property
+    def verdict(self) -> str:
+        """What can be said, in one sentence."""
+        return canary_display.verdict(self._state.figures)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What must be said beside it: how certain it is, and what is missing."""
+        return canary_display.notes(self._state.figures, stopped=self.stopped)
+
+    def summary(self) -> pd.DataFrame:
+        """Return one line a day, the oldest first.
+
+        Columns: ``date`` (UTC); ``rows`` of that day; ``calls``: requests; how many are ``scored``, ``failed`` and
+        ``missing`` (without an outcome or a score); their mean ``score``; ``difference``: by how much the scores are
+        above the earlier ones of the same rows; ``p`` of that day alone, two-sided; ``evidence`` of all days up to it.
+        The last three are missing of a day without earlier scores, and of one that is not over.
+        """
+        return self._state.summary()
+
+    def __repr__(self) -> str:
+        return canary_display.canary_text(self.name, self.verdict, self.notes, self.summary())
+
+    def _repr_html_(self) -> str:
+        return canary_display.canary_html(self.name, self.verdict, self.notes, self.summary())

@@ -1,0 +1,155 @@
+"""Display of a canary: the answer, then how certain it is, then what is missing; as text and as HTML.
+
+"Changed" is said only where the evidence has reached its threshold. Otherwise nothing is said to be unchanged: no
+change is shown so far. The text version contains all that the page contains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.rendering import frame_text, one_line
+from fh_notebook.comparing.stats.clusters import distinct_text
+from fh_notebook.comparing.stats.number_format import figure, figures, signed
+from fh_notebook.core.text import html
+from fh_notebook.core.text.messages import agreeing, counted
+
+__all__ = ["CanaryFigures", "canary_html", "canary_text", "notes", "verdict"]
+
+LINES_SHOWN: Final = 14
+"""Days of the table that is shown: the latest."""
+
+NAME_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryFigures:
+    """What sentences about a canary are made of."""
+
+    changed: bool
+    direction: str | None
+    since: date | None
+    """The most probable first day of the change."""
+    before: float
+    after: float
+    """The means before it and since, of the rows that have a score of both."""
+    rows_of_means: int
+    evidence: float
+    alpha: float
+    scorer: str
+    rows: int
+    """Distinct rows of the sample."""
+    copies: int
+    """Rows that are left out as copies of others."""
+    days: int
+    calls: int
+    scored: int
+    failed: int
+    missing: int
+    score_error: str
+    tested: int
+    """Scores that were compared with earlier ones of their rows."""
+    references: int
+    """Rows that have a score."""
+    has_baseline: bool
+    today: date
+    called_today: int
+    planned_today: int
+
+
+def verdict(of: CanaryFigures) -> str:
+    """Return what can be said, in one sentence."""
+    score = one_line(of.scorer, 40) or "the score"
+    if of.changed:
+        course = f": {figure(of.before)} before, {figure(of.after)} since, on {counted(of.rows_of_means, 'row')}"
+        return f"Changed: {score} is {of.direction} since about {of.since:%Y-%m-%d}{course}."
+    if not of.tested:
+        ready = f"{of.references:,} of {counted(of.rows, 'row')} {agreeing(of.references, 'have')} a score"
+        return f"Nothing is compared yet: {ready} to compare with."
+    compared = f"{counted(of.tested, 'score')} compared with earlier ones of the same rows"
+    return f"No change of {score} is shown in {counted(of.days, 'day')}: {compared}."
+
+
+def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
+    """Return how certain the sentence is, and what is missing."""
+    threshold = f"{1 / of.alpha:g}"
+    lines = [
+        f"Evidence {_evidence_text(of.evidence)}; a change is reported from {threshold} on: a false alarm has a "
+        f"probability of at most {100 * of.alpha:g} % over all days together."
+    ]
+    if of.changed:
+        lines.append("No more calls are made; another name begins a new canary.")
+    elif not of.has_baseline and of.references < of.rows:
+        lines.append("There is no baseline: the first pass over the rows becomes it.")
+    if of.called_today < of.planned_today:
+        why = f": {stopped}" if stopped else ""
+        lines.append(f"Today {of.called_today:,} of {counted(of.planned_today, 'row')} are called{why}")
+    if of.failed:
+        lines.append(f"{counted(of.failed, 'failed call')} {agreeing(of.failed, 'have')} no score: no evidence.")
+    if of.missing:
+        error = f": {one_line(of.score_error)}" if of.score_error else ""
+        lines.append(f"{counted(of.missing, 'run')} without a score{error}.")
+    if of.copies:
+        lines.append(f"{distinct_text(of.rows + of.copies, of.rows)}: rows with equal inputs are one row.")
+    return tuple(lines)
+
+
+def _evidence_text(evidence: float) -> str:
+    return f"{evidence:,.0f}" if evidence >= 100 else f"{evidence:.2g}"
+
+
+HEADS: Final = ("date (UTC)", "rows", "score", "less earlier", "evidence", "failed", "missing", "calls")
+
+
+def _cells(summary: pd.DataFrame) -> list[list[str]]:
+    part = summary.iloc[-LINES_SHOWN:]
+    text = figures(part["score"].tolist())
+    return [
+        [
+            f"{line['date']:%Y-%m-%d}", f"{line['rows']:,}", text(line["score"]), signed(line["difference"])
+            if line["difference"] == line["difference"] else "",
+            _evidence_text(line["evidence"]) if line["evidence"] == line["evidence"] else "",
+            f"{line['failed']:,}", f"{line['missing']:,}", f"{line['calls']:,}",
+        ]
+        for line in part.to_dict("records")
+    ]  # fmt: skip
+
+
+def _more(summary: pd.DataFrame) -> str:
+    more = len(summary) - LINES_SHOWN
+    return f"… {counted(more, 'earlier day')}: canary.summary() has all" if more > 0 else ""
+
+
+def canary_text(name: str, said: str, remarks: Sequence[str], summary: pd.DataFrame) -> str:
+    """Return a canary as text."""
+    table = frame_text(pd.DataFrame(_cells(summary), columns=list(HEADS)), HEADS) if len(summary) else ""
+    return "\n".join(filter(None, (said, *remarks, _title(name), table, _more(summary))))
+
+
+def canary_html(name: str, said: str, remarks: Sequence[str], summary: pd.DataFrame) -> html.Html:
+    """Return a canary as HTML."""
+    more = _more(summary)
+    lines: list[list[Any]] = [list(row) for row in _cells(summary)]
+    return html.el(
+        "div",
+        html.STYLE,
+        html.el("p", said, style=_SAID),
+        *(html.el("div", remark, cls="fh-dim") for remark in remarks),
+        html.el("div", _title(name), style="margin-top:6px"),
+        html.table(HEADS, lines) if lines else None,
+        html.el("div", more, cls="fh-dim") if more else None,
+        cls="fh",
+    )
+
+
+_SAID: Final = "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
+"""Of the sentence."""
+
+
+def _title(name: str) -> str:
+    return f"Canary {one_line(name, NAME_SHOWN)}"

@@ -1,0 +1,78 @@
+"""`CanaryOptions`: the options of a canary as one frozen value.
+
+It imports nothing of weight: the command's parser reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fh_notebook.batching.options import OptionSyntax, about, check_limits, is_finite_number, or_none, whole
+from fh_notebook.core.arguments import ArgumentKind
+
+if TYPE_CHECKING:
+    from fh_notebook.batching.batch import Batch
+
+__all__ = ["CanaryOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanaryOptions:
+    """The options of :func:`fh_notebook.canary`; what each means is said there.
+
+    Raises
+    ------
+    SettingsError
+        An option is beyond its limits.
+
+    Examples
+    --------
+    >>> CanaryOptions(variant="live", score="exact").alpha
+    0.05
+    """
+
+    variant: str
+    score: Any
+    baseline: Batch | str | None = None
+    name: str | None = field(
+        default=None,
+        metadata=about(
+            takes=or_none(
+                ArgumentKind("a text that is not empty", lambda value: isinstance(value, str) and bool(value.strip()))
+            ),
+            written=OptionSyntax(
+                help="of the canary (default: the hash of what is called)", reads="text", metavar="NAME"
+            ),
+        ),
+    )
+    alpha: float = field(
+        default=0.05,
+        metadata=about(
+            takes=ArgumentKind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
+            written=OptionSyntax(
+                help="the probability of a false alarm over all days together (default: 0.05)",
+                reads="number",
+                metavar="A",
+            ),
+        ),
+    )
+    rows_per_day: int | None = field(
+        default=None,
+        metadata=about(
+            takes=or_none(whole(1, "a whole number from 1")),
+            written=OptionSyntax(
+                help="call at most so many rows a day, UTC (default: all)", reads="whole", metavar="N"
+            ),
+        ),
+    )
+    seed: int = field(
+        default=0,
+        metadata=about(
+            takes=whole(None, "a whole number"),
+            written=OptionSyntax(help="of the order of rows, and of the test (default: 0)", reads="whole", metavar="N"),
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        check_limits(self)

@@ -1,0 +1,97 @@
+"""Plot of a trend: score, seconds and failures by date, a line a variant, each point with its interval.
+
+A plot draws what the table contains and describes itself in words. Each line has its variant's colour, its own dash
+pattern, and the variant's name at its end, so no meaning depends on colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter, date2num
+from matplotlib.ticker import FixedLocator, PercentFormatter
+
+from fh_notebook.comparing.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
+from fh_notebook.comparing.stats.number_format import figure, percent, seconds
+from fh_notebook.core import arguments
+from fh_notebook.core.text.html import colours_of
+from fh_notebook.errors import InputError
+
+__all__ = ["plot"]
+
+PANEL_LINES: Final = 6
+"""The height of a panel, in lines of other figures."""
+
+TICKS: Final = 6
+"""Labels that stand beside each other."""
+
+TEXTS: Final[dict[str, Callable[[float], str]]] = {"score": figure, "seconds": seconds, "failures": percent}
+"""How a figure of each kind is written."""
+
+
+def plot(frame: pd.DataFrame, kind: str | None, *, scorer: str) -> Any:
+    """Return the figure (see ``Trend.plot``).
+
+    Raises
+    ------
+    InputError
+        There is nothing of that kind to be drawn.
+    """
+    if kind is not None:
+        arguments.check_one_of("kind", kind, tuple(TEXTS))
+    kinds = [name for name in TEXTS if kind in (None, name) and frame[name].notna().any()]
+    if not kinds:
+        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: no call has it")
+    return Plot([_panel(frame, name, scorer) for name in kinds])
+
+
+def _draw_dates(axes: Axes, dates: pd.Series[Any]) -> None:
+    """Label the dates: all where they are few, since a locator would put hours between them."""
+    days = dates.drop_duplicates()
+    half = pd.Timedelta(hours=12)
+    axes.set_xlim(days.min() - half, days.max() + half)  # one date alone has no range
+    few = len(days) <= TICKS
+    locator = FixedLocator(date2num(days)) if few else AutoDateLocator(maxticks=TICKS)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(DateFormatter("%m-%d") if few else ConciseDateFormatter(locator))
+
+
+def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
+    variants = list(dict.fromkeys(frame["variant"]))
+    parts = {name: frame[(frame["variant"] == name) & frame[kind].notna()] for name in variants}
+    what = {"score": f"Score ({scorer})", "seconds": "Median seconds", "failures": "Failed calls"}
+    title = f"{what[kind]} by date"
+
+    def draw(axes: Axes) -> None:
+        colours, ends = colours_of(variants), {}
+        for index, (name, part) in enumerate(parts.items()):
+            if not len(part):
+                continue
+            dates, values = part["date"].dt.tz_localize(None).to_numpy(), part[kind].to_numpy()
+            low, high = part[f"{kind}_low"].to_numpy(), part[f"{kind}_high"].to_numpy()
+            colour, dash = colours[name], DASH_STYLES[index % len(DASH_STYLES)]
+            axes.plot(dates, values, "o", color=colour, markersize=5, clip_on=False)
+            axes.plot(dates, values, color=colour, linewidth=1.6, linestyle=dash)
+            axes.vlines(dates, low, high, color=colour, linewidth=1.2, alpha=0.6)
+            ends[name] = float(values[-1])
+        _draw_dates(axes, frame["date"].dt.tz_localize(None))
+        axes.set_xlabel("date (UTC)", fontsize=SMALL)
+        axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)
+        axes.set_axisbelow(True)
+        if kind == "failures":
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        if kind != "score":
+            axes.set_ylim(bottom=0)
+        label_ends(axes, ends, colours)
+
+    text = TEXTS[kind]
+    courses = (
+        f"{name} {text(part[kind].iloc[0])} on {part['date'].iloc[0]:%Y-%m-%d}"
+        + (f", {text(part[kind].iloc[-1])} on {part['date'].iloc[-1]:%Y-%m-%d}" if len(part) > 1 else "")
+        for name, part in parts.items()
+        if len(part)
+    )
+    return PlotPanel(draw, title=title, alt=f"{title}: {'; '.join(courses)}.", rows=PANEL_LINES)

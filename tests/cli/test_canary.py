@@ -1,0 +1,86 @@
+"""``fh-notebook canary`` as cron runs it: a process of its own against a hive on a socket, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.cli import main
+from tests import environment
+from tests.monitoring.kept_days import Answering, rows
+
+MAIN = [sys.executable, "-W", "error", "-c", "import sys; from fh_notebook.cli import main; sys.exit(main())", "canary"]
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    made = Answering()
+    with made.hive.serve() as server:
+        made.url = server.url  # type: ignore[attr-defined]
+        yield made
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of 40 rows in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows(40))))
+    return tmp_path / "data.jsonl"
+
+
+def words(answering: Any, *more: str) -> list[str]:
+    return ["data.jsonl", "-d", "quiz", "-v", "a", "--score", "exact", "--base-url", answering.url, *more]
+
+
+def test_today_is_called_once_and_the_code_is_0(data: Path, answering: Any) -> None:
+    """A process of its own; the same command again makes no call, and its last words are the same."""
+    for _ in range(2):
+        done = subprocess.run(
+            [*MAIN, *words(answering, "--name", "w", "--rows-per-day", "10")], cwd=data.parent, text=True,
+            env=environment.for_process(data.parent), capture_output=True, encoding="utf-8", timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, answering.calls) == (0, 10), done.stderr
+        assert "10 of 40 rows have a score" in done.stdout
+
+
+def test_a_change_has_a_code_of_its_own(data: Path, answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """7, with the sentence, also where it is asked to be quiet; while nothing is shown, quiet says nothing."""
+    with fh.Client(base_url=answering.url) as client:
+        fh.batch("data.jsonl", "quiz", variants="a", client=client, name="before", progress=False)
+        capsys.readouterr()
+        assert main(["canary", *words(answering, "--baseline", "before", "--name", "same", "-q")]) == 0
+        assert capsys.readouterr() == ("", "")
+        answering.wrong |= {("a", number) for number in range(40)}
+        assert main(["canary", *words(answering, "--baseline", "before", "--name", "other", "-q")]) == 7
+    assert capsys.readouterr().out.startswith("Changed: exact() is worse since about ")
+
+
+def test_a_day_on_which_every_call_fails_is_1(data: Path, answering: Any) -> None:
+    """Nothing was learned, and that is no change."""
+    answering.failing |= {("a", number) for number in range(40)}
+    assert main(["canary", *words(answering)]) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["--baseline", "none of this name"], ["--score", "exakt"], ["--alpha", "2"], ["--rows-per-day", "0"]],
+)
+def test_misuse_is_2_and_calls_nothing(
+    data: Path, answering: Any, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A baseline that is not kept, an unknown score, options beyond their limits: in the words of the command."""
+    assert main(["canary", *words(answering, *more)]) == 2
+    assert answering.calls == 0
+    assert capsys.readouterr().err.startswith("fh-notebook canary: ")
+
+
+def test_an_unknown_variant_is_4(data: Path, answering: Any) -> None:
+    """The service says so: the day stays open."""
+    assert main(["canary", *words(answering), "-v", "zzz"]) == 4

@@ -1,0 +1,264 @@
+"""`fh.canary`: the same rows again, day by day, against a real hive and a real store; the days are told by a clock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.monitoring.canary import Canary, start_canary
+from fh_notebook.monitoring.canary_options import CanaryOptions
+from fh_notebook.session import session
+from tests import environment
+from tests.batching.hives import KEY, Held, until
+from tests.monitoring.kept_days import Answering, rows
+from tests.store.kept import answers_in
+
+BEGIN = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+
+class Watch:
+    """A canary over a quiz, whose days pass when the test says so."""
+
+    def __init__(self, count: int, **options: Any) -> None:
+        self.answering = Answering()
+        self.client = self.answering.hive.client()
+        self.rows = rows(count)
+        self.now = BEGIN
+        self.options = {"variant": "a", "score": fh.score.exact(), "name": "w", **options}
+
+    def run(self, *, days: float = 0, **options: Any) -> Canary:
+        self.now += timedelta(days=days)
+        canary_options = CanaryOptions(**{**self.options, **options})
+        return start_canary(
+            self.rows, "quiz", canary_options, client=self.client, progress=False, clock=lambda: self.now
+        )
+
+    def baseline(self, **options: Any) -> fh.Batch:
+        return fh.batch(self.rows, "quiz", variants="a", client=self.client, name="before", progress=False, **options)
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch(40)
+
+
+def test_the_same_day_twice_makes_no_second_set_of_calls(watch: Watch) -> None:
+    """10 calls a day, whichever process asks however often; the next day makes 10 more, of other rows."""
+    watch.options["rows_per_day"] = 10
+    for _ in range(3):
+        found = watch.run()
+        assert (found.calls, found.days, watch.answering.calls) == (10, 1, 10)
+        assert found.is_done_today
+    assert (watch.run(days=1).calls, watch.answering.calls) == (20, 20)
+    watch.run(days=1)
+    watch.run(days=1)
+    assert set(watch.answering.ran.values()) == {1}
+    assert len(watch.answering.ran) == 40
+    # A second pass, after a day that was left out.
+    assert (watch.run(days=2).days, watch.answering.calls) == (5, 50)
+    assert sorted(watch.answering.ran.values()) == [1] * 30 + [2] * 10
+
+
+def test_a_fall_is_found_with_its_direction_and_its_day(watch: Watch) -> None:
+    """Half of the rows become wrong after five days: changed, worse, since about then; and no further call is made."""
+    watch.baseline()
+    watch.options["baseline"] = "before"
+    for day in range(5):
+        assert not watch.run(days=bool(day)).changed
+    watch.answering.wrong |= {("a", number) for number in range(0, 40, 2)}
+    found = watch.run(days=1)
+    while not found.changed:
+        found = watch.run(days=1)
+    assert found.direction == "worse"
+    assert found.since == (BEGIN + timedelta(days=5)).date()
+    assert found.evidence >= 20
+    assert found.days <= 8
+    calls = watch.answering.calls
+    after = watch.run(days=1)
+    assert (after.changed, after.calls, watch.answering.calls) == (True, found.calls, calls)
+    assert "worse since about 2026-03-06: 1.000 before, 0.500 since" in repr(found)
+
+
+def test_where_less_is_better_a_rise_is_worse(watch: Watch) -> None:
+    """The direction is that of quality, not of the number."""
+    watch.options["score"] = fh.score.scorer(
+        lambda run: float(run.output == "no"), name="errors", version="1", lower_is_better=True
+    )
+    watch.baseline()
+    watch.answering.wrong |= {("a", number) for number in range(30)}
+    found = watch.run(baseline="before")
+    while not found.changed:
+        found = watch.run(days=1, baseline="before")
+    assert found.direction == "worse"
+
+
+def test_without_a_baseline_the_first_pass_is_the_baseline(watch: Watch) -> None:
+    """It says nothing before the second pass, however bad the first one was."""
+    watch.answering.wrong |= {("a", number) for number in range(30)}
+    first = watch.run(rows_per_day=20)
+    assert (first.evidence, first.days) == (1.0, 1)
+    assert "20 of 40 rows have a score" in first.verdict
+    watch.run(days=1, rows_per_day=20)
+    later = watch.run(days=1, rows_per_day=20)
+    assert later.evidence != 1.0
+    assert not later.changed
+
+
+def test_a_baseline_may_be_a_batch_with_repeats(watch: Watch) -> None:
+    """Each repeat is an earlier score of its row."""
+    batch = watch.baseline(repeats=3)
+    found = watch.run(baseline=batch)
+    assert found.summary()["difference"].tolist() == [0.0]
+    assert watch.answering.calls == 160
+
+
+@pytest.mark.parametrize("baseline", ["other rows", "other variant", "missing", 3])
+def test_a_baseline_of_something_else_is_refused_before_any_call(watch: Watch, baseline: Any) -> None:
+    """Other rows, another variant, no such batch, or no batch at all."""
+    if baseline == "other rows":
+        fh.batch(rows(39), "quiz", variants="a", client=watch.client, name=baseline, progress=False)
+    elif baseline == "other variant":
+        fh.batch(watch.rows, "quiz", variants="b", client=watch.client, name=baseline, progress=False)
+    before = watch.answering.calls
+    with pytest.raises(InputError):
+        watch.run(baseline=baseline)
+    assert watch.answering.calls == before
+
+
+def test_another_table_under_the_name_is_refused(watch: Watch) -> None:
+    """Its days are of other rows; nothing is called."""
+    watch.run()
+    watch.rows = rows(50)[10:]
+    with pytest.raises(InputError, match="another name"):
+        watch.run(days=1)
+    assert watch.answering.calls == 40
+
+
+def test_rows_with_equal_inputs_are_one_row(watch: Watch) -> None:
+    """They are called once a day, and it is said."""
+    watch.rows = rows(10) * 2
+    found = watch.run()
+    assert (found.calls, watch.answering.calls) == (10, 10)
+    assert any("10 distinct" in note for note in found.notes)
+
+
+def test_failed_calls_are_counted_and_are_no_evidence(watch: Watch) -> None:
+    """A day on which all fail leaves the evidence as it is; they are shown, and a row that failed is called again."""
+    watch.baseline()
+    watch.answering.failing |= {("a", number) for number in range(40)}
+    found = watch.run(baseline="before", rows_per_day=20)
+    assert (found.evidence, found.calls) == (1.0, 20)
+    assert found.summary()["failed"].tolist() == [20]
+    assert any(note.startswith("20 failed calls") for note in found.notes)
+    watch.answering.failing.clear()
+    later = watch.run(days=1, baseline="before", rows_per_day=20)
+    assert later.summary()["failed"].tolist() == [20, 0]
+
+
+def test_a_day_that_a_limit_ended_goes_on_and_counts_when_it_is_over(watch: Watch) -> None:
+    """The daily cap ends it: the rest is pending, and tomorrow it counts with the rows that it has."""
+    watch.baseline()
+    fh.configure(daily_cap=55)
+    found = watch.run(baseline="before")
+    assert not found.is_done_today
+    assert found.days == 0
+    if found.stopped:
+        assert any(found.stopped in note for note in found.notes)
+    called = watch.answering.calls
+    fh.configure(daily_cap=None)
+    again = watch.run(baseline="before")
+    assert (again.days, again.is_done_today, watch.answering.calls) == (1, True, 80)
+    assert called < 80
+
+
+def test_each_day_is_a_kept_batch_that_a_trend_shows(watch: Watch) -> None:
+    """It is opened by the canary's name with the date."""
+    watch.run()
+    watch.run(days=1)
+    assert len(fh.open_batch("w 2026-03-02", client=watch.client).frame) == 40
+    assert fh.trend("quiz").frame["calls"].sum() == 80
+
+
+def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
+    """Then the certainty, then what is missing; the table has one line a day."""
+    watch.baseline()
+    watch.answering.failing |= {("a", 3)}
+    found = watch.run(baseline="before")
+    said, certain, *_ = repr(found).splitlines()
+    assert said == found.verdict
+    assert certain == found.notes[0]
+    page = found._repr_html_()
+    assert page.index(found.verdict) < page.index("a false alarm has a probability of at most 5 %")
+    summary = found.summary()
+    assert summary["date"].tolist() == [pd.Timestamp("2026-03-01")]
+    assert summary["scored"].tolist() == [39]
+
+
+def test_a_default_name_is_that_of_what_is_called(watch: Watch) -> None:
+    """The same rows and variant: the same canary."""
+    watch.options["name"] = None
+    one, two = watch.run(), watch.run()
+    assert one.name == two.name
+    assert watch.answering.calls == 40
+    assert watch.run(variant="b").name != one.name
+
+
+def test_options_beyond_their_limits_are_refused() -> None:
+    """Before anything is read."""
+    for options in ({"alpha": 1.0}, {"rows_per_day": 0}, {"name": " "}):
+        with pytest.raises(SettingsError):
+            fh.canary(rows(2), "quiz", variant="a", score="x", **options)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="iterator"):
+        fh.canary(iter(rows(2)), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
+    with pytest.raises(InputError, match="no rows"):
+        fh.canary([], "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
+    fh.configure(store=None)
+    with pytest.raises(SettingsError, match="store=None"):
+        fh.canary(rows(2), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
+
+
+PROGRAM = """
+import sys
+import fh_notebook as fh
+
+rows = [{"text": f"t{i}", "expected_output": f"T{i}"} for i in range(20)]
+fh.configure(max_concurrency=2)
+with fh.Client(base_url=sys.argv[1], api_key="fhk_0123456789abcdef") as client:
+    fh.canary(rows, "held", variant="v", score=fh.score.exact(), client=client, name="killed")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+def test_a_killed_process_loses_nothing_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    """SIGKILL with 2 calls out after 7: the next process makes the other 11, and none twice."""
+    with Held().freed() as held, held.hive.serve() as server:
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, server.url], env=environment.for_process(tmp_path))
+        held.wait_for(2)
+        held.let_go(7)
+        held.wait_for(7)
+        store = session.store()
+        assert store is not None
+        until(lambda: sum(len(answers_in(store, record.name)) for record in store.batches.every()) == 7)
+        process.kill()
+        process.wait()
+        held.let_go()
+        sample = [{"text": f"t{i}", "expected_output": f"T{i}"} for i in range(20)]
+        with fh.Client(base_url=server.url, api_key=KEY) as client:
+            found = fh.canary(sample, "held", variant="v", score=fh.score.exact(), client=client, name="killed")
+        assert set(held.ran.values()) == {1}
+        assert len(held.ran) == 20
+        assert found.calls <= 20
+        assert found.is_done_today
+        line = found.summary().iloc[0]
+        assert line["rows"] == 20
+        assert line["scored"] + line["missing"] == 20
+        assert line["missing"] <= 2

@@ -1,0 +1,118 @@
+"""`fh.trend`: figures by date of all kept batches of a deployment."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.comparing.stats.intervals import blaker_interval, interval_of_median
+from fh_notebook.errors import InputError, SettingsError
+from tests.monitoring.kept_days import Answering, rows, shift_answers
+
+
+@pytest.fixture
+def answering() -> Answering:
+    return Answering()
+
+
+def test_calls_are_grouped_by_the_date_of_their_start(answering: Answering) -> None:
+    """Two days, two variants: means, failures and their intervals are those of each date alone."""
+    client = answering.hive.client()
+    fh.batch(rows(20), "quiz", variants=["a", "b"], client=client, name="one", progress=False)
+    shift_answers(days=-1)
+    answering.wrong |= {("a", number) for number in range(10)}
+    answering.failing |= {("b", number) for number in range(4)}
+    fh.batch(rows(20), "quiz", variants=["a", "b"], client=client, name="two", progress=False)
+    trend = fh.trend("quiz")
+    frame = trend.frame
+    assert frame["date"].nunique() == 2
+    assert frame["variant"].tolist() == ["a", "b"] * 2
+    assert frame["score"].tolist() == [1.0, 1.0, 0.5, 1.0]
+    assert frame["failed"].tolist() == [0, 0, 0, 4]
+    assert frame["failures"].tolist() == [0.0, 0.0, 0.0, 0.2]
+    assert frame["calls"].tolist() == [20] * 4
+    assert (frame.loc[2, "score_low"], frame.loc[2, "score_high"]) == pytest.approx(blaker_interval(10, 20))
+    assert (frame.loc[3, "failures_low"], frame.loc[3, "failures_high"]) == pytest.approx(blaker_interval(4, 20))
+    assert (frame["seconds_low"] <= frame["seconds"]).all()
+    assert trend.scorer == "exact()"
+
+
+def test_an_answer_that_was_reused_counts_once_and_on_its_own_date(answering: Answering) -> None:
+    """A later batch that takes all answers out of the store adds no call to its own date."""
+    client = answering.hive.client()
+    fh.batch(rows(5), "quiz", variants="a", client=client, name="one", progress=False)
+    shift_answers(days=-3)
+    fh.batch(rows(8), "quiz", variants="a", client=client, name="two", reuse="store", progress=False)
+    assert fh.trend("quiz").frame["calls"].tolist() == [5, 3]
+
+
+def test_rows_with_equal_inputs_are_one_row_of_a_date(answering: Answering) -> None:
+    """Called twice on one day by two batches: two calls, one row."""
+    client = answering.hive.client()
+    for name in ("one", "two"):
+        fh.batch(rows(6), "quiz", variants="a", client=client, name=name, reuse=None, progress=False)
+    frame = fh.trend("quiz").frame
+    assert (frame.loc[0, "calls"], frame.loc[0, "rows"], frame.loc[0, "scored"]) == (12, 6, 12)
+
+
+def test_only_the_variants_that_are_asked_for(answering: Answering) -> None:
+    """In their order; one that was never called is told with the nearest name, a deployment likewise."""
+    fh.batch(rows(3), "quiz", variants=["a", "b"], client=answering.hive.client(), progress=False)
+    assert fh.trend("quiz", variants="b").frame["variant"].tolist() == ["b"]
+    assert fh.trend("quiz", variants=["b", "a"]).frame["variant"].tolist() == ["b", "a"]
+    with pytest.raises(InputError, match="there are"):
+        fh.trend("quiz", variants="zebra")
+    with pytest.raises(InputError, match="did you mean 'quiz'"):
+        fh.trend("quizz")
+
+
+def test_a_variant_of_a_batch_over_several_deployments_is_read(answering: Answering) -> None:
+    """Its label there has the deployment in it; here it is the variant."""
+    answering.declare("other", "a")
+    fh.batch(rows(3), "quiz", variants=["a", ("other", "a")], client=answering.hive.client(), progress=False)
+    assert fh.trend("other").frame["variant"].tolist() == ["a"]
+    assert fh.trend("other").frame["calls"].tolist() == [3]
+
+
+def test_without_a_score_there_are_seconds_and_failures(answering: Answering) -> None:
+    """No column of expected outputs: no score is shown or drawn."""
+    fh.batch([{"number": 1}, {"number": 2}], "quiz", variants="a", client=answering.hive.client(), progress=False)
+    trend = fh.trend("quiz")
+    assert trend.frame["score"].isna().all()
+    assert "score" not in repr(trend).splitlines()[-2]
+    assert len(trend.plot().panels) == 2
+    with pytest.raises(InputError):
+        trend.plot("score")
+
+
+def test_text_and_page_say_the_same_and_escape_what_others_wrote(answering: Answering) -> None:
+    """The sentence first; a hostile name of a variant is text."""
+    answering.declare("quiz", "<b>x</b>")
+    fh.batch(rows(7), "quiz", variants=["a", "<b>x</b>"], client=answering.hive.client(), progress=False)
+    trend = fh.trend("quiz")
+    text, page = repr(trend), trend._repr_html_()
+    assert text.startswith("quiz, exact() on ")
+    assert "<b>x</b>" not in page
+    assert "&lt;b&gt;x" in page
+    assert "<b>x</b>" not in trend.plot()._repr_html_()
+    for kind in ("score", "seconds", "failures"):
+        assert trend.plot(kind).alt.endswith(".")
+
+
+def test_nothing_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a store, and with an empty one."""
+    with pytest.raises(InputError, match="no batch of the deployment 'quiz'"):
+        fh.trend("quiz")
+    fh.configure(store=None)
+    with pytest.raises(SettingsError, match="store=None"):
+        fh.trend("quiz")
+
+
+def test_the_interval_of_a_median_covers_it() -> None:
+    """In 95 % of samples and more, of 6 to 60 numbers of a skewed distribution."""
+    rng = np.random.default_rng(3)
+    for n in (6, 15, 60):
+        samples = rng.exponential(size=(2_000, n))
+        hits = sum(low <= np.log(2) <= high for low, high, _ in map(interval_of_median, samples))
+        assert hits / 2_000 >= 0.94
