@@ -27,6 +27,7 @@ from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
+from fh_notebook.comparing.scorers.observations import names_of
 from fh_notebook.comparing.scorers.runner import (
     LOWER_IS_BETTER,
     Observation,
@@ -118,7 +119,7 @@ def score_observations(observations: Sequence[Observation], score: Score, *, fre
     lines["request_id"] = object_series([(o.run and o.run.request_id) or o.row.get("request_id") for o in observations])
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
     expected = {o.pair: o.row[EXPECTED] for o in observations if EXPECTED in o.row}
-    names = tuple(dict.fromkeys(name for o in observations for name in o.row))
+    names = names_of(observations)
     secret = cache(lambda: find_hidden(observations, names))
     known_names = frozenset(names)
 

@@ -80,6 +80,11 @@ def row_lines(rows: Rows, positions: Iterable[int], start: int) -> list[StoredRo
     ]
 
 
+def _problems_of(text: Any) -> tuple[Problem, ...]:
+    """Return the stored problems of a job; most have none, of which nothing is decoded."""
+    return () if text == "[]" else Problem.of(map(str, decode_json(text, list, "the problems of a job")))
+
+
 def fingerprint(jobs: Sequence[Job], rows: Rows) -> str:
     """Return what tells whether the same jobs and rows are kept already: writing ten thousand again takes a while."""
     job_values = [[job.position, job.repeat, job.label, job.key] for job in jobs]
@@ -207,7 +212,7 @@ class StoredJobs:
             inputs=decode_json(line.inputs, dict, "the inputs of a job"),
             metadata=decode_json(line.metadata, dict, "the metadata of a job"),
             key=line.key,
-            problems=Problem.of(map(str, decode_json(line.problems, list, "the problems of a job"))),
+            problems=_problems_of(line.problems),
             sealed=not line.whole,
         )
 

@@ -5,7 +5,7 @@ A row has the column names of the tidy frame, wherever it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
-from fh_notebook.batching.model import Job
+from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import distinct_labels
@@ -23,7 +23,16 @@ from fh_notebook.core.text.formatting import listed, nearest, short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
-__all__ = ["Observation", "cell_of", "hidden_in", "is_source", "read_observations", "unknown_column"]
+__all__ = [
+    "JobCells",
+    "Observation",
+    "cell_of",
+    "hidden_in",
+    "is_source",
+    "names_of",
+    "read_observations",
+    "unknown_column",
+]
 
 OWN: Final = frozenset(column.name for column in COLUMNS)
 
@@ -109,23 +118,18 @@ def _lines_have(n: int) -> str:
 
 def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
     entries = list(batch.entries())
-    outputs = [outcome.run.output if outcome else None for _, outcome, _ in entries]
-    parts_of = {name: f"out.{name}" for name in OutputKeys().of(outputs)}
-    value_columns = [(column.name, column.value) for column in COLUMNS]
-    source_names: dict[str, str] = {}  # all rows of a batch have the same columns
-    sent: tuple[str, ...] | None = None
+    parts = OutputKeys().of(outcome.run.output if outcome else None for _, outcome, _ in entries)
+    columns: Readers = {}
+    known: Collection[str] | None = None
+    sent: tuple[str, ...] = ()
     observations = []
-    for (job, outcome, source), output in zip(entries, outputs, strict=True):
-        row = {name: cell_of(value(job, outcome)) for name, value in value_columns}
-        for name, value in source.items():
-            row[source_names.get(name) or source_names.setdefault(name, source_name(name))] = value
-        if parts_of:
-            parts = output if isinstance(output, Mapping) else {}
-            row |= {column_name: parts.get(name) for name, column_name in parts_of.items()}
-        if pair_on not in row:
-            raise InputError(unknown_column(pair_on, list(row), "pair_on"))
-        if sent is None:
-            sent = tuple(source_names[name] for name in source if name in job.inputs)
+    for job, outcome, source in entries:
+        if known is None or source.keys() != known:  # once: all rows of a batch have the same columns
+            known, columns = source.keys(), _readers(source, parts)
+            sent = sent or tuple(source_name(name) for name in source if name in job.inputs)
+            if pair_on not in columns:
+                raise InputError(unknown_column(pair_on, list(columns), "pair_on"))
+        row = JobCells(columns, job, outcome, source)
         run, line = (outcome.run, outcome.line) if outcome else (None, 0)
         observations.append(
             Observation(
@@ -140,6 +144,81 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
             )
         )
     return observations
+
+
+class JobCells(Mapping[str, Any]):
+    """The row of a job by the column names of the tidy frame. A cell is made when it is read: few are, of many.
+
+    Parameters
+    ----------
+    columns : mapping
+        How each cell is read; all rows of a batch share one.
+    job : Job
+        What is called.
+    outcome : Outcome or None
+        What came of it.
+    source : mapping
+        The columns of the user's row.
+    """
+
+    __slots__ = ("columns", "job", "outcome", "source")
+
+    def __init__(self, columns: Readers, job: Job, outcome: Outcome | None, source: Mapping[str, Any]) -> None:
+        self.columns, self.job, self.outcome, self.source = columns, job, outcome, source
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name](self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+Readers = dict[str, Callable[[JobCells], Any]]
+
+
+def _readers(source: Mapping[str, Any], parts: Iterable[str]) -> Readers:
+    """Return how each cell of a batch's row is read: of the run, of the source, and the parts of an output."""
+    readers: Readers = {column.name: _reader_of_run(column.value) for column in COLUMNS}
+    readers |= {source_name(name): _reader_of_source(name) for name in source}
+    return readers | {f"out.{name}": _reader_of_output(name) for name in parts}
+
+
+def _reader_of_run(value: Callable[[Job, Outcome | None], Any]) -> Callable[[JobCells], Any]:
+    return lambda cells: cell_of(value(cells.job, cells.outcome))
+
+
+def _reader_of_source(name: str) -> Callable[[JobCells], Any]:
+    return lambda cells: cells.source[name]
+
+
+def _reader_of_output(name: str) -> Callable[[JobCells], Any]:
+    def read(cells: JobCells) -> Any:
+        output = cells.outcome.run.output if cells.outcome else None
+        return output.get(name) if isinstance(output, Mapping) else None
+
+    return read
+
+
+def names_of(observations: Iterable[Observation]) -> tuple[str, ...]:
+    """Return the names of all columns of the rows, in the order in which they appear."""
+    names: dict[str, None] = {}
+    last: Any = None
+    for observation in observations:
+        row = observation.row
+        columns = row.columns if isinstance(row, JobCells) else row
+        if columns is not last:
+            names.update(dict.fromkeys(columns))
+            last = columns
+    return tuple(names)
 
 
 def hidden_in(job: Job) -> tuple[Any, ...]:

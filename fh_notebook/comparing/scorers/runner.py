@@ -176,8 +176,9 @@ def _compute_scores(
 
 
 def _call_scorer(scorer: Scorer, observation: Observation) -> Any:
+    is_own = scorer.columns is None and scorer.reads_row  # a user's function gets a dict, which is its own
     try:
-        return scorer.function(observation.answer, observation.row)
+        return scorer.function(observation.answer, dict(observation.row) if is_own else observation.row)
     except Exception as exc:  # a user's function may raise anything
         return error_result(exc)
 
