@@ -345,23 +345,38 @@ def _draw_figures(axes: Axes, texts: Sequence[str]) -> None:
 
 
 LABEL_GAP: Final = 0.085
-"""Of the height of a panel, between the names at the ends of two lines."""
+"""Of the height of a panel, between the names of two lines."""
+LETTER_WIDTH: Final = 0.021
+"""Of the width of a panel, of a letter of a name: two names may be of one height where they are apart."""
 END_SHOWN: Final = OF_PAIR_SHOWN + len("over ")
 """Characters of a name at the end of a line."""
 
 
-def label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
-    """Write at the right of the axes the name of each line, as high as it ends, but no name over another."""
+def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Mapping[str, str]) -> None:
+    """Write at the end of each line its name: behind its last point and as high, but no name over another.
+
+    Parameters
+    ----------
+    axes : Axes
+        With their limits.
+    ends : mapping of str to (float, float)
+        The last point of each line.
+    colours : mapping of str to str
+        Of the names.
+    """
     texts = distinct_names(ends, END_SHOWN)
-    heights = {
-        name: float(axes.transAxes.inverted().transform(axes.transData.transform((1, end)))[1])
-        for name, end in ends.items()
-    }
-    lowest = -1.0
-    for name in sorted(heights, key=heights.__getitem__):
-        lowest = max(heights[name], lowest + LABEL_GAP)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    places = {name: (float(x), float(y)) for name, end in ends.items() for x, y in [to_axes.transform(end)]}
+    placed: list[tuple[float, float, float]] = []
+    for name in sorted(places, key=lambda name: places[name][1]):
+        begin, height = places[name][0] + 0.02, places[name][1]
+        end = begin + LETTER_WIDTH * len(texts[name])
+        for other_begin, other_end, other in placed:  # from below
+            if begin < other_end and other_begin < end:
+                height = max(height, other + LABEL_GAP)
+        placed.append((begin, end, height))
         axes.text(
-            1.02, lowest, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
+            begin, height, texts[name], transform=axes.transAxes, va="center", ha="left", fontsize=SMALL,
             color=colours[name], fontweight="bold",
         )  # fmt: skip
 

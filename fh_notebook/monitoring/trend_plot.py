@@ -66,7 +66,8 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
     title = f"{what[kind]} by date"
 
     def draw(axes: Axes) -> None:
-        colours, ends = colours_of(variants), {}
+        colours = colours_of(variants)
+        ends: dict[str, tuple[float, float]] = {}
         for index, (name, part) in enumerate(parts.items()):
             if not len(part):
                 continue
@@ -76,7 +77,7 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
             axes.plot(dates, values, "o", color=colour, markersize=5, clip_on=False)
             axes.plot(dates, values, color=colour, linewidth=1.6, linestyle=dash)
             axes.vlines(dates, low, high, color=colour, linewidth=1.2, alpha=0.6)
-            ends[name] = float(values[-1])
+            ends[name] = (float(axes.convert_xunits(dates[-1])), float(values[-1]))
         _draw_dates(axes, frame["date"].dt.tz_localize(None))
         axes.set_xlabel("date (UTC)", fontsize=SMALL)
         axes.grid(axis="y", color=INK, alpha=0.22, linewidth=0.6)

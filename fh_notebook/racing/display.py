@@ -37,6 +37,7 @@ __all__ = [
     "RaceDisplay",
     "RaceProtocol",
     "RaceText",
+    "calls_notes",
     "interval_notes",
     "live_html",
     "live_text",
@@ -65,10 +66,14 @@ class RaceCost:
     """At the most, of all other rows."""
     reused: int
     all_rows: int
+    all_calls: int
+    """Of all variants on all rows."""
+    counted_calls: int
+    """Of `calls`, those whose answers are evidence: the others were sent ahead, or repeat a call."""
 
     def __str__(self) -> str:
         reused = f", {self.reused:,} reused" if self.reused else ""
-        return f"{counted(self.calls, 'call')}{reused}"
+        return f"{self.calls:,} of {counted(self.all_calls, 'call')}{reused}"
 
 
 class RaceProtocol(Protocol):
@@ -114,37 +119,20 @@ class RaceProtocol(Protocol):
 
 def verdict(tally: RaceState, *, ending: str, why: str, spent: RaceCost) -> str:
     """Return what can be said, in one sentence, and how it ended."""
-    cost = f"{counted(tally.rows, 'row')} of {spent.all_rows:,}, {spent}"
+    after = f"after {tally.rows:,} of {counted(spent.all_rows, 'row')} ({spent})"
     if ending == WINNER:
-        return f"{tally.winner} wins: {_beaten(tally)} ({cost})."
+        return f"{tally.winner} wins {after}."
     if ending == NO_DIFFERENCE:
-        return f"{_alike(tally)} ({cost})."
+        least = size_text(tally.min_difference or 0.0)
+        return f"No difference larger than {least} between {in_words(tally.racing, 'and')} {after}."
     if not ending:
-        return f"{'Racing' if tally.rows else 'Not begun'}: {_so_far(tally)} ({cost})."
+        return f"{f'Racing, {after}' if tally.rows else 'Not begun'}: {_so_far(tally)}."
     begin = "Interrupted" if ending == INTERRUPTED else "Undecided"
-    return f"{begin}: {_so_far(tally)} ({cost}). {_stopped(why)}."
+    return f"{begin} {after}: {_so_far(tally)}. {_stopped(why)}."
 
 
 def _stopped(why: str) -> str:
     return f"Stopped: {why.rstrip('.')}" if why else "Stopped"
-
-
-def _beaten(tally: RaceState) -> str:
-    parts = []
-    for pair in tally.rivals():
-        after = f"after {counted(tally.dropped[pair.a], 'row')}"
-        parts.append(
-            f"{pair.a} is beaten {after}, by {_lead(pair, tally)}" if pair.n else f"{pair.a} is beaten {after}"
-        )
-    return "; ".join(parts)
-
-
-def _alike(tally: RaceState) -> str:
-    least = size_text(tally.min_difference or 0.0)
-    out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
-    pairs = [pair for pair in tally.rivals() if pair.a not in tally.dropped]
-    inside = "; ".join(f"{pair.b} against {pair.a} {_interval(pair, tally)}" for pair in pairs)
-    return f"No difference larger than {least} between {in_words(tally.racing, 'and')}: {inside}{out}"
 
 
 def _so_far(tally: RaceState) -> str:
@@ -170,7 +158,11 @@ def _lead(pair: PairStanding, tally: RaceState) -> str:
 
 
 def _interval(pair: PairStanding, tally: RaceState) -> str:
-    return f"{100 * (1 - tally.alpha):g} % confidence sequence {size_text(pair.low)} to {size_text(pair.high)}"
+    return f"{_confidence(tally)} interval {size_text(pair.low)} to {size_text(pair.high)}"
+
+
+def _confidence(tally: RaceState) -> str:
+    return f"{100 * (1 - tally.alpha):g} %"
 
 
 def _lacking(pair: PairStanding) -> str:
@@ -188,8 +180,25 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
     out = f"; dropped: {in_words(tuple(tally.dropped), 'and')}" if tally.dropped else ""
     return (
         f"row {tally.rows:,} of {spent.all_rows:,}; {spent}, at most {spent.left:,} left; "
-        f"evidence against (out at {bar:g}): {against}{out}"
+        f"evidence against (dropped at {bar:g}): {against}{out}"
     )
+
+
+def evidence_note(tally: RaceState) -> str:
+    """Explain the one number that decides, and its threshold."""
+    return (
+        "Evidence against a variant: what a stake of 1 has grown to by bets that another variant is better. "
+        f"At {1 / tally.alpha:g} (1 / alpha) the variant is dropped; the chance that this ever happens to a best one "
+        f"is at most {100 * tally.alpha:g} %."
+    )
+
+
+def calls_notes(spent: RaceCost) -> tuple[str, ...]:
+    """Say why there are more calls than rows were counted of, where there are."""
+    more = spent.calls - spent.counted_calls
+    if more <= 0:
+        return ()
+    return (f"{counted(more, 'call')} beyond those of the rows above: of rows that were sent ahead, or repeated.",)
 
 
 def interval_notes(tally: RaceState) -> tuple[str, ...]:
@@ -198,8 +207,8 @@ def interval_notes(tally: RaceState) -> tuple[str, ...]:
         return ()
     pairs = math.comb(len(tally.variants), 2)
     return (
-        f"The confidence sequences of all {pairs} pairs hold at once, which claims more than who is beaten: so the one "
-        "of a beaten variant may still reach 0.",
+        f"The intervals of all {pairs} pairs hold at once, which claims more than who is beaten: so the one of a "
+        "dropped variant may still reach 0.",
     )
 
 
@@ -218,7 +227,7 @@ def notes_of(
     notes = []
     if failed:
         counts, have, them = ("counts", "has", "it") if failed == 1 else ("count", "have", "them")
-        dropped = f"{have} no score; failed='zero' would count {them} as 0"
+        dropped = f"{have} no score; to count {them} as 0, give failed='zero'"
         notes.append(f"{counted(failed, 'failed run')} {f'{counts} as 0' if rule == 'zero' else dropped}.")
     if missing:
         notes.append(f"{counted(missing, 'run')} without a score{f': {error}' if error else ''}.")
@@ -244,8 +253,18 @@ _FILLED: Final = "display:block;height:8px;border-radius:4px;max-width:100%"
 
 _LINE: Final = "position:absolute;top:3px;height:2px"
 
+_AXIS: Final = (
+    "position:relative;display:block;height:1.4em;width:100%;min-width:90px;max-width:220px;font-weight:400;"
+    "font-size:12px"
+)
+
+LIMIT_AT: Final = 80.0
+"""Percent of a bar's track at which the threshold is marked: evidence beyond it is seen to be beyond."""
+
 _CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
 """Of the bar of all calls, which is of no variant."""
+
+_EXPLAINED: Final = "font-size:12px;max-width:70em"
 
 _SAID: Final = "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
 """Of the sentence."""
@@ -257,8 +276,8 @@ def _title(race: RaceProtocol) -> str:
 
 def race_text(race: RaceProtocol) -> str:
     """Return a race as text."""
-    parts = [_title(race), race.verdict, *race.notes, _variants_text(race), _pairs_text(race)]
-    return "\n".join(part for part in parts if part)
+    parts = [_title(race), race.verdict, *race.notes, _variants_text(race), evidence_note(race.tally)]
+    return "\n".join(part for part in (*parts, _pairs_text(race)) if part)
 
 
 def race_html(race: RaceProtocol) -> html.Html:
@@ -299,6 +318,7 @@ def _page(
         *head,
         bar,
         _variants_html(race),
+        html.el("div", evidence_note(race.tally), cls="fh-dim", style=_EXPLAINED),
         _pairs_html(race) if race.rows else None,
         notes,
         figure,
@@ -330,9 +350,31 @@ def _calls_bar(race: RaceProtocol) -> html.Html:
     )
 
 
-def _bar(share: float, colour: str) -> html.Html:
+def _bar(share: float, colour: str, *marks: html.Html) -> html.Html:
     filled = f"{_FILLED};width:{100 * min(1.0, max(0.0, share)):.2f}%;background-color:{colour}"
-    return html.el("span", html.el("span", style=filled), style=_TRACK)
+    return html.el("span", html.el("span", style=filled), *marks, style=_TRACK)
+
+
+def _mark(percent: float) -> html.Html:
+    """Return a line across a track, at so many percent of its width."""
+    line = "position:absolute;top:-2px;height:12px;width:1px;background-color:currentColor"
+    return html.el("span", style=f"{line};left:{percent:g}%")
+
+
+def _axis(labels: Mapping[float, str]) -> html.Html:
+    """Return the labels of a track, each over its place in percent: the heading of the column."""
+    spans = []
+    for percent, text in labels.items():
+        shift = {0.0: "0", 100.0: "-100%"}.get(percent, "-50%")  # within the column at its ends
+        style = f"position:absolute;left:{percent:g}%;transform:translateX({shift});white-space:nowrap"
+        spans.append(html.el("span", text, style=style))
+    return html.el("span", html.join(spans, " "), style=_AXIS)
+
+
+def _evidence_bar(evidence: float, threshold: float, colour: str) -> html.Html:
+    """Return evidence on a logarithmic track from 1, with the threshold marked."""
+    share = max(0.0, math.log(max(evidence, 1e-12))) / math.log(threshold)
+    return _bar(share * LIMIT_AT / 100, colour, _mark(LIMIT_AT))
 
 
 def _interval_bar(low: float, high: float, lead: float, width: float, colour: str) -> html.Html:
@@ -343,8 +385,7 @@ def _interval_bar(low: float, high: float, lead: float, width: float, colour: st
 
     line = f"{_LINE};background-color:{colour};left:{at(low):.2f}%;width:{at(high) - at(low):.2f}%"
     dot = f"position:absolute;top:0;height:8px;width:3px;background-color:{colour};left:{at(lead):.2f}%"
-    middle = "position:absolute;top:-2px;height:12px;width:1px;background-color:currentColor;left:50%"
-    parts = [html.el("span", style=line), html.el("span", style=middle)]
+    parts = [html.el("span", style=line), _mark(50)]
     parts += [html.el("span", style=dot)] if lead == lead else []
     return html.el("span", *parts, style=_TRACK)
 
@@ -352,20 +393,19 @@ def _interval_bar(low: float, high: float, lead: float, width: float, colour: st
 def _variants_html(race: RaceProtocol) -> html.Html:
     lines, colours = [], colours_of(race.tally.variants)
     for line in race.summary().to_dict("records"):
-        share = max(0.0, math.log(max(line["evidence"], 1e-12))) / math.log(line["threshold"])
-        bar = _bar(1.0 if line["standing"] == "dropped" else share, colours[line["variant"]])
+        bar = _evidence_bar(line["evidence"], line["threshold"], colours[line["variant"]])
         lines.append(
             [
                 _name_html(line["variant"], colours),
                 _standing(line),
                 _number(line["evidence"]),
                 bar,
-                f"{line['rows']:,}",
+                _rows_scored(line, race.rows),
                 _size(line["mean"]),
             ]
         )
-    heads = ["variant", "standing", "evidence against it", f"out at {1 / race.tally.alpha:g}", "rows", "mean"]
-    return html.table(heads, lines)
+    axis = _axis({0.0: "1", LIMIT_AT: f"dropped at {1 / race.tally.alpha:g}"})
+    return html.table(["variant", "standing", "evidence against it", axis, "rows scored", "mean"], lines)
 
 
 def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:
@@ -378,21 +418,24 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     lines: list[list[Any]] = [
         [_name_html(p.a, colours), _size(p.lead), f"{size_text(p.low)} to {size_text(p.high)}",
          _interval_bar(p.low, p.high, p.lead, scale.in_units(1.0), colours[p.a]),
-         f"{_number(p.evidence)} ({_number(p.needed)} needed)",
-         f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}"]
+         f"{p.wins:,} / {p.n - p.wins - p.losses:,} / {p.losses:,}", f"{p.n:,}"]
         for p in rivals
     ]  # fmt: skip
     width = scale.in_units(1.0)
-    head = ["variant", "ahead by", "confidence sequence", f"{-width:g} to {width:g}", "evidence", "won / tied / lost"]
+    axis = _axis({0.0: f"{-width:g}", 50.0: "0", 100.0: f"{width:g}"})
+    valid = f"{_confidence(race.tally)} interval, valid at every row"
+    head = ["variant", "ahead by", valid, axis, "won / tied / lost", "rows of both"]
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines))
 
 
 def _variants_text(race: RaceProtocol) -> str:
     table = race.summary()
-    table["evidence"] = [_evidence(line) for line in table.to_dict("records")]
-    table["standing"] = [_standing(line) for line in table.to_dict("records")]
-    return frame_text(table, ["variant", "standing", "rows", "mean", "evidence"])
+    lines, evidence = table.to_dict("records"), f"evidence against it (dropped at {1 / race.tally.alpha:g})"
+    table[evidence] = [_number(line["evidence"]) for line in lines]
+    table["standing"] = [_standing(line) for line in lines]
+    table["rows scored"] = [_rows_scored(line, race.rows) for line in lines]
+    return frame_text(table, ["variant", "standing", "rows scored", "mean", evidence])
 
 
 def _pairs_text(race: RaceProtocol) -> str:
@@ -400,9 +443,8 @@ def _pairs_text(race: RaceProtocol) -> str:
         return ""
     return "\n".join(
         f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
-        f"won {p.wins:,}, lost {p.losses:,} of {p.n:,}; "
-        f"ahead by {_size(p.lead) or '?'}, confidence sequence {size_text(p.low)} to {size_text(p.high)}; "
-        f"evidence {_number(p.evidence)} of {_number(p.needed)}"
+        f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
+        f"ahead by {_size(p.lead) or '?'}, {_interval(p, race.tally)}, valid at every row"
         for p in race.tally.rivals()
     )
 
@@ -413,8 +455,9 @@ def _standing(line: dict[Any, Any]) -> str:
     return f"dropped after {int(line['dropped_after']):,}"
 
 
-def _evidence(line: dict[Any, Any]) -> str:
-    return f"{_number(line['evidence'])} of {line['threshold']:g}"
+def _rows_scored(line: dict[Any, Any], rows: int) -> str:
+    """Return how many rows a variant has a score of, of those on which it was still in."""
+    return f"{line['rows']:,} of {int(line['dropped_after']) if line['standing'] == 'dropped' else rows:,}"
 
 
 def _size(value: float) -> str:

@@ -1,11 +1,12 @@
 """Plots of a race: the evidence against each variant row by row, and the narrowing confidence sequences of the leader.
 
 A plot draws what the tables contain and describes itself in words. Each line has its variant's colour, its own dash
-pattern, and the variant's name at its end, so no meaning depends on colour alone.
+pattern, and the variant's name, where it ends or in a legend, so no meaning depends on colour alone.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
-from fh_notebook.comparing.plot_panels import distinct_names
+from fh_notebook.comparing.plot_panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of
@@ -51,7 +52,8 @@ def _evidence(tally: RaceState) -> PlotPanel:
     bar = 1 / tally.alpha
 
     def draw(axes: Axes) -> None:
-        colours, ends = colours_of(tally.variants), {}
+        colours = colours_of(tally.variants)
+        ends: dict[str, tuple[float, float]] = {}
         for index, name in enumerate(tally.variants):
             end = tally.dropped.get(name, tally.rows)
             rows = np.arange(1, end + 1)
@@ -60,14 +62,17 @@ def _evidence(tally: RaceState) -> PlotPanel:
             axes.plot(
                 [end], trail[[end - 1], index], "X" if is_out else "o", color=colours[name], markersize=6, clip_on=False
             )
-            ends[name] = float(trail[end - 1, index])
+            ends[name] = (end, float(trail[end - 1, index]))
         axes.axhline(bar, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.annotate(f"dropped from {bar:g} on", (1, bar), fontsize=SMALL, va="bottom")
+        axes.annotate(f"dropped at {bar:g}", (1, bar), fontsize=SMALL, va="bottom")
         axes.set_yscale("log")
         axes.set_ylim(LEAST, max(bar * 4, float(trail.max()) * 2))
+        ticks = _decades(bar)
+        axes.set_yticks([*ticks, bar], [f"{tick:g}" for tick in (*ticks, bar)])
+        axes.set_yticks([], minor=True)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel("evidence against it", fontsize=SMALL)
+        axes.set_ylabel("evidence against it: less is better", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         label_ends(axes, ends, colours)
 
@@ -79,7 +84,7 @@ def _evidence(tally: RaceState) -> PlotPanel:
     return PlotPanel(
         draw,
         title=_result(tally),
-        alt=f"Evidence against each variant, out at {bar:g}: {evidence_text}.",
+        alt=f"Evidence against each variant, dropped at {bar:g}: {evidence_text}.",
         rows=PANEL_LINES,
     )
 
@@ -91,29 +96,38 @@ def _intervals(tally: RaceState) -> PlotPanel:
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.annotate("no lead", (1, 0), fontsize=SMALL, va="bottom")
-        colours, ends = colours_of(tally.variants), {}
+        colours = colours_of(tally.variants)
+        names = distinct_names((pair.a for pair in rivals), OF_PAIR_SHOWN)
         for number, pair in enumerate(rivals):
             path, colour = np.array(_path_while_racing(tally, indices, pair)), colours[pair.a]
-            axes.fill_between(path[:, 0], path[:, 1], path[:, 2], step="post", color=colour, alpha=0.16, linewidth=0)
-            for values in (path[:, 1], path[:, 2]):
+            text = f"over {names[pair.a]}:\n{size_text(pair.low)} to {size_text(pair.high)}"
+            # Outlines, because two bands that lie over each other look like a third one.
+            for values, label in ((path[:, 2], text), (path[:, 1], None)):
                 dash = DASH_STYLES[number % len(DASH_STYLES)]
-                axes.step(path[:, 0], values, where="post", color=colour, linewidth=1.4, linestyle=dash)
+                axes.step(path[:, 0], values, where="post", color=colour, linewidth=1.6, linestyle=dash, label=label)
             # What the text says of the last row: a step at the edge would not be seen.
+            axes.vlines(path[-1, 0], *path[-1, 1:], color=colour, linewidth=1, alpha=0.6, clip_on=False)
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
-            ends[pair.a] = float(path[-1, 2])
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel("lead", fontsize=SMALL)
+        axes.set_ylabel("lead: between the two lines", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
-        label_ends(axes, {f"over {name}": end for name, end in ends.items()}, {f"over {n}": colours[n] for n in ends})
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.03),
+            frameon=False,
+            fontsize=SMALL,
+            handlelength=2.2,
+            labelspacing=1,
+        )
 
     intervals_text = ", ".join(f"{p.a} {size_text(p.low)} to {size_text(p.high)}" for p in rivals)
-    ahead = tally.variants[tally.leader()]
+    ahead, confidence = tally.variants[tally.leader()], f"{100 * (1 - tally.alpha):g} %"
     name = distinct_names(tally.variants)[ahead]
     return PlotPanel(
         draw,
-        title=f"Lead of {name}, {100 * (1 - tally.alpha):g} % confidence",
-        alt=f"Confidence sequences of the lead of {ahead} over: {intervals_text}.",
+        title=f"Lead of {name}, {confidence} interval",
+        alt=f"Lead of {ahead}, {confidence} interval that is valid at every row, over: {intervals_text}.",
         rows=PANEL_LINES,
     )
 
@@ -126,6 +140,13 @@ def _result(tally: RaceState) -> str:
         out = f"{len(tally.dropped):,} of {counted(len(tally.variants), 'variant')}"
         return f"{out} {'is' if len(tally.dropped) == 1 else 'are'} dropped after {counted(tally.rows, 'row')}"
     return f"No variant is dropped after {counted(tally.rows, 'row')}"
+
+
+def _decades(threshold: float) -> list[float]:
+    """Return the powers of ten from `LEAST` on that are ticks beside the threshold, which is a tick itself."""
+    first = math.ceil(math.log10(LEAST))
+    powers = [10.0**power for power in range(first, math.ceil(math.log10(threshold)))]
+    return [power for power in powers if power <= threshold / 1.5]
 
 
 def _path_while_racing(

@@ -30,6 +30,7 @@ from fh_notebook.racing.display import (
     RaceCost,
     RaceDisplay,
     RaceText,
+    calls_notes,
     interval_notes,
     notes_of,
     progress_line,
@@ -252,7 +253,15 @@ class Race:
     @property
     def spent(self) -> RaceCost:
         """What it has cost, and what all other rows would."""
-        return RaceCost(calls=self.calls, left=self.calls_left, reused=self.reused, all_rows=len(self._schedule.order))
+        schedule = self._schedule
+        return RaceCost(
+            calls=self.calls,
+            left=self.calls_left,
+            reused=self.reused,
+            all_rows=len(schedule.order),
+            all_calls=schedule.all_calls,
+            counted_calls=schedule.counted_calls,
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -268,7 +277,8 @@ class Race:
             error=schedule.scorer.error or next((run.error or "" for run in schedule.scorer.unknown.values()), ""),
             bounds=(scale.low, scale.high),
         )
-        return tuple(notes) + interval_notes(self.tally)
+        more = () if self.running else calls_notes(self.spent)  # rows that are out are not counted yet
+        return (*notes, *more, *interval_notes(self.tally))
 
     @property
     def plan_line(self) -> str:
@@ -276,7 +286,7 @@ class Race:
         most = self.calls_left if self._most_calls is None else self._most_calls
         rows = distinct_text(self._schedule.positions, self.spent.all_rows)
         return (
-            f"{self.batch.name}: a race of {len(self.variants)} variants over at most {rows}, "
+            f"{self.batch.name!r}: a race of {len(self.variants)} variants over at most {rows}, "
             f"at most {counted(most, 'call')}; alpha {self.tally.alpha:g}"
         )
 

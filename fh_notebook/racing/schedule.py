@@ -100,6 +100,8 @@ class Schedule:
         for job in jobs:
             self._jobs.setdefault(self._row_of[job.position], []).append(job)
         self.order = seeded_order(list(self._jobs), seed)
+        self.all_calls = sum(len(distinct_calls(row)) for row in self._jobs.values())
+        """Calls of all variants on all rows."""
         self.failed = self.missing = self.beyond = self.reused = 0
         """Of the runs that were taken: failed, without a score, with one beyond the bounds, and not paid for by us."""
         self._paid: set[str] = set()
@@ -123,6 +125,11 @@ class Schedule:
     def positions(self) -> int:
         """Rows of the table: more than the race has, where some ask the same."""
         return len(self._row_of)
+
+    @property
+    def counted_calls(self) -> int:
+        """Calls of ours whose answers are evidence."""
+        return len(self._paid & self._counted_keys)
 
     @property
     def has_ended(self) -> bool:

@@ -73,27 +73,29 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         lab.run(0)
         lab.start(1)
         here = lab.output(1)
-        lab.expect_text(here, r"row 14 of 60; \d+ calls, at most \d+ left; evidence against \(out at 20\)")
+        lab.expect_text(here, r"row 14 of 60; \d+ of 180 calls, at most \d+ left; evidence against \(dropped at 20\)")
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
-        lab.expect_text(here, "strong <b>in words</b> against:\\s*variant\\s*ahead by\\s*confidence sequence")
+        lab.expect_text(
+            here, "strong <b>in words</b> against:\\s*variant\\s*ahead by\\s*95 % interval, valid at every row"
+        )
         expect(here.get_by_role("progressbar", name="Calls of morning")).to_be_visible()
         expect(here.locator("svg[role=img]")).to_have_count(0)
         _pictures(lab, "race-running", here)
         stuck.go.set()
-        lab.expect_text(here, "wins: ")
+        lab.expect_text(here, "wins after ")
         lab.wait_idle()
     expect(here.locator(".fh-plot svg")).to_have_count(2)
     expect(here.get_by_role("progressbar")).to_have_count(0)
-    assert "strong <b>in words</b> wins: " in here.inner_text()
+    assert "strong <b>in words</b> wins after " in here.inner_text()
     _pictures(lab, "race-over", here)
     assert (lab.errors, lab.external) == ([], [])
     lab.save()
     saved = nbformat.read(lab.server.root / lab.name, as_version=4)
     [display] = [out for out in saved.cells[1].outputs if "text/html" in out.get("data", {})]
     assert display["data"]["text/html"].count('class="fh-plot"') == 2
-    assert "wins: " in display["data"]["text/plain"]
+    assert "wins after " in display["data"]["text/plain"]
     saved.cells = saved.cells[1:]  # as somebody else's, whom nobody trusts
     nbformat.write(saved, lab.server.root / "race-of-somebody.ipynb")
     lab.open(name="race-of-somebody.ipynb")
-    lab.expect_text(lab.output(0), "wins: ")
-    lab.expect_text(lab.output(0), "Evidence against each variant, out at 20")
+    lab.expect_text(lab.output(0), "wins after ")
+    lab.expect_text(lab.output(0), "Evidence against each variant, dropped at 20")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from html import unescape as html_unescaped
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import fh_notebook as fh
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.errors import InputError
 from fh_notebook.notebook.progress.race_display import RaceView
-from fh_notebook.racing.display import RaceText, notes_of
+from fh_notebook.racing.display import LIMIT_AT, RaceText, evidence_note, notes_of
 from tests.racing.quiz import Quiz, questions
 
 HOSTILE = "<img src=x onerror=alert(1)>$\\frac$"
@@ -29,21 +30,56 @@ def quiz() -> Quiz:
 
 
 def test_the_page_and_its_text_twin_say_the_same(quiz: Quiz) -> None:
-    """The sentence, each variant's standing and evidence, each pair's interval and threshold; escaped."""
+    """The sentence, each variant's standing and evidence, each pair's interval and rows; escaped."""
     race = run(quiz)
     page, text = race._repr_html_(), repr(race)
     words = re.sub(r"<[^>]+>", " ", page.replace("&lt;", "<").replace("&gt;", ">").replace("&#x27;", "'"))
     assert race.verdict in text
     assert "<img" not in page
     for line in race.summary().to_dict("records"):
-        assert f"{line['rows']:,}" in words
+        end = line["dropped_after"] if line["standing"] == "dropped" else race.rows
+        for shown in (words, text):
+            assert f"{line['rows']:,} of {end:,}" in shown
         assert line["standing"] in text
     for pair in race.tally.rivals():
-        for figure in (f"{pair.wins:,}", size_text(pair.low), size_text(pair.high)):
+        for figure in (f"{pair.wins:,}", f"{pair.n:,}", size_text(pair.low), size_text(pair.high)):
             assert figure in page
             assert figure in text
-    assert "confidence sequence" in page
-    assert page.count("evidence") >= 2
+    for shown in (words, text):
+        assert "95 % interval" in shown
+        assert f"{race.calls:,} of 180 calls" in shown
+
+
+def test_one_scale_of_evidence_is_shown_and_explained(quiz: Quiz) -> None:
+    """The tables have the evidence against each variant and its threshold alone: that of pairs is in `pairs()`."""
+    race = run(quiz)
+    page, text = race._repr_html_(), repr(race)
+    for shown in (page, text):
+        assert evidence_note(race.tally) in html_unescaped(shown)
+        assert "needed" not in shown
+    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", page)
+    assert sum("evidence" in head for head in heads) == 1
+    assert {"evidence", "needed"} <= set(race.pairs().columns)
+
+
+def test_a_bar_of_evidence_has_its_threshold_marked(quiz: Quiz) -> None:
+    """The bar of a dropped variant reaches the mark, one of who is in ends before it; less than 1 has no length."""
+    race = run(quiz)
+    page = race._repr_html_()
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%;background-color:#", page)]
+    assert page.count(f"left:{LIMIT_AT:g}%;") == 1 + len(race.variants)  # the heading's, and a mark in each bar
+    for line, width in zip(race.summary().to_dict("records"), widths, strict=True):
+        assert (width >= LIMIT_AT) is (line["standing"] == "dropped")
+        assert (width > 0) is (line["evidence"] > 1)
+
+
+def test_calls_beyond_those_of_the_counted_rows_are_explained() -> None:
+    """Rows that were sent ahead cost calls that no row of the table has: a note counts them."""
+    race = run(Quiz({"weak": 0.3, "strong": 0.95}), lookahead=4)
+    counted = sum(race.rows if end is None else end for end in (race.dropped.get(name) for name in race.variants))
+    assert race.spent.counted_calls == counted
+    more = race.calls - counted
+    assert any(note.startswith(f"{more:,} call") for note in race.notes) is (more > 0)
 
 
 def test_the_figures_draw_and_tell(quiz: Quiz) -> None:
@@ -51,7 +87,7 @@ def test_the_figures_draw_and_tell(quiz: Quiz) -> None:
     race = run(quiz)
     both = race.plot()
     assert len(both.panels) == 2
-    assert both.alt.startswith("Evidence against each variant, out at 20: ")
+    assert both.alt.startswith("Evidence against each variant, dropped at 20: ")
     for name in race.variants:
         assert name in both.alt
     page = both._repr_html_()
@@ -68,8 +104,8 @@ def test_the_live_view_has_the_plan_the_line_and_in_the_end_the_picture() -> Non
     """While it runs: calls spent and left, evidence against its bar; at its end the sentence and the figures."""
     race = run(Quiz({"a": 0.5, "b": 0.6}), max_calls=20)
     live, last = RaceView(race), RaceView(race, last=True)
-    assert "row 10 of 60; 20 calls, at most " in repr(live)
-    assert "evidence against (out at 20)" in live._repr_html_()
+    assert "row 10 of 60; 20 of 120 calls, at most " in repr(live)
+    assert "evidence against (dropped at 20)" in live._repr_html_()
     assert 'role="progressbar"' in live._repr_html_()
     assert 'class="fh-plot"' not in live._repr_html_()
     assert last._repr_html_().count('class="fh-plot"') == 2
@@ -102,8 +138,8 @@ def test_a_race_that_is_run_on_as_a_batch_shows_a_batch(capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("failed", "rule", "said"),
     [
-        (1, "drop", "1 failed run has no score; failed='zero' would count it as 0."),
-        (3, "drop", "3 failed runs have no score; failed='zero' would count them as 0."),
+        (1, "drop", "1 failed run has no score; to count it as 0, give failed='zero'."),
+        (3, "drop", "3 failed runs have no score; to count them as 0, give failed='zero'."),
         (1, "zero", "1 failed run counts as 0."),
         (3, "zero", "3 failed runs count as 0."),
     ],

@@ -42,7 +42,7 @@ def test_a_race_names_the_better_one_and_pays_for_no_more_than_it_needs() -> Non
     assert race.rows < 40
     assert race.reused == 0
     assert race.dropped == {"weak": race.rows}
-    assert race.verdict.startswith("strong wins: weak is beaten after")
+    assert race.verdict.startswith(f"strong wins after {race.rows} of 120 rows ({race.calls} of 240 calls)")
     assert race.batch.counts.pending == 240 - race.calls
 
 
@@ -153,11 +153,11 @@ def test_a_spent_budget_says_the_interval_and_how_many_more_and_goes_on_where_it
     race = run(quiz, max_calls=20)
     assert (race.winner, race.ending, race.calls, quiz.calls) == (None, "budget spent", 20, 20)
     assert race.rows == 10
-    assert "confidence sequence" in race.verdict
+    assert "95 % interval" in race.verdict
     assert "more rows would decide it" in race.verdict or "level" in race.verdict or "hardly" in race.verdict
     assert race.batch.stopped is not None
     assert race.batch.stopped.reason == "max_calls"
-    assert "20 calls" in race.verdict
+    assert "20 of 240 calls" in race.verdict
     assert "race.resume()" in race.verdict
     while race.ending == "budget spent" and race.rows < 120:
         race.resume()
@@ -198,7 +198,7 @@ def test_an_interrupted_race_goes_on(retry_unknown: bool) -> None:
     quiz, whole = Quiz(rates, wait={STUCK: 1.0}), run(Quiz(rates))
     race = run(quiz, on_event=_cancels_while_stuck(), lookahead=2)
     assert race.ending == "interrupted"
-    assert race.verdict.startswith("Interrupted: ")
+    assert race.verdict.startswith("Interrupted after ")
     assert race.rows <= 5
     assert race.batch.counts.unknown >= 2
     race.resume(retry_unknown=retry_unknown)
@@ -230,7 +230,7 @@ def test_no_difference_that_matters_ends_it_too() -> None:
     quiz = Quiz({"a": 1.0, "b": 1.0})
     race = run(quiz, 400, min_difference=0.2, lookahead=1)
     assert (race.ending, race.winner) == ("no difference", None)
-    assert race.verdict.startswith("No difference larger than 0.20 between a and b: ")
+    assert race.verdict.startswith(f"No difference larger than 0.20 between a and b after {race.rows} ")
     line = race.pairs().iloc[0]
     assert -0.2 <= line["ci_low"] <= 0 <= line["ci_high"] <= 0.2
     assert race.rows < 100
@@ -343,7 +343,7 @@ def test_numbers_are_raced_between_stated_bounds_or_by_rank() -> None:
     assert any("beyond 0 and 40 counted as the bound" in note for note in bounded.notes)
     ranked = run(quiz, score=points, bounds="ranks")
     assert ranked.winner == "b"
-    assert "rows to" in ranked.verdict
+    assert ranked.tally.scale.by_rank
     assert quiz.calls <= 2 * (max(bounded.rows, ranked.rows) + 8)
 
 
@@ -362,7 +362,7 @@ def test_seconds_are_raced_by_rank_and_less_is_better() -> None:
 
     race = fh.race(questions(30), "quiz", score="elapsed_s", client=hive.client(), progress=False)
     assert race.winner == "quick"
-    assert "rows to" in race.verdict
+    assert race.tally.scale.by_rank
 
 
 def test_a_judge_scores_a_race_by_calls_of_its_own() -> None:

@@ -58,12 +58,12 @@ def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -
     assert 2 * rows <= calls <= 2 * (rows + 8) < 2 * 93
     states = _display(loaded, cell)
     assert "row 0 of 93" in states[0].text
-    assert "evidence against (out at 20)" in states[0].text
+    assert "evidence against (dropped at 20)" in states[0].text
     last = states[-1]
     assert "No difference larger than 0.30 between keywords and nearest" in last.text
     page = last.content["data"]["text/html"]
     assert page.count('class="fh-plot"') == 2
-    assert "confidence sequence" in page
+    assert "valid at every row" in page
     saved = str(loaded.shown(cell))
     assert "<svg" in saved
     assert "row 0 of 93" not in saved

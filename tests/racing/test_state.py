@@ -9,7 +9,7 @@ from fh_notebook.racing.display import RaceCost, interval_notes, progress_line, 
 from fh_notebook.racing.scores import ScoreScale
 from fh_notebook.racing.state import RaceState, pairs_table, summary_table
 
-SPENT = RaceCost(calls=8, left=20, reused=3, all_rows=40)
+SPENT = RaceCost(calls=8, left=20, reused=3, all_rows=40, all_calls=80, counted_calls=7)
 
 
 def tally_of(rows: object, *, variants: int = 2, **options: object) -> RaceState:
@@ -71,12 +71,12 @@ def test_numbers_are_told_in_their_own_unit() -> None:
 @pytest.mark.parametrize(
     ("tally", "ending", "why", "says"),
     [
-        (tally_of([[0, 1]] * 8), "winner", "", ["v1 wins: v0 is beaten after 8 rows, by 1.00 (95 % confidence sequence ", "(8 rows of 40, 8 calls, 3 reused)."]),
-        (tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided: v1 is ahead of v0 by 1.00 (95 %", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
-        (tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["Undecided: v0 and v1 are level, 95 % confidence sequence"]),
-        (tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted: no row has a score of both"]),
-        (tally_of([]), "budget spent", "the cap", ["Undecided: no row is decided yet (0 rows of 40"]),
-        (tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 0.10 between v0 and v1: "]),
+        (tally_of([[0, 1]] * 8), "winner", "", ["v1 wins after 8 of 40 rows (8 of 80 calls, 3 reused)."]),
+        (tally_of([[0, 1]] * 5), "budget spent", "5 calls", ["Undecided after 5 of 40 rows (8 of 80 calls, 3 reused): v1 is ahead of v0 by 1.00 (95 %", "about 3 more rows would decide it at this difference", "Stopped: 5 calls."]),
+        (tally_of([[0, 1], [1, 0]]), "budget spent", "x", ["v0 and v1 are level, 95 % interval"]),
+        (tally_of([[np.nan, 1]]), "interrupted", "x", ["Interrupted after 1 of 40 rows", "no row has a score of both"]),
+        (tally_of([]), "budget spent", "the cap", ["Undecided after 0 of 40 rows", "no row is decided yet"]),
+        (tally_of([[1, 1]] * 200, min_difference=0.1), "no difference", "", ["No difference larger than 0.10 between v0 and v1 after "]),
         (tally_of([[0, 1]] * 3 + [[1, 0]] * 2 + [[1, 1]] * 3_000), "budget spent", "x", ["at this difference it would hardly ever be decided"]),
     ],
 )  # fmt: skip
@@ -100,7 +100,7 @@ def test_the_running_line_has_calls_evidence_and_who_is_out() -> None:
     """In one line: how far, what was spent, what is left at the most, evidence against its bar."""
     tally = tally_of([[0, 1, 1]] * 11, variants=3)
     assert progress_line(tally, SPENT).startswith(
-        "row 11 of 40; 8 calls, 3 reused, at most 20 left; evidence against (out at 20): v1 "
+        "row 11 of 40; 8 of 80 calls, 3 reused, at most 20 left; evidence against (dropped at 20): v1 "
     )
     assert progress_line(tally, SPENT).endswith("; dropped: v0")
 
