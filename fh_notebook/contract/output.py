@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ from fh_notebook.core.config.urls import LOCAL, is_loopback
 from fh_notebook.core.json_values import inside_fence, pretty
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, one_line, with_partial_repr
+from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.core.text.messages import counted
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "OutputOptions",
     "assets_of",
     "best_form",
+    "excerpt",
     "file_host",
     "forms_of",
     "is_picture",
@@ -280,6 +282,51 @@ def _copy_button(output: Any, options: OutputOptions) -> html.Html:
 
 def _all_button(options: OutputOptions) -> html.Html | None:
     return html.el("button", "Show all", type="button", cls="fh-show-all") if options.key else None
+
+
+# --- in one line
+
+EXCERPT_READ: Final = 20_000
+"""Characters of a text that an excerpt is made of: a table has an excerpt in each line."""
+
+
+def excerpt(output: Any, limit: int) -> str:
+    r"""Return the beginning of an output in one line of at most `limit` characters: its words, without any markup.
+
+    Examples
+    --------
+    >>> excerpt("# Decision\n\nWe **pay**.", 40), excerpt('{"kind": "late", "items": [1, 2]}', 40)
+    ('Decision We pay.', 'kind: late, items: 2 items')
+    """
+    if isinstance(output, str):
+        text = output[:EXCERPT_READ]
+        value = json_value(text)
+        if value is None:
+            return one_line(plain_text(text) if _MARKDOWN.search(text) else text, limit)
+        output = value
+    if files := assets_of(output):
+        return one_line(", ".join(asset.file_name or asset.id or "file" for asset in files[:FILES_SHOWN]), limit)
+    if isinstance(output, Mapping):
+        parts = (f"{name}: {_in_a_few_words(value)}" for name, value in islice(output.items(), limit))
+    elif isinstance(output, list):
+        parts = (
+            excerpt(value, limit) if isinstance(value, Mapping) else _in_a_few_words(value)
+            for value in islice(output, limit)
+        )
+    else:
+        return "" if output is None else one_line(_in_a_few_words(output), limit)
+    return one_line((", " if isinstance(output, Mapping) else "; ").join(parts), limit)
+
+
+def _in_a_few_words(value: Any) -> str:
+    """Return a value inside of another one: of what has parts itself, how many."""
+    if isinstance(value, str):
+        return value[:EXCERPT_READ]
+    if isinstance(value, Mapping) and value:
+        return counted(len(value), "field")
+    if isinstance(value, list) and value:
+        return counted(len(value), "item")
+    return pretty(value, limit=EXCERPT_READ, indent=None)[0]
 
 
 # --- Markdown

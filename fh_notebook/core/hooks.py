@@ -156,6 +156,10 @@ class Frontend(Protocol):
         """Show a `ShownBatch` as :meth:`show_batch`, or where nobody could click, once, as it is now."""
         ...
 
+    def show_history(self, frame: Any) -> bool:
+        """Show the `ShownFrame` of ``fh.history()`` with what can be clicked; ``False`` where nobody could click."""
+        ...
+
     def race_progress(self, race: Any) -> Any:
         """Return a new display of a race; ``None`` where there is no notebook."""
         ...
@@ -164,7 +168,9 @@ class Frontend(Protocol):
         """Return a live table of a `Comparison` or a `Batch`."""
         ...
 
-    def show_rater(self, session: Any, items: Any, *, store: Any, result: Callable[[], list[str]]) -> Any:
+    def show_rater(
+        self, session: Any, items: Any, *, store: Any, result: Callable[[], list[str]], question: str
+    ) -> Any:
         """Return what asks a person for ratings."""
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.notebook.shell import notice
+from fh_notebook.notebook.shell import notice, running_kernel
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch, ShownBatch
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fh_notebook.comparing.rating.questions import Items
     from fh_notebook.comparing.rating.rating_session import RatingSession
     from fh_notebook.contract.deployment import Deployment
+    from fh_notebook.core.text.shown_frame import ShownFrame
     from fh_notebook.notebook.browser.browser import Browser
     from fh_notebook.notebook.magics.pending_results import ChangingDisplay
     from fh_notebook.notebook.rater import Rater
@@ -31,6 +32,7 @@ __all__ = [
     "notice",
     "race_progress",
     "show_batch",
+    "show_history",
     "show_pending",
     "show_rater",
     "watch_batch",
@@ -72,6 +74,18 @@ def watch_batch(shown: ShownBatch) -> None:
     watch(shown)
 
 
+def show_history(frame: ShownFrame) -> bool:
+    """Show the table of earlier runs with what can be clicked; ``False`` where nobody could click."""
+    from fh_notebook.notebook.ui.buttons import has_person
+
+    if not has_person(running_kernel()):
+        return False
+    from fh_notebook.notebook.results.history_table import show
+
+    show(frame)
+    return True
+
+
 def race_progress(race: Race) -> RaceDisplay | None:
     """Return a new display of a race; ``None`` where there is no notebook."""
     from fh_notebook.notebook.progress.race_display import live_race
@@ -86,8 +100,10 @@ def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_siz
     return browser.browse(shown, columns=columns, page_size=page_size)
 
 
-def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
+def show_rater(
+    session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]], question: str
+) -> Rater:
     """Return what asks a person for ratings."""
     from fh_notebook.notebook.rater import show_rater as show
 
-    return show(session, items, store=store, result=result)
+    return show(session, items, store=store, result=result, question=question)

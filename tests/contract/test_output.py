@@ -13,6 +13,7 @@ from fh_notebook.contract.output import (
     FORMS,
     OutputOptions,
     best_form,
+    excerpt,
     file_host,
     forms_of,
     is_picture,
@@ -278,3 +279,44 @@ def test_a_table_says_what_it_leaves_out() -> None:
     assert "50 more rows and 5 more columns not shown; there is all" in page
     assert "<details" not in _shown([{"a": 1}] * 20, "table")
     assert "not shown" not in _shown({"a": 1}, "table")
+
+
+@pytest.mark.parametrize(
+    ("output", "begins"),
+    [
+        ("It is late.\nSorry.", "It is late. Sorry."),
+        ("## Decision\n\nWe **pay**.", "Decision We pay."),
+        ('```json\n{"kind": "late", "days": 3}\n```', "kind: late, days: 3"),
+        ({"kind": "late", "items": [1, 2], "by": {"name": "Kim"}}, "kind: late, items: 2 items, by: 1 field"),
+        ([{"a": 1}, {"a": 2}], "a: 1; a: 2"),
+        ({"assets": [{"file_name": "a.png"}, {"file_name": "b.pdf"}]}, "a.png, b.pdf"),
+        (3, "3"),
+        (None, ""),
+        ("", ""),
+    ],
+)
+def test_an_excerpt_is_the_words_of_an_output(output: Any, begins: str) -> None:
+    """In one line without markup, of text, Markdown, JSON, files and nothing."""
+    assert excerpt(output, 80) == begins
+
+
+@given(
+    st.text(max_size=200)
+    | st.recursive(st.none() | st.integers() | st.text(max_size=20), lambda inner: st.lists(inner, max_size=3))
+    | st.dictionaries(st.text(max_size=9), st.text(max_size=20), max_size=3),
+    st.integers(1, 60),
+)
+def test_an_excerpt_is_one_short_line_of_any_output(output: Any, limit: int) -> None:
+    """Whatever the output is."""
+    line = excerpt(output, limit)
+    assert len(line) <= limit
+    assert not {"\n", "\r", "\0"} & set(line)
+
+
+def test_an_excerpt_of_an_endless_output_is_made_at_once() -> None:
+    """Of a text of megabytes and of a thousand levels."""
+    deep: Any = "end"
+    for _ in range(5_000):
+        deep = [deep]
+    assert excerpt(deep, 20) == "1 item"
+    assert excerpt("word " * 1_000_000, 20).startswith("word word")

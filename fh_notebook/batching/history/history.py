@@ -6,6 +6,7 @@ Rule of this file: it reads. Nothing is called, and nothing in the store is chan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from itertools import islice
 from typing import Any, Final
 
@@ -15,11 +16,14 @@ from fh_notebook.batching.tables.frames import INSTANT, TEXT, series_of
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.catalog.deployments import near_name
 from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.output import excerpt
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.json_values import inputs_text
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.session import session
@@ -35,6 +39,7 @@ __all__ = [
     "opens_with",
     "outcome_of",
     "record_of",
+    "shown_cells",
     "what_of",
 ]
 
@@ -50,15 +55,17 @@ COLUMNS: Final = {
     "unknown": "Int64",
     "at": INSTANT,
     "elapsed_s": "float64",
+    "inputs": TEXT,
     "output": TEXT,
     "error": TEXT,
     "request_id": TEXT,
     "workspace": TEXT,
+    "answer_id": "Int64",
 }
 """The columns of :func:`history` with their dtypes, which are the same whatever there is."""
 
 TEXT_SHOWN: Final = 80
-"""Characters of an output or an error in the table; the run itself has all of it."""
+"""Characters of inputs, an output or an error in the table; the run itself has all of it."""
 
 SAMPLES: Final = 1_000
 """Answers that a deployment is guessed from: more of them say nothing new, and a store may hold a million."""
@@ -83,8 +90,8 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     DataFrame
         ``kind`` is ``batch`` or ``run``. A batch has its ``name`` and how many jobs were ``planned``, are ``done``,
         ``failed`` or ``unknown``: jobs, as in ``batch.counts``, of which equal ones share an answer; a run has its
-        ``status``, ``elapsed_s`` in seconds, ``output`` and ``error``, each cut to one line, and ``request_id``.
-        ``at`` is when the last answer was kept, UTC. Without a store, or with nothing in it, the table is empty and has
+        ``status``, ``elapsed_s`` in seconds, ``inputs``, ``output`` and ``error``, the first words of each in one line
+        without markup, ``request_id``, and ``answer_id``, its number in the store. ``at`` is when the last answer was kept, UTC. Without a store, or with nothing in it, the table is empty and has
         the same columns.
 
     Raises
@@ -116,12 +123,13 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
     store = _store()
     if store is None:
         return _frame([])
-    lines = [_line_of_run(answer) for answer in store.answers.single_runs(limit, deployment=name)]
-    lines += [_line_of_batch(store, *newest) for newest in store.batches.newest(limit, deployment=name)]
+    # One more than is returned: whether there are others is said.
+    lines = [_line_of_run(answer) for answer in store.answers.single_runs(limit + 1, deployment=name)]
+    lines += [_line_of_batch(store, *newest) for newest in store.batches.newest(limit + 1, deployment=name)]
     lines.sort(key=lambda line: line["at"], reverse=True)
     if name is not None and not lines:
         _tell_nearest(store, name)
-    return _frame(lines[:limit])
+    return _frame(lines[:limit], has_more=len(lines) > limit)
 
 
 def _store() -> Store | None:
@@ -144,10 +152,12 @@ def _line_of_run(answer: StoredAnswer) -> dict[str, Any]:
         "unknown": int(answer.status not in ("completed", "failed")),
         "at": answer.kept_at,
         "elapsed_s": run.elapsed_s or None,
-        "output": None if run.output is None else one_line(run.text[: TEXT_SHOWN * 4], TEXT_SHOWN),
+        "inputs": inputs_text(run.inputs or {}, TEXT_SHOWN) or None,
+        "output": None if run.output is None else excerpt(run.output, TEXT_SHOWN),
         "error": one_line(run.error or run.error_code or "", TEXT_SHOWN) or None,
         "request_id": run.request_id,
         "workspace": answer.workspace,
+        "answer_id": answer.id,
     }
 
 
@@ -175,10 +185,23 @@ def _count_planned(store: Store, record: BatchRecord) -> int:
     )
 
 
-def _frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
+def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFrame:
     columns = {name: [line.get(name) for line in lines] for name in COLUMNS}
     frame = pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
-    return ShownFrame.of(frame, _shown_cells)
+    count = counted(len(lines), "call or batch", "calls and batches")
+    caption = f"The newest {count} of more; limit= (-n) lists others." if has_more else f"{count}, the newest first."
+    return ShownFrame.of(frame, shown_cells, caption=caption, note=_note(lines), show=_show_live)
+
+
+def _show_live(frame: ShownFrame) -> bool:
+    return hooks.frontend().show_history(frame)
+
+
+def _note(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Say how to open what is listed: by code, which works wherever the table is read."""
+    newest = {line["kind"]: line for line in reversed(lines)}
+    said = {"run": "To see all of a call: {}.", "batch": "To open a batch: {}."}
+    return " ".join(text.format(opens_with(newest[kind])) for kind, text in said.items() if kind in newest)
 
 
 # --- as it is read
@@ -207,28 +230,38 @@ def opens_with(record: Mapping[str, Any]) -> str:
     """Return the call that opens a batch, or the form whose earlier calls have a run."""
     if record["kind"] == "batch":
         return f"fh.open_batch({record['name']!r})"
-    return f"fh.form({record['deployment']!r}), Earlier calls"
+    return f"fh.form({record['deployment']!r}), then press Earlier calls"
 
 
-_HEADS: Final = ("time (UTC)", "what", "variants", "result", "first words", "open it by")
+def shown_cells(frame: pd.DataFrame, *, zone: tzinfo | None = None) -> tuple[Sequence[str], list[list[str]]]:
+    """Return the heads and the cells of the table as it is read.
 
-
-def _shown_cells(frame: pd.DataFrame) -> tuple[Sequence[str], list[list[str]]]:
+    Parameters
+    ----------
+    frame : DataFrame
+        Of :func:`history`.
+    zone : tzinfo, optional
+        Of the times; the local one by default.
+    """
+    times = [at.to_pydatetime(warn=False).astimezone(zone) for at in frame["at"]]
+    zones = dict.fromkeys(time.tzname() or "" for time in times)
     lines = []
-    for line in frame.to_dict("records"):
+    for time, line in zip(times, frame.to_dict("records"), strict=True):
         record = record_of(line)
         words = record["output"] if record["output"] is not None else record["error"]
+        batch = f", batch {record['name']}" if record["kind"] == "batch" else ""
         lines.append(
             [
-                f"{line['at']:%Y-%m-%d %H:%M}",
-                one_line(what_of(record), 60),
+                f"{time:%Y-%m-%d %H:%M:%S}{f' {time.tzname()}' if len(zones) > 1 else ''}",
+                one_line(f"{record['deployment'] or ''}{batch}", 60),
                 one_line(record["variants"] or "", 40),
                 outcome_of(record),
+                record["inputs"] or "",
                 words or "",
-                opens_with(record),
             ]
         )
-    return _HEADS, lines
+    head = f"time ({next(iter(zones))})" if len(zones) == 1 else "time"
+    return (head, "workflow", "variant", "status", "inputs begin with", "answer begins with"), lines
 
 
 def _tell_nearest(store: Store, name: str) -> None:

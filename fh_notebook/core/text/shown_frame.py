@@ -39,6 +39,9 @@ class ShownFrame(pd.DataFrame):
     _shown_columns: tuple[Any, ...] = ()
     _style: html.Html = html.STYLE
     _cls: str = "fh-table"
+    _caption: str = ""
+    _note: str = ""
+    _show: Callable[[ShownFrame], bool] | None = None
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -52,6 +55,9 @@ class ShownFrame(pd.DataFrame):
         *,
         style: html.Html = html.STYLE,
         table_cls: str = "fh-table",
+        caption: str = "",
+        note: str = "",
+        show: Callable[[ShownFrame], bool] | None = None,
     ) -> ShownFrame:
         """Return `frame` with a display.
 
@@ -65,12 +71,33 @@ class ShownFrame(pd.DataFrame):
             The style of the table, with ``html.STYLE``.
         table_cls : str
             CSS classes of the table.
+        caption, note : str
+            What is said above and below the table.
+        show : callable, optional
+            Displays the frame in a live page and returns whether it did; else the table is displayed.
         """
         shown = cls(frame)
         shown.attrs = frame.attrs
         shown._shown_cells, shown._shown_columns = cells, tuple(frame.columns)
         shown._style, shown._cls = style, table_cls
+        shown._caption, shown._note, shown._show = caption, note, show
         return shown
+
+    @property
+    def caption(self) -> str:
+        """What is said above the table."""
+        return self._caption
+
+    def _ipython_display_(self) -> None:
+        """Show it in a live page.
+
+        Raises
+        ------
+        NotImplementedError
+            There is none: IPython then asks for HTML and text.
+        """
+        if self._show is None or self._cells() is None or not self._show(self):
+            raise NotImplementedError
 
     def _cells(self) -> Cells | None:
         """Return what is shown; ``None`` where pandas shows it: it is empty, or was changed or sent elsewhere."""
@@ -90,7 +117,7 @@ class ShownFrame(pd.DataFrame):
         heads, lines = cells
         texts = [[html.printable(str(cell)).replace("\n", " ") for cell in line] for line in lines]
         table = pd.DataFrame(texts, columns=list(heads)).to_string(index=False)
-        return "\n".join(part for part in (table, self._more_text()) if part)
+        return "\n".join(part for part in (self._caption, table, self._more_text(), self._note) if part)
 
     def _repr_html_(self) -> str | None:
         cells = self._cells()
@@ -98,6 +125,8 @@ class ShownFrame(pd.DataFrame):
             plain: Any = pd.DataFrame(self)
             shown: str | None = plain._repr_html_()
             return shown
-        more = self._more_text()
-        table = html.table(*cells, cls=self._cls)
-        return html.el("div", self._style, table, html.el("div", more, cls="fh-dim") if more else None, cls="fh")
+        caption, *below = (
+            html.el("div", text, cls="fh-dim") if text else None
+            for text in (self._caption, self._more_text(), self._note)
+        )
+        return html.el("div", self._style, caption, html.table(*cells, cls=self._cls), *below, cls="fh")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.history.history import COLUMNS, deployment_from_history, last_run
+from fh_notebook.batching.history.history import COLUMNS, deployment_from_history, last_run, shown_cells
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import BatchRecord
+from tests.notebook.hostile import Page
 
 DTYPES = {**COLUMNS, "at": "datetime64[ns, UTC]"}
 
@@ -79,6 +80,40 @@ def test_a_batch_and_single_runs_are_one_line_each_the_newest_first(hive: LocalH
     assert frame["request_id"].notna().tolist() == [True, False, True]
     assert frame["at"].is_monotonic_decreasing
     assert abs(frame["at"][0] - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_it_is_read_by_a_person(here: str) -> None:
+    """Inputs and answers begin with words and not with markup; times have seconds and their zone; what opens a line."""
+    output = {"decision": "pay", "items": [{"item": "lamp"}]}
+    _keep(
+        here,
+        _run(output="# Decision\n\nWe **pay**.\n\n| item | paid |\n|---|--:|\n| lamp | 9 |"),
+        _run("b", output=output, inputs={"claim": "The lamp broke.", "amount": 9}),
+    )
+    frame = fh.history()
+    assert frame["output"].tolist() == ["decision: pay, items: 1 item", "Decision We pay. item paid lamp 9"]
+    assert frame["inputs"].tolist() == ["claim: The lamp broke., amount: 9", "hi"]
+    heads, lines = shown_cells(frame, zone=timezone(timedelta(hours=2), "EET"))
+    assert heads[:4] == ("time (EET)", "workflow", "variant", "status")
+    assert lines[0][0] == f"{frame['at'][0] + timedelta(hours=2):%Y-%m-%d %H:%M:%S}"
+    assert [line[1:] for line in lines] == [
+        ["d", "b", "completed", frame["inputs"][0], frame["output"][0]],
+        ["d", "a", "completed", frame["inputs"][1], frame["output"][1]],
+    ]
+    page = Page(str(frame._repr_html_())).text
+    for shown in (page, repr(frame)):
+        assert "2 calls and batches" in shown
+        assert "fh.form('d')" in shown
+
+
+def test_it_says_whether_there_is_more(here: str) -> None:
+    """Of ten that were asked for there may be more, of all there are not."""
+    _keep(here, *(_run() for _ in range(3)))
+    assert [fh.history(limit=limit).caption.endswith("the newest first.") for limit in (2, 3, 4)] == [  # type: ignore[attr-defined]
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_table_has_the_same_dtypes_with_and_without_lines(hive: LocalHive) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pandas as pd
+import pytest
 
 from fh_notebook.core.text.shown_frame import LINES_SHOWN, ShownFrame
 
@@ -27,6 +30,32 @@ def test_what_is_computed_or_changed_shows_itself_as_pandas_does() -> None:
     frame["more"] = 7
     assert "more" in repr(frame)
     assert "more" in str(frame._repr_html_())
+
+
+def test_it_has_words_above_and_below_its_table() -> None:
+    """In the page and in the text."""
+    frame = ShownFrame.of(pd.DataFrame({"p": [1]}), lambda frame: (["p"], [["1"]]), caption="1 <call>", note="Run it.")
+    assert repr(frame).splitlines()[0] == frame.caption == "1 <call>"
+    assert repr(frame).splitlines()[-1] == "Run it."
+    page = str(frame._repr_html_())
+    assert page.index("1 &lt;call&gt;") < page.index("<table") < page.index("Run it.")
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_in_a_live_page_another_display_may_stand_for_it(is_live: bool) -> None:
+    """Where that says that it could not, IPython asks for the table, as it does of what has no such display."""
+    asked: list[ShownFrame] = []
+
+    def show(frame: ShownFrame) -> bool:
+        asked.append(frame)
+        return is_live
+
+    frame = ShownFrame.of(pd.DataFrame({"p": [1]}), lambda frame: (["p"], [["1"]]), show=show)
+    with nullcontext() if is_live else pytest.raises(NotImplementedError):
+        frame._ipython_display_()
+    assert asked[0] is frame
+    with pytest.raises(NotImplementedError):
+        _shown()._ipython_display_()
 
 
 def test_of_many_lines_the_first_are_shown_and_the_rest_is_counted() -> None:

@@ -6,7 +6,6 @@ of its value.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from fh_notebook.contract.run import one_line
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import FORMATS, path_text, short
+from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import UNSET
 from fh_notebook.notebook.forms.model.field import FieldState
@@ -28,7 +28,6 @@ __all__ = [
     "help_html",
     "hints",
     "label_html",
-    "plain_text",
     "problem_html",
     "shown_name",
     "state_note",
@@ -240,31 +239,6 @@ def help_html(state: FieldState, *, has_default: bool = True) -> str:
     if hint_lines := hints(state, has_default=has_default):
         parts.append(html.el("span", " · ".join(hint_lines), cls="fh-hint"))
     return html.el("div", html.join(parts, " "), cls="fh-help") if parts else ""
-
-
-_MARKED: Final = re.compile(r"[*_`#\[>|~]|^\s*[-+] ", re.MULTILINE)
-"""A text without any of these has no Markdown."""
-
-
-def plain_text(description: str) -> str:
-    """Return a description without its Markdown: a line of help has no room for headings and lists.
-
-    Examples
-    --------
-    >>> plain_text("**Markdown** is allowed: `lists`, *emphasis*. See [here](https://example.com).")
-    'Markdown is allowed: lists, emphasis. See here.'
-    """
-    if not _MARKED.search(description):
-        return description.strip()
-    from markdown_it import MarkdownIt
-
-    blocks = MarkdownIt("js-default", {"html": False, "linkify": False}).parse(description)
-    lines = [block.children or [] if block.type == "inline" else [block] for block in blocks if block.content]
-    texts = ("".join(_BREAKS.get(part.type, part.content) for part in line) for line in lines)
-    return "\n".join(text.strip() for text in texts).strip()
-
-
-_BREAKS: Final = {"softbreak": "\n", "hardbreak": "\n"}
 
 
 def _folded(description: str) -> html.Html:
