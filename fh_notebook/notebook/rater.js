@@ -10,6 +10,7 @@
 const AHEAD = 20; // items that are here before they are shown, so that no key waits for the kernel
 const RESEND_MS = 4000;
 const KEPT = 'fh-rate:';
+const AGAIN = 'cmp.rate(skipped=True) asks again what was skipped';
 
 const CSS = `
 .fh-rate-static{display:none}
@@ -31,7 +32,9 @@ const CSS = `
 .fh-rate kbd.fh-rate-bare{margin-right:0}
 .fh-rate-panes{min-height:8em;display:flex;flex-wrap:wrap;gap:10px;align-items:stretch}
 .fh-rate-panes:has(.fh-rate-over){min-height:0}
-.fh-rate-pane{flex:1 1 230px;min-width:0;display:flex;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));
+.fh-rate-side{flex:1 1 230px;min-width:0;display:flex;flex-direction:column;gap:8px;align-items:flex-start}
+.fh-rate-side>.fh-rate-pane{align-self:stretch}
+.fh-rate-pane{flex:1 1 auto;min-width:0;display:flex;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));
   border-radius:4px;background:var(--jp-layout-color1,transparent)}
 .fh-rate-name{flex:none;width:26px;text-align:center;font-weight:600;padding:8px 0;
   border-right:1px solid var(--jp-border-color2,rgba(128,128,128,.4));background:var(--jp-layout-color2,transparent)}
@@ -151,6 +154,7 @@ function render({ model, el }) {
   const who = make('span', {cls: 'fh-rate-dim fh-rate-who'});
   const count = make('span', {cls: 'fh-rate-dim fh-rate-count'});
   head.append(title, who, count);
+  const blind = make('div', {cls: 'fh-rate-dim fh-rate-blind'});
   const bar = make('div', {cls: 'fh-rate-bar'}), filled = make('i');
   bar.append(filled);
   const about = make('dl', {cls: 'fh-rate-about'});
@@ -165,9 +169,10 @@ function render({ model, el }) {
   trouble.setAttribute('role', 'alert');
   foot.append(hint, saving, trouble);
   const sheet = make('div', {});
-  root.append(style, sheet, head, bar, about, panes, result, keys, foot);
+  root.append(style, sheet, head, blind, bar, about, panes, result, keys, foot);
   el.append(root);
 
+  let drawn = null;  // what the panes show: only another item is drawn, so what a person opened stays
   const buttons = new Map();
   const button = (choice, key, words) => {
     const made = make('button', {cls: `fh-rate-${choice}`, type: 'button'});
@@ -177,15 +182,22 @@ function render({ model, el }) {
     return made;
   };
 
+  // Of two outputs, the button of each stands under its text; what concerns both is below them.
   function showKeys() {
     buttons.clear();
+    drawn = null;
     const answers = state.answers.map((words, place) => button(String(place + 1), String(place + 1), words));
-    const tie = state.pair ? [button('tie', '0', 'a tie')] : [];
+    const tie = state.pair ? [button('tie', '0', 'equally good')] : [];
+    const skip = button('skip', 's', 'skip');
+    skip.title = AGAIN;
     keys.replaceChildren(
-      ...answers, ...tie, make('span', {cls: 'fh-rate-more'}, button('skip', 's', 'skip'), button('undo', 'u', 'undo'),
+      ...(state.pair ? [] : answers), ...tie, make('span', {cls: 'fh-rate-more'}, skip, button('undo', 'u', 'undo the last'),
         button('result', 'r', 'show the result')),
     );
   }
+
+  const side = (name, view) =>
+    name ? make('div', {cls: 'fh-rate-side'}, pane(name, view), buttons.get(name)) : pane(name, view);
 
   // The one HTML that a page takes: the kernel's view of an output, which escapes all that a model wrote.
   const pane = (name, view) => {
@@ -196,8 +208,6 @@ function render({ model, el }) {
     made.append(shown);
     return made;
   };
-  let drawn = null;  // what the panes show: only another item is drawn, so what a person opened stays
-
   const asked = new Map();
   const allOf = key => new Promise(resolve => {
     const timer = setTimeout(() => asked.get(key)?.(null), RESEND_MS);
@@ -218,7 +228,8 @@ function render({ model, el }) {
     const change = outbox.events.reduce((sum, event) => sum + (event.choice === 'undo' ? -1 : 1), 0);
     const done = Math.max(0, Math.min(state.total, state.total - state.left + change));
     title.textContent = state.question;
-    who.textContent = `rater ${state.rater}`;
+    who.textContent = `rated by ${state.rater}`;
+    blind.textContent = state.blind;
     const skipped = state.skipped ? `, ${state.skipped.toLocaleString('en')} skipped` : '';
     count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')} rated${skipped}`;
     filled.style.width = `${100 * done / Math.max(1, state.total)}%`;
@@ -226,7 +237,7 @@ function render({ model, el }) {
     about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: 'auto', text: text})]));
     about.hidden = !current || !current.about.length;
     if (current) {
-      if (drawn !== current) panes.replaceChildren(...current.views.map((view, place) => pane(state.pair ? String(place + 1) : '', view)));
+      if (drawn !== current) panes.replaceChildren(...current.views.map((view, place) => side(state.pair ? String(place + 1) : '', view)));
       drawn = current;
     } else {
       drawn = null;
@@ -239,6 +250,7 @@ function render({ model, el }) {
     if (!over) result.replaceChildren();
     const waiting = outbox.events.length;
     saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'saved' : 'not kept (store=None)') : '';
+    if (state.skipped) saving.textContent += `; ${AGAIN}`;
     root.dataset.done = done;
     root.dataset.saved = waiting ? 'no' : 'yes';
   }

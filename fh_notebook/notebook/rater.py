@@ -38,6 +38,8 @@ PAST: Final = 20
 WHOLE: Final = "Show all has all"
 ABOUT_CAP: Final = 4_000
 """Characters of one column of the row."""
+ABOUT_NAMES: Final = {"expected_output": "reference (expected_output)"}
+"""Columns that are more than an input: an answer may well have another form than the reference."""
 TWIN_EVERY_S: Final = 1.0
 """How often the twin without widgets is brought up to date at most: keys are faster."""
 _SHEET: Final = f"{html.STYLE}{STYLE}<style>{COPY_STYLE}</style>"
@@ -50,9 +52,11 @@ class RateWidget(PageWidget):
     _esm = script("rater.js", has_outputs=True)
 
 
-def show_rater(session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]]) -> Rater:
+def show_rater(
+    session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]], question: str
+) -> Rater:
     """Return what `cmp.rate()` returns."""
-    return Rater(session, items, store=store, result=result)
+    return Rater(session, items, store=store, result=result, question=question)
 
 
 class Rater:
@@ -71,9 +75,11 @@ class Rater:
         *,
         store: Store,
         result: Callable[[], list[str]],
+        question: str,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.session = session
+        self._question = question
         self._items, self._store, self._result, self._now = items, store, result, now
         self._is_stored = store.path != IN_MEMORY
         self._one_at_a_time = asyncio.Lock()
@@ -117,7 +123,7 @@ class Rater:
         return [
             {
                 "kind": "state", "to": content["client"], "pair": kind.is_pair, "style": _SHEET,
-                "question": _question(kind), "answers": _answers(kind),
+                "question": html.printable(self._question), "answers": _answers(kind), "blind": _blind(kind),
                 "rater": html.printable(session.rater), "fingerprint": session.fingerprint, "kept": self._is_stored,
                 "items": items, "cursor": cursor, "past": past, **self._counts(),
             }
@@ -189,7 +195,10 @@ class Rater:
             str(output_view(self._items.output(position), OutputOptions(whole=WHOLE, is_blind=True, key=f"{n}-{side}")))
             for side, position in enumerate(self.session.places(n))
         ]
-        about = [[_cut(name, 200), _cut(text, ABOUT_CAP)] for name, text in self._items.about(self.session.items[n])]
+        about = [
+            [_cut(ABOUT_NAMES.get(name, name), 200), _cut(text, ABOUT_CAP)]
+            for name, text in self._items.about(self.session.items[n])
+        ]
         return {"n": n, "views": views, "about": about}
 
     # --- where it is shown
@@ -247,8 +256,10 @@ def _cut(text: str, cap: int) -> str:
     return html.printable(html.clip(text, cap))
 
 
-def _question(kind: Question) -> str:
-    return "Which is better?" if kind.is_pair else "How good is it?" if kind.is_scale else "Which label fits?"
+def _blind(kind: Question) -> str:
+    """Say what a rater does not see."""
+    sides = ", and which output is 1 and which is 2 changes by chance" if kind.is_pair else ""
+    return f"Blind: names of variants are hidden{sides}."
 
 
 def _answers(kind: Question) -> list[str]:

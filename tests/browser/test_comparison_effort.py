@@ -153,7 +153,7 @@ def _rated(output: Locator, done: int) -> None:
 
 def _rate_by_mouse(effort: Effort, output: Locator) -> None:
     """Three rows, and the last one again."""
-    for done, name in enumerate(("1 ?is better", "2 ?is better", "0 ?a tie"), 1):
+    for done, name in enumerate(("1 ?is better", "2 ?is better", "0 ?equally good"), 1):
         effort.click(output.get_by_role("button", name=re.compile(name)))
         _rated(output, done)
     effort.click(output.get_by_role("button", name=re.compile("u ?undo")))

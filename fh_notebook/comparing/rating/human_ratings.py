@@ -44,6 +44,7 @@ __all__ = [
     "check_pair",
     "check_rater",
     "check_shown_columns",
+    "check_wording",
     "nothing_to_rate",
     "own_store",
     "result_sentences",
@@ -52,6 +53,9 @@ __all__ = [
 
 RATER_CAP: Final = 60
 """Characters of a rater's name."""
+
+QUESTION_CAP: Final = 200
+"""Characters of a question's wording."""
 
 
 def own_store() -> Store:
@@ -82,6 +86,19 @@ def check_rater(rater: Any) -> str:
     if not isinstance(rater, str) or not rater.strip() or len(rater) > RATER_CAP:
         raise InputError(f"rater is {short(rater)}; give a name of at most {RATER_CAP} characters")
     return rater.strip()
+
+
+def check_wording(question: str) -> str:
+    """Return the wording of a question.
+
+    Raises
+    ------
+    InputError
+        It is empty or too long for one line.
+    """
+    if not question.strip() or len(question) > QUESTION_CAP:
+        raise InputError(f"question is {short(question)}; give a text of at most {QUESTION_CAP} characters")
+    return question.strip()
 
 
 def check_pair(pair: Any, variants: Sequence[str]) -> tuple[str, str]:
@@ -148,10 +165,12 @@ class HumanRatings:
         seed: int,
         show: Sequence[ColumnName] | None,
         skipped: bool,
+        question: str | None,
     ) -> Any:
         """Return the page that asks a person for ratings (see ``Comparison.rate``)."""
         kind = question_of(scale, labels)
         rater_name = check_rater(rater)
+        wording = kind.wording if question is None else check_wording(question)
         shown_columns = check_shown_columns(show, data.runs)
         items = self._requested_items(data, kind, pair=pair, rows=rows, seed=seed, show=shown_columns)
         about = data.runs.about
@@ -168,7 +187,7 @@ class HumanRatings:
         if (store := own_store()) not in self._rated_in:
             self._rated_in = (*self._rated_in, store)
         return hooks.frontend().show_rater(
-            session, items, store=store, result=lambda: self.result(data, kind, rater_name)
+            session, items, store=store, result=lambda: self.result(data, kind, rater_name), question=wording
         )
 
     def result(self, data: ComparisonData, kind: Question, rater: str) -> list[str]:

@@ -95,6 +95,13 @@ class Question:
             return f"on a scale from 1 to {len(self.answers)}"
         return f"{', '.join(self.answers[:-1])} or {self.answers[-1]}"
 
+    @property
+    def wording(self) -> str:
+        """What is asked above the outputs, unless the caller asks otherwise."""
+        if self.is_pair:
+            return "Which output is better for these inputs?"
+        return "How good is this output for these inputs?" if self.is_scale else "Which label fits this output?"
+
     def choice_of(self, key: str, *, swapped: bool) -> str | None:
         """Return the choice of a key for outputs shown in this order; ``None`` for another key.
 

@@ -408,6 +408,25 @@ def test_files_are_rated_without_their_names_and_hosts() -> None:
         assert answer["text"] == ""
 
 
+def test_the_caller_words_the_question_and_a_reference_is_named_so() -> None:
+    """Ratings by any wording count together; without a wording the page asks which is better for these inputs."""
+    cmp = compared(2, expected_output=lambda row, n: f"should be {row}")
+    (asked,) = Page(cmp.rate(rater="anna", question="  Which letter would you send? ")).send(kind="hello")
+    (default,) = Page(cmp.rate(rater="anna")).send(kind="hello")
+    assert asked["question"] == "Which letter would you send?"
+    assert default["question"] == PAIR.wording != asked["question"]
+    assert asked["fingerprint"] == default["fingerprint"]
+    assert asked["blind"] != Page(cmp.rate(rater="anna", scale=5)).send(kind="hello")[0]["blind"]
+    assert [name for name, _ in asked["items"][0]["about"]] == ["ticket", "reference (expected_output)"]
+
+
+@pytest.mark.parametrize("question", ["", "  ", "x" * 201])
+def test_a_question_of_no_words_or_too_many_is_refused(question: str) -> None:
+    """It is a line above the outputs."""
+    with pytest.raises(InputError, match="question is .*; give a text"):
+        compared(2).rate(question=question)
+
+
 def test_widget_state_which_a_notebook_may_save_has_neither_outputs_nor_names() -> None:
     """Only the module, which is the same for everybody; what a page is told goes in messages."""
     from fh_notebook.notebook.rater import RateWidget
