@@ -490,12 +490,13 @@ class Comparison:
         seed: int = 0,
         show: Sequence[ColumnName] | None = None,
         skipped: bool = False,
+        question: str | None = None,
     ) -> Any:
         """Rate outputs blind, by keys: two beside each other, or with `scale` or `labels` one at a time.
 
         Rows come in an order by chance, and so does which of two is on the left; whose they are is nowhere in the page
-        before the last one is rated. Keys: ``1`` the left one, ``2`` the right one, ``0`` or ``t`` a tie, ``s`` skip,
-        ``u`` undo; of a scale or of labels their number. Each rating is in the store before the page counts it, so
+        before the last one is rated. Keys: ``1`` the left one, ``2`` the right one, ``0`` or ``t`` equally good, ``s``
+        skip, ``u`` undo; of a scale or of labels their number. Each rating is in the store before the page counts it, so
         another kernel goes on where this one ended. Pairs of the same text are not asked.
 
         Parameters
@@ -517,6 +518,9 @@ class Comparison:
             variant.
         skipped : bool
             Ask again what was skipped.
+        question : str, optional
+            What is asked above the outputs, such as ``"Which letter would you send?"``. Ratings by any wording count
+            together.
 
         Returns
         -------
@@ -531,7 +535,7 @@ class Comparison:
         arguments.check(Comparison.rate, locals(), but={"pair", "rows", "show"})
         return self._ratings.rate(
             self.data, pair=pair, rater=rater, rows=rows, scale=scale, labels=labels, seed=seed, show=show,
-            skipped=skipped,
+            skipped=skipped, question=question,
         )  # fmt: skip
 
     def ratings(self, *, rater: str | None = None) -> Ratings:
@@ -638,7 +642,7 @@ class Comparison:
         scale, answers = labelling.question_of_labels(self.data, scale)
         return self._ratings.rate(
             self.data, pair=None, rater=rater, rows=labelling.rows_drawn(n), scale=scale, labels=answers, seed=seed,
-            show=show, skipped=False,
+            show=show, skipped=False, question=None,
         )  # fmt: skip
 
     def corrected(
@@ -753,11 +757,11 @@ class Comparison:
         --------
         >>> frame = pd.DataFrame({"row": 3, "variant": ["a", "b"], "output": ["It is late.", "It is lost."]})
         >>> print(compare(frame).diff(row=3))
-        row 3, against a
+        row 3, compared to a
         a:
           It is late.
         b:
-          differs: 1 word only in b, 1 word only in a
+          differs: 1 word added, 1 removed
           It is [-late-]{+lost+}.
         """
         arguments.check(Comparison.diff, locals())

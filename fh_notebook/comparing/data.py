@@ -103,6 +103,11 @@ class ScoredRuns:
         return bool(self.lines.attrs.get("lower_is_better", False))
 
     @property
+    def criterion(self) -> str:
+        """What makes an output right, or what the score measures, in words; empty where the scorer does not say."""
+        return str(self.lines.attrs.get("criterion", ""))
+
+    @property
     def scored_path(self) -> tuple[str | int, ...]:
         """The part of an output that the scorer reads; empty where it is the whole, or found by a query."""
         try:

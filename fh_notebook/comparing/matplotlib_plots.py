@@ -234,7 +234,7 @@ def _wins(facts: PlotData) -> list[PlotPanel]:
                 axes.barh(y, number, left=begin, height=0.5, color=colour, alpha=0.4 if colour == GREY else 1)
                 begin += number
         _draw_names(axes, _pair_names(facts, "vs"), panel.measure)
-        _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,}" for pair in facts.pairs])
+        _draw_figures(axes, [f"{pair.wins:,} / {pair.ties:,} / {pair.losses:,} of {pair.n:,}" for pair in facts.pairs])
         axes.set_xlim(0, max(pair.n for pair in facts.pairs))
 
     return [_plot_panel(draw, panel)]
@@ -251,7 +251,7 @@ def _seconds(facts: PlotData) -> list[PlotPanel]:
             axes.hlines(y, quarter, three, color=colour, linewidth=6, alpha=0.55)
             axes.plot([middle], [y], "o", color=colour, markersize=6)
         _draw_names(axes, list(distinct_names(marks).values()), panel.measure)
-        _draw_figures(axes, [f"{text(m[2])} s, p95 {text(m[4])} s" for m in marks.values()])
+        _draw_figures(axes, [f"{text(m[2])} s, 95 % within {text(m[4])} s" for m in marks.values()])
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)  # labels of small numbers are long
 

@@ -29,7 +29,7 @@ from fh_notebook.comparing.stats.number_format import (
     seconds,
     signed,
 )
-from fh_notebook.comparing.stats.pairs import Pair
+from fh_notebook.comparing.stats.pairs import Pair, tested_in
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import counted
@@ -80,11 +80,15 @@ class PlotData:
     seconds: dict[str, Any]
     """The seconds of the completed runs by variant, in the order of the summary."""
     scorer: str
+    criterion: str
+    """What makes an output right, or what the score measures; empty where the scorer does not say."""
     yes_no: bool
     winner: str | None
     """The variant that is better than every other one."""
     corrected: str
     """What is said of a p value of these pairs: whether it is corrected."""
+    comparisons: int
+    """The tested pairs, for which p values are corrected."""
     colours: Mapping[str, str]
     classes: Mapping[str, ConfusionRows] = field(default_factory=dict)
     """What each variant says of each row, where answers are labels."""
@@ -99,9 +103,11 @@ def plot_data(data: ComparisonData) -> PlotData:
         pairs=_drawn_pairs(data, summary["variant"].tolist()) if data.scorer else [],
         seconds={v: lines["seconds"][lines["variant"] == v].to_numpy() for v in summary["variant"]},
         scorer=data.scorer,
+        criterion=data.runs.criterion,
         yes_no=data.is_share,
         winner=winner_of(data),
         corrected=after_holm(data.pairs),
+        comparisons=tested_in(data.pairs),
         colours=colours_of(data.variants),
         classes=_with_masked_labels(data),
     )
@@ -229,6 +235,7 @@ def _in_title(facts: PlotData, variant: str) -> str:
 
 
 TITLE_NAME_SHOWN: Final = 24
+CRITERION_SHOWN: Final = 60
 
 
 def _scores(facts: PlotData) -> PanelText:
@@ -246,7 +253,8 @@ def _scores(facts: PlotData) -> PanelText:
     name = named(facts.scorer)
     return PanelText(
         title=title,
-        measure=f"{'share of rows that are right' if facts.yes_no else 'mean'} by {name}, 95 % interval",
+        measure=f"{'share of rows that are right' if facts.yes_no else 'mean'} by {name}, 95 % interval"
+        f"{f'{chr(10)}{named(facts.criterion, CRITERION_SHOWN)}' if facts.criterion else ''}",
         alt=f"Mean score with 95 % interval: {', '.join(means)}.",
         rows=len(lines),
     )
@@ -262,12 +270,13 @@ def _differences(facts: PlotData) -> PanelText:
     decided = sum(pair.is_better() or pair.turned().is_better() for pair in facts.pairs)
     total = counted(len(facts.pairs), "difference")
     return PanelText(
-        title=f"{decided:,} of {total} {'is' if len(facts.pairs) == 1 else 'are'} more than chance"
+        title=f"{decided:,} of {total} {'is' if len(facts.pairs) == 1 else 'are'} significant at 5 %"
         if decided < len(facts.pairs)
-        else "The difference is more than chance"
+        else "The difference is significant at 5 %"
         if len(facts.pairs) == 1
-        else f"All {total} are more than chance",
-        measure=f"difference {'in points' if facts.yes_no else 'of scores'}, 95 % interval, p{facts.corrected}",
+        else f"All {total} are significant at 5 %",
+        measure=f"difference {'in points' if facts.yes_no else 'of scores'} and its 95 % interval, in the colour of "
+        f"the better variant;\np{f', corrected for {facts.comparisons} comparisons (Holm)' if facts.corrected else ''}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
     )
@@ -280,7 +289,7 @@ def _wins(facts: PlotData) -> PanelText:
     return PanelText(
         title=f"{names[first.b]} wins {first.wins:,} and loses {first.losses:,} of {counted(first.n, 'row')} "
         f"against {names[first.a]}",
-        measure="rows won / tied / lost",
+        measure="rows won / tied / lost of those that both have a score of,\nin the colour of who is better on them",
         alt=f"Rows: {', '.join(counts)}.",
         rows=len(facts.pairs),
     )
@@ -295,7 +304,7 @@ def _seconds(facts: PlotData) -> PanelText:
     )
     return PanelText(
         title=said,
-        measure="seconds: median, quarters, 5 % to 95 %",
+        measure="seconds: dot = median, thick line = middle half of the calls,\nthin line = from 5 % to 95 % of them",
         alt=f"Seconds of completed runs: {', '.join(times)}.",
         rows=len(marks),
     )

@@ -177,7 +177,7 @@ def test_keys_work_after_every_click(lab: Lab) -> None:
 
     keys.press("Enter")
     expect(detail).to_be_focused()
-    for name, pressed in (("Next row (n)", "Space"), ("Baseline", "ArrowDown")):
+    for name, pressed in (("Next row (n)", "Space"), ("Compare with", "ArrowDown")):
         said = detail.inner_text()
         detail.get_by_label(name).focus()
         keys.press(pressed)

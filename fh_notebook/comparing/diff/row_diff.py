@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from fh_notebook.contract.output import OutputOptions, json_value, output_view
 from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import pretty
 from fh_notebook.core.text import html
-from fh_notebook.core.text.formatting import listed, nearest, seconds_text, short
+from fh_notebook.core.text.formatting import listed, nearest, ordinal, seconds_text, short
 from fh_notebook.core.text.html import colours_of, swatch
 from fh_notebook.errors import InputError
 
@@ -98,7 +98,7 @@ class AnswerDiff:
         if self.changes is not None:
             return str(self.changes)
         if self.words is not None:
-            return self.words.sentence(f"in {one_line(self.b.variant)}", f"in {one_line(self.a.variant)}")
+            return str(self.words)
         missing = self.b if not self.b.ok else self.a
         return f"not compared: {missing.variant} {STATES.get(missing.status, f'is {missing.status}')}"
 
@@ -117,7 +117,7 @@ def compare_answers(a: VariantAnswer, b: VariantAnswer, *, limit: int = LIMIT) -
     (Change(kind='changed', path='label', before='late', after='lost'),)
     >>> first, second = (VariantAnswer(variant=name, output=f"It is {name}.") for name in ("late", "lost"))
     >>> print(compare_answers(first, second))
-    differs: 1 word only in lost, 1 word only in late
+    differs: 1 word added, 1 removed
     """
     if not (a.ok and b.ok):
         return AnswerDiff(a=a, b=b)
@@ -176,6 +176,8 @@ class RowDiff:
     row: Any
     parts: tuple[AnswerDiff, ...]
     pair_on: str = "row"
+    place: tuple[int, int] | None = None
+    """Which row of how many it is, from 1; ``None`` where nobody has counted."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """The row's own columns, such as the ticket."""
     has_score: bool = False
@@ -233,9 +235,10 @@ def diff_html(diff: RowDiff) -> html.Html:
     )
     answers = cards
     if diff.parts:
-        answers = html.el("details", html.el("summary", "Full texts"), cards, cls="fh-fold fh-whole")
+        answers = html.el("details", html.el("summary", "All answers in full"), cards, cls="fh-fold fh-whole")
     return html.el(
-        "div", html.STYLE, STYLE, head, inputs, *(_part_html(part, colours) for part in diff.parts), answers,
+        "div", html.STYLE, STYLE, head, inputs, *(_part_html(part, colours, diff.has_score) for part in diff.parts),
+        answers,
         cls="fh fh-diff",
     )  # fmt: skip
 
@@ -250,8 +253,9 @@ def _diffs_by_variant(diff: RowDiff) -> dict[str, list[AnswerDiff]]:
 
 def _title(diff: RowDiff) -> str:
     baselines = dict.fromkeys(part.a.variant for part in diff.parts)
-    against = f", against {', '.join(baselines)}" if baselines else "; one variant, and nothing to compare it to"
-    return one_line(f"{diff.pair_on} {diff.row}{against}", 200)
+    against = f", compared to {', '.join(baselines)}" if baselines else "; one variant, and nothing to compare it to"
+    place = f" ({ordinal(diff.place[0])} of {diff.place[1]:,})" if diff.place is not None else ""
+    return one_line(f"{diff.pair_on} {diff.row}{place}{against}", 200)
 
 
 def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
@@ -259,6 +263,9 @@ def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
     texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in inputs[:8]]
     return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
+
+NAME_SHOWN: Final = 60
+"""Characters of a variant's name in the legend."""
 
 WHOLE: Final = "the comparison's frame has all"
 """Where a text is that is cut."""
@@ -300,13 +307,30 @@ def _output_text(answer: VariantAnswer) -> str:
     return answer.output if isinstance(answer.output, str) else pretty(answer.output, limit=html.TEXT_CAP + 1)[0]
 
 
-def _part_html(part: AnswerDiff, colours: Mapping[str, str]) -> html.Html:
+def _said_of(part: AnswerDiff, has_score: bool) -> str:
+    """Return what is different in a line, and how both are scored: a difference alone does not say which is better."""
+    if not has_score or part.a.score != part.a.score or part.b.score != part.b.score:
+        return str(part)
+    return f"{part} · score {part.a.score:.4g} → {part.b.score:.4g}"
+
+
+def _legend(part: AnswerDiff) -> html.Html:
+    """Return what the marks of a text mean."""
+    removed, added = (html.el("bdi", one_line(answer.variant, NAME_SHOWN)) for answer in (part.a, part.b))
+    return html.el(
+        "div", html.el("del", "struck through"), ": only ", removed, " · ", html.el("ins", "underlined"), ": only ", added,
+        cls="fh-dim fh-legend",
+    )  # fmt: skip
+
+
+def _part_html(part: AnswerDiff, colours: Mapping[str, str], has_score: bool) -> html.Html:
     """Return one answer against another: both names, what is different in a line, and the differences."""
-    names = html.join([_name_html(part.a.variant, colours), _name_html(part.b.variant, colours)], " → ")
-    head = html.el("div", names, html.el("span", str(part), cls="fh-dim"), cls="fh-against")
+    names = html.join([_name_html(answer.variant, colours) for answer in (part.a, part.b)], " → ")
+    head = html.el("div", names, html.el("span", _said_of(part, has_score), cls="fh-dim"), cls="fh-against")
     body: html.Html | None = None
     if part.words is not None and not part.words.same:
-        body = mark_text(part.words, cap=html.TEXT_CAP, whole=WHOLE, both=True)
+        marked = mark_text(part.words, cap=html.TEXT_CAP, whole=WHOLE, both=True)
+        body = html.join([marked, _legend(part)])
     elif part.changes is not None and not part.changes.same:
         body = _changes_html(part.changes, (part.a.variant, part.b.variant))
     elif part.words is None and part.changes is None:
@@ -466,11 +490,16 @@ def compare_row(
         (_answer_named(first, answers), _answer_named(second, answers)) for first, second in _variant_pairs(data, a, b)
     ]
     alone = () if pairs else tuple(answers.values())
+    inputs = {name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.leading_columns}
+    if EXPECTED in answers and EXPECTED not in {name for pair in pairs for name in (pair[0].variant, pair[1].variant)}:
+        inputs[EXPECTED] = answers[EXPECTED].output
+    labels = list(dict.fromkeys(pairs_at)) if all(isinstance(pair, Hashable) for pair in pairs_at) else []
     return RowDiff(
         row=row,
         parts=tuple(compare_answers(first, second) for first, second in pairs),
         pair_on=data.pair_on,
-        inputs={name: masks.value(row, data.runs.cells(name, places[:1])[0]) for name in data.leading_columns},
+        place=(labels.index(row) + 1, len(labels)) if len(labels) > 1 and row in labels else None,
+        inputs=inputs,
         has_score=bool(data.scorer),
         variants=tuple(data.variants),
         scored_path=data.runs.scored_path,

@@ -185,6 +185,8 @@ SegmentKind = Literal["same", "here", "there", "uncompared", "gap"]
 # Each sign of Chinese and Japanese is a word of its own: there are no blanks to tell words by.
 _IDEOGRAPHS: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 
+_BETWEEN_BLANKS: Final = re.compile(rf"[{_IDEOGRAPHS}]|[^\s{_IDEOGRAPHS}]+")
+_LETTER: Final = re.compile(r"\w")
 _WORD: Final = re.compile(rf"(?:[{_IDEOGRAPHS}]|[^\W{_IDEOGRAPHS}]+|[^\w\s])\s*")
 
 
@@ -221,34 +223,33 @@ class TextDifference:
     def words(self) -> tuple[int, int]:
         """The number of words only this text has, and only the other."""
         own, other = (
-            sum(sum(1 for _ in _WORD.finditer(s.text)) for s in self.segments if s.kind == kind)
+            sum(_count_words(segment.text) for segment in self.segments if segment.kind == kind)
             for kind in ("here", "there")
         )
         return own, other
 
     def __str__(self) -> str:
-        """Return what is different in one line."""
-        return self.sentence("here", "there")
-
-    def sentence(self, this: str, other: str) -> str:
-        """Return what is different in one line, with the names of both texts.
+        """Return in one line what this text has added to the other one and removed from it.
 
         Examples
         --------
-        >>> compare_texts("a b c", "a d").sentence("in the draft", "in the letter")
-        'differs: 2 words only in the draft, 1 word only in the letter'
+        >>> str(compare_texts("a b c", "a d")), str(compare_texts("Sent.", "Sent"))
+        ('differs: 2 words added, 1 removed', 'differs: only in punctuation')
         """
         if self.identical:
             return "same"
         end = "" if self.to_end else "; not compared to the end"
         if self.same:
             return f"same words, other white space{end}" if self.to_end else "same as far as compared"
-        own_count, other_count = self.words
-        return f"differs: {_word_count(own_count)} only {this}, {_word_count(other_count)} only {other}{end}"
+        added, removed = self.words
+        if not added and not removed:
+            return f"differs: only in punctuation{end}"
+        return f"differs: {counted(added, 'word')} added, {removed:,} removed{end}"
 
 
-def _word_count(number: int) -> str:
-    return "1 word" if number == 1 else f"{number:,} words"
+def _count_words(text: str) -> int:
+    """Return the number of words as a person counts: a date is one, and punctuation alone is none."""
+    return sum(_LETTER.search(match[0]) is not None for match in _BETWEEN_BLANKS.finditer(text))
 
 
 def with_gaps(segments: Sequence[Segment], around: int) -> Iterator[Segment]:
@@ -305,7 +306,7 @@ def compare_texts(text: str, other_text: str, *, limit: int = LIMIT) -> TextDiff
     there ', sorry'
     same '.'
     >>> str(compare_texts("a b c", "a  b c")), str(compare_texts("a b", "a c"))
-    ('same words, other white space', 'differs: 1 word only here, 1 word only there')
+    ('same words, other white space', 'differs: 1 word added, 1 removed')
     """
     if text == other_text:
         return TextDifference((Segment("same", text),) if text else (), identical=True)
@@ -328,7 +329,7 @@ def compare_runs(run: Run, other_run: Run, *, limit: int = LIMIT) -> TextDiffere
     --------
     >>> one, two = (Run(status="completed", output={"b": 1, "a": label}) for label in ("late", "lost"))
     >>> print(compare_runs(one, two))
-    differs: 1 word only here, 1 word only there
+    differs: 1 word added, 1 removed
     """
     mine, mine_whole = text_to_compare(run)
     other, other_whole = text_to_compare(other_run)

@@ -35,6 +35,7 @@ from fh_notebook.core.text.messages import PYTHON, Audience
 __all__ = [
     "STYLE",
     "SummaryData",
+    "about",
     "classes_html",
     "comparison_html",
     "comparison_text",
@@ -87,6 +88,12 @@ def title(data: ComparisonData) -> str:
     return title_of(data.variants, data.rows_text, data.scorer)
 
 
+def about(data: ComparisonData) -> str:
+    """Return the title with what its score means, and which rows its numbers are of."""
+    criterion = f": {data.runs.criterion}" if data.runs.criterion else ""
+    return f"Comparison of {title(data)}{criterion}{_paired_note(data)}"
+
+
 def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
     """Return a title with the number of variants, the rows and the scorer in one line."""
     return f"{counted(len(variants), 'variant')} on {rows}{f' by {scorer}' if scorer else ''}"
@@ -94,13 +101,13 @@ def title_of(variants: Sequence[str], rows: str, scorer: str) -> str:
 
 def comparison_text(data: ComparisonData) -> str:
     """Return a comparison as text."""
-    about, table = differing(data)
+    differences, table = differing(data)
     table = table.rename(columns=str)  # what is paired on may be called 5
     hidden = ("outputs_differ", "scores_differ")
     columns = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
     classes = classes_shown(data)
     labels = classes.text() if classes else ""
-    return "\n".join(part for part in (summary_text(data), labels, about, frame_text(table, columns)) if part)
+    return "\n".join(part for part in (summary_text(data), labels, differences, frame_text(table, columns)) if part)
 
 
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
@@ -109,7 +116,7 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     head, lines = summary_cells(SummaryData.of(data))
     sentences = dict.fromkeys((headline_of(data), verdict_of(data)))
     parts = (
-        f"Comparison of {title(data)}",
+        about(data),
         masked(headline_of(data)),
         frame_text(pd.DataFrame(lines, columns=head), head),
         *map(masked, [*sentences][1:]),
@@ -120,7 +127,7 @@ def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
 
 def comparison_html(data: ComparisonData) -> html.Html:
     """Return a comparison as HTML."""
-    about, table = differing(data)
+    differences, table = differing(data)
     masked = data.runs.secret().masked
     notes = [html.el("li", masked(note)) for note in notes_of(data)]
     return html.el(
@@ -128,12 +135,12 @@ def comparison_html(data: ComparisonData) -> html.Html:
         html.STYLE,
         STYLE,
         html.el("div", masked(headline_of(data)), cls="fh-say"),
-        html.el("div", f"Comparison of {title(data)}{_paired_note(data)}", cls="fh-about fh-dim"),
+        html.el("div", about(data), cls="fh-about fh-dim"),
         summary_html(SummaryData.of(data)),
         html.el("ul", *notes, cls="fh-notes fh-dim") if notes else None,
         tests_html(data),
         classes_html(data),
-        html.el("div", about, cls="fh-part") if about else None,
+        html.el("div", differences, cls="fh-part") if differences else None,
         rows_html(data, table) if len(table) else None,
         cls="fh",
     )
@@ -144,7 +151,7 @@ def _paired_note(data: ComparisonData) -> str:
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
     return (
-        "; the sentence counts the rows that both variants have a score of, the table all rows of each"
+        "; the sentence is of the rows that both variants have a score of, a line of the table of all of its variant"
         if is_told
         else ""
     )

@@ -121,7 +121,7 @@ def _body_parts(
     tests, classes = display.tests_html(data), display.classes_html(data)
     return [
         html.el("h1", redact(masked(headline_of(data))), cls="say"),
-        html.el("p", redact(f"Comparison of {display.title(data)}"), cls="dim"),
+        html.el("p", redact(display.about(data)), cls="dim"),
         _scrolling(display.summary_html(display.SummaryData.of(data)), "Summary"),
         html.el("ul", *notes, cls="notes") if notes else None,
         _scrolling(tests, "Tests") if tests else None,

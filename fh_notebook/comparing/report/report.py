@@ -140,7 +140,7 @@ def settings_of(data: ComparisonData) -> dict[str, str]:
     """Return by which settings the numbers were found: enough to find them again, and no secret."""
     price, tested = settings.current().price_per_call, tested_in(data.pairs)
     facts = {
-        "scorer": data.scorer or "none",
+        "scorer": ": ".join(filter(None, (data.scorer, data.runs.criterion))) or "none",
         "paired on": data.pair_on,
         "failed runs": {"drop": "left out", "zero": "count as 0"}[data.failed],
         "intervals": f"{100 * LEVEL:.0f} %; shares: Blaker; means: BCa of {RESAMPLES:,} resamples, widened below "

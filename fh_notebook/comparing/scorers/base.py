@@ -100,6 +100,8 @@ class Scorer:
     """Why there is no version."""
     path: str = field(default="", repr=False)
     """The part of an output that it reads; empty for the whole."""
+    criterion: str = field(default="", repr=False)
+    """What makes an output right, or what the score measures, in words; empty where nobody has said."""
 
     def __post_init__(self) -> None:
         arguments.check(Scorer.__init__, {"name": self.name, "function": self.function, "version": self.version})
@@ -150,10 +152,10 @@ def ready_scorer(
     reads : str or None
         The one column of the row that it reads, if any.
     options : options
-        Everything that its scores depend on: with `READY_VERSION` they are its version. ``lower_is_better=`` is the
-        scorer's own.
+        Everything that its scores depend on: with `READY_VERSION` they are its version. ``lower_is_better=`` and
+        ``criterion=`` are the scorer's own.
     """
-    lower = bool(options.pop("lower_is_better", False))
+    lower, criterion = bool(options.pop("lower_is_better", False)), str(options.pop("criterion", ""))
     kind = name.partition("(")[0]
     try:
         spelling = canonical_json([reads, options])
@@ -165,7 +167,7 @@ def ready_scorer(
     columns: tuple[()] | tuple[str] = () if reads is None else (reads,)
     return Scorer(
         name, function, version=version, lower_is_better=lower, reads_row=reads is not None, columns=columns,
-        path=options.get("path") or "",
+        path=options.get("path") or "", criterion=criterion,
     )  # fmt: skip
 
 

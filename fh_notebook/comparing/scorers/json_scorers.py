@@ -56,7 +56,7 @@ def json_valid() -> Scorer:
         is_suspect = isinstance(run.output, str) and ("NaN" in run.output or "Infinity" in run.output)
         return not (is_suspect and json_problems(value))
 
-    return ready_scorer("json_valid()", score, reads=None)
+    return ready_scorer("json_valid()", score, reads=None, criterion="right = the output is JSON")
 
 
 def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
@@ -97,7 +97,8 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
         value = _json_value_at(run, steps)
         return value is not NOTHING and fits(rules, value)
 
-    return ready_scorer(scorer_text("json_schema", rules, path=(path, None)), score, reads=None, rules=rules, path=path)
+    name = scorer_text("json_schema", rules, path=(path, None))
+    return ready_scorer(name, score, reads=None, rules=rules, path=path, criterion="right = fits the schema")
 
 
 def _schema(schema: Any) -> dict[str, Any]:
@@ -168,7 +169,9 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
     equal = ("nothing given" if equals is UNSET else equals, "nothing given")
     name = scorer_text("json_path", path, equals=equal, expected=(expected, None))
     equals_option = [] if equals is UNSET else [equals]
-    return ready_scorer(name, score, reads=expected, path=path, equals=equals_option)
+    wanted = f"equals {expected}" if expected is not None else "is there" if equals is UNSET else "has the given value"
+    criterion = f"right = a part at the path {wanted}"
+    return ready_scorer(name, score, reads=expected, path=path, equals=equals_option, criterion=criterion)
 
 
 def json_fields(
@@ -241,7 +244,10 @@ def json_fields(
         compare=({n: w.name for n, w in field_scorers.items()}, {}),
     )
     versions = {n: getattr(w, "version", None) for n, w in field_scorers.items()}
-    field_scorer = ready_scorer(name, score, reads=expected, path=path, fields=fields, compare=versions)
+    criterion = f"score = share of the fields of {expected} that are right"
+    field_scorer = ready_scorer(
+        name, score, reads=expected, path=path, fields=fields, compare=versions, criterion=criterion
+    )
     are_ready = all(getattr(w, "columns", None) is not None and versions[n] for n, w in field_scorers.items())
     return (
         field_scorer if are_ready else replace(field_scorer, version=None)

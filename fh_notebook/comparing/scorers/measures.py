@@ -94,8 +94,9 @@ def number(
         which=(which, "last"),
     )
     return ready_scorer(
-        name, score, reads=expected, tolerance=float(tolerance), relative=float(relative), path=path, which=which
-    )
+        name, score, reads=expected, tolerance=float(tolerance), relative=float(relative), path=path, which=which,
+        criterion=f"right = the number of {expected}{', within the tolerance' if tolerance or relative else ''}",
+    )  # fmt: skip
 
 
 def _number_in(value: Any, which: str) -> float | None:
@@ -140,7 +141,8 @@ def latency(at_most: float | None = None) -> Scorer:
         return run.elapsed_s if at_most is None else run.elapsed_s <= at_most
 
     name = scorer_text("latency", at_most=(at_most, None))
-    return ready_scorer(name, score, reads=None, at_most=at_most, lower_is_better=at_most is None)
+    criterion = "score = seconds, less is better" if at_most is None else f"right = within {at_most:g} seconds"
+    return ready_scorer(name, score, reads=None, at_most=at_most, lower_is_better=at_most is None, criterion=criterion)
 
 
 def length(
@@ -196,7 +198,11 @@ def length(
         at_most=(at_most, None),
         path=(path, None),
     )
-    return ready_scorer(name, score, reads=None, unit=unit, at_least=at_least, at_most=at_most, path=path)
+    is_counted = at_least is None and at_most is None
+    criterion = f"score = {unit} of the output" if is_counted else f"right = {unit} of the output are within bounds"
+    return ready_scorer(
+        name, score, reads=None, unit=unit, at_least=at_least, at_most=at_most, path=path, criterion=criterion
+    )
 
 
 def _check_bounds(**bounds: float | None) -> None:

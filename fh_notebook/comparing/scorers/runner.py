@@ -245,8 +245,8 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
     DataFrame
         ``pair, variant, status, output, seconds, score, score_error, parts``: `seconds` and `score` are float, a
         missing one is NaN; `status` is ``pending`` where there is no run yet; `parts` are the parts of a score, or
-        ``None``. Its ``attrs`` are ``notes`` (sentences that are shown with the scores), ``lower_is_better``, and
-        ``bounds`` (the range of scores that the scorer states, or ``None``).
+        ``None``. Its ``attrs`` are ``notes`` (sentences that are shown with the scores), ``lower_is_better``,
+        ``bounds`` (the range of scores that the scorer states, or ``None``), ``path`` and ``criterion``.
     str
         The scorer's name; empty when there is none.
 
@@ -271,6 +271,7 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
     )
     frame.attrs["lower_is_better"] = bool(getattr(using, "lower_is_better", False))
     frame.attrs["path"] = str(getattr(using, "path", ""))
+    frame.attrs["criterion"] = str(getattr(using, "criterion", ""))
     frame.attrs["bounds"] = getattr(using, "bounds", None)
     frame.attrs["notes"] = notes_of_scorer(using)
     return frame, name

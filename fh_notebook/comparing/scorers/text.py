@@ -81,7 +81,8 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
         expected_value = expected_in(row, expected)
         return None if expected_value is None else is_same(part_of(run, steps), expected_value)
 
-    return ready_scorer(expecting_scorer_text("exact", expected, path=(path, None)), score, reads=expected, path=path)
+    name = expecting_scorer_text("exact", expected, path=(path, None))
+    return ready_scorer(name, score, reads=expected, path=path, criterion=f"right = the same as {expected}")
 
 
 def contains(expected: ColumnName = "expected_output", *, path: str | None = None, ignore_case: bool = False) -> Scorer:
@@ -118,7 +119,8 @@ def contains(expected: ColumnName = "expected_output", *, path: str | None = Non
         return part.casefold() in text.casefold() if ignore_case else part in text
 
     name = expecting_scorer_text("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
-    return ready_scorer(name, score, reads=expected, path=path, ignore_case=ignore_case)
+    criterion = f"right = contains the text of {expected}"
+    return ready_scorer(name, score, reads=expected, path=path, ignore_case=ignore_case, criterion=criterion)
 
 
 def bounded_search(pattern: str, *, ignore_case: bool = False, whole: bool = False) -> Callable[[str], bool]:
@@ -183,7 +185,10 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
         return search(text_of(part_of(run, steps)))
 
     name = scorer_text("regex", pattern, path=(path, None), ignore_case=(ignore_case, False), whole=(whole, False))
-    return ready_scorer(name, score, reads=None, pattern=pattern, path=path, ignore_case=ignore_case, whole=whole)
+    criterion = "right = the whole text matches the pattern" if whole else "right = the pattern is found"
+    return ready_scorer(
+        name, score, reads=None, pattern=pattern, path=path, ignore_case=ignore_case, whole=whole, criterion=criterion
+    )
 
 
 Options = dict[str, tuple[object, object]]
@@ -447,4 +452,7 @@ def _text_scorer(
 
     option_values = {key: value for key, (value, _) in options.items()}
     spelling = expecting_scorer_text(name, expected, path=(path, None), **options)
-    return ready_scorer(spelling, score, reads=expected, path=path, library=library, options=option_values)
+    criterion = f"score = similarity to {expected}, from 0 to 1"
+    return ready_scorer(
+        spelling, score, reads=expected, path=path, library=library, options=option_values, criterion=criterion
+    )

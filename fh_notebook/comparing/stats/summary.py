@@ -90,14 +90,14 @@ class SummaryLine:
 SUMMARY: Final = (
     ReportColumn(name="variant", head="variant", dtype=None),
     ReportColumn(name="n", head="runs", format=same(count_text), dtype="int64"),
-    ReportColumn(name="missing", head="missing", format=same(count_text), dtype="int64"),
+    ReportColumn(name="missing", head="no score", format=same(count_text), dtype="int64"),
     ReportColumn(name="failed", head="failed", format=same(count_text), dtype="int64"),
     ReportColumn(name="mean", head="mean", format=figures, of_scores=True),
     ReportColumn(name="ci_low", head="95 % from", format=figures, of_scores=True),
     ReportColumn(name="ci_high", head="to", format=figures, of_scores=True),
     ReportColumn(name="median", head="median", format=figures, of_scores=True),
-    ReportColumn(name="p50_s", head="median s", format=seconds_format),
-    ReportColumn(name="p95_s", head="p95 s", format=seconds_format),
+    ReportColumn(name="p50_s", head="median, s", format=seconds_format),
+    ReportColumn(name="p95_s", head="95 % within, s", format=seconds_format),
 )
 """The columns of the summary: a new one is a line here, and shows in every table, display and report.
 

@@ -66,8 +66,8 @@ def failed_note(count: int, failed: str, audience: Audience = PYTHON) -> str:
     runs, is_one = counted(count, "failed run"), count == 1
     if failed == "zero":
         return f"{runs} {'counts' if is_one else 'count'} as 0 (failed='zero')."
-    hint = Phrase(f"; failed='zero' counts {'it' if is_one else 'them'} as 0", command="")
-    return f"{runs} {'is' if is_one else 'are'} left out{hint.text(audience)}."
+    hint = Phrase(f" To count {'it' if is_one else 'them'} as 0: fh.compare(..., failed='zero').", command="")
+    return f"{runs} {'is' if is_one else 'are'} left out.{hint.text(audience)}"
 
 
 def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
@@ -79,7 +79,11 @@ def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
     errors = int(lacking["score_error"].notna().sum())
     status_counts = lacking[lacking["score_error"].isna()]["status"].value_counts()
     reasons = [f"{errors:,} by an error of the scorer{_SCORE_ERRORS.text(audience)}"] if errors else []
-    status_texts = {"completed": "had nothing to be scored by"}
+    status_texts = {
+        "completed": "had nothing to be scored by",
+        "unknown": "of calls whose outcome is unknown: they may have run",
+        "pending": "of calls that were not made",
+    }
     reasons += [f"{number:,} {status_texts.get(str(status), str(status))}" for status, number in status_counts.items()]
     return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(reasons)})."
 

@@ -30,6 +30,7 @@ __all__ = [
     "listed",
     "nearest",
     "one_line",
+    "ordinal",
     "path_text",
     "short",
     "type_text",
@@ -284,6 +285,18 @@ def kind_text(schema: Any) -> str:
     if named:
         return short(named)
     return "a value of one of its kinds" if {"oneOf", "anyOf"} & schema.keys() else "a value of another kind"
+
+
+def ordinal(number: int) -> str:
+    """Return a place in an order.
+
+    Examples
+    --------
+    >>> [ordinal(number) for number in (1, 2, 3, 4, 11, 12, 1_023)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '1,023rd']
+    """
+    is_teen = 10 < number % 100 < 14
+    return f"{number:,}{'th' if is_teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def in_words(words: Sequence[str], last: str = "or") -> str:

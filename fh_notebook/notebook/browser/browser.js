@@ -26,7 +26,8 @@ const found = (text, wanted) => {
   return places;
 };
 
-const scoreOf = cell => cell.score ? `${cell.score}${cell.best ? " · best" : ""}` : "";
+const ordinal = n => `${n.toLocaleString("en")}${n % 100 > 10 && n % 100 < 14 ? "th" : ["th", "st", "nd", "rd"][n % 10] ?? "th"}`;
+const scoreOf = cell => cell.score ? [cell.score, cell.best].filter(Boolean).join(" · ") : "";
 const badge = status => make("span", {cls: `fhb-badge${status === "failed" ? " fhb-failed" : ""}`, text: status});
 
 function render({model, el}) {
@@ -48,7 +49,9 @@ function render({model, el}) {
   const low = control("input", "Score bound", {type: "number", step: "any"}), lowOf = control("select", "Whose score");
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
   const sort = control("select", "Sort by"), down = make("button", {type: "button"});
-  const views = make("div", {cls: "fhb-bar fhb-views", role: "group", "aria-label": "Rows by their outcome"});
+  const allRows = make("button", {cls: "fhb-chip", type: "button"}), outcomes = make("span", {cls: "fhb-bar fhb-outcomes"});
+  allRows.onclick = () => look({only: "", won: ""});
+  const views = make("div", {cls: "fhb-bar fhb-views", role: "group", "aria-label": "Rows by their outcome"}, allRows, outcomes);
   const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
   const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {cls: "fhb-two"}, lowName, low, "of", lowOf);
   const facetLabel = make("label", {cls: "fhb-two"}, "column", facet, value);
@@ -63,7 +66,7 @@ function render({model, el}) {
   const status = make("span", {cls: "fhb-status", role: "status", "aria-live": "polite"});
   const [first, back, on, last] = [["«", "First page"], ["‹", "Previous page"], ["›", "Next page"], ["»", "Last page"]]
     .map(([text, name]) => make("button", {type: "button", text, "aria-label": name, title: name}));
-  const pager = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Pages"}, first, back, on, last, status);
+  const pager = make("div", {cls: "fhb-bar", role: "group", "aria-label": "Pages"}, make("span", {cls: "fhb-dim", text: "page"}), first, back, on, last, status);
   const thead = make("thead"), tbody = make("tbody");
   const grid = make("table", {cls: "fhb-grid", role: "treegrid", tabindex: 0, "aria-describedby": `${id}-help`}, thead, tbody);
   const scroll = make("div", {cls: "fhb-scroll"}, grid);
@@ -167,7 +170,7 @@ function render({model, el}) {
   const piece = ([kind, said, line]) => {
     if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
-    const name = {here: "only in this one", there: "only in the baseline"}[kind];
+    const name = {here: "only in this one", there: "only in the reference"}[kind];
     const made = document.createDocumentFragment();
     made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
     return made;
@@ -208,11 +211,11 @@ function render({model, el}) {
     if (row === null) { detail.replaceChildren(); seeDetail = false; return; }
     detail.setAttribute("aria-label", `${head.pair_on} ${row.label}`);
     const button = (name, said, press) => { const made = make("button", {type: "button", text: said, "aria-label": name, title: name}); made.onclick = press; return made; };
-    const baseline = control("select", "Baseline");
+    const baseline = control("select", "Compare with");
     fill(baseline, head.variants.map((name, n) => [head.ids[n], name]), head.ids[row.baseline]);
     baseline.onchange = () => look({baseline: baseline.value});
     const top = make("div", {cls: "fhb-bar"}, make("h3", {text: `${head.pair_on} ${row.label}`}),
-      make("span", {cls: "fhb-dim", text: row.place ? `${row.place.toLocaleString("en")} of ${page.found.toLocaleString("en")}` : "not among the rows shown"}),
+      make("span", {cls: "fhb-dim", text: row.place ? `${ordinal(row.place)} of ${page.found.toLocaleString("en")} listed` : "not among the rows shown"}),
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
       button("Close (Esc)", "Close", close), make("label", {}, "compare with", baseline));
     const own = make("div", {cls: "fhb-own"});
@@ -286,10 +289,12 @@ function render({model, el}) {
       chips.append(chip);
     }
     drawConfusion();
-    while (views.childElementCount > page.counts.length) views.lastChild.remove();
-    while (views.childElementCount < page.counts.length) views.append(viewChip(views.childElementCount));
+    allRows.replaceChildren("all ", make("span", {cls: "fhb-count", text: page.total.toLocaleString("en")}));
+    allRows.setAttribute("aria-pressed", String(!view.only && !view.won));
+    while (outcomes.childElementCount > page.counts.length) outcomes.lastChild.remove();
+    while (outcomes.childElementCount < page.counts.length) outcomes.append(viewChip(outcomes.childElementCount));
     page.counts.forEach(([field, wanted, name, count], n) => {
-      const chip = views.children[n], isOn = view[field] === wanted;
+      const chip = outcomes.children[n], isOn = view[field] === wanted;
       chip.replaceChildren(name, ...(count === null ? [] : [" ", make("span", {cls: "fhb-count", text: count.toLocaleString("en")})]));
       chip.setAttribute("aria-pressed", String(isOn));
     });

@@ -201,8 +201,13 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wa
         "status": "" if answer.ok else one_line(answer.status, 40),
         "score": cell_score(table, answer),
         "right": bool(answer.score) if table.scorer and table.yes_no and answer.score in (0.0, 1.0) else None,
-        "best": best,
+        "best": best_word(table) if best else "",
     }
+
+
+def best_word(table: BrowserTable) -> str:
+    """Return what the winner of a row is called: where scores are right or wrong, it is the only one that is right."""
+    return "the only right one" if table.yes_no else "best"
 
 
 def cell_score(table: BrowserTable, answer: VariantAnswer) -> str:
@@ -258,7 +263,7 @@ def _card(
         "score": cell_score(table, answer),
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
         "answers": answer.answers,
-        "best": best,
+        "best": best_word(table) if best else "",
         "text": html.folded_text(answer_text(answer, most)[:most], whole=WHOLE),
         "view": _view(table, answer, most, wanted),
         "said": "" if diff is None else html.printable(str(diff)),

@@ -86,7 +86,7 @@ def _cell(cell: Mapping[str, Any]) -> html.Html:
 
 def cell_score(cell: Mapping[str, Any]) -> str:
     """Return a score as it is shown, the winner's with its word."""
-    return f"{cell['score']}{' · best' if cell['best'] else ''}"
+    return " · ".join(filter(None, (cell["score"], cell["best"])))
 
 
 def _opened(head: Mapping[str, Any], row: Mapping[str, Any]) -> html.Html:

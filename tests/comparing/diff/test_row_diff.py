@@ -9,7 +9,9 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.diff.row_diff import value_text
+from fh_notebook.comparing.diff.text_diff import compare_texts
 from fh_notebook.core.json_values import pretty
+from fh_notebook.core.text.formatting import ordinal
 from fh_notebook.errors import InputError
 from fh_notebook.local.hive import LocalHive
 from tests.notebook.hostile import OUTPUTS, Page, dangers
@@ -49,14 +51,14 @@ def test_texts_are_compared_by_words(cmp: fh.Comparison) -> None:
     ]
     assert found.parts[0].words is not None
     assert found.parts[0].changes is None
-    assert str(found.parts[0]) == "differs: 1 word only in nearest, 1 word only in keywords"
+    assert str(found.parts[0]) == "differs: 1 word added, 1 removed"
     assert str(found).splitlines() == [
-        "row 0, against keywords",
-        "ticket: Where is parcel 0?",
+        "row 0 (1st of 3), compared to keywords",
+        "ticket: Where is parcel 0? · expected_output: It is late.",
         "keywords (score 0 · 0.25 s):",
         "  It is late.",
         "nearest (score 0 · 0.25 s):",
-        "  differs: 1 word only in nearest, 1 word only in keywords",
+        "  differs: 1 word added, 1 removed",
         "  It is [-late-]{+lost+}.",
         "third (score 0 · 0.25 s):",
         "  same",
@@ -93,6 +95,23 @@ def test_the_baseline_is_chosen(cmp: fh.Comparison) -> None:
     assert "expected_output has no run" in str(cmp.diff(1, a="expected_output"))
 
 
+def test_a_text_has_a_legend_of_its_marks_and_both_scores(cmp: fh.Comparison) -> None:
+    """A person who sees it for the first time reads whose words are which, and which answer scored better."""
+    frame = _frame()
+    frame["s"] = frame["variant"].eq("nearest").astype(float)
+    page = Page(fh.compare(frame, score="s").diff(0, b="nearest")._repr_html_())
+    assert "struck through: only keywords · underlined: only nearest" in page.text
+    assert "score 0 → 1" in page.text
+
+
+def test_words_are_counted_as_a_person_counts_them() -> None:
+    """A date is one word, each sign of Chinese is one, and punctuation alone is none."""
+    assert compare_texts("on 2026-11-02, sent", "on 2026-12-03, sent").words[0] == 1
+    assert compare_texts("明天到", "今天到").words == (1, 1)
+    assert compare_texts("Sent!", "Sent.").words == (0, 0)
+    assert not compare_texts("Sent!", "Sent.").same
+
+
 def test_of_two_dates_each_variant_is_compared_to_itself() -> None:
     """As the pairs of such a comparison are."""
     monday, today = _frame(), _frame()
@@ -109,9 +128,9 @@ def test_of_three_dates_the_last_is_shown_against_both_before_it() -> None:
     found = fh.compare(dates).diff(0)
     assert len(found.parts) == 3
     assert [line.strip() for line in str(found).splitlines()[-4:]] == [
-        "to one: differs: 1 word only in three, 1 word only in one",
+        "to one: differs: 1 word added, 1 removed",
         "[-one-]{+three+}",
-        "to two: differs: 1 word only in three, 1 word only in two",
+        "to two: differs: 1 word added, 1 removed",
         "[-two-]{+three+}",
     ]
     page = found._repr_html_()
@@ -197,7 +216,7 @@ def test_what_the_page_says_the_text_says_too(cmp: fh.Comparison) -> None:
         for part in found.parts:
             assert str(part) in page
             assert str(part) in str(found)
-        assert f"row {row}, against keywords" in page
+        assert f"row {row} ({ordinal(row + 1)} of 3), compared to keywords" in page
 
 
 def test_what_is_written_from_right_to_left_goes_so_beside_its_name() -> None:

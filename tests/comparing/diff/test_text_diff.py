@@ -82,7 +82,7 @@ def test_what_is_found_is_what_a_person_would_say(here: str, there: str, segment
 def test_a_difference_is_said_in_one_line() -> None:
     """With the number of words on each side."""
     assert str(compare_texts("one two", "one two")) == "same"
-    assert str(compare_texts("one two", "one three four")) == "differs: 1 word only here, 2 words only there"
+    assert str(compare_texts("one two", "one three four")) == "differs: 1 word added, 2 removed"
     assert compare_texts("one two", "one three four").words == (1, 2)
 
 

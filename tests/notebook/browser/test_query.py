@@ -148,7 +148,7 @@ def test_a_page_has_only_its_rows_and_the_opened_one(finder: RowFinder) -> None:
     assert [(row["label"], row["differs"]) for row in page["rows"]] == [("20", True), ("30", True)]
     assert [cell["status"] for cell in page["rows"][0]["cells"]] == ["", "", "failed"]
     assert page["rows"][0]["cells"][2]["text"] == "502 from the Provider"
-    assert [cell["best"] for cell in page["rows"][1]["cells"]] == [False, False, True]
+    assert [bool(cell["best"]) for cell in page["rows"][1]["cells"]] == [False, False, True]
     opened = page["open"]
     assert (opened["label"], opened["place"], opened["baseline"]) == ("30", 4, 1)
     assert [card["said"] for card in opened["cards"]] == ["same", "", "differs: 1 changed"]
