@@ -496,7 +496,7 @@ class Comparison:
 
         Rows come in an order by chance, and so does which of two is on the left; whose they are is nowhere in the page
         before the last one is rated. Keys: ``1`` the left one, ``2`` the right one, ``0`` or ``t`` equally good, ``s``
-        skip, ``u`` undo; of a scale or of labels their number. Each rating is in the store before the page counts it, so
+        skip, ``u`` undo; of a scale or of labels their number. Each rating is in the store before the page counts it:
         another kernel goes on where this one ended. Pairs of the same text are not asked.
 
         Parameters

@@ -198,7 +198,7 @@ def calls_notes(spent: RaceCost) -> tuple[str, ...]:
     more = spent.calls - spent.counted_calls
     if more <= 0:
         return ()
-    return (f"{counted(more, 'call')} beyond those of the rows above: of rows that were sent ahead, or repeated.",)
+    return (f"{counted(more, 'call')} beyond those of the counted rows: for rows that were sent ahead, or repeated.",)
 
 
 def interval_notes(tally: RaceState) -> tuple[str, ...]:
@@ -404,8 +404,11 @@ def _variants_html(race: RaceProtocol) -> html.Html:
                 _size(line["mean"]),
             ]
         )
-    axis = _axis({0.0: "1", LIMIT_AT: f"dropped at {1 / race.tally.alpha:g}"})
-    return html.table(["variant", "standing", "evidence against it", axis, "rows scored", "mean"], lines)
+    threshold = f"{1 / race.tally.alpha:g}"
+    axis = _axis({0.0: "1", LIMIT_AT: threshold})
+    return html.table(
+        ["variant", "standing", f"evidence against it (dropped at {threshold})", axis, "rows scored", "mean"], lines
+    )
 
 
 def _name_html(variant: str, colours: Mapping[str, str]) -> html.Html:

@@ -67,7 +67,7 @@ def test_a_bar_of_evidence_has_its_threshold_marked(quiz: Quiz) -> None:
     race = run(quiz)
     page = race._repr_html_()
     widths = [float(width) for width in re.findall(r"width:([\d.]+)%;background-color:#", page)]
-    assert page.count(f"left:{LIMIT_AT:g}%;") == 1 + len(race.variants)  # the heading's, and a mark in each bar
+    assert page.count(f"left:{LIMIT_AT:g}%") == 1 + len(race.variants)  # the heading's, and a mark in each bar
     for line, width in zip(race.summary().to_dict("records"), widths, strict=True):
         assert (width >= LIMIT_AT) is (line["standing"] == "dropped")
         assert (width > 0) is (line["evidence"] > 1)

@@ -22,6 +22,7 @@ from fh_notebook.contract.schema.build import infer
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.json_values import inputs_text
 from fh_notebook.core.redaction import MASK
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import counted
 from fh_notebook.core.text.shown_frame import ShownFrame
@@ -33,6 +34,8 @@ from fh_notebook.store.tables.batches import BatchRecord
 
 __all__ = [
     "COLUMNS",
+    "STYLE",
+    "TABLE",
     "deployment_from_history",
     "history",
     "last_run",
@@ -91,8 +94,8 @@ def history(deployment: str | Deployment | None = None, *, limit: int = 100) -> 
         ``kind`` is ``batch`` or ``run``. A batch has its ``name`` and how many jobs were ``planned``, are ``done``,
         ``failed`` or ``unknown``: jobs, as in ``batch.counts``, of which equal ones share an answer; a run has its
         ``status``, ``elapsed_s`` in seconds, ``inputs``, ``output`` and ``error``, the first words of each in one line
-        without markup, ``request_id``, and ``answer_id``, its number in the store. ``at`` is when the last answer was kept, UTC. Without a store, or with nothing in it, the table is empty and has
-        the same columns.
+        without markup, ``request_id``, and ``answer_id``, its number in the store. ``at`` is when the last answer was
+        kept, UTC. Without a store, or with nothing in it, the table is empty and has the same columns.
 
     Raises
     ------
@@ -190,7 +193,17 @@ def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFra
     frame = pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
     count = counted(len(lines), "call or batch", "calls and batches")
     caption = f"The newest {count} of more; limit= (-n) lists others." if has_more else f"{count}, the newest first."
-    return ShownFrame.of(frame, shown_cells, caption=caption, note=_note(lines), show=_show_live)
+    return ShownFrame.of(
+        frame, shown_cells, style=STYLE, table_cls=TABLE, caption=caption, note=_note(lines), show=_show_live
+    )
+
+
+TABLE: Final = "fh-table fh-runs"
+STYLE: Final = html.Html(
+    f"{html.STYLE}<style>.fh .fh-runs td:is(:first-child,:nth-child(4)){{white-space:nowrap}}"
+    ".fh .fh-runs td:nth-child(n+5){overflow-wrap:anywhere}.fh .fh-runs td:nth-child(2){min-width:7em}</style>"
+)
+"""Of the table: a time is not cut in two, and what is long goes over several lines."""
 
 
 def _show_live(frame: ShownFrame) -> bool:

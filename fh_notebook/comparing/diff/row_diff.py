@@ -318,8 +318,8 @@ def _legend(part: AnswerDiff) -> html.Html:
     """Return what the marks of a text mean."""
     removed, added = (html.el("bdi", one_line(answer.variant, NAME_SHOWN)) for answer in (part.a, part.b))
     return html.el(
-        "div", html.el("del", "struck through"), ": only ", removed, " · ", html.el("ins", "underlined"), ": only ", added,
-        cls="fh-dim fh-legend",
+        "div", html.el("del", "struck through"), ": only ", removed, " · ", html.el("ins", "underlined"), ": only ",
+        added, cls="fh-dim fh-legend",
     )  # fmt: skip
 
 

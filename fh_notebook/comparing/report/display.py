@@ -151,7 +151,7 @@ def _paired_note(data: ComparisonData) -> str:
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
     return (
-        "; the sentence is of the rows that both variants have a score of, a line of the table of all of its variant"
+        "; the sentence counts the rows that both variants have a score of, the table all rows of each"
         if is_told
         else ""
     )

@@ -50,7 +50,7 @@ function render({model, el}) {
   const facet = control("select", "Column to filter by"), value = control("select", "Value of the column");
   const sort = control("select", "Sort by"), down = make("button", {type: "button"});
   const allRows = make("button", {cls: "fhb-chip", type: "button"}), outcomes = make("span", {cls: "fhb-bar fhb-outcomes"});
-  allRows.onclick = () => look({only: "", won: ""});
+  allRows.onclick = () => look({only: "", won: "", confusion: []});
   const views = make("div", {cls: "fhb-bar fhb-views", role: "group", "aria-label": "Rows by their outcome"}, allRows, outcomes);
   const chips = make("span", {cls: "fhb-bar"}), clear = make("button", {type: "button", text: "Clear filters"});
   const lowName = make("span"), wonLabel = make("label", {}, "won by", won), lowLabel = make("label", {cls: "fhb-two"}, lowName, low, "of", lowOf);
@@ -290,7 +290,7 @@ function render({model, el}) {
     }
     drawConfusion();
     allRows.replaceChildren("all ", make("span", {cls: "fhb-count", text: page.total.toLocaleString("en")}));
-    allRows.setAttribute("aria-pressed", String(!view.only && !view.won));
+    allRows.setAttribute("aria-pressed", String(!view.only && !view.won && !view.confusion.length));
     while (outcomes.childElementCount > page.counts.length) outcomes.lastChild.remove();
     while (outcomes.childElementCount < page.counts.length) outcomes.append(viewChip(outcomes.childElementCount));
     page.counts.forEach(([field, wanted, name, count], n) => {

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 from ipywidgets import HTML, Layout, VBox
 
-from fh_notebook.batching.history.history import opens_with, record_of, shown_cells
+from fh_notebook.batching.history.history import STYLE as TABLE_STYLE
+from fh_notebook.batching.history.history import TABLE, opens_with, record_of, shown_cells
 from fh_notebook.batching.history.reopen import open_batch
 from fh_notebook.contract import output as output_view
 from fh_notebook.contract.run import Run
@@ -90,7 +91,9 @@ class HistoryTable:
         heads, lines = shown_cells(frame.iloc[:LINES_SHOWN])
         rows = [[*line, self._button(number, line)] for number, line in enumerate(lines)]
         caption = html.el("div", frame.caption, cls="fh-dim")
-        return html.el("div", html.STYLE, STYLE, hide, caption, html.table([*heads, "show"], rows), cls="fh")
+        return html.el(
+            "div", TABLE_STYLE, STYLE, hide, caption, html.table([*heads, "show"], rows, cls=TABLE), cls="fh"
+        )
 
     def _button(self, number: int, line: Sequence[Any]) -> html.Html:
         said = ", ".join(filter(None, map(str, line[:4])))
