@@ -41,9 +41,9 @@ def test_a_line_is_opened_by_one_click_and_by_one_key(lab: Lab) -> None:
         here.get_by_role("button", name="Open: ").nth(2).click()
         below = here.locator(".fh-history-below")
         expect(below).to_contain_text("echo / plain")
-        expect(below.locator(".fh-tree")).to_contain_text("Where is my parcel?")
-        below.get_by_role("radio", name="Table").check()
-        expect(below.locator(".fh-as-table")).to_be_visible()
+        expect(below.locator(".fh-results .fh-tree")).to_contain_text("Where is my parcel?")
+        below.locator(".fh-results").get_by_role("radio", name="Table").check()
+        expect(below.locator(".fh-results .fh-as-table")).to_be_visible()
         for look in lab.looks(height=1_000):
             assert cut_off(here.locator(".fh-history"), "button") == [], look
             lab.screenshot(f"history-{look}")

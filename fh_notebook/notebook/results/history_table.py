@@ -38,7 +38,7 @@ BELOW: Final = "fh-history-below"
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh .fh-open{font:inherit;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;color:inherit;"
+    ".fh .fh-open{font:inherit;margin-right:6px;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;color:inherit;"
     "background:var(--jp-layout-color2,rgba(128,128,128,.15));"
     "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
     ".fh .fh-open:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
@@ -89,11 +89,13 @@ class HistoryTable:
     def _table(self, frame: ShownFrame) -> str:
         hide = html.el("style", f".{self._class}{{display:none}}")
         heads, lines = shown_cells(frame.iloc[:LINES_SHOWN])
-        rows = [[*line, self._button(number, line)] for number, line in enumerate(lines)]
+        # Beside the time, where it is in sight also in a narrow page, whose table scrolls.
+        rows = [
+            [html.join([self._button(number, line), html.el("span", line[0])], " "), *line[1:]]
+            for number, line in enumerate(lines)
+        ]
         caption = html.el("div", frame.caption, cls="fh-dim")
-        return html.el(
-            "div", TABLE_STYLE, STYLE, hide, caption, html.table([*heads, "show"], rows, cls=TABLE), cls="fh"
-        )
+        return html.el("div", TABLE_STYLE, STYLE, hide, caption, html.table(heads, rows, cls=TABLE), cls="fh")
 
     def _button(self, number: int, line: Sequence[Any]) -> html.Html:
         said = ", ".join(filter(None, map(str, line[:4])))
