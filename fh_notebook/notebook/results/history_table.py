@@ -38,8 +38,8 @@ BELOW: Final = "fh-history-below"
 
 STYLE: Final = html.Html(
     "<style>"
-    ".fh .fh-open{font:inherit;margin-right:6px;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;color:inherit;"
-    "background:var(--jp-layout-color2,rgba(128,128,128,.15));"
+    ".fh .fh-open{font:inherit;margin-right:6px;line-height:1.3;padding:1px 10px;border-radius:3px;cursor:pointer;"
+    "color:inherit;background:var(--jp-layout-color2,rgba(128,128,128,.15));"
     "border:1px solid var(--jp-border-color1,rgba(128,128,128,.6))}"
     ".fh .fh-open:hover{background:var(--jp-layout-color3,rgba(128,128,128,.3))}"
     ".fh .fh-open:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
