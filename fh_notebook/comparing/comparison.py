@@ -5,7 +5,7 @@ It documents and checks what can be asked, and delegates: everything else is a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -25,7 +25,10 @@ from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
 from fh_notebook.comparing.verdicts import gates
+from fh_notebook.comparing.verdicts.best import best_frame
 from fh_notebook.comparing.verdicts.classes import Classes, classes_of
+from fh_notebook.comparing.verdicts.repeats import Repeats, repeats_of
+from fh_notebook.comparing.verdicts.tradeoff import tradeoff_frame
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text import html
@@ -178,6 +181,68 @@ class Comparison:
         ``failure_rate``, and ``beats``: the variants that it is better than after Holm's correction.
         """
         return tables.leaderboard(self.data)
+
+    def best(self, *, alpha: float = ALPHA, value: Literal["score", "seconds"] = "score") -> pd.DataFrame:
+        """Return which variants may be the best one: a leaderboard in groups that can be told apart.
+
+        Columns: ``variant``; distinct ``rows``; ``mean`` with its 95 % interval ``ci_low, ci_high``; ``probability`` of
+        being best, by a paired bootstrap of rows, ties shared; ``may_be_best``: whether no other variant is better than
+        it, by test (after Holm's correction for all pairs) and interval; ``group``, from 1, which has those; group 2
+        has the variants that are beaten only by those of group 1, and so on; ``beaten_by``: the variants that are
+        better. With a chance of at least ``1 - alpha`` the best variant is in group 1, and every one if there are
+        several. See :mod:`fh_notebook.comparing.stats.best`. It agrees with the verdict, which calls a variant the best
+        only where it is alone in its group.
+
+        Parameters
+        ----------
+        alpha : float
+            The chance that a best variant is left out of group 1.
+        value : {"score", "seconds"}
+            What is compared; seconds are those of completed runs, fewer are better.
+
+        Raises
+        ------
+        InputError
+            Nothing was scored, of several dates only some pairs are compared, or an argument cannot be used.
+
+        Examples
+        --------
+        >>> names = ["a"] * 20 + ["b"] * 20 + ["c"] * 20
+        >>> frame = pd.DataFrame({"row": [*range(20)] * 3, "variant": names, "s": [1] * 39 + [0] * 21})
+        >>> compare(frame, score="s").best()[["variant", "group", "beaten_by"]].values.tolist()
+        [['a', 1, ''], ['b', 1, ''], ['c', 2, 'a, b']]
+        """
+        arguments.check(Comparison.best, locals())
+        return best_frame(self.data, alpha=alpha, value=value)
+
+    def tradeoff(self, *, cost: ColumnName | Callable[[Any], Any] | None = None) -> pd.DataFrame:
+        """Return the score of each variant beside its median seconds, or its cost, and whether it is a choice.
+
+        Columns: ``variant``; ``score``, the mean as in :meth:`summary`; ``seconds``, the median of completed runs; each
+        with its 95 % interval (``score_low, score_high, seconds_low, seconds_high``; that of the median has the order
+        statistics as limits, none below six rows); ``pareto``: whether no other variant is at least as good in both and
+        better in one of them. With `cost` there are ``cost, cost_low, cost_high`` in place of seconds: the mean over
+        distinct rows. ``cmp.plot("tradeoff")`` draws it.
+
+        Parameters
+        ----------
+        cost : str or function, optional
+            A column with what each run costs, or a function of the run that gives it, such as
+            ``lambda run: prices[run.variant]``; ``None`` for a run whose cost is not known.
+
+        Raises
+        ------
+        InputError
+            Nothing was scored or timed, or `cost` cannot be used.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 0, 0], "variant": ["a", "b", "c"], "s": [1, 0, 0], "eur": [3, 1, 2]})
+        >>> compare(frame, score="s").tradeoff(cost="eur")[["variant", "cost", "pareto"]].values.tolist()
+        [['a', 3.0, True], ['b', 1.0, True], ['c', 2.0, False]]
+        """
+        arguments.check(Comparison.tradeoff, locals(), but={"cost"})
+        return tradeoff_frame(self.data, cost)
 
     def wide(self) -> pd.DataFrame:
         """Return one line a row, the variants beside each other.
@@ -394,6 +459,35 @@ class Comparison:
         {'x': 1, 'y': 2, '(other)': 1}
         """
         return classes_of(self.data)
+
+    # --- repeats of rows
+
+    def repeats(self) -> Repeats:
+        """Return how often a variant says the same to a row again, and how often it is right again.
+
+        For a batch with ``repeats=``, or a table with several lines a row and variant.
+
+        Returns
+        -------
+        Repeats
+            ``.frame`` has the agreement of each variant's answers and the variance of its scores within and between
+            rows; ``.passes`` pass@k and pass^k of scores that are right or wrong; ``.answers`` the different answers to
+            each row with their counts; with 95 % intervals over rows, see :mod:`fh_notebook.comparing.stats.repeats`.
+            It shows itself.
+
+        Raises
+        ------
+        InputError
+            No row has two answers of one variant.
+
+        Examples
+        --------
+        >>> output = ["billing", "billing", "other", "billing", "billing", "billing"]
+        >>> frame = pd.DataFrame({"row": [0, 0, 0, 1, 1, 1], "variant": "a", "output": output})
+        >>> compare(frame).repeats().answers[["row", "answer", "count"]].values.tolist()
+        [[0, 'billing', 2], [0, 'other', 1], [1, 'billing', 3]]
+        """
+        return repeats_of(self.data)
 
     # --- scores
 
@@ -801,7 +895,13 @@ class Comparison:
         arguments.check(Comparison.browse, locals(), but={"columns"})
         return hooks.frontend().browse(self, columns=columns, page_size=page_size)
 
-    def plot(self, kind: str | None = None, *, backend: Literal["matplotlib"] = "matplotlib") -> Any:
+    def plot(
+        self,
+        kind: str | None = None,
+        *,
+        backend: Literal["matplotlib"] = "matplotlib",
+        cost: ColumnName | Callable[[Any], Any] | None = None,
+    ) -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.
 
         It has no background and Jupyter's own colour of text, so that it reads in both themes; ``figure.alt`` says in
@@ -809,11 +909,14 @@ class Comparison:
 
         Parameters
         ----------
-        kind : {"scores", "differences", "wins", "seconds", "confusion"}, optional
-            One of them alone. ``"confusion"`` is drawn only when asked for: the confusion table of each variant, where
-            answers are labels, and what the best one answers more often than the next.
+        kind : {"scores", "differences", "wins", "seconds", "confusion", "tradeoff"}, optional
+            One of them alone. ``"confusion"`` and ``"tradeoff"`` are drawn only when asked for: the confusion table of
+            each variant, where answers are labels, and what the best one answers more often than the next; the score
+            beside seconds, or cost, with both intervals.
         backend : {"matplotlib"}
             What draws it.
+        cost : str or function, optional
+            Of ``"tradeoff"``, as in :meth:`tradeoff`.
 
         Returns
         -------
@@ -825,10 +928,10 @@ class Comparison:
         InputError
             `kind` or `backend` is something else, or there is nothing of it to be drawn.
         """
-        arguments.check(Comparison.plot, locals())
+        arguments.check(Comparison.plot, locals(), but={"cost"})
         from fh_notebook.comparing.matplotlib_plots import plot
 
-        return plot(self.data, kind, backend=backend)
+        return plot(self.data, kind, backend=backend, cost=cost)
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.

@@ -277,6 +277,14 @@ class ComparisonData:
         return Grid.of(self.lines, self.variants)
 
     @cached_property
+    def seconds_grid(self) -> Grid:
+        """The seconds of completed runs as an array, distinct rows x variants; NaN where nothing was measured."""
+        # A new table: the attributes of the lines, such as the bounds of the score, are not those of seconds.
+        names = {"cluster": "cluster", "pair": "pair", "variant": "variant", "score": "seconds"}
+        timed: pd.DataFrame = pd.DataFrame({name: self.lines[column] for name, column in names.items()})
+        return replace(Grid.of(timed, self.variants, by="cluster"), yes_no=False)
+
+    @cached_property
     def label_grid(self) -> Grid | None:
         """The labels of people by which the scores are corrected, with the rows of `grid`; ``None`` without any."""
         if "label" not in self.lines:

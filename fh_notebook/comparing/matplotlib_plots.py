@@ -39,18 +39,33 @@ from fh_notebook.comparing.plot_panels import (
     confusions_of,
     difference_text,
     distinct_names,
+    expense_format,
     kinds_drawn,
     marks_of,
+    named,
     plot_data,
     score_format,
     scored_lines,
 )
 from fh_notebook.comparing.stats.number_format import p_text, seconds_format
+from fh_notebook.comparing.verdicts.tradeoff import Cost, tradeoff_of
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.errors import InputError
 
-__all__ = ["DASH_STYLES", "GREY", "INK", "PANELS", "SMALL", "Plot", "PlotPanel", "inline", "label_ends", "plot"]
+__all__ = [
+    "DASH_STYLES",
+    "GREY",
+    "INK",
+    "PANELS",
+    "SMALL",
+    "Plot",
+    "PlotPanel",
+    "inline",
+    "label_ends",
+    "plot",
+    "spread_places",
+]
 
 BACKENDS: Final = ("matplotlib",)
 
@@ -302,12 +317,92 @@ SAID_CHARS: Final = 48
 """Characters of all labels below a confusion table that stand beside each other; of more they are turned."""
 
 
+LABEL_INCHES: Final = 0.24
+"""Between the labels of two points."""
+
+
+def _tradeoff(facts: PlotData) -> list[PlotPanel]:
+    """Draw a point for each variant. Labels stand at the right, one below another, so that none covers another one."""
+    panel = PANEL_TEXTS["tradeoff"](facts)
+    tradeoff = facts.tradeoff
+    assert tradeoff is not None  # noqa: S101  # as `KINDS` says
+    score, expense = score_format(facts), expense_format(tradeoff)
+    names = distinct_names((line.variant for line in tradeoff.lines), OF_PAIR_SHOWN)
+    unit = " s" if tradeoff.measure == "seconds" else ""
+
+    def draw(axes: Axes) -> None:
+        pareto = sorted((line.expense, line.score) for line in tradeoff.pareto)
+        axes.plot(*zip(*pareto, strict=True), color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        for line in tradeoff.lines:
+            colour = facts.colours[line.variant]
+            axes.hlines(line.score, line.expense_low, line.expense_high, color=colour, linewidth=2, alpha=0.7)
+            axes.vlines(line.expense, line.score_low, line.score_high, color=colour, linewidth=2, alpha=0.7)
+            face = colour if line.pareto else "none"
+            axes.plot([line.expense], [line.score], "o", color=colour, markersize=8, markerfacecolor=face)
+        axes.set_xlabel(panel.measure, fontsize=SMALL)
+        axes.set_ylabel(named(facts.scorer), fontsize=SMALL)
+        axes.margins(0.08)
+        axes.set_xlim(left=0)
+        axes.grid(color=INK, alpha=0.22, linewidth=0.6)
+        axes.set_axisbelow(True)
+        if facts.yes_no:
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        low, high = axes.get_ylim()
+        targets = [(line.score - low) / (high - low) for line in tradeoff.lines]
+        places = spread_places(targets, LABEL_INCHES / (0.36 * panel.rows))
+        right = axes.get_xlim()[1]
+        for line, place in zip(tradeoff.lines, places, strict=True):
+            text = f"{names[line.variant]}  {score(line.score)}, {expense(line.expense)}{unit}"
+            y = low + place * (high - low)
+            axes.text(1.06, place, text, transform=axes.transAxes, va="center", ha="left", fontsize=SMALL)
+            axes.plot(
+                [right, right + 0.05 * right], [y, y], color=facts.colours[line.variant], linewidth=5, clip_on=False
+            )
+            axes.plot([line.expense, right], [line.score, y], color=INK, linewidth=0.6, alpha=0.5, zorder=0)
+        axes.set_xlim(right=right)
+        axes.set_ylim(low, high)
+
+    return [_plot_panel(draw, panel)]
+
+
+def spread_places(targets: Sequence[float], gap: float) -> list[float]:
+    """Return places from 0 to 1 near the targets, in their order, at least `gap` apart where there is room.
+
+    Examples
+    --------
+    >>> [round(place, 2) for place in spread_places([0.9, 0.5, 0.52], 0.1)]
+    [0.9, 0.46, 0.56]
+    """
+    order = sorted(range(len(targets)), key=targets.__getitem__)
+    gap = min(gap, 1 / max(len(order) - 1, 1))
+    groups: list[list[int]] = []  # labels that touch stand around the mean of their targets
+    for index in order:
+        groups.append([index])
+        while len(groups) > 1 and _edge(targets, groups[-1], gap, -1) - _edge(targets, groups[-2], gap, 1) < gap - 1e-9:
+            last = groups.pop()
+            groups[-1] += last
+    places = [0.0] * len(targets)
+    for group in groups:
+        begin = _edge(targets, group, gap, -1)
+        for place, index in enumerate(group):
+            places[index] = begin + place * gap
+    return places
+
+
+def _edge(targets: Sequence[float], group: Sequence[int], gap: float, side: int) -> float:
+    """Return the lowest (-1) or the highest (1) place of labels that stand around the mean of their targets, inside."""
+    reach = gap * (len(group) - 1) / 2
+    middle = sum(targets[index] for index in group) / len(group)
+    return min(max(middle, reach), 1 - reach) + side * reach
+
+
 PANELS: Final[dict[str, Callable[[PlotData], list[PlotPanel]]]] = {
     "scores": _scores,
     "differences": _differences,
     "wins": _wins,
     "seconds": _seconds,
     "confusion": _confusion,
+    "tradeoff": _tradeoff,
 }
 """The panels of each kind: one, or one a variant."""
 
@@ -381,7 +476,7 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
         )  # fmt: skip
 
 
-def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
+def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = None) -> Any:
     """Return the figure (see ``Comparison.plot``).
 
     Raises
@@ -394,7 +489,9 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str) -> Any:
     arguments.check_one_of("backend", backend, BACKENDS)
     if kind is not None:
         arguments.check_one_of("kind", kind, tuple(KINDS))
-    facts = plot_data(data)
+    if cost is not None and kind != "tradeoff":
+        raise InputError('cost is what "tradeoff" draws; give plot("tradeoff", cost=...)')
+    facts = plot_data(data, tradeoff=tradeoff_of(data, cost) if kind == "tradeoff" else None)
     kinds = kinds_drawn(facts) if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
         raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(facts, kind)}")

@@ -1,4 +1,4 @@
-"""Panels of a comparison's plot (scores, paired differences, wins, seconds), as values and in words.
+"""Panels of a comparison's plot (scores, paired differences, wins, seconds, trade-off), as values and in words.
 
 Each panel shows what a table contains, best first, and describes it in words; its title is the result. This module
 needs no drawing library.
@@ -27,9 +27,11 @@ from fh_notebook.comparing.stats.number_format import (
     percents,
     points,
     seconds,
+    seconds_format,
     signed,
 )
 from fh_notebook.comparing.stats.pairs import Pair, tested_in
+from fh_notebook.comparing.verdicts.tradeoff import Tradeoff
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import counted
@@ -46,6 +48,7 @@ __all__ = [
     "confusions_of",
     "difference_text",
     "distinct_names",
+    "expense_format",
     "kinds_drawn",
     "marks_of",
     "named",
@@ -92,9 +95,11 @@ class PlotData:
     colours: Mapping[str, str]
     classes: Mapping[str, ConfusionRows] = field(default_factory=dict)
     """What each variant says of each row, where answers are labels."""
+    tradeoff: Tradeoff | None = None
+    """Of score and seconds, or cost; drawn only where it is asked for."""
 
 
-def plot_data(data: ComparisonData) -> PlotData:
+def plot_data(data: ComparisonData, *, tradeoff: Tradeoff | None = None) -> PlotData:
     """Return the data of a comparison's plot."""
     lines = data.lines[["variant", "seconds"]].dropna()
     summary = tables.leaderboard(data)
@@ -110,6 +115,7 @@ def plot_data(data: ComparisonData) -> PlotData:
         comparisons=tested_in(data.pairs),
         colours=colours_of(data.variants),
         classes=_with_masked_labels(data),
+        tradeoff=tradeoff,
     )
 
 
@@ -139,10 +145,11 @@ KINDS: Final[dict[str, Callable[[PlotData], bool]]] = {
     "wins": lambda facts: bool(facts.pairs),
     "seconds": lambda facts: any(len(values) for values in facts.seconds.values()),
     "confusion": lambda facts: bool(facts.classes),
+    "tradeoff": lambda facts: facts.tradeoff is not None,
 }
 """The kinds of panels, each with a check whether there is data for it."""
-ON_REQUEST: Final = frozenset({"confusion"})
-"""The kinds that are drawn only when they are asked for: they are a panel a variant, and a table shows them, too."""
+ON_REQUEST: Final = frozenset({"confusion", "tradeoff"})
+"""The kinds that are drawn only when they are asked for: a table shows them, too."""
 
 
 def kinds_drawn(facts: PlotData) -> list[str]:
@@ -392,11 +399,48 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
     )
 
 
+def expense_format(tradeoff: Tradeoff) -> Callable[[float], str]:
+    """Return how seconds, or costs, of a trade-off are written: with one format."""
+    values = [x for line in tradeoff.lines for x in (line.expense, line.expense_low, line.expense_high)]
+    return seconds_format(values) if tradeoff.measure == "seconds" else figures(values)
+
+
+def _tradeoff(facts: PlotData) -> PanelText:
+    assert facts.tradeoff is not None  # noqa: S101  # as `KINDS` says
+    tradeoff, score, expense = facts.tradeoff, score_format(facts), expense_format(facts.tradeoff)
+    is_timed = tradeoff.measure == "seconds"
+    least, unit = ("fastest", " s") if is_timed else ("cheapest", "")
+    names = [_in_title(facts, line.variant) for line in tradeoff.pareto]
+    if len(tradeoff.lines) == 1:
+        title = f"{names[0]} {score(tradeoff.lines[0].score)}, {expense(tradeoff.lines[0].expense)}{unit}"
+    elif len(names) == 1:
+        title = f"{names[0]} has the best score and is {least}"
+    elif len(names) == 2:
+        title = f"{names[0]} has the best score, {names[1]} is {least}"
+    else:
+        title = f"{len(names)} of {counted(len(tradeoff.lines), 'variant')} are a choice: {names[0]} has the best score"
+        title += f", {names[-1]} is {least}"
+    points = (
+        f"{line.variant} {score(line.score)} ({score(line.score_low)} to {score(line.score_high)}), "
+        f"{expense(line.expense)}{unit} ({expense(line.expense_low)} to {expense(line.expense_high)})"
+        f"{', Pareto set' if line.pareto else ''}"
+        for line in tradeoff.lines
+    )
+    what = "median seconds" if is_timed else "mean cost"
+    return PanelText(
+        title=title,
+        measure=f"{what}, 95 % intervals; the line joins the Pareto set",
+        alt=f"Score and {what} with 95 % intervals: {'; '.join(points)}.",
+        rows=max(8, 2 * len(tradeoff.lines)),
+    )
+
+
 PANEL_TEXTS: Final[dict[str, Callable[[PlotData], PanelText]]] = {
     "scores": _scores,
     "differences": _differences,
     "wins": _wins,
     "seconds": _seconds,
+    "tradeoff": _tradeoff,
 }
 
 

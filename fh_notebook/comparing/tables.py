@@ -7,25 +7,24 @@ no other cell.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.diff.answer_groups import comparable_text
 from fh_notebook.comparing.stats.grid import Grid, score_spread
 from fh_notebook.comparing.stats.intervals import interval_of_share
 from fh_notebook.comparing.stats.pairs import Pair, check_chances, check_difference, pairs_table, power_table
 from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
 from fh_notebook.core.config import settings
-from fh_notebook.core.json_values import canonical_json, pretty
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
 __all__ = [
-    "comparable_text",
     "count_differing_outputs",
     "disagreements",
     "incomplete_rows",
@@ -37,9 +36,6 @@ __all__ = [
     "summary",
     "wide",
 ]
-
-DEEP_SHOWN: Final = 10_000
-"""Characters by which outputs are compared that are nested deeper than Python can serialize."""
 
 
 def summary(data: ComparisonData) -> pd.DataFrame:
@@ -204,17 +200,3 @@ def incomplete_rows(data: ComparisonData, by: Literal["score", "output"]) -> int
         data.variants
     )
     return frame["pair"].nunique() - int(complete.sum())
-
-
-def comparable_text(output: Any) -> str:
-    """Return an output as a text that is equal for equal outputs; blanks around a text do not count."""
-    if isinstance(output, str):
-        return f"text {output.strip()}"
-    if output is None:
-        return ""
-    try:
-        return canonical_json(output)
-    except (TypeError, ValueError):
-        return repr(output)
-    except RecursionError:  # nested deeper than Python can serialize: by its first characters
-        return pretty(output, limit=DEEP_SHOWN, sort=True)[0]

@@ -35,6 +35,7 @@ from fh_notebook.comparing.stats.intervals import (
 )
 from fh_notebook.comparing.stats.pairs import Pair, compare_variants, correct_for_tests, pairs_table
 from fh_notebook.comparing.stats.summary import SummaryLine, summary_table
+from fh_notebook.comparing.verdicts.best import best_groups
 from fh_notebook.comparing.verdicts.verdict import failed_note, headline, span_note, verdict, winner
 from fh_notebook.core.config import settings
 from fh_notebook.core.text import html
@@ -294,6 +295,7 @@ class ScaledComparison:
             yes_no=bool(self.scorer) and self._yes_no,
             is_scored=bool(self.scorer),
             runs=runs,
+            groups=best_groups(self._summary_lines, self._pairs) if self.scorer else {},
             completed={name: total.seconds.n for name, total in sums.items()},
         )
 
@@ -314,10 +316,13 @@ class ScaledComparison:
         return told or self.verdict
 
     def __repr__(self) -> str:
-        heads, lines = summary_cells(self._summary_data())
+        facts = self._summary_data()
+        heads, lines = summary_cells(facts)
         first, *others = dict.fromkeys((self._headline(), self.verdict))
         table = frame_text(pd.DataFrame(lines, columns=heads), heads)
-        return "\n".join([f"Comparison of {self._head()}", first, table, *others, *self.notes])
+        return "\n".join(
+            [f"Comparison of {self._head()}", first, table, *filter(None, [facts.best_set]), *others, *self.notes]
+        )
 
     def _repr_html_(self) -> str:
         headline, notes = self._headline(), [html.el("li", note) for note in self.notes]

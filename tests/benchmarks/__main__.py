@@ -23,6 +23,7 @@ coverage    how often intervals of yes/no differences hold the truth, beside oth
 correction  judges corrected by 20 to 100 labels: coverage of the intervals, and their width beside that of the labels alone
 canary      canaries on paper, by the evidence of real ones: false alarms in 100 days, rows until a fall is found
             (``--canaries``)
+best        variants that cannot be told apart from the best: how often the set holds the best ones, and its size
 imports     what importing the package and loading the extension cost
 seeing      100,000 rows x 4 variants in Chromium: first page, what is sent, filters, an opened row, memory; diffs of
             10,000 words
@@ -47,6 +48,7 @@ from tests.benchmarks.measuring import headline
 NAMES = (
     "efficiency", "cpu", "warm", "memory", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
     "compare", "scoring", "race", "coverage", "correction", "canary", "imports", "form_page", "seeing", "scale",
+    "compare", "scoring", "race", "coverage", "correction", "best", "imports", "form_page", "seeing", "scale",
 )  # fmt: skip
 
 

@@ -151,7 +151,8 @@ def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:
         with pytest.raises(fh.InputError, match=said):
             fh.compare(frame, score="s").plot(kind)
     with pytest.raises(
-        fh.InputError, match="kind is 'bars'; give 'scores', 'differences', 'wins', 'seconds' or 'confusion'"
+        fh.InputError,
+        match="kind is 'bars'; give 'scores', 'differences', 'wins', 'seconds', 'confusion' or 'tradeoff'",
     ):
         cmp.plot("bars")
     with pytest.raises(fh.InputError, match="backend is 'plotly'; give 'matplotlib'"):

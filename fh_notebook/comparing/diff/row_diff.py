@@ -1,8 +1,8 @@
 """`RowDiff`: the answers to one row against a baseline, as text and as HTML: what ``cmp.diff(row)`` returns.
 
 Texts are compared by words, objects and lists by paths; an answer that did not complete shows its status. Of repeats,
-the first completed run is shown, as in `Comparison.wide`, with the number of them. Passwords and keys are masked
-wherever they occur.
+the first completed run is shown, as in `Comparison.wide`, and how often there was each answer. Passwords and keys are
+masked wherever they occur.
 
 What a model wrote is text, escaped and cut. No meaning depends on colour, and the text version contains all that the
 page contains, with ``[-removed-]`` and ``{+added+}`` as in ``wdiff``.
@@ -23,6 +23,7 @@ from fh_notebook.batching.rendering import one_line
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.comparing.data import ComparisonData, no_variant
+from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers, groups_text
 from fh_notebook.comparing.diff.json_diff import Change, Changes, changes_of
 from fh_notebook.comparing.diff.markup import MARKS_STYLE, changes_style, changes_table, mark_text, path_pieces
 from fh_notebook.comparing.diff.text_diff import LIMIT, TextDifference, compare_runs, compare_texts, with_gaps
@@ -66,11 +67,21 @@ class VariantAnswer:
     seconds: float = float("nan")
     answers: int = 1
     """The number of runs of the row; with repeats, this is the first completed one."""
+    groups: tuple[AnswerGroup, ...] = ()
+    """The different answers of the repeats, the most frequent first; empty of one run."""
 
     @property
     def ok(self) -> bool:
         """Whether there is an output to compare."""
         return self.status == "completed"
+
+    @property
+    def repeats(self) -> str:
+        """Which answers the repeats gave, in a line; empty of one run."""
+        if self.answers < 2:
+            return ""
+        groups = f": {groups_text(self.groups)}" if self.groups else ""
+        return f"the first of {self.answers:,} answers{groups}"
 
     @property
     def run(self) -> Run:
@@ -297,7 +308,7 @@ def _error_html(answer: VariantAnswer) -> html.Html:
 def _facts_text(answer: VariantAnswer, has_score: bool) -> str:
     facts = [f"score {answer.score:.4g}"] if answer.score == answer.score else ["no score"] * has_score
     facts += [seconds_text(answer.seconds)] if answer.seconds == answer.seconds else []
-    facts += [f"the first of {answer.answers:,} answers"] if answer.answers > 1 else []
+    facts += [answer.repeats] if answer.repeats else []
     return " · ".join(facts)
 
 
@@ -480,7 +491,10 @@ def compare_row(
     if not places:
         raise InputError(_no_row_message(row, data))
     masks = data.runs.secret().masks()
-    answers = {variant: masked(answer_of(lines, places, variant), row, masks) for variant in data.variants}
+    answers = {
+        variant: masked(answer_of(lines, places, variant, data.runs.scored_path), row, masks)
+        for variant in data.variants
+    }
     if data.runs.expected is not None:
         expected = data.runs.expected.get(row)
         answers[EXPECTED] = VariantAnswer(
@@ -532,12 +546,18 @@ def _no_row_message(row: Any, data: ComparisonData) -> str:
     return f"there is no {data.pair_on} {short(row)}; {hint}"
 
 
-def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> VariantAnswer:
-    """Return the answer of a variant on the lines of one row: with repeats the first completed one."""
+def answer_of(
+    lines: pd.DataFrame, places: Sequence[int], variant: str, path: tuple[str | int, ...] = ()
+) -> VariantAnswer:
+    """Return the answer of a variant on the lines of one row: with repeats the first completed one, and their groups.
+
+    `path` leads to the part of an output that is scored.
+    """
     own_indices = [at for at in places if lines["variant"].iat[at] == variant]
     if not own_indices:
         return VariantAnswer(variant=variant, status=MISSING, answers=0)
-    at = next((at for at in own_indices if lines["status"].iat[at] == "completed"), own_indices[0])
+    completed = [at for at in own_indices if lines["status"].iat[at] == "completed"]
+    at = completed[0] if completed else own_indices[0]
     line: dict[Any, Any] = lines.iloc[[at]].to_dict("records")[0]
     error = line["error"]
     return VariantAnswer(
@@ -548,10 +568,12 @@ def answer_of(lines: pd.DataFrame, places: Sequence[int], variant: str) -> Varia
         score=float(line["score"]),
         seconds=float(line["seconds"]),
         answers=len(own_indices),
+        groups=groups_of_answers(lines["output"].iloc[completed].tolist(), path) if len(own_indices) > 1 else (),
     )
 
 
 def masked(answer: VariantAnswer, row: Any, masks: RowMasker) -> VariantAnswer:
     """Return an answer without the passwords and keys that it, or its error, repeats."""
     error = None if answer.error is None else masks.of(row, answer.error)
-    return replace(answer, output=masks.value(row, answer.output), error=error)
+    groups = tuple(replace(group, value=masks.value(row, group.value)) for group in answer.groups)
+    return replace(answer, output=masks.value(row, answer.output), error=error, groups=groups)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, 
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
+from fh_notebook.comparing.verdicts.best import best_groups_of, best_set_text
 from fh_notebook.comparing.verdicts.classes import STYLE as CLASSES_STYLE
 from fh_notebook.comparing.verdicts.classes import classes_shown
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of, verdict_of, winner_of
@@ -70,6 +71,7 @@ STYLE: Final = html.Html(
     "color:var(--jp-ui-font-color2,inherit)}"
     ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
     "border:1px solid currentColor}"
+    ".fh .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
     ".fh .fh-say{font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;"
     "overflow-wrap:anywhere}"
     ".fh .fh-about{font-size:12px;margin:0 0 8px}"
@@ -113,12 +115,14 @@ def comparison_text(data: ComparisonData) -> str:
 def summary_text(data: ComparisonData, audience: Audience = PYTHON) -> str:
     """Return the sentences and the summary as text, without any row, as `audience` reads them."""
     masked = data.runs.secret().masked  # a scorer's error may repeat what a run was sent
-    head, lines = summary_cells(SummaryData.of(data))
+    facts = SummaryData.of(data)
+    head, lines = summary_cells(facts)
     sentences = dict.fromkeys((headline_of(data), verdict_of(data)))
     parts = (
         about(data),
         masked(headline_of(data)),
         frame_text(pd.DataFrame(lines, columns=head), head),
+        facts.best_set,
         *map(masked, [*sentences][1:]),
         *map(masked, notes_of(data, audience)),
     )
@@ -203,13 +207,29 @@ class SummaryData:
     runs: Mapping[str, int]
     """Runs of each variant, whatever came of them."""
     completed: Mapping[str, int]
+    groups: Mapping[str, int] = field(default_factory=dict)
+    """The group of each variant: those of the first cannot be told apart from the best. Empty where none are told."""
+
+    @property
+    def best_set(self) -> str:
+        """Which variants cannot be told apart from the best, in a sentence; empty where it is one, or two in all."""
+        return best_set_text({v: self.groups[v] for v in self.summary["variant"] if v in self.groups})
+
+    @property
+    def lines_above(self) -> int:
+        """Lines of the summary above the rule that parts the best variants from those behind; 0 without a rule."""
+        first = [self.groups.get(variant) == 1 for variant in self.summary["variant"]]
+        return sum(first) if self.best_set and not all(first) else 0
 
     @classmethod
     def of(cls, data: ComparisonData) -> SummaryData:
         """Return that of a comparison."""
-        lines = data.lines
+        lines, groups = data.lines, best_groups_of(data)
+        summary = tables.leaderboard(data)
+        in_groups = summary["variant"].map(lambda variant: groups.get(variant, len(groups) + 1)).argsort(kind="stable")
         return cls(
-            summary=tables.leaderboard(data),
+            summary=summary.iloc[in_groups].reset_index(drop=True),
+            groups=groups,
             variants=data.variants,
             winner=winner_of(data),
             yes_no=data.is_share,
@@ -304,8 +324,11 @@ def shown_columns(*, scored: bool = True, labels: bool = False) -> list[ReportCo
 
 
 def summary_html(facts: SummaryData) -> html.Html:
-    """Return the summary as a table, with intervals drawn beside their numbers."""
-    return html.table(*summary_cells(facts, drawn=True), cls="fh-table fh-num")
+    """Return the summary as a table with intervals drawn beside their numbers, ruled below the best variants."""
+    above = facts.lines_above
+    classes = [*[""] * (above - 1), "fh-ruled"] if above else []
+    table = html.table(*summary_cells(facts, drawn=True), cls="fh-table fh-num", row_classes=classes)
+    return html.join([table, html.el("div", facts.best_set, cls="fh-dim fh-set")]) if facts.best_set else table
 
 
 RULES: Final = {

@@ -81,9 +81,11 @@ def _labels(data: ComparisonData) -> list[str]:
 
 
 def _summary_table(data: ComparisonData) -> str:
-    head, lines = display.summary_cells(display.SummaryData.of(data))
+    facts = display.SummaryData.of(data)
+    head, lines = display.summary_cells(facts)
     cells = [[escaped(cell) for cell in line] for line in lines]
-    return _markdown_table(head, cells, right=range(1, len(head)))
+    table = _markdown_table(head, cells, right=range(1, len(head)))
+    return f"{table}\n\n{escaped(facts.best_set, 2_000)}" if facts.best_set else table
 
 
 def _pairs_table(data: ComparisonData) -> str:

@@ -78,6 +78,7 @@ __all__ = [
     "bca_interval",
     "bca_intervals",
     "blaker_interval",
+    "draw_counts",
     "interval_of_mean",
     "interval_of_median",
     "interval_of_share",
@@ -314,7 +315,7 @@ def _means_of_resamples(samples: Numbers, resamples: int, seed: int) -> Numbers:
     at_once = max(1, _DRAWS_AT_ONCE // n)
     means = np.empty((len(samples), resamples))
     for begin in range(0, resamples, at_once):
-        counts = _draw_counts(rng, min(at_once, resamples - begin), n)
+        counts = draw_counts(rng, min(at_once, resamples - begin), n)
         for index, values in enumerate(samples):
             # Not by @, whose threads take longer to wake for so small a part than one takes to sum it.
             means[index, begin : begin + at_once] = np.einsum("ij,j->i", counts, values)
@@ -323,10 +324,10 @@ def _means_of_resamples(samples: Numbers, resamples: int, seed: int) -> Numbers:
 
 @lru_cache(maxsize=16)
 def _cached_counts(n: int, seed: int) -> Numbers:
-    return _draw_counts(np.random.default_rng(seed), RESAMPLES, n)
+    return draw_counts(np.random.default_rng(seed), RESAMPLES, n)
 
 
-def _draw_counts(rng: np.random.Generator, size: int, n: int) -> Numbers:
+def draw_counts(rng: np.random.Generator, size: int, n: int) -> Numbers:
     """Return how often each of `n` rows is in each of `size` draws."""
     draws = rng.integers(n, size=(size, n), dtype=np.int32)
     draws += np.arange(size, dtype=np.int32)[:, None] * n
@@ -586,28 +587,56 @@ def interval_of_mean(values: Numbers, level: float = LEVEL, *, within: ScoreRang
     return intervals_of_means([values], level, within=[within])[0]
 
 
-def interval_of_median(values: Numbers, level: float = LEVEL) -> Interval:
-    """Return the interval of a median between two of the sorted values, whatever the distribution; none below 6 values.
+def interval_of_median(values: Numbers, level: float = LEVEL, *, clusters: NDArray[np.int64] | None = None) -> Interval:
+    """Return the interval of a median: two of the values themselves, whatever their distribution.
 
-    The number of values below the median is binomial with one half (W. R. Thompson, "On confidence ranges for the
-    median and other expectation distributions for populations of unknown distribution form", Annals of Mathematical
-    Statistics 7 (1936), 122-128). So it contains the median at least as often as `level` says.
+    The number of values below the median is that of so many tosses of a coin, so the interval from the r-th smallest to
+    the r-th largest value covers the median in at least `level` for the largest r of which a tail of the tosses has at
+    most half of the rest (W. R. Thompson, "On confidence ranges for the median and other expectation distributions for
+    populations of unknown distribution form", Annals of Mathematical Statistics 7 (1936), 122-128). Where values are
+    clustered, as repeats of a row are, it is the share of values below the median that has an effective number of
+    tosses, between the number of clusters and that of values, and the limits are the values at the shares of its
+    interval: R. S. Woodruff, "Confidence intervals for medians and other position measures", JASA 47 (1952), 635-646.
+    Below six values or clusters there is none of 95 %.
+
+    Parameters
+    ----------
+    values : array
+        None of them is missing.
+    level : float
+        Its confidence.
+    clusters : array of int, optional
+        The cluster of each, such as its row; by default each is one of its own.
 
     Examples
     --------
-    >>> interval_of_median(np.arange(10.0))[:2], interval_of_median(np.arange(5.0)).rule
-    ((1.0, 8.0), 'none')
+    >>> interval_of_median(np.arange(20.0)), interval_of_median(np.arange(5.0)).rule
+    (Interval(low=5.0, high=14.0, rule='order statistics'), 'none')
+    >>> interval_of_median(np.repeat(np.arange(20.0), 3), clusters=np.repeat(np.arange(20), 3))
+    Interval(low=5.0, high=14.0, rule='order statistics, clustered')
     """
     from scipy import special
 
     n = len(values)
-    below = np.arange(n // 2 + 1)
-    # So many values may lie below the lower limit: the tail of as many or fewer has half of what may be missed.
-    cut = int((special.bdtr(below, n, 0.5) <= (1 - level) / 2).sum()) if n else 0
-    if not cut:
+    if not n:
         return Interval(NAN, NAN, "none")
-    ordered = np.sort(values)
-    return Interval(float(ordered[cut - 1]), float(ordered[n - cut]), "order statistics")
+    below = values < np.median(values)
+    codes = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    sizes, counts = np.bincount(codes), np.bincount(codes, weights=below)
+    rows, trials = len(sizes), float(n)
+    if rows < n:
+        share = counts.sum() / n
+        variance = float(np.square(counts - share * sizes).sum()) / n**2 * rows / max(rows - 1, 1)
+        trials = min(max(share * (1 - share) / variance, float(rows)), float(n)) if variance > 0 else float(rows)
+    # Of tosses that need not be whole: the largest number of which the tail is small enough.
+    tail, rank = (1 - level) / 2, 0
+    while special.betaincc(rank + 1, trials - rank, 0.5) <= tail:  # the probability of at most `rank` heads
+        rank += 1
+    if not rank:
+        return Interval(NAN, NAN, "none")
+    ordered, place = np.sort(values), max(math.floor(rank * n / trials + 1e-9) - 1, 0)
+    rule = "order statistics" if rows == n else "order statistics, clustered"
+    return Interval(float(ordered[place]), float(ordered[n - 1 - place]), rule)
 
 
 def intervals_of_means(

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-import pandas as pd
-
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.number_format import about, figure, percent, seconds
@@ -151,7 +149,10 @@ def margin_of(
     _check_pair(data, variant, than)
     if value == "score" and not data.scorer:
         raise InputError(verdict_of(data))
-    pair = (_pair_of_scores if value == "score" else _pair_of_seconds)(data, than, variant, 1 - alpha)
+    if value == "score":
+        pair = _pair_of_scores(data, than, variant, 1 - alpha)
+    else:
+        pair = _pair_of_grid(data.seconds_grid, than, variant, 1 - alpha, lower=True)
     return Margin(variant=variant, than=than, value=value, by=float(by), alpha=alpha, pair=pair)
 
 
@@ -186,18 +187,10 @@ def _pair_of_scores(data: ComparisonData, a: str, b: str, level: float) -> Pair:
     return _pair_of_grid(data.grid, a, b, level, lower=data.lower)
 
 
-def _pair_of_seconds(data: ComparisonData, a: str, b: str, level: float) -> Pair:
-    lines = data.lines
-    timed: pd.DataFrame = pd.DataFrame(
-        {"cluster": lines["cluster"], "pair": lines["pair"], "variant": lines["variant"], "score": lines["seconds"]}
-    )
-    return _pair_of_grid(Grid.of(timed, data.variants, by="cluster"), a, b, level, lower=True, yes_no=False)
-
-
-def _pair_of_grid(grid: Grid, a: str, b: str, level: float, *, lower: bool, yes_no: bool | None = None) -> Pair:
+def _pair_of_grid(grid: Grid, a: str, b: str, level: float, *, lower: bool) -> Pair:
     return compare_variants(
-        a, b, *grid.shared(a, b), yes_no=grid.yes_no if yes_no is None else yes_no, behind=grid.behind(a, b),
-        tests=False, lower=lower, within=grid.within, level=level,
+        a, b, *grid.shared(a, b), yes_no=grid.yes_no, behind=grid.behind(a, b), tests=False, lower=lower,
+        within=grid.within, level=level,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.stats.best import beaten_by
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
 from fh_notebook.comparing.stats.number_format import about, p_text, percents, points, size_text
@@ -195,14 +196,15 @@ def _best_first(summary: Sequence[SummaryLine], lower: bool) -> list[SummaryLine
 
 
 def winner(summary: Sequence[SummaryLine], pairs: Sequence[Pair]) -> str | None:
-    """Return the variant that is better than every other scored one, by test and interval; ``None`` where none is."""
+    """Return the variant that beats every other scored one; ``None`` where none does.
+
+    It is alone in the set that cannot be told apart from the best, see :mod:`fh_notebook.comparing.stats.best`.
+    """
     scored = [line.variant for line in summary if line.n]
-    beaten: dict[str, set[str]] = {}
-    for pair in pairs:
-        for turned in (pair, pair.turned()):
-            if turned.is_better():
-                beaten.setdefault(turned.b, set()).add(turned.a)
-    return next((name for name in scored if len(scored) > 1 and {*scored} - {name} <= beaten.get(name, set())), None)
+    beaten = beaten_by(scored, pairs)
+    return next(
+        (name for name in scored if len(scored) > 1 and all(name in beaten[x] for x in scored if x != name)), None
+    )
 
 
 def headline(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import html as _html
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Final
 
 from fh_notebook.core.text.messages import counted
@@ -269,10 +269,32 @@ def join(parts: Iterable[Html], between: str = "") -> Html:
     return Html(_html.escape(between).join(parts))
 
 
-def table(columns: Sequence[object], rows: Iterable[Sequence[object]], *, cls: str = "fh-table") -> Html:
-    """Return a plain table; every cell that is not `Html` is escaped."""
+def table(
+    columns: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    *,
+    cls: str = "fh-table",
+    row_classes: Iterable[str] = (),
+) -> Html:
+    """Return a plain table; every cell that is not `Html` is escaped.
+
+    Parameters
+    ----------
+    columns : sequence
+        The heads.
+    rows : iterable of sequences
+        Their cells.
+    cls : str
+        CSS classes of the table.
+    row_classes : iterable of str
+        CSS classes of the first rows; further rows have none.
+    """
     head = el("tr", *(el("th", c, scope="col") for c in columns))
-    body = (el("tr", *(el("td", c, dir=direction(c)) for c in row)) for row in rows)
+    classes = chain(row_classes, repeat(""))
+    body = (
+        el("tr", *(el("td", c, dir=direction(c)) for c in row), cls=of_row)
+        for row, of_row in zip(rows, classes, strict=False)
+    )
     return el("table", el("thead", head), el("tbody", *body), cls=cls)
 
 

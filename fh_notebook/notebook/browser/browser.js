@@ -192,7 +192,7 @@ function render({model, el}) {
   };
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
-      said.answers > 1 && `the first of ${said.answers} answers`, n === page.open.baseline && "reference"].filter(Boolean).join(" · ");
+      said.repeats, n === page.open.baseline && "reference"].filter(Boolean).join(" · ");
     const whole = viewOf(said.view, name);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from fh_notebook.batching.rendering import one_line
+from fh_notebook.comparing.diff.answer_groups import groups_text
 from fh_notebook.comparing.diff.markup import path_pieces
 from fh_notebook.comparing.diff.row_diff import (
     EMPTY,
@@ -196,6 +197,7 @@ def _cell(table: BrowserTable, row: int, variant: int, best: bool, most: int, wa
     answer = table.answer(row, variant)
     text = answer.output if answer.ok else answer.error
     output = text if isinstance(text, str) else value_text(text, most) if text is not None else ""
+    output = groups_text(answer.groups) if answer.groups else output
     return {
         "text": _excerpt(output, most, wanted) or (EMPTY if answer.ok else ""),
         "status": "" if answer.ok else one_line(answer.status, 40),
@@ -262,7 +264,7 @@ def _card(
         "status": one_line(answer.status, 40),
         "score": cell_score(table, answer),
         "seconds": seconds_text(answer.seconds) if answer.seconds == answer.seconds else "",
-        "answers": answer.answers,
+        "repeats": answer.repeats,
         "best": best_word(table) if best else "",
         "text": html.folded_text(answer_text(answer, most)[:most], whole=WHOLE),
         "view": _view(table, answer, most, wanted),

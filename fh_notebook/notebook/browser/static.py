@@ -125,8 +125,7 @@ def _card(name: str, card: Mapping[str, Any], baseline: str) -> html.Html:
 def facts_of(card: Mapping[str, Any]) -> list[str]:
     """Return what is known of an answer beside its output."""
     score = [f"score {cell_score(card)}"] if card["score"] else []
-    repeats = [f"the first of {card['answers']:,} answers"] if card["answers"] > 1 else []
-    return [*score, *([card["seconds"]] if card["seconds"] else []), *repeats]
+    return [*score, *(card[name] for name in ("seconds", "repeats") if card[name])]
 
 
 def _piece(kind: str, text: str, line: str = "") -> html.Html:

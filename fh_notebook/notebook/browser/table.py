@@ -17,6 +17,7 @@ import pandas as pd
 
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.comparing.diff.answer_groups import AnswerGroup, groups_of_answers
 from fh_notebook.comparing.diff.row_diff import MISSING, VariantAnswer, masked
 from fh_notebook.comparing.masks import RowMasker
 from fh_notebook.core.json_values import canonical_json, pretty
@@ -80,6 +81,7 @@ class BrowserTable:
         lines = np.arange(len(cell))
         for mask in (~self.completed, self.completed):  # backwards: the first one is written last, and stays
             line[cell[mask][::-1]] = lines[mask][::-1]
+        self._cell_of_line = cell
         shape = (self.rows, len(self.variants))
         return line.reshape(shape), np.bincount(cell, minlength=line.size).reshape(shape)
 
@@ -112,8 +114,23 @@ class BrowserTable:
             score=float(self.scores[row, variant]),
             seconds=float(self._seconds[at]),
             answers=int(self.answers[row, variant]),
+            groups=self._groups(row, variant),
         )
         return masked(answer, self.label(row), self._masks)
+
+    def _groups(self, row: int, variant: int) -> tuple[AnswerGroup, ...]:
+        """Return the different answers of the repeats; nothing of one run."""
+        if self.answers[row, variant] < 2:
+            return ()
+        cell = row * len(self.variants) + variant
+        order, ends = self._lines_by_cell
+        lines = order[ends[cell] - self.answers[row, variant] : ends[cell]]
+        return groups_of_answers([self.output[at] for at in lines if self.completed[at]], self.scored_path)
+
+    @cached_property
+    def _lines_by_cell(self) -> tuple[Any, Any]:
+        """The lines in the order of their cells, and where those of each cell end."""
+        return np.argsort(self._cell_of_line, kind="stable"), np.cumsum(self.answers.ravel())
 
     def expected(self, row: int) -> Any:
         """Return what was expected; ``None`` where nothing was."""

@@ -26,6 +26,7 @@ from fh_notebook.comparing.stats.intervals import (
     bca_intervals,
     blaker_interval,
     interval_of_mean,
+    interval_of_median,
     interval_of_share,
     interval_of_share_difference,
     intervals_of_differences,
@@ -480,3 +481,32 @@ def test_bounds_that_a_scorer_states_hold_an_interval() -> None:
     for slip in ((5, 1), (1,), "15", (1, None)):
         with pytest.raises(fh.InputError, match=r"give \(lowest, highest\)"):
             fh.score.scorer(grade, bounds=slip)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n", [5, 6, 7, 20, 21, 75, 400])
+def test_the_interval_of_a_median_is_that_of_scipy(n: int) -> None:
+    """By order statistics; of fewer than six values there is none."""
+    values = np.random.default_rng(n).gamma(2.0, 1.0, n)
+    found = interval_of_median(values)
+    expected = stats.quantile_test(values, p=0.5).confidence_interval(0.95)
+    if n < 6:
+        assert found.rule == "none"
+    else:
+        assert (found.low, found.high) == (expected.low, expected.high)
+
+
+@pytest.mark.parametrize("rows", [8, 40])
+def test_the_interval_of_a_median_of_repeats_covers(rows: int) -> None:
+    """Of 400 sets of rows with 1 to 5 repeats each, less what chance leaves; that of independent values does not."""
+    rng, hits, naive = np.random.default_rng(3), 0, 0
+    for _ in range(400):
+        repeats = rng.integers(1, 6, rows)
+        clusters = np.repeat(np.arange(rows), repeats)
+        values = np.repeat(rng.normal(size=rows), repeats) + 0.3 * rng.normal(size=len(clusters))
+        low, high, rule = interval_of_median(values, clusters=clusters)
+        assert rule == "order statistics, clustered"
+        hits += low <= 0 <= high
+        low, high, _ = interval_of_median(values)
+        naive += low <= 0 <= high
+    assert hits / 400 >= 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / 400)
+    assert naive < hits - 20

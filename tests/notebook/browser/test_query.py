@@ -141,6 +141,23 @@ def test_repeats_are_one_cell() -> None:
     assert (answer.output, answer.score, answer.answers) == ("one", 0.5, 3)
 
 
+def test_repeats_are_grouped_the_most_frequent_first() -> None:
+    """In the cell and beside the opened answer; a failed run has none. A cell of one run is its answer."""
+    outputs = ["other", "billing", "billing", None, "billing", "delivery", "delivery"]
+    frame = pd.DataFrame({
+        "row": ["x"] * 4 + ["y"] * 3, "variant": ["a"] * 6 + ["b"], "output": outputs,
+        "status": ["completed"] * 3 + ["failed"] + ["completed"] * 3,
+    })  # fmt: skip
+    finder = RowFinder(BrowserTable(fh.compare(frame).data))
+    page = table_page(finder, TableQuery(open=0), [])
+    assert [[cell["text"] for cell in row["cells"]] for row in page["rows"]] == [
+        ["2 x billing, 1 x other", ""], ["1 x billing, 1 x delivery", "delivery"],
+    ]  # fmt: skip
+    assert page["open"]["cards"][0]["repeats"] == "the first of 4 answers: 2 x billing, 1 x other"
+    assert table_page(finder, TableQuery(open=1), [])["open"]["cards"][1]["repeats"] == ""
+    assert "2 x billing, 1 x other" in page_text(table_head(finder.table, [], live=False), page)
+
+
 def test_a_page_has_only_its_rows_and_the_opened_one(finder: RowFinder) -> None:
     """Texts and numbers; the winner of a row, what differs, the difference to the baseline."""
     page = table_page(finder, TableQuery(size=2, page=1, open=3, baseline="b"), ["ticket"])
