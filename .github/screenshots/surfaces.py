@@ -530,3 +530,34 @@ def race_done(stage: Stage) -> Iterator[Locator]:
     """A race that has ended."""
     expect(stage.show(RACE, store=stage.own("race-done"))).to_contain_text("fine-tuned")
     yield stage.cell(1)
+
+
+CANARY: Final = """old = fh.batch(tickets, "support-triage", variants="few-shot", name="old", progress=False)
+fh.canary(tickets, "support-triage", variant="few-shot", baseline=old, score=fh.score.exact("expected_output"),
+          name="watch", rows_per_day=20)"""
+
+
+@surface
+def canary(stage: Stage) -> Iterator[Locator]:
+    """The first day of a canary."""
+    expect(stage.show(CANARY, store=stage.own("canary"))).to_contain_text("No change of")
+    yield stage.cell(1)
+
+
+TREND: Final = f"""{BATCH}
+trend = fh.trend("support-triage", score=fh.score.exact("expected_output"))"""
+
+
+@surface
+def trend_table(stage: Stage) -> Iterator[Locator]:
+    """The figures of kept batches by date."""
+    expect(stage.show(f"{TREND}\ntrend", store=stage.own("trend-table"))).to_contain_text("median s")
+    yield stage.cell(1)
+
+
+@surface
+def trend_plot(stage: Stage) -> Iterator[Locator]:
+    """The same as lines over the dates."""
+    stage.open(f"{TREND}\ntrend.plot()", store=stage.own("trend-plot"))
+    stage.run(1)
+    yield stage.cell(1)

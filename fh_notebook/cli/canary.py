@@ -140,8 +140,8 @@ def exit_code(watched: Canary) -> int:
     """Return the exit code that says what a canary has found."""
     if watched.changed:
         return CHANGED
-    if watched.stop_reason:
-        return CODES_OF_STOPS.get(watched.stop_reason, STOPPED)
+    if watched.stopped is not None:
+        return CODES_OF_STOPS.get(watched.stopped.reason, STOPPED)
     if not watched.is_done_today:
         return STOPPED
     last = watched.summary().iloc[-1] if watched.days else None

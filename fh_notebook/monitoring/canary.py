@@ -26,6 +26,7 @@ import pandas as pd
 from fh_notebook.batching.api import known_deployment, start_batch
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.history.reopen import open_batch
+from fh_notebook.batching.model import Stopped
 from fh_notebook.batching.options import BatchOptions, bounded_options
 from fh_notebook.batching.planning.plan import BatchVariant, hashed_name, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
@@ -103,7 +104,8 @@ def canary(
     alpha : float
         The probability of a false alarm, over all days together.
     rows_per_day : int, optional
-        Call at most so many rows a day (UTC), and make at most so many requests; by default all rows.
+        Call at most so many rows a day (UTC), each once; by default all rows. A start makes no more requests than
+        rows are left, so where the service refuses some (429, 503) the same call later makes the rest.
     seed : int
         Of the order of rows, and of the arrangements that the test draws.
 
@@ -185,7 +187,6 @@ def start_canary(
     name = options.name or f"{hashed_name(sample.deployment, [sample.label], sample.places)} canary"
     history = CanaryHistory(store, name, sample, workspace=caller.workspace)
     state = CanaryState.of(history.days(), sample, baseline, options, today=clock().date())
-    stopped = ""
     if (places := state.places_to_call(options)) and (most := state.calls_left(options)):
         now = clock()
         midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
@@ -197,12 +198,16 @@ def start_canary(
             max_seconds=(midnight - now).total_seconds(),
             progress=progress,
         )
-        started = start_batch(sample.take(places), deployment, batch_options, audience)
-        stopped = started.stopped.message if started.stopped is not None and started.counts.pending else ""
-        reason = started.stopped.reason if stopped and started.stopped is not None else ""
+        # Not by its batch, which knows nothing of the canary.
+        reader = audience if audience.medium == "command" else replace(audience, resume=GO_ON)
+        started = start_batch(sample.take(places), deployment, batch_options, reader)
         state = CanaryState.of(history.days(), sample, baseline, options, today=now.date())
-        return Canary(name, options, state, stopped=stopped, reason=reason)
+        if started.stopped is not None and started.counts.pending:
+            return Canary(name, options, state, stopped=started.stopped)
     return Canary(name, options, state)
+
+
+GO_ON: Final = "run the same fh.canary(...) again"
 
 
 class CanarySample:
@@ -629,6 +634,9 @@ def _marked(observations: list[Observation], score: Score) -> _Marked:
     )
 
 
+REFUSED: Final = "the service refused some requests, and today has no more; the same call later makes the rest"
+
+
 @with_partial_repr
 class Canary:
     """Whether a fixed sample of rows is still answered as before. Made by :func:`fh_notebook.canary`.
@@ -637,17 +645,15 @@ class Canary:
     ----------
     name : str
         Under which its days are kept: ``fh.open_batch("NAME 2026-11-29")`` opens one.
-    stopped : str
-        Why today's calls ended before the last row, and what to do; empty where they did not.
+    stopped : Stopped or None
+        Why today's calls ended before the last row, and what to do, as ``batch.stopped``; ``None`` where they did not.
     """
 
     def __init__(
-        self, name: str, options: CanaryOptions, state: CanaryState, *, stopped: str = "", reason: str = ""
+        self, name: str, options: CanaryOptions, state: CanaryState, *, stopped: Stopped | None = None
     ) -> None:
         self.name = name
         self.stopped = stopped
-        self.stop_reason = reason
-        """The reason of the stop in one word, as in ``batch.stopped.reason``; empty where there is none."""
         self._options, self._state = options, state
 
     @property
@@ -693,7 +699,11 @@ class Canary:
     @property
     def notes(self) -> tuple[str, ...]:
         """What must be said beside it: how certain it is, and what is missing."""
-        return canary_display.notes(self._state.figures, stopped=self.stopped)
+        why = ""
+        if self.stopped is not None:
+            # The ceiling of calls is the canary's own: only requests that were made in vain reach it.
+            why = REFUSED if self.stopped.reason == "max_calls" else self.stopped.message
+        return canary_display.notes(self._state.figures, stopped=why)
 
     def summary(self) -> pd.DataFrame:
         """Return one line a day, the oldest first.

@@ -136,6 +136,7 @@ class ChangeEvidence:
         self._seed, self._copies = seed, copies
         self._scores: Numbers = np.zeros((rows, 4))
         self._counts = np.zeros(rows, dtype=np.int64)
+        self._sums: Numbers = np.zeros(rows)
         self._before = np.zeros((0, rows), dtype=np.int32)
         """How many scores each row had before each day that was tested: rows of the table are first days s."""
         self._tested: list[int] = []
@@ -189,7 +190,7 @@ class ChangeEvidence:
         before = self._counts.astype(np.int32)
         called = np.flatnonzero(~np.isnan(scores))
         tested = called[before[called] > 0]
-        earlier = [self._scores[row, : before[row]].mean() for row in tested]
+        earlier = self._sums[tested] / before[tested]
         self._append(called, scores[called])
         if not len(tested):
             self.days.append(DayEvidence(rows=0, difference=math.nan, p=math.nan, evidence=self.evidence))
@@ -200,7 +201,7 @@ class ChangeEvidence:
         self._logs = np.vstack([self._logs, np.zeros((1, len(_SIGNED)))])
         self._bet(tested, p)
         wealth = float(self._parts().sum()) + SINCE_FUTURE * (1 - HAZARD) ** (len(self._logs) - 1)
-        difference = float(np.mean(scores[tested] - np.array(earlier)))
+        difference = float(np.mean(scores[tested] - earlier))
         self.days.append(DayEvidence(rows=len(tested), difference=difference, p=p, evidence=wealth))
 
     def _append(self, rows: NDArray[np.int64], scores: Numbers) -> None:
@@ -208,6 +209,7 @@ class ChangeEvidence:
             self._scores = np.hstack([self._scores, np.zeros_like(self._scores)])
         self._scores[rows, self._counts[rows]] = scores
         self._counts[rows] += 1
+        self._sums[rows] += scores
 
     def _p_value(self, rows: NDArray[np.int64]) -> float:
         """Return the p value of the newest scores of these rows among the arrangements."""

@@ -25,6 +25,9 @@ __all__ = ["plot"]
 PANEL_LINES: Final = 6
 """The height of a panel, in lines of other figures."""
 
+SPREAD_H: Final = 9.0
+"""Hours over which the points of all variants on one date are spread."""
+
 TICKS: Final = 6
 """Labels that stand beside each other."""
 
@@ -71,7 +74,9 @@ def _panel(frame: pd.DataFrame, kind: str, scorer: str) -> PlotPanel:
         for index, (name, part) in enumerate(parts.items()):
             if not len(part):
                 continue
-            dates, values = part["date"].dt.tz_localize(None).to_numpy(), part[kind].to_numpy()
+            # Beside each other: intervals of several variants on one date would hide each other.
+            shift = pd.Timedelta(hours=SPREAD_H * ((index + 0.5) / len(variants) - 0.5))
+            dates, values = (part["date"].dt.tz_localize(None) + shift).to_numpy(), part[kind].to_numpy()
             low, high = part[f"{kind}_low"].to_numpy(), part[f"{kind}_high"].to_numpy()
             colour, dash = colours[name], DASH_STYLES[index % len(DASH_STYLES)]
             axes.plot(dates, values, "o", color=colour, markersize=5, clip_on=False)

@@ -30,7 +30,6 @@ ALARMS: Final[tuple[Settings, ...]] = (
     {"rows": 100, "a_day": 20, "concentration": 2.0},
     {"rows": 100, "a_day": 20, "concentration": math.inf},
     {"rows": 40, "a_day": 5, "concentration": 1.0},
-    {"rows": 40, "a_day": 40, "concentration": 2.0},
     {"rows": 100, "a_day": 1, "concentration": 2.0},
     {"rows": 100, "a_day": 20, "concentration": 2.0, "repeats": 3},
     {"rows": 100, "a_day": 20, "concentration": 2.0, "repeats": 0},

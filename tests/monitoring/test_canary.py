@@ -171,13 +171,25 @@ def test_a_day_that_a_limit_ended_goes_on_and_counts_when_it_is_over(watch: Watc
     found = watch.run(baseline="before")
     assert not found.is_done_today
     assert found.days == 0
-    if found.stopped:
-        assert any(found.stopped in note for note in found.notes)
+    assert found.stopped is not None
+    assert found.stopped.reason == "daily_cap"
+    assert any(found.stopped.message in note for note in found.notes)
     called = watch.answering.calls
     fh.configure(daily_cap=None)
     again = watch.run(baseline="before")
     assert (again.days, again.is_done_today, watch.answering.calls) == (1, True, 80)
     assert called < 80
+
+
+def test_requests_that_were_refused_are_made_later(watch: Watch) -> None:
+    """No more requests than rows in one start: what a 503 has cost is made by the same call again, once."""
+    watch.answering.hive.fail_next(3, status=503)
+    found = watch.run(rows_per_day=10)
+    assert (found.calls, found.is_done_today, found.days) == (7, False, 0)
+    assert "7 of 10 rows are called" in found.notes[-1]
+    assert "the same call later" in found.notes[-1]
+    again = watch.run(rows_per_day=10)
+    assert (again.calls, again.is_done_today, again.days, watch.answering.calls) == (10, True, 1, 10)
 
 
 def test_each_day_is_a_kept_batch_that_a_trend_shows(watch: Watch) -> None:
