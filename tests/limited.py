@@ -101,7 +101,7 @@ class Jobs:
 
     async def _work(self, slot: AbstractAsyncContextManager[None]) -> None:
         try:
-            while await self.limiter.turn() and (refusals := self._take()) is not None:
+            while await self.limiter.wait_to_send() and (refusals := self._take()) is not None:
                 await self._one(refusals)
                 if self.limiter.wants_back(self):
                     break
@@ -113,7 +113,7 @@ class Jobs:
         with self.limiter.call() as call:
             answer = await self.service.call()
         decision = self._decide(answer, refusals + 1)
-        self.limiter.hear(decision, call=call, left=self.jobs - self.done)
+        self.limiter.record_answer(decision, call=call, left=self.jobs - self.done)
         if self.commit_s:
             await asyncio.sleep(self.commit_s)
         if decision.again:

@@ -191,6 +191,14 @@ def test_a_folder_can_be_taken_in_at_a_glance(package: str) -> None:
         assert len(entries) <= 15 + (folder.name == "contract"), folder
 
 
+def test_the_root_can_be_taken_in_at_a_glance() -> None:
+    """It has the packages, and what Python, type checkers, pytest and ``import fh_notebook.score`` look for there."""
+    packages = {entry.name for entry in ROOM.iterdir() if entry.is_dir() and entry.name != "__pycache__"}
+    files = {entry.name for entry in ROOM.iterdir() if entry.is_file()}
+    assert len(packages) <= 13
+    assert files == {"__init__.py", "__init__.pyi", "py.typed", "version.py", "errors.py", "score.py", "pytest_plugin.py"}
+
+
 def test_the_root_defines_only_what_python_and_ipython_call() -> None:
     """All else is re-exported from the module that has it."""
     tree = ast.parse((ROOM / "__init__.py").read_text("utf-8"))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.export import Exported, WrittenFile, to_csv, to_excel, to_fhb, to_parquet
-from fh_notebook.batching.model import Counts, Stopped
+from fh_notebook.batching.model import JobCounts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
 from fh_notebook.batching.progress.display import ProgressDisplay
@@ -72,7 +72,7 @@ class Batch:
         return self._status.current_name
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is; a value of this moment."""
         return self._status.counts
 

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Final
 
 from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions, budget_of
 from fh_notebook.batching.execution.unknown_names import NameEvidence
-from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Counts, Event, FailedSelection, Job, OutcomeTable
+from fh_notebook.batching.model import (
+    DONE,
+    FAILED,
+    PENDING,
+    UNKNOWN,
+    Event,
+    FailedSelection,
+    Job,
+    JobCounts,
+    OutcomeTable,
+)
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import (
@@ -148,7 +158,7 @@ class BatchState:
         self._answered_at: datetime | None = None
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is; a value of this moment."""
         return self.outcomes.counts()
 

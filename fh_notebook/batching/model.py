@@ -27,11 +27,11 @@ __all__ = [
     "PENDING",
     "RETRY_UNKNOWN",
     "UNKNOWN",
-    "Counts",
     "Event",
     "FailedSelection",
     "Finished",
     "Job",
+    "JobCounts",
     "KeptBack",
     "Outcome",
     "OutcomeTable",
@@ -207,7 +207,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class JobCounts:
     """How far a batch is: ``planned == done + failed + unknown + pending``."""
 
     planned: int = 0
@@ -356,10 +356,10 @@ class OutcomeTable:
         """Return an answer that could not be kept."""
         return self._runs.get(number)
 
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """Return the counts of this moment."""
         pending, done, failed, unknown = self._counted
-        return Counts(
+        return JobCounts(
             planned=len(self._kinds),
             done=done,
             failed=failed,

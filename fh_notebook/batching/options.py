@@ -31,7 +31,7 @@ __all__ = [
     "MAX_REPEATS",
     "BatchKeywords",
     "BatchOptions",
-    "Delivery",
+    "DeliveryMode",
     "OptionSyntax",
     "Reuse",
     "SharedKeywords",
@@ -47,7 +47,7 @@ __all__ = [
     "written_options",
 ]
 
-Delivery = Literal["direct", "callback", "poll", "auto"]
+DeliveryMode = Literal["direct", "callback", "poll", "auto"]
 DELIVERIES: Final = ("direct", "callback", "poll", "auto")
 Reuse = Literal["batch", "store"] | timedelta | None
 MAX_REPEATS: Final = 1_000_000
@@ -327,7 +327,7 @@ class BatchOptions:
         default=None,
         metadata=about(takes=ArgumentKind("a function of an event", lambda value: value is None or callable(value))),
     )
-    delivery: Delivery = field(
+    delivery: DeliveryMode = field(
         default="direct",
         metadata=about(
             takes=one_of(*DELIVERIES),
@@ -376,7 +376,7 @@ class SharedKeywords(TypedDict, total=False):
     dry_run: bool
     progress: Any
     on_event: Callable[[Event], object] | None
-    delivery: Delivery
+    delivery: DeliveryMode
     receiver: CallbackReceiver | None
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, Counts, Stopped, error_line
+from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, JobCounts, Stopped, error_line
 from fh_notebook.batching.progress.state import admitting, outcome_parts
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
@@ -65,7 +65,7 @@ def _text_of(value: Any) -> str:
 
 def progress_sentence(
     name: str,
-    counts: Counts,
+    counts: JobCounts,
     *,
     doing: str = "",
     stopped: Stopped | None = None,
@@ -78,9 +78,9 @@ def progress_sentence(
 
     Examples
     --------
-    >>> print(progress_sentence("triage-1", Counts(planned=80, done=78, failed=2, reused=62, calls=18)))
+    >>> print(progress_sentence("triage-1", JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)))
     triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls
-    >>> print(progress_sentence("triage-2", Counts(planned=80, done=80, calls=87, refused=7), admits=3))
+    >>> print(progress_sentence("triage-2", JobCounts(planned=80, done=80, calls=87, refused=7), admits=3))
     triage-2: 80 of 80 done; 87 calls, 7 of them refused (429); the service admits 3 at a time
     """
     if_unknown = f" (may have run; {RETRY_UNKNOWN.text(audience)})"
@@ -92,7 +92,7 @@ def progress_sentence(
     return f"{text}. Stopped: {stopped.message}" if stopped else text
 
 
-def _spent(counts: Counts) -> str:
+def _spent(counts: JobCounts) -> str:
     """Return what the answers cost: calls, and what was reused in place of one."""
     parts = [f"{counts.reused:,} reused"] if counts.reused else []
     parts += [counted(counts.calls, "call")]
@@ -211,7 +211,7 @@ class BatchOverview:
     name: str
     summary: str
     """How far it is, in one line."""
-    counts: Counts
+    counts: JobCounts
     groups: Sequence[ErrorGroup]
     """Its errors, one for each code."""
     head: pd.DataFrame
@@ -273,7 +273,7 @@ class BatchOverview:
         return html.el("div", _caption(self.counts, len(self.head)), table, cls="fh")
 
 
-def _outcomes(counts: Counts) -> tuple[tuple[str, int], ...]:
+def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
     return (
         ("completed", counts.done),
         ("failed", counts.failed),
@@ -368,7 +368,7 @@ def _again(group: ErrorGroup) -> html.Html:
     )
 
 
-def _caption(counts: Counts, shown: int) -> html.Html | None:
+def _caption(counts: JobCounts, shown: int) -> html.Html | None:
     """Return what part of the answers is shown, where that is not all."""
     answered = counts.done + counts.failed + counts.unknown
     if shown >= answered:

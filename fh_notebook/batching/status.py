@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED
 from fh_notebook.batching.execution.engine_run import StartOptions
-from fh_notebook.batching.model import Counts, Event, FailedSelection, Job, Stopped
+from fh_notebook.batching.model import Event, FailedSelection, Job, JobCounts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
@@ -113,7 +113,7 @@ class BatchWork(Protocol):
         ...
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is; a value of this moment."""
         ...
 
@@ -257,7 +257,7 @@ class BatchStatus:
         return self._run
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is; a value of this moment."""
         return self._work.counts
 

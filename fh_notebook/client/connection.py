@@ -158,7 +158,7 @@ class LimiterProtocol(Protocol):
         """Count a call as in flight while the block runs."""
         ...
 
-    def hear(self, decision: RetryDecision, *, call: LimitedCall | None = None) -> None:
+    def record_answer(self, decision: RetryDecision, *, call: LimitedCall | None = None) -> None:
         """Learn from one answer."""
         ...
 

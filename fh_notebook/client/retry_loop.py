@@ -126,7 +126,7 @@ class RetryLoop:
                     typical_s=connection.limiter.typical_s,
                     policy=connection.policy,
                 )
-                connection.limiter.hear(decision, call=call)
+                connection.limiter.record_answer(decision, call=call)
             if not decision.again:
                 break
             log.info("%s; again in %.1f s", exchange.run.summary(), decision.wait_s)

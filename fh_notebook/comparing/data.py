@@ -262,7 +262,7 @@ class ComparisonData:
             There are no expected outputs, or they are no labels.
         """
         codes = self.label_codes
-        return confusion_rows(codes.labels, codes.expected, codes.said, self.lines, self.variants)
+        return confusion_rows(codes.labels, codes.expected, codes.predicted, self.lines, self.variants)
 
     # --- what is computed of the scores
 

@@ -298,11 +298,13 @@ def _confusion_panel(facts: PlotData, table: Confusion) -> PlotPanel:
             weight = "bold" if line == column else "normal"
             faint = 1.0 if number else 0.5
             axes.text(column, line, text, ha="center", va="center", fontsize=SMALL, fontweight=weight, alpha=faint)
-        said = list(distinct_names(table.said, SAID_SHOWN).values())
-        is_long = sum(map(len, said)) > SAID_CHARS
-        axes.set_xticks(range(len(said)), said, rotation=35 if is_long else 0, ha="right" if is_long else "center")
+        predicted = list(distinct_names(table.predicted, PREDICTED_SHOWN).values())
+        is_long = sum(map(len, predicted)) > PREDICTED_CHARS
+        axes.set_xticks(
+            range(len(predicted)), predicted, rotation=35 if is_long else 0, ha="right" if is_long else "center"
+        )
         axes.set_yticks(range(len(table.labels)), list(distinct_names(table.labels).values()))
-        axes.set_xlim(-0.5, len(said) - 0.5)
+        axes.set_xlim(-0.5, len(predicted) - 0.5)
         axes.set_ylim(len(table.labels) - 0.5, -0.5)
         axes.set_xlabel(panel.measure, fontsize=SMALL)
         axes.set_ylabel("expected", fontsize=SMALL)
@@ -312,8 +314,8 @@ def _confusion_panel(facts: PlotData, table: Confusion) -> PlotPanel:
     return _plot_panel(draw, panel)
 
 
-SAID_SHOWN: Final = 14
-SAID_CHARS: Final = 48
+PREDICTED_SHOWN: Final = 14
+PREDICTED_CHARS: Final = 48
 """Characters of all labels below a confusion table that stand beside each other; of more they are turned."""
 
 

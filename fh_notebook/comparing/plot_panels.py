@@ -329,7 +329,7 @@ class Confusion:
     minus: str | None
     labels: Sequence[str]
     """The expected labels that are drawn: lines."""
-    said: Sequence[str]
+    predicted: Sequence[str]
     """The same and `OTHER`: columns."""
     cells: NDArray[np.float64]
     """Rows of the table of runs, lines x columns."""
@@ -356,7 +356,7 @@ def confusions_of(facts: PlotData) -> list[Confusion]:
         other = table[drawn].sum(axis=1) - columns.sum(axis=1)
         return Confusion(
             variant=variant, minus=minus, labels=[labels[at] for at in drawn],
-            said=[*(labels[at] for at in drawn), *([OTHER] if has_other else [])],
+            predicted=[*(labels[at] for at in drawn), *([OTHER] if has_other else [])],
             cells=np.column_stack([columns, other]) if has_other else columns,
             left_out=len(labels) - len(drawn),
             found=_share_found(tables[variant]), found_by_other=_share_found(tables[minus]) if minus else 0.0,
@@ -376,22 +376,22 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
     wrong = table.cells.copy()
     wrong[np.arange(len(table.labels)), np.arange(len(table.labels))] = 0
     line, column = divmod(int(np.argmax(np.abs(wrong))), wrong.shape[1])
-    count, expected, said = wrong[line, column], named(table.labels[line]), named(table.said[column])
+    count, expected, predicted = wrong[line, column], named(table.labels[line]), named(table.predicted[column])
     is_one = abs(count) == 1
     if table.minus is None:
-        most = f"; {expected} answered as {said} on {count:,.4g} row{'' if is_one else 's'}" if count else ""
+        most = f"; {expected} answered as {predicted} on {count:,.4g} row{'' if is_one else 's'}" if count else ""
         title = f"{name} finds {percent(table.found)} of the labels{most}"
         measure = "answered, in rows"
     else:
         other = _in_title(facts, table.minus)
         more = f"{abs(count):,.4g} {'more' if count > 0 else 'fewer'} row{'' if is_one else 's'}"
-        most = f"; {expected} answered as {said} on {more}" if count else ""
+        most = f"; {expected} answered as {predicted} on {more}" if count else ""
         title = f"{name} finds {percent(table.found)} of the labels, {other} {percent(table.found_by_other)}{most}"
         measure = f"answered by {name} minus {other}, in rows"
     if table.left_out:
         measure += f" (the {len(table.labels)} most frequent of {len(table.labels) + table.left_out} labels)"
     lines = "; ".join(
-        f"{label}: {', '.join(f'{number:,.4g} {to}' for to, number in zip(table.said, row, strict=True) if number)}"
+        f"{label}: {', '.join(f'{n:,.4g} {to}' for n, to in zip(row, table.predicted, strict=True) if n)}"
         for label, row in zip(table.labels, table.cells, strict=True)
     )
     return PanelText(

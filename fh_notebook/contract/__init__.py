@@ -6,5 +6,5 @@ fact is repeated where it is used. What they call UNKNOWN is read tolerantly.
 
 Start with `deployment` and `run`; `invoke_request`, `response` and `wire` are one call, `retry` the action after it.
 ``schema/`` has the Start variables, ``snippet/`` the Code Snippets, ``catalog/`` the file ``fetchhive.yaml``;
-``output/`` draws an output.
+`output` draws an output.
 """

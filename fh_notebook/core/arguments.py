@@ -383,7 +383,7 @@ def _kind_of_text(annotation: str, names: Mapping[str, Any]) -> ArgumentKind | N
 
 
 class _AliasExpander(ast.NodeTransformer):
-    """Replaces a type alias (``Delivery = Literal["direct", ...]``) by what it stands for."""
+    """Replaces a type alias (``DeliveryMode = Literal["direct", ...]``) by what it stands for."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names

@@ -37,7 +37,7 @@ from fh_notebook.racing.display import (
     verdict,
 )
 from fh_notebook.racing.options import RaceOptions
-from fh_notebook.racing.schedule import SCORED_AT_ONCE, Schedule, Sender
+from fh_notebook.racing.schedule import SCORED_AT_ONCE, RowFeeder, Schedule
 from fh_notebook.racing.scores import RowScorer, ScoreScale, calls_service, is_lower
 from fh_notebook.racing.state import PATIENCE, RaceState, pairs_table, summary_table
 
@@ -61,7 +61,7 @@ class Race:
     def __init__(self, begin: Callable[[Any, Callable[[Event], object]], PreparedBatch], options: RaceOptions) -> None:
         self._progress, self._on_event = options.batch.progress, options.batch.on_event
         score = options.score
-        self._sender: Sender | None = None
+        self._feeder: RowFeeder | None = None
         scale = ScoreScale.of(options.bounds, lower=is_lower(score))
         check_zero(options.failed, _score_name(score), lower=scale.lower)
         prepared = begin(self._display, self._handle_event)
@@ -132,7 +132,7 @@ class Race:
     @property
     def running(self) -> bool:
         """Whether calls are being made."""
-        return self._sender is not None
+        return self._feeder is not None
 
     def summary(self) -> pd.DataFrame:
         """Return one line a variant.
@@ -214,12 +214,12 @@ class Race:
         opened = self._control.open_windows(retry_unknown=retry_unknown)
         self._has_begun = True
         self._calls_before = self._status.counts.calls
-        self._sender = Sender(self._schedule, self._status, lookahead=self._lookahead)
+        self._feeder = RowFeeder(self._schedule, self._status, lookahead=self._lookahead)
         self._most_calls = self.calls_left
-        return self._sender.windows(opened)
+        return self._feeder.windows(opened)
 
     def _end(self) -> None:
-        self._calls, self._sender = self.calls, None
+        self._calls, self._feeder = self.calls, None
         race_display, self._shown = self._shown, None
         if race_display is not None:
             race_display.finish()
@@ -227,8 +227,8 @@ class Race:
 
     def _handle_event(self, event: Event) -> None:
         """Wake the sender, and tell the user's function."""
-        if self._sender is not None:
-            self._sender.take_event(event)
+        if self._feeder is not None:
+            self._feeder.take_event(event)
         if self._on_event is not None:
             try:
                 self._on_event(event)

@@ -31,7 +31,7 @@ from fh_notebook.errors import CallError, InputError
 from fh_notebook.racing.scores import RowScorer, RowScores
 from fh_notebook.racing.state import RaceState
 
-__all__ = ["MAX_LOOKAHEAD", "Schedule", "Sender", "distinct_calls", "seeded_order"]
+__all__ = ["MAX_LOOKAHEAD", "RowFeeder", "Schedule", "distinct_calls", "seeded_order"]
 
 
 MAX_LOOKAHEAD: Final = 8
@@ -308,7 +308,7 @@ def _rows_of(jobs: Sequence[Job]) -> dict[int, int]:
     return {job.position: first.setdefault(row, job.position) for job, row in zip(jobs, clusters, strict=True)}
 
 
-class Sender:
+class RowFeeder:
     """Hands out the rows of one start of a race.
 
     Parameters

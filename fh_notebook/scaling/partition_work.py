@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from fh_notebook.batching.execution.engine_run import StartOptions, budget_of
 from fh_notebook.batching.execution.stop_rules import StopLimits
-from fh_notebook.batching.model import Counts, Event, FailedSelection, Job
+from fh_notebook.batching.model import Event, FailedSelection, Job, JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows, ready_windows
@@ -90,7 +90,7 @@ class PartitionWork:
         return [] if self.stored.is_forgotten else [(path, not path.endswith(mine)) for path in self.index.paths]
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is, over all workers, by what was last heard."""
         return self._tally.counts()
 

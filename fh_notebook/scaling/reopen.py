@@ -7,7 +7,6 @@ and exports what was answered. To resume it, run its cell again.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,6 +43,7 @@ from fh_notebook.scaling.storage.index import PartitionIndex
 from fh_notebook.scaling.survey import RowDifference, RowHashes, compare_hashes, keys_of, records_of_targets
 from fh_notebook.scaling.tables import PartitionTables
 from fh_notebook.store.codec import decode_json, encode_json
+from fh_notebook.store.database import Connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import batches, claims, partitions
 from fh_notebook.store.tables.batches import BatchRecord
@@ -158,7 +158,7 @@ class Registration:
             earlier_name(store, earlier_batch.record, datetime.now(UTC)) if earlier_batch.record is not None else ""
         )
 
-        def write(connection: sqlite3.Connection) -> int:
+        def write(connection: Connection) -> int:
             if revision_of(batches.find(connection, record.name, record.workspace)) != seen_revision:
                 return 0
             if earlier_batch.before is not None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from fh_notebook.batching.execution.engine_run import StartOptions, owner_of_claims
 from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
-from fh_notebook.batching.model import Counts, Event, Stopped
+from fh_notebook.batching.model import Event, JobCounts, Stopped
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.core.event_loop import finish_despite_cancel
@@ -117,10 +117,10 @@ class ProgressTally:
         """Jobs that failed or are unknown."""
         return self._sum[1] + self._sum[2]
 
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """Return the counts of this moment."""
         done, failed, unknown, reused = self._sum
-        return Counts(
+        return JobCounts(
             planned=self.planned, done=done, failed=failed, unknown=unknown,
             pending=self.planned - done - failed - unknown, reused=reused, calls=self._called, refused=self._refusals,
         )  # fmt: skip

@@ -6,11 +6,11 @@ slot asks after each call whether it must give the slot back (`wants_back`). The
 receives every decision of `contract.retry`. It may be used from any thread and any event loop.
 
     async with limiter.slot(group):                # waits
-        while await limiter.turn():                # not too many at one moment
+        while await limiter.wait_to_send():                # not too many at one moment
             job = next_job()
             with limiter.call() as call:           # what is out, and since when
                 answer = await attempt(job)
-            limiter.hear(decide(answer, typical_s=limiter.typical_s), call=call, left=jobs_left)
+            limiter.record_answer(decide(answer, typical_s=limiter.typical_s), call=call, left=jobs_left)
             if limiter.wants_back(group):          # somebody else waits, or the limit was cut
                 break
 
@@ -238,7 +238,7 @@ class ConcurrencyLimiter:
             with self._lock:
                 self.in_flight += 1
 
-    async def turn(self) -> bool:
+    async def wait_to_send(self) -> bool:
         """Wait until a call may be sent without too many at one moment; return whether the slot may still be used.
 
         Where a refusal may come, a few calls are sent and then the loop looks for answers, so that the refusal is read
@@ -253,7 +253,7 @@ class ConcurrencyLimiter:
         return self.in_flight <= self.limit and self.closed_until is None
 
     def call(self) -> LimitedCall:
-        """Count a call as in flight while the block runs; pass the value to `hear`.
+        """Count a call as in flight while the block runs; pass the value to `record_answer`.
 
         Without it the limit is learned from the slots that are held, and refused calls of one event are counted as
         several.
@@ -269,7 +269,7 @@ class ConcurrencyLimiter:
         # Without the lock: an answer that is a call too late or too early does no harm, and this is asked all the time.
         return self.in_flight > self.limit or self.closed_until is not None or self._waiting.has_others(group)
 
-    def hear(
+    def record_answer(
         self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None, queued: bool = False
     ) -> None:
         """Learn from one answer. Call it while the slot is still held, so that the refused call counts itself.
@@ -452,7 +452,7 @@ class BoundedLimiter:
         _bounded_limiters.add(self)
         # Bound methods of the inner limiter, since they are called for every call.
         self.call: Callable[[], LimitedCall] = inner.call
-        self.hear: Callable[..., None] = inner.hear
+        self.record_answer: Callable[..., None] = inner.record_answer
 
     def __getattr__(self, name: str) -> Any:
         if name == "_inner":  # of a copy that is being made
@@ -500,9 +500,9 @@ class BoundedLimiter:
         """Hold one slot here, then one of the limiter behind. Raises as `ConcurrencyLimiter.slot` does."""
         return _BoundedSlot(self, group)
 
-    async def turn(self) -> bool:
+    async def wait_to_send(self) -> bool:
         """Wait until a call may be sent; return whether the slot may still be used."""
-        return await self._inner.turn() and self._ceiling.in_flight <= self._ceiling.limit
+        return await self._inner.wait_to_send() and self._ceiling.in_flight <= self._ceiling.limit
 
     def wants_back(self, group: Hashable) -> bool:
         """Whether a holder that could go on in its slot must give it back first (`ConcurrencyLimiter.wants_back`)."""

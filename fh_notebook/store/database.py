@@ -45,6 +45,7 @@ from fh_notebook.store.writer import IN_MEMORY, Committed, WriteGroup, Writer
 __all__ = [
     "APPLICATION_ID",
     "MIGRATIONS",
+    "Connection",
     "Database",
     "FileIdentity",
     "OpenConnections",
@@ -170,10 +171,12 @@ APPLICATION_ID: Final = 0x46484E42
 """``FHNB`` in the file's header, which tells a store from the SQLite file of another program."""
 
 
-Step = str | Callable[[sqlite3.Connection], None]
+Connection = sqlite3.Connection
+"""What a transaction runs in: other packages name it without SQL of their own."""
+MigrationStep = str | Callable[[sqlite3.Connection], None]
 """One statement, or a function for a step that needs more."""
 
-Migrations = tuple[tuple[Step, ...], ...]
+Migrations = tuple[tuple[MigrationStep, ...], ...]
 
 
 MIGRATIONS: Final[Migrations] = (
@@ -303,7 +306,7 @@ def _version_of(connection: sqlite3.Connection, path: Path, *, newest: int) -> i
     return version
 
 
-def _apply(connection: sqlite3.Connection, steps: Iterable[Step]) -> None:
+def _apply(connection: sqlite3.Connection, steps: Iterable[MigrationStep]) -> None:
     for step in steps:
         if isinstance(step, str):
             connection.execute(step)

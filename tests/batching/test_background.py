@@ -17,7 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.api import last_batch
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.core import event_loop
 from tests import environment
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
@@ -35,7 +35,7 @@ def test_a_batch_in_the_background_returns_at_once_and_can_be_waited_for() -> No
         held.wait_for(3)
         assert batch.running
         assert batch.in_flight == 3
-        assert batch.counts == Counts(planned=10, pending=10, calls=3)
+        assert batch.counts == JobCounts(planned=10, pending=10, calls=3)
         assert "running" in repr(batch)
         held.let_go(2)
         until(lambda: batch.counts.done == 2)
@@ -44,7 +44,7 @@ def test_a_batch_in_the_background_returns_at_once_and_can_be_waited_for() -> No
         held.let_go()
         assert batch.wait() is batch
         assert not batch.running
-        assert batch.counts == Counts(planned=10, done=10, calls=10)
+        assert batch.counts == JobCounts(planned=10, done=10, calls=10)
         assert batch.wait() is batch
 
 
@@ -131,12 +131,12 @@ def test_a_cancel_keeps_what_is_finished_and_says_what_may_have_run() -> None:
         until(lambda: batch.counts.done == 1)
         batch.cancel()
         batch.wait()
-        assert batch.counts == Counts(planned=10, done=1, unknown=3, pending=6, calls=4)
+        assert batch.counts == JobCounts(planned=10, done=1, unknown=3, pending=6, calls=4)
         assert "cancelled; what is finished is kept; what was in flight is unknown" in batch.summary()
         assert "interrupted" not in batch.summary()
         assert set(batch.frame["error_code"].dropna()) == {"cancelled"}
         held.let_go()
-        assert _batch(held, wait=True).counts == Counts(planned=10, done=7, unknown=3, reused=1, calls=6)
+        assert _batch(held, wait=True).counts == JobCounts(planned=10, done=7, unknown=3, reused=1, calls=6)
         assert set(held.ran.values()) == {1}
         assert batch.resume(retry_unknown=True).counts.done == 10
         assert sorted(held.ran.values()) == [1] * 7 + [2] * 3
@@ -191,7 +191,7 @@ def test_a_cancel_reaches_a_blocking_batch_from_another_thread() -> None:
         began = time.monotonic()
         batch = _batch(held, wait=True)
         thread.join()
-        assert batch.counts == Counts(planned=10, unknown=3, pending=7, calls=3)
+        assert batch.counts == JobCounts(planned=10, unknown=3, pending=7, calls=3)
         assert time.monotonic() - began < 10  # a held call would be waited for until its timeout
 
 
@@ -205,7 +205,7 @@ def test_a_cancelled_await_goes_on_and_what_was_answered_is_kept() -> None:
             await asyncio.to_thread(held.wait_for, 2)
             held.let_go(1)
             await asyncio.to_thread(held.wait_for, 1)
-            await asyncio.to_thread(until, lambda: getattr(last_batch(), "counts", Counts()).done == 1)
+            await asyncio.to_thread(until, lambda: getattr(last_batch(), "counts", JobCounts()).done == 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -214,7 +214,7 @@ def test_a_cancelled_await_goes_on_and_what_was_answered_is_kept() -> None:
         batch = last_batch()
         assert batch is not None
         until(lambda: not batch.running)
-        assert batch.counts == Counts(planned=5, done=1, unknown=2, pending=2, calls=3)
+        assert batch.counts == JobCounts(planned=5, done=1, unknown=2, pending=2, calls=3)
         held.let_go()
         assert batch.resume(retry_unknown=True).counts.done == 5
 
@@ -241,7 +241,7 @@ def test_a_single_run_goes_between_the_calls_of_a_batch() -> None:
     assert run.output == "click"
     assert batch.counts.pending > 50
     batch.wait()
-    assert batch.counts == Counts(planned=100, done=100, calls=100)
+    assert batch.counts == JobCounts(planned=100, done=100, calls=100)
 
 
 INTERRUPTED = """
@@ -290,9 +290,9 @@ def test_an_interrupt_returns_the_batch_with_what_is_finished(tmp_path: Path) ->
     with process.stdout:
         counts, summary, resumed, ran = process.stdout.read().splitlines()
     assert process.wait(PATIENCE_S) == 0
-    assert counts == str(Counts(planned=10, done=3, unknown=3, pending=4, calls=6))
+    assert counts == str(JobCounts(planned=10, done=3, unknown=3, pending=4, calls=6))
     assert "interrupted; what is finished is kept" in summary
-    assert resumed == str(Counts(planned=10, done=7, unknown=3, calls=10))
+    assert resumed == str(JobCounts(planned=10, done=7, unknown=3, calls=10))
     assert ran == "10 10"
 
 
@@ -330,7 +330,7 @@ def test_an_interrupt_before_the_first_step_of_a_start_waits_for_nothing(moment:
     assert took < 5  # 0.2 s where nothing else runs on the machine
     assert "interrupted" in batch.summary()
     assert not batch.running
-    assert batch.resume().counts == Counts(planned=3, done=3, calls=3)
+    assert batch.resume().counts == JobCounts(planned=3, done=3, calls=3)
     assert batch.stopped is None
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.api import last_batch
-from fh_notebook.batching.model import Counts, Event, Finished, Started
+from fh_notebook.batching.model import Event, Finished, JobCounts, Started
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
 from tests.batching.hives import KEY, Shouting, rows
@@ -58,7 +58,7 @@ def test_every_row_goes_through_every_variant(way: fh.Client, shouting: Shouting
     assert list(batch.pending.columns) == list(batch.frame.columns)
     assert batch.frame["request_id"].str.startswith("req_").all()
     assert (batch.frame["elapsed_s"] > 0).all()
-    assert batch.counts == Counts(planned=6, done=5, failed=1, calls=6)
+    assert batch.counts == JobCounts(planned=6, done=5, failed=1, calls=6)
     assert shouting.calls == 6
     assert last_batch() is batch
 
@@ -70,7 +70,7 @@ def test_the_same_cell_again_calls_nothing(way: fh.Client, shouting: Shouting) -
     again = fh.batch([*rows(3), {"text": "bad"}], "shout", **cell)
     assert again.name == first.name
     assert shouting.calls == 8
-    assert again.counts == Counts(planned=8, done=7, failed=1, reused=8)
+    assert again.counts == JobCounts(planned=8, done=7, failed=1, reused=8)
     assert again.frame["reused"].all()
     assert not first.frame["reused"].any()
     columns = ["row", "variant", "output", "error", "request_id", "started_at", "elapsed_s", "key"]
@@ -84,14 +84,14 @@ def test_more_rows_under_the_same_name_extend_a_batch(shouting: Shouting) -> Non
     _batch(shouting, rows(3), name="mine")
     more = _batch(shouting, rows(5), name="mine")
     assert shouting.calls == 10
-    assert more.counts == Counts(planned=10, done=10, reused=6, calls=4)
+    assert more.counts == JobCounts(planned=10, done=10, reused=6, calls=4)
     assert "6 of 10 answered" in str(more.plan())
     assert "; 4 calls, about " in str(more.plan())
 
 
 def test_a_pilot_is_not_paid_twice(shouting: Shouting) -> None:
     """First a few rows, then the same cell without `first` or `sample`: together each job once."""
-    assert _batch(shouting, rows(10), first=2).counts == Counts(planned=4, done=4, calls=4)
+    assert _batch(shouting, rows(10), first=2).counts == JobCounts(planned=4, done=4, calls=4)
     sample = _batch(shouting, rows(10), sample=3)
     whole = _batch(shouting, rows(10))
     assert shouting.calls == 20
@@ -105,7 +105,7 @@ def test_equal_rows_are_called_once(shouting: Shouting) -> None:
     assert shouting.calls == 2
     assert batch.frame["output"].tolist() == ["A", "A", "B", "A"]
     assert batch.frame["reused"].tolist() == [False, True, False, True]
-    assert batch.counts == Counts(planned=4, done=4, reused=2, calls=2)
+    assert batch.counts == JobCounts(planned=4, done=4, reused=2, calls=2)
 
 
 def test_repeats_are_calls_of_their_own(shouting: Shouting) -> None:
@@ -214,7 +214,7 @@ def test_bad_rows_raise_before_the_first_call(shouting: Shouting) -> None:
     assert batch.failures["row"].tolist() == [1, 1, 3, 3]
     assert set(batch.failures["error_code"]) == {"invalid_input"}
     assert batch.failures["key"].isna().all()
-    assert batch.counts == Counts(planned=8, done=4, failed=4, calls=4)
+    assert batch.counts == JobCounts(planned=8, done=4, failed=4, calls=4)
     batch.retry_failed()
     assert shouting.calls == 4
 
@@ -266,7 +266,7 @@ def test_no_rows_are_no_calls(shouting: Shouting) -> None:
     """An empty table is a batch with an empty frame."""
     batch = _batch(shouting, [])
     assert batch.frame.empty
-    assert batch.counts == Counts()
+    assert batch.counts == JobCounts()
     assert "0 of 0 done" in repr(batch)
     batch._repr_html_()
 
@@ -319,7 +319,7 @@ def test_progress_is_text_on_standard_error(shouting: Shouting, capsys: pytest.C
 
 
 def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: Shouting) -> None:
-    """Counts, the errors in a line, and the head of the frame; never the whole of it."""
+    """JobCounts, the errors in a line, and the head of the frame; never the whole of it."""
     source = [{"text": "<script>alert(1)</script>"}, {"text": "bad <b>"}, *rows(30)]
     batch = _batch(shouting, source, variants="loud")
     shown = batch._repr_html_()
@@ -442,7 +442,7 @@ def test_a_paid_answer_that_could_not_be_kept_is_kept_later(shouting: Shouting, 
         assert len(answers_in(store, batch.name)) == 2
     if how == "resume":
         batch.resume()
-        assert batch.counts == Counts(planned=4, done=4, calls=4)
+        assert batch.counts == JobCounts(planned=4, done=4, calls=4)
     again = _batch(shouting, rows(4), variants="loud", retry_unknown="calls" in how)
     assert (again.counts.done, again.counts.unknown) == (4, 0)
     assert shouting.calls == 4
@@ -457,11 +457,11 @@ def test_an_answer_that_was_too_large_is_not_paid_again_by_itself(shouting: Shou
     batch = _batch(shouting, source, variants="loud")
     assert batch.failures["error_code"].tolist() == ["response_too_large"]
     batch.resume()
-    assert _batch(shouting, source, variants="loud").counts == Counts(planned=2, done=1, failed=1, reused=2)
+    assert _batch(shouting, source, variants="loud").counts == JobCounts(planned=2, done=1, failed=1, reused=2)
     assert shouting.calls == 2
     fh.configure(max_response_bytes=100_000)
     again = _batch(shouting, source, variants="loud").retry_failed("response_too_large")
-    assert again.counts == Counts(planned=2, done=2, reused=1, calls=1)
+    assert again.counts == JobCounts(planned=2, done=2, reused=1, calls=1)
 
 
 def test_a_secret_is_neither_in_the_store_nor_in_the_frame(shouting: Shouting, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching import api
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.session import session
 from tests import environment
@@ -66,13 +66,13 @@ def test_a_kill_loses_no_answer_and_repeats_no_call(tmp_path: Path) -> None:
         assert len(held.ran) == 13
         held.let_go()
         batch = _again(server.url, "held", 30, "v")
-        assert batch.counts == Counts(planned=30, done=26, unknown=4, reused=9, calls=17)
+        assert batch.counts == JobCounts(planned=30, done=26, unknown=4, reused=9, calls=17)
         assert set(held.ran.values()) == {1}
         assert set(batch.frame.loc[batch.frame["status"] == "unknown", "error_code"]) == {"process_ended"}
         assert out
         # Only when the user says so, and then only those.
         batch = _again(server.url, "held", 30, "v", retry_unknown=True)
-        assert batch.counts == Counts(planned=30, done=30, reused=26, calls=4)
+        assert batch.counts == JobCounts(planned=30, done=30, reused=26, calls=4)
         assert held.ran.total() == 34
 
 
@@ -122,7 +122,7 @@ def test_what_is_answered_between_the_look_and_the_start_is_not_called() -> None
     assert fh.batch(rows(5), "shout", **asked).counts.calls == 5
     control.start(control.first_windows(), wait=True)
     assert set(shouting.ran.values()) == {1}
-    assert late.counts == Counts(planned=5, done=5, reused=5)
+    assert late.counts == JobCounts(planned=5, done=5, reused=5)
 
 
 @pytest.mark.long
@@ -134,11 +134,11 @@ def test_what_another_kernel_has_out_is_waited_for_and_becomes_unknown_with_it(t
         with fh.Client(base_url=server.url, api_key=KEY) as client:
             batch = fh.batch(rows(1), "held", variants="v", client=client, progress=False, wait=False)
             until(lambda: batch.running)
-            assert batch.counts == Counts(planned=1, pending=1)
+            assert batch.counts == JobCounts(planned=1, pending=1)
             process.kill()
             process.communicate()
             batch.wait()
-        assert batch.counts == Counts(planned=1, unknown=1)
+        assert batch.counts == JobCounts(planned=1, unknown=1)
         assert held.ran.total() == 1
 
 
@@ -152,7 +152,7 @@ def test_a_forked_child_runs_a_batch_of_its_own() -> None:
         if child == 0:
             try:
                 again = _again(server.url, "shout", 8, "loud", name=first.name)
-                assert again.counts == Counts(planned=8, done=8, reused=5, calls=3), again.counts
+                assert again.counts == JobCounts(planned=8, done=8, reused=5, calls=3), again.counts
             except BaseException:
                 import traceback
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.history.reopen import Merged
-from fh_notebook.batching.model import Counts, Stopped
+from fh_notebook.batching.model import JobCounts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.rendering import digest, error_groups, frame_html, frame_text, progress_sentence
 from fh_notebook.contract.run import Run
@@ -20,16 +20,16 @@ from fh_notebook.core.text.messages import CELL, PYTHON, Message
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        (Counts(planned=4, done=4, calls=4), "b: 4 of 4 done; 4 calls"),
-        (Counts(planned=1, done=1, calls=1), "b: 1 of 1 done; 1 call"),
-        (Counts(planned=80, done=80, reused=62, calls=18), "b: 80 of 80 done; 62 reused, 18 calls"),
+        (JobCounts(planned=4, done=4, calls=4), "b: 4 of 4 done; 4 calls"),
+        (JobCounts(planned=1, done=1, calls=1), "b: 1 of 1 done; 1 call"),
+        (JobCounts(planned=80, done=80, reused=62, calls=18), "b: 80 of 80 done; 62 reused, 18 calls"),
         (
-            Counts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
+            JobCounts(planned=9, done=2, failed=3, unknown=1, pending=3, calls=9, refused=2),
             "b: 2 of 9 done, 3 failed, 1 unknown (may have run; retry_unknown=True calls again), 3 pending; 9 calls, 2 of them refused (429)",
         ),
     ],
 )
-def test_the_sentence_says_what_is_not_nothing(counts: Counts, said: str) -> None:
+def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> None:
     """One line, and no number that is of no use."""
     assert progress_sentence("b", counts) == said
     assert progress_sentence("b", counts, doing="paused") == f"{said}; paused"
@@ -60,7 +60,7 @@ def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_o
 def test_a_name_out_of_somebodys_file_is_printable() -> None:
     """It tells a terminal nothing."""
     name = "b\x1b[2J\u202e"
-    assert progress_sentence(name, Counts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 done; 1 call"
+    assert progress_sentence(name, JobCounts(planned=1, done=1, calls=1)) == "b\\x1b[2J\\u202e: 1 of 1 done; 1 call"
     assert str(Plan(name=name, deployment=name, variants=("v",), rows=1, repeats=1, jobs=1)).startswith("b\\x1b[2J")
     merged = Merged(files=1, new=1, known=0, undone=0, raters=(name,))
     assert repr(merged) == "1 file by b\\x1b[2J\\u202e: 1 new rating, 0 known already"

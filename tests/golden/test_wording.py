@@ -21,7 +21,7 @@ from IPython.core.error import UsageError
 import fh_notebook as fh
 from fh_notebook.batching.execution import stop_rules
 from fh_notebook.batching.execution.engine_run import StartOptions
-from fh_notebook.batching.model import Counts, Stopped
+from fh_notebook.batching.model import JobCounts, Stopped
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning import mapping
 from fh_notebook.batching.planning.plan import OtherKey, Plan
@@ -96,7 +96,7 @@ def of_plan(**known: Any) -> Says:
     return lambda audience: str(replace(plan, audience=audience))
 
 
-def of_summary(counts: Counts) -> Says:
+def of_summary(counts: JobCounts) -> Says:
     return lambda audience: progress_sentence("b", counts, audience=audience)
 
 
@@ -188,7 +188,7 @@ MESSAGES: Final[dict[str, Callable[[], Says]]] = {
     "a plan with unknown calls": lambda: of_plan(unknown=2),
     "a plan answered in the store": lambda: of_plan(elsewhere=3),
     "a plan answered under another key": lambda: of_plan(other_key=OtherKey(workspace="h#a", rows=9, command="fh.store.join('a')")),
-    "a summary": lambda: of_summary(Counts(planned=9, done=5, failed=1, unknown=2, pending=1, calls=9, refused=2)),
+    "a summary": lambda: of_summary(JobCounts(planned=9, done=5, failed=1, unknown=2, pending=1, calls=9, refused=2)),
     # the catalogue
     "a slip in a word of the catalogue": lambda: catalogue("deployments:\n  triage:\n    variant: [a]\n"),
     "no blank after a colon": lambda: catalogue("deployments:\n  triage:\n    inputs:\n      ticket:text\n"),

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts, Stopped
+from fh_notebook.batching.model import JobCounts, Stopped
 from fh_notebook.contract.job_key import job_key
 from fh_notebook.core.event_loop import background
 from fh_notebook.local import LocalHive
@@ -146,10 +146,10 @@ def test_what_a_killed_process_had_out_is_in_the_part_of_whoever_is_cut_short_af
             killed.end()
         batch.cancel()
         batch.wait()
-        assert batch.counts == Counts(planned=4, unknown=2, pending=2, calls=1)
+        assert batch.counts == JobCounts(planned=4, unknown=2, pending=2, calls=1)
         held.let_go()
         again = fh.batch(dask.from_pandas(texts(4), npartitions=1), "held", **asked)
-    assert again.counts == Counts(planned=4, done=2, unknown=2, calls=2)
+    assert again.counts == JobCounts(planned=4, done=2, unknown=2, calls=2)
     assert dict(held.ran) == {"t0": 1, "t1": 1, "t3": 1}
     assert not list(tmp_path.glob("fh-notebook-*/*"))
 
@@ -176,5 +176,5 @@ def test_a_process_that_ends_while_its_partition_is_cut_short_forgets_no_call(tm
             batch.wait()
         held.let_go()
         again = fh.batch(dask.from_pandas(texts(4), npartitions=1), "held", **asked)
-    assert again.counts == Counts(planned=4, done=2, unknown=2, calls=2)
+    assert again.counts == JobCounts(planned=4, done=2, unknown=2, calls=2)
     assert set(held.ran.values()) == {1}

@@ -93,7 +93,7 @@ def test_the_daily_caps_429_closes_the_limiter_until_midnight_utc() -> None:
         async with limiter.slot():
             waiting = asyncio.create_task(enter())
             await asyncio.sleep(0)
-            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+            limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
         with pytest.raises(LimitReached, match=r"in 3 h 20 min\. No call was made"):
             await waiting
         with pytest.raises(LimitReached):
@@ -108,7 +108,7 @@ def test_the_daily_caps_429_closes_the_limiter_until_midnight_utc() -> None:
 def test_a_closed_limiter_can_be_reopened_by_hand() -> None:
     """Who changed their plan need not wait for midnight."""
     limiter = ConcurrencyLimiter(1)
-    limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+    limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
     limiter.reopen()
 
     async def enter() -> int:
@@ -177,9 +177,9 @@ def test_a_ceiling_is_where_it_begins_and_what_was_learned_counts_under_it() -> 
     limiter = ConcurrencyLimiter(7)
     limiter.in_flight = 7
     for _ in range(20):
-        limiter.hear(DONE)
+        limiter.record_answer(DONE)
         assert limiter.limit == 7
-    limiter.hear(REFUSED)
+    limiter.record_answer(REFUSED)
     assert (limiter.limit, limiter.learned) == (6, 6)
     limiter.fix(9)
     assert limiter.limit == 6
@@ -203,7 +203,7 @@ def test_who_asks_for_a_number_begins_with_it_and_it_ends_in_any_order() -> None
     assert limiter.limit == 2
     limiter.ask("three", 10)
     limiter.in_flight = 4
-    limiter.hear(REFUSED)
+    limiter.record_answer(REFUSED)
     assert (limiter.limit, limiter.begins_at(10), limiter.learned) == (3, 3, 3)
     limiter.ask("four", 10)
     assert limiter.limit == 3
@@ -214,7 +214,7 @@ def test_a_provider_that_refuses_is_eased_off_from_what_was_really_out() -> None
     limiter = ConcurrencyLimiter()
     limiter.ask("batch", 20)
     limiter.in_flight = 20
-    limiter.hear(RetryDecision(action=RetryAction.THROTTLED, reason="provider", wait_s=1.0))
+    limiter.record_answer(RetryDecision(action=RetryAction.THROTTLED, reason="provider", wait_s=1.0))
     assert (limiter.limit, limiter.learned) == (15, None)
 
 
@@ -248,9 +248,9 @@ def test_a_bounded_limiter_keeps_to_its_ceiling_and_takes_no_slot_for_who_waits_
             assert not limiter.wants_back("other")  # nobody waits there
             async with limiter.slot("other"):
                 assert limiter.in_flight == 3
-            assert await two.turn()
+            assert await two.wait_to_send()
             two._ceiling.fix(1)
-            assert not await two.turn()
+            assert not await two.wait_to_send()
             assert two.wants_back("mine")
             two._ceiling.fix(2)
             assert not third.done()
@@ -332,8 +332,8 @@ def test_server_errors_neither_cut_nor_raise_the_limit() -> None:
     limiter = ConcurrencyLimiter()
     before = limiter.limit
     for _ in range(50):
-        limiter.hear(RetryDecision(action=RetryAction.UNKNOWN, reason="http_500"))
-        limiter.hear(RetryDecision(action=RetryAction.RETRY, reason="unavailable"))
+        limiter.record_answer(RetryDecision(action=RetryAction.UNKNOWN, reason="http_500"))
+        limiter.record_answer(RetryDecision(action=RetryAction.RETRY, reason="unavailable"))
     assert limiter.limit == before
 
 
@@ -342,7 +342,7 @@ def test_an_invalid_request_does_not_raise_the_limit() -> None:
     limiter = ConcurrencyLimiter()
     limiter.in_flight = 2
     for _ in range(50):
-        limiter.hear(RetryDecision(action=RetryAction.FAILED, reason="validation_error"))
+        limiter.record_answer(RetryDecision(action=RetryAction.FAILED, reason="validation_error"))
     assert limiter.limit == 2
 
 
@@ -350,7 +350,7 @@ def test_a_queued_answer_cuts_as_a_refusal_does_and_is_none() -> None:
     """With callback delivery a call over the cap is queued: the limit goes down, and nothing was refused."""
     limiter = ConcurrencyLimiter()
     limiter.in_flight = 2
-    limiter.hear(DONE, queued=True)
+    limiter.record_answer(DONE, queued=True)
     assert (limiter.limit, limiter.refused) == (1, 0)
 
 
@@ -359,13 +359,13 @@ def test_a_providers_429_is_counted_and_eases_off() -> None:
     limiter = ConcurrencyLimiter()
     for _ in range(8):
         limiter.in_flight = limiter.limit
-        limiter.hear(DONE)
+        limiter.record_answer(DONE)
     assert limiter.limit == 10
-    limiter.hear(RetryDecision(action=RetryAction.THROTTLED, reason="provider", wait_s=1.0))
+    limiter.record_answer(RetryDecision(action=RetryAction.THROTTLED, reason="provider", wait_s=1.0))
     assert (limiter.limit, limiter.refused) == (7, 1)
     for _ in range(40):
         limiter.in_flight = limiter.limit
-        limiter.hear(DONE)
+        limiter.record_answer(DONE)
     assert limiter.limit == 10
 
 
@@ -380,7 +380,7 @@ def test_the_typical_time_of_a_call_is_learned_from_admitted_ones() -> None:
                 with limiter.call() as call:
                     assert limiter.out == 1
                     await asyncio.sleep(seconds)
-                limiter.hear(decision, call=call)
+                limiter.record_answer(decision, call=call)
         assert limiter.typical_s == pytest.approx(0.2)
         assert limiter.out == 0
 
@@ -418,7 +418,7 @@ class Batch:
 
     async def _work(self, slot: AbstractAsyncContextManager[None]) -> None:
         try:
-            while await self.limiter.turn() and self.left:
+            while await self.limiter.wait_to_send() and self.left:
                 self.left -= 1
                 self.out += 1
                 self.peak = max(self.peak, self.out)
@@ -426,7 +426,7 @@ class Batch:
                     await asyncio.sleep(1)
                 self.out -= 1
                 self.done_at.append(asyncio.get_running_loop().time())
-                self.limiter.hear(DONE, call=call)
+                self.limiter.record_answer(DONE, call=call)
                 if self.limiter.wants_back(self):
                     return
         finally:
@@ -505,13 +505,13 @@ def test_what_wants_a_slot_back() -> None:
             assert not limiter.wants_back("mine")
             limiter.fix(1)
             assert limiter.wants_back("mine")
-            assert not await limiter.turn()
+            assert not await limiter.wait_to_send()
             limiter.fix(2)
             assert not limiter.wants_back("mine")
-            assert await limiter.turn()
-            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+            assert await limiter.wait_to_send()
+            limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
             assert limiter.wants_back("mine")
-            assert not await limiter.turn()
+            assert not await limiter.wait_to_send()
         with pytest.raises(LimitReached):
             await own
 
@@ -531,13 +531,13 @@ def test_a_closed_limiter_tells_who_waits_at_once_and_one_that_is_reopened_lets_
         async with limiter.slot():
             waiting = asyncio.create_task(_hold(limiter, None))
             await asyncio.sleep(0)
-            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+            limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
             with pytest.raises(LimitReached):
                 await waiting
             limiter.reopen()
             waiting = asyncio.create_task(_hold(limiter, None))
             await asyncio.sleep(0)
-            limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+            limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
             limiter.reopen()  # before the waiting one could look
             await asyncio.sleep(0)
             assert not waiting.done()
@@ -600,7 +600,7 @@ def test_growth_lets_in_who_waits_though_no_slot_is_given_back() -> None:
         async with limiter.slot("mine"), limiter.slot("mine"):
             third = asyncio.create_task(_hold(limiter, "mine"))
             await asyncio.sleep(0)
-            limiter.hear(DONE)
+            limiter.record_answer(DONE)
             assert limiter.in_flight == 3
             await third
 
@@ -616,7 +616,7 @@ def test_a_few_calls_go_out_at_a_turn_of_the_loop_where_one_may_be_refused() -> 
         turn = 0
 
         async def send(number: int) -> None:
-            await limiter.turn()
+            await limiter.wait_to_send()
             turns.append(turn)
 
         tasks = [asyncio.create_task(send(n)) for n in range(20)]
@@ -634,12 +634,12 @@ def test_a_few_calls_go_out_at_a_turn_of_the_loop_where_one_may_be_refused() -> 
     turns.clear()
     admitted = ConcurrencyLimiter(20)
     admitted.in_flight = 20
-    admitted.hear(DONE)
+    admitted.record_answer(DONE)
     for limiter in (ConcurrencyLimiter(20, adapts=False), admitted):
         turns.clear()
         run_virtually(main(limiter))
         assert turns == [0] * 20
-    admitted.hear(REFUSED)
+    admitted.record_answer(REFUSED)
     turns.clear()
     run_virtually(main(admitted))
     assert max(turns.count(turn) for turn in set(turns)) <= 4

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.local import LocalHive
 from tests.data import build_d287664 as made
 
@@ -199,10 +199,10 @@ def test_what_was_out_when_its_process_was_killed_may_have_run(hive: LocalHive) 
     """Its claims have an owner that ended: they are unknown, told so, and not called, by the cell neither."""
     client = hive.client()
     opened = fh.open_batch("killed", client=client)
-    assert opened.counts == Counts(planned=4, done=2, unknown=2, reused=2)
+    assert opened.counts == JobCounts(planned=4, done=2, unknown=2, reused=2)
     check(opened, "killed")
     again = made.killed(client)
-    assert again.counts == Counts(planned=4, done=2, unknown=2, reused=2)
+    assert again.counts == JobCounts(planned=4, done=2, unknown=2, reused=2)
     check(again, "killed")
     assert hive.counts.requests == 0
     assert made.killed(client, retry_unknown=True).counts.calls == hive.counts.requests == 2
@@ -211,7 +211,7 @@ def test_what_was_out_when_its_process_was_killed_may_have_run(hive: LocalHive) 
 def test_the_cell_of_a_killed_batch_calls_nothing_that_may_have_run(hive: LocalHive) -> None:
     """Also when nobody opened the batch before."""
     again = made.killed(hive.client())
-    assert again.counts == Counts(planned=4, done=2, unknown=2, reused=2)
+    assert again.counts == JobCounts(planned=4, done=2, unknown=2, reused=2)
     check(again, "killed")
     assert hive.counts.requests == 0
 
@@ -220,7 +220,7 @@ def test_runs_that_were_submitted_are_waited_for_in_place_of_being_called(hive: 
     """A batch by polling whose process was killed is pending, and its runs are taken up by the ids that they have."""
     client = hive.client()
     opened = fh.open_batch("queued", client=client)
-    assert opened.counts == Counts(planned=2, pending=2)
+    assert opened.counts == JobCounts(planned=2, pending=2)
     waiting = fh.reattach(client=client)
     assert [one.request_id for one in waiting] == [line["request_id"] for line in EXPECTED["pending"]]
     for one in waiting:

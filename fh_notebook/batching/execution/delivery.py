@@ -21,7 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
-from fh_notebook.batching.options import Delivery
+from fh_notebook.batching.options import DeliveryMode
 from fh_notebook.batching.planning.reuse import left_behind
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.client.connection import address_for
@@ -68,7 +68,7 @@ _NUMBERS: Final = count()
 Attempt = Callable[[InvokeRequest], Awaitable[AttemptResult]]
 
 
-class _Lends(Protocol):
+class SlotLender(Protocol):
     def lent(self) -> AbstractContextManager[None]:
         """Give a slot back for a block."""
         ...
@@ -91,7 +91,7 @@ class CallbackDelivery:
 
     def __init__(
         self,
-        delivery: Delivery,
+        delivery: DeliveryMode,
         *,
         receiver: CallbackReceiver | None,
         client: AsyncClient,
@@ -102,15 +102,15 @@ class CallbackDelivery:
         self._client = client
         self._stored = stored
         self._url = NOWHERE
-        self._book = PendingRuns(stored.store, client.workspace)
+        self._pending_runs = PendingRuns(stored.store, client.workspace)
         self._left = left_behind(stored)
-        self._owner = self._book.owner.name if delivery != "direct" else ""
+        self._owner = self._pending_runs.owner.name if delivery != "direct" else ""
         self._unwritten: dict[str, PendingRow] = {}
         self._learned: set[str] = set()
         self._only_async: set[tuple[str, str | None]] = set()
         self._refused = 0
         self._queues = False
-        self._lends: _Lends | None = None
+        self._lender: SlotLender | None = None
         self.on_switch: Callable[[], None] = lambda: None
         """Called when ``auto`` begins to have runs queued."""
 
@@ -122,7 +122,7 @@ class CallbackDelivery:
     def limiter(self, shared: Any, max_concurrency: int | None) -> Any:
         """Return the limiter of the calls: the client's, or its ceilings before a limiter of this batch's own."""
         if self._delivery in ("direct", "auto"):
-            self._lends = shared
+            self._lender = shared
             return shared
         return shared.past(ConcurrencyLimiter(max_concurrency or MAX_SUBMITTED))
 
@@ -159,7 +159,7 @@ class CallbackDelivery:
         self._write()
         if self._delivery != "direct" or self._left:
             with suppress(StoreError):  # it is taken out when somebody looks
-                self._book.table.prune(self._stored.id)
+                self._pending_runs.table.prune(self._stored.id)
 
     # --- one call
 
@@ -199,7 +199,7 @@ class CallbackDelivery:
     def _write_down(self, request: InvokeRequest, run: Run) -> PendingTicket:
         line = PendingRow(
             id=f"{_PREFIX}{next(_NUMBERS)}",
-            workspace=self._book.workspace,
+            workspace=self._pending_runs.workspace,
             key=_key_of(request),
             batch=self._stored.id or None,
             deployment=request.deployment,
@@ -217,14 +217,14 @@ class CallbackDelivery:
         if not self._unwritten:
             asyncio.get_running_loop().call_later(WRITE_S, self._write)
         self._unwritten[line.id] = line
-        return PendingTicket(self._book, line)
+        return PendingTicket(self._pending_runs, line)
 
     def _write(self) -> None:
         """Write down, in one, the runs that have not ended meanwhile."""
         lines, self._unwritten = list(self._unwritten.values()), {}
         if lines:
             with suppress(StoreError):  # the answers cannot be kept either then, and that is told
-                self._book.table.add(lines)
+                self._pending_runs.table.add(lines)
 
     # --- auto
 
@@ -241,7 +241,7 @@ class CallbackDelivery:
         return await self._lent(request)
 
     async def _lent(self, request: InvokeRequest) -> AttemptResult:
-        with self._lends.lent() if self._lends is not None else nullcontext():
+        with self._lender.lent() if self._lender is not None else nullcontext():
             return await self._deliver(request)
 
     async def _count_refusals(self, exchange: AttemptResult) -> None:
@@ -269,7 +269,7 @@ class CallbackDelivery:
         first = first_run(line, self._client.origin)
         first = replace(first, inputs=request.inputs, metadata=dict(request.metadata or {}))
         answer = Response(status_code=202)
-        ticket = self._book.take_over(line)
+        ticket = self._pending_runs.take_over(line)
         if ticket is None:
             message = "it was submitted before, and is waited for elsewhere; batch.resume() takes its answer"
             return AttemptResult(

@@ -20,7 +20,7 @@ from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence, hint_of
 from fh_notebook.batching.execution.worker import CANCELLED
 from fh_notebook.batching.model import Event, Finished, Job, OutcomeTable, Retried, Started, Throttled
-from fh_notebook.batching.options import BatchOptions, Delivery, Reuse
+from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
 from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
@@ -59,7 +59,7 @@ class StartOptions:
     progress: Any
     reuse: Reuse
     retry_unknown: bool
-    delivery: Delivery = "direct"
+    delivery: DeliveryMode = "direct"
     receiver: CallbackReceiver | None = None
     """Who receives callbacks, where they come so."""
     audience: Audience = PYTHON

@@ -43,7 +43,7 @@ class EngineLimiter(Protocol):
         """Hold one slot; raises `LimitReached` while the daily cap is used up."""
         ...
 
-    async def turn(self) -> bool:
+    async def wait_to_send(self) -> bool:
         """Wait until a call may be sent; ``False``: give the slot back, and send nothing."""
         ...
 
@@ -55,7 +55,9 @@ class EngineLimiter(Protocol):
         """Whether a slot must be given back before its next job: the limit fell, or others wait."""
         ...
 
-    def hear(self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None) -> None:
+    def record_answer(
+        self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None
+    ) -> None:
         """Learn from one answer."""
         ...
 

@@ -119,7 +119,11 @@ class Worker:
         """Wait for the turn of a job that is claimed; give it back where the limit fell or something ended it all."""
         try:
             # No await from here to the count of the call: others may have used up what was left meanwhile.
-            may_go = await self._limiter.turn() and self._scheduler.stopped is None and self._scheduler.has_calls_left
+            may_go = (
+                await self._limiter.wait_to_send()
+                and self._scheduler.stopped is None
+                and self._scheduler.has_calls_left
+            )
             may_go = may_go and not self._scheduler.is_over(entry.job)
         except asyncio.CancelledError:
             await finish_despite_cancel(self._ledger.release(entry.job, sent=False))
@@ -145,7 +149,7 @@ class Worker:
         except CallError as exc:
             return await self._finish(entry, _unknown(entry.job, started_at, "unforeseen", str(exc)))
         decision = self._judge(entry, exchange)
-        self._limiter.hear(decision, call=call, left=self._scheduler.left)
+        self._limiter.record_answer(decision, call=call, left=self._scheduler.left)
         if exchange.response.status_code is None and decision.reason in NOT_REACHED:
             if not self._scheduler.note_unreached(exchange.run):
                 decision = replace(decision, action=RetryAction.RETRY)

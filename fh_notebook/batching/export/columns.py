@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
 from fh_notebook.batching.tables.values import plain
 
@@ -179,7 +179,7 @@ class ExportSource(Protocol):
         ...
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is."""
         ...
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration
 from fh_notebook.core.text.messages import counted
@@ -48,7 +48,7 @@ class ProgressSource(Protocol):
         ...
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> JobCounts:
         """How far it is."""
         ...
 
@@ -127,14 +127,14 @@ class ProgressState:
 
     Examples
     --------
-    >>> counts = Counts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
+    >>> counts = JobCounts(planned=80, done=38, failed=2, reused=12, pending=40, calls=31)
     >>> values = {"in_flight": 3, "limit": 4, "calls_left": 40, "rate": 8.13, "remaining_s": 4.9}
     >>> print(ProgressState(name="triage-1", counts=counts, **values))
     triage-1: 38 of 80 done, 2 failed, 12 reused; 3 of 4 in flight, 40 calls left; 8.1 calls/s, about 5 s left
     """
 
     name: str
-    counts: Counts
+    counts: JobCounts
     in_flight: int = 0
     limit: int = 1
     calls_left: int | None = None
@@ -222,12 +222,12 @@ class ProgressState:
         return f"{html.printable(self.name)}: {self.nameless}"
 
 
-def outcome_parts(counts: Counts, *, is_known: bool = True, if_unknown: str = "") -> dict[str, str]:
+def outcome_parts(counts: JobCounts, *, is_known: bool = True, if_unknown: str = "") -> dict[str, str]:
     """Say what has come of the jobs of a batch, by kind: the beginning of its line while it runs, and of its summary.
 
     Parameters
     ----------
-    counts : Counts
+    counts : JobCounts
         How far it is.
     is_known : bool
         Whether the number of jobs is known.
@@ -236,7 +236,7 @@ def outcome_parts(counts: Counts, *, is_known: bool = True, if_unknown: str = ""
 
     Examples
     --------
-    >>> outcome_parts(Counts(planned=80, done=75, failed=2, unknown=3), if_unknown=" (may have run)")
+    >>> outcome_parts(JobCounts(planned=80, done=75, failed=2, unknown=3), if_unknown=" (may have run)")
     {'done': '75 of 80 done', 'failed': '2 failed', 'unknown': '3 unknown (may have run)'}
     """
     parts = {"done": f"{counts.done:,} of {counts.planned:,} done" if is_known else f"{counts.done:,} done"}

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import frame_html, frame_text, one_line
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
@@ -210,8 +210,8 @@ class _RatingTable:
         self.frame = frame
 
     @property
-    def counts(self) -> Counts:
-        return Counts(planned=len(self.frame), done=len(self.frame))
+    def counts(self) -> JobCounts:
+        return JobCounts(planned=len(self.frame), done=len(self.frame))
 
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
         for begin in range(0, len(self.frame), n):

@@ -245,7 +245,7 @@ def _counts(variants: pd.Series[Any]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreScale:
+class ScoreFormat:
     """How the scores of a summary are written, and drawn: as numbers, or as shares of rows that are right."""
 
     text: Callable[[float], str]
@@ -253,7 +253,7 @@ class ScoreScale:
     high: float
 
     @classmethod
-    def of(cls, facts: SummaryData) -> ScoreScale:
+    def of(cls, facts: SummaryData) -> ScoreFormat:
         """Return the scale of all scores and intervals of a summary."""
         summary = facts.summary
         if facts.yes_no:
@@ -276,7 +276,7 @@ def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any]
     drawn : bool
         Whether variants have their colours, and intervals are drawn; else all cells are text.
     """
-    summary, scale, colours = facts.summary, ScoreScale.of(facts), colours_of(facts.variants)
+    summary, scale, colours = facts.summary, ScoreFormat.of(facts), colours_of(facts.variants)
 
     def name(line: Mapping[Any, Any]) -> Any:
         variant, is_best = line["variant"], line["variant"] == facts.winner
@@ -353,7 +353,7 @@ def rules_text(data: ComparisonData) -> str:
     return f"95 % intervals {of}: {', '.join(texts)}." if data.scorer and rules else ""
 
 
-def _share_text(line: Mapping[Any, Any], scale: ScoreScale) -> str:
+def _share_text(line: Mapping[Any, Any], scale: ScoreFormat) -> str:
     """Return the share of rows that are right, and how many of how many; of repeats, on how many rows and runs."""
     if not line["n"]:
         return ""
@@ -368,14 +368,14 @@ def _failed_text(facts: SummaryData, line: Mapping[Any, Any]) -> str:
     return f"{line['failed']:,} ({100 * line['failed'] / facts.runs[line['variant']]:.1f} %)"
 
 
-def _axis_ends(scale: ScoreScale) -> tuple[Any, ...]:
+def _axis_ends(scale: ScoreFormat) -> tuple[Any, ...]:
     """Return the labels at the ends of the axis; none where it has no length."""
     if not scale.high > scale.low:
         return ()
     return html.el("span", scale.text(scale.low)), " ", html.el("span", scale.text(scale.high))
 
 
-def interval_svg(line: Mapping[Any, Any], scale: ScoreScale, colour: str) -> html.Html:
+def interval_svg(line: Mapping[Any, Any], scale: ScoreFormat, colour: str) -> html.Html:
     """Return a mean and its interval as a dot and a line on the scale; nothing where there is none.
 
     It is drawn by attributes: the policy of a report refuses styles in place.

@@ -42,14 +42,14 @@ class LabelCodes:
         The expected labels, in the order in which they appear.
     expected : array of int
         Of each line the place of its expected label; -1 where none is expected.
-    said : array of int
+    predicted : array of int
         Of each line the place of the label that it says, and ``len(labels)`` where it says another text, or failed and
         that counts; -1 where it does not count.
     """
 
     labels: list[str]
     expected: Codes
-    said: Codes
+    predicted: Codes
 
     @classmethod
     def of(
@@ -86,7 +86,7 @@ class LabelCodes:
         of_row = {row: place[label] for row, label in label_of.items()}
         other = len(labels)
         of_failed = other if counts_failed else NOT_COUNTED
-        said = [
+        predicted = [
             place.get(_label(part_of(Run(status="completed", output=output), path) if path else output), other)
             if status == "completed"
             else of_failed
@@ -95,12 +95,14 @@ class LabelCodes:
             for output, status in zip(lines["output"], lines["status"], strict=True)
         ]
         codes = [of_row.get(pair, NOT_COUNTED) for pair in lines["pair"]]
-        return cls(labels=labels, expected=np.asarray(codes, dtype=np.int64), said=np.asarray(said, dtype=np.int64))
+        return cls(
+            labels=labels, expected=np.asarray(codes, dtype=np.int64), predicted=np.asarray(predicted, dtype=np.int64)
+        )
 
     @property
     def are_answers(self) -> bool:
         """Whether there are several labels, and at least half of the answers is one: else they are of another kind."""
-        counted = self.said[(self.said != NOT_COUNTED) & (self.expected != NOT_COUNTED)]
+        counted = self.predicted[(self.predicted != NOT_COUNTED) & (self.expected != NOT_COUNTED)]
         is_label = counted < len(self.labels)
         return len(self.labels) > 1 and bool(len(counted)) and bool(is_label.mean() >= 0.5)
 

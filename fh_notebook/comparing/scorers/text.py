@@ -191,7 +191,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     )
 
 
-Options = dict[str, tuple[object, object]]
+ScorerOptions = dict[str, tuple[object, object]]
 """What was given, and what it is by default."""
 
 Method = Literal["ratio", "partial_ratio", "token_sort_ratio", "token_set_ratio", "levenshtein", "jaro_winkler"]
@@ -249,7 +249,7 @@ def similarity(
             )
         return measure(text.casefold(), expected_text.casefold()) if ignore_case else measure(text, expected_text)
 
-    options: Options = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
+    options: ScorerOptions = {"method": (method, "ratio"), "ignore_case": (ignore_case, False)}
     return _text_scorer("similarity", score, expected, path, version, options)
 
 
@@ -372,7 +372,7 @@ def bleu(
     expected = arguments.column_text(expected)
     if tokenize not in ("13a", "intl", "char", "zh", "none"):
         raise InputError(f"tokenize is {short(tokenize)}; give '13a', 'intl', 'char', 'zh' or 'none'")
-    options: Options = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
+    options: ScorerOptions = {"tokenize": (tokenize, "13a"), "lowercase": (lowercase, False)}
     return _sacrebleu_scorer("bleu", expected, path, options, effective_order=True)
 
 
@@ -414,7 +414,7 @@ def chrf(
     return _sacrebleu_scorer("chrf", expected, path, {"word_order": (word_order, 0), "lowercase": (lowercase, False)})
 
 
-def _sacrebleu_scorer(name: str, expected: str, path: str | None, options: Options, **always: object) -> Scorer:
+def _sacrebleu_scorer(name: str, expected: str, path: str | None, options: ScorerOptions, **always: object) -> Scorer:
     """Return the scorer of one of sacrebleu's metrics for a sentence, as a share of 1."""
     ensure_installed("sacrebleu", f"score.{name} needs")
     import sacrebleu
@@ -434,7 +434,7 @@ def _text_scorer(
     expected: str,
     path: str | None,
     library: str,
-    options: Options,
+    options: ScorerOptions,
 ) -> Scorer:
     steps = parse_path(path)
 

@@ -1,13 +1,13 @@
 """Classification: precision, recall and F1 of each label, their macro averages, and confusion tables. Pure.
 
-A row is one value, as everywhere: repeats of a row, and rows with equal inputs, are shares. What a run says that is no
-expected label counts as `OTHER`; a run that has no answer counts as the variant says it does (``failed=``).
+A row is one value, as everywhere: repeats of a row, and rows with equal inputs, are shares. An answer that is no
+expected label counts as `OTHER`; a run that has no answer counts as the comparison says it does (``failed=``).
 
 **Intervals.** Precision and recall are shares of rows, with Blaker's interval. F1 of a label is ``2 J / (1 + J)`` with
-`J` the share of the rows that are expected or said to be the label on which both say so; that is a share, and the
+`J` the share of the rows that are expected or predicted to be the label on which it is both; that is a share, and the
 limits of its interval are transformed. A macro average has the percentiles of a bootstrap of rows (2,000 resamples,
-fixed seed). A label that is never expected has no recall, and one that is never said no precision; the macro averages
-are over the expected labels, with a precision of 0 for one that is never said.
+fixed seed). A label that is never expected has no recall, and one that is never predicted no precision; the macro
+averages are over the expected labels, with a precision of 0 for one that is never predicted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fh_notebook.comparing.stats.intervals import NAN, RESAMPLES, SEED, Interval
 __all__ = ["MACRO", "OTHER", "ClassLine", "ConfusionRows", "class_lines", "confusion_rows", "macro_f1"]
 
 OTHER: Final = "(other)"
-"""What is said that is no expected label."""
+"""What is predicted that is no expected label."""
 MACRO: Final = "(macro average)"
 
 _NOTHING: Final = Interval(NAN, NAN, "none")
@@ -38,23 +38,23 @@ class ConfusionRows:
     labels: Sequence[str]
     expected: NDArray[np.int64]
     """The index of the expected label of each row."""
-    said: Numbers
+    predicted: Numbers
     """Rows x (labels, and `OTHER`): the share of the row's runs that say each."""
     lines: NDArray[np.int64]
     """The runs behind each row, copies left out."""
 
     @property
     def table(self) -> Numbers:
-        """The confusion table: expected labels x what was said, in rows."""
+        """The confusion table: expected labels x what was predicted, in rows."""
         table = np.zeros((len(self.labels), len(self.labels) + 1))
-        np.add.at(table, self.expected, self.said)
+        np.add.at(table, self.expected, self.predicted)
         return table
 
 
 def confusion_rows(
     labels: Sequence[str],
     expected: NDArray[np.int64],
-    said: NDArray[np.int64],
+    predicted: NDArray[np.int64],
     lines: pd.DataFrame,
     variants: Sequence[str],
 ) -> dict[str, ConfusionRows]:
@@ -64,8 +64,8 @@ def confusion_rows(
     ----------
     labels : sequence of str
         The expected labels.
-    expected, said : array of int
-        Of each line the place of the expected label and of the one that is said (``len(labels)`` for another text), -1
+    expected, predicted : array of int
+        Of each line the place of the expected label and of the predicted one (``len(labels)`` for another text), -1
         where it does not count.
     lines : DataFrame
         One line a run, with ``variant``, ``pair`` and ``cluster``: repeats of a row, and rows with equal inputs, are
@@ -73,28 +73,28 @@ def confusion_rows(
     variants : sequence of str
         In this order.
     """
-    counts = (said >= 0) & (expected >= 0)
+    counts = (predicted >= 0) & (expected >= 0)
     of_variant = {variant: counts & lines["variant"].eq(variant).to_numpy() for variant in variants}
     return {
-        variant: _confusion_rows(labels, expected[mask], said[mask], lines[mask])
+        variant: _confusion_rows(labels, expected[mask], predicted[mask], lines[mask])
         for variant, mask in of_variant.items()
         if mask.any()
     }
 
 
 def _confusion_rows(
-    labels: Sequence[str], expected: NDArray[np.int64], said: NDArray[np.int64], lines: pd.DataFrame
+    labels: Sequence[str], expected: NDArray[np.int64], predicted: NDArray[np.int64], lines: pd.DataFrame
 ) -> ConfusionRows:
     row_of = np.asarray(pd.factorize(lines["cluster"])[0])
     size = int(row_of.max(initial=-1)) + 1
     counts = np.zeros((size, len(labels) + 1))
-    np.add.at(counts, (row_of, said), 1.0)
+    np.add.at(counts, (row_of, predicted), 1.0)
     expected_of_row = np.zeros(size, dtype=np.int64)
     expected_of_row[row_of] = expected
     runs = np.bincount(row_of, minlength=size)
     copies = lines["pair"].groupby(row_of).nunique().to_numpy()
     return ConfusionRows(
-        labels=labels, expected=expected_of_row, said=counts / counts.sum(axis=1, keepdims=True),
+        labels=labels, expected=expected_of_row, predicted=counts / counts.sum(axis=1, keepdims=True),
         lines=np.maximum(runs // np.maximum(copies, 1), 1),
     )  # fmt: skip
 
@@ -106,8 +106,8 @@ class ClassLine:
     label: str
     expected: float
     """Rows that are expected to be it."""
-    said: float
-    """Rows that are said to be it; repeats count as shares."""
+    predicted: float
+    """Rows that are predicted to be it; repeats count as shares."""
     precision: float
     precision_low: float
     precision_high: float
@@ -124,8 +124,9 @@ def class_lines(rows: ConfusionRows) -> list[ClassLine]:
 
     Examples
     --------
-    >>> said = np.array([[1.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
-    >>> rows = ConfusionRows(labels=["a", "b"], expected=np.array([0, 0, 1, 1]), said=said, lines=np.ones(4, dtype=int))
+    >>> predicted = np.array([[1.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    >>> expected, lines = np.array([0, 0, 1, 1]), np.ones(4, dtype=int)
+    >>> rows = ConfusionRows(labels=["a", "b"], expected=expected, predicted=predicted, lines=lines)
     >>> [(line.label, round(line.precision, 2), line.recall, round(line.f1, 2)) for line in class_lines(rows)]
     [('a', 0.67, 1.0, 0.8), ('b', 1.0, 0.5, 0.67), ('(macro average)', 0.83, 0.75, 0.73)]
     """
@@ -139,17 +140,19 @@ def macro_f1(rows: ConfusionRows) -> float:
 
 
 def _line_of(rows: ConfusionRows, place: int) -> ClassLine:
-    is_expected, says = rows.expected == place, rows.said[:, place]
-    recall = _share(says[is_expected], rows.lines[is_expected])
+    is_expected, predicted_share = rows.expected == place, rows.predicted[:, place]
+    recall = _share(predicted_share[is_expected], rows.lines[is_expected])
     # Of the runs that say it, by row: a row counts as much of it as its runs say.
-    is_said = says > 0
-    precision = _share(is_expected[is_said].astype(float), rows.lines[is_said], weights=says[is_said])
-    union = is_expected | is_said
-    weights = np.where(is_expected, 1.0, says)[union]
-    overlap = _share(np.where(is_expected, says, 0.0)[union] / weights, rows.lines[union], weights=weights)
+    is_predicted = predicted_share > 0
+    precision = _share(
+        is_expected[is_predicted].astype(float), rows.lines[is_predicted], weights=predicted_share[is_predicted]
+    )
+    union = is_expected | is_predicted
+    weights = np.where(is_expected, 1.0, predicted_share)[union]
+    overlap = _share(np.where(is_expected, predicted_share, 0.0)[union] / weights, rows.lines[union], weights=weights)
     f1, f1_low, f1_high = (2 * share / (1 + share) for share in overlap)
     return ClassLine(
-        label=rows.labels[place], expected=float(is_expected.sum()), said=float(says.sum()),
+        label=rows.labels[place], expected=float(is_expected.sum()), predicted=float(predicted_share.sum()),
         precision=precision[0], precision_low=precision[1], precision_high=precision[2],
         recall=recall[0], recall_low=recall[1], recall_high=recall[2],
         f1=f1, f1_low=f1_low, f1_high=f1_high,
@@ -174,7 +177,7 @@ def _macro(rows: ConfusionRows) -> ClassLine:
     cells = _resampled(rows)
     low, high = (np.full(3, NAN),) * 2 if cells is None else np.nanquantile(_macro_means(cells), [0.025, 0.975], axis=0)
     return ClassLine(
-        label=MACRO, expected=float(table.sum()), said=float(table[:, :-1].sum()),
+        label=MACRO, expected=float(table.sum()), predicted=float(table[:, :-1].sum()),
         precision=float(means[0]), precision_low=float(low[0]), precision_high=float(high[0]),
         recall=float(means[1]), recall_low=float(low[1]), recall_high=float(high[1]),
         f1=float(means[2]), f1_low=float(low[2]), f1_high=float(high[2]),
@@ -185,11 +188,11 @@ def _macro_means(tables: Numbers) -> Numbers:
     """Return precision, recall and F1 averaged over the expected labels of each of many confusion tables."""
     size = tables.shape[1]
     right = tables[:, np.arange(size), np.arange(size)]
-    expected, said = tables.sum(axis=2), tables[:, :, :size].sum(axis=1)
+    expected, predicted = tables.sum(axis=2), tables[:, :, :size].sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = right / expected
-        precision = np.where(said > 0, right / said, 0.0)
-        f1 = 2 * right / (expected + said)
+        precision = np.where(predicted > 0, right / predicted, 0.0)
+        f1 = 2 * right / (expected + predicted)
     there = expected > 0
     count = np.maximum(there.sum(axis=1), 1)
     return np.stack([np.where(there, part, 0.0).sum(axis=1) / count for part in (precision, recall, f1)], axis=1)
@@ -201,11 +204,11 @@ def _resampled(rows: ConfusionRows) -> Numbers | None:
     if n < 2:
         return None
     size = len(rows.labels)
-    patterns, counts = np.unique(np.column_stack([rows.expected, rows.said]), axis=0, return_counts=True)
+    patterns, counts = np.unique(np.column_stack([rows.expected, rows.predicted]), axis=0, return_counts=True)
     drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=RESAMPLES).astype(np.float64)
-    expected, said = patterns[:, 0].astype(np.int64), patterns[:, 1:]
+    expected, predicted = patterns[:, 0].astype(np.int64), patterns[:, 1:]
     tables = np.zeros((RESAMPLES, size, size + 1))
     for place in range(size):
         of_label = expected == place
-        tables[:, place] = drawn[:, of_label] @ said[of_label]
+        tables[:, place] = drawn[:, of_label] @ predicted[of_label]
     return tables

@@ -40,8 +40,9 @@ class Classes:
     def frame(self) -> ShownFrame:
         """One line a variant and label, and one with the macro averages.
 
-        Columns: ``variant, label``; ``expected``: rows that are expected to be it; ``said``: rows that are said to be
-        it (repeats count as shares); ``precision, recall, f1``, each with its 95 % interval (``precision_low``, ...).
+        Columns: ``variant, label``; ``expected``: rows of which it is the expected label; ``predicted``: rows of
+        which it is the answer (repeats count as shares); ``precision, recall, f1``, each with its 95 % interval
+        (``precision_low``, ...).
         """
         names = [field.name for field in fields(ClassLine)]
         lines = [
@@ -52,7 +53,7 @@ class Classes:
         return ShownFrame.of(pd.DataFrame(lines, columns=["variant", *names]), self._shown_cells)
 
     def confusion(self, variant: str, *, minus: str | None = None) -> pd.DataFrame:
-        """Return the confusion table of a variant: a line for each expected label, a column for what was said.
+        """Return the confusion table of a variant: a line for each expected label, a column for what was predicted.
 
         Parameters
         ----------
@@ -73,7 +74,7 @@ class Classes:
         whole = bool((table == np.round(table)).all())
         values = table[:, : len(columns)].astype("int64") if whole else table[:, : len(columns)]
         return pd.DataFrame(
-            values, index=pd.Index(self.labels, name="expected"), columns=pd.Index(columns, name="said")
+            values, index=pd.Index(self.labels, name="expected"), columns=pd.Index(columns, name="predicted")
         )
 
     def _table(self, variant: str) -> Any:
@@ -114,7 +115,7 @@ class Classes:
     def _shown_cells(self, frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
         heads = ["variant", "label", "expected", "answered", "precision", "recall", "F1"]
         lines = [
-            [line["variant"], self._masked(line["label"]), f"{line['expected']:g}", f"{line['said']:g}",
+            [line["variant"], self._masked(line["label"]), f"{line['expected']:g}", f"{line['predicted']:g}",
              *(_with_interval(line, name) for name in ("precision", "recall", "f1"))]
             for line in frame.to_dict("records")
         ]  # fmt: skip

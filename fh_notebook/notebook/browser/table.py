@@ -254,28 +254,28 @@ class BrowserTable:
     def _label_places(self) -> tuple[Any, Any]:
         """Return of each row the place of its expected label, and of each cell that of the label that is answered."""
         codes = self._data.label_codes
-        said = np.append(codes.said, -1)[self.line]
-        return codes.expected[self._first], said
+        predicted = np.append(codes.predicted, -1)[self.line]
+        return codes.expected[self._first], predicted
 
     @cached_property
     def confusions(self) -> list[list[list[int]]]:
         """Return of each variant how many rows of each expected label are answered by each label, and by another."""
         if not self.labels_expected:
             return []
-        expected, said = self._label_places
+        expected, predicted = self._label_places
         size = len(self.labels_expected)
         counts = np.zeros((len(self.variants), size, size + 1), dtype=np.int64)
         for variant in range(len(self.variants)):
-            known = (expected >= 0) & (said[:, variant] >= 0)
-            np.add.at(counts[variant], (expected[known], said[known, variant]), 1)
+            known = (expected >= 0) & (predicted[:, variant] >= 0)
+            np.add.at(counts[variant], (expected[known], predicted[known, variant]), 1)
         table: list[list[list[int]]] = counts.tolist()
         return table
 
-    def rows_confused(self, variant: str, expected: str, said: str) -> Any:
-        """Return of each row whether `expected` is its label, and a variant answers `said` to it."""
+    def rows_confused(self, variant: str, expected: str, predicted: str) -> Any:
+        """Return of each row whether `expected` is its label, and a variant answers `predicted` to it."""
         labels = self.labels_expected
         of_row, of_cell = self._label_places
-        place = labels.index(said) if said in labels else len(labels)
+        place = labels.index(predicted) if predicted in labels else len(labels)
         return (of_row == labels.index(expected)) & (of_cell[:, self.variants.index(variant)] == place)
 
     def label_shown(self, label: str) -> str:

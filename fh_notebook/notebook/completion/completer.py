@@ -23,7 +23,13 @@ from fh_notebook.notebook.cell.options import MagicParser, parser
 from fh_notebook.notebook.commands import registry
 from fh_notebook.notebook.completion.body import complete_body
 from fh_notebook.notebook.completion.candidates import NOTHING, Completions, joined_completions, matching_completions
-from fh_notebook.notebook.completion.line import CellLine, Deployments, complete_line, split_words, word_completions
+from fh_notebook.notebook.completion.line import (
+    CellLine,
+    DeploymentLookup,
+    complete_line,
+    split_words,
+    word_completions,
+)
 from fh_notebook.notebook.shell import text_names
 from fh_notebook.session import session
 
@@ -43,7 +49,7 @@ class Commands:
 
 
 def complete_command(
-    line: str, after: str, commands: Commands, deployments: Deployments, names: Mapping[str, Any]
+    line: str, after: str, commands: Commands, deployments: DeploymentLookup, names: Mapping[str, Any]
 ) -> Completions:
     """Return what can stand at the end of `line`, which begins behind ``%fetchhive``.
 

@@ -67,7 +67,7 @@ def split_words(line: str) -> tuple[list[str], LineWord]:
     return words, LineWord(line[start:], text, quote)
 
 
-Deployments = Callable[[], Mapping[str, Deployment]]
+DeploymentLookup = Callable[[], Mapping[str, Deployment]]
 
 
 _RIVALS: Final = {"variants": "all_variants", "all_variants": "variants"}
@@ -139,7 +139,7 @@ class CellLine:
         values = self.values.get(dest)
         return values[0] if values else None
 
-    def deployment(self, deployments: Deployments) -> Deployment | None:
+    def deployment(self, deployments: DeploymentLookup) -> Deployment | None:
         """Return the deployment that the line names, where it is known."""
         name = self.value("name")
         return deployments().get(name) if name else None
@@ -159,7 +159,7 @@ class CellLine:
         return sorted(names, key=lambda name: not name.startswith("--"))
 
 
-def complete_line(line: CellLine, deployments: Deployments, names: Mapping[str, Any]) -> Completions:
+def complete_line(line: CellLine, deployments: DeploymentLookup, names: Mapping[str, Any]) -> Completions:
     """Return what can stand at the cursor of `line`."""
     word = line.word
     if line.pending is not None:
@@ -180,7 +180,7 @@ def _values(
     line: CellLine,
     action: argparse.Action,
     word: LineWord,
-    deployments: Deployments,
+    deployments: DeploymentLookup,
     names: Mapping[str, Any],
     *,
     joined_on: bool = False,

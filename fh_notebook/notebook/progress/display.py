@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import TextProgress
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
@@ -122,20 +122,20 @@ class ProgressView:
         return [(kind, number) for kind, number in _parts(self._state.counts).items() if number]
 
 
-def _parts(counts: Counts) -> dict[str, int]:
+def _parts(counts: JobCounts) -> dict[str, int]:
     """Return the parts of the bar, in its order; what was reused and failed is under failed."""
     reused = min(counts.reused - counts.reused_failed, counts.done)
     return {"reused": reused, "done": counts.done - reused, "failed": counts.failed, "unknown": counts.unknown}
 
 
-def _part(kind: str, number: int, counts: Counts) -> html.Html:
+def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
     # Two pixels at least: one failure of 10,000 must be seen.
     style = f"width:{100 * number / max(counts.planned, 1):.3f}%;min-width:2px;background-color:{_COLOURS[kind]}"
     title = f"{number:,} {_words_of_parts(counts)[kind]}"
     return html.el("span", cls=f"fh-bar-{kind}", style=style, title=title)
 
 
-def _words_of_parts(counts: Counts) -> dict[str, str]:
+def _words_of_parts(counts: JobCounts) -> dict[str, str]:
     """Return what the parts of the bar are called; the words around it count what was reused as done."""
     done = {"done": "done by calls", "reused": "done, reused"} if counts.reused else {"done": "done"}
     return done | {"failed": "failed", "unknown": "unknown"}
@@ -214,7 +214,7 @@ class LiveDisplay:
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where there are no widgets."""
         self._stands_in, self._stood_in_at = (dom_class, text), time.monotonic()
-        self._handle.update(_StandIn(self._shown, dom_class, text))
+        self._handle.update(StaticProgress(self._shown, dom_class, text))
 
 
 class LiveProgress:
@@ -278,7 +278,7 @@ class LiveProgress:
         return str(state)
 
 
-class _StandIn:
+class StaticProgress:
     """What is seen where the widgets are not: how it was at a time, and what can be done; or how it ended."""
 
     def __init__(self, view: LiveView, dom_class: str, text: str) -> None:

@@ -159,9 +159,9 @@ class SharedLimiter:
         inner_slot = self._inner.slot(group)
         return _SharedSlot(inner_slot, self._budget.take_place, self._give_place) if self._shares else inner_slot
 
-    async def turn(self) -> bool:
+    async def wait_to_send(self) -> bool:
         """Wait until a call may be sent, by this limiter and by the budget of all."""
-        if not await self._inner.turn():
+        if not await self._inner.wait_to_send():
             return False
         stopped = await self._budget.permit()
         if stopped is not None:
@@ -186,11 +186,11 @@ class SharedLimiter:
         """Say that a call is out while the block runs."""
         return self._inner.call()
 
-    def hear(
+    def record_answer(
         self, decision: RetryDecision, *, call: LimitedCall | None = None, left: int | None = None, **more: Any
     ) -> None:
         """Learn from one answer; an attempt that reached nobody is no call."""
-        self._inner.hear(decision, call=call, left=left, **more)
+        self._inner.record_answer(decision, call=call, left=left, **more)
         if decision.reason == "concurrency" and decision.action in (RetryAction.THROTTLED, RetryAction.FAILED):
             self._over_cap()
         if decision.reason in NOT_REACHED:

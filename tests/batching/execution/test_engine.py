@@ -406,9 +406,9 @@ def test_no_more_requests_are_sent_than_were_allowed(most: int) -> None:
 class SlowTurns(ConcurrencyLimiter):
     """A limiter at which each call waits a moment for its turn, after its job was claimed."""
 
-    async def turn(self) -> bool:
+    async def wait_to_send(self) -> bool:
         await asyncio.sleep(0.1)
-        return await super().turn()
+        return await super().wait_to_send()
 
 
 @pytest.mark.parametrize("most", [1, 2, 7])

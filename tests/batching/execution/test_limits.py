@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts, Event, Finished
+from fh_notebook.batching.model import Event, Finished, JobCounts
 from fh_notebook.batching.progress.state import ProgressSource
 from fh_notebook.session import session
 from tests.batching.hives import KEY, Shouting, rows
@@ -33,7 +33,7 @@ def test_a_daily_cap_in_the_middle_stops_and_the_next_day_goes_on() -> None:
     shouting = Shouting(daily_cap=7, clock=clock)
     client = shouting.hive.client()
     batch = _batch(client, rows(20), max_concurrency=1)
-    assert batch.counts == Counts(planned=20, done=7, pending=13, calls=8, refused=1)
+    assert batch.counts == JobCounts(planned=20, done=7, pending=13, calls=8, refused=1)
     assert batch.stopped is not None
     assert batch.stopped.reason == "daily_cap"
     assert "renewed at 00:00 UTC" in repr(batch)
@@ -48,7 +48,7 @@ def test_a_daily_cap_in_the_middle_stops_and_the_next_day_goes_on() -> None:
     shouting.hive.daily_cap = 50
     client.limiter.reopen()
     batch.resume()
-    assert batch.counts == Counts(planned=20, done=20, calls=21, refused=1)
+    assert batch.counts == JobCounts(planned=20, done=20, calls=21, refused=1)
     assert batch.stopped is None
     assert set(shouting.ran.values()) == {1}
 
@@ -61,7 +61,7 @@ def test_the_same_cell_goes_on_after_a_daily_cap() -> None:
     client = shouting.hive.client()
     client.limiter.reopen()
     batch = _batch(client, rows(12))
-    assert batch.counts == Counts(planned=12, done=12, reused=5, calls=7)
+    assert batch.counts == JobCounts(planned=12, done=12, reused=5, calls=7)
     assert "5 of 12 answered" in str(batch.plan())
     assert set(shouting.ran.values()) == {1}
 
@@ -129,10 +129,10 @@ def test_credits_that_end_stop_the_batch() -> None:
     shouting.hive.fail_next(status=402, error_code="workflow_step_limit_reached")
     client = shouting.hive.client()
     batch = _batch(client, rows(3), max_concurrency=1)
-    assert batch.counts == Counts(planned=3, done=2, failed=1, calls=3)
+    assert batch.counts == JobCounts(planned=3, done=2, failed=1, calls=3)
     shouting.hive.fail_next(status=402, error_code="insufficient_hosted_llm_credits")
     batch = _batch(client, rows(6), max_concurrency=1, fresh=True)
-    assert batch.counts == Counts(planned=6, pending=6, calls=1)
+    assert batch.counts == JobCounts(planned=6, pending=6, calls=1)
     assert batch.stopped is not None
     assert batch.stopped.reason == "credits"
 
@@ -179,13 +179,13 @@ def test_what_may_have_run_is_called_again_only_when_the_user_says_so() -> None:
     shouting = Shouting(name="lasting")
     shouting.hive.fail_next(status=500, after_running=True)
     batch = _batch(shouting.hive.client(), rows(2), max_concurrency=1)
-    assert batch.counts == Counts(planned=2, done=1, unknown=1, calls=2)
+    assert batch.counts == JobCounts(planned=2, done=1, unknown=1, calls=2)
     batch.resume()
     again = _batch(shouting.hive.client(), rows(2))
-    assert again.counts == Counts(planned=2, done=1, unknown=1, reused=1)
+    assert again.counts == JobCounts(planned=2, done=1, unknown=1, reused=1)
     assert "1 unknown (may have run; retry_unknown=True calls again)" in str(again.plan())
     assert shouting.ran == {("loud", "t0"): 1, ("loud", "t1"): 1}
-    assert again.resume(retry_unknown=True).counts == Counts(planned=2, done=2, reused=1, calls=1)
+    assert again.resume(retry_unknown=True).counts == JobCounts(planned=2, done=2, reused=1, calls=1)
     assert shouting.ran == {("loud", "t0"): 2, ("loud", "t1"): 1}
     assert _batch(shouting.hive.client(), rows(2)).counts.done == 2
 
@@ -197,7 +197,7 @@ def test_a_cell_may_say_so_itself() -> None:
     shouting.hive.fail_next(status=500)
     _batch(client, rows(2), max_concurrency=1)
     again = _batch(client, rows(2), retry_unknown=True)
-    assert again.counts == Counts(planned=2, done=2, reused=1, calls=1)
+    assert again.counts == JobCounts(planned=2, done=2, reused=1, calls=1)
 
 
 def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() -> None:
@@ -213,7 +213,7 @@ def test_what_failed_on_the_way_is_called_again_and_what_was_refused_is_not() ->
     assert batch.failures["error_code"].tolist() == ["model_deprecated"]
     calls = batch.counts.calls
     assert batch.retry_failed("validation_error").counts.calls == calls
-    assert batch.retry_failed("model_deprecated").counts == Counts(planned=3, done=3, calls=calls + 1)
+    assert batch.retry_failed("model_deprecated").counts == JobCounts(planned=3, done=3, calls=calls + 1)
     assert batch.failures.empty
     assert _batch(client, rows(3)).counts.reused == 3
 
@@ -226,9 +226,9 @@ def test_rows_that_are_the_same_fail_and_are_called_again_as_one() -> None:
     shouting.hive.fail_next(2, status=422, error_code="model_deprecated")
     _batch(client, twins, max_concurrency=1)
     batch = _batch(client, twins)
-    assert batch.counts == Counts(planned=3, failed=3, reused=3)
+    assert batch.counts == JobCounts(planned=3, failed=3, reused=3)
     batch.retry_failed("model_deprecated")
-    assert batch.counts == Counts(planned=3, done=3, reused=1, calls=2)
+    assert batch.counts == JobCounts(planned=3, done=3, reused=1, calls=2)
     assert batch.frame["output"].tolist() == ["A", "B", "A"]
 
 
@@ -240,8 +240,8 @@ def test_what_was_forgotten_failed_with_no_code_that_is_known() -> None:
     store = session.store()
     assert store is not None
     store.database.put(lambda c: c.execute("DELETE FROM answers")).result()
-    assert batch.retry_failed("model_deprecated").counts == Counts(planned=2, pending=2, calls=2)
-    assert batch.resume().counts == Counts(planned=2, done=2, calls=4)
+    assert batch.retry_failed("model_deprecated").counts == JobCounts(planned=2, pending=2, calls=2)
+    assert batch.resume().counts == JobCounts(planned=2, done=2, calls=4)
 
 
 def test_limits_of_ones_own_leave_the_rest_pending() -> None:
@@ -249,9 +249,9 @@ def test_limits_of_ones_own_leave_the_rest_pending() -> None:
     shouting = Shouting()
     client = shouting.hive.client()
     batch = _batch(client, rows(10), max_calls=4)
-    assert batch.counts == Counts(planned=10, done=4, pending=6, calls=4)
+    assert batch.counts == JobCounts(planned=10, done=4, pending=6, calls=4)
     assert "max_calls" in batch.summary()
-    assert _batch(client, rows(10), max_calls=100).counts == Counts(planned=10, done=10, reused=4, calls=6)
+    assert _batch(client, rows(10), max_calls=100).counts == JobCounts(planned=10, done=10, reused=4, calls=6)
     stopped = _batch(client, [{"text": "bad 1"}, {"text": "bad 2"}, *rows(10)], fail_on_error=1, max_concurrency=1)
     assert stopped.counts.calls == 1
     assert stopped.stopped is not None
@@ -294,7 +294,7 @@ def test_equal_rows_are_one_call_that_is_left() -> None:
     shouting.hive.fail_next(3, status=422, error_code="model_deprecated")
     again = CallsLeft()
     failing = _batch(client, [{"text": f"u{n % 3}"} for n in range(12)], max_concurrency=1, progress=lambda: again)
-    assert failing.counts == Counts(planned=12, failed=12, reused=9, calls=3)
+    assert failing.counts == JobCounts(planned=12, failed=12, reused=9, calls=3)
     assert failing.retry_failed().counts.done == 12
     assert again.seen == [3, 0, 3, 0]
 

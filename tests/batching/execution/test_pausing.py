@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts, Started
+from fh_notebook.batching.model import JobCounts, Started
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.batching.hives import KEY, Held, Shouting, rows, until
@@ -34,9 +34,9 @@ def test_a_paused_batch_starts_nothing_and_goes_on() -> None:
         until(lambda: batch.counts.done == 2 and batch.in_flight == 0)
         assert (batch.paused, batch.running) == (True, True)
         assert batch.summary().endswith("; paused")
-        assert batch.counts == Counts(planned=10, done=2, pending=8, calls=2)
+        assert batch.counts == JobCounts(planned=10, done=2, pending=8, calls=2)
         batch.resume()
-        assert batch.counts == Counts(planned=10, done=10, calls=10)
+        assert batch.counts == JobCounts(planned=10, done=10, calls=10)
         assert (batch.paused, batch.running) == (False, False)
 
 
@@ -49,7 +49,7 @@ def test_a_paused_batch_that_is_awaited_goes_on_too() -> None:
         until(lambda: (run := batch._control.status.run) is not None and run.paused)
         held.let_go()
         assert asyncio.run(batch.aresume()) is batch
-        assert batch.counts == Counts(planned=4, done=4, calls=4)
+        assert batch.counts == JobCounts(planned=4, done=4, calls=4)
 
 
 def test_a_paused_batch_can_be_cancelled() -> None:
@@ -63,7 +63,7 @@ def test_a_paused_batch_can_be_cancelled() -> None:
         until(lambda: batch.in_flight == 0)
         batch.cancel()
         batch.wait()
-        assert batch.counts == Counts(planned=10, done=2, pending=8, calls=2)
+        assert batch.counts == JobCounts(planned=10, done=2, pending=8, calls=2)
         assert not batch.paused
 
 
@@ -105,7 +105,7 @@ def test_a_dry_run_sends_and_keeps_nothing_and_can_be_resumed() -> None:
     client = shouting.hive.client()
     batch = fh.batch(rows(3), "shout", client=client, variants="loud", name="mine", dry_run=True, progress=False)
     assert str(batch.plan()) == "shout: 3 rows x 1 variant = 3 jobs; 3 calls"
-    assert batch.counts == Counts(planned=3, pending=3)
+    assert batch.counts == JobCounts(planned=3, pending=3)
     assert len(batch.pending) == 3
     assert not batch.running
     store = session.store()
@@ -113,7 +113,7 @@ def test_a_dry_run_sends_and_keeps_nothing_and_can_be_resumed() -> None:
     assert store.batches.every() == []
     with pytest.raises(fh.InputError):
         fh.batch([{"text": 1}], fh.Deployment("shout", inputs={"text": fh.text()}), variants="loud", dry_run=True)
-    assert batch.resume().counts == Counts(planned=3, done=3, calls=3)
+    assert batch.resume().counts == JobCounts(planned=3, done=3, calls=3)
     assert fh.open_batch("mine", client=client).counts.done == 3
 
 
@@ -125,7 +125,7 @@ def test_a_dry_run_of_failures_is_on_record_once_they_are_called_again() -> None
     fh.batch(rows(2), "shout", name="first", max_concurrency=1, **asked)
     batch = fh.batch(rows(2), "shout", name="mine", reuse="store", dry_run=True, **asked)
     assert batch.retry_failed().counts.done == 2
-    assert fh.open_batch("mine", client=asked["client"]).counts == Counts(planned=2, done=2, reused=2)
+    assert fh.open_batch("mine", client=asked["client"]).counts == JobCounts(planned=2, done=2, reused=2)
 
 
 def test_a_rate_paces_the_calls() -> None:
@@ -186,7 +186,7 @@ def test_a_batch_waits_for_the_renewal_of_the_daily_cap_and_goes_on() -> None:
     )
     batch._control._settings = replace(batch._control._settings, now=clock, sleep=clock.sleep)
     batch.resume()
-    assert batch.counts == Counts(planned=20, done=20, calls=22, refused=2)
+    assert batch.counts == JobCounts(planned=20, done=20, calls=22, refused=2)
     assert batch.stopped is None
     assert clock.now.date() == datetime(2026, 11, 26, tzinfo=UTC).date()
     assert 24 * 3600 < clock.slept_s < 27 * 3600
@@ -217,7 +217,7 @@ def test_a_batch_that_waits_for_the_renewal_can_be_cancelled() -> None:
     batch.wait()
     assert batch.stopped is not None
     assert batch.stopped.reason == "cancelled"
-    assert batch.counts == Counts(planned=5, done=2, pending=3, calls=3, refused=1)
+    assert batch.counts == JobCounts(planned=5, done=2, pending=3, calls=3, refused=1)
 
 
 def test_a_configured_cap_stops_before_the_refused_call() -> None:
@@ -284,15 +284,15 @@ def test_what_may_have_run_is_asked_for_by_its_request_id(capsys: pytest.Capture
         hive.fail_next(2, status=500, after_running=True)
         hive.fail_next(1, reset=True, after_running=True)
         batch = fh.batch(rows(4), "shout", variants="loud", client=client, max_concurrency=1, progress=False)
-        assert batch.counts == Counts(planned=4, done=1, unknown=3, calls=4)
+        assert batch.counts == JobCounts(planned=4, done=1, unknown=3, calls=4)
         known = batch.frame.loc[batch.frame["status"] == "unknown", "request_id"].notna().sum()
         assert batch.resolve_unknown() is batch
         said = "".join(capsys.readouterr())
-        assert batch.counts == Counts(planned=4, done=1 + known, unknown=3 - known, calls=4)
+        assert batch.counts == JobCounts(planned=4, done=1 + known, unknown=3 - known, calls=4)
         assert ("still unknown: batch.resume(retry_unknown=True)" in said) == (known < 3)
         assert sorted(ran) == sorted(f"t{i}" for i in range(4))
         again = fh.batch(rows(4), "shout", variants="loud", client=client, progress=False)
-        assert again.counts == Counts(planned=4, done=1 + known, unknown=3 - known, reused=1 + known)
+        assert again.counts == JobCounts(planned=4, done=1 + known, unknown=3 - known, reused=1 + known)
         batch.resume(retry_unknown=True)
         assert batch.counts.done == 4
         batch.resolve_unknown()

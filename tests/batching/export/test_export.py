@@ -36,7 +36,7 @@ from fh_notebook.batching.export.export import (
     to_jsonl,
     to_parquet,
 )
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.tables.rows import read_rows
 from fh_notebook.errors import SettingsError
 from tests import environment
@@ -51,7 +51,7 @@ class Parts:
     """A batch of given parts, of which each pass makes fresh ones."""
 
     make: Callable[[], Iterator[pd.DataFrame]]
-    counts: Counts = field(default_factory=Counts)
+    counts: JobCounts = field(default_factory=JobCounts)
     running: bool = False
     name: str = "b"
     passes: int = 0
@@ -556,7 +556,7 @@ def test_a_missing_library_is_one_line_with_the_cure(
 @pytest.mark.long
 def test_more_rows_than_a_sheet_holds_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     """With what takes them; exactly as many as it holds are not."""
-    source = Parts(iter, Counts(planned=1_048_576 + 5, pending=5))
+    source = Parts(iter, JobCounts(planned=1_048_576 + 5, pending=5))
     with pytest.raises(SettingsError, match=r"1,048,576 rows are more than a sheet of Excel holds \(1,048,575\); batch.to_csv"):  # fmt: skip
         to_excel(source, tmp_path / "a.xlsx")
     assert source.passes == 0
@@ -564,7 +564,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_before_anything_is_written(tmp
     with pytest.raises(SettingsError, match="16,385 columns are more"):
         to_excel(parts(wide), tmp_path / "a.xlsx")
     assert list(tmp_path.iterdir()) == []
-    just = Parts(lambda: iter([MIXED[0]]), Counts(planned=1_048_575))
+    just = Parts(lambda: iter([MIXED[0]]), JobCounts(planned=1_048_575))
     assert to_excel(just, tmp_path / "a.xlsx").rows == 2
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.local import LocalHive
 from fh_notebook.session import session
 from tests.batching.hives import Shouting, rows
@@ -29,7 +29,7 @@ def test_a_batch_is_opened_with_its_table(shouting: Shouting) -> None:
     made = fh.batch(frame, "shout", client=client, name="mine", inputs={"text": "text"}, progress=False)
     session.reset()  # another kernel
     opened = fh.open_batch("mine", client=client)
-    assert opened.counts == Counts(planned=6, done=5, failed=1, reused=6)
+    assert opened.counts == JobCounts(planned=6, done=5, failed=1, reused=6)
     columns = [c for c in made.frame.columns if c != "reused"]
     pd.testing.assert_frame_equal(opened.frame[columns], made.frame[columns], check_dtype=False)
     assert opened.frame["reused"].all()
@@ -53,10 +53,10 @@ def test_an_opened_batch_goes_on_without_its_rows(shouting: Shouting) -> None:
     )
     session.reset()
     opened = fh.open_batch("mine", client=client)
-    assert opened.counts == Counts(planned=6, done=2, pending=4, reused=2)
+    assert opened.counts == JobCounts(planned=6, done=2, pending=4, reused=2)
     assert "4 calls" in str(opened.plan())
     opened.resume()
-    assert opened.counts == Counts(planned=6, done=6, reused=2, calls=4)
+    assert opened.counts == JobCounts(planned=6, done=6, reused=2, calls=4)
     assert set(shouting.ran.values()) == {1}
     assert shouting.hive.calls[-1].metadata["who"] == "me"
 
@@ -67,10 +67,10 @@ def test_answers_of_another_name_that_were_reused_are_found_again(shouting: Shou
     client = shouting.hive.client()
     fh.batch(rows(4), "shout", client=client, variants="loud", name="paid", progress=False)
     made = fh.batch(rows(5), "shout", client=client, variants="loud", name="mine", reuse=reuse, progress=False)
-    assert made.counts == Counts(planned=5, done=5, reused=4, calls=1)
+    assert made.counts == JobCounts(planned=5, done=5, reused=4, calls=1)
     session.reset()
     opened = fh.open_batch("mine", client=client)
-    assert opened.counts == Counts(planned=5, done=5, reused=5)
+    assert opened.counts == JobCounts(planned=5, done=5, reused=5)
     assert opened.resume().counts.calls == 0
     assert opened.frame["output"].tolist() == made.frame["output"].tolist()
 
@@ -122,7 +122,7 @@ def test_inputs_with_a_password_are_read_and_not_sent() -> None:
     assert opened.frame["text"].tolist() == ["***"]
     with pytest.raises(fh.SettingsError, match="hold a password, which is not kept; run its cell again"):
         opened.resume()
-    assert opened.counts == Counts(planned=2, done=1, pending=1, reused=1)
+    assert opened.counts == JobCounts(planned=2, done=1, pending=1, reused=1)
 
 
 def test_what_is_not_there_is_told_with_the_nearest_name(shouting: Shouting) -> None:
@@ -163,7 +163,7 @@ def test_a_pilot_and_then_all_of_it_is_one_batch(shouting: Shouting) -> None:
     assert fh.open_batch("mine", client=client).counts.planned == 3
     fh.batch(rows(10), "shout", client=client, variants="loud", name="mine", progress=False)
     opened = fh.open_batch("mine", client=client)
-    assert opened.counts == Counts(planned=10, done=10, reused=10)
+    assert opened.counts == JobCounts(planned=10, done=10, reused=10)
     assert opened.frame["row"].tolist() == list(range(10))
 
 
@@ -194,7 +194,7 @@ def test_a_name_stands_for_one_deployment(how: dict[str, Any]) -> None:
     assert fh.open_batch("june", client=client).frame["output"].str.startswith("first: ").all()
     assert fh.forget("june", client=client) == 2
     made = fh.batch(rows(2), "second", client=client, variants="live", name="june", progress=False)
-    assert made.counts == Counts(planned=2, done=2, calls=2)
+    assert made.counts == JobCounts(planned=2, done=2, calls=2)
     opened = fh.open_batch("june", client=client)
     assert opened.frame["output"].tolist() == made.frame["output"].tolist()
 
@@ -208,7 +208,7 @@ def test_a_second_deployment_beside_the_first_is_another_name() -> None:
     with pytest.raises(fh.InputError, match="runs 'first', and this call runs 'first' and 'second'.*another name="):
         fh.batch(iter(rows(2)), "first", client=client, variants=both, name="june", progress=False)
     made = fh.batch(rows(2), "first", client=client, variants=both, name="both", reuse="store", progress=False)
-    assert made.counts == Counts(planned=4, done=4, reused=2, calls=2)
+    assert made.counts == JobCounts(planned=4, done=4, reused=2, calls=2)
     # The same two, the other way round: it is the same batch.
     again = fh.batch(rows(2), "second", client=client, variants=both[::-1], name="both", reuse="store", progress=False)
     assert again.counts.calls == 0

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.plan import OtherKey, Plan
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.session import session
@@ -179,7 +179,7 @@ def test_after_a_join_the_same_cell_calls_nothing_and_the_source_is_as_it_was(
     assert (joined.answers, joined.batches) == (24, 1)
     assert dump(rotated.old.workspace) == before
     again = rotated.run("new", rows(6), name, variants=["loud", "soft"], repeats=2)
-    assert again.counts == Counts(planned=24, done=24, reused=24)
+    assert again.counts == JobCounts(planned=24, done=24, reused=24)
     assert rotated.calls == 24
     assert shown(again) == shown(first)
     assert (again.name == first.name) is (name is not None)
@@ -221,7 +221,7 @@ def test_a_cell_that_was_begun_under_the_new_key_goes_on_without_paying(rotated:
     joined = rotated.join()
     assert (joined.answers, joined.batches, joined.renamed) == (10 - calls + 10, 1, ())
     again = rotated.run("new", rows(10), name)
-    assert again.counts == Counts(planned=10, done=10, reused=10)
+    assert again.counts == JobCounts(planned=10, done=10, reused=10)
     assert rotated.calls == calls == 14
     assert [line[2:] for line in shown(again)] == [(f"t{i}", f"T{i}") for i in range(10)]
     assert rotated.join().answers == 0
@@ -237,7 +237,7 @@ def test_what_a_replaced_batch_has_answered_counts_after_a_join_too(rotated: Rot
     rotated.join()
     assert dump(rotated.old.workspace) == before
     calls = rotated.calls
-    assert rotated.run("new", [*table[1:], table[0]], name="x").counts == Counts(planned=3, done=3, reused=3)
+    assert rotated.run("new", [*table[1:], table[0]], name="x").counts == JobCounts(planned=3, done=3, reused=3)
     assert rotated.calls == calls
     numbers = {record.name: record for record in kept().batches.every() if record.workspace == rotated.new.workspace}
     (earlier,) = [name for name in numbers if name.startswith("x@")]
@@ -258,7 +258,7 @@ def test_a_table_with_more_rows_and_variants_extends_the_one_in_the_target(rotat
     rotated.join()
     opened = fh.open_batch("x", client=rotated.new)
     frame = opened.frame
-    assert opened.counts == Counts(planned=10, done=10, reused=10)
+    assert opened.counts == JobCounts(planned=10, done=10, reused=10)
     assert dict(zip(frame["text"], frame["note"], strict=True)) == {"t0": "old", "t1": "new", "t2": "old", "t3": "new", "t4": "old"}  # fmt: skip
     for variant, text, output in frame[["variant", "text", "output"]].itertuples(index=False):
         assert output == (text.upper() if variant == "loud" else text.lower())
@@ -271,7 +271,7 @@ def test_answers_that_other_batches_and_single_runs_paid_for_are_used_in_the_tar
     rotated.run("old", rows(3), "user", reuse="store")
     assert rotated.calls == 3
     rotated.join()
-    assert fh.open_batch("user", client=rotated.new).counts == Counts(planned=3, done=3, reused=3)
+    assert fh.open_batch("user", client=rotated.new).counts == JobCounts(planned=3, done=3, reused=3)
     assert rotated.run("new", rows(3), "third", reuse="store").counts.calls == 0
 
 
@@ -296,7 +296,7 @@ def test_an_iterator_is_taken_over_under_the_name_of_its_first_window(rotated: R
     source = [{"text": f"t{i}"} for i in range(1_010)]
     rotated.run("old", iter(source), max_concurrency=50)
     rotated.join()
-    assert rotated.run("new", iter(source)).counts == Counts(planned=1_010, done=1_010, reused=1_010)
+    assert rotated.run("new", iter(source)).counts == JobCounts(planned=1_010, done=1_010, reused=1_010)
 
 
 def test_a_pilot_keeps_its_name_and_the_join_says_what_takes_its_answers(rotated: Rotated) -> None:
@@ -390,7 +390,7 @@ def test_calls_that_may_have_run_are_unknown_in_the_target_and_not_repeated(rota
             assert (joined.answers, joined.unknown) == (0, 2)
             assert dump(old.workspace) == before
             again = fh.batch(rows_of("ab"), "held", variants="v", client=new, name="x", progress=False)
-            assert again.counts == Counts(planned=2, unknown=2)
+            assert again.counts == JobCounts(planned=2, unknown=2)
             assert fh.store.join(old.workspace, new.workspace).unknown == 0
         assert held.ran.total() == 2
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.table_match import match
 from fh_notebook.session import session
 from fh_notebook.store.store import Store
@@ -84,7 +84,7 @@ def test_a_full_disk_while_the_plan_is_written_leaves_nothing(shouting: Shouting
     assert (shouting.calls, store.batches.every()) == (0, [])
     store.database.put(lambda c: c.execute("PRAGMA max_page_count=100000").fetchone()).result()
     run(shouting, source)
-    assert opened(shouting).counts == Counts(planned=40, done=40, reused=40)
+    assert opened(shouting).counts == JobCounts(planned=40, done=40, reused=40)
 
 
 PLANNING = """
@@ -298,7 +298,7 @@ def test_an_iterator_must_continue_the_earlier_batch_in_its_order(shouting: Shou
     more = run(shouting, iter([*first, {"text": "more"}]))
     planned = all_rows + 1
     assert (more.counts.planned, more.counts.calls, opened(shouting).counts.planned) == (planned, 1, planned)
-    assert run(shouting, iter(first[:fewer])).counts == Counts(planned=fewer, done=fewer, reused=fewer)
+    assert run(shouting, iter(first[:fewer])).counts == JobCounts(planned=fewer, done=fewer, reused=fewer)
     before = shouting.calls
     for other in ([*first[1:], first[0]], [{"text": "other"}, *first[1:]]):
         with pytest.raises(
@@ -320,7 +320,7 @@ def test_an_iterator_with_its_variants_the_other_way_round_shows_each_output_und
     """What is read back is in the order of this batch object, not of the one that was kept first."""
     run(shouting, iter(texts("Aa", "Bb")), variants=["loud", "soft"])
     again = run(shouting, iter(texts("Aa", "Bb")), variants=["soft", "loud"])
-    assert again.counts == Counts(planned=4, done=4, reused=4)
+    assert again.counts == JobCounts(planned=4, done=4, reused=4)
     assert [(v, o) for _, v, _, o in shown(again)] == [("soft", "aa"), ("loud", "AA"), ("soft", "bb"), ("loud", "BB")]
 
 
@@ -341,7 +341,7 @@ def test_a_replaced_batch_is_kept_under_another_name_and_what_is_equal_costs_not
     """Both are whole; equal jobs take the answers, also those that failed for good and that may have run."""
     run(shouting, texts("a", "bad", "c"))
     batch = run(shouting, texts("bad", "c", "new"), replace=True)
-    assert batch.counts == Counts(planned=3, done=2, failed=1, reused=2, calls=1)
+    assert batch.counts == JobCounts(planned=3, done=2, failed=1, reused=2, calls=1)
     assert [line[2] for line in shown(opened(shouting))] == ["bad", "c", "new"]
     names = set(fh.history()["name"].dropna())
     (earlier,) = names - {"x"}
@@ -358,7 +358,7 @@ def test_a_replaced_batch_is_kept_under_another_name_and_what_is_equal_costs_not
 def test_a_replaced_batch_that_calls_anew_takes_no_answer(shouting: Shouting, how: dict[str, Any]) -> None:
     """That is what was said."""
     run(shouting, texts("a", "b"))
-    assert run(shouting, texts("b", "c"), replace=True, **how).counts == Counts(planned=2, done=2, calls=2)
+    assert run(shouting, texts("b", "c"), replace=True, **how).counts == JobCounts(planned=2, done=2, calls=2)
 
 
 def test_another_deployment_and_an_iterator_replace_too(shouting: Shouting) -> None:
@@ -445,7 +445,7 @@ def test_what_is_forgotten_of_a_live_batch_is_pending_in_it(shouting: Shouting) 
     batch = fh.batch(texts("a", "b"), "shout", variants=arms, client=client, name="x", progress=False)
     assert fh.forget(deployment="other", client=client) == 2
     assert (len(batch.frame), len(batch.pending)) == (2, 2)
-    assert batch.resume().counts == Counts(planned=4, done=4, calls=6)
+    assert batch.resume().counts == JobCounts(planned=4, done=4, calls=6)
 
 
 def test_a_forgotten_batch_is_not_written_over_a_good_file(shouting: Shouting, tmp_path: Path) -> None:
@@ -581,7 +581,7 @@ def test_an_opened_batch_shows_what_it_reused_from_others(shouting: Shouting) ->
     shouting.hive.client().invoke("shout", variant="loud", inputs={"text": "a", "times": 1})
     run(shouting, texts("b"), name="one")
     two = run(shouting, [{"text": t, "times": 1} for t in "ab"], name="two", reuse="store")
-    assert two.counts == Counts(planned=2, done=2, reused=2)
+    assert two.counts == JobCounts(planned=2, done=2, reused=2)
     assert [line[2:] for line in shown(opened(shouting, "two"))] == [("a", "A"), ("b", "B")]
     history = fh.history().set_index("name")
     assert history.loc["two", ["planned", "done"]].tolist() == [2, 2]
@@ -685,12 +685,12 @@ def test_what_may_have_run_is_not_repeated_under_another_name(shouting: Shouting
     """With `reuse="store"`; the plan says how many there are, and `retry_unknown=True` calls them."""
     _may_have_run(shouting, "one")
     two = run(shouting, texts("a", "b"), name="two", reuse="store")
-    assert two.counts == Counts(planned=2, done=1, unknown=1, calls=1)
+    assert two.counts == JobCounts(planned=2, done=1, unknown=1, calls=1)
     plan = run(shouting, texts("a", "b"), name="three", reuse="store", dry_run=True).plan()
     assert (plan.calls, plan.unknown) == (0, 1)
     assert opened(shouting, "two").counts.unknown == 1
     young = run(shouting, texts("a"), name="four", reuse=timedelta(hours=1))
-    assert young.counts == Counts(planned=1, unknown=1)
+    assert young.counts == JobCounts(planned=1, unknown=1)
     assert run(shouting, texts("a"), name="five", reuse="store", retry_unknown=True).counts.calls == 1
     # Under another name without it nothing of other names counts: it is a batch of its own.
     assert run(shouting, texts("a"), name="six").counts.calls == 1
@@ -718,7 +718,7 @@ def test_what_another_batch_has_out_is_waited_for_and_not_called_twice() -> None
         first.wait()
         second.wait()
         assert held.ran.total() == 2
-        assert second.counts == Counts(planned=2, done=2, reused=2)
+        assert second.counts == JobCounts(planned=2, done=2, reused=2)
         assert fh.open_batch("two", client=client).counts.done == 2
 
 
@@ -742,7 +742,7 @@ def test_a_job_that_fails_for_good_is_called_once_by_two_batches_at_once() -> No
         first.wait()
         second.wait()
         assert held.ran.total() == 2
-        assert second.counts == Counts(planned=2, failed=2, reused=2)
+        assert second.counts == JobCounts(planned=2, failed=2, reused=2)
         assert fh.open_batch("two", client=client).counts.failed == 2
 
 
@@ -760,7 +760,7 @@ def test_what_a_running_batch_has_out_is_waited_for_by_the_one_that_replaces_it(
         first.wait()
         second.wait()
         assert dict(held.ran) == {"t0": 1, "t1": 1, "new": 1}
-        assert second.counts == Counts(planned=2, done=2, reused=1, calls=1)
+        assert second.counts == JobCounts(planned=2, done=2, reused=1, calls=1)
         assert fh.open_batch("x", client=client).frame["output"].tolist() == ["T1", "NEW"]
 
 
@@ -783,7 +783,7 @@ def test_a_replaced_batch_that_goes_on_takes_the_answers_of_the_one_that_replace
         first.wait()
         second.wait()
         assert dict(held.ran) == {"t0": 1, "t1": 1, "t2": 1, "new": 1}
-        assert first.counts == Counts(planned=3, done=3, reused=1, calls=2)
+        assert first.counts == JobCounts(planned=3, done=3, reused=1, calls=2)
         assert fh.open_batch(first.name, client=client).frame["output"].tolist() == ["T0", "T1", "T2"]
         assert fh.open_batch("x", client=client).frame["output"].tolist() == ["T2", "NEW"]
 
@@ -850,7 +850,7 @@ def test_what_a_killed_kernel_had_out_is_called_under_another_name_only_where_th
                 rows(1), "shout", variants="loud", client=client, name="y", reuse="store", progress=False,
                 retry_unknown=retry_unknown,
             )  # fmt: skip
-        assert batch.counts == Counts(planned=1, done=calls, unknown=1 - calls, calls=calls)
+        assert batch.counts == JobCounts(planned=1, done=calls, unknown=1 - calls, calls=calls)
 
 
 # --- the daily budget

@@ -12,7 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.execution.stop_rules import StopLimits
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.sources import WINDOW
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
 
@@ -36,8 +36,8 @@ def test_an_iterator_gives_the_same_table_as_a_list() -> None:
     client = shouting.hive.client()
     streamed = _batch(client, _texts(30), variants=["loud", "soft"])
     held = _batch(client, list(_texts(30)), variants=["loud", "soft"], reuse="store")
-    assert streamed.counts == Counts(planned=60, done=60, calls=60)
-    assert held.counts == Counts(planned=60, done=60, reused=60)
+    assert streamed.counts == JobCounts(planned=60, done=60, calls=60)
+    assert held.counts == JobCounts(planned=60, done=60, reused=60)
     columns = ["row", "variant", "repeat", "status", "output", "request_id", "key", "text", "expected_output"]
     pd.testing.assert_frame_equal(streamed.frame[columns], held.frame[columns])
     assert not streamed.frame["reused"].any()
@@ -67,7 +67,7 @@ def test_a_stopped_stream_goes_on_with_what_it_read_and_then_with_the_rest() -> 
         batch._control._settings, limits=StopLimits()
     )  # the ceiling was for the first start
     batch.resume()
-    assert batch.counts == Counts(planned=2_500, done=2_500, calls=2_500)
+    assert batch.counts == JobCounts(planned=2_500, done=2_500, calls=2_500)
     assert set(shouting.ran.values()) == {1}
     assert taken == list(range(2_500))
     assert batch.frame["row"].tolist() == list(range(2_500))
@@ -93,8 +93,8 @@ def test_the_same_iterator_again_calls_nothing_and_more_of_it_goes_on(window: in
     again = _batch(client, _texts(few))
     more = _batch(client, _texts(many))
     assert first.name == again.name == more.name
-    assert again.counts == Counts(planned=few, done=few, reused=few)
-    assert more.counts == Counts(planned=many, done=many, reused=few, calls=many - few)
+    assert again.counts == JobCounts(planned=few, done=few, reused=few)
+    assert more.counts == JobCounts(planned=many, done=many, reused=few, calls=many - few)
     assert shouting.calls == many
 
 
@@ -104,7 +104,7 @@ def test_rows_that_come_again_in_another_window_are_called_once(window: int) -> 
     source = ({"text": f"t{i % 7}"} for i in range(window + 50))
     batch = _batch(shouting.hive.client(), source, max_concurrency=5)
     assert shouting.calls == 7
-    assert batch.counts == Counts(planned=window + 50, done=window + 50, reused=window + 43, calls=7)
+    assert batch.counts == JobCounts(planned=window + 50, done=window + 50, reused=window + 43, calls=7)
     assert batch.frame["reused"].sum() == window + 43
 
     with Held().freed() as held:
@@ -138,7 +138,7 @@ def test_a_window_is_checked_before_its_first_call(window: int) -> None:
     assert "on_invalid='skip'" in str(caught.value)
     batch = fh.last_batch()
     assert batch is not None
-    assert batch.counts == Counts(planned=window, done=window, calls=window)
+    assert batch.counts == JobCounts(planned=window, done=window, calls=window)
     assert batch.stopped is not None
     assert f"row {window + 1}: text: 7 is not a text" in batch.stopped.message
     assert ("loud", "fits") not in shouting.ran
@@ -150,7 +150,7 @@ def test_rows_that_do_not_fit_can_be_skipped() -> None:
     """They are failed lines with their reason, in their place."""
     shouting = Shouting()
     batch = _batch(shouting.hive.client(), iter([{"text": "a"}, {"text": 7}, {"text": "c"}]), on_invalid="skip")
-    assert batch.counts == Counts(planned=3, done=2, failed=1, calls=2)
+    assert batch.counts == JobCounts(planned=3, done=2, failed=1, calls=2)
     assert batch.frame["status"].tolist() == ["completed", "failed", "completed"]
     assert batch.failures[["row", "error_code"]].values.tolist() == [[1, "invalid_input"]]
     assert batch.failures["error"].str.startswith("text: 7 is not a text").all()
@@ -167,7 +167,7 @@ def test_what_is_answered_is_looked_up_before_it_is_checked() -> None:
     again = fh.batch(
         [{"text": "long enough"}, {"text": "no"}], strict, variants="loud", client=client, name="mine", progress=False
     )
-    assert again.counts == Counts(planned=2, done=2, reused=2)
+    assert again.counts == JobCounts(planned=2, done=2, reused=2)
     more = [{"text": "long enough"}, {"text": "no"}, {"text": "new"}]
     with pytest.raises(fh.InputError, match="row 2: text"):
         fh.batch(more, strict, variants="loud", client=client, name="mine", progress=False)
@@ -223,7 +223,7 @@ def test_an_iterator_that_waits_keeps_nobody_else_waiting(window: int) -> None:
     assert not batch.running
     release.set()
     batch.resume()
-    assert batch.counts == Counts(planned=window + 1, done=window + 1, calls=window + 1)
+    assert batch.counts == JobCounts(planned=window + 1, done=window + 1, calls=window + 1)
 
 
 @pytest.mark.parametrize(

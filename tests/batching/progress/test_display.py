@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import NoProgress, TextProgress, progress_of
 from fh_notebook.batching.progress.refresh import BEAT_S, RateEstimator, RefreshTimer
 from fh_notebook.batching.progress.state import ProgressState
@@ -39,7 +39,7 @@ class Planned:
 class Batch:
     """What a display may ask of a batch, at one moment."""
 
-    counts: Counts = field(default_factory=lambda: Counts(planned=100, pending=100))
+    counts: JobCounts = field(default_factory=lambda: JobCounts(planned=100, pending=100))
     name: str = "triage-1"
     in_flight: int = 0
     limit: int = 4
@@ -70,7 +70,7 @@ class Batch:
     def answer(self, done: int, *, out: int = 3) -> None:
         """Be as far as `done` answers, of calls that never fail."""
         planned = self.counts.planned
-        self.counts = Counts(planned=planned, done=done, pending=planned - done, calls=done + out)
+        self.counts = JobCounts(planned=planned, done=done, pending=planned - done, calls=done + out)
         self.calls_left, self.in_flight = planned - done, out
 
 
@@ -89,7 +89,7 @@ class Clock:
 
 def _shown(stream: io.StringIO) -> None:
     clock = Clock()
-    batch = Batch(counts=Counts(planned=104, pending=104), calls_left=104)
+    batch = Batch(counts=JobCounts(planned=104, pending=104), calls_left=104)
     progress = TextProgress(stream, clock=clock)
     progress.begin(batch)
     for done in range(1, 101):
@@ -131,35 +131,35 @@ def test_in_a_terminal_one_line_is_rewritten_at_most_five_times_a_second() -> No
     ("state", "said"),
     [
         (
-            {"counts": Counts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
+            {"counts": JobCounts(planned=10, done=4, failed=1, unknown=1, pending=4, reused=2), "calls_left": 4},
             "4 of 10 done, 1 failed, 1 unknown, 2 reused; 0 of 4 in flight, 4 calls left",
         ),
         (
-            {"counts": Counts(planned=2000, done=1500, pending=500), "in_flight": 100, "limit": 100, "rate": 480.2,
+            {"counts": JobCounts(planned=2000, done=1500, pending=500), "in_flight": 100, "limit": 100, "rate": 480.2,
              "calls_left": 1, "remaining_s": 0.2},
             "1,500 of 2,000 done; 100 of 100 in flight, 1 call left; 480 calls/s, about 1 s left",
         ),
         (
-            {"counts": Counts(planned=24_000, done=11_820, failed=3, pending=12_177), "rows_so_far": 12_000,
+            {"counts": JobCounts(planned=24_000, done=11_820, failed=3, pending=12_177), "rows_so_far": 12_000,
              "in_flight": 100, "limit": 100, "rate": 480.0},
             "11,820 done, 3 failed; rows so far: 12,000; 100 of 100 in flight; 480 calls/s",
         ),
         (
-            {"counts": Counts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
+            {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "in_flight": 3, "paused": True,
              "rate": 3.0, "remaining_s": 2.0},
             "2 of 9 done; 3 still in flight, 7 calls left; paused",
         ),
         (
-            {"counts": Counts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
+            {"counts": JobCounts(planned=9, done=2, pending=7), "calls_left": 7, "paused": True},
             "2 of 9 done; 7 calls left; paused",
         ),
         (
-            {"counts": Counts(planned=90, done=50, pending=40), "calls_left": 40,
+            {"counts": JobCounts(planned=90, done=50, pending=40), "calls_left": 40,
              "waiting_until": datetime(2026, 11, 26, tzinfo=UTC)},
             "50 of 90 done; 40 calls left; waiting until 00:00 UTC, when the daily cap is renewed",
         ),
         (
-            {"counts": Counts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
+            {"counts": JobCounts(planned=9, done=9), "in_flight": 0, "calls_left": 0, "rate": 3.0, "remaining_s": 0.0},
             "9 of 9 done; 0 of 4 in flight; 3 calls/s",
         ),
     ],
@@ -171,7 +171,7 @@ def test_a_line_says_how_far_then_what_is_left_then_what_is_in_the_way(state: di
 
 def test_a_name_cannot_steer_a_terminal() -> None:
     """Whoever chose it."""
-    assert "\x1b" not in str(ProgressState(name="\x1b[2Jx\ny", counts=Counts()))
+    assert "\x1b" not in str(ProgressState(name="\x1b[2Jx\ny", counts=JobCounts()))
 
 
 def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
@@ -180,19 +180,19 @@ def test_a_refused_call_is_said_for_a_while_with_what_it_means() -> None:
     pacer = RefreshTimer(lambda state: None, clock=clock)
     pacer.begin(batch)
     assert pacer.state().held_by == ""
-    batch.counts = Counts(planned=100, pending=100, calls=4, refused=1)
+    batch.counts = JobCounts(planned=100, pending=100, calls=4, refused=1)
     assert pacer.state().held_by == "waiting: the service admits 3 at a time"
     clock.now = 60.0
     assert pacer.state().held_by == ""
     batch.max_concurrency, batch.admits, batch.falls_short = 8, 3, 3
     assert pacer.state().held_by == "the service admits 3 at a time"
-    batch.counts, batch.admits, batch.limit = Counts(planned=100, pending=100, calls=5, refused=2), 4, 5
+    batch.counts, batch.admits, batch.limit = JobCounts(planned=100, pending=100, calls=5, refused=2), 4, 5
     assert pacer.state().held_by == "waiting: the service admits 4 at a time"
 
 
 def test_what_was_refused_before_the_start_is_not_said_again() -> None:
     """A resumed batch begins afresh."""
-    batch = Batch(counts=Counts(planned=100, pending=100, refused=7))
+    batch = Batch(counts=JobCounts(planned=100, pending=100, refused=7))
     pacer = RefreshTimer(lambda state: None, clock=Clock())
     pacer.begin(batch)
     assert pacer.state().held_by == ""
@@ -201,12 +201,12 @@ def test_what_was_refused_before_the_start_is_not_said_again() -> None:
 def test_rows_of_an_iterator_are_counted_as_they_come_and_there_is_no_forecast() -> None:
     """Jobs are rows in each variant; once the end is known, the line is as for any batch."""
     clock = Clock()
-    batch = Batch(counts=Counts(planned=2000, pending=2000), calls_left=None, planned=Planned(rows=None))
+    batch = Batch(counts=JobCounts(planned=2000, pending=2000), calls_left=None, planned=Planned(rows=None))
     pacer = RefreshTimer(lambda state: None, clock=clock)
     pacer.begin(batch)
     for _ in range(40):
         clock.now += 0.25
-        batch.counts = Counts(planned=2000, done=batch.counts.done + 10, pending=1990 - batch.counts.done)
+        batch.counts = JobCounts(planned=2000, done=batch.counts.done + 10, pending=1990 - batch.counts.done)
         pacer.update()
     state = pacer.state()
     assert (state.rows_so_far, state.remaining_s) == (1000, None)
@@ -296,7 +296,7 @@ def test_a_silence_slows_the_forecast_down() -> None:
 
 def test_a_pause_does_not_spoil_the_forecast() -> None:
     """An hour of pause is no hour of work: after it the forecast is what it was, until there is news."""
-    clock, batch = Clock(), Batch(counts=Counts(planned=1000, pending=1000), calls_left=1000)
+    clock, batch = Clock(), Batch(counts=JobCounts(planned=1000, pending=1000), calls_left=1000)
     pacer = RefreshTimer(lambda state: None, clock=clock)
     pacer.begin(batch)
     for done in range(1, 201):
@@ -321,7 +321,7 @@ def test_a_pause_that_nobody_looked_at_is_not_in_the_rate() -> None:
     """Where a line is written every 30 s, a pause may pass between two of them: it is no time in
     which calls were slow.
     """
-    clock, batch = Clock(), Batch(counts=Counts(planned=1000, pending=1000), calls_left=1000)
+    clock, batch = Clock(), Batch(counts=JobCounts(planned=1000, pending=1000), calls_left=1000)
     pacer = RefreshTimer(lambda state: None, every_s=5, beat_s=30, clock=clock)
     pacer.begin(batch)
     done = 0

@@ -293,7 +293,7 @@ def test_a_default_port_written_out_is_the_same_workspace() -> None:
 def test_the_limiter_tells_the_way_out() -> None:
     """Who changed their plan is told what to call."""
     with LocalHive().client() as client:
-        client.limiter.hear(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
+        client.limiter.record_answer(RetryDecision(action=RetryAction.STOP, reason="daily_cap"))
         with pytest.raises(fh.LimitReached, match=r"client\.limiter\.reopen\(\)"):
             client.invoke("d", variant="v")
 

@@ -234,7 +234,7 @@ def test_intervals_cover() -> None:
         labels = rng.choice(3, 100, p=prior)
         answers = np.array([rng.choice(4, p=shares[label]) for label in labels])
         rows = ConfusionRows(
-            labels=LABELS, expected=labels, said=np.eye(4)[answers], lines=np.ones(100, dtype=np.int64)
+            labels=LABELS, expected=labels, predicted=np.eye(4)[answers], lines=np.ones(100, dtype=np.int64)
         )
         found = class_lines(rows)
         hits += [line.f1_low <= value <= line.f1_high for line, value in zip(found, [*f1, f1.mean()], strict=True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fh_notebook.batching.model import Counts
+from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.state import ProgressState
 from fh_notebook.notebook.progress.display import ProgressView
 
@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
 
 def _state(**known: Any) -> ProgressState:
-    counts = Counts(planned=80, done=38, failed=2, unknown=4, pending=36, reused=12, calls=31)
+    counts = JobCounts(planned=80, done=38, failed=2, unknown=4, pending=36, reused=12, calls=31)
     return ProgressState(
         **{"name": "triage-1", "counts": counts, "in_flight": 3, "limit": 4, "calls_left": 36, **known}
     )
@@ -52,7 +52,7 @@ def test_the_bar_has_a_part_for_each_kind_of_outcome() -> None:
 
 def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
     """And each part is named by what the words around it count: all that is done, whether it was called or reused."""
-    counts = Counts(planned=20, done=5, failed=5, pending=10, reused=5, reused_failed=5)
+    counts = JobCounts(planned=20, done=5, failed=5, pending=10, reused=5, reused_failed=5)
     view = ProgressView(PLAN, _state(counts=counts))
     assert Page(view).widths == {"done": 25.0, "failed": 25.0}
     assert 'title="5 done by calls"' in view._repr_html_()
@@ -86,14 +86,14 @@ def test_every_word_of_the_line_is_in_the_page_and_in_the_text() -> None:
 
 def test_the_end_is_the_batchs_own_sentence_beside_a_full_bar() -> None:
     """The colours of the bar are explained in it, each once; without several there is nothing to explain."""
-    counts = Counts(planned=80, done=78, failed=2, reused=62, calls=18)
+    counts = JobCounts(planned=80, done=78, failed=2, reused=62, calls=18)
     view = ProgressView(PLAN, _state(counts=counts), summary="triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls")
     page = Page(view)
     assert "triage-1: 78 of 80 done, 2 failed; 62 reused, 18 calls" in page.text
     assert sum(page.widths.values()) == pytest.approx(100)
     assert page.bar["aria-valuetext"].endswith("62 reused, 18 calls")
     assert view._repr_html_().count('class="fh-swatch"') == 3
-    plain = ProgressView(PLAN, _state(counts=Counts(planned=9, done=9)), summary="triage-1: 9 of 9 done; 9 calls")
+    plain = ProgressView(PLAN, _state(counts=JobCounts(planned=9, done=9)), summary="triage-1: 9 of 9 done; 9 calls")
     assert 'class="fh-swatch"' not in plain._repr_html_()
 
 
@@ -108,7 +108,7 @@ def test_where_nobody_knows_how_much_there_is_the_bar_shows_no_share() -> None:
 
 def test_what_failed_is_seen_however_rare_it_is() -> None:
     """One of a hundred thousand is two pixels."""
-    counts = Counts(planned=100_000, done=99_999, failed=1)
+    counts = JobCounts(planned=100_000, done=99_999, failed=1)
     assert "min-width:2px" in ProgressView(PLAN, _state(counts=counts))._repr_html_()
 
 

@@ -56,7 +56,7 @@ async def _told() -> None:
         async with limiter.slot():
             with limiter.call() as call:
                 pass
-            limiter.hear(RetryDecision(action=action, reason=reason, wait_s=0.1), call=call)
+            limiter.record_answer(RetryDecision(action=action, reason=reason, wait_s=0.1), call=call)
         assert len(told) == count
 
 

@@ -16,7 +16,7 @@ from fh_notebook.store.store import Store
 from fh_notebook.store.tables.ratings import RatingRow
 from tests.store.kept import answers_in
 
-VERSION_4 = Path(__file__).with_name("version_4.sqlite3.gz")
+VERSION_4 = Path(__file__).parents[1] / "version_4.sqlite3.gz"
 """A store that the release before ratings wrote: a batch of 3 rows and 2 variants, and a single run."""
 
 
