@@ -196,7 +196,15 @@ def test_the_root_can_be_taken_in_at_a_glance() -> None:
     packages = {entry.name for entry in ROOM.iterdir() if entry.is_dir() and entry.name != "__pycache__"}
     files = {entry.name for entry in ROOM.iterdir() if entry.is_file()}
     assert len(packages) <= 13
-    assert files == {"__init__.py", "__init__.pyi", "py.typed", "version.py", "errors.py", "score.py", "pytest_plugin.py"}
+    assert files == {
+        "__init__.py",
+        "__init__.pyi",
+        "py.typed",
+        "version.py",
+        "errors.py",
+        "score.py",
+        "pytest_plugin.py",
+    }
 
 
 def test_the_root_defines_only_what_python_and_ipython_call() -> None:

@@ -27,8 +27,8 @@ from fh_notebook.errors import SettingsError, SnippetError
 
 __all__ = [
     "WIDGET_VIEW",
-    "CellInterrupt",
     "Masked",
+    "Stopped",
     "ask_hidden",
     "ask_lines",
     "ask_yes",
@@ -94,11 +94,11 @@ def notice(text: str) -> None:
     display(_Notice(text))  # type: ignore[no-untyped-call]  # IPython's display has no types
 
 
-class CellInterrupt(KeyboardInterrupt):
+class Stopped(KeyboardInterrupt):
     """An interrupt that a notebook shows as one line; the cell still counts as interrupted, so Run All stops."""
 
     def _render_traceback_(self) -> list[str]:
-        return [f"CellInterrupt: {self}"]
+        return [f"Stopped: {self}"]
 
 
 def running_shell() -> Any:
@@ -244,7 +244,7 @@ def ask_hidden(prompt: str, *, hint: str) -> Secret:
     ------
     SettingsError
         There is no one to ask (nbclient, papermill), or what is typed would be shown.
-    CellInterrupt
+    Stopped
         The person interrupted.
     """
 
@@ -265,7 +265,7 @@ def ask_lines(prompt: str, is_open: Callable[[str], bool], *, hint: str) -> Secr
     ------
     SettingsError
         There is no one to ask.
-    CellInterrupt
+    Stopped
         The person interrupted.
     """
 
@@ -322,5 +322,5 @@ def _ask(ask: Callable[[], Secret], hint: str) -> Secret:
     except KeyboardInterrupt:
         stopped = True
     if stopped:
-        raise CellInterrupt("nothing was given, and nothing was changed")
+        raise Stopped("nothing was given, and nothing was changed")
     raise SettingsError(f"nobody can be asked here (no stdin: nbclient, papermill, a script); {hint}")

@@ -23,7 +23,7 @@ from fh_notebook.core.text.messages import CELL
 from fh_notebook.errors import FetchHiveError
 from fh_notebook.notebook.cell.options import CELL_HELP, HelpShown, MagicParser, whole_from_1, words_of
 from fh_notebook.notebook.cell.options import parser as cell_parser
-from fh_notebook.notebook.shell import CellInterrupt, Masked
+from fh_notebook.notebook.shell import Masked, Stopped
 
 __all__ = ["COMMANDS", "Command", "command_parser", "is_snippet_cell", "refuse_key", "run_command", "show_help"]
 
@@ -200,7 +200,7 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
 
     Raises
     ------
-    FetchHiveError, CellInterrupt, UsageError
+    FetchHiveError, Stopped, UsageError
         Each shows as one line.
     Masked
         Something unexpected, where a snippet is read.
@@ -215,7 +215,7 @@ def run_command(shell: Any, line: str, cell: str | None = None) -> Any:
         return None
     except UsageError:
         raise  # one line, of IPython's own
-    except (FetchHiveError, CellInterrupt) as exc:
+    except (FetchHiveError, Stopped) as exc:
         if isinstance(exc, FetchHiveError):
             exc.audience = CELL
         error = Masked(exc) if is_pasted and not hasattr(exc, "_render_traceback_") else exc

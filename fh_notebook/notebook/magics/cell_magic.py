@@ -46,8 +46,8 @@ from fh_notebook.notebook.magics.over_rows import run_over
 from fh_notebook.notebook.results.cards import LastState, SideBySide
 from fh_notebook.notebook.results.state import SubmitState, columns_of
 from fh_notebook.notebook.shell import (
-    CellInterrupt,
     Masked,
+    Stopped,
     holds_key,
     masked_if_shown,
     new_handle,
@@ -103,7 +103,7 @@ def send_all(client: Client, requests: Sequence[InvokeRequest]) -> CellResult:
     except (KeyboardInterrupt, asyncio.CancelledError):
         interrupted = True
     if interrupted:
-        failure = CellInterrupt(_stopped_text(len(requests), len(came)))
+        failure = Stopped(_stopped_text(len(requests), len(came)))
     runs = tuple(came[i] for i in sorted(came))
     return CellResult(live, runs, len(requests), _result(requests, came), failure)
 
@@ -185,7 +185,7 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
 
     Raises
     ------
-    FetchHiveError, CellInterrupt, UsageError
+    FetchHiveError, Stopped, UsageError
         Each shows as one line.
     Masked
         Something unexpected, in a cell that holds a key.
@@ -197,7 +197,7 @@ def run_magic(shell: Any, line: str, cell: str) -> Any:
         return None
     except UsageError:
         raise  # one line, of IPython's own
-    except (FetchHiveError, CellInterrupt) as exc:
+    except (FetchHiveError, Stopped) as exc:
         if isinstance(exc, FetchHiveError):
             exc.audience = CELL
         error = masked_if_shown(exc, cell)
@@ -283,7 +283,7 @@ class _CellRun:
         self._bind(options.out, result)
         self._remember(result)
         if batch.stopped is not None and batch.stopped.reason == "cancelled":
-            raise CellInterrupt(batch.stopped.message)  # by a person: the cells behind it must not go on paying
+            raise Stopped(batch.stopped.message)  # by a person: the cells behind it must not go on paying
         return None
 
     def _check_name(self, name: str, client: Client) -> None:
