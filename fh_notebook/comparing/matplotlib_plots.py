@@ -32,6 +32,7 @@ from fh_notebook.comparing.plot_panels import (
     KINDS,
     OF_PAIR_SHOWN,
     PANEL_TEXTS,
+    TITLE_NAME_SHOWN,
     Confusion,
     PanelText,
     PlotData,
@@ -329,7 +330,7 @@ def _tradeoff(facts: PlotData) -> list[PlotPanel]:
     tradeoff = facts.tradeoff
     assert tradeoff is not None  # noqa: S101  # as `KINDS` says
     score, expense = score_format(facts), expense_format(tradeoff)
-    names = distinct_names((line.variant for line in tradeoff.lines), OF_PAIR_SHOWN)
+    names = distinct_names((line.variant for line in tradeoff.lines), TITLE_NAME_SHOWN)
     unit = " s" if tradeoff.measure == "seconds" else ""
 
     def draw(axes: Axes) -> None:
@@ -341,8 +342,8 @@ def _tradeoff(facts: PlotData) -> list[PlotPanel]:
             axes.vlines(line.expense, line.score_low, line.score_high, color=colour, linewidth=2, alpha=0.7)
             face = colour if line.pareto else "none"
             axes.plot([line.expense], [line.score], "o", color=colour, markersize=8, markerfacecolor=face)
-        axes.set_xlabel(panel.measure, fontsize=SMALL)
-        axes.set_ylabel(named(facts.scorer), fontsize=SMALL)
+        axes.set_xlabel(panel.measure, fontsize=SMALL, loc="left")  # it may be longer than the axis is
+        axes.set_ylabel(f"{'right' if facts.yes_no else 'mean'} by {named(facts.scorer)}", fontsize=SMALL)
         axes.margins(0.08)
         axes.set_xlim(left=0)
         axes.grid(color=INK, alpha=0.22, linewidth=0.6)
@@ -356,10 +357,9 @@ def _tradeoff(facts: PlotData) -> list[PlotPanel]:
         for line, place in zip(tradeoff.lines, places, strict=True):
             text = f"{names[line.variant]}  {score(line.score)}, {expense(line.expense)}{unit}"
             y = low + place * (high - low)
-            axes.text(1.06, place, text, transform=axes.transAxes, va="center", ha="left", fontsize=SMALL)
-            axes.plot(
-                [right, right + 0.05 * right], [y, y], color=facts.colours[line.variant], linewidth=5, clip_on=False
-            )
+            axes.text(1.09, place, text, transform=axes.transAxes, va="center", ha="left", fontsize=SMALL)
+            colour = facts.colours[line.variant]
+            axes.plot([1.02, 1.05], [place] * 2, transform=axes.transAxes, color=colour, linewidth=5, clip_on=False)
             axes.plot([line.expense, right], [line.score, y], color=INK, linewidth=0.6, alpha=0.5, zorder=0)
         axes.set_xlim(right=right)
         axes.set_ylim(low, high)

@@ -41,6 +41,7 @@ __all__ = [
     "INK",
     "KINDS",
     "PANEL_TEXTS",
+    "TITLE_NAME_SHOWN",
     "Confusion",
     "PanelText",
     "PlotData",

