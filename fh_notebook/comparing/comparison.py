@@ -241,7 +241,7 @@ class Comparison:
         >>> compare(frame, score="s").tradeoff(cost="eur")[["variant", "cost", "pareto"]].values.tolist()
         [['a', 3.0, True], ['b', 1.0, True], ['c', 2.0, False]]
         """
-        arguments.check(Comparison.tradeoff, locals(), but={"cost"})
+        arguments.check(Comparison.tradeoff, locals())
         return tradeoff_frame(self.data, cost)
 
     def wide(self) -> pd.DataFrame:
@@ -928,7 +928,7 @@ class Comparison:
         InputError
             `kind` or `backend` is something else, or there is nothing of it to be drawn.
         """
-        arguments.check(Comparison.plot, locals(), but={"cost"})
+        arguments.check(Comparison.plot, locals())
         from fh_notebook.comparing.matplotlib_plots import plot
 
         return plot(self.data, kind, backend=backend, cost=cost)

@@ -130,7 +130,7 @@ def _cost_of_runs(data: ComparisonData, cost: str | Callable[[Any], Any]) -> lis
             raise InputError("cost is a function of a run, and these are rows of a table; give the name of a column")
         values = [None if seen.run is None else cost(seen.run) for seen in data.runs.observations]
     else:
-        column = data.runs.column(data.runs.column_named(cost, "of what a run costs"))
+        column = data.runs.column(data.runs.column_named(cost, "for cost="))
         values = [] if column is None else column.tolist()
     numbers = [NAN if value is None or value != value else number_of(value) for value in values]
     if any(number is None for number in numbers):

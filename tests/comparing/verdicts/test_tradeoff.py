@@ -71,7 +71,7 @@ def test_costs_are_means_of_rows_by_a_column_or_a_function() -> None:
 @pytest.mark.parametrize(
     ("cost", "message"),
     [
-        ("euro", "there is no column 'euro' of what a run costs; did you mean 'eur'"),
+        ("euro", "there is no column 'euro' for cost=; did you mean 'eur'"),
         ("output", "it has to be a number of each run"),
         (lambda run: 1.0, "rows of a table"),
         (3, "there is no column 3"),
