@@ -153,6 +153,31 @@ def test_a_number_of_a_confusion_table_shows_its_rows(lab: Lab) -> None:
     _expect_rows(table, "^rows 1 to 25 of 60$")
 
 
+REPEATS: Final = """
+import pandas as pd, fh_notebook as fh
+said = ["other", "billing", "billing", "billing", "billing"]
+cmp = fh.compare(pd.DataFrame([
+    {"row": row, "variant": variant, "output": said[(k + row) % 5] if variant == "a" else "billing", "s": k % 2}
+    for row in range(3) for variant in "ab" for k in range(5)
+]), score="s")
+"""
+
+
+def test_repeats_are_grouped(lab: Lab) -> None:
+    """In each cell with their counts, the most frequent first, and beside an opened answer, which is the first one."""
+    lab.open(REPEATS, "cmp.browse()")
+    lab.run(0)
+    lab.run(1)
+    table = lab.output(1).locator(".fhb")
+    row = table.locator("[role=row][data-row='0']")
+    expect(row).to_contain_text("4 x billing, 1 x other")
+    expect(row).to_contain_text("5 x billing")
+    row.locator("[role=rowheader]").click()
+    card = table.locator(".fhb-detail").get_by_role("group", name="a", exact=True)
+    expect(card).to_contain_text("the first of 5 answers: 4 x billing, 1 x other")
+    _pictures(lab, "repeats", table)
+
+
 @pytest.mark.long
 def test_keys_work_after_every_click(lab: Lab) -> None:
     """Where a click has its own button drawn anew, disabled or taken away, the table has the focus; else it stays."""
