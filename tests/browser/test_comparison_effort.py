@@ -131,7 +131,7 @@ def _search_by_keyboard(effort: Effort, output: Locator) -> None:
 
 
 def _full_texts(output: Locator) -> Locator:
-    return output.locator("summary").filter(has_text="Full texts")
+    return output.locator("summary").filter(has_text="All answers in full")
 
 
 def _read_differences_by_mouse(effort: Effort, output: Locator) -> None:
