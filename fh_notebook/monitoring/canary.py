@@ -192,11 +192,11 @@ def start_canary(
     caller = session.client_for(client)
     sample = CanarySample.of(rows, deployment, options, caller, audience=audience)
     baseline = sample.read_baseline(options.baseline, caller)
-    name = options.name or f"{hashed_name(sample.deployment, [sample.label], sample.places)} canary"
+    name = options.name or f"{hashed_name(sample.deployment, [sample.label], sample.row_by_key)} canary"
     history = CanaryHistory(store, name, sample, workspace=caller.workspace)
     now = clock()  # once: a start at midnight belongs to one day
     state = CanaryState.of(history.days(), sample, baseline, options, today=now.date())
-    if (places := state.places_to_call(options)) and (most := state.calls_left(options)):
+    if (todays := state.rows_to_call(options)) and (most := state.calls_left(options)):
         midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
         batch_options = BatchOptions(
             variants=[options.variant],
@@ -208,7 +208,7 @@ def start_canary(
         )
         # Not by its batch, which knows nothing of the canary.
         reader = audience if audience.medium == "command" else replace(audience, resume=GO_ON)
-        started = start_batch(sample.take(places), deployment, batch_options, reader)
+        started = start_batch(sample.take(todays), deployment, batch_options, reader)
         state = CanaryState.of(history.days(), sample, baseline, options, today=now.date())
         if started.stopped is not None and started.counts.pending:
             return Canary(name, options, state, stopped=started.stopped)
@@ -223,7 +223,7 @@ class CanarySample:
 
     Attributes
     ----------
-    places : dict of str to int
+    row_by_key : dict of str to int
         The number of the row of each key.
     copies : int
         Rows that are left out since another one has the same inputs.
@@ -234,7 +234,7 @@ class CanarySample:
         self._all = rows
         jobs = self._checked_jobs(audience)
         self._positions = list({job.key: job.position for job in reversed(jobs)}.values())[::-1]
-        self.places = {job.key: place for place, job in enumerate(jobs[position] for position in self._positions)}
+        self.row_by_key = {job.key: row for row, job in enumerate(jobs[position] for position in self._positions)}
         self.copies = len(jobs) - len(self._positions)
 
     @classmethod
@@ -278,9 +278,9 @@ class CanarySample:
     def __len__(self) -> int:
         return len(self._positions)
 
-    def take(self, places: Sequence[int]) -> Rows:
+    def take(self, rows: Sequence[int]) -> Rows:
         """Return some of the rows, each with its label."""
-        positions = [self._positions[place] for place in places]
+        positions = [self._positions[row] for row in rows]
         index = self._all.index
         return replace(
             self._all,
@@ -302,12 +302,12 @@ class CanarySample:
             raise problem
         return jobs
 
-    def _place_by_key(self, repeats: int) -> dict[str, int]:
+    def _row_by_key(self, repeats: int) -> dict[str, int]:
         """Return the number of the row of each call of a batch with so many repeats."""
-        places: dict[str, int] = {}
-        for row in self._planner(repeats).jobs(self._all):
-            places |= {job.key: self.places[row[0].key] for job in row}
-        return places
+        row_by_key: dict[str, int] = {}
+        for jobs in self._planner(repeats).jobs(self._all):
+            row_by_key |= {job.key: self.row_by_key[jobs[0].key] for job in jobs}
+        return row_by_key
 
     def read_baseline(self, baseline: Batch | str | None, client: Client) -> list[tuple[int, Observation]]:
         """Return the runs of the baseline with the numbers of their rows; none without a baseline.
@@ -326,13 +326,13 @@ class CanarySample:
         batch = _open_baseline(baseline, client) if isinstance(baseline, str) else baseline
         if batch.is_partitioned:
             raise InputError(f"the baseline {short(batch.name)} is over partitions; give one that is in the store")
-        places = self._place_by_key(batch.plan().repeats)
+        row_by_key = self._row_by_key(batch.plan().repeats)
         runs = [
-            (places[key], observation)
+            (row_by_key[key], observation)
             for observation in read_observations(batch, pair_on="row")
-            if observation.run is not None and (key := observation.row["key"]) in places
+            if observation.run is not None and (key := observation.row["key"]) in row_by_key
         ]
-        missing = len(self) - len({place for place, _ in runs})
+        missing = len(self) - len({row for row, _ in runs})
         if missing:
             what = "none" if missing == len(self) else f"{len(self) - missing:,}"
             raise InputError(
@@ -358,7 +358,7 @@ class CanaryDay:
     """The calls of one day."""
 
     date: date
-    places: tuple[int, ...]
+    rows: tuple[int, ...]
     """The rows that were planned, by their numbers."""
     runs: tuple[tuple[int, Observation], ...]
     """The runs that have ended, with the numbers of their rows."""
@@ -366,7 +366,7 @@ class CanaryDay:
     @property
     def pending(self) -> int:
         """Rows without an outcome."""
-        return len(self.places) - len(self.runs)
+        return len(self.rows) - len(self.runs)
 
     @property
     def calls(self) -> int:
@@ -421,8 +421,8 @@ class CanaryHistory:
 
     def _day(self, day: date, batch: Batch) -> CanaryDay:
         observations = read_observations(batch, pair_on="row")
-        places = [self._sample.places.get(observation.row["key"]) for observation in observations]
-        known = [(place, o) for place, o in zip(places, observations, strict=True) if place is not None]
+        rows = [self._sample.row_by_key.get(observation.row["key"]) for observation in observations]
+        known = [(row, o) for row, o in zip(rows, observations, strict=True) if row is not None]
         if len(known) < len(observations):
             raise InputError(
                 Message(
@@ -433,8 +433,8 @@ class CanaryHistory:
             )
         return CanaryDay(
             date=day,
-            places=tuple(place for place, _ in known),
-            runs=tuple((place, o) for place, o in known if o.run is not None),
+            rows=tuple(row for row, _ in known),
+            runs=tuple((row, o) for row, o in known if o.run is not None),
         )
 
 
@@ -476,44 +476,44 @@ class CanaryState:
             The scorer cannot be used, or the baseline has no score.
         """
         runs = [*baseline, *(run for day in days for run in day.runs)]
-        marked = _marked([observation for _, observation in runs], options.score)
-        places = np.array([place for place, _ in runs], dtype=np.int64)
+        scored = _score_runs([observation for _, observation in runs], options.score)
+        row_of_run = np.array([row for row, _ in runs], dtype=np.int64)
         evidence = ChangeEvidence(len(sample), alpha=options.alpha, seed=options.seed)
-        if baseline and not (~np.isnan(marked.scores[: len(baseline)])).any():
-            raise InputError(f"no run of the baseline has a score{f': {marked.error}' if marked.error else ''}")
-        for place in range(len(sample)):
-            evidence.take_baseline(place, marked.scores[: len(baseline)][places[: len(baseline)] == place])
+        if baseline and not (~np.isnan(scored.scores[: len(baseline)])).any():
+            raise InputError(f"no run of the baseline has a score{f': {scored.error}' if scored.error else ''}")
+        for row in range(len(sample)):
+            evidence.take_baseline(row, scored.scores[: len(baseline)][row_of_run[: len(baseline)] == row])
         scores, taken, begin = [], [], len(baseline)
         for day in days:
             end = begin + len(day.runs)
             of_day = np.full(len(sample), np.nan)
-            of_day[places[begin:end]] = marked.scores[begin:end]
+            of_day[row_of_run[begin:end]] = scored.scores[begin:end]
             scores.append(of_day)
             begin = end
             if not evidence.changed and (day.date < today or not day.pending):
                 evidence.take(of_day)
                 taken.append(day)
         return cls(
-            sample=sample, days=days, taken=taken, scores=scores, evidence=evidence, today=today, scorer=marked.name,
-            lower=marked.lower, has_baseline=bool(baseline), score_error=marked.error,
+            sample=sample, days=days, taken=taken, scores=scores, evidence=evidence, today=today, scorer=scored.name,
+            lower=scored.lower, has_baseline=bool(baseline), score_error=scored.error,
         )  # fmt: skip
 
     @property
     def _of_today(self) -> CanaryDay | None:
         return self.days[-1] if self.days and self.days[-1].date == self.today else None
 
-    def places_to_call(self, options: CanaryOptions) -> list[int]:
+    def rows_to_call(self, options: CanaryOptions) -> list[int]:
         """Return the rows of today that are to be called: none where today is done, or a change is found."""
         if self.evidence.changed:
             return []
         if (day := self._of_today) is not None:
-            return list(day.places) if day.pending else []
+            return list(day.rows) if day.pending else []
         called = np.zeros(len(self.sample), dtype=np.int64)
         for earlier in self.days:
-            called[[place for place, _ in earlier.runs]] += 1
+            called[[row for row, _ in earlier.runs]] += 1
         shuffled = np.random.default_rng(abs(options.seed)).permutation(len(self.sample))
         order = shuffled[np.argsort(called[shuffled], kind="stable")]
-        return [int(place) for place in order[: options.rows_per_day or len(order)]]
+        return [int(row) for row in order[: options.rows_per_day or len(order)]]
 
     def calls_left(self, options: CanaryOptions) -> int:
         """Return how many requests today may still make."""
@@ -548,11 +548,11 @@ class CanaryState:
             missing=len(runs) - scored - failed,
             score_error=self.score_error,
             tested=sum(day.rows for day in evidence.days),
-            references=sum(bool(len(evidence.scores_of(place))) for place in range(len(self.sample))),
+            references=sum(bool(len(evidence.scores_of(row))) for row in range(len(self.sample))),
             has_baseline=self.has_baseline,
             today=self.today,
             called_today=0 if today is None else len(today.runs),
-            planned_today=0 if today is None else len(today.places),
+            planned_today=0 if today is None else len(today.rows),
         )
 
     @property
@@ -575,11 +575,11 @@ class CanaryState:
         later: dict[int, list[float]] = {}
         for day, scores in zip(self.days, self.scores, strict=True):
             if day.date in taken:
-                for place in np.flatnonzero(~np.isnan(scores)).tolist():
-                    later.setdefault(place, []).append(float(scores[place]))
+                for row in np.flatnonzero(~np.isnan(scores)).tolist():
+                    later.setdefault(row, []).append(float(scores[row]))
         pairs = []
-        for place, values in later.items():
-            if len(earlier := self.evidence.scores_of(place)[: -len(values)]):
+        for row, values in later.items():
+            if len(earlier := self.evidence.scores_of(row)[: -len(values)]):
                 pairs.append((float(earlier.mean()), float(np.mean(values))))
         if not pairs:
             return np.nan, np.nan, 0
@@ -588,19 +588,19 @@ class CanaryState:
 
     def summary(self) -> pd.DataFrame:
         """Return one line a day."""
-        said = dict(zip((day.date for day in self.taken), self.evidence.days, strict=True))
+        evidence_by_date = dict(zip((day.date for day in self.taken), self.evidence.days, strict=True))
         lines = []
         for day, scores in zip(self.days, self.scores, strict=True):
             known = scores[~np.isnan(scores)]
-            of_day = said.get(day.date)
+            of_day = evidence_by_date.get(day.date)
             lines.append(
                 {
                     "date": pd.Timestamp(day.date),
-                    "rows": len(day.places),
+                    "rows": len(day.rows),
                     "calls": day.calls,
                     "scored": len(known),
                     "failed": day.count("failed"),
-                    "missing": len(day.places) - len(known) - day.count("failed"),
+                    "missing": len(day.rows) - len(known) - day.count("failed"),
                     "score": float(known.mean()) if len(known) else np.nan,
                     "difference": of_day.difference if of_day else np.nan,
                     "p": 2 * min(of_day.p, 1 - of_day.p) if of_day else np.nan,
@@ -619,7 +619,7 @@ SUMMARY_COLUMNS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Marked:
+class _RunScores:
     """Scored runs, in their order."""
 
     scores: Numbers
@@ -628,13 +628,13 @@ class _Marked:
     error: str = ""
 
 
-def _marked(observations: list[Observation], score: Score) -> _Marked:
+def _score_runs(observations: list[Observation], score: Score) -> _RunScores:
     if not observations:
-        return _Marked(scores=np.zeros(0))
+        return _RunScores(scores=np.zeros(0))
     # Numbered: the same row of two days is two runs.
     numbered = [replace(observation, pair=number) for number, observation in enumerate(observations)]
     runs = score_observations(numbered, score)
-    return _Marked(
+    return _RunScores(
         scores=runs.lines["score"].to_numpy(dtype="float64"),
         name=runs.scorer,
         lower=runs.is_lower,
@@ -697,7 +697,7 @@ class Canary:
     @property
     def is_done_today(self) -> bool:
         """Whether the same call makes no further request today."""
-        return not (self._state.places_to_call(self._options) and self._state.calls_left(self._options))
+        return not (self._state.rows_to_call(self._options) and self._state.calls_left(self._options))
 
     @property
     def verdict(self) -> str:

@@ -125,20 +125,20 @@ def _more(summary: pd.DataFrame) -> str:
     return f"… {counted(more, 'earlier day')}: canary.summary() has all" if more > 0 else ""
 
 
-def canary_text(name: str, said: str, remarks: Sequence[str], summary: pd.DataFrame) -> str:
+def canary_text(name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame) -> str:
     """Return a canary as text."""
     table = frame_text(pd.DataFrame(_cells(summary), columns=list(HEADS)), HEADS) if len(summary) else ""
-    return "\n".join(filter(None, (said, *remarks, _title(name), table, _more(summary))))
+    return "\n".join(filter(None, (sentence, *remarks, _title(name), table, _more(summary))))
 
 
-def canary_html(name: str, said: str, remarks: Sequence[str], summary: pd.DataFrame) -> html.Html:
+def canary_html(name: str, sentence: str, remarks: Sequence[str], summary: pd.DataFrame) -> html.Html:
     """Return a canary as HTML."""
     more = _more(summary)
     lines: list[list[Any]] = [list(row) for row in _cells(summary)]
     return html.el(
         "div",
         html.STYLE,
-        html.el("p", said, style=_SAID),
+        html.el("p", sentence, style=_SAID),
         *(html.el("div", remark, cls="fh-dim") for remark in remarks),
         html.el("div", _title(name), style="margin-top:6px"),
         html.table(HEADS, lines) if lines else None,

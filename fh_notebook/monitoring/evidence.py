@@ -140,7 +140,7 @@ class ChangeEvidence:
         self._before = np.zeros((0, rows), dtype=np.int32)
         """How many scores each row had before each day that was tested: rows of the table are first days s."""
         self._tested: list[int] = []
-        """The place in `days` of each of them."""
+        """The index in `days` of each of them."""
         self._logs: Numbers = np.zeros((0, len(_SIGNED)))
         """The log wealth of a unit that was bet on a first day and an effect."""
 
@@ -165,7 +165,7 @@ class ChangeEvidence:
 
     @property
     def since(self) -> int | None:
-        """The place in `days` of the first day of the change that won most; ``None`` before the first test.
+        """The index in `days` of the first day of the change that won most; ``None`` before the first test.
 
         It is an estimate without a probability of error.
         """
