@@ -277,14 +277,15 @@ def _differences(facts: PlotData) -> PanelText:
     )
     decided = sum(pair.is_better() or pair.turned().is_better() for pair in facts.pairs)
     total = counted(len(facts.pairs), "difference")
+    corrected = f", corrected for {facts.comparisons} comparisons (Holm)" if facts.corrected else ""
     return PanelText(
         title=f"{decided:,} of {total} {'is' if len(facts.pairs) == 1 else 'are'} significant at 5 %"
         if decided < len(facts.pairs)
         else "The difference is significant at 5 %"
         if len(facts.pairs) == 1
         else f"All {total} are significant at 5 %",
-        measure=f"difference {'in points' if facts.yes_no else 'of scores'} and its 95 % interval, in the colour of "
-        f"the better variant;\np{f', corrected for {facts.comparisons} comparisons (Holm)' if facts.corrected else ''}",
+        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, with its 95 % interval, "
+        f"in the colour\nof the better variant; p{corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
     )

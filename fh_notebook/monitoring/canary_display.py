@@ -72,15 +72,16 @@ def verdict(of: CanaryFigures) -> str:
         ready = f"{of.references:,} of {counted(of.rows, 'row')} {agreeing(of.references, 'have')} a score"
         return f"Nothing is compared yet: {ready} to compare with."
     compared = f"{counted(of.tested, 'score')} compared with earlier ones of the same rows"
-    return f"No change of {score} is shown in {counted(of.days, 'day')}: {compared}."
+    return f"No change of {score} is shown so far, in {counted(of.days, 'day')}: {compared}."
 
 
 def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     """Return how certain the sentence is, and what is missing."""
     threshold = f"{1 / of.alpha:g}"
     lines = [
-        f"Evidence {_evidence_text(of.evidence)}; a change is reported from {threshold} on: a false alarm has a "
-        f"probability of at most {100 * of.alpha:g} % over all days together."
+        f"Evidence of a change: {_evidence_text(of.evidence)}. It begins at 1, and grows as scores differ from the "
+        f"earlier ones of their rows; a change is reported when it reaches {threshold}. That happens without a change "
+        f"with a probability of at most {100 * of.alpha:g} % over all days together."
     ]
     if of.changed:
         lines.append("No more calls are made; another name begins a new canary.")
@@ -103,7 +104,7 @@ def _evidence_text(evidence: float) -> str:
     return f"{evidence:,.0f}" if evidence >= 100 else f"{evidence:.2g}"
 
 
-HEADS: Final = ("date (UTC)", "rows", "score", "less earlier", "evidence", "failed", "missing", "calls")
+HEADS: Final = ("date (UTC)", "rows", "score", "change from earlier", "evidence", "failed", "no score", "calls")
 
 
 def _cells(summary: pd.DataFrame) -> list[list[str]]:

@@ -187,7 +187,7 @@ function render({ model, el }) {
     buttons.clear();
     drawn = null;
     const answers = state.answers.map((words, place) => button(String(place + 1), String(place + 1), words));
-    const tie = state.pair ? [button('tie', '0', 'equally good')] : [];
+    const tie = state.pair ? [button('tie', '0', 'equally good, or equally bad')] : [];
     const skip = button('skip', 's', 'skip');
     skip.title = AGAIN;
     keys.replaceChildren(
@@ -228,7 +228,7 @@ function render({ model, el }) {
     const change = outbox.events.reduce((sum, event) => sum + (event.choice === 'undo' ? -1 : 1), 0);
     const done = Math.max(0, Math.min(state.total, state.total - state.left + change));
     title.textContent = state.question;
-    who.textContent = `rated by ${state.rater}`;
+    who.textContent = `you rate as ${state.rater}`;
     blind.textContent = state.blind;
     const skipped = state.skipped ? `, ${state.skipped.toLocaleString('en')} skipped` : '';
     count.textContent = `${done.toLocaleString('en')} of ${state.total.toLocaleString('en')} rated${skipped}`;
@@ -249,7 +249,7 @@ function render({ model, el }) {
     }
     if (!over) result.replaceChildren();
     const waiting = outbox.events.length;
-    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'saved' : 'not kept (store=None)') : '';
+    saving.textContent = waiting ? `saving ${waiting}…` : done ? (state.kept ? 'all ratings saved' : 'not kept (store=None)') : '';
     if (state.skipped) saving.textContent += `; ${AGAIN}`;
     root.dataset.done = done;
     root.dataset.saved = waiting ? 'no' : 'yes';

@@ -187,9 +187,10 @@ def progress_line(tally: RaceState, spent: RaceCost) -> str:
 def evidence_note(tally: RaceState) -> str:
     """Explain the one number that decides, and its threshold."""
     return (
-        "Evidence against a variant: what a stake of 1 has grown to by bets that another variant is better. "
-        f"At {1 / tally.alpha:g} (1 / alpha) the variant is dropped; the chance that this ever happens to a best one "
-        f"is at most {100 * tally.alpha:g} %."
+        f"Evidence against a variant: 1 is none, and at {1 / tally.alpha:g} (1 / alpha) it is dropped; the chance that "
+        f"this ever happens to a best one is at most {100 * tally.alpha:g} %. It is what a stake of 1 has grown to by "
+        "bets that another variant is better. Means are of each variant's own rows; only who is dropped is shown, not "
+        "the order of those that are."
     )
 
 
@@ -426,8 +427,8 @@ def _pairs_html(race: RaceProtocol) -> html.Html:
     ]  # fmt: skip
     width = scale.in_units(1.0)
     axis = _axis({0.0: f"{-width:g}", 50.0: "0", 100.0: f"{width:g}"})
-    valid = f"{_confidence(race.tally)} interval, valid at every row"
-    head = ["variant", "ahead by", valid, axis, "won / tied / lost", "rows of both"]
+    valid = f"{_confidence(race.tally)} interval, valid whenever it ends"
+    head = ["variant", "ahead by, on the rows of both", valid, axis, "won / tied / lost", "rows of both"]
     leader = html.el("div", f"{one_line(rivals[0].b, NAME_SHOWN)} against:", style="margin-top:6px")
     return html.el("div", leader, html.table(head, lines))
 
@@ -447,7 +448,7 @@ def _pairs_text(race: RaceProtocol) -> str:
     return "\n".join(
         f"{one_line(p.b, NAME_SHOWN)} against {one_line(p.a, NAME_SHOWN)}: "
         f"won {p.wins:,}, tied {p.n - p.wins - p.losses:,}, lost {p.losses:,} of {counted(p.n, 'row')}; "
-        f"ahead by {_size(p.lead) or '?'}, {_interval(p, race.tally)}, valid at every row"
+        f"ahead by {_size(p.lead) or '?'}, {_interval(p, race.tally)}, valid whenever it ends"
         for p in race.tally.rivals()
     )
 

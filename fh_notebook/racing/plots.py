@@ -110,7 +110,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
             axes.plot(path[[-1, -1], 0], path[-1, 1:], "_", color=colour, markersize=10, clip_on=False)
         axes.set_xlim(1, max(2, tally.rows))
         axes.set_xlabel("rows", fontsize=SMALL)
-        axes.set_ylabel("lead: between the two lines", fontsize=SMALL)
+        axes.set_ylabel("lead: between two lines of a colour", fontsize=SMALL)
         axes.locator_params(axis="x", integer=True)
         axes.legend(
             loc="upper left",
@@ -127,7 +127,7 @@ def _intervals(tally: RaceState) -> PlotPanel:
     return PlotPanel(
         draw,
         title=f"Lead of {name}, {confidence} interval",
-        alt=f"Lead of {ahead}, {confidence} interval that is valid at every row, over: {intervals_text}.",
+        alt=f"Lead of {ahead}, {confidence} interval that is valid whenever the race ends, over: {intervals_text}.",
         rows=PANEL_LINES,
     )
 

@@ -76,7 +76,8 @@ def test_a_race_is_seen_while_it_runs_and_its_picture_stays(lab: Lab, stuck: Stu
         lab.expect_text(here, r"row 14 of 60; \d+ of 180 calls, at most \d+ left; evidence against \(dropped at 20\)")
         lab.expect_text(here, r"hopeless\s*dropped after \d+")
         lab.expect_text(
-            here, "strong <b>in words</b> against:\\s*variant\\s*ahead by\\s*95 % interval, valid at every row"
+            here,
+            "strong <b>in words</b> against:\\s*variant\\s*ahead by, on the rows of both\\s*95 % interval, valid whenever it ends",
         )
         expect(here.get_by_role("progressbar", name="Calls of morning")).to_be_visible()
         expect(here.locator("svg[role=img]")).to_have_count(0)

@@ -193,7 +193,7 @@ def test_without_anything_to_score_by_only_failures_and_seconds_compare() -> Non
     assert "score=" in cmp.verdict
     assert "scores_differ" not in cmp.wide().columns
     assert cmp.disagreements()["row"].tolist() == [0]
-    assert "Texts differ on 1 row; on 1 row a variant has no answer:" in repr(cmp)
+    assert "Answers differ on 1 row; on 1 row a variant has no answer:" in repr(cmp)
     with pytest.raises(fh.InputError, match="there is no score"):
         cmp.disagreements(by="score")
 
@@ -212,7 +212,7 @@ def test_what_only_one_variant_has_answered_is_incomplete_and_no_difference() ->
     cmp = fh.compare(stopped)
     assert cmp.wide()["first.output"].notna().sum() == 2
     assert cmp.disagreements()["row"].tolist() == cmp.disagreements(by="output")["row"].tolist() == [0]
-    assert "Scores differ on 1 row, texts on 1; on 4 rows a variant has no score:" in repr(cmp)
+    assert "Scores differ on 1 row, answers on 1; on 4 rows a variant has no score:" in repr(cmp)
     assert "on 4 rows a variant has no score" in cmp._repr_html_()
 
 
@@ -605,7 +605,11 @@ def test_a_comparison_shows_itself_escaped_and_its_text_twin_says_the_same(hosti
     assert "<b>a" not in shown
     assert "&lt;script&gt;" in shown
     assert len(shown) < 8_500
-    for part in ("Comparison of 2 variants on 1 row by s", "Scores differ on 1 row, texts on 1", "Not enough to tell"):
+    for part in (
+        "Comparison of 2 variants on 1 row by s",
+        "Scores differ on 1 row, answers on 1",
+        "Not enough to tell",
+    ):
         assert part in repr(hostile)
         assert part in shown.replace("&lt;b&gt;a&lt;/b&gt;", "<b>a</b>")
 

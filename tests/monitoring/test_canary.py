@@ -209,7 +209,7 @@ def test_text_and_page_begin_with_the_answer(watch: Watch) -> None:
     assert said == found.verdict
     assert certain == found.notes[0]
     page = found._repr_html_()
-    assert page.index(found.verdict) < page.index("a false alarm has a probability of at most 5 %")
+    assert page.index(found.verdict) < page.index("with a probability of at most 5 %")
     summary = found.summary()
     assert summary["date"].tolist() == [pd.Timestamp("2026-03-01")]
     assert summary["scored"].tolist() == [39]

@@ -63,7 +63,7 @@ def test_the_triage_variants_race_in_a_kernel(loaded: Kernel, hive: LocalHive) -
     assert "No difference larger than 0.30 between keywords and nearest" in last.text
     page = last.content["data"]["text/html"]
     assert page.count('class="fh-plot"') == 2
-    assert "valid at every row" in page
+    assert "valid whenever" in page
     saved = str(loaded.shown(cell))
     assert "<svg" in saved
     assert "row 0 of 93" not in saved

@@ -155,7 +155,7 @@ def _paired_note(data: ComparisonData) -> str:
     counts = {line.rows for line in data.summary_lines} | {pair.n for pair in data.pairs}
     is_told = data.scorer and len(data.variants) > 1 and len(counts) > 1
     return (
-        "; the sentence counts the rows that both variants have a score of, the table all rows of each"
+        "; the sentence counts the rows that both variants have a score of, the table all scored rows of each"
         if is_told
         else ""
     )
@@ -481,13 +481,13 @@ def differing(data: ComparisonData, most: int = ROWS_SHOWN) -> tuple[str, pd.Dat
     lacking = f"; on {counted(left, 'row')} a variant has no {by if data.scorer else 'answer'}" if left else ""
     shown_count = len(table)
     has_most = by == "score" and not data.grid.yes_no  # right and wrong differ by 1 everywhere
-    cut = f"; the {shown_count} that differ most:" if has_most else f"; the first {shown_count}:"
+    cut = f"; the {shown_count} that differ most:" if has_most else f"; the first {shown_count} of them:"
     first = "." if not shown_count else ":" if shown_count == count else cut
     differ = (
-        f"Scores differ on {counted(count, 'row')}" if by == "score" else f"Texts differ on {counted(count, 'row')}"
+        f"Scores differ on {counted(count, 'row')}" if by == "score" else f"Answers differ on {counted(count, 'row')}"
     )
     if by == "score" and data.has_outputs:
-        differ += f", texts on {tables.count_differing_outputs(data):,}"
+        differ += f", answers on {tables.count_differing_outputs(data):,}"
     sentence = f"{differ}{lacking}{first}"
     return sentence, _with_inputs(data, table.reset_index(drop=True))
 

@@ -81,9 +81,9 @@ def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
     status_counts = lacking[lacking["score_error"].isna()]["status"].value_counts()
     reasons = [f"{errors:,} by an error of the scorer{_SCORE_ERRORS.text(audience)}"] if errors else []
     status_texts = {
-        "completed": "had nothing to be scored by",
-        "unknown": "of calls whose outcome is unknown: they may have run",
-        "pending": "of calls that were not made",
+        "completed": "because there is nothing to score by",
+        "unknown": "because the outcome of the call is unknown: it may have run",
+        "pending": "because the call was not made",
     }
     reasons += [f"{number:,} {status_texts.get(str(status), str(status))}" for status, number in status_counts.items()]
     return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(reasons)})."

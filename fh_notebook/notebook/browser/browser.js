@@ -170,7 +170,7 @@ function render({model, el}) {
   const piece = ([kind, said, line]) => {
     if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
-    const name = {here: "only in this one", there: "only in the reference"}[kind];
+    const name = {here: "only in this one", there: "only in the one compared with"}[kind];
     const made = document.createDocumentFragment();
     made.append(make(tag, {cls: kind === "cut" || kind === "uncompared" ? "fhb-gap" : undefined, title: name, text: words}), said.slice(words.length));
     return made;
@@ -192,7 +192,7 @@ function render({model, el}) {
   };
   const card = (said, n) => {
     const name = head.variants[n], facts = [scoreOf(said) && `score ${scoreOf(said)}`, said.seconds,
-      said.repeats, n === page.open.baseline && "reference"].filter(Boolean).join(" · ");
+      said.repeats, n === page.open.baseline && "compared with"].filter(Boolean).join(" · ");
     const whole = viewOf(said.view, name);
     const isDrawn = said.marks.length + said.changes.length > 0;  // how it differs is above it
     const isOpen = n === page.open.baseline || !isDrawn && (!said.said || said.text.length <= SHORT || said.said.startsWith("not compared"));

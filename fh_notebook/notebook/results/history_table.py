@@ -100,7 +100,13 @@ class HistoryTable:
     def _button(self, number: int, line: Sequence[Any]) -> html.Html:
         said = ", ".join(filter(None, map(str, line[:4])))
         return html.el(
-            "button", "Open", type="button", cls="fh-open", data_act=f"open {number}", aria_label=f"Open: {said}"
+            "button",
+            "Open",
+            type="button",
+            cls="fh-open",
+            data_act=f"open {number}",
+            aria_label=f"Open: {said}",
+            title="Show the stored answer; nothing is called",
         )
 
     def show(self) -> None:

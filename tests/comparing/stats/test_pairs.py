@@ -223,8 +223,8 @@ def test_missing_scores_are_counted_with_their_reasons() -> None:
 
     (note,) = fh.compare(frame, score=score).notes
     assert note == (
-        "3 scores are missing (1 by an error of the scorer: cmp.score_errors(); 1 had nothing to be scored by; "
-        "1 of calls whose outcome is unknown: they may have run)."
+        "3 scores are missing (1 by an error of the scorer: cmp.score_errors(); 1 because there is nothing to score by; "
+        "1 because the outcome of the call is unknown: it may have run)."
     )
 
 
