@@ -284,7 +284,7 @@ def _differences(facts: PlotData) -> PanelText:
         else "The difference is significant at 5 %"
         if len(facts.pairs) == 1
         else f"All {total} are significant at 5 %",
-        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, with its 95 % interval,"
+        measure=f"difference {'in points' if facts.yes_no else 'of scores'} on the rows of both, and 95 % interval,"
         f"\nin the colour of the better variant; p{corrected}",
         alt=f"Paired differences: {', '.join(differences)}.",
         rows=len(facts.pairs),
