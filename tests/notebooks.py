@@ -34,6 +34,12 @@ METADATA: Final = {
     "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
     "language_info": {"name": "python"},
 }
+SHOWN: Final = """
+from fh_notebook.notebook.progress import batch_block
+for block in tuple(batch_block._blocks):
+    block.wait(60)
+"""
+"""A cell that waits until each batch shows what came of it: that is read after its cell has ended."""
 WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 
 
@@ -63,6 +69,7 @@ def execute(notebook: NotebookNode, kernel: Kernel) -> NotebookNode:
     kernel.run(NO_OFFER)  # what is shown must not hang on how fast the machine is
     requests = kernel.run_all(*(cell.source for cell in cells), person=True)
     kernel.wait(requests[-1], timeout=PATIENCE_S)
+    assert kernel.run(SHOWN) == ""
     for number, (cell, request) in enumerate(zip(cells, requests, strict=True), 1):
         messages = kernel.outputs(request)
         assert kernel.reply(request)["status"] == "ok", f"{cell.source}\n{kernel.text(request)}"

@@ -19,7 +19,7 @@ from fh_notebook.batching.model import JobCounts, Stopped
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
 from fh_notebook.batching.progress.display import ProgressDisplay
-from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code
+from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code, informative_columns
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
@@ -43,6 +43,11 @@ class ShownBatch:
     control: BatchController
     overview: Callable[[], BatchOverview]
     """Returns what is shown of it at this moment."""
+
+    @classmethod
+    def of(cls, batch: Batch) -> ShownBatch:
+        """Return what a page shows of a batch."""
+        return batch._shown
 
 
 @with_partial_repr
@@ -433,7 +438,7 @@ class Batch:
 
     def __repr__(self) -> str:
         groups, head = self._refreshed().overview(ROWS_SHOWN)
-        lines = [f"Batch {self.summary()}", digest(groups), frame_text(head, SHOWN)]
+        lines = [f"Batch {self.summary()}", digest(groups), frame_text(head, informative_columns(head, SHOWN))]
         return "\n".join(line for line in lines if line)
 
     def _ipython_display_(self) -> None:
@@ -457,6 +462,7 @@ class Batch:
             groups=groups_by_code(groups),
             head=head,
             columns=SHOWN,
+            factors=self.plan().factors,
             doing=status.doing,
             stopped=self.stopped,
             admits=status.falls_short,

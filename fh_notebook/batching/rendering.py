@@ -32,6 +32,7 @@ __all__ = [
     "frame_html",
     "frame_text",
     "groups_by_code",
+    "informative_columns",
     "one_line",
     "progress_sentence",
     "retry_code",
@@ -102,6 +103,18 @@ def _spent(counts: JobCounts) -> str:
 
 ROWS_OF_AN_ERROR: Final = 5
 """Rows of one error that are shown; ``batch.failures`` has all."""
+ERROR_AT_LENGTH: Final = 400
+"""Characters of an error where it has a line of its own: its end often says the most."""
+
+STATUS_WORDS: Final = {
+    "completed": "completed",
+    "failed": "failed",
+    "unknown": "outcome unknown",
+    "pending": "pending",
+}
+"""What the jobs of a batch are called by their status, where they are counted in a page."""
+UNKNOWN_MEANS: Final = "No answer came: the call may have run."
+"""What ``unknown`` means, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +132,16 @@ class ErrorGroup:
     """How many calls it takes to call them all again: equal jobs share one."""
     first: tuple[tuple[Any, str | None, str], ...] = ()
     """The first of them: the row's label, the variant, and the error at full length."""
+    others: int = 0
+    """How many other messages have the same code."""
+
+    @property
+    def words(self) -> str:
+        """What a page says of it: the first message at length, how many others there are, and the code."""
+        message = line_of_text(self.first[0][2], ERROR_AT_LENGTH) if self.first else self.error
+        others = f"(and {counted(self.others, 'other message')})" if self.others else ""
+        code = f"({self.code})" if message and self.code else self.code
+        return " ".join(filter(None, (message, others, code))) or "no reason given"
 
     def __str__(self) -> str:
         return (
@@ -183,12 +206,13 @@ def _most_frequent(groups: Sequence[ErrorGroup]) -> str:
     return ", ".join(parts + ([counted(left, "other")] if left else []))
 
 
+RETRY: Final = ("batch.retry_failed()", "call the failed ones again")
 NEXT: Final = (
     ("batch.browse()", "read and filter all answers"),
     ("fh.compare(batch)", "compare the variants"),
     ('batch.to_excel("answers.xlsx")', "save them"),
 )
-"""What is done with a batch that has ended."""
+"""What is done with a batch that has ended, in code; `RETRY` where something failed."""
 
 INVALID: Final = "invalid_input"
 
@@ -218,6 +242,8 @@ class BatchOverview:
     """Its first lines, failed ones first."""
     columns: Sequence[str]
     """Of `head`, those that are shown."""
+    factors: str = ""
+    """What its jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
     doing: str = ""
     """What it is doing; empty when it has ended."""
     stopped: Stopped | None = None
@@ -233,7 +259,8 @@ class BatchOverview:
     def page_html(self) -> html.Html:
         """Return all of it as HTML, with code that says what can be done."""
         has_ended = not self.doing and self.counts.done + self.counts.failed + self.counts.unknown
-        return html.el("div", self.head_html(), self.rows_html(), _next() if has_ended else None, cls="fh")
+        following = _next(self.counts) if has_ended else None
+        return html.el("div", self.head_html(), self.rows_html(), following, cls="fh")
 
     def head_html(self, offers: Offers | None = None) -> html.Html:
         """Return the counts and errors as HTML.
@@ -247,9 +274,13 @@ class BatchOverview:
         if self.is_forgotten:
             return html.el("div", html.STYLE, self.summary, cls="fh")
         counts, stopped = self.counts, self.stopped
-        chips = [html.badge(status, f"{number:,} {status}") for status, number in _outcomes(counts) if number]
+        chips = [
+            html.badge(status, f"{number:,} {STATUS_WORDS[status]}", title=UNKNOWN_MEANS if status == "unknown" else "")
+            for status, number in _outcomes(counts)
+            if number
+        ]
         admitted = [admitting(self.admits)] if self.admits is not None else []
-        facts = [_spent(counts), *admitted, *([self.doing] if self.doing else [])]
+        facts = [_cost(counts), *admitted, *([self.doing] if self.doing else [])]
         errors = [
             _group_html(group) if offers is None else _group_with_buttons(number, group, offers)
             for number, group in enumerate(self.shown_groups)
@@ -259,7 +290,8 @@ class BatchOverview:
         return html.el(
             "div",
             html.STYLE,
-            html.el("div", html.el("strong", self.name), *chips, facts_html, cls="fh-head"),
+            html.el("div", html.el("strong", f"Batch {self.name}"), *chips, facts_html, cls="fh-head"),
+            html.el("div", kept, cls="fh-dim") if (kept := _not_repeated(counts)) and not self.doing else None,
             html.el("div", "Stopped: ", stopped.message, cls="fh-unknown") if stopped is not None else None,
             *errors,
             html.el("div", f"and {counted(more, 'more error')}: batch.failures", cls="fh-dim") if more else None,
@@ -269,8 +301,8 @@ class BatchOverview:
 
     def rows_html(self) -> html.Html:
         """Return the first rows as HTML, to be shown in one page with the head, which has the style."""
-        table = frame_html(self.head, self.columns)
-        return html.el("div", _caption(self.counts, len(self.head)), table, cls="fh")
+        table = frame_html(self.head, informative_columns(self.head, self.columns))
+        return html.el("div", _caption(self.counts, len(self.head), self.factors), table, cls="fh")
 
 
 def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
@@ -290,10 +322,11 @@ def groups_by_code(groups: Sequence[ErrorGroup]) -> list[ErrorGroup]:
     merged = []
     for (status, _), same in of_code.items():
         first = tuple(row for group in same for row in group.first)[:ROWS_OF_AN_ERROR]
-        others = f" (and {counted(len(same) - 1, 'other message')})" if len(same) > 1 else ""
         jobs, calls = sum(group.jobs for group in same), sum(group.calls for group in same)
-        code, error = same[0].code, f"{same[0].error}{others}"
-        merged.append(ErrorGroup(status=status, code=code, error=error, jobs=jobs, calls=calls, first=first))
+        code, error, others = same[0].code, same[0].error, len(same) - 1
+        merged.append(
+            ErrorGroup(status=status, code=code, error=error, jobs=jobs, calls=calls, first=first, others=others)
+        )
     return sorted(merged, key=lambda group: (group.status != "failed", -group.jobs))
 
 
@@ -308,13 +341,12 @@ def _group_html(group: ErrorGroup) -> html.Html:
 
 
 def _group_words(group: ErrorGroup) -> list[html.Html | str]:
-    times = html.badge(group.status, f"{group.jobs:,} {group.status}")
-    return [times, " ", *([html.el("code", group.code), " "] if group.code else []), group.error or "no reason given"]
+    return [html.badge(group.status, f"{group.jobs:,} {STATUS_WORDS[group.status]}"), " ", group.words]
 
 
 def _group_with_buttons(number: int, group: ErrorGroup, offers: Offers) -> html.Html:
     """Return one error with buttons for its rows, and for a call of each of them that can be called."""
-    what = f"{group.code} {group.error}".strip() or "no reason given"
+    what = group.words
     buttons = [_button(f"show:{number}", "Show", f"Show the rows: {what}")]
     if offers.retry and group.calls and retry_code(group):
         calls = counted(group.calls, "call")
@@ -363,29 +395,65 @@ def _again(group: ErrorGroup) -> html.Html:
         return html.el("span", "To call them again: ", html.el("code", code))
     if group.code == INVALID:
         return html.el("span", "Correct these rows, and run the cell again: what is answered is not called twice.")
-    return html.el(
-        "span", "They may have run; to call them again: ", html.el("code", "batch.resume(retry_unknown=True)")
-    )
+    return html.el("span", f"{UNKNOWN_MEANS} To call them again: ", html.el("code", "batch.resume(retry_unknown=True)"))
 
 
-def _caption(counts: JobCounts, shown: int) -> html.Html | None:
-    """Return what part of the answers is shown, where that is not all."""
+def _cost(counts: JobCounts) -> str:
+    """Return what the answers cost, in words that stand alone: where those come from that no call was made for."""
+    reused = f"{counts.reused:,} of the answers are from earlier runs (reused)" if counts.reused else ""
+    calls = "no call was made" if counts.reused and not counts.calls else counted(counts.calls, "call")
+    refused = f", {counts.refused:,} of them refused (429)" if counts.refused else ""
+    return "; ".join(filter(None, (reused, f"{calls}{refused}")))
+
+
+def _not_repeated(counts: JobCounts) -> str:
+    """Return which of the jobs a start of the batch does not call again by itself; empty where there are none."""
+    kinds = {"failed before": counts.reused_failed, "have an unknown outcome": counts.unknown}
+    parts = [f"{number:,} that {kind}" for kind, number in kinds.items() if number]
+    return f"Not called again: {' and '.join(parts)}." if parts else ""
+
+
+def _caption(counts: JobCounts, shown: int, factors: str) -> html.Html | None:
+    """Return what part of the answers is shown, and what they are of, where that is not all."""
     answered = counts.done + counts.failed + counts.unknown
     if shown >= answered:
         return None
+    of_what = f" ({factors})" if factors and answered == counts.planned else ""
     failed_first = ", failed ones first" if counts.failed or counts.unknown else ""
-    return html.el("div", f"First {shown} of {answered:,}{failed_first}", cls="fh-dim")
+    return html.el("div", f"{shown} of {answered:,} answers{of_what}{failed_first}", cls="fh-dim")
 
 
-def _next() -> html.Html:
-    parts = [html.el("span", html.el("code", code), f" {what}") for code, what in NEXT]
-    return html.el("div", *parts, cls="fh-dim fh-foot", style="display:flex;flex-wrap:wrap;gap:0 16px")
+def _next(counts: Counts) -> html.Html:
+    steps = [*([RETRY] if counts.failed else []), *NEXT]
+    parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
+    style = "display:flex;flex-wrap:wrap;gap:0 16px"
+    return html.el("div", html.el("span", "To go on, type in a cell:"), *parts, cls="fh-dim fh-foot", style=style)
+
+
+def informative_columns(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return those of `columns` that say something in a line of the frame: not missing, and not false.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"row": [0, 1], "output": [None, None], "error": [None, "late"], "reused": False})
+    >>> informative_columns(frame, ["row", "output", "error", "reused", "repeat"])
+    ['row', 'error']
+    """
+    return [
+        name
+        for name in columns
+        if name in frame.columns and any(not (is_missing(v) or v is False or v is np.False_) for v in frame[name])
+    ]
+
+
+HEADINGS: Final = {"elapsed_s": "seconds"}
+"""What stands over a column in a page, where that is not its name."""
 
 
 def frame_html(frame: pd.DataFrame, columns: Sequence[str]) -> html.Html:
     """Return `columns` of a frame as an escaped table, long cells cut; nothing when there is no line."""
     names, lines = _cells(frame, columns)
-    return html.table(names, lines) if lines else html.join([])
+    return html.table([HEADINGS.get(name, name) for name in names], lines) if lines else html.join([])
 
 
 def frame_text(frame: pd.DataFrame, columns: Sequence[str]) -> str:

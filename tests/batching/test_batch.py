@@ -335,7 +335,7 @@ def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: 
     ):
         assert in_page in shown
         assert in_text in text
-    assert "First 10 of 32, failed ones first" in shown
+    assert "10 of 32 answers, failed ones first" in shown
     assert len(text.splitlines()) == 2 + 11
     assert "failed" in text.splitlines()[3]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -12,7 +14,20 @@ from hypothesis import strategies as st
 from fh_notebook.batching.history.reopen import Merged
 from fh_notebook.batching.model import JobCounts, Stopped
 from fh_notebook.batching.planning.plan import Plan
-from fh_notebook.batching.rendering import digest, error_groups, frame_html, frame_text, progress_sentence
+from fh_notebook.batching.rendering import (
+    RETRY,
+    STATUS_WORDS,
+    UNKNOWN_MEANS,
+    BatchOverview,
+    Offers,
+    digest,
+    error_groups,
+    frame_html,
+    frame_text,
+    groups_by_code,
+    informative_columns,
+    progress_sentence,
+)
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import CELL, PYTHON, Message
 
@@ -90,3 +105,76 @@ def test_any_column_can_be_shown(values: list[object]) -> None:
     frame = pd.DataFrame({"v": pd.Series(values, dtype=object)})
     assert frame_html(frame, ["v"]).count("<tr>") == (len(values) + 1 if values else 0)
     assert len(frame_text(frame, ["v"]).split("\n")) == len(values) + 1
+
+
+def _overview(counts: Counts, head: pd.DataFrame, runs: Sequence[Run] = ()) -> BatchOverview:
+    groups = groups_by_code(error_groups((row, f"key {row}", run) for row, run in enumerate(runs)))
+    return BatchOverview(
+        name="b",
+        summary="",
+        counts=counts,
+        groups=groups,
+        head=head,
+        columns=list(head.columns),
+        factors="3 rows × 2 variants",
+    )
+
+
+def test_a_column_that_says_nothing_of_the_lines_shown_is_left_out() -> None:
+    """No output where all have failed, no "reused: no" on every line; the text and the page leave out the same."""
+    head = pd.DataFrame({"row": [0, 1], "output": [None, None], "error": ["late", "lost"], "reused": [False, False]})
+    assert informative_columns(head, ["row", "output", "error", "reused"]) == ["row", "error"]
+    assert informative_columns(head.assign(reused=[False, True]), ["output", "reused"]) == ["reused"]
+    page = _overview(Counts(planned=6, failed=6, calls=6), head).rows_html()
+    assert re.findall(r"<th [^>]*>([^<]*)<", page) == ["row", "error"]
+
+
+def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
+    """Its end is what says most; its code stands behind it, and is no button."""
+    long = f"the connection broke {'and ' * 40}then: reset by peer"
+    runs = [Run(status="unknown", error=long, error_code="reset"), Run(status="failed", error_code="late")]
+    failed, unknown = groups_by_code(error_groups((row, "k", run) for row, run in enumerate(runs)))
+    assert (failed.words, unknown.words) == ("late", f"{long} (reset)")
+    page = _overview(Counts(planned=2, failed=1, unknown=1, calls=2), pd.DataFrame(), runs).head_html(
+        Offers(retry=True)
+    )
+    assert long in page
+    assert "<code>reset" not in page
+    many = [replace(runs[0], error=f"{number} {long}") for number in range(3)]
+    [one] = groups_by_code(error_groups((row, "k", run) for row, run in enumerate(many)))
+    assert (one.others, one.words.count("2 other messages")) == (2, 1)
+
+
+def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> None:
+    """Answers of earlier runs, and the failed ones among them; what may have run has one word in chip and error."""
+    counts = Counts(planned=6, done=2, failed=1, unknown=3, reused=3, reused_failed=1)
+    runs = [Run(status="unknown", error="no answer")] * 3
+    page = str(_overview(counts, pd.DataFrame({"row": [0]}), runs).page_html())
+    assert page.count(f"3 {STATUS_WORDS['unknown']}") == 2
+    assert f'title="{UNKNOWN_MEANS}"' in page
+    assert re.search(r"3 of the answers.*no call was made", page)
+    assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
+    assert "1 of 6 answers (3 rows × 2 variants)" in page
+    assert RETRY[0] in page
+    fresh = str(_overview(Counts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
+    assert "Not called again" not in fresh
+    assert RETRY[0] not in fresh
+
+
+@pytest.mark.parametrize(
+    ("rows", "variants", "repeats", "factors"),
+    [
+        (300, 3, 1, "300 rows × 3 variants"),
+        (300, 1, 2, "300 rows × 2 repeats"),
+        (1, 2, 2, "2 variants × 2 repeats"),
+        (300, 1, 1, ""),
+        (None, 2, 1, "2 variants"),
+    ],
+)
+def test_a_plan_says_what_its_jobs_are_made_of(rows: int | None, variants: int, repeats: int, factors: str) -> None:
+    """Nothing where each row is one job."""
+    names = tuple("abc"[:variants])
+    plan = Plan(
+        name="b", deployment="d", variants=names, rows=rows, repeats=repeats, jobs=(rows or 0) * variants * repeats
+    )
+    assert plan.factors == factors

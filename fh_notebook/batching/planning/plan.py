@@ -282,6 +282,13 @@ class Plan:
         parts += self._ceilings()
         return "; ".join(parts)
 
+    @property
+    def factors(self) -> str:
+        """What the jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
+        counts = {"row": self.rows, "variant": len(self.variants), "repeat": self.repeats}
+        parts = [counted(number, noun) for noun, number in counts.items() if number is not None and number > 1]
+        return " × ".join(parts) if len(self.variants) * self.repeats > 1 else ""
+
     def _head(self) -> str:
         rows = "rows: unknown" if self.rows is None else counted(self.rows, "row")
         factors = [rows, counted(len(self.variants), "variant")]

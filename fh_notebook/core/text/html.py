@@ -331,10 +331,13 @@ def stacked(
     return el("div", _STACKED, element, cls="fh-narrow")
 
 
-def badge(status: str, text: str = "") -> Html:
-    """Return a run's status as a small label, or `text` in its colour; the words say what the colour says."""
+def badge(status: str, text: str = "", *, title: str = "") -> Html:
+    """Return a run's status as a small label, or `text` in its colour; the words say what the colour says.
+
+    `title` is what it means, for who points at it.
+    """
     kind = status if status in {"completed", "failed", "unknown", "queued", "running"} else "other"
-    return el("span", text or status.replace("_", " "), cls=f"fh-badge fh-{kind}")
+    return el("span", text or status.replace("_", " "), cls=f"fh-badge fh-{kind}", title=title or None)
 
 
 def legible(name: str) -> str:

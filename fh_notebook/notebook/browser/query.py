@@ -40,7 +40,7 @@ ONLY: Final = {
     "scores": "scores differ",
     "tied": "scores tie",
     "failed": "failed",
-    "unknown": "may have run",
+    "unknown": "outcome unknown",
     "pending": "pending",
     "unscored": "a score is missing",
 }

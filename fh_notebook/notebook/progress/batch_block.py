@@ -1,7 +1,10 @@
 """The block of a batch under a cell: its progress while it runs, then what came of it, with buttons for what is next.
 
 - One place for all of it: a page that is reloaded has it again. What stands in where widgets are not known (the saved
-  file, nbconvert, a kernel that has ended) says the same, with code in place of buttons.
+  file, nbconvert, a kernel that has ended) says the same, with code in place of buttons. It is under a cell, or in the
+  widgets of a form (`BlockHost`).
+- However short a batch was, it is shown in the end with its buttons, and there once: where a cell ends with the batch,
+  the block is what the cell shows.
 - A button does what a public function does, on a thread; its result is shown below the block. A call that costs says
   how many calls it makes, and is made once, however often it is clicked.
 - The kernel keeps the newest :data:`BLOCKS` blocks; an older one is left as the file has it.
@@ -10,8 +13,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fh_notebook.batching.batch import ShownBatch
@@ -24,13 +30,15 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.progress.display import LiveDisplay, LiveProgress, PlainProgress, ProgressView
 from fh_notebook.notebook.shell import running_kernel, running_shell
-from fh_notebook.notebook.ui.buttons import has_person, is_app
+from fh_notebook.notebook.ui.buttons import has_person, import_widgets, is_app
 from fh_notebook.notebook.ui.latest_task import LatestTask
 
-__all__ = ["BatchBlock", "progress_of_batch", "show", "watch"]
+__all__ = ["BatchBlock", "BlockHost", "progress_of_batch", "show", "watch"]
 
 BLOCKS: Final = 12
 BELOW: Final = "fh-below"
+SHOWN_S: Final = 5.0
+"""How long a cell that ends with its batch waits until the block has what came of it; a huge one takes longer."""
 
 STYLE: Final = html.Html(
     "<style>"
@@ -67,8 +75,10 @@ def show(shown: ShownBatch) -> bool:
     """Show a batch under the running cell, live; ``False`` where nobody sits before a page."""
     if not has_person(running_kernel()):
         return False
-    if any(block.shows(shown, _cell()) for block in _blocks):
-        return True  # the block of its start is in the same cell
+    for block in tuple(_blocks):
+        if block.shows(shown, _cell()):
+            block.wait(SHOWN_S)  # the block of its start is in the same cell, and is what this shows
+            return True
     block = BatchBlock(shown)
     if not shown.control.watch(block):
         block.show_ended()
@@ -140,18 +150,37 @@ class EndedView:
         return html.el("div", html.el("div", plan, cls="fh-dim"), bar, overview, cls="fh fh-progress")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockHost:
+    """Widgets in which a block is shown in place of a cell's output, such as those of a form. They have a Cancel."""
+
+    attach: Callable[[Any], object]
+    """Puts the block's box into them."""
+    changed: Callable[[bool], object]
+    """Called when a start has begun (true), and when it has ended."""
+    is_app: bool = False
+    """Whether they are shown to users of an app, to whom a file of the server is nothing."""
+
+
 class BatchBlock:
-    """The block of one batch under one cell; a display of its starts.
+    """The block of one batch in one place; a display of its starts.
 
     Parameters
     ----------
     shown : ShownBatch
         The batch.
+    host : BlockHost, optional
+        The widgets that it is among; under the running cell by default.
     """
 
-    def __init__(self, shown: ShownBatch) -> None:
+    def __init__(self, shown: ShownBatch, host: BlockHost | None = None) -> None:
         self._shown = shown
-        self._display = LiveDisplay(self._act)
+        self._host = host
+        self._display = LiveDisplay(self._act, attach=host.attach if host is not None else None)
+        self._has_widgets = host is not None
+        """Whether a person sees widgets here: then what came of a start is shown in them."""
+        self._context = contextvars.copy_context()
+        """In which ipykernel finds the cell that the block is under."""
         self._progress: LiveProgress | None = None
         self._retried: tuple[int, int] | None = None
         """How many calls a click has made again, and how many jobs were done before."""
@@ -163,20 +192,32 @@ class BatchBlock:
         self._view: EndedView | None = None
         """What is shown when it has ended."""
         self._cell = ""
+        self._is_left = False
+        """Whether nothing of it is heard any more."""
+        self._showing: event_loop.BackgroundJob[None] | None = None
+        """What reads and shows what came of the last start."""
         self._task = LatestTask(self._say)
 
     def shows(self, shown: ShownBatch, cell: str) -> bool:
         """Whether it is a batch's block under a cell."""
-        return bool(cell) and cell == self._cell and shown.control is self._shown.control
+        return bool(cell) and cell == self._cell and self.has_batch(shown)
+
+    def has_batch(self, shown: ShownBatch) -> bool:
+        """Whether it is a batch's block."""
+        return shown.control is self._shown.control
 
     # --- while it runs, on its loop
 
     def begin(self, batch: ProgressSource) -> None:
         """Show the plan and an empty bar, and in a while what can be clicked."""
-        self._cell = self._cell or _cell()
+        if self._host is None:
+            self._cell = self._cell or _cell()
+            self._has_widgets = bool(has_person(running_kernel()))
+            self._context = contextvars.copy_context()
         self._groups, self._below = (), None
-        self._progress = LiveProgress(self._display)
+        self._progress = LiveProgress(self._display, has_cancel=self._host is None)
         self._progress.begin(batch)
+        self._tell_host(is_running=True)
 
     def update(self, batch: ProgressSource) -> None:
         """Show how far it is, unless that was shown just now."""
@@ -191,18 +232,32 @@ class BatchBlock:
         self._progress = None
         state = ProgressState.of(batch, rate=None, remaining_s=None, refused="")
         self._above = (str(batch.plan()), ProgressView("", state, summary=batch.summary()).bar())
-        if self._display.place.is_placed:
+        if self._has_widgets:
+            self._context.run(self._display.place.reserve)
             self._remember()
-            event_loop.background().submit(self._show_result())
+            self._showing = self._context.run(event_loop.background().submit, self._show_result())
+        self._tell_host(is_running=False)
+
+    def _tell_host(self, *, is_running: bool) -> None:
+        if self._host is not None:
+            self._host.changed(is_running)
 
     async def _show_result(self) -> None:
         try:
+            await asyncio.to_thread(import_widgets)
             view = await asyncio.to_thread(self._ended_view)
-            if self._progress is None:
+            if self._is_left:
+                self._leave_with(view)
+            elif self._progress is None:
                 self._settle(view)
                 self._say_what_came()
         except Exception:
             log.warning("what came of a batch could not be shown", exc_info=True)
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until it shows what came of a start that has ended."""
+        if self._showing is not None:
+            self._showing.finished.wait(timeout_s)
 
     def _say_what_came(self) -> None:
         if self._retried is not None:
@@ -232,7 +287,7 @@ class BatchBlock:
             retry=not self._shown.control.work.caller.refusal,
             browse=ended > 0 and not batch.is_partitioned,
             compare=counts.done > 0 and len(batch.plan().variants) > 1,
-            save=ended > 0 and not is_app(),  # a file of the server is nothing to a visitor
+            save=ended > 0 and not (is_app() or (self._host is not None and self._host.is_app)),
         )
 
     def _settle(self, view: EndedView) -> None:
@@ -246,16 +301,26 @@ class BatchBlock:
         self._display.settle(view)
 
     def _remember(self) -> None:
+        self._is_left = False
+        if self._host is not None:
+            return  # it is replaced by the next one, and goes with its host
         if self not in _blocks:
             _blocks.append(self)
         while len(_blocks) > BLOCKS:
-            _blocks.popleft().leave()
+            _blocks[0].leave()
 
     def leave(self) -> None:
         """Leave what the file has; nothing can be clicked any more."""
+        self._is_left = True
+        with suppress(ValueError):
+            _blocks.remove(self)
         if self._view is not None:
-            self._groups, self._below = (), None
-            self._display.leave(self._view)
+            self._leave_with(self._view)
+
+    def _leave_with(self, view: EndedView) -> None:
+        self._groups, self._below = (), None
+        if self._host is None or self._display.place.has_box:
+            self._display.leave(view)
 
     # --- what a person clicks, on the thread that hears it
 

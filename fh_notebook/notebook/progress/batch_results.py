@@ -16,7 +16,7 @@ from ipywidgets import HTML, Box, Button, Dropdown, Layout, Text, VBox
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.export import CSV, EXCEL, PARQUET, ExportFormat, check_export, export
 from fh_notebook.batching.model import FailedSelection, error_line
-from fh_notebook.batching.rendering import ErrorGroup, cell
+from fh_notebook.batching.rendering import STATUS_WORDS, ErrorGroup, cell
 from fh_notebook.comparing.comparison import compare
 from fh_notebook.core.optional_deps import is_installed
 from fh_notebook.core.text import html
@@ -187,4 +187,4 @@ def head(title: str, close: Callable[[], object]) -> Any:
 
 def rows_text(group: ErrorGroup) -> str:
     """Return what the rows of an error are called."""
-    return f"{counted(group.jobs, group.status + ' row')}: {' '.join(filter(None, (group.code, group.error)))}"
+    return f"{counted(group.jobs, STATUS_WORDS[group.status] + ' row')}: {group.words}"

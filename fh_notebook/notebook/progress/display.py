@@ -21,6 +21,7 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.progress.display import TextProgress
 from fh_notebook.batching.progress.refresh import RefreshTimer
 from fh_notebook.batching.progress.state import ProgressSource, ProgressState
+from fh_notebook.batching.rendering import STATUS_WORDS
 from fh_notebook.core.text import html
 from fh_notebook.notebook.progress.controls import BatchControls
 from fh_notebook.notebook.shell import new_handle, no_lost_widget
@@ -138,7 +139,7 @@ def _part(kind: str, number: int, counts: JobCounts) -> html.Html:
 def _words_of_parts(counts: JobCounts) -> dict[str, str]:
     """Return what the parts of the bar are called; the words around it count what was reused as done."""
     done = {"done": "done by calls", "reused": "done, reused"} if counts.reused else {"done": "done"}
-    return done | {"failed": "failed", "unknown": "unknown"}
+    return done | {"failed": "failed", "unknown": STATUS_WORDS["unknown"]}
 
 
 def _swatch(colour: str) -> html.Html:
@@ -169,10 +170,14 @@ class LiveDisplay:
     ----------
     act : callable, optional
         Told the name of what was clicked in the HTML (``data-act``).
+    attach : callable, optional
+        Puts the widgets into others: then it is no place under a cell, and the file keeps what those others keep.
     """
 
-    def __init__(self, act: Callable[[str], object] | None = None) -> None:
-        self.place = WidgetPlace(self, act=act)
+    def __init__(
+        self, act: Callable[[str], object] | None = None, *, attach: Callable[[Any], object] | None = None
+    ) -> None:
+        self.place = WidgetPlace(self, act=act, attach=attach)
         """Where what can be clicked is put."""
         self._handle: Any = None
         self._shown: Any = None
@@ -183,15 +188,15 @@ class LiveDisplay:
     def show(self, view: LiveView) -> None:
         """Show `view` in place of what was shown before."""
         self._shown = view
-        if self._handle is None:
-            self._handle = new_handle()
-            self._handle.display(view)
-        elif not self.place.is_placed:
-            self._handle.update(view)
-        else:
+        if self.place.is_placed:
             self.place.show(self.page())
             if time.monotonic() - self._stood_in_at >= STAND_IN_EVERY_S:
                 self.stand_in(*self._stands_in)
+        elif self._handle is None:
+            self._handle = new_handle()
+            self._handle.display(view)
+        else:
+            self._handle.update(view)
 
     def settle(self, view: LiveView) -> None:
         """Show how it ended: this stays in the saved notebook, and the widgets in the page."""
@@ -214,7 +219,8 @@ class LiveDisplay:
     def stand_in(self, dom_class: str, text: str) -> None:
         """Be what is seen where there are no widgets."""
         self._stands_in, self._stood_in_at = (dom_class, text), time.monotonic()
-        self._handle.update(StaticProgress(self._shown, dom_class, text))
+        if self._handle is not None:
+            self._handle.update(StaticProgress(self._shown, dom_class, text))
 
 
 class LiveProgress:
@@ -224,9 +230,12 @@ class LiveProgress:
     ----------
     display : LiveDisplay, optional
         Where it is shown, if that goes on after the end; else a place of its own, which is left with how it ended.
+    has_cancel : bool
+        Whether there is a button to cancel; a form has one of its own.
     """
 
-    def __init__(self, display: LiveDisplay | None = None) -> None:
+    def __init__(self, display: LiveDisplay | None = None, *, has_cancel: bool = True) -> None:
+        self._has_cancel = has_cancel
         self._outlives = display is not None
         self._display = display if display is not None else LiveDisplay()
         self._pacer = RefreshTimer(self._draw)
@@ -239,7 +248,11 @@ class LiveProgress:
         self._pacer.begin(batch)
         self._plan = str(batch.plan())
         self._display.show(self._view(self._pacer.state()))
-        controls = CancelButton(batch.cancel) if batch.blocks else BatchControls(batch, self._pacer.update)
+        controls = (
+            CancelButton(batch.cancel)
+            if batch.blocks and self._has_cancel
+            else BatchControls(batch, self._pacer.update, has_cancel=self._has_cancel)
+        )
         self._control_display = ControlDisplay(controls, blocks=batch.blocks, place=self._display.place)
         self._control_display.begin()
 

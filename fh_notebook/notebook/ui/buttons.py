@@ -50,6 +50,7 @@ __all__ = [
     "enable_clicks",
     "end_note",
     "has_person",
+    "import_widgets",
     "is_app",
 ]
 
@@ -127,7 +128,8 @@ def enable_clicks(widget: Any) -> None:
         vars(widget.comm).pop("_reply_subshell_id", None)
 
 
-def _import_widgets() -> None:
+def import_widgets() -> None:
+    """Import what widgets need, which takes some 0.2 s: to be done on a thread before a loop makes any."""
     import fh_notebook.notebook.ui.page_widget  # noqa: F401 - only imported, and ipywidgets with it
 
 
@@ -171,11 +173,21 @@ class WidgetPlace:
         The display of what goes on.
     act : callable, optional
         Told the name of what was clicked in the HTML (``data-act``), on the thread that hears it.
+    attach : callable, optional
+        Puts the box of widgets into others, such as those of a form, in place of a cell's output. There everything is
+        shown in widgets from the beginning, and nothing stands in for them.
     """
 
-    def __init__(self, above: HostDisplay | None = None, *, act: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self,
+        above: HostDisplay | None = None,
+        *,
+        act: Callable[[str], object] | None = None,
+        attach: Callable[[Any], object] | None = None,
+    ) -> None:
         self._above = above
         self._act = act
+        self._attach = attach
         self._handle: Any = None
         self._line: Any = None
         """The display that stands in for widgets, where nothing is above."""
@@ -187,11 +199,17 @@ class WidgetPlace:
     @property
     def is_placed(self) -> bool:
         """Whether there are widgets, which hide what is above."""
-        return self._bar is not None
+        return self._bar is not None or self._attach is not None
+
+    @property
+    def has_box(self) -> bool:
+        """Whether its box of widgets is in the page."""
+        return self._box is not None
 
     def reserve(self) -> None:
         """Take the place now, to be filled later (fact 4)."""
-        self._display(_NOTHING)
+        if self._handle is None and self._attach is None:
+            self._display(_NOTHING)
 
     def say(self, text: str) -> None:
         """Show a text where there are no widgets."""
@@ -220,6 +238,9 @@ class WidgetPlace:
         self._keys = OwnKeys(self._act, layout=Layout(display="none"), _dom_classes=("fh-keys",))
         self._box = own_keys(VBox([self._bar, *widgets]), self._keys)
         self._box.add_class("fh-block")
+        if self._attach is not None:
+            self._attach(self._box)
+            return
         # Without the text: where the widgets are not known, what stands in has it.
         self._display({"text/plain": "", WIDGET_VIEW: widget_view(self._box)})
         if self._above is not None:
@@ -245,7 +266,9 @@ class WidgetPlace:
 
     def show(self, page: str) -> None:
         """Show what goes on, as it is now; also after the end."""
-        if self._bar is not None:
+        if self._bar is None and self._attach is not None:
+            self._make_box([], "")
+        elif self._bar is not None:
             self._bar.value = f"{self._hiding}{page}"
 
     def leave(self) -> None:
@@ -256,6 +279,7 @@ class WidgetPlace:
             for child in clicked_on:
                 _close(child)
             self.show(self._above.page() if self._above is not None else str(end_note()))
+        if self._box is not None and self._attach is None:
             if len(_left) == _left.maxlen:
                 _close(_left[0])
             _left.append(self._box)
@@ -283,8 +307,6 @@ class ControlDisplay:
         Whether a cell waits for the work.
     above : HostDisplay, optional
         The display of what goes on.
-    attach : callable, optional
-        Puts the widget into others, where it is not shown under a cell; then no text takes its place.
     place : WidgetPlace, optional
         Where it is shown, if that outlives the work.
     """
@@ -295,12 +317,10 @@ class ControlDisplay:
         *,
         blocks: bool = True,
         above: HostDisplay | None = None,
-        attach: Callable[[Any], object] | None = None,
         place: WidgetPlace | None = None,
     ) -> None:
         self._controls = controls
         self._blocks = blocks
-        self._attach = attach
         self._outlives = place is not None
         self._place = place if place is not None else WidgetPlace(above)
         self._timer: asyncio.Task[None] | None = None
@@ -311,10 +331,10 @@ class ControlDisplay:
         kernel = running_kernel()
         way = cancel_method(kernel, blocks=self._blocks)
         if way is not CancelMethod.NONE and is_app():
-            _import_widgets()
+            import_widgets()
             self._put(CancelMethod.BUTTON)
         elif way is not CancelMethod.NONE:
-            if not (self._blocks or self._attach is not None or _has_subshells(kernel)):
+            if not (self._blocks or _has_subshells(kernel)):
                 self._place.reserve()
             # A task has the context of its maker, in which ipykernel finds the cell that an output belongs to.
             self._timer = asyncio.get_running_loop().create_task(self._offer(way))
@@ -337,10 +357,7 @@ class ControlDisplay:
         """Take the offer away again, and its place with it, unless that outlives the work."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._attach is not None:
-            if self._widget is not None:
-                _close(self._widget)
-        elif self._outlives:
+        if self._outlives:
             self._place.take_back()
             if self._widget is not None:
                 _close(self._widget)
@@ -351,17 +368,14 @@ class ControlDisplay:
     async def _offer(self, way: CancelMethod) -> None:
         await asyncio.sleep(DELAY_S)
         if way is CancelMethod.BUTTON:
-            await asyncio.to_thread(_import_widgets)  # some 0.2 s, in which answers go on to come in
+            await asyncio.to_thread(import_widgets)  # some 0.2 s, in which answers go on to come in
         self._put(way)
 
     def _put(self, way: CancelMethod) -> None:
         if way is CancelMethod.BUTTON:
             self._widget = self._controls.make(self._on_loop)
-            if self._attach is not None:
-                self._attach(self._widget)
-            else:
-                self._place.put([self._widget], text=self._controls.text)
-        elif self._attach is None:
+            self._place.put([self._widget], text=self._controls.text)
+        else:
             self._place.say(self._controls.text)
 
     def _on_loop(self, call: Callable[..., object]) -> Callable[..., None]:

@@ -61,15 +61,17 @@ def test_each_thing_that_can_be_done_has_a_button(loaded: Kernel) -> None:
     assert _acts(loaded) == ["browse", "save"]
 
 
-def test_retry_is_called_once_however_often_it_is_clicked(loaded: Kernel) -> None:
+def test_retry_is_called_once_however_often_it_is_clicked(loaded: Kernel, paced_hive: PacedHive) -> None:
     """Jobs that are the same are one call; a second click while it runs, or on what is not there any more, is none."""
     _show(loaded, "[{'text': 'bad'}, {'text': 'bad'}, {'text': 'a'}, {'text': 'bad too'}]")
     assert _acts(loaded) == ["show:0", "retry:0", "show:1", "retry:1", "browse", "save"]
     assert "Retry (1 call)" in _page(loaded)
     calls = int(loaded.run("b.counts.calls"))
+    paced_hive.ended.clear()  # it runs until all clicks are heard
     for _ in range(3):
         _act(loaded, "retry:0")
     _act(loaded, "retry:7")
+    paced_hive.ended.set()
     loaded.wait_until(lambda: "called again: 0 completed" in str(loaded.widgets()), "what came of it")
     assert int(loaded.run("b.counts.calls")) == calls + 1
 
@@ -126,3 +128,45 @@ def test_an_old_block_is_left_as_the_file_has_it(loaded: Kernel) -> None:
     ]
     assert "batch.retry_failed(error=" in loaded.shown(cells[0])[0]["text/html"]
     assert "fh-in-widgets" not in loaded.shown(cells[0])[0]["text/html"]
+
+
+FAST = "{} fh.batch([{{'text': 'bad'}}, {{'text': 'a'}}], 'paced', variants='v', name='b')"
+
+
+def _live_blocks(kernel: Kernel) -> list[str]:
+    """What each block shows that is in the page."""
+    return [str(state["value"]) for state in kernel.widgets().values() if "fh-live" in state.get("_dom_classes", ())]
+
+
+def test_a_batch_that_ends_at_once_has_its_buttons_in_its_own_block(loaded: Kernel) -> None:
+    """However short it is: under the cell that made it, also where that cell ends with something else."""
+    cell = loaded.send(FAST.format("b ="), person=True)
+    loaded.wait(cell)
+    loaded.wait_until(lambda: "data-act" in _page(loaded), "the buttons")
+    assert _acts(loaded) == ["show:0", "retry:0", "browse", "save"]
+    assert any("widget-view" in str(part) for part in loaded.shown(cell))
+    _act(loaded, "retry:0")
+    loaded.wait_until(lambda: "called again: 0 completed" in str(loaded.widgets()), "what came of it")
+
+
+def test_a_cell_that_ends_with_its_batch_shows_it_once(loaded: Kernel) -> None:
+    """The block of the start is what the cell shows; what the file keeps has code in place of buttons."""
+    cell = loaded.send(FAST.format(""), person=True)
+    loaded.wait(cell)
+    loaded.wait_until(lambda: "data-act" in _page(loaded), "the buttons")
+    assert len(_live_blocks(loaded)) == 1
+    kept = [str(part.get("text/html", "")) for part in loaded.shown(cell)]
+    assert sum("batch.retry_failed(error=" in page for page in kept) == 1
+
+
+def test_batches_of_one_after_another_keep_to_their_cells(loaded: Kernel) -> None:
+    """What came of a batch is read when its cell has ended, and shown under it all the same."""
+    cells = [
+        loaded.send(f"fh.batch([{{'text': '{n}'}}], 'paced', variants='v', name='b{n}')", person=True) for n in "abc"
+    ]
+    for cell in cells:
+        loaded.wait(cell)
+    loaded.wait_until(lambda: sum("data-act" in page for page in _live_blocks(loaded)) == 3, "three blocks")
+    for name, cell in zip("abc", cells, strict=True):
+        kept = " ".join(str(part.get("text/html", "")) for part in loaded.shown(cell))
+        assert re.findall(r"Batch (b[abc])<", kept) == [f"b{name}"]

@@ -57,7 +57,12 @@ def test_what_was_reused_and_failed_is_a_failure_of_the_bar() -> None:
     assert Page(view).widths == {"done": 25.0, "failed": 25.0}
     assert 'title="5 done by calls"' in view._repr_html_()
     several = ProgressView(PLAN, _state())._repr_html_()
-    assert re.findall(r'title="([^"]+)"', several) == ["12 done, reused", "26 done by calls", "2 failed", "4 unknown"]
+    assert re.findall(r'title="([^"]+)"', several) == [
+        "12 done, reused",
+        "26 done by calls",
+        "2 failed",
+        "4 outcome unknown",
+    ]
 
 
 def test_the_bar_says_to_those_who_do_not_see_it_what_it_shows() -> None:

@@ -7,13 +7,14 @@ made.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.api import start_batch
-from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.api import prepare
+from fh_notebook.batching.batch import Batch, ShownBatch
 from fh_notebook.batching.options import BatchOptions
+from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.tables.frames import frame_of_runs
 from fh_notebook.batching.tables.rows import frame_of_records
 from fh_notebook.contract.deployment import Deployment
@@ -80,8 +81,8 @@ class BatchFormController:
         self.batch: Batch | None = None
         self.observers: Observers[BatchFormObserver] = Observers()
         """Whoever is told of what is chosen and begun."""
-        self.progress: Any = True
-        """Where a batch shows how far it is, as :func:`fh_notebook.batch` takes it: under the cell, or in widgets."""
+        self.display_of: Callable[[ShownBatch], ProgressDisplay] | None = None
+        """Makes the display of a start in widgets; without it, a batch is shown under the running cell."""
         self._given = rows
         self.lock = threading.Lock()
         self._client = client
@@ -245,10 +246,13 @@ class BatchFormController:
                 repeats=self.selection.repeats,
                 client=self.find_client(),
                 wait=False,
-                progress=self.progress,
                 delivery=self.selection.delivery,  # type: ignore[arg-type]  # one of them: `VariantSelection` has checked it
             )
-            self.batch = batch = start_batch(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
+            batch, control = prepare(self.mapping.rows, self.deployment, options, replace(CELL, resume=GO_ON))
+            if (display_of := self.display_of) is not None:
+                control.new_display = lambda: display_of(ShownBatch.of(batch))
+            control.start(control.first_windows(), wait=False)
+            self.batch = batch
         self.observers.notify(lambda observer: observer.started(batch))
         return batch
 

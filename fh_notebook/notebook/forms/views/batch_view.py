@@ -2,8 +2,8 @@
 
 - A handler returns at once; long work runs in the background.
 - A constant is entered in the very field that a form of one call has for it: a password is typed unseen there.
-- Progress is drawn as for every batch (`ProgressView`), but into a widget of the form: a click has no cell under which
-  a display could be created.
+- The batch has the block that it has under a cell (`BatchBlock`), among the widgets of the form: a click has no cell
+  under which a display could be created.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from typing import Any, Final
 
 from ipywidgets import Dropdown, Layout
 
-from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.batch import Batch, ShownBatch
 from fh_notebook.batching.planning.plan import Plan
-from fh_notebook.batching.progress.refresh import RefreshTimer
-from fh_notebook.batching.progress.state import ProgressSource, ProgressState
 from fh_notebook.core.redaction import MASK
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
@@ -33,19 +31,18 @@ from fh_notebook.notebook.forms.model.text_codec import json_line
 from fh_notebook.notebook.forms.static import preview_page
 from fh_notebook.notebook.forms.views.panels import PanelBar
 from fh_notebook.notebook.forms.views.run_bar import FieldLink, RunActions, RunBar
-from fh_notebook.notebook.progress.controls import BatchControls
-from fh_notebook.notebook.progress.display import ProgressView
-from fh_notebook.notebook.ui.buttons import ControlDisplay
+from fh_notebook.notebook.progress.batch_block import BatchBlock, BlockHost
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.widgets import (
     FormTheme,
+    close_all,
     enable_all_clicks,
     form_head,
     line,
     problems_list,
 )
 
-__all__ = ["BatchFormView", "FormProgress", "SourceRow"]
+__all__ = ["BatchFormView", "SourceRow"]
 
 
 _CONSTANT: Final = ("constant", "")
@@ -97,6 +94,11 @@ class SourceRow:
                 if not same_json(self._constant.fields[self._name].value, source.value):
                     self._constant.model.set_values({self._name: source.value})
                 self._constant.refresh()
+
+    def offer_menu(self, anchor: str) -> None:
+        """Show the menu of the field of its constant that a person has come to."""
+        if self._constant is not None:
+            self._constant.offer_menu(anchor)
 
     def _offer_constant(self) -> None:
         if not self._is_constant:
@@ -150,59 +152,6 @@ def _left_out(core: BatchFormController, name: str) -> str:
     return f"default: {MASK if core.mapping.is_secret(name) else json_line(schema['default'])[:60]}"
 
 
-class FormProgress:
-    """A display of one start of a batch, in two widgets of a form.
-
-    Parameters
-    ----------
-    show : callable
-        Called with a :class:`ProgressView` for every state; on the loop's thread.
-    attach : callable
-        Called with the widget to click, or ``None`` when there is nothing to click any more.
-    ended : callable
-        Called when no more will come.
-    """
-
-    def __init__(
-        self,
-        show: Callable[[ProgressView], object],
-        attach: Callable[[Any], object],
-        ended: Callable[[], object],
-    ) -> None:
-        self._show, self._attach, self._ended = show, attach, ended
-        self._pacer = RefreshTimer(self._draw)
-        self._plan = ""
-        self._control_display: ControlDisplay | None = None
-
-    def begin(self, batch: ProgressSource) -> None:
-        """Show the plan and an empty bar, and in a while what can be clicked."""
-        self._pacer.begin(batch)
-        self._plan = str(batch.plan())
-        self._show(ProgressView(self._plan, self._pacer.state()))
-        controls = BatchControls(batch, self._pacer.update, has_cancel=False)
-        self._control_display = ControlDisplay(controls, blocks=False, attach=self._attach)
-        self._control_display.begin()
-
-    def update(self, batch: ProgressSource) -> None:
-        """Show how far it is, unless that was shown just now."""
-        self._pacer.update()
-
-    def end(self, batch: ProgressSource) -> None:
-        """Show how it ended, and take the buttons away."""
-        state = self._pacer.state()
-        self._pacer.end()
-        self._attach(None)
-        if self._control_display is not None:
-            self._control_display.end()
-        self._show(ProgressView(self._plan, state, summary=batch.summary()))
-        self._ended()
-
-    def _draw(self, state: ProgressState) -> None:
-        self._show(ProgressView(self._plan, state))
-        if self._control_display is not None:
-            self._control_display.follow()
-
-
 class BatchFormView(BatchFormObserver):
     """The widgets of one form over rows.
 
@@ -237,22 +186,25 @@ class BatchFormView(BatchFormObserver):
         self._plan = look.text(dom_class="fh-plan")
         acts = RunActions(run=self._run, cancel=self._cancel, chosen=self._edited)
         self._bar = RunBar(look, core.selection, acts, is_app=is_app)
-        self._progress = look.text(dom_class="fh-batch-progress")
-        self._controls = look.row()
-        self._result = look.text(dom_class="fh-batch-result")
+        self._block: BatchBlock | None = None
+        self._result = look.column(dom_class="fh-batch-result")
+        """In it the block of the batch that was begun last."""
         self._head = look.text()
         self._tools = PanelBar(core, look)
         tools = () if is_app else (self._tools.widget,)
-        answers = (self._progress, self._controls, self._result, *tools)
-        panes = look.panes([self._mapping, self._preview], [self._problems, self._plan, self._bar.widget, *answers])
+        answers = [self._problems, self._plan, self._bar.widget, self._result, *tools]
+        panes = look.panes([self._mapping, self._preview], answers)
         self.widget = look.panel(self._head, panes)
         self.changed()
         core.observers.add(self)
-        core.progress = self._make_progress
+        core.display_of = self._make_block
+        look.acts["came"] = self._offer_menu
 
     def leave(self) -> None:
         """Show nothing more of the form."""
         self._core.observers.remove(self)
+        if self._block is not None:
+            self._block.leave()
 
     def changed(self) -> None:
         """Show the mapping and the selection as they are now."""
@@ -275,10 +227,33 @@ class BatchFormView(BatchFormObserver):
         self._bar.refuse(())
         self._bar.running(True, may_run=False)
         self._bar.say("Checking every row …")
-        self._result.value = ""
+        self._leave_block()
 
-    def _make_progress(self) -> FormProgress:
-        return FormProgress(self._show_progress, self._place_controls, self._ended)
+    def _make_block(self, shown: ShownBatch) -> BatchBlock:
+        """Return the block of a batch that begins, or goes on."""
+        if self._block is None or not self._block.has_batch(shown):
+            host = BlockHost(attach=self._place_block, changed=self._batch_changed, is_app=self._is_app)
+            self._block = BatchBlock(shown, host)
+        return self._block
+
+    def _place_block(self, box: Any) -> None:
+        self._result.children = (box,)
+        enable_all_clicks(self._result)
+
+    def _leave_block(self) -> None:
+        """Take the block of an earlier batch away; where that goes on in a cell, it has a new one."""
+        if self._block is not None:
+            self._block.leave()
+        self._block, old, self._result.children = None, self._result.children, ()
+        for box in old:
+            close_all(box)
+
+    def _batch_changed(self, is_running: bool) -> None:
+        if is_running:  # also by a click on Retry, or in a cell
+            self._bar.running(True, may_run=False)
+            self._bar.say("")
+        else:
+            self._ended()
 
     def started(self, batch: Batch) -> None:
         """Show what a batch comes to; a short one is over already."""
@@ -308,6 +283,10 @@ class BatchFormView(BatchFormObserver):
         self._cancel_asked = True
         if self._begun is not None:
             self._begun.cancel()
+
+    def _offer_menu(self, anchor: str) -> None:
+        for row in self._lines.values():
+            row.offer_menu(anchor)
 
     # --- what is shown
 
@@ -348,21 +327,12 @@ class BatchFormView(BatchFormObserver):
             self._bar.show_calls(plan.most_calls)
         enable_all_clicks(self.widget)
 
-    def _show_progress(self, view: ProgressView) -> None:
-        self._progress.value = view._repr_html_()
-        self._bar.say("")
-
-    def _place_controls(self, widget: Any) -> None:
-        self._controls.children = () if widget is None else (widget,)
-
     def _ended(self) -> None:
         with self._lock:
             batch = self._begun
         if batch is None:
             return  # `started` will say so
         self._bar.running(False)
-        self._progress.value = ""  # how it ended is the head of the result
-        self._result.value = batch._repr_html_()
         self._bar.say("" if self._is_app else "All of it is in form.frame.")
         self._tools.ran()
         self._edited()
