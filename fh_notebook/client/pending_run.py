@@ -27,7 +27,7 @@ from fh_notebook.contract.callbacks import (
     with_final_status,
 )
 from fh_notebook.contract.invoke_request import InvokeRequest
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import Run, call_name, one_line
 from fh_notebook.core import arguments, event_loop, hooks
 from fh_notebook.core.event_loop import on_loop
 from fh_notebook.core.redaction import log
@@ -388,11 +388,14 @@ class PendingRun:
         """Return it as a card: the run's own once its outcome is here."""
         if self.done:
             return self._run.html_card()
-        name = " / ".join(x for x in (self.deployment, self.variant) if x)
-        head = html.el("div", html.badge(self.status), " ", html.el("strong", name), cls="fh-head")
-        since = f" since {self.started_at:%H:%M:%S} UTC" if self.started_at else ""
-        source = "waiting for its callback" if self.by_callback else "the service is asked now and then,"
-        state = f"{source}{since}" if self.waiting else "not waited for any more; fh.reattach() goes on"
+        head = html.el("div", html.badge(self.status), " ", call_name(self.deployment, self.variant), cls="fh-head")
+        since = f" since {self.started_at:%d %b %H:%M:%S} UTC" if self.started_at else ""
+        source = "the service sends it here (callback)" if self.by_callback else "the service is asked now and then"
+        state = (
+            f"Waiting for the answer{since}: {source}; this card changes when it comes"
+            if self.waiting
+            else "Not waited for any more; fh.reattach() goes on"
+        )
         problem = html.el("div", self.trouble, cls="fh-dim") if self.trouble else None
         foot = html.el("div", f"{state} · {self.request_id or self.run_id or ''}", cls="fh-dim fh-foot")
         return html.el("div", head, *self._question_lines(), problem, foot, cls="fh-card")
@@ -400,12 +403,11 @@ class PendingRun:
     def _question_lines(self) -> list[html.Html]:
         """Return lines with the person who decides, and with the whole question to them."""
         who, question = approval_request_of(self._run)
-        parts = (
-            [html.el("div", "Waits for ", html.el("strong", one_line(who)), ", who is asked:" if question else "")]
-            if who
-            else []
-        )
-        return parts + ([html.folded(question, whole="pending.run.raw has all")] if question else [])
+        asked = html.el("strong", one_line(who)) if who else ""
+        if not question:
+            return [html.el("div", "Waiting for the decision of ", asked)] if who else []
+        label = html.el("div", *(("Question to ", asked) if who else ("Question",)), ", not answered yet:")
+        return [label, html.folded(question, whole="pending.run.raw has all")]
 
     def _repr_html_(self) -> str:
         return html.el("div", html.STYLE, output_view.STYLE, self.html_card(), cls="fh")

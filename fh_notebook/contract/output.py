@@ -215,7 +215,7 @@ def output_view(
         tabs = html.el("span", *(_tab(form, form == chosen) for form in forms), cls="fh-o-tabs", role="radiogroup",
                        aria_label="Shown as")  # fmt: skip
     else:
-        tabs = html.el("span", *(html.el("span", FORMS[form], cls="fh-o-only") for form in forms), cls="fh-o-tabs")
+        tabs = html.el("span", cls="fh-o-tabs")  # nothing to choose from: the name of one form says nothing
     bar = html.el("div", tabs, _copy_button(output, options) if options.key else None, cls="fh-o-bar", hidden="")
     # A <form> keeps the radio buttons apart from those of other outputs, which have the same names; the method
     # "dialog" sends nothing, whatever key is pressed.
@@ -638,7 +638,7 @@ CSS: Final = (
     ".fh-o>.fh-o-bar{display:flex;align-items:flex-start;justify-content:space-between;gap:4px 8px;min-height:24px;"
     "padding:4px;border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,.4))}"
     ".fh-o-tabs{display:flex;flex-wrap:wrap;gap:4px;min-width:0}"
-    ".fh-o-tab,.fh-o-only{position:relative;display:block;margin:0;padding:0 8px;line-height:24px;font-size:12px;"
+    ".fh-o-tab{position:relative;display:block;margin:0;padding:0 8px;line-height:24px;font-size:12px;"
     "font-weight:400;border-radius:3px;color:var(--jp-ui-font-color2,inherit)}.fh-o-tab{cursor:pointer}"
     ".fh-o-tab>input{position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:pointer}"
     ".fh-o-tab:hover{color:var(--jp-ui-font-color1,inherit)}"

@@ -244,9 +244,11 @@ class Run:
             "div",
             html.badge(self.status),
             " ",  # for a page that leaves out the style
-            html.el("strong", html.el("bdi", self._where(" / "))),
+            call_name(self.deployment, self.variant),
             " ",
-            html.el("span", seconds_text(self.elapsed_s), cls="fh-dim") if self.elapsed_s else None,
+            html.el("span", seconds_text(self.elapsed_s), cls="fh-dim", title=ELAPSED_TITLE)
+            if self.elapsed_s
+            else None,
             cls="fh-head",
         )
         parts: list[html.Html | None] = [head if is_headed else None]
@@ -287,15 +289,30 @@ _STORED_FIELDS: Final = tuple(part.name for part in fields(Run) if part.name != 
 """The names of :meth:`Run.to_dict`."""
 
 
+def call_name(deployment: str | None, variant: str | None) -> html.Html:
+    """Return what was called, as the head of a card has it: the deployment, and its variant with that word.
+
+    Examples
+    --------
+    >>> call_name("refund", "v1")
+    '<span><strong><bdi>refund</bdi></strong>, variant <strong><bdi>v1</bdi></strong></span>'
+    """
+    names = [html.el("strong", html.el("bdi", name)) for name in (deployment, variant) if name]
+    return html.el("span", *(html.join(names, ", variant "),) if deployment else names)
+
+
 def technical_line(run: Run) -> html.Html | None:
     """Return what identifies a call at the service, in the small line below its answer."""
     identity = one_line(run.request_id or run.run_id or "", 200)
     facts = [identity] if identity else []
-    facts += [f"{short(run.attempts)} attempts"] if isinstance(run.attempts, int) and run.attempts > 1 else []
+    if isinstance(run.attempts, int) and run.attempts > 1:
+        # An attempt is repeated only where it did not run (`contract.retry`).
+        facts.append(f"{short(run.attempts)} attempts{', of which the last one ran' if run.ok else ''}")
     return html.el("div", " · ".join(facts), cls="fh-dim fh-foot", title=ID_TITLE) if facts else None
 
 
 ID_TITLE: Final = "the service's id of this call"
+ELAPSED_TITLE: Final = "from the call to its answer"
 
 
 def _to_json(output: Any, *indents: int | None) -> str:

@@ -59,9 +59,10 @@ def test_a_cell_runs_and_shows_its_answers_side_by_side(lab: Lab, hive_url: str)
         "%%fetchhive triage -v short -v long --dry-run\nticket: I was charged twice.",
     )
     lab.run(0)
-    lab.expect_text(lab.run(1), r"completed.*triage / short.*billing")
+    lab.expect_text(lab.run(1), r"completed.*triage, variant short.*billing")
     lab.expect_text(
-        lab.run(2), r"triage / short[\s\S]*triage / long[\s\S]*confidence[\s\S]*triage / broken[\s\S]*no article"
+        lab.run(2),
+        r"triage, variant short[\s\S]*triage, variant long[\s\S]*confidence[\s\S]*triage, variant broken[\s\S]*no article",
     )
     lab.expect_text(lab.run(3), r"broken\s*failed")
     lab.expect_text(lab.run(4), r"InputError: triage: line 1 of the body")

@@ -320,3 +320,12 @@ def test_an_excerpt_of_an_endless_output_is_made_at_once() -> None:
         deep = [deep]
     assert excerpt(deep, 20) == "1 item"
     assert excerpt("word " * 1_000_000, 20).startswith("word word")
+
+
+def test_an_output_of_one_form_has_nothing_to_choose() -> None:
+    """No name of the only form stands where others have their tabs; Copy is there."""
+    one = output_view("plain", OutputOptions(whole="run.text has all", key="0"))
+    two = output_view({"a": 1}, OutputOptions(whole="run.text has all", key="0"))
+    assert [name for name in FORMS.values() if f">{name}<" in one] == []
+    assert ">JSON<" in two
+    assert one.count("fh-copy") == two.count("fh-copy") == 1

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
+from fh_notebook.contract.run import call_name
 from fh_notebook.local import LocalHive, aask_human, ask_human
 from tests.client.callbacks.senders import until
 
@@ -54,7 +55,9 @@ def test_a_run_pauses_until_it_is_decided(variant: str, who: str, approve: bool)
     assert pending.refresh().status == "awaiting_approval"
     assert pending.waits_for == f"{who}: Refund 120?"
     assert f"waits for {who}" in repr(pending)
-    assert "Refund 120?" in pending._repr_html_()
+    shown = str(pending._repr_html_())
+    assert shown.index(who) < shown.index("Refund 120?")  # whose question it is
+    assert call_name("refund", variant) in shown
     assert hive.calls[0].status == "awaiting_approval"
     hive.decide(pending, approve, note="as agreed", by="Kim")
     run = pending.wait(20)

@@ -48,7 +48,7 @@ SHOWN: Final = 20
 
 def waited_text(pending: PendingRun) -> str:
     """Return in one line what a run waits for, or why nothing is heard of it."""
-    who = f"It waits for {one_line(pending.waits_for, 300)}" if pending.waits_for else ""
+    who = f"Waiting for the decision of {one_line(pending.waits_for, 300)}" if pending.waits_for else ""
     return "; ".join(filter(None, (who, one_line(pending.trouble, 300)))) or "The answer comes later"
 
 
@@ -70,7 +70,7 @@ def pending_page(runs: Sequence[PendingRun]) -> html.Html | str:
 
 def _row(run: PendingRun) -> html.Html:
     """One run: how far, which variant, what it waits for, since when; it wraps where the page is narrow."""
-    since = f"since {run.started_at:%H:%M:%S} UTC" if run.started_at else ""
+    since = f"since {run.started_at:%d %b %H:%M:%S} UTC" if run.started_at else ""
     facts = " · ".join(filter(None, (since, one_line(run.request_id or run.run_id or "", 80))))
     return html.el(
         "div",

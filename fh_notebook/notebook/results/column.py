@@ -19,13 +19,13 @@ from fh_notebook.comparing.diff.markup import mark_text
 from fh_notebook.comparing.diff.text_diff import compare_texts, text_to_compare
 from fh_notebook.contract.callbacks import was_refused_directly
 from fh_notebook.contract.output import OutputOptions, output_view
-from fh_notebook.contract.run import Run, one_line, technical_line
+from fh_notebook.contract.run import ELAPSED_TITLE, Run, one_line, technical_line
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import duration, seconds_text
 from fh_notebook.notebook.results.state import CallState
 from fh_notebook.notebook.ui.buttons import enable_clicks
 
-__all__ = ["HINTS", "ResultColumn", "app_run", "error_element", "hint_for", "run_head"]
+__all__ = ["ANSWER_LATER", "HINTS", "ResultColumn", "app_run", "error_element", "hint_for", "run_head"]
 
 WHOLE: Final = "Copy has all"
 
@@ -54,6 +54,8 @@ class ResultColumn:
         self._key, self._looks, self._locked, self._changed = key, looks, locked, changed
         self._calls: tuple[CallState, ...] = ()
         self._first: Run | None = None
+        self._is_reference = False
+        """Whether it is what the others are compared to."""
         self._cap = html.TEXT_CAP
         self._chosen = 0
         self.form = ""
@@ -70,14 +72,35 @@ class ResultColumn:
         """The run that is shown."""
         return self._calls[self._chosen].run if self._calls else None
 
-    def show(self, calls: Sequence[CallState], first: Run | None, cap: int, *, afresh: bool = False) -> None:
-        """Show how the calls are; `first` is what an output is compared to, `afresh` that they are of a new submit."""
-        state = (tuple(calls), first, cap)
-        if not afresh and all(
-            a is b or a == b for a, b in zip(state, (self._calls, self._first, self._cap), strict=True)
-        ):
+    def show(
+        self,
+        calls: Sequence[CallState],
+        first: Run | None,
+        cap: int,
+        *,
+        is_reference: bool = False,
+        afresh: bool = False,
+    ) -> None:
+        """Show how the calls are.
+
+        Parameters
+        ----------
+        calls : sequence of CallState
+            One a repeat.
+        first : Run or None
+            What the output is compared to.
+        cap : int
+            Characters of it that are shown.
+        is_reference : bool
+            Whether those of other columns are compared to it.
+        afresh : bool
+            Whether the calls are of a new submit.
+        """
+        state = (tuple(calls), first, cap, is_reference)
+        shown = (self._calls, self._first, self._cap, self._is_reference)
+        if not afresh and all(a is b or a == b for a, b in zip(state, shown, strict=True)):
             return
-        self._calls, self._first, self._cap = state
+        self._calls, self._first, self._cap, self._is_reference = state
         self._chosen = 0 if afresh else min(self._chosen, len(calls) - 1)
         self._draw()
 
@@ -89,7 +112,7 @@ class ResultColumn:
 
     def _draw(self) -> None:
         call = self._calls[self._chosen]
-        _set(self._head, html.el("div", run_head(call, self._first), cls="fh"))
+        _set(self._head, html.el("div", run_head(call, self._first, is_reference=self._is_reference), cls="fh"))
         _set(self._body, html.el("div", *self._parts(call), cls="fh"))
         parts = [self._head]
         parts += [self._repeats_widget()] if len(self._calls) > 1 else []
@@ -162,22 +185,26 @@ def _compared(run: Run, first: Run | None, options: OutputOptions) -> dict[str, 
     return views
 
 
-def run_head(call: CallState, first: Run | None, *, out_s: float = 0.0) -> html.Html:
-    """Return the head of one call: status, variant, seconds (`out_s` of one that is out), and whether it differs."""
+def run_head(call: CallState, first: Run | None, *, out_s: float = 0.0, is_reference: bool = False) -> html.Html:
+    """Return the head of one call: status, variant, seconds (`out_s` of one that is out), and how it compares."""
     run = call.run
     seconds = duration(out_s, exact=True) if out_s else ""
     if run is not None and run.elapsed_s:
         seconds = seconds_text(run.elapsed_s)
-    facts = [fact for fact in (seconds, _against(run, first)) if fact]
     name = html.el("strong", html.el("bdi", one_line(call.variant, 200)))
-    spans = [html.el("span", fact, cls="fh-dim fh-fact") for fact in facts]
+    spans = [html.el("span", seconds, cls="fh-dim fh-fact", title=ELAPSED_TITLE)] if seconds else []
+    if is_reference and run is not None and run.output is not None and not run.assets:
+        spans.append(html.el("span", "reference", cls="fh-dim fh-fact", title="The others are compared to this one"))
+    spans += [html.el("span", *said, cls="fh-dim fh-fact")] if (said := _against(run, first)) else []
     return html.el("div", html.badge(one_line(call.status, 40)), " ", name, " ", html.join(spans, " "), cls="fh-head")
 
 
-def _against(run: Run | None, first: Run | None) -> str:
+def _against(run: Run | None, first: Run | None) -> tuple[object, ...]:
+    """Return whether an output differs from the first variant's, which is named."""
     if run is None or first is None or run.output is None or first.output is None or run.assets:
-        return ""  # files have other addresses each time
-    return "= same" if run.output == first.output else "≠ differs"
+        return ()  # files have other addresses each time
+    name = html.el("bdi", one_line(first.variant or "the first", 60))
+    return ("= same as ", name) if run.output == first.output else ("≠ differs from ", name)
 
 
 def error_element(run: Run) -> html.Html:
@@ -195,6 +222,9 @@ def _set(widget: Any, value: str) -> None:
     if widget.value != value:
         widget.value = value
 
+
+ANSWER_LATER: Final = "Answer later (by callback)"
+"""The name of a form's choice that answers come by callback."""
 
 HINTS: Final = {
     # CONTRACT section 2
@@ -239,7 +269,7 @@ def hint_for(run: Run) -> str:
     if run.ok:
         return ""
     if was_refused_directly(run):
-        return 'it answers later only: switch "Deliver by callback" on, and run again'
+        return f'it answers later only: switch "{ANSWER_LATER}" on, and run again'
     hint = HINTS.get(run.error_code or "", "")
     if run.status != "unknown":
         return hint

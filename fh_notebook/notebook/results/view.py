@@ -288,7 +288,8 @@ class ResultsView:
         for number in numbers:
             if number < len(columns):
                 first = columns[0].run if number else None
-                columns[number].show(submit.of_column(number), first, cap, afresh=afresh)
+                is_reference = number == 0 and len(columns) > 1
+                columns[number].show(submit.of_column(number), first, cap, is_reference=is_reference, afresh=afresh)
         self._show_line(submit)
 
     def _beat(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -52,3 +53,18 @@ def test_every_cure_is_for_a_code_that_is_known() -> None:
 
     known = {*BROKEN_TEXTS, *BY_CODE, "response_too_large"}
     assert set(HINTS) <= known
+
+
+def test_an_output_that_differs_names_what_it_differs_from() -> None:
+    """By the first variant's name, as text; that one is marked where others are compared to it."""
+    first = fh.Run(status="completed", output="yes", variant="<b>formal")
+    for output, sign in (("yes", "="), ("no", "≠")):
+        call = CallState(
+            variant="other", state="answered", run=fh.Run(status="completed", output=output, variant="other")
+        )
+        facts = re.findall(r'fh-fact"[^>]*>(.*?)</span>', run_head(call, first))
+        assert [fact[0] for fact in facts] == [sign]
+        assert "<bdi>&lt;b&gt;formal</bdi>" in facts[0]
+    own = CallState(variant="formal", state="answered", run=first)
+    assert ["reference" in run_head(own, None, is_reference=yes) for yes in (True, False)] == [True, False]
+    assert "reference" not in run_head(CallState(variant="formal"), None, is_reference=True)
