@@ -230,7 +230,7 @@ def form_answers(stage: Stage) -> Iterator[Locator]:
 def form_request(stage: Stage) -> Iterator[Locator]:
     """The request that Run would send."""
     shown = _form(stage, FILLED, "form-request")
-    press(shown, "Request")
+    press(shown, "Show request")
     expect(shown).to_contain_text("max_words")
     yield stage.cell(1)
 
@@ -259,6 +259,16 @@ def form_over(stage: Stage) -> Iterator[Locator]:
     """The form over a table: which column is which variable, and the number of calls."""
     code = 'form = fh.form("support-triage", over=tickets)\nform'
     _form(stage, code, "form-over")
+    yield stage.cell(1)
+
+
+@surface
+def form_over_done(stage: Stage) -> Iterator[Locator]:
+    """The same after Run: what came of the batch, with its buttons in the form."""
+    shown = _form(stage, 'form = fh.form("support-triage", over=tickets)\nform', "form-over-done")
+    expect(shown.get_by_role("button", name=re.compile("Run [0-9]"))).to_be_visible()
+    press(shown, RUN)
+    expect(shown.get_by_role("button", name="Browse")).to_be_visible()
     yield stage.cell(1)
 
 

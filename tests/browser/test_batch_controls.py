@@ -72,8 +72,8 @@ def test_a_batch_in_the_background_is_paused_throttled_and_cancelled(lab: Lab, p
         expect(here.locator("button.fh-pause")).to_have_text("Pause")
 
         named = [name for _, name in accessible(lab, here)]
-        assert named == ["Pause", "Cancel", "At once", "slide At once", "Automatic"]
-        number = here.get_by_label("At once", exact=True)
+        assert named == ["Pause", "Cancel", "Calls at once", "slide Calls at once", "Automatic"]
+        number = here.get_by_label("Calls at once", exact=True)
         number.fill("6")
         number.press("Enter")
         lab.expect_text(here, r"6 of 6 in flight")

@@ -54,7 +54,7 @@ def test_one_display_over_all_workers_and_its_buttons_reach_each(lab: Lab, paced
         here.locator("button.fh-pause").click()
         paced_hive.wait_for(4)
 
-        number = here.get_by_label("At once", exact=True)
+        number = here.get_by_label("Calls at once", exact=True)
         number.fill("6")
         number.press("Enter")
         # The leases of a round are fixed: it ends with the calls that are out, and the next one has 6.

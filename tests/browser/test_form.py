@@ -203,7 +203,7 @@ def test_optional_fields_at_their_defaults_are_behind_one_line(lab: Lab) -> None
 def test_every_field_has_its_label(lab: Lab) -> None:
     """What reads a page out names each control; a click on the name goes to the field."""
     form = lab.output(AT["fill"]).locator(".fh-panel")
-    for name in ("ticket", "tone", "max_words", "token", "Repeat"):
+    for name in ("ticket", "tone", "max_words", "token", "Runs per variant"):
         expect(form.get_by_label(name, exact=False).first).to_be_visible()
     nameless = form.evaluate(
         """form => [...form.querySelectorAll('input, select, textarea, button')].filter(e => e.offsetParent
@@ -266,7 +266,7 @@ def test_results_stand_beside_each_other(lab: Lab, hive: FormHive) -> None:
     expect(form.locator(".fh-added")).to_have_text("Added: 1 line in form.dataset.")
     form.locator("button.fh-add").click()
     expect(form.locator(".fh-added")).to_contain_text("has these inputs already")
-    expect(form.locator("button.fh-add")).to_have_text("Add to batch (1)")
+    expect(form.locator("button.fh-add")).to_have_text("Collect for a batch (1)")
 
 
 def test_an_error_is_one_line_with_the_cure(lab: Lab) -> None:
@@ -363,7 +363,7 @@ def test_a_whole_schema_that_is_true_or_false_is_a_form(lab: Lab, hive: FormHive
 def test_an_answer_by_callback_is_a_row_until_it_comes(lab: Lab, hive: FormHive) -> None:
     """A person decides: the form says whom it waits for, and Run can be pressed again meanwhile."""
     form = _form(lab, "later")
-    form.get_by_label("Deliver by callback").check()
+    form.get_by_label("Answer later (by callback)").check()
     form.locator("button.fh-run").click()
     hive.wait_approval(timeout_s=PATIENCE_S)
     rows = form.locator(".fh-pending")
@@ -399,6 +399,16 @@ def test_a_form_over_rows_maps_columns_and_runs_a_batch(lab: Lab, hive: FormHive
     expect(form.locator(".fh-batch-result .fh-completed")).to_have_text("40 completed")
     hive.hold.clear()
     expect(form.locator("button.fh-pause")).to_have_count(0)
+    block = form.locator(".fh-batch-result")
+    block.get_by_role("button", name="Save", exact=True).click()
+    file = block.get_by_label("File")
+    file.fill("of-a-form.csv")
+    file.press("Control+Enter")  # that of the form is Run, which would begin another batch
+    expect(block.locator(".fh-below")).to_contain_text("Saved of-a-form.csv: 40 rows")
+    block.get_by_role("button", name="Browse").click()
+    expect(block.locator(".fh-browse")).to_be_visible()
+    expect(block.locator(".fh-completed").first).to_have_text("40 completed")
+    block.get_by_role("button", name="Close").click()
     pictures(lab, "batch-end", form)
     assert "({'at last': 40}, 40)" in _read(lab, "over-read")
 

@@ -97,13 +97,13 @@ def test_keys_of_every_kind_of_control_are_its_own(lab: Lab, hive: FormHive, pla
         number = form.locator(".fh-field-integer input[type=text]")
         for control, keys in (
             (tone, ["ArrowDown", "ArrowDown"]), (urgent, ["Space"]),
-            (number, ["ArrowUp"]), (form.get_by_label("Repeat"), ["ArrowUp"]),
+            (number, ["ArrowUp"]), (form.get_by_label("Runs per variant"), ["ArrowUp"]),
         ):  # fmt: skip
             control.focus()
             for key in keys:
                 lab.page.keyboard.press(key)
             assert _focused(control), keys
-        expect(form.get_by_label("Repeat")).to_have_value("2")
+        expect(form.get_by_label("Runs per variant")).to_have_value("2")
         assert tone.evaluate("e => e.selectedOptions[0].textContent") == "brief"
         expect(urgent).not_to_be_checked()
         boxes = form.locator("input[type=checkbox]:enabled")
@@ -206,7 +206,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         wait_until_at_work(here)
         for control in here.locator("button:not(.fh-cancel), input").locator("visible=true").element_handles():
             _commands_change_nothing(lab, control, control.evaluate("e => e.className"))
-        here.get_by_label("At once", exact=True).focus()
+        here.get_by_label("Calls at once", exact=True).focus()
         lab.page.keyboard.press("ArrowUp")
         lab.page.keyboard.press("Tab")
         lab.expect_text(here, "3 of 3 in flight|of 3 in flight")
@@ -221,7 +221,7 @@ def test_keys_of_the_controls_of_a_batch_are_its_own(lab: Lab, paced_hive: Paced
         adaptive.focus()
         lab.page.keyboard.press("Space")
         expect(adaptive).to_be_hidden()
-        expect(here.get_by_role("slider", name="slide At once")).to_be_focused()
+        expect(here.get_by_role("slider", name="slide Calls at once")).to_be_focused()
 
 
 @pytest.mark.long

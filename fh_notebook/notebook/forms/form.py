@@ -186,7 +186,7 @@ class Form:
 
     @property
     def delivery(self) -> str:
-        """How answers come: ``"direct"``, in the response; ``"callback"``, later, as "Deliver by callback" has it; or
+        """How answers come: ``"direct"``, in the response; ``"callback"``, later, as "Answer later" has it; or
         ``"poll"``, later too, by being asked for. One of them can be assigned.
         """
         return self._core.selection.delivery
@@ -252,7 +252,7 @@ class Form:
 
     @property
     def dataset(self) -> pd.DataFrame:
-        """The inputs that "Add to batch" has collected, one line each, as a batch takes it; without passwords."""
+        """The inputs that "Collect for a batch" has collected, a line each, for a batch; without passwords."""
         return self._core.dataset
 
     @property

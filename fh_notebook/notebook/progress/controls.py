@@ -96,11 +96,11 @@ class BatchControls:
             value=1,
             min=1,
             max=MOST,
-            description="At once",
+            description="Calls at once",
             tooltip=THROTTLE,
             continuous_update=False,
             style={"description_width": "initial"},
-            layout=Layout(width="112px", margin="2px 4px 2px 0"),
+            layout=Layout(width="148px", margin="2px 4px 2px 0"),
         )
         self._throttle = IntSlider(
             value=1,
@@ -108,7 +108,7 @@ class BatchControls:
             max=LEAST_ROOM,
             readout=False,
             continuous_update=False,
-            description="slide At once",  # heard, not seen
+            description="slide Calls at once",  # heard, not seen
             layout=Layout(width="96px", margin="2px 4px 2px 0"),
         )
         self._adapts = Label(layout=Layout(width="auto", margin="2px 8px 2px 0"))

@@ -8,8 +8,11 @@
 // - Ctrl+Enter and Cmd+Enter press the form's Run, from wherever the focus is, and leave it there.
 // - The kernel may name a field that is to be gone to, such as the first cell of a new row, as may a link: by the classes
 //   that the field, or else what it lies in, has. A person who has typed or clicked meanwhile stays where they are.
+// - What lies in another box of this kind within this one, such as the block of a batch in a form, is served by the inner
+//   box alone: there Ctrl+Enter saves a file, and is no Run of the form.
 // - What is clicked and has a name for the kernel (data-act) is told to it. So is a field that must be filled in
-//   (fh-needed) and that was left; while a button is pressed, what was left is told after its click.
+//   (fh-needed) and that was left, and one whose menu is made when a person comes to it (fh-offers), by the pointer or
+//   the focus; while a button is pressed, what was left is told after its click.
 // - A button that is pressed is clicked, also where the page moves it meanwhile: what is left by the press may be told
 //   wrong above it.
 // - Text is laid out in its own direction, the handle of a slider and a group of boxes have names, and what is wrong is
@@ -25,11 +28,13 @@ const STILL_PX = 6;  // a pointer that moves further takes its press back
 
 function render({model, el}) {
   const root = () => el.closest(".fh-own-keys");
-  let asking, observer, going, showing, pressing;
+  let asking, observer, going, showing, opening, pressing;
   let last = null;  // what has the focus, and what was to know of it while it was on the page
   let lost = null;  // what had it until its part was drawn anew
+  const isInner = event => event.target.closest?.(".fh-own-keys") !== root();
   const disown = ownKeys(root, event => {
-    lost = going = showing = null;  // a person has gone on
+    lost = going = showing = opening = null;  // a person has gone on
+    if (isInner(event)) return;
     if (event.key === "ArrowDown" && event.altKey) openMenu(event);
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) run(event);
   });
@@ -41,7 +46,17 @@ function render({model, el}) {
   const named = (all, name) => all.filter(element => nameOf(element) === name);
   const focusable = here => [...here.querySelectorAll(FOCUSABLE)];
   const focus = element => element.focus({preventScroll: true});
+  const offered = new WeakSet();
+  const offer = event => {
+    if (isInner(event)) return;
+    for (let field = event.target.closest(".fh-offers"); field; field = field.parentElement.closest(".fh-offers")) {
+      if (offered.has(field)) continue;
+      offered.add(field);
+      model.send({act: `came ${nameOfField(field)}`});
+    }
+  };
   const came = event => {
+    offer(event);
     const element = event.target, name = nameOf(element), around = focusable(event.currentTarget);
     last = {element, name, around, place: named(around, name).indexOf(element)};
   };
@@ -58,7 +73,7 @@ function render({model, el}) {
   };
   const nameOfField = field => [...field.classList].find(name => name.startsWith("fh-at-"));
   const press = event => {
-    lost = going = showing = null;
+    lost = going = showing = opening = null;
     pressing = {button: event.target.closest("button"), at: [event.clientX, event.clientY], left: [], isClicked: false};
   };
   const clicks = event => { if (pressing?.button?.contains(event.target)) pressing.isClicked = true; };
@@ -73,11 +88,12 @@ function render({model, el}) {
     });
   };
   const openMenu = event => {
-    const menu = event.target.closest(".fh-field")?.querySelector(":scope > .fh-by-key select");
-    if (!menu || menu === event.target) return;  // in the menu itself the browser opens it
+    const field = event.target.closest(".fh-field"), menu = menuOf(field);
+    if (menu === event.target || !(menu || field?.matches(".fh-offers"))) return;  // in itself the browser opens it
     event.preventDefault();
-    focus(menu);
+    if (menu) focus(menu); else opening = {field, until: performance.now() + SOON_MS};  // it is being made
   };
+  const menuOf = field => field?.querySelector(":scope > .fh-by-key select");
   const run = event => {
     const button = root().querySelector(".fh-run");
     if (!button) return;
@@ -119,7 +135,7 @@ function render({model, el}) {
   const scrolls = () => { showing = null; };
   const pressed = event => {
     const at = event.target.closest?.("[data-go], [data-act], .fh-code-act");
-    if (!at) return;
+    if (!at || isInner(event)) return;
     event.preventDefault();
     if (at.dataset.go) goTo(at.dataset.go);
     else if (at.dataset.act) model.send({act: at.dataset.act});
@@ -166,6 +182,10 @@ function render({model, el}) {
       else control.removeAttribute("aria-invalid");
     });
     here.querySelectorAll(".fh-by-key select").forEach(menu => { menu.tabIndex = -1; });
+    if (opening && menuOf(opening.field)) {
+      if (performance.now() < opening.until) focus(menuOf(opening.field));
+      opening = null;
+    }
     findAgain(here);
     arrive(here);
     showAll(here);
@@ -196,6 +216,7 @@ function render({model, el}) {
     here.style.outline = "none";
     here.addEventListener("focusin", came);
     here.addEventListener("focusout", left);
+    here.addEventListener("pointerover", offer);
     here.addEventListener("pointerdown", press, true);
     here.addEventListener("click", clicks, true);
     here.addEventListener("wheel", scrolls, {passive: true});

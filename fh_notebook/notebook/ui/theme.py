@@ -7,6 +7,7 @@ Colours are Jupyter's own variables; without the CSS everything is still there a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Final
 
@@ -159,8 +160,8 @@ class FieldTheme:
 
     @cached_property
     def mark(self) -> Any:
-        """A button at the end of a row."""
-        return self._layout(width="auto", flex="0 0 auto", margin="0 2px 0 0", padding="0 6px")
+        """A button at the end of a row: a sign, which the CSS draws over its name."""
+        return self._layout(width="26px", flex="0 0 auto", margin="0", padding="0")
 
     @cached_property
     def cell(self) -> Any:
@@ -172,8 +173,8 @@ class FieldTheme:
         """The buttons at the end of a row."""
         return self._layout(width="auto", flex_flow="row nowrap", overflow="visible", margin="0")
 
-    def table(self, columns: int) -> Any:
-        """Return the layout of a table of so many columns, between the numbers of its rows and their buttons."""
+    def table(self, tracks: Iterable[str]) -> Any:
+        """Return the layout of a table with columns of these widths, between the rows' numbers and their buttons."""
         return self._layout(
             width="100%",
             flex="1 1 100%",
@@ -181,7 +182,7 @@ class FieldTheme:
             grid_gap="4px 6px",
             align_items="center",
             padding="2px",
-            grid_template_columns=f"auto repeat({columns}, minmax(64px, 1fr)) auto",
+            grid_template_columns=f"auto {' '.join(tracks)} auto",
         )
 
     # ------------------------------------------------------------------ widgets that several kinds of fields have
@@ -291,6 +292,8 @@ CSS: Final = html.Html(
     "background:var(--jp-layout-color1,Canvas)}"
     ".fh-form .fh-menu::after{content:'\\22EF';content:'\\22EF' / '';position:absolute;inset:0;text-align:center;"
     "line-height:24px;font-size:16px;pointer-events:none;color:var(--jp-ui-font-color2,inherit)}"
+    # Signs that a page of many fields repeats are seen where a person is: at the pointer, and at the focus.
+    "@media (hover:hover){.fh-form .fh-field:not(:hover,:focus-within)>:is(.fh-menu,.fh-remove){opacity:0}}"
     ".fh-form .fh-remove:hover,.fh-form .fh-menu:hover{background:var(--jp-layout-color2,rgba(128,128,128,.15));"
     "border-radius:4px}"
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
@@ -359,7 +362,13 @@ CSS: Final = html.Html(
     ".fh-form .fh-head-cell,.fh-form .fh-row-number{font-size:12px;font-weight:600;"
     "color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere}"
     ".fh-form .fh-row-number{font-weight:400;text-align:right;padding-right:2px}"
-    ".fh-form .fh-row-up,.fh-form .fh-row-down,.fh-form .fh-row-remove{font-size:12px}"
+    # Their names are heard, the signs are seen.
+    ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove){font-size:0}"
+    ".fh-form :is(.fh-row-up,.fh-row-down,.fh-row-remove)::after{font-size:13px;content:'\\2191';content:'\\2191' / ''}"
+    ".fh-form .fh-row-down::after{content:'\\2193';content:'\\2193' / ''}"
+    ".fh-form .fh-row-remove::after{content:'\\2715';content:'\\2715' / ''}"
+    # How the rows are edited is no value of the field.
+    ".fh-form .fh-rows-way>select{width:auto;max-width:100%;align-self:flex-start}"
     ".fh-form .widget-checkbox{width:auto}.fh-form .widget-html-content{line-height:1.4}"
     ".fh-form .widget-html,.fh-form .jupyter-widget-html{line-height:1.4}"
     "</style>"

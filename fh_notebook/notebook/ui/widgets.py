@@ -17,7 +17,7 @@ from ipywidgets.widgets.widget_string import HTMLStyle
 from traitlets import Unicode
 
 from fh_notebook.contract.deployment import Deployment
-from fh_notebook.core.config.urls import LOCAL
+from fh_notebook.core.config.urls import LOCAL, hostname, is_loopback
 from fh_notebook.core.redaction import error_text, log
 from fh_notebook.core.text import html
 from fh_notebook.errors import FetchHiveError
@@ -103,8 +103,8 @@ STYLE: Final = html.Html(
     # While calls are out, Cancel is in the place of what the next run is chosen by.
     ".fh-panel .fh-cancel:disabled,.fh-panel .fh-run-bar:has(.fh-run:disabled) :is(.fh-repeats,.fh-by-callback)"
     "{display:none}"
-    ".fh-panel .fh-progress:not(:has(.fh-line)){display:none}"
-    ".fh-panel .fh-progress{margin-right:12px}"
+    ".fh-panel .fh-run-bar .fh-progress:not(:has(.fh-line)){display:none}"
+    ".fh-panel .fh-run-bar .fh-progress{margin-right:12px}"
     ".fh-panel .fh-cancel{background:none;border:1px solid var(--jp-error-color1,currentColor);"
     "color:var(--jp-error-color1,inherit)}"
     ".fh-panel .fh-run:disabled{opacity:1}"
@@ -228,8 +228,16 @@ def problems_list(problems: Iterable[object], *, most: int = 8) -> str:
 
 
 def origin_text(origin: str) -> str:
-    """Say where calls go."""
-    return "the local hive in this process" if origin == LOCAL else origin
+    """Say where calls go.
+
+    Examples
+    --------
+    >>> origin_text("api.fetchhive.com"), origin_text("127.0.0.1:8080")
+    ('api.fetchhive.com', 'a server on this computer (127.0.0.1:8080)')
+    """
+    if origin == LOCAL:
+        return "the local hive in this process"
+    return f"a server on this computer ({origin})" if is_loopback(hostname(f"//{origin}")) else origin
 
 
 @cache

@@ -161,7 +161,7 @@ def test_a_late_answer_is_not_shown(page: Page, hive: FormHive) -> None:
     hive.wait_for(1)
     page.kernel.run("form.variants = 'plain'; form.fields['ticket'].value = 'The newer.'; older = form._core.newest")
     page.click("fh-run")
-    page.until("A run is out: wait for it, or Cancel it first.")
+    page.until("A run is in progress.")
     page.kernel.run("newer = form.submit()")
     page.until("Dear customer, The newer.")
     hive.hold.set()

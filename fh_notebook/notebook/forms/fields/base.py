@@ -2,7 +2,8 @@
 
 - A widget shows the state and never holds it: input goes to the state, and the state is shown again. So a field may be
   set in a cell, by a click and from the history, and always shows what would be sent.
-- Optional parts are created when they are needed.
+- Optional parts are created when they are needed; a menu, when the page's script tells that a person has come to the
+  field: 50 fields have 30 of them. A page that cannot load the script has no menus.
 - Handlers return at once and may be called on any thread. Changes made by a handler itself are ignored (`UpdateGuard`):
   those on its own thread, because a page may send input on another thread while a cell or a run updates the form.
 - What is sent without a value to see (nothing, the default, null, an empty one) is told in the control itself, or where
@@ -32,7 +33,7 @@ from fh_notebook.notebook.forms.model.field import FieldState, SentAs
 from fh_notebook.notebook.forms.model.kinds import Control
 from fh_notebook.notebook.ui.theme import FieldTheme
 
-__all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "field_anchor", "set_traits"]
+__all__ = ["Field", "FieldsViewProtocol", "UpdateGuard", "button_of", "field_anchor", "lines_of", "set_traits"]
 
 
 def set_traits(widget: Any, **traits: Any) -> None:
@@ -138,8 +139,7 @@ class Field:
         """The box in which any value can be written as JSON."""
         self.remove_button: Any = None
         """What removes the value: then nothing is sent."""
-        self.menu: Any = None
-        """What else can be sent than what is typed: null, an empty text, the default."""
+        self._menu: Any = None
         self.help_line: Any = None
         """What its schema says of it."""
         self._widget: Any = None
@@ -195,6 +195,7 @@ class Field:
 
         classes = ["fh-field", f"fh-field-{self.state.kind}", field_anchor(self.state.path)]
         classes += ["fh-needed"] if self.state.required else []
+        classes += [OFFERS] if self.offers and self._menu is None else []
         return Box(parts, layout=self.view.look.field, _dom_classes=classes)
 
     def refresh(self) -> None:
@@ -202,6 +203,24 @@ class Field:
         if self._widget is not None:
             with self._showing:
                 set_traits(self._widget, children=self._shown_parts())
+                if self._menu is None and self.offers:
+                    self._widget.add_class(OFFERS)
+
+    @property
+    def menu(self) -> Any:
+        """What else can be sent than what is typed: null, an empty text, the default; ``None`` where nothing can.
+
+        Made at the first use.
+        """
+        if self._menu is None and self.offers:
+            with self._showing:
+                self._menu = _make_menu(self, _menu_items(self.state), self.state.sent_as)
+        return self._menu
+
+    def offer_menu(self) -> None:
+        """Show its menu: a person has come to it."""
+        if self._widget is not None and self._menu is None and self.menu is not None:
+            self.refresh()
 
     def _shown_parts(self) -> tuple[Any, ...]:
         """Put the state into its parts, made when they are needed, and return those that are shown."""
@@ -237,12 +256,15 @@ class Field:
         control : Widget
             The field's control, or the JSON box in its place.
         """
-        return (*self._controls(control), *self.ends(), self.help_line, self.problem_line())
+        # The menu is the last: what stands behind a part that comes is drawn anew.
+        return (*self._controls(control), self._shown_remove_button(), self.help_line, self.problem_line(), self._menu)
 
     def ends(self) -> tuple[Any, Any]:
         """Return what stands at the end of its label's line: the x where there is a value to remove, and the menu."""
-        is_removable = self.state.switchable and self.state.is_set
-        return (self.remove_button if is_removable else None, self.menu)
+        return (self._shown_remove_button(), self.menu)
+
+    def _shown_remove_button(self) -> Any:
+        return self.remove_button if self.state.switchable and self.state.is_set else None
 
     def problem_line(self) -> Any:
         """Return the line of problems, where there is any.
@@ -305,6 +327,12 @@ class Field:
         text = "" if self.state.secret else self.state.json_text
         set_traits(self.json_box, value=text, rows=_rows(text))
 
+    @property
+    def offers(self) -> bool:
+        """Whether something else can be sent than nothing and what is typed: then it has a menu, made or not."""
+        with self.state.model.lock:
+            return not set(self.state.sendable_as) <= {SentAs.NOTHING, SentAs.VALUE}
+
     def labelled(self) -> dict[str, Any]:
         """Return the traits of a control that has the field's label."""
         return {"description": self.label_html, "description_allow_html": True}
@@ -323,11 +351,10 @@ class Field:
     def _show_ends(self) -> None:
         state = self.state
         with state.model.lock:
-            items, sent = _menu_items(state), state.sent_as
-        if self.menu is None and not {item for _, item in items} <= {SentAs.NOTHING, SentAs.VALUE}:
-            self.menu = _make_menu(self, items, sent)
-        if self.menu is not None:
-            set_traits(self.menu, options=items, value=sent)
+            sent = state.sent_as
+            items = _menu_items(state) if self._menu is not None else ()
+        if self._menu is not None:
+            set_traits(self._menu, options=items, value=sent)
         if self.remove_button is None and state.switchable and sent is not SentAs.NOTHING:
             self.remove_button = _make_remove_button(self)
 
@@ -372,8 +399,23 @@ class Field:
         return state_note(self.state) or "\u200b"
 
 
+CHARS_IN_A_LINE: Final = 64
+"""Of a text in a box of the width that fields have beside the answers."""
+
+
+def lines_of(text: str) -> int:
+    r"""Return how many lines a text has in a box that wraps it.
+
+    Examples
+    --------
+    >>> lines_of(""), lines_of("a\nb"), lines_of("x" * 100)
+    (1, 2, 2)
+    """
+    return sum(max(1, -(-len(line) // CHARS_IN_A_LINE)) for line in text.split("\n"))
+
+
 def _rows(text: str) -> int:
-    return min(max(text.count("\n") + 1, 3), 14)
+    return min(max(lines_of(text), 3), 14)
 
 
 # --- what stands at the end of a field's label: the x that removes a value, and the menu
@@ -395,8 +437,8 @@ def _make_remove_button(field: Field) -> Any:
     # Named in full for who hears the page: the CSS shows an x.
     name, look = f"Do not send {field.shown_name}", field.view.look
     return button_of(
-        field, name, "Remove the value: nothing is sent", field.state.unset, layout=look.end,
-        tabbable=False if field.is_cleared or field.menu is not None else None, _dom_classes=("fh-remove",),
+        field, name, "Leave this out: remove the value, and send nothing", field.state.unset, layout=look.end,
+        tabbable=False if field.is_cleared or field.offers else None, _dom_classes=("fh-remove",),
     )  # fmt: skip
 
 
@@ -411,7 +453,7 @@ def _make_menu(field: Field, items: _MenuItems, sent: SentAs) -> Any:
         options=items,
         value=sent,
         description=f"what to send for {field.shown_name}",
-        tooltip="What to send (Alt+Down in the field)" if field.is_typed else "What to send",
+        tooltip=f"Send something else, such as an empty value{' (Alt+Down in the field)' if field.is_typed else ''}",
         layout=look.end,
         style=look.plain_style,
         _dom_classes=("fh-menu", "fh-heard", *(("fh-by-key",) if field.is_typed else ())),
@@ -437,5 +479,8 @@ def _menu_text(state: FieldState, sent: SentAs) -> str:
         case SentAs.VALUE:
             return "Send the value" if state.sent_as is sent else "Send the value of before"
 
+
+OFFERS: Final = "fh-offers"
+"""The class of a field whose menu is made when the page's script tells that a person has come to it."""
 
 MENU_CAP: Final = 60

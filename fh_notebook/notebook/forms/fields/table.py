@@ -57,7 +57,7 @@ class TableField(Field, control=Control.TABLE):
         state = self.state
         rows = f"{len(state.rows):,} row{'' if len(state.rows) == 1 else 's'}"
         count = rows if state.rows else f"no rows ({note})" if (note := state_note(state)) else "no rows"
-        return ((f"{count}, as a table", False), (f"{count}, as JSON", True))
+        return ((f"Edit as a table: {count}", False), (f"Edit as JSON: {count}", True))
 
     def _show_as(self, as_json: bool) -> None:
         self._as_json = as_json
@@ -195,7 +195,7 @@ class _Table:
         names = ("", *map(_head, self._columns), "")
         self._head = [field.view.look.html(html.el("div", name, cls="fh-head-cell") if name else "") for name in names]
         self.page = 0
-        self.box = GridBox((), layout=field.view.look.table(len(self._columns)), _dom_classes=("fh-table-box",))
+        self.box = GridBox((), layout=field.view.look.table(map(_track, self._columns)), _dom_classes=("fh-table-box",))
 
     @property
     def pages(self) -> int:
@@ -329,6 +329,17 @@ def _options(column: TableColumn) -> tuple[Option, ...]:
     if column.shape.kind is FieldKind.BOOLEAN:
         return tuple(Option(truth, name) for truth, name in YES_NO.items())
     return column.shape.options if column.shape.kind is FieldKind.CHOICE else ()
+
+
+_NARROW: Final = (FieldKind.INTEGER, FieldKind.NUMBER, FieldKind.BOOLEAN)
+_FIXED: Final = (FieldKind.DATE, FieldKind.TIME, FieldKind.CHOICE)
+
+
+def _track(column: TableColumn) -> str:
+    """Return the width of a column: a text has twice the room of a number, a date as much as it needs."""
+    if column.shape.kind in _NARROW:
+        return "minmax(72px, 1fr)"
+    return "minmax(104px, 1fr)" if column.shape.kind in _FIXED else "minmax(120px, 2fr)"
 
 
 def _head(column: TableColumn) -> str:

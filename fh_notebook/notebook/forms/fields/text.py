@@ -22,7 +22,7 @@ from typing import Any, Final
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size
 from fh_notebook.core.values import UNSET, is_number
-from fh_notebook.notebook.forms.fields.base import Field, button_of, set_traits
+from fh_notebook.notebook.forms.fields.base import Field, button_of, lines_of, set_traits
 from fh_notebook.notebook.forms.fields.help_text import state_note
 from fh_notebook.notebook.forms.model.kinds import Control, FieldKind, Shape
 from fh_notebook.notebook.forms.model.text_codec import MAX_BYTES, FileError, encoding_of, file_text, what_is_sent
@@ -94,7 +94,7 @@ class TextAreaField(Field, control=Control.TEXT_AREA):
         text = self.state.text
         least = self.state.kind.rules.rows
         # It grows with what is there and never shrinks under the hand.
-        rows = min(max(text.count("\n") + 1, least, self.control.rows or 0), MOST_ROWS)
+        rows = min(max(lines_of(text), least, self.control.rows or 0), MOST_ROWS)
         set_traits(self.control, value=text, placeholder=self.placeholder(), rows=rows)
 
 
@@ -261,8 +261,8 @@ class TimeField(Field, control=Control.TIME):
         if control is not self.control:
             return (control,)
         is_typed = self._shows_text
-        does = "Pick" if is_typed else "Type"
-        text, tooltip = f"{does} it", f"{does} {self.shown_name}"
+        text = _PICKED[self.state.kind] if is_typed else "Type as text"
+        tooltip = f"{self.shown_name}: {text}"
         if self._switch is None:
             classes, layout = ("fh-type-it",), self.view.look.small
             self._switch = button_of(self, text, tooltip, self._turn, layout=layout, _dom_classes=classes)

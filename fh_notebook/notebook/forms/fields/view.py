@@ -174,6 +174,15 @@ class FieldsView:
                 field.state.was_left = True
                 field.refresh_problems()
 
+    def offer_menu(self, anchor: str) -> None:
+        """Show the menu of the fields of an anchor: a person has come to them."""
+        from fh_notebook.notebook.ui.widgets import enable_all_clicks
+
+        for field in self._all():
+            if field_anchor(field.state.path) == anchor:
+                field.offer_menu()
+                enable_all_clicks(field.widget)
+
     @property
     def widget(self) -> Any:
         """The column of all fields; made at the first use."""

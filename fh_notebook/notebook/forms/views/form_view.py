@@ -61,6 +61,7 @@ class FormView(FormObserver):
         self._fields_pane = panes.children[0]
         core.fields.keys = look.keys
         look.acts["left"] = lambda anchor: self._core.fields.leave(anchor)
+        look.acts["came"] = lambda anchor: self._core.fields.offer_menu(anchor)
         self.widget = look.panel(self._head, panes)
         core.observe(self, (self,))
         enable_all_clicks(self.widget)
@@ -73,7 +74,7 @@ class FormView(FormObserver):
 
     def _run(self) -> None:
         if self._core.busy:  # a second click that was on its way: each call costs
-            self._bar.say("A run is out: wait for it, or Cancel it first.")
+            self._bar.say("A run is in progress. Wait for it, or cancel it.")
         else:
             self._core.submit()
 

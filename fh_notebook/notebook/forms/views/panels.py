@@ -532,11 +532,12 @@ def _frames() -> tuple[str, ...]:
     )
 
 
-_GROW: Final = ("Variables …", "Add Start variables, and save them to the catalogue")
+_GROW: Final = ("Add fields …", "Add fields for Start variables, and save them in the file fetchhive.yaml")
 
-_ADD: Final = "Collect these inputs as a row of form.dataset, which fh.batch takes"
+_COLLECT: Final = "Collect for a batch"
+_ADD: Final = "Add these inputs as a row to form.dataset, which fh.batch takes; nothing is called"
 
-_SAVE: Final = ("Catalogue …", "Save the deployment to the catalogue")
+_SAVE: Final = ("Save to fetchhive.yaml …", "Keep this deployment, with its fields, in the file fetchhive.yaml")
 
 
 class PanelBar:
@@ -566,19 +567,23 @@ class PanelBar:
         self._panels: dict[str, SidePanel] = {}
         self._open: list[str] = []
         self._buttons = {
-            "request": self._toggle("request", "Request", "Show exactly what Run would send"),
-            "history": self._toggle("history", "Earlier calls", "Fill the fields with what was sent before"),
-            "copy": self._toggle("copy", "Copy as …", "What Run does, as a %%fetchhive cell or as code"),
+            "request": self._toggle("request", "Show request", "Show exactly what Run would send; nothing is sent"),
+            "history": self._toggle(
+                "history", "Earlier calls", "Show what was sent and answered before, and fill the fields with it"
+            ),
+            "copy": self._toggle(
+                "copy", "Copy as code …", "What Run does, as a %%fetchhive cell, as Python or as curl"
+            ),
             "grow": self._toggle("grow", *_GROW if can_extend(core.deployment) else _SAVE),
         }
         buttons = list(self._buttons.values())
         self._said = look.text(dom_class="fh-added")
         if collect is not None:
             add = look.safely(collect, lambda message: self.say(message, kind="error"))
-            self._add = look.button("Add to batch", _ADD, "fh-add", add)
+            self._add = look.button(_COLLECT, _ADD, "fh-add", add)
             buttons += [self._add, self._said]
         self._row = look.row(*buttons, dom_class="fh-tools")
-        self._area = look.column()
+        self._area = look.column(dom_class="fh-tool-panels")
         self.widget = look.column(self._row, self._area)
         if is_placeholder(core.deployment.name) or (can_extend(core.deployment) and is_empty):
             self._buttons["grow"].value = True
@@ -589,12 +594,12 @@ class PanelBar:
             self._panels[name].follow()
 
     def say(self, text: str, kind: str = "dim") -> None:
-        """Show one line beside "Add to batch"."""
+        """Show one line beside the button that collects inputs."""
         self._said.value = line(text, kind=kind)
 
     def show_collected(self, number: int) -> None:
         """Say that the inputs were added, and how many there are."""
-        self._add.description = f"Add to batch ({number:,})"
+        self._add.description = f"{_COLLECT} ({number:,})"
         self.say(f"Added: {counted(number, 'line')} in form.dataset.")
 
     def ran(self) -> None:
@@ -620,6 +625,7 @@ class PanelBar:
             if name == "history":
                 self._read_history()
             enable_all_clicks(panel.widget)
+            self._look.keys.show("fh-tool-panels")
         else:
             self._open.remove(name)
             closed = self._panels[name].widget

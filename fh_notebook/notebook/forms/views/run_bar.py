@@ -17,6 +17,7 @@ from fh_notebook.core.text.formatting import path_text
 from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
+from fh_notebook.notebook.results.column import ANSWER_LATER
 from fh_notebook.notebook.ui.widgets import LABELLED, FormTheme, enable_all_clicks, line
 
 __all__ = ["FieldLink", "RunActions", "RunBar"]
@@ -91,14 +92,14 @@ class RunBar:
             "Cancel", "End the calls. What has come is kept.", "fh-cancel", acts.cancel, disabled=True
         )
         self._repeats = BoundedIntText(
-            value=selection.repeats, min=1, max=MOST_REPEATS, description="Repeat", style=LABELLED,
-            layout=Layout(width="112px", margin="2px 6px 2px 0"), tooltip="How often each variant runs",
+            value=selection.repeats, min=1, max=MOST_REPEATS, description="Runs per variant", style=LABELLED,
+            layout=Layout(width="172px", margin="2px 6px 2px 0"), tooltip="How often each variant is called",
             _dom_classes=("fh-repeats",),
         )  # fmt: skip
         self._repeats.observe(self._repeated, "value")
         self._callback = Checkbox(
-            description="Deliver by callback", indent=False, layout=look.input, style=LABELLED,
-            tooltip="The answer comes later: for workflows that wait for a person, or take long",
+            description=ANSWER_LATER, indent=False, layout=look.input, style=LABELLED,
+            tooltip="For workflows that ask a person, or take long: the answer is sent when it is there",
             _dom_classes=("fh-by-callback",),
         )  # fmt: skip
         self._callback.observe(self._delivered, "value")

@@ -19,6 +19,7 @@ from PIL import Image
 import fh_notebook as fh
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.core.text.formatting import path_text
+from fh_notebook.notebook.forms.fields.base import field_anchor
 from fh_notebook.notebook.forms.fields.group import OneOfField
 from fh_notebook.notebook.forms.fields.view import Field, FieldsView, GroupField
 from fh_notebook.notebook.forms.model.field import SentAs
@@ -51,6 +52,7 @@ def _labels(widget: Any) -> list[str]:
 
 
 def _menu(field: Field) -> Any:
+    field.offer_menu()
     (menu,) = [part for part in field.widget.children if "fh-menu" in part._dom_classes]
     return menu
 
@@ -205,7 +207,7 @@ def test_a_number_that_is_none_stays_in_sight_with_its_problem() -> None:
     view = _view({"type": "integer"})
     field = view.fields["v"]
     (text,) = _parts(field, ipywidgets.Text)
-    assert [part for part in field.widget.children if "fh-menu" in part._dom_classes] == []
+    assert field.menu is None
     text.value = "12x"
     assert text.value == "12x"
     assert field.problems == ["v: the text '12x' is not a whole number"]
@@ -598,15 +600,29 @@ def test_a_table_is_edited_by_row_and_pasted_into() -> None:
     assert view.model.value == {"v": [{"sku": "C-3", "count": 4}, {"sku": "A-1", "count": 2, "gift": True}]}
     assert [part.value for part in _parts(field, ipywidgets.Text)] == ["C-3", "4", "A-1", "2"]
     (way,) = [part for part in _choices(field) if "fh-rows-way" in part._dom_classes]
-    assert way.label == "2 rows, as a table"
+    assert way.label == "Edit as a table: 2 rows"
     assert re.findall(r'fh-row-number">(\d+)<', _text(field.widget)) == ["1", "2"]
     way.value = True
     (area,) = _parts(field, ipywidgets.Textarea)
     area.value = '[{"sku": "D-4"}]'
-    assert way.label == "1 row, as JSON"
+    assert way.label == "Edit as JSON: 1 row"
     way.value = False
     assert [part.value for part in _parts(field, ipywidgets.Text)] == ["D-4", ""]
     assert view.model.value == {"v": [{"sku": "D-4"}]}
+
+
+def test_a_text_has_more_room_in_a_table_than_a_number() -> None:
+    """And a row's buttons are narrow signs, with names that are heard."""
+    item = {"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer"}}}
+    field = _view({"type": "array", "items": item}, values={"v": [{"name": "Kitchen window", "n": 2}]}).fields["v"]
+    [box] = [part for part in _inside(field.widget) if "fh-table-box" in part._dom_classes]
+    text, number = re.findall(r"minmax\((\d+)px, (\d)fr\)", box.layout.grid_template_columns)
+    assert int(text[0]) > int(number[0])
+    assert int(text[1]) > int(number[1])
+    ends = [part for part in _inside(field.widget) if part._dom_classes[:1] and part._dom_classes[0][:7] == "fh-row-"]
+    buttons = [part for part in ends if isinstance(part, ipywidgets.Button)]
+    assert [part.description for part in buttons] == ["Up", "Down", "Remove"]
+    assert [part.tooltip.rpartition(": ")[2] for part in buttons] == ["up", "down", "remove"]
 
 
 def test_a_cell_shows_a_value_that_is_none_of_its_choices() -> None:
@@ -667,12 +683,26 @@ def test_an_empty_value_is_in_the_menu_where_one_fits() -> None:
     """Of what must be given too."""
     inputs = {"a": fh.text(), "b": fh.text(min_length=1), "c": fh.array(fh.text()), "d": fh.text(pattern="^x")}
     view = FieldsView(FormModel(to_schema(inputs)))
-    menus = {name: [part for part in _inside(field.widget) if "fh-menu" in part._dom_classes]
-             for name, field in view.fields.items()}  # fmt: skip
-    assert {name: len(menu) for name, menu in menus.items()} == {"a": 1, "b": 0, "c": 1, "d": 0}
+    assert {name: field.menu is not None for name, field in view.fields.items()} == {
+        "a": True, "b": False, "c": True, "d": False,
+    }  # fmt: skip
     for name in ("a", "c"):
-        menus[name][0].value = SentAs.EMPTY
+        view.fields[name].menu.value = SentAs.EMPTY
     assert view.model.value == {"a": "", "c": []}
+
+
+def test_a_menu_is_made_when_a_person_comes_to_its_field() -> None:
+    """It comes behind everything else of the field, which is not drawn anew for it; what has none is left alone."""
+    inputs = {"a": fh.text(), "b": fh.text(min_length=1)}
+    view = FieldsView(FormModel(to_schema(inputs)))
+    before = {name: field.widget.children for name, field in view.fields.items()}
+    assert ["fh-offers" in field.widget._dom_classes for field in view.fields.values()] == [True, False]
+    for name in inputs:
+        view.offer_menu(field_anchor((name,)))
+    assert view.fields["b"].widget.children == before["b"]
+    assert view.fields["a"].widget.children == (*before["a"], view.fields["a"].menu)
+    view.offer_menu(field_anchor(("a",)))
+    assert len(view.fields["a"].widget.children) == len(before["a"]) + 1
 
 
 def test_what_is_required_says_what_to_enter() -> None:

@@ -18,6 +18,7 @@ import fh_notebook as fh
 from fh_notebook.errors import AuthError, InputError, SettingsError
 from fh_notebook.local import LocalHive, ask_human
 from fh_notebook.notebook.forms.fields.base import field_anchor
+from fh_notebook.notebook.progress.batch_block import BatchBlock
 from fh_notebook.notebook.ui.latest_task import LatestTask
 from fh_notebook.notebook.ui.page_widget import OwnKeys
 from tests.notebook.forms.form_hive import PASSWORD, FormHive
@@ -42,6 +43,14 @@ def hive() -> Iterator[FormHive]:
     hive = FormHive()
     yield hive
     hive.hold.set()
+
+
+@pytest.fixture(autouse=True)
+def _all_is_shown() -> Iterator[None]:
+    """What came of a batch is shown after its end: no widget of a test comes in the next one."""
+    yield
+    for block in [thing for thing in gc.get_objects() if type(thing) is BatchBlock]:
+        block.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -86,6 +95,20 @@ def _until_text(form: fh.Form, text: str) -> None:
     form._core.newest.wait()
     [column] = [widget for widget in _all(form.widget) if "fh-column" in widget._dom_classes]
     _until(next(part for part in column.children if hasattr(part, "value") and text in part.value), text)
+
+
+def _until_block(form: fh.Form, text: str) -> None:
+    """Wait until the block of the form's batch shows `text`."""
+    came, place = threading.Event(), _of(form, "fh-batch-result")
+
+    def look(_: Any = None) -> None:
+        for widget in _all(place):
+            widget.observe(look, [name for name in ("children", "value") if widget.has_trait(name)])
+            if text in str(getattr(widget, "value", "")):
+                came.set()
+
+    look()
+    assert came.wait(PATIENCE_S), f"{text!r} did not come"
 
 
 def _act(form: fh.Form, name: str) -> None:
@@ -204,7 +227,7 @@ def test_a_second_click_does_not_pay_a_second_time(hive: FormHive) -> None:
     run.click()
     assert run.disabled
     run.click()
-    assert "A run is out: wait for it, or Cancel it first." in _of(form, "fh-status").value
+    assert "A run is in progress." in _of(form, "fh-status").value
     hive.wait_for(1)
     hive.hold.set()
     _until(_of(form, "fh-status"), "Calls go to the local hive in this process.")
@@ -216,9 +239,9 @@ def test_an_answer_by_callback_is_a_row_until_it_comes(human: LocalHive) -> None
     """The switch makes it so; the row says how far the run is, and Run can be pressed for another one meanwhile."""
     form = fh.form("refund", values={"amount": 120}, client=human.client())
     run, switch, rows = _of(form, "fh-run"), _of(form, "fh-by-callback"), _of(form, "fh-pending")
-    assert (switch.description, switch.value, form.delivery) == ("Deliver by callback", False, "direct")
+    assert (switch.description, switch.value, form.delivery) == ("Answer later (by callback)", False, "direct")
     run.click()
-    _until_text(form, "switch &quot;Deliver by callback&quot; on, and run again")
+    _until_text(form, "switch &quot;Answer later (by callback)&quot; on, and run again")
     switch.value = True
     assert form.delivery == "callback"
     run.click()
@@ -403,7 +426,7 @@ def test_inputs_are_collected_by_a_click(hive: FormHive) -> None:
     assert said.value == ""
     _of(form, "fh-add").click()
     assert "Added: 1 line in form.dataset." in said.value
-    assert _of(form, "fh-add").description == "Add to batch (1)"
+    assert _of(form, "fh-add").description == "Collect for a batch (1)"
     assert form.dataset["ticket"].tolist() == ["Late."]
 
 
@@ -421,7 +444,7 @@ def test_the_same_inputs_are_collected_twice_only_when_that_is_meant(hive: FormH
     assert len(form.dataset) == 1
     add.click()
     assert form.dataset["ticket"].tolist() == ["Late.", "Late."]
-    assert add.description == "Add to batch (2)"
+    assert add.description == "Collect for a batch (2)"
 
 
 def test_a_form_for_an_app_has_no_tools_and_speaks_of_no_service(hive: FormHive) -> None:
@@ -584,12 +607,74 @@ def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHi
     over.fields["ticket"].column = "body"
     assert ("fh-wrong" in _line(over, "ticket")._dom_classes, status.value) == (False, "")
     _of(over, "fh-run").click()
-    _until(_of(over, "fh-batch-result"), "2 completed")
+    _until_block(over, "2 completed")
     _until(_of(over, "fh-plan"), "2 of 2 answered")
     assert sorted(over.frame["output"]) == ["Dear customer, Late.", "Dear customer, Lost."]
     assert len(hive.got) == 2
     over.submit().wait()
     assert len(hive.got) == 2
+
+
+@pytest.mark.parametrize("is_app", [False, True])
+def test_the_batch_of_a_form_has_its_buttons_in_the_form(is_app: bool) -> None:
+    """Retry calls what failed, and the next Run shows its own batch in place of it; users of an app save no file."""
+    hive, broken, got = LocalHive(), {"bad"}, []
+
+    @hive.workflow("flaky", variant="v")
+    def flaky(text: str) -> str:
+        got.append(text)
+        if text in broken:
+            raise RuntimeError("not today")
+        return text
+
+    dep = fh.Deployment("flaky", variants=["v"], inputs={"text": fh.text()})
+    form = fh.form(dep, over=[{"text": "bad"}, {"text": "a"}], client=hive.client(), app=is_app)
+    _of(form, "fh-run").click()
+    _until_block(form, 'data-act="retry:0"')
+    place = _of(form, "fh-batch-result")
+    acts = re.findall(r'data-act="([^"]*)"', _of(form, "fh-live").value)
+    assert acts == ["show:0", "retry:0", "browse", *([] if is_app else ["save"])]
+    assert not _of(form, "fh-run").disabled
+    broken.clear()
+    [keys] = [widget for widget in _all(place) if isinstance(widget, OwnKeys)]
+    keys._handle_custom_msg({"act": "retry:0"}, [])
+    _until_block(form, "2 completed")
+    assert (sorted(got), form.batch.counts.calls) == (["a", "bad", "bad"], 3)
+    _of(form, "fh-run").click()
+    _until_block(form, "no call was made")
+    assert len([widget for widget in _all(place) if "fh-block" in widget._dom_classes]) == 1
+    assert len(got) == 3
+
+
+def test_what_is_called_again_by_a_click_is_cancelled_by_the_forms_button() -> None:
+    """A start that Run did not begin counts as one of the form all the same: Run is off, and Cancel ends it."""
+    hive, hold, began = LocalHive(), threading.Event(), threading.Event()
+
+    @hive.workflow("flaky", variant="v")
+    def flaky(text: str) -> str:
+        if not began.is_set():
+            began.set()
+            raise RuntimeError("not today")
+        hold.wait(PATIENCE_S)
+        return text
+
+    dep = fh.Deployment("flaky", variants=["v"], inputs={"text": fh.text()})
+    form = fh.form(dep, over=[{"text": "a"}], client=hive.client())
+    _of(form, "fh-run").click()
+    _until_block(form, 'data-act="retry:0"')
+    [keys] = [widget for widget in _all(_of(form, "fh-batch-result")) if isinstance(widget, OwnKeys)]
+    run, cancel = _of(form, "fh-run"), _of(form, "fh-cancel")
+    off = threading.Event()
+    cancel.observe(lambda change: change["new"] or off.set(), "disabled")
+    keys._handle_custom_msg({"act": "retry:0"}, [])
+    assert off.wait(PATIENCE_S)
+    assert run.disabled
+    on = threading.Event()
+    run.observe(lambda change: change["new"] or on.set(), "disabled")
+    cancel.click()
+    _until_block(form, "cancelled; what is finished is kept")
+    hold.set()
+    assert on.wait(PATIENCE_S)
 
 
 def test_a_batch_is_cancelled_by_the_forms_own_button(hive: FormHive) -> None:
@@ -598,7 +683,7 @@ def test_a_batch_is_cancelled_by_the_forms_own_button(hive: FormHive) -> None:
     _of(form, "fh-run").click()
     hive.wait_for(1)
     _of(form, "fh-cancel").click()
-    _until(_of(form, "fh-batch-result"), "cancelled; what is finished is kept")
+    _until_block(form, "cancelled; what is finished is kept")
     assert "press Run again, or form.batch.resume()" in form.batch.stopped.message  # type: ignore[union-attr]
     _of(form, "fh-run").click()
     _of(form, "fh-cancel").click()
@@ -615,7 +700,7 @@ def test_a_second_submit_leaves_the_batch_that_runs_on_the_page(hive: FormHive) 
         form.submit()
     assert "Checking every row" not in _of(form, "fh-status").value
     batch.cancel()
-    _until(_of(form, "fh-batch-result"), "cancelled; what is finished is kept")
+    _until_block(form, "cancelled; what is finished is kept")
 
 
 def test_rows_that_do_not_fit_are_told_before_the_first_call(hive: FormHive) -> None:
