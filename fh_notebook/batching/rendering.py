@@ -423,7 +423,7 @@ def _caption(counts: JobCounts, shown: int, factors: str) -> html.Html | None:
     return html.el("div", f"{shown} of {answered:,} answers{of_what}{failed_first}", cls="fh-dim")
 
 
-def _next(counts: Counts) -> html.Html:
+def _next(counts: JobCounts) -> html.Html:
     steps = [*([RETRY] if counts.failed else []), *NEXT]
     parts = [html.el("span", html.el("code", code), f" {what}") for code, what in steps]
     style = "display:flex;flex-wrap:wrap;gap:0 16px"

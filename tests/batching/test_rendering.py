@@ -107,7 +107,7 @@ def test_any_column_can_be_shown(values: list[object]) -> None:
     assert len(frame_text(frame, ["v"]).split("\n")) == len(values) + 1
 
 
-def _overview(counts: Counts, head: pd.DataFrame, runs: Sequence[Run] = ()) -> BatchOverview:
+def _overview(counts: JobCounts, head: pd.DataFrame, runs: Sequence[Run] = ()) -> BatchOverview:
     groups = groups_by_code(error_groups((row, f"key {row}", run) for row, run in enumerate(runs)))
     return BatchOverview(
         name="b",
@@ -125,7 +125,7 @@ def test_a_column_that_says_nothing_of_the_lines_shown_is_left_out() -> None:
     head = pd.DataFrame({"row": [0, 1], "output": [None, None], "error": ["late", "lost"], "reused": [False, False]})
     assert informative_columns(head, ["row", "output", "error", "reused"]) == ["row", "error"]
     assert informative_columns(head.assign(reused=[False, True]), ["output", "reused"]) == ["reused"]
-    page = _overview(Counts(planned=6, failed=6, calls=6), head).rows_html()
+    page = _overview(JobCounts(planned=6, failed=6, calls=6), head).rows_html()
     assert re.findall(r"<th [^>]*>([^<]*)<", page) == ["row", "error"]
 
 
@@ -135,7 +135,7 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
     runs = [Run(status="unknown", error=long, error_code="reset"), Run(status="failed", error_code="late")]
     failed, unknown = groups_by_code(error_groups((row, "k", run) for row, run in enumerate(runs)))
     assert (failed.words, unknown.words) == ("late", f"{long} (reset)")
-    page = _overview(Counts(planned=2, failed=1, unknown=1, calls=2), pd.DataFrame(), runs).head_html(
+    page = _overview(JobCounts(planned=2, failed=1, unknown=1, calls=2), pd.DataFrame(), runs).head_html(
         Offers(retry=True)
     )
     assert long in page
@@ -147,7 +147,7 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
 
 def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> None:
     """Answers of earlier runs, and the failed ones among them; what may have run has one word in chip and error."""
-    counts = Counts(planned=6, done=2, failed=1, unknown=3, reused=3, reused_failed=1)
+    counts = JobCounts(planned=6, done=2, failed=1, unknown=3, reused=3, reused_failed=1)
     runs = [Run(status="unknown", error="no answer")] * 3
     page = str(_overview(counts, pd.DataFrame({"row": [0]}), runs).page_html())
     assert page.count(f"3 {STATUS_WORDS['unknown']}") == 2
@@ -156,7 +156,7 @@ def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> 
     assert re.search(r"Not called again:[^<]*\b1\b[^<]*\b3\b", page)
     assert "1 of 6 answers (3 rows × 2 variants)" in page
     assert RETRY[0] in page
-    fresh = str(_overview(Counts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
+    fresh = str(_overview(JobCounts(planned=1, done=1, calls=1), pd.DataFrame({"row": [0]})).page_html())
     assert "Not called again" not in fresh
     assert RETRY[0] not in fresh
 
