@@ -192,7 +192,12 @@ def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFra
     columns = {name: [line.get(name) for line in lines] for name in COLUMNS}
     frame = pd.DataFrame({name: series_of(columns[name], dtype) for name, dtype in COLUMNS.items()})
     count = counted(len(lines), "call or batch", "calls and batches")
-    caption = f"The newest {count} of more; limit= (-n) lists others." if has_more else f"{count}, the newest first."
+    words = "inputs and answers by their first words"
+    caption = (
+        f"The newest {count} of more, {words}; limit= (-n) lists others."
+        if has_more
+        else f"{count}, the newest first; {words}."
+    )
     return ShownFrame.of(
         frame, shown_cells, style=STYLE, table_cls=TABLE, caption=caption, note=_note(lines), show=_show_live
     )
@@ -200,10 +205,11 @@ def _frame(lines: list[dict[str, Any]], *, has_more: bool = False) -> pd.DataFra
 
 TABLE: Final = "fh-table fh-runs"
 STYLE: Final = html.Html(
-    f"{html.STYLE}<style>.fh .fh-runs td:is(:first-child,:nth-child(4)){{white-space:nowrap}}"
+    f"{html.STYLE}<style>"
+    "@media (min-width:1000px){.fh .fh-runs td:is(:first-child,:nth-child(4)){white-space:nowrap}}"
     ".fh .fh-runs td:nth-child(n+5){overflow-wrap:anywhere}.fh .fh-runs td:nth-child(2){min-width:7em}</style>"
 )
-"""Of the table: a time is not cut in two, and what is long goes over several lines."""
+"""Of the table: in a wide page a time is not cut in two, and what is long goes over several lines."""
 
 
 def _show_live(frame: ShownFrame) -> bool:
@@ -274,7 +280,7 @@ def shown_cells(frame: pd.DataFrame, *, zone: tzinfo | None = None) -> tuple[Seq
             ]
         )
     head = f"time ({next(iter(zones))})" if len(zones) == 1 else "time"
-    return (head, "workflow", "variant", "status", "inputs begin with", "answer begins with"), lines
+    return (head, "workflow", "variant", "status", "inputs", "answer"), lines
 
 
 def _tell_nearest(store: Store, name: str) -> None:

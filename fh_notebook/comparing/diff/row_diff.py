@@ -164,7 +164,7 @@ STYLE: Final = html.Html(
     ".fh .fh-against{display:flex;flex-wrap:wrap;gap:2px 8px;align-items:baseline;margin:16px 0 4px;"
     "overflow-wrap:anywhere}"
     ".fh .fh-whole{margin-top:12px}"
-    ".fh .fh-legend :is(ins,del){color:var(--jp-ui-font-color1,inherit)}"
+    ".fh .fh-legend{margin-top:4px}.fh .fh-legend :is(ins,del){color:var(--jp-ui-font-color1,inherit)}"
     "</style>"
 )
 

@@ -109,7 +109,7 @@ def test_it_is_read_by_a_person(here: str) -> None:
 def test_it_says_whether_there_is_more(here: str) -> None:
     """Of ten that were asked for there may be more, of all there are not."""
     _keep(here, *(_run() for _ in range(3)))
-    assert [fh.history(limit=limit).caption.endswith("the newest first.") for limit in (2, 3, 4)] == [  # type: ignore[attr-defined]
+    assert [fh.history(limit=limit).caption.startswith("3 calls") for limit in (2, 3, 4)] == [  # type: ignore[attr-defined]
         False,
         True,
         True,
