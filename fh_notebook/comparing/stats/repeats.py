@@ -202,23 +202,24 @@ def variance_components(rows: RowScores) -> VarianceComponents:
     >>> round(found.within, 3), round(found.between, 3), round(found.icc, 3)
     (0.167, 0.167, 0.5)
     """
-    mean_squares = _mean_squares(rows, np.ones((1, len(rows.n))))
+    sums = _sums_of_rows(rows)
+    mean_squares = _mean_squares(sums.sum(axis=1, keepdims=True))
     within = float(mean_squares.within[0])
     between = max(float(mean_squares.between[0] - within) / float(mean_squares.size[0]), 0.0)
     total = within + between
     if not total > 0:
         return VarianceComponents(within=within, between=between, icc=NAN)
     icc = between / total
-    low, high = _icc_limits(rows)
+    low, high = _icc_limits(sums)
     return VarianceComponents(within=within, between=between, icc=icc, icc_low=min(low, icc), icc_high=max(high, icc))
 
 
-def _icc_limits(rows: RowScores) -> tuple[float, float]:
-    """Return the jackknife's limits of the intraclass correlation."""
-    count = len(rows.n)
-    found = _mean_squares(rows, np.vstack([np.ones(count), 1 - np.eye(count)]))
+def _icc_limits(sums: Numbers) -> tuple[float, float]:
+    """Return the jackknife's limits of the intraclass correlation, from the sums of rows."""
+    count, total = sums.shape[1], sums.sum(axis=1, keepdims=True)
+    found = _mean_squares(np.hstack([total, total - sums]))
     # The variance of all scores, with one degree of freedom more for each.
-    of_all = float((found.between * found.between_df + found.within * found.within_df)[0] / (rows.n.sum() - 1))
+    of_all = float((found.between * found.between_df + found.within * found.within_df)[0] / (total[1, 0] - 1))
     between = (found.between * found.between_df + of_all) / (found.between_df + 1)
     within = (found.within * found.within_df + of_all) / (found.within_df + 1)
     logs = np.log(between / within)
@@ -230,7 +231,7 @@ def _icc_limits(rows: RowScores) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MeanSquares:
-    """The mean squares of the analysis of variance of one factor, of samples of rows."""
+    """The mean squares of the analysis of variance of one factor: of all rows, or of all but one."""
 
     within: Numbers
     within_df: Numbers
@@ -240,19 +241,24 @@ class _MeanSquares:
     """The number of repeats of a row that stands for unequal numbers."""
 
 
-def _mean_squares(rows: RowScores, weights: Numbers) -> _MeanSquares:
-    """Return the mean squares of samples of rows: `weights` says how often each row is in each."""
+def _sums_of_rows(rows: RowScores) -> Numbers:
+    """Return of each row what the mean squares are sums of; scores as distances from the mean of all, for the digits.
+
+    One row, repeats, their square, score, squared score of the mean times repeats, squares within.
+    """
     n = rows.n.astype(np.float64)
-    count, lines = weights.sum(axis=1), weights @ n
-    # Of distances from the mean of all, which keeps the digits of large scores.
-    shift = float(rows.sums.sum() / n.sum())
-    center = (weights @ (rows.sums - shift * n)) / lines
-    between_squares = weights @ (n * np.square(rows.sums / n - shift)) - lines * np.square(center)
+    scores = rows.sums - n * float(rows.sums.sum() / n.sum())
+    return np.stack([np.ones(len(n)), n, np.square(n), scores, np.square(scores) / n, rows.squares])
+
+
+def _mean_squares(sums: Numbers) -> _MeanSquares:
+    """Return the mean squares of sets of rows, from the sums of each set."""
+    count, lines, line_squares, scores, mean_squares, squares = sums
     with np.errstate(invalid="ignore", divide="ignore"):
         return _MeanSquares(
-            within=np.divide(weights @ rows.squares, lines - count),
+            within=squares / (lines - count),
             within_df=lines - count,
-            between=np.divide(np.maximum(between_squares, 0.0), count - 1),
+            between=np.maximum(mean_squares - np.square(scores) / lines, 0.0) / (count - 1),
             between_df=count - 1,
-            size=(lines - (weights @ np.square(n)) / lines) / (count - 1),
+            size=(lines - line_squares / lines) / (count - 1),
         )
