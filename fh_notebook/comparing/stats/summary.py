@@ -96,7 +96,7 @@ SUMMARY: Final = (
     ReportColumn(name="ci_low", head="95 % from", format=figures, of_scores=True),
     ReportColumn(name="ci_high", head="to", format=figures, of_scores=True),
     ReportColumn(name="median", head="median", format=figures, of_scores=True),
-    ReportColumn(name="p50_s", head="median, s", format=seconds_format),
+    ReportColumn(name="p50_s", head="median s", format=seconds_format),
     ReportColumn(name="p95_s", head="95 % within, s", format=seconds_format),
 )
 """The columns of the summary: a new one is a line here, and shows in every table, display and report.
