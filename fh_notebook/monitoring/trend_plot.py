@@ -31,7 +31,12 @@ SPREAD_H: Final = 9.0
 TICKS: Final = 6
 """Labels that stand beside each other."""
 
-TEXTS: Final[dict[str, Callable[[float], str]]] = {"score": figure, "seconds": seconds, "failures": percent}
+
+def _seconds_text(value: float) -> str:
+    return f"{seconds(value)} s"
+
+
+TEXTS: Final[dict[str, Callable[[float], str]]] = {"score": figure, "seconds": _seconds_text, "failures": percent}
 """How a figure of each kind is written."""
 
 
