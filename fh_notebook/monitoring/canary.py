@@ -87,8 +87,8 @@ def canary(
     to 0.70 right after the baseline, that is reported after a median of 140 rows with 200 rows in the sample. With 100
     rows it takes 200, and is not found at all in a fifth of the cases: a baseline of 100 scores hardly shows it. With
     three scores of each of them in the baseline, or 50 days without a change before the fall, it takes 100 and 120. A
-    baseline that is known exactly would take about 50 (``python -m tests.benchmarks canary``; 2,000 canaries without a
-    change gave false alarms in 1.3 % over 100 days).
+    baseline that is known exactly would take about 50 (``python -m tests.benchmarks canary``; of 2,000 canaries of
+    each kind without a change, at most 1.4 % gave a false alarm in 100 days).
 
     Parameters
     ----------
