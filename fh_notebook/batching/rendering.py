@@ -419,7 +419,12 @@ def _caption(counts: JobCounts, shown: int, factors: str) -> html.Html | None:
     if shown >= answered:
         return None
     of_what = f" ({factors})" if factors and answered == counts.planned else ""
-    failed_first = ", failed ones first" if counts.failed or counts.unknown else ""
+    without = counts.failed + counts.unknown
+    if without >= shown:
+        return html.el(
+            "div", f"the first {shown} of {without:,} without an answer; {answered:,} jobs{of_what}", cls="fh-dim"
+        )
+    failed_first = ", failed ones first" if without else ""
     return html.el("div", f"{shown} of {answered:,} answers{of_what}{failed_first}", cls="fh-dim")
 
 

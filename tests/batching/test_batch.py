@@ -319,7 +319,7 @@ def test_progress_is_text_on_standard_error(shouting: Shouting, capsys: pytest.C
 
 
 def test_a_batch_shows_itself_escaped_and_its_text_twin_says_the_same(shouting: Shouting) -> None:
-    """JobCounts, the errors in a line, and the head of the frame; never the whole of it."""
+    """Counts, the errors in a line, and the head of the frame; never the whole of it."""
     source = [{"text": "<script>alert(1)</script>"}, {"text": "bad <b>"}, *rows(30)]
     batch = _batch(shouting, source, variants="loud")
     shown = batch._repr_html_()

@@ -124,14 +124,14 @@ def test_a_rejected_run_leads_to_what_is_wrong(lab: Lab, hive: FormHive) -> None
     run.click()
     name, words = form.get_by_label("name").first, form.get_by_label("max_words").first
     expect(name).to_be_focused()
-    expect(run).to_have_text("Run · 2 errors")
+    expect(run).to_have_text("Run · 2 to correct")
     expect(status).to_contain_text("Correct Who it is, max_words.")
     pictures(lab, "rejected", form)
     status.get_by_role("link", name="max_words").click()
     expect(words).to_be_focused()
     keys.type("12")
     keys.press("Control+Enter")
-    expect(run).to_have_text("Run · 1 error")
+    expect(run).to_have_text("Run · 1 to correct")
     expect(name).to_be_focused()
     keys.type("Ann")
     keys.press("Tab")
@@ -162,7 +162,7 @@ def test_an_empty_field_is_told_once_it_was_left(lab: Lab, hive: FormHive) -> No
     lab.page.evaluate(KERNEL_ANSWERS)
     expect(told).to_have_count(2)
     mouse.up()
-    expect(run).to_have_text("Run · 2 errors")
+    expect(run).to_have_text("Run · 2 to correct")
     expect(told).to_have_count(3)
     expect(name).to_be_focused()
 
@@ -182,7 +182,7 @@ def test_a_press_on_run_counts_also_where_the_page_moves_it(lab: Lab, hive: Form
     assert after
     assert after["y"] > before["y"] + before["height"] / 2, "the page has not moved Run away"
     lab.page.mouse.up()
-    expect(run).to_have_text("Run · 2 errors")
+    expect(run).to_have_text("Run · 2 to correct")
     lab.resize(1200, 1000)
 
 

@@ -314,7 +314,7 @@ def test_a_rejected_run_is_corrected(lab: Lab, letters: DemoHive, tmp_path: Path
         form, effort = _letter(lab, server.url, tmp_path), Effort(lab.page, by_keyboard)
         _begin(form, effort)
         effort.run(_run(form))
-        expect(_run(form)).to_have_text(re.compile("3 errors"))
+        expect(_run(form)).to_have_text(re.compile("3 to correct"))
         expect(_field(form, "message")).to_be_focused()
         effort.type("Late.")
         if by_keyboard:

@@ -14,7 +14,6 @@ from ipywidgets import HTML, BoundedIntText, Checkbox, Layout, SelectMultiple, T
 
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import path_text
-from fh_notebook.core.text.messages import counted
 from fh_notebook.notebook.forms.control.selection import MOST_REPEATS, VariantSelection
 from fh_notebook.notebook.forms.fields.base import UpdateGuard, field_anchor
 from fh_notebook.notebook.results.column import ANSWER_LATER
@@ -147,7 +146,7 @@ class RunBar:
 
     def _name_run(self) -> None:
         calls = "" if self._is_app or self._calls in (None, 0, 1) else f" {self._calls:,} calls"
-        problems = f" · {counted(self._problems, 'error')}" if self._problems else ""
+        problems = f" · {self._problems:,} to correct" if self._problems else ""
         self._run.description = f"Running{calls} …" if self._is_busy else f"Run{calls}{problems}"
         self._run.icon = "hourglass-half" if self._is_busy else "play"
         sent = "Run" if self._is_app else f"Send it: {self._selection.in_words(self._calls)}"

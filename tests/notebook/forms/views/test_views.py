@@ -158,7 +158,7 @@ def test_each_variant_has_a_box(hive: FormHive) -> None:
     _of(form, "fh-run").click()
     status = unescape(re.sub(r"<[^>]+>", "", _of(form, "fh-status").value))
     assert status == "Nothing was sent. Choose a variant. Correct ticket."
-    assert _of(form, "fh-run").description == "Run · 2 errors"
+    assert _of(form, "fh-run").description == "Run · 2 to correct"
 
 
 def test_what_a_deployment_does_goes_in_its_own_direction() -> None:
@@ -602,7 +602,7 @@ def test_run_begins_the_batch_and_shows_how_it_ended(over: fh.Form, hive: FormHi
     assert f'data-go="{field_anchor(("ticket",))}"' in status.value
     assert ("fh-wrong" in _line(over, "ticket")._dom_classes, _of(over, "fh-run").description) == (
         True,
-        "Run · 1 error",
+        "Run · 1 to correct",
     )
     over.fields["ticket"].column = "body"
     assert ("fh-wrong" in _line(over, "ticket")._dom_classes, status.value) == (False, "")
