@@ -88,7 +88,7 @@ def canary(
     rows it takes 200, and is not found at all in a fifth of the cases: a baseline of 100 scores hardly shows it. With
     three scores of each of them in the baseline, or 50 days without a change before the fall, it takes 100 and 120. A
     baseline that is known exactly would take about 50 (``python -m tests.benchmarks canary``; of 2,000 canaries of
-    each kind without a change, at most 1.4 % gave a false alarm in 100 days).
+    each kind without a change, fewer than 2 % gave a false alarm in 100 days).
 
     Parameters
     ----------
