@@ -19,8 +19,8 @@ import fh_notebook as fh
 fh.configure(base_url={url!r}, api_key='fhk_' + '0123456789abcdef')
 client = fh.Client()
 for text in ("Where is my parcel?", "The lamp is broken."):
-    _ = client.invoke("echo", variant="plain", inputs={{"text": text}})
-_ = fh.batch([{{"text": "in a batch"}}], "echo", variants="plain", name="many", progress=False)
+    _ = client.invoke("echo-of-history", variant="plain", inputs={{"text": text}})
+_ = fh.batch([{{"text": "in a batch"}}], "echo-of-history", variants="plain", name="many", progress=False)
 """
 
 
@@ -28,19 +28,19 @@ def test_a_line_is_opened_by_one_click_and_by_one_key(lab: Lab) -> None:
     """The stored answer stands below, in the view of a form's answers; wide and narrow, light and dark."""
     hive = LocalHive(api_key=KEY)
 
-    @hive.workflow("echo", variant="plain")
+    @hive.workflow("echo-of-history", variant="plain")
     def plain(text: str) -> dict[str, Any]:
         return {"said": text, "why": "**none**"}
 
     with hive.serve() as server:
-        lab.open(SETUP.format(url=server.url), "%fetchhive history")
+        lab.open(SETUP.format(url=server.url), "%fetchhive history echo-of-history")
         lab.run(0)
         here = lab.run(1)
         expect(here.get_by_role("row")).to_have_count(4)
         expect(here.locator("table").last).to_contain_text("said: Where is my parcel?")
         here.get_by_role("button", name="Open: ").nth(2).click()
         below = here.locator(".fh-history-below")
-        expect(below).to_contain_text("echo / plain")
+        expect(below).to_contain_text("echo-of-history / plain")
         expect(below.locator(".fh-results .fh-tree")).to_contain_text("Where is my parcel?")
         below.locator(".fh-results").get_by_role("radio", name="Table").check()
         expect(below.locator(".fh-results .fh-as-table")).to_be_visible()
