@@ -189,9 +189,9 @@ class Comparison:
         being best, by a paired bootstrap of rows, ties shared; ``may_be_best``: whether no other variant is better than
         it, by test (after Holm's correction for all pairs) and interval; ``group``, from 1, which has those; group 2
         has the variants that are beaten only by those of group 1, and so on; ``beaten_by``: the variants that are
-        better. With a chance of at least ``1 - alpha`` the best variant is in group 1, and every one if there are
-        several. See :mod:`fh_notebook.comparing.stats.best`. It agrees with the verdict, which calls a variant the best
-        only where it is alone in its group.
+        better. A best variant is in group 1 with a chance of about ``1 - alpha`` or more; of few rows with very skewed
+        scores it is less: see :mod:`fh_notebook.comparing.stats.best`. It agrees with the verdict, which calls a
+        variant the best only where it is alone in its group.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.label_codes import LabelCodes
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
-from fh_notebook.comparing.stats.classes import ConfusionRows, confusion_rows, macro_f1
+from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, confusion_rows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.pairs import Pair, Preferences, all_pairs, corrected_pairs, preferred_pairs
@@ -240,9 +240,14 @@ class ComparisonData:
         InputError
             There are no expected outputs, or they are no labels.
         """
-        return LabelCodes.of(
+        codes = LabelCodes.of(
             self.lines, self.runs.expected or {}, path=self.runs.scored_path, counts_failed=self.failed == "zero"
         )
+        if taken := {OTHER, MACRO}.intersection(codes.labels):
+            raise InputError(
+                f"a label is called {taken.pop()!r}, as a line of the tables; rename it in expected_output"
+            )
+        return codes
 
     @cached_property
     def class_rows(self) -> dict[str, ConfusionRows]:

@@ -52,6 +52,7 @@ from fh_notebook.comparing.stats.number_format import p_text, seconds_format
 from fh_notebook.comparing.verdicts.tradeoff import Cost, tradeoff_of
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
+from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -496,13 +497,25 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = N
     facts = plot_data(data, tradeoff=tradeoff_of(data, cost) if kind == "tradeoff" else None)
     kinds = kinds_drawn(facts) if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):
-        raise InputError(f"there is nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(facts, kind)}")
+        raise InputError(
+            f"there is nothing to draw{f' of {kind}' if kind else ''}: {_nothing_to_draw(data, facts, kind)}"
+        )
     return Plot([panel for kind in kinds for panel in PANELS[kind](facts)])
 
 
-def _nothing_to_draw(facts: PlotData, kind: str | None) -> str:
+def _nothing_to_draw(data: ComparisonData, facts: PlotData, kind: str | None) -> str:
     if kind == "seconds":
         return "no run has its seconds"
     if kind == "confusion":
-        return "answers are no labels of expected_output, or there is none"
+        return _no_labels_text(data)
     return "no two variants have a score of the same row" if facts.scorer and kind else "nothing was scored"
+
+
+def _no_labels_text(data: ComparisonData) -> str:
+    try:
+        labels = data.label_codes.labels
+    except InputError as exc:
+        return str(exc)
+    if len(labels) < 2:
+        return f"expected_output has one label only, {short(labels[0])}"
+    return "fewer than half of the answers are one of the labels in expected_output"

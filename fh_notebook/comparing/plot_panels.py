@@ -235,6 +235,7 @@ def difference_text(facts: PlotData, difference: float) -> str:
     """Return a difference of means with its sign; of shares in percentage points."""
     if not facts.yes_no:
         return signed(difference)
+    difference += 0.0  # no negative zero
     return f"{'+' if difference >= 0 else ''}{points(difference)} points"
 
 
@@ -395,10 +396,10 @@ def confusion_text(facts: PlotData, table: Confusion) -> PanelText:
     lines = "; ".join(
         f"{label}: {', '.join(f'{n:,.4g} {to}' for n, to in zip(row, table.predicted, strict=True) if n)}"
         for label, row in zip(table.labels, table.cells, strict=True)
+        if row.any()
     )
-    return PanelText(
-        title=title, measure=measure, alt=f"{title}. Expected and answered: {lines}.", rows=len(table.labels)
-    )
+    said = f"{title}. Expected and answered: {lines or 'no difference'}.".replace(r"\$", "$")
+    return PanelText(title=title, measure=measure, alt=said, rows=len(table.labels))
 
 
 def expense_format(tradeoff: Tradeoff) -> Callable[[float], str]:

@@ -6,7 +6,8 @@ filter rows in a browser.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,7 +74,9 @@ class LabelCodes:
         InputError
             There are no expected outputs, or they are no labels.
         """
-        label_of = {row: _label(value) for row, value in expected.items() if not is_missing(value)}
+        present = {row: value for row, value in expected.items() if not is_missing(value)}
+        read = _reader_of(present.values())
+        label_of = {row: read(value) for row, value in present.items()}
         if not label_of:
             raise InputError("there is no expected_output, so there are no labels to be found")
         labels = list(dict.fromkeys(label_of.values()))
@@ -87,7 +90,7 @@ class LabelCodes:
         other = len(labels)
         of_failed = other if counts_failed else NOT_COUNTED
         predicted = [
-            place.get(_label(part_of(Run(status="completed", output=output), path) if path else output), other)
+            place.get(read(part_of(Run(status="completed", output=output), path) if path else output), other)
             if status == "completed"
             else of_failed
             if status == "failed"
@@ -107,8 +110,29 @@ class LabelCodes:
         return len(self.labels) > 1 and bool(len(counted)) and bool(is_label.mean() >= 0.5)
 
 
+def _reader_of(expected: Iterable[Any]) -> Callable[[Any], str]:
+    """Return how values are read as labels: texts as numbers, or as true and false, where all expected values are."""
+    kinds = {type(value) for value in expected}
+    if kinds == {bool}:
+        return lambda value: _label(_parsed(value.lower(), bool) if isinstance(value, str) else value)
+    if kinds <= {int, float}:
+        return lambda value: _label(_parsed(value, int | float) if isinstance(value, str) else value)
+    return _label
+
+
+def _parsed(text: str, kind: Any) -> Any:
+    """Return the value that a text is in JSON; the text where it is none of that kind."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)) else text
+
+
 def _label(value: Any) -> str:
-    """Return a value as a label: a text without the space around it, anything else as JSON."""
+    """Return a value as a label: a text without the space around it, a whole number without its point, else JSON."""
     if value is NOTHING:
         return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # pandas reads whole numbers beside an empty cell as floats
     return value.strip() if isinstance(value, str) else canonical_json(value)

@@ -6,13 +6,18 @@
    interval of the difference. So the set never excludes what the verdict and the tests do not call worse.
 2. The interval of the difference of means excludes 0 also at the level that is corrected for comparing the variant with
    each of the others (one-sided, Bonferroni). Tests of ranks do not hold their error rate for means where the
-   differences are skewed; this does, so each best variant is in the set with a chance of at least ``1 - alpha``, also
-   where several are best: multiple comparisons with the best (J. C. Hsu, "Multiple Comparisons: Theory and Methods",
-   1996, chapter 4) as a test for each variant that none is better (M. Mogstad, J. P. Romano, A. M. Shaikh and D.
-   Wilhelm, "Inference for ranks", Review of Economic Studies 91 (2024), 476-518). Others that are clearly behind the
-   variant, at a tenth of `alpha`, are not counted: J. P. Romano, A. M. Shaikh and M. Wolf, "A practical two-step method
-   for testing moment inequalities", Econometrica 82 (2014), 1979-2002. The limits at that level are those of the shown
-   interval, their distance multiplied by the ratio of the quantiles.
+   differences are skewed; intervals of means hold it nearly, with enough rows. This is multiple comparisons with the
+   best (J. C. Hsu, "Multiple Comparisons: Theory and Methods", 1996, chapter 4) as a test for each variant that none is
+   better (M. Mogstad, J. P. Romano, A. M. Shaikh and D. Wilhelm, "Inference for ranks", Review of Economic Studies 91
+   (2024), 476-518). Others that are clearly behind the variant, at a tenth of `alpha`, are not counted: J. P. Romano,
+   A. M. Shaikh and M. Wolf, "A practical two-step method for testing moment inequalities", Econometrica 82 (2014),
+   1979-2002. The limits at that level are those of the shown interval, their distance multiplied by the ratio of the
+   quantiles.
+
+So each best variant, taken by itself, is in the set with a chance of about ``1 - alpha`` or more, also where several
+are best: of yes/no scores on 100 rows in at least 98.5 % of 2,000 simulated sets. It is less where scores are very
+skewed and rows are few: one of five variants of equal mean, with all of its lead on 5 % of the rows, was left out in
+29 % of sets of 30 rows, and in 6 % of sets of 100.
 
 **Groups.** The set is group 1. Group 2 has the variants that are beaten by none but those of group 1, and so on.
 
@@ -123,9 +128,9 @@ def lead_limit(pair: Pair, tail: float) -> float:
     low = -pair.ci_high if pair.lower else pair.ci_low
     shown = (1 + LEVEL) / 2
     if pair.interval == "t":
-        ratio = t_quantile(1 - tail, pair.n - 1) / t_quantile(shown, pair.n - 1)
-    else:
-        ratio = _NORMAL.inv_cdf(1 - tail) / _NORMAL.inv_cdf(shown)
+        ratio = -t_quantile(tail, pair.n - 1) / t_quantile(shown, pair.n - 1)
+    else:  # by the lower tail: 1 less a very small chance is 1
+        ratio = -_NORMAL.inv_cdf(tail) / _NORMAL.inv_cdf(shown)
     return low if ratio == 1 else pair.lead - ratio * (pair.lead - low)
 
 

@@ -5,9 +5,12 @@ expected label counts as `OTHER`; a run that has no answer counts as the compari
 
 **Intervals.** Precision and recall are shares of rows, with Blaker's interval. F1 of a label is ``2 J / (1 + J)`` with
 `J` the share of the rows that are expected or predicted to be the label on which it is both; that is a share, and the
-limits of its interval are transformed. A macro average has the percentiles of a bootstrap of rows (2,000 resamples,
-fixed seed). A label that is never expected has no recall, and one that is never predicted no precision; the macro
-averages are over the expected labels, with a precision of 0 for one that is never predicted.
+limits of its interval are transformed. The limits of a macro average are recovered from those of its labels, whose
+distances from the mean add up by their squares (G. Y. Zou and A. Donner, "Construction of confidence limits about
+effect measures", Statistics in Medicine 27 (2008), 1693-1702), so it has a width also where all is right; that of F1,
+whose labels are not independent, also holds the percentiles of a bootstrap of rows (2,000 resamples, fixed seed). A
+label that is never expected has no recall, and one that is never predicted no precision; the macro averages are over
+the expected labels, with a precision of 0 for one that is never predicted.
 """
 
 from __future__ import annotations
@@ -85,7 +88,9 @@ def confusion_rows(
 def _confusion_rows(
     labels: Sequence[str], expected: NDArray[np.int64], predicted: NDArray[np.int64], lines: pd.DataFrame
 ) -> ConfusionRows:
-    row_of = np.asarray(pd.factorize(lines["cluster"])[0])
+    # Rows with equal inputs may have different expected labels: then each is a row of its own.
+    row_of = np.asarray(pd.factorize(lines["cluster"])[0]) * len(labels) + expected
+    row_of = np.unique(row_of, return_inverse=True)[1]
     size = int(row_of.max(initial=-1)) + 1
     counts = np.zeros((size, len(labels) + 1))
     np.add.at(counts, (row_of, predicted), 1.0)
@@ -131,7 +136,7 @@ def class_lines(rows: ConfusionRows) -> list[ClassLine]:
     [('a', 0.67, 1.0, 0.8), ('b', 1.0, 0.5, 0.67), ('(macro average)', 0.83, 0.75, 0.73)]
     """
     lines = [_line_of(rows, place) for place in range(len(rows.labels))]
-    return [*lines, _macro(rows)]
+    return [*lines, _macro(rows, lines)]
 
 
 def macro_f1(rows: ConfusionRows) -> float:
@@ -171,17 +176,34 @@ def _share(values: Numbers, lines: NDArray[np.int64], *, weights: Numbers | None
     return mean, low, high
 
 
-def _macro(rows: ConfusionRows) -> ClassLine:
+def _macro(rows: ConfusionRows, lines: Sequence[ClassLine]) -> ClassLine:
     table = rows.table
-    means = _macro_means(table[None])[0]
-    cells = _resampled(rows)
-    low, high = (np.full(3, NAN),) * 2 if cells is None else np.nanquantile(_macro_means(cells), [0.025, 0.975], axis=0)
+    precision, recall, f1 = _macro_means(table[None])[0].tolist()
+    expected = [line for line in lines if line.expected > 0]
+    limits = {name: _mean_limits(expected, name) for name in ("precision", "recall", "f1")}
+    if (cells := _resampled(rows)) is not None:  # a wrong row lowers the F1 of two labels, which the limits do not know
+        sampled = np.quantile(_macro_means(cells)[:, 2], [0.025, 0.975]).tolist()
+        limits["f1"] = min(limits["f1"][0], sampled[0]), max(limits["f1"][1], sampled[1])
     return ClassLine(
         label=MACRO, expected=float(table.sum()), predicted=float(table[:, :-1].sum()),
-        precision=float(means[0]), precision_low=float(low[0]), precision_high=float(high[0]),
-        recall=float(means[1]), recall_low=float(low[1]), recall_high=float(high[1]),
-        f1=float(means[2]), f1_low=float(low[2]), f1_high=float(high[2]),
+        precision=precision, precision_low=limits["precision"][0], precision_high=limits["precision"][1],
+        recall=recall, recall_low=limits["recall"][0], recall_high=limits["recall"][1],
+        f1=f1, f1_low=limits["f1"][0], f1_high=limits["f1"][1],
     )  # fmt: skip
+
+
+def _mean_limits(lines: Sequence[ClassLine], name: str) -> tuple[float, float]:
+    """Return the limits of the mean of a measure of labels, from those of each label."""
+    if not lines:
+        return NAN, NAN
+    values, low, high = (
+        np.array([getattr(line, f"{name}{end}") for line in lines], dtype="float64") for end in ("", "_low", "_high")
+    )
+    is_undefined = np.isnan(values)  # a label that is never predicted: its precision counts as 0, and may be anything
+    values, low, high = (np.where(is_undefined, of, part) for of, part in ((0.0, values), (0.0, low), (1.0, high)))
+    mean, count = float(values.mean()), len(lines)
+    below, above = (float(np.sqrt(((limit - values) ** 2).sum())) / count for limit in (low, high))
+    return max(mean - below, 0.0), min(mean + above, 1.0)
 
 
 def _macro_means(tables: Numbers) -> Numbers:

@@ -32,6 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,15 +215,24 @@ def variance_components(rows: RowScores) -> VarianceComponents:
     return VarianceComponents(within=within, between=between, icc=icc, icc_low=min(low, icc), icc_high=max(high, icc))
 
 
+FEWEST_ROWS: Final = 3
+"""Rows of which one can be left out so that two are left."""
+
+
 def _icc_limits(sums: Numbers) -> tuple[float, float]:
-    """Return the jackknife's limits of the intraclass correlation, from the sums of rows."""
+    """Return the jackknife's limits of the intraclass correlation, from the sums of rows; NaN of too few rows."""
     count, total = sums.shape[1], sums.sum(axis=1, keepdims=True)
+    if count < FEWEST_ROWS:
+        return NAN, NAN
     found = _mean_squares(np.hstack([total, total - sums]))
     # The variance of all scores, with one degree of freedom more for each.
     of_all = float((found.between * found.between_df + found.within * found.within_df)[0] / (total[1, 0] - 1))
     between = (found.between * found.between_df + of_all) / (found.between_df + 1)
     within = (found.within * found.within_df + of_all) / (found.within_df + 1)
-    logs = np.log(between / within)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(between / within)
+    if not np.isfinite(logs).all():  # without one of the rows there are no repeats left, or no variance
+        return NAN, NAN
     pseudo_values = count * logs[0] - (count - 1) * logs[1:]
     limits = mean_interval(pseudo_values.tolist())
     low, high = (max((math.exp(x) - 1) / (math.exp(x) + float(found.size[0]) - 1), 0.0) for x in limits)

@@ -149,6 +149,8 @@ def classes_of(data: ComparisonData) -> Classes:
     InputError
         There are no expected outputs, or they are no labels.
     """
+    if not data.confusion_rows:
+        raise InputError("no run of a row with an expected output has completed, so no label was answered")
     return Classes(data.confusion_rows, data.label_codes.labels, masked=data.runs.secret().masked)
 
 

@@ -160,3 +160,11 @@ def test_the_interval_of_the_intraclass_correlation_covers(kind: str) -> None:
         found = variance_components(RowScores.of(scores, row_of))
         hits += found.icc_low <= truth <= found.icc_high
     assert hits / sets >= 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / sets)
+
+
+def test_too_few_rows_have_no_interval_of_the_correlation() -> None:
+    """Two rows, or one with repeats: without one of them nothing is left to compare."""
+    for row_of in ([0, 0, 1, 1], [0, 0, 1, 2], [0, 0, 1, 2, 3, 4]):
+        scores = np.arange(len(row_of), dtype="float64") % 2
+        found = variance_components(RowScores.of(scores, np.array(row_of)))
+        assert np.isnan([found.icc_low, found.icc_high]).all() or found.icc_low <= found.icc <= found.icc_high

@@ -142,3 +142,11 @@ def test_it_shows_itself() -> None:
     page = table._repr_html_()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page.split("</style>")[-1]
+
+
+def test_a_very_small_alpha_leaves_nobody_out() -> None:
+    """Its limit is as far as numbers reach."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"row": [*range(60)] * 3, "variant": ["a"] * 60 + ["b"] * 60 + ["c"] * 60})
+    frame["s"] = rng.normal(size=180) + np.repeat([0.0, 0.3, 0.6], 60)
+    assert fh.compare(frame, score="s").best(alpha=1e-300)["may_be_best"].all()

@@ -93,6 +93,52 @@ def test_repeats_of_a_row_are_shares_of_it() -> None:
     assert classes.confusion("v").to_numpy().tolist() == [[3, 1], [3, 1]]
 
 
+def test_rows_with_equal_inputs_and_other_labels_are_rows_of_their_own() -> None:
+    """Half of them are right, whatever order they come in."""
+    frame = pd.DataFrame({"row": range(12), "variant": "a", "output": "yes", "ticket": [n // 2 for n in range(12)]})
+    for labels in (["no", "yes"], ["yes", "no"]):
+        classes = fh.compare(frame.assign(expected_output=labels * 6)).classes()
+        table = classes.confusion("a")
+        assert table.loc["yes", "yes"] == table.loc["no", "yes"] == 6
+        assert fh.compare(frame.assign(expected_output=labels * 6)).summary()["macro_f1"].tolist() == [1 / 3]
+
+
+def test_labels_that_are_numbers_are_read_as_the_score_reads_them() -> None:
+    """A column with an empty cell is one of floats; an answer may be a text; true and false are no numbers."""
+    expected = [1.0, 2.0, 3.0, np.nan] * 3
+    for output in ([1, 2, 3, 3] * 3, ["1", "2", "3.0", "3"] * 3, [1.0, 2.0, 3.0, 3.0] * 3):
+        cmp = fh.compare(
+            pd.DataFrame({"row": range(12), "variant": "a", "output": output, "expected_output": expected})
+        )
+        assert cmp.classes().labels == ["1", "2", "3"]
+        assert cmp.summary()["mean"].tolist() == cmp.summary()["macro_f1"].tolist() == [1]
+    truth = pd.DataFrame({"row": range(8), "variant": "a", "output": ["True", "false"] * 4})
+    assert fh.compare(truth.assign(expected_output=[True, False] * 4)).summary()["macro_f1"].tolist() == [1]
+
+
+@pytest.mark.parametrize("label", [OTHER, MACRO])
+def test_a_label_with_the_name_of_a_line_is_refused(label: str) -> None:
+    """One of the table could not be told from the other; a comparison shows the rest."""
+    cmp = fh.compare(_runs().replace({"billing": label}))
+    with pytest.raises(InputError, match="a label is called"):
+        cmp.classes()
+    assert "macro_f1" not in cmp.summary()
+
+
+def test_where_no_run_has_completed_it_says_so() -> None:
+    """In one line."""
+    with pytest.raises(InputError, match="no run of a row with an expected output has completed"):
+        fh.compare(_runs().assign(status="failed")).classes()
+
+
+def test_a_macro_average_has_a_width_also_where_all_is_right() -> None:
+    """Eight right answers of two labels do not show that all are."""
+    frame = pd.DataFrame({"row": range(8), "variant": "a", "output": ["x", "y"] * 4})
+    macro = fh.compare(frame.assign(expected_output=frame["output"])).classes().frame.iloc[-1]
+    assert macro[["precision", "recall", "f1"]].tolist() == [1, 1, 1]
+    assert (macro[["precision_low", "recall_low", "f1_low"]] < 0.8).all()
+
+
 def test_failed_runs_count_as_they_do() -> None:
     """Left out, or as nothing that is expected."""
     frame = _runs(40, right=1.0, variants=("a",)).assign(status="completed")
@@ -216,8 +262,22 @@ def test_many_labels_are_drawn_as_far_as_they_are_read() -> None:
 
 def test_answers_that_are_no_labels_are_not_drawn() -> None:
     """It says why."""
-    with pytest.raises(InputError, match="nothing to draw of confusion: answers are no labels"):
-        fh.compare(_runs().assign(output="Dear customer")).plot("confusion")
+    for frame, why in (
+        (_runs().assign(output="Dear customer"), "fewer than half of the answers are one of the labels"),
+        (_runs().assign(expected_output="billing"), "one label only, 'billing'"),
+        (_runs(240).assign(expected_output=[f"label {n % 60}" for n in range(240)] * 2), "60 different values"),
+    ):
+        with pytest.raises(InputError, match=f"nothing to draw of confusion: .*{why}"):
+            fh.compare(frame).plot("confusion")
+
+
+def test_a_plot_of_equal_tables_says_so_and_names_are_as_they_are() -> None:
+    """In words: no list of nothing, and no sign of matplotlib's."""
+    frame = _runs(variants=("$a$",))
+    figure = fh.compare(pd.concat([frame, frame.assign(variant="b")])).plot("confusion")
+    assert "no difference" in figure.alt
+    assert "$a$" in figure.alt
+    assert "\\$" not in figure.alt
 
 
 @pytest.mark.long
