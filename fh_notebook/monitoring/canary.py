@@ -14,7 +14,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -30,7 +30,9 @@ from fh_notebook.batching.model import Stopped
 from fh_notebook.batching.options import BatchOptions, bounded_options
 from fh_notebook.batching.planning.plan import BatchVariant, hashed_name, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
+from fh_notebook.batching.tables.frames import source_name
 from fh_notebook.batching.tables.rows import EXPECTED, Rows, read_rows
+from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.observations import Observation, read_observations
 from fh_notebook.comparing.scorers.runner import Score, check_columns
 from fh_notebook.comparing.sources import score_observations
@@ -77,11 +79,16 @@ def canary(
     With a probability of at most `alpha` a change is *ever* reported where there is none, over all days together,
     however long it runs and however often it is looked at. The baseline is taken as what it is, a finite sample of the
     same calls; it need not be known exactly (the argument is in :mod:`fh_notebook.monitoring.evidence`). The claim is
-    about these rows: that they are not answered as before.
+    about these rows: that they are not answered as before. Nothing is reported while no row has two different scores.
 
-    All of that is of one canary. Another seed, score, baseline or table is another one, with a chance of its own to
-    err; so settle them before the first day. A day that is forgotten (:func:`forget`, ``retention_days``) is no
-    evidence any more.
+    A failed call has no score, and is left out. So the guarantee also needs failures that do not depend on what the
+    score would have been: where only hard rows' right answers begin to time out, the scores that remain look worse, and
+    that is reported. Failures are counted beside the scores for that reason.
+
+    All of that is of one canary. Another alpha, seed, score, baseline or table is another one, with a chance of its own
+    to err; so settle them before the first day. Above all, choose `alpha` before: 0.1 instead of 0.05 once the evidence
+    stands at 12 makes a report of it that had been none, and an alpha that is chosen by the evidence bounds nothing. A
+    day that is forgotten (:func:`forget`, ``retention_days``) is no evidence any more.
 
     On paper, by the evidence of real canaries that call 20 rows a day: where the share of right answers falls from 0.85
     to 0.70 right after the baseline, that is reported after a median of 140 rows with 200 rows in the sample. With 100
@@ -93,14 +100,16 @@ def canary(
     Parameters
     ----------
     rows : DataFrame, list of dicts, or path
-        As in :func:`batch`, but no iterator. Some dozens to some hundreds of rows; those with equal inputs are one.
+        As in :func:`batch`, but no iterator. Some dozens to some hundreds of rows; those with equal inputs are one, and
+        must agree in what the score compares with.
     deployment : Deployment or str
         What to run.
     variant : str
         The variant that is watched.
     baseline : Batch or str, optional
         A batch, or the name of a kept one, in which the same deployment and variant have answered all these rows, with
-        repeats or without; they are better the more. Without it, the first complete pass over the rows is the
+        repeats or without; they are better the more. Each answer counts once: one that is also of a day of this canary
+        counts on that day. Without it, the first complete pass over the rows is the
         baseline, and only a change after it can be found.
     score : str or function
         As in :func:`compare`. Scores may be any numbers. A judge's calls are not among `rows_per_day`.
@@ -110,7 +119,7 @@ def canary(
         Of the canary. Each day is kept as a batch that is called ``NAME 2026-11-29``. By default a hash of what is
         called.
     alpha : float
-        The probability of a false alarm, over all days together.
+        The probability of a false alarm, over all days together; chosen before the first day.
     rows_per_day : int, optional
         Call at most so many rows a day (UTC), each once; by default all rows. A start makes no more requests than
         rows are left, so where the service refuses some (429, 503) the same call later makes the rest.
@@ -235,6 +244,8 @@ class CanarySample:
         jobs = self._checked_jobs(audience)
         self._positions = list({job.key: job.position for job in reversed(jobs)}.values())[::-1]
         self.row_by_key = {job.key: row for row, job in enumerate(jobs[position] for position in self._positions)}
+        self._rows = [self.row_by_key[job.key] for job in jobs]
+        """The number of the row at each position."""
         self.copies = len(jobs) - len(self._positions)
 
     @classmethod
@@ -259,11 +270,20 @@ class CanarySample:
                 f"and None one that is called {EXPECTED}"
             )
         check_columns(options.score, read.columns)
+        compared_with = _columns_of(options.score, read.columns)
+        for column in compared_with if getattr(options.score, "members", None) is None else ():
+            if all(is_missing(record.get(column)) for record in read.records):
+                raise InputError(
+                    f"no row has a value in {short(column)}, so there would be no score; fill that column in, "
+                    "or give another score"
+                )
         target = known_deployment(client, deployment)
         (batch_variant,) = read_variants(
             [options.variant], target, None, find=lambda other: known_deployment(client, other)
         )
-        return cls(read, batch_variant, workspace=client.workspace, audience=audience)
+        sample = cls(read, batch_variant, workspace=client.workspace, audience=audience)
+        sample._check_copies(compared_with)
+        return sample
 
     @property
     def deployment(self) -> str:
@@ -301,6 +321,26 @@ class CanarySample:
         if (problem := refused(jobs, where=self.deployment, any_fits=False, audience=audience)) is not None:
             raise problem
         return jobs
+
+    def _check_copies(self, columns: Sequence[str]) -> None:
+        """Raise where rows with equal inputs have different values in what the score compares with.
+
+        Raises
+        ------
+        InputError
+            There are such rows.
+        """
+        labels, records = self._all.labels, self._all.records
+        for position, row in enumerate(self._rows):
+            first = self._positions[row]
+            for column in columns:
+                one, other = (records[p].get(column) for p in (first, position))
+                if one != other and not (is_missing(one) and is_missing(other)):
+                    raise InputError(
+                        f"rows {labels[first]} and {labels[position]} have equal inputs, so they are one row, but "
+                        f"{short(column)} is {short(one)} in the one and {short(other)} in the other; "
+                        "leave one of them out"
+                    )
 
     def _row_by_key(self, repeats: int) -> dict[str, int]:
         """Return the number of the row of each call of a batch with so many repeats."""
@@ -341,6 +381,14 @@ class CanarySample:
                 "or leave baseline out: then the first pass is the baseline"
             )
         return runs
+
+
+def _columns_of(score: Any, columns: Collection[str]) -> list[str]:
+    """Return the columns of the rows that a score is known to compare with, by their names in the table."""
+    if members := getattr(score, "members", ()):
+        return list(dict.fromkeys(name for member in members for name in _columns_of(member, columns)))
+    named = (EXPECTED,) if score is None else (score,) if isinstance(score, str) else getattr(score, "columns", None)
+    return [column for column in columns if source_name(column) in (named or ())]
 
 
 def _open_baseline(name: str, client: Client) -> Batch:
@@ -414,10 +462,12 @@ class CanaryHistory:
     def _date_of(self, name: str) -> date | None:
         if not name.startswith(f"{self._name} "):
             return None
+        suffix = name.removeprefix(f"{self._name} ")
         try:
-            return date.fromisoformat(name.removeprefix(f"{self._name} "))
+            day = date.fromisoformat(suffix)
         except ValueError:
             return None
+        return day if str(day) == suffix else None  # 20260301 and 2026-W09-7 are dates too, and other batches' names
 
     def _day(self, day: date, batch: Batch) -> CanaryDay:
         observations = read_observations(batch, pair_on="row")
@@ -475,6 +525,7 @@ class CanaryState:
         InputError, SettingsError
             The scorer cannot be used, or the baseline has no score.
         """
+        baseline = _distinct_answers(baseline, days)
         runs = [*baseline, *(run for day in days for run in day.runs)]
         scored = _score_runs([observation for _, observation in runs], options.score)
         row_of_run = np.array([row for row, _ in runs], dtype=np.int64)
@@ -548,6 +599,7 @@ class CanaryState:
             missing=len(runs) - scored - failed,
             score_error=self.score_error,
             tested=sum(day.rows for day in evidence.days),
+            is_different=evidence.is_different,
             references=sum(bool(len(evidence.scores_of(row))) for row in range(len(self.sample))),
             has_baseline=self.has_baseline,
             today=self.today,
@@ -616,6 +668,33 @@ SUMMARY_COLUMNS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("score", "difference", "p", "evidence"), "float64"),
 }
 """The columns of :meth:`Canary.summary` with their dtypes."""
+
+
+def _distinct_answers(
+    baseline: Sequence[tuple[int, Observation]], days: Sequence[CanaryDay]
+) -> list[tuple[int, Observation]]:
+    """Return the runs of the baseline, each stored answer once, without those that are answers of a day, too.
+
+    A score that counted twice would not be exchangeable with the others of its row.
+    """
+    seen = {mark for day in days for _, observation in day.runs for mark in _marks_of(observation)}
+    distinct = []
+    for row, observation in baseline:
+        marks = _marks_of(observation)
+        if not seen & marks:
+            distinct.append((row, observation))
+        seen |= marks
+    return distinct
+
+
+def _marks_of(observation: Observation) -> set[tuple[str, Any]]:
+    """Return what tells an answer from all others: its line, and the run's id, which an exported batch has, too."""
+    marks: set[tuple[str, Any]] = set()
+    if observation.line and observation.store is None:
+        marks.add(("line", observation.line))
+    if observation.run is not None and observation.run.run_id:
+        marks.add(("run", observation.run.run_id))
+    return marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

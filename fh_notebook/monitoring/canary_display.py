@@ -54,6 +54,8 @@ class CanaryFigures:
     score_error: str
     tested: int
     """Scores that were compared with earlier ones of their rows."""
+    is_different: bool
+    """Whether some row has two different scores."""
     references: int
     """Rows that have a score."""
     has_baseline: bool
@@ -81,8 +83,13 @@ def notes(of: CanaryFigures, *, stopped: str) -> tuple[str, ...]:
     lines = [
         f"Evidence of a change: {_evidence_text(of.evidence)}. It begins at 1, and grows as scores differ from the "
         f"earlier ones of their rows; a change is reported when it reaches {threshold}. That happens without a change "
-        f"with a probability of at most {100 * of.alpha:g} % over all days together."
+        f"with a probability of at most {100 * of.alpha:g} % over all days together, where this alpha was chosen "
+        "before the first day."
     ]
+    if of.evidence >= 1 / of.alpha and not of.is_different:
+        lines.append(
+            "No change is reported: no row has two different scores, and this evidence is of broken ties only."
+        )
     if of.changed:
         lines.append("No more calls are made; another name begins a new canary.")
     elif not of.has_baseline and of.references < of.rows:

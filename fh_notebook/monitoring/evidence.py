@@ -35,6 +35,11 @@ wealth begins at 1 and is a nonnegative martingale, so with a probability of at 
 Probability and Finance", 2019). That is the rate of false alarms over all days together, however many follow, and
 whether or not somebody looks at it in between.
 
+**No report without a difference.** Where all scores of each row are equal, every arrangement has the same sum, the p
+values are made of the broken ties alone, and the wealth moves by chance. It may reach 1/alpha as rarely as it should,
+but a report that says 1.000 before and 1.000 since is none that anybody wants. So none is made while no row has two
+different scores. To suppress reports cannot raise the rate of false ones.
+
 **What is bet on.** Let the mean of a row have shifted by ``e`` standard deviations (of draws of the same row) from a
 first day s on. Of a row with ``m`` scores up to today, ``k`` of which came before s, today's score is expected
 ``e * k / m`` above the mean of the multiset, with variance ``(m - 1) / m``. Hence ``d = e * sum(k / m) / sqrt(sum((m -
@@ -137,6 +142,7 @@ class ChangeEvidence:
         self._scores: Numbers = np.zeros((rows, 4))
         self._counts = np.zeros(rows, dtype=np.int64)
         self._sums: Numbers = np.zeros(rows)
+        self._is_different = False
         self._before = np.zeros((0, rows), dtype=np.int32)
         """How many scores each row had before each day that was tested: rows of the table are first days s."""
         self._tested: list[int] = []
@@ -151,8 +157,13 @@ class ChangeEvidence:
 
     @property
     def changed(self) -> bool:
-        """Whether a change is found."""
-        return self.evidence >= 1 / self.alpha
+        """Whether a change is found: never while no row has two different scores."""
+        return self._is_different and self.evidence >= 1 / self.alpha
+
+    @property
+    def is_different(self) -> bool:
+        """Whether some row has two different scores."""
+        return self._is_different
 
     @property
     def sign(self) -> int:
@@ -207,6 +218,8 @@ class ChangeEvidence:
     def _append(self, rows: NDArray[np.int64], scores: Numbers) -> None:
         if int(self._counts[rows].max(initial=0)) == self._scores.shape[1]:
             self._scores = np.hstack([self._scores, np.zeros_like(self._scores)])
+        again = self._counts[rows] > 0
+        self._is_different |= bool((self._scores[rows[again], 0] != scores[again]).any())
         self._scores[rows, self._counts[rows]] = scores
         self._counts[rows] += 1
         self._sums[rows] += scores

@@ -238,6 +238,75 @@ def test_options_beyond_their_limits_are_refused() -> None:
         fh.canary(rows(2), "quiz", variant="a", score=fh.score.exact(), client=Answering().hive.client())
 
 
+def test_equal_scores_are_no_change_whatever_the_evidence(watch: Watch) -> None:
+    """All right on every day, with a seed whose broken ties pass the threshold on day 5: said, and not reported."""
+    watch.rows = rows(20)
+    for day in range(6):
+        found = watch.run(days=bool(day), seed=271)
+        assert not found.changed
+        if found.evidence >= 20:
+            assert any("no row has two different scores" in note for note in found.notes)
+    assert watch.answering.calls == 120
+
+
+def test_an_answer_that_is_in_the_baseline_and_in_a_day_counts_once(watch: Watch) -> None:
+    """The canary's own day as its baseline, or a batch that has reused it: that day still has no earlier score."""
+    watch.run()
+    expected = watch.run(days=1)
+    for_reuse = {"variants": "a", "client": watch.client, "progress": False, "reuse": "store"}
+    fh.batch(watch.rows, "quiz", name="reused", **for_reuse)  # type: ignore[arg-type]
+    assert watch.answering.calls == 80
+    for baseline in ("w 2026-03-01", "reused"):
+        found = watch.run(baseline=baseline)
+        pd.testing.assert_frame_equal(found.summary(), expected.summary())
+
+
+def test_copies_of_a_row_in_the_baseline_count_once(watch: Watch) -> None:
+    """A baseline over a table with each row three times has one answer of each."""
+    watch.baseline()
+    once = watch.run(baseline="before", name="once")
+    fh.batch(watch.rows * 3, "quiz", variants="a", client=watch.client, name="thrice", reuse="store", progress=False)
+    assert watch.run(baseline="thrice", name="twice").evidence == once.evidence
+
+
+def test_rows_with_equal_inputs_must_agree_in_what_is_expected(watch: Watch) -> None:
+    """Also in a column that exact() names; refused before any call. A column that no score reads may differ."""
+    watch.rows = [*rows(10), {"number": 3, "expected_output": "no"}]
+    for score in (fh.score.exact(), None, fh.score.all_of(fh.score.exact(), "elapsed_s")):
+        with pytest.raises(InputError, match="rows 3 and 10 have equal inputs.*'yes' in the one and 'no'"):
+            watch.run(score=score)
+    assert watch.answering.calls == 0
+    assert watch.run(score=fh.score.scorer(lambda run: run.output == "yes", name="yes", version="1")).calls == 10
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_column_of_right_answers_without_any_is_refused_before_any_call(watch: Watch, missing: Any) -> None:
+    """No score could come of it; one value is enough."""
+    watch.rows = [{**row, "expected_output": missing} for row in watch.rows]
+    for score in (fh.score.exact(), None):
+        with pytest.raises(InputError, match="no row has a value in 'expected_output'"):
+            watch.run(score=score)
+    assert watch.answering.calls == 0
+    watch.rows[7]["expected_output"] = "yes"
+    assert watch.run().summary()["scored"].tolist() == [1]
+
+
+def test_a_higher_alpha_is_another_canary_with_a_chance_of_its_own(watch: Watch) -> None:
+    """The same days at another alpha may be a report; so alpha is to be chosen before, which the notes say."""
+    watch.baseline()
+    watch.answering.wrong |= {("a", number) for number in range(4)}
+    found = watch.run(baseline="before")
+    assert not found.changed
+    assert "where this alpha was chosen before the first day" in found.notes[0]
+    assert watch.run(baseline="before", alpha=min(0.99, 1.01 / found.evidence)).changed
+
+
+def test_only_a_date_as_it_is_written_is_a_day(watch: Watch) -> None:
+    """A batch of the user's that is called "w 20260228" is none."""
+    fh.batch(rows(3), "quiz", variants="b", client=watch.client, name="w 20260228", progress=False)
+    assert watch.run().days == 1
+
+
 PROGRAM = """
 import sys
 import fh_notebook as fh

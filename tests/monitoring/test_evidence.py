@@ -112,3 +112,15 @@ def test_the_same_scores_give_the_same_evidence() -> None:
     scores = [[1.0, 0.0]] * 7 + [[1.0, 1.0]] * 30
     assert one_day(scores).evidence == one_day(scores).evidence
     assert one_day(scores, seed=-3).evidence != one_day(scores, seed=3).evidence
+
+
+def test_no_change_is_found_while_no_row_has_two_different_scores() -> None:
+    """The evidence is of broken ties: it may pass its threshold, and nothing is reported."""
+    evidence = ChangeEvidence(20, alpha=0.05, seed=271)
+    wealth = []
+    for _ in range(8):
+        evidence.take(np.ones(20))
+        wealth.append(evidence.evidence)
+        assert not evidence.changed
+    assert max(wealth) >= 20
+    assert len(evidence.days) == 8
