@@ -104,7 +104,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make today's calls and return the exit code: see the top of this file."""
     from fh_notebook.batching.progress.display import TextProgress
-    from fh_notebook.monitoring.canary import start_canary
+    from fh_notebook.monitoring.canary import read_sample, start_canary
 
     try:
         if args.env_file is not None:
@@ -116,9 +116,10 @@ def run(args: argparse.Namespace) -> int:
             baseline=args.baseline,
             **{name: value for name, value in given.items() if value is not None},
         )
+        sample = read_sample(args.data, options.score)  # before a key is asked for
         with terminated_as_interrupted(), client_of(args) as client:
             watched = start_canary(
-                args.data,
+                sample,
                 args.deployment,
                 options,
                 client=client,

@@ -25,6 +25,7 @@ import pandas as pd
 
 from fh_notebook.batching.api import known_deployment, start_batch
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.execution.unknown_names import hint_of
 from fh_notebook.batching.history.reopen import open_batch
 from fh_notebook.batching.model import Stopped
 from fh_notebook.batching.options import BatchOptions, bounded_options
@@ -209,7 +210,9 @@ def start_canary(
         midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
         batch_options = BatchOptions(
             variants=[options.variant],
-            name=f"{name} {now.date()}",
+            name=(batch_name := f"{name} {now.date()}"),
+            # Of a misspelt deployment, without a run: else it were a day, or refused.
+            replace=state.of_today is None and store.batches.find(batch_name, caller.workspace) is not None,
             client=caller,
             max_calls=most,
             max_seconds=(midnight - now).total_seconds(),
@@ -227,6 +230,36 @@ def start_canary(
 GO_ON: Final = "run the same fh.canary(...) again"
 
 
+def read_sample(rows: Any, score: Any) -> Rows:
+    """Return the rows of a canary, of which a score can come.
+
+    Raises
+    ------
+    InputError
+        There are none, or the score reads a column that is missing or has no value.
+    SettingsError
+        They are an iterator.
+    """
+    if isinstance(rows, Iterator):
+        raise SettingsError("a canary calls the same rows again, and an iterator is read once; give list(rows)")
+    read = read_rows(rows)
+    if not len(read):
+        raise InputError("there are no rows to call")
+    if score is None and EXPECTED not in read.columns:
+        raise InputError(
+            "there is no score to watch: score=fh.score.exact('COLUMN') needs a column of right answers, "
+            f"and None one that is called {EXPECTED}"
+        )
+    check_columns(score, read.columns)
+    for column in _columns_of(score, read.columns) if getattr(score, "members", None) is None else ():
+        if all(is_missing(record.get(column)) for record in read.records):
+            raise InputError(
+                f"no row has a value in {short(column)}, so there would be no score; fill that column in, "
+                "or give another score"
+            )
+    return read
+
+
 class CanarySample:
     """The distinct rows of a canary, and which call is of which row.
 
@@ -236,7 +269,11 @@ class CanarySample:
         The number of the row of each key.
     copies : int
         Rows that are left out since another one has the same inputs.
+    unknown : str
+        Which deployments are known, where this one is not; it may be known to the service for all that.
     """
+
+    unknown: str = ""
 
     def __init__(self, rows: Rows, batch_variant: BatchVariant, *, workspace: str, audience: Audience) -> None:
         self._batch_variant, self._workspace = batch_variant, workspace
@@ -259,30 +296,16 @@ class CanarySample:
         InputError, SettingsError
             As :func:`canary` says.
         """
-        if isinstance(rows, Iterator):
-            raise SettingsError("a canary calls the same rows again, and an iterator is read once; give list(rows)")
-        read = read_rows(rows)
-        if not len(read):
-            raise InputError("there are no rows to call")
-        if options.score is None and EXPECTED not in read.columns:
-            raise InputError(
-                "there is no score to watch: score=fh.score.exact('COLUMN') needs a column of right answers, "
-                f"and None one that is called {EXPECTED}"
-            )
-        check_columns(options.score, read.columns)
-        compared_with = _columns_of(options.score, read.columns)
-        for column in compared_with if getattr(options.score, "members", None) is None else ():
-            if all(is_missing(record.get(column)) for record in read.records):
-                raise InputError(
-                    f"no row has a value in {short(column)}, so there would be no score; fill that column in, "
-                    "or give another score"
-                )
+        read = read_sample(rows, options.score)
         target = known_deployment(client, deployment)
         (batch_variant,) = read_variants(
             [options.variant], target, None, find=lambda other: known_deployment(client, other)
         )
         sample = cls(read, batch_variant, workspace=client.workspace, audience=audience)
-        sample._check_copies(compared_with)
+        connection = client.aclient.connection
+        if isinstance(deployment, str) and connection.find_deployment(deployment) is None:
+            sample.unknown = hint_of(connection.known_deployments(), (deployment, options.variant))
+        sample._check_copies(_columns_of(options.score, read.columns))
         return sample
 
     @property
@@ -457,7 +480,8 @@ class CanaryHistory:
             for record in self._store.batches.every()
             if record.workspace == self._workspace and (day := self._date_of(record.name)) is not None
         }
-        return [self._day(day, open_to_read(self._store, dated[day])) for day in sorted(dated)]
+        days = [self._day(day, open_to_read(self._store, dated[day])) for day in sorted(dated)]
+        return [day for day in days if day is not None]
 
     def _date_of(self, name: str) -> date | None:
         if not name.startswith(f"{self._name} "):
@@ -469,11 +493,19 @@ class CanaryHistory:
             return None
         return day if str(day) == suffix else None  # 20260301 and 2026-W09-7 are dates too, and other batches' names
 
-    def _day(self, day: date, batch: Batch) -> CanaryDay:
+    def _day(self, day: date, batch: Batch) -> CanaryDay | None:
+        """Return a day; ``None`` where it is of other rows and has no run: a name that was misspelt binds nothing."""
         observations = read_observations(batch, pair_on="row")
         rows = [self._sample.row_by_key.get(observation.row["key"]) for observation in observations]
         known = [(row, o) for row, o in zip(rows, observations, strict=True) if row is not None]
         if len(known) < len(observations):
+            if all(observation.run is None for observation in observations):
+                return None
+            if self._sample.unknown:
+                raise InputError(
+                    f"the deployment {short(self._sample.deployment)} is not known, and the canary {short(self._name)} "
+                    f"was begun with another one; {self._sample.unknown}"
+                )
             raise InputError(
                 Message(
                     "the canary {} was begun with another deployment, variant or table: {} of its day {} are not among "
@@ -550,14 +582,15 @@ class CanaryState:
         )  # fmt: skip
 
     @property
-    def _of_today(self) -> CanaryDay | None:
+    def of_today(self) -> CanaryDay | None:
+        """What is kept of today."""
         return self.days[-1] if self.days and self.days[-1].date == self.today else None
 
     def rows_to_call(self, options: CanaryOptions) -> list[int]:
         """Return the rows of today that are to be called: none where today is done, or a change is found."""
         if self.evidence.changed:
             return []
-        if (day := self._of_today) is not None:
+        if (day := self.of_today) is not None:
             return list(day.rows) if day.pending else []
         called = np.zeros(len(self.sample), dtype=np.int64)
         for earlier in self.days:
@@ -569,12 +602,12 @@ class CanaryState:
     def calls_left(self, options: CanaryOptions) -> int:
         """Return how many requests today may still make."""
         most = min(options.rows_per_day or len(self.sample), len(self.sample))
-        return max(0, most - (self._of_today.calls if self._of_today is not None else 0))
+        return max(0, most - (self.of_today.calls if self.of_today is not None else 0))
 
     @cached_property
     def figures(self) -> CanaryFigures:
         """What is said of it."""
-        evidence, today = self.evidence, self._of_today
+        evidence, today = self.evidence, self.of_today
         since = evidence.since
         runs = [run for day in self.days for run in day.runs]
         scored = sum(int((~np.isnan(scores)).sum()) for scores in self.scores)

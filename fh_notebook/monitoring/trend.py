@@ -101,7 +101,7 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
     if store is None:
         raise SettingsError("nothing is kept (store=None), so there is no trend; fh.configure(store=...) keeps answers")
     records = _records_of(store, name)
-    wanted = None if variants is None else [variants] if isinstance(variants, str) else list(variants)
+    wanted = None if variants is None else _distinct_variants(variants)
     readable, notes = _readable(records, wanted, name)
     observations = list(distinct_calls((open_to_read(store, r), labels_of(r, name)) for r in readable))
     if wanted is not None:
@@ -117,6 +117,23 @@ def trend(deployment: Deployment | str, *, score: Score = None, variants: str | 
         scorer=runs.scorer,
         notes=[*notes, *lines.attrs.get("notes", ())],
     )
+
+
+def _distinct_variants(variants: str | Iterable[str]) -> list[str]:
+    """Return the variants that are asked for.
+
+    Raises
+    ------
+    InputError
+        There are none, or one is given twice.
+    """
+    wanted = [variants] if isinstance(variants, str) else list(variants)
+    if not wanted:
+        raise InputError("variants is empty; give the names of some, or leave variants out for all of them")
+    for variant in wanted:
+        if wanted.count(variant) > 1:
+            raise InputError(f"variants has {short(variant)} twice; give each once")
+    return wanted
 
 
 def _records_of(store: Store, name: str) -> list[BatchRecord]:
@@ -181,8 +198,10 @@ def _record(date: Any, line: SummaryLine, part: pd.DataFrame) -> dict[str, Any]:
     failed = (ended["status"] == "failed").astype("float64")
     failures: NDArray[np.float64] = np.asarray(failed.groupby(ended["cluster"], sort=False).mean(), dtype=np.float64)
     failures_interval = interval_of_share(failures, len(ended))
-    known_seconds: NDArray[np.float64] = part["seconds"].dropna().to_numpy(dtype="float64")
-    seconds_interval = interval_of_median(known_seconds)
+    timed = part[part["seconds"].notna()]
+    seconds_interval = interval_of_median(
+        timed["seconds"].to_numpy(dtype="float64"), clusters=pd.factorize(timed["cluster"])[0].astype(np.int64)
+    )
     return {
         "date": date,
         "variant": line.variant,

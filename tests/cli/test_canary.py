@@ -84,3 +84,18 @@ def test_misuse_is_2_and_calls_nothing(
 def test_an_unknown_variant_is_4(data: Path, answering: Any) -> None:
     """The service says so: the day stays open."""
     assert main(["canary", *words(answering), "-v", "zzz"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(["missing.csv"], "missing.csv"), (["data.jsonl", "--score", "exact:foo"], "'foo'")]
+)
+def test_a_file_and_its_columns_are_looked_at_before_a_key(
+    data: Path, given: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key, too, a missing file or column is what is wrong."""
+    monkeypatch.delenv("FETCH_HIVE_API_KEY", raising=False)
+    where = ["-d", "quiz", "-v", "a", "--score", "exact", "--base-url", "https://hive.example"]
+    assert main(["canary", given[0], *where, *given[1:]]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "key" not in error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -33,13 +34,14 @@ class Watch:
         self.client = self.answering.hive.client()
         self.rows = rows(count)
         self.now = BEGIN
+        self.deployment = "quiz"
         self.options = {"variant": "a", "score": fh.score.exact(), "name": "w", **options}
 
     def run(self, *, days: float = 0, **options: Any) -> Canary:
         self.now += timedelta(days=days)
         canary_options = CanaryOptions(**{**self.options, **options})
         return start_canary(
-            self.rows, "quiz", canary_options, client=self.client, progress=False, clock=lambda: self.now
+            self.rows, self.deployment, canary_options, client=self.client, progress=False, clock=lambda: self.now
         )
 
     def baseline(self, **options: Any) -> fh.Batch:
@@ -299,6 +301,31 @@ def test_a_higher_alpha_is_another_canary_with_a_chance_of_its_own(watch: Watch)
     assert not found.changed
     assert "where this alpha was chosen before the first day" in found.notes[0]
     assert watch.run(baseline="before", alpha=min(0.99, 1.01 / found.evidence)).changed
+
+
+def test_a_misspelt_deployment_binds_no_name(watch: Watch) -> None:
+    """Its day has no run: the same name goes on with the right one, on that day or later; rows are listed in order."""
+    watch.deployment = "quizz"
+    found = watch.run()
+    assert found.calls == 0
+    assert found.stopped is not None
+    named = re.findall(r"inputs of rows (\d+), (\d+) and (\d+)", found.stopped.message)
+    assert [sorted(map(int, numbers)) for numbers in named] == [[int(n) for n in numbers] for numbers in named] != []
+    watch.deployment = "quiz"
+    assert (watch.run().calls, watch.run().days, watch.answering.calls) == (40, 1, 40)
+    watch.deployment = "quizz"
+    with pytest.raises(InputError, match="'quizz' is not known.* the only deployment known here is 'quiz'; did you"):
+        watch.run(days=1)
+    watch.deployment = "quiz"
+    assert watch.run().days == 2
+
+
+def test_a_misspelt_deployment_of_an_earlier_day_is_no_day(watch: Watch) -> None:
+    """The next day begins the canary."""
+    watch.deployment = "quizz"
+    watch.run()
+    watch.deployment = "quiz"
+    assert watch.run(days=1).days == 1
 
 
 def test_only_a_date_as_it_is_written_is_a_day(watch: Watch) -> None:

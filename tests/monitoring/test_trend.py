@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,30 @@ def test_only_the_variants_that_are_asked_for(answering: Answering) -> None:
         fh.trend("quiz", variants="zebra")
     with pytest.raises(InputError, match="did you mean 'quiz'"):
         fh.trend("quizz")
+
+
+def test_variants_that_are_none_or_twice_are_refused(answering: Answering) -> None:
+    """In one line each."""
+    fh.batch(rows(3), "quiz", variants="a", client=answering.hive.client(), progress=False)
+    with pytest.raises(InputError, match="variants is empty"):
+        fh.trend("quiz", variants=[])
+    with pytest.raises(InputError, match="variants has 'a' twice"):
+        fh.trend("quiz", variants=["a", "a"])
+
+
+def test_repeats_of_a_row_are_not_independent_seconds(answering: Answering) -> None:
+    """Three rows called ten times each, of which each takes its own time: no interval of the median, as of 3 calls."""
+
+    @answering.hive.workflow("slow", variant="s")
+    def slow(number: int) -> str:
+        time.sleep(0.05 * number)
+        return "yes"
+
+    fh.batch(rows(3), "slow", repeats=10, client=answering.hive.client(), progress=False)
+    line = fh.trend("slow").frame.iloc[0]
+    assert line["calls"] == 30
+    assert np.isnan(line["seconds_low"])
+    assert np.isnan(line["seconds_high"])
 
 
 def test_a_variant_of_a_batch_over_several_deployments_is_read(answering: Answering) -> None:

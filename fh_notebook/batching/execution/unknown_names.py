@@ -10,6 +10,7 @@ another answer shows that the name is known, and are pending once it is settled 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -146,6 +147,8 @@ def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, 
     error = one_line(run.error).rstrip(".") if run is not None and run.error else ""
     reply = ", ".join(filter(None, (code, error, f"in each of {answers:,} answers" if answers > 1 else "")))
     rows = list(dict.fromkeys(row for at_fault in rows_of.values() for row in at_fault))[:TRIED]
+    with suppress(TypeError):  # numbers and texts have no order
+        rows.sort()
     noun = f"{'row' if len(rows) == 1 else 'rows'} {in_words([short(row) for row in rows], 'and')}"
     or_rows = f" (or the inputs of {noun}, if what they name is not there)" if rows else ""
     names_text = in_words(["/".join(short(part)[1:-1] for part in name) for name in rows_of], "or")
