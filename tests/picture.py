@@ -32,7 +32,7 @@ FORM: Final = """form = fh.form(triage, variants=["keywords", "nearest"],
                values={"ticket": "I sent the lamp back last week, where is my money?", "tone": "brief"})
 form"""
 
-COMPARISON: Final = """batch = fh.batch(tickets, "support-triage", variants=["keywords", "nearest"])
+COMPARISON: Final = """batch = fh.batch(tickets, "support-triage", variants=["keywords", "nearest"], progress=False)
 fh.compare(batch)"""
 
 TIDY: Final = """.jp-Toolbar, .jp-cell-toolbar, .jp-Collapser { display: none !important }
