@@ -441,7 +441,7 @@ class CanaryDay:
 
     @property
     def calls(self) -> int:
-        """Requests of the runs that have ended: a request that was refused for the moment (429) is not among them."""
+        """Requests of the runs that have ended, with those that were refused for the moment (429) and made again."""
         return sum(max(1, observation.run.attempts or 1) for _, observation in self.runs if observation.run is not None)
 
     def count(self, *statuses: str) -> int:
@@ -600,9 +600,10 @@ class CanaryState:
         return [int(row) for row in order[: options.rows_per_day or len(order)]]
 
     def calls_left(self, options: CanaryOptions) -> int:
-        """Return how many requests today may still make."""
-        most = min(options.rows_per_day or len(self.sample), len(self.sample))
-        return max(0, most - (self.of_today.calls if self.of_today is not None else 0))
+        """Return how many requests a start may make today: no more than rows are left, whatever was refused before."""
+        if self.of_today is not None:
+            return self.of_today.pending
+        return min(options.rows_per_day or len(self.sample), len(self.sample))
 
     @cached_property
     def figures(self) -> CanaryFigures:

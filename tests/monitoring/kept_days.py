@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,14 +57,26 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 def shift_answers(*, days: int) -> None:
     """Have all kept answers come from another day."""
+
+    def shift(run: dict[str, Any]) -> None:
+        run["started_at"] = (datetime.fromisoformat(run["started_at"]) + timedelta(days=days)).isoformat()
+
+    _change_answers(shift)
+
+
+def set_attempts(attempts: int) -> None:
+    """Have all kept answers come after so many requests."""
+    _change_answers(lambda run: run.update(attempts=attempts))
+
+
+def _change_answers(change: Callable[[dict[str, Any]], None]) -> None:
     store = session.store()
     assert store is not None
 
-    def shift(connection: sqlite3.Connection) -> None:
+    def write(connection: sqlite3.Connection) -> None:
         for number, text in connection.execute("SELECT id, run FROM answers").fetchall():
             run = json.loads(text)
-            moment = datetime.fromisoformat(run["started_at"]) + timedelta(days=days)
-            run["started_at"] = moment.isoformat()
+            change(run)
             connection.execute("UPDATE answers SET run = ? WHERE id = ?", (json.dumps(run), number))
 
-    store.database.put(shift).result()
+    store.database.put(write).result()
