@@ -142,6 +142,9 @@ def test_history_pending_runs_and_ratings_are_as_they_were(hive: LocalHive) -> N
         # Where rows are equal, d287664 counted the answers; now it is the jobs.
         if line["done"] == 9:
             line["done"] = 7
+        # The first words of an answer are without JSON's marks now.
+        if line["output"] == "said: another, times: 1":
+            line["output"] = '{ "said": "another", "times": 1 }'
     for line in told["rated"]:
         assert (line["n"], line["losses"]) == (2, 2), "equal rows are one piece of evidence; they were two"
         line["n"], line["losses"] = 3, 3
