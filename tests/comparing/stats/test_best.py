@@ -129,10 +129,10 @@ def test_the_set_holds_the_best(shape: str, truth: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SHAPES[:2])
 @pytest.mark.parametrize("k", range(2, 9))
 def test_the_set_holds_the_best_of_two_to_eight(shape: str, k: int) -> None:
-    """Each of the best ones in at least 95 % of 2,000 sets: of tied variants, and of two best ones."""
-    least = 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / 2_000)
+    """Each of the best ones in at least 95 % of 200 sets, less what chance leaves; the benchmark `best` draws 2,000."""
+    least = 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / 200)
     for truth in TRUTHS[:2]:
-        assert coverage(k, truth, shape, rows=60, sets=2_000).holds_best >= least, truth
+        assert coverage(k, truth, shape, rows=60, sets=200).holds_best >= least, truth
