@@ -119,7 +119,7 @@ def test_a_command_races_and_the_same_command_goes_on(data: Path, capsys: pytest
         cwd=data, env=environment.for_process(data), capture_output=True, text=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert (first.returncode, "Traceback" in first.stderr) == (3, False), first.stderr
-    assert "Undecided: " in first.stdout
+    assert "Undecided after " in first.stdout
     assert "30 calls" in first.stdout
     assert "--max-calls" in first.stdout
     assert "run the same command again" in first.stdout

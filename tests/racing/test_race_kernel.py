@@ -97,7 +97,7 @@ def test_stop_ends_a_race_that_goes_on_later(loaded: Kernel, hive: LocalHive) ->
     _, ending, rows, calls, _ = _facts(loaded)
     assert ending == "interrupted"
     assert 1 <= rows < 41
-    assert "Interrupted: " in loaded.text(cell)
+    assert "Interrupted after " in loaded.text(cell)
     loaded.run("race.resume(retry_unknown=True)")
     _, ending, rows, after, _ = _facts(loaded)
     assert ending == "no difference"
