@@ -15,7 +15,7 @@ import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
 from fh_notebook.batching.export.export import Exported, WrittenFile, to_csv, to_excel, to_fhb, to_parquet
-from fh_notebook.batching.model import JobCounts, Stopped
+from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
 from fh_notebook.batching.progress.display import ProgressDisplay
@@ -82,7 +82,7 @@ class Batch:
         return self._status.counts
 
     @property
-    def stopped(self) -> Stopped | None:
+    def stopped(self) -> BatchStopped | None:
         """Why the last start ended before its last job, with what to do next; ``None`` when it did not."""
         return self._status.stopped
 

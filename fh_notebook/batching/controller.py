@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.execution.engine_run import StartOptions
 from fh_notebook.batching.execution.stop_rules import checked_concurrency, cut_short
-from fh_notebook.batching.model import Event, FailedSelection, Stopped
+from fh_notebook.batching.model import BatchStopped, Event, FailedSelection
 from fh_notebook.batching.planning.work_queue import Windows
 from fh_notebook.batching.progress.display import ProgressDisplay, progress_of
 from fh_notebook.batching.status import BatchRun, BatchStatus, BatchWork
@@ -313,7 +313,7 @@ class BatchController:
 
     def _handle_event(self, event: Event) -> None:
         """Tell the progress and the user's function."""
-        if isinstance(event, Stopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
+        if isinstance(event, BatchStopped) and not (event.reason == "daily_cap" and self._settings.wait_for_reset):
             self.status.stop(event)  # else it waits, and goes on by itself
         self._changed()
         if self._on_event is not None and not self._safely(self._on_event, event):

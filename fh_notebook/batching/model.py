@@ -27,6 +27,7 @@ __all__ = [
     "PENDING",
     "RETRY_UNKNOWN",
     "UNKNOWN",
+    "BatchStopped",
     "Event",
     "FailedSelection",
     "Finished",
@@ -37,7 +38,6 @@ __all__ = [
     "OutcomeTable",
     "Retried",
     "Started",
-    "Stopped",
     "Throttled",
     "error_line",
     "kind_of",
@@ -144,7 +144,7 @@ class Throttled:
 class KeptBack:
     """A call was answered with "not found", and others are to show whether that is said of its row or of its name.
 
-    `Finished` follows where it is the row; else the job stays pending, and `Stopped` tells of the name.
+    `Finished` follows where it is the row; else the job stays pending, and `BatchStopped` tells of the name.
     """
 
     job: Job
@@ -164,7 +164,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
+class BatchStopped:
     """No further call is started; what has no outcome stays pending.
 
     With the reason ``unknown_name`` that is said of the variants that the message names; others go on.
@@ -188,7 +188,7 @@ class Stopped:
         return "; ".join(filter(None, (text_for(text, self.audience) for text in (self.detail, self.resume))))
 
 
-Event = Started | Retried | Throttled | KeptBack | Finished | Stopped
+Event = Started | Retried | Throttled | KeptBack | Finished | BatchStopped
 
 
 INVALID_INPUT: Final = "invalid_input"

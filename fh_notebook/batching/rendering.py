@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, JobCounts, Stopped, error_line
+from fh_notebook.batching.model import ERROR_SHOWN, RETRY_UNKNOWN, BatchStopped, JobCounts, error_line
 from fh_notebook.batching.progress.state import admitting, outcome_parts
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.contract.run import Run
@@ -69,7 +69,7 @@ def progress_sentence(
     counts: JobCounts,
     *,
     doing: str = "",
-    stopped: Stopped | None = None,
+    stopped: BatchStopped | None = None,
     admits: int | None = None,
     audience: Audience = PYTHON,
 ) -> str:
@@ -246,7 +246,7 @@ class BatchOverview:
     """What its jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
     doing: str = ""
     """What it is doing; empty when it has ended."""
-    stopped: Stopped | None = None
+    stopped: BatchStopped | None = None
     admits: int | None = None
     """How many calls at once the service admits, where it fell back under its ceiling."""
     is_forgotten: bool = False

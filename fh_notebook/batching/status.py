@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.batching.execution.delivery import MAX_SUBMITTED
 from fh_notebook.batching.execution.engine_run import StartOptions
-from fh_notebook.batching.model import Event, FailedSelection, Job, JobCounts, Stopped
+from fh_notebook.batching.model import BatchStopped, Event, FailedSelection, Job, JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.batching.planning.work_queue import Windows
@@ -203,7 +203,7 @@ class BatchStatus:
         """Its name at its start."""
         self.blocks = True
         """Whether somebody waits for the present start."""
-        self.stopped: Stopped | None = None
+        self.stopped: BatchStopped | None = None
         """Why the last start ended before its last job."""
         self._work = work
         self._settings = settings
@@ -232,7 +232,7 @@ class BatchStatus:
         if (run := self._run) is not None and (admits := run.admits) is not None:
             self._admits = admits
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Note why a start ends before its last job."""
         self.stopped = replace(stopped, audience=self._settings.audience)
 

@@ -364,7 +364,7 @@ CODES_OF_STOPS: Final = {
     "fail_on_error": FAILED,
     "defect": FAILED,
 }
-"""By the reason of `Stopped`; any other one is a limit."""
+"""By the reason of `BatchStopped`; any other one is a limit."""
 
 
 _READERS: Final = {".csv": "read_csv", ".csv.gz": "read_csv", ".parquet": "read_parquet", ".xlsx": "read_excel"}

@@ -27,7 +27,7 @@ from fh_notebook.batching.api import known_deployment, start_batch
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.execution.unknown_names import hint_of
 from fh_notebook.batching.history.reopen import open_batch
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, bounded_options
 from fh_notebook.batching.planning.plan import BatchVariant, hashed_name, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
@@ -766,12 +766,12 @@ class Canary:
     ----------
     name : str
         Under which its days are kept: ``fh.open_batch("NAME 2026-11-29")`` opens one.
-    stopped : Stopped or None
+    stopped : BatchStopped or None
         Why today's calls ended before the last row, and what to do, as ``batch.stopped``; ``None`` where they did not.
     """
 
     def __init__(
-        self, name: str, options: CanaryOptions, state: CanaryState, *, stopped: Stopped | None = None
+        self, name: str, options: CanaryOptions, state: CanaryState, *, stopped: BatchStopped | None = None
     ) -> None:
         self.name = name
         self.stopped = stopped

@@ -20,7 +20,7 @@ from typing import Any, Final
 from fh_notebook.batching.batch_state import BatchState
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
 from fh_notebook.batching.execution.worker import CANCELLED
-from fh_notebook.batching.model import PENDING, Event, Finished, Job, KeptBack, Outcome, Stopped
+from fh_notebook.batching.model import PENDING, BatchStopped, Event, Finished, Job, KeptBack, Outcome
 from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, Windows
 from fh_notebook.batching.status import BatchStatus
@@ -340,11 +340,11 @@ class RowFeeder:
                 self._kept_back.discard(event.job.key)
             case KeptBack():
                 self._kept_back.add(event.job.key)
-            case Stopped(reason=reason) if reason == UNKNOWN_NAME:
+            case BatchStopped(reason=reason) if reason == UNKNOWN_NAME:
                 self._is_over = True  # without one of its variants nothing is decided
             case _:
                 return
-        if not isinstance(event, Stopped):
+        if not isinstance(event, BatchStopped):
             self._out.discard(event.job.key)
         if self._changed is not None:
             self._changed.set()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.batching.model import Event, Stopped
+from fh_notebook.batching.model import BatchStopped, Event
 from fh_notebook.batching.planning.plan import BatchVariant
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import RUN_AGAIN, Message, Phrase, Readable
@@ -165,7 +165,7 @@ class PartitionResult:
 
 def encode_event(event: Event) -> bytes:
     """Return an event as bytes."""
-    if not isinstance(event, Stopped):
+    if not isinstance(event, BatchStopped):
         event = replace(event, job=replace(event.job, inputs=dict(event.job.shown_inputs), inputs_json="", sealed=True))
     return pickle.dumps(event)
 
@@ -176,9 +176,9 @@ def decode_event(encoded: bytes) -> Event:
     return event
 
 
-def cluster_lost_stop() -> Stopped:
+def cluster_lost_stop() -> BatchStopped:
     """Return the stop of a batch whose scheduler has gone."""
-    return Stopped(
+    return BatchStopped(
         reason="cluster",
         detail="the Dask scheduler was lost or restarted; what was merged is kept, and answers that were not lie on "
         "the workers' disks",
@@ -188,7 +188,7 @@ def cluster_lost_stop() -> Stopped:
     )
 
 
-def encode_stop(stopped: Stopped) -> dict[str, Any]:
+def encode_stop(stopped: BatchStopped) -> dict[str, Any]:
     """Return a stop as JSON values; the answer behind it by its words."""
     run = stopped.run
     answer = None
@@ -219,16 +219,16 @@ def _decode_text(encoded: Any) -> str:
     return Phrase(**encoded)
 
 
-def decode_stop(encoded: Mapping[str, Any]) -> Stopped:
+def decode_stop(encoded: Mapping[str, Any]) -> BatchStopped:
     """Return the stop that :func:`encode_stop` told.
 
     Examples
     --------
-    >>> decode_stop(encode_stop(Stopped(reason="max_calls", detail="enough"))).reason
+    >>> decode_stop(encode_stop(BatchStopped(reason="max_calls", detail="enough"))).reason
     'max_calls'
     """
     answer = encoded.get("run")
-    return Stopped(
+    return BatchStopped(
         reason=encoded["reason"],
         detail=_decode_text(encoded["detail"]),
         resume=_decode_text(encoded["resume"]),

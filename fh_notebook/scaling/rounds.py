@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from fh_notebook.batching.execution.engine_run import StartOptions, owner_of_claims
 from fh_notebook.batching.execution.stop_rules import StopLimits, cut_short
-from fh_notebook.batching.model import Event, JobCounts, Stopped
+from fh_notebook.batching.model import BatchStopped, Event, JobCounts
 from fh_notebook.batching.planning.stored_batch import StoredBatch
 from fh_notebook.contract.retry import next_reset
 from fh_notebook.core.event_loop import finish_despite_cancel
@@ -210,8 +210,8 @@ class Rounds:
         self.waiting_until: datetime | None = None
         self._rounds = rounds
         self._learned = learned
-        self._stopped: Stopped | None = None
-        self._unknown: Stopped | None = None
+        self._stopped: BatchStopped | None = None
+        self._unknown: BatchStopped | None = None
         """What to tell of variants that the service does not know, while others were called."""
         self._is_paused = False
         self._is_ending = False
@@ -356,7 +356,7 @@ class Rounds:
         try:
             await asyncio.to_thread(self._index.keep, done, fresh=spec.fresh)
         except StoreError as exc:
-            self._stop(Stopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
+            self._stop(BatchStopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
             return
         reused = done.reused if done.attempt else 0
         self._tally.put(task.number, done=done.done, failed=done.failed, unknown=done.unknown, reused=reused)
@@ -399,9 +399,9 @@ class Rounds:
         request = self._request
         if not (self._stopped or self._is_ending or request.fresh or request.retry or request.call_lost):
             self._is_ending = True
-            self._runner.stop(Stopped(reason=LOWERED, detail="another number of calls at once"))
+            self._runner.stop(BatchStopped(reason=LOWERED, detail="another number of calls at once"))
 
-    def _stop(self, stopped: Stopped, *, notify: bool = True) -> None:
+    def _stop(self, stopped: BatchStopped, *, notify: bool = True) -> None:
         if self._stopped is None:
             self._stopped = stopped
             if notify:
@@ -441,7 +441,7 @@ class Rounds:
             self._begin_anew()
 
 
-def _spent(limits: StopLimits) -> Stopped:
+def _spent(limits: StopLimits) -> BatchStopped:
     most = limits.most_calls or 0
     stopped = limits.reached(calls=most, elapsed_s=0, errors=0, planned=0)
     assert stopped is not None  # noqa: S101 - as many as there may be are one too many for the next

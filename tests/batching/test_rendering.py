@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fh_notebook.batching.history.reopen import Merged
-from fh_notebook.batching.model import JobCounts, Stopped
+from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.rendering import (
     RETRY,
@@ -48,13 +48,13 @@ def test_the_sentence_says_what_is_not_nothing(counts: JobCounts, said: str) -> 
     """One line, and no number that is of no use."""
     assert progress_sentence("b", counts) == said
     assert progress_sentence("b", counts, doing="paused") == f"{said}; paused"
-    stopped = Stopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
+    stopped = BatchStopped(reason="daily_cap", detail="the cap", resume=Message("{resume} then"))
     retry = "fh.last_batch().resume(retry_unknown=True) calls again"
     assert progress_sentence("b", counts, audience=CELL) == said.replace("retry_unknown=True calls again", retry)
     assert progress_sentence("b", counts, stopped=stopped) == f"{said}. Stopped: the cap; batch.resume() then"
     cell = replace(stopped, audience=replace(PYTHON, resume="run the cell again"))
     assert (cell.detail, cell.message) == ("the cap", "the cap; run the cell again then")
-    assert Stopped(reason="defect", detail="broken").message == "broken"
+    assert BatchStopped(reason="defect", detail="broken").message == "broken"
 
 
 def test_the_digest_has_the_most_frequent_errors_first_and_says_what_it_leaves_out() -> None:

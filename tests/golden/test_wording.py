@@ -21,7 +21,7 @@ from IPython.core.error import UsageError
 import fh_notebook as fh
 from fh_notebook.batching.execution import stop_rules
 from fh_notebook.batching.execution.engine_run import StartOptions
-from fh_notebook.batching.model import JobCounts, Stopped
+from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning import mapping
 from fh_notebook.batching.planning.plan import OtherKey, Plan
@@ -86,7 +86,7 @@ def of_table(rows: Any, **options: Any) -> Says:
     return lambda audience: raised(lambda: make_plan(rows, TRIAGE, audience=audience, **options))(audience)
 
 
-def of_stop(stopped: Stopped | None) -> Says:
+def of_stop(stopped: BatchStopped | None) -> Says:
     assert stopped is not None
     return lambda audience: replace(stopped, audience=audience).message
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.model import JobCounts, Stopped
+from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.contract.job_key import job_key
 from fh_notebook.core.event_loop import background
 from fh_notebook.local import LocalHive
@@ -83,7 +83,7 @@ def test_a_worker_that_has_lost_its_scheduler_leaves_no_batch_that_looks_done() 
     )  # fmt: skip
     until(lambda: counting.calls >= 4)
     (host,) = [host for host in list(host_of_process._hosts.values()) if host._runners]
-    host.in_loop(host.halt, Stopped(reason="cancelled", detail="the scheduler has gone"))
+    host.in_loop(host.halt, BatchStopped(reason="cancelled", detail="the scheduler has gone"))
     batch.wait()
     assert batch.counts.pending > 0
     assert batch.stopped is not None
@@ -165,7 +165,7 @@ def test_a_process_that_ends_while_its_partition_is_cut_short_forgets_no_call(tm
         (host,) = [host for host in list(host_of_process._hosts.values()) if host._runners]
 
         async def end() -> None:
-            host.halt(Stopped(reason="cancelled", detail="the scheduler has gone"))
+            host.halt(BatchStopped(reason="cancelled", detail="the scheduler has gone"))
             for _ in range(rounds):
                 await asyncio.sleep(0)
             for task in asyncio.all_tasks() - {asyncio.current_task()}:

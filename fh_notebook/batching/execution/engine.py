@@ -19,7 +19,7 @@ from fh_notebook.batching.execution.scheduler import DispatcherWait, EngineLimit
 from fh_notebook.batching.execution.stop_rules import StopLimits, rows_broke
 from fh_notebook.batching.execution.unknown_names import Name, NameEvidence
 from fh_notebook.batching.execution.worker import Worker
-from fh_notebook.batching.model import Event, Job, Stopped
+from fh_notebook.batching.model import BatchStopped, Event, Job
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.wire import AttemptResult
 from fh_notebook.core.event_loop import finish_despite_cancel
@@ -108,7 +108,7 @@ class Engine:
             now=now,
         )
 
-    async def run(self, windows: AsyncIterator[Iterable[Job]]) -> Stopped | None:
+    async def run(self, windows: AsyncIterator[Iterable[Job]]) -> BatchStopped | None:
         """Call the jobs of `windows` until each has an outcome or a rule stops it; return the stop, if there was one.
 
         A cancel ends what is in flight: those jobs may have run, so they are finished as `unknown`, and kept as such,
@@ -147,7 +147,7 @@ class Engine:
                         self._tasks.add(task)
                         task.add_done_callback(self._note_end)
             except LimitReached as exc:
-                scheduler.stop(Stopped(reason="daily_cap", detail=str(exc), resume=Message("then {resume}")))
+                scheduler.stop(BatchStopped(reason="daily_cap", detail=str(exc), resume=Message("then {resume}")))
                 return
             except TimeoutError:  # the deadline or a stop was there before the slot
                 continue
@@ -174,9 +174,9 @@ class Engine:
         if task.cancelled() or (exc := task.exception()) is None:
             return
         if isinstance(exc, StoreError):
-            self.scheduler.stop(Stopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
+            self.scheduler.stop(BatchStopped(reason="store", detail=str(exc), resume=Message("then {resume}")))
         else:  # a defect of ours: told, and nothing that was answered is lost for it
-            self.scheduler.stop(Stopped(reason="defect", detail=error_text(exc)))
+            self.scheduler.stop(BatchStopped(reason="defect", detail=error_text(exc)))
 
     async def _end_tasks(self) -> None:
         """Cancel what is out, and wait until each has said what became of it."""

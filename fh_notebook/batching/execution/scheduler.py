@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Protocol
 from fh_notebook.batching.execution.job_queue import JobQueue, QueuedJob
 from fh_notebook.batching.execution.stop_rules import OutageDetector, StopLimits, unreached
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, Name, NameEvidence, name_of, unknown_name
-from fh_notebook.batching.model import Event, Finished, Job, KeptBack, Stopped, kind_of
+from fh_notebook.batching.model import BatchStopped, Event, Finished, Job, KeptBack, kind_of
 from fh_notebook.contract.retry import Absence, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.core.rate import Rate
@@ -201,7 +201,7 @@ class Scheduler:
         """Requests sent."""
         self.refused = 0
         """Requests that were answered 429 for too many at once."""
-        self.stopped: Stopped | None = None
+        self.stopped: BatchStopped | None = None
         """Why no further call was started, if that was so."""
         self.queue = JobQueue(wait.notify, drops=self.is_over)
         """The jobs that wait, which the engine fills."""
@@ -445,7 +445,7 @@ class Scheduler:
         elif self.stopped is None:
             self._emit(stopped)
 
-    def _unknown_stop(self) -> Stopped:
+    def _unknown_stop(self) -> BatchStopped:
         return unknown_name(self._unknown, self._names, hint=self._hint(next(iter(self._unknown))))
 
     # --- the end
@@ -454,7 +454,7 @@ class Scheduler:
         """Start no further call: the daily cap is used up, perhaps by another kernel."""
         self.stop(self._limits.used_up())
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Start no further call."""
         if self.stopped is None:
             if self._unknown and stopped.reason != UNKNOWN_NAME:  # both are to be known before one goes on

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, check_option, written_options
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core.redaction import error_text
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 
-def cut_short(how: str, calls_out: int) -> Stopped:
+def cut_short(how: str, calls_out: int) -> BatchStopped:
     """Return the stop of a start that was interrupted or cancelled while `calls_out` calls were out."""
     out = "; what was in flight is unknown (it may have run)" if calls_out else ""
-    return Stopped(
+    return BatchStopped(
         reason="cancelled",
         detail=f"{how}; what is finished is kept{out}",
         resume=Message("to go on with the rest: {resume}"),
@@ -76,7 +76,7 @@ class StopLimits:
         """How many requests one start may make; ``None`` without a limit."""
         return min((n for n in (self.max_calls, self.left_today) if n is not None), default=None)
 
-    def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> Stopped | None:
+    def reached(self, *, calls: int, elapsed_s: float, errors: int, planned: int) -> BatchStopped | None:
         """Return the limit that is reached, if one is.
 
         Parameters
@@ -102,10 +102,10 @@ class StopLimits:
             return _stopped("fail_on_error", Message("{} ({})", (failed, option("fail_on_error"))))
         return None
 
-    def used_up(self) -> Stopped:
+    def used_up(self) -> BatchStopped:
         """Return the stop of a configured daily cap that is used up."""
         cap = f"{self.daily_cap:,} " if self.daily_cap is not None else ""
-        return Stopped(
+        return BatchStopped(
             reason="daily_cap",
             detail=f"all {cap}calls of today are used",
             resume=Message("they are renewed at 00:00 UTC; then {resume}"),
@@ -141,11 +141,13 @@ def _at_ceiling(reached: str, limit: str) -> Message:
     return Message("{}, the ceiling that {} sets", (reached, option(limit, in_cell=limit in _IN_CELL)))
 
 
-def _stopped(reason: str, detail: str, run: Run | None = None) -> Stopped:
-    return Stopped(reason=reason, detail=detail, resume=Message("the rest is pending; to go on: {resume}"), run=run)
+def _stopped(reason: str, detail: str, run: Run | None = None) -> BatchStopped:
+    return BatchStopped(
+        reason=reason, detail=detail, resume=Message("the rest is pending; to go on: {resume}"), run=run
+    )
 
 
-def stop_of_answer(reason: str, run: Run) -> Stopped:
+def stop_of_answer(reason: str, run: Run) -> BatchStopped:
     """Return the stop that an answer of the service requires; `reason` is that of the retry decision."""
     reason_text = f" ({one_line(run.error).rstrip('.')})" if run.error else ""
     texts: dict[str, tuple[str, str]] = {
@@ -160,10 +162,10 @@ def stop_of_answer(reason: str, run: Run) -> Stopped:
         ),
     }
     detail, resume = texts.get(reason, (f"stopped: {reason}{reason_text}", ""))
-    return Stopped(reason=reason, detail=detail, resume=resume, run=run)
+    return BatchStopped(reason=reason, detail=detail, resume=resume, run=run)
 
 
-def rows_broke(exc: Exception) -> Stopped:
+def rows_broke(exc: Exception) -> BatchStopped:
     """Return the stop of rows that raised while they were read: what came before them was called.
 
     Examples
@@ -173,7 +175,7 @@ def rows_broke(exc: Exception) -> Stopped:
     """
     message = str(exc) if isinstance(exc, FetchHiveError) else f"the rows raised {error_text(exc)}"
     again = Message("what is answered is kept: {} when they can be read", (RUN_AGAIN,))
-    return Stopped(reason="rows", detail=one_line(message), resume=again)
+    return BatchStopped(reason="rows", detail=one_line(message), resume=again)
 
 
 UNREACHED: Final = 5
@@ -182,7 +184,7 @@ UNREACHED_S: Final = 5.0
 that was only restarted is back by then."""
 
 
-def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> Stopped | None:
+def unreached(run: Run, *, in_a_row: int, lasted_s: float) -> BatchStopped | None:
     """Return the stop where nobody is reached any more.
 
     Parameters

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.batching.model import Job, Stopped
+from fh_notebook.batching.model import BatchStopped, Job
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.retry import Absence
 from fh_notebook.contract.run import Run, one_line
@@ -119,7 +119,7 @@ def name_of(job: Job) -> Name:
     return job.deployment, job.variant
 
 
-def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hint: str) -> Stopped:
+def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, hint: str) -> BatchStopped:
     """Return the stop of variants that the service does not know; their jobs are pending.
 
     Parameters
@@ -155,7 +155,7 @@ def unknown_name(rows_of: Mapping[Name, Sequence[Any]], names: NameEvidence, *, 
     origin = run.origin if run is not None else ""
     service = "the local hive" if origin == LOCAL else origin or "the service"
     then = f"{hint} The" if hint.endswith("?") else f"{hint}; the" if hint else "the"
-    return Stopped(
+    return BatchStopped(
         reason=UNKNOWN_NAME,
         detail=f"{service} does not know {names_text} ({reply})",
         resume=Message(

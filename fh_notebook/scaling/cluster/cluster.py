@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.core.config.urls import hostname, is_loopback
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.text.formatting import type_text
@@ -117,7 +117,7 @@ class Cluster:
         on_message: MessageHandler,
         *,
         calls: int | None,
-        spent: Stopped | None,
+        spent: BatchStopped | None,
         rate: Rate | None,
     ) -> None:
         """Begin a round; what the workers share is made with the first of its partitions. Returns at once."""
@@ -214,7 +214,7 @@ class Cluster:
                 raise ClusterLost(type(exc).__name__) from None
             raise
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Stop all partitions; those that have not begun are taken back."""
         self._is_stopped = True
         if self._spec is None or not self._is_shared:
@@ -275,7 +275,7 @@ class Cluster:
             return None
         with suppress(Exception):  # the scheduler has gone, and all of it with it
             # First: who has not stopped yet, since it did not come in, must not find places that were set free.
-            self._why.set(json.dumps(encode_stop(Stopped(reason=ENDED, detail=""))))
+            self._why.set(json.dumps(encode_stop(BatchStopped(reason=ENDED, detail=""))))
             self._stop.set()
             if self._permits is not None:
                 left = drain_permits(self._permits)

@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, Final
 
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.core.rate import Rate
 from fh_notebook.scaling.protocol import encode_stop
 
@@ -103,7 +103,7 @@ class PermitFeeder:
         Set when no more are to be put out.
     calls : int, optional
         How many there are.
-    spent : Stopped, optional
+    spent : BatchStopped, optional
         What follows the last one.
     rate : Rate, optional
         Paces them.
@@ -116,7 +116,7 @@ class PermitFeeder:
         ended: threading.Event,
         *,
         calls: int | None,
-        spent: Stopped | None,
+        spent: BatchStopped | None,
         rate: Rate | None,
     ) -> None:
         self._dask = dask

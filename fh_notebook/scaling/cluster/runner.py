@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.client.clients import AsyncClient, Client
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.redaction import log
@@ -129,7 +129,7 @@ class PartitionRunner(Protocol):
         on_message: MessageHandler,
         *,
         calls: int | None,
-        spent: Stopped | None,
+        spent: BatchStopped | None,
         rate: Rate | None,
     ) -> None:
         """Begin a round: `on_message` is called on the background loop with what partitions report."""
@@ -143,7 +143,7 @@ class PartitionRunner(Protocol):
         """Take note that a partition is being called."""
         ...
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Stop all partitions, wherever they run; returns at once."""
         ...
 
@@ -199,7 +199,7 @@ class Threads:
         on_message: MessageHandler,
         *,
         calls: int | None,
-        spent: Stopped | None,
+        spent: BatchStopped | None,
         rate: Rate | None,
     ) -> None:
         """Make the host of this process."""
@@ -246,7 +246,7 @@ class Threads:
     def note_begun(self, number: int) -> None:
         """Do nothing: those that have not begun look whether they still may."""
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Stop all partitions."""
         if self._host is not None:
             self._host.halt(stopped)
@@ -271,7 +271,7 @@ class Threads:
         host, self._host = self._host, None
         if host is None:
             return None
-        host.halt(Stopped(reason=ENDED, detail=""))
+        host.halt(BatchStopped(reason=ENDED, detail=""))
         close_host(host.run)
         return self._budget.left
 

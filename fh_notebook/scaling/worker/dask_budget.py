@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final
 
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.core import event_loop
 from fh_notebook.core.adaptive_limit import BOUND
 from fh_notebook.core.redaction import log
@@ -68,7 +68,7 @@ class DaskBudget:
         self._permits = Queue(name_of(spec.run, "permits"), client=client) if spec.metered else None
         self._left = 0
         self._one = asyncio.Lock()
-        self._spent: Stopped | None = None
+        self._spent: BatchStopped | None = None
 
     async def take_place(self) -> None:
         """Wait for a lease of the semaphore."""
@@ -93,7 +93,7 @@ class DaskBudget:
         with suppress(Exception):  # the scheduler has gone, or the lease: it comes back by its timeout
             self._places.release()
 
-    async def permit(self) -> Stopped | None:
+    async def permit(self) -> BatchStopped | None:
         """Take a permit, of which a block is fetched when there is none."""
         if self._permits is None:
             return None
@@ -178,7 +178,7 @@ def _make_host(spec: BatchSpec) -> Host:
         with suppress(Exception):  # a count that is not told is no reason to stop paid work
             worker.log_event(topic, message)
 
-    def spread(stopped: Stopped) -> None:
+    def spread(stopped: BatchStopped) -> None:
         threading.Thread(target=_spread, args=(stop_event, reason, stopped), daemon=True).start()
 
     budget = _on_loop(spec, worker, client)
@@ -217,7 +217,7 @@ def _on_loop(spec: BatchSpec, worker: Any, client: Any) -> DaskBudget:
     return result.result(timeout=30)
 
 
-def _spread(stop_event: Any, reason: Any, stopped: Stopped) -> None:
+def _spread(stop_event: Any, reason: Any, stopped: BatchStopped) -> None:
     with suppress(Exception):  # the notebook hears of it all the same, and tells the others
         reason.set(json.dumps(encode_stop(stopped)))
         stop_event.set()
@@ -240,7 +240,7 @@ def _watch(host: Host, stop_event: Any, reason: Any, pause: Any) -> None:
                 host.in_loop(host.pause, paused)
     except Exception as exc:
         log.debug("a worker has lost its scheduler: %s", type(exc).__name__)
-        lost = Stopped(reason="cancelled", detail="the scheduler has gone")
+        lost = BatchStopped(reason="cancelled", detail="the scheduler has gone")
         host.in_loop(host.halt, lost)
     finally:
         close_host(host.run)

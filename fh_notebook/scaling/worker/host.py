@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME, NameEvidence
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.core import event_loop
 from fh_notebook.scaling.worker.limiter import LeaseBudget
 
@@ -24,7 +24,7 @@ __all__ = ["Host", "RunningPartition", "close_host", "open_host"]
 class RunningPartition(Protocol):
     """A partition that is calling. Its methods are called on the background loop."""
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Start no further call."""
         ...
 
@@ -44,7 +44,7 @@ class Host:
         Of all processes.
     report : function of a dict
         Sends a message to the notebook, from any thread.
-    spread : function of Stopped
+    spread : function of BatchStopped
         Tells the other processes that all must stop, from any thread; returns at once.
     folder : str
         Where the stores of partitions lie while they run: a folder of this machine.
@@ -58,7 +58,7 @@ class Host:
         budget: LeaseBudget,
         *,
         report: Callable[[dict[str, Any]], None],
-        spread: Callable[[Stopped], None],
+        spread: Callable[[BatchStopped], None],
         folder: str,
         variants: int,
     ) -> None:
@@ -69,7 +69,7 @@ class Host:
         self.client: Client
         self.names = NameEvidence(variants=variants, is_shared=True)
         """What is known of the deployments and variants that are called, by the answers that came to this process."""
-        self.stopped: Stopped | None = None
+        self.stopped: BatchStopped | None = None
         self.paused = False
         self._spread = spread
         self._runners: set[RunningPartition] = set()
@@ -84,14 +84,14 @@ class Host:
         if not self._runners:
             await self._budget.give_back()
 
-    def met(self, stopped: Stopped) -> None:
+    def met(self, stopped: BatchStopped) -> None:
         """Take in what one partition has met: if it holds for all, all are told. On the background loop."""
         holds = stopped.reason in STOPS_OF_ALL or (stopped.reason == UNKNOWN_NAME and self.names.none_left)
         if holds and self.stopped is None:
             self.halt(stopped)
             self._spread(stopped)
 
-    def halt(self, stopped: Stopped) -> None:
+    def halt(self, stopped: BatchStopped) -> None:
         """Stop the partitions of this process; again, to reach those that have begun meanwhile.
 
         A cancel ends what is out as well, also where another stop came before it.

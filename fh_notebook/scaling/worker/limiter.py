@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
-from fh_notebook.batching.model import Stopped
+from fh_notebook.batching.model import BatchStopped
 from fh_notebook.contract.retry import NOT_REACHED, RetryAction, RetryDecision
 from fh_notebook.core.rate import Rate
 from fh_notebook.core.slots import LimitedCall, clock
@@ -36,7 +36,7 @@ class LeaseBudget(Protocol):
         """Give a place back; returns at once."""
         ...
 
-    async def permit(self) -> Stopped | None:
+    async def permit(self) -> BatchStopped | None:
         """Wait until a call may go; a stop says that none may any more."""
         ...
 
@@ -60,13 +60,15 @@ class LocalBudget:
     ----------
     calls : int, optional
         How many may be made.
-    spent : Stopped, optional
+    spent : BatchStopped, optional
         What is said when they are.
     rate : Rate, optional
         Paces them.
     """
 
-    def __init__(self, *, calls: int | None = None, spent: Stopped | None = None, rate: Rate | None = None) -> None:
+    def __init__(
+        self, *, calls: int | None = None, spent: BatchStopped | None = None, rate: Rate | None = None
+    ) -> None:
         self.left = calls
         self._spent = spent
         self._rate = rate
@@ -78,7 +80,7 @@ class LocalBudget:
     def give_place(self) -> None:
         """Give none back."""
 
-    async def permit(self) -> Stopped | None:
+    async def permit(self) -> BatchStopped | None:
         """Take one of the calls that are left, and wait for its moment."""
         if self.left is not None:
             if self.left <= 0:
@@ -123,7 +125,7 @@ class SharedLimiter:
         Of this process.
     budget : LeaseBudget
         Of all.
-    stop : function of Stopped
+    stop : function of BatchStopped
         Ends what this process calls.
     stopped : function
         Whether it has been ended.
@@ -137,7 +139,7 @@ class SharedLimiter:
         self,
         inner: ConcurrencyLimiter | BoundedLimiter,
         budget: LeaseBudget,
-        stop: Callable[[Stopped], None],
+        stop: Callable[[BatchStopped], None],
         *,
         stopped: Callable[[], bool],
         shares: bool,

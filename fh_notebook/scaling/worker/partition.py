@@ -20,7 +20,7 @@ import pandas as pd
 from fh_notebook.batching.execution.engine_run import EngineRun, StartOptions
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.unknown_names import UNKNOWN_NAME
-from fh_notebook.batching.model import CODE_OF, PENDING, UNKNOWN, Event, Job, OutcomeTable, Stopped, kind_of
+from fh_notebook.batching.model import CODE_OF, PENDING, UNKNOWN, BatchStopped, Event, Job, OutcomeTable, kind_of
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.reader import BatchReader
 from fh_notebook.batching.planning.reuse import AnswerLookup
@@ -103,7 +103,7 @@ class Partition:
         self._loop_task: asyncio.Task[Any] | None = None
         self._events: list[bytes] = []
         self._reported_at = 0.0
-        self._stopped: Stopped | None = None
+        self._stopped: BatchStopped | None = None
         self._cut = 0
         self._is_cut = False
 
@@ -196,7 +196,7 @@ class Partition:
             self._cut = self._start.cut
             await finish_despite_cancel(self._host.leave(self))
 
-    def stop(self, stopped: Stopped) -> None:
+    def stop(self, stopped: BatchStopped) -> None:
         """Start no further call; cancelled, what is out ends, too."""
         self._stopped = self._stopped or stopped
         if stopped.reason == "cancelled":
@@ -213,7 +213,7 @@ class Partition:
             self._start.pause(paused)
 
     def _handle_event(self, event: Event) -> None:
-        if isinstance(event, Stopped):
+        if isinstance(event, BatchStopped):
             self._stopped = self._stopped or event
             self._host.met(event)
         elif self._spec.reports_events:

@@ -19,7 +19,7 @@ from fh_notebook.batching.execution.ledger import ClaimResult
 from fh_notebook.batching.execution.scheduler import CATCH_UP_S, OPENING_S
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.execution.worker import HELD_WAIT_S
-from fh_notebook.batching.model import Event, Finished, Job, Retried, Started, Stopped, Throttled
+from fh_notebook.batching.model import BatchStopped, Event, Finished, Job, Retried, Started, Throttled
 from fh_notebook.batching.planning.work_queue import ready_windows
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
@@ -297,7 +297,7 @@ def test_a_batch_stops_where_nobody_is_reached_and_blames_no_row() -> None:
     """After several attempts over several seconds with nothing answered: few attempts, few failed rows, one line."""
     gone = replace(NOT_REACHED, detail="Connection refused")
     ran = _run(1000, Service(lambda r, nth: gone, seconds=0.0), limit=50)
-    [stopped] = ran.of(Stopped)
+    [stopped] = ran.of(BatchStopped)
     assert stopped.reason == "unreachable"
     assert "was not reached for 5 s" in stopped.message
     assert stopped.message.endswith("the rest is pending; to go on: batch.resume()")
@@ -362,7 +362,7 @@ def test_an_answer_that_no_other_call_would_better_stops_and_fails_nothing(answe
     """What is in flight ends, what was not called has no outcome, and the stop is told once."""
     ran = _run(20, Service(lambda r, nth: DONE if r.inputs["n"] < 7 else answer))
     assert ran.outcomes == dict.fromkeys(range(7), "completed")
-    [stopped] = ran.of(Stopped)
+    [stopped] = ran.of(BatchStopped)
     assert stopped.reason == reason
     assert ran.engine.scheduler.stopped is stopped
     assert ran.engine.scheduler.calls <= 7 + 3
@@ -378,7 +378,7 @@ def test_a_closed_limiter_stops_without_a_call() -> None:
     run_virtually(engine.run(ready_windows([map(_job, range(5))])))
     assert service.calls == []
     [stopped] = events
-    assert isinstance(stopped, Stopped)
+    assert isinstance(stopped, BatchStopped)
     assert stopped.reason == "daily_cap"
     assert "renewed at 00:00 UTC" in stopped.message
 
@@ -390,7 +390,7 @@ def test_a_daily_cap_that_other_kernels_use_up_stops_without_one_call_more(limit
     ran = _run(20, limit=limit, memory=Memory(turns=lambda job: next(turns)), limits=StopLimits(daily_cap=50))
     assert ran.engine.scheduler.calls == len(ran.service.calls) == len(ran.memory.kept) == 5
     assert set(ran.outcomes.values()) == {"completed"}
-    [stopped] = ran.of(Stopped)
+    [stopped] = ran.of(BatchStopped)
     assert stopped.reason == "daily_cap"
     assert ran.engine.scheduler.stopped is stopped
 
@@ -416,7 +416,7 @@ def test_jobs_that_wait_for_their_turn_are_not_one_call_too_many(most: int) -> N
     """Claimed jobs that wait at the limiter while others are sent go back when those have used up what was allowed."""
     ran = _run(10, limiter=SlowTurns(3), limits=StopLimits(max_calls=most))
     assert ran.engine.scheduler.calls == len(ran.service.calls) == len(ran.memory.kept) == most
-    assert ran.of(Stopped)[-1].reason == "max_calls"
+    assert ran.of(BatchStopped)[-1].reason == "max_calls"
 
 
 def test_refused_requests_count_as_calls() -> None:
@@ -448,7 +448,7 @@ def test_the_time_that_was_allowed_holds_while_others_hold_every_slot() -> None:
         limits=StopLimits(max_seconds=2),
     )
 
-    async def main() -> Stopped | None:
+    async def main() -> BatchStopped | None:
         async with limiter.slot(), asyncio.timeout(100):
             return await engine.run(ready_windows([map(_job, range(5))]))
 
@@ -472,7 +472,7 @@ def test_a_stop_is_not_kept_waiting_by_others_at_the_limiter(answer: Response, r
         limits=StopLimits(fail_on_error=True),
     )
 
-    async def main() -> Stopped | None:
+    async def main() -> BatchStopped | None:
         async with limiter.slot(), asyncio.timeout(100):
             running = asyncio.ensure_future(engine.run(ready_windows([map(_job, range(5))])))
             await asyncio.sleep(0.5)
@@ -587,7 +587,7 @@ def test_a_store_that_fails_stops_and_the_paid_answer_is_told_all_the_same() -> 
     memory = Memory(fails=StoreError("the disk is full"))
     events: list[Event] = []
 
-    async def main() -> Stopped | None:
+    async def main() -> BatchStopped | None:
         engine = Engine(attempt=Service().attempt, limiter=ConcurrencyLimiter(2), ledger=memory, emit=events.append)
         return await engine.run(ready_windows([map(_job, range(10))]))
 
@@ -637,7 +637,7 @@ def test_a_defect_stops_and_is_told() -> None:
 
     events, _ = run_virtually(main())
     assert len([e for e in events if isinstance(e, Finished)]) == 2
-    [stopped] = [e for e in events if isinstance(e, Stopped)]
+    [stopped] = [e for e in events if isinstance(e, BatchStopped)]
     assert (stopped.reason, "ZeroDivisionError: of ours" in stopped.message) == ("defect", True)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.execution.unknown_names import TRIED
-from fh_notebook.batching.model import Event, Finished, KeptBack, Stopped
+from fh_notebook.batching.model import BatchStopped, Event, Finished, KeptBack
 from fh_notebook.cli import main
 from tests.batching.hives import Shouting
 
@@ -89,7 +89,7 @@ def test_other_variants_go_on(shouting: Shouting) -> None:
     assert "does not know shout/luod" in batch.stopped.message
     assert "shout/soft" not in batch.stopped.message
     assert [type(e) for e in heard].count(KeptBack) == TRIED
-    assert [type(e) for e in heard].count(Stopped) == 1
+    assert [type(e) for e in heard].count(BatchStopped) == 1
 
 
 def test_an_unknown_variant_is_told_once_however_many_calls_were_out(shouting: Shouting) -> None:
@@ -105,7 +105,7 @@ def test_an_unknown_variant_is_told_once_however_many_calls_were_out(shouting: S
         progress=False,
     )
     assert (batch.counts.done, batch.counts.pending) == (len(ROWS), len(ROWS))
-    assert [type(e) for e in heard].count(Stopped) == 1
+    assert [type(e) for e in heard].count(BatchStopped) == 1
     assert batch.stopped is not None
     assert batch.stopped.message.startswith("the local hive does not know shout/luod")
 

@@ -15,7 +15,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook import cli
-from fh_notebook.batching.model import Finished, Stopped
+from fh_notebook.batching.model import BatchStopped, Finished
 from fh_notebook.core import event_loop
 from fh_notebook.scaling.cluster.cluster import Cluster
 from fh_notebook.scaling.cluster.runner import ClusterLost
@@ -187,7 +187,7 @@ def test_a_stop_while_a_round_is_made_hands_nothing_out(two: tuple[Any, Any], tm
         async def round_() -> None:
             place.begin(spec, lambda _: None, calls=None, spent=None, rate=None)
             (partition,) = place.run([texts(1)], [PartitionTask(number=0, start=0, rows=1, plan=b"x")])
-            place.stop(Stopped(reason="cancelled", detail=""))
+            place.stop(BatchStopped(reason="cancelled", detail=""))
             with pytest.raises(ClusterLost, match="before it began"):
                 await partition
             assert await place.end() is None
