@@ -37,6 +37,7 @@ __all__ = [
     "SharedKeywords",
     "about",
     "bounded_options",
+    "chance",
     "check_limits",
     "check_option",
     "defaults_of",
@@ -127,6 +128,11 @@ def one_of(*choices: str) -> ArgumentKind:
     """Return the kind of one of some words."""
     takes = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
     return ArgumentKind(takes, lambda value: isinstance(value, str) and value in choices)
+
+
+def chance() -> ArgumentKind:
+    """Return the kind of probabilities, without 0 and 1."""
+    return ArgumentKind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1)
 
 
 def is_finite_number(value: object) -> bool:

@@ -23,8 +23,8 @@ from fh_notebook.core.text.formatting import one_line, seconds_text, short, with
 from fh_notebook.errors import AuthError, CallError, InputError, LimitReached, RunFailed
 
 __all__ = [
-    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "one_line",
-    "technical_line",
+    "CREDIT_CODES", "DAILY_CODE", "FINAL_STATUSES", "STATUSES", "WHOLE", "WHOLE_ERROR", "Run", "json_of",
+    "one_line", "technical_line",
 ]  # fmt: skip
 
 STATUSES: Final = ("completed", "failed", "queued", "running", "awaiting_approval", "unknown")
@@ -132,16 +132,9 @@ class Run:
         ValueError
             The output is text that is not JSON, or is nested too deeply; or there is none.
         """
-        if not isinstance(self.output, str):
-            if self.output is None:
-                raise ValueError(f"this run has no output (it is {self.status})")
-            return self.output
-        try:
-            return json.loads(inside_fence(self.output))
-        except ValueError as exc:
-            raise ValueError(f"the output is not JSON ({exc}); it is in .text") from None
-        except RecursionError:
-            raise ValueError("the output is nested too deeply to be read as JSON; it is in .text") from None
+        if self.output is None:
+            raise ValueError(f"this run has no output (it is {self.status})")
+        return json_of(self.output)
 
     @property
     def assets(self) -> tuple[Asset, ...]:
@@ -272,6 +265,24 @@ class Run:
         """Return the run that :meth:`to_dict` wrote; names that this version does not know are left out."""
         arguments.check(Run.from_dict, locals())
         return run_of_values(values)
+
+
+def json_of(output: Any) -> Any:
+    """Return an output as a JSON value; a text is parsed, also from inside a ```` ```json ```` fence.
+
+    Raises
+    ------
+    ValueError
+        It is text that is not JSON, or is nested too deeply.
+    """
+    if not isinstance(output, str):
+        return output
+    try:
+        return json.loads(inside_fence(output))
+    except ValueError as exc:
+        raise ValueError(f"the output is not JSON ({exc}); it is in .text") from None
+    except RecursionError:
+        raise ValueError("the output is nested too deeply to be read as JSON; it is in .text") from None
 
 
 def run_of_values(values: Mapping[str, Any]) -> Run:

@@ -146,17 +146,13 @@ def canary_html(name: str, sentence: str, remarks: Sequence[str], summary: pd.Da
     return html.el(
         "div",
         html.STYLE,
-        html.el("p", sentence, style=_SAID),
+        html.el("p", sentence, style=html.HEADLINE),
         *(html.el("div", remark, cls="fh-dim") for remark in remarks),
         html.el("div", _title(name), style="margin-top:6px"),
         html.table(HEADS, lines) if lines else None,
         html.el("div", more, cls="fh-dim") if more else None,
         cls="fh",
     )
-
-
-_SAID: Final = "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
-"""Of the sentence."""
 
 
 def _title(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.batching.options import OptionSyntax, about, check_limits, is_finite_number, or_none, whole
+from fh_notebook.batching.options import OptionSyntax, about, chance, check_limits, or_none, whole
 from fh_notebook.core.arguments import ArgumentKind
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class CanaryOptions:
     alpha: float = field(
         default=0.05,
         metadata=about(
-            takes=ArgumentKind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
+            takes=chance(),
             written=OptionSyntax(
                 help="the probability of a false alarm over all days together (default: 0.05)",
                 reads="number",

@@ -335,15 +335,12 @@ class Trend:
         return html.el(
             "div",
             html.STYLE,
-            html.el("p", self._sentence, style=_SAID),
+            html.el("p", self._sentence, style=html.HEADLINE),
             *(html.el("div", remark, cls="fh-dim") for remark in self._remarks),
             html.table(heads, lines),
             html.el("div", self._more, cls="fh-dim") if self._more else None,
             cls="fh",
         )
-
-
-_SAID: Final = "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
 
 
 def _course(part: pd.DataFrame, of: str) -> str:

@@ -267,9 +267,6 @@ _CALLS: Final = "var(--jp-brand-color1,#2e86ab)"
 
 _EXPLAINED: Final = "font-size:12px;max-width:70em"
 
-_SAID: Final = "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
-"""Of the sentence."""
-
 
 def _title(race: RaceProtocol) -> str:
     return f"Race of {counted(len(race.tally.variants), 'variant')}: {race.batch.name}"
@@ -283,7 +280,7 @@ def race_text(race: RaceProtocol) -> str:
 
 def race_html(race: RaceProtocol) -> html.Html:
     """Return a race as HTML."""
-    return _page(race, html.el("p", race.verdict, style=_SAID), html.el("div", _title(race), cls="fh-dim"))
+    return _page(race, html.el("p", race.verdict, style=html.HEADLINE), html.el("div", _title(race), cls="fh-dim"))
 
 
 def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
@@ -298,7 +295,7 @@ def live_html(race: RaceProtocol, *, last: bool = False) -> html.Html:
         )
     return _page(
         race,
-        html.el("p", race.verdict, style=_SAID),
+        html.el("p", race.verdict, style=html.HEADLINE),
         html.el("div", race.plan_line, cls="fh-dim"),
         figure=_figure(race),
     )

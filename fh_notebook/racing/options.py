@@ -11,6 +11,7 @@ from fh_notebook.batching.options import (
     OptionSyntax,
     SharedKeywords,
     about,
+    chance,
     check_limits,
     defaults_of,
     is_finite_number,
@@ -54,7 +55,7 @@ class RaceOptions:
     alpha: float = field(
         default=0.05,
         metadata=about(
-            takes=ArgumentKind("a number between 0 and 1", lambda value: is_finite_number(value) and 0 < value < 1),
+            takes=chance(),
             written=OptionSyntax(help="the chance of a wrong claim (default: 0.05)", reads="number", metavar="A"),
         ),
     )

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from fh_notebook.batching.rendering import one_line
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
-from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import canonical_json, pretty
 
 __all__ = ["ANSWER_SHOWN", "AnswerGroup", "comparable_text", "groups_of_answers", "groups_text"]
@@ -71,7 +70,7 @@ def groups_of_answers(outputs: Sequence[Any], path: tuple[str | int, ...] = ()) 
     [('billing', 2), ('other', 1)]
     """
     places_by_text: dict[str, list[int]] = {}
-    parts = [part_of(Run(status="completed", output=output), path) if path else output for output in outputs]
+    parts = [part_of(output, path) for output in outputs]
     for place, part in enumerate(parts):
         places_by_text.setdefault("" if part is NOTHING else comparable_text(part), []).append(place)
     groups = [

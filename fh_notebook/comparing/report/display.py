@@ -19,7 +19,14 @@ from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.correction import CORRECTED_RULE
-from fh_notebook.comparing.stats.number_format import ReportColumn, count_text, figures, percents, score_text
+from fh_notebook.comparing.stats.number_format import (
+    ReportColumn,
+    count_text,
+    figures,
+    interval_text,
+    percents,
+    score_text,
+)
 from fh_notebook.comparing.stats.pairs import PAIRS, pairs_table
 from fh_notebook.comparing.stats.summary import summary_columns
 from fh_notebook.comparing.tables import incomplete_rows
@@ -72,8 +79,7 @@ STYLE: Final = html.Html(
     ".fh-best{margin-left:6px;padding:0 6px;border-radius:8px;font-size:11px;font-weight:600;white-space:nowrap;"
     "border:1px solid currentColor}"
     ".fh .fh-table .fh-ruled td{border-bottom:2px solid currentColor}.fh .fh-set{margin:2px 0 8px}"
-    ".fh .fh-say{font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;"
-    "overflow-wrap:anywhere}"
+    f".fh .fh-say{{{html.HEADLINE}}}"
     ".fh .fh-about{font-size:12px;margin:0 0 8px}"
     ".fh .fh-notes{margin:4px 0;padding-left:1.2em;max-width:70em}"
     ".fh .fh-part{font-weight:600;margin:16px 0 4px;overflow-wrap:anywhere}"
@@ -263,7 +269,7 @@ class ScoreFormat:
 
     def interval(self, line: Mapping[Any, Any]) -> str:
         """Return the interval of a line; nothing where there is none."""
-        return f"{self.text(line['ci_low']).removesuffix(' %')} to {self.text(line['ci_high'])}" if line["n"] else ""
+        return interval_text(self.text, line["ci_low"], line["ci_high"]) if line["n"] else ""
 
 
 def summary_cells(facts: SummaryData, *, drawn: bool = False) -> tuple[list[Any], list[list[Any]]]:

@@ -114,7 +114,7 @@ def _is_declaration(schema: Mapping[str, Any]) -> bool:
 
 def _json_value_at(run: Run, steps: tuple[str | int, ...]) -> Any:
     try:
-        return part_of(run, steps) if steps else run.json()
+        return part_of(run.output, steps) if steps else run.json()
     except (ValueError, RecursionError):
         return NOTHING
 

@@ -119,7 +119,7 @@ def _read_reply(
     in_text: Callable[[str], Iterator[list[str]]],
 ) -> JudgeReply[T]:
     if path:
-        value = part_of(run, path)
+        value = part_of(run.output, path)
         parsed = None if value is NOTHING else of_value(value)
         return JudgeReply(
             parsed, _reason_in(run.output), None if parsed is not None else _unreadable_problem(run.output)

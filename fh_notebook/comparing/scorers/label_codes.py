@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.output_values import NOTHING, part_of
-from fh_notebook.contract.run import Run
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
@@ -90,7 +89,7 @@ class LabelCodes:
         other = len(labels)
         of_failed = other if counts_failed else NOT_COUNTED
         predicted = [
-            place.get(read(part_of(Run(status="completed", output=output), path) if path else output), other)
+            place.get(read(part_of(output, path)), other)
             if status == "completed"
             else of_failed
             if status == "failed"

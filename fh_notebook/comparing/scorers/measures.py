@@ -77,7 +77,7 @@ def number(
         expected_number = _number_in(cell, "only")
         if expected_number is None:
             raise InputError(f"the column {short(expected)} holds {short(cell)}, which is not one number")
-        value_in_output = _number_in(part_of(run, steps), which)
+        value_in_output = _number_in(part_of(run.output, steps), which)
         # Given as they are written: 0.1 away from 0.3 must hold 0.2, which binary fractions miss by 3e-17.
         slack = 1e-12 * max(abs(expected_number), 1.0) if tolerance or relative else 0.0
         return (
@@ -185,7 +185,7 @@ def length(
     steps = parse_path(path)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | int:
-        text = text_of(part_of(run, steps)).strip()
+        text = text_of(part_of(run.output, steps)).strip()
         count = len(text.split()) if unit == "words" else len(text)
         if at_least is None and at_most is None:
             return count

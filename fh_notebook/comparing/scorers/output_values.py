@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import json_of
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short
 from fh_notebook.errors import InputError
@@ -75,13 +75,13 @@ def _check_text(path: Any) -> None:
     arguments.check_one("path", path, "str")
 
 
-def part_of(run: Run, steps: tuple[str | int, ...]) -> Any:
+def part_of(output: Any, steps: tuple[str | int, ...]) -> Any:
     """Return the value at a path of an output, or `NOTHING`; an output of JSON text is parsed."""
     if not steps:
-        return run.output
+        return output
     try:
-        value = run.json()
-    except (ValueError, RecursionError):
+        value = json_of(output)
+    except ValueError:
         return NOTHING
     for step in steps:
         value = _child(value, step)

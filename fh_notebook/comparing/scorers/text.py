@@ -79,7 +79,7 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
 
     def score(run: Run, row: Mapping[str, Any]) -> bool | None:
         expected_value = expected_in(row, expected)
-        return None if expected_value is None else is_same(part_of(run, steps), expected_value)
+        return None if expected_value is None else is_same(part_of(run.output, steps), expected_value)
 
     name = expecting_scorer_text("exact", expected, path=(path, None))
     return ready_scorer(name, score, reads=expected, path=path, criterion=f"right = the same as {expected}")
@@ -115,7 +115,7 @@ def contains(expected: ColumnName = "expected_output", *, path: str | None = Non
         expected_value = expected_in(row, expected)
         if expected_value is None:
             return None
-        text, part = text_of(part_of(run, steps)), text_of(expected_value).strip()
+        text, part = text_of(part_of(run.output, steps)), text_of(expected_value).strip()
         return part.casefold() in text.casefold() if ignore_case else part in text
 
     name = expecting_scorer_text("contains", expected, path=(path, None), ignore_case=(ignore_case, False))
@@ -182,7 +182,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     search = bounded_search(pattern, ignore_case=ignore_case, whole=whole)
 
     def score(run: Run, row: Mapping[str, Any]) -> bool:
-        return search(text_of(part_of(run, steps)))
+        return search(text_of(part_of(run.output, steps)))
 
     name = scorer_text("regex", pattern, path=(path, None), ignore_case=(ignore_case, False), whole=(whole, False))
     criterion = "right = the whole text matches the pattern" if whole else "right = the pattern is found"
@@ -442,7 +442,7 @@ def _text_scorer(
         cell = expected_in(row, expected)
         if cell is None:
             return None
-        text, expected_text = text_of(part_of(run, steps)).strip(), text_of(cell).strip()
+        text, expected_text = text_of(part_of(run.output, steps)).strip(), text_of(cell).strip()
         for text_to_read, whose in ((text, "the output"), (expected_text, "the expected text")):
             if len(text_to_read) > MAX_CHARS:
                 raise InputError(

@@ -19,6 +19,7 @@ __all__ = [
     "count_text",
     "figure",
     "figures",
+    "interval_text",
     "p_text",
     "percent",
     "percents",
@@ -142,6 +143,17 @@ def percents(rows: int) -> Callable[[float], str]:
 def percent(share: float) -> str:
     """Return a share that stands alone; missing as nothing."""
     return percents(0)(share)
+
+
+def interval_text(text: Callable[[float], str], low: float, high: float) -> str:
+    """Return the limits of an interval in the format of its value; nothing where there is none.
+
+    Examples
+    --------
+    >>> interval_text(percent, 0.84, 0.91), interval_text(figure, 0.5, 1.25), interval_text(figure, math.nan, math.nan)
+    ('84 to 91 %', '0.500 to 1.250', '')
+    """
+    return f"{text(low).removesuffix(' %')} to {text(high)}" if low == low else ""
 
 
 def points(difference: float) -> str:

@@ -13,7 +13,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.stats.best import BestLine, beaten_by, groups_of, parts_of, probabilities_of_best
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import intervals_of_means
-from fh_notebook.comparing.stats.number_format import count_text, figures, percents, seconds_format
+from fh_notebook.comparing.stats.number_format import count_text, figures, interval_text, percents, seconds_format
 from fh_notebook.comparing.stats.pairs import Pair, all_pairs, check_chances
 from fh_notebook.comparing.stats.summary import SummaryLine
 from fh_notebook.comparing.verdicts.gates import VALUES
@@ -136,7 +136,7 @@ def _shown(lines: Sequence[BestLine], *, is_share: bool, seconds: bool) -> Shown
                 line["variant"],
                 count_text(line["rows"]),
                 text(line["mean"]),
-                f"{text(line['ci_low']).removesuffix(' %')} to {text(line['ci_high'])}",
+                interval_text(text, line["ci_low"], line["ci_high"]),
                 percents(0)(line["probability"]),
                 line["beaten_by"],
             ]

@@ -12,7 +12,7 @@ import pandas as pd
 from fh_notebook.batching.rendering import frame_text
 from fh_notebook.comparing.data import ComparisonData, no_variant
 from fh_notebook.comparing.stats.classes import OTHER, ClassLine, ConfusionRows, class_lines
-from fh_notebook.comparing.stats.number_format import percent
+from fh_notebook.comparing.stats.number_format import interval_text, percent
 from fh_notebook.core.text import html
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
@@ -137,8 +137,8 @@ def _count_html(count: float, is_right: bool) -> html.Html:
 def _with_interval(line: dict[Any, Any], name: str) -> str:
     if line[name] != line[name]:
         return ""
-    low, high = (percent(line[f"{name}_{end}"]).removesuffix(" %") for end in ("low", "high"))
-    return f"{percent(line[name])} ({low} to {high})"
+    limits = interval_text(percent, line[f"{name}_low"], line[f"{name}_high"])
+    return f"{percent(line[name])}{f' ({limits})' if limits else ''}"
 
 
 def classes_of(data: ComparisonData) -> Classes:

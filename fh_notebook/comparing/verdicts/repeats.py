@@ -17,7 +17,7 @@ from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.diff.answer_groups import ANSWER_SHOWN, AnswerGroup, groups_of_answers, groups_text
 from fh_notebook.comparing.stats.intervals import Interval
-from fh_notebook.comparing.stats.number_format import count_text, figures, percent
+from fh_notebook.comparing.stats.number_format import count_text, figures, interval_text, percent
 from fh_notebook.comparing.stats.repeats import (
     PassRate,
     RowScores,
@@ -183,7 +183,8 @@ def _row_scores(rows: Sequence[_RowAnswers]) -> RowScores:
 def _share_text(line: Mapping[Any, Any], middle: str, low: str, high: str) -> str:
     if line[middle] != line[middle]:
         return ""
-    return f"{percent(line[middle])} ({percent(line[low]).removesuffix(' %')} to {percent(line[high])})"
+    limits = interval_text(percent, line[low], line[high])
+    return f"{percent(line[middle])}{f' ({limits})' if limits else ''}"
 
 
 def _variant_cells(frame: pd.DataFrame) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:

@@ -20,7 +20,7 @@ from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.scorers.base import number_of
 from fh_notebook.comparing.stats.grid import Grid
 from fh_notebook.comparing.stats.intervals import NAN, Interval, ScoreRange, interval_of_median, intervals_of_means
-from fh_notebook.comparing.stats.number_format import figures, percents, seconds_format
+from fh_notebook.comparing.stats.number_format import figures, interval_text, percents, seconds_format
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.errors import InputError
@@ -164,8 +164,8 @@ def tradeoff_frame(data: ComparisonData, cost: Cost = None) -> ShownFrame:
         ]  # fmt: skip
         shown = [
             [
-                line["variant"], score(line["score"]), _interval_text(score, line["score_low"], line["score_high"]),
-                expense(line[measure]), _interval_text(expense, line[f"{measure}_low"], line[f"{measure}_high"]),
+                line["variant"], score(line["score"]), interval_text(score, line["score_low"], line["score_high"]),
+                expense(line[measure]), interval_text(expense, line[f"{measure}_low"], line[f"{measure}_high"]),
                 "yes" if line["pareto"] else "no",
             ]
             for line in frame.to_dict("records")
@@ -173,7 +173,3 @@ def tradeoff_frame(data: ComparisonData, cost: Cost = None) -> ShownFrame:
         return heads, shown
 
     return ShownFrame.of(table, cells)
-
-
-def _interval_text(text: Callable[[float], str], low: float, high: float) -> str:
-    return f"{text(low).removesuffix(' %')} to {text(high)}" if low == low else ""

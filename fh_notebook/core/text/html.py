@@ -21,6 +21,7 @@ from fh_notebook.core.text.messages import counted
 
 __all__ = [
     "CSS",
+    "HEADLINE",
     "PALETTE",
     "STYLE",
     "TEXT_CAP",
@@ -42,6 +43,11 @@ __all__ = [
     "swatch",
     "table",
 ]
+
+HEADLINE: Final = (
+    "font-size:16px;line-height:1.4;font-weight:600;margin:4px 0 2px;max-width:62em;overflow-wrap:anywhere"
+)
+"""The style of the sentence with the result, above a comparison, a race, a canary or a trend."""
 
 TEXT_CAP: Final = 20_000
 """Characters of one output that are shown. More would freeze a page; the value itself stays whole on the object."""
