@@ -302,7 +302,7 @@ class BatchOverview:
     def rows_html(self) -> html.Html:
         """Return the first rows as HTML, to be shown in one page with the head, which has the style."""
         table = frame_html(self.head, informative_columns(self.head, self.columns))
-        return html.el("div", _caption(self.counts, len(self.head), self.factors), table, cls="fh")
+        return html.el("div", _caption(self.counts, self.head, self.factors), table, cls="fh")
 
 
 def _outcomes(counts: JobCounts) -> tuple[tuple[str, int], ...]:
@@ -413,19 +413,22 @@ def _not_repeated(counts: JobCounts) -> str:
     return f"Not called again: {' and '.join(parts)}." if parts else ""
 
 
-def _caption(counts: JobCounts, shown: int, factors: str) -> html.Html | None:
+def _caption(counts: JobCounts, head: pd.DataFrame, factors: str) -> html.Html | None:
     """Return what part of the answers is shown, and what they are of, where that is not all."""
-    answered = counts.done + counts.failed + counts.unknown
+    answered, shown = counts.done + counts.failed + counts.unknown, len(head)
     if shown >= answered:
         return None
     of_what = f" ({factors})" if factors and answered == counts.planned else ""
     without = counts.failed + counts.unknown
-    if without >= shown:
-        return html.el(
-            "div", f"the first {shown} of {without:,} without an answer; {answered:,} jobs{of_what}", cls="fh-dim"
-        )
-    failed_first = ", failed ones first" if without else ""
-    return html.el("div", f"{shown} of {answered:,} answers{of_what}{failed_first}", cls="fh-dim")
+    has_answer = head["status"].eq("completed").to_numpy() if "status" in head else []
+    are_first = without > 0 and not any(has_answer[:without])  # not so where rows lie in files, as the plan orders them
+    if are_first and without >= shown:
+        text = f"the first {shown} of {without:,} without an answer; {answered:,} jobs{of_what}"
+    elif are_first:
+        text = f"{shown} of {answered:,} answers{of_what}, failed ones first"
+    else:
+        text = f"the first {shown} of {answered:,} answers{of_what}"
+    return html.el("div", text, cls="fh-dim")
 
 
 def _next(counts: JobCounts) -> html.Html:

@@ -145,11 +145,28 @@ def test_an_error_is_at_length_where_it_has_a_line_of_its_own() -> None:
     assert (one.others, one.words.count("2 other messages")) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("statuses", "failed", "caption"),
+    [
+        (["failed", "unknown"], 4, "the first 2 of 4 without an answer; 9 jobs"),
+        (["failed", "completed"], 1, "2 of 9 answers, failed ones first"),
+        (["completed", "failed"], 1, "the first 2 of 9 answers"),
+        (["completed", "completed"], 3, "the first 2 of 9 answers"),
+        (["completed", "completed"], 0, "the first 2 of 9 answers"),
+    ],
+)
+def test_the_caption_says_which_rows_are_shown(statuses: list[str], failed: int, caption: str) -> None:
+    """Failed ones stand first where the rows are in the store; rows in files are in the plan's order."""
+    head = pd.DataFrame({"row": [0, 1], "status": statuses})
+    page = str(_overview(JobCounts(planned=10, done=9 - failed, failed=failed), head).page_html())
+    assert f">{caption}<" in page
+
+
 def test_the_head_says_where_answers_are_from_and_what_is_not_called_again() -> None:
     """Answers of earlier runs, and the failed ones among them; what may have run has one word in chip and error."""
     counts = JobCounts(planned=6, done=2, failed=1, unknown=3, reused=3, reused_failed=1)
     runs = [Run(status="unknown", error="no answer")] * 3
-    page = str(_overview(counts, pd.DataFrame({"row": [0]}), runs).page_html())
+    page = str(_overview(counts, pd.DataFrame({"row": [0], "status": ["failed"]}), runs).page_html())
     assert page.count(f"3 {STATUS_WORDS['unknown']}") == 2
     assert f'title="{UNKNOWN_MEANS}"' in page
     assert re.search(r"3 of the answers.*no call was made", page)
