@@ -42,6 +42,7 @@ __all__ = [
     "check_option",
     "defaults_of",
     "is_finite_number",
+    "kept_name",
     "one_of",
     "or_none",
     "whole",
@@ -149,9 +150,14 @@ def _is_reuse(value: Any) -> bool:
     return value is None or is_word or (isinstance(value, timedelta) and value >= timedelta(0))
 
 
+def kept_name() -> ArgumentKind:
+    """Return the kind of names under which something is kept."""
+    return ArgumentKind(
+        "a text that is not empty, does not end in .fhb (a file's name), and has no half characters", _is_name
+    )
+
+
 def _is_name(value: Any) -> bool:
-    if value is None:
-        return True
     is_text = isinstance(value, str) and bool(value.strip()) and not value.lower().endswith(".fhb")
     return is_text and not any("\ud800" <= character <= "\udfff" for character in value)
 
@@ -202,9 +208,7 @@ class BatchOptions:
     name: str | None = field(
         default=None,
         metadata=about(
-            takes=ArgumentKind(
-                "a text that is not empty, does not end in .fhb (a file's name), and has no half characters", _is_name
-            ),
+            takes=or_none(kept_name()),
             written=OptionSyntax(
                 help="of the batch: one name is one table; more rows extend it", reads="text", group="what"
             ),

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fh_notebook.batching.options import OptionSyntax, about, chance, check_limits, or_none, whole
-from fh_notebook.core.arguments import ArgumentKind
+from fh_notebook.batching.options import OptionSyntax, about, chance, check_limits, kept_name, or_none, whole
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
@@ -38,9 +37,7 @@ class CanaryOptions:
     name: str | None = field(
         default=None,
         metadata=about(
-            takes=or_none(
-                ArgumentKind("a text that is not empty", lambda value: isinstance(value, str) and bool(value.strip()))
-            ),
+            takes=or_none(kept_name()),
             written=OptionSyntax(
                 help="of the canary (default: the hash of what is called)", reads="text", metavar="NAME"
             ),

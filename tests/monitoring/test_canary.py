@@ -230,7 +230,7 @@ def test_a_default_name_is_that_of_what_is_called(watch: Watch) -> None:
 
 def test_options_beyond_their_limits_are_refused() -> None:
     """Before anything is read."""
-    for options in ({"alpha": 1.0}, {"rows_per_day": 0}, {"name": " "}):
+    for options in ({"alpha": 1.0}, {"rows_per_day": 0}, {"name": " "}, {"name": "half \ud800"}):
         with pytest.raises(SettingsError):
             fh.canary(rows(2), "quiz", variant="a", score="x", **options)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="iterator"):
