@@ -420,7 +420,7 @@ def _caption(counts: JobCounts, head: pd.DataFrame, factors: str) -> html.Html |
         return None
     of_what = f" ({factors})" if factors and answered == counts.planned else ""
     without = counts.failed + counts.unknown
-    has_answer = head["status"].eq("completed").to_numpy() if "status" in head else []
+    has_answer: Sequence[bool] = head["status"].eq("completed").tolist() if "status" in head else []
     are_first = without > 0 and not any(has_answer[:without])  # not so where rows lie in files, as the plan orders them
     if are_first and without >= shown:
         text = f"the first {shown} of {without:,} without an answer; {answered:,} jobs{of_what}"
