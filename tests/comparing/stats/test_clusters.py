@@ -39,7 +39,7 @@ def _rows(questions: int = QUESTIONS, copies: int = COPIES) -> list[dict[str, An
     return [{"number": n, "expected_output": "yes"} for _ in range(copies) for n in range(questions)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def copied() -> fh.Batch:
     return _batch(_rows(), never=lambda n: n < 0, always=lambda n: n >= 0)
 
