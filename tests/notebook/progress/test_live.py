@@ -162,15 +162,17 @@ def test_a_click_is_heard_while_another_cell_runs(loaded: Kernel, paced_hive: Pa
 
 
 @pytest.mark.long
-def test_a_short_batch_in_the_background_makes_no_widget(loaded: Kernel, paced_hive: PacedHive) -> None:
-    """What is over before the time for an offer needs no button, and ipywidgets is not imported for it."""
+def test_a_short_batch_in_the_background_has_nothing_to_pause(loaded: Kernel, paced_hive: PacedHive) -> None:
+    """What is over before the time for an offer was never offered a button; what came of it has its own."""
     paced_hive.ended.set()
     loaded.run(NO_OFFER)
     cell = loaded.send(f"{BACKGROUND.replace('rows', 'rows[:4]')}\nb.wait()\nNone", person=True)
     loaded.wait(cell)
     loaded.wait_until(lambda: "4 of 4 done" in _saved(loaded, cell), "the end")
-    assert [data["text/plain"] for data in loaded.shown(cell)[1:]] in ([], [""])
-    assert loaded.run("import sys; 'ipywidgets' in sys.modules") == "False"
+    loaded.widget("fh-below")
+    states = [message.content.get("data", {}).get("state", {}) for message in list(loaded.messages)]
+    classes = {name for state in states for name in state.get("_dom_classes", ())}
+    assert not classes & {"fh-pause", "fh-cancel", "fh-controls"}
 
 
 @pytest.mark.long
