@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from fh_notebook.batching.controller import BatchController
-from fh_notebook.batching.export.export import Exported, WrittenFile, to_csv, to_excel, to_fhb, to_parquet
+from fh_notebook.batching.export.export import (
+    Exported,
+    WrittenFile,
+    arrow_stream,
+    to_csv,
+    to_excel,
+    to_fhb,
+    to_jsonl,
+    to_parquet,
+)
 from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.planning.reader import BatchTables, Entry
@@ -131,6 +140,8 @@ class Batch:
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
         """Yield :attr:`frame` in parts of `n` lines, the last one shorter, without ever holding all of it.
 
+        Where nothing is answered, it is one part without a line.
+
         Raises
         ------
         SettingsError
@@ -193,6 +204,45 @@ class Batch:
         """
         arguments.check(Batch.to_parquet, locals())
         return to_parquet(self, path)
+
+    def to_jsonl(self, path: str | PathLike[str]) -> Exported:
+        """Write :attr:`frame` as JSON lines, one object a line; return what was written.
+
+        Outputs stay what they are: texts, numbers, lists and objects. Times are ISO 8601 texts, what is missing is
+        ``null``. ``fh.batch`` and ``fh.compare(pandas.read_json(..., lines=True))`` read the file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.jsonl`` or ``.ndjson``.
+
+        Raises
+        ------
+        SettingsError
+            It cannot be written there, or the batch is running.
+        """
+        arguments.check(Batch.to_jsonl, locals())
+        return to_jsonl(self, path)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return :attr:`frame` by the Arrow PyCapsule interface: ``polars.DataFrame(batch)``, ``pyarrow.table(batch)``.
+
+        DuckDB reads the variable, too: ``duckdb.sql("SELECT variant, count(*) FROM batch GROUP BY variant")``. It comes
+        part by part, also over partitions, and calls nothing. Columns and types are those of :meth:`to_parquet`: texts
+        (``status`` and ``output`` among them; an output that is no text is JSON), whole numbers, numbers, truths and
+        UTC times. A half character is ``\ufffd`` there. The index is not in it; the column ``row`` says the same.
+
+        Parameters
+        ----------
+        requested_schema : capsule, optional
+            Of the interface: the types that the reader would like.
+
+        Raises
+        ------
+        SettingsError
+            pyarrow is not installed, or the batch is running.
+        """
+        return arrow_stream(self, requested_schema)
 
     def to_fhb(self, path: str | PathLike[str]) -> WrittenFile:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.

@@ -103,7 +103,7 @@ def _frame_of_records(records: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
 def describe_source(source: Any) -> dict[str, Any]:
     """Return the provenance of a batch or a table."""
     if isinstance(source, Batch):
-        source = next(source.iter_frames(1), None)
+        source = next(source.iter_frames(1))
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
 
 

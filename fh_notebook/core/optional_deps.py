@@ -36,7 +36,7 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
     {
         "ipykernel": OptionalPackage("ipykernel", "kernel"),
         "jupyterlab": OptionalPackage("JupyterLab", "fh-notebook lab", "lab"),
-        "pyarrow": OptionalPackage("pyarrow", "Parquet", "data"),
+        "pyarrow": OptionalPackage("pyarrow", "Parquet and Arrow", "data"),
         "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "data"),
         "rapidfuzz": OptionalPackage("rapidfuzz", "score.similarity", "score"),
         "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),

@@ -81,11 +81,15 @@ def _read_lines(path: str, is_reused: bool, *, like: pd.DataFrame) -> pd.DataFra
 
 
 def frames_of(paths: Sequence[tuple[str, bool]], meta: pd.DataFrame, n: int) -> Iterator[pd.DataFrame]:
-    """Yield the lines of parts, at most `n` at once."""
+    """Yield the lines of parts, at most `n` at once; without any, one table of no line."""
+    is_empty = True
     for path, is_reused in paths:
         part = _read_lines(path, is_reused, like=meta)
         for at in range(0, len(part), n):
+            is_empty = False
             yield part.iloc[at : at + n].reset_index(drop=True)
+    if is_empty:
+        yield meta.copy()
 
 
 def pending_of(
@@ -184,10 +188,10 @@ class PartitionTables:
 
     def overview(self, lines: int) -> tuple[list[ErrorGroup], pd.DataFrame]:
         """Return no errors, which are not known without reading all files, and the first lines."""
-        return [], next(self.parts(lines), self._meta)
+        return [], next(self.parts(lines))
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:
-        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        """Yield the lines of jobs that have an outcome, at most so many at once; without any, one table of no line."""
         for part in frames_of(self._work.paths, self._meta, lines):
             part.attrs[ATTRS] = dict(self._about)
             yield part

@@ -258,6 +258,7 @@ class World:
             "Client.atrigger": trigger,
             "Batch.to_csv": {"path": self.fresh(".csv")},
             "Batch.to_excel": {"path": self.fresh(".xlsx")},
+            "Batch.to_jsonl": {"path": self.fresh(".jsonl")},
             "Batch.to_parquet": {"path": self.fresh(".parquet")},
             "Batch.to_fhb": {"path": self.fresh(".fhb")},
             "Ratings.to_csv": {"path": self.fresh(".csv")},

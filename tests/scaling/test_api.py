@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import pandas as pd
+import polars
 import pytest
 
 import fh_notebook as fh
@@ -189,6 +190,19 @@ def test_labels_pilots_and_exports(tmp_path: Any) -> None:
     assert whole.frame.compute()["row"].tolist() == list(frame.index)
     whole.to_csv(tmp_path / "answers.csv")
     assert pd.read_csv(tmp_path / "answers.csv")["output"].tolist() == [f"T{i}" for i in range(12)]
+    table = polars.DataFrame(whole)
+    assert (table["row"].to_list(), table["output"].to_list()) == (list(frame.index), [f"T{i}" for i in range(12)])
+
+
+def test_a_batch_over_partitions_without_an_answer_is_written(tmp_path: Any) -> None:
+    """As a table of its columns without a line, in files and as Arrow."""
+    batch = fh.batch(
+        _parted(texts(4), 2), "shout", variants="loud", client=Counting().hive.client(), max_calls=0, progress=False
+    )
+    assert batch.to_csv(tmp_path / "a.csv").rows == 0
+    assert (
+        pd.read_csv(tmp_path / "a.csv").columns.tolist() == polars.DataFrame(batch).columns == list(batch.frame.columns)
+    )
 
 
 def test_what_cannot_be_meant_over_partitions_is_told() -> None:

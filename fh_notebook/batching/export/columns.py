@@ -183,13 +183,8 @@ class ExportSource(Protocol):
         """How far it is."""
         ...
 
-    @property
-    def frame(self) -> pd.DataFrame:
-        """All its lines."""
-        ...
-
     def iter_frames(self, n: int = ...) -> Iterator[pd.DataFrame]:
-        """Yield its lines in parts."""
+        """Yield its lines in parts, at least one."""
         ...
 
 
@@ -211,9 +206,7 @@ class ExportSurvey:
         """Look at all parts of `source`."""
         read = index_as_columns if with_index else _unchanged
         stream = source.iter_frames(PART)
-        came, second = next(stream, None), next(stream, None)
-        if came is None:
-            came = source.frame  # which has no line either
+        came, second = next(stream), next(stream, None)
         first, attrs = read(came), came.attrs
         names = list(came.index.names) if first is not came else []
         if second is None:

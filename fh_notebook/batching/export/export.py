@@ -1,4 +1,4 @@
-"""Export of a batch to a file, by its suffix: CSV, Excel, Parquet, JSON lines, or the archive (``.fhb``).
+"""Export of a batch: as a file by its suffix (CSV, Excel, Parquet, JSON lines, archive ``.fhb``), or as an Arrow stream.
 
 A new format is an `ExportFormat` with its writer in :data:`WRITERS`, and a method of `Batch` if users call it by name.
 
@@ -32,6 +32,7 @@ from fh_notebook.batching.export.columns import ExportSource, ExportSurvey, colu
 from fh_notebook.batching.export.writers import (
     MAX_COLUMNS,
     MAX_ROWS,
+    arrow_schema,
     csv_lines,
     header,
     open_parquet,
@@ -59,6 +60,7 @@ __all__ = [
     "ExportSource",
     "Exported",
     "WrittenFile",
+    "arrow_stream",
     "check_export",
     "checked_target",
     "export",
@@ -104,7 +106,7 @@ EXCEL: Final = ExportFormat(suffixes=(".xlsx",), method="to_excel", package="xls
 PARQUET: Final = ExportFormat(
     suffixes=(".parquet",), method="to_parquet", package="pyarrow", purpose="Parquet files need"
 )
-JSONL: Final = ExportFormat(suffixes=(".jsonl", ".ndjson"))
+JSONL: Final = ExportFormat(suffixes=(".jsonl", ".ndjson"), method="to_jsonl")
 ARCHIVE: Final = ExportFormat(suffixes=(".fhb",), method="to_fhb")
 
 
@@ -240,7 +242,7 @@ def to_parquet(source: ExportSource, path: Any) -> Exported:
 
 
 def to_jsonl(source: ExportSource, path: Any) -> Exported:
-    """Write the lines of a batch as JSON, one object a line, in which outputs stay what they are.
+    """Write the lines of a batch as JSON, one object a line (see ``Batch.to_jsonl``).
 
     Raises
     ------
@@ -257,6 +259,31 @@ def to_jsonl(source: ExportSource, path: Any) -> Exported:
             file.writelines(_json_line(names, line) for line in zip(*columns, strict=True))
             rows += len(part)
     return _exported(target, rows, names, SafeTextCounter())
+
+
+def arrow_stream(source: ExportSource, requested_schema: object | None = None) -> object:
+    """Return the lines of a batch as the capsule of an Arrow stream (see ``Batch.__arrow_c_stream__``).
+
+    Raises
+    ------
+    SettingsError
+        pyarrow is not installed, or the batch is running.
+    """
+    ensure_installed(PARQUET.package, "Arrow tables need")
+    _refuse_running(source, "read")
+    import pyarrow as pa
+
+    care = SafeTextCounter()
+    survey = ExportSurvey.of(source)
+    names = header(survey.shape, without_halves)
+    schema = arrow_schema(_writable(survey.template, names, care), survey.attrs)
+    tables = (
+        pa.Table.from_pandas(_writable(part, names, care), schema=schema, preserve_index=False)
+        for part in survey.shaped()
+    )
+    batches = (batch for table in tables for batch in table.to_batches())
+    capsule: object = pa.RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested_schema)
+    return capsule
 
 
 WRITERS: Final[dict[ExportFormat, Callable[[ExportSource, Any], Exported]]] = {
@@ -349,9 +376,14 @@ def _other_suffix(target: Path, suffix: str, suffixes: Sequence[str]) -> str:
 def _checked(source: ExportSource, path: Any, form: ExportFormat) -> Path:
     form.ensure_installed()
     target = checked_target(path, form.suffixes)
-    if source.running:
-        raise SettingsError(f"{source.name} is running; batch.wait() for it, or batch.cancel() it, and then write it")
+    _refuse_running(source, "write")
     return target
+
+
+def _refuse_running(source: ExportSource, what: str) -> None:
+    """Raise while calls are made: lines are read twice, once for their columns."""
+    if source.running:
+        raise SettingsError(f"{source.name} is running; batch.wait() for it, or batch.cancel() it, and then {what} it")
 
 
 # --- how the table is written

@@ -28,6 +28,7 @@ __all__ = [
     "MAX_ROWS",
     "ExcelFile",
     "ParquetFile",
+    "arrow_schema",
     "csv_lines",
     "excel_cell",
     "header",
@@ -241,16 +242,22 @@ class ParquetFile:
         self._gathered = []
 
 
+def arrow_schema(template: pd.DataFrame, attrs: Mapping[Any, Any], *, with_index: bool = False) -> Any:
+    """Return the Arrow schema of the columns and dtypes of `template`, with `attrs` where pandas finds them."""
+    import pyarrow as pa
+
+    schema = pa.Schema.from_pandas(template, preserve_index=with_index)
+    return schema.with_metadata({**(schema.metadata or {}), ATTRS: json.dumps(dict(attrs)).encode()})
+
+
 @contextmanager
 def open_parquet(
     file: BinaryIO, template: pd.DataFrame, attrs: Mapping[Any, Any], *, with_index: bool = False
 ) -> Iterator[ParquetFile]:
     """Give a file of the columns and dtypes of `template`, which is whole when the block ends."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.Schema.from_pandas(template, preserve_index=with_index)
-    schema = schema.with_metadata({**(schema.metadata or {}), ATTRS: json.dumps(dict(attrs)).encode()})
+    schema = arrow_schema(template, attrs, with_index=with_index)
     with pq.ParquetWriter(file, schema) as writer:
         parquet = ParquetFile(writer, schema, with_index=with_index)
         yield parquet

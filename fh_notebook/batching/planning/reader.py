@@ -55,7 +55,7 @@ class BatchTables(Protocol):
         ...
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:
-        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        """Yield the lines of jobs that have an outcome, at most so many at once; without any, one table of no line."""
         ...
 
     def entries(self) -> Iterator[Entry]:
@@ -176,10 +176,13 @@ class BatchReader:
         return groups, table
 
     def parts(self, lines: int) -> Iterator[pd.DataFrame]:
-        """Yield the lines of jobs that have an outcome, at most so many at once."""
+        """Yield the lines of jobs that have an outcome, at most so many at once; without any, one table of no line."""
         pairs, keys = self.pairs(_has_outcome), OutputKeys()
-        while part := list(islice(pairs, lines)):
+        part = list(islice(pairs, lines))
+        while True:
             yield tidy_frame(part, self._work_queue.source, batch=self._current_name, about=self._about, keys=keys)
+            if not (part := list(islice(pairs, lines))):
+                return
 
     def entries(self) -> Iterator[Entry]:
         """Yield every job with its outcome and its row, in the plan's order; a missing cell of the row is ``None``."""

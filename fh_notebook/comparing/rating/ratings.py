@@ -214,7 +214,7 @@ class _RatingTable:
         return JobCounts(planned=len(self.frame), done=len(self.frame))
 
     def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
-        for begin in range(0, len(self.frame), n):
+        for begin in range(0, max(1, len(self.frame)), n):
             part = self.frame.iloc[begin : begin + n]
             part.attrs = self.frame.attrs
             yield part

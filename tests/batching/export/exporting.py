@@ -10,7 +10,7 @@ import fh_notebook as fh
 from tests.batching.hives import Shouting
 
 KINDS: Final = (
-    ".csv", ".csv.gz", ".tsv", ".xlsx", ".parquet", ".fhb", ".jsonl", ".jsonl.gz", ".sqlite3", ".report.html",
+    ".csv", ".csv.gz", ".tsv", ".xlsx", ".parquet", ".fhb", ".ndjson", ".jsonl", ".jsonl.gz", ".sqlite3", ".report.html",
     ".report.md", ".report.xlsx", ".yaml",
 )  # fmt: skip
 PRIVATE: Final = (".fhb", ".jsonl", ".jsonl.gz", ".sqlite3")
@@ -43,6 +43,7 @@ def write(kind: str, batch: fh.Batch, path: str | os.PathLike[str]) -> None:
         ".tsv": batch.to_csv,
         ".xlsx": batch.to_excel,
         ".parquet": batch.to_parquet,
+        ".ndjson": batch.to_jsonl,
         ".fhb": batch.to_fhb,
         ".yaml": fh.Deployment("shout", variants=["loud"]).save,
     }

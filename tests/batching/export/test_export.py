@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import duckdb
 import openpyxl
 import pandas as pd
+import polars
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +31,7 @@ import fh_notebook as fh
 from fh_notebook.batching.export.columns import as_shaped, shape_of
 from fh_notebook.batching.export.export import (
     Exported,
+    arrow_stream,
     check_export,
     export,
     replacing,
@@ -56,13 +60,12 @@ class Parts:
     name: str = "b"
     passes: int = 0
 
-    @property
-    def frame(self) -> pd.DataFrame:
-        return pd.concat(list(self.make()), ignore_index=True) if self.make else pd.DataFrame()
-
     def iter_frames(self, n: int = 1) -> Iterator[pd.DataFrame]:
         self.passes += 1
         return self.make()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return arrow_stream(self, requested_schema)
 
 
 def parts(*frames: pd.DataFrame) -> Parts:
@@ -352,12 +355,85 @@ def test_a_whole_number_too_long_for_any_column_is_text_in_parquet(tmp_path: Pat
 def test_json_lines_are_read_back_as_rows(tmp_path: Path) -> None:
     """Outputs stay what they are, every line has every column, and half a character survives."""
     batch = answered({"a": {"x": [1, None]}, "b": "é"})
-    to_jsonl(batch, tmp_path / "a.jsonl")
+    done = batch.to_jsonl(tmp_path / "a.jsonl")
+    assert (done.rows, done.columns) == batch.frame.shape
     read = read_rows(tmp_path / "a.jsonl")
     assert [record["output"] for record in read.records] == [{"x": [1, None]}, "é"]
     assert "é" in (tmp_path / "a.jsonl").read_text("utf-8")
     to_jsonl(one(output=["\ud800"]), tmp_path / "b.jsonl")
     assert json.loads((tmp_path / "b.jsonl").read_bytes()) == {"output": "\ud800"}
+
+
+def test_json_lines_of_a_batch_are_rows_of_another(tmp_path: Path) -> None:
+    """The path is given to `fh.batch`; polars reads the file, too."""
+    with Shouting().hive.client() as client:
+        first = fh.batch(rows(3), "shout", variants="loud", client=client, progress=False)
+        first.to_jsonl(tmp_path / "a.ndjson")
+        again = fh.batch(tmp_path / "a.ndjson", "shout", variants="soft", client=client, progress=False)
+    assert again.frame["text"].tolist() == first.frame["text"].tolist()
+    assert again.frame["in.output"].tolist() == first.frame["output"].tolist()
+    assert polars.read_ndjson(tmp_path / "a.ndjson")["output"].to_list() == first.frame["output"].tolist()
+
+
+# --- Arrow
+
+
+ARROW_READERS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+    "pyarrow": lambda batch: pa.table(batch).to_pylist(),
+    "polars": lambda batch: polars.DataFrame(batch).to_dicts(),
+    "duckdb": lambda batch: duckdb.sql("SELECT * FROM batch").to_arrow_table().to_pylist(),
+}
+arrow_readers = pytest.mark.parametrize("read", ARROW_READERS.values(), ids=ARROW_READERS)
+
+
+@arrow_readers
+def test_a_batch_is_read_as_arrow(read: Callable[[Any], list[dict[str, Any]]]) -> None:
+    """Every column of the frame: status and outputs as texts, an object as JSON, attempts as whole numbers, UTC times."""
+    batch = answered({"x": {"a": [1]}, "y": "hi", "z": None}, label=pd.Categorical(["p", "q", "p"]))
+    lines = read(batch)
+    assert list(lines[0]) == list(batch.frame.columns)
+    assert [line["output"] for line in lines] == ['{"a": [1]}', "hi", None]
+    assert [(line["row"], line["status"], line["attempts"], line["label"]) for line in lines] == [
+        (0, "completed", 1, "p"), (1, "completed", 1, "q"), (2, "completed", 1, "p"),
+    ]  # fmt: skip
+    assert [line["started_at"] for line in lines] == batch.frame["started_at"].tolist()
+
+
+@arrow_readers
+def test_parts_of_other_kinds_are_one_arrow_stream(read: Callable[[Any], list[dict[str, Any]]]) -> None:
+    """The kind of a column holds the values of all parts, and half a character breaks nothing."""
+
+    halved = pd.DataFrame({"row": [3], "output": ["\ud800!"], "out.label": ["\ud800"]}, dtype=object)
+    lines = read(Parts(lambda: (frame.copy() for frame in (*MIXED, halved))))
+    assert [line["row"] for line in lines] == ["0", "1", "2", "c", "3"]
+    assert [line["output"] for line in lines] == ['{"n": 1}', "x", '[1, "é"]', None, "\ufffd!"]
+    assert [line["out.n"] for line in lines] == [1.0, None, 0.5, None, None]
+    assert lines[-1]["out.label"] == "\ufffd"
+
+
+def test_an_arrow_stream_holds_a_part_at_once() -> None:
+    """A part is read when the reader comes to it, and the provenance is where pandas finds it."""
+    came: list[int] = []
+
+    def make() -> Iterator[pd.DataFrame]:
+        for number in range(4):
+            came.append(number)
+            yield pd.DataFrame({"row": [number], "output": ["x"]})
+
+    reader = pa.RecordBatchReader.from_stream(Parts(make))
+    assert came == [0, 1, 2, 3]  # for the kinds of the columns
+    assert reader.read_next_batch().to_pylist() == [{"row": 0, "output": "x"}]
+    assert came == [0, 1, 2, 3, 0]
+    batch = answered({"x": "y"})
+    assert json.loads(pa.table(batch).schema.metadata[b"PANDAS_ATTRS"]) == batch.frame.attrs
+
+
+def test_without_pyarrow_an_arrow_table_is_one_line_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of polars, too, which needs no pyarrow itself."""
+    batch = answered({"x": "y"})
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(SettingsError, match="Arrow tables need pyarrow: pip install 'fh-notebook\\[data\\]'"):
+        polars.DataFrame(batch)
 
 
 # --- the file
@@ -368,6 +444,8 @@ def test_a_batch_without_an_answer_is_a_table_without_a_line(tmp_path: Path, end
     """With all columns."""
     with Shouting().hive.client() as client:
         batch = fh.batch(rows(3), "shout", variants="loud", client=client, max_calls=0, progress=False)
+    assert [len(part) for part in batch.iter_frames()] == [0]
+    assert pa.table(batch).column_names == list(batch.frame.columns)
     done = write(batch, tmp_path / f"a.{ending}")
     assert (done.rows, done.columns) == (0, len(batch.frame.columns))
     if ending == "parquet":
@@ -575,6 +653,8 @@ def test_a_running_batch_is_not_written(tmp_path: Path) -> None:
         until(lambda: batch.running)
         with pytest.raises(SettingsError, match="is running; batch.wait"):
             batch.to_csv(tmp_path / "a.csv")
+        with pytest.raises(SettingsError, match="is running; batch.wait"):
+            pa.table(batch)
         held.let_go()
         batch.wait()
     assert batch.to_csv(tmp_path / "a.csv").rows == 2
