@@ -1,4 +1,4 @@
-"""Export of a batch: as a file by its suffix (CSV, Excel, Parquet, JSON lines, archive ``.fhb``), or as an Arrow stream.
+"""Export of a batch: a file by its suffix (CSV, Excel, Parquet, JSON lines, the archive ``.fhb``), or an Arrow stream.
 
 A new format is an `ExportFormat` with its writer in :data:`WRITERS`, and a method of `Batch` if users call it by name.
 
