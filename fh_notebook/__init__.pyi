@@ -12,6 +12,7 @@ from .batching.history.history import history as history
 from .batching.history.reopen import merge_ratings as merge_ratings
 from .batching.history.reopen import open_batch as open_batch
 from .batching.planning.mapping import const as const
+from .batching.tables.grid import grid as grid
 from .client.callbacks.receiver import CallbackReceiver as CallbackReceiver
 from .client.clients import AsyncClient as AsyncClient
 from .client.clients import Client as Client

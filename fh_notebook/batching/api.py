@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
@@ -108,6 +108,7 @@ def prepare_batch(
         variants=tuple(variant.label for variant in batch_variants),
         rows=source.rows,
         repeats=repeats,
+        row_factors=source.factors if isinstance(source, TableSource) else (),
         jobs=source.jobs if isinstance(source, TableSource) else 0,
         note=note,
         audience=audience,
@@ -157,22 +158,20 @@ def _named_source(rows: Any, planner: Planner, deployment: str, options: BatchOp
         stream = StreamSource(rows, planner, first=first)
         return name or name_of(deployment, planner.batch_variants, stream.peek()), stream, ""
     read = read_rows(rows)
-    batch_name, rows_of_jobs, hidden = plan_table(read, planner, deployment, name=name)
+    batch_name, rows_of_jobs, shown = plan_table(read, planner, deployment, name=name)
     by_row = pilot(rows_of_jobs, first=first, sample=sample, seed=batch_name)
-    return batch_name, TableSource(planner, by_row, without_secrets(read, hidden), rows_of_jobs), read.note
+    return batch_name, TableSource(planner, by_row, shown, rows_of_jobs), read.note
 
 
-def plan_table(
-    rows: Rows, planner: Planner, deployment: str, *, name: str | None
-) -> tuple[str, list[list[Job]], frozenset[str]]:
-    """Return the name of a table's batch, the jobs of each row, and the columns that hold secrets.
+def plan_table(rows: Rows, planner: Planner, deployment: str, *, name: str | None) -> tuple[str, list[list[Job]], Rows]:
+    """Return the name of a table's batch, the jobs of each row, and the rows as they may be shown and kept.
 
     The name is that of *all* rows, so that the cell goes on where a pilot ended.
     """
-    hidden = planner.fit(rows)
-    by_row = list(planner.jobs(rows))
+    shown = without_secrets(rows, planner.fit(rows))
+    by_row = list(planner.jobs(replace(rows, labels=shown.labels)))
     batch_name = name or name_of(deployment, planner.batch_variants, (job for row in by_row for job in row))
-    return batch_name, by_row, hidden
+    return batch_name, by_row, shown
 
 
 def known_deployment(client: Client, deployment: Deployment | str) -> Deployment:

@@ -70,6 +70,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "LocalHive.webhook(variant)": ("Variant",),
     "LocalHive.inputs_of(variant)": ("Variant",),
     "fh.local.demo_hive(options)": ("concurrency",),
+    "fh.grid(factors)": ("named",),
     "fh.open_batch(name)": ("no batch",),
     "fh.score.weighted(named)": _SCORER,
 }

@@ -222,6 +222,7 @@ class World:
             "fh.form": {"deployment": self.deployment, "client": self.client},
             "fh.group": {"fields": {"a": fh.text()}},
             "fh.merge_ratings": {"paths": Several([self.file])},
+            "fh.grid": {"factors": ["calm", "brief"]},
             "fh.open_batch": {"name": "done", "client": self.client},
             "fh.parse_event": {"body": b'{"request_id": "r", "status": "completed", "output": "x"}'},
             "fh.power": {"rates": [0.6, 0.9], "races": 2},

@@ -26,6 +26,7 @@ from fh_notebook.batching.planning.stored_jobs import StoredJobs
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
+from fh_notebook.batching.tables.rows import factors_of
 from fh_notebook.contract.run import one_line
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import nearest, short
@@ -127,11 +128,13 @@ def batch_of(store: Store, record: BatchRecord, caller: Caller, *, file_store: S
     work_queue = WorkQueue(source, outcomes, look_up, skip_invalid=True, where=record.deployment)
     jobs = store.jobs.count(record.id)
     repeats = record.plan.get("repeats") or 1
+    rows = record.plan.get("rows") or -(-jobs // max(1, len(variant_records) * repeats))
     plan = Plan(
         name=record.name,
         deployment=record.deployment,
         variants=tuple(label for label, _, _ in variant_records),
-        rows=record.plan.get("rows") or -(-jobs // max(1, len(variant_records) * repeats)),
+        rows=rows,
+        row_factors=factors_of(record.plan.get("factors"), rows),
         repeats=repeats,
         jobs=jobs,
     )

@@ -134,9 +134,12 @@ def hidden_columns(mapper: InputMapper, rows: Rows) -> frozenset[str]:
 
 
 def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
-    """Return `rows` as they may be shown and kept: `hidden` columns are masked."""
+    """Return `rows` as they may be shown and kept: `hidden` columns are masked, and no label repeats one of them."""
     if not hidden:
         return rows
+    secrets = {str(record[c]) for record in rows.records for c in hidden if not is_missing(record.get(c))}
+    if any(secret in str(label) for label in rows.labels for secret in secrets if secret):
+        rows = replace(rows, labels=tuple(range(len(rows))), index=None)
 
     def masked_frame() -> pd.DataFrame:
         frame = rows.frame.copy()

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from fh_notebook.batching.model import RETRY_UNKNOWN, Job
+from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
@@ -231,6 +232,8 @@ class Plan:
     rows: int | None
     """How many rows are planned; ``None`` where they come one by one and nobody knows."""
     repeats: int
+    row_factors: Factors = ()
+    """Of rows that are a product (``fh.grid``): its factors, each with the number of its values."""
     jobs: int
     """Rows x variants x repeats; so far, where the rows are not known."""
     note: str = ""
@@ -285,13 +288,21 @@ class Plan:
     @property
     def factors(self) -> str:
         """What the jobs are made of: ``300 rows × 3 variants``; empty where a row is one job."""
-        counts = {"row": self.rows, "variant": len(self.variants), "repeat": self.repeats}
-        parts = [counted(number, noun) for noun, number in counts.items() if number is not None and number > 1]
-        return " × ".join(parts) if len(self.variants) * self.repeats > 1 else ""
+        parts = self._rows() if self.row_factors or (self.rows is not None and self.rows > 1) else []
+        counts = {"variant": len(self.variants), "repeat": self.repeats}
+        parts += [counted(number, noun) for noun, number in counts.items() if number > 1]
+        is_product = len(self.variants) * self.repeats > 1 or len(self.row_factors) > 1
+        return " × ".join(parts) if is_product else ""
+
+    def _rows(self) -> list[str]:
+        """Return the number of rows in words; of a product that of each factor."""
+        if self.rows is None:
+            return ["rows: unknown"]
+        factors = self.row_factors or ((TABLE_FACTOR, self.rows),)
+        return [counted(count, "row") if name == TABLE_FACTOR else f"{count:,} {name}" for name, count in factors]
 
     def _head(self) -> str:
-        rows = "rows: unknown" if self.rows is None else counted(self.rows, "row")
-        factors = [rows, counted(len(self.variants), "variant")]
+        factors = [*map(html.printable, self._rows()), counted(len(self.variants), "variant")]
         factors += [counted(self.repeats, "repeat")] if self.repeats > 1 else []
         jobs = "" if self.rows is None else f" = {counted(self.jobs, 'job')}"
         return f"{html.printable(self.deployment)}: {' x '.join(factors)}{jobs}"

@@ -109,6 +109,8 @@ class TableSource:
         self._jobs = [job if job.number == number else replace(job, number=number) for number, job in every]
         self._rows = rows
         self.rows = len(by_row)
+        self.factors = rows.factors if len(by_row) == len(rows) else ()
+        """Of a table that is a product, and planned as a whole."""
         self.jobs = len(self._jobs)
 
     def fresh(self) -> Iterator[JobWindow]:

@@ -524,6 +524,7 @@ def record_of(
         plan={
             "rows": rows,
             "repeats": repeats,
+            "factors": [list(factor) for factor in plan.row_factors],
             "arms": list(variant_records),
             "schema_sha256": dict(schema_sha256),
             **facts,

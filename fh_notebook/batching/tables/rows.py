@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,13 +34,17 @@ from fh_notebook.errors import InputError
 __all__ = [
     "EXPECTED",
     "METADATA_PREFIX",
+    "TABLE_FACTOR",
+    "Factors",
     "Rows",
     "distinct_labels",
+    "factors_of",
     "frame_of_records",
     "index_of",
     "label_from",
     "label_of",
     "labels_of",
+    "note_factors",
     "own_index",
     "read_rows",
 ]
@@ -122,6 +127,36 @@ METADATA_PREFIX: Final = "metadata."
 """The service's own dataset convention (CONTRACT section 8): plain columns are inputs, these two kinds are not."""
 
 
+Factors = tuple[tuple[str, int], ...]
+"""The factors of a table that is their product, each with the number of its values."""
+
+TABLE_FACTOR: Final = "row"
+"""The name of the factor that is the rows of a table."""
+
+FACTORS: Final = "fh_notebook.factors"
+"""The name in ``frame.attrs``, which pandas keeps in a Parquet file, too."""
+
+
+def note_factors(frame: pd.DataFrame, factors: Factors) -> None:
+    """Note in ``frame.attrs`` that a table is the product of these factors."""
+    frame.attrs[FACTORS] = [list(factor) for factor in factors]
+
+
+def factors_of(noted: Any, rows: int) -> Factors:
+    """Return the factors as they were noted, of a table of so many rows; none where it is not their product.
+
+    Examples
+    --------
+    >>> factors_of([["tone", 2], ["max_words", 3]], 6), factors_of([["tone", 2], ["max_words", 3]], 5)
+    ((('tone', 2), ('max_words', 3)), ())
+    """
+    match noted:
+        case [*pairs] if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            factors = tuple((str(name), count) for name, count in pairs if type(count) is int)
+            return factors if factors and math.prod(count for _, count in factors) == rows else ()
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows:
     """Rows as they will be called."""
@@ -139,6 +174,8 @@ class Rows:
     """What a person should know of how the rows were read."""
     index: pd.Index[Any] | None = field(default=None, repr=False)
     """Of a frame with an index of its own that tells its rows apart: never a ``RangeIndex``, which is nobody's own."""
+    factors: Factors = ()
+    """Of a table that is a product (``fh.grid``)."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -252,6 +289,7 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
         tabular=True,
         note="; ".join(n for n in (note, about_labels) if n),
         index=source_index,
+        factors=factors_of(source.attrs.get(FACTORS), len(labels)),
     )
 
 
