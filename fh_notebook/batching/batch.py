@@ -74,7 +74,7 @@ class Batch:
         self._tables = tables
         control.new_display = self._new_display
         self.file_store = file_store
-        """Of a batch out of a file: the store in memory that its answers and ratings are in."""
+        """Of a batch out of a file: the store in memory that its answers, ratings and corrections are in."""
 
     def _new_display(self) -> ProgressDisplay | None:
         display: ProgressDisplay | None = hooks.frontend().batch_progress(self._shown)
@@ -84,6 +84,11 @@ class Batch:
     def name(self) -> str:
         """Under which its answers are kept; ``name@<UTC time>`` once another table took the name (``replace=True``)."""
         return self._status.current_name
+
+    @property
+    def workspace(self) -> str:
+        """The workspace that it was run in: the address of the service, and the name or a hash of the key's."""
+        return self._control.work.caller.workspace
 
     @property
     def counts(self) -> JobCounts:
@@ -247,6 +252,7 @@ class Batch:
     def to_fhb(self, path: str | PathLike[str]) -> WrittenFile:
         """Write the batch with its rows, answers, scores and ratings as one file to hand over; return what was written.
 
+        The corrections of its expected outputs (``cmp.correct``) are in it and apply there, too.
         ``fh.open_batch("triage.fhb")`` opens it on another machine, to be looked at, compared and rated;
         ``fh.merge_ratings("triage.fhb")`` takes the ratings in it back. Inputs and outputs lie in it in plain text; no
         key is in it, nor what a password Start variable held.

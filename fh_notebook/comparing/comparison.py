@@ -14,11 +14,12 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
+from fh_notebook.comparing.corrections import corrections_frame, write_corrected
 from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
 from fh_notebook.comparing.rating import labels as labelling
 from fh_notebook.comparing.rating.agreement import Agreement
-from fh_notebook.comparing.rating.human_ratings import HumanRatings
+from fh_notebook.comparing.rating.human_ratings import HumanRatings, check_rater
 from fh_notebook.comparing.rating.ratings import Ratings
 from fh_notebook.comparing.report import display, report
 from fh_notebook.comparing.score_set import ScoreSet
@@ -31,11 +32,13 @@ from fh_notebook.comparing.verdicts.repeats import Repeats, repeats_of
 from fh_notebook.comparing.verdicts.tradeoff import tradeoff_frame
 from fh_notebook.comparing.verdicts.verdict import notes_of, verdict_of
 from fh_notebook.core import arguments, hooks
+from fh_notebook.core.config import resolution
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.text.shown_frame import ShownFrame
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
+from fh_notebook.session import session
 
 __all__ = ["Comparison", "compare"]
 
@@ -570,6 +573,82 @@ class Comparison:
         your own gives in a dict.
         """
         return parts_table(self.data.lines, self.pair_on)
+
+    # --- corrections of expected outputs
+
+    def correct(self, row: Any, *, expected: Any, note: str = "", author: str | None = None) -> Comparison:
+        """Correct a wrong ``expected_output`` of a row, and return the comparison, scored by it.
+
+        The correction is kept in the store, beside the table, which stays as it is. It belongs to the workspace, the
+        deployment and the inputs: it applies in every batch that has these inputs, to all rows of them, as long as the
+        table's ``expected_output`` is the one that was replaced here; a table that says something else wins. Only the
+        rows that it changes are scored again, by every score of this comparison; a judge that reads the expected output
+        is asked again for these. (:meth:`corrected` is something else: a judge's scores, corrected by labels.)
+
+        Parameters
+        ----------
+        row : object
+            Which row: a value of the column that pairs.
+        expected : object
+            What is expected of it: a text, a number, or another JSON value; ``None`` for nothing. The table's own value
+            takes an earlier correction back.
+        note : str
+            Why, for whoever reads it later.
+        author : str, optional
+            Who corrects; by default the name of the user of this machine.
+
+        Raises
+        ------
+        InputError
+            There is no such row, it is of a table and not of a batch, nothing is expected in it, it is so already, or
+            an argument cannot be kept.
+
+        Examples
+        --------
+        >>> import fh_notebook as fh
+        >>> hive = fh.local.demo_hive().client()
+        >>> rows = [{"ticket": "I was charged twice.", "expected_output": "other"}]
+        >>> batch = fh.batch(rows, "support-triage", variants=["keywords"], client=hive, progress=False)
+        >>> cmp = fh.compare(batch).correct(0, expected="billing", note="a charge is billing")
+        >>> cmp.wide()["expected_output"].tolist(), cmp.corrections()["replaced"].tolist()
+        (['billing'], ['other'])
+        """
+        arguments.check(Comparison.correct, locals())
+        self.score_set.correct(row, expected, note=note, author=check_rater(author, "author"))
+        if resolution.store_path() is None:
+            session.tell_once("Corrections are not kept (store=None): they end with this kernel.")
+        return self
+
+    def corrections(self) -> pd.DataFrame:
+        """Return the corrections of the rows' expected outputs, one line a row.
+
+        Columns: the one that pairs; ``replaced``: the value that the table had; ``expected``: the corrected one;
+        ``note``, ``author``, ``corrected_at`` (UTC); ``applies``: whether it counts here; ``table_says``: the table's
+        value now. One that does not apply is of a table that says something else since. ``fh.forget(batch)`` leaves
+        corrections, ``fh.forget(everything=True)`` removes them.
+        """
+        return corrections_frame(self.data.runs, self.pair_on)
+
+    def write_corrected(self, path: str | PathLike[str]) -> Path:
+        """Write the batch's table with the corrections in ``expected_output`` to a new file, and return its path.
+
+        It has the rows and columns that were run, and can be run again at no call: ``fh.batch(path, ...)``. Texts are
+        written as they are, for a program and not for a spreadsheet; values of password Start variables are masked.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` or ``.parquet``. A file that is there is never replaced.
+
+        Raises
+        ------
+        InputError
+            It is not the comparison of one batch.
+        SettingsError
+            The file is there already, cannot be written there, or what it needs is not installed.
+        """
+        arguments.check(Comparison.write_corrected, locals())
+        return write_corrected(self.data.runs, path)
 
     # --- ratings
 

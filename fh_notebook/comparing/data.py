@@ -16,6 +16,7 @@ import pandas as pd
 from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.masks import HiddenValues
+from fh_notebook.comparing.scorers.expected_overlay import Correction, Standing
 from fh_notebook.comparing.scorers.label_codes import LabelCodes
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
@@ -82,6 +83,9 @@ class ScoredRuns:
     names: tuple[str, ...]
     """The names of the columns of the rows."""
     expected: dict[Any, Any] | None = None
+    """By the label of the row: its expected output, as corrected."""
+    corrections: Mapping[Any, Standing] = field(default_factory=dict)
+    """By the label of the row: the corrections of its expected output."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Provenance, as in ``frame.attrs``."""
     notes: tuple[str, ...] = ()
@@ -131,6 +135,18 @@ class ScoredRuns:
         close = nearest(by, [*self.names, *(name.partition(".")[2] for name in self.names)])
         hint = f"did you mean {close!r}?" if close else f"the columns are {listed(self.names, 'and')}"
         raise InputError(f"there is no column {short(by)} {purpose}; {hint}")
+
+    def correction_of(self, row: Any) -> Correction | None:
+        """Return the correction that applies to the expected output of a row, by its label; ``None`` without one."""
+        standing = self.corrections.get(row)
+        return standing.applied if standing is not None else None
+
+    @property
+    def correction_counts(self) -> tuple[int, int]:
+        """How many corrections apply, and how many no longer do; rows with equal inputs share one."""
+        standing = self.corrections.values()
+        applied = {s.applied.uid for s in standing if s.applied is not None}
+        return len(applied), len({s.outdated.uid for s in standing if s.outdated is not None} - applied)
 
     def cells(self, name: str, places: Sequence[int]) -> list[Any]:
         """Return the cells of a column at some positions; ``None`` for an empty cell."""

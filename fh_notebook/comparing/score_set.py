@@ -12,14 +12,17 @@ from typing import Any
 
 import pandas as pd
 
+from fh_notebook.comparing.corrections import planned_corrections
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.scorers.base import Scorer
 from fh_notebook.comparing.scorers.function import scorer
-from fh_notebook.comparing.scorers.runner import Score
+from fh_notebook.comparing.scorers.observations import corrected_observations
+from fh_notebook.comparing.scorers.runner import KeptScores, Score
 from fh_notebook.comparing.sources import read_named_sources, read_source, score_observations
 from fh_notebook.core.text.formatting import nearest, short
-from fh_notebook.core.values import ColumnName
+from fh_notebook.core.values import ColumnName, utc_now
 from fh_notebook.errors import InputError
+from fh_notebook.session import session
 
 __all__ = ["ScoreSet"]
 
@@ -94,12 +97,7 @@ class ScoreSet:
 
     def rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
         """Read the source again, and score what is new (see ``Comparison.rescore``)."""
-        if self.data.label_grid is not None:
-            raise InputError("corrected scores are not scored again: rescore the comparison, then cmp.corrected()")
-        if self.data.rated:
-            raise InputError(
-                "ratings are not scored again; cmp.rated() of the comparison reads what people said by now"
-            )
+        self._check_is_scored()
         if score is None:
             self.reread(self.own_score, fresh=fresh)
         else:
@@ -120,6 +118,47 @@ class ScoreSet:
         """Read the source again, and score it by `score` under the name of the comparison's own."""
         runs = replace(self._score_runs(score, fresh=fresh, reread=True), scorer=self.data.scorer)
         self.data = replace(self.data, runs=runs, preferences=None)
+
+    def correct(self, row: Any, expected: Any, *, note: str, author: str) -> None:
+        """Correct the expected output of a row, and score it again (see ``Comparison.correct``)."""
+        self._check_is_scored()
+        rows = planned_corrections(self._runs, row, expected, note=note, author=author, now=utc_now())
+        session.store_or_memory().corrections.keep(rows).result()
+        self.apply_corrections()
+
+    def apply_corrections(self) -> None:
+        """Read the kept corrections again, and score the rows whose expected output they change.
+
+        The other rows keep their scores: neither a function nor a judge is asked again.
+        """
+        before = self._runs.observations or ()
+        observations = corrected_observations(before)
+        changed = [place for place, (a, b) in enumerate(zip(before, observations, strict=True)) if a is not b]
+        if not changed:
+            return
+
+        def again(runs: ScoredRuns, score: Score) -> ScoredRuns:
+            kept = KeptScores(lines=runs.lines, changed=changed)
+            after = score_observations(observations, score, kept=kept)
+            return replace(
+                self._runs, lines=after.lines, scorer=runs.scorer, column=after.column, read_cells=after.read_cells,
+                expected=after.expected, corrections=after.corrections, observations=after.observations,
+            )  # fmt: skip
+
+        own, others = (
+            again(self.data.runs, self.own_score),
+            {name: again(runs, self._scores[name]) for name, runs in self._others.items()},
+        )
+        self._runs, self._others = own, others
+        self.data = replace(self.data, runs=own)
+
+    def _check_is_scored(self) -> None:
+        if self.data.label_grid is not None:
+            raise InputError("corrected scores are not scored again: rescore the comparison, then cmp.corrected()")
+        if self.data.rated:
+            raise InputError(
+                "ratings are not scored again; cmp.rated() of the comparison reads what people said by now"
+            )
 
     def by(self, name: Any) -> ScoreSet:
         """Return the set whose own score is another score of this set (see ``Comparison.by``)."""

@@ -27,9 +27,11 @@ from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
+from fh_notebook.comparing.scorers.expected_overlay import NONE_STANDING
 from fh_notebook.comparing.scorers.observations import names_of
 from fh_notebook.comparing.scorers.runner import (
     LOWER_IS_BETTER,
+    KeptScores,
     Observation,
     Score,
     column_score,
@@ -107,9 +109,11 @@ def describe_source(source: Any) -> dict[str, Any]:
     return dict(source.attrs.get(ATTRS, {})) if isinstance(source, pd.DataFrame) else {}
 
 
-def score_observations(observations: Sequence[Observation], score: Score, *, fresh: bool = False) -> ScoredRuns:
-    """Score runs one by one."""
-    lines, scorer = score_runs(observations, score, fresh=fresh)
+def score_observations(
+    observations: Sequence[Observation], score: Score, *, fresh: bool = False, kept: KeptScores | None = None
+) -> ScoredRuns:
+    """Score runs one by one; with `kept`, only those that changed."""
+    lines, scorer = score_runs(observations, score, fresh=fresh, kept=kept)
     rows, keys = ([o.row.get(name) for o in observations] for name in ("row", "key"))
     lines["cluster"] = clusters_of([o.pair for o in observations], variants=lines["variant"], rows=rows, keys=keys)
     runs = [o.run for o in observations]
@@ -119,6 +123,9 @@ def score_observations(observations: Sequence[Observation], score: Score, *, fre
     lines["request_id"] = object_series([(o.run and o.run.request_id) or o.row.get("request_id") for o in observations])
     lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
     expected = {o.pair: o.row[EXPECTED] for o in observations if EXPECTED in o.row}
+    corrected = [o for o in observations if o.corrections is not NONE_STANDING]
+    # Of a row in several batches, the correction that applies in one of them is shown.
+    corrections = {o.pair: o.corrections for o in sorted(corrected, key=lambda o: o.corrections.applied is not None)}
     names = names_of(observations)
     secret = cache(lambda: find_hidden(observations, names))
     known_names = frozenset(names)
@@ -131,7 +138,7 @@ def score_observations(observations: Sequence[Observation], score: Score, *, fre
 
     return ScoredRuns(
         lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, secret=secret,
-        observations=observations, read_cells=read_cells,
+        observations=observations, read_cells=read_cells, corrections=corrections,
     )  # fmt: skip
 
 

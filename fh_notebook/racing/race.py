@@ -76,7 +76,7 @@ class Race:
             min_difference=options.min_difference,
             patience=options.patience,
         )
-        scorer = RowScorer(score, self.variants, failed=options.failed)
+        scorer = RowScorer(score, self.variants, failed=options.failed, workspace=self.batch.workspace)
         at_once = SCORED_AT_ONCE if not calls_service(score) else 1
         self._schedule = Schedule(
             prepared.batch_state, prepared.reader, self.tally, scorer, seed=options.seed, scored_at_once=at_once

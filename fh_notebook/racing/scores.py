@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.tables.frames import COLUMNS, source_name
 from fh_notebook.comparing.masks import find_hidden
-from fh_notebook.comparing.scorers.observations import Observation, cell_of, hidden_in
+from fh_notebook.comparing.scorers.observations import Observation, cell_of, corrected_observations, hidden_in
 from fh_notebook.comparing.scorers.runner import LOWER_IS_BETTER, OUTPUT_PREFIX, Score, pinned, score_runs
 from fh_notebook.contract.run import Run
 from fh_notebook.core.arguments import is_finite
@@ -162,9 +162,12 @@ class RowScorer:
         In the order of the plan.
     failed : {"drop", "zero"}
         What a failed run counts as.
+    workspace : str
+        In which is called, and whose corrections of expected outputs apply.
     """
 
-    def __init__(self, score: Score, variants: Sequence[str], *, failed: str) -> None:
+    def __init__(self, score: Score, variants: Sequence[str], *, failed: str, workspace: str) -> None:
+        self._workspace = workspace
         self._score: Score = pinned(score)
         self._places = {name: index for index, name in enumerate(variants)}
         self.failed = failed
@@ -187,7 +190,8 @@ class RowScorer:
         InputError, SettingsError
             The scorer cannot be used.
         """
-        observations = [_observation(*entry, score=self._score) for row in rows for entry in row]
+        entries = [_observation(*entry, score=self._score, workspace=self._workspace) for row in rows for entry in row]
+        observations = corrected_observations(entries)
         masked = find_hidden(observations, ()).masked  # an error may repeat what a run was sent
         for observation in observations:
             if observation.run is None or observation.run.ok:
@@ -223,7 +227,7 @@ class RowScorer:
         return RowScores(scores, failed=int(failed.sum()), missing=missing)
 
 
-def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score: Any) -> Observation:
+def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score: Any, workspace: str) -> Observation:
     output = outcome.run.output
     row = {column.name: cell_of(column.value(job, outcome)) for column in COLUMNS}
     row |= {source_name(name): value for name, value in source.items()}
@@ -233,5 +237,6 @@ def _observation(job: Job, outcome: Outcome, source: Mapping[str, Any], *, score
         row |= {f"{OUTPUT_PREFIX}{name}": value for name, value in output.items()}
     # Paired by its place: two rows may have the same label.
     return Observation(
-        pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line, hidden=hidden_in(job)
-    )
+        pair=job.position, variant=job.label, run=outcome.run, row=row, line=outcome.line, hidden=hidden_in(job),
+        job=job, workspace=workspace,
+    )  # fmt: skip

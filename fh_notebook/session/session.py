@@ -58,6 +58,7 @@ __all__ = [
     "reset",
     "store",
     "store_in_memory",
+    "store_or_memory",
     "stores",
     "stores_in_memory",
     "tell_once",
@@ -173,6 +174,8 @@ class _State:
         self.stores: dict[str, Store] = {}
         self.in_memory: WeakSet[Store] = WeakSet()
         """Of batches of which nothing is kept; each ends with its batch."""
+        self.memory: Store | None = None
+        """Of what people say while nothing is kept."""
         self.client: Client | None = None
         self.client_of: object = None
         self.retired: list[Client] = []
@@ -251,6 +254,19 @@ def store() -> Store | None:
 
             _state.stores[str(path)] = _forget_expired(Store(path))
         return _state.stores[str(path)]
+
+
+def store_or_memory() -> Store:
+    """Return the store of what people say of outputs; with ``store=None`` one in memory, until the process ends."""
+    kept = store()
+    if kept is not None:
+        return kept
+    with _state.lock:
+        if _state.memory is None:
+            from fh_notebook.store.store import Store
+
+            _state.memory = Store.in_memory()
+        return _state.memory
 
 
 def _close_earlier_stores(before: settings.Settings, now: settings.Settings) -> None:

@@ -3,7 +3,8 @@
 Rules of this file:
 
 1. A check raises ``ValueError`` or ``TypeError``; the function that opened the file writes the message.
-2. The file is a store with one batch: its jobs, rows, answers, scores and ratings, as they may be shown (a password's
+2. The file is a store with one batch: its jobs, rows, answers, scores, ratings and the corrections of its inputs, as
+   they may be shown (a password's
    value is in no store, so in no archive), and nothing else. A file that is read comes from a stranger: it is opened
    read-only, must have exactly the tables, indices and triggers of a store (so that none of its code can run), and is
    read within limits of size and time. Every value is checked by its type, every JSON text is parsed, and only then
@@ -29,9 +30,10 @@ from fh_notebook.errors import InputError
 from fh_notebook.store.codec import store_errors
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, make_single, migrate, open_connection
 from fh_notebook.store.store import Store
-from fh_notebook.store.tables import answers, batches, ratings, scores
+from fh_notebook.store.tables import answers, batches, corrections, ratings, scores
 from fh_notebook.store.tables.answers import AnswerRow, StoredAnswer, row_of_run
 from fh_notebook.store.tables.batches import BatchRecord, JobRow, StoredRow
+from fh_notebook.store.tables.corrections import CorrectionRow, hash_of_inputs
 from fh_notebook.store.tables.ratings import RatingRow
 from fh_notebook.store.tables.scores import ScoreRow
 from fh_notebook.store.writer import IN_MEMORY
@@ -129,13 +131,20 @@ class ArchiveContents:
     record: BatchRecord
     answers: int
     ratings: int
+    corrections: int
 
 
 # --- writing
 
 
 def write_batch(
-    store: Store, path: Path, record: BatchRecord, answer_ids: Iterable[int], person_ratings: Iterable[RatingRow]
+    store: Store,
+    path: Path,
+    record: BatchRecord,
+    answer_ids: Iterable[int],
+    *,
+    person_ratings: Iterable[RatingRow],
+    known_corrections: Iterable[CorrectionRow],
 ) -> ArchiveContents:
     """Write one batch of a store to a new file.
 
@@ -151,6 +160,8 @@ def write_batch(
         The answers of its jobs, from any batch.
     person_ratings : iterable of RatingRow
         The ratings of its outputs by people.
+    known_corrections : iterable of CorrectionRow
+        Those of its workspace; the corrections of its inputs are written.
 
     Raises
     ------
@@ -159,7 +170,14 @@ def write_batch(
     """
     with Store(path).closing() as archive:
         batch_id = archive.batches.keep(replace(record, id=0, plan={**record.plan, "reuse": "batch"})).result()
+        corrections_of: dict[tuple[str, str], list[CorrectionRow]] = {}
+        for correction in known_corrections:
+            corrections_of.setdefault((correction.deployment, correction.inputs), []).append(correction)
+        correction_rows: list[CorrectionRow] = []
         for window in store.jobs.windows(record.id):
+            for job in window if corrections_of else ():
+                inputs = hash_of_inputs(json.loads(job.inputs))
+                correction_rows += corrections_of.pop((record.plan["arms"][job.arm][1], inputs), ())
             rows = list(store.rows.at(record.id, {job.position for job in window}).values())
             archive.database.put(partial(_put_plan, batch=batch_id, window=window, rows=rows)).result()
         remaining, count = iter(answer_ids), 0
@@ -170,9 +188,10 @@ def write_batch(
             count += len(stored)
         rating_rows = list(person_ratings)
         archive.ratings.merge(rating_rows).result()
+        archive.corrections.keep(correction_rows).result()
     with store_errors(path):
         make_single(path)
-    return ArchiveContents(record=record, answers=count, ratings=len(rating_rows))
+    return ArchiveContents(record=record, answers=count, ratings=len(rating_rows), corrections=len(correction_rows))
 
 
 def _put_plan(connection: sqlite3.Connection, batch: int, window: Sequence[JobRow], rows: Sequence[StoredRow]) -> None:
@@ -234,10 +253,14 @@ def read_batch(path: Path, *, now: Callable[[], float] = time.monotonic) -> tupl
             count = _copy_checked(source, store, record, copied_record.id)
             rating_rows = list(_ratings_in(source))
             store.ratings.merge(rating_rows).result()
+            correction_rows = list(_corrections_in(source, record))
+            store.corrections.keep(correction_rows).result()
         except BaseException:
             store.close()
             raise
-        return store, ArchiveContents(record=copied_record, answers=count, ratings=len(rating_rows))
+        return store, ArchiveContents(
+            record=copied_record, answers=count, ratings=len(rating_rows), corrections=len(correction_rows)
+        )
 
 
 def read_ratings(path: Path, *, now: Callable[[], float] = time.monotonic) -> list[RatingRow]:
@@ -383,3 +406,13 @@ def _ratings_in(source: sqlite3.Connection) -> Iterator[RatingRow]:
             raise ValueError("a rating that nobody gave")
         parse_json(rating.row, object)
         yield rating
+
+
+def _corrections_in(source: sqlite3.Connection, record: BatchRecord) -> Iterator[CorrectionRow]:
+    for correction in corrections.every(source):
+        texts = (correction.deployment, correction.inputs, correction.uid, correction.note, correction.author)
+        if correction.workspace != record.workspace or any(len(text) > 10_000 for text in texts):
+            raise ValueError("a correction of something else")
+        for text in (correction.replaced, correction.expected):
+            parse_json(text, object)
+        yield correction

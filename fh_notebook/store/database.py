@@ -39,7 +39,18 @@ from fh_notebook.errors import StoreError
 from fh_notebook.store import retention
 from fh_notebook.store.codec import HINT, store_errors
 from fh_notebook.store.owner_locks import Owner, is_alive
-from fh_notebook.store.tables import answers, batches, claims, partitions, pending, plans, ratings, requests, scores
+from fh_notebook.store.tables import (
+    answers,
+    batches,
+    claims,
+    corrections,
+    partitions,
+    pending,
+    plans,
+    ratings,
+    requests,
+    scores,
+)
 from fh_notebook.store.writer import IN_MEMORY, Committed, WriteGroup, Writer
 
 __all__ = [
@@ -199,6 +210,7 @@ MIGRATIONS: Final[Migrations] = (
     ),
     (*partitions.CREATE_PLANNED_ROWS, *answers.WITH_EARLIER),
     answers.BATCH_IN_ORDER,
+    corrections.CREATE,
 )
 """Step *i* takes a file from version *i* to *i* + 1. Steps are only added: files of every version are in use."""
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Final
 
 from fh_notebook.store import writer
-from fh_notebook.store.tables import batches, plans, ratings, scores
+from fh_notebook.store.tables import batches, corrections, plans, ratings, scores
 from fh_notebook.store.writer import Transactions
 
 __all__ = [
@@ -83,6 +83,11 @@ class ForgetFilter:
     def is_one_batch(self) -> bool:
         """Whether it names a batch rather than answers: then answers that other batches use stay with those."""
         return self.batch is not None and self.deployment is None and self.before is None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it is all of a workspace, or of the file: then corrections, which are of no batch, go too."""
+        return self.batch is None and self.deployment is None and self.before is None
 
     def of_answers(self) -> Condition:
         """Return the condition on rows of ``answers``."""
@@ -226,10 +231,12 @@ def _forget_answers(connection: sqlite3.Connection, criteria: ForgetFilter) -> F
     removed += _forget_parts(connection, criteria)
     of_pending, pending_values = criteria.of_pending()
     connection.execute(f"DELETE FROM pending WHERE {of_pending}", pending_values)  # it has their inputs, too
+    if criteria.is_everything:
+        corrections.forget(connection, criteria.workspace)
     if criteria.batch is None and criteria.deployment is None and criteria.workspace is None:
         # Scores and ratings of the user's own tables belong to no workspace.
         scores.forget_plain_scores(connection, before=before_s)
-        if criteria.before is None:
+        if criteria.is_everything:
             ratings.forget(connection, None)
     of_batches, batch_values = criteria.of_batches()
     emptied = connection.execute(

@@ -26,6 +26,7 @@ from fh_notebook.store.tables import claims, plans
 from fh_notebook.store.tables.answers import Answers
 from fh_notebook.store.tables.batches import Batches, Jobs, SourceRows
 from fh_notebook.store.tables.claims import Claims
+from fh_notebook.store.tables.corrections import StoredCorrections
 from fh_notebook.store.tables.partitions import Parts, PlannedRows
 from fh_notebook.store.tables.pending import Pending
 from fh_notebook.store.tables.plans import BatchPlan, Uses
@@ -83,6 +84,7 @@ class Store:
         self.scores = Scores(database)
         self.plain_scores = PlainScores(database)
         self.ratings = StoredRatings(database)
+        self.corrections = StoredCorrections(database)
         self.forgotten = ForgottenJobs(database)
         self.parts = Parts(database)
         self.planned_rows = PlannedRows(database)

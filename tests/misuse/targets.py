@@ -270,6 +270,8 @@ class World:
             "Comparison.label": {"n": 10},
             "Comparison.is_equivalent": {"a": "keywords", "b": "nearest", "by": 1.0},
             "Comparison.by": {"name": "exact"},
+            "Comparison.correct": {"row": 0, "expected": "other"},
+            "Comparison.write_corrected": {"path": self.fresh(".csv")},
             "Comparison.diff": {"row": 0},
             "Comparison.report": {"path": self.fresh(".html")},
             "Comparison.slice": {"by": "ticket"},

@@ -7,8 +7,9 @@ and its first places are named; Parquet and JSON lines, which run nothing, hold 
 target's place when all of it is on disk (`replacing`): whatever happens before (a full disk, an interrupt), the target
 is as it was, and nothing is left.
 
-An archive holds the answers and ratings of a batch for another machine. A batch that is opened from it calls nothing,
-and is not added to the reader's store: it is in memory, and only ratings are kept, and merged by :func:`merge_ratings`.
+An archive holds the answers, ratings and corrections of a batch for another machine. A batch that is opened from it
+calls nothing, and is not added to the reader's store: it is in memory, and only ratings are kept, and merged by
+:func:`merge_ratings`.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from fh_notebook.session import session
 from fh_notebook.store.archive import write_batch
 from fh_notebook.store.catalog_file import display_path
 from fh_notebook.store.store import Store
+from fh_notebook.store.tables.corrections import CorrectionRow
 from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = [
@@ -449,9 +451,11 @@ class WrittenFile:
     rows: int
     answers: int
     ratings: int
+    corrections: int = 0
 
     def __repr__(self) -> str:
-        counts = (counted(self.rows, "row"), counted(self.answers, "answer"), counted(self.ratings, "rating"))
+        counts = [counted(self.rows, "row"), counted(self.answers, "answer"), counted(self.ratings, "rating")]
+        counts += [counted(self.corrections, "correction")] if self.corrections else []
         path = display_path(self.path)
         return f"{path}: {', '.join(counts)}. Inputs and outputs lie there in plain text, passwords do not."
 
@@ -479,7 +483,10 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
     try:
         with atomic_file(target) as part:
             partial_path = part.path
-            written = write_batch(store, part.path, record, lines, _ratings_on(name, store, workspace))
+            written = write_batch(
+                store, part.path, record, lines, person_ratings=_ratings_on(name, store, workspace),
+                known_corrections=_corrections_in(store, workspace),
+            )  # fmt: skip
             part.put(private=True)
     except OSError as exc:
         message = f"{target} cannot be written: {exc.strerror or exc}"
@@ -490,7 +497,13 @@ def to_fhb(name: str, control: BatchController, tables: BatchTables, path: Any) 
     if message:
         raise SettingsError(message)
     rows = record.plan.get("rows")
-    return WrittenFile(path=target, rows=rows or 0, answers=written.answers, ratings=written.ratings)
+    return WrittenFile(
+        path=target,
+        rows=rows or 0,
+        answers=written.answers,
+        ratings=written.ratings,
+        corrections=written.corrections,
+    )
 
 
 def _ratings_on(name: str, batch_store: Store, workspace: str) -> list[RatingRow]:
@@ -500,6 +513,11 @@ def _ratings_on(name: str, batch_store: Store, workspace: str) -> list[RatingRow
             if line.uid not in ratings or ratings[line.uid].undone_at is None:
                 ratings[line.uid] = line
     return list(ratings.values())
+
+
+def _corrections_in(batch_store: Store, workspace: str) -> list[CorrectionRow]:
+    stores = [store for store in (session.store(), batch_store) if store is not None]
+    return list(dict.fromkeys(line for store in stores for line in store.corrections.of_workspace(workspace)))
 
 
 @contextmanager

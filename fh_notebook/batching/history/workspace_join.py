@@ -318,6 +318,8 @@ class Joined:
     scores: int = 0
     ratings: int = 0
     """Of the outputs that were copied; ratings of others stay with the source alone."""
+    corrections: int = 0
+    """Corrections of expected outputs."""
     unknown: int = 0
     """Calls without an outcome: in the target they are ``unknown``, and are not sent again by themselves."""
     renamed: tuple[tuple[str, str], ...] = ()
@@ -332,6 +334,7 @@ class Joined:
     def __repr__(self) -> str:
         parts = [counted(self.answers, "answer"), counted(self.batches, "batch", "batches")]
         parts += [counted(self.scores, "score"), counted(self.ratings, "rating")]
+        parts += [counted(self.corrections, "correction")] if self.corrections else []
         return f"{', '.join(parts)} copied from {self.from_workspace} to {self.into_workspace}"
 
     def __str__(self) -> str:
@@ -453,6 +456,8 @@ class _Join:
             if ratings := copied_ratings(self._store, copy, target):
                 new, _ = self._store.ratings.merge(ratings).result()
                 self._joined = replace(self._joined, ratings=self._joined.ratings + new)
+        corrections = self._store.corrections.copy(self._source, self._target).result()
+        self._joined = replace(self._joined, corrections=corrections)
         return self._joined
 
     def _copy_batch(self, record: BatchRecord) -> None:

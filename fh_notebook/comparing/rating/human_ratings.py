@@ -7,7 +7,6 @@ is stored in the session's store before the page is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching.planning.plan import counted
@@ -32,11 +31,11 @@ from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 from fh_notebook.session import session
-from fh_notebook.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fh_notebook.store.store import Store
     from fh_notebook.store.tables.ratings import RatingRow
 
 __all__ = [
@@ -46,7 +45,6 @@ __all__ = [
     "check_shown_columns",
     "check_wording",
     "nothing_to_rate",
-    "own_store",
     "result_sentences",
 ]
 
@@ -58,18 +56,8 @@ QUESTION_CAP: Final = 200
 """Characters of a question's wording."""
 
 
-def own_store() -> Store:
-    """Return the store of ratings; with ``store=None`` one in memory, until the process ends."""
-    return session.store() or _in_memory()
-
-
-@cache
-def _in_memory() -> Store:
-    return Store.in_memory()
-
-
-def check_rater(rater: Any) -> str:
-    """Return the name of the rater: the given one, else the user of this machine.
+def check_rater(rater: Any, name: str = "rater") -> str:
+    """Return the name of the rater, or of another person: the given one, else the user of this machine.
 
     Raises
     ------
@@ -84,7 +72,7 @@ def check_rater(rater: Any) -> str:
         except (OSError, KeyError, ImportError):  # a container without a user's name
             return "me"
     if not isinstance(rater, str) or not rater.strip() or len(rater) > RATER_CAP:
-        raise InputError(f"rater is {short(rater)}; give a name of at most {RATER_CAP} characters")
+        raise InputError(f"{name} is {short(rater)}; give a name of at most {RATER_CAP} characters")
     return rater.strip()
 
 
@@ -174,7 +162,7 @@ class HumanRatings:
         shown_columns = check_shown_columns(show, data.runs)
         items = self._requested_items(data, kind, pair=pair, rows=rows, seed=seed, show=shown_columns)
         about = data.runs.about
-        session = RatingSession(
+        rating = RatingSession(
             items.asked,
             kind,
             rater=rater_name,
@@ -184,10 +172,10 @@ class HumanRatings:
             batch=str(about.get("batch") or ""),
             workspace=str(about.get("workspace") or ""),
         )
-        if (store := own_store()) not in self._rated_in:
+        if (store := session.store_or_memory()) not in self._rated_in:
             self._rated_in = (*self._rated_in, store)
         return hooks.frontend().show_rater(
-            session, items, store=store, result=lambda: self.result(data, kind, rater_name), question=wording
+            rating, items, store=store, result=lambda: self.result(data, kind, rater_name), question=wording
         )
 
     def result(self, data: ComparisonData, kind: Question, rater: str) -> list[str]:
@@ -308,7 +296,7 @@ class HumanRatings:
     def _stores(self, data: ComparisonData) -> list[Store]:
         """Return the stores with ratings: the session's store, those of open pages, and the files of the batches."""
         of_files = (observation.store for observation in data.runs.observations or ())
-        return list(dict.fromkeys(s for s in (own_store(), *self._rated_in, *of_files) if s is not None))
+        return list(dict.fromkeys(s for s in (session.store_or_memory(), *self._rated_in, *of_files) if s is not None))
 
     def _rating_rows(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:
         """Return all ratings of these items, the oldest first, of all stores."""

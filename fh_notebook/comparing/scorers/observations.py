@@ -16,17 +16,20 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
-from fh_notebook.batching.tables.rows import distinct_labels
+from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.comparing.scorers.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, value_text
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
+from fh_notebook.store.tables.corrections import hash_of_inputs
 
 __all__ = [
     "JobCells",
     "Observation",
     "cell_of",
+    "corrected_observations",
     "hidden_in",
     "is_source",
     "names_of",
@@ -56,6 +59,12 @@ class Observation:
     """The values of its password Start variables."""
     sent: tuple[str, ...] = field(default=(), repr=False, compare=False)
     """The columns of the row that are Start variables; none is known of a table."""
+    job: Job | None = field(default=None, repr=False, compare=False)
+    """What was called; ``None`` for a line of a table."""
+    workspace: str = field(default="", repr=False, compare=False)
+    """The workspace of its batch; empty for a line of a table."""
+    corrections: Standing = field(default=NONE_STANDING, repr=False, compare=False)
+    """The corrections of its inputs' expected output; the one that applies is in the row already."""
 
     @property
     def completed(self) -> bool:
@@ -74,6 +83,28 @@ class Observation:
         if self.run is None:
             raise ValueError(f"{self.variant} has no answer yet")
         return self.run
+
+    @property
+    def inputs_key(self) -> InputsKey | None:
+        """What its corrections belong to; ``None`` for a line of a table, or inputs that have no JSON form."""
+        if self.job is None:
+            return None
+        inputs = hash_of_inputs(self.job.shown_inputs)
+        return InputsKey(self.workspace, self.job.deployment, inputs) if inputs else None
+
+    @property
+    def table_expected(self) -> Any:
+        """The expected output as its table says it, whatever was corrected."""
+        correction = self.corrections.applied
+        return self.row.get(EXPECTED) if correction is None else correction.replaced
+
+    def with_corrections(self, standing: Standing) -> Observation:
+        """Return the observation with these corrections of its expected output; itself where they are the same."""
+        if standing == self.corrections:
+            return self
+        value = self.table_expected if standing.applied is None else standing.applied.expected
+        row = self.row.with_cell(EXPECTED, value) if isinstance(self.row, JobCells) else {**self.row, EXPECTED: value}
+        return replace(self, row=row, corrections=standing)
 
     def source(self) -> dict[str, Any]:
         """Return the columns of the user's row, without those of the run."""
@@ -104,7 +135,7 @@ def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
 
 def _observe(source: Any, pair_on: str) -> list[Observation]:
     if isinstance(source, Batch):
-        return _observe_batch(source, pair_on)
+        return corrected_observations(_observe_batch(source, pair_on))
     if isinstance(source, pd.DataFrame):
         return _observe_frame(source, pair_on)
     raise InputError(
@@ -122,6 +153,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
     columns: Readers = {}
     known: Collection[str] | None = None
     sent: tuple[str, ...] = ()
+    workspace = batch.workspace
     observations = []
     for job, outcome, source in entries:
         if known is None or source.keys() != known:  # once: all rows of a batch have the same columns
@@ -141,9 +173,37 @@ def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
                 store=batch.file_store,
                 hidden=hidden_in(job),
                 sent=sent,
+                job=job,
+                workspace=workspace,
             )
         )
     return observations
+
+
+def corrected_observations(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the runs of batches with the corrections of their expected outputs that are kept now.
+
+    This is the one place where corrections come in: whatever reads an expected output reads these rows.
+    """
+    overlays: dict[tuple[str, int], Overlay] = {}
+    standing_of: dict[tuple[str, int, int, str], Standing] = {}
+    corrected = []
+    for observation in observations:
+        job, of_source = observation.job, (observation.workspace, id(observation.store))
+        if of_source not in overlays:
+            overlays[of_source] = Overlay.read(observation.workspace, observation.store)
+        is_affected = not overlays[of_source].is_empty or observation.corrections is not NONE_STANDING
+        if is_affected and job is not None and EXPECTED in observation.row:
+            table_value = value_text(observation.table_expected)
+            key = (*of_source, id(job.inputs), table_value)  # runs of a row share its inputs: they are hashed once
+            if key not in standing_of:
+                inputs_key = observation.inputs_key
+                standing_of[key] = (
+                    NONE_STANDING if inputs_key is None else overlays[of_source].standing(inputs_key, table_value)
+                )
+            observation = observation.with_corrections(standing_of[key])
+        corrected.append(observation)
+    return corrected
 
 
 class JobCells(Mapping[str, Any]):
@@ -180,6 +240,10 @@ class JobCells(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
+
+    def with_cell(self, name: str, value: Any) -> JobCells:
+        """Return the row with another value in one of the user's columns."""
+        return JobCells(self.columns, self.job, self.outcome, {**self.source, name: value})
 
 
 Readers = dict[str, Callable[[JobCells], Any]]

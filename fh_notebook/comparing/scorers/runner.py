@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any, Final
 
 import pandas as pd
@@ -43,6 +44,7 @@ from fh_notebook.session import session
 __all__ = [
     "LOWER_IS_BETTER",
     "OUTPUT_PREFIX",
+    "KeptScores",
     "Observation",
     "Score",
     "check_columns",
@@ -228,7 +230,28 @@ LOWER_IS_BETTER: Final = frozenset({"elapsed_s", "attempts"})
 """Columns of a batch of which less is better; for other columns only the user knows."""
 
 
-def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool = False) -> tuple[pd.DataFrame, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptScores:
+    """The scores of runs of which only some changed."""
+
+    lines: pd.DataFrame
+    """The scored runs, as `score_runs` returns them."""
+    changed: Sequence[int]
+    """The places of the runs that are to be scored again."""
+
+    def results(self, scorer: Any, observations: Sequence[Observation]) -> list[ScoreResult]:
+        """Return the results of all runs: the kept ones, and those of the changed runs by the scorer."""
+        columns = (self.lines[name] for name in ("score", "score_error", "parts"))
+        score_list = list(starmap(ScoreResult, zip(*columns, strict=True)))
+        again = results(scorer, [observations[place] for place in self.changed])
+        for place, result in zip(self.changed, again, strict=True):
+            score_list[place] = result
+        return score_list
+
+
+def score_runs(
+    observations: Sequence[Observation], score: Score, *, fresh: bool = False, kept: KeptScores | None = None
+) -> tuple[pd.DataFrame, str]:
     """Return one line a run with its score, and the name of the scorer.
 
     Parameters
@@ -239,6 +262,8 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
         A column, a scorer, or ``None``: `exact` where something is expected, else nothing.
     fresh : bool
         Whether stored scores are ignored.
+    kept : KeptScores, optional
+        The scores of the same runs by the same scorer, of which only some are scored again; its notes stay.
 
     Returns
     -------
@@ -256,7 +281,12 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
         The scorer cannot be used.
     """
     using, name = _resolve_score(score, observations)
-    score_list = results(using, observations, fresh=fresh) if using is not None else [NO_SCORE] * len(observations)
+    if using is None:
+        score_list = [NO_SCORE] * len(observations)
+    elif kept is None:
+        score_list = results(using, observations, fresh=fresh)
+    else:
+        score_list = kept.results(using, observations)
     frame = pd.DataFrame(
         {
             "pair": object_series([o.pair for o in observations]),
@@ -273,7 +303,7 @@ def score_runs(observations: Sequence[Observation], score: Score, *, fresh: bool
     frame.attrs["path"] = str(getattr(using, "path", ""))
     frame.attrs["criterion"] = str(getattr(using, "criterion", ""))
     frame.attrs["bounds"] = getattr(using, "bounds", None)
-    frame.attrs["notes"] = notes_of_scorer(using)
+    frame.attrs["notes"] = notes_of_scorer(using) if kept is None else kept.lines.attrs["notes"]
     return frame, name
 
 

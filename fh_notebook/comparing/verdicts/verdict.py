@@ -15,7 +15,8 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.data import ComparisonData
+from fh_notebook.batching.tables.rows import EXPECTED
+from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.stats.best import beaten_by
 from fh_notebook.comparing.stats.clusters import distinct_text, note_of
 from fh_notebook.comparing.stats.hypothesis_tests import FEWEST_PAIRS
@@ -51,6 +52,10 @@ _SCORE_ERRORS: Final = Phrase(": cmp.score_errors()", command="")
 """Hint to the errors of a scorer."""
 
 
+_CORRECTIONS: Final = Phrase(" (cmp.corrections())", command="")
+"""Hint to the list of corrections."""
+
+
 def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ...]:
     """Return the notes of a comparison, worded for `audience`."""
     lines = data.lines
@@ -58,7 +63,11 @@ def notes_of(data: ComparisonData, audience: Audience = PYTHON) -> tuple[str, ..
     notes += lines.attrs.get("notes", ())  # by the scorer itself, such as a judge's bias
     if data.scorer and (failed_count := int((lines["status"] == "failed").sum())):
         notes.append(failed_note(failed_count, data.failed, audience))
-    notes += [_missing_note(lines, data.scorer, audience), span_note(lines["started_at"])]
+    notes += [
+        _missing_note(lines, data.scorer, audience),
+        _corrections_note(data.runs, audience),
+        span_note(lines["started_at"]),
+    ]
     return tuple(note for note in notes if note)
 
 
@@ -87,6 +96,17 @@ def _missing_note(lines: pd.DataFrame, scorer: str, audience: Audience) -> str:
     }
     reasons += [f"{number:,} {status_texts.get(str(status), str(status))}" for status, number in status_counts.items()]
     return f"{counted(len(lacking), 'score')} {'is' if len(lacking) == 1 else 'are'} missing ({'; '.join(reasons)})."
+
+
+def _corrections_note(runs: ScoredRuns, audience: Audience) -> str:
+    """Return the note on how many corrections of expected outputs apply, and how many no longer do."""
+    applied, outdated = runs.correction_counts
+    if not applied and not outdated:
+        return ""
+    lapsed = "no longer applies" if outdated == 1 else "no longer apply"
+    parts = [f"{applied:,} {'applies' if applied == 1 else 'apply'}"] if applied else []
+    parts += [f"{outdated:,} {lapsed}, since the table says something else"] if outdated else []
+    return f"Corrections of {EXPECTED}: {'; '.join(parts)}{_CORRECTIONS.text(audience)}."
 
 
 def span_note(moments: pd.Series[Any], of: str = "The answers") -> str:

@@ -1,0 +1,223 @@
+"""Corrections of expected outputs: check and make one, list those of a comparison, write the corrected table.
+
+Rule of this file: a correction is kept beside the table, never in it, so the original is never lost. Which one applies
+to a row says :mod:`fh_notebook.comparing.scorers.expected_overlay`. (``cmp.corrected()`` is something else: a judge's
+scores corrected by labels of people, see :mod:`fh_notebook.comparing.rating.labels`.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from uuid import uuid4
+
+import pandas as pd
+
+from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
+from fh_notebook.batching.tables.rows import EXPECTED, label_from
+from fh_notebook.batching.tables.values import object_series
+from fh_notebook.comparing.data import ScoredRuns
+from fh_notebook.comparing.scorers.expected_overlay import text_of_expected, value_text
+from fh_notebook.comparing.scorers.observations import JobCells, Observation
+from fh_notebook.core.json_values import json_problems, jsonable
+from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError, SettingsError
+from fh_notebook.store.codec import encode_json
+from fh_notebook.store.tables.corrections import CorrectionRow
+
+__all__ = [
+    "CORRECTED_SUFFIXES",
+    "can_correct",
+    "corrections_frame",
+    "expected_of_text",
+    "planned_corrections",
+    "write_corrected",
+]
+
+NOTE_CAP: Final = 2_000
+"""Characters of a note."""
+EXPECTED_CAP: Final = 100_000
+"""Characters of a corrected expected output, as JSON: scorers read no more."""
+
+
+def can_correct(runs: ScoredRuns) -> bool:
+    """Return whether expected outputs can be corrected: the runs are those of a batch whose table has them."""
+    return runs.expected is not None and any(o.job is not None for o in runs.observations or ())
+
+
+def planned_corrections(
+    runs: ScoredRuns, row: Any, expected: Any, *, note: str, author: str, now: datetime
+) -> list[CorrectionRow]:
+    """Return what is to be stored so that a row's expected output is corrected, one for each of its inputs.
+
+    Raises
+    ------
+    InputError
+        There is no such row, it is of no batch, has no expected output, or there is nothing to correct.
+    """
+    if len(note) > NOTE_CAP:
+        raise InputError(f"note has {len(note):,} characters; give at most {NOTE_CAP:,}")
+    expected_json = _checked_json(expected)
+    label = label_from(row)
+    observations = [o for o in runs.observations or () if o.pair == label]
+    if not observations and label not in set(runs.lines["pair"]):
+        raise InputError(f"there is no row {short(row)}; cmp.wide() lists them")
+    keyed = [(key, o) for o in observations if EXPECTED in o.row and (key := o.inputs_key) is not None]
+    if not keyed:
+        raise InputError(_why_not(runs))
+    written = {}
+    for key, observation in keyed:
+        replaced = value_text(observation.table_expected)
+        current = observation.corrections.applied
+        # The table's own value takes a correction back; without a correction there is nothing to take back.
+        if expected_json != replaced or current is not None:
+            written[key, replaced] = CorrectionRow(
+                **key._asdict(), uid=uuid4().hex, replaced=replaced, expected=expected_json, note=note.strip(),
+                author=author, corrected_at=now.timestamp(),
+            )  # fmt: skip
+    if not written:
+        raise InputError(f"the table expects {short(expected)} of the row {short(row)}: there is nothing to correct")
+    return list(written.values())
+
+
+def _why_not(runs: ScoredRuns) -> str:
+    if runs.expected is None:
+        return f"the table has no column {EXPECTED}, so there is nothing to correct; add it, and run the batch again"
+    if can_correct(runs):
+        return "the inputs of this row are not valid, so it has no answer, and its correction cannot be kept"
+    return (
+        "a correction belongs to the inputs of a batch, and these are the rows of a table; "
+        f"change its column {EXPECTED}, and compare it again"
+    )
+
+
+def _checked_json(expected: Any) -> str:
+    if problems := json_problems(jsonable(expected)):
+        raise InputError(f"expected cannot be kept: {problems[0].message}; give a text, a number, a list or a dict")
+    text = value_text(expected)
+    if len(text) > EXPECTED_CAP:
+        raise InputError(f"expected has {len(text):,} characters as JSON; give at most {EXPECTED_CAP:,}")
+    return text
+
+
+def expected_of_text(text: str, table_value: Any) -> Any:
+    """Return the expected output that an edited text means: of the kind of the table's value.
+
+    Raises
+    ------
+    InputError
+        The table's value is no text, and this is no JSON.
+
+    Examples
+    --------
+    >>> expected_of_text("12", "billing"), expected_of_text("12", 7), expected_of_text('{"a": 1}', {"a": 2})
+    ('12', 12, {'a': 1})
+    """
+    if table_value is None or isinstance(table_value, str):
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        example = short(text_of_expected(table_value))
+        raise InputError(f"expected is no JSON, as the table's value is; write it like {example}") from None
+
+
+def corrections_frame(runs: ScoredRuns, pair_on: ColumnName) -> pd.DataFrame:
+    """Return the corrections of the rows of a comparison (see ``Comparison.corrections``)."""
+    first: dict[Any, Observation] = {}
+    for observation in runs.observations or ():
+        if observation.pair in runs.corrections:
+            kept = first.setdefault(observation.pair, observation)
+            if kept.corrections.applied is None and observation.corrections.applied is not None:
+                first[observation.pair] = observation
+    lines = [(o, o.corrections.applied or o.corrections.outdated) for o in first.values()]
+    known = [(o, correction) for o, correction in lines if correction is not None]
+    return pd.DataFrame(
+        {
+            pair_on: object_series([o.pair for o, _ in known]),
+            "replaced": object_series([correction.replaced for _, correction in known]),
+            "expected": object_series([correction.expected for _, correction in known]),
+            "note": object_series([correction.note for _, correction in known]),
+            "author": object_series([correction.author for _, correction in known]),
+            "corrected_at": pd.to_datetime(pd.Series([c.corrected_at for _, c in known], dtype="object"), utc=True),
+            "applies": pd.Series([o.corrections.applied is not None for o, _ in known], dtype=bool),
+            "table_says": object_series([o.table_expected for o, _ in known]),
+        }
+    )
+
+
+# --- the corrected table as a file
+
+
+def write_corrected(runs: ScoredRuns, path: Any) -> Path:
+    """Write the table of a batch with its corrections to a new file (see ``Comparison.write_corrected``)."""
+    target = checked_target(path, CORRECTED_SUFFIXES)
+    suffix = suffix_of(target)
+    if suffix == ".parquet":
+        ensure_installed("pyarrow", "Parquet files need")
+    if target.exists():
+        raise SettingsError(f"{target} is there already, and is left as it is; give the name of a new file")
+    table = _table_of(runs)
+    with replacing(target) as file:
+        _WRITERS[suffix](table, file)
+    return target
+
+
+def _table_of(runs: ScoredRuns) -> pd.DataFrame:
+    rows: dict[Any, JobCells] = {}
+    for observation in runs.observations or ():
+        if isinstance(observation.row, JobCells):
+            rows.setdefault(observation.row.job.position, observation.row)
+    if not rows:
+        raise InputError("there is no table of a batch to write; a frame writes itself: frame.to_csv(...)")
+    if "compared" in runs.about:
+        names = [*runs.about["compared"]]
+        raise InputError(f"the tables of {listed(names, 'and')} are several; compare one batch, and write its table")
+    ordered = [rows[position] for position in sorted(rows)]
+    columns = dict.fromkeys(name for row in ordered for name in row.source)
+    table = pd.DataFrame({name: object_series([row.source.get(name) for row in ordered]) for name in columns})
+    labels = [row.job.row for row in ordered]
+    if labels != [*range(len(labels))]:
+        table.index = pd.Index(labels)
+    return table
+
+
+def _write_csv(separator: str) -> Callable[[pd.DataFrame, BinaryIO], None]:
+    def write(table: pd.DataFrame, file: BinaryIO) -> None:
+        cells = table.map(lambda value: text_of_expected(value) if isinstance(value, list | dict) else value)
+        has_labels = not isinstance(table.index, pd.RangeIndex)
+        text = cells.to_csv(None, sep=separator, index=has_labels, lineterminator="\n")
+        file.write(text.encode("utf-8", "replace"))
+
+    return write
+
+
+def _records(table: pd.DataFrame) -> Iterator[str]:
+    return (encode_json(record) for record in table.to_dict("records"))
+
+
+def _write_json(table: pd.DataFrame, file: BinaryIO) -> None:
+    file.write(f"[{','.join(_records(table))}]\n".encode())
+
+
+def _write_jsonl(table: pd.DataFrame, file: BinaryIO) -> None:
+    file.writelines(f"{line}\n".encode() for line in _records(table))
+
+
+def _write_parquet(table: pd.DataFrame, file: BinaryIO) -> None:
+    table.infer_objects().to_parquet(file)
+
+
+_WRITERS: Final[dict[str, Callable[[pd.DataFrame, BinaryIO], None]]] = {
+    ".csv": _write_csv(","),
+    ".tsv": _write_csv("\t"),
+    ".jsonl": _write_jsonl,
+    ".json": _write_json,
+    ".parquet": _write_parquet,
+}
+CORRECTED_SUFFIXES: Final = tuple(_WRITERS)

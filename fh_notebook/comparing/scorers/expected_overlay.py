@@ -1,0 +1,181 @@
+"""Overlay of corrections on the expected outputs of batches: which correction applies to a row, which no longer does.
+
+Rule of this file: a correction holds the value that it replaced, and applies only while the table says that value; a
+table that says something else wins. The table itself is never changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from fh_notebook.batching.tables.values import is_missing, plain
+from fh_notebook.core.json_values import canonical_json
+from fh_notebook.core.text.formatting import one_line
+from fh_notebook.errors import StoreError
+from fh_notebook.session import session
+from fh_notebook.store.codec import decode_json, encode_json, moment_of
+from fh_notebook.store.store import Store
+from fh_notebook.store.tables.corrections import CorrectionRow
+
+__all__ = ["NONE_STANDING", "Correction", "InputsKey", "Overlay", "Standing", "text_of_expected", "value_text"]
+
+
+MARK_CAP: Final = 60
+"""Characters of a replaced value in a mark."""
+
+
+class InputsKey(NamedTuple):
+    """What a correction belongs to."""
+
+    workspace: str
+    deployment: str
+    inputs: str
+    """The hash of the inputs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One correction of an expected output."""
+
+    uid: str
+    replaced: Any
+    """The table's value, in whose place it is."""
+    expected: Any
+    note: str
+    author: str
+    corrected_at: datetime
+    """UTC."""
+
+    def mark(self, masked: Callable[[Any], Any]) -> str:
+        """Return what is shown beside the corrected value: from what it was corrected, in one line.
+
+        Parameters
+        ----------
+        masked : callable
+            Masks the secrets of the row in a value.
+        """
+        replaced = one_line(text_of_expected(masked(self.replaced)), MARK_CAP)
+        return f"corrected from {replaced or 'nothing'}"
+
+    @classmethod
+    def of_row(cls, row: CorrectionRow) -> Correction:
+        """Return the correction of a stored row.
+
+        Raises
+        ------
+        DamagedValue
+            It is not one that was written.
+        """
+        return cls(
+            uid=row.uid,
+            replaced=decode_json(row.replaced, object, "a correction"),
+            expected=decode_json(row.expected, object, "a correction"),
+            note=row.note,
+            author=row.author,
+            corrected_at=moment_of(row.corrected_at, "a correction"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The corrections of one row's expected output."""
+
+    applied: Correction | None = None
+    outdated: Correction | None = None
+    """The newest correction of the same inputs, where none applies: the table says neither the replaced value nor the
+    corrected one."""
+
+
+NONE_STANDING: Final = Standing()
+
+
+def value_text(value: Any) -> str:
+    """Return an expected output as canonical JSON, by which values are equal; a missing one is null.
+
+    Examples
+    --------
+    >>> value_text("billing"), value_text({"b": 1, "a": 2}), value_text(float("nan"))
+    ('"billing"', '{"a":2,"b":1}', 'null')
+    """
+    simple = None if is_missing(value) else plain(value)
+    try:
+        canonical_json(simple).encode()
+    except UnicodeEncodeError:  # half a character, which JSON can escape
+        return json.dumps(simple, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return encode_json(str(simple))
+    return canonical_json(simple)
+
+
+def text_of_expected(value: Any) -> str:
+    """Return an expected output as it is edited: a text as it is, anything else as JSON, a missing one as nothing."""
+    if is_missing(value):
+        return ""
+    return value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """The corrections of one workspace.
+
+    Parameters
+    ----------
+    standing_by_inputs : mapping
+        By inputs, then by the JSON of the replaced value: the correction that counts, the newest last.
+    """
+
+    standing_by_inputs: Mapping[InputsKey, Mapping[str, Correction]] = field(repr=False)
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[CorrectionRow]) -> Overlay:
+        """Return the overlay of stored corrections, the oldest first.
+
+        Raises
+        ------
+        DamagedValue
+            One of them is not one that was written.
+        """
+        standing: dict[InputsKey, dict[str, Correction]] = {}
+        for row in rows:
+            by_value = standing.setdefault(InputsKey(row.workspace, row.deployment, row.inputs), {})
+            by_value.pop(row.replaced, None)
+            if row.expected != row.replaced:  # else it takes the earlier ones back
+                by_value[row.replaced] = Correction.of_row(row)
+        return cls({key: by_value for key, by_value in standing.items() if by_value})
+
+    @classmethod
+    def read(cls, workspace: str, file_store: Store | None) -> Overlay:
+        """Read the corrections of a workspace from the session's store, and from the file of a batch.
+
+        Where a store cannot be read, nothing is corrected, and a line says so.
+        """
+        rows: dict[str, CorrectionRow] = {}
+        try:
+            for store in filter(None, (session.store_or_memory(), file_store)):
+                with store.decoding():
+                    rows |= {row.uid: row for row in store.corrections.of_workspace(workspace)}
+                    overlay = cls.of_rows(sorted(rows.values(), key=lambda row: (row.corrected_at, row.uid)))
+        except StoreError as exc:
+            session.tell_once(f"Corrections of expected outputs are not applied: {exc}")
+            return cls({})
+        return overlay
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no correction."""
+        return not self.standing_by_inputs
+
+    def standing(self, key: InputsKey, table_value: str) -> Standing:
+        """Return the corrections of some inputs, whose table says this value (as `value_text`)."""
+        by_value = self.standing_by_inputs.get(key)
+        if not by_value:
+            return NONE_STANDING
+        if applied := by_value.get(table_value):
+            return Standing(applied=applied)
+        newest = [*by_value.values()][-1]
+        # A table that says the corrected value itself has taken the correction over.
+        return NONE_STANDING if value_text(newest.expected) == table_value else Standing(outdated=newest)
