@@ -250,10 +250,11 @@ class Comparison:
     def wide(self) -> pd.DataFrame:
         """Return one line a row, the variants beside each other.
 
-        Columns: the one that pairs, ``expected_output`` where there is one, ``outputs_differ``, ``scores_differ`` where
-        there are scores, then for every variant ``<variant>.output``, ``<variant>.score``, ``<variant>.seconds``. Of
-        repeats: the first output, the means of scores and seconds. Only completed runs differ in their outputs, and
-        only scores that are there differ.
+        Columns: the one that pairs, ``expected_output`` where there is one, ``corrected_from`` where one is corrected
+        (what the table says, see :meth:`correct`), ``outputs_differ``, ``scores_differ`` where there are scores, then
+        for every variant ``<variant>.output``, ``<variant>.score``, ``<variant>.seconds``. Of repeats: the first
+        output, the means of scores and seconds. Only completed runs differ in their outputs, and only scores that are
+        there differ.
         """
         return tables.wide(self.data)
 

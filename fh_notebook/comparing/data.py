@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import pandas as pd
@@ -140,6 +140,16 @@ class ScoredRuns:
         """Return the correction that applies to the expected output of a row, by its label; ``None`` without one."""
         standing = self.corrections.get(row)
         return standing.applied if standing is not None else None
+
+    def correction_mark(self, row: Any) -> str:
+        """Return the mark of a corrected row, secrets masked; empty of any other row."""
+        correction = self.correction_of(row)
+        return "" if correction is None else correction.mark(partial(self.secret().masks().value, row))
+
+    def correction_story(self, row: Any) -> str:
+        """Return the mark of a corrected row with author, time and note, secrets masked; empty of any other row."""
+        correction = self.correction_of(row)
+        return "" if correction is None else correction.story(partial(self.secret().masks().value, row))
 
     @property
     def correction_counts(self) -> tuple[int, int]:

@@ -135,6 +135,9 @@ def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFram
     columns: dict[str, Any] = {data.pair_on: _label_series(labels)}
     if data.runs.expected is not None:
         columns["expected_output"] = object_series([data.runs.expected.get(label) for label in labels])
+    if data.runs.correction_counts[0]:
+        corrections = [data.runs.correction_of(label) for label in labels]
+        columns["corrected_from"] = object_series([c.replaced if c is not None else None for c in corrections])
     columns["outputs_differ"] = pd.Series(_outputs_differ(outputs, completed), dtype="bool")
     if data.scorer:
         columns["scores_differ"] = pd.Series(score_spread(scores) > 0, dtype="bool")

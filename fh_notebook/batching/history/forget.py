@@ -49,7 +49,8 @@ def forget(
     before : datetime, date or timedelta, optional
         What was kept earlier than this moment, or longer ago than this time. A moment without a time zone is local.
     everything : bool
-        All of it; then neither of the others may be given.
+        All of it, corrections of expected outputs included, which nothing else removes; then neither of the others may
+        be given.
     client : Client or AsyncClient, optional
         In whose workspace; the session's own by default.
     everywhere : bool

@@ -198,6 +198,8 @@ class RowDiff:
     scored_path: tuple[str | int, ...] = ()
     """The part of an output that is scored; empty for the whole."""
     alone: tuple[VariantAnswer, ...] = ()
+    correction: str = ""
+    """From what the expected output was corrected, by whom and why; empty where it was not."""
     """Of a row with nothing to compare: the only variant's answer."""
 
     @property
@@ -273,6 +275,7 @@ def _title(diff: RowDiff) -> str:
 def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
     inputs = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
     texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in inputs[:8]]
+    texts += [("correction", diff.correction)] if diff.correction else []
     return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
 
@@ -519,6 +522,7 @@ def compare_row(
         variants=tuple(data.variants),
         scored_path=data.runs.scored_path,
         alone=alone,
+        correction=data.runs.correction_story(row),
     )
 
 

@@ -111,7 +111,8 @@ def comparison_text(data: ComparisonData) -> str:
     """Return a comparison as text."""
     differences, table = differing(data)
     table = table.rename(columns=str)  # what is paired on may be called 5
-    hidden = ("outputs_differ", "scores_differ")
+    no_corrections = ["corrected_from"] if "corrected_from" in table and table["corrected_from"].isna().all() else []
+    hidden = ("outputs_differ", "scores_differ", *no_corrections)
     columns = [c for c in table.columns if c not in hidden and not c.endswith(".seconds")]
     classes = classes_shown(data)
     labels = classes.text() if classes else ""
@@ -506,7 +507,7 @@ def _with_inputs(data: ComparisonData, table: pd.DataFrame) -> pd.DataFrame:
     rows = list(table[data.pair_on])
     masks = data.runs.secret().masks()
     outputs = [f"{variant}.output" for variant in data.variants]
-    for name in (*outputs, *(["expected_output"] if "expected_output" in table else [])):
+    for name in (*outputs, *(name for name in ("expected_output", "corrected_from") if name in table)):
         table[name] = pd.Series(masks.many(rows, table[name].tolist()), dtype=object, index=table.index)
     places: dict[Any, int] = {}
     pairs = data.lines["pair"]
@@ -542,10 +543,15 @@ def rows_html(data: ComparisonData, table: pd.DataFrame) -> html.Html:
             one_line(line[data.pair_on], 40),
             *(_cell_text(line[name], ASKED_SHOWN) for name in input_columns),
         ]
-        cells += [_cell_text(line["expected_output"])] if expected else []
+        cells += [_expected_html(data, line)] if expected else []
         cells += [_answer_html(data, line, variant) for variant in variants]
         lines.append(cells)
     return html.stacked(names, lines, heads=heads, cls="fh-table fh-cells")
+
+
+def _expected_html(data: ComparisonData, line: dict[Any, Any]) -> html.Html | str:
+    text, mark = _cell_text(line["expected_output"]), data.runs.correction_mark(line[data.pair_on])
+    return html.join([html.el("span", text), html.el("span", mark, cls="fh-score")], " ") if mark else text
 
 
 def _answer_html(data: ComparisonData, line: dict[Any, Any], variant: str) -> html.Html:

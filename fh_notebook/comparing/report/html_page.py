@@ -197,7 +197,8 @@ def _rows_table(data: ComparisonData, rows: Sequence[Mapping[str, Any]]) -> html
         cells = [html.el("td", row["pair"], cls="key", dir="auto")]
         inputs_text = [f"{name}: {text}" for name, text in zip(inputs, row["inputs"], strict=True) if text is not None]
         cells += [html.el("td", html.clip("\n".join(inputs_text), 600), cls="out", dir="auto")] if inputs else []
-        cells += [html.el("td", row["expected"] or "", cls="out", dir="auto")] if expected else []
+        correction = html.el("div", row["correction"], cls="correction", dir="auto") if "correction" in row else None
+        cells += [html.el("td", row["expected"] or "", correction, cls="out", dir="auto")] if expected else []
         cells += [html.el("td", html.clip(_run_text(run), 600), cls="out", dir="auto") for run in row["runs"]]
         lines.append(html.el("tr", *cells))
     more = f"Scripts are off: these are the first {FIRST_ROWS} of {len(rows):,} rows."

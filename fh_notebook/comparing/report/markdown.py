@@ -104,11 +104,16 @@ def _rows_table(data: ComparisonData, table: Any) -> str:
     for line in table.to_dict("records"):
         mask = partial(masks.of, line[data.pair_on])
         cells = [escaped(mask(str(line[data.pair_on])), 40)]
-        cells += [escaped(_masked_text(line["expected_output"], mask))] if "expected_output" in table else []
+        cells += [_expected_text(data, line, mask)] if "expected_output" in table else []
         cells += [_answer_text(data, line, variant, mask) for variant in data.variants]
         lines.append(cells)
     more = f"\n\n({counted(len(lines), 'row')} shown.)" if len(lines) == ROWS else ""
     return _markdown_table([escaped(name) for name in head], lines) + more
+
+
+def _expected_text(data: ComparisonData, line: Mapping[Any, Any], mask: Callable[[str], str]) -> str:
+    text, mark = escaped(_masked_text(line["expected_output"], mask)), data.runs.correction_mark(line[data.pair_on])
+    return f"{text} (*{escaped(mark)}*)" if mark else text
 
 
 def _masked_text(value: Any, mask: Callable[[str], str]) -> str:

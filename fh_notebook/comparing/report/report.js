@@ -21,7 +21,7 @@
   const haystack = (row) => {
     if (row.text === undefined) {
       const runs = row.runs.flatMap((run) => (run ? [run.output, run.error] : []));
-      row.text = [String(row.pair), row.expected, ...row.inputs, ...runs].filter(Boolean).join("\n").toLowerCase();
+      row.text = [String(row.pair), row.expected, row.correction, ...row.inputs, ...runs].filter(Boolean).join("\n").toLowerCase();
     }
     return row.text;
   };
@@ -104,7 +104,8 @@
     if (data.inputs.length) {
       made.append(cell("inputs", ...row.inputs.flatMap((text, i) => input(data.inputs[i], text))));
     }
-    if (data.expected) made.append(cell("expected", ...(row.expected === null ? [] : foldable(row.expected, "out"))));
+    if (data.expected) made.append(cell("expected", ...(row.expected === null ? [] : foldable(row.expected, "out")),
+      ...(row.correction ? [said("div", "correction", row.correction)] : [])));
     row.runs.forEach((run, i) => made.append(answer(run, data.variants[i])));
     return made;
   };

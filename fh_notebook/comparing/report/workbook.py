@@ -93,10 +93,11 @@ def _sheet_of_table(table: pd.DataFrame) -> tuple[list[str], list[Any]]:
 def _sheet_of_rows(data: ComparisonData, rows: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     inputs = data.row_columns
     parts = ("output", *(("score",) if data.scorer else ()), "seconds", "status", "error")
-    head = [str(data.pair_on), *inputs, "expected_output", "differ"]
+    corrected = ["correction"] if data.runs.correction_counts[0] else []
+    head = [str(data.pair_on), *inputs, "expected_output", *corrected, "differ"]
     head += [f"{variant}.{part}" for variant in data.variants for part in parts]
     lines = [
-        [row["pair"], *row["inputs"], row["expected"], row["differ"],
+        [row["pair"], *row["inputs"], row["expected"], *(row.get(name) for name in corrected), row["differ"],
          *((run or {}).get(part) for run in row["runs"] for part in parts)]
         for row in rows
     ]  # fmt: skip

@@ -26,6 +26,8 @@ __all__ = ["NONE_STANDING", "Correction", "InputsKey", "Overlay", "Standing", "t
 
 MARK_CAP: Final = 60
 """Characters of a replaced value in a mark."""
+NOTE_SHOWN: Final = 500
+"""Characters of a note beside a row; ``cmp.corrections()`` has all."""
 
 
 class InputsKey(NamedTuple):
@@ -60,6 +62,12 @@ class Correction:
         """
         replaced = one_line(text_of_expected(masked(self.replaced)), MARK_CAP)
         return f"corrected from {replaced or 'nothing'}"
+
+    def story(self, masked: Callable[[Any], Any]) -> str:
+        """Return the mark with who corrected it, when, and why."""
+        by = one_line(masked(self.author), MARK_CAP)
+        note = f": {one_line(masked(self.note), NOTE_SHOWN)}" if self.note else ""
+        return f"{self.mark(masked)} by {by}, {self.corrected_at.day} {self.corrected_at:%b %Y}{note}"
 
     @classmethod
     def of_row(cls, row: CorrectionRow) -> Correction:
