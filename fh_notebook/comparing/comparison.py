@@ -1009,7 +1009,7 @@ class Comparison:
             `kind` or `backend` is something else, or there is nothing of it to be drawn.
         """
         arguments.check(Comparison.plot, locals())
-        from fh_notebook.comparing.matplotlib_plots import plot
+        from fh_notebook.comparing.plots.matplotlib_plots import plot
 
         return plot(self.data, kind, backend=backend, cost=cost)
 

@@ -1,7 +1,7 @@
 """Corrections of expected outputs: check and make one, list those of a comparison, write the corrected table.
 
 Rule of this file: a correction is kept beside the table, never in it, so the original is never lost. Which one applies
-to a row says :mod:`fh_notebook.comparing.scorers.expected_overlay`. (``cmp.corrected()`` is something else: a judge's
+to a row says :mod:`fh_notebook.batching.tables.expected_overlay`. (``cmp.corrected()`` is something else: a judge's
 scores corrected by labels of people, see :mod:`fh_notebook.comparing.rating.labels`.)
 """
 
@@ -17,10 +17,10 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
+from fh_notebook.batching.tables.expected_overlay import text_of_expected, value_text
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
-from fh_notebook.comparing.scorers.expected_overlay import text_of_expected, value_text
 from fh_notebook.comparing.scorers.observations import JobCells, Observation
 from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.optional_deps import ensure_installed

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.tables.expected_overlay import Correction, Standing
 from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.masks import HiddenValues
-from fh_notebook.comparing.scorers.expected_overlay import Correction, Standing
 from fh_notebook.comparing.scorers.label_codes import LabelCodes
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path

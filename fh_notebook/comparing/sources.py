@@ -22,12 +22,12 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.expected_overlay import NONE_STANDING
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, OutputKeys, frame_of_runs
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
-from fh_notebook.comparing.scorers.expected_overlay import NONE_STANDING
 from fh_notebook.comparing.scorers.observations import names_of
 from fh_notebook.comparing.scorers.runner import (
     LOWER_IS_BETTER,

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, DateFormatter, date2num
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
-from fh_notebook.comparing.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
+from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
 from fh_notebook.comparing.stats.number_format import figure, percent, seconds
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of

@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.comparing.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
-from fh_notebook.comparing.plot_panels import OF_PAIR_SHOWN, distinct_names
+from fh_notebook.comparing.plots.matplotlib_plots import DASH_STYLES, INK, SMALL, Plot, PlotPanel, label_ends
+from fh_notebook.comparing.plots.panels import OF_PAIR_SHOWN, distinct_names
 from fh_notebook.comparing.stats.number_format import size_text
 from fh_notebook.core import arguments
 from fh_notebook.core.text.html import colours_of

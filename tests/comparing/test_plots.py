@@ -12,8 +12,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import fh_notebook as fh
-from fh_notebook.comparing import matplotlib_plots
-from fh_notebook.comparing.plot_panels import distinct_names
+from fh_notebook.comparing.plots import matplotlib_plots
+from fh_notebook.comparing.plots.panels import distinct_names
 from fh_notebook.core.text.html import PALETTE
 from fh_notebook.local import LocalHive
 from tests.comparing.frames import scores, tall

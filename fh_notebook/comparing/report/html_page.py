@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.plot_panels import kinds_drawn, plot_data
+from fh_notebook.comparing.plots.panels import kinds_drawn, plot_data
 from fh_notebook.comparing.report import display
 from fh_notebook.comparing.stats.number_format import figure
 from fh_notebook.comparing.verdicts.verdict import headline_of, notes_of
@@ -144,7 +144,7 @@ def _plots_html(data: ComparisonData) -> list[html.Html]:
     kinds = kinds_drawn(facts)
     if not kinds:
         return []
-    from fh_notebook.comparing.matplotlib_plots import PANELS, inline
+    from fh_notebook.comparing.plots.matplotlib_plots import PANELS, inline
 
     figures = [html.el("figure", inline(panel)) for kind in kinds for panel in PANELS[kind](facts)]
     return [html.el("h2", "Plots"), html.el("div", *figures, cls="plots")]

@@ -15,10 +15,10 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.plan import counted
+from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, value_text
 from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.comparing.scorers.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, value_text
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.formatting import listed, nearest, short, type_text
 from fh_notebook.core.text.problems import Problem

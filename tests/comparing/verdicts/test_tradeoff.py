@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.comparing.matplotlib_plots import spread_places
+from fh_notebook.comparing.plots.matplotlib_plots import spread_places
 from fh_notebook.comparing.stats.intervals import interval_of_mean
 from fh_notebook.errors import InputError
 

@@ -26,7 +26,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from fh_notebook.comparing.data import ComparisonData
-from fh_notebook.comparing.plot_panels import (
+from fh_notebook.comparing.plots.panels import (
     GREY,
     INK,
     KINDS,
