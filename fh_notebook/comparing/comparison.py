@@ -13,6 +13,8 @@ from typing import Any, Literal, TypedDict, Unpack
 import pandas as pd
 
 from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.export.columns import FrameSource
+from fh_notebook.batching.export.export import arrow_stream
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.corrections import corrections_frame, write_corrected
 from fh_notebook.comparing.data import ComparisonData, check_failed
@@ -274,16 +276,17 @@ class Comparison:
         arguments.check(Comparison.disagreements, locals())
         return tables.disagreements(self.data, by)
 
-    def slice(self, by: ColumnName) -> pd.DataFrame:
-        """Return :meth:`summary` for each value of a column of the rows, such as a language.
+    def slice(self, by: ColumnName | list[ColumnName]) -> pd.DataFrame:
+        """Return :meth:`summary` for each value of a column of the rows, such as a language or a factor of ``fh.grid``.
 
         A column that is called as one of the summary stands as ``in.<name>``. Nothing is tested: among many
-        slices, some differ by chance.
+        slices, some differ by chance. ``cmp.plot(by=...)`` draws them.
 
         Parameters
         ----------
-        by : str
-            A column (also a number, where it is called so), also by its name behind ``metadata.`` or ``in.``.
+        by : str or list of str
+            A column (also a number, where it is called so), also by its name behind ``metadata.`` or ``in.``. A list
+            of columns gives a slice for each combination of their values.
 
         Raises
         ------
@@ -566,6 +569,49 @@ class Comparison:
     def scores(self) -> pd.DataFrame:
         """Return all scores, one line a run: the pair, ``variant``, then a column a score; a missing one is NaN."""
         return self.score_set.table()
+
+    def long(self, columns: Sequence[ColumnName] | None = None) -> pd.DataFrame:
+        """Return all scores in long format, one line a run and score, as packages of statistics and plots read it.
+
+        Columns: the pair (``row``), ``variant``, ``repeat`` from 1, those of `columns`, ``scorer`` and ``score``; a
+        missing score is NaN. A mixed model of a batch with repeats is ``score ~ variant + (1 | row)`` over it.
+        ``polars.DataFrame(cmp)``, ``pyarrow.table(cmp)`` and DuckDB read this table, by Arrow.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            Columns of the rows, such as the factors of ``fh.grid``; also by a name behind ``metadata.`` or ``in.``.
+
+        Raises
+        ------
+        InputError
+            Nothing was scored, or there is no such column.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 0], "variant": ["a", "a"], "tone": "calm", "s": [1, 0]})
+        >>> compare(frame, score="s").long(["tone"]).values.tolist()
+        [[0, 'a', 1, 'calm', 's', 1.0], [0, 'a', 2, 'calm', 's', 0.0]]
+        """
+        arguments.check(Comparison.long, locals())
+        return self.score_set.long([] if columns is None else list(columns))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return :meth:`long` by the Arrow PyCapsule interface; the other tables are DataFrames, which have their own.
+
+        Parameters
+        ----------
+        requested_schema : capsule, optional
+            Of the interface: the types that the reader would like.
+
+        Raises
+        ------
+        InputError
+            Nothing was scored.
+        SettingsError
+            pyarrow is not installed.
+        """
+        return arrow_stream(FrameSource(self.long()), requested_schema)
 
     def parts(self) -> pd.DataFrame:
         """Return what the scores are made of, one line a run: the pair, ``variant``, ``score``, and a column a part.
@@ -981,6 +1027,7 @@ class Comparison:
         *,
         backend: Literal["matplotlib"] = "matplotlib",
         cost: ColumnName | Callable[[Any], Any] | None = None,
+        by: ColumnName | list[ColumnName] | None = None,
     ) -> Any:
         """Return the figure of the comparison: scores, paired differences, wins, seconds.
 
@@ -997,6 +1044,9 @@ class Comparison:
             What draws it.
         cost : str or function, optional
             Of ``"tradeoff"``, as in :meth:`tradeoff`.
+        by : str or list of str, optional
+            As in :meth:`slice`: the scores for each value of a column, or of a factor of ``fh.grid``, as a panel each
+            with one axis; for at most 24 of them.
 
         Returns
         -------
@@ -1011,7 +1061,7 @@ class Comparison:
         arguments.check(Comparison.plot, locals())
         from fh_notebook.comparing.plots.matplotlib_plots import plot
 
-        return plot(self.data, kind, backend=backend, cost=cost)
+        return plot(self.data, kind, backend=backend, cost=cost, by=by)
 
     def report(self, path: str | PathLike[str]) -> Path:
         """Write everything into one file, and return its path: ``.html``, ``.md`` or ``.xlsx``.

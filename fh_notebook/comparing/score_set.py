@@ -6,7 +6,7 @@ runs stay the same until the source is read again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from fh_notebook.comparing.scorers.function import scorer
 from fh_notebook.comparing.scorers.observations import corrected_observations
 from fh_notebook.comparing.scorers.runner import KeptScores, Score
 from fh_notebook.comparing.sources import read_named_sources, read_source, score_observations
+from fh_notebook.comparing.tables import label_series
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.values import ColumnName, utc_now
 from fh_notebook.errors import InputError
@@ -181,6 +182,33 @@ class ScoreSet:
             if name:
                 table[name if name not in table else f"score.{name}"] = lines["score"]
         return pd.DataFrame(table)
+
+    def long(self, columns: Sequence[ColumnName]) -> pd.DataFrame:
+        """Return all scores, one line a run and score (see ``Comparison.long``).
+
+        Raises
+        ------
+        InputError
+            Nothing was scored, or there is no such column.
+        """
+        if not self.data.scorer:
+            raise InputError("nothing was scored; give compare(..., score=...)")
+        lines, runs = self.data.lines, self.data.runs
+        pairs, variants = (label_series(lines[name].tolist()) for name in ("pair", "variant"))
+        table = {self.data.pair_on: pairs, "variant": variants}
+        # A table need not have the column: then the lines of a row and variant are its repeats.
+        repeats = runs.column("repeat") if "repeat" in runs.names else None
+        counted = lines.groupby([pd.factorize(lines[name])[0] for name in ("pair", "variant")]).cumcount() + 1
+        table["repeat"] = label_series((counted if repeats is None else repeats).tolist())
+        taken = {*map(str, table), "scorer", "score"}
+        for column in columns:
+            cells = runs.column(runs.column_named(column, "of the rows"))
+            table[f"in.{column}" if str(column) in taken else column] = label_series([] if cells is None else [*cells])
+        parts = [
+            pd.DataFrame(table | {"scorer": name, "score": scored["score"].to_numpy(dtype="float64")})
+            for name, scored in self.lines_by_name()
+        ]
+        return pd.concat(parts, ignore_index=True)
 
     def _score_runs(self, score: Score, *, fresh: bool = False, reread: bool = False) -> ScoredRuns:
         """Return the runs by another score; `reread` reads the source again."""

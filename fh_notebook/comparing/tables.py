@@ -7,6 +7,7 @@ no other cell.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -18,16 +19,19 @@ from fh_notebook.comparing.diff.answer_groups import comparable_text
 from fh_notebook.comparing.stats.grid import Grid, score_spread
 from fh_notebook.comparing.stats.intervals import interval_of_share
 from fh_notebook.comparing.stats.pairs import Pair, check_chances, check_difference, pairs_table, power_table
-from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, summary_lines, summary_table
+from fh_notebook.comparing.stats.summary import SUMMARY_COLUMNS, SummaryLine, summary_lines, summary_table
+from fh_notebook.core.arguments import is_column_name
 from fh_notebook.core.config import settings
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
 __all__ = [
+    "Slices",
     "count_differing_outputs",
     "disagreements",
     "incomplete_rows",
+    "label_series",
     "leaderboard",
     "pairs",
     "power",
@@ -43,14 +47,55 @@ def summary(data: ComparisonData) -> pd.DataFrame:
     return summary_table(data.summary_lines, price=settings.current().price_per_call)
 
 
-def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
-    """Return the summary of each value of a column of the rows (see ``Comparison.slice``)."""
-    if data.label_grid is not None:
-        raise InputError("slices have too few labels to be corrected; slice the comparison that this one was made of")
+@dataclass(frozen=True, kw_only=True)
+class Slices:
+    """The summary lines of each value of a column, or of each combination of values of several."""
+
+    names: tuple[ColumnName, ...]
+    """The columns, as they were named."""
+    values: list[tuple[Any, ...]]
+    """Of each slice the values of the columns, in the order of their first lines."""
+    lines: list[SummaryLine]
+    """One for each slice and variant, slice by slice."""
+
+    @classmethod
+    def of(cls, data: ComparisonData, by: ColumnName | list[ColumnName]) -> Slices:
+        """Return the slices of a comparison by a column, or by a list of columns.
+
+        Raises
+        ------
+        InputError
+            There is no such column, or the scores are corrected by labels.
+        """
+        if data.label_grid is not None:
+            raise InputError(
+                "slices have too few labels to be corrected; slice the comparison that this one was made of"
+            )
+        names = tuple(dict.fromkeys(by)) if isinstance(by, list) and all(map(is_column_name, by)) else (by,)
+        if not names:
+            raise InputError("by is an empty list; give a column, or a list of columns")
+        columns = [_column(data, name) for name in names]
+        slice_of = np.zeros(len(data.lines), dtype=np.intp)
+        for column in columns:
+            codes, found = pd.factorize(_comparable_texts(column))
+            slice_of = np.asarray(pd.factorize(slice_of * max(len(found), 1) + codes)[0])
+        first = np.unique(slice_of, return_index=True)[1]
+        return cls(
+            names=names,
+            values=[tuple(column[index] for column in columns) for index in first],
+            lines=summary_lines(data.lines, data.variants, slice_of) if len(first) else [],
+        )
+
+
+def _column(data: ComparisonData, by: ColumnName) -> list[Any]:
     column = data.runs.column(data.runs.column_named(by, "to slice by"))
     if column is None:
         raise InputError(f"the name of the column {short(by)} is no text; rename it: frame.columns = map(str, frame)")
-    values = list(column)
+    return list(column)
+
+
+def _comparable_texts(values: Sequence[Any]) -> Any:
+    """Return the values as an array of texts that are equal for equal values."""
     texts = np.empty(len(values), dtype=object)  # by places: Arrow refuses texts with half a character
     text_of_value: dict[str | int, str] = {}  # few values stand there many times
     texts[:] = [
@@ -59,15 +104,21 @@ def slices(data: ComparisonData, by: ColumnName) -> pd.DataFrame:
         else comparable_text(value)
         for value in values
     ]
-    slice_of = np.asarray(pd.factorize(texts)[0])
-    of_rows = f"in.{by}" if by in (*SUMMARY_COLUMNS, "macro_f1", "cost") else by  # as in a batch's frame
-    if not len(values):
-        return pd.DataFrame(columns=[of_rows, *SUMMARY_COLUMNS])
-    first = np.unique(slice_of, return_index=True)[1]
-    lines = summary_lines(data.lines, data.variants, slice_of)
-    table = summary_table(lines, price=settings.current().price_per_call)
+    return texts
+
+
+def slices(data: ComparisonData, by: ColumnName | list[ColumnName]) -> pd.DataFrame:
+    """Return the summary of each value of a column of the rows (see ``Comparison.slice``)."""
+    by_value = Slices.of(data, by)
+    taken = (*SUMMARY_COLUMNS, "macro_f1", "cost")
+    names = [f"in.{name}" if name in taken else name for name in by_value.names]  # as in a batch's frame
+    if not by_value.lines:
+        return pd.DataFrame(columns=[*names, *SUMMARY_COLUMNS])
+    table = summary_table(by_value.lines, price=settings.current().price_per_call)
     table.attrs.clear()  # they are of one line a variant
-    table.insert(0, of_rows, object_series([values[index] for index in first for _ in data.variants]))
+    for place, name in enumerate(names):
+        cells = object_series(values[place] for values in by_value.values for _ in data.variants)
+        table.insert(place, name, cells)
     return table
 
 
@@ -132,7 +183,7 @@ def wide(data: ComparisonData, rows: Sequence[Any] | None = None) -> pd.DataFram
     outputs, completed = _outputs(frame, variants)
     scores = Grid.of(frame, variants).means
     seconds = Grid.of(frame.assign(score=frame["seconds"]), variants).means
-    columns: dict[str, Any] = {data.pair_on: _label_series(labels)}
+    columns: dict[str, Any] = {data.pair_on: label_series(labels)}
     if data.runs.expected is not None:
         columns["expected_output"] = object_series([data.runs.expected.get(label) for label in labels])
     if data.runs.correction_counts[0]:
@@ -160,11 +211,12 @@ def disagreements(data: ComparisonData, by: Literal["score", "output"] | None = 
     return table[table[f"{by}s_differ"]].reset_index(drop=True)
 
 
-def _label_series(pairs: list[Any]) -> pd.Series[Any]:
+def label_series(values: list[Any]) -> pd.Series[Any]:
+    """Return labels of rows, or other cells, as a column of their dtype."""
     try:
-        return pd.Series(pairs)
+        return pd.Series(values)
     except UnicodeEncodeError:  # Arrow refuses half a character
-        return object_series(pairs)
+        return object_series(values)
 
 
 def _outputs(frame: pd.DataFrame, variants: Sequence[str]) -> tuple[Any, Any]:

@@ -8,8 +8,11 @@ from dataclasses import FrozenInstanceError, replace
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -674,3 +677,48 @@ def test_a_misspelt_keyword_is_told_with_the_nearest_one(name: str, meant: str) 
     told = f"unexpected keyword argument {name!r}; {meant}"
     assert str(caught.value).startswith(told)
     assert str(caught.value).endswith("score, pair_on or failed")
+
+
+def test_scores_in_long_format_have_a_line_for_each_run_and_score() -> None:
+    """With the repeats of the batch, columns of the rows, and all scorers; Polars, pyarrow and DuckDB read it."""
+    hive = fh.local.LocalHive()
+
+    @hive.workflow("reply", variant="v")
+    def reply(ticket: str, tone: str) -> str:
+        return f"{ticket} {tone}"
+
+    grid = fh.grid(ticket=["late", "lost"], tone=["calm", "brief"])
+    batch = fh.batch(grid, "reply", client=hive.client(), repeats=2, progress=False)
+    cmp = fh.compare(batch, score=fh.score.regex("calm")).add_score(fh.score.length(), name="letters")
+    table = cmp.long(["tone"])
+    assert table.columns.tolist() == ["row", "variant", "repeat", "tone", "scorer", "score"]
+    assert table.groupby(["scorer", "tone", "repeat"], sort=False)["score"].mean().tolist() == [
+        1.0, 1.0, 0.0, 0.0, 9.0, 9.0, 10.0, 10.0,
+    ]  # fmt: skip
+    assert polars.DataFrame(cmp).rows() == list(cmp.long().itertuples(index=False, name=None))
+    assert pa.table(cmp).schema.names == ["row", "variant", "repeat", "scorer", "score"]
+    by_score = duckdb.sql("SELECT scorer, avg(score) FROM cmp GROUP BY scorer ORDER BY 2").fetchall()
+    assert [round(mean, 6) for _, mean in by_score] == [0.5, 9.5]
+
+
+def test_long_format_of_a_table_counts_its_repeats() -> None:
+    """A column that is called as one of it stands as ``in.<name>``; labels of two kinds and half characters are read."""
+    frame = pd.DataFrame({"row": [0, 0, "b"], "variant": ["a", "\ud800", "a"], "score": [1, 2, 3]}, dtype=object)
+    cmp = fh.compare(frame.astype({"score": "float64"}), score="score")
+    assert cmp.long(["score"])[["repeat", "in.score", "score"]].values.tolist() == [[1, 1.0, 1.0], [1, 2.0, 2.0], [1, 3.0, 3.0]]  # fmt: skip
+    assert polars.DataFrame(cmp)["variant"].to_list() == ["a", "\ufffd", "a"]
+    assert polars.DataFrame(cmp)["row"].to_list() == ["0", "0", "b"]
+    again = pd.DataFrame({"row": [0, 0, 0], "variant": ["a", "b", "a"], "s": [1.0, 2.0, float("nan")]})
+    assert fh.compare(again, score="s").long()["repeat"].tolist() == [1, 1, 2]
+    with pytest.raises(fh.InputError, match="nothing was scored"):
+        polars.DataFrame(fh.compare(frame.drop(columns="score").assign(output="x")))
+    with pytest.raises(fh.InputError, match="there is no column 'tome' of the rows"):
+        cmp.long(["tome"])
+
+
+def test_the_tables_of_a_comparison_are_read_by_arrow() -> None:
+    """They are DataFrames, which have the interface of their own."""
+    frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "s": [1, 0, 1, 1], "output": list("wxyz")})
+    cmp = fh.compare(frame, score="s")
+    for table in (cmp.summary(), cmp.pairs(), cmp.wide(), cmp.scores(), cmp.leaderboard(), cmp.slice(by="row")):
+        assert polars.DataFrame(table).columns == pa.table(table).column_names == list(table.columns)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -158,6 +160,40 @@ def test_what_cannot_be_drawn_says_why(cmp: fh.Comparison) -> None:
     with pytest.raises(fh.InputError, match="backend is 'plotly'; give 'matplotlib'"):
         cmp.plot(backend="plotly")
     assert "Score" not in fh.compare(frame, score="s").plot("scores").alt
+
+
+def test_scores_by_a_column_are_a_panel_for_each_value() -> None:
+    """Of the numbers of the slices, on one axis, variants in one order; what a column holds is text."""
+    values = ["calm", "$x_{"]
+    frame = pd.DataFrame({"row": range(40), "tone": values * 20, "s": np.random.default_rng(1).normal(size=40)})
+    frame = pd.concat([frame.assign(variant="a"), frame.assign(variant="b", s=frame["s"] + 1)])
+    cmp = fh.compare(frame, score="s")
+    figure, table = cmp.plot(by="tone"), cmp.slice(by="tone")
+    assert [panel.title.partition(" = ")[2].partition(":")[0] for panel in figure.panels] == ["calm", r"\$x_{"]
+    assert all("b 1" in panel.title or "b 0" in panel.title for panel in figure.panels)
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+    assert [[label.get_text() for label in axes.get_yticklabels()] for axes in figure.axes] == [["b", "a"]] * 2
+    for axes, (_, part) in zip(figure.axes, table.groupby("tone", sort=False), strict=True):
+        drawn = sorted(float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "o")
+        assert drawn == pytest.approx(sorted(part["mean"]))
+    assert figure._repr_html_().count("<svg") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"by": "tome"}, "there is no column 'tome' to slice by"),
+        ({"by": "row"}, "by has 80 values, more than the 24 panels"),
+        ({"by": "of", "kind": "wins"}, "by draws the scores"),
+    ],
+)
+def test_what_cannot_be_drawn_by_a_column_says_why(given: dict[str, Any], said: str) -> None:
+    """One line."""
+    frame = pd.DataFrame({"row": range(80), "variant": "a", "of": "x", "s": 1.0})
+    with pytest.raises(fh.InputError, match=said):
+        fh.compare(frame, score="s").plot(**given)
+    with pytest.raises(fh.InputError, match="nothing was scored"):
+        fh.compare(frame.assign(output="x")).plot(by="of")
 
 
 def test_a_removed_backend_says_what_draws_instead(cmp: fh.Comparison) -> None:

@@ -22,7 +22,16 @@ from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
 from fh_notebook.batching.tables.values import plain
 
-__all__ = ["ExportSource", "ExportSurvey", "as_shaped", "columns_as_index", "index_as_columns", "shape_of", "text_of"]
+__all__ = [
+    "ExportSource",
+    "ExportSurvey",
+    "FrameSource",
+    "as_shaped",
+    "columns_as_index",
+    "index_as_columns",
+    "shape_of",
+    "text_of",
+]
 
 
 Kind = Any
@@ -186,6 +195,27 @@ class ExportSource(Protocol):
     def iter_frames(self, n: int = ...) -> Iterator[pd.DataFrame]:
         """Yield its lines in parts, at least one."""
         ...
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """A table in memory, as an export takes it."""
+
+    frame: pd.DataFrame
+    name: str = "the table"
+    running: bool = False
+
+    @property
+    def counts(self) -> JobCounts:
+        """The number of its lines."""
+        return JobCounts(planned=len(self.frame), done=len(self.frame))
+
+    def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
+        """Yield its lines in parts, at least one."""
+        for begin in range(0, max(1, len(self.frame)), n):
+            part = self.frame.iloc[begin : begin + n]
+            part.attrs = self.frame.attrs
+            yield part
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ from fh_notebook.comparing.plots.panels import (
     difference_text,
     distinct_names,
     expense_format,
+    facets_of,
     kinds_drawn,
     marks_of,
     named,
@@ -53,6 +54,7 @@ from fh_notebook.comparing.verdicts.tradeoff import Cost, tradeoff_of
 from fh_notebook.core import arguments
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
+from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -205,7 +207,11 @@ def _style_to_attributes(match: re.Match[str]) -> str:
 
 
 def _scores(facts: PlotData) -> list[PlotPanel]:
-    lines, text, panel = scored_lines(facts), score_format(facts), PANEL_TEXTS["scores"](facts)
+    return [_scores_panel(facts, PANEL_TEXTS["scores"](facts))]
+
+
+def _scores_panel(facts: PlotData, panel: PanelText, limits: tuple[float, float] | None = None) -> PlotPanel:
+    lines, text = scored_lines(facts), score_format(facts)
 
     def draw(axes: Axes) -> None:
         for y, line in enumerate(lines):
@@ -215,8 +221,10 @@ def _scores(facts: PlotData) -> list[PlotPanel]:
         if facts.yes_no:
             axes.set_xlim(-0.02, 1.02)
             axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        if limits is not None:
+            axes.set_xlim(*limits)
 
-    return [_plot_panel(draw, panel)]
+    return _plot_panel(draw, panel)
 
 
 def _differences(facts: PlotData) -> list[PlotPanel]:
@@ -479,7 +487,7 @@ def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float]], colours: Map
         )  # fmt: skip
 
 
-def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = None) -> Any:
+def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = None, by: ColumnName = None) -> Any:
     """Return the figure (see ``Comparison.plot``).
 
     Raises
@@ -494,6 +502,10 @@ def plot(data: ComparisonData, kind: str | None, *, backend: str, cost: Cost = N
         arguments.check_one_of("kind", kind, tuple(KINDS))
     if cost is not None and kind != "tradeoff":
         raise InputError('cost is what "tradeoff" draws; give plot("tradeoff", cost=...)')
+    if by is not None:
+        if kind not in (None, "scores"):
+            raise InputError(f"by draws the scores of each slice; leave {kind!r} away, or by=")
+        return Plot([_scores_panel(f.facts, f.text, f.limits) for f in facets_of(data, plot_data(data), by)])
     facts = plot_data(data, tradeoff=tradeoff_of(data, cost) if kind == "tradeoff" else None)
     kinds = kinds_drawn(facts) if kind is None else [kind]
     if not kinds or (kind is not None and not KINDS[kind](facts)):

@@ -31,10 +31,14 @@ from fh_notebook.comparing.stats.number_format import (
     signed,
 )
 from fh_notebook.comparing.stats.pairs import Pair, tested_in
+from fh_notebook.comparing.stats.summary import summary_table
 from fh_notebook.comparing.verdicts.tradeoff import Tradeoff
 from fh_notebook.comparing.verdicts.verdict import after_holm, winner_of
+from fh_notebook.core.text.formatting import short
 from fh_notebook.core.text.html import colours_of
 from fh_notebook.core.text.messages import counted
+from fh_notebook.core.values import ColumnName
+from fh_notebook.errors import InputError
 
 __all__ = [
     "GREY",
@@ -43,6 +47,7 @@ __all__ = [
     "PANEL_TEXTS",
     "TITLE_NAME_SHOWN",
     "Confusion",
+    "Facet",
     "PanelText",
     "PlotData",
     "confusion_text",
@@ -50,6 +55,7 @@ __all__ = [
     "difference_text",
     "distinct_names",
     "expense_format",
+    "facets_of",
     "kinds_drawn",
     "marks_of",
     "named",
@@ -87,6 +93,8 @@ class PlotData:
     criterion: str
     """What makes an output right, or what the score measures; empty where the scorer does not say."""
     yes_no: bool
+    lower: bool
+    """Whether a lower score is the better one."""
     winner: str | None
     """The variant that is better than every other one."""
     corrected: str
@@ -111,6 +119,7 @@ def plot_data(data: ComparisonData, *, tradeoff: Tradeoff | None = None) -> Plot
         scorer=data.scorer,
         criterion=data.runs.criterion,
         yes_no=data.is_share,
+        lower=data.lower,
         winner=winner_of(data),
         corrected=after_holm(data.pairs),
         comparisons=tested_in(data.pairs),
@@ -436,6 +445,60 @@ def _tradeoff(facts: PlotData) -> PanelText:
         alt=f"Score and {what} with 95 % intervals: {'; '.join(points)}.",
         rows=max(8, 2 * len(tradeoff.lines)),
     )
+
+
+MOST_FACETS: Final = 24
+"""More panels of one plot are not read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facet:
+    """The scores of one slice: a panel of its own, on the axis of all."""
+
+    facts: PlotData
+    text: PanelText
+    limits: tuple[float, float] | None
+    """Of the axis, where scores are numbers."""
+
+
+def facets_of(data: ComparisonData, facts: PlotData, by: ColumnName | list[ColumnName]) -> list[Facet]:
+    """Return the facets of a plot of scores: one for each value of a column, or combination of values of several.
+
+    Raises
+    ------
+    InputError
+        There is no such column, it has too many values, or no slice has a score.
+    """
+    slices, masked = tables.Slices.of(data, by), data.runs.secret().masked
+    if len(slices.values) > MOST_FACETS:
+        raise InputError(
+            f"by has {len(slices.values):,} values, more than the {MOST_FACETS} panels of a plot; use cmp.slice(by=...)"
+        )
+    scored: list[tuple[str, PlotData]] = []
+    order = {variant: place for place, variant in enumerate(facts.summary["variant"])}
+    for number, values in enumerate(slices.values):
+        lines = slices.lines[number * len(order) : (number + 1) * len(order)]
+        lines = sorted((line for line in lines if line.n), key=lambda line: order[line.variant])
+        pairs = zip(slices.names, values, strict=True)
+        texts = ((str(name), value if isinstance(value, str) else short(value)) for name, value in pairs)
+        name = ", ".join(f"{named(name)} = {named(masked(text))}" for name, text in texts)
+        if lines:
+            summary = summary_table(lines).assign(rows=[line.rows for line in lines])
+            scored.append((name, replace(facts, summary=summary, winner=None)))
+    if not scored:
+        raise InputError("there is nothing to draw by these columns: nothing was scored")
+    ends = [line[end] for _, of in scored for line in scored_lines(of) for end in ("mean", "ci_low", "ci_high")]
+    low, high = np.nanmin(ends), np.nanmax(ends)
+    margin = 0.04 * (high - low) or 1.0
+    limits = None if facts.yes_no else (low - margin, high + margin)
+    return [Facet(facts=of, text=_facet_text(of, name), limits=limits) for name, of in scored]
+
+
+def _facet_text(facts: PlotData, name: str) -> PanelText:
+    panel, lines = _scores(facts), scored_lines(facts)
+    best = (min if facts.lower else max)(lines, key=lambda line: float(line["mean"]))
+    title = f"{name}: {_in_title(facts, best['variant'])} {score_format(facts)(best['mean'])}"
+    return replace(panel, title=title, alt=f"{name}: {panel.alt}".replace(r"\$", "$"))
 
 
 PANEL_TEXTS: Final[dict[str, Callable[[PlotData], PanelText]]] = {

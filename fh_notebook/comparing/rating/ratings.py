@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
 from statistics import fmean
@@ -19,8 +19,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from fh_notebook.batching.export.columns import FrameSource
 from fh_notebook.batching.export.export import Exported, to_csv, to_parquet
-from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import frame_html, frame_text, one_line
 from fh_notebook.batching.tables.frames import ATTRS, INSTANT, TEXT
@@ -144,7 +144,7 @@ class Ratings:
             It cannot be written there.
         """
         arguments.check(Ratings.to_csv, locals())
-        return to_csv(_RatingTable(self.frame), path, mark=mark)
+        return to_csv(FrameSource(self.frame), path, mark=mark)
 
     def to_parquet(self, path: str | PathLike[str]) -> Exported:
         """Write :attr:`frame` as Parquet; return what was written.
@@ -155,7 +155,7 @@ class Ratings:
             It cannot be written there, or pyarrow is not installed.
         """
         arguments.check(Ratings.to_parquet, locals())
-        return to_parquet(_RatingTable(self.frame), path)
+        return to_parquet(FrameSource(self.frame), path)
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -198,26 +198,6 @@ def _label_of(row: str) -> Any:
         return json.loads(row)
     except (ValueError, RecursionError):
         return row
-
-
-class _RatingTable:
-    """A table as an export takes it."""
-
-    name = "ratings"
-    running = False
-
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-
-    @property
-    def counts(self) -> JobCounts:
-        return JobCounts(planned=len(self.frame), done=len(self.frame))
-
-    def iter_frames(self, n: int = 10_000) -> Iterator[pd.DataFrame]:
-        for begin in range(0, max(1, len(self.frame)), n):
-            part = self.frame.iloc[begin : begin + n]
-            part.attrs = self.frame.attrs
-            yield part
 
 
 SCORER: Final = "ratings"

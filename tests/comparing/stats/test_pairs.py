@@ -271,6 +271,28 @@ def test_a_slice_is_a_summary_for_each_value() -> None:
         cmp.slice(by="langage")
 
 
+def test_a_slice_of_several_columns_is_one_of_each_combination() -> None:
+    """In the order of their first lines; each is what the slice of its rows alone is."""
+    frame = pd.DataFrame(
+        {
+            "row": range(8),
+            "variant": "a",
+            "s": [1, 0, 1, 1, 0, 0, 1, 0],
+            "tone": list("ppqqppqq"),
+            "words": [60, 120] * 4,
+        }
+    )
+    table = fh.compare(frame, score="s").slice(by=["tone", "words"])
+    assert table[["tone", "words", "mean"]].values.tolist() == [
+        ["p", 60, 0.5], ["p", 120, 0.0], ["q", 60, 1.0], ["q", 120, 0.5],
+    ]  # fmt: skip
+    one = fh.compare(frame[frame["tone"] == "q"], score="s").slice(by="words")
+    pd.testing.assert_frame_equal(table[2:].reset_index(drop=True)[one.columns], one)
+    for by, words in (([], "by is an empty list"), (["tone", "word"], "no column 'word'")):
+        with pytest.raises(fh.InputError, match=words):
+            fh.compare(frame, score="s").slice(by=by)
+
+
 def test_slices_of_a_batch_are_those_of_its_frame() -> None:
     """By a column of the rows that the variants never saw."""
     hive = fh.local.demo_hive(pace=0.0)
