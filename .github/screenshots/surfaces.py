@@ -439,6 +439,16 @@ def browse_open(stage: Stage) -> Iterator[Locator]:
 
 
 @surface
+def browse_correct(stage: Stage) -> Iterator[Locator]:
+    """All rows, one of them opened, and its expected output being corrected by keys."""
+    shown = _comparison(stage, "cmp.correct(1, expected='complaint', note='It is no question.').browse()")
+    shown.get_by_role("rowheader").nth(1).click()
+    shown.get_by_role("treegrid").press("c")
+    shown.get_by_label("Note").fill("They were charged twice.")
+    yield stage.cell(2)
+
+
+@surface
 def diff_text(stage: Stage) -> Iterator[Locator]:
     """How two letters differ."""
     expect(_comparison(stage, "cmp.diff(1)", batch=LETTERS)).to_contain_text("policy")
@@ -472,6 +482,16 @@ def rate(stage: Stage) -> Iterator[Locator]:
     expect(shown).to_contain_text("policy")
     shown.get_by_role("button", name=re.compile("^1")).first.click()
     expect(shown).to_contain_text("1 of 24")
+    yield stage.cell(2)
+
+
+@surface
+def rate_correct(stage: Stage) -> Iterator[Locator]:
+    """Blind rating, and the reference of a pair that is being corrected by keys."""
+    shown = _comparison(stage, f"cmp.rate(rater='c-{stage.place}-{stage.theme}')", batch=LETTERS)
+    expect(shown).to_contain_text("policy")
+    shown.locator(".fh-rate").press("c")
+    shown.get_by_label("Note").fill("The amount is another one.")
     yield stage.cell(2)
 
 

@@ -16,7 +16,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.export.columns import FrameSource
 from fh_notebook.batching.export.export import arrow_stream
 from fh_notebook.comparing import tables
-from fh_notebook.comparing.corrections import corrections_frame, write_corrected
+from fh_notebook.comparing.corrections import ExpectedEditor, corrections_frame, write_corrected
 from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
 from fh_notebook.comparing.rating import labels as labelling
@@ -697,6 +697,10 @@ class Comparison:
         arguments.check(Comparison.write_corrected, locals())
         return write_corrected(self.data.runs, path)
 
+    @property
+    def _expected_editor(self) -> ExpectedEditor:
+        return ExpectedEditor(lambda: self.data, self.correct)
+
     # --- ratings
 
     def rate(
@@ -755,7 +759,7 @@ class Comparison:
         arguments.check(Comparison.rate, locals(), but={"pair", "rows", "show"})
         return self._ratings.rate(
             self.data, pair=pair, rater=rater, rows=rows, scale=scale, labels=labels, seed=seed, show=show,
-            skipped=skipped, question=question,
+            skipped=skipped, question=question, corrections=self._expected_editor,
         )  # fmt: skip
 
     def ratings(self, *, rater: str | None = None) -> Ratings:
@@ -862,7 +866,7 @@ class Comparison:
         scale, answers = labelling.question_of_labels(self.data, scale)
         return self._ratings.rate(
             self.data, pair=None, rater=rater, rows=labelling.rows_drawn(n), scale=scale, labels=answers, seed=seed,
-            show=show, skipped=False, question=None,
+            show=show, skipped=False, question=None, corrections=self._expected_editor,
         )  # fmt: skip
 
     def corrected(

@@ -8,7 +8,7 @@ scores corrected by labels of people, see :mod:`fh_notebook.comparing.rating.lab
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,7 +20,7 @@ from fh_notebook.batching.export.export import checked_target, replacing, suffix
 from fh_notebook.batching.tables.expected_overlay import text_of_expected, value_text
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import object_series
-from fh_notebook.comparing.data import ScoredRuns
+from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.scorers.observations import JobCells, Observation
 from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.optional_deps import ensure_installed
@@ -32,6 +32,7 @@ from fh_notebook.store.tables.corrections import CorrectionRow
 
 __all__ = [
     "CORRECTED_SUFFIXES",
+    "ExpectedEditor",
     "can_correct",
     "corrections_frame",
     "expected_of_text",
@@ -45,9 +46,14 @@ EXPECTED_CAP: Final = 100_000
 """Characters of a corrected expected output, as JSON: scorers read no more."""
 
 
-def can_correct(runs: ScoredRuns) -> bool:
+FORM_CAP: Final = 20_000
+"""Characters of an expected output that a page edits."""
+
+
+def can_correct(data: ComparisonData) -> bool:
     """Return whether expected outputs can be corrected: the runs are those of a batch whose table has them."""
-    return runs.expected is not None and any(o.job is not None for o in runs.observations or ())
+    is_scored = not data.rated and data.label_grid is None
+    return is_scored and data.runs.expected is not None and any(o.job for o in data.runs.observations or ())
 
 
 def planned_corrections(
@@ -88,7 +94,7 @@ def planned_corrections(
 def _why_not(runs: ScoredRuns) -> str:
     if runs.expected is None:
         return f"the table has no column {EXPECTED}, so there is nothing to correct; add it, and run the batch again"
-    if can_correct(runs):
+    if any(o.job for o in runs.observations or ()):
         return "the inputs of this row are not valid, so it has no answer, and its correction cannot be kept"
     return (
         "a correction belongs to the inputs of a batch, and these are the rows of a table; "
@@ -103,6 +109,68 @@ def _checked_json(expected: Any) -> str:
     if len(text) > EXPECTED_CAP:
         raise InputError(f"expected has {len(text):,} characters as JSON; give at most {EXPECTED_CAP:,}")
     return text
+
+
+# --- a page that corrects
+
+
+def _is_editable(text: str) -> bool:
+    """Whether a field of a page shows a text and gives it back as it is: without half and control characters."""
+    return text.translate({ord("\n"): "", ord("\t"): ""}).isprintable()
+
+
+class ExpectedEditor:
+    """Edits the expected outputs of a comparison for a page.
+
+    Parameters
+    ----------
+    data : callable
+        Returns the compared runs of this moment.
+    correct : callable
+        Corrects the expected output of a row: ``Comparison.correct``.
+    """
+
+    def __init__(self, data: Callable[[], ComparisonData], correct: Callable[..., object]) -> None:
+        self._data = data
+        self._correct = correct
+
+    @property
+    def data(self) -> ComparisonData:
+        """The compared runs of this moment."""
+        return self._data()
+
+    def values(self, row: Any) -> dict[str, Any] | None:
+        """Return what a page edits of a row: the ``text`` of its expected output, and whether it ``is_corrected``.
+
+        ``None`` where a page cannot edit it: it is too long, holds a secret, or cannot be corrected.
+        """
+        data = self.data
+        runs = data.runs
+        expected = None if runs.expected is None else runs.expected.get(row)
+        text = text_of_expected(expected)
+        is_whole = len(text) <= FORM_CAP and runs.secret().masks().value(row, expected) == expected
+        if not is_whole or not can_correct(data) or not _is_editable(text):
+            return None
+        return {"text": text, "is_corrected": runs.correction_of(row) is not None}
+
+    def submit(self, row: Any, message: Mapping[str, Any], *, author: str | None = None) -> None:
+        """Correct a row as a page says: its text and note, or with ``restore`` the table's own value.
+
+        Raises
+        ------
+        InputError
+            The text is none that the table's value could be, or there is nothing to correct.
+        StoreError
+            It cannot be kept.
+        """
+        runs = self.data.runs
+        correction = runs.correction_of(row)
+        table_value = correction.replaced if correction is not None else (runs.expected or {}).get(row)
+        if message.get("restore") is True:
+            self._correct(row, expected=table_value, author=author)
+        else:
+            expected = expected_of_text(str(message.get("expected", "")), table_value)
+            self._correct(row, expected=expected, note=str(message.get("note", "")), author=author)
 
 
 def expected_of_text(text: str, table_value: Any) -> Any:

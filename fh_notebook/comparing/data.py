@@ -147,7 +147,7 @@ class ScoredRuns:
         return "" if correction is None else correction.mark(partial(self.secret().masks().value, row))
 
     def correction_story(self, row: Any) -> str:
-        """Return the mark of a corrected row with author, time and note, secrets masked; empty of any other row."""
+        """Return from what a row was corrected, by whom, when and why, secrets masked; empty of any other row."""
         correction = self.correction_of(row)
         return "" if correction is None else correction.story(partial(self.secret().masks().value, row))
 

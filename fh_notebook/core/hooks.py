@@ -169,7 +169,7 @@ class Frontend(Protocol):
         ...
 
     def show_rater(
-        self, session: Any, items: Any, *, store: Any, result: Callable[[], list[str]], question: str
+        self, session: Any, items: Any, *, store: Any, result: Callable[[], list[str]], question: str, corrections: Any
     ) -> Any:
         """Return what asks a person for ratings."""
         ...

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch, ShownBatch
     from fh_notebook.batching.progress.display import ProgressDisplay
     from fh_notebook.comparing.comparison import Comparison
+    from fh_notebook.comparing.corrections import ExpectedEditor
     from fh_notebook.comparing.rating.questions import Items
     from fh_notebook.comparing.rating.rating_session import RatingSession
     from fh_notebook.contract.deployment import Deployment
@@ -101,9 +102,15 @@ def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_siz
 
 
 def show_rater(
-    session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]], question: str
+    session: RatingSession,
+    items: Items,
+    *,
+    store: Store,
+    result: Callable[[], list[str]],
+    question: str,
+    corrections: ExpectedEditor,
 ) -> Rater:
     """Return what asks a person for ratings."""
     from fh_notebook.notebook.rater import show_rater as show
 
-    return show(session, items, store=store, result=result, question=question)
+    return show(session, items, store=store, result=result, question=question, corrections=corrections)

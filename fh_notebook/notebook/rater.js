@@ -169,7 +169,12 @@ function render({ model, el }) {
   trouble.setAttribute('role', 'alert');
   foot.append(hint, saving, trouble);
   const sheet = make('div', {});
-  root.append(style, sheet, head, blind, bar, about, panes, result, keys, foot);
+  const correction = correctionControl({
+    key: 'c',
+    back: () => root.focus({ preventScroll: true }),
+    save: values => send({ kind: 'correct', client, n: current.n, held: [current, ...queue, ...past.map(one => one.item)].map(item => item.n), ...values }),
+  });
+  root.append(style, sheet, head, blind, bar, about, correction.element, panes, result, keys, foot);
   el.append(root);
 
   let drawn = null;  // what the panes show: only another item is drawn, so what a person opened stays
@@ -236,6 +241,7 @@ function render({ model, el }) {
     const over = isOver();
     about.replaceChildren(...(current ? current.about : []).flatMap(([name, text]) => [make('dt', {text: name}), make('dd', {dir: 'auto', text: text})]));
     about.hidden = !current || !current.about.length;
+    correction.show(current?.n ?? null, current?.form ?? null);
     if (current) {
       if (drawn !== current) panes.replaceChildren(...current.views.map((view, place) => side(state.pair ? String(place + 1) : '', view)));
       drawn = current;
@@ -319,9 +325,11 @@ function render({ model, el }) {
 
   const disown = ownKeys(() => root);
   root.addEventListener('keydown', event => {
+    if (correction.holds(event.target)) { event.stopPropagation(); correction.key(event); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || event.key.length !== 1 || event.key === ' ') return;
     event.stopPropagation();
     const key = event.key.toLowerCase();
+    if (key === 'c' && current?.form && !event.repeat) { event.preventDefault(); correction.open(); return; }
     const choice = KEYS[key] ?? (/^[1-9]$/.test(key) ? key : null);
     if (!choice) return;
     event.preventDefault();
@@ -354,6 +362,12 @@ function render({ model, el }) {
     },
     problem(told) { problem = told.text; draw(); },
     output(told) { asked.get(told.key)?.(told); },
+    corrected(told) {
+      const held = new Map([...(current ? [current] : []), ...queue, ...past.map(one => one.item)].map(item => [item.n, item]));
+      for (const { n, about, form } of told.items) Object.assign(held.get(n) ?? {}, { about, form });
+      correction.told(told.problem);
+      draw();
+    },
     result(told) { result.replaceChildren(...told.lines.map(line => make('p', {text: line}))); },
   };
   const hear = told => { if (told && (!told.to || told.to === client) && HEAR[told.kind]) HEAR[told.kind](told); };

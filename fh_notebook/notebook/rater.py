@@ -13,18 +13,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from fh_notebook.batching.tables.rows import EXPECTED
+from fh_notebook.comparing.corrections import ExpectedEditor
 from fh_notebook.comparing.rating.questions import Items, Question
 from fh_notebook.comparing.rating.rating_session import KeyEvent, RatingSession
 from fh_notebook.contract.output import STYLE, OutputOptions, output_view, without_files
 from fh_notebook.core import event_loop
 from fh_notebook.core.redaction import error_text, log, redact
 from fh_notebook.core.text import html
-from fh_notebook.errors import StoreError
+from fh_notebook.errors import FetchHiveError, StoreError
 from fh_notebook.notebook.shell import no_lost_widget
 from fh_notebook.notebook.ui.buttons import enable_clicks
 from fh_notebook.notebook.ui.display import WidgetDisplay, is_closed
 from fh_notebook.notebook.ui.output_actions import COPY_STYLE, whole_text
-from fh_notebook.notebook.ui.page_widget import PageWidget, script
+from fh_notebook.notebook.ui.page_widget import PageWidget, script, text_of_file
 from fh_notebook.store.store import Store
 from fh_notebook.store.writer import IN_MEMORY
 
@@ -38,7 +40,7 @@ PAST: Final = 20
 WHOLE: Final = "Show all has all"
 ABOUT_CAP: Final = 4_000
 """Characters of one column of the row."""
-ABOUT_NAMES: Final = {"expected_output": "reference (expected_output)"}
+ABOUT_NAMES: Final = {EXPECTED: "reference (expected_output)"}
 """Columns that are more than an input: an answer may well have another form than the reference."""
 TWIN_EVERY_S: Final = 1.0
 """How often the twin without widgets is brought up to date at most: keys are faster."""
@@ -49,14 +51,21 @@ EVENTS_AT_ONCE: Final = 1_000
 class RateWidget(PageWidget):
     """The widget of a rater's page. Its state, which a notebook may save, is the script; messages carry the rest."""
 
-    _esm = script("rater.js", has_outputs=True)
+    _esm = script("rater.js", uses=["ui/outputs.js", "ui/correction.js"])
+    _css = text_of_file("ui/correction.css")
 
 
 def show_rater(
-    session: RatingSession, items: Items, *, store: Store, result: Callable[[], list[str]], question: str
+    session: RatingSession,
+    items: Items,
+    *,
+    store: Store,
+    result: Callable[[], list[str]],
+    question: str,
+    corrections: ExpectedEditor,
 ) -> Rater:
     """Return what `cmp.rate()` returns."""
-    return Rater(session, items, store=store, result=result, question=question)
+    return Rater(session, items, store=store, result=result, question=question, corrections=corrections)
 
 
 class Rater:
@@ -76,10 +85,12 @@ class Rater:
         store: Store,
         result: Callable[[], list[str]],
         question: str,
+        corrections: ExpectedEditor,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.session = session
         self._question = question
+        self._corrections = corrections
         self._items, self._store, self._result, self._now = items, store, result, now
         self._is_stored = store.path != IN_MEMORY
         self._one_at_a_time = asyncio.Lock()
@@ -102,6 +113,7 @@ class Rater:
             "events": self._events,
             "result": self._send_result,
             "output": self._send_output,
+            "correct": self._correct,
         }.get(str(content.get("kind")))
         if serve is None:
             return
@@ -173,6 +185,22 @@ class Rater:
         text = whole_text(without_files(output))
         return [{"kind": "output", "to": content["client"], "key": content.get("key"), **text}]
 
+    async def _correct(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Correct the expected output of an item's row, and send what all items of the page say of theirs now."""
+        n, raw_held = content.get("n"), content.get("held")
+        if type(n) is not int or not 0 <= n < self.session.total:
+            return []
+        problem = ""
+        try:
+            # On a thread: a judge of this comparison is asked again.
+            row, author = self.session.items[n].row, self.session.rater
+            await asyncio.to_thread(self._corrections.submit, row, content, author=author)
+        except FetchHiveError as exc:
+            problem = html.printable(str(exc))
+        held = [x for x in (raw_held if isinstance(raw_held, list) else []) if type(x) is int][:EVENTS_AT_ONCE]
+        changed = [self._about(x) for x in held if 0 <= x < self.session.total]
+        return [{"kind": "corrected", "to": content["client"], "problem": problem, "items": changed}]
+
     def _counts(self) -> dict[str, int]:
         session = self.session
         return {"total": session.total, "left": session.left, "skipped": session.skipped}
@@ -195,11 +223,23 @@ class Rater:
             str(output_view(self._items.output(position), OutputOptions(whole=WHOLE, is_blind=True, key=f"{n}-{side}")))
             for side, position in enumerate(self.session.places(n))
         ]
-        about = [
-            [_cut(ABOUT_NAMES.get(name, name), 200), _cut(text, ABOUT_CAP)]
-            for name, text in self._items.about(self.session.items[n])
-        ]
-        return {"n": n, "views": views, "about": about}
+        return {"views": views, **self._about(n)}
+
+    def _about(self, n: int) -> dict[str, Any]:
+        """Return what is shown of an item besides its outputs, and what is edited of its expected output.
+
+        A note of a correction may name a variant, so only the mark is shown.
+        """
+        item, runs = self.session.items[n], self._corrections.data.runs
+        values = self._corrections.values(item.row)
+        mark = runs.correction_mark(item.row)
+        about, has_reference = [], False
+        for name, text in self._items.about(item):
+            shown = text
+            if name == EXPECTED and values is not None:
+                has_reference, shown = True, values["text"] + (f" ({mark})" if mark else "")
+            about.append([_cut(ABOUT_NAMES.get(name, name), 200), _cut(shown, ABOUT_CAP)])
+        return {"n": n, "about": about, "form": values if has_reference else None}
 
     # --- where it is shown
 

@@ -60,14 +60,16 @@ class Correction:
         masked : callable
             Masks the secrets of the row in a value.
         """
-        replaced = one_line(text_of_expected(masked(self.replaced)), MARK_CAP)
-        return f"corrected from {replaced or 'nothing'}"
+        return f"corrected {self._origin(masked)}"
 
     def story(self, masked: Callable[[Any], Any]) -> str:
-        """Return the mark with who corrected it, when, and why."""
-        by = one_line(masked(self.author), MARK_CAP)
+        """Return from what it was corrected, by whom, when, and why; it stands behind the word "corrected"."""
+        by, day = one_line(masked(self.author), MARK_CAP), f"{self.corrected_at.day} {self.corrected_at:%b %Y}"
         note = f": {one_line(masked(self.note), NOTE_SHOWN)}" if self.note else ""
-        return f"{self.mark(masked)} by {by}, {self.corrected_at.day} {self.corrected_at:%b %Y}{note}"
+        return f"{self._origin(masked)} by {by}, {day}{note}"
+
+    def _origin(self, masked: Callable[[Any], Any]) -> str:
+        return f"from {one_line(text_of_expected(masked(self.replaced)), MARK_CAP) or 'nothing'}"
 
     @classmethod
     def of_row(cls, row: CorrectionRow) -> Correction:

@@ -275,7 +275,7 @@ def _title(diff: RowDiff) -> str:
 def _input_texts(diff: RowDiff) -> list[tuple[str, str]]:
     inputs = [(name, value) for name, value in diff.inputs.items() if not is_missing(value)]
     texts = [(name, value if isinstance(value, str) else value_text(plain(value))) for name, value in inputs[:8]]
-    texts += [("correction", diff.correction)] if diff.correction else []
+    texts += [("corrected", diff.correction)] if diff.correction else []
     return [(one_line(name), one_line(value, VALUE_SHOWN)) for name, value in texts]
 
 

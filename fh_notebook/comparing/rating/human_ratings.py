@@ -154,6 +154,7 @@ class HumanRatings:
         show: Sequence[ColumnName] | None,
         skipped: bool,
         question: str | None,
+        corrections: Any,
     ) -> Any:
         """Return the page that asks a person for ratings (see ``Comparison.rate``)."""
         kind = question_of(scale, labels)
@@ -175,8 +176,9 @@ class HumanRatings:
         if (store := session.store_or_memory()) not in self._rated_in:
             self._rated_in = (*self._rated_in, store)
         return hooks.frontend().show_rater(
-            rating, items, store=store, result=lambda: self.result(data, kind, rater_name), question=wording
-        )
+            rating, items, store=store, result=lambda: self.result(data, kind, rater_name), question=wording,
+            corrections=corrections,
+        )  # fmt: skip
 
     def result(self, data: ComparisonData, kind: Question, rater: str) -> list[str]:
         """Return the result of one rater in sentences, the names in them."""

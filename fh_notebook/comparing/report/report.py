@@ -52,7 +52,7 @@ def text_of(value: Any, mask: Callable[[str], str] = redact) -> str | None:
 def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Iterator[dict[str, Any]]:
     """Yield one row after another; with `views`, each run has a ``view`` where a page shows one.
 
-    ``pair`` (a number or a text), ``expected``, ``correction`` (its story, of a corrected row), ``inputs`` (texts, of
+    ``pair`` (a number or a text), ``expected``, ``correction`` (of a corrected row only), ``inputs`` (texts, of
     `ComparisonData.row_columns`), ``differ`` and ``runs``: of every variant ``output, score,
     seconds, error, status, repeats``. Of repeats: the first output, the means of scores and seconds.
     """
@@ -74,7 +74,7 @@ def report_rows(data: ComparisonData, views: OutputViews | None = None) -> Itera
         yield {
             "pair": plain(pair) if _is_number(pair) else text_of(pair, mask) or "",
             "expected": text_of(line.get("expected_output"), mask),
-            **({"correction": story} if (story := data.runs.correction_story(pair)) else {}),
+            **({"correction": f"corrected {story}"} if (story := data.runs.correction_story(pair)) else {}),
             "inputs": [text_of(values[first[pair]], mask) for values in columns],
             "differ": bool(line["scores_differ"] if data.scorer else line["outputs_differ"]),
             "runs": [

@@ -1,12 +1,13 @@
 // The page of a browser of rows. Rule of this file: every text is put in by `make` (of page.js), as text and never as
 // HTML, so nothing that a model said can run; nothing is fetched; and what is shown is what the kernel sent last.
 
+const CORRECT_KEY = ["c", "correct expected output"];
 const KEYS = [["↑ ↓", "row"], ["← →", "page"], ["Enter", "open"], ["Esc", "close"], ["/", "search"], ["n p", "next, previous row"],
   ["b", "compare with the next variant"], ["f", "more filters"]];
 const SHORT = 300;  // characters of an output that is not folded away where it is that of the reference
 const PANE_FROM = 1100;  // CSS pixels of the output: from there an opened row stands beside the table, else in it
 
-const ONCE = new Set(["Enter", " ", "Escape", "b", "f", "/"]);  // a key that is held down says these once
+const ONCE = new Set(["Enter", " ", "Escape", "b", "c", "f", "/"]);  // a key that is held down says these once
 
 const fill = (select, options, value) => {
   const said = JSON.stringify(options);
@@ -73,7 +74,7 @@ function render({model, el}) {
   const detail = make("section", {cls: "fhb-detail", tabindex: -1});
   const help = make("div", {cls: "fhb-help", id: `${id}-help`, text: "Keys: "});
   if (head.variants.length > 1) help.prepend("≠ outputs differ · ");
-  KEYS.forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
+  [...KEYS, ...(head.can_correct ? [CORRECT_KEY] : [])].forEach(([key, what], n) => help.append(n ? " · " : "", make("kbd", {text: key}), ` ${what}`));
   const main = make("div", {cls: "fhb-main"}, scroll);
   const root = make("div", {cls: "fhb"}, make("style"), bar, pager, main, help);
   const inRow = make("tr", {cls: "fhb-in-row", role: "row"}, make("td", {role: "gridcell", colspan: 99}));
@@ -146,7 +147,8 @@ function render({model, el}) {
     make("th", {scope: "row", role: "rowheader", title: row.differs ? `${row.label}: outputs differ` : row.label}, row.label,
       row.differs ? make("span", {cls: "fhb-differs", role: "img", "aria-label": "outputs differ", text: "≠"}) : null),
     ...row.own.map((said, k) => cell(head.columns[k], text(said))),
-    ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""))] : []),
+    ...(head.expected ? [make("td", {cls: "fhb-expected", role: "gridcell", "data-name": "expected"}, text(row.expected ?? ""),
+      row.corrected ? make("span", {cls: "fhb-corrected", dir: "auto", text: row.corrected}) : null)] : []),
     ...row.cells.map((said, k) => cell(head.variants[k], said.status ? badge(said.status) : null, text(said.text), score(said))));
   const mark = () => {
     at = Math.min(Math.max(at, 0), Math.max(page.rows.length - 1, 0));
@@ -167,6 +169,12 @@ function render({model, el}) {
   const close = () => { look({open: null}); grid.focus(); };
 
   // --- the opened row
+  let corrected = 0;  // the number of the correction that was sent last
+  const correction = correctionControl({
+    labels: () => head.labels.slice(0, -1),
+    back: () => (page.open && detail.isConnected ? detail : grid).focus({preventScroll: true}),
+    save: values => { send({correct: {row: page.open.row, ...values}}); corrected = asked; },
+  });
   const piece = ([kind, said, line]) => {
     if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
     const tag = {here: "ins", there: "del"}[kind] ?? "span", words = said.trimEnd();
@@ -204,7 +212,7 @@ function render({model, el}) {
       isOpen ? whole : make("details", {cls: "fhb-whole"}, make("summary", {text: "Full text"}), whole));
   };
   const drawDetail = () => {
-    const row = page.open, held = detail.contains(document.activeElement);
+    const row = page.open, reading = document.activeElement, held = detail.contains(reading);
     const name = held && document.activeElement.getAttribute("aria-label");
     detail.hidden = row === null;
     placeDetail();
@@ -221,8 +229,10 @@ function render({model, el}) {
     const own = make("div", {cls: "fhb-own"});
     for (const [name, said, left] of row.own)
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto"}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));
-    detail.replaceChildren(top, own, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
-    const again = focusDetail ? null : [...detail.querySelectorAll("button, select, [tabindex]")].find(one => one.getAttribute("aria-label") === name);
+    correction.show(row.row, row.form);
+    detail.replaceChildren(top, own, correction.element, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
+    const typing = correction.holds(reading) ? reading : null;
+    const again = typing ?? (focusDetail ? null : [...detail.querySelectorAll("button, select, [tabindex]")].find(one => one.getAttribute("aria-label") === name));
     if (focusDetail || held) (again ?? detail).focus({preventScroll: true});
     if (focusDetail || held || seeDetail) detail.scrollIntoView({block: "nearest"});
     focusDetail = seeDetail = false;
@@ -324,6 +334,7 @@ function render({model, el}) {
       if (turned && kept < 0) at = leaving.by < 0 ? page.rows.length - 1 : 0;
       leaving = null;
     }
+    if (corrected && page.correction?.number === corrected) { correction.told(page.correction.problem); corrected = 0; }
     drawBar(); drawPager(); drawHead();
     grid.setAttribute("aria-rowcount", page.found + 1);
     const reading = detail.contains(document.activeElement) ? document.activeElement : null;
@@ -359,10 +370,12 @@ function render({model, el}) {
     "/": () => { search.focus(); search.select(); }, f: () => { others.open = true; only.focus(); },
     n: () => { if (page.open) send({step: 1}); }, p: () => { if (page.open) send({step: -1}); },
     b: () => { if (page.open) send({compare: 1}); },
+    c: () => { if (page.open?.form) correction.open(); },
     Escape: () => { if (page.open) close(); },
   };
   const pressed = event => {
     event.stopImmediatePropagation();
+    if (correction.holds(event.target)) { correction.key(event); return; }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
     if (target.matches("input, select")) {

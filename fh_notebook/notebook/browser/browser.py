@@ -4,6 +4,8 @@
   runs on a thread, and no key is dropped. The last state, as plain HTML and text, stays in the saved notebook.
 - The static page is shown first, so it can be read while the libraries of the widget are imported (0.3 s, once in a
   kernel). The widget hides it; where widgets are unknown, it stays.
+- A correction of an expected output is one of the comparison itself, whose scores the page then has. It is made outside
+  of the lock: a judge may be asked again, and answers on the loop that shows pages, too.
 - Reading a running batch takes at most a fifth of the time. Nothing is called for it: scores that need the service (a
   judge's) stay as they are until ``cmp.rescore()``, and the page says so.
 """
@@ -25,6 +27,7 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.comparison import compare
+from fh_notebook.comparing.corrections import ExpectedEditor, can_correct
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult
@@ -34,7 +37,7 @@ from fh_notebook.core.redaction import log
 from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName
-from fh_notebook.errors import InputError
+from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.notebook.browser.page import table_head, table_page
 from fh_notebook.notebook.browser.query import LARGEST_PAGE, RowFinder, TableQuery, checked_query, query_after, stepped
 from fh_notebook.notebook.browser.static import page_html, page_text
@@ -70,7 +73,10 @@ class LiveComparison:
     """
 
     def __init__(self, scores: ScoreSet, renewed: Callable[[ComparisonData], object]) -> None:
+        self._of = scores
         self._scores = scores.copy()
+        self._is_reread = False
+        """Whether it has read the batches, and has more than the comparison."""
         self._on_new_data = renewed
         self._batches = _batches_of(scores.source)
         self._lock = threading.Lock()
@@ -105,8 +111,19 @@ class LiveComparison:
         self._seen = self._counts()
         score = self._scores.own_score
         keeps = self.data.rated or _asks(score)
-        self._scores.reread(_StoredScores(self.data) if keeps else score)
+        # Those of the comparison may be newer: it is scored again after a correction, and by `rescore`.
+        known = self._of.data if self._of.data.scorer == self.data.scorer else self.data
+        self._scores.reread(_StoredScores(known) if keeps else score)
+        self._is_reread = True
         self._on_new_data(self.data)
+
+    def take_over(self) -> None:
+        """Take over the scores of the comparison after a correction of it, on this thread."""
+        if self._is_reread:
+            self.refresh()
+        else:
+            self._scores = self._of.copy()
+            self._on_new_data(self.data)
 
     @property
     def data(self) -> ComparisonData:
@@ -207,6 +224,7 @@ class Browser:
 
     def __init__(self, cmp: Comparison, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> None:
         self._lock = threading.RLock()
+        self._editor = ExpectedEditor(lambda: self._data, cmp.correct)
         self._data = cmp.data
         self._finder = RowFinder(browser_table(cmp.data))
         table = self._finder.table
@@ -218,6 +236,8 @@ class Browser:
         self._last_number = 0
         self._messages: deque[Mapping[str, Any]] = deque()
         self._error = ""
+        self._correction: dict[str, Any] = {"number": 0, "problem": ""}
+        """What came of the last correction that the page has sent."""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
         self._live = LiveComparison(cmp.score_set, self._on_new_data)
@@ -324,14 +344,17 @@ class Browser:
             return self._widget
 
     def _new_head(self) -> dict[str, Any]:
-        return table_head(self._finder.table, self._columns, live=self._live.going) | {"static": self._class}
+        head = table_head(self._finder.table, self._columns, live=self._live.going)
+        return head | {"static": self._class, "can_correct": can_correct(self._data)}
 
     def _now(self) -> dict[str, Any]:
         with self._lock:
             if not self._page:
                 status = " · ".join(part for part in (self._live.progress_text, self._error) if part)
                 page = table_page(self._finder, self._view, self._columns, status=html.printable(status))
-                self._page = page | {"heard": self._last_number}
+                if page["open"] is not None:
+                    page["open"]["form"] = self._editor.values(self._finder.table.label(page["open"]["row"]))
+                self._page = page | {"heard": self._last_number, "correction": self._correction}
             return self._page
 
     # --- what the page says, on any thread
@@ -342,14 +365,32 @@ class Browser:
         self._live.follow()
 
     def _look(self) -> None:
-        with self._lock:
-            self._error, self._page = "", {}
-            while self._messages:
-                message = self._messages.popleft()
+        while self._messages:
+            message = self._messages.popleft()
+            if isinstance(correction := message.get("correct"), Mapping):
+                self._correct(correction, message.get("number"))
+            with self._lock:
+                self._error, self._page = "", {}
                 number = message.get("number")
                 self._last_number = number if isinstance(number, int) else self._last_number
                 self._view = query_after(self._view, message, self._finder)
+        with self._lock:
             self._now()
+
+    def _correct(self, correction: Mapping[str, Any], number: Any) -> None:
+        """Correct the expected output of a row as the page says, and note what came of it."""
+        with self._lock:
+            table = self._finder.table
+        row, problem = correction.get("row"), ""
+        if type(row) is not int or not 0 <= row < table.rows:
+            return
+        try:
+            self._editor.submit(table.label(row), correction)
+            self._live.take_over()
+        except FetchHiveError as exc:
+            problem = str(exc)
+        with self._lock:
+            self._correction = {"number": number, "problem": html.printable(problem)}
 
     def _on_new_data(self, data: ComparisonData) -> None:
         """Show what a batch has answered meanwhile, on the background loop's thread."""

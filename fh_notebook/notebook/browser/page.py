@@ -175,6 +175,7 @@ def _row(table: BrowserTable, row: int, values: Sequence[Any], differs: bool, mo
         "differs": differs,
         "own": [_excerpt(table_module.cell_text(value), most, wanted) for value in values],
         "expected": _excerpt(table_module.cell_text(table.expected(row)), most, wanted) if table.has_expected else None,
+        "corrected": table.correction_mark(row),
         "cells": [_cell(table, row, variant, best == variant, most, wanted) for variant in range(len(table.variants))],
     }
 
@@ -242,6 +243,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     values = [(_name(name), table_module.cell_text(table.own(name, [row])[0])) for name in table.columns[:30]]
     if table.has_expected:
         values.append(("expected", table_module.cell_text(table.expected(row))))
+        values.append(("corrected", table.correction_story(row)))
     cards = []
     for variant in range(len(table.variants)):
         answer = table.answer(row, variant)

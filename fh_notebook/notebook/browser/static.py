@@ -74,8 +74,13 @@ def _columns(head: Mapping[str, Any], page: Mapping[str, Any]) -> list[str]:
 
 
 def _row(head: Mapping[str, Any], row: Mapping[str, Any]) -> list[object]:
-    expected = [row["expected"]] if row["expected"] is not None else []
+    expected = [_expected(row)] if row["expected"] is not None else []
     return [row["label"], *row["own"], *expected, *map(_cell, row["cells"])]
+
+
+def _expected(row: Mapping[str, Any]) -> object:
+    mark = html.el("span", row["corrected"], cls="fh-score")
+    return html.join([html.el("span", row["expected"]), mark], " ") if row["corrected"] else row["expected"]
 
 
 def _cell(cell: Mapping[str, Any]) -> html.Html:
@@ -90,7 +95,7 @@ def cell_score(cell: Mapping[str, Any]) -> str:
 
 
 def _opened(head: Mapping[str, Any], row: Mapping[str, Any]) -> html.Html:
-    values = html.el("div", *(_own(*item) for item in row["own"]), cls="fh-dim")
+    values = html.el("div", *(_own(*item) for item in row["own"] if item[1]), cls="fh-dim")
     cards = [
         _card(name, card, head["variants"][row["baseline"]])
         for name, card in zip(head["variants"], row["cards"], strict=True)
@@ -143,7 +148,8 @@ def page_text(head: Mapping[str, Any], page: Mapping[str, Any]) -> str:
     lines = [f"{title(head)}: {where(page)}"]
     for row in page["rows"]:
         values = [f"{name}: {text}" for name, text in zip(head["columns"], row["own"], strict=True) if text]
-        expected = [f"expected: {row['expected']}"] if row["expected"] else []
+        corrected = f" ({row['corrected']})" if row["corrected"] else ""
+        expected = [f"expected: {row['expected']}{corrected}"] if row["expected"] or corrected else []
         differs = ["outputs differ"] if row["differs"] else []
         lines.append(" · ".join([f"{head['pair_on']} {row['label']}", *values, *expected, *differs]))
         lines += [f"  {name}: {_cell_text(cell)}" for name, cell in zip(head["variants"], row["cells"], strict=True)]
@@ -158,6 +164,7 @@ def _cell_text(cell: Mapping[str, Any]) -> str:
 
 def _opened_text(head: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n{head['pair_on']} {row['label']}, opened; compared to {head['variants'][row['baseline']]}"
+    yield from (f"{name}: {text}" for name, text, _ in row["own"] if name == "corrected" and text)
     for name, card in zip(head["variants"], row["cards"], strict=True):
         facts = f" ({', '.join(facts_of(card))})" if facts_of(card) else ""
         yield f"{name}{facts}: {card['status']}"

@@ -137,6 +137,14 @@ class BrowserTable:
         expected = self._data.runs.expected
         return None if expected is None else self._masks.value(self.label(row), expected.get(self.label(row)))
 
+    def correction_mark(self, row: int) -> str:
+        """Return from what the expected output of a row was corrected, in words; empty where it was not."""
+        return self._data.runs.correction_mark(self.label(row))
+
+    def correction_story(self, row: int) -> str:
+        """Return from what a row was corrected, by whom, when and why; empty of any other row."""
+        return self._data.runs.correction_story(self.label(row))
+
     @property
     def has_expected(self) -> bool:
         """Whether anything was expected of any row."""

@@ -32,9 +32,14 @@ class BrowserWidget(PageWidget):
         Takes what the page says; it returns at once.
     """
 
-    _esm = script("browser/browser.js")
+    _esm = script("browser/browser.js", uses=["ui/correction.js"])
     _css = (
-        text_of_file("browser/browser.css") + marks_style(".fhb") + changes_style(".fhb") + html.CSS + output_view.CSS
+        text_of_file("browser/browser.css")
+        + text_of_file("ui/correction.css")
+        + marks_style(".fhb")
+        + changes_style(".fhb")
+        + html.CSS
+        + output_view.CSS
     )
     head = traitlets.Dict().tag(sync=True)
     page = traitlets.Dict().tag(sync=True)

@@ -34,7 +34,7 @@ COPY_STYLE: Final = (
 class _OutputActions(PageWidget):
     """Serves the results that it lies in."""
 
-    _esm = script("ui/output_actions.js", has_outputs=True)
+    _esm = script("ui/output_actions.js", uses=["ui/outputs.js"])
 
 
 def output_actions(output_of: Callable[[str], Any], chose_form: Callable[[str, str], object]) -> Any:

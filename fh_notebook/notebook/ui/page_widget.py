@@ -23,17 +23,18 @@ def text_of_file(path: str) -> str:
     return files("fh_notebook.notebook").joinpath(path).read_text("utf-8")
 
 
-def script(path: str, *, has_outputs: bool = False) -> str:
+def script(path: str, *, uses: Sequence[str] = ()) -> str:
     """Return a page's script with what all pages share before it: one module, which needs no bundler.
 
     Parameters
     ----------
     path : str
         That of the page's own script.
-    has_outputs : bool
-        Whether the page has views of outputs, which ``ui/outputs.js`` serves.
+    uses : sequence of str
+        Scripts of parts that several pages have: ``ui/outputs.js`` serves views of outputs, ``ui/correction.js`` is the
+        control that corrects an expected output.
     """
-    return "".join(map(text_of_file, ("ui/page.js", *["ui/outputs.js"] * has_outputs, path)))
+    return "".join(map(text_of_file, ("ui/page.js", *uses, path)))
 
 
 class PageWidget(anywidget.AnyWidget):

@@ -34,11 +34,11 @@ def test_tables_have_the_replaced_value_of_corrected_rows(cmp: fh.Comparison) ->
 def test_a_difference_says_from_what_by_whom_and_why(cmp: fh.Comparison) -> None:
     """As text and as HTML; of a row without a correction, nothing."""
     diff = cmp.diff(1)
-    assert diff.correction.startswith(f"corrected from {HOSTILE} by anna, ")
+    assert diff.correction.startswith(f"from {HOSTILE} by anna, ")
     assert diff.correction.endswith(f": not {HOSTILE}, says ***")
-    assert f"correction: corrected from {HOSTILE} by anna" in str(diff)
-    assert "correction: corrected from &lt;b&gt;other&lt;/b&gt; by anna" in diff._repr_html_()
-    assert (cmp.diff(0).correction, "correction" in str(cmp.diff(0))) == ("", False)
+    assert f"corrected: from {HOSTILE} by anna" in str(diff)
+    assert "corrected: from &lt;b&gt;other&lt;/b&gt; by anna" in diff._repr_html_()
+    assert (cmp.diff(0).correction, "corrected" in str(cmp.diff(0))) == ("", False)
 
 
 def test_a_comparison_marks_its_corrected_rows(cmp: fh.Comparison) -> None:

@@ -1,0 +1,91 @@
+// The control that corrects the expected output of a row: a button, and a form with the value, a note and Save. Rule of
+// this file: it keeps what a person has typed until the kernel says that it is stored, whatever is drawn meanwhile.
+
+const LONG_VALUE = 60;  // characters of a value from which it is edited in several lines
+
+// `save(values)` sends {expected, note} or {restore: true}; what came of it is told by `told(problem)`. `back()` gives the
+// focus to what had it before; `key` is the one that opens it. The labels are offered where expected outputs are some.
+const correctionControl = ({save, back, key = "", labels = () => []}) => {
+  const offered = `fh-correct-${Math.random().toString(36).slice(2, 10)}`;
+  const opener = make("button", {type: "button", cls: "fh-correct-open"});
+  const said = make("span", {cls: "fh-correct-said", role: "status", "aria-live": "polite"});
+  const note = make("input", {type: "text", maxlength: 2000, dir: "auto", placeholder: "why (optional)"});
+  const known = make("datalist", {id: offered});
+  const valueLabel = make("label", {}, make("span", {text: "Expected output"}));
+  const submit = make("button", {type: "submit", cls: "fh-correct-save", text: "Save"});
+  const restore = make("button", {type: "button", text: "Take the correction back"});
+  const cancel = make("button", {type: "button", text: "Cancel"});
+  const problem = make("div", {cls: "fh-correct-problem", role: "alert"});
+  const hint = make("div", {cls: "fh-correct-hint"});
+  const form = make("form", {hidden: true, "aria-label": "Correct expected output"}, valueLabel, make("label", {}, make("span", {text: "Note"}), note),
+    make("div", {cls: "fh-correct-keys"}, submit, restore, cancel), problem, hint, known);
+  const element = make("div", {cls: "fh-correct"}, opener, said, form);
+  let row = null, text = "", field = null, isWaiting = false;
+
+  const newField = () => {  // of one line, or of several: Enter saves in the first, and is a new line in the second
+    const isLong = text.length > LONG_VALUE || text.includes("\n");
+    field?.remove();
+    field = isLong ? make("textarea", {rows: Math.min(Math.max(text.split("\n").length, 3), 10), dir: "auto"}) : make("input", {type: "text", dir: "auto", list: offered});
+    field.value = text;
+    valueLabel.append(field);
+    hint.textContent = `Kept beside the table, for all rows with these inputs; they are scored again.${isLong ? " Ctrl+Enter saves." : ""}`;
+  };
+  const wait = waits => {
+    isWaiting = waits;
+    submit.textContent = waits ? "Saving…" : "Save";
+    for (const one of [submit, restore]) one.disabled = waits;
+  };
+  const open = () => {
+    said.textContent = problem.textContent = "";
+    note.value = "";
+    known.replaceChildren(...labels().map(label => make("option", {value: label})));
+    newField();
+    wait(false);
+    form.hidden = false;
+    opener.hidden = true;
+    field.focus();
+    field.select();
+    form.scrollIntoView({block: "nearest"});
+  };
+  const close = () => {
+    const held = form.contains(document.activeElement);
+    form.hidden = true;
+    opener.hidden = false;
+    if (held) back();
+  };
+  const send = values => { if (isWaiting) return; problem.textContent = ""; wait(true); save(values); };
+  const submitted = () => send({expected: field.value, note: note.value});
+  opener.onclick = open;
+  cancel.onclick = close;
+  restore.onclick = () => send({restore: true});
+  form.onsubmit = event => { event.preventDefault(); submitted(); };
+
+  return {
+    element, open, holds: node => form.contains(node),
+    // Show the values of a row: `null` where its expected output cannot be corrected here.
+    show(newRow, values) {
+      const isOther = newRow !== row;
+      row = newRow;
+      element.hidden = !values;
+      if (isOther) { said.textContent = ""; close(); wait(false); }
+      if (!values) return;
+      text = values.text;
+      opener.replaceChildren(...(key ? [make("kbd", {text: key})] : []), values.is_corrected ? "Change the correction" : "Correct expected output");
+      restore.hidden = !values.is_corrected;
+    },
+    // What the kernel says of what was sent: nothing, or why it was not stored.
+    told(why) {
+      if (!isWaiting) return;
+      wait(false);
+      problem.textContent = why;
+      if (why) { field.focus(); return; }
+      close();
+      said.textContent = "Saved";
+    },
+    // A key within the form; the page hears it first.
+    key(event) {
+      if (event.key === "Escape") { event.preventDefault(); close(); }
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); submitted(); }
+    },
+  };
+};

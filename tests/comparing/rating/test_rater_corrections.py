@@ -1,0 +1,66 @@
+"""Expected outputs that are corrected while rating: blind, kept with the rater's name, and shown at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from tests.comparing.rating.page import Page
+from tests.comparing.test_corrections import TABLE, Triage, means
+
+
+@pytest.fixture
+def cmp() -> fh.Comparison:
+    return fh.compare(Triage().run())
+
+
+def _reference(item: dict[str, Any]) -> str:
+    return str(dict(item["about"])["reference (expected_output)"])
+
+
+def test_a_rater_corrects_and_goes_on_rating(cmp: fh.Comparison) -> None:
+    """All items of the page with these inputs show the corrected value; its author is the rater, and the keys go on."""
+    page = Page(cmp.rate(rater="anna"))
+    (state,) = page.send(kind="hello")
+    items = {item["n"]: item for item in state["items"]}
+    rows = {n: page.rater.session.items[n].row for n in items}
+    assert {rows[n]: (_reference(item), item["form"]) for n, item in items.items()} == {
+        row: (line["expected_output"], {"text": line["expected_output"], "is_corrected": False})
+        for row, line in enumerate(TABLE)
+        if row in rows.values()
+    }
+    n = next(n for n, row in rows.items() if row == 0)
+    note = "the bad one says so, too"
+    (told,) = page.send(kind="correct", n=n, held=[*items], expected="billing", note=note)
+    assert (told["kind"], told["problem"]) == ("corrected", "")
+    shown = {rows[item["n"]]: _reference(item) for item in told["items"]}
+    assert (shown[0], shown[2]) == ("billing (corrected from other)",) * 2
+    assert note not in str(told), "it may say whose an output is"
+    assert cmp.corrections()[["author", "note"]].drop_duplicates().values.tolist() == [["anna", note]]
+    assert means(cmp)["good"] == 1.0
+    page.press((n, "1"))
+    assert page.rater.session.rated == 1
+
+
+def test_what_cannot_be_corrected_is_told_to_the_page(cmp: fh.Comparison) -> None:
+    """And is no defect: nothing is logged, and the rating stays as it is."""
+    page = Page(cmp.rate(rater="anna"))
+    page.send(kind="hello")
+    n = next(n for n, item in enumerate(page.rater.session.items) if item.row == 0)
+    (told,) = page.send(kind="correct", n=n, held=["x", 99, n], expected="other", note="")
+    assert "there is nothing to correct" in told["problem"]
+    assert [item["n"] for item in told["items"]] == [n]
+    assert page.send(kind="correct", n=99, held=[], expected="x") == []
+    assert page.send(kind="correct", n="0", expected="x") == []
+    assert cmp.corrections().empty
+
+
+def test_a_form_is_only_where_the_reference_is_shown_and_can_be_corrected(cmp: fh.Comparison) -> None:
+    """Not with other columns, and not of a table."""
+    (state,) = Page(cmp.rate(rater="anna", show=["text"])).send(kind="hello")
+    assert [item["form"] for item in state["items"]] == [None] * len(state["items"])
+    lines = [{"row": 0, "variant": v, "output": v, "expected_output": "x"} for v in "ab"]
+    (state,) = Page(fh.compare(lines).rate(rater="anna")).send(kind="hello")
+    assert [item["form"] for item in state["items"]] == [None]

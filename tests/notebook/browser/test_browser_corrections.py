@@ -1,0 +1,141 @@
+"""Expected outputs that are corrected on the page of `cmp.browse()`: what it sends, and what comes of it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+import fh_notebook as fh
+from fh_notebook.notebook.browser.browser import Browser
+from tests.comparing.test_corrections import TABLE, Triage, means
+from tests.notebook.hostile import dangers
+from tests.notebook.paced_hive import PacedHive
+
+PATIENCE_S = 30.0
+
+
+class Page:
+    """A page of a browser: it sends what a page sends, and waits until that is shown."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.number = 0
+
+    def send(self, **said: Any) -> dict[str, Any]:
+        """Send a message, and return the page that answers it."""
+        self.number += 1
+        shown = threading.Event()
+        widget = self.browser.widget
+        widget.observe(lambda change: change["new"]["heard"] == self.number and shown.set(), "page")
+        self.browser._receive({"number": self.number, **said})
+        assert shown.wait(PATIENCE_S)
+        page: dict[str, Any] = widget.page
+        return page
+
+    def correct(self, row: int, **values: Any) -> str:
+        """Send a correction, and return why it was not made."""
+        correction = self.send(correct={"row": row, **values})["correction"]
+        assert correction["number"] == self.number
+        return str(correction["problem"])
+
+
+@pytest.fixture
+def triage() -> Triage:
+    return Triage()
+
+
+def test_a_correction_of_the_page_is_one_of_the_comparison(triage: Triage) -> None:
+    """Its rows are scored and marked on the page and in the comparison; the saved page says the same, escaped."""
+    cmp = fh.compare(triage.run())
+    browser = cmp.browse()
+    page = Page(browser)
+    opened = page.send(view={"open": 0})["open"]
+    assert opened["form"] == {"text": "other", "is_corrected": False}
+    assert page.correct(0, expected="billing", note="a <b>charge</b>") == ""
+    assert means(cmp) == {"good": 1.0, "bad": 0.0}
+    shown = browser.widget.page
+    assert [row["corrected"] for row in shown["rows"]] == ["corrected from other", "", "corrected from other", ""]
+    assert [row["cells"][0]["right"] for row in shown["rows"]] == [True] * 4
+    assert shown["open"]["form"] == {"text": "billing", "is_corrected": True}
+    told = dict(part[:2] for part in shown["open"]["own"])["corrected"]
+    assert told.startswith("from other by ")
+    assert told.endswith(": a <b>charge</b>")
+    assert dangers(browser._repr_html_()) == []
+    for saved in (browser._repr_html_(), repr(browser)):
+        assert "corrected from other" in saved
+    assert browser.widget.head["can_correct"]
+
+    assert page.correct(0, restore=True) == ""
+    assert (cmp.corrections().empty, browser.widget.page["rows"][0]["corrected"]) == (True, "")
+
+
+def test_what_cannot_be_corrected_is_told_beside_the_form(triage: Triage) -> None:
+    """In one line, and nothing changes; a row that is not there, and a message of another kind, are no correction."""
+    cmp = fh.compare(triage.run())
+    page = Page(cmp.browse())
+    page.send(view={"open": 0})
+    assert "there is nothing to correct" in page.correct(0, expected="other")
+    assert "note has 3,000 characters" in page.correct(0, expected="x", note="x" * 3_000)
+    for row in (99, -1, True, None, "0"):
+        assert page.send(correct={"row": row, "expected": "x"})["correction"]["number"] != page.number
+    assert page.send(correct="x")["correction"]["number"] != page.number
+    assert cmp.corrections().empty
+
+
+def test_values_that_are_no_text_are_edited_as_json(triage: Triage) -> None:
+    """And must be JSON again."""
+    rows = [{"text": "Refund", "expected_output": {"label": "other", "urgent": True}}]
+    cmp = fh.compare(triage.run(rows), score=fh.score.json_valid())
+    page = Page(cmp.browse())
+    assert page.send(view={"open": 0})["open"]["form"]["text"] == '{"label": "other", "urgent": true}'
+    assert "expected is no JSON" in page.correct(0, expected="billing")
+    assert page.correct(0, expected='{"label": "billing"}') == ""
+    assert cmp.wide()["expected_output"].tolist() == [{"label": "billing"}]
+
+
+def test_a_form_is_only_where_a_correction_can_be_kept(triage: Triage) -> None:
+    """Not of ratings, of a table without such a column, of a secret, or of a text that a field would change."""
+    rows = [
+        {"text": "a", "token": "correct-horse", "expected_output": "it is correct-horse"},
+        {"text": "b", "expected_output": "x" * 20_001},
+        {"text": "c", "expected_output": "a\x07bell"},
+        {"text": "d", "expected_output": "two\nlines"},
+    ]
+    page = Page(fh.compare(triage.run(rows)).browse())
+    forms = [page.send(view={"open": row})["open"]["form"] for row in range(4)]
+    assert forms == [None, None, None, {"text": "two\nlines", "is_corrected": False}]
+    bare = fh.compare(triage.run([{"text": "x"}], name="bare")).browse()
+    assert Page(bare).send(view={"open": 0})["open"]["form"] is None
+    assert not bare.widget.head["can_correct"]
+
+
+def test_a_correction_while_a_batch_runs_keeps_the_answers_that_came(paced_hive: PacedHive) -> None:
+    """The page has read more than the comparison; it reads again, and has both."""
+    rows = [{"text": name, "expected_output": "x"} for name in "ab"]
+    batch = fh.batch(rows, "paced", variants=["v"], client=paced_hive.client(), wait=False, progress=False)
+    cmp = fh.compare(batch)
+    page = Page(cmp.browse())
+    paced_hive.ended.set()
+    batch.wait()
+    page.browser.refresh()
+    page.send(view={"open": 1})
+    assert page.correct(1, expected="said b") == ""
+    rows_shown = page.browser.widget.page["rows"]
+    assert [(row["cells"][0]["text"], row["cells"][0]["right"]) for row in rows_shown] == [
+        ("said a", False),
+        ("said b", True),
+    ]
+
+
+def test_a_judge_is_asked_once_for_a_correction_of_the_page(triage: Triage) -> None:
+    """The page takes over what the comparison was told."""
+    judge = fh.score.judge("grade", variant="v", client=triage.client, progress=False)
+    cmp = fh.compare(triage.run(TABLE[:2]), score=judge)
+    page = Page(cmp.browse())
+    page.send(view={"open": 0})
+    triage.asked.clear()
+    assert page.correct(0, expected="billing") == ""
+    assert triage.asked == ["billing", "billing"]
+    assert [cell["score"] for cell in page.browser.widget.page["rows"][0]["cells"]] == ["✓ right", "✗ wrong"]
