@@ -124,7 +124,7 @@ class ScoreSet:
         """Correct the expected output of a row, and score it again (see ``Comparison.correct``)."""
         self._check_is_scored()
         rows = planned_corrections(self._runs, row, expected, note=note, author=author, now=utc_now())
-        session.store_or_memory().corrections.keep(rows).result()
+        session.store_or_memory().corrections.add(rows).result()
         self.apply_corrections()
 
     def apply_corrections(self) -> None:

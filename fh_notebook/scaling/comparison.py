@@ -18,6 +18,8 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.rendering import frame_text
+from fh_notebook.batching.tables.expected_overlay import Overlay
+from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.data import check_failed, check_zero
 from fh_notebook.comparing.report.display import STYLE, SummaryData, summary_cells, summary_html, title_of
 from fh_notebook.comparing.scorers.runner import pinned
@@ -74,7 +76,19 @@ def compare(source: Any, *, score: Any, pair_on: str, failed: str) -> ScaledComp
     score = pinned(score)
     sums = _total_sums(frame, score, pair_on, failed)
     check_zero(failed, sums.scorer, lower=sums.lower)
-    return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed)
+    note = _uncorrected_note(source) if is_batch else ""
+    return ScaledComparison(sums, frame, score=score, pair_on=pair_on, failed=failed, note=note)
+
+
+def _uncorrected_note(batch: Batch) -> str:
+    """Return the note that corrections are left out; empty where there are none of the deployment.
+
+    A correction is found by the hash of a row's inputs, and the files of the partitions have no inputs of their own.
+    """
+    corrected = {key.deployment for key in Overlay.read(batch.workspace, None).standing_by_inputs}
+    if batch.plan().deployment not in corrected:
+        return ""
+    return f"Corrections of {EXPECTED} are left out: a batch over partitions is scored by the values of its table."
 
 
 def _with_whole_rows(frame: Any, pair_on: str) -> Any:
@@ -199,7 +213,8 @@ class ScaledComparison:
         What a failed run counts as.
     """
 
-    def __init__(self, sums: Sums, frame: Any, *, score: Any, pair_on: str, failed: str) -> None:
+    def __init__(self, sums: Sums, frame: Any, *, score: Any, pair_on: str, failed: str, note: str = "") -> None:
+        self._note = note
         self.scorer = sums.scorer
         self.variants = list(sums.variants)
         self.failed = failed
@@ -243,7 +258,7 @@ class ScaledComparison:
         """What must be said beside the numbers."""
         variants = self._sums.variants.values()
         alike = note_of(self._row_count, self._distinct_count)
-        notes = [*([alike] if alike else []), *self._sums.notes]
+        notes = [note for note in (alike, *self._sums.notes, self._note) if note]
         if self.scorer and (failed := sum(v.failed for v in variants)):
             notes.append(failed_note(failed, self.failed))
         if errors := sum(v.errors for v in variants):

@@ -100,6 +100,10 @@ def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
     assert (len(lines), lines["score"].notna().sum()) == (80, 79)
     assert any("failed run" in note for note in own.notes)
     assert counting.calls == before
+    assert not any("Corrections" in note for note in fh.compare(batch).notes)
+    alone = fh.batch(frame[:1], "shout", variants=["loud"], client=counting.hive.client(), progress=False)
+    fh.compare(alone).correct(0, expected="another")
+    assert any("Corrections of expected_output are left out" in note for note in fh.compare(batch).notes)
     with pytest.raises(fh.SettingsError, match="in many partitions"):
         own.report("x.html")
 

@@ -113,12 +113,13 @@ def value_text(value: Any) -> str:
     """
     simple = None if is_missing(value) else plain(value)
     try:
-        canonical_json(simple).encode()
+        text = canonical_json(simple)
+        text.encode()
     except UnicodeEncodeError:  # half a character, which JSON can escape
         return json.dumps(simple, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         return encode_json(str(simple))
-    return canonical_json(simple)
+    return text
 
 
 def text_of_expected(value: Any) -> str:

@@ -12,8 +12,8 @@ Rules of this file:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Final
@@ -103,14 +103,32 @@ def forget(connection: sqlite3.Connection, workspace: str | None) -> None:
     connection.execute("DELETE FROM corrections WHERE ?1 IS NULL OR workspace = ?1", (workspace,))
 
 
+TICK_S: Final = 1e-5
+"""Between two corrections of the same inputs at least: the newest one counts, also after the clock was set back."""
+
+
+def _add(connection: sqlite3.Connection, corrections: Iterable[CorrectionRow]) -> None:
+    for line in corrections:
+        (last,) = connection.execute(
+            "SELECT coalesce(max(corrected_at), 0.0) FROM corrections"
+            " WHERE workspace = ? AND deployment = ? AND inputs = ?",
+            (line.workspace, line.deployment, line.inputs),
+        ).fetchone()
+        connection.execute(_INSERT, _values(replace(line, corrected_at=max(line.corrected_at, last + TICK_S))))
+
+
 class StoredCorrections:
     """Repository of corrections."""
 
     def __init__(self, database: Transactions) -> None:
         self._database = database
 
+    def add(self, corrections: Sequence[CorrectionRow]) -> Committed[None]:
+        """Store new corrections in one transaction, as the newest ones of their inputs."""
+        return self._database.put(lambda c: _add(c, corrections))
+
     def keep(self, corrections: Sequence[CorrectionRow]) -> Committed[int]:
-        """Store corrections, each once, in one transaction; the future has how many were new."""
+        """Store corrections of another store, each once, in one transaction; the future has how many were new."""
         return self._database.put(lambda c: sum(c.execute(_INSERT, _values(line)).rowcount for line in corrections))
 
     def copy(self, source: str, target: str) -> Committed[int]:

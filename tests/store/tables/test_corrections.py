@@ -52,6 +52,17 @@ def test_a_correction_is_written_once_and_listed_by_its_time(tmp_path: Path) -> 
         ]
 
 
+def test_a_new_correction_is_the_newest_one_of_its_inputs(tmp_path: Path) -> None:
+    """Also after the clock was set back, or at the same time."""
+    with Store(tmp_path / "s.sqlite3").closing() as store:
+        store.corrections.add([line("a", corrected_at=100.0)]).result()
+        store.corrections.add([line("b", corrected_at=100.0), line("c", corrected_at=50.0)]).result()
+        store.corrections.add([line("d", corrected_at=1.0, inputs="j")]).result()
+        rows = store.corrections.of_workspace("w")
+        assert [row.uid for row in rows] == ["d", "a", "b", "c"]
+        assert rows[0].corrected_at == 1.0, "of other inputs"
+
+
 def test_only_forgetting_everything_removes_them(tmp_path: Path) -> None:
     """Of one workspace, or of all of them; not with a deployment or by age."""
     with Store(tmp_path / "s.sqlite3").closing() as store:
