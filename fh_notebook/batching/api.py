@@ -7,7 +7,6 @@ options are in `options.py`, from where both functions have their keywords; how 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Unpack
@@ -28,7 +27,8 @@ from fh_notebook.batching.planning.stored_batch import PlannedBatch, check_name
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance, schema_hashes
-from fh_notebook.batching.tables.rows import Rows, read_rows
+from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS, RowStream, open_rows
+from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import type_text
@@ -86,7 +86,6 @@ def prepare_batch(
         As :func:`fh_notebook.batch` says.
     """
     name, repeats, replace = options.name, options.repeats, options.replace
-    settings = StartOptions.of(options, is_stream=isinstance(rows, Iterator), audience=audience)
     target = known_deployment(client, deployment)
     batch_variants = read_variants(
         options.variants, target, options.inputs, find=lambda other: known_deployment(client, other)
@@ -95,9 +94,11 @@ def prepare_batch(
     if name is not None and store is not None and not replace:
         # Before the rows are read, and again with them.
         check_name(store, name, workspace, batch_variants, partitions=False)
+    opened = open_rows(rows, target)
+    settings = StartOptions.of(options, is_stream=isinstance(opened, RowStream), audience=audience)
     planner = Planner(batch_variants, repeats=repeats, metadata=options.metadata or {}, workspace=workspace)
     is_named = name is not None
-    name, source, note = _named_source(rows, planner, target.name, options)
+    name, source, note = _named_source(opened, planner, target.name, options)
     keeper = store if store is not None else session.store_in_memory()
     outcomes = OutcomeTable()
     # A batch that calls anew must not find the answers that were there before it.
@@ -149,18 +150,22 @@ def prepare_batch(
     return PreparedBatch(batch=Batch(control, reader), control=control, batch_state=batch_state, reader=reader)
 
 
-def _named_source(rows: Any, planner: Planner, deployment: str, options: BatchOptions) -> tuple[str, JobSource, str]:
+def _named_source(
+    rows: Rows | RowStream, planner: Planner, deployment: str, options: BatchOptions
+) -> tuple[str, JobSource, str]:
     """Return the batch's name, where its jobs come from, and what a person should know of how the rows were read."""
     name, first, sample = options.name, options.first, options.sample
-    if isinstance(rows, Iterator):
+    if isinstance(rows, RowStream):
         if sample is not None:
-            raise SettingsError("sample= needs to know all rows, and an iterator does not; give first=, or a list")
+            raise SettingsError(
+                f"sample= needs to know all rows, {UNKNOWN_ROWS}; give first=, or the rows as a list or a pandas "
+                "DataFrame"
+            )
         stream = StreamSource(rows, planner, first=first)
         return name or name_of(deployment, planner.batch_variants, stream.peek()), stream, ""
-    read = read_rows(rows)
-    batch_name, rows_of_jobs, shown = plan_table(read, planner, deployment, name=name)
+    batch_name, rows_of_jobs, shown = plan_table(rows, planner, deployment, name=name)
     by_row = pilot(rows_of_jobs, first=first, sample=sample, seed=batch_name)
-    return batch_name, TableSource(planner, by_row, shown, rows_of_jobs), read.note
+    return batch_name, TableSource(planner, by_row, shown, rows_of_jobs), rows.note
 
 
 def plan_table(rows: Rows, planner: Planner, deployment: str, *, name: str | None) -> tuple[str, list[list[Job]], Rows]:
@@ -218,10 +223,16 @@ def batch(
 
     Parameters
     ----------
-    rows : DataFrame, iterable of dicts, or path
-        A CSV, TSV, JSONL, JSON or Parquet file by its ending. Columns ``expected_output`` and ``metadata.*`` are no
-        inputs. An iterator (a generator, say) is never held whole: 1,000 rows are read, on a background thread,
-        looked up and checked before the first of them is called.
+    rows : DataFrame, dict of columns, iterable of dicts or of texts, or path
+        A DataFrame or Series of pandas, what has the Arrow PyCapsule interface (Polars, PyArrow, DuckDB, Ibis), a lazy
+        frame of Polars, a numpy record array, a dict of columns, a list of dicts, or a list of texts for the one text
+        variable of the deployment. Or a file by its ending: ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` and ``.json``,
+        also with ``.gz`` or ``.zst`` behind; ``.parquet``, also a folder or a pattern (``"data/*.parquet"``);
+        ``.arrow``, ``.feather``; ``.xlsx``, ``.ods`` (the first sheet, or ``"tickets.xlsx#May"``). Types survive; cells
+        of a CSV are text, and empty ones are missing. Columns ``expected_output`` and ``metadata.*`` are no inputs. An
+        iterator (a generator, say) is never held whole: 1,000 rows are read, on a background thread, looked up and
+        checked before the first of them is called. Nor is an Arrow table, or a Parquet or Arrow file, of more than
+        100,000 rows, unless pandas has written it under an index of its own; its rows are numbered from 0.
     deployment : Deployment or str
         What to run; a name is looked up where deployments are known, else its inputs are sent unchecked.
     variants : str, tuple, or iterable of them, optional

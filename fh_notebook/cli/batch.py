@@ -22,12 +22,11 @@ With ``--race``: 0 when it is decided (a winner, or no difference that matters),
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CODES_OF_STOPS",
+    "DATA",
     "EXIT_CODES",
     "FAILED",
     "MISUSED",
@@ -123,6 +123,12 @@ EXAMPLES: Final = """
 """
 
 
+DATA: Final = (
+    "a .csv, .tsv, .jsonl or .json file, also packed (.gz, .zst), a .parquet, .arrow, .feather, .xlsx or .ods file "
+    "(FILE.xlsx#SHEET), or a folder or a quoted pattern of Parquet files"
+)
+
+
 NO_KEY: Final = "set FETCH_HIVE_API_KEY, or name a file that says it with --env-file"
 
 
@@ -149,7 +155,7 @@ def add_parser(commands: Any) -> None:
         examples=EXAMPLES,
         more=EXIT_CODES,
     )
-    parser.add_argument("data", type=Path, metavar="DATA", help="a .csv, .tsv, .jsonl, .json or .parquet file")
+    parser.add_argument("data", type=Path, metavar="DATA", help=DATA)
     _add_what(parser)
     _add_how(parser)
     _add_delivery(parser)
@@ -337,7 +343,9 @@ def connect(args: argparse.Namespace) -> Iterator[Any]:
 
 def rows_for(args: argparse.Namespace, dask: Any) -> Any:
     """Return the rows: the path, or what workers read of it."""
-    if dask is None or args.data.suffix != ".parquet":
+    from fh_notebook.batching.tables.row_files import is_parquet
+
+    if dask is None or not is_parquet(args.data):
         return args.data
     import dask.dataframe as dd
 
@@ -432,13 +440,15 @@ def _run(args: argparse.Namespace) -> int:
 def _target(args: argparse.Namespace) -> Path | None:
     """Return where to write, checked before a call is paid for."""
     from fh_notebook.batching.export.export import check_export
+    from fh_notebook.batching.tables.row_files import reads_from
 
     if args.out is None:
         return None
     target = check_export(args.out)
-    with suppress(OSError):
-        if os.path.samefile(target, args.data):
-            raise SettingsError(f"{args.out} is the file of the rows, which would be lost; give -o another name")
+    if reads_from(args.data, target):
+        raise SettingsError(
+            f"{args.out} is, or would be, a file of the rows, which would be lost or mixed; give -o another name"
+        )
     return target
 
 

@@ -181,7 +181,7 @@ def checked_rows(args: argparse.Namespace, rows: Any) -> Any:
     InputError
         The rows cannot be read, or do not have them.
     """
-    from fh_notebook.batching.tables.rows import read_rows
+    from fh_notebook.batching.tables.row_sources import read_rows
     from fh_notebook.comparing.scorers.runner import check_columns
 
     if args.compare is None:

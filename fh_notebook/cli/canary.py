@@ -26,6 +26,7 @@ import fh_notebook as fh
 from fh_notebook.batching.options import written_options
 from fh_notebook.cli.batch import (
     CODES_OF_STOPS,
+    DATA,
     FAILED,
     MISUSED,
     REFUSED,
@@ -85,7 +86,7 @@ def add_parser(commands: Any) -> None:
         examples=EXAMPLES,
         more=EXIT_CODES,
     )
-    parser.add_argument("data", type=Path, metavar="DATA", help="a .csv, .tsv, .jsonl, .json or .parquet file")
+    parser.add_argument("data", type=Path, metavar="DATA", help=DATA)
     group = parser.add_argument_group("what is watched")
     name = group.add_argument("-d", "--deployment", required=True, metavar="NAME", help="what runs")
     name.completer = names  # type: ignore[attr-defined]  # argcomplete looks for it there

@@ -64,7 +64,8 @@ def compare(
     ----------
     batch_or_frame : Batch, DataFrame, list, or mapping
         A frame, or a list of records, needs `pair_on`, ``variant`` and the score column (or ``output``, for a scorer),
-        no more. A list may also hold runs. A mapping of names to any of these compares the same variant under each
+        no more. A frame of another library, a dict of columns and a file are read as :func:`fh_notebook.batch` reads
+        them. A list may also hold runs. A mapping of names to any of these compares the same variant under each
         name: ``{"monday": b1, "today": b2}``. Rows are paired by their inputs where the same inputs have other numbers
         in one of them; a verdict over rows of the same number and other inputs begins with how many. A batch over
         partitions, or a ``dask.dataframe``, is compared where its rows are: ``summary``, ``pairs``, ``verdict``,

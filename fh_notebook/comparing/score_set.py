@@ -18,7 +18,7 @@ from fh_notebook.comparing.scorers.base import Scorer
 from fh_notebook.comparing.scorers.function import scorer
 from fh_notebook.comparing.scorers.observations import corrected_observations
 from fh_notebook.comparing.scorers.runner import KeptScores, Score
-from fh_notebook.comparing.sources import read_named_sources, read_source, score_observations
+from fh_notebook.comparing.sources import as_frames, read_named_sources, read_source, score_observations
 from fh_notebook.comparing.tables import label_series
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.values import ColumnName, utc_now
@@ -64,6 +64,7 @@ class ScoreSet:
         InputError, SettingsError
             It cannot be compared, or the scorer cannot be used.
         """
+        source = as_frames(source)
         runs = _read_runs(source, score, pair_on=pair_on)
         return cls(source, score, ComparisonData(runs=runs, pair_on=pair_on, failed=failed))
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.expected_overlay import NONE_STANDING
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, OutputKeys, frame_of_runs
+from fh_notebook.batching.tables.row_sources import is_columns, is_table, read_frame
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
@@ -47,7 +49,7 @@ from fh_notebook.core.text.formatting import listed
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError
 
-__all__ = ["as_table", "describe_source", "read_named_sources", "read_source", "score_observations"]
+__all__ = ["as_frames", "as_table", "describe_source", "read_named_sources", "read_source", "score_observations"]
 
 
 def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False) -> ScoredRuns:
@@ -67,6 +69,22 @@ def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False)
         keys.of(o.run.output for o in observations if o.run is not None)
     notes = (f"{keys.note[0].upper()}{keys.note[1:]}.",) if keys.note else ()
     return replace(scored, about=describe_source(source), notes=notes)
+
+
+def as_frames(source: Any) -> Any:
+    """Return a source with each table of another library, dict of columns or file in it as a DataFrame, read once.
+
+    Raises
+    ------
+    InputError, SettingsError
+        One cannot be read.
+    """
+    if isinstance(source, Batch | pd.DataFrame):
+        return source
+    if isinstance(source, Mapping) and not is_columns(source, but=Run):
+        return {name: as_frames(part) for name, part in source.items()}
+    is_readable = isinstance(source, str | PathLike | Mapping) or is_table(source)
+    return read_frame(source) if is_readable else source
 
 
 def as_table(source: Any) -> Any:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Final
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from fh_notebook.contract.schema.build import fill_defaults, to_schema
 from fh_notebook.contract.schema.build import problems as problems_of
@@ -112,14 +112,23 @@ class Deployment:
 
     @classmethod
     def from_frame(cls, name: str, frame: Any, *, variants: str | Iterable[str] | None = ()) -> Deployment:
-        """Return a deployment whose Start variables are the columns of a DataFrame, with the kinds that they hold.
+        """Return a deployment whose Start variables are the columns of a table, with the kinds that they hold.
 
         A column whose name begins or ends with a blank is a variable of just that name; that is said, with the cure.
+
+        Parameters
+        ----------
+        name : str
+            The deployment's name.
+        frame : DataFrame or what else :func:`fh_notebook.batch` takes as rows
+            The table. Cells of a CSV are text, so its columns are variables of text.
+        variants : str or iterable of str, optional
+            Its variants.
 
         Raises
         ------
         InputError
-            A column cannot be a Start variable, or `frame` is no DataFrame: a file's name, rows, ...
+            A column cannot be a Start variable, or `frame` cannot be read.
 
         Examples
         --------
@@ -128,9 +137,7 @@ class Deployment:
         ['ticket']
         """
         arguments.check(Deployment.from_frame, locals())
-        if (problem := _frame_problem(frame)) is not None:
-            raise InputError(problem, where=name if isinstance(name, str) else "")
-        deployment = cls(name, variants=variants, inputs=frame)
+        deployment = cls(name, variants=variants, inputs=hooks.frame_schema().schema_of_frame(frame))
         if blanks := [column for column in deployment.variable_names if column != column.strip()]:
             hooks.frontend().notice(
                 f"The names of the columns {listed(blanks, 'and')} have blanks at their ends, and so have the Start "
@@ -238,27 +245,3 @@ def deployment_of(snippet: Snippet) -> Deployment:
         return Deployment(request.deployment, variants=variants, inputs=snippet.inputs)
     except InputError as exc:
         raise SnippetError(exc.problems) from None
-
-
-_READERS: Final = {
-    ".csv": "pd.read_csv({})",
-    ".tsv": "pd.read_csv({}, sep='\\t')",
-    ".parquet": "pd.read_parquet({})",
-    ".jsonl": "pd.read_json({}, lines=True)",
-    ".json": "pd.read_json({})",
-    ".xlsx": "pd.read_excel({})",
-}
-
-
-def _frame_problem(frame: Any) -> str | None:
-    """Return why `frame` is no DataFrame, with how to make one; ``None`` when it is one."""
-    if hasattr(frame, "dtypes") and hasattr(frame, "columns") and not isinstance(frame, type):
-        return None
-    if isinstance(frame, str | PathLike):
-        path = fspath(frame)
-        path = path if isinstance(path, str) else path.decode(errors="replace")
-        reader = next((r for end, r in _READERS.items() if path.casefold().endswith(end)), None)
-        hint = f"give {reader.format(short(path, 200))}" if reader else "read it first, as by pd.read_csv"
-        return f"{short(path)} is a file's name and no DataFrame; {hint}"
-    is_rows = isinstance(frame, Mapping | list | tuple)
-    return f"{short(frame)} is no DataFrame; {'give pd.DataFrame(...) of it' if is_rows else 'give one'}"

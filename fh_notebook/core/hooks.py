@@ -69,7 +69,7 @@ class FrameSchema(Protocol):
     """Start variables of a DataFrame; pandas is needed to read one."""
 
     def schema_of_frame(self, frame: Any) -> dict[str, Any]:
-        """Return the JSON Schema of the inputs that a frame's rows are."""
+        """Return the JSON Schema of the inputs that the rows of a frame are, or of what else is read as rows."""
         ...
 
 

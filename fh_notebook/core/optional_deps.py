@@ -36,7 +36,8 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
     {
         "ipykernel": OptionalPackage("ipykernel", "kernel"),
         "jupyterlab": OptionalPackage("JupyterLab", "fh-notebook lab", "lab"),
-        "pyarrow": OptionalPackage("pyarrow", "Parquet and Arrow", "data"),
+        "pyarrow": OptionalPackage("pyarrow", "Parquet, Arrow, Polars, DuckDB", "data"),
+        "python_calamine": OptionalPackage("python-calamine", "spreadsheets as rows", "data"),
         "xlsxwriter": OptionalPackage("XlsxWriter", "batch.to_excel", "data"),
         "rapidfuzz": OptionalPackage("rapidfuzz", "score.similarity", "score"),
         "sacrebleu": OptionalPackage("sacrebleu", "score.bleu and score.chrf", "score"),

@@ -32,7 +32,8 @@ from fh_notebook.batching.options import BatchOptions, bounded_options
 from fh_notebook.batching.planning.plan import BatchVariant, hashed_name, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.tables.frames import source_name
-from fh_notebook.batching.tables.rows import EXPECTED, Rows, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import EXPECTED, Rows
 from fh_notebook.batching.tables.values import is_missing
 from fh_notebook.comparing.scorers.observations import Observation, read_observations
 from fh_notebook.comparing.scorers.runner import Score, check_columns
@@ -100,7 +101,7 @@ def canary(
 
     Parameters
     ----------
-    rows : DataFrame, list of dicts, or path
+    rows : DataFrame, dict of columns, list of dicts or of texts, or path
         As in :func:`batch`, but no iterator. Some dozens to some hundreds of rows; those with equal inputs are one, and
         must agree in what the score compares with.
     deployment : Deployment or str
@@ -230,7 +231,7 @@ def start_canary(
 GO_ON: Final = "run the same fh.canary(...) again"
 
 
-def read_sample(rows: Any, score: Any) -> Rows:
+def read_sample(rows: Any, score: Any, deployment: Deployment | None = None) -> Rows:
     """Return the rows of a canary, of which a score can come.
 
     Raises
@@ -242,7 +243,7 @@ def read_sample(rows: Any, score: Any) -> Rows:
     """
     if isinstance(rows, Iterator):
         raise SettingsError("a canary calls the same rows again, and an iterator is read once; give list(rows)")
-    read = read_rows(rows)
+    read = read_rows(rows, deployment)
     if not len(read):
         raise InputError("there are no rows to call")
     if score is None and EXPECTED not in read.columns:
@@ -296,8 +297,8 @@ class CanarySample:
         InputError, SettingsError
             As :func:`canary` says.
         """
-        read = read_sample(rows, options.score)
         target = known_deployment(client, deployment)
+        read = read_sample(rows, options.score, target)
         (batch_variant,) = read_variants(
             [options.variant], target, None, find=lambda other: known_deployment(client, other)
         )

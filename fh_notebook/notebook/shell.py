@@ -17,7 +17,7 @@ import getpass
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -178,9 +178,20 @@ def _is_frame(value: object) -> bool:
     return pandas is not None and _is(value, pandas.DataFrame)
 
 
+_TABLES: Final = frozenset(
+    {("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch"), ("duckdb", "DuckDBPyRelation")}
+)
+"""Packages and classes of other libraries' tables, whose names of columns cost nothing to ask for."""
+
+
+def _is_other_table(value: object) -> bool:
+    kind = type(value)
+    return (str(kind.__module__).partition(".")[0], kind.__name__) in _TABLES
+
+
 def is_rows(value: object) -> bool:
-    """Return whether ``--over`` can take `value`: a DataFrame, or a list of dicts."""
-    if _is_frame(value):
+    """Return whether ``--over`` takes `value` and its columns are known: a table, or a list of dicts."""
+    if _is_frame(value) or _is_other_table(value):
         return True
     # Past whatever a class of the user's makes of its length: a person is typing.
     rows: Any = value
@@ -201,7 +212,14 @@ def columns(value: object) -> list[str]:
     """
     if not is_rows(value):
         return []
-    names = _frame_columns(value) if _is_frame(value) else (key for row in _first_rows(value) for key in dict.keys(row))
+    names: Iterable[Any]
+    if _is_frame(value):
+        names = _frame_columns(value)
+    elif _is_other_table(value):
+        table: Any = value
+        names = table.column_names if hasattr(table, "column_names") else table.columns
+    else:
+        names = (key for row in _first_rows(value) for key in dict.keys(row))
     return list(dict.fromkeys(name for name in names if type(name) is str))
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Unpack
 
-from fh_notebook.batching.api import OWN_CHECKS, PreparedBatch, prepare_local
+from fh_notebook.batching.api import OWN_CHECKS, PreparedBatch, known_deployment, prepare_local
 from fh_notebook.batching.model import Event
-from fh_notebook.batching.tables.rows import EXPECTED, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.scorers.runner import check_columns
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import arguments
@@ -20,6 +21,7 @@ from fh_notebook.core.text.messages import PYTHON, RUN_AGAIN, Audience
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.racing.options import RaceKeywords, RaceOptions, race_defaults
 from fh_notebook.racing.race import Race
+from fh_notebook.session import session
 
 __all__ = ["arace", "prepare_race", "race", "start_race"]
 
@@ -50,7 +52,7 @@ def race(
 
     Parameters
     ----------
-    rows : DataFrame, list of dicts, or path
+    rows : DataFrame, dict of columns, list of dicts or of texts, or path
         As in :func:`batch`, but no iterator: all rows must be known to be drawn from.
     deployment : Deployment or str
         What to run.
@@ -158,7 +160,8 @@ def prepare_race(rows: Any, deployment: Deployment | str, options: RaceOptions, 
         raise SettingsError(
             "a race draws its rows at random, so it must know all of them, and an iterator does not; give list(rows)"
         )
-    read = read_rows(rows)
+    client = session.client_for(options.batch.client)
+    read = read_rows(rows, known_deployment(client, deployment))
     if options.score is None and EXPECTED not in read.columns:
         raise InputError(
             "there is no score to race by: score=fh.score.exact('COLUMN') needs a column of right answers, "

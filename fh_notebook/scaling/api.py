@@ -30,7 +30,7 @@ from fh_notebook.batching.planning.reuse import AnswerLookup, beside_of
 from fh_notebook.batching.planning.stored_batch import StoredBatch, check_name
 from fh_notebook.batching.status import Caller
 from fh_notebook.batching.tables.frames import provenance
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.core import event_loop
 from fh_notebook.core.config import settings
@@ -99,7 +99,7 @@ def batch_over_partitions(
         check_name(store, name, client.workspace, batch_variants, partitions=True)
     if dask is not None:
         check_cluster(dask, client)  # before the rows are touched
-    ddf, labelled = _as_dask(rows, dask)
+    ddf, labelled = _as_dask(rows, dask, target)
     base = _base(options.parts, store)
     spec = _spec_of(
         client,
@@ -226,14 +226,14 @@ def _connection_of(client: Client) -> dict[str, Any]:
     }
 
 
-def _as_dask(rows: Any, dask_client: Any) -> tuple[Any, bool | None]:
+def _as_dask(rows: Any, dask_client: Any, target: Deployment) -> tuple[Any, bool | None]:
     """Return the rows as a Dask frame; whether its index tells rows apart, where that is known."""
     import dask
     import dask.dataframe as dd
 
     if isinstance(rows, dd.DataFrame):
         return rows, None
-    read = read_rows(rows)
+    read = read_rows(rows, target)
     frame = rows if isinstance(rows, pd.DataFrame) else read.frame
     workers = 1
     if dask_client is not None:

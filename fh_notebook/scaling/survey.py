@@ -24,7 +24,8 @@ from fh_notebook.batching.planning.plan import BatchVariant
 from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.planning.stored_jobs import shown_text
 from fh_notebook.batching.planning.table_match import VariantRecord
-from fh_notebook.batching.tables.rows import Rows, labels_of, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import Rows, labels_of
 from fh_notebook.core.text.messages import Message
 from fh_notebook.errors import InputError
 from fh_notebook.scaling.protocol import HASH_BYTES, PREFIX_BYTES, BatchSpec, PartitionSurvey

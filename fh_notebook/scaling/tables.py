@@ -15,7 +15,7 @@ from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.reader import Entry
 from fh_notebook.batching.rendering import ErrorGroup
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, tidy_frame
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import SettingsError
 from fh_notebook.scaling.partition_work import PartitionWork

@@ -79,7 +79,11 @@ def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: 
     assert "shout: 2 rows x 2 variants = 4 jobs; 4 calls\n" in done.stderr
     assert re.search(r"^shout-\w+: 4 of 4 done; 4 calls$", done.stderr, re.MULTILINE)
     assert f"Written to out.{ending}: 4 rows, " in done.stdout
-    reader = {"parquet": pd.read_parquet, "xlsx": pd.read_excel, "jsonl": lambda p: pd.read_json(p, lines=True)}
+    reader = {
+        "parquet": pd.read_parquet,
+        "xlsx": partial(pd.read_excel, engine="openpyxl"),
+        "jsonl": lambda p: pd.read_json(p, lines=True),
+    }
     read = reader.get(ending, lambda p: pd.read_csv(p, sep="\t" if ending == "tsv" else ","))(data.parent / f"out.{ending}")  # fmt: skip
     assert read["output"].tolist() == ["HI", "hi", "YO", "yo"]
     assert ("fh.compare(pandas.read_" in done.stdout) == (ending not in ("tsv", "jsonl"))
@@ -88,6 +92,27 @@ def test_every_row_goes_through_every_variant_into_a_file(data: Path, shouting: 
     again = run(*words)
     assert (again.returncode, shouting.calls) == (0, 4)
     assert "4 of 4 answered on " in again.stderr
+
+
+def test_a_sheet_and_a_folder_of_parquet_are_rows(
+    data: Path, shouting: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And answers are not written where they would be rows the next time."""
+    frame = pd.DataFrame({"text": ["hi", "yo"]})
+    with pd.ExcelWriter(data.parent / "book.xlsx", engine="xlsxwriter") as book:
+        pd.DataFrame({"text": ["no"]}).to_excel(book, sheet_name="April", index=False)
+        frame.to_excel(book, sheet_name="May", index=False)
+    (data.parent / "parts").mkdir()
+    frame.iloc[:1].to_parquet(data.parent / "parts" / "1.parquet")
+    frame.iloc[1:].to_parquet(data.parent / "parts" / "2.parquet")
+    options = ["-d", "shout", "-v", "loud", "--base-url", shouting.url, "-o"]
+    for place, (source, target) in enumerate([("book.xlsx#May", "book.xlsx"), ("parts", "parts/3.parquet"), ("parts/*.parquet", "parts/2.parquet")]):  # fmt: skip
+        refused = _here(capsys, source, *options, target)
+        assert (refused.returncode, shouting.calls) == (2, 2 * place)
+        assert "is, or would be, a file of the rows" in refused.stderr
+        done = _here(capsys, source, *options, "answers.csv", "--fresh")
+        assert done.returncode == 0, done.stderr
+        assert pd.read_csv("answers.csv")["output"].tolist() == ["HI", "YO"]
 
 
 def test_failed_rows_are_told_and_the_code_says_so(data: Path, shouting: Any, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
@@ -317,7 +342,7 @@ def test_pace_and_cost_are_passed_on(data: Path, shouting: Any, words: list[str]
         (["data.csv", "-d", "shout", "--local"], "--local and --base-url exclude each other"),
         (["data.csv", "-d", "shout", "-o", "out.doc"], "it must end in .csv, .csv.gz"),
         (["data.csv", "-d", "shout", "-o", "no/out.csv"], "there is no folder no; make it first"),
-        (["data.csv", "-d", "shout", "-o", "data.csv"], "is the file of the rows, which would be lost"),
+        (["data.csv", "-d", "shout", "-o", "data.csv"], "is, or would be, a file of the rows"),
         (["data.csv", "-d", "shout", "--env-file", "nothing.env"], "which is no file"),
     ],
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,26 @@ def test_a_list_of_records_needs_no_batch_and_no_frame() -> None:
     lines = [{"row": row, "variant": variant, "s": row + (variant == "b")} for row in range(8) for variant in "ab"]
     cmp = fh.compare(lines, score="s")
     assert cmp.pairs()[["n", "difference"]].values.tolist() == [[8, 1.0]]
+
+
+@pytest.mark.parametrize("kind", ["polars", "lazy", "columns", "parquet", "stream"])
+def test_a_table_of_another_library_is_compared(kind: str, tmp_path: Path) -> None:
+    """Read once, also what can be read but once; by name, too."""
+    lines = {"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "output": ["x", "y", "x", "x"], "s": [1, 0, 1, 1]}
+    frame = pl.DataFrame(lines)
+    frame.write_parquet(tmp_path / "a.parquet")
+
+    def source() -> Any:
+        stream = frame.to_arrow().to_reader
+        every = {"polars": lambda: frame, "lazy": frame.lazy, "columns": lambda: lines, "stream": stream}
+        return every.get(kind, lambda: tmp_path / "a.parquet")()
+
+    cmp = fh.compare(source(), score="s")
+    assert cmp.summary()["mean"].tolist() == [1.0, 0.5]
+    cmp.add_score(lambda run: run.output == "x", name="x")
+    assert cmp.by("x").summary()["mean"].tolist() == [1.0, 0.5]
+    by_name = fh.compare({"monday": source(), "today": source()}, score="s")
+    assert sorted(by_name.variants) == ["a (monday)", "a (today)", "b (monday)", "b (today)"]
 
 
 def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
@@ -40,7 +62,7 @@ def test_a_list_of_runs_is_compared_by_their_inputs() -> None:
         ([pd.DataFrame(), pd.DataFrame()], 'fh.compare({"monday": b1, "today": b2})'),
         ({"monday": pd.DataFrame({"row": [1], "variant": ["a"]})}, "give at least two, by name"),
         ({1: pd.DataFrame(), "1": pd.DataFrame()}, "two of the names read the same"),
-        ("batch", "not a str"),
+        ("batch", "rows are read from .csv"),
     ],
 )
 def test_what_cannot_be_compared_says_what_can(source: Any, said: str) -> None:

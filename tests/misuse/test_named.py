@@ -17,6 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.planning.mapping import Const
+from fh_notebook.batching.tables.row_sources import ACCEPTED
 from fh_notebook.client.http.transport import ProxiedTransport, open_transport
 from fh_notebook.core import arguments
 from fh_notebook.errors import FetchHiveError
@@ -188,7 +189,7 @@ CASES: dict[str, tuple[Callable[[fh.local.LocalHive, fh.Batch], Any], str]] = {
     ),
     "an array without dimensions as rows": (
         lambda hive, batch: fh.batch(np.array(0), "shout", client=hive.client()),
-        "rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, not as an ndarray",
+        f"rows are given as an ndarray; give {ACCEPTED}",
     ),
     "an array of hosts": (
         lambda hive, batch: fh.local.LocalHive(allow_callbacks=np.array([1, 2])),

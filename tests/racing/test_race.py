@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pandas as pd
+import polars as pl
 import pytest
 
 import fh_notebook as fh
@@ -23,6 +24,14 @@ CLEAR = {"weak": 0.3, "strong": 0.95}
 def run(quiz: Quiz, rows: Any = 120, **options: Any) -> fh.Race:
     given = {"score": fh.score.exact(), "client": quiz.hive.client(), "progress": False} | options
     return fh.race(questions(rows) if isinstance(rows, int) else rows, "quiz", **given)
+
+
+def test_rows_of_another_library_are_drawn_from_as_those_of_a_list() -> None:
+    """In the same order, with the same winner."""
+    rows = questions(60)
+    races = [run(Quiz(CLEAR, name=f"quiz{i}"), source) for i, source in enumerate([rows, pl.DataFrame(rows)])]
+    assert [race.winner for race in races] == ["strong", "strong"]
+    assert races[0].rows == races[1].rows
 
 
 def standing(race: fh.Race) -> Any:

@@ -19,7 +19,8 @@ import openpyxl
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.tables.rows import MAX_UNPACKED_BYTES, read_rows
+from fh_notebook.batching.tables.row_files import MAX_UNPACKED_BYTES
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.errors import FetchHiveError, InputError, StoreError
 from fh_notebook.store.store import Store
 from tests.security.corpus import FORMULAS, NAMES, TOUCHED

@@ -24,6 +24,7 @@ from fh_notebook.batching.options import BatchOptions, DeliveryMode, Reuse
 from fh_notebook.batching.planning.plan import Budget
 from fh_notebook.batching.planning.stored_batch import StoredBatch, running_refused
 from fh_notebook.batching.planning.work_queue import LookedUpWindow, WindowPrefetch, Windows, WorkQueue, chained_windows
+from fh_notebook.batching.tables.row_sources import UNKNOWN_ROWS
 from fh_notebook.contract.retry import NOT_REACHED, next_reset
 from fh_notebook.core.config import settings
 from fh_notebook.core.rate import Rate
@@ -78,7 +79,7 @@ class StartOptions:
         options : BatchOptions
             What was asked.
         is_stream : bool
-            Whether its rows are an iterator: then nobody knows how many there are.
+            Whether its rows come window by window: then nobody knows how many there are.
         audience : Audience
             Who reads its messages.
 
@@ -91,8 +92,8 @@ class StartOptions:
         if is_stream and not isinstance(rule, bool) and rule < 1:
             raise SettingsError(
                 Message(
-                    "{} as a fraction needs to know all rows, and an iterator does not; give a count",
-                    (option("fail_on_error"),),
+                    "{} as a fraction needs to know all rows, {}; give a count",
+                    (option("fail_on_error"), UNKNOWN_ROWS),
                 )
             )
         bounds = [calls for calls in (options.max_calls, _calls_for(options.max_cost)) if calls is not None]

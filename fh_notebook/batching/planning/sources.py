@@ -1,14 +1,14 @@
-"""Sources of jobs: a table in memory, an iterator, or the store.
+"""Sources of jobs: a table in memory, a stream, or the store.
 
 Rule of this file: a window is what is looked up and checked at once. A table is one window, so that all its problems
-are told together; an iterator is read 1,000 rows at a time, and never held whole.
+are told together; a stream (an iterator, a large Arrow table or file) is read 1,000 rows at a time, and never held
+whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any, Final, Protocol
 
 import pandas as pd
@@ -17,13 +17,14 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.planner import Planner
 from fh_notebook.batching.planning.stored_jobs import StoredJobs
-from fh_notebook.batching.tables.rows import Rows, read_rows
+from fh_notebook.batching.tables.row_sources import RowStream
+from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.errors import InputError
 
 __all__ = ["WINDOW", "JobSource", "JobWindow", "StoredSource", "StreamSource", "TableSource"]
 
 WINDOW: Final = 1_000
-"""Rows of an iterator that are checked before the first of them is called."""
+"""Rows of a stream that are checked before the first of them is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,31 +148,39 @@ class TableSource:
 
 
 class StreamSource:
-    """Rows that come one by one.
+    """Rows that come window by window.
 
     Parameters
     ----------
-    rows : iterator of mapping
+    stream : RowStream
         Read on the batch's own thread, a window ahead of need.
     planner : Planner
         Makes the jobs.
     first : int, optional
-        A pilot: only so many rows are read.
+        A pilot: only so many rows are planned.
     """
 
     rows = None
 
-    def __init__(self, rows: Iterator[Any], planner: Planner, *, first: int | None = None) -> None:
-        self._rows = rows if first is None else islice(rows, first)
+    def __init__(self, stream: RowStream, planner: Planner, *, first: int | None = None) -> None:
+        self._stream = stream
+        self._windows = stream.windows(WINDOW, first=first)
+        self._first = first
         self._planner = planner
         self._position = self._number = 0
         self._ahead: JobWindow | None = None
+        self._every: list[Job] = []
+        """The jobs of the window that was read last, also of rows that a pilot leaves out."""
         self._stored_jobs: StoredJobs | None = None
 
-    def peek(self) -> list[Job]:
-        """Return the jobs of the first window, which is read for it: a batch is named by them."""
+    def peek(self) -> Sequence[Job]:
+        """Return the jobs of the first window, which is read for it: a batch is named by them.
+
+        Of a table the window is whole, also where only some of its rows are planned: the name is that of the batch
+        which goes on from a pilot.
+        """
         self._ahead = next(self.fresh(), None)
-        return self._ahead.jobs if self._ahead is not None else []
+        return self._every
 
     def keep_in(self, stored: StoredJobs) -> None:
         """Name the place where the jobs are read back from."""
@@ -186,16 +195,30 @@ class StreamSource:
             yield window
 
     def _next(self) -> JobWindow | None:
-        records = list(islice(self._rows, WINDOW))
-        if not records:
+        window = next(self._windows, None)
+        if window is None:
             return None
         start = self._position
-        rows = replace(_read_window(records, start), labels=tuple(range(start, start + len(records))))
+        rows = self._read(window, start)
+        rows = replace(rows, labels=tuple(range(start, start + len(rows))), index=None, note="")
         hidden = self._planner.fit(rows)
-        jobs = [job for row in self._planner.jobs(rows, start=start, number=self._number) for job in row]
-        self._position += len(records)
+        by_row = list(self._planner.jobs(rows, start=start, number=self._number))
+        left = len(rows) if self._first is None else self._first - start
+        jobs = [job for row in by_row[:left] for job in row]
+        self._position += len(rows)
         self._number += len(jobs)
-        return JobWindow(jobs, without_secrets(rows, hidden), start, jobs)
+        self._every = [job for row in by_row for job in row]
+        return JobWindow(jobs, without_secrets(rows.head(left), hidden), start, jobs)
+
+    def _read(self, window: Any, start: int) -> Rows:
+        """Read a window; a problem says at which row of the whole the window begins, from which it counts."""
+        try:
+            return self._stream.read(window)
+        except InputError as exc:
+            if not start:
+                raise
+            problems = list(exc.problems)
+        raise InputError([f"in the rows from {start:,}: {problem}" for problem in problems])
 
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield the jobs that were read, out of the store."""
@@ -216,17 +239,6 @@ class StreamSource:
     def records_at(self, positions: Sequence[int]) -> list[dict[str, Any]]:
         """Return rows as JSON values, out of the store."""
         return self._stored_jobs.records_at(positions) if self._stored_jobs is not None else [{} for _ in positions]
-
-
-def _read_window(records: list[Any], start: int) -> Rows:
-    """Read a window; a problem says at which row of the whole the window begins, from which it counts."""
-    try:
-        return read_rows(records)
-    except InputError as exc:
-        if not start:
-            raise
-        problems = list(exc.problems)
-    raise InputError([f"in the rows from {start:,}: {problem}" for problem in problems])
 
 
 class StoredSource:

@@ -168,6 +168,7 @@ class PlannedBatch(StoredBatch):
             self.variant_records,
             mine=self._plan.variants,
             repeats=self._plan.repeats,
+            dtypes=self._before.plan.get("dtypes") if self._before is not None else None,
             positions=self._moved,
         )
 
@@ -385,7 +386,7 @@ class PlannedBatch(StoredBatch):
             index=index,
             index_dtypes=index_dtypes,
             columns=list(dict.fromkeys([*(base.get("columns") or ()), *rows.columns])),
-            dtypes=_dtypes_of(rows, base) if not self._is_stream else base.get("dtypes", {}),
+            dtypes=self._dtypes_of(rows, base),
             table_sha256=self._fingerprint,
             reuse=self._reuse,
             replaced=list(self.replaced_ids),
@@ -402,6 +403,13 @@ class PlannedBatch(StoredBatch):
             now=now.timestamp(),
         )
 
+    def _dtypes_of(self, rows: Rows, base: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the dtypes of all columns: those of a table as it has them now, of a stream as its first window."""
+        before: dict[str, Any] = base.get("dtypes", {})
+        if self._is_stream:
+            return rows.dtypes | before if rows.tabular else before
+        return {name: dtype for name, dtype in before.items() if name not in rows.columns} | rows.dtypes
+
     def _labels_that_stay(self, lines: Sequence[StoredRow]) -> dict[int, str]:
         """Return the labels that stay where a part of the table has labels that other rows of it have."""
         stored = self.store.rows.labels(self.id)
@@ -410,11 +418,6 @@ class PlannedBatch(StoredBatch):
         if not others & {line.label for line in lines}:
             return {}
         return {position: stored[position] for position in mine if position in stored}
-
-
-def _dtypes_of(rows: Rows, base: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the dtypes of all columns, those of these rows as they have them now."""
-    return {name: dtype for name, dtype in base.get("dtypes", {}).items() if name not in rows.columns} | rows.dtypes
 
 
 def other_table(record: BatchRecord, variant_records: Sequence[VariantRecord], *, partitions: bool) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import pandas as pd
 
 from fh_notebook.batching.model import Job, Outcome
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.contract.deployment import Deployment

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors, Rows, frame_of_records, note_factors, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors, Rows, frame_of_records, note_factors
 from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import object_series, plain
 from fh_notebook.core import arguments

@@ -1,4 +1,4 @@
-"""`Rows`: DataFrames, lists and files as plain rows, each with its label.
+"""`Rows`: plain rows, each with its label, made of a DataFrame or of dicts.
 
 - The source is not changed, and nothing is dropped.
 - Each row has a label, by which it is shown and later paired: the frame's own index where that is unique, or the
@@ -8,27 +8,18 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
-import warnings
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from io import StringIO
-from os import PathLike
-from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.values import dtype_to_json, object_series, plain, series_of_dtype
 from fh_notebook.core.json_values import is_missing
-from fh_notebook.core.optional_deps import ensure_installed, is_installed
-from fh_notebook.core.text.formatting import listed, short, type_text
-from fh_notebook.core.text.problems import Problem
-from fh_notebook.core.values import is_iterable
+from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -36,9 +27,13 @@ __all__ = [
     "METADATA_PREFIX",
     "TABLE_FACTOR",
     "Factors",
+    "Items",
     "Rows",
+    "column_names",
+    "column_of",
     "distinct_labels",
     "factors_of",
+    "first_problems",
     "frame_of_records",
     "index_of",
     "label_from",
@@ -46,7 +41,9 @@ __all__ = [
     "labels_of",
     "note_factors",
     "own_index",
-    "read_rows",
+    "rows_of_frame",
+    "rows_of_items",
+    "typed_column",
 ]
 
 
@@ -190,6 +187,19 @@ class Rows:
         frame = self.frame.take(positions).reset_index(drop=True)
         return frame if self.index is None else frame.set_axis(self.index.take(positions), axis=0)
 
+    def head(self, count: int) -> Rows:
+        """Return the first rows; these ones where there are no more."""
+        if count >= len(self):
+            return self
+        index = None if self.index is None else self.index[:count]
+        return replace(
+            self,
+            labels=self.labels[:count],
+            records=self.records[:count],
+            make_frame=lambda: self.frame.iloc[:count],
+            index=index,
+        )
+
     @property
     def stored_labels(self) -> Sequence[Any]:
         """The labels as they are kept: of several levels a list each, so that the index can be made again."""
@@ -224,51 +234,17 @@ class Rows:
         return [c for c in self.columns if c != EXPECTED and not c.startswith(METADATA_PREFIX)]
 
 
-def read_rows(source: Any) -> Rows:
-    """Return the rows of `source`.
-
-    Parameters
-    ----------
-    source : DataFrame, iterable of mappings, or path
-        A path ends in ``.csv``, ``.csv.gz``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json`` or ``.parquet``. Cells of a
-        CSV are text, empty cells are missing.
+def rows_of_frame(source: pd.DataFrame) -> Rows:
+    """Return the rows of a DataFrame, which is copied.
 
     Raises
     ------
     InputError
-        The source cannot be read as rows; the place is named.
-    SettingsError
-        It is a Parquet file, and neither pyarrow nor fastparquet is installed.
-
-    Examples
-    --------
-    >>> rows = read_rows([{"text": "a"}, {"text": "b", "expected_output": "B"}])
-    >>> rows.labels, rows.plain_columns
-    ((0, 1), ['text'])
+        Its columns are not named by texts, each once.
     """
-    if isinstance(source, Rows):
-        return source
-    if isinstance(source, pd.DataFrame):
-        return _from_frame(source)
-    if isinstance(source, str | PathLike):
-        return _from_path(Path(source).expanduser())
-    if hasattr(source, "__dask_graph__"):
-        raise InputError(
-            f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe "
-            "(Series.to_frame(), Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
-        )
-    if is_iterable(source) and not isinstance(source, Mapping | bytes | pd.Series):
-        return _from_records(list(source), lambda i: f"row {i}")
-    raise InputError(
-        f"rows are given as a DataFrame, a list of dicts or the path of a CSV, JSONL or Parquet file, "
-        f"not as {type_text(source)}"
-    )
-
-
-def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
     if isinstance(source.columns, pd.MultiIndex):
         raise InputError("the frame's columns have several levels; flatten them to one name a column")
-    names = _column_names(source.columns)
+    names = column_names(source.columns)
     frame = source.copy()
     frame.columns = pd.Index(names)
     labels, about_labels = labels_of(source.index)
@@ -287,13 +263,20 @@ def _from_frame(source: pd.DataFrame, *, note: str = "") -> Rows:
         records=tuple(records),
         make_frame=lambda: frame,
         tabular=True,
-        note="; ".join(n for n in (note, about_labels) if n),
+        note=about_labels,
         index=source_index,
         factors=factors_of(source.attrs.get(FACTORS), len(labels)),
     )
 
 
-def _column_names(columns: Iterable[Any]) -> list[str]:
+def column_names(columns: Iterable[Any]) -> list[str]:
+    """Return the names of columns as texts.
+
+    Raises
+    ------
+    InputError
+        One is there twice, or has half a character.
+    """
     names = [str(c) for c in columns]
     _check_names(names)
     if doubled := sorted({n for n in names if names.count(n) > 1}):
@@ -308,12 +291,43 @@ def _check_names(names: Iterable[str]) -> None:
             raise InputError(f"the column name {short(name)} has half a character (a cut emoji); rename it")
 
 
-def _from_records(records: list[Any], where: Callable[[int], str]) -> Rows:
-    if records and all(isinstance(record, str) for record in records):
-        raise InputError(
-            "rows are dicts of column names to values, and these are texts; give [{'text': t} for t in texts], "
-            "each text under the name of its Start variable"
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """Rows one by one: dicts, or texts of one Start variable."""
+
+    values: list[Any]
+    where: Callable[[int], str] = "row {}".format
+    """How a place among them is named."""
+    source: str = ""
+    """The file that they come from."""
+
+
+def rows_of_items(items: Items, text_column: Callable[[], str]) -> Rows:
+    """Return the rows of dicts, or of texts.
+
+    Parameters
+    ----------
+    items : Items
+        All dicts, or all texts.
+    text_column : function
+        Returns the name of the column that texts are; called where they are texts.
+
+    Raises
+    ------
+    InputError
+        An item is something else, or a name is no text; all such places together.
+    """
+    if items.values and all(isinstance(item, str) for item in items.values):
+        name = text_column()
+        items = replace(items, values=[{name: item} for item in items.values])
+    try:
+        return _rows_of_records(items.values, items.where)
+    except InputError as exc:
+        problems = exc.problems
+    raise InputError(problems, where=items.source)
+
+
+def _rows_of_records(records: list[Any], where: Callable[[int], str]) -> Rows:
     problems = [
         f"{where(i)}: {short(r)} is not a dict of column names to values"
         for i, r in enumerate(records)
@@ -326,7 +340,7 @@ def _from_records(records: list[Any], where: Callable[[int], str]) -> Rows:
         if not isinstance(name, str)
     ]
     if problems:
-        raise InputError(_first(problems))
+        raise InputError(first_problems(problems))
     _check_names(name for record in records for name in record)
     # Copies: what the caller does to his own dicts afterwards changes no row.
     copies = [dict(record) for record in records]
@@ -352,146 +366,41 @@ def frame_of_records(
     for name in columns:
         values = [record.get(name) for record in records]
         column = series_of_dtype(values, dtypes[name]) if dtypes and name in dtypes else None
-        series[name] = _series(values) if column is None else column
+        series[name] = column_of(values) if column is None else column
     return pd.DataFrame(series, index=pd.RangeIndex(len(records)))
 
 
-def _first(problems: list[str], cap: int = 20) -> list[str]:
+def typed_column(values: list[Any]) -> pd.Series[Any]:
+    """Return a column of values as :func:`column_of` does, where whole numbers stay what they are beside ``None``.
+
+    Examples
+    --------
+    >>> typed_column([1, None]).dtype, typed_column([0.5, None]).dtype
+    (Int64Dtype(), dtype('float64'))
+    """
+    column = column_of(values)
+    are_whole = column.dtype.kind == "f" and all(
+        value is None or isinstance(value, int | np.integer) for value in values
+    )
+    return column.astype("Int64") if are_whole else column
+
+
+def first_problems(problems: list[str], cap: int = 20) -> list[str]:
     """Return as many problems as a person reads, and how many there are besides."""
     return problems if len(problems) <= cap else [*problems[:cap], f"and {len(problems) - cap:,} more"]
 
 
-def _series(values: list[Any]) -> pd.Series[Any]:
-    """Return a column of values that may be lists and dicts: pandas must not take those for rows."""
+def column_of(values: list[Any]) -> pd.Series[Any]:
+    """Return a column of values that may be lists and dicts: pandas must not take those for rows.
+
+    Examples
+    --------
+    >>> column_of([1, 2]).dtype, column_of([[1], None]).tolist()
+    (dtype('int64'), [[1], None])
+    """
     if any(isinstance(v, list | tuple | dict) for v in values):
         return object_series(values)
     try:
         return pd.Series(values, dtype=object).infer_objects()
     except UnicodeEncodeError:  # half a character: Arrow, which pandas keeps texts in, has only whole ones
         return object_series(values)
-
-
-def _from_path(path: Path) -> Rows:
-    name = path.name.lower()
-    unpacked = name.removesuffix(".gz") if name.endswith(".csv.gz") else name
-    kind = next((k for k in _READERS if unpacked.endswith(k)), None)
-    if kind is None:
-        raise InputError(f"{path.name}: rows are read from {', '.join(_READERS)}; read it yourself and give the frame")
-    problems: tuple[str | Problem, ...] = ()
-    try:
-        return _READERS[kind](path)
-    except InputError as exc:
-        problems = exc.problems
-    except FileNotFoundError:
-        problems = ("there is no such file",)
-    except pd.errors.EmptyDataError:
-        problems = ("the file is empty; its first line names the columns",)
-    except pd.errors.ParserWarning:
-        problems = ("a line has more cells than the header; quote cells that hold the separator",)
-    except UnicodeDecodeError as exc:
-        problems = (
-            f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself "
-            "with pandas.read_csv(..., encoding=...) and give the frame",
-        )
-    except RecursionError:
-        problems = ("it cannot be read: something in it is nested too deep",)
-    except (OSError, EOFError, ValueError, zlib.error) as exc:
-        problems = (f"it cannot be read: {exc}",)
-    # Outside of the block: IPython would show the context too.
-    raise InputError(problems, where=str(path))
-
-
-def _read_csv(path: Path) -> Rows:
-    # A blank line is a row without values, so that rows match the file; one at an end of the file is none.
-    text = _text_of(path).strip("\r\n")
-    if not text:
-        raise pd.errors.EmptyDataError
-    options: dict[str, Any] = {
-        "sep": _separator(path, text),
-        "dtype": str,
-        "keep_default_na": False,
-        "skip_blank_lines": False,
-        "index_col": False,
-    }
-    with warnings.catch_warnings():
-        # A line with more cells than the header: pandas would drop them with a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        names = pd.read_csv(StringIO(text), header=None, nrows=1, **options).iloc[0].tolist()
-        _column_names(names)  # pandas would rename the second of two equal columns
-        frame = pd.read_csv(StringIO(text), na_values=[""], **options)
-    return _from_frame(_by_its_index(frame) if len(names) > 1 and names[0] in ("", UNNAMED) else frame)
-
-
-UNNAMED: Final = "Unnamed: 0"
-"""What pandas calls the nameless column of a frame's index, which it writes first."""
-
-
-def _by_its_index(frame: pd.DataFrame) -> pd.DataFrame:
-    index = frame.pop(frame.columns[0])
-    numbers = index.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").fillna(False).all()
-    frame.index = pd.Index(index.astype("int64") if numbers else index, name=None)
-    return frame
-
-
-def _text_of(path: Path) -> str:
-    if not path.name.lower().endswith(".gz"):
-        return path.read_bytes().decode("utf-8-sig")
-    with gzip.open(path) as packed:
-        content = packed.read(MAX_UNPACKED_BYTES + 1)
-    if len(content) > MAX_UNPACKED_BYTES:
-        raise InputError(f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if it is meant so")
-    return content.decode("utf-8-sig")
-
-
-MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
-"""A packed file of some kilobytes can be a thousand times as large as it looks."""
-
-
-def _separator(path: Path, text: str) -> str:
-    """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
-    if path.name.lower().endswith(".tsv"):
-        return "\t"
-    header = text.partition("\n")[0]
-    if "," in header:
-        return ","
-    return next((s for s in (";", "\t") if s in header), ",")
-
-
-def _read_json(path: Path) -> Rows:
-    value = json.loads(path.read_text("utf-8-sig"))
-    if not isinstance(value, list):
-        raise InputError(f"holds {short(value)}; give a list of objects, or one object a line in a .jsonl file")
-    return _from_records(value, lambda i: f"item {i}")
-
-
-def _read_jsonl(path: Path) -> Rows:
-    records: list[Any] = []
-    lines: list[int] = []
-    problems: list[str] = []
-    for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            records.append(json.loads(line))
-            lines.append(number)
-        except (ValueError, RecursionError) as exc:
-            problems.append(f"line {number} is not JSON ({exc})")
-    if problems:
-        raise InputError(_first(problems))
-    return _from_records(records, lambda i: f"line {lines[i]}")
-
-
-def _read_parquet(path: Path) -> Rows:
-    if not is_installed("fastparquet"):
-        ensure_installed("pyarrow", "Parquet files need")
-    return _from_frame(pd.read_parquet(path))
-
-
-_READERS: Final[dict[str, Callable[[Path], Rows]]] = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".ndjson": _read_jsonl,
-    ".json": _read_json,
-    ".parquet": _read_parquet,
-}

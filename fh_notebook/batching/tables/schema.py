@@ -13,11 +13,12 @@ from typing import Any, Final
 import pandas as pd
 from pandas.api import types
 
+from fh_notebook.batching.tables.row_sources import read_frame
 from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.core.json_values import json_problems
-from fh_notebook.core.text.formatting import KIND_OF_TYPE, listed, type_text
+from fh_notebook.core.text.formatting import KIND_OF_TYPE, listed
 from fh_notebook.errors import InputError
 
 __all__ = ["schema_of_frame"]
@@ -27,7 +28,7 @@ MAX_CHOICES: Final = 50
 
 
 def schema_of_frame(frame: Any) -> dict[str, Any]:
-    """Return the open JSON Schema of the inputs that a frame's rows are.
+    """Return the open JSON Schema of the inputs that the rows of a frame are, or of what else is read as rows.
 
     Integers, numbers, truths and texts are declared by their dtype; categories are choices, up to
     :data:`MAX_CHOICES`; columns of lists, dicts and other objects by what their values are. Of moments, those with a
@@ -37,7 +38,8 @@ def schema_of_frame(frame: Any) -> dict[str, Any]:
     Raises
     ------
     InputError
-        The columns do not name variables: several levels, a name that is no text, or one name twice.
+        The columns do not name variables: several levels, a name that is no text, or one name twice. Or it cannot be
+        read as rows.
 
     Examples
     --------
@@ -45,8 +47,7 @@ def schema_of_frame(frame: Any) -> dict[str, Any]:
     >>> schema_of_frame(frame.astype({"words": "Int64"}))["properties"]
     {'ticket': {'type': 'string'}, 'words': {'type': ['integer', 'null']}}
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"inputs: {type_text(frame)} declares no Start variables; give a pandas DataFrame")
+    frame = read_frame(frame)
     if problem := _problem_of(frame.columns):
         raise InputError(f"inputs: {problem}")
     properties: dict[str, Any] = {}

@@ -75,7 +75,8 @@ def to_schema(inputs: Any) -> dict[str, Any]:
            The result is closed: a name that is not there is a problem.
         4. A class with ``model_json_schema`` (pydantic): the schema that it gives, closed in the same way at every
            depth, unless a model says ``extra="allow"``.
-        5. A DataFrame: its columns, by :func:`~fh_notebook.batching.tables.schema.schema_of_frame`.
+        5. A DataFrame, of pandas or of another library: its columns, by
+           :func:`~fh_notebook.batching.tables.schema.schema_of_frame`.
         6. A function, a TypedDict, a dataclass, a named tuple or another class: its signature, by
            :func:`~fh_notebook.contract.schema.from_python.from_function`.
 

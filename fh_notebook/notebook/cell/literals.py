@@ -16,8 +16,8 @@ Unicode space beside the name of a variable, which YAML takes as a letter of the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
@@ -26,34 +26,11 @@ from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.catalog.yaml_loader import compose
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.references import effective_schema
+from fh_notebook.contract.schema.text_variables import single_text, text_variables
 from fh_notebook.core.text.formatting import types_of
 from fh_notebook.errors import InputError
 
-__all__ = ["name_with_unicode_space", "quoted_as_written", "single_text", "text_variables", "unicode_space"]
-
-
-def text_variables(deployment: Deployment) -> list[str]:
-    """Return the Start variables that take any text, and nothing else but null."""
-    properties = deployment.inputs.get("properties", {})
-    kinds = {name: effective_schema(schema, deployment.inputs) for name, schema in properties.items()}
-    return [
-        n
-        for n, keywords in kinds.items()
-        if _is_free_text(keywords) and {*types_of(keywords["type"])} <= {"string", "null"}
-    ]
-
-
-def single_text(deployment: Deployment) -> str | None:
-    """Return the one text variable of a deployment, when nothing else must be given."""
-    properties = deployment.inputs.get("properties", {})
-    texts = [name for name, schema in properties.items() if _is_free_text(effective_schema(schema, deployment.inputs))]
-    needed = deployment.inputs.get("required", [])
-    candidates = [name for name in texts if name in needed] or texts
-    return candidates[0] if len(candidates) == 1 and set(needed) <= set(candidates) else None
-
-
-def _is_free_text(schema: Mapping[str, Any]) -> bool:
-    return types_of(schema.get("type", []))[:1] == ["string"] and not {"enum", "const"} & set(schema)
+__all__ = ["name_with_unicode_space", "quoted_as_written", "unicode_space"]
 
 
 _LINE: Final = re.compile(
@@ -122,10 +99,10 @@ class _ValueReader:
             name: types_of(effective_schema(schema, deployment.inputs).get("type", []))
             for name, schema in properties.items()
         }
-        self._texts = set(text_variables(deployment))
+        self._texts = set(text_variables(deployment.inputs))
         self._nested = {name for name, types in kinds.items() if {"array", "object"} & set(types)}
         # With one text variable, lines of other names may be that text: they stay as they are.
-        self._only = set(properties) if single_text(deployment) else None
+        self._only = set(properties) if single_text(deployment.inputs) else None
 
     def leaves_open(self, line: re.Match[str]) -> bool:
         """Whether a bracket that the value begins with is not closed in its line."""
@@ -233,7 +210,7 @@ def name_with_unicode_space(
     names: Iterable[str], lines: Iterable[tuple[int, str]], deployment: Deployment
 ) -> str | None:
     """Say where such a blank was read as a part of one of the `names`; a text that only reads as names is its own."""
-    variables, is_text = deployment.variable_names, single_text(deployment) is not None
+    variables, is_text = deployment.variable_names, single_text(deployment.inputs) is not None
     for name in names:
         bare = re.sub(rf"^[\s{_ODD}]+", "", name)
         if bare != name and name not in variables and (bare.strip("\"'") in variables or not is_text):

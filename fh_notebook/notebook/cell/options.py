@@ -17,7 +17,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from IPython.core.error import UsageError
@@ -153,9 +153,11 @@ def _variable(name: str) -> str:
 def _table(name: str) -> str:
     if name.isidentifier() and not keyword.iskeyword(name):
         return unicodedata.normalize("NFKC", name)
-    suffix = PurePath(name).suffix.lower()
-    expression = f"pd.read_csv({name!r})" if suffix in (".csv", ".tsv") else name
-    expression = repr(name) if suffix in (".jsonl", ".json", ".ndjson", ".parquet") else expression
+    from fh_notebook.batching.tables.row_files import is_readable  # which loads pandas
+
+    expression = repr(name) if is_readable(Path(name)) else name
+    if Path(name).suffix.lower() in (".csv", ".tsv"):  # a frame's columns are completed
+        expression = f"pd.read_csv({name!r})"
     raise argparse.ArgumentTypeError(
         f"{name!r} is not the name of a variable; assign it to one first: rows = {expression}, then --over rows"
     )
@@ -241,7 +243,7 @@ def parser() -> MagicParser:
     add("--metadata", action="append", default=[], type=_pair, metavar="NAME=VALUE",
         help="a value for the service's logs; may be said several times")  # fmt: skip
     add("--over", type=_table, metavar="FRAME",
-        help="run the body once for each row of a DataFrame or list; {{ row.column }} takes a cell")  # fmt: skip
+        help="run the body once for each row of a table, list or path; {{ row.column }} takes a cell")  # fmt: skip
     add("--score", type=_score, metavar="exact:COLUMN",
         help="with --over: compare the variants by whether the output is what COLUMN has")  # fmt: skip
     add("--race", type=_score, metavar="exact:COLUMN",

@@ -28,10 +28,11 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 from fh_notebook.contract.catalog.yaml_loader import compose, load, tag_of, yaml_error_of
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.references import effective_schema
+from fh_notebook.contract.schema.text_variables import single_text
 from fh_notebook.core.text.formatting import nearest, path_text
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell.literals import name_with_unicode_space, quoted_as_written, single_text, unicode_space
+from fh_notebook.notebook.cell.literals import name_with_unicode_space, quoted_as_written, unicode_space
 from fh_notebook.notebook.cell.template import Template
 
 __all__ = ["is_blank", "parse_mapping", "read_inputs", "remarks_in"]
@@ -55,7 +56,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
     except InputError as exc:
         error = exc
     else:
-        single = single_text(deployment)
+        single = single_text(deployment.inputs)
         if single and _is_prose(inputs, deployment):
             return {single: text.strip()}
         if problem_text := name_with_unicode_space(inputs, _content(text), deployment):
@@ -63,7 +64,7 @@ def read_inputs(template: Template, deployment: Deployment) -> dict[str, Any]:
         if _is_closed(deployment) and (problem_text := _unknown_names_text(inputs, template, deployment)):
             raise InputError(problem_text, where=deployment.name)
         return inputs
-    if (single := single_text(deployment)) and not _names_a_variable(text, deployment):
+    if (single := single_text(deployment.inputs)) and not _names_a_variable(text, deployment):
         return {single: text.strip()}
     slip = _assignment(text, deployment) or _colon(text, deployment) or unicode_space(_content(text))
     raise InputError(slip or [_untoken(problem, template) for problem in error.problems], where=error.where)
@@ -92,7 +93,7 @@ def _is_closed(deployment: Deployment) -> bool:
 
 def _unknown_names_text(names_given: Iterable[str], template: Template, deployment: Deployment) -> str | None:
     """Say how a text that reads as a mapping is given, where none of its names is a variable or nearly one."""
-    single, variables, inputs = single_text(deployment), deployment.variable_names, list(names_given)
+    single, variables, inputs = single_text(deployment.inputs), deployment.variable_names, list(names_given)
     if not single or not inputs or template.text.lstrip().startswith("{"):
         return None
     if any(name in variables or nearest(name, variables) for name in inputs):
@@ -124,7 +125,7 @@ def remarks_in(template: Template, deployment: Deployment) -> list[str]:
     if not isinstance(root, MappingNode) or not all(isinstance(name, ScalarNode) for name, _ in root.value):
         return []
     names = [name.value for name, _ in root.value]
-    if single_text(deployment) and _is_prose(names, deployment):
+    if single_text(deployment.inputs) and _is_prose(names, deployment):
         return []
     properties = deployment.inputs.get("properties", {})
     chosen = {n for n in names if {"enum", "const"} & {*effective_schema(properties.get(n, {}), deployment.inputs)}}

@@ -403,7 +403,7 @@ def form(
     values : mapping, optional
         What the fields begin with. A value that does not fit is shown with its problem. Of an optional field that has a
         default and no value nothing is sent: the field shows the default.
-    over : DataFrame, iterable of mappings, or path, optional
+    over : DataFrame, dict of columns, iterable of dicts or of texts, or path, optional
         Rows as :func:`fh_notebook.batch` takes them: the form then says which Start variable takes which column, shows
         the first rows and the number of calls, and its Run starts a batch in the background, ``form.batch``. `values`
         are constants then.

@@ -19,13 +19,13 @@ from fh_notebook.client.clients import Client
 from fh_notebook.contract.catalog.writer import scalar
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.coercion import coerce
+from fh_notebook.contract.schema.text_variables import text_variables
 from fh_notebook.contract.schema.validation import problems
 from fh_notebook.contract.snippet.parser import looks_like_snippet
 from fh_notebook.core.text.formatting import nearest
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
-from fh_notebook.notebook.cell.literals import text_variables
 from fh_notebook.notebook.cell.options import LineOptions
 from fh_notebook.notebook.cell.parser import read_inputs, remarks_in
 from fh_notebook.notebook.cell.request import chosen_variants, misspelt_names, request_text, with_delivery, with_hint
@@ -88,8 +88,8 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
 
     if not options.name:
         raise InputError("--over needs the deployment's name on the line")
-    rows = _rows_of(options, names)
     deployment = client.aclient.connection.find_deployment(options.name) or Deployment(options.name)
+    rows = _rows_of(options, names, deployment)
     if looks_like_snippet(body):
         raise InputError("--over takes a mapping of inputs with {{ row.column }}, not a snippet", where=options.name)
     options_given: dict[str, Any] = {
@@ -118,15 +118,15 @@ def run_over(options: LineOptions, body: str, client: Client, names: Mapping[str
     return done
 
 
-def _rows_of(options: LineOptions, names: Mapping[str, Any]) -> Rows:
+def _rows_of(options: LineOptions, names: Mapping[str, Any], deployment: Deployment) -> Rows:
     """The rows that the line names, which have the columns that it names."""
-    from fh_notebook.batching.tables.rows import read_rows
+    from fh_notebook.batching.tables.row_sources import read_rows
 
     if options.over is None or options.over not in names:
         close = nearest(options.over, (name for name in row_names(names) if not name.startswith("_")))
         hint = f"; did you mean {close!r}?" if close else ""
         raise InputError(f"--over {options.over}: there is no variable of this name{hint}", where=options.name or "")
-    rows = read_rows(names[options.over])
+    rows = read_rows(names[options.over], deployment)
     for option, column in (("--score", options.score), ("--race", options.race)):
         if column and column not in rows.columns:
             raise InputError(f"{option}: {no_column(column, rows.columns)}", where=options.name or "")
@@ -154,7 +154,7 @@ def _inputs_of(body: str, deployment: Deployment, rows: Rows, names: Mapping[str
     for warning in remarks_in(template, deployment):
         notice(warning)
     schema = deployment.inputs if rows.tabular else {}
-    texts = text_variables(deployment)
+    texts = text_variables(deployment.inputs)
     inputs: dict[str, Any] = {
         variable: _FromRow(template, {variable: part}, names, rows.columns, schema, is_text=variable in texts)
         for variable, part in parts.items()

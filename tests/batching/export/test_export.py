@@ -41,7 +41,7 @@ from fh_notebook.batching.export.export import (
     to_parquet,
 )
 from fh_notebook.batching.model import JobCounts
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.errors import SettingsError
 from tests import environment
 from tests.batching.hives import Held, Shouting, rows, until
@@ -252,7 +252,7 @@ def test_parts_with_other_columns_and_kinds_make_one_table(tmp_path: Path, endin
     if ending == "parquet":
         read = pd.read_parquet(path)
     elif ending == "xlsx":
-        read = pd.read_excel(path, dtype={"row": str})
+        read = pd.read_excel(path, dtype={"row": str}, engine="openpyxl")
     elif ending == "jsonl":
         read = pd.DataFrame([json.loads(line) for line in path.read_text("utf-8").splitlines()])
         assert read["output"].tolist() == [{"n": 1}, "x", [1, "é"], None]
@@ -451,7 +451,7 @@ def test_a_batch_without_an_answer_is_a_table_without_a_line(tmp_path: Path, end
     if ending == "parquet":
         assert list(pd.read_parquet(tmp_path / "a.parquet").columns) == list(batch.frame.columns)
     elif ending != "jsonl":
-        read = pd.read_excel(tmp_path / "a.xlsx") if ending == "xlsx" else pd.read_csv(tmp_path / f"a.{ending}", sep="\t" if ending == "tsv" else ",")  # fmt: skip
+        read = pd.read_excel(tmp_path / "a.xlsx", engine="openpyxl") if ending == "xlsx" else pd.read_csv(tmp_path / f"a.{ending}", sep="\t" if ending == "tsv" else ",")  # fmt: skip
         assert list(read.columns) == list(batch.frame.columns)
         assert read.empty
 

@@ -11,7 +11,7 @@ from fh_notebook.batching.model import Job
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import Plan, pilot, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.core.text.messages import PYTHON
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.planning.mapping import InputMapper, const, read_mapping
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 from fh_notebook.local import LocalHive
@@ -169,12 +169,25 @@ def test_a_missing_value_is_told_by_its_row_and_says_how_to_go_on_without() -> N
     assert "on_invalid='skip'" in problem.hint
 
 
-@pytest.mark.parametrize("rows", [["Parcel late", "Card declined"], ("one",), iter(["one"])])
-def test_rows_that_are_texts_are_one_sentence_with_the_cure(rows: Any) -> None:
-    """However many they are."""
+@pytest.mark.parametrize("as_rows", [list, tuple, iter])
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (
+            {"ticket": fh.text(), "order": fh.text()},
+            "the Start variables 'ticket' and 'order' are required; give dicts",
+        ),
+        ({"case": fh.integer()}, "'case' is required and takes no text; give dicts"),
+        ({"a": fh.text(required=False), "b": fh.text(required=False)}, "for one of 'a' and 'b'; give dicts"),
+        (None, "no Start variable is declared that they are for; give [{'text': t} for t in texts]"),
+    ],
+)
+def test_texts_that_are_for_no_single_variable_are_one_sentence_with_the_cure(
+    as_rows: Any, inputs: Any, said: str
+) -> None:
+    """However they come."""
+    deployment = fh.Deployment("triage", variants=["a"], inputs=inputs)
     with pytest.raises(InputError) as caught:
-        fh.batch(rows, TRIAGE, variants=["a"], client=LocalHive().client(), progress=False)
-    assert str(caught.value) == (
-        "rows are dicts of column names to values, and these are texts; give [{'text': t} for t in texts], "
-        "each text under the name of its Start variable"
-    )
+        fh.batch(as_rows(["Parcel late", "Card declined"]), deployment, client=LocalHive().client(), progress=False)
+    assert str(caught.value).startswith("triage: rows are texts, and ")
+    assert said in str(caught.value)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import fh_notebook as fh
 from fh_notebook.batching.planning.plan import Budget, Plan
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.core.text.messages import CELL
 from fh_notebook.errors import InputError, SettingsError
 from tests.batching.planning.plans import Planned, make_plan

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import polars as pl
 import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.execution.stop_rules import StopLimits
 from fh_notebook.batching.model import JobCounts
 from fh_notebook.batching.planning.sources import WINDOW
+from fh_notebook.batching.tables import arrow_tables
 from tests.batching.hives import PATIENCE_S, Held, Shouting, rows, until
 
 DEP = fh.Deployment("shout", variants=["loud", "soft"], inputs={"text": fh.text(), "times": fh.integer(default=1)})
@@ -246,3 +249,74 @@ def test_a_pilot_of_an_iterator_reads_no_further() -> None:
     taken: list[int] = []
     assert _batch(Shouting().hive.client(), _texts(100, taken), first=5).counts.done == 5
     assert taken == list(range(5))
+
+
+# --- a large table of another library, or a large file
+
+
+@pytest.fixture
+def large(window: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """More rows than these are many."""
+    monkeypatch.setattr(arrow_tables, "LARGE_ROWS", 2 * window)
+    return 2 * window + 20
+
+
+def _frame(number: int) -> pl.DataFrame:
+    return pl.DataFrame({"text": [f"t{i}" for i in range(number)], "n": range(number)})
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "polars", "lazy", "list"])
+def test_a_pilot_of_a_table_goes_on_and_repays_nothing(large: int, window: int, tmp_path: Path, kind: str) -> None:
+    """Without a name: whether the table is held or read in windows; a second pilot adds nothing."""
+    frame = _frame(large)
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_ipc(tmp_path / "a.arrow")
+    source = {
+        "parquet": tmp_path / "a.parquet",
+        "arrow": tmp_path / "a.arrow",
+        "polars": frame,
+        "lazy": frame.lazy(),
+        "list": frame.to_dicts(),
+    }[kind]
+    shouting = Shouting()
+    client = shouting.hive.client()
+    pilots = [_batch(client, source, first=5) for _ in range(2)]
+    assert [pilot.counts.done for pilot in pilots] == [5, 5]
+    assert shouting.calls == 5
+    batch = _batch(client, source)
+    assert batch.counts == JobCounts(planned=large, done=large, calls=large - 5, reused=5)
+    assert batch.name == pilots[0].name
+    assert (batch.plan().rows is None) == (kind != "list")
+    assert batch.frame["text"].tolist() == frame["text"].to_list()
+    again = _batch(client, source, first=window + 1)
+    assert again.counts.reused == again.counts.planned == window + 1
+    assert fh.open_batch(batch.name, client=client).plan().rows == large
+
+
+def test_types_of_a_large_table_survive(large: int) -> None:
+    """Those of its first window; in the batch, and in the one that is opened again."""
+    moments = pl.datetime_range(pl.datetime(2026, 5, 1), pl.datetime(2026, 7, 1), "1h", eager=True)[:large]
+    numbers = [None if i == large - 1 else i for i in range(large)]
+    frame = _frame(large).with_columns(at=moments, n=pl.Series(numbers))
+    client = Shouting().hive.client()
+    batch = _batch(client, frame, name="typed")
+    for seen in (batch, fh.open_batch("typed", client=client)):
+        assert seen.frame["at"].dt.tz_localize(None).tolist() == moments.to_list()
+        assert str(seen.frame["n"].dtype) == "Int64"
+        assert seen.frame["n"].isna().sum() == 1
+
+
+def test_what_needs_all_rows_says_so_of_a_large_table(large: int) -> None:
+    """With the cure: a frame of pandas, which is held."""
+    frame = _frame(large)
+    for options in ({"sample": 5}, {"fail_on_error": 0.5}):
+        with pytest.raises(fh.SettingsError, match="nor of an Arrow table"):
+            _batch(Shouting().hive.client(), frame, **options)
+    assert _batch(Shouting().hive.client(), frame.to_pandas(), sample=5).counts.done == 5
+
+
+def test_texts_from_an_iterator_are_for_the_one_text_variable() -> None:
+    """As a list of texts is."""
+    deployment = fh.Deployment("shout", variants=["loud"], inputs={"text": fh.text()})
+    batch = fh.batch((f"t{i}" for i in range(3)), deployment, client=Shouting().hive.client(), progress=False)
+    assert batch.frame["output"].tolist() == ["T0", "T1", "T2"]

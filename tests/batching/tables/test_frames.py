@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import fh_notebook as fh
 from fh_notebook.batching.model import Outcome
 from fh_notebook.batching.tables.frames import COLUMNS, frame_of_runs, source_name, tidy_frame
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.contract.run import Run
 from fh_notebook.local import LocalHive
 from tests.batching.planning.plans import make_plan

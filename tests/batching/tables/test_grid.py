@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.batching.tables.rows import factors_of, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import factors_of
 
 
 def writing_hive() -> fh.local.LocalHive:

@@ -10,7 +10,8 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.export import columns
-from fh_notebook.batching.tables.rows import index_of, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import index_of
 from fh_notebook.session import session
 from tests.batching.hives import Shouting
 
@@ -78,7 +79,7 @@ def test_a_spreadsheet_says_it_in_the_column_row(ending: str, tmp_path: Path) ->
     from fh_notebook.batching.export.export import export
 
     export(_batch(OWN["levels"]), path)
-    read = pd.read_csv(path) if ending == "csv" else pd.read_excel(path)
+    read = pd.read_csv(path) if ending == "csv" else pd.read_excel(path, engine="openpyxl")
     assert read["row"].tolist()[::2] == ["north / 1", "north / 2", "south / 1", "south / 2"]
     assert read["text"].tolist()[::2] == TEXTS
 

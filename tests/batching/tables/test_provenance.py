@@ -13,7 +13,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.tables.frames import ATTRS, provenance, schema_hash, tidy_frame
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.core.redaction import Secret
 from tests.batching.hives import Shouting, rows
 from tests.batching.planning.plans import make_plan

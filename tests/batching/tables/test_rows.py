@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.batching.tables.rows import Rows, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.errors import InputError
 
 
@@ -85,9 +86,11 @@ def test_any_iterable_of_mappings_is_rows() -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (3, "not as an int"),
-        ({"a": [1]}, "not as a dict"),
-        (pd.Series([1]), "not as a Series"),
+        (3, "rows are given as an int; give a DataFrame"),
+        ({"a": "text"}, "the column 'a' is a str, not a list of values"),
+        ({"a": [1], "b": [1, 2]}, "of different lengths ('a': 1 value, 'b': 2 values)"),
+        (pd.Series([1]), "row 0: 1 is not a dict"),
+        (["a", "b"], "rows are texts, and nothing says which column they are"),
         ([{"a": 1}, "text"], "row 1: 'text' is not a dict"),
         ([{1: "a"}], "row 0: the column name 1 is not a text"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column 'a' is there more than once"),
@@ -219,9 +222,13 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
         ("a.json", b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
         ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], "cannot be read"),
         ("a.csv.gz", PACKED[:-12], "cannot be read"),
-        ("a.csv.jsonl.gz", PACKED, "rows are read from .csv"),
+        ("a.csv.jsonl.gz", PACKED, "line 1 is not JSON"),
+        ("a.parquet.gz", PACKED, "rows are read from .csv"),
         ("a.parquet", b"no parquet", "cannot be read"),
-        ("a.xlsx", b"", "rows are read from .csv"),
+        ("a.csv.zst", b"no zstd", "cannot be read"),
+        ("a.arrow", b"no arrow", "cannot be read"),
+        ("a.xlsx", b"", "cannot be read"),
+        ("a.doc", b"", "rows are read from .csv"),
         ("a", b"", "rows are read from .csv"),
     ],
 )

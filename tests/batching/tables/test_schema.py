@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fh_notebook as fh
-from fh_notebook.batching.tables.rows import read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.schema import MAX_CHOICES, schema_of_frame
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.core.text.problems import Problem
@@ -158,7 +158,7 @@ class LooksLikeAFrame:
 
 def test_a_frame_of_another_library_is_told_so() -> None:
     """Before any column is read."""
-    with pytest.raises(InputError, match="a LooksLikeAFrame declares no Start variables; give a pandas DataFrame"):
+    with pytest.raises(InputError, match="rows are given as a LooksLikeAFrame; give a DataFrame"):
         fh.Deployment("x", inputs=LooksLikeAFrame())
 
 

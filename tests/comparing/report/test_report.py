@@ -250,12 +250,12 @@ def test_a_workbook_has_sheets_of_values_and_no_formula(hostile: fh.Comparison, 
     cells = [cell for sheet in book for line in sheet.iter_rows() for cell in line if cell.value is not None]
     assert not [cell.coordinate for cell in cells if cell.data_type == "f"]
     assert not [cell.value for cell in cells if isinstance(cell.value, str) and cell.value.startswith("=")]
-    rows = pd.read_excel(tmp_path / "x.xlsx", sheet_name="rows")
+    rows = pd.read_excel(tmp_path / "x.xlsx", sheet_name="rows", engine="openpyxl")
     assert rows["row"].tolist() == list(range(8))
     assert rows["<b>bold</b>.output"][3] == "'" + HOSTILE[3]
-    summary = pd.read_excel(tmp_path / "x.xlsx", sheet_name="summary")
+    summary = pd.read_excel(tmp_path / "x.xlsx", sheet_name="summary", engine="openpyxl")
     assert summary["mean"].tolist() == pytest.approx(hostile.leaderboard()["mean"].tolist())
-    about = dict(pd.read_excel(tmp_path / "x.xlsx", sheet_name="about").values.tolist())
+    about = dict(pd.read_excel(tmp_path / "x.xlsx", sheet_name="about", engine="openpyxl").values.tolist())
     assert hostile.verdict in (about["verdict"], about["verdict"].removeprefix("'"))
 
 

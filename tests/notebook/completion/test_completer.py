@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -351,6 +354,14 @@ def test_nothing_of_the_users_is_called() -> None:
     known = CompletionContext(deployments=lambda: DEPLOYMENTS, names=names)
     for cell in ("%%fetchhive refund --over ▮", "%%fetchhive refund --over trap --score ▮", "%%fetchhive x\n{{ trap.▮"):
         offered(cell, known)
+
+
+def test_tables_of_other_libraries_are_offered_with_their_columns() -> None:
+    """A query is not run for it."""
+    query = duckdb.sql("select error('this was run')::int as ticket")
+    names = {"a": pl.DataFrame({"ticket": ["x"]}), "b": pa.table({"ticket": ["x"]}), "c": query, "d": pl.Series(["x"])}
+    assert row_names(names) == ["a", "b", "c"]
+    assert [columns(names[name]) for name in "abc"] == [["ticket"]] * 3
 
 
 def test_frames_with_strange_columns() -> None:

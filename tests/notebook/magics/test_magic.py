@@ -334,3 +334,14 @@ def test_no_frame_of_a_cell_shows_a_snippet_that_cannot_be_read(shell: Shell, hi
     assert result.error_in_exec is not None
     assert "SnippetError: the command has no body" in said
     assert "qwertzuiop" not in said
+
+
+@pytest.mark.parametrize(
+    "rows", ["import polars as pl\nrows = pl.DataFrame({'text': ['a', 'b']})", "rows = {'text': ['a', 'b']}"]
+)
+def test_over_takes_rows_as_a_batch_does(shell: Shell, hive: LocalHive, rows: str) -> None:
+    """A table of another library, a dict of columns."""
+    shell.run(rows)
+    result, said = shell.run('%%fetchhive echo -v plain --over rows --out answers\ntext: "{{ row.text }}"')
+    assert result.error_in_exec is None, said
+    assert shell.shell.user_ns["answers"]["output"].tolist() == ["a", "b"]

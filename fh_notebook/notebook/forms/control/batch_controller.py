@@ -53,7 +53,7 @@ class BatchFormController:
     ----------
     deployment : Deployment
         What is run.
-    rows : DataFrame, iterable of mappings, or path
+    rows : object
         As :func:`fh_notebook.batch` takes them.
     variants, values, client
         As :func:`fh_notebook.form`.

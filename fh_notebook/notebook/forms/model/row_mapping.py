@@ -17,7 +17,8 @@ from fh_notebook.batching import api
 from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.mapping import LeftOut, const, read_mapping
 from fh_notebook.batching.planning.plan import Plan
-from fh_notebook.batching.tables.rows import Rows, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import Rows
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.run import one_line
 from fh_notebook.contract.schema.coercion import coerce
@@ -89,7 +90,7 @@ class RowMapping:
     ----------
     deployment : Deployment
         Whose variables; where none is declared, each plain column is one.
-    rows : DataFrame, iterable of mappings, or path
+    rows : object
         As :func:`fh_notebook.batch` takes them.
     values : mapping, optional
         Constants.
@@ -113,7 +114,7 @@ class RowMapping:
 
     def __init__(self, deployment: Deployment, rows: Any, values: Mapping[str, Any] | None = None) -> None:
         self.deployment = deployment
-        self.rows: Rows = read_rows(rows)
+        self.rows: Rows = read_rows(rows, deployment)
         self._secrets = Secrets.of(deployment.inputs)
         self._sources = {name: self._first_source(name, values or {}) for name in self._names(values or {})}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+import polars as pl
 import pytest
 
 import fh_notebook as fh
@@ -44,6 +47,14 @@ def test_columns_of_their_name_are_taken_and_constants_are_given(mapping: RowMap
     assert not mapping.is_required("words")
 
 
+@pytest.mark.parametrize("rows", [pl.from_pandas(FRAME.rename(columns={"text": "ticket"})), FRAME["text"].rename("ticket"), FRAME["text"].rename(None), FRAME["text"].tolist()])  # fmt: skip
+def test_rows_of_every_source_are_mapped(rows: Any) -> None:
+    """Texts without a name are those of the one text variable."""
+    preview = RowMapping(DEPLOYMENT, rows).preview()
+    assert not preview.problems
+    assert [inputs["ticket"] for inputs in preview.inputs] == ["late", "lost", "torn"]
+
+
 def test_the_first_three_rows_are_as_they_would_be_sent(mapping: RowMapping) -> None:
     """Defaults filled in, a constant that was typed read as declared, a password masked."""
     mapping.take_column("ticket", "text")
@@ -79,7 +90,7 @@ def test_no_rows_have_no_preview_and_no_problem() -> None:
     """And a thing that is no table is refused in one line."""
     mapping = RowMapping(fh.Deployment("brief"), pd.DataFrame({"topic": []}))
     assert (mapping.preview().inputs, mapping.preview().problems) == ((), ())
-    with pytest.raises(InputError, match="rows are given as a DataFrame"):
+    with pytest.raises(InputError, match="rows are given as an int; give a DataFrame"):
         RowMapping(fh.Deployment("brief"), 3)
 
 

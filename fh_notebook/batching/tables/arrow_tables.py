@@ -1,0 +1,215 @@
+"""Arrow tables to frames, whole or in windows. pyarrow is imported when there is one.
+
+Rules of this file:
+
+1. A type survives: dates, times, decimals, lists and structs are Python's own values, dictionaries are categories,
+   integers and truths with a null stay what they are (pandas' nullable dtypes), and a null is a missing cell.
+2. What has more than :data:`LARGE_ROWS` rows is read window by window and never held whole, unless its rows have labels
+   of their own: whether those are distinct is known of all rows only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.tables.values import object_series
+from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.redaction import error_text
+from fh_notebook.core.text.formatting import listed, one_line, type_text
+from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LARGE_ROWS", "FrameStream", "frame_of_arrow", "is_arrow", "read_batches", "read_exported"]
+
+LARGE_ROWS: Final = 100_000
+"""Arrow tables of more rows are read in windows: as jobs, so many take about 200 MB."""
+PROBLEM_CAP: Final = 300
+"""Characters of what another library says: a failed query repeats itself."""
+
+
+def is_arrow(source: Any) -> bool:
+    """Whether `source` has the Arrow PyCapsule interface, as Polars, PyArrow, DuckDB and Ibis have."""
+    return hasattr(type(source), "__arrow_c_stream__")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStream:
+    """A large table, which is read once."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+    def windows(self, rows: int) -> Iterator[pd.DataFrame]:
+        """Yield frames of so many rows each, whatever the sizes of the batches are.
+
+        Raises
+        ------
+        InputError
+            The next rows cannot be read.
+        """
+        import pyarrow as pa
+
+        parts: list[pa.RecordBatch] = []
+        count = 0
+        for batch in _readable(self.batches):
+            for start in range(0, batch.num_rows, rows):
+                left = batch.slice(start, rows)
+                while left.num_rows:
+                    part = left.slice(0, rows - count)
+                    left = left.slice(part.num_rows)
+                    parts.append(part)
+                    count += part.num_rows
+                    if count == rows:
+                        yield frame_of_arrow(pa.Table.from_batches(parts, self.schema), may_have_null=True)
+                        parts, count = [], 0
+        if parts:
+            yield frame_of_arrow(pa.Table.from_batches(parts, self.schema), may_have_null=True)
+
+
+def read_exported(source: Any, *, whole: bool) -> pd.DataFrame | FrameStream:
+    """Return what a source with the Arrow PyCapsule interface holds; see :func:`read_batches`.
+
+    Raises
+    ------
+    InputError
+        It cannot be read: a query failed, or a column has no Arrow type.
+    SettingsError
+        pyarrow is not installed.
+    """
+    ensure_installed("pyarrow", "Polars, DuckDB and other Arrow tables need")
+    import pyarrow as pa
+
+    problem = ""
+    try:  # the other library's own code runs here, perhaps a whole query: any error is its
+        reader = pa.RecordBatchReader.from_stream(source)
+    except Exception as exc:
+        problem = one_line(error_text(exc), PROBLEM_CAP)
+    if problem:
+        raise InputError(f"rows are {type_text(source)} that cannot be read: {problem}")
+    return read_batches(reader.schema, reader, whole=whole)
+
+
+def read_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, whole: bool) -> pd.DataFrame | FrameStream:
+    """Return Arrow batches as a frame, or as a stream of frames.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of all of them.
+    batches : iterable of pyarrow.RecordBatch
+        Read once.
+    whole : bool
+        Whether a frame is needed, however many rows there are.
+
+    Raises
+    ------
+    InputError
+        They cannot be read, or two columns have one name.
+    """
+    import pyarrow as pa
+
+    if doubled := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+    coming, held, count = _readable(batches), [], 0
+    for batch in coming:
+        held.append(batch)
+        count += batch.num_rows
+        if count > LARGE_ROWS and not (whole or _index_columns(schema)):
+            return FrameStream(schema, chain(held, coming))
+    return frame_of_arrow(pa.Table.from_batches(held, schema))
+
+
+def _readable(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield batches; what goes wrong when the next one is made is an error of the rows."""
+    import pyarrow as pa
+
+    coming = iter(batches)
+    while True:
+        try:
+            batch = next(coming, None)
+        except (pa.ArrowException, OSError) as exc:
+            problem = one_line(error_text(exc), PROBLEM_CAP)
+        else:
+            if batch is None:
+                return
+            yield batch
+            continue
+        raise InputError(f"the rows cannot be read: {problem}")
+
+
+def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFrame:
+    """Return an Arrow table as a frame, under the index that pandas has noted in it.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Whose columns have a name each.
+    may_have_null : bool
+        Whether other rows of the same table may have a null: integers and truths are nullable then without one, too.
+
+    Raises
+    ------
+    InputError
+        pandas has nothing for a type.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> frame = frame_of_arrow(pa.table({"case": [4007, None], "tags": [["late"], []]}))
+    >>> frame.dtypes["case"], frame["tags"].tolist()
+    (Int64Dtype(), [['late'], []])
+    """
+    import pyarrow as pa
+
+    nullable = _nullable_dtypes()
+    with_null = {column.type for column in table.columns if may_have_null or column.null_count}
+    # In the order of the frame's columns, where a place may have a name of another kind.
+    places = [name for name in table.column_names if name not in _index_columns(table.schema)]
+    objects = {name: table[name].to_pylist() for name in places if _is_object(table.schema.field(name).type)}
+    for name in objects:
+        table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table)))
+    problem = ""
+    try:
+        frame: pd.DataFrame = table.to_pandas(
+            types_mapper=lambda kind: nullable.get(kind) if kind in with_null else None, maps_as_pydicts="strict"
+        )
+    except (pa.ArrowException, KeyError) as exc:
+        problem = one_line(error_text(exc), PROBLEM_CAP)
+    if problem:
+        raise InputError(f"the rows have a column that cannot be read: {problem}")
+    for name, values in objects.items():
+        frame.isetitem(places.index(name), object_series(values).array)
+    return frame
+
+
+def _index_columns(schema: pa.Schema) -> frozenset[str]:
+    """Return the columns that are the index of the pandas frame that was written."""
+    about = (schema.metadata or {}).get(b"pandas")
+    columns = json.loads(about).get("index_columns", []) if about else []
+    return frozenset(name for name in columns if isinstance(name, str))  # a RangeIndex is an object, and no column
+
+
+@cache
+def _nullable_dtypes() -> dict[Any, Any]:
+    import pyarrow as pa
+
+    kinds = {getattr(pa, f"{u}int{bits}")(): f"{u[:1].upper()}Int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)}
+    return {arrow: pd.api.types.pandas_dtype(name) for arrow, name in {**kinds, pa.bool_(): "boolean"}.items()}
+
+
+def _is_object(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type are read one by one: pandas would make arrays of lists, and bytes of a UUID."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return not kind.extension_name.startswith("pandas.")
+    return bool(pa.types.is_nested(kind)) and not pa.types.is_map(kind)

@@ -1,0 +1,424 @@
+"""Files of rows, by their endings: text, packed or not; Arrow and Parquet, also folders of them; spreadsheets.
+
+Rules of this file:
+
+1. Nothing is guessed. A cell of a CSV is text, and an empty one is missing; the other formats say their own types.
+2. A packed file can be a thousand times as large as it looks, so what it unpacks to has a limit.
+3. Whatever is wrong with a file is one `InputError` that names it.
+"""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import json
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from fh_notebook.batching.tables.arrow_tables import FrameStream, read_batches
+from fh_notebook.batching.tables.rows import Items, column_names, first_problems, typed_column
+from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.problems import Problem
+from fh_notebook.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["FILES", "MAX_UNPACKED_BYTES", "is_parquet", "is_readable", "read_file", "reads_from"]
+
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+
+FileContent = pd.DataFrame | FrameStream | Items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFormat:
+    """A kind of file."""
+
+    endings: tuple[str, ...]
+    read: Callable[[FilePath, bool], FileContent]
+    """Of the file, and whether all rows are wanted at once."""
+    is_text: bool = False
+    """Whether it is UTF-8 text, which may be packed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePath:
+    """A path as a user writes it, taken apart."""
+
+    path: Path
+    sheet: str = ""
+    """Of a spreadsheet: what is behind ``#``."""
+
+    @classmethod
+    def of(cls, text: str | Path) -> FilePath:
+        """Return the parts of a path.
+
+        Examples
+        --------
+        >>> file = FilePath.of("tickets.xlsx#May")
+        >>> file.path.name, file.sheet
+        ('tickets.xlsx', 'May')
+        """
+        match = re.fullmatch(r"(.+?\.(?:xlsx|ods))#(.+)", str(text), re.IGNORECASE | re.DOTALL)
+        path, sheet = match.groups() if match else (text, "")
+        return cls(path=Path(path).expanduser(), sheet=sheet)
+
+    @property
+    def packing(self) -> str:
+        """The ending that says how it is packed; empty where it is not."""
+        return next((ending for ending in _UNPACKED if self.path.name.lower().endswith(ending)), "")
+
+    @property
+    def is_parquet_set(self) -> bool:
+        """Whether it is a folder or a pattern, of Parquet files."""
+        return self.path.is_dir() or (glob.has_magic(str(self.path)) and not self.path.exists())
+
+    @property
+    def format(self) -> FileFormat | None:
+        """What it is read as, by its ending."""
+        if self.is_parquet_set:
+            return PARQUET
+        packing = self.packing
+        name = self.path.name.lower().removesuffix(packing)
+        return next((f for f in FORMATS if name.endswith(f.endings) and (f.is_text or not packing)), None)
+
+    def parquet_files(self) -> list[Path]:
+        """Return the Parquet files of a folder or a pattern, numbers in their names in the order of numbers."""
+        if not self.is_parquet_set:
+            return [self.path]
+        found = [self.path] if self.path.is_dir() else map(Path, glob.iglob(str(self.path), recursive=True))
+        base = self.base()
+        files = {
+            file
+            for path in found
+            for file in (path.rglob("*") if path.is_dir() else (path,))
+            if file.suffix.lower() in PARQUET.endings and not _is_hidden(file.relative_to(base)) and file.is_file()
+        }
+        return sorted(files, key=_natural_order)
+
+    def base(self) -> Path:
+        """Return the folder below which names of folders (``year=2026``) are columns."""
+        if self.path.is_dir():
+            return self.path
+        fixed = [parent for parent in self.path.parents if not glob.has_magic(str(parent))]
+        return fixed[0] if fixed else Path()
+
+
+def _natural_order(file: Path) -> list[str | int]:
+    """A key that sorts part-2 before part-10; each second part of it is a number."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"([0-9]+)", str(file)))]
+
+
+def _is_hidden(file: Path) -> bool:
+    """Whether it is no part of a data set: ``_metadata`` and its like."""
+    return any(part.startswith(("_", ".")) for part in file.parts)
+
+
+def read_file(source: Path, *, whole: bool) -> FileContent:
+    """Return what a file holds.
+
+    Parameters
+    ----------
+    source : Path
+        The file, a folder or a pattern of Parquet files, or a sheet of a spreadsheet (``tickets.xlsx#May``).
+    whole : bool
+        Whether all rows are wanted at once, also those of a large file.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it cannot be read.
+    SettingsError
+        A package for it is not installed.
+    """
+    file = FilePath.of(source)
+    form = file.format
+    if form is None:
+        raise InputError(f"{file.path.name}: rows are read from {FILES}; read it yourself and give the frame")
+    problems: tuple[str | Problem, ...] = ()
+    try:
+        return form.read(file, whole)
+    except InputError as exc:
+        problems = exc.problems
+    except FileNotFoundError:
+        problems = ("there is no such file",)
+    except pd.errors.EmptyDataError:
+        problems = ("the file is empty; its first line names the columns",)
+    except pd.errors.ParserWarning:
+        problems = ("a line has more cells than the header; quote cells that hold the separator",)
+    except UnicodeDecodeError as exc:
+        problems = (
+            f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself "
+            "with pandas.read_csv(..., encoding=...) and give the frame",
+        )
+    except RecursionError:
+        problems = ("it cannot be read: something in it is nested too deep",)
+    except (OSError, EOFError, ValueError, NotImplementedError, zlib.error, zipfile.BadZipFile) as exc:
+        problems = (f"it cannot be read: {exc}",)
+    # Outside of the block: IPython would show the context too.
+    raise InputError(problems, where=str(file.path))
+
+
+def is_readable(source: Path) -> bool:
+    """Whether the name of a path is that of a file, folder or pattern that is read as rows.
+
+    Examples
+    --------
+    >>> is_readable(Path("tickets.csv.gz")), is_readable(Path("tickets.xlsx#May")), is_readable(Path("tickets.doc"))
+    (True, True, False)
+    """
+    return FilePath.of(source).format is not None
+
+
+def is_parquet(source: Path) -> bool:
+    """Whether a path is read as Parquet: a file, a folder or a pattern."""
+    return FilePath.of(source).format is PARQUET
+
+
+def reads_from(source: Path, target: Path) -> bool:
+    """Whether rows that are read from `source` come from the file `target`, or would if that was there.
+
+    Examples
+    --------
+    >>> reads_from(Path("tickets.xlsx#May"), Path("./tickets.xlsx")), reads_from(Path("a.csv"), Path("b.csv"))
+    (True, False)
+    """
+    file = FilePath.of(source)
+    if file.path.is_dir() and target.suffix.lower() in PARQUET.endings:
+        return file.path.resolve() in target.resolve().parents
+    return any(_is_same_file(target, read) for read in file.parquet_files())
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one is not there
+        return one.resolve() == other.resolve()
+
+
+# --- text
+
+
+def _read_text(file: FilePath) -> str:
+    packing = file.packing
+    if not packing:
+        return file.path.read_bytes().decode("utf-8-sig")
+    content = _UNPACKED[packing](file.path)
+    if len(content) > MAX_UNPACKED_BYTES:
+        raise InputError(_too_large())
+    return content.decode("utf-8-sig")
+
+
+def _too_large() -> str:
+    return f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if it is meant so"
+
+
+def _unpack_gzip(path: Path) -> bytes:
+    with gzip.open(path) as packed:
+        return packed.read(MAX_UNPACKED_BYTES + 1)
+
+
+def _unpack_zstd(path: Path) -> bytes:
+    ensure_installed("pyarrow", "zstd files need")
+    import pyarrow as pa
+
+    with path.open("rb") as file, pa.CompressedInputStream(file, "zstd") as packed:
+        content: bytes = packed.read(MAX_UNPACKED_BYTES + 1)
+        return content
+
+
+_UNPACKED: Final[dict[str, Callable[[Path], bytes]]] = {".gz": _unpack_gzip, ".zst": _unpack_zstd}
+
+
+def _read_csv(file: FilePath, _: bool) -> pd.DataFrame:
+    # A blank line is a row without values, so that rows match the file; one at an end of the file is none.
+    text = _read_text(file).strip("\r\n")
+    if not text:
+        raise pd.errors.EmptyDataError
+    options: dict[str, Any] = {
+        "sep": _separator(file, text),
+        "dtype": str,
+        "keep_default_na": False,
+        "skip_blank_lines": False,
+        "index_col": False,
+    }
+    with warnings.catch_warnings():
+        # A line with more cells than the header: pandas would drop them with a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        names = pd.read_csv(StringIO(text), header=None, nrows=1, **options).iloc[0].tolist()
+        column_names(names)  # pandas would rename the second of two equal columns
+        frame = pd.read_csv(StringIO(text), na_values=[""], **options)
+    return _by_its_index(frame, names)
+
+
+UNNAMED: Final = "Unnamed: 0"
+"""What pandas calls the nameless column of a frame's index, which it writes first."""
+
+
+def _by_its_index(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the frame under its first column, where that is a nameless one before others."""
+    if len(names) < 2 or names[0] not in ("", UNNAMED):
+        return frame
+    index = frame.pop(frame.columns[0])
+    numbers = index.astype("str").str.fullmatch(r"0|-?[1-9][0-9]{0,17}").fillna(False).all()
+    frame.index = pd.Index(index.astype("int64") if numbers else index, name=None)
+    return frame
+
+
+def _separator(file: FilePath, text: str) -> str:
+    """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
+    if ".tsv" in file.path.suffixes[-2:]:
+        return "\t"
+    header = text.partition("\n")[0]
+    if "," in header:
+        return ","
+    return next((s for s in (";", "\t") if s in header), ",")
+
+
+def _read_json(file: FilePath, _: bool) -> Items:
+    value = json.loads(_read_text(file))
+    if not isinstance(value, list):
+        raise InputError(f"holds {short(value)}; give a list of objects, or one object a line in a .jsonl file")
+    return Items(values=value, where=lambda i: f"item {i}", source=str(file.path))
+
+
+def _read_jsonl(file: FilePath, _: bool) -> Items:
+    values: list[Any] = []
+    lines: list[int] = []
+    problems: list[str] = []
+    for number, line in enumerate(_read_text(file).split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            values.append(json.loads(line))
+            lines.append(number)
+        except (ValueError, RecursionError) as exc:
+            problems.append(f"line {number} is not JSON ({exc})")
+    if problems:
+        raise InputError(first_problems(problems))
+    return Items(values=values, where=lambda i: f"line {lines[i]}", source=str(file.path))
+
+
+# --- Arrow
+
+
+PARQUET_BATCH: Final = 10_000
+"""Rows that are decoded together."""
+
+
+def _read_parquet(file: FilePath, whole: bool) -> pd.DataFrame | FrameStream:
+    ensure_installed("pyarrow", "Parquet files need")
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+    from pyarrow.fs import LocalFileSystem
+
+    files = file.parquet_files()
+    if not files:
+        raise InputError(f"no .parquet file is {'in this folder' if file.path.is_dir() else 'named so'}")
+    options = ds.FileSystemFactoryOptions(
+        partition_base_dir=str(file.base()), partitioning=ds.HivePartitioning.discover()
+    )
+    factory = ds.FileSystemDatasetFactory(LocalFileSystem(), [*map(str, files)], ds.ParquetFileFormat(), options)
+    # Of all files: a column that the first does not have is not dropped.
+    schemas = [factory.inspect(), *map(pq.read_schema, files)]
+    dataset = factory.finish(pa.unify_schemas(schemas, promote_options="permissive"))
+    # Nothing is read ahead: what waits in memory would be larger than what is read.
+    batches = dataset.to_batches(batch_size=PARQUET_BATCH, batch_readahead=0, fragment_readahead=0, use_threads=False)
+    return read_batches(dataset.schema, batches, whole=whole)
+
+
+_IPC_FILE: Final = b"ARROW1"
+"""How a file of Arrow's begins; what begins otherwise is a stream of theirs."""
+
+
+def _read_arrow(file: FilePath, whole: bool) -> pd.DataFrame | FrameStream:
+    ensure_installed("pyarrow", "Arrow files need")
+    import pyarrow as pa
+
+    with file.path.open("rb") as opened:
+        has_footer = opened.read(len(_IPC_FILE)) == _IPC_FILE
+    mapped = pa.memory_map(str(file.path))
+    if not has_footer:
+        reader = pa.ipc.open_stream(mapped)
+        return read_batches(reader.schema, reader, whole=whole)
+    batches = pa.ipc.open_file(mapped)
+    return read_batches(batches.schema, _batches_of(batches), whole=whole)
+
+
+def _batches_of(file: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
+    for number in range(file.num_record_batches):
+        yield file.get_batch(number)
+
+
+# --- spreadsheets
+
+
+def _read_spreadsheet(file: FilePath, _: bool) -> pd.DataFrame:
+    ensure_installed("python_calamine", "Spreadsheets need")
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    with zipfile.ZipFile(file.path) as packed:
+        if sum(part.file_size for part in packed.infolist()) > MAX_UNPACKED_BYTES:
+            raise InputError(_too_large())
+    try:
+        with CalamineWorkbook.from_path(file.path) as book:
+            sheet = file.sheet or book.sheet_names[0]
+            if sheet not in book.sheet_names:
+                close = nearest(sheet, book.sheet_names)
+                hint = f"did you mean {close!r}?" if close else f"there are {listed(book.sheet_names, 'and')}"
+                raise InputError(f"there is no sheet {short(sheet)}; {hint}")
+            lines = [[*map(_cell, line)] for line in book.get_sheet_by_name(sheet).to_python()]
+    except CalamineError as exc:
+        raise ValueError(str(exc)) from None
+    while lines and all(cell is None for cell in lines[-1]):
+        del lines[-1]
+    if not lines:
+        raise InputError(f"the sheet {short(sheet)} is empty; its first line names the columns")
+    head, *body = lines
+    names, columns = [], []
+    for place, cell in enumerate(head):
+        values = [line[place] for line in body]
+        if cell is not None or any(value is not None for value in values):
+            names.append("" if cell is None else str(cell))
+            columns.append(typed_column(values))
+    column_names(names)
+    # As pandas names what has no name.
+    shown = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+    return _by_its_index(pd.DataFrame(dict(zip(shown, columns, strict=True))), names)
+
+
+def _cell(value: Any) -> Any:
+    """Return a cell; a spreadsheet has no whole numbers of its own, and nothing but an empty text for an empty cell."""
+    if value == "":
+        return None
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+PARQUET: Final = FileFormat(endings=(".parquet",), read=_read_parquet)
+
+FORMATS: Final = (
+    FileFormat(endings=(".csv", ".tsv"), read=_read_csv, is_text=True),
+    FileFormat(endings=(".jsonl", ".ndjson"), read=_read_jsonl, is_text=True),
+    FileFormat(endings=(".json",), read=_read_json, is_text=True),
+    PARQUET,
+    FileFormat(endings=(".arrow", ".feather"), read=_read_arrow),
+    FileFormat(endings=(".xlsx", ".ods"), read=_read_spreadsheet),
+)
+
+FILES: Final = (
+    ".csv, .tsv, .jsonl, .ndjson and .json files, also with .gz or .zst behind, .parquet files, also a folder or a "
+    "pattern of them, .arrow, .feather, .xlsx and .ods files (a sheet as tickets.xlsx#Sheet2)"
+)
+"""What is read, for messages and help."""

@@ -1,0 +1,343 @@
+"""Sources of rows: the one place that says what is read as rows, and by what it is recognised.
+
+Rules of this file:
+
+1. A source is recognised by what it can do, in the order of :data:`SOURCES`; no other library is imported for it.
+2. A table gives a frame, whose types survive; one that is large is a stream, where the caller can read windows. A list
+   gives its items.
+3. What is accepted is one sentence, :data:`ACCEPTED`, for errors and help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from fh_notebook.batching.tables.arrow_tables import LARGE_ROWS, FrameStream, is_arrow, read_exported
+from fh_notebook.batching.tables.row_files import FILES, read_file
+from fh_notebook.batching.tables.rows import Items, Rows, rows_of_frame, rows_of_items, typed_column
+from fh_notebook.batching.tables.values import object_series
+from fh_notebook.contract.deployment import Deployment
+from fh_notebook.contract.schema.text_variables import single_text
+from fh_notebook.core.redaction import error_text
+from fh_notebook.core.text.formatting import listed, one_line, short, type_text
+from fh_notebook.core.text.messages import counted
+from fh_notebook.core.values import is_iterable
+from fh_notebook.errors import InputError
+
+__all__ = ["ACCEPTED", "UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
+
+ACCEPTED: Final = (
+    "a DataFrame or Series of pandas, what has the Arrow PyCapsule interface (Polars, PyArrow, DuckDB, Ibis), a numpy "
+    "record array, a dict of columns, a list of dicts, a list of texts for the one text variable of a deployment, or a "
+    f"path: {FILES}"
+)
+"""What is read as rows."""
+
+UNKNOWN_ROWS: Final = (
+    "which are not known of an iterator, nor of an Arrow table, or a Parquet or Arrow file, of more than "
+    f"{LARGE_ROWS:,} rows"
+)
+"""Of which sources not all rows are known, for the messages of what needs them."""
+
+
+def read_rows(source: Any, deployment: Deployment | None = None) -> Rows:
+    """Return the rows of `source`, all of them.
+
+    Parameters
+    ----------
+    source : object
+        See :data:`ACCEPTED`. Cells of a CSV are text, empty cells are missing.
+    deployment : Deployment, optional
+        Whose text variable texts without a name are for.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read as rows; the place is named.
+    SettingsError
+        A package for it is not installed.
+
+    Examples
+    --------
+    >>> rows = read_rows([{"text": "a"}, {"text": "b", "expected_output": "B"}])
+    >>> rows.labels, rows.plain_columns
+    ((0, 1), ['text'])
+    >>> read_rows({"text": ["a", "b"], "n": [1, None]}).records
+    ({'text': 'a', 'n': 1}, {'text': 'b'})
+    """
+    reading = _Reading(whole=True, deployment=deployment)
+    return reading.rows(reading.content(source))
+
+
+def read_frame(source: Any) -> pd.DataFrame:
+    """Return what is read as rows as a frame: a DataFrame as it is, other tables with the types that they have.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As :func:`read_rows`.
+    """
+    reading = _Reading(whole=True)
+    content = reading.content(source)
+    return content if isinstance(content, pd.DataFrame) else reading.rows(content).frame
+
+
+def open_rows(source: Any, deployment: Deployment | None = None) -> Rows | RowStream:
+    """Return the rows of `source`, or a stream where they come one by one or are many.
+
+    An iterator is a stream; so are Arrow tables and files of more than
+    :data:`~fh_notebook.batching.tables.arrow_tables.LARGE_ROWS` rows.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As :func:`read_rows`.
+    """
+    reading = _Reading(whole=False, deployment=deployment)
+    if isinstance(source, Iterator) and not is_arrow(source):
+        return RowStream(source, reading)
+    content = reading.content(source)
+    return RowStream(content, reading) if isinstance(content, FrameStream) else reading.rows(content)
+
+
+def is_table(source: Any) -> bool:
+    """Whether `source` is a table of columns, and no list, text or file; nothing of it is read for that."""
+    return next((kind.is_table for kind in SOURCES if kind.matches(source)), False)
+
+
+def is_columns(source: Mapping[Any, Any], *, but: type) -> bool:
+    """Whether a mapping is a dict of columns, and not one of lists of rows by name.
+
+    Parameters
+    ----------
+    but : type
+        What rows can be besides mappings.
+
+    Examples
+    --------
+    >>> is_columns({"row": [0, 1], "output": ["a", {}]}, but=float), is_columns({"monday": [{"row": 0}]}, but=float)
+    (True, False)
+    """
+    are_columns = bool(source) and all(map(_is_column, source.values()))
+    return are_columns and any(len(v) and not isinstance(next(iter(v)), Mapping | but) for v in source.values())
+
+
+class RowStream:
+    """Rows that are read window by window, once, and never held whole.
+
+    Parameters
+    ----------
+    source : iterator of mapping or of str, or FrameStream
+        Where they come from.
+    reading : _Reading
+        How a window is read.
+    """
+
+    def __init__(self, source: Iterator[Any] | FrameStream, reading: _Reading) -> None:
+        self._source = source
+        self._reading = reading
+
+    def windows(self, rows: int, *, first: int | None = None) -> Iterator[pd.DataFrame | Items]:
+        """Yield so many rows each, unread, as far as the first ones need.
+
+        Of an iterator no row behind the `first` is taken; a table has whole windows.
+        """
+        if isinstance(self._source, FrameStream):
+            windows = self._source.windows(rows)
+            yield from windows if first is None else islice(windows, -(-first // rows))
+            return
+        source = self._source if first is None else islice(self._source, first)
+        while values := list(islice(source, rows)):
+            yield Items(values=values)
+
+    def read(self, window: pd.DataFrame | Items) -> Rows:
+        """Return the rows of a window.
+
+        Raises
+        ------
+        InputError
+            Something in it is no row.
+        """
+        return self._reading.rows(window)
+
+
+Content = Rows | pd.DataFrame | FrameStream | Items
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How sources are read: whether all rows are wanted at once, and whom texts are for."""
+
+    whole: bool
+    deployment: Deployment | None = None
+
+    def content(self, source: Any) -> Content:
+        """Return what a source holds.
+
+        Raises
+        ------
+        InputError
+            Nothing reads it.
+        """
+        for kind in SOURCES:
+            if kind.matches(source):
+                return kind.read(source, self)
+        raise InputError(f"rows are given as {type_text(source)}; give {ACCEPTED}")
+
+    def rows(self, content: Any) -> Rows:
+        """Return the rows of a content."""
+        if isinstance(content, Rows):
+            return content
+        return rows_of_frame(content) if isinstance(content, pd.DataFrame) else rows_of_items(content, self.text_column)
+
+    def text_column(self) -> str:
+        """Return the column of texts without a name.
+
+        Raises
+        ------
+        InputError
+            The deployment has no variable that they are for.
+        """
+        if self.deployment is None:
+            raise InputError(f"rows are texts, and nothing says which column they are; give {_BY_NAME.format('text')}")
+        name = single_text(self.deployment.inputs)
+        if name is None:
+            raise InputError(f"rows are texts, {_why_not_single(self.deployment)}", where=self.deployment.name)
+        return name
+
+
+_BY_NAME: Final = "[{{{0!r}: t}} for t in texts]"
+
+
+def _why_not_single(deployment: Deployment) -> str:
+    needed: list[str] = deployment.inputs.get("required", [])
+    names = deployment.variable_names
+    if not names:
+        return f"and no Start variable is declared that they are for; give {_BY_NAME.format('text')}, by its name"
+    if len(needed) > 1:
+        record = ", ".join(f"{name!r}: ..." for name in needed[:5])
+        return f"and the Start variables {listed(needed, 'and')} are required; give dicts such as {{{record}}}"
+    name = needed[0] if needed else names[0]
+    why = f"{listed(needed, 'and')} is required and takes no text" if needed else f"for one of {listed(names, 'and')}"
+    return f"and {why}; give dicts of the variables: {_BY_NAME.format(name)}"
+
+
+# --- what is recognised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceKind:
+    """A kind of source."""
+
+    matches: Callable[[Any], bool]
+    """By its type: nothing of it is run."""
+    read: Callable[[Any, _Reading], Content] = field(repr=False)
+    is_table: bool = False
+    """Whether it is a table of columns."""
+
+
+def _has(*names: str) -> Callable[[Any], bool]:
+    return lambda source: not isinstance(source, type) and all(hasattr(type(source), name) for name in names)
+
+
+def _is_of(*kinds: type) -> Callable[[Any], bool]:
+    return lambda source: isinstance(source, kinds)
+
+
+def _refuse_dask(source: Any, _: _Reading) -> Content:
+    raise InputError(
+        f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe "
+        "(Series.to_frame(), Bag.to_dataframe(), dd.from_delayed(...)), everything else what its compute() gives"
+    )
+
+
+def _read_series(source: Any, reading: _Reading) -> Content:
+    """Read a Series of pandas or Polars: a column of its name; texts without a name are for the one text variable."""
+    if source.name is not None and source.name != "":
+        return reading.content(source.to_frame())
+    values = source.to_list()
+    if values and all(isinstance(value, str) for value in values):
+        return reading.content(source.rename(reading.text_column()).to_frame())
+    return Items(values=values)
+
+
+def _collected(query: Any) -> Any:
+    problem = ""
+    try:
+        return query.collect()
+    except Exception as exc:  # the other library's: a query failed
+        problem = error_text(exc)
+    raise InputError(f"rows are {type_text(query)} that cannot be read: {one_line(problem, 300)}")
+
+
+def _is_record_array(source: Any) -> bool:
+    return isinstance(source, np.ndarray) and source.dtype.names is not None and source.ndim == 1
+
+
+def _frame_of_columns(source: Mapping[Any, Any]) -> pd.DataFrame:
+    problems = [
+        f"the column {short(name)} is {type_text(values)}, not a list of values; give a list for each column, or "
+        "for one row a list of one dict"
+        for name, values in source.items()
+        if not _is_column(values)
+    ]
+    if problems:
+        raise InputError(problems)
+    columns = {name: _column(values) for name, values in source.items()}
+    lengths = {short(name): len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        parts = ", ".join(f"{name}: {counted(length, 'value')}" for name, length in lengths.items())
+        raise InputError(f"the columns are of different lengths ({parts}); give each as many values as there are rows")
+    return pd.DataFrame(columns)
+
+
+def _is_column(values: Any) -> bool:
+    is_other = isinstance(values, str | bytes | Mapping | set | frozenset | Iterator)
+    return is_iterable(values) and hasattr(values, "__len__") and not is_other and not is_table(values)
+
+
+def _column(values: Any) -> pd.Series[Any]:
+    if isinstance(values, pd.Series | pd.Index):
+        return pd.Series(values.array)  # by place, whatever its own index is
+    if isinstance(values, np.ndarray | pd.api.extensions.ExtensionArray):
+        return pd.Series(values) if values.ndim == 1 else object_series(values)
+    return typed_column(values.to_pylist() if hasattr(values, "to_pylist") else list(values))
+
+
+SOURCES: Final = (
+    SourceKind(matches=_is_of(Rows), read=lambda rows, _: rows),
+    SourceKind(matches=_is_of(pd.DataFrame), read=lambda frame, _: frame, is_table=True),
+    SourceKind(matches=_is_of(str, PathLike), read=lambda path, reading: read_file(Path(path), whole=reading.whole)),
+    SourceKind(matches=_has("__dask_graph__"), read=_refuse_dask),
+    SourceKind(matches=_has("to_frame", "to_list", "rename", "name"), read=_read_series),
+    SourceKind(matches=_has("to_pylist", "type"), read=lambda array, _: Items(values=array.to_pylist())),
+    SourceKind(
+        matches=is_arrow,
+        read=lambda table, reading: read_exported(table, whole=reading.whole),
+        is_table=True,
+    ),
+    SourceKind(  # a lazy frame of Polars
+        matches=_has("collect", "collect_schema"),
+        read=lambda query, reading: reading.content(_collected(query)),
+        is_table=True,
+    ),
+    SourceKind(
+        matches=_is_record_array,
+        read=lambda array, _: _frame_of_columns({name: array[name] for name in array.dtype.names}),
+        is_table=True,
+    ),
+    SourceKind(matches=_is_of(Mapping), read=lambda columns, _: _frame_of_columns(columns)),
+    SourceKind(
+        matches=lambda source: is_iterable(source) and not isinstance(source, bytes),
+        read=lambda items, _: Items(values=list(items)),
+    ),
+)
+"""In the order of recognition."""
