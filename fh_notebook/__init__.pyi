@@ -13,12 +13,15 @@ from .batching.history.reopen import merge_ratings as merge_ratings
 from .batching.history.reopen import open_batch as open_batch
 from .batching.planning.mapping import const as const
 from .batching.tables.grid import grid as grid
+from .batching.tables.inspect_dataset import read_inspect as read_inspect
 from .client.callbacks.receiver import CallbackReceiver as CallbackReceiver
 from .client.clients import AsyncClient as AsyncClient
 from .client.clients import Client as Client
 from .client.pending_run import PendingRun as PendingRun
 from .comparing.comparison import Comparison as Comparison
 from .comparing.comparison import compare as compare
+from .comparing.scorers.promptfoo import PromptfooTests as PromptfooTests
+from .comparing.scorers.promptfoo import read_promptfoo as read_promptfoo
 from .contract.deployment import Deployment as Deployment
 from .contract.invoke_request import InvokeRequest as InvokeRequest
 from .contract.output import Asset as Asset

@@ -71,6 +71,8 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "LocalHive.inputs_of(variant)": ("Variant",),
     "fh.local.demo_hive(options)": ("concurrency",),
     "fh.grid(factors)": ("named",),
+    "fh.read_promptfoo(path)": ("no such file",),
+    "fh.read_inspect(dataset)": ("rows are read from",),
     "fh.open_batch(name)": ("no batch",),
     "fh.score.weighted(named)": _SCORER,
 }

@@ -38,6 +38,7 @@ MADE_BY_US: Final = {
     "Comparison",
     "Form",
     "PendingRun",
+    "PromptfooTests",
     "Race",
     "Trend",
     "local.Approval",
@@ -145,6 +146,8 @@ class World:
             name="watched",
         )
         self.frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "score": [1, 0, 1, 1]})
+        self.tests_file = folder / "tests.yaml"
+        self.tests_file.write_text("- vars: {ticket: late}\n  assert: [{type: contains, value: late}]\n")
         self.run = fh.invoke(
             "support-triage", variant="keywords", inputs={"ticket": "My parcel is late."}, client=self.client
         )
@@ -222,6 +225,8 @@ class World:
             "fh.form": {"deployment": self.deployment, "client": self.client},
             "fh.group": {"fields": {"a": fh.text()}},
             "fh.merge_ratings": {"paths": Several([self.file])},
+            "fh.read_inspect": {"dataset": [{"input": "1 + 1", "target": "2"}]},
+            "fh.read_promptfoo": {"path": self.tests_file},
             "fh.grid": {"factors": ["calm", "brief"]},
             "fh.open_batch": {"name": "done", "client": self.client},
             "fh.parse_event": {"body": b'{"request_id": "r", "status": "completed", "output": "x"}'},

@@ -26,7 +26,7 @@ from fh_notebook.comparing.scorers.base import Scorer
 from fh_notebook.comparing.scorers.combined import all_of, any_of, not_, weighted
 from fh_notebook.comparing.scorers.function import scorer
 from fh_notebook.comparing.scorers.json_scorers import json_fields, json_path, json_schema, json_valid
-from fh_notebook.comparing.scorers.judge import judge
+from fh_notebook.comparing.scorers.judge.judge import judge
 from fh_notebook.comparing.scorers.measures import latency, length, number
 from fh_notebook.comparing.scorers.text import bleu, chrf, contains, exact, regex, rouge_l, similarity
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.comparing.scorers.judge import bias_of, settle
-from fh_notebook.comparing.scorers.judge_replies import JudgeReply
+from fh_notebook.comparing.scorers.judge.judge import bias_of, settle
+from fh_notebook.comparing.scorers.judge.replies import JudgeReply
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.local import LocalHive
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fh_notebook.comparing.scorers.judge_replies import read_score, read_verdict
+from fh_notebook.comparing.scorers.judge.replies import read_score, read_verdict
 from fh_notebook.contract.run import Run
 
 FIVE = (1.0, 5.0)

@@ -27,7 +27,7 @@ from fh_notebook.batching.options import BatchOptions
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult, number_of, scorer_text
-from fh_notebook.comparing.scorers.judge_replies import JudgeReply, JudgeScale, read_score, read_verdict
+from fh_notebook.comparing.scorers.judge.replies import JudgeReply, JudgeScale, read_score, read_verdict
 from fh_notebook.comparing.scorers.observations import Observation
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.contract.deployment import Deployment
