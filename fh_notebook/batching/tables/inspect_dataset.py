@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.core.values import is_iterable

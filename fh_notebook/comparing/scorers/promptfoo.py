@@ -26,7 +26,8 @@ from typing import Any, Final
 import pandas as pd
 from ruamel.yaml.error import YAMLError
 
-from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records, read_rows
+from fh_notebook.batching.tables.row_sources import read_rows
+from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records
 from fh_notebook.comparing.scorers.base import Scorer, expected_in, ready_scorer
 from fh_notebook.comparing.scorers.json_scorers import json_schema, json_valid
 from fh_notebook.comparing.scorers.measures import latency
