@@ -50,9 +50,10 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     A new key of the same workspace is another workspace here, unless ``fh.configure(workspace="...")`` names it. After
     a join, the cells of batches that ran under the old key call nothing under the new one.
 
-    Copied are answers (of batches and single runs) with their scores, batches with their rows and jobs, and ratings. A
-    batch whose name has the same table in the target adds to it what is missing there; one whose name has another table
-    there is kept as ``name@<UTC time>``. The source stays as it is, and what was copied before is not copied again.
+    Copied are answers (of batches and single runs) with their scores, batches with their rows and jobs, ratings, and
+    corrections of expected outputs. A batch whose name has the same table in the target adds to it what is missing
+    there; one whose name has another table there is kept as ``name@<UTC time>``. The source stays as it is, and what
+    was copied before is not copied again.
 
     Not copied are answers to inputs that hold a password (it is not kept, so that their keys cannot be computed),
     batches over partitions (their answers lie in Parquet files), the counts of the daily budget, and runs whose outcome
@@ -69,7 +70,7 @@ def join(from_workspace: str, into_workspace: str) -> Any:
     Returns
     -------
     fh_notebook.batching.history.workspace_join.Joined
-        How many answers, batches, scores and ratings were copied, and what was not.
+        How many answers, batches, scores, ratings and corrections were copied, and what was not.
 
     Raises
     ------

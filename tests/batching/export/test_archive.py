@@ -136,6 +136,9 @@ def _changed(file: Path, *statements: str) -> Path:
     return other
 
 
+_CORRECTION = (
+    "INSERT INTO corrections SELECT max(workspace), 'shout', 'i', 'u', '1', '{expected}', 'n', 'anna', 1.0 FROM batches"
+)
 HOSTILE = {
     "a trigger": (
         "CREATE TRIGGER t AFTER INSERT ON ratings BEGIN DELETE FROM answers; END",
@@ -156,6 +159,12 @@ HOSTILE = {
     "another status": ("UPDATE answers SET status = 'failed'", "cannot be read"),
     "an endless rating": ("UPDATE ratings SET seconds = 9e999", "cannot be read"),
     "a long name": ("UPDATE ratings SET rater = hex(zeroblob(9000))", "cannot be read"),
+    "a correction that is no JSON": (_CORRECTION.format(expected="{"), "cannot be read"),
+    "a correction of another workspace": (
+        _CORRECTION.format(expected="1").replace("max(workspace)", "'w'"),
+        "cannot be read",
+    ),
+    "a correction of half a character": (_CORRECTION.format(expected=r'"\ud800"'), "cannot be read"),
 }
 
 
