@@ -673,8 +673,9 @@ class Comparison:
 
         Columns: the one that pairs; ``replaced``: the value that the table had; ``expected``: the corrected one;
         ``note``, ``author``, ``corrected_at`` (UTC); ``applies``: whether it counts here; ``table_says``: the table's
-        value now. One that does not apply is of a table that says something else since. ``fh.forget(batch)`` leaves
-        corrections, ``fh.forget(everything=True)`` removes them.
+        value now. One that does not apply is of a table that says something else since; one whose value the table has
+        taken over is not listed. ``fh.forget(batch)`` and ``retention_days`` leave corrections,
+        ``fh.forget(everything=True)`` removes them.
         """
         return corrections_frame(self.data.runs, self.pair_on)
 

@@ -298,7 +298,8 @@ def test_a_store_that_cannot_be_read_corrects_nothing_and_says_so(
 @pytest.mark.parametrize(
     ("text", "table_value", "meant"),
     [
-        ("12", "billing", "12"), ("", None, ""), ("x", None, "x"), ("12", 7, 12), ("true", False, True),
+        ("12", "billing", "12"), ("", "x", ""), ("", None, None),
+        ("x", None, "x"), ("12", 7, 12), ("true", False, True),
         ('{"a": 1}', {"a": 2}, {"a": 1}), ("null", [1], None),
     ],
 )  # fmt: skip
