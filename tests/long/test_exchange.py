@@ -55,7 +55,6 @@ def test_an_output_passes_where_promptfoo_says_so(tmp_path: Path) -> None:
         "-o",
         str(tmp_path / "out.json"),
         "--no-cache",
-        "--no-write",
         "--no-table",
     ]
     quiet = {
