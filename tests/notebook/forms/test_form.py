@@ -239,7 +239,7 @@ def test_a_name_is_looked_up_and_a_slip_is_told(hive: LocalHive) -> None:
         ({"deployment": ""}, "deployment is ''; give a Deployment or its name"),
         ({"deployment": '{"deployment": "d", "inputs": {}}'}, "this is a Code Snippet"),
         ({"deployment": TRIAGE, "values": [1]}, "values is"),
-        ({"deployment": TRIAGE, "over": 3}, "rows are given as a DataFrame"),
+        ({"deployment": TRIAGE, "over": 3}, "rows are given as an int; give a DataFrame"),
         ({"deployment": TRIAGE, "variants": [3]}, "a variant is named by a string"),
         ({"deployment": TRIAGE, "variants": 3}, "triage: variants is 3; give names"),
         ({"deployment": TRIAGE, "variants": 3, "over": [{"ticket": "Late."}]}, "triage: variants is 3; give names"),
