@@ -79,12 +79,18 @@ def as_frames(source: Any) -> Any:
     InputError, SettingsError
         One cannot be read.
     """
+    if isinstance(source, Mapping) and not is_columns(source, but=Run):
+        return {name: _as_frame(part) for name, part in source.items()}
+    return _as_frame(source)
+
+
+def _as_frame(source: Any) -> Any:
     if isinstance(source, Batch | pd.DataFrame):
         return source
-    if isinstance(source, Mapping) and not is_columns(source, but=Run):
-        return {name: as_frames(part) for name, part in source.items()}
-    is_readable = isinstance(source, str | PathLike | Mapping) or is_table(source)
-    return read_frame(source) if is_readable else source
+    is_dict_of_columns = isinstance(source, Mapping) and is_columns(source, but=Run)
+    return (
+        read_frame(source) if is_dict_of_columns or isinstance(source, str | PathLike) or is_table(source) else source
+    )
 
 
 def as_table(source: Any) -> Any:

@@ -252,6 +252,12 @@ def _is_of(*kinds: type) -> Callable[[Any], bool]:
     return lambda source: isinstance(source, kinds)
 
 
+def _read_path(path: str | PathLike[str], reading: _Reading) -> Content:
+    if path == "":  # which is the working folder to whoever opens files
+        raise InputError(f"rows are given as an empty text; give {ACCEPTED}")
+    return read_file(Path(path), whole=reading.whole)
+
+
 def _refuse_dask(source: Any, _: _Reading) -> Content:
     raise InputError(
         f"rows are {type_text(source)} of Dask; fh.batch takes a dask.dataframe "
@@ -315,7 +321,7 @@ def _column(values: Any) -> pd.Series[Any]:
 SOURCES: Final = (
     SourceKind(matches=_is_of(Rows), read=lambda rows, _: rows),
     SourceKind(matches=_is_of(pd.DataFrame), read=lambda frame, _: frame, is_table=True),
-    SourceKind(matches=_is_of(str, PathLike), read=lambda path, reading: read_file(Path(path), whole=reading.whole)),
+    SourceKind(matches=_is_of(str, PathLike), read=_read_path),
     SourceKind(matches=_has("__dask_graph__"), read=_refuse_dask),
     SourceKind(matches=_has("to_frame", "to_list", "rename", "name"), read=_read_series),
     SourceKind(matches=_has("to_pylist", "type"), read=lambda array, _: Items(values=array.to_pylist())),
