@@ -54,7 +54,7 @@ _FIELD: Final = """async place => {
     for (;;) {
         await new Promise(requestAnimationFrame);
         const labels = [...(cell()?.querySelectorAll('label') ?? [])].filter(e => e.textContent.startsWith('v49'));
-        if (labels.some(e => e.getBoundingClientRect().height)) return performance.now() - began;
+        if (labels.some(e => (e.firstElementChild ?? e).getBoundingClientRect().height)) return performance.now() - began;
         if (performance.now() - began > 60_000) return NaN;
     }
 }"""

@@ -20,7 +20,7 @@
 
 const FOCUSABLE = "button, input, select, textarea, summary, a[href], [tabindex='0']";
 const WRITTEN = "input, select, option, textarea, label";  // HTML says itself which of its texts are somebody's
-const NAMED = {"widget-radio-box": ["radiogroup", ".widget-label"], "fh-choices": ["group", ".fh-group-label"]};
+const NAMED = {"widget-radio-box": "radiogroup", "fh-choices": "group"};
 const SOON_MS = 2000;  // a part that is drawn anew is there at once; what comes later is another one
 const SAID_MS = 6000;
 const ENDS = ["pointerup", "pointercancel"];
@@ -171,12 +171,16 @@ function render({model, el}) {
     });
     if (canInsert(here))
       here.querySelectorAll(".fh-insert-code[hidden]").forEach(button => { button.hidden = false; });
-    for (const [cls, [role, label]] of Object.entries(NAMED)) {
+    for (const [cls, role] of Object.entries(NAMED)) {
       for (const group of here.getElementsByClassName(cls)) {
         group.setAttribute("role", role);
-        group.setAttribute("aria-label", group.closest(".jupyter-widgets").querySelector(label)?.textContent ?? "");
+        group.setAttribute("aria-label", group.closest(".jupyter-widgets").querySelector(".fh-name")?.textContent ?? "");
       }
     }
+    here.querySelectorAll("label > .fh-help").forEach(help => {
+      help.id = `${help.parentElement.htmlFor}-help`;
+      help.parentElement.control?.setAttribute("aria-describedby", help.id);
+    });
     here.querySelectorAll(":is(input, select, textarea)").forEach(control => {
       if (control.parentElement.classList.contains("fh-wrong")) control.setAttribute("aria-invalid", "true");
       else control.removeAttribute("aria-invalid");

@@ -267,8 +267,15 @@ def handle_css(slider: str) -> str:
 
 CSS: Final = html.Html(
     "<style>"
-    # A label above its control, as wide as the page allows; ipywidgets puts it to the left, right-aligned.
-    ".fh-form .fh-control>.widget-label,.fh-form .fh-group-label,.fh-form .fh-title{text-align:left;width:auto;"
+    # A name above its control and its help below, both of one label, which ipywidgets puts to the left: control and
+    # label have no box of their own, so that what is in them lies in that of the field.
+    ".fh-form .fh-field>.fh-control:not(.fh-heard),.fh-form .fh-field>.fh-control:not(.fh-heard)>.widget-label"
+    "{display:contents}"
+    ".fh-form .fh-field>.fh-control>.widget-label>.fh-name{order:-2}"
+    ".fh-form .fh-field>.fh-control>:not(.widget-label),"
+    ".fh-form .fh-field>:is(.fh-slider,.fh-type-it,.fh-upload,.fh-beside){order:-1}"
+    ".fh-form .fh-control>.widget-label>:is(.fh-name,.fh-help){flex:1 1 100%}"
+    ".fh-form .fh-name,.fh-form .fh-title{text-align:left;width:auto;"
     "max-width:100%;margin:0 0 4px;line-height:20px;min-height:20px;height:auto;white-space:normal;"
     "overflow-wrap:anywhere;font-weight:400;color:var(--jp-ui-font-color1,inherit);box-sizing:border-box}"
     ".fh-form .fh-label{font-weight:600}"
@@ -278,7 +285,7 @@ CSS: Final = html.Html(
     ".fh-form .fh-state{font-style:normal;font-size:12px;color:var(--jp-ui-font-color2,inherit);padding-left:4px}"
     # What stands at the end of a label's line: nothing moves when an x comes or goes.
     ".fh-form .fh-field{position:relative}"
-    ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>.fh-control>.widget-label,"
+    ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>.fh-control>.widget-label>.fh-name,"
     ".fh-form .fh-field:has(>.fh-menu,>.fh-remove)>:is(.fh-check,.fh-choices){padding-right:56px}"
     ".fh-form .fh-field>:is(.fh-menu,.fh-remove){position:absolute;right:0;top:-2px;width:24px;height:24px}"
     ".fh-form .fh-field:has(>.fh-menu)>.fh-remove{right:26px}"
@@ -298,6 +305,7 @@ CSS: Final = html.Html(
     "border-radius:4px}"
     ".fh-form .fh-control>input,.fh-form .fh-control>select,.fh-form .fh-control>textarea{width:100%;box-sizing:"
     "border-box;flex:0 0 auto;margin:0}"
+    ".fh-form .fh-field>.fh-control>:is(input,select,textarea){flex:1 1 160px;width:auto;min-width:0}"
     ".fh-form .fh-control>select:not([multiple]),.fh-form .fh-control>input{height:32px}"
     # The arrow that ipywidgets draws is black in the dark theme too; the browser's own follows it.
     ".fh-form select:not([multiple]){appearance:auto;background-image:none;padding-right:4px}"
@@ -312,13 +320,16 @@ CSS: Final = html.Html(
     ".fh-form .fh-type-it{background:none;border:none;box-shadow:none;padding:0 4px;font-size:12px;line-height:32px;"
     "height:32px;color:var(--jp-content-link-color,inherit);text-decoration:underline}"
     # Yes and no, and several out of a few: what is pressed is the whole chip.
-    ".fh-form .fh-check .widget-label-basic{display:flex;align-items:center;gap:8px;line-height:20px;min-height:32px;"
-    "cursor:pointer}"
-    ".fh-form .fh-check input{margin:0;width:16px;height:16px;flex:0 0 auto}"
+    ".fh-form .fh-check>.widget-label-basic{display:flex;align-items:flex-start;gap:8px;line-height:20px;padding:6px 0;"
+    "cursor:pointer}.fh-form .fh-check :is(.fh-name,.fh-help){display:block;margin-bottom:0}"
+    ".fh-form .fh-check input{margin:2px 0;width:16px;height:16px;flex:0 0 auto}"
     ".fh-form .fh-radio .widget-radio-box{display:flex;flex-direction:row;gap:16px;margin:0;height:32px;padding:0}"
     ".fh-form .fh-radio .widget-radio-box label{display:flex;align-items:center;gap:6px;margin:0;width:auto;"
     "height:32px;line-height:20px;cursor:pointer}"
     ".fh-form .fh-radio .widget-radio-box input{margin:0;width:16px;height:16px;float:none}"
+    ".fh-form .fh-choices>.fh-group-label,.fh-form .fh-group-label>.widget-html-content{display:contents}"
+    ".fh-form .fh-choices .fh-name{order:-1}.fh-form .fh-choices .fh-help{order:1}"
+    ".fh-form .fh-choices :is(.fh-name,.fh-help){flex:1 1 100%}"
     ".fh-form .fh-chip .widget-label-basic{display:flex;align-items:center;gap:6px;height:28px;line-height:20px;"
     "padding:0 12px 0 8px;border-radius:14px;border:1px solid var(--jp-border-color1,rgba(128,128,128,.5));"
     "cursor:pointer;box-sizing:border-box}"
@@ -349,11 +360,12 @@ CSS: Final = html.Html(
     ".fh-form .fh-code textarea,.fh-form .fh-code input{font-family:var(--jp-code-font-family,monospace)}"
     ".fh-form input:focus-visible,.fh-form select:focus-visible,.fh-form textarea:focus-visible,"
     ".fh-form button:focus-visible{outline:2px solid var(--jp-brand-color1,currentColor);outline-offset:1px}"
-    ".fh-form .fh-help{font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);overflow-wrap:anywhere;"
-    "margin-top:4px}"
-    ".fh-form .fh-help .fh-about{color:var(--jp-ui-font-color1,inherit)}"
+    ".fh-form :is(.fh-help,.fh-more){font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2,inherit);"
+    "overflow-wrap:anywhere;white-space:normal;text-align:left;margin-top:4px}"
+    # What somebody wrote begins on the side where its language begins.
+    ".fh-form .fh-help .fh-about{color:var(--jp-ui-font-color1,inherit);unicode-bidi:plaintext}"
     ".fh-form .fh-help .fh-about+.fh-hint::before{content:'· '}"
-    ".fh-form .fh-help details{display:inline}.fh-form .fh-help summary{display:inline;cursor:pointer}"
+    ".fh-form .fh-more{margin-top:0}.fh-form .fh-more summary{cursor:pointer}"
     ".fh-form .fh-problem{color:var(--jp-error-color1,inherit);font-size:12px;line-height:1.4;"
     "overflow-wrap:anywhere;margin-top:4px}"
     ".fh-form .fh-wrong>input,.fh-form .fh-wrong>select,.fh-form .fh-wrong>textarea"

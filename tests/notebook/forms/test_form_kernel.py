@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from tests.kernel import Kernel
 from tests.notebook.forms.form_hive import DECLARED, KEY, PASSWORD, FormHive
+from tests.notebook.forms.labels import label_name
 
 SHOW = "form = fh.form(reply, values={'ticket': 'Late.'})\nform"
 
@@ -45,7 +45,7 @@ class Page:
 
     def _described(self, label: str) -> str:
         states = reversed(self.kernel.widgets().items())
-        return next(w for w, state in states if _text_of(str(state.get("description", ""))) == label)
+        return next(w for w, state in states if label_name(str(state.get("description", ""))).rstrip(" *") == label)
 
     def state(self, dom_class: str) -> dict[str, Any]:
         """Return the state of the newest widget of a class."""
@@ -55,11 +55,6 @@ class Page:
     def until(self, text: str) -> None:
         """Wait until some widget shows `text`."""
         self.kernel.wait_until(lambda: text in json.dumps(self.kernel.widgets()), f"{text!r} in a widget")
-
-
-def _text_of(description: str) -> str:
-    """Return a label without its markup and the star of what is required."""
-    return re.sub(r"<[^>]*>|\*", "", description).strip()
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,8 @@ class GroupField(Field, control=Control.GROUP):
     def _heading(self) -> str:
         # A heading to who hears the page as well, so that they find the fields that stand under it.
         level = str(min(3 + len(self.state.path), 6))
-        return str(html.el("div", html.Html(self.label_html), cls="fh-title", role="heading", aria_level=level))
+        heading = html.el("div", self._name_html(), cls="fh-title", role="heading", aria_level=level)
+        return f"{heading}{self._help_html()}"
 
     def _show_label(self) -> None:
         if self.state.can_show:
@@ -76,7 +77,7 @@ class GroupField(Field, control=Control.GROUP):
         inner = self._inner if is_open else None
         is_bare = self.bare and control is self.control
         head = () if is_bare else (control, *self.ends())
-        return (*head, self.help_line, self.open_button(), self.problem_line(), inner, extra)
+        return (*head, self.more_line, self.open_button(), self.problem_line(), inner, extra)
 
     def open_button(self) -> Any:
         """Return what begins the object, where it is not there: its fields come with it."""
@@ -162,4 +163,4 @@ class OneOfField(Field, control=Control.ONE_OF):
     def _parts(self, control: Any) -> tuple[Any, ...]:
         branch = self._branch() if control is self.control else None
         inside = None if branch is None else branch.widget
-        return (control, *self.ends(), self.help_line, self.problem_line(), inside)
+        return (control, *self.ends(), self.more_line, self.problem_line(), inside)

@@ -29,6 +29,7 @@ __all__ = [
     "help_html",
     "hints",
     "label_html",
+    "more_html",
     "problem_html",
     "shown_name",
     "state_note",
@@ -53,7 +54,7 @@ def _technical_name(state: FieldState) -> str:
     return html.clip(path_text([str(state.path[-1] if state.path else state.name)]), LABEL_CAP)
 
 
-def label_html(state: FieldState, *, name: str = "", note: str = "") -> str:
+def label_html(state: FieldState, *, name: str = "", note: str = "") -> html.Html:
     """Return a field's label: its title, its name where that differs, a star where it is required, and a note.
 
     Only elements that ipywidgets leaves in a description. The name stays in sight beside the title: it is what cells,
@@ -68,16 +69,16 @@ def label_html(state: FieldState, *, name: str = "", note: str = "") -> str:
     note : str
         What is sent for it, where its control cannot say so.
     """
-    title = formula_free(name or shown_name(state))
-    technical = formula_free("" if name else _technical_name(state))
+    title = name or shown_name(state)
+    technical = "" if name else _technical_name(state)
     parts = [html.el("b", title, cls="fh-label")]
     if technical and technical != title:
         parts.append(html.el("code", technical, cls="fh-variable"))
     if state.required and not name:
         parts.append(html.el("b", "*", cls="fh-star"))
     if note:
-        parts.append(html.el("em", formula_free(html.printable(note)), cls="fh-state"))
-    return str(html.join(parts, " "))
+        parts.append(html.el("em", html.printable(note), cls="fh-state"))
+    return html.el("span", html.join(parts, " "), cls="fh-name")
 
 
 def state_note(state: FieldState) -> str:
@@ -232,29 +233,37 @@ def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
         yield f"at most {counted(most)}"
 
 
-def help_html(state: FieldState, *, has_default: bool = True) -> str:
-    """Return what stands under a field; empty when there is nothing to say. `has_default` is that of :func:`hints`."""
+def help_html(state: FieldState, *, has_default: bool = True) -> html.Html:
+    """Return what a field's label says below its name; empty when there is nothing to say.
+
+    Only elements that ipywidgets leaves in a description. `has_default` is that of :func:`hints`.
+    """
+    opened, rest = _opened(plain_text(state.description))
     parts: list[html.Html] = []
-    if description := plain_text(state.description):
-        parts.append(_folded(description))
+    if opened:
+        parts.append(html.el("span", f"{opened} …" if rest else opened, cls="fh-about"))
     if hint_lines := hints(state, has_default=has_default):
         parts.append(html.el("span", " · ".join(hint_lines), cls="fh-hint"))
-    return html.el("div", html.join(parts, " "), cls="fh-help") if parts else ""
+    # Not a part of the control's name: the page's script has it read out after the name.
+    return html.el("span", html.join(parts, " "), cls="fh-help", aria_hidden="true") if parts else html.Html("")
 
 
-def _folded(description: str) -> html.Html:
+def more_html(state: FieldState) -> str:
+    """Return the rest of a long description, folded; empty where its label says all of it."""
+    rest = _opened(plain_text(state.description))[1]
+    if not rest:
+        return ""
+    more = html.fold("more", html.el("div", html.clip(rest, 4_000), dir=html.direction(rest)))
+    return html.el("div", more, cls="fh-more")
+
+
+def _opened(description: str) -> tuple[str, str]:
+    """Return what of a description is open to the eye, and the rest."""
     if len(description) <= OPEN_CAP * 1.2:
-        return html.el("span", one_line(description, OPEN_CAP * 2), cls="fh-about", dir=html.direction(description))
+        return one_line(description, OPEN_CAP * 2), ""
     cut = description.rfind(" ", OPEN_CAP // 2, OPEN_CAP)
     cut = cut if cut > 0 else OPEN_CAP
-    more = html.el("div", html.clip(description[cut:].strip(), 4_000))
-    return html.el(
-        "span",
-        f"{one_line(description[:cut], OPEN_CAP)} …",
-        html.fold("more", more),
-        cls="fh-about",
-        dir=html.direction(description),
-    )
+    return one_line(description[:cut], OPEN_CAP), description[cut:].strip()
 
 
 def problem_html(problems: list[str], *, most: int = 5) -> str:

@@ -85,7 +85,7 @@ class TableField(Field, control=Control.TABLE):
             body = self._table.box if self._table is not None and self.state.rows else None
         title = control if is_table else None
         body_box, tools = self._place_of(body), (self._toolbar(), self._paste)
-        return (title, *self.ends(), self.help_line, body_box, *tools, self.problem_line())
+        return (title, *self.ends(), self.more_line, body_box, *tools, self.problem_line())
 
     def problem_text(self, problem: Problem) -> str:
         """Return a problem with its row as the table counts it."""

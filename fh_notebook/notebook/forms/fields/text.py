@@ -293,6 +293,7 @@ class TimeField(Field, control=Control.TIME):
             return None
         if self._zone is None:
             self._zone = self.view.look.html("", layout=self.view.look.small)
+            self._zone.add_class("fh-beside")
         offset = offset_of(self.state.text)
         set_traits(self._zone, value=str(html.el("span", "UTC" if offset in "Zz" else f"UTC{offset}", cls="fh-zone")))
         return self._zone
@@ -430,6 +431,7 @@ class FileField(Field, control=Control.FILE):
             picture = html.el("img", src=address, alt="", cls="fh-thumbnail") if address else ""
             if self._picture is None and picture:
                 self._picture = self.view.look.html("", layout=self.view.look.small)
+                self._picture.add_class("fh-beside")
             if self._picture is not None:
                 set_traits(self._picture, value=str(picture))
         return self._picture if self._picture is not None and self._picture.value else None

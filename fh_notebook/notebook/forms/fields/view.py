@@ -142,8 +142,8 @@ class FieldsView:
     >>> view.fields["n"].value = 3
     >>> view.model.value
     {'n': 3}
-    >>> view.widget.children[1].children[0].description
-    '<b class="fh-label">n</b>'
+    >>> view.widget.children[1].children[0].description.partition("</span>")[0]
+    '<span class="fh-name"><b class="fh-label">n</b>'
     """
 
     def __init__(self, model: FormModel, *, on_change: Callable[[], object] | None = None) -> None:

@@ -9,7 +9,6 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from html import unescape
 from typing import Any
 
 import ipywidgets
@@ -26,6 +25,7 @@ from fh_notebook.notebook.forms.model.field import SentAs
 from fh_notebook.notebook.forms.model.kinds import RULES, Control, FieldKind
 from fh_notebook.notebook.forms.model.model import FormModel
 from tests.notebook.forms.form_schemas import CASES, SHAPES, whole
+from tests.notebook.forms.labels import label_help, label_name
 
 KINDS = pytest.mark.parametrize("name", list(CASES))
 
@@ -47,8 +47,8 @@ def _parts(field: Field, kind: type[Any]) -> list[Any]:
 
 
 def _labels(widget: Any) -> list[str]:
-    """The words of all labels in it, without their elements."""
-    return [unescape(re.sub("<[^>]*>", "", str(getattr(part, "description", "")))) for part in _inside(widget)]
+    """The names of all labels in it."""
+    return [label_name(str(getattr(part, "description", ""))) for part in _inside(widget)]
 
 
 def _menu(field: Field) -> Any:
@@ -753,7 +753,7 @@ def test_hostile_names_and_descriptions_are_text() -> None:
         description = str(getattr(part, "description", ""))
         assert "\u202e" not in description
         if getattr(part, "description_allow_html", False):
-            assert set(re.findall(r"</?(\w+)", description)) <= {"b", "code", "em", "i"}
+            assert set(re.findall(r"</?(\w+)", description)) <= {"b", "code", "em", "i", "span"}
 
 
 def test_a_label_has_the_title_first_then_the_name_and_a_star() -> None:
@@ -794,6 +794,27 @@ def test_a_label_holds_no_formula(name: str) -> None:
     assert not set("$\\") & set(labels[0])
     assert labels[0].translate({ord("＄"): "$", ord("＼"): "\\"}) == path_text([name])
     assert labels[1] == "price$"
+
+
+def test_help_that_looks_like_a_formula_is_none() -> None:
+    """Nor where its other end is in the name."""
+    text = {"type": "string", "description": "in $, at most 5"}
+    view = FieldsView(FormModel({"properties": {"price$": text, "other": text}}))
+    first, second = (part.description for part in _inside(view.widget) if isinstance(part, ipywidgets.Text))
+    assert ("$" in first, label_help(second)) == (False, "in $, at most 5")
+
+
+def test_help_is_read_out_after_the_name_and_the_rest_of_a_long_one_is_folded() -> None:
+    """What is folded begins where the label ends."""
+    description = "It says much. " * 40
+    view = FieldsView(FormModel({"properties": {"n": {"type": "integer", "description": description, "minimum": 2}}}))
+    field = view.fields["n"]
+    label = field.widget.children[0].description
+    assert re.search(r'<span class="fh-help" aria-hidden="true">', label)
+    (more,) = [part.value for part in _inside(field.widget) if isinstance(part, ipywidgets.HTML)]
+    words = [re.sub("<[^>]*>", "", text) for text in (label_help(label), more)]
+    assert words[0].endswith("… whole number, at least 2")
+    assert f"{words[0].partition(' …')[0]} {words[1].removeprefix('more')}" == description.strip()
 
 
 def test_fields_are_set_before_any_widget_is_made() -> None:
