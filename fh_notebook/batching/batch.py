@@ -26,9 +26,10 @@ from fh_notebook.batching.export.export import (
 )
 from fh_notebook.batching.model import BatchStopped, JobCounts
 from fh_notebook.batching.planning.plan import Plan
-from fh_notebook.batching.planning.reader import BatchTables, Entry
+from fh_notebook.batching.planning.reader import BatchTables
 from fh_notebook.batching.progress.display import ProgressDisplay
 from fh_notebook.batching.rendering import BatchOverview, digest, frame_text, groups_by_code, informative_columns
+from fh_notebook.batching.tables.entry_table import Entry, EntryTable
 from fh_notebook.core import arguments, hooks
 from fh_notebook.core.text.formatting import with_partial_repr
 from fh_notebook.core.values import ColumnName, Whole
@@ -37,7 +38,7 @@ from fh_notebook.errors import SettingsError
 if TYPE_CHECKING:
     from fh_notebook.store.store import Store
 
-__all__ = ["Batch", "ShownBatch"]
+__all__ = ["Batch", "ShownBatch", "entry_table"]
 
 SHOWN: Final = ("row", "variant", "status", "output", "error", "elapsed_s", "reused")
 """The columns that a batch shows of its frame."""
@@ -57,6 +58,11 @@ class ShownBatch:
     def of(cls, batch: Batch) -> ShownBatch:
         """Return what a page shows of a batch."""
         return batch._shown
+
+
+def entry_table(batch: Batch) -> EntryTable:
+    """Return every job of a batch with its outcome and its row, as :meth:`Batch.entries` yields them, as columns."""
+    return batch._entry_table()
 
 
 @with_partial_repr
@@ -306,6 +312,10 @@ class Batch:
         """
         self._control.refuse_forgotten()
         yield from self._tables.entries()
+
+    def _entry_table(self) -> EntryTable:
+        self._control.refuse_forgotten()
+        return self._tables.entry_table()
 
     def summary(self) -> str:
         """Return how far it is in one line, and why it stopped if it did."""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ __all__ = [
     "FailedSelection",
     "Finished",
     "Job",
+    "JobColumns",
     "JobCounts",
     "KeptBack",
     "Outcome",
@@ -108,6 +109,68 @@ class Job:
             inputs=self.inputs,
             metadata={**self.metadata, **stamps},
             secrets=self.secrets,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobColumns:
+    """Jobs as columns, with their rows; a `Job` is made when it is asked for."""
+
+    numbers: Sequence[int]
+    positions: Sequence[int]
+    rows: Sequence[Any]
+    """The labels of their rows."""
+    variants: Sequence[str]
+    """The labels of their variants."""
+    repeats: Sequence[int]
+    keys: Sequence[str]
+    invalid: Sequence[bool]
+    """Whether a job cannot be called."""
+    secret: Sequence[bool]
+    """Whether inputs of a job are never shown; those out of the store are masked already."""
+    job: Callable[[int], Job] = field(repr=False)
+    """Returns a job by its place here."""
+    records: Callable[[Sequence[int]], Sequence[Mapping[str, Any]]] = field(repr=False)
+    """Returns rows as JSON values, by column, for some places here; jobs of one row may share one."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def at(self, places: Sequence[int]) -> JobColumns:
+        """Return the jobs at some places, in their order."""
+        if len(places) == len(self):
+            return self
+
+        def chosen(values: Sequence[Any]) -> list[Any]:
+            return [values[place] for place in places]
+
+        return JobColumns(
+            numbers=chosen(self.numbers),
+            positions=chosen(self.positions),
+            rows=chosen(self.rows),
+            variants=chosen(self.variants),
+            repeats=chosen(self.repeats),
+            keys=chosen(self.keys),
+            invalid=chosen(self.invalid),
+            secret=chosen(self.secret),
+            job=lambda place: self.job(places[place]),
+            records=lambda wanted: self.records([places[place] for place in wanted]),
+        )
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job], records_at: Callable[[Sequence[int]], Sequence[Mapping[str, Any]]]) -> JobColumns:
+        """Return jobs that are held as columns; `records_at` returns rows by their positions."""
+        return cls(
+            numbers=[job.number for job in jobs],
+            positions=[job.position for job in jobs],
+            rows=[job.row for job in jobs],
+            variants=[job.label for job in jobs],
+            repeats=[job.repeat for job in jobs],
+            keys=[job.key for job in jobs],
+            invalid=[bool(job.problems) for job in jobs],
+            secret=[bool(job.secrets.all or job.secrets.names) for job in jobs],
+            job=jobs.__getitem__,
+            records=lambda places: records_at([jobs[place].position for place in places]),
         )
 
 

@@ -18,7 +18,7 @@ from fh_notebook.batching.tables.frames import RESERVED
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.comparing.masks import HiddenValues
 from fh_notebook.comparing.scorers.label_codes import LabelCodes
-from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.scorers.observations import Observations
 from fh_notebook.comparing.scorers.output_values import parse_path
 from fh_notebook.comparing.stats.classes import MACRO, OTHER, ConfusionRows, confusion_rows, macro_f1
 from fh_notebook.comparing.stats.clusters import distinct_text
@@ -94,7 +94,7 @@ class ScoredRuns:
     """A warning that precedes the verdict."""
     variant_pairs: tuple[tuple[str, str], ...] | None = None
     """The pairs of variants that are compared; by default all. With several dates: the same variant on two of them."""
-    observations: Sequence[Observation] | None = None
+    observations: Observations | None = None
     """The runs, unless a table was read as columns."""
     secret: Callable[[], HiddenValues] = HiddenValues
     """Finds the values of password Start variables; called only for displays of rows."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fh_notebook.comparing.scorers.observations import Observation, is_source
+from fh_notebook.comparing.scorers.observations import Observations, is_source
 from fh_notebook.contract.secrets import Mask
 from fh_notebook.core.redaction import redact
 
@@ -91,19 +91,20 @@ class RowMasker:
         return self._everywhere | self._values.get(pair, frozenset()) if self._values else self._everywhere
 
 
-def find_hidden(observations: Iterable[Observation], names: Iterable[str]) -> HiddenValues:
+def find_hidden(observations: Observations, names: Iterable[str]) -> HiddenValues:
     """Return what the runs of a batch hide. The Start variables of a table are not known, so it hides nothing.
 
     Parameters
     ----------
-    observations : iterable of Observation
+    observations : Observations
         The runs.
     names : iterable of str
         The columns of their rows.
     """
     columns, values = set[str](), dict[Any, frozenset[str]]()
     open_names = {name for name in names if is_source(name)}
-    for observation in observations:
+    for place in observations.hiding:
+        observation = observations[place]
         if hidden := observation.hidden:
             if hidden_columns := {name for name in open_names if observation.row.get(name) in hidden}:
                 open_names -= hidden_columns

@@ -23,14 +23,13 @@ import pandas as pd
 
 from fh_notebook.batching.batch import Batch
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.batching.tables.expected_overlay import NONE_STANDING
-from fh_notebook.batching.tables.frames import ATTRS, RESERVED, OutputKeys, frame_of_runs
+from fh_notebook.batching.tables.frames import ATTRS, PENDING, RESERVED, OutputKeys, frame_of_runs
 from fh_notebook.batching.tables.row_sources import is_columns, is_table, read_frame
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ScoredRuns
 from fh_notebook.comparing.masks import find_hidden
-from fh_notebook.comparing.scorers.observations import names_of
+from fh_notebook.comparing.scorers.observations import MISSING, Observations
 from fh_notebook.comparing.scorers.runner import (
     LOWER_IS_BETTER,
     KeptScores,
@@ -66,7 +65,7 @@ def read_source(source: Any, *, score: Score, pair_on: str, fresh: bool = False)
     observations = read_observations(source, pair_on=pair_on)
     scored, keys = score_observations(observations, score, fresh=fresh), OutputKeys()
     if isinstance(source, Batch):  # a table has its own columns
-        keys.of(o.run.output for o in observations if o.run is not None)
+        keys.of(observations.outputs)
     notes = (f"{keys.note[0].upper()}{keys.note[1:]}.",) if keys.note else ()
     return replace(scored, about=describe_source(source), notes=notes)
 
@@ -136,34 +135,41 @@ def describe_source(source: Any) -> dict[str, Any]:
 def score_observations(
     observations: Sequence[Observation], score: Score, *, fresh: bool = False, kept: KeptScores | None = None
 ) -> ScoredRuns:
-    """Score runs one by one; with `kept`, only those that changed."""
-    lines, scorer = score_runs(observations, score, fresh=fresh, kept=kept)
-    rows, keys = ([o.row.get(name) for o in observations] for name in ("row", "key"))
-    lines["cluster"] = clusters_of([o.pair for o in observations], variants=lines["variant"], rows=rows, keys=keys)
-    runs = [o.run for o in observations]
-    lines["error"] = object_series([run.error if run else None for run in runs])
-    begun = object_series([(o.run and o.run.started_at) or o.row.get("started_at") for o in observations])
+    """Score runs by their columns; with `kept`, only those that changed."""
+    runs = Observations.of(observations)
+    lines, scorer = score_runs(runs, score, fresh=fresh, kept=kept)
+    rows, keys = (runs.cells(name, None) for name in ("row", "key"))
+    lines["cluster"] = clusters_of(runs.pairs, variants=runs.variants, rows=rows, keys=keys)
+    lines["error"] = object_series(runs.errors)
+    begun = object_series(runs.started_at)
     lines["started_at"] = pd.to_datetime(begun, utc=True, errors="coerce", format="ISO8601")
-    lines["request_id"] = object_series([(o.run and o.run.request_id) or o.row.get("request_id") for o in observations])
-    lines["charged"] = np.array([run is not None and run.may_have_run for run in runs], dtype=bool)
-    expected = {o.pair: o.row[EXPECTED] for o in observations if EXPECTED in o.row}
-    corrected = [o for o in observations if o.corrections is not NONE_STANDING]
+    lines["request_id"] = object_series(runs.request_ids)
+    lines["charged"] = np.array([_is_charged(runs, place) for place in range(len(runs))], dtype=bool)
+    cells = runs.cells(EXPECTED, MISSING) if EXPECTED in runs.names else []
+    expected = {pair: cell for pair, cell in zip(runs.pairs, cells, strict=False) if cell is not MISSING}
     # Of a row in several batches, the correction that applies in one of them is shown.
-    corrections = {o.pair: o.corrections for o in sorted(corrected, key=lambda o: o.corrections.applied is not None)}
-    names = names_of(observations)
-    secret = cache(lambda: find_hidden(observations, names))
-    known_names = frozenset(names)
+    corrected = sorted(runs.corrections.items(), key=lambda item: item[1].applied is not None)
+    known_names = frozenset(runs.names)
 
     def column(name: str) -> pd.Series[Any] | None:
-        return object_series([o.row.get(name) for o in observations]) if name in known_names else None
+        return object_series(runs.cells(name, None)) if name in known_names else None
 
     def read_cells(name: str, places: Sequence[int]) -> list[Any]:
-        return [observations[index].row.get(name) for index in places]
+        return [runs[index].row.get(name) for index in places]
 
     return ScoredRuns(
-        lines=lines, scorer=scorer, column=column, names=names, expected=expected or None, secret=secret,
-        observations=observations, read_cells=read_cells, corrections=corrections,
+        lines=lines, scorer=scorer, column=column, names=runs.names, expected=expected or None,
+        secret=cache(lambda: find_hidden(runs, runs.names)), observations=runs, read_cells=read_cells,
+        corrections={runs.pairs[place]: standing for place, standing in corrected},
     )  # fmt: skip
+
+
+def _is_charged(runs: Observations, place: int) -> bool:
+    """Whether a call may have cost money; of most, the status says so."""
+    status = runs.statuses[place]
+    if status == "failed":
+        return runs[place].answer.may_have_run
+    return status != PENDING
 
 
 # --- a table of numbers
@@ -282,7 +288,9 @@ def read_named_sources(
     if len({str(name) for name in sources}) < len(sources):
         raise InputError(f"two of the names read the same: {listed([*map(str, sources)], 'and')}; give each its own")
     tables = {str(name): as_table(source) for name, source in sources.items()}
-    observations_by_name = {name: read_observations(source, pair_on=column) for name, source in tables.items()}
+    observations_by_name: dict[str, Sequence[Observation]] = {
+        name: read_observations(source, pair_on=column) for name, source in tables.items()
+    }
     notes_of_pairing = _pair_by_inputs(observations_by_name, score) if column == "row" else []
     variants_by_name = {
         name: list(dict.fromkeys(o.variant for o in part)) for name, part in observations_by_name.items()
@@ -356,7 +364,7 @@ def _same_answers_notes(lines: pd.DataFrame, variant_pairs: list[tuple[str, str]
     return notes
 
 
-def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: Score) -> list[str]:
+def _pair_by_inputs(observations_by_name: dict[str, Sequence[Observation]], score: Score) -> list[str]:
     """Pair the rows of all names with those of the first by their inputs, where this pairs more rows.
 
     The k-th row with some inputs is paired with the k-th row with the same inputs. Other rows stay unpaired.
@@ -387,7 +395,7 @@ def _pair_by_inputs(observations_by_name: dict[str, list[Observation]], score: S
 
 
 def _inputs_by_pair(
-    observations: list[Observation], observations_by_name: Mapping[str, list[Observation]], score: Score
+    observations: Sequence[Observation], observations_by_name: Mapping[str, Sequence[Observation]], score: Score
 ) -> dict[Any, str]:
     """Return the inputs of each row as a text: the row columns that all names have; empty without such a column."""
     shared = set.intersection(
@@ -403,7 +411,9 @@ def _inputs_by_pair(
         return {}
 
 
-def _other_inputs_notes(observations_by_name: Mapping[str, list[Observation]], score: Score) -> tuple[list[str], int]:
+def _other_inputs_notes(
+    observations_by_name: Mapping[str, Sequence[Observation]], score: Score
+) -> tuple[list[str], int]:
     """Return notes on rows whose inputs differ between names, and their largest number; a score column is no input."""
     (first, *other_names), notes, largest_count = observations_by_name, [], 0
     before = {o.pair: _row_columns(o, score) for o in observations_by_name[first]}

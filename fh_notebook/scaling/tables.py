@@ -12,8 +12,8 @@ from typing import Any, Final
 import pandas as pd
 
 from fh_notebook.batching.model import Job, Outcome
-from fh_notebook.batching.planning.reader import Entry
 from fh_notebook.batching.rendering import ErrorGroup
+from fh_notebook.batching.tables.entry_table import Entry, EntryTable
 from fh_notebook.batching.tables.frames import ATTRS, RESERVED, tidy_frame
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.contract.run import Run
@@ -202,6 +202,10 @@ class PartitionTables:
             for line in part.to_dict("records"):
                 row = {str(name): value for name, value in line.items() if name not in RESERVED}
                 yield _job(line), Outcome(run=_run(line), reused=bool(line["reused"])), row
+
+    def entry_table(self) -> EntryTable:
+        """Return the jobs of :meth:`entries` as columns."""
+        return EntryTable.of(self.entries())
 
     def answer_ids(self) -> None:
         """Return ``None``: the answers lie in files."""

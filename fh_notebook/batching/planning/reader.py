@@ -13,19 +13,28 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from fh_notebook.batching.model import DONE, FAILED, PENDING, UNKNOWN, Job, Outcome, OutcomeTable, run_of_invalid
+from fh_notebook.batching.model import (
+    DONE,
+    FAILED,
+    PENDING,
+    UNKNOWN,
+    Job,
+    JobColumns,
+    Outcome,
+    OutcomeTable,
+    run_of_invalid,
+)
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.rendering import ErrorGroup, error_groups
+from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTable
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
 from fh_notebook.contract.run import Run
 from fh_notebook.core import hooks
+from fh_notebook.store.tables.answers import RunFields
 
 __all__ = ["BatchReader", "BatchTables", "Entry"]
 
 WINDOW = 1_000
-
-Entry = tuple[Job, Outcome | None, dict[str, Any]]
-"""A job, its outcome (``None`` while it is pending), and its row."""
 
 
 class BatchTables(Protocol):
@@ -60,6 +69,10 @@ class BatchTables(Protocol):
 
     def entries(self) -> Iterator[Entry]:
         """Yield jobs with their outcomes and their rows."""
+        ...
+
+    def entry_table(self) -> EntryTable:
+        """Return the jobs of :meth:`entries` as columns."""
         ...
 
     def answer_ids(self) -> Iterator[int] | None:
@@ -106,29 +119,53 @@ class BatchReader:
         limit : int, optional
             At most so many.
         """
-        jobs = (
-            job
-            for window in self._work_queue.source.planned(len(self._outcomes))
-            for job in window
-            if is_wanted(self._outcomes.kind(job.number))
-        )
-        chosen = islice(jobs, limit) if not self._work_queue.stored.is_forgotten else iter(())
-        while part := list(islice(chosen, WINDOW)):
-            yield from self.of(part)
+        for jobs in self._windows(is_wanted, limit):
+            yield from _pairs(self._table_of(jobs))
 
     def of(self, jobs: list[Job]) -> Iterator[tuple[Job, Outcome | None]]:
         """Yield these jobs with their outcomes; not those whose answer was forgotten meanwhile."""
-        runs = self._work_queue.runs_of(jobs)
-        for job in jobs:
-            if self._outcomes.kind(job.number) == PENDING:
-                yield job, None
-            elif job.problems:
-                yield job, Outcome(run=run_of_invalid(job))
-            elif job.number in runs:
-                number = job.number
-                reused, line = self._outcomes.reused(number), self._outcomes.line(number)
-                yield job, Outcome(run=runs[number], reused=reused, line=line)
-            # else: its answer was forgotten meanwhile
+        return _pairs(self._table_of(JobColumns.of(jobs, self._work_queue.source.records_at)))
+
+    def _windows(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> Iterator[JobColumns]:
+        """Yield jobs as columns, so many at a time as answers are read at once."""
+        left = len(self._outcomes) if limit is None else limit
+        if self._work_queue.stored.is_forgotten:
+            return
+        for window in self._work_queue.source.columns(len(self._outcomes)):
+            wanted = [place for place, number in enumerate(window.numbers) if is_wanted(self._outcomes.kind(number))][
+                :left
+            ]
+            left -= len(wanted)
+            for begin in range(0, len(wanted), WINDOW):
+                yield window.at(wanted[begin : begin + WINDOW])
+            if not left:
+                return
+
+    def _table_of(self, jobs: JobColumns) -> EntryTable:
+        """Return jobs with their outcomes; not those whose answer was forgotten meanwhile."""
+        outcomes, fields = self._outcomes, self._work_queue.fields_of(jobs.numbers)
+        runs: list[RunFields] = []
+        there: list[int] = []
+        for place, number in enumerate(jobs.numbers):
+            if outcomes.kind(number) == PENDING:
+                run: RunFields | None = PENDING_RUN
+            elif jobs.invalid[place]:
+                run = RunFields.of(run_of_invalid(jobs.job(place)))
+            else:
+                run = fields.get(number)
+            if run is not None:
+                there.append(place)
+                runs.append(run)
+        jobs = jobs.at(there)
+        lines, reused = list(map(outcomes.line, jobs.numbers)), list(map(outcomes.reused, jobs.numbers))
+
+        def pair(place: int) -> tuple[Job, Outcome | None]:
+            if runs[place] is PENDING_RUN:
+                return jobs.job(place), None
+            with self._work_queue.stored.store.decoding():
+                return jobs.job(place), Outcome(run=runs[place].run, reused=reused[place], line=lines[place])
+
+        return EntryTable.of_runs(jobs, runs, lines=lines, reused=reused, pair=pair)
 
     # --- as tables
 
@@ -191,9 +228,13 @@ class BatchReader:
             records = self._work_queue.source.records_at([job.position for job, _ in part])
             yield from ((job, outcome, record) for (job, outcome), record in zip(part, records, strict=True))
 
+    def entry_table(self) -> EntryTable:
+        """Return the jobs of :meth:`entries` as columns."""
+        return EntryTable.joined(map(self._table_of, self._windows(lambda kind: True)))
+
     def answer_ids(self) -> Iterator[int]:
         """Return the numbers of the answers in the store."""
-        return (outcome.line for _, outcome in self.pairs() if outcome and outcome.line)
+        return (line for jobs in self._windows(_has_outcome) for line in self._table_of(jobs).lines if line)
 
     @property
     def _current_name(self) -> str:
@@ -202,6 +243,10 @@ class BatchReader:
     def _frame(self, is_wanted: Callable[[int], bool], limit: int | None = None) -> pd.DataFrame:
         pairs = self.pairs(is_wanted, limit=limit)
         return tidy_frame(pairs, self._work_queue.source, batch=self._current_name, about=self._about)
+
+
+def _pairs(table: EntryTable) -> Iterator[tuple[Job, Outcome | None]]:
+    return map(table.pair, range(len(table)))
 
 
 def _has_outcome(kind: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from fh_notebook.batching.model import Job
+from fh_notebook.batching.model import Job, JobColumns
 from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.planner import Planner
 from fh_notebook.batching.planning.stored_jobs import StoredJobs
@@ -53,6 +53,10 @@ class JobSource(Protocol):
 
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield the first `most` jobs that were planned, in their order, as often as it is asked for."""
+        ...
+
+    def columns(self, most: int) -> Iterator[JobColumns]:
+        """Yield the jobs of :meth:`planned` as columns, with their rows."""
         ...
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
@@ -121,6 +125,10 @@ class TableSource:
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield all jobs."""
         yield self._jobs[:most]
+
+    def columns(self, most: int) -> Iterator[JobColumns]:
+        """Yield all jobs as columns, with their rows."""
+        yield JobColumns.of(self._jobs[:most], self.records_at)
 
     def hold(self, jobs: list[Job]) -> None:
         """Hold the jobs as they were checked."""
@@ -224,6 +232,10 @@ class StreamSource:
         """Yield the jobs that were read, out of the store."""
         return self._stored_jobs.windows(most=most) if self._stored_jobs is not None else iter(())
 
+    def columns(self, most: int) -> Iterator[JobColumns]:
+        """Yield the jobs that were read as columns, with their rows."""
+        return self._stored_jobs.columns(most=most) if self._stored_jobs is not None else iter(())
+
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` with what is wrong with them."""
         return self._planner.checked(jobs)
@@ -255,6 +267,10 @@ class StoredSource:
     def planned(self, most: int) -> Iterator[list[Job]]:
         """Yield the kept jobs."""
         return self._stored_jobs.windows(most=most)
+
+    def columns(self, most: int) -> Iterator[JobColumns]:
+        """Yield the kept jobs as columns, with their rows."""
+        return self._stored_jobs.columns(most=most)
 
     def checked(self, jobs: Sequence[Job]) -> list[Job]:
         """Return `jobs` as they are: they were checked when they were planned."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.model import Job
+from fh_notebook.batching.model import Job, JobColumns
 from fh_notebook.batching.planning.table_match import VariantRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
@@ -153,17 +153,55 @@ class StoredJobs:
 
     def windows(self, *, most: int | None = None) -> Iterator[list[Job]]:
         """Yield the jobs in the plan's order, numbered from 0; at most so many."""
+        for columns in self.columns(most=most):
+            with self._store.decoding():
+                window = [columns.job(place) for place in range(len(columns))]
+            yield window
+
+    def columns(self, *, most: int | None = None) -> Iterator[JobColumns]:
+        """Yield the jobs of :meth:`windows` as columns, with their rows."""
         number = 0
         for lines in self._windows_of_rows():
             rows = self._store.rows.at(self._batch_id, {line.position for line in lines})
             chosen = lines if most is None else lines[: max(most - number, 0)]
-            with self._store.decoding():
-                window = [self._job(line, rows.get(line.position), place) for place, line in enumerate(chosen, number)]
-            number += len(window)
-            if window:
-                yield window
+            if chosen:
+                with self._store.decoding():
+                    columns = self._columns_of(chosen, rows, number)
+                yield columns
+            number += len(chosen)
             if most is not None and number >= most:
                 return
+
+    def _columns_of(self, lines: list[JobRow], rows: Mapping[int, StoredRow], first: int) -> JobColumns:
+        if not all(0 <= line.arm < len(self._variant_records) for line in lines):
+            raise DamagedValue("a job is one of no arm of its batch")
+        labels = {
+            position: label_of(decode_json(row.label, object, "the label of a row")) for position, row in rows.items()
+        }
+        positions = [line.position for line in lines]
+        labels_of_jobs = [labels.get(position, position) for position in positions]
+
+        def records(places: Sequence[int]) -> list[dict[str, Any]]:
+            wanted = [positions[place] for place in places]
+            with self._store.decoding():
+                by_position = {
+                    position: self._columns | decode_json(rows[position].record, dict, "a row")
+                    for position in rows.keys() & wanted
+                }
+            return [by_position.get(position, self._columns) for position in wanted]
+
+        return JobColumns(
+            numbers=range(first, first + len(lines)),
+            positions=positions,
+            rows=labels_of_jobs,
+            variants=[self._variant_records[line.arm][0] for line in lines],
+            repeats=[line.repeat for line in lines],
+            keys=[line.key for line in lines],
+            invalid=[line.problems != "[]" for line in lines],
+            secret=[False] * len(lines),
+            job=lambda place: self._job(lines[place], labels_of_jobs[place], first + place),
+            records=records,
+        )
 
     def _windows_of_rows(self) -> Iterator[list[JobRow]]:
         """Yield the jobs of this batch object, whole rows at a time, as the plan orders them."""
@@ -197,17 +235,15 @@ class StoredJobs:
             ordered += sorted(row, key=lambda line: (line.repeat, self._ranks[line.arm]))
         return ordered
 
-    def _job(self, line: JobRow, row: StoredRow | None, number: int) -> Job:
-        if not 0 <= line.arm < len(self._variant_records):
-            raise DamagedValue("a job is one of no arm of its batch")
-        label, deployment, variant = self._variant_records[line.arm]
+    def _job(self, line: JobRow, label: Any, number: int) -> Job:
+        variant_label, deployment, variant = self._variant_records[line.arm]
         return Job(
             number=number,
             position=line.position,
-            row=label_of(decode_json(row.label, object, "the label of a row")) if row is not None else line.position,
+            row=label,
             deployment=deployment,
             variant=variant,
-            variant_label=label,
+            variant_label=variant_label,
             repeat=line.repeat,
             inputs=decode_json(line.inputs, dict, "the inputs of a job"),
             metadata=decode_json(line.metadata, dict, "the metadata of a job"),

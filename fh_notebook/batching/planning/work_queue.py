@@ -32,7 +32,7 @@ from fh_notebook.batching.planning.stored_batch import PlannedBatch
 from fh_notebook.contract.job_key import is_reusable
 from fh_notebook.contract.run import Run
 from fh_notebook.core.text.messages import PYTHON, Audience
-from fh_notebook.store.tables.answers import AnswerRow, run_of_row
+from fh_notebook.store.tables.answers import AnswerRow, RunFields, run_of_row
 
 __all__ = ["LookedUpWindow", "WindowPrefetch", "Windows", "WorkQueue", "chained_windows", "ready_windows"]
 
@@ -236,14 +236,20 @@ class WorkQueue:
 
     def runs_of(self, jobs: Iterable[Job]) -> dict[int, Run]:
         """Return the answers of jobs, by the job's number; what was forgotten since is left out."""
-        numbers = [job.number for job in jobs]
-        held = {number: run for number in numbers if (run := self._held.get(number)) is not None}
-        lines = {number: self._outcomes.line(number) for number in numbers if number not in held}
-        if not lines:
-            return held
-        answers = self._store.answers.by_ids({line for line in lines.values() if line})
-        runs = {number: answers[line].run for number, line in lines.items() if line in answers}
-        return held | runs | {n: run for n in lines if (run := self._outcomes.run(n)) is not None}
+        fields = self.fields_of([job.number for job in jobs])
+        with self._store.decoding():
+            return {number: of_run.run for number, of_run in fields.items()}
+
+    def fields_of(self, numbers: Sequence[int]) -> dict[int, RunFields]:
+        """Return what tables show of the answers of jobs, by the job's number; what was forgotten since is left out."""
+        here = {
+            number: RunFields.of(run)
+            for number in numbers
+            if (run := self._held.get(number) or self._outcomes.run(number)) is not None
+        }
+        lines = {number: line for number in numbers if number not in here and (line := self._outcomes.line(number))}
+        answers = self._store.answers.fields_of(set(lines.values())) if lines else {}
+        return here | {number: answers[line] for number, line in lines.items() if line in answers}
 
     def _callable_jobs(self, window: list[Job]) -> list[Job]:
         """Return the jobs that may be called: without an outcome, or with one that does not stand."""

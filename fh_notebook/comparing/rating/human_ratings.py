@@ -297,7 +297,8 @@ class HumanRatings:
 
     def _stores(self, data: ComparisonData) -> list[Store]:
         """Return the stores with ratings: the session's store, those of open pages, and the files of the batches."""
-        of_files = (observation.store for observation in data.runs.observations or ())
+        observations = data.runs.observations
+        of_files = () if observations is None else observations.stores
         return list(dict.fromkeys(s for s in (session.store_or_memory(), *self._rated_in, *of_files) if s is not None))
 
     def _rating_rows(self, data: ComparisonData, items: Sequence[str]) -> list[RatingRow]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from fh_notebook.errors import InputError
 __all__ = [
     "MAX_CHARS",
     "NO_SCORE",
+    "Answer",
+    "AnswerCells",
     "ScoreResult",
     "Scorer",
     "error_result",
@@ -65,6 +67,35 @@ NO_SCORE: Final = ScoreResult(float("nan"))
 """No score, without an error: the row has nothing to score by."""
 
 
+class Answer(Protocol):
+    """What the ready scorers read of a completed run; a `Run` is one."""
+
+    @property
+    def status(self) -> str:
+        """As of a `Run`."""
+
+    @property
+    def output(self) -> Any:
+        """As of a `Run`."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """As of a `Run`."""
+
+    @property
+    def variant(self) -> str | None:
+        """As of a `Run`."""
+
+
+class AnswerCells(NamedTuple):
+    """An answer out of columns, which is no run."""
+
+    output: Any
+    elapsed_s: float
+    variant: str | None
+    status: str = "completed"
+
+
 @with_partial_repr
 @dataclass(frozen=True)
 class Scorer:
@@ -82,7 +113,8 @@ class Scorer:
     """
 
     name: str
-    function: Callable[[Run, Mapping[str, Any]], Any] = field(repr=False)
+    function: Callable[[Any, Mapping[str, Any]], Any] = field(repr=False)
+    """Of a `Run`, or of an `Answer` where `columns` says what is read; and of the row."""
     version: str | None = field(default=None, repr=False)
     lower_is_better: bool = field(default=False, repr=False)
     bounds: tuple[float, float] | None = field(default=None, repr=False)
@@ -90,7 +122,7 @@ class Scorer:
     reads_row: bool = field(default=True, repr=False)
     """Whether a row's columns can change its score."""
     columns: tuple[()] | tuple[str] | None = field(default=None, repr=False)
-    """The one column of a row that it reads, where known; of the run it then reads only output and seconds."""
+    """The one column of a row that it reads, where known; of the run it then reads only what an `Answer` has."""
     is_async: bool = field(default=False, repr=False)
     max_concurrency: int = field(default=8, repr=False)
     """How many runs an async scorer scores at once."""
@@ -139,7 +171,7 @@ def expecting_scorer_text(name: str, expected: str, **options: tuple[object, obj
 
 
 def ready_scorer(
-    name: str, function: Callable[[Run, Mapping[str, Any]], Any], *, reads: str | None, **options: Any
+    name: str, function: Callable[[Answer, Mapping[str, Any]], Any], *, reads: str | None, **options: Any
 ) -> Scorer:
     """Return a ready scorer, whose scores are stored.
 
@@ -147,7 +179,7 @@ def ready_scorer(
     ----------
     name : str
         Its name with all options.
-    function : function of a run and a row
+    function : function of an answer and a row
         Computes the score.
     reads : str or None
         The one column of the row that it reads, if any.

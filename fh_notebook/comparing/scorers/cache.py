@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from fh_notebook.comparing.scorers.base import NO_SCORE, Scorer, ScoreResult
-from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.scorers.observations import Observations
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.errors import StoreError
 from fh_notebook.session import session
@@ -35,15 +35,18 @@ read, for a line of a table the hash of the whole content."""
 
 
 class ScoreCache:
-    """The stored scores of one version of a scorer."""
+    """The stored scores of one version of a scorer, for these runs."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, observations: Observations) -> None:
         self._scorer = scorer
+        self._observations = observations
+        self._cells = observations.cells(scorer.columns[0], None) if scorer.columns else None
+        """Of the one column that it reads, where it reads one."""
         self._version = scorer.version or ""
         self._columns = scorer.columns
         self._writes: list[Committed[None]] = []
-        self._observed: dict[ScoreKey, Observation] = {}
-        """The observations of the last call of :meth:`keys_of`, by their keys."""
+        self._observed: dict[ScoreKey, int] = {}
+        """The places of the runs of the last call of :meth:`keys_of`, by their keys."""
         self._is_broken = False
         """Whether the store could not be read. It is then not read again, because each read may wait for a lock."""
         try:
@@ -53,56 +56,64 @@ class ScoreCache:
             session.tell_once(f"Scores are not kept: {exc}")
         self._store = self._session_store
 
-    def keys_of(self, observations: Sequence[Observation]) -> list[ScoreKey | None]:
-        """Return the keys of the scores of these runs; ``None`` where a score cannot be stored."""
+    def keys_of(self, places: Sequence[int]) -> list[ScoreKey | None]:
+        """Return the keys of the scores of the runs at `places`; ``None`` where a score cannot be stored."""
         # A batch that was read from a file has its own store, whose lines have other numbers than the session's.
-        of_file = next((o.store for o in observations if o.store is not None), None)
+        stores = self._observations.stores
+        of_file = next((stores[place] for place in places if stores[place] is not None), None)
         self._store = self._session_store if of_file is None else of_file
         if self._store is None or self._is_broken:
-            return [None] * len(observations)
-        keys = [self._key_of(o) if o.store is of_file else None for o in observations]
-        self._observed = {key: o for key, o in zip(keys, observations, strict=True) if key is not None}
+            return [None] * len(places)
+        keys = [self._key_of(place) if stores[place] is of_file else None for place in places]
+        self._observed = {key: place for key, place in zip(keys, places, strict=True) if key is not None}
         return keys
 
-    def _key_of(self, observation: Observation) -> ScoreKey | None:
+    def _key_of(self, place: int) -> ScoreKey | None:
+        line = self._observations.lines[place]
         try:
-            spelling = self._key_text(observation) if observation.line else self._table_key_text(observation)
+            spelling = self._key_text(place) if line else self._table_key_text(place)
         except (TypeError, ValueError, RecursionError):
             return None  # the row holds what has no JSON form
-        return observation.line, _hash(spelling)
+        return line, _hash(spelling)
 
-    def _key_text(self, observation: Observation) -> str:
+    @property
+    def _reads_row(self) -> bool:
+        """Whether it may read any cell of a row."""
+        return self._columns is None and self._scorer.reads_row
+
+    def _key_text(self, place: int) -> str:
         """Return the text of what the scorer reads besides the answer: the row, without the job's key.
 
         A copy of an answer in another workspace has another key. The number of the line identifies the answer: it is
         never given again.
         """
-        row = observation.row
-        if self._columns is not None or not self._scorer.reads_row:
-            return self._cell_text(row)
-        return canonical_json([[row.get(name) for name in ("row", "variant", "repeat")], observation.source()])
+        if not self._reads_row:
+            return self._cell_text(place)
+        row, source = self._observations[place].row, self._observations[place].source()
+        return canonical_json([[row.get(name) for name in ("row", "variant", "repeat")], source])
 
-    def _earlier_key_text(self, observation: Observation) -> str:
+    def _earlier_key_text(self, place: int) -> str:
         """Return the key text of earlier releases, in which the number of a line could be given again."""
+        observation = self._observations[place]
         run, row = observation.run, observation.row
         began = run.started_at.timestamp() if run and run.started_at else ""
-        if self._columns is not None or not self._scorer.reads_row:
-            return f"{row.get('key')} {began} {self._cell_text(row)}"
+        if not self._reads_row:
+            return f"{row.get('key')} {began} {self._cell_text(place)}"
         label = [row.get(name) for name in ("row", "variant", "repeat")]
         return canonical_json([row.get("key"), began, label, observation.source()])
 
-    def _table_key_text(self, observation: Observation) -> str:
+    def _table_key_text(self, place: int) -> str:
         """Return the text of everything that the scorer may read of a line of a table."""
-        run = observation.answer
         if self._columns is not None:
-            output = _typed(run.output)
-            return f"{run.elapsed_s!r} {len(output)} {output} {self._cell_text(observation.row)}"
-        row = dict(observation.row) if self._scorer.reads_row else {}
+            output = _typed(self._observations.outputs[place])
+            return f"{self._observations.elapsed_s[place]!r} {len(output)} {output} {self._cell_text(place)}"
+        observation = self._observations[place]
+        run, row = observation.answer, dict(observation.row) if self._scorer.reads_row else {}
         return canonical_json([run.output, [getattr(run, name) for name in PLAIN_RUN], row])
 
-    def _cell_text(self, row: Mapping[str, Any]) -> str:
+    def _cell_text(self, place: int) -> str:
         """Return the text of the cell that the scorer reads. It comes last, so it cannot end too early."""
-        return _typed(row.get(self._columns[0])) if self._columns else ""
+        return "" if self._cells is None else _typed(self._cells[place])
 
     def lookup(self, keys: Sequence[ScoreKey | None]) -> list[ScoreResult | None]:
         """Return the stored scores; ``None`` where there is none."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from fh_notebook.comparing.scorers.base import (
     MAX_PARTS,
+    Answer,
     Scorer,
     expected_in,
     expecting_scorer_text,
@@ -26,7 +27,7 @@ from fh_notebook.comparing.scorers.output_values import (
     part_of,
     select,
 )
-from fh_notebook.contract.run import Run
+from fh_notebook.contract.run import Run, json_of
 from fh_notebook.contract.schema.build import to_schema
 from fh_notebook.contract.schema.validation import Checker, fits, schema_problems
 from fh_notebook.core import arguments
@@ -47,9 +48,9 @@ def json_valid() -> Scorer:
     [True, False]
     """
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool:
         try:
-            value = run.json()
+            value = _json_value(run)
         except (ValueError, RecursionError):
             return False
         # Python reads NaN and Infinity, which JSON has not; a text without these words holds neither.
@@ -93,7 +94,7 @@ def json_schema(schema: Any, *, path: str | None = None) -> Scorer:
     if unusable := Checker.of(rules).error:
         raise InputError(f"the schema cannot be used: {unusable}")
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool:
         value = _json_value_at(run, steps)
         return value is not NOTHING and fits(rules, value)
 
@@ -112,9 +113,22 @@ def _is_declaration(schema: Mapping[str, Any]) -> bool:
     return bool(schema) and all(hasattr(value, "schema") for value in schema.values())
 
 
-def _json_value_at(run: Run, steps: tuple[str | int, ...]) -> Any:
+def _json_value(run: Answer) -> Any:
+    """Return the output as a JSON value.
+
+    Raises
+    ------
+    ValueError
+        It is text that is not JSON, or is nested too deeply; or there is none.
+    """
+    if run.output is None:
+        raise ValueError("there is no output")
+    return json_of(run.output)
+
+
+def _json_value_at(run: Answer, steps: tuple[str | int, ...]) -> Any:
     try:
-        return part_of(run.output, steps) if steps else run.json()
+        return part_of(run.output, steps) if steps else _json_value(run)
     except (ValueError, RecursionError):
         return NOTHING
 
@@ -155,7 +169,7 @@ def json_path(path: str, *, equals: Any = UNSET, expected: ColumnName | None = N
         raise InputError("json_path takes equals= or expected=, not both")
     query = parse_query(path)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | None:
         expected_value = expected_in(row, expected) if expected is not None else equals
         if expected is not None and expected_value is None:
             return None
@@ -217,7 +231,7 @@ def json_fields(
         raise InputError(f"fields is {short(fields)}; give a list of names")
     field_scorers = {name: _field_scorer(name, field_scorer) for name, field_scorer in (compare or {}).items()}
 
-    def score(run: Run, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> dict[str, Any] | None:
         expected_object = _expected_object(expected_in(row, expected), expected)
         if expected_object is None:
             return None
@@ -276,7 +290,7 @@ def _expected_object(cell: Any, column: str) -> Mapping[str, Any] | None:
     return cell
 
 
-def _score_field(value: Any, expected_value: Any, field_scorer: Any, run: Run) -> Any:
+def _score_field(value: Any, expected_value: Any, field_scorer: Any, run: Answer) -> Any:
     if value is NOTHING:
         return False
     if field_scorer is None:
@@ -284,5 +298,5 @@ def _score_field(value: Any, expected_value: Any, field_scorer: Any, run: Run) -
     return field_scorer(_run_of_field(run, value), {"expected_output": expected_value})
 
 
-def _run_of_field(run: Run, value: Any) -> Run:
+def _run_of_field(run: Answer, value: Any) -> Run:
     return Run(status=run.status, output=value, elapsed_s=run.elapsed_s, variant=run.variant)

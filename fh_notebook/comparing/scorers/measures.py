@@ -7,9 +7,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from fh_notebook.comparing.scorers.base import MAX_CHARS, Scorer, expected_in, number_of, ready_scorer, scorer_text
+from fh_notebook.comparing.scorers.base import (
+    MAX_CHARS,
+    Answer,
+    Scorer,
+    expected_in,
+    number_of,
+    ready_scorer,
+    scorer_text,
+)
 from fh_notebook.comparing.scorers.output_values import parse_path, part_of, text_of
-from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import ColumnName, Whole
@@ -70,7 +77,7 @@ def number(
         raise InputError(f"which is {short(which)}; give 'last', 'first' or 'only'")
     steps = parse_path(path)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | None:
         cell = expected_in(row, expected)
         if cell is None:
             return None
@@ -135,7 +142,7 @@ def latency(at_most: float | None = None) -> Scorer:
     arguments.check(latency, locals())
     _check_bounds(at_most=at_most)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool | float | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | float | None:
         if not run.elapsed_s:
             return None  # a run of a table that has no times
         return run.elapsed_s if at_most is None else run.elapsed_s <= at_most
@@ -184,7 +191,7 @@ def length(
         raise InputError(f"at_least is {at_least} and at_most is {at_most}; nothing has such a length")
     steps = parse_path(path)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool | int:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | int:
         text = text_of(part_of(run.output, steps)).strip()
         count = len(text.split()) if unit == "words" else len(text)
         if at_least is None and at_most is None:

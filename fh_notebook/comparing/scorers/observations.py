@@ -1,6 +1,7 @@
-"""`Observation`: a run with the columns of its row, from a batch or a DataFrame.
+"""`Observation`: a run with the columns of its row, from a batch or a DataFrame; `Observations`: many, as columns.
 
-A row has the column names of the tidy frame, wherever it comes from.
+A row has the column names of the tidy frame, wherever it comes from. What can be computed of columns is: an object for
+each of 100,000 runs takes seconds.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, overload
 
 import pandas as pd
 
-from fh_notebook.batching.batch import Batch
+from fh_notebook.batching.batch import Batch, entry_table
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.plan import counted
 from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, value_text
-from fh_notebook.batching.tables.frames import COLUMNS, OutputKeys, source_name
+from fh_notebook.batching.tables.frames import COLUMNS, PENDING, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import is_missing, plain
 from fh_notebook.contract.run import Run
@@ -26,13 +28,14 @@ from fh_notebook.errors import InputError
 from fh_notebook.store.tables.corrections import hash_of_inputs
 
 __all__ = [
+    "MISSING",
     "JobCells",
     "Observation",
+    "Observations",
     "cell_of",
     "corrected_observations",
     "hidden_in",
     "is_source",
-    "names_of",
     "read_observations",
     "unknown_column",
 ]
@@ -116,7 +119,111 @@ def is_source(name: str) -> bool:
     return name not in OWN and not name.startswith("out.")
 
 
-def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
+MISSING: Final = object()
+"""A cell of a column that a row has not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Observations(Sequence[Observation]):
+    """Many runs as columns, in their order; an `Observation` is made when it is asked for, once."""
+
+    pairs: Sequence[Any]
+    """The labels of the rows."""
+    variants: Sequence[str]
+    statuses: Sequence[str]
+    """``pending`` where there is no run yet."""
+    outputs: Sequence[Any] = field(repr=False)
+    elapsed_s: Sequence[float] = field(repr=False)
+    """0 where it was not measured."""
+    errors: Sequence[str | None] = field(repr=False)
+    started_at: Sequence[Any] = field(repr=False)
+    request_ids: Sequence[Any] = field(repr=False)
+    lines: Sequence[int] = field(repr=False)
+    """As `Observation.line`."""
+    stores: Sequence[Any] = field(repr=False)
+    """As `Observation.store`."""
+    workspaces: Sequence[str] = field(repr=False)
+    """As `Observation.workspace`."""
+    hiding: Sequence[int] = field(repr=False)
+    """Which of them may have password Start variables."""
+    names: tuple[str, ...] = field(repr=False)
+    """The names of all columns of the rows, in the order in which they appear."""
+    cells: Callable[[str, Any], list[Any]] = field(repr=False)
+    """Returns the cells of a column by its name, and the given value for rows that do not have it."""
+    make: Callable[[int], Observation] = field(repr=False)
+    """Makes one of them, under the labels that it was read with."""
+    corrections: Mapping[int, Standing] = field(default_factory=dict, repr=False)
+    """By their places: the corrections of expected outputs, as `Observation.corrections`; the cells have them."""
+    made: dict[int, Observation] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, observations: Sequence[Observation]) -> Observations:
+        """Return observations that are held as columns."""
+        if isinstance(observations, Observations):
+            return observations
+        held = observations
+        runs = [o.run for o in held]
+        return cls(
+            pairs=[o.pair for o in held],
+            variants=[o.variant for o in held],
+            statuses=[run.status if run else PENDING for run in runs],
+            outputs=[run.output if run else None for run in runs],
+            elapsed_s=[run.elapsed_s if run else 0.0 for run in runs],
+            errors=[run.error if run else None for run in runs],
+            started_at=[(o.run and o.run.started_at) or o.row.get("started_at") for o in held],
+            request_ids=[(o.run and o.run.request_id) or o.row.get("request_id") for o in held],
+            lines=[o.line for o in held],
+            stores=[o.store for o in held],
+            workspaces=[o.workspace for o in held],
+            hiding=[place for place, o in enumerate(held) if o.hidden],
+            names=tuple(dict.fromkeys(chain.from_iterable(o.row for o in held))),
+            cells=lambda name, default: [o.row.get(name, default) for o in held],
+            make=held.__getitem__,
+            corrections={place: o.corrections for place, o in enumerate(held) if o.corrections is not NONE_STANDING},
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @overload
+    def __getitem__(self, place: int) -> Observation: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Observation]: ...
+    def __getitem__(self, place: int | slice) -> Observation | list[Observation]:
+        if isinstance(place, slice):
+            return [self[index] for index in range(*place.indices(len(self)))]
+        place = range(len(self))[place]
+        if place not in self.made:
+            made, pair = self.make(place), self.pairs[place]
+            self.made[place] = made if made.pair is pair else replace(made, pair=pair)
+        return self.made[place]
+
+    def __iter__(self) -> Iterator[Observation]:
+        return (self[place] for place in range(len(self)))
+
+    def with_expected(self, changed: Mapping[int, Observation]) -> Observations:
+        """Return the runs with other observations at some places, of which only the expected outputs differ."""
+
+        def cells(name: str, default: Any) -> list[Any]:
+            values = self.cells(name, default)
+            for place, observation in changed.items() if name == EXPECTED else ():
+                values[place] = observation.row[EXPECTED]
+            return values
+
+        corrections = {**self.corrections} | {place: o.corrections for place, o in changed.items()}
+        return replace(
+            self,
+            cells=cells,
+            make=lambda place: changed[place] if place in changed else self.make(place),
+            corrections={place: standing for place, standing in corrections.items() if standing is not NONE_STANDING},
+        )
+
+    def is_completed(self, place: int) -> bool:
+        """Whether a run has an answer to score."""
+        return self.statuses[place] == "completed"
+
+
+def read_observations(source: Any, *, pair_on: str) -> Observations:
     """Return the runs of a batch, or of the lines of a frame.
 
     Raises
@@ -125,19 +232,16 @@ def read_observations(source: Any, *, pair_on: str) -> list[Observation]:
         The source is something else, or a required column is missing.
     """
     observations = _observe(source, pair_on)
-    if unpaired := sum(not isinstance(o.pair, str | int | float) for o in observations):
+    if unpaired := sum(not isinstance(pair, str | int | float) for pair in observations.pairs):
         raise InputError(f"{_lines_have(unpaired)} no {short(pair_on)} to be paired by; give a text or a number")
-    distinct_pairs = distinct_labels(o.pair for o in observations)
-    return [
-        o if o.pair is pair else replace(o, pair=pair) for o, pair in zip(observations, distinct_pairs, strict=True)
-    ]
+    return replace(observations, pairs=distinct_labels(observations.pairs))
 
 
-def _observe(source: Any, pair_on: str) -> list[Observation]:
+def _observe(source: Any, pair_on: str) -> Observations:
     if isinstance(source, Batch):
         return corrected_observations(_observe_batch(source, pair_on))
     if isinstance(source, pd.DataFrame):
-        return _observe_frame(source, pair_on)
+        return Observations.of(_observe_frame(source, pair_on))
     raise InputError(
         f"compare takes a batch, or a DataFrame with {pair_on!r}, 'variant' and a score, not {type_text(source)}"
     )
@@ -147,63 +251,107 @@ def _lines_have(n: int) -> str:
     return f"{counted(n, 'line')} {'has' if n == 1 else 'have'}"
 
 
-def _observe_batch(batch: Batch, pair_on: str) -> list[Observation]:
-    entries = list(batch.entries())
-    parts = OutputKeys().of(outcome.run.output if outcome else None for _, outcome, _ in entries)
-    columns: Readers = {}
-    known: Collection[str] | None = None
-    sent: tuple[str, ...] = ()
-    workspace = batch.workspace
-    observations = []
-    for job, outcome, source in entries:
-        if known is None or source.keys() != known:  # once: all rows of a batch have the same columns
-            known, columns = source.keys(), _readers(source, parts)
-            sent = sent or tuple(source_name(name) for name in source if name in job.inputs)
-            if pair_on not in columns:
-                raise InputError(unknown_column(pair_on, list(columns), "pair_on"))
-        row = JobCells(columns, job, outcome, source)
-        run, line = (outcome.run, outcome.line) if outcome else (None, 0)
-        observations.append(
-            Observation(
-                pair=row[pair_on],
-                variant=job.label,
-                run=run,
-                row=row,
-                line=line,
-                store=batch.file_store,
-                hidden=hidden_in(job),
-                sent=sent,
-                job=job,
-                workspace=workspace,
-            )
+def _observe_batch(batch: Batch, pair_on: str) -> Observations:
+    table, workspace = entry_table(batch), batch.workspace
+    columns, sources = table.columns, table.records()
+    parts = OutputKeys().of(columns["output"])
+    readers_of_rows = _readers_of_rows(sources, parts)
+    distinct_readers = list({id(readers): readers for readers in readers_of_rows}.values())
+    names = tuple(dict.fromkeys(chain.from_iterable(distinct_readers)))
+    for readers in distinct_readers:
+        if pair_on not in readers:
+            raise InputError(unknown_column(pair_on, list(readers), "pair_on"))
+    sent = tuple(source_name(name) for name in sources[0] if name in table.pair(0)[0].inputs) if sources else ()
+    source_names = {source_name(name): name for name in dict.fromkeys(chain.from_iterable(sources))}
+
+    def cells(name: str, default: Any) -> list[Any]:
+        if name in columns:
+            return list(map(cell_of, columns[name]))
+        if name in source_names:
+            own_name = source_names[name]
+            return [source.get(own_name, default) for source in sources]
+        part = name.removeprefix("out.")
+        if name == part or part not in parts:
+            return [default] * len(table)
+        return [output.get(part) if isinstance(output, Mapping) else None for output in columns["output"]]
+
+    def make(place: int) -> Observation:
+        job, outcome = table.pair(place)
+        row = JobCells(readers_of_rows[place], job, outcome, sources[place])
+        return Observation(
+            pair=row[pair_on],
+            variant=job.label,
+            run=outcome.run if outcome else None,
+            row=row,
+            line=table.lines[place],
+            store=batch.file_store,
+            hidden=hidden_in(job),
+            sent=sent,
+            job=job,
+            workspace=workspace,
         )
-    return observations
+
+    return Observations(
+        pairs=cells(pair_on, None),
+        variants=columns["variant"],
+        statuses=columns["status"],
+        outputs=columns["output"],
+        elapsed_s=[seconds or 0.0 for seconds in columns["elapsed_s"]],
+        errors=columns["error"],
+        started_at=columns["started_at"],
+        request_ids=columns["request_id"],
+        lines=table.lines,
+        stores=[batch.file_store] * len(table),
+        workspaces=[workspace] * len(table),
+        hiding=[place for place, is_secret in enumerate(table.secret) if is_secret],
+        names=names,
+        cells=cells,
+        make=make,
+    )
 
 
-def corrected_observations(observations: Sequence[Observation]) -> list[Observation]:
+def _readers_of_rows(sources: Sequence[Mapping[str, Any]], parts: Sequence[str]) -> list[Readers]:
+    """Return how the cells of each row are read; rows with the same columns, as nearly all have, share it."""
+    known: Collection[str] | None = None
+    readers: Readers = {}
+    readers_of_rows = []
+    for source in sources:
+        if known is None or source.keys() != known:
+            known, readers = source.keys(), _readers(source, parts)
+        readers_of_rows.append(readers)
+    return readers_of_rows
+
+
+def corrected_observations(observations: Sequence[Observation]) -> Observations:
     """Return the runs of batches with the corrections of their expected outputs that are kept now.
 
     This is the one place where corrections come in: whatever reads an expected output reads these rows.
     """
-    overlays: dict[tuple[str, int], Overlay] = {}
+    runs = Observations.of(observations)
+    sources = list(zip(runs.workspaces, map(id, runs.stores), strict=True))
+    first_places = {of_source: place for place, of_source in reversed(list(enumerate(sources)))}
+    overlays = {
+        of_source: Overlay.read(of_source[0], runs.stores[place]) for of_source, place in first_places.items()
+    }
     standing_of: dict[tuple[str, int, int, str], Standing] = {}
-    corrected = []
-    for observation in observations:
-        job, of_source = observation.job, (observation.workspace, id(observation.store))
-        if of_source not in overlays:
-            overlays[of_source] = Overlay.read(observation.workspace, observation.store)
-        is_affected = not overlays[of_source].is_empty or observation.corrections is not NONE_STANDING
-        if is_affected and job is not None and EXPECTED in observation.row:
-            table_value = value_text(observation.table_expected)
-            key = (*of_source, id(job.inputs), table_value)  # runs of a row share its inputs: they are hashed once
-            if key not in standing_of:
-                inputs_key = observation.inputs_key
-                standing_of[key] = (
-                    NONE_STANDING if inputs_key is None else overlays[of_source].standing(inputs_key, table_value)
-                )
-            observation = observation.with_corrections(standing_of[key])
-        corrected.append(observation)
-    return corrected
+    changed: dict[int, Observation] = {}
+    for place, of_source in enumerate(sources):
+        if overlays[of_source].is_empty and place not in runs.corrections:
+            continue
+        observation = runs[place]
+        if observation.job is None or EXPECTED not in observation.row:
+            continue
+        table_value = value_text(observation.table_expected)
+        inputs_key = observation.inputs_key
+        key = (*of_source, id(observation.job.inputs), table_value)  # runs of a row share its inputs: hashed once
+        if key not in standing_of:
+            standing_of[key] = (
+                NONE_STANDING if inputs_key is None else overlays[of_source].standing(inputs_key, table_value)
+            )
+        corrected = observation.with_corrections(standing_of[key])
+        if corrected is not observation:
+            changed[place] = corrected
+    return runs.with_expected(changed) if changed else runs
 
 
 class JobCells(Mapping[str, Any]):
@@ -270,19 +418,6 @@ def _reader_of_output(name: str) -> Callable[[JobCells], Any]:
         return output.get(name) if isinstance(output, Mapping) else None
 
     return read
-
-
-def names_of(observations: Iterable[Observation]) -> tuple[str, ...]:
-    """Return the names of all columns of the rows, in the order in which they appear."""
-    names: dict[str, None] = {}
-    last: Any = None
-    for observation in observations:
-        row = observation.row
-        columns = row.columns if isinstance(row, JobCells) else row
-        if columns is not last:
-            names.update(dict.fromkeys(columns))
-            last = columns
-    return tuple(names)
 
 
 def hidden_in(job: Job) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.scorers.base import (
     NO_SCORE,
+    Answer,
+    AnswerCells,
     Scorer,
     ScoreResult,
     error_result,
@@ -32,7 +34,13 @@ from fh_notebook.comparing.scorers.base import (
 from fh_notebook.comparing.scorers.cache import ScoreCache
 from fh_notebook.comparing.scorers.combined import Combined
 from fh_notebook.comparing.scorers.function import scorer_of, versioned
-from fh_notebook.comparing.scorers.observations import Observation, read_observations, unknown_column
+from fh_notebook.comparing.scorers.observations import (
+    MISSING,
+    Observation,
+    Observations,
+    read_observations,
+    unknown_column,
+)
 from fh_notebook.comparing.scorers.registry import READY, exact
 from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments, event_loop
@@ -73,20 +81,25 @@ def results(scorer: Any, observations: Sequence[Observation], *, fresh: bool = F
     fresh : bool
         Whether stored scores are ignored.
     """
+    observations = Observations.of(observations)
     if isinstance(scorer, str):
-        if observations and scorer not in observations[0].row:
-            raise InputError(unknown_column(scorer, list(observations[0].row), "score"))
-        return [score_result(o.row.get(scorer)) if o.completed else NO_SCORE for o in observations]
+        if observations and scorer not in observations.names:
+            raise InputError(unknown_column(scorer, observations.names, "score"))
+        return _results_of_cells(observations, observations.cells(scorer, None))
     if isinstance(scorer, Combined):
         columns = [results(member, observations, fresh=fresh) for member in scorer.members]
         return [
-            scorer.combine(parts) if o.completed else NO_SCORE
-            for o, parts in zip(observations, zip(*columns, strict=True), strict=True)
+            scorer.combine(parts) if observations.is_completed(index) else NO_SCORE
+            for index, parts in enumerate(zip(*columns, strict=True))
         ]
     if hasattr(scorer, "score_all"):
         score_list: list[ScoreResult] = scorer.score_all(observations, fresh=fresh)
         return score_list
     return _score_each(scorer, observations, fresh)
+
+
+def _results_of_cells(observations: Observations, cells: Sequence[Any]) -> list[ScoreResult]:
+    return [score_result(cell) if observations.is_completed(index) else NO_SCORE for index, cell in enumerate(cells)]
 
 
 def pinned(score: Any) -> Any:
@@ -104,18 +117,19 @@ def pinned(score: Any) -> Any:
     return replace(scorer, hashed=None, unversioned="")
 
 
-def _score_each(scorer: Scorer, observations: Sequence[Observation], fresh: bool) -> list[ScoreResult]:
+def _score_each(scorer: Scorer, observations: Observations, fresh: bool) -> list[ScoreResult]:
     results_by_index = [NO_SCORE] * len(observations)
-    completed = [index for index, o in enumerate(observations) if o.completed]
+    completed = [index for index in range(len(observations)) if observations.is_completed(index)]
     scorer = versioned(scorer)
+    call = _call_of(scorer, observations)
     if scorer.version is None:
         _warn_not_cached(scorer)
-        _compute_scores(scorer, observations, completed, results_by_index)
+        _compute_scores(scorer, call, completed, results_by_index)
         return results_by_index
-    cache = ScoreCache(scorer)
+    cache = ScoreCache(scorer, observations)
     try:
         for start in range(0, len(completed), WINDOW):
-            _score_window(scorer, observations, completed[start : start + WINDOW], results_by_index, cache, fresh)
+            _score_window(scorer, call, completed[start : start + WINDOW], results_by_index, cache, fresh)
     finally:
         cache.wait_for_writes()
     return results_by_index
@@ -129,16 +143,20 @@ def _warn_not_cached(scorer: Scorer) -> None:
         )
 
 
+Call = Callable[[int], Any]
+"""Calls a scorer with one of the runs, by its place, and returns what it gave, or an error's result."""
+
+
 def _score_window(
     scorer: Scorer,
-    observations: Sequence[Observation],
+    call: Call,
     indices: Sequence[int],
     score_list: list[ScoreResult],
     cache: ScoreCache,
     fresh: bool,
 ) -> None:
     """Read the stored scores of the runs at `indices`, score the other runs, and store the new scores."""
-    keys = cache.keys_of([observations[index] for index in indices])
+    keys = cache.keys_of(indices)
     stored = [None] * len(indices) if fresh else cache.lookup(keys)
     open_keys = {index: key for index, key, result in zip(indices, keys, stored, strict=True) if result is None}
     for index, result in zip(indices, stored, strict=True):
@@ -146,14 +164,14 @@ def _score_window(
             score_list[index] = result
     done: list[int] = []
     try:
-        _compute_scores(scorer, observations, list(open_keys), score_list, done)
+        _compute_scores(scorer, call, list(open_keys), score_list, done)
     finally:
         cache.save([(open_keys[index], score_list[index]) for index in done])
 
 
 def _compute_scores(
     scorer: Scorer,
-    observations: Sequence[Observation],
+    call: Call,
     indices: Sequence[int],
     score_list: list[ScoreResult],
     done: list[int] | None = None,
@@ -163,26 +181,52 @@ def _compute_scores(
     remaining = iter(indices)
     if not scorer.is_async:
         for index in remaining:
-            value = _call_scorer(scorer, observations[index])
+            value = call(index)
             if inspect.isawaitable(
                 value
             ):  # a plain function that returns awaitables: the remaining runs are scored on the loop
-                event_loop.run(
-                    _gather_scores(scorer, observations, remaining, score_list, scored, first=(index, value))
-                )
+                event_loop.run(_gather_scores(scorer, call, remaining, score_list, scored, first=(index, value)))
                 return
             score_list[index] = _read_result(value)
             scored.append(index)
     elif indices:
-        event_loop.run(_gather_scores(scorer, observations, remaining, score_list, scored))
+        event_loop.run(_gather_scores(scorer, call, remaining, score_list, scored))
 
 
-def _call_scorer(scorer: Scorer, observation: Observation) -> Any:
-    is_own = scorer.columns is None and scorer.reads_row  # a user's function gets a dict, which is its own
-    try:
-        return scorer.function(observation.answer, dict(observation.row) if is_own else observation.row)
-    except Exception as exc:  # a user's function may raise anything
-        return error_result(exc)
+def _call_of(scorer: Scorer, observations: Observations) -> Call:
+    """Return what calls a scorer: with cells where it says what it reads, else with a run and its row."""
+    read = _cells_read if scorer.columns is not None else _whole_read
+    arguments_of = read(scorer, observations)
+
+    def call(index: int) -> Any:
+        try:
+            return scorer.function(*arguments_of(index))
+        except Exception as exc:  # a user's function may raise anything
+            return error_result(exc)
+
+    return call
+
+
+def _whole_read(scorer: Scorer, observations: Observations) -> Callable[[int], tuple[Run, Mapping[str, Any]]]:
+    def read(index: int) -> tuple[Run, Mapping[str, Any]]:
+        observation = observations[index]  # a user's function gets a dict, which is its own
+        return observation.answer, dict(observation.row) if scorer.reads_row else observation.row
+
+    return read
+
+
+def _cells_read(scorer: Scorer, observations: Observations) -> Callable[[int], tuple[Answer, Mapping[str, Any]]]:
+    name = scorer.columns[0] if scorer.columns else None
+    cells = observations.cells(name, MISSING) if name is not None else None
+
+    def read(index: int) -> tuple[Answer, Mapping[str, Any]]:
+        answer = AnswerCells(observations.outputs[index], observations.elapsed_s[index], observations.variants[index])
+        if name is None or cells is None:
+            return answer, {}
+        cell = cells[index]
+        return answer, {name: cell} if cell is not MISSING else observations[index].row  # whose names a hint lists
+
+    return read
 
 
 def _read_result(value: Any) -> ScoreResult:
@@ -194,7 +238,7 @@ def _read_result(value: Any) -> ScoreResult:
 
 async def _gather_scores(
     scorer: Scorer,
-    observations: Sequence[Observation],
+    call: Call,
     indices: Iterator[int],
     score_list: list[ScoreResult],
     done: list[int],
@@ -213,7 +257,7 @@ async def _gather_scores(
         if first_call is not None:
             await settle(*first_call)
         for index in indices:
-            await settle(index, _call_scorer(scorer, observations[index]))
+            await settle(index, call(index))
 
     async with asyncio.TaskGroup() as group:
         for number in range(scorer.max_concurrency):
@@ -280,6 +324,7 @@ def score_runs(
     InputError, SettingsError
         The scorer cannot be used.
     """
+    observations = Observations.of(observations)
     using, name = _resolve_score(score, observations)
     if using is None:
         score_list = [NO_SCORE] * len(observations)
@@ -289,11 +334,11 @@ def score_runs(
         score_list = kept.results(using, observations)
     frame = pd.DataFrame(
         {
-            "pair": object_series([o.pair for o in observations]),
-            "variant": object_series([o.variant for o in observations]),
-            "status": object_series([o.run.status if o.run else "pending" for o in observations]),
-            "output": object_series([o.run.output if o.run else None for o in observations]),
-            "seconds": pd.Series([_seconds(o.run) for o in observations], dtype="float64"),
+            "pair": object_series(observations.pairs),
+            "variant": object_series(observations.variants),
+            "status": object_series(observations.statuses),
+            "output": object_series(observations.outputs),
+            "seconds": _seconds(observations),
             "score": pd.Series([r.score for r in score_list], dtype="float64"),
             "score_error": object_series([r.error for r in score_list]),
             "parts": object_series([r.parts for r in score_list]),
@@ -362,16 +407,17 @@ def _is_scorer(score: object) -> bool:
     return any(hasattr(score, name) for name in ("score_all", "members", "is_async"))
 
 
-def _seconds(run: Run | None) -> float:
-    return run.elapsed_s if run is not None and run.ok and run.elapsed_s else float("nan")
+def _seconds(observations: Observations) -> pd.Series[float]:
+    seconds = pd.Series(observations.elapsed_s, dtype="float64")
+    return seconds.where((pd.Series(observations.statuses, dtype="object") == "completed") & (seconds != 0))
 
 
-def _resolve_score(score: Score, observations: Sequence[Observation]) -> tuple[Any, str]:
-    if score is None and not any(EXPECTED in o.row for o in observations[:1]):
+def _resolve_score(score: Score, observations: Observations) -> tuple[Any, str]:
+    if score is None and not any(cell is not MISSING for cell in observations.cells(EXPECTED, MISSING)[:1]):
         return None, ""
     if score is None:
         score = exact()
-    score = column_score(score, observations[0].row if observations else ())
+    score = column_score(score, observations.names)
     if isinstance(score, str):
         return ColumnScorer(score, observations), score
     if not _is_scorer(score):
@@ -388,29 +434,31 @@ class ColumnScorer:
         The column does not exist, or holds no scores.
     """
 
-    def __init__(self, column: str, observations: Sequence[Observation]) -> None:
+    def __init__(self, column: str, observations: Observations) -> None:
         self.name = column
         self.lower_is_better = column in LOWER_IS_BETTER
-        if (
-            observations
-            and column not in observations[0].row
-            and all(_cell_of_run(o, column) is None for o in observations)
-        ):
+        cells = _cells_of_runs(observations, column)
+        if observations and column not in observations.names and all(cell is None for cell in cells):
             if column in READY:
                 raise InputError(f"score={column!r} is no column; for the ready scorer give fh.score.{column}(...)")
-            raise InputError(unknown_column(column, list(observations[0].row), "score"))
-        values = [value for o in observations if o.completed and (value := _cell_of_run(o, column)) is not None]
+            raise InputError(unknown_column(column, observations.names, "score"))
+        values = [cell for index, cell in enumerate(cells) if cell is not None and observations.is_completed(index)]
         if values and all(number_of(v) is None for v in values):
             raise InputError(f"the column {column!r} holds no scores (the first is {short(values[0])}); give numbers")
 
     def score_all(self, observations: Sequence[Observation], *, fresh: bool) -> list[ScoreResult]:
         """Return the column's scores of completed runs."""
-        return [score_result(_cell_of_run(o, self.name)) if o.completed else NO_SCORE for o in observations]
+        runs = Observations.of(observations)
+        return _results_of_cells(runs, _cells_of_runs(runs, self.name))
 
 
-def _cell_of_run(observation: Observation, column: str) -> Any:
-    """Return the value of a run in a column; a key of the output counts also without a column in the table."""
-    if column in observation.row or not column.startswith(OUTPUT_PREFIX) or observation.run is None:
-        return observation.row.get(column)
-    output = observation.run.output
-    return output.get(column.removeprefix(OUTPUT_PREFIX)) if isinstance(output, Mapping) else None
+def _cells_of_runs(observations: Observations, column: str) -> list[Any]:
+    """Return the values of the runs in a column; a key of the output counts also without a column in the table."""
+    cells = observations.cells(column, MISSING)
+    part = column.removeprefix(OUTPUT_PREFIX)
+    if part == column:
+        return [None if cell is MISSING else cell for cell in cells]
+    return [
+        cell if cell is not MISSING else output.get(part) if isinstance(output, Mapping) else None
+        for cell, output in zip(cells, observations.outputs, strict=True)
+    ]

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 
 from fh_notebook.comparing.scorers.base import (
     MAX_CHARS,
+    Answer,
     Scorer,
     expected_in,
     expecting_scorer_text,
@@ -22,7 +23,6 @@ from fh_notebook.comparing.scorers.base import (
     scorer_text,
 )
 from fh_notebook.comparing.scorers.output_values import is_same, parse_path, part_of, text_of
-from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import short
@@ -77,7 +77,7 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
     expected = arguments.column_text(expected)
     steps = parse_path(path)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | None:
         expected_value = expected_in(row, expected)
         return None if expected_value is None else is_same(part_of(run.output, steps), expected_value)
 
@@ -111,7 +111,7 @@ def contains(expected: ColumnName = "expected_output", *, path: str | None = Non
     expected = arguments.column_text(expected)
     steps = parse_path(path)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | None:
         expected_value = expected_in(row, expected)
         if expected_value is None:
             return None
@@ -181,7 +181,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
     steps = parse_path(path)
     search = bounded_search(pattern, ignore_case=ignore_case, whole=whole)
 
-    def score(run: Run, row: Mapping[str, Any]) -> bool:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool:
         return search(text_of(part_of(run.output, steps)))
 
     name = scorer_text("regex", pattern, path=(path, None), ignore_case=(ignore_case, False), whole=(whole, False))
@@ -438,7 +438,7 @@ def _text_scorer(
 ) -> Scorer:
     steps = parse_path(path)
 
-    def score(run: Run, row: Mapping[str, Any]) -> float | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> float | None:
         cell = expected_in(row, expected)
         if cell is None:
             return None

@@ -56,6 +56,7 @@ __all__ = [
     "AnswerSummary",
     "Answers",
     "CallInputs",
+    "RunFields",
     "StoredAnswer",
     "append",
     "append_all",
@@ -173,6 +174,73 @@ def run_of_row(text: str | None) -> Run:
             if type(getattr(run, name)) not in kinds:
                 raise DamagedValue(f"{name} of an answer's run is not what was written")
     return run
+
+
+class RunFields(NamedTuple):
+    """What tables show of a run, without the run: a batch has a hundred thousand, of which few are looked at."""
+
+    status: str
+    output: Any
+    error_code: str | None
+    error: str | None
+    attempts: int
+    elapsed_s: float
+    started_at: datetime | None
+    request_id: str | None
+    source: str | Run
+    """The run, or its stored text."""
+
+    @classmethod
+    def of(cls, run: Run) -> RunFields:
+        """Return the fields of a run."""
+        return cls._make((*_fields_of_run(run), run))
+
+    @property
+    def run(self) -> Run:
+        """The run; made of its text at each use.
+
+        Raises
+        ------
+        DamagedValue
+            The stored text is not one.
+        """
+        return run_of_row(self.source) if isinstance(self.source, str) else self.source
+
+
+_fields_of_run: Final = attrgetter(*RunFields._fields[:-1])
+_FIELD_PATHS: Final = ", ".join(f"'$.{name}'" for name in RunFields._fields[:-1])
+_FIELD_TYPES: Final = frozenset(
+    product((str,), (str, _NONE), (str, _NONE), (int,), (float, int), (str, _NONE), (str, _NONE))
+)
+"""All that the types of the fields may be together, without the output, as they are written."""
+
+
+def _fields_of_rows(rows: Sequence[tuple[int, str, str | None]]) -> Iterator[tuple[int, RunFields]]:
+    """Yield the id and the fields of answers: of their id, their run, and the fields that SQLite has found in it.
+
+    SQLite reads no value that is nested deeper than 1,000 levels, and no damaged one, and an early release wrote fewer
+    fields: such a run is decoded as a whole.
+    """
+    try:
+        found = iter(json.loads(f"[{','.join(fields or 'null' for _, _, fields in rows)}]"))
+    except RecursionError:
+        found = iter([None] * len(rows))
+    for answer_id, text, _ in rows:
+        yield answer_id, _checked_fields(next(found), text) or RunFields.of(run_of_row(text))._replace(source=text)
+
+
+def _checked_fields(values: list[Any] | None, text: str) -> RunFields | None:
+    """Return the fields that SQLite has found in a run; ``None`` where they are not what this release writes."""
+    if values is None:
+        return None
+    status, output, error_code, error, attempts, elapsed_s, started_at, request_id = values
+    if tuple(map(type, (status, error_code, error, attempts, elapsed_s, started_at, request_id))) not in _FIELD_TYPES:
+        return None
+    try:
+        began = None if started_at is None else datetime.fromisoformat(started_at)
+    except ValueError:
+        return None
+    return RunFields(status, output, error_code, error, attempts, elapsed_s, began, request_id, source=text)
 
 
 def row_of_run(run: Run, *, key: str, workspace: str, batch: int | None, kept_at: datetime) -> AnswerRow:
@@ -429,6 +497,17 @@ class Answers:
         """Return the answers of these ids, by id; forgotten ones are left out."""
         listed = list(ids)
         return self._database.read(lambda c: {answer.id: answer for answer in by_ids(c, listed)})
+
+    def fields_of(self, ids: Iterable[int]) -> dict[int, RunFields]:
+        """Return what tables show of the answers of these ids, by id; forgotten ones are left out."""
+        sql = (
+            f"SELECT id, run, CASE WHEN json_valid(run) THEN json_extract(run, {_FIELD_PATHS}) END FROM"
+            f" (SELECT id, {RUN} AS run FROM answers WHERE id IN (SELECT value FROM json_each(?)))"
+        )
+        values, kinds = (json.dumps(list(ids)),), (INT, TEXT, TEXT_OR_NONE)
+        return self._database.read(
+            lambda c: dict(_fields_of_rows(list(check_rows(c.execute(sql, values), kinds, "an answer"))))
+        )
 
     def existing(self, ids: Iterable[int]) -> set[int]:
         """Return which of these answers still exist."""

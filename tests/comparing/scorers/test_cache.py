@@ -16,7 +16,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.scorers.cache import ScoreCache
-from fh_notebook.comparing.scorers.observations import Observation
+from fh_notebook.comparing.scorers.observations import Observation, Observations
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
@@ -225,11 +225,11 @@ def test_a_store_that_breaks_is_not_asked_again_for_the_next_runs(tmp_path: Path
         store.database.put(lambda connection: connection.execute("DROP TABLE plain_scores")).result()
         run = Run(status="completed", output="x", variant="a")
         found = [Observation(pair=0, variant="a", run=run, row={}, store=store)]
-        cache = ScoreCache(fh.score.length())
-        (key,) = cache.keys_of(found)
+        cache = ScoreCache(fh.score.length(), Observations.of(found))
+        (key,) = cache.keys_of([0])
         assert key is not None
         assert cache.lookup([key]) == [None]
-        assert cache.keys_of(found) == [None]
+        assert cache.keys_of([0]) == [None]
 
 
 LEAST = 3
