@@ -144,19 +144,13 @@ class BatchReader:
     def _table_of(self, jobs: JobColumns) -> EntryTable:
         """Return jobs with their outcomes; not those whose answer was forgotten meanwhile."""
         outcomes, fields = self._outcomes, self._work_queue.fields_of(jobs.numbers)
-        runs: list[RunFields] = []
-        there: list[int] = []
         for place, number in enumerate(jobs.numbers):
             if outcomes.kind(number) == PENDING:
-                run: RunFields | None = PENDING_RUN
+                fields[number] = PENDING_RUN
             elif jobs.invalid[place]:
-                run = RunFields.of(run_of_invalid(jobs.job(place)))
-            else:
-                run = fields.get(number)
-            if run is not None:
-                there.append(place)
-                runs.append(run)
-        jobs = jobs.at(there)
+                fields[number] = RunFields.of(run_of_invalid(jobs.job(place)))
+        jobs = jobs.at([place for place, number in enumerate(jobs.numbers) if number in fields])
+        runs = [fields[number] for number in jobs.numbers]
         lines, reused = list(map(outcomes.line, jobs.numbers)), list(map(outcomes.reused, jobs.numbers))
 
         def pair(place: int) -> tuple[Job, Outcome | None]:

@@ -19,7 +19,7 @@ from fh_notebook.batching.planning.table_match import VariantRecord
 from fh_notebook.batching.tables.rows import Rows, frame_of_records, index_of, label_of
 from fh_notebook.batching.tables.values import plain
 from fh_notebook.core.text.problems import Problem
-from fh_notebook.store.codec import DamagedValue, decode_json, encode_json
+from fh_notebook.store.codec import DamagedValue, decode_all, decode_json, encode_json
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.batches import JobRow, StoredRow
 
@@ -175,19 +175,17 @@ class StoredJobs:
     def _columns_of(self, lines: list[JobRow], rows: Mapping[int, StoredRow], first: int) -> JobColumns:
         if not all(0 <= line.arm < len(self._variant_records) for line in lines):
             raise DamagedValue("a job is one of no arm of its batch")
-        labels = {
-            position: label_of(decode_json(row.label, object, "the label of a row")) for position, row in rows.items()
-        }
+        stored_labels = decode_all([row.label for row in rows.values()], object, "the label of a row")
+        labels = dict(zip(rows, map(label_of, stored_labels), strict=True))
         positions = [line.position for line in lines]
         labels_of_jobs = [labels.get(position, position) for position in positions]
 
         def records(places: Sequence[int]) -> list[dict[str, Any]]:
             wanted = [positions[place] for place in places]
+            there = [position for position in dict.fromkeys(wanted) if position in rows]
             with self._store.decoding():
-                by_position = {
-                    position: self._columns | decode_json(rows[position].record, dict, "a row")
-                    for position in rows.keys() & wanted
-                }
+                stored = decode_all([rows[position].record for position in there], dict, "a row")
+            by_position = {position: self._columns | record for position, record in zip(there, stored, strict=True)}
             return [by_position.get(position, self._columns) for position in wanted]
 
         return JobColumns(

@@ -197,7 +197,7 @@ class OutputKeys:
         """Return the keys of these outputs that have a column."""
         names: dict[str, None] = {}
         for output in outputs:
-            if not isinstance(output, Mapping):
+            if type(output) is str or not isinstance(output, Mapping):  # most are texts
                 continue
             for name in output:
                 if name in self._names or len(self._names) < MAX_OUTPUT_COLUMNS:

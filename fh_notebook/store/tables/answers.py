@@ -209,38 +209,37 @@ class RunFields(NamedTuple):
 
 _fields_of_run: Final = attrgetter(*RunFields._fields[:-1])
 _FIELD_PATHS: Final = ", ".join(f"'$.{name}'" for name in RunFields._fields[:-1])
-_FIELD_TYPES: Final = frozenset(
-    product((str,), (str, _NONE), (str, _NONE), (int,), (float, int), (str, _NONE), (str, _NONE))
-)
-"""All that the types of the fields may be together, without the output, as they are written."""
+_FIELD_TYPES: Final = (
+    {str}, None, {str, _NONE}, {str, _NONE}, {int}, {float, int}, {str, _NONE}, {str, _NONE},
+)  # fmt: skip
+"""The types of each field as it is written; an output may be anything."""
 
 
-def _fields_of_rows(rows: Sequence[tuple[int, str, str | None]]) -> Iterator[tuple[int, RunFields]]:
-    """Yield the id and the fields of answers: of their id, their run, and the fields that SQLite has found in it.
+def _fields_of_rows(rows: Sequence[tuple[int, str, str | None]]) -> dict[int, RunFields]:
+    """Return the fields of answers by id: of their id, their run, and the fields that SQLite has found in it.
 
     SQLite reads no value that is nested deeper than 1,000 levels, and no damaged one, and an early release wrote fewer
-    fields: such a run is decoded as a whole.
+    fields: where there is such a run, those beside it are decoded as a whole, too.
     """
-    try:
-        found = iter(json.loads(f"[{','.join(fields or 'null' for _, _, fields in rows)}]"))
-    except RecursionError:
-        found = iter([None] * len(rows))
-    for answer_id, text, _ in rows:
-        yield answer_id, _checked_fields(next(found), text) or RunFields.of(run_of_row(text))._replace(source=text)
+    ids, texts, found = zip(*rows, strict=True) if rows else ((), (), ())
+    fields = _found_fields(found, texts) or (RunFields.of(run_of_row(text))._replace(source=text) for text in texts)
+    return dict(zip(ids, fields, strict=True))
 
 
-def _checked_fields(values: list[Any] | None, text: str) -> RunFields | None:
-    """Return the fields that SQLite has found in a run; ``None`` where they are not what this release writes."""
-    if values is None:
-        return None
-    status, output, error_code, error, attempts, elapsed_s, started_at, request_id = values
-    if tuple(map(type, (status, error_code, error, attempts, elapsed_s, started_at, request_id))) not in _FIELD_TYPES:
-        return None
+def _found_fields(found: Sequence[str | None], texts: Sequence[str]) -> list[RunFields] | None:
+    """Return what SQLite has found in runs; ``None`` where some of it is not what this release writes."""
     try:
-        began = None if started_at is None else datetime.fromisoformat(started_at)
-    except ValueError:
+        columns: list[Sequence[Any]] = list(zip(*json.loads(f"[{','.join(found)}]"), strict=True))  # type: ignore[arg-type]  # else a TypeError
+        typed = zip(_FIELD_TYPES, columns, strict=True)
+        if not all(types is None or types.issuperset(map(type, values)) for types, values in typed):
+            return None
+        columns[_BEGAN] = [None if text is None else datetime.fromisoformat(text) for text in columns[_BEGAN]]
+    except (TypeError, ValueError, RecursionError):
         return None
-    return RunFields(status, output, error_code, error, attempts, elapsed_s, began, request_id, source=text)
+    return list(map(RunFields._make, zip(*columns, texts, strict=True)))
+
+
+_BEGAN: Final = RunFields._fields.index("started_at")
 
 
 def row_of_run(run: Run, *, key: str, workspace: str, batch: int | None, kept_at: datetime) -> AnswerRow:
@@ -506,7 +505,7 @@ class Answers:
         )
         values, kinds = (json.dumps(list(ids)),), (INT, TEXT, TEXT_OR_NONE)
         return self._database.read(
-            lambda c: dict(_fields_of_rows(list(check_rows(c.execute(sql, values), kinds, "an answer"))))
+            lambda c: _fields_of_rows(list(check_rows(c.execute(sql, values), kinds, "an answer")))
         )
 
     def existing(self, ids: Iterable[int]) -> set[int]:
