@@ -70,7 +70,8 @@ def planned_corrections(
         raise InputError(f"note has {len(note):,} characters; give at most {NOTE_CAP:,}")
     expected_json = _checked_json(expected)
     label = label_from(row)
-    observations = [o for o in runs.observations or () if o.pair == label]
+    known = runs.observations
+    observations = [] if known is None else [known[place] for place, pair in enumerate(known.pairs) if pair == label]
     if not observations and label not in set(runs.lines["pair"]):
         raise InputError(f"there is no row {short(row)}; cmp.wide() lists them")
     keyed = [(key, o) for o in observations if EXPECTED in o.row and (key := o.inputs_key) is not None]
@@ -200,11 +201,11 @@ def expected_of_text(text: str, table_value: Any) -> Any:
 def corrections_frame(runs: ScoredRuns, pair_on: ColumnName) -> pd.DataFrame:
     """Return the corrections of the rows of a comparison (see ``Comparison.corrections``)."""
     first: dict[Any, Observation] = {}
-    for observation in runs.observations or ():
-        if observation.pair in runs.corrections:
-            kept = first.setdefault(observation.pair, observation)
-            if kept.corrections.applied is None and observation.corrections.applied is not None:
-                first[observation.pair] = observation
+    observations = runs.observations
+    for observation in () if observations is None else map(observations.__getitem__, sorted(observations.corrections)):
+        kept = first.setdefault(observation.pair, observation)
+        if kept.corrections.applied is None and observation.corrections.applied is not None:
+            first[observation.pair] = observation
     lines = [(o, o.corrections.applied or o.corrections.outdated) for o in first.values()]
     known = [(o, correction) for o, correction in lines if correction is not None]
     return pd.DataFrame(

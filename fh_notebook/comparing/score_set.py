@@ -133,9 +133,14 @@ class ScoreSet:
 
         The other rows keep their scores: neither a function nor a judge is asked again.
         """
-        before = self._runs.observations or ()
+        before = self._runs.observations
+        if before is None:
+            return
         observations = corrected_observations(before)
-        changed = [place for place, (a, b) in enumerate(zip(before, observations, strict=True)) if a is not b]
+        corrected = sorted({*before.corrections, *observations.corrections})
+        changed = [
+            place for place in corrected if before.corrections.get(place) is not observations.corrections.get(place)
+        ]
         if not changed:
             return
 

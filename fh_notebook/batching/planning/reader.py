@@ -153,13 +153,18 @@ class BatchReader:
         runs = [fields[number] for number in jobs.numbers]
         lines, reused = list(map(outcomes.line, jobs.numbers)), list(map(outcomes.reused, jobs.numbers))
 
-        def pair(place: int) -> tuple[Job, Outcome | None]:
+        def outcome(place: int) -> Outcome | None:
             if runs[place] is PENDING_RUN:
-                return jobs.job(place), None
+                return None
             with self._work_queue.stored.store.decoding():
-                return jobs.job(place), Outcome(run=runs[place].run, reused=reused[place], line=lines[place])
+                return Outcome(run=runs[place].run, reused=reused[place], line=lines[place])
 
-        return EntryTable.of_runs(jobs, runs, lines=lines, reused=reused, pair=pair)
+        def job(place: int) -> Job:
+            with self._work_queue.stored.store.decoding():
+                return jobs.job(place)
+
+        table = EntryTable.of_runs(jobs, runs, lines=lines, reused=reused, outcome=outcome)
+        return replace(table, job=job)
 
     # --- as tables
 
@@ -240,7 +245,7 @@ class BatchReader:
 
 
 def _pairs(table: EntryTable) -> Iterator[tuple[Job, Outcome | None]]:
-    return map(table.pair, range(len(table)))
+    return ((table.job(place), table.outcome(place)) for place in range(len(table)))
 
 
 def _has_outcome(kind: int) -> bool:

@@ -36,8 +36,10 @@ class EntryTable:
     """The number of each answer in the store; 0 without one."""
     secret: Sequence[bool] = field(repr=False)
     """Whether inputs of a job are never shown; those out of the store are masked already."""
-    pair: Callable[[int], tuple[Job, Outcome | None]] = field(repr=False)
-    """Makes a job and its outcome (``None`` while it is pending), by its place here."""
+    job: Callable[[int], Job] = field(repr=False)
+    """Makes a job, by its place here."""
+    outcome: Callable[[int], Outcome | None] = field(repr=False)
+    """Makes what came of a job, by its place here; ``None`` while it is pending."""
     records: Callable[[], Sequence[Mapping[str, Any]]] = field(repr=False)
     """Reads the rows as JSON values, by column; jobs of one row may share one."""
 
@@ -52,7 +54,7 @@ class EntryTable:
         *,
         lines: Sequence[int],
         reused: Sequence[bool],
-        pair: Callable[[int], tuple[Job, Outcome | None]],
+        outcome: Callable[[int], Outcome | None],
     ) -> EntryTable:
         """Return jobs with the runs that came of them, `PENDING_RUN` where none did."""
         of_runs = dict(zip(RunFields._fields, zip(*runs, strict=True), strict=True)) if runs else {}
@@ -65,7 +67,12 @@ class EntryTable:
             "key": [key or None for key in jobs.keys],
         }
         return cls(
-            columns=columns, lines=lines, secret=jobs.secret, pair=pair, records=lambda: jobs.records(range(len(jobs)))
+            columns=columns,
+            lines=lines,
+            secret=jobs.secret,
+            job=jobs.job,
+            outcome=outcome,
+            records=lambda: jobs.records(range(len(jobs))),
         )
 
     @classmethod
@@ -76,7 +83,8 @@ class EntryTable:
             columns={c.name: [c.value(job, outcome) for job, outcome, _ in listed] for c in COLUMNS},
             lines=[outcome.line if outcome else 0 for _, outcome, _ in listed],
             secret=[bool(job.secrets.all or job.secrets.names) for job, _, _ in listed],
-            pair=lambda place: listed[place][:2],
+            job=lambda place: listed[place][0],
+            outcome=lambda place: listed[place][1],
             records=lambda: [record for _, _, record in listed],
         )
 
@@ -86,9 +94,17 @@ class EntryTable:
         parts = list(tables)
         starts = list(accumulate(map(len, parts), initial=0))
 
-        def pair(place: int) -> tuple[Job, Outcome | None]:
+        def part_of(place: int) -> tuple[EntryTable, int]:
             part = bisect_right(starts, place) - 1
-            return parts[part].pair(place - starts[part])
+            return parts[part], place - starts[part]
+
+        def job(place: int) -> Job:
+            part, of_part = part_of(place)
+            return part.job(of_part)
+
+        def outcome(place: int) -> Outcome | None:
+            part, of_part = part_of(place)
+            return part.outcome(of_part)
 
         def joined(values: Callable[[EntryTable], Sequence[Any]]) -> list[Any]:
             return list(chain.from_iterable(map(values, parts)))
@@ -97,7 +113,8 @@ class EntryTable:
             columns={name: joined(partial(_column, name)) for name in _NAMES},
             lines=joined(lambda part: part.lines),
             secret=joined(lambda part: part.secret),
-            pair=pair,
+            job=job,
+            outcome=outcome,
             records=lambda: joined(lambda part: part.records()),
         )
 

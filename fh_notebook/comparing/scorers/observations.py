@@ -214,7 +214,7 @@ class Observations(Sequence[Observation]):
         return replace(
             self,
             cells=cells,
-            make=lambda place: changed[place] if place in changed else self.make(place),
+            make=lambda place: changed[place] if place in changed else self[place],
             corrections={place: standing for place, standing in corrections.items() if standing is not NONE_STANDING},
         )
 
@@ -261,7 +261,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
     for readers in distinct_readers:
         if pair_on not in readers:
             raise InputError(unknown_column(pair_on, list(readers), "pair_on"))
-    sent = tuple(source_name(name) for name in sources[0] if name in table.pair(0)[0].inputs) if sources else ()
+    sent = tuple(source_name(name) for name in sources[0] if name in table.job(0).inputs) if sources else ()
     source_names = {source_name(name): name for name in dict.fromkeys(chain.from_iterable(sources))}
 
     def cells(name: str, default: Any) -> list[Any]:
@@ -276,7 +276,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
         return [output.get(part) if isinstance(output, Mapping) else None for output in columns["output"]]
 
     def make(place: int) -> Observation:
-        job, outcome = table.pair(place)
+        job, outcome = table.job(place), table.outcome(place)
         row = JobCells(readers_of_rows[place], job, outcome, sources[place])
         return Observation(
             pair=row[pair_on],
@@ -330,9 +330,7 @@ def corrected_observations(observations: Sequence[Observation]) -> Observations:
     runs = Observations.of(observations)
     sources = list(zip(runs.workspaces, map(id, runs.stores), strict=True))
     first_places = {of_source: place for place, of_source in reversed(list(enumerate(sources)))}
-    overlays = {
-        of_source: Overlay.read(of_source[0], runs.stores[place]) for of_source, place in first_places.items()
-    }
+    overlays = {of_source: Overlay.read(of_source[0], runs.stores[place]) for of_source, place in first_places.items()}
     standing_of: dict[tuple[str, int, int, str], Standing] = {}
     changed: dict[int, Observation] = {}
     for place, of_source in enumerate(sources):
