@@ -12,6 +12,8 @@ memory      peak memory over the import, for rows from an iterator (``--jobs 100
 rows        a Parquet file of 200,000 rows (a million with ``--full``) and its peak memory over the import (bar: 150 MB);
             100,000 rows of Polars beside those of pandas (bar: 1.2 times as long)
 kill        SIGKILL at random instants, then the cell again: answers lost, calls repeated, rows unknown, at the service
+peers       60 rows through a cap of 3 that nobody was told, by the vendor's SDK, promptfoo, MLflow and Inspect AI with
+            their defaults (``--install`` gets them from PyPI and npm; ``--peers FOLDER`` is where they are)
 transports  what each HTTP transport costs a call
 limiter     the adaptive limit against services that admit 1, 3, 5 and 50 calls at once
 callbacks   runs by callback beside direct ones, events verified a second, forged, lost and doubled ones
@@ -48,7 +50,8 @@ from typing import Any
 from tests.benchmarks.measuring import headline
 
 NAMES = (
-    "efficiency", "cpu", "warm", "memory", "rows", "kill", "transports", "limiter", "callbacks", "interrupt", "forms",
+    "efficiency", "cpu", "warm", "memory", "rows", "kill", "peers", "transports", "limiter", "callbacks", "interrupt",
+    "forms",
     "compare", "scoring", "race", "coverage", "correction", "canary", "best", "imports", "form_page", "seeing", "scale",
 )  # fmt: skip
 
@@ -66,6 +69,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rows", type=int, nargs="+", help="sizes for `scale`")
     parser.add_argument("--workers", type=int, nargs="+", help="of `scale`; 1, 2 and 4 by default")
     parser.add_argument("--compare", type=int, help="rows of the comparison that `scale` measures then")
+    parser.add_argument("--peers", metavar="FOLDER", help="where the others of `peers` are installed")
+    parser.add_argument("--install", action="store_const", const=True, help="`peers` installs the others there")
     parser.add_argument("--full", action="store_const", const=True, help="`memory` and `rows` with a million jobs")
     options = vars(parser.parse_args(arguments))
     wanted = options.pop("names") or list(NAMES)

@@ -60,7 +60,8 @@ class Service:
         return int(self.figures()["repeated"])
 
     def figures(self) -> dict[str, Any]:
-        """All figures: calls, refused, in_flight, peak, repeated, connections, cpu_s."""
+        """All figures: calls, refused, in_flight, peak, repeated, connections, cpu_s, and first_s and last_s: when the
+        first request came, and when the last answer went out."""
         return self._control({})
 
     def set(self, *, delay_s: float | None = None, admits: int | None = -1) -> None:
@@ -134,6 +135,8 @@ class State:
 
     def reset(self) -> None:
         self.calls = self.refused = 0
+        self.first_s: float | None = None
+        self.last_s = 0.0
         self.peak = self.in_flight
         self.jobs: Counter[str] = Counter()
 
@@ -143,7 +146,7 @@ class State:
         figures = {
             "calls": self.calls, "refused": self.refused, "in_flight": self.in_flight, "peak": self.peak,
             "repeated": sum(self.jobs.values()) - len(self.jobs), "connections": self.connections,
-            "cpu_s": time.process_time(),
+            "cpu_s": time.process_time(), "first_s": self.first_s, "last_s": self.last_s,
         }  # fmt: skip
         if change.get("reset"):
             self.reset()
@@ -199,14 +202,18 @@ class Connection(asyncio.Protocol):
         state = self.state
         if head.startswith(b"post /control"):
             self.transport.write(state.control(json.loads(body)))
-        elif state.admits is not None and state.in_flight >= state.admits:
+            return
+        state.first_s = state.first_s or time.perf_counter()
+        if state.admits is not None and state.in_flight >= state.admits:
             state.refused += 1
+            state.last_s = time.perf_counter()
             self.transport.write(state.refusal)
         else:
             self.call_later(state.delay_s, self.ended, state.begin(body))
 
     def ended(self, body: bytes) -> None:
         self.state.in_flight -= 1
+        self.state.last_s = time.perf_counter()
         self.transport.write(_answer(b"200 OK", body))  # of a lost connection: dropped by asyncio
 
 
