@@ -57,7 +57,7 @@ def test_a_comparison_of_kept_answers_makes_no_run_before_one_is_asked_for() -> 
     observations = cmp.data.runs.observations
     assert observations is not None
     with counted(fh.Run, Observation) as made:
-        assert observations[7].answer.output == observations[7].answer.output == "T3"
+        assert observations[9].answer.output == observations[9].answer.output == "T4"
     assert made == {"Run": 1, "Observation": 1}
 
 

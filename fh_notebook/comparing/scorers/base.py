@@ -16,7 +16,7 @@ import numpy as np
 
 from fh_notebook.batching.tables.rows import EXPECTED
 from fh_notebook.batching.tables.values import is_missing, plain
-from fh_notebook.contract.run import Run, one_line
+from fh_notebook.contract.run import one_line
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.redaction import error_text
@@ -138,7 +138,7 @@ class Scorer:
     def __post_init__(self) -> None:
         arguments.check(Scorer.__init__, {"name": self.name, "function": self.function, "version": self.version})
 
-    def __call__(self, run: Run, row: Mapping[str, Any] | None = None) -> Any:
+    def __call__(self, run: Answer, row: Mapping[str, Any] | None = None) -> Any:
         """Return the score of `run`, or ``None`` where there is nothing to score it by."""
         return self.function(run, {} if row is None else row)
 

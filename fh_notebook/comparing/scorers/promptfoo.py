@@ -28,13 +28,12 @@ from ruamel.yaml.error import YAMLError
 
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records
-from fh_notebook.comparing.scorers.base import Scorer, expected_in, ready_scorer
+from fh_notebook.comparing.scorers.base import Answer, Scorer, expected_in, ready_scorer
 from fh_notebook.comparing.scorers.json_scorers import json_schema, json_valid
 from fh_notebook.comparing.scorers.measures import latency
 from fh_notebook.comparing.scorers.output_values import text_of
 from fh_notebook.comparing.scorers.text import contains, exact, regex
 from fh_notebook.contract.catalog.yaml_loader import load, yaml_error_in
-from fh_notebook.contract.run import Run
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
 from fh_notebook.core.text.formatting import listed, short, with_partial_repr
@@ -43,7 +42,7 @@ from fh_notebook.errors import InputError
 
 __all__ = ["PromptfooTests", "read_promptfoo"]
 
-Check = Callable[[Run], Any]
+Check = Callable[[Answer], Any]
 """Returns whether an output passes; ``None`` where that cannot be told."""
 
 
@@ -262,14 +261,14 @@ def _expected(assertions: list[dict[str, Any]], threshold: Any) -> Any:
 
 
 def _scorer() -> Scorer:
-    def score(run: Run, row: Mapping[str, Any]) -> bool | None:
+    def score(run: Answer, row: Mapping[str, Any]) -> bool | None:
         expected = expected_in(row, EXPECTED)
         return None if expected is None else _passes(run, expected)
 
     return ready_scorer("promptfoo()", score, reads=EXPECTED, criterion="right = passes the assertions of its row")
 
 
-def _passes(run: Run, expected: Any) -> bool | None:
+def _passes(run: Answer, expected: Any) -> bool | None:
     are_assertions = isinstance(expected, list) and all(isinstance(part, Mapping) for part in expected)
     parts = expected if are_assertions and expected else [{"type": "equals", "value": expected}]
     assertions = [part for part in parts if "type" in part]
@@ -294,7 +293,7 @@ def _check_of(assertion_json: str) -> Check:
     if not kind.startswith("not-"):
         return check
 
-    def negated(run: Run) -> bool | None:
+    def negated(run: Answer) -> bool | None:
         result = check(run)
         return None if result is None else not result
 
