@@ -124,8 +124,15 @@ def read_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, whole:
         held.append(batch)
         count += batch.num_rows
         if count > LARGE_ROWS and not (whole or _index_columns(schema)):
-            return FrameStream(schema, chain(held, coming))
+            return FrameStream(schema, chain(_emptied(held), coming))
     return frame_of_arrow(pa.Table.from_batches(held, schema))
+
+
+def _emptied(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield batches, and hold none that was yielded."""
+    batches.reverse()
+    while batches:
+        yield batches.pop()
 
 
 def _readable(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
