@@ -43,7 +43,7 @@ def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
     Parameters
     ----------
     rows : DataFrame, list of dicts, path, or None
-        A table whose rows are each combined with the values; whatever ``fh.batch`` takes, but no iterator.
+        A table whose rows are each combined with the values; whatever ``fh.batch`` takes as rows.
     **factors
         The values of each column, as a list. ``None`` is a cell without a value, which is not sent.
 
@@ -103,7 +103,8 @@ def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
 def _values(given: Any) -> list[Any]:
     """Return the values of a factor, one more than there may be of an endless iterator; none of what is no list."""
     is_list = is_iterable(given) and not isinstance(given, str | bytes | Mapping | pd.DataFrame)
-    return list(islice(given, MAX_ROWS + 1)) if is_list else []
+    values = given.to_pylist() if hasattr(given, "to_pylist") else given  # of Arrow, whose items are no values
+    return list(islice(values, MAX_ROWS + 1)) if is_list else []
 
 
 def _problems(name: str, given: Any, values: Sequence[Any], table: Rows | None) -> list[str]:
@@ -144,8 +145,6 @@ def _places(counts: Sequence[int]) -> list[np.ndarray[Any, Any]]:
 
 def _texts(values: Sequence[Any]) -> list[str]:
     """Return the values for labels; their places, where the texts do not tell them apart."""
-    texts = [
-        without_halves(one_line(value if isinstance(value, str) else short(plain(value)), LABEL_SHOWN))
-        for value in values
-    ]
+    simple = [plain(value) for value in values]  # a date is its ISO 8601 text
+    texts = [without_halves(one_line(v if isinstance(v, str) else short(v), LABEL_SHOWN)) for v in simple]
     return texts if len(set(texts)) == len(texts) else [str(place) for place in range(len(texts))]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import polars
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +53,14 @@ def test_each_row_of_a_table_is_combined_with_the_values(tmp_path: Path) -> None
     for rows in (TICKETS.to_dict("records"), tmp_path / "tickets.csv"):
         assert fh.grid(rows, tone=["calm", "brief"])["ticket"].tolist() == grid["ticket"].tolist()
     assert fh.grid([], tone=["calm"]).columns.tolist() == ["tone"]
+
+
+def test_values_come_as_any_list() -> None:
+    """Arrow arrays, Series, arrays of numpy, dates; labels are texts that a person reads."""
+    days = [date(2026, 5, 1), date(2026, 5, 2)]
+    grid = fh.grid(day=days, word=pa.array(["a", "b"]), n=np.array([1, 2]), x=polars.Series([0.5]), y=pd.Series(["é"]))
+    assert grid.index[0] == "2026-05-01 / a / 1 / 0.5 / é"
+    assert grid.iloc[0].tolist() == [days[0], "a", 1, 0.5, "é"]
 
 
 @given(st.lists(st.lists(st.none() | st.booleans() | st.integers() | st.text(max_size=50) | st.lists(st.integers(), max_size=2), min_size=1, max_size=4, unique_by=lambda v: (type(v), str(v))), min_size=1, max_size=3))  # fmt: skip
