@@ -291,6 +291,8 @@ def _name_of(deployment: str, batch_variants: Sequence[BatchVariant], surveys: S
 
 def _is_unique(surveys: Sequence[PartitionSurvey], labels_are_unique: bool | None) -> bool:
     """Whether the index tells all rows apart: it grows from partition to partition, too."""
+    if any(survey.secret_labels for survey in surveys):
+        return False
     if labels_are_unique is not None:
         return labels_are_unique
     filled = [survey for survey in surveys if survey.rows]

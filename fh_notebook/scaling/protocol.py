@@ -133,6 +133,8 @@ class PartitionSurvey:
     """Whether its labels grow, so that first and last say whether they are others' too."""
     label: Any = 0
     """One label, for its kind."""
+    secret_labels: bool = False
+    """Whether a label repeats the value of a secret Start variable: then rows are named by their positions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fh_notebook.batching.model import Job
+from fh_notebook.batching.planning.mapping import labels_repeat
 from fh_notebook.batching.planning.plan import BatchVariant
 from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.planning.stored_jobs import shown_text
@@ -69,7 +70,7 @@ def survey(frame: pd.DataFrame, spec: BatchSpec, number: int) -> PartitionSurvey
     rows = rows_of(frame, spec, 0)
     ends = labels_of(frame.index[[0, -1]])[0] if len(frame) > 1 else labels_of(frame.index)[0]
     try:
-        planner, _, by_row = planned(rows, spec, 0)
+        planner, hidden, by_row = planned(rows, spec, 0)
     except InputError as exc:
         return _invalid_survey(len(rows), exc)
     jobs = [job for row in by_row for job in row]
@@ -83,6 +84,8 @@ def survey(frame: pd.DataFrame, spec: BatchSpec, number: int) -> PartitionSurvey
             Message("partition {}: {}", (str(number), problem)) for problem in (refusal.problems if refusal else ())
         )
     keys = keys_of(job.key for job in checked)
+    is_secret = bool(hidden) and labels_repeat(labels_of(frame.index)[0], rows, hidden)
+    ends = () if is_secret else ends
     return PartitionSurvey(
         rows=len(rows),
         jobs=len(jobs),
@@ -95,7 +98,8 @@ def survey(frame: pd.DataFrame, spec: BatchSpec, number: int) -> PartitionSurvey
         problems=problems,
         first=ends[0] if ends else None,
         last=ends[-1] if ends else None,
-        ordered=_is_increasing(frame.index),
+        ordered=not is_secret and _is_increasing(frame.index),
+        secret_labels=is_secret,
         label=ends[0] if ends else 0,
     )
 

@@ -205,6 +205,17 @@ def test_a_batch_over_partitions_without_an_answer_is_written(tmp_path: Any) -> 
     )
 
 
+def test_no_label_over_partitions_repeats_a_password() -> None:
+    """Its rows are named by their positions."""
+    dep = fh.Deployment("shout", variants=["loud"], inputs={"text": fh.text(secret=True)})
+    frame = pd.DataFrame({"text": [f"s3cret {number}" for number in range(4)]})
+    frame.index = pd.Index([f"row of {text}" for text in frame["text"]])
+    batch = fh.batch(_parted(frame, 2), dep, client=Counting().hive.client(), progress=False)
+    found = batch.frame.compute()
+    assert found["row"].tolist() == [0, 1, 2, 3]
+    assert "s3cret" not in found.drop(columns="output").to_string()
+
+
 def test_what_cannot_be_meant_over_partitions_is_told() -> None:
     """With the cure, before anything is called."""
     counting = Counting()

@@ -39,6 +39,7 @@ __all__ = [
     "LeftOut",
     "const",
     "hidden_columns",
+    "labels_repeat",
     "read_mapping",
     "without_secrets",
 ]
@@ -137,8 +138,7 @@ def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
     """Return `rows` as they may be shown and kept: `hidden` columns are masked, and no label repeats one of them."""
     if not hidden:
         return rows
-    secrets = {str(record[c]) for record in rows.records for c in hidden if not is_missing(record.get(c))}
-    if any(secret in str(label) for label in rows.labels for secret in secrets if secret):
+    if labels_repeat(rows.labels, rows, hidden):
         rows = replace(rows, labels=tuple(range(len(rows))), index=None)
 
     def masked_frame() -> pd.DataFrame:
@@ -151,6 +151,12 @@ def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
         {c: MASK if c in hidden and not is_missing(v) else v for c, v in record.items()} for record in rows.records
     )
     return replace(rows, make_frame=masked_frame, records=records)
+
+
+def labels_repeat(labels: Iterable[Any], rows: Rows, hidden: frozenset[str]) -> bool:
+    """Whether a label of a row holds the value of a hidden cell: such rows are named by their positions."""
+    secrets = {str(record[c]) for record in rows.records for c in hidden if not is_missing(record.get(c))} - {""}
+    return bool(secrets) and any(secret in str(label) for label in labels for secret in secrets)
 
 
 def _columns_of(source: Source) -> Iterable[str]:
