@@ -50,8 +50,8 @@ class GroupField(Field, control=Control.GROUP):
     def _heading(self) -> str:
         # A heading to who hears the page as well, so that they find the fields that stand under it.
         level = str(min(3 + len(self.state.path), 6))
-        heading = html.el("div", self._name_html(), cls="fh-title", role="heading", aria_level=level)
-        return f"{heading}{self._help_html()}"
+        heading = html.el("div", self.name_html(), cls="fh-title", role="heading", aria_level=level)
+        return f"{heading}{self.help_html()}"
 
     def _show_label(self) -> None:
         if self.state.can_show:
