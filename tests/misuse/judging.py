@@ -72,7 +72,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "fh.local.demo_hive(options)": ("concurrency",),
     "fh.grid(factors)": ("named",),
     "fh.read_promptfoo(path)": ("no such file",),
-    "fh.read_inspect(dataset)": ("rows are read from",),
+    "fh.read_inspect(dataset)": ("rows are read from", "rows are given"),
     "fh.open_batch(name)": ("no batch",),
     "fh.score.weighted(named)": _SCORER,
 }
