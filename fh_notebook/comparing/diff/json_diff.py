@@ -95,8 +95,11 @@ def changes_of(before: Any, after: Any, *, most: int = MOST) -> Changes:
     return Changes(tuple(listed))
 
 
-_Pending = Change | tuple[str, Any, Any]
-"""A change, or a path with two values that are not compared yet."""
+_Paths = tuple[str, str]
+"""Where a value is before, and where it is after: an item of a list moves with those that come or go before it."""
+
+_Pending = Change | tuple[_Paths, Any, Any]
+"""A change, or two values that are not compared yet, and where they are."""
 
 
 class _JsonWalker:
@@ -106,27 +109,28 @@ class _JsonWalker:
         self._left = BUDGET
 
     def changes(self, before: Any, after: Any) -> Iterator[Change]:
-        pending: list[_Pending] = [("", before, after)]
+        pending: list[_Pending] = [(("", ""), before, after)]
         while pending:
             item = pending.pop()
             if isinstance(item, Change):
                 yield item
                 continue
-            path, first, second = item
+            paths, first, second = item
             if isinstance(first, Mapping) and isinstance(second, Mapping):
-                pending.extend(reversed(list(_pending_of_names(path, first, second))))
+                pending.extend(reversed(list(_pending_of_names(paths, first, second))))
             elif _is_list(first) and _is_list(second):
-                pending.extend(reversed(list(self._pending_of_items(path, first, second))))
+                pending.extend(reversed(list(self._pending_of_items(paths, first, second))))
             elif not _is_equal(first, second):
-                yield Change("changed", path, first, second)
+                yield Change("changed", paths[1], first, second)
 
-    def _pending_of_items(self, path: str, first: Sequence[Any], second: Sequence[Any]) -> Iterator[_Pending]:
+    def _pending_of_items(self, paths: _Paths, first: Sequence[Any], second: Sequence[Any]) -> Iterator[_Pending]:
+        old, new = paths
         i = j = 0
         for at, of, length in [*sorted(self._align(first, second)), (len(first), len(second), 0)]:
             both = min(at - i, of - j)  # neighbours that have no like on the other side changed into each other
-            yield from ((f"{path}[{j + k}]", first[i + k], second[j + k]) for k in range(both))
-            yield from (Change("removed", f"{path}[{k}]", before=first[k]) for k in range(i + both, at))
-            yield from (Change("added", f"{path}[{k}]", after=second[k]) for k in range(j + both, of))
+            yield from (((f"{old}[{i + k}]", f"{new}[{j + k}]"), first[i + k], second[j + k]) for k in range(both))
+            yield from (Change("removed", f"{old}[{k}]", before=first[k]) for k in range(i + both, at))
+            yield from (Change("added", f"{new}[{k}]", after=second[k]) for k in range(j + both, of))
             i, j = at + length, of + length
 
     def _align(self, first: Sequence[Any], second: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
@@ -152,12 +156,14 @@ class _JsonWalker:
         return text
 
 
-def _pending_of_names(path: str, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> Iterator[_Pending]:
+def _pending_of_names(paths: _Paths, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> Iterator[_Pending]:
+    old, new = paths
     for name, value in first.items():
-        child_path = _child_path(path, name)
-        yield (child_path, value, second[name]) if name in second else Change("removed", child_path, before=value)
+        removed = _child_path(old, name)
+        in_both = name in second
+        yield ((removed, _child_path(new, name)), value, second[name]) if in_both else Change("removed", removed, value)
     yield from (
-        Change("added", _child_path(path, name), after=value) for name, value in second.items() if name not in first
+        Change("added", _child_path(new, name), after=value) for name, value in second.items() if name not in first
     )
 
 
