@@ -138,7 +138,7 @@ class JobColumns:
 
     def at(self, places: Sequence[int]) -> JobColumns:
         """Return the jobs at some places, in their order."""
-        if len(places) == len(self):
+        if list(places) == list(range(len(self))):
             return self
 
         def chosen(values: Sequence[Any]) -> list[Any]:

@@ -193,8 +193,10 @@ def checked_rows(args: argparse.Namespace, rows: Any) -> Any:
 
 def _check_other_file(report: Path, args: argparse.Namespace) -> None:
     """Raise where the report would be written over the rows or the answers: nobody gets those back from it."""
+    from fh_notebook.batching.tables.row_files import reads_from
+
     for path, content in ((args.data, "rows"), (args.out, "answers")):
-        if path is not None and report.resolve() == Path(path).resolve():
+        if path is not None and reads_from(Path(path), report):
             raise SettingsError(
                 f"{args.report} is the file of the {content}, which would be lost; give --report another name"
             )

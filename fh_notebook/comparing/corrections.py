@@ -17,18 +17,19 @@ from uuid import uuid4
 import pandas as pd
 
 from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
-from fh_notebook.batching.tables.expected_overlay import text_of_expected, value_text
+from fh_notebook.batching.tables.expected_overlay import canonical_expected, text_of_expected
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.scorers.observations import JobCells, Observation
 from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.optional_deps import ensure_installed
+from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import listed, short
 from fh_notebook.core.values import ColumnName
 from fh_notebook.errors import InputError, SettingsError
 from fh_notebook.store.codec import encode_json
-from fh_notebook.store.tables.corrections import CorrectionRow
+from fh_notebook.store.tables.corrections import TICK_S, CorrectionRow
 
 __all__ = [
     "CORRECTED_SUFFIXES",
@@ -53,7 +54,11 @@ FORM_CAP: Final = 20_000
 def can_correct(data: ComparisonData) -> bool:
     """Return whether expected outputs can be corrected: the runs are those of a batch whose table has them."""
     is_scored = not data.rated and data.label_grid is None
-    return is_scored and data.runs.expected is not None and any(o.job for o in data.runs.observations or ())
+    return is_scored and data.runs.expected is not None and _are_of_batch(data.runs)
+
+
+def _are_of_batch(runs: ScoredRuns) -> bool:
+    return runs.observations is not None and any(runs.observations.workspaces)
 
 
 def planned_corrections(
@@ -77,25 +82,33 @@ def planned_corrections(
     keyed = [(key, o) for o in observations if EXPECTED in o.row and (key := o.inputs_key) is not None]
     if not keyed:
         raise InputError(_why_not(runs))
-    written = {}
-    for key, observation in keyed:
-        replaced = value_text(observation.table_expected)
-        current = observation.corrections.applied
-        # The table's own value takes a correction back; without a correction there is nothing to take back.
-        if expected_json != replaced or current is not None:
-            written[key, replaced] = CorrectionRow(
-                **key._asdict(), uid=uuid4().hex, replaced=replaced, expected=expected_json, note=note.strip(),
-                author=author, corrected_at=now.timestamp(),
-            )  # fmt: skip
+    by_value = {(key, canonical_expected(o.table_expected)): o.corrections.applied for key, o in keyed}
+    if len({key.inputs for key, _ in by_value}) > 1 and len({replaced for _, replaced in by_value}) > 1:
+        raise InputError(
+            f"{short(row)} stands for several rows, whose tables expect different outputs; compare without pair_on= "
+            "to correct one of them"
+        )
+    # The table's own value takes a correction back, and is no correction of other tables, which say something else.
+    takes_back = any(current and replaced == expected_json for (_, replaced), current in by_value.items())
+    written = [
+        CorrectionRow(
+            workspace=key.workspace, deployment=key.deployment, inputs=key.inputs, uid=uuid4().hex, replaced=replaced,
+            expected=expected_json, note=note.strip(), author=author,
+            # Newer than the one in its place, which may come out of a file, from another clock.
+            corrected_at=max(now.timestamp(), current.corrected_at.timestamp() + TICK_S if current else 0.0),
+        )
+        for (key, replaced), current in by_value.items()
+        if (current is not None and replaced == expected_json if takes_back else replaced != expected_json)
+    ]  # fmt: skip
     if not written:
         raise InputError(f"the table expects {short(expected)} of the row {short(row)}: there is nothing to correct")
-    return list(written.values())
+    return written
 
 
 def _why_not(runs: ScoredRuns) -> str:
     if runs.expected is None:
         return f"the table has no column {EXPECTED}, so there is nothing to correct; add it, and run the batch again"
-    if any(o.job for o in runs.observations or ()):
+    if _are_of_batch(runs):
         return "the inputs of this row are not valid, so it has no answer, and its correction cannot be kept"
     return (
         "a correction belongs to the inputs of a batch, and these are the rows of a table; "
@@ -106,7 +119,7 @@ def _why_not(runs: ScoredRuns) -> str:
 def _checked_json(expected: Any) -> str:
     if problems := json_problems(jsonable(expected)):
         raise InputError(f"expected cannot be kept: {problems[0].message}; give a text, a number, a list or a dict")
-    text = value_text(expected)
+    text = canonical_expected(expected)
     if len(text) > EXPECTED_CAP:
         raise InputError(f"expected has {len(text):,} characters as JSON; give at most {EXPECTED_CAP:,}")
     return text
@@ -117,7 +130,7 @@ def _checked_json(expected: Any) -> str:
 
 def _is_editable(text: str) -> bool:
     """Whether a field of a page shows a text and gives it back as it is: without half and control characters."""
-    return text.translate({ord("\n"): "", ord("\t"): ""}).isprintable()
+    return html.printable(text) == text
 
 
 class ExpectedEditor:
@@ -170,7 +183,10 @@ class ExpectedEditor:
         if message.get("restore") is True:
             self._correct(row, expected=table_value, author=author)
         else:
-            expected = expected_of_text(str(message.get("expected", "")), table_value)
+            text, current = str(message.get("expected", "")), (runs.expected or {}).get(row)
+            # A value that was left as it is stays of its kind, whatever the table's own is.
+            is_same = text == text_of_expected(current)
+            expected = current if is_same else expected_of_text(text, table_value)
             self._correct(row, expected=expected, note=str(message.get("note", "")), author=author)
 
 

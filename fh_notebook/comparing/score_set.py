@@ -6,23 +6,25 @@ runs stay the same until the source is read again.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from fh_notebook.batching.tables.expected_overlay import Correction
 from fh_notebook.comparing.corrections import planned_corrections
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.scorers.base import Scorer
 from fh_notebook.comparing.scorers.function import scorer
-from fh_notebook.comparing.scorers.observations import corrected_observations
+from fh_notebook.comparing.scorers.observations import Observations, corrected_observations
 from fh_notebook.comparing.scorers.runner import KeptScores, Score
 from fh_notebook.comparing.sources import as_frames, read_named_sources, read_source, score_observations
 from fh_notebook.comparing.tables import label_series
 from fh_notebook.core.text.formatting import nearest, short
 from fh_notebook.core.values import ColumnName, utc_now
-from fh_notebook.errors import InputError
+from fh_notebook.errors import FetchHiveError, InputError
 from fh_notebook.session import session
 
 __all__ = ["ScoreSet"]
@@ -54,6 +56,8 @@ class ScoreSet:
         self._runs = data.runs if runs is None else runs
         self._scores: dict[str, Score] = {data.scorer: score}
         self._others: dict[str, ScoredRuns] = {}
+        self._lock = threading.RLock()
+        """Held by whoever changes the set: a cell, and pages that correct, each on a thread of its own."""
 
     @classmethod
     def of(cls, source: Any, score: Score, *, pair_on: ColumnName, failed: str) -> ScoreSet:
@@ -83,7 +87,10 @@ class ScoreSet:
 
     def add(self, score: Any, *, name: str | None, version: str | int | None) -> None:
         """Score the same runs by one more scorer (see ``Comparison.add_score``)."""
-        versioned_score = _with_version(score, name, version)
+        with self._lock:
+            self._add(_with_version(score, name, version), name)
+
+    def _add(self, versioned_score: Any, name: str | None) -> None:
         runs = self._score_runs(versioned_score)
         score_name = name or runs.scorer
         if score_name in self._scores and self.data.scorer:
@@ -99,6 +106,10 @@ class ScoreSet:
 
     def rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
         """Read the source again, and score what is new (see ``Comparison.rescore``)."""
+        with self._lock:
+            self._rescore(score, version=version, fresh=fresh)
+
+    def _rescore(self, score: Any, *, version: str | int | None, fresh: bool) -> None:
         self._check_is_scored()
         if score is None:
             self.reread(self.own_score, fresh=fresh)
@@ -118,21 +129,36 @@ class ScoreSet:
 
     def reread(self, score: Any, *, fresh: bool = False) -> None:
         """Read the source again, and score it by `score` under the name of the comparison's own."""
-        runs = replace(self._score_runs(score, fresh=fresh, reread=True), scorer=self.data.scorer)
-        self.data = replace(self.data, runs=runs, preferences=None)
+        with self._lock:
+            runs = replace(self._score_runs(score, fresh=fresh, reread=True), scorer=self.data.scorer)
+            self.data = replace(self.data, runs=runs, preferences=None)
 
     def correct(self, row: Any, expected: Any, *, note: str, author: str) -> None:
         """Correct the expected output of a row, and score it again (see ``Comparison.correct``)."""
         self._check_is_scored()
-        rows = planned_corrections(self._runs, row, expected, note=note, author=author, now=utc_now())
-        session.store_or_memory().corrections.add(rows).result()
-        self.apply_corrections()
+        problem = ""
+        with self._lock:
+            self.apply_corrections()  # another page or comparison may have corrected it since
+            rows = planned_corrections(self._runs, row, expected, note=note, author=author, now=utc_now())
+            session.store_or_memory().corrections.add(rows).result()
+            try:
+                self.apply_corrections()
+            except FetchHiveError as exc:
+                problem = str(exc)
+        if problem:
+            raise InputError(
+                f"the correction is kept, but the row was not scored again: {problem}; cmp.rescore() does it"
+            )
 
     def apply_corrections(self) -> None:
         """Read the kept corrections again, and score the rows whose expected output they change.
 
         The other rows keep their scores: neither a function nor a judge is asked again.
         """
+        with self._lock:
+            self._apply_corrections()
+
+    def _apply_corrections(self) -> None:
         before = self._runs.observations
         if before is None:
             return
@@ -143,9 +169,11 @@ class ScoreSet:
         ]
         if not changed:
             return
+        applied, applied_before = _applied(observations), _applied(before)
+        rescored = [place for place in changed if applied.get(place) is not applied_before.get(place)]
 
         def again(runs: ScoredRuns, score: Score) -> ScoredRuns:
-            kept = KeptScores(lines=runs.lines, changed=changed)
+            kept = KeptScores(lines=runs.lines, changed=rescored)
             after = score_observations(observations, score, kept=kept)
             return replace(
                 self._runs, lines=after.lines, scorer=runs.scorer, column=after.column, read_cells=after.read_cells,
@@ -226,6 +254,10 @@ class ScoreSet:
 
     def _comparison_data(self, runs: ScoredRuns, name: str) -> ComparisonData:
         return ComparisonData(runs=replace(runs, scorer=name), pair_on=self.data.pair_on, failed=self.data.failed)
+
+
+def _applied(runs: Observations) -> dict[int, Correction | None]:
+    return {place: standing.applied for place, standing in runs.corrections.items()}
 
 
 def _read_runs(source: Any, score: Score, *, pair_on: ColumnName, fresh: bool = False) -> ScoredRuns:

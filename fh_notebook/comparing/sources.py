@@ -149,6 +149,7 @@ def score_observations(
     expected = {pair: cell for pair, cell in zip(runs.pairs, cells, strict=False) if cell is not MISSING}
     # Of a row in several batches, the correction that applies in one of them is shown.
     corrected = sorted(runs.corrections.items(), key=lambda item: item[1].applied is not None)
+    expected |= {runs.pairs[place]: standing.applied.expected for place, standing in corrected if standing.applied}
     known_names = frozenset(runs.names)
 
     def column(name: str) -> pd.Series[Any] | None:

@@ -29,6 +29,7 @@ from fh_notebook.batching.execution.unknown_names import hint_of
 from fh_notebook.batching.history.reopen import open_batch
 from fh_notebook.batching.model import BatchStopped
 from fh_notebook.batching.options import BatchOptions, bounded_options
+from fh_notebook.batching.planning.mapping import with_shown_labels
 from fh_notebook.batching.planning.plan import BatchVariant, hashed_name, read_variants
 from fh_notebook.batching.planning.planner import Planner, refused
 from fh_notebook.batching.tables.frames import source_name
@@ -279,6 +280,7 @@ class CanarySample:
     def __init__(self, rows: Rows, batch_variant: BatchVariant, *, workspace: str, audience: Audience) -> None:
         self._batch_variant, self._workspace = batch_variant, workspace
         self._all = rows
+        self._all = with_shown_labels(rows, self._fitted(1)[1])  # a label is named in errors
         jobs = self._checked_jobs(audience)
         self._positions = list({job.key: job.position for job in reversed(jobs)}.values())[::-1]
         self.row_by_key = {job.key: row for row, job in enumerate(jobs[position] for position in self._positions)}
@@ -334,10 +336,13 @@ class CanarySample:
             index=None if index is None else index.take(positions),
         )
 
-    def _planner(self, repeats: int) -> Planner:
+    def _fitted(self, repeats: int) -> tuple[Planner, frozenset[str]]:
+        """Return what plans the jobs, and the columns that are hidden."""
         planner = Planner([self._batch_variant], repeats=repeats, metadata={}, workspace=self._workspace)
-        planner.fit(self._all)
-        return planner
+        return planner, planner.fit(self._all)
+
+    def _planner(self, repeats: int) -> Planner:
+        return self._fitted(repeats)[0]
 
     def _checked_jobs(self, audience: Audience) -> list[Any]:
         planner = self._planner(1)

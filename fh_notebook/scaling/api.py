@@ -234,7 +234,7 @@ def _as_dask(rows: Any, dask_client: Any, target: Deployment) -> tuple[Any, bool
     if isinstance(rows, dd.DataFrame):
         return rows, None
     read = read_rows(rows, target)
-    frame = rows if isinstance(rows, pd.DataFrame) else read.frame
+    frame = rows if isinstance(rows, pd.DataFrame) else read.take(range(len(read)))
     workers = 1
     if dask_client is not None:
         workers = sum(int(w["nthreads"]) for w in dask_client.scheduler_info(n_workers=-1)["workers"].values()) or 1

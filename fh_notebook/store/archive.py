@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from fh_notebook.contract.run import Run
 from fh_notebook.errors import InputError
-from fh_notebook.store.codec import store_errors
+from fh_notebook.store.codec import decode_json, store_errors
 from fh_notebook.store.database import APPLICATION_ID, MIGRATIONS, make_single, migrate, open_connection
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables import answers, batches, corrections, ratings, scores
@@ -176,7 +176,8 @@ def write_batch(
         correction_rows: list[CorrectionRow] = []
         for window in store.jobs.windows(record.id):
             for job in window if corrections_of else ():
-                inputs = hash_of_inputs(json.loads(job.inputs))
+                with store.decoding():
+                    inputs = hash_of_inputs(decode_json(job.inputs, dict, "the inputs of a job"))
                 correction_rows += corrections_of.pop((record.plan["arms"][job.arm][1], inputs), ())
             rows = list(store.rows.at(record.id, {job.position for job in window}).values())
             archive.database.put(partial(_put_plan, batch=batch_id, window=window, rows=rows)).result()

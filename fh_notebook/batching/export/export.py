@@ -516,7 +516,7 @@ def _ratings_on(name: str, batch_store: Store, workspace: str) -> list[RatingRow
 
 
 def _corrections_in(batch_store: Store, workspace: str) -> list[CorrectionRow]:
-    stores = [store for store in (session.store(), batch_store) if store is not None]
+    stores = (session.store_or_memory(), batch_store)
     return list(dict.fromkeys(line for store in stores for line in store.corrections.of_workspace(workspace)))
 
 

@@ -91,6 +91,8 @@ def forget(
     if everywhere is True and client is not None:
         raise SettingsError("client= names one workspace and everywhere=True all of them; give one of the two")
     before_utc = _as_utc(before)
+    if store is None and everything is True:  # what people have said is in memory
+        store = session.store_or_memory()
     if store is None:
         return 0
     workspace = None if everywhere is True else session.client_for(client).workspace

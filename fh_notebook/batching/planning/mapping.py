@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from fh_notebook.batching.tables.rows import Rows
+from fh_notebook.batching.tables.rows import Rows, label_part
 from fh_notebook.batching.tables.values import is_missing, object_series, plain
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.schema.build import fill_defaults
 from fh_notebook.contract.schema.coercion import coerce
 from fh_notebook.contract.schema.validation import Checker, problems
-from fh_notebook.contract.secrets import Secrets
+from fh_notebook.contract.secrets import Mask, Secrets
 from fh_notebook.core.redaction import MASK, error_text
 from fh_notebook.core.text.formatting import listed, nearest, short
 from fh_notebook.core.text.messages import Message, Phrase
@@ -41,6 +41,7 @@ __all__ = [
     "hidden_columns",
     "labels_repeat",
     "read_mapping",
+    "with_shown_labels",
     "without_secrets",
 ]
 
@@ -138,8 +139,7 @@ def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
     """Return `rows` as they may be shown and kept: `hidden` columns are masked, and no label repeats one of them."""
     if not hidden:
         return rows
-    if labels_repeat(rows.labels, rows, hidden):
-        rows = replace(rows, labels=tuple(range(len(rows))), index=None)
+    rows = with_shown_labels(rows, hidden)
 
     def masked_frame() -> pd.DataFrame:
         frame = rows.frame.copy()
@@ -153,10 +153,30 @@ def without_secrets(rows: Rows, hidden: frozenset[str]) -> Rows:
     return replace(rows, make_frame=masked_frame, records=records)
 
 
+def with_shown_labels(rows: Rows, hidden: frozenset[str]) -> Rows:
+    """Return `rows` under labels that may be shown: their positions, where a label repeats a hidden cell."""
+    if rows.index is None or not labels_repeat(rows.labels, rows, hidden):
+        return rows
+    note = "labels of rows repeat a password, so rows are named by their place from 0"
+    note = "; ".join(filter(None, (rows.note, note)))
+    return replace(rows, labels=tuple(range(len(rows))), index=None, note=note)
+
+
 def labels_repeat(labels: Iterable[Any], rows: Rows, hidden: frozenset[str]) -> bool:
-    """Whether a label of a row holds the value of a hidden cell: such rows are named by their positions."""
-    secrets = {str(record[c]) for record in rows.records for c in hidden if not is_missing(record.get(c))} - {""}
-    return bool(secrets) and any(secret in str(label) for label in labels for secret in secrets)
+    """Whether the label of a row holds the value of a hidden cell of that row, or what a label shows of it."""
+    return any(
+        spelling in str(label)
+        for label, record in zip(labels, rows.records, strict=True)
+        for column in hidden
+        if not is_missing(value := record.get(column))
+        for spelling in _spellings(value)
+    )
+
+
+def _spellings(value: Any) -> set[str]:
+    """Return how a value may stand in a label: whole, a part of it, or cut, as labels of a grid have it."""
+    texts = Mask.of(value).texts
+    return {str(value), *texts, *(label_part(text).removesuffix("…") for text in (value, *texts))} - {""}
 
 
 def _columns_of(source: Source) -> Iterable[str]:

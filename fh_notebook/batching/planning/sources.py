@@ -18,7 +18,7 @@ from fh_notebook.batching.planning.mapping import without_secrets
 from fh_notebook.batching.planning.planner import Planner
 from fh_notebook.batching.planning.stored_jobs import StoredJobs
 from fh_notebook.batching.tables.row_sources import RowStream
-from fh_notebook.batching.tables.rows import Rows
+from fh_notebook.batching.tables.rows import Rows, factors_of
 from fh_notebook.errors import InputError
 
 __all__ = ["WINDOW", "JobSource", "JobWindow", "StoredSource", "StreamSource", "TableSource"]
@@ -114,7 +114,7 @@ class TableSource:
         self._jobs = [job if job.number == number else replace(job, number=number) for number, job in every]
         self._rows = rows
         self.rows = len(by_row)
-        self.factors = rows.factors if len(by_row) == len(rows) else ()
+        self.factors = factors_of(rows.factors, self.rows)
         """Of a table that is a product, and planned as a whole."""
         self.jobs = len(self._jobs)
 

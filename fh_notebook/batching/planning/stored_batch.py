@@ -314,7 +314,7 @@ class PlannedBatch(StoredBatch):
         if self._is_stream:
             last = self._count + rows - 1
             which = f"the rows {self._count:,} to {last:,}" if rows > 1 else f"row {last:,}"
-            why = f"in {which} of the iterator; a list may be in any order"
+            why = f"in {which} of the stream; a list may be in any order"
         else:
             return refused_name(
                 self._before,

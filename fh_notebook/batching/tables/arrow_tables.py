@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.tables.rows import column_names
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.formatting import listed, one_line, type_text
+from fh_notebook.core.text.formatting import one_line, type_text
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,16 +62,15 @@ class FrameStream:
         parts: list[pa.RecordBatch] = []
         count = 0
         for batch in _readable(self.batches):
-            for start in range(0, batch.num_rows, rows):
-                left = batch.slice(start, rows)
-                while left.num_rows:
-                    part = left.slice(0, rows - count)
-                    left = left.slice(part.num_rows)
-                    parts.append(part)
-                    count += part.num_rows
-                    if count == rows:
-                        yield frame_of_arrow(pa.Table.from_batches(parts, self.schema), may_have_null=True)
-                        parts, count = [], 0
+            left = batch
+            while left.num_rows:
+                part = left.slice(0, rows - count)
+                left = left.slice(part.num_rows)
+                parts.append(part)
+                count += part.num_rows
+                if count == rows:
+                    yield frame_of_arrow(pa.Table.from_batches(parts, self.schema), may_have_null=True)
+                    parts, count = [], 0
         if parts:
             yield frame_of_arrow(pa.Table.from_batches(parts, self.schema), may_have_null=True)
 
@@ -117,8 +117,7 @@ def read_batches(schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, whole:
     """
     import pyarrow as pa
 
-    if doubled := sorted({name for name in schema.names if schema.names.count(name) > 1}):
-        raise InputError(f"the column {listed(doubled, 'and')} is there more than once; rename one of them")
+    column_names(schema.names)
     coming, held, count = _readable(batches), [], 0
     for batch in coming:
         held.append(batch)
@@ -181,21 +180,49 @@ def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFr
     with_null = {column.type for column in table.columns if may_have_null or column.null_count}
     # In the order of the frame's columns, where a place may have a name of another kind.
     places = [name for name in table.column_names if name not in _index_columns(table.schema)]
-    objects = {name: table[name].to_pylist() for name in places if _is_object(table.schema.field(name).type)}
-    for name in objects:
-        table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table)))
     problem = ""
     try:
+        objects = {name: _values(table[name]) for name in places if _is_object(table.schema.field(name).type)}
+        for name in objects:
+            table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table)))
         frame: pd.DataFrame = table.to_pandas(
             types_mapper=lambda kind: nullable.get(kind) if kind in with_null else None, maps_as_pydicts="strict"
         )
-    except (pa.ArrowException, KeyError) as exc:
+    except (pa.ArrowException, KeyError, ValueError, OverflowError) as exc:  # a date beyond the year 9999, say
         problem = one_line(error_text(exc), PROBLEM_CAP)
     if problem:
         raise InputError(f"the rows have a column that cannot be read: {problem}")
     for name, values in objects.items():
         frame.isetitem(places.index(name), object_series(values).array)
     return frame
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column, with a dict for each map, also within lists and structs."""
+    values = column.to_pylist()
+    return [_with_dicts(value, column.type) for value in values] if _has_map(column.type) else values
+
+
+def _has_map(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_map(kind) or any(_has_map(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def _with_dicts(value: Any, kind: pa.DataType) -> Any:
+    """Return a value in which pairs of keys and values are dicts, where its type says that they are a map.
+
+    ``to_pylist(maps_as_pydicts=)`` does it too, but not in the oldest pyarrow that we work with.
+    """
+    import pyarrow as pa
+
+    if value is None or not _has_map(kind):
+        return value
+    if pa.types.is_map(kind):
+        return {key: _with_dicts(item, kind.item_type) for key, item in value}
+    if pa.types.is_struct(kind):
+        return {name: _with_dicts(item, kind.field(name).type) for name, item in value.items()}
+    return [_with_dicts(item, kind.value_type) for item in value]
 
 
 def _index_columns(schema: pa.Schema) -> frozenset[str]:

@@ -21,7 +21,7 @@ from fh_notebook.store.codec import decode_json, encode_json, moment_of
 from fh_notebook.store.store import Store
 from fh_notebook.store.tables.corrections import CorrectionRow
 
-__all__ = ["NONE_STANDING", "Correction", "InputsKey", "Overlay", "Standing", "text_of_expected", "value_text"]
+__all__ = ["NONE_STANDING", "Correction", "InputsKey", "Overlay", "Standing", "canonical_expected", "text_of_expected"]
 
 
 MARK_CAP: Final = 60
@@ -103,12 +103,12 @@ class Standing:
 NONE_STANDING: Final = Standing()
 
 
-def value_text(value: Any) -> str:
+def canonical_expected(value: Any) -> str:
     """Return an expected output as canonical JSON, by which values are equal; a missing one is null.
 
     Examples
     --------
-    >>> value_text("billing"), value_text({"b": 1, "a": 2}), value_text(float("nan"))
+    >>> canonical_expected("billing"), canonical_expected({"b": 1, "a": 2}), canonical_expected(float("nan"))
     ('"billing"', '{"a":2,"b":1}', 'null')
     """
     simple = None if is_missing(value) else plain(value)
@@ -181,7 +181,7 @@ class Overlay:
         return not self.standing_by_inputs
 
     def standing(self, key: InputsKey, table_value: str) -> Standing:
-        """Return the corrections of some inputs, whose table says this value (as `value_text`)."""
+        """Return the corrections of some inputs, whose table says this value (as `canonical_expected`)."""
         by_value = self.standing_by_inputs.get(key)
         if not by_value:
             return NONE_STANDING
@@ -189,4 +189,4 @@ class Overlay:
             return Standing(applied=applied)
         newest = [*by_value.values()][-1]
         # A table that says the corrected value itself has taken the correction over.
-        return NONE_STANDING if value_text(newest.expected) == table_value else Standing(outdated=newest)
+        return NONE_STANDING if canonical_expected(newest.expected) == table_value else Standing(outdated=newest)

@@ -15,12 +15,18 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.row_sources import read_rows
-from fh_notebook.batching.tables.rows import TABLE_FACTOR, Factors, Rows, frame_of_records, note_factors
-from fh_notebook.batching.tables.safe_text import without_halves
+from fh_notebook.batching.tables.rows import (
+    TABLE_FACTOR,
+    Factors,
+    Rows,
+    frame_of_records,
+    label_part,
+    note_factors,
+)
 from fh_notebook.batching.tables.values import object_series, plain
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
-from fh_notebook.core.text.formatting import one_line, short
+from fh_notebook.core.text.formatting import short
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError
 
@@ -28,9 +34,6 @@ __all__ = ["grid"]
 
 MAX_ROWS: Final = 1_000_000
 """Every row is a call of each variant: more is taken for a mistake."""
-
-LABEL_SHOWN: Final = 30
-"""Characters of one value in a label."""
 
 
 def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
@@ -77,8 +80,9 @@ def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
     values: dict[str, list[Any]] = {}
     problems: list[str] = []
     for name, given in factors.items():
-        values[name] = _values(given)
-        problems += _problems(name, given, values[name], table)
+        read = _values(given)
+        problems += _problems(name, given, read, table)
+        values[name] = read or []
     if problems:
         raise InputError(problems)
     of_table: Factors = () if table is None else ((TABLE_FACTOR, len(table)),)
@@ -95,23 +99,29 @@ def grid(rows: Any = None, /, **factors: Any) -> pd.DataFrame:
         columns |= {name: frame[name].take(at).reset_index(drop=True) for name in frame.columns}
     of_each = [[texts[place] for place in at] for (_, texts), at in zip(blocks, places, strict=True)]
     product_frame = pd.DataFrame(columns, index=pd.RangeIndex(total))
-    product_frame.index = pd.Index([" / ".join(texts) for texts in zip(*of_each, strict=True)])
+    labels = [" / ".join(texts) for texts in zip(*of_each, strict=True)]
+    if len(set(labels)) < total:  # "x / y" and "z", "x" and "y / z"
+        labels = [" / ".join(map(str, at)) for at in zip(*places, strict=True)]
+    product_frame.index = pd.Index(labels)
     note_factors(product_frame, counts)
     return product_frame
 
 
-def _values(given: Any) -> list[Any]:
-    """Return the values of a factor, one more than there may be of an endless iterator; none of what is no list."""
-    is_list = is_iterable(given) and not isinstance(given, str | bytes | Mapping | pd.DataFrame)
+def _values(given: Any) -> list[Any] | None:
+    """Return the values of a factor, one more than there may be of an endless iterator; ``None`` of what is no list."""
+    if not is_iterable(given) or isinstance(given, str | bytes | Mapping | pd.DataFrame):
+        return None
     values = given.to_pylist() if hasattr(given, "to_pylist") else given  # of Arrow, whose items are no values
-    return list(islice(values, MAX_ROWS + 1)) if is_list else []
+    return list(islice(values, MAX_ROWS + 1))
 
 
-def _problems(name: str, given: Any, values: Sequence[Any], table: Rows | None) -> list[str]:
+def _problems(name: str, given: Any, values: Sequence[Any] | None, table: Rows | None) -> list[str]:
     if table is not None and name in table.columns:
         return [f"{name} is a column of the rows, too; rename one of them"]
-    if not is_iterable(given) or isinstance(given, str | bytes | Mapping | pd.DataFrame):
+    if values is None:
         return [f"{name} is {short(given)}; give a list of its values"]
+    if name == "rows" and any(isinstance(value, Mapping) for value in values):
+        return ["rows is a list of dicts; give a table first, without a name: fh.grid(tickets, tone=[...])"]
     if not values:
         return [f"{name} has no value; give at least one"]
     if len(values) > MAX_ROWS:
@@ -140,11 +150,15 @@ def _identity(value: Any) -> str:
 
 def _places(counts: Sequence[int]) -> list[np.ndarray[Any, Any]]:
     """Return of each factor the place of its value in every combination, the last one varying fastest."""
-    return [at.ravel() for at in np.indices(counts)]
+    places, rows = [], np.arange(math.prod(counts))
+    for count in reversed(counts):
+        rows, at = np.divmod(rows, count)
+        places.append(at)
+    return places[::-1]
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
     """Return the values for labels; their places, where the texts do not tell them apart."""
     simple = [plain(value) for value in values]  # a date is its ISO 8601 text
-    texts = [without_halves(one_line(v if isinstance(v, str) else short(v), LABEL_SHOWN)) for v in simple]
+    texts = [*map(label_part, simple)]
     return texts if len(set(texts)) == len(texts) else [str(place) for place in range(len(texts))]

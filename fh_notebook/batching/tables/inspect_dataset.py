@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fh_notebook.batching.tables.row_sources import read_rows
-from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records
+from fh_notebook.batching.tables.rows import EXPECTED, frame_of_records, metadata_columns
 from fh_notebook.core import arguments
 from fh_notebook.core.text.formatting import short, type_text
 from fh_notebook.core.values import is_iterable
@@ -88,14 +88,16 @@ def _record(sample: Mapping[str, Any], place: int) -> dict[str, Any]:
         raise InputError(f"dataset: the sample at {place} has no input")
     record: dict[str, Any] = {"input": sample["input"]}
     if choices := sample.get("choices"):
-        record["choices"] = [part.strip() for part in choices.split(",")] if isinstance(choices, str) else list(choices)
+        record["choices"] = _split(choices) if isinstance(choices, str) else list(choices)
     target = sample.get("target")
     if target not in (None, "", []):
         record[EXPECTED] = [str(t) for t in target] if isinstance(target, list | tuple) else str(target)
-    for name, value in _metadata(sample.get("metadata"), place).items():
-        is_flat = value is None or isinstance(value, str | int | float | bool)
-        record[f"{METADATA_PREFIX}{name}"] = value if is_flat else json.dumps(value, ensure_ascii=False, default=str)
-    return record
+    return record | metadata_columns(_metadata(sample.get("metadata"), place))
+
+
+def _split(choices: str) -> list[str]:
+    """Return the choices of a CSV, as Inspect reads them: between commas, or between blanks where there are none."""
+    return [part.strip() for part in choices.split(",")] if "," in choices else choices.split()
 
 
 def _metadata(given: Any, place: int) -> Mapping[str, Any]:

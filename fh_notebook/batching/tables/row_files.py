@@ -12,6 +12,7 @@ from __future__ import annotations
 import glob
 import gzip
 import json
+import os
 import re
 import warnings
 import zipfile
@@ -27,7 +28,7 @@ import pandas as pd
 from fh_notebook.batching.tables.arrow_tables import FrameStream, read_batches
 from fh_notebook.batching.tables.rows import Items, column_names, first_problems, typed_column
 from fh_notebook.core.optional_deps import ensure_installed
-from fh_notebook.core.text.formatting import listed, nearest, short
+from fh_notebook.core.text.formatting import listed, nearest, one_line, short
 from fh_notebook.core.text.problems import Problem
 from fh_notebook.errors import InputError
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-__all__ = ["FILES", "MAX_UNPACKED_BYTES", "is_parquet", "is_readable", "read_file", "reads_from"]
+__all__ = ["FILES", "MAX_UNPACKED_BYTES", "FilePath", "is_parquet", "is_readable", "read_file", "reads_from"]
 
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 
@@ -73,7 +74,12 @@ class FilePath:
         """
         match = re.fullmatch(r"(.+?\.(?:xlsx|ods))#(.+)", str(text), re.IGNORECASE | re.DOTALL)
         path, sheet = match.groups() if match else (text, "")
-        return cls(path=Path(path).expanduser(), sheet=sheet)
+        return cls(path=Path(os.path.expanduser(path)), sheet=sheet)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder; by `os.path`, to which a text that is too long for a name is none."""
+        return os.path.isdir(self.path)
 
     @property
     def packing(self) -> str:
@@ -83,7 +89,11 @@ class FilePath:
     @property
     def is_parquet_set(self) -> bool:
         """Whether it is a folder or a pattern, of Parquet files."""
-        return self.path.is_dir() or (glob.has_magic(str(self.path)) and not self.path.exists())
+        if self.is_folder:
+            return True
+        path = str(self.path)
+        is_pattern = glob.has_magic(path) and not os.path.exists(path)
+        return is_pattern and (path.lower().endswith(PARQUET.endings) or bool(self._matches()))
 
     @property
     def format(self) -> FileFormat | None:
@@ -96,9 +106,10 @@ class FilePath:
 
     def parquet_files(self) -> list[Path]:
         """Return the Parquet files of a folder or a pattern, numbers in their names in the order of numbers."""
-        if not self.is_parquet_set:
-            return [self.path]
-        found = [self.path] if self.path.is_dir() else map(Path, glob.iglob(str(self.path), recursive=True))
+        return self._matches() if self.is_parquet_set else [self.path]
+
+    def _matches(self) -> list[Path]:
+        found = [self.path] if self.is_folder else map(Path, glob.iglob(str(self.path), recursive=True))
         base = self.base()
         files = {
             file
@@ -110,7 +121,7 @@ class FilePath:
 
     def base(self) -> Path:
         """Return the folder below which names of folders (``year=2026``) are columns."""
-        if self.path.is_dir():
+        if self.is_folder:
             return self.path
         fixed = [parent for parent in self.path.parents if not glob.has_magic(str(parent))]
         return fixed[0] if fixed else Path()
@@ -146,7 +157,8 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
     file = FilePath.of(source)
     form = file.format
     if form is None:
-        raise InputError(f"{file.path.name}: rows are read from {FILES}; read it yourself and give the frame")
+        name = one_line(file.path.name, NAME_SHOWN)
+        raise InputError(f"{name}: rows are read from {FILES}; read it yourself and give the frame")
     problems: tuple[str | Problem, ...] = ()
     try:
         return form.read(file, whole)
@@ -165,10 +177,17 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
         )
     except RecursionError:
         problems = ("it cannot be read: something in it is nested too deep",)
-    except (OSError, EOFError, ValueError, NotImplementedError, zlib.error, zipfile.BadZipFile) as exc:
+    except (OSError, EOFError, ValueError, TypeError, OverflowError, NotImplementedError, *_BROKEN) as exc:
         problems = (f"it cannot be read: {exc}",)
     # Outside of the block: IPython would show the context too.
     raise InputError(problems, where=str(file.path))
+
+
+_BROKEN: Final = (zlib.error, zipfile.BadZipFile)
+"""What is raised by files that are no packed ones. Besides, pyarrow says by a `TypeError` that types do not fit."""
+
+NAME_SHOWN: Final = 80
+"""Characters of a path's name in an error: a text that is no path may be long."""
 
 
 def is_readable(source: Path) -> bool:
@@ -196,8 +215,8 @@ def reads_from(source: Path, target: Path) -> bool:
     (True, False)
     """
     file = FilePath.of(source)
-    if file.path.is_dir() and target.suffix.lower() in PARQUET.endings:
-        return file.path.resolve() in target.resolve().parents
+    if file.is_parquet_set and target.suffix.lower() in PARQUET.endings:
+        return file.base().resolve() in target.resolve().parents
     return any(_is_same_file(target, read) for read in file.parquet_files())
 
 
@@ -279,7 +298,7 @@ def _by_its_index(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def _separator(file: FilePath, text: str) -> str:
     """Return the CSV's separator: a comma, unless the header has none and has the other that spreadsheets write."""
-    if ".tsv" in file.path.suffixes[-2:]:
+    if file.path.name.lower().removesuffix(file.packing).endswith(".tsv"):
         return "\t"
     header = text.partition("\n")[0]
     if "," in header:

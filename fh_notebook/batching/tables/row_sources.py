@@ -10,7 +10,9 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
@@ -21,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.arrow_tables import LARGE_ROWS, FrameStream, is_arrow, read_exported
-from fh_notebook.batching.tables.row_files import FILES, read_file
+from fh_notebook.batching.tables.row_files import FILES, FilePath, is_readable, read_file
 from fh_notebook.batching.tables.rows import Items, Rows, rows_of_frame, rows_of_items, typed_column
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.contract.deployment import Deployment
@@ -102,7 +104,7 @@ def open_rows(source: Any, deployment: Deployment | None = None) -> Rows | RowSt
         As :func:`read_rows`.
     """
     reading = _Reading(whole=False, deployment=deployment)
-    if isinstance(source, Iterator) and not is_arrow(source):
+    if isinstance(source, Iterator) and not (is_arrow(source) or _is_open_file(source)):
         return RowStream(source, reading)
     content = reading.content(source)
     return RowStream(content, reading) if isinstance(content, FrameStream) else reading.rows(content)
@@ -196,6 +198,8 @@ class _Reading:
         """Return the rows of a content."""
         if isinstance(content, Rows):
             return content
+        if isinstance(content, Items) and content.values and all(isinstance(item, str) for item in content.values):
+            _check_no_paths(content.values)
         return rows_of_frame(content) if isinstance(content, pd.DataFrame) else rows_of_items(content, self.text_column)
 
     def text_column(self) -> str:
@@ -275,6 +279,31 @@ def _read_series(source: Any, reading: _Reading) -> Content:
     return Items(values=values)
 
 
+def _is_open_file(source: Any) -> bool:
+    return isinstance(source, io.IOBase)
+
+
+def _refuse_open_file(source: Any, _: _Reading) -> Content:
+    name = getattr(source, "name", None)
+    cure = f"its path, {name!r}" if isinstance(name, str) else "the path of a file"
+    raise InputError(f"rows are an open file, whose lines are no rows; give {cure}")
+
+
+def _check_no_paths(texts: Sequence[str]) -> None:
+    """Raise where texts are paths of files: as rows, their names would be called.
+
+    Raises
+    ------
+    InputError
+        They are.
+    """
+    if all(is_readable(Path(text)) and os.path.isfile(FilePath.of(text).path) for text in texts):
+        raise InputError(
+            f"rows are {counted(len(texts), 'path')} of files; give one path, a pattern of Parquet files, or what you "
+            "read from them: pd.concat(map(pd.read_csv, paths))"
+        )
+
+
 def _collected(query: Any) -> Any:
     problem = ""
     try:
@@ -322,6 +351,7 @@ SOURCES: Final = (
     SourceKind(matches=_is_of(Rows), read=lambda rows, _: rows),
     SourceKind(matches=_is_of(pd.DataFrame), read=lambda frame, _: frame, is_table=True),
     SourceKind(matches=_is_of(str, PathLike), read=_read_path),
+    SourceKind(matches=_is_open_file, read=_refuse_open_file),
     SourceKind(matches=_has("__dask_graph__"), read=_refuse_dask),
     SourceKind(matches=_has("to_frame", "to_list", "rename", "name"), read=_read_series),
     SourceKind(matches=_has("to_pylist", "type"), read=lambda array, _: Items(values=array.to_pylist())),

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from fh_notebook.batching.tables.safe_text import without_halves
 from fh_notebook.batching.tables.values import dtype_to_json, object_series, plain, series_of_dtype
 from fh_notebook.core.json_values import is_missing
-from fh_notebook.core.text.formatting import listed, short
+from fh_notebook.core.text.formatting import listed, one_line, short
 from fh_notebook.errors import InputError
 
 __all__ = [
@@ -38,7 +40,9 @@ __all__ = [
     "index_of",
     "label_from",
     "label_of",
+    "label_part",
     "labels_of",
+    "metadata_columns",
     "note_factors",
     "own_index",
     "rows_of_frame",
@@ -101,6 +105,21 @@ def label_from(value: Any) -> Any:
     return simple if isinstance(simple, str | int | float) else str(simple)
 
 
+LABEL_SHOWN: Final = 30
+"""Characters of one value in a label of several."""
+
+
+def label_part(value: Any) -> str:
+    """Return the text of a value within a label that is made of several.
+
+    Examples
+    --------
+    >>> label_part(60), label_part("Where is my parcel? It should have come.")
+    ('60', 'Where is my parcel? It should…')
+    """
+    return without_halves(one_line(value if isinstance(value, str) else short(value), LABEL_SHOWN))
+
+
 def distinct_labels(labels: Iterable[Any]) -> list[Any]:
     """Return labels such that those of different kinds differ: 1, 1.0 and True are equal in Python, and three rows.
 
@@ -152,6 +171,22 @@ def factors_of(noted: Any, rows: int) -> Factors:
             factors = tuple((str(name), count) for name, count in pairs if type(count) is int)
             return factors if factors and math.prod(count for _, count in factors) == rows else ()
     return ()
+
+
+def metadata_columns(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of metadata; what is nested is JSON text, since the service takes only plain values.
+
+    Examples
+    --------
+    >>> metadata_columns({"case": 7, "tags": ["late"]})
+    {'metadata.case': 7, 'metadata.tags': '["late"]'}
+    """
+    return {
+        f"{METADATA_PREFIX}{name}": value
+        if value is None or isinstance(value, str | int | float | bool)
+        else json.dumps(value, ensure_ascii=False, default=str)
+        for name, value in metadata.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -366,7 +401,7 @@ def frame_of_records(
     for name in columns:
         values = [record.get(name) for record in records]
         column = series_of_dtype(values, dtypes[name]) if dtypes and name in dtypes else None
-        series[name] = column_of(values) if column is None else column
+        series[name] = typed_column(values) if column is None else column
     return pd.DataFrame(series, index=pd.RangeIndex(len(records)))
 
 
@@ -378,11 +413,14 @@ def typed_column(values: list[Any]) -> pd.Series[Any]:
     >>> typed_column([1, None]).dtype, typed_column([0.5, None]).dtype
     (Int64Dtype(), dtype('float64'))
     """
-    column = column_of(values)
-    are_whole = column.dtype.kind == "f" and all(
-        value is None or isinstance(value, int | np.integer) for value in values
-    )
-    return column.astype("Int64") if are_whole else column
+    present = [value for value in values if value is not None]
+    are_whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in present)
+    if not present or len(present) == len(values) or not are_whole:
+        return column_of(values)
+    try:
+        return pd.Series(values, dtype="Int64")  # never by way of floats, which do not have each large number
+    except (OverflowError, TypeError, ValueError):
+        return object_series(values)
 
 
 def first_problems(problems: list[str], cap: int = 20) -> list[str]:

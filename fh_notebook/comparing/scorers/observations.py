@@ -17,7 +17,7 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch, entry_table
 from fh_notebook.batching.model import Job, Outcome
 from fh_notebook.batching.planning.plan import counted
-from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, value_text
+from fh_notebook.batching.tables.expected_overlay import NONE_STANDING, InputsKey, Overlay, Standing, canonical_expected
 from fh_notebook.batching.tables.frames import COLUMNS, PENDING, OutputKeys, source_name
 from fh_notebook.batching.tables.rows import EXPECTED, distinct_labels
 from fh_notebook.batching.tables.values import is_missing, plain
@@ -154,6 +154,10 @@ class Observations(Sequence[Observation]):
     """Makes one of them, under the labels that it was read with."""
     corrections: Mapping[int, Standing] = field(default_factory=dict, repr=False)
     """By their places: the corrections of expected outputs, as `Observation.corrections`; the cells have them."""
+    changed: Mapping[int, Observation] = field(default_factory=dict, repr=False)
+    """By their places: those whose expected outputs are other ones than when they were read."""
+    base: Observations | None = field(default=None, repr=False)
+    """What was read, where some of it is changed."""
     made: dict[int, Observation] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -203,10 +207,12 @@ class Observations(Sequence[Observation]):
 
     def with_expected(self, changed: Mapping[int, Observation]) -> Observations:
         """Return the runs with other observations at some places, of which only the expected outputs differ."""
+        # Upon what was read, however often it was corrected since.
+        base, all_changed = self.base or self, {**self.changed, **changed}
 
         def cells(name: str, default: Any) -> list[Any]:
-            values = self.cells(name, default)
-            for place, observation in changed.items() if name == EXPECTED else ():
+            values = base.cells(name, default)
+            for place, observation in all_changed.items() if name == EXPECTED else ():
                 values[place] = observation.row[EXPECTED]
             return values
 
@@ -214,8 +220,10 @@ class Observations(Sequence[Observation]):
         return replace(
             self,
             cells=cells,
-            make=lambda place: changed[place] if place in changed else self[place],
+            make=lambda place: all_changed[place] if place in all_changed else base[place],
             corrections={place: standing for place, standing in corrections.items() if standing is not NONE_STANDING},
+            changed=all_changed,
+            base=base,
         )
 
     def is_completed(self, place: int) -> bool:
@@ -328,10 +336,12 @@ def corrected_observations(observations: Sequence[Observation]) -> Observations:
     This is the one place where corrections come in: whatever reads an expected output reads these rows.
     """
     runs = Observations.of(observations)
+    if EXPECTED not in runs.names:
+        return runs
     sources = list(zip(runs.workspaces, map(id, runs.stores), strict=True))
     first_places = {of_source: place for place, of_source in reversed(list(enumerate(sources)))}
     overlays = {of_source: Overlay.read(of_source[0], runs.stores[place]) for of_source, place in first_places.items()}
-    standing_of: dict[tuple[str, int, int, str], Standing] = {}
+    standing_of: dict[tuple[Any, ...], Standing] = {}
     changed: dict[int, Observation] = {}
     for place, of_source in enumerate(sources):
         if overlays[of_source].is_empty and place not in runs.corrections:
@@ -339,10 +349,10 @@ def corrected_observations(observations: Sequence[Observation]) -> Observations:
         observation = runs[place]
         if observation.job is None or EXPECTED not in observation.row:
             continue
-        table_value = value_text(observation.table_expected)
-        inputs_key = observation.inputs_key
-        key = (*of_source, id(observation.job.inputs), table_value)  # runs of a row share its inputs: hashed once
+        job, table_value = observation.job, canonical_expected(observation.table_expected)
+        key = (*of_source, job.deployment, id(job.inputs), table_value)  # runs of a row share its inputs: hashed once
         if key not in standing_of:
+            inputs_key = observation.inputs_key
             standing_of[key] = (
                 NONE_STANDING if inputs_key is None else overlays[of_source].standing(inputs_key, table_value)
             )

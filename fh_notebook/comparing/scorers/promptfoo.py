@@ -27,12 +27,12 @@ import pandas as pd
 from ruamel.yaml.error import YAMLError
 
 from fh_notebook.batching.tables.row_sources import read_rows
-from fh_notebook.batching.tables.rows import EXPECTED, METADATA_PREFIX, frame_of_records
+from fh_notebook.batching.tables.rows import EXPECTED, frame_of_records, metadata_columns
 from fh_notebook.comparing.scorers.base import Answer, Scorer, expected_in, ready_scorer
 from fh_notebook.comparing.scorers.json_scorers import json_schema, json_valid
 from fh_notebook.comparing.scorers.measures import latency
 from fh_notebook.comparing.scorers.output_values import text_of
-from fh_notebook.comparing.scorers.text import contains, exact, regex
+from fh_notebook.comparing.scorers.text import exact, regex
 from fh_notebook.contract.catalog.yaml_loader import load, yaml_error_in
 from fh_notebook.core import arguments
 from fh_notebook.core.json_values import canonical_json
@@ -125,12 +125,18 @@ def _tests_of(path: Path) -> list[dict[str, Any]]:
         return [_test_of_csv(dict(record)) for record in records] if path.suffix.lower() == ".csv" else [*records]
     config = _load(path)
     tests, common = (config.get("tests"), config.get("defaultTest")) if isinstance(config, dict) else (config, None)
+    if common is not None and not isinstance(common, dict):
+        raise InputError(
+            f"defaultTest is {short(common)}, which is not read here; write it into the file", where=path.name
+        )
+    if isinstance(config, dict) and config.get("scenarios"):
+        raise InputError("has scenarios, which are not read here; write them as tests", where=path.name)
     if isinstance(tests, str):
         tests = [tests]
     if not isinstance(tests, list):
         raise InputError("has no list of tests", where=path.name)
     found = [test for entry in tests for test in _tests_of_entry(entry, path)]
-    return [_with_common(test, common) for test in found] if isinstance(common, dict) else found
+    return [_with_common(test, common, path.name) for test in found] if common else found
 
 
 def _tests_of_entry(entry: Any, path: Path) -> list[dict[str, Any]]:
@@ -171,9 +177,16 @@ def _test_of_csv(cells: dict[str, Any]) -> dict[str, Any]:
     test["assert"] = assertions
     test["description"] = cells.get("__description")
     if threshold := cells.get("__threshold"):
-        test["threshold"] = float(threshold)
+        test["threshold"] = _number(threshold, "__threshold")
     test["metadata"] = {n.removeprefix("__metadata:"): v for n, v in cells.items() if n.startswith("__metadata:")}
     return test
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{name} is {short(text)}; give a number") from None
 
 
 def _assertion_of_cell(text: str) -> dict[str, Any]:
@@ -189,12 +202,12 @@ def _assertion_of_cell(text: str) -> dict[str, Any]:
     return assertion
 
 
-def _with_common(test: dict[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+def _with_common(test: dict[str, Any], common: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return a test with what ``defaultTest`` gives to all."""
     merged = {**common, **test}
     for name in ("vars", "metadata"):
-        merged[name] = {**(common.get(name) or {}), **(test.get(name) or {})}
-    has_own = (test.get("options") or {}).get("disableDefaultAsserts")
+        merged[name] = {**_part(common, name, where), **_part(test, name, where)}
+    has_own = _part(test, "options", where).get("disableDefaultAsserts")
     merged["assert"] = [*([] if has_own else common.get("assert") or []), *(test.get("assert") or [])]
     return merged
 
@@ -202,22 +215,46 @@ def _with_common(test: dict[str, Any], common: Mapping[str, Any]) -> dict[str, A
 # --- rows
 
 
+def _part(test: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """Return a mapping in a test; an empty one where it has none.
+
+    Raises
+    ------
+    InputError
+        It is no mapping; variables may be the name of a file, which is not read here.
+    """
+    part = test.get(name) or {}
+    if not isinstance(part, Mapping):
+        hint = "variables that come out of files are not read here" if name == "vars" else "give names and values"
+        raise InputError(f"{name} is {short(part)}; {hint}", where=where)
+    return part
+
+
 def _records(test: Mapping[str, Any], left_out: Counter[str], where: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a test: one, or one for each combination of its variables' values."""
-    variables = test.get("vars") or {}
-    if not isinstance(variables, Mapping):
-        raise InputError(f"vars is {short(variables)}; variables that come out of files are not read here", where=where)
-    if files := [name for name, value in variables.items() if str(value).startswith("file://")]:
+    variables = _part(test, "vars", where)
+    if files := [name for name, value in variables.items() if any(map(_is_file, _choices(value)))]:
         raise InputError(f"the value of {listed(files, 'and')} is in a file, which is not read here", where=where)
-    is_expanded = not (test.get("options") or {}).get("disableVarExpansion")
-    choices = [value if isinstance(value, list) and is_expanded else [value] for value in variables.values()]
-    metadata = {f"{METADATA_PREFIX}{name}": value for name, value in (test.get("metadata") or {}).items()}
+    if empty := [name for name, value in variables.items() if value == []]:
+        raise InputError(f"{listed(empty, 'and')} has no value; give at least one", where=where)
+    is_expanded = not _part(test, "options", where).get("disableVarExpansion")
+    choices = [_choices(value) if is_expanded else [value] for value in variables.values()]
+    metadata = metadata_columns(_part(test, "metadata", where))
     assertions = [_readable(assertion, left_out) for assertion in test.get("assert") or []]
     for values in itertools.product(*choices):
         row = dict(zip(map(str, variables), values, strict=True))
         expected = _expected([_filled(a, row) for a in assertions if a], test.get("threshold"))
         is_single = len(choices) == 0 or all(len(of) == 1 for of in choices)
         yield {**row, EXPECTED: expected, **metadata, _LABEL: test.get("description") if is_single else None}
+
+
+def _choices(value: Any) -> list[Any]:
+    """Return the values of a variable: of a list each makes a row."""
+    return value if isinstance(value, list) else [value]
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("file://")
 
 
 def _readable(assertion: Any, left_out: Counter[str]) -> dict[str, Any] | None:
@@ -252,7 +289,9 @@ def _expected(assertions: list[dict[str, Any]], threshold: Any) -> Any:
         _check_of(canonical_json(assertion))  # a pattern or a schema that cannot be used is told now
     if not assertions:
         return None
-    if len(assertions) == 1 and set(assertions[0]) == {"type", "value"} and assertions[0]["type"] == "equals":
+    # A list is a list of assertions to whoever reads the row.
+    is_plain = len(assertions) == 1 and set(assertions[0]) == {"type", "value"} and assertions[0]["type"] == "equals"
+    if is_plain and not isinstance(assertions[0]["value"], list):
         return assertions[0]["value"]
     return assertions if threshold is None else [*assertions, {"threshold": threshold}]
 
@@ -313,9 +352,10 @@ def _equals(value: Any, threshold: Any) -> Check:
 
 def _contains(*, all_of: bool = True, ignore_case: bool = False) -> Callable[[Any, Any], Check]:
     def make(value: Any, threshold: Any) -> Check:
-        scorer = contains(_VALUE, ignore_case=ignore_case)
-        texts = value if isinstance(value, list) else [value]
-        return lambda run: (all if all_of else any)(bool(scorer(run, {_VALUE: text})) for text in texts)
+        # Not by `fh.score.contains`, which ignores blanks at the ends of what is looked for: " kg" is not in "5kg".
+        spelled = str.casefold if ignore_case else str
+        texts = [spelled(text_of(text)) for text in (value if isinstance(value, list) else [value])]
+        return lambda run: (all if all_of else any)(text in spelled(text_of(run.output)) for text in texts)
 
     return make
 

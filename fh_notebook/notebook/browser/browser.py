@@ -80,6 +80,8 @@ class LiveComparison:
         self._on_new_data = renewed
         self._batches = _batches_of(scores.source)
         self._lock = threading.Lock()
+        self._reading = threading.RLock()
+        """Held while the scores are made anew: on the thread that follows a batch, or on that of a correction."""
         self._following = False
         self._seen = self._counts()
 
@@ -108,6 +110,10 @@ class LiveComparison:
 
     def refresh(self) -> None:
         """Read again now, on this thread."""
+        with self._reading:
+            self._read_again()
+
+    def _read_again(self) -> None:
         self._seen = self._counts()
         score = self._scores.own_score
         keeps = self.data.rated or _asks(score)
@@ -119,11 +125,12 @@ class LiveComparison:
 
     def take_over(self) -> None:
         """Take over the scores of the comparison after a correction of it, on this thread."""
-        if self._is_reread:
-            self.refresh()
-        else:
-            self._scores = self._of.copy()
-            self._on_new_data(self.data)
+        with self._reading:
+            if self._is_reread:
+                self._read_again()
+            else:
+                self._scores = self._of.copy()
+                self._on_new_data(self.data)
 
     @property
     def data(self) -> ComparisonData:

@@ -157,7 +157,8 @@ def _table(name: str) -> str:
 
     expression = repr(name) if is_readable(Path(name)) else name
     if Path(name).suffix.lower() in (".csv", ".tsv"):  # a frame's columns are completed
-        expression = f"pd.read_csv({name!r})"
+        separator = ", sep='\\t'" if name.lower().endswith(".tsv") else ""
+        expression = f"pd.read_csv({name!r}{separator})"
     raise argparse.ArgumentTypeError(
         f"{name!r} is not the name of a variable; assign it to one first: rows = {expression}, then --over rows"
     )

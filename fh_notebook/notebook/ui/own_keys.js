@@ -26,6 +26,8 @@ const SAID_MS = 6000;
 const ENDS = ["pointerup", "pointercancel"];
 const STILL_PX = 6;  // a pointer that moves further takes its press back
 
+let helps = 0;  // lines of help that have an id, by which their controls are described
+
 function render({model, el}) {
   const root = () => el.closest(".fh-own-keys");
   let asking, observer, going, showing, opening, pressing;
@@ -177,9 +179,11 @@ function render({model, el}) {
         group.setAttribute("aria-label", group.closest(".jupyter-widgets").querySelector(".fh-name")?.textContent ?? "");
       }
     }
-    here.querySelectorAll("label > .fh-help").forEach(help => {
-      help.id = `${help.parentElement.htmlFor}-help`;
-      help.parentElement.control?.setAttribute("aria-describedby", help.id);
+    here.querySelectorAll(".fh-field .fh-help").forEach(help => {
+      const owner = help.closest("label")?.control ?? help.closest(".fh-choices")
+        ?? help.closest(".widget-inline-hbox")?.querySelector("[role=radiogroup]");
+      help.id ||= `fh-help-${++helps}`;
+      owner?.setAttribute("aria-describedby", help.id);
     });
     here.querySelectorAll(":is(input, select, textarea)").forEach(control => {
       if (control.parentElement.classList.contains("fh-wrong")) control.setAttribute("aria-invalid", "true");

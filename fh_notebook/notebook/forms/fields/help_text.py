@@ -233,10 +233,11 @@ def _between(least: Any, most: Any, unit: str) -> Iterator[str]:
         yield f"at most {counted(most)}"
 
 
-def help_html(state: FieldState, *, has_default: bool = True) -> html.Html:
+def help_html(state: FieldState, *, has_default: bool = True, is_described: bool = False) -> html.Html:
     """Return what a field's label says below its name; empty when there is nothing to say.
 
-    Only elements that ipywidgets leaves in a description. `has_default` is that of :func:`hints`.
+    Only elements that ipywidgets leaves in a description. `has_default` is that of :func:`hints`. What `is_described`
+    is no part of the control's name: the page's script has it read out after the name.
     """
     opened, rest = _opened(plain_text(state.description))
     parts: list[html.Html] = []
@@ -244,8 +245,8 @@ def help_html(state: FieldState, *, has_default: bool = True) -> html.Html:
         parts.append(html.el("span", f"{opened} …" if rest else opened, cls="fh-about"))
     if hint_lines := hints(state, has_default=has_default):
         parts.append(html.el("span", " · ".join(hint_lines), cls="fh-hint"))
-    # Not a part of the control's name: the page's script has it read out after the name.
-    return html.el("span", html.join(parts, " "), cls="fh-help", aria_hidden="true") if parts else html.Html("")
+    hidden = "true" if is_described else None
+    return html.el("span", html.join(parts, " "), cls="fh-help", aria_hidden=hidden) if parts else html.Html("")
 
 
 def more_html(state: FieldState) -> str:

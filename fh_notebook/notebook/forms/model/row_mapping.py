@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fh_notebook.batching import api
 from fh_notebook.batching.options import BatchOptions
-from fh_notebook.batching.planning.mapping import LeftOut, const, read_mapping
+from fh_notebook.batching.planning.mapping import LeftOut, const, hidden_columns, read_mapping, with_shown_labels
 from fh_notebook.batching.planning.plan import Plan
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.batching.tables.rows import Rows
@@ -236,7 +236,8 @@ class RowMapping:
             mapper = read_mapping(self.inputs(), self.rows, self.deployment)
         except InputError as exc:
             return Preview(problems=exc.problems)
-        labels, previewed, problems = self.rows.labels[:PREVIEWED], [], []
+        shown = with_shown_labels(self.rows, hidden_columns(mapper, self.rows))
+        labels, previewed, problems = shown.labels[:PREVIEWED], [], []
         for label, record in zip(labels, self.rows.records, strict=False):
             inputs, row_problems = mapper.inputs_of(record)
             previewed.append(mask_inputs(inputs, self._secrets))
