@@ -146,9 +146,7 @@ class ScoreSet:
             except FetchHiveError as exc:
                 problem = str(exc)
         if problem:
-            raise InputError(
-                f"the correction is kept, but the row was not scored again: {problem}; cmp.rescore() does it"
-            )
+            raise InputError(f"the correction is kept, but not scored: {problem}; cmp.rescore() scores it")
 
     def apply_corrections(self) -> None:
         """Read the kept corrections again, and score the rows whose expected output they change.

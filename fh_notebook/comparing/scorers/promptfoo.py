@@ -126,9 +126,7 @@ def _tests_of(path: Path) -> list[dict[str, Any]]:
     config = _load(path)
     tests, common = (config.get("tests"), config.get("defaultTest")) if isinstance(config, dict) else (config, None)
     if common is not None and not isinstance(common, dict):
-        raise InputError(
-            f"defaultTest is {short(common)}, which is not read here; write it into the file", where=path.name
-        )
+        raise InputError(f"defaultTest is {short(common)}; write it into the file", where=path.name)
     if isinstance(config, dict) and config.get("scenarios"):
         raise InputError("has scenarios, which are not read here; write them as tests", where=path.name)
     if isinstance(tests, str):
