@@ -99,6 +99,10 @@ class Widgets(Protocol):
     """What a :class:`Form` needs of its widgets."""
 
     widget: Any
+    """What is needed at first sight."""
+
+    def complete(self) -> None:
+        """Add to the widget what comes after that."""
 
     def leave(self) -> None:
         """Show nothing more of the form."""
@@ -263,7 +267,7 @@ class Form:
     @property
     def widget(self) -> Any:
         """All of the form as one widget, to be put among others; made at the first use, there until it is closed."""
-        widget = self._widget()
+        widget = self._complete_widget()
         widget.fh_form = self  # whoever holds the widget alone has a form that works
         return widget
 
@@ -285,12 +289,20 @@ class Form:
             finalize(self, _close, view).atexit = False
         return view.widget
 
+    def _complete_widget(self) -> Any:
+        widget = self._widget()
+        if self._view is not None:
+            self._view.complete()
+        return widget
+
     def _ipython_display_(self) -> None:
         self._display.show(self._widget)
+        if self._view is not None:
+            self._view.complete()  # after the page has what is to be seen first
         hold_while_shown(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return bundle(self._display.page(), repr(self), self._widget())
+        return bundle(self._display.page(), repr(self), self._complete_widget())
 
     def _repr_html_(self) -> str:
         return self._display.page()

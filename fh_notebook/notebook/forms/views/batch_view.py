@@ -200,6 +200,9 @@ class BatchFormView(BatchFormObserver):
         core.display_of = self._make_block
         look.acts["came"] = self._offer_menu
 
+    def complete(self) -> None:
+        """Add nothing: all of it is there."""
+
     def leave(self) -> None:
         """Show nothing more of the form."""
         self._core.observers.remove(self)

@@ -6,6 +6,7 @@ whatever thread, and is shown by setting traits. What is seldom wanted is made w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from fh_notebook.contract.run import Run
@@ -52,19 +53,32 @@ class FormView(FormObserver):
         self._bar = RunBar(look, core.selection, acts, is_app=is_app)
         self._results = ResultsView(line=self._bar.progress)
         self._pending = look.text(dom_class="fh-pending")
-        self._tools = PanelBar(core, look, collect=self._collect, is_empty=not core.model.fields)
+        self._lock = threading.Lock()
+        self._made_tools: PanelBar | None = None
         self._again: int | None = None
         """The line of the dataset that has the present inputs, once that was said."""
-        tools = () if is_app else (self._tools.widget,)
-        answers = (self._bar.widget, self._results.widget, self._pending, *tools)
-        panes = look.panes([core.fields.widget], answers)
-        self._fields_pane = panes.children[0]
+        panes = look.panes([core.fields.widget], (self._bar.widget, self._results.widget, self._pending))
+        self._fields_pane, self._answers_pane = panes.children
         core.fields.keys = look.keys
         look.acts["left"] = lambda anchor: self._core.fields.leave(anchor)
         look.acts["came"] = lambda anchor: self._core.fields.offer_menu(anchor)
         self.widget = look.panel(self._head, panes)
         core.observe(self, (self,))
         enable_all_clicks(self.widget)
+
+    def complete(self) -> None:
+        """Add the tools, which nobody needs at first sight: without them the fields are there sooner."""
+        children = self._answers_pane.children
+        if not self._is_app and self._tools.widget not in children:
+            self._answers_pane.children = (*children, self._tools.widget)
+
+    @property
+    def _tools(self) -> PanelBar:
+        with self._lock:  # a page may send a click on another thread, before the form is complete
+            if self._made_tools is None:
+                is_empty = not self._core.model.fields
+                self._made_tools = PanelBar(self._core, self._look, collect=self._collect, is_empty=is_empty)
+            return self._made_tools
 
     def leave(self) -> None:
         """Show nothing more of the form."""
