@@ -65,6 +65,7 @@ def number(
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> number(0.5)(Run(status="completed", output="3 x 4 makes 12."), {"expected_output": 12.3})
     True
     """
@@ -136,6 +137,7 @@ def latency(at_most: float | None = None) -> Scorer:
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> latency()(Run(status="completed", elapsed_s=0.5)), latency(at_most=0.2)(Run(status="completed", elapsed_s=0.5))
     (0.5, False)
     """
@@ -179,6 +181,7 @@ def length(
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> run = Run(status="completed", output="Sorry for that.")
     >>> length()(run), length("words")(run), length("words", at_most=2)(run)
     (15, 3, False)

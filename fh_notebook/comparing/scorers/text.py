@@ -68,6 +68,7 @@ def exact(expected: ColumnName = "expected_output", *, path: str | None = None) 
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> exact()(Run(status="completed", output="billing "), {"expected_output": "billing"})
     True
     >>> exact(path="label")(Run(status="completed", output={"label": "other"}), {"expected_output": "billing"})
@@ -104,6 +105,7 @@ def contains(expected: ColumnName = "expected_output", *, path: str | None = Non
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> contains()(Run(status="completed", output="This is about billing."), {"expected_output": "billing"})
     True
     """
@@ -174,6 +176,7 @@ def regex(pattern: str, *, path: str | None = None, ignore_case: bool = False, w
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> regex(r"order \d+")(Run(status="completed", output="Your order 4711 is late."))
     True
     """
@@ -233,6 +236,7 @@ def similarity(
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> round(similarity()(Run(status="completed", output="colour"), {"expected_output": "color"}), 3)
     0.909
     """
@@ -288,6 +292,7 @@ def rouge_l(expected: ColumnName = "expected_output", *, path: str | None = None
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> rouge_l()(Run(status="completed", output="police kill the gunman"),
     ...           {"expected_output": "police killed the gunman"})
     0.75
@@ -364,6 +369,7 @@ def bleu(
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> same = "The quick brown fox jumps."
     >>> round(bleu()(Run(status="completed", output=same), {"expected_output": same}), 6)
     1.0
@@ -404,6 +410,7 @@ def chrf(
 
     Examples
     --------
+    >>> from fh_notebook.contract.run import Run
     >>> chrf()(Run(status="completed", output="same"), {"expected_output": "same"})
     1.0
     """

@@ -101,5 +101,5 @@ def test_the_columns_of_a_frame_become_variables() -> None:
     frame = pd.DataFrame({"topic": ["AI"], "words": [3], "expected_output": ["x"]})
     grown = with_columns(fh.Deployment("brief", inputs=BY_NAME.inputs), frame)
     assert grown.deployment.inputs["properties"] == {"topic": {"type": "string"}, "words": {"type": "integer"}}
-    with pytest.raises(InputError, match="no DataFrame"):
+    with pytest.raises(InputError, match="is not a dict"):
         with_columns(BY_NAME, [1])
