@@ -365,7 +365,7 @@ function render({ model, el }) {
     corrected(told) {
       const held = new Map([...(current ? [current] : []), ...queue, ...past.map(one => one.item)].map(item => [item.n, item]));
       for (const { n, about, form } of told.items) Object.assign(held.get(n) ?? {}, { about, form });
-      correction.told(told.problem);
+      correction.told(told.n, told.problem);
       draw();
     },
     result(told) { result.replaceChildren(...told.lines.map(line => make('p', {text: line}))); },

@@ -199,7 +199,7 @@ class Rater:
             problem = html.printable(str(exc))
         held = [x for x in (raw_held if isinstance(raw_held, list) else []) if type(x) is int][:EVENTS_AT_ONCE]
         changed = [self._about(x) for x in held if 0 <= x < self.session.total]
-        return [{"kind": "corrected", "to": content["client"], "problem": problem, "items": changed}]
+        return [{"kind": "corrected", "to": content["client"], "n": n, "problem": problem, "items": changed}]
 
     def _counts(self) -> dict[str, int]:
         session = self.session

@@ -169,11 +169,11 @@ function render({model, el}) {
   const close = () => { look({open: null}); grid.focus(); };
 
   // --- the opened row
-  let corrected = 0;  // the number of the correction that was sent last
+  const corrected = new Set();  // the numbers of corrections that were sent, and of which nothing was heard yet
   const correction = correctionControl({
     labels: () => head.labels.slice(0, -1),
     back: () => (page.open && detail.isConnected ? detail : grid).focus({preventScroll: true}),
-    save: values => { send({correct: {row: page.open.row, ...values}}); corrected = asked; },
+    save: values => { send({correct: {row: page.open.row, ...values}}); corrected.add(asked); },
   });
   const piece = ([kind, said, line]) => {
     if (kind === "gap") return make("details", {cls: "fh-gap"}, make("summary", {dir: "ltr", text: line}), make("div", {dir: "auto", text: said}));
@@ -227,7 +227,7 @@ function render({model, el}) {
       button("Previous row (p)", "‹", () => send({step: -1})), button("Next row (n)", "›", () => send({step: 1})),
       button("Close (Esc)", "Close", close), make("label", {}, "compare with", baseline));
     const own = make("div", {cls: "fhb-own"});
-    for (const [name, said, left] of row.own)
+    for (const [name, said, left] of [...row.own, ["corrected", row.story, 0]])
       if (said) own.append(make("div", {}, make("b", {text: name}), " ", make("span", {dir: "auto"}, ...withMarks(said)), left ? ` … (${left} more characters)` : ""));
     correction.show(row.row, row.form);
     detail.replaceChildren(top, own, correction.element, make("div", {cls: "fhb-cards"}, ...row.cards.map(card)));
@@ -334,7 +334,7 @@ function render({model, el}) {
       if (turned && kept < 0) at = leaving.by < 0 ? page.rows.length - 1 : 0;
       leaving = null;
     }
-    if (corrected && page.correction?.number === corrected) { correction.told(page.correction.problem); corrected = 0; }
+    for (const told of page.corrections ?? []) if (corrected.delete(told.number)) correction.told(told.row, told.problem);
     drawBar(); drawPager(); drawHead();
     grid.setAttribute("aria-rowcount", page.found + 1);
     const reading = detail.contains(document.activeElement) ? document.activeElement : null;

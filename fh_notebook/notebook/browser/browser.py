@@ -207,6 +207,9 @@ class BrowserDisplay(WidgetDisplay):
 
 COLUMNS_SHOWN: Final = 2
 
+CORRECTIONS_TOLD: Final = 8
+"""A page that saves faster than it is drawn hears of so many at once."""
+
 WARM_AFTER_S: Final = 0.5
 """Behind the first page: what a search needs is made while a person reads."""
 
@@ -243,8 +246,8 @@ class Browser:
         self._last_number = 0
         self._messages: deque[Mapping[str, Any]] = deque()
         self._error = ""
-        self._correction: dict[str, Any] = {"number": 0, "problem": ""}
-        """What came of the last correction that the page has sent."""
+        self._corrections: deque[dict[str, Any]] = deque(maxlen=CORRECTIONS_TOLD)
+        """What came of the last corrections that the page has sent."""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
         self._live = LiveComparison(cmp.score_set, self._on_new_data)
@@ -361,7 +364,7 @@ class Browser:
                 page = table_page(self._finder, self._view, self._columns, status=html.printable(status))
                 if page["open"] is not None:
                     page["open"]["form"] = self._editor.values(self._finder.table.label(page["open"]["row"]))
-                self._page = page | {"heard": self._last_number, "correction": self._correction}
+                self._page = page | {"heard": self._last_number, "corrections": [*self._corrections]}
             return self._page
 
     # --- what the page says, on any thread
@@ -397,7 +400,7 @@ class Browser:
         except FetchHiveError as exc:
             problem = str(exc)
         with self._lock:
-            self._correction = {"number": number, "problem": html.printable(problem)}
+            self._corrections.append({"number": number, "row": row, "problem": html.printable(problem)})
 
     def _on_new_data(self, data: ComparisonData) -> None:
         """Show what a batch has answered meanwhile, on the background loop's thread."""

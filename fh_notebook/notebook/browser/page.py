@@ -243,7 +243,6 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
     values = [(_name(name), table_module.cell_text(table.own(name, [row])[0])) for name in table.columns[:30]]
     if table.has_expected:
         values.append(("expected", table_module.cell_text(table.expected(row))))
-        values.append(("corrected", table.correction_story(row)))
     cards = []
     for variant in range(len(table.variants)):
         answer = table.answer(row, variant)
@@ -254,6 +253,7 @@ def _opened(table: BrowserTable, view: TableQuery, order: Any) -> dict[str, Any]
         "label": one_line(table.label(row), NAME),
         "place": int(at[0]) + 1 if len(at) else None,
         "own": [[name, *_cut(text, 4_000)] for name, text in values],
+        "story": _cut(table.correction_story(row), 4_000)[0],
         "baseline": first,
         "cards": cards,
     }

@@ -164,7 +164,8 @@ def _cell_text(cell: Mapping[str, Any]) -> str:
 
 def _opened_text(head: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n{head['pair_on']} {row['label']}, opened; compared to {head['variants'][row['baseline']]}"
-    yield from (f"{name}: {text}" for name, text, _ in row["own"] if name == "corrected" and text)
+    if row["story"]:
+        yield f"corrected: {row['story']}"
     for name, card in zip(head["variants"], row["cards"], strict=True):
         facts = f" ({', '.join(facts_of(card))})" if facts_of(card) else ""
         yield f"{name}{facts}: {card['status']}"

@@ -21,12 +21,13 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     make("div", {cls: "fh-correct-keys"}, submit, restore, cancel), problem, hint, known);
   const element = make("div", {cls: "fh-correct"}, opener, said, form);
   let row = null, text = "", field = null, isWaiting = false;
+  const drafts = new Map();  // by row: what was typed and is not stored yet
 
-  const newField = () => {  // of one line, or of several: Enter saves in the first, and is a new line in the second
-    const isLong = text.length > LONG_VALUE || text.includes("\n");
+  const newField = value => {  // of one line, or of several: Enter saves in the first, and is a new line in the second
+    const isLong = value.length > LONG_VALUE || value.includes("\n");
     field?.remove();
     field = isLong ? make("textarea", {rows: Math.min(Math.max(text.split("\n").length, 3), 10), dir: "auto"}) : make("input", {type: "text", dir: "auto", list: offered});
-    field.value = text;
+    field.value = value;
     valueLabel.append(field);
     hint.textContent = `Kept beside the table, for all rows with these inputs; they are scored again.${isLong ? " Ctrl+Enter saves." : ""}`;
   };
@@ -37,9 +38,10 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
   };
   const open = () => {
     said.textContent = problem.textContent = "";
-    note.value = "";
+    const [value, reason] = drafts.get(row) ?? [text, ""];
+    note.value = reason;
     known.replaceChildren(...labels().map(label => make("option", {value: label})));
-    newField();
+    newField(value);
     wait(false);
     form.hidden = false;
     opener.hidden = true;
@@ -56,7 +58,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
   const send = values => { if (isWaiting) return; problem.textContent = ""; wait(true); save(values); };
   const submitted = () => send({expected: field.value, note: note.value});
   opener.onclick = open;
-  cancel.onclick = close;
+  cancel.onclick = () => { drafts.delete(row); close(); };
   restore.onclick = () => send({restore: true});
   form.onsubmit = event => { event.preventDefault(); submitted(); };
 
@@ -65,6 +67,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     // Show the values of a row: `null` where its expected output cannot be corrected here.
     show(newRow, values) {
       const isOther = newRow !== row;
+      if (isOther && !form.hidden) drafts.set(row, [field.value, note.value]);
       row = newRow;
       element.hidden = !values;
       if (isOther) { said.textContent = ""; close(); wait(false); }
@@ -73,8 +76,10 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
       opener.replaceChildren(...(key ? [make("kbd", {text: key})] : []), values.is_corrected ? "Change the correction" : "Correct expected output");
       restore.hidden = !values.is_corrected;
     },
-    // What the kernel says of what was sent: nothing, or why it was not stored.
-    told(why) {
+    // What the kernel says of what was sent for a row: nothing, or why it was not stored. Another row may be shown by now.
+    told(ofRow, why) {
+      if (!why) drafts.delete(ofRow);
+      if (ofRow !== row) { if (why) said.textContent = `The correction before was not saved: ${why}`; return; }
       if (!isWaiting) return;
       wait(false);
       problem.textContent = why;
@@ -84,7 +89,7 @@ const correctionControl = ({save, back, key = "", labels = () => []}) => {
     },
     // A key within the form; the page hears it first.
     key(event) {
-      if (event.key === "Escape") { event.preventDefault(); close(); }
+      if (event.key === "Escape") { event.preventDefault(); cancel.onclick(); }
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); submitted(); }
     },
   };
