@@ -71,6 +71,7 @@ __all__ = [
     "add_option",
     "add_parser",
     "add_where",
+    "address_of",
     "client_of",
     "connect",
     "exit_code",
@@ -414,7 +415,7 @@ def _run(args: argparse.Namespace) -> int:
         check_baseline(args, _known_variants(args, client))
         options = {"client": client, "inputs": _inputs(args, client), **options_given(args)}
         reader = replace(COMMAND, resume=_again(args))
-        rows = checked_rows(args, rows_for(args, dask))
+        rows = checked_rows(args, rows_for(args, dask), client)
         race = run_race(args, rows, options, reader, progress=shows_progress)
         batch = (
             race.batch
@@ -452,6 +453,21 @@ def _target(args: argparse.Namespace) -> Path | None:
     return target
 
 
+def address_of(args: argparse.Namespace) -> str:
+    """Return where calls go.
+
+    Raises
+    ------
+    SettingsError
+        Two options exclude each other.
+    """
+    from fh_notebook.core.config import resolution
+
+    if args.local and args.base_url is not None:
+        raise SettingsError("--local and --base-url exclude each other")
+    return LOCAL if args.local else resolution.find_base_url(args.base_url)[0]
+
+
 def client_of(args: argparse.Namespace) -> Client:
     """Return whom to ask. Without a key that is never the demo hive by itself: nobody would notice in a log.
 
@@ -462,11 +478,7 @@ def client_of(args: argparse.Namespace) -> Client:
     """
     from fh_notebook.core.config import resolution
 
-    if args.local:
-        if args.base_url is not None:
-            raise SettingsError("--local and --base-url exclude each other")
-        return fh.Client(base_url=LOCAL)
-    address, _ = resolution.find_base_url(args.base_url)
+    address = address_of(args)
     if address != LOCAL and not is_loopback(hostname(address)):
         resolved = resolution.find_key(base_url=address)
         if resolved.key is None:

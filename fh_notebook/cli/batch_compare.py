@@ -27,6 +27,7 @@ from fh_notebook.racing.options import NOT_OF_A_RACE, RaceOptions
 
 if TYPE_CHECKING:
     from fh_notebook.batching.batch import Batch
+    from fh_notebook.client.clients import Client
     from fh_notebook.comparing.comparison import Comparison
     from fh_notebook.racing.race import Race
 
@@ -173,22 +174,27 @@ def _gates(args: argparse.Namespace, cmp: Comparison) -> Iterator[tuple[str, int
                 yield f"{flag(name)} {by:g} {'failed' if failed else 'passed'}: {margin}", code if failed else 0
 
 
-def checked_rows(args: argparse.Namespace, rows: Any) -> Any:
-    """Return the rows, read where they are a file, with the columns that ``--compare`` reads.
+def checked_rows(args: argparse.Namespace, rows: Any, client: Client) -> Any:
+    """Return the rows, which have the columns that ``--compare`` reads; read where they are a file, unless it is large.
 
     Raises
     ------
     InputError
         The rows cannot be read, or do not have them.
     """
-    from fh_notebook.batching.tables.row_sources import read_rows
+    from fh_notebook.batching.api import known_deployment
+    from fh_notebook.batching.tables.row_sources import RowStream, open_rows
     from fh_notebook.comparing.scorers.runner import check_columns
 
     if args.compare is None:
         return rows
-    read = rows if hasattr(rows, "columns") else read_rows(rows)
-    check_columns(score_of(args.compare, "--compare"), read.columns)
-    return read
+    score = score_of(args.compare, "--compare")
+    opened = rows if hasattr(rows, "columns") else open_rows(rows, known_deployment(client, args.deployment))
+    if isinstance(opened, RowStream):  # a large file, which the batch reads again, window by window
+        check_columns(score, opened.read(next(opened.windows(1))).columns)
+        return rows
+    check_columns(score, opened.columns)
+    return opened
 
 
 def _check_other_file(report: Path, args: argparse.Namespace) -> None:

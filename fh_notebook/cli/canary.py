@@ -33,6 +33,7 @@ from fh_notebook.cli.batch import (
     STOPPED,
     add_option,
     add_where,
+    address_of,
     client_of,
     terminated_as_interrupted,
 )
@@ -105,7 +106,9 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make today's calls and return the exit code: see the top of this file."""
     from fh_notebook.batching.progress.display import TextProgress
+    from fh_notebook.contract.deployment import Deployment
     from fh_notebook.monitoring.canary import read_sample, start_canary
+    from fh_notebook.session.session import find_deployment_at
 
     try:
         if args.env_file is not None:
@@ -117,7 +120,8 @@ def run(args: argparse.Namespace) -> int:
             baseline=args.baseline,
             **{name: value for name, value in given.items() if value is not None},
         )
-        sample = read_sample(args.data, options.score)  # before a key is asked for
+        target = find_deployment_at(address_of(args), args.deployment) or Deployment(args.deployment)
+        sample = read_sample(args.data, options.score, target)  # before a key is asked for
         with terminated_as_interrupted(), client_of(args) as client:
             watched = start_canary(
                 sample,

@@ -50,6 +50,7 @@ __all__ = [
     "connection_of_hive",
     "deployment_finder",
     "deployments",
+    "find_deployment_at",
     "hive_deployments",
     "known_deployments",
     "limiter",
@@ -100,6 +101,22 @@ def deployment_finder(*sources: Callable[[], Deployments]) -> Callable[[str], De
         return None
 
     return find
+
+
+def _finder_of_hive(hive: LocalHive) -> Callable[[str], Deployment | None]:
+    return deployment_finder(lambda: hive_deployments(hive), lambda: known_deployments(hive))
+
+
+def find_deployment_at(address: str, name: str) -> Deployment | None:
+    """Look a name up as the clients of an address do; none is made, so no key is needed.
+
+    Raises
+    ------
+    InputError
+        The name is close to a known one, or the catalogue's file cannot be read.
+    """
+    find = _finder_of_hive(local_hive()) if address == LOCAL else deployment_finder(catalogue_deployments)
+    return find(name)
 
 
 class RunRecorder:
@@ -443,9 +460,6 @@ def connection_of_hive(
     def find_workspace() -> str:
         return f"{LOCAL}#{hive.name or hive.instance}"
 
-    def known() -> Deployments:
-        return known_deployments(hive)
-
     workspace = find_workspace()
     recorder = RunRecorder(store, find_workspace, tell_once)
     return Connection(
@@ -461,8 +475,8 @@ def connection_of_hive(
         find_workspace=find_workspace,
         keep=recorder.keep,
         count=recorder.count,
-        find_deployment=deployment_finder(lambda: hive_deployments(hive), known),
-        known_deployments=known,
+        find_deployment=_finder_of_hive(hive),
+        known_deployments=lambda: known_deployments(hive),
         pending_registry=recorder.pending_registry,
         receiver=receiver,
         tell=tell_once,

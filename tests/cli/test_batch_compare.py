@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fh_notebook.batching.tables import arrow_tables
 from fh_notebook.cli import main
 from fh_notebook.cli.batch_compare import ready_scorers
 from tests import environment
@@ -117,12 +118,49 @@ def test_failed_runs_are_left_out_or_count_as_0(data: Path, capsys: pytest.Captu
     assert f"failed runs: {'count as 0' if how == 'zero' else 'left out'}" in (data / "x.md").read_text("utf-8")
 
 
-def test_a_report_is_not_written_over_the_rows(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A workbook can be both; it is as it was."""
+def test_texts_are_for_the_one_text_variable(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a score as without one: the deployment says which column they are."""
+    (data / "texts.json").write_text(json.dumps(["I was charged twice", "Where is my parcel?"]))
+    assert main(["batch", "texts.json", *LOCAL[1:], "--compare", "length"]) == 0
+    assert "Comparison of 2 variants on 2 rows by length()" in capsys.readouterr().out
+    assert main(["batch", "texts.json", *LOCAL[1:], "--compare", "exact"]) == 2
+    assert "no column 'expected_output' to compare with; the columns are 'ticket'" in capsys.readouterr().err
+
+
+def test_a_large_file_is_looked_at_and_stays_a_stream(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first window has the columns; the batch reads it window by window."""
+    monkeypatch.setattr(arrow_tables, "LARGE_ROWS", 5)
+    pd.read_csv("data.csv").to_parquet("data.parquet")
+    words = ["batch", "data.parquet", *LOCAL[1:], "--compare"]
+    assert main([*words, "exact:label"]) == 2
+    assert "no column 'label' to compare with" in capsys.readouterr().err
+    assert main([*words, "exact", "--sample", "3"]) == 2
+    assert "needs to know all rows" in capsys.readouterr().err
+    assert main([*words, "exact"]) == 0
+    assert "Comparison of 2 variants on 8 rows by exact()" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "report"),
+    [
+        ("rows.xlsx", "rows.xlsx"),
+        ("rows.xlsx#Sheet2", "rows.xlsx"),
+        ("rows.xlsx#Sheet2", "./ROWS/../rows.xlsx"),
+    ],
+)
+def test_a_report_is_not_written_over_the_rows(
+    data: Path, source: str, report: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A workbook can be both, also where the rows are one sheet of it; it is as it was."""
     rows = data / "rows.xlsx"
-    pd.read_csv(data / "data.csv").to_excel(rows, index=False)
+    (data / "ROWS").mkdir()
+    with pd.ExcelWriter(rows, engine="xlsxwriter") as book:
+        for sheet in ("Sheet1", "Sheet2"):
+            pd.read_csv("data.csv").to_excel(book, sheet_name=sheet, index=False)
     before = rows.read_bytes()
-    assert main(["batch", str(rows), *LOCAL[1:], "--report", "rows.xlsx"]) == 2
+    assert main(["batch", source, *LOCAL[1:], "--report", report]) == 2
     assert "is the file of the rows, which would be lost; give --report another name" in capsys.readouterr().err
     assert rows.read_bytes() == before
 

@@ -86,6 +86,16 @@ def test_an_unknown_variant_is_4(data: Path, answering: Any) -> None:
     assert main(["canary", *words(answering), "-v", "zzz"]) == 4
 
 
+def test_texts_are_for_the_one_text_variable(data: Path, answering: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the deployment in the catalogue or the local hive; nobody else says which column they are."""
+    (data.parent / "texts.json").write_text(json.dumps(["I was charged twice", "Where is my parcel?"]))
+    texts = ["canary", "texts.json", "-v", "keywords", "--score", "length"]
+    assert main([*texts, "-d", "support-triage", "--local"]) == 0
+    assert "2 of 2 rows have a score" in capsys.readouterr().out
+    assert main([*texts, "-d", "quiz", "--base-url", answering.url]) == 2
+    assert "no Start variable is declared that they are for" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("given", "said"), [(["missing.csv"], "missing.csv"), (["data.jsonl", "--score", "exact:foo"], "'foo'")]
 )
@@ -94,7 +104,7 @@ def test_a_file_and_its_columns_are_looked_at_before_a_key(
 ) -> None:
     """Without a key, too, a missing file or column is what is wrong."""
     monkeypatch.delenv("FETCH_HIVE_API_KEY", raising=False)
-    where = ["-d", "quiz", "-v", "a", "--score", "exact", "--base-url", "https://hive.example"]
+    where = ["-d", "quiz", "-v", "a", "--score", "exact", "--base-url", "https://hive.example/v1"]
     assert main(["canary", given[0], *where, *given[1:]]) == 2
     error = capsys.readouterr().err
     assert said in error
