@@ -230,9 +230,10 @@ def batch(
         also with ``.gz`` or ``.zst`` behind; ``.parquet``, also a folder or a pattern (``"data/*.parquet"``);
         ``.arrow``, ``.feather``; ``.xlsx``, ``.ods`` (the first sheet, or ``"tickets.xlsx#May"``). Types survive; cells
         of a CSV are text, and empty ones are missing. Columns ``expected_output`` and ``metadata.*`` are no inputs. An
-        iterator (a generator, say) is never held whole: 1,000 rows are read, on a background thread, looked up and
-        checked before the first of them is called. Nor is an Arrow table, or a Parquet or Arrow file, of more than
-        100,000 rows, unless pandas has written it under an index of its own; its rows are numbered from 0.
+        iterator (a generator, say) is a stream, and so is an Arrow table, or a Parquet or Arrow file, of more than
+        100,000 rows, unless pandas has written it under an index of its own. A stream is never held whole: 1,000 rows
+        are read, on a background thread, looked up and checked before the first of them is called. Its rows are
+        numbered from 0.
     deployment : Deployment or str
         What to run; a name is looked up where deployments are known, else its inputs are sent unchecked.
     variants : str, tuple, or iterable of them, optional
@@ -256,7 +257,8 @@ def batch(
     client : Client or AsyncClient, optional
         Whom to ask; the session's own by default.
     first, sample : int, optional
-        A pilot of the first rows, or of as many at random. Without it, the same cell goes on and repays nothing.
+        A pilot of the first rows, or of as many at random (not of a stream). Without it, the same cell goes on and
+        repays nothing.
     max_concurrency : int, optional
         A ceiling: at most this many calls of this batch at once. It begins with as many, or with the limit that a
         refusal (429) has taught this process in this workspace, if that is lower. By default the limit is learned.
@@ -286,10 +288,10 @@ def batch(
     replace : bool
         Where another table is kept under `name`: keep that batch as ``name@<UTC time>`` and begin anew, rather than to
         refuse. Jobs that are equal to its jobs take its answers at no call, also where one batch is in memory and the
-        other over partitions; the plan says how many are left to call. The rows of an iterator are not known
-        beforehand, so it always replaces. Over partitions, what a batch in memory has out when a start begins stays
-        pending, and the next start takes its answer; what another batch over partitions has out is not seen, so that
-        both may call it. There a batch is replaced only once it has ended.
+        other over partitions; the plan says how many are left to call. The rows of a stream are not known beforehand,
+        so it always replaces. Over partitions, what a batch in memory has out when a start begins stays pending, and
+        the next start takes its answer; what another batch over partitions has out is not seen, so that both may call
+        it. There a batch is replaced only once it has ended.
     wait : bool
         ``False`` returns at once; then ``batch.wait()``, ``batch.pause()`` and ``batch.cancel()``.
     wait_for_reset : bool
@@ -333,7 +335,7 @@ def batch(
     ------
     InputError
         Rows, mapping or inputs do not fit; all problems together, before any call. Or another table is kept under the
-        name; an iterator whose later rows are others stops the batch before any call of them.
+        name; a stream whose later rows are others stops the batch before any call of them.
     SettingsError
         An option, the key or the address cannot be used.
     StoreError

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import fh_notebook as fh
 from fh_notebook.batching.options import BatchOptions, OptionSyntax, written_options
+from fh_notebook.batching.tables.accepted import FILES
 from fh_notebook.cli.batch_compare import (
     CompareOptions,
     check_baseline,
@@ -124,10 +125,7 @@ EXAMPLES: Final = """
 """
 
 
-DATA: Final = (
-    "a .csv, .tsv, .jsonl or .json file, also packed (.gz, .zst), a .parquet, .arrow, .feather, .xlsx or .ods file "
-    "(FILE.xlsx#SHEET), or a folder or a quoted pattern of Parquet files"
-)
+DATA: Final = f"the rows: {FILES}; put a pattern in quotes"
 
 
 NO_KEY: Final = "set FETCH_HIVE_API_KEY, or name a file that says it with --env-file"

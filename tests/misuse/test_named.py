@@ -17,7 +17,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.batching.planning.mapping import Const
-from fh_notebook.batching.tables.row_sources import ACCEPTED
+from fh_notebook.batching.tables.accepted import ACCEPTED
 from fh_notebook.client.http.transport import ProxiedTransport, open_transport
 from fh_notebook.core import arguments
 from fh_notebook.errors import FetchHiveError

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from fh_notebook.batching.tables.accepted import FILES
 from fh_notebook.batching.tables.arrow_tables import FrameStream, read_batches
 from fh_notebook.batching.tables.rows import Items, column_names, first_problems, typed_column
 from fh_notebook.core.optional_deps import ensure_installed
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-__all__ = ["FILES", "MAX_UNPACKED_BYTES", "FilePath", "is_parquet", "is_readable", "read_file", "reads_from"]
+__all__ = ["FORMATS", "MAX_UNPACKED_BYTES", "FilePath", "is_parquet", "is_readable", "read_file", "reads_from"]
 
 MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 
@@ -462,9 +463,4 @@ FORMATS: Final = (
     FileFormat(endings=(".arrow", ".feather"), read=_read_arrow),
     FileFormat(endings=(".xlsx", ".ods"), read=_read_spreadsheet),
 )
-
-FILES: Final = (
-    ".csv, .tsv, .jsonl, .ndjson and .json files, also with .gz or .zst behind, .parquet files, also a folder or a "
-    "pattern of them, .arrow, .feather, .xlsx and .ods files (a sheet as tickets.xlsx#Sheet2)"
-)
-"""What is read, for messages and help."""
+"""Each of them has its name in `accepted.FILES`."""

@@ -5,7 +5,7 @@ Rules of this file:
 1. A source is recognised by what it can do, in the order of :data:`SOURCES`; no other library is imported for it.
 2. A table gives a frame, whose types survive; one that is large is a stream, where the caller can read windows. A list
    gives its items.
-3. What is accepted is one sentence, :data:`ACCEPTED`, for errors and help.
+3. What is accepted is one sentence, :data:`~fh_notebook.batching.tables.accepted.ACCEPTED`, for errors and help.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from fh_notebook.batching.tables.accepted import ACCEPTED
 from fh_notebook.batching.tables.arrow_tables import LARGE_ROWS, FrameStream, is_arrow, read_exported
-from fh_notebook.batching.tables.row_files import FILES, FilePath, is_readable, read_file
+from fh_notebook.batching.tables.row_files import FilePath, is_readable, read_file
 from fh_notebook.batching.tables.rows import Items, Rows, rows_of_frame, rows_of_items, typed_column
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.contract.deployment import Deployment
@@ -34,14 +35,7 @@ from fh_notebook.core.text.messages import counted
 from fh_notebook.core.values import is_iterable
 from fh_notebook.errors import InputError
 
-__all__ = ["ACCEPTED", "UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
-
-ACCEPTED: Final = (
-    "a DataFrame or Series of pandas, what has the Arrow PyCapsule interface (Polars, PyArrow, DuckDB, Ibis), a numpy "
-    "record array, a dict of columns, a list of dicts, a list of texts for the one text variable of a deployment, or a "
-    f"path: {FILES}"
-)
-"""What is read as rows."""
+__all__ = ["UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
 
 UNKNOWN_ROWS: Final = (
     "which are not known of an iterator, nor of an Arrow table, or a Parquet or Arrow file, of more than "
@@ -56,7 +50,7 @@ def read_rows(source: Any, deployment: Deployment | None = None) -> Rows:
     Parameters
     ----------
     source : object
-        See :data:`ACCEPTED`. Cells of a CSV are text, empty cells are missing.
+        See :data:`~fh_notebook.batching.tables.accepted.ACCEPTED`. Cells of a CSV are text, empty cells are missing.
     deployment : Deployment, optional
         Whose text variable texts without a name are for.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 import zstandard
 
 from fh_notebook.batching.tables import row_files
+from fh_notebook.batching.tables.accepted import FILES
 from fh_notebook.batching.tables.row_files import is_parquet, reads_from
 from fh_notebook.batching.tables.row_sources import read_rows
 from fh_notebook.errors import InputError
@@ -41,6 +43,12 @@ def test_text_is_read_packed_or_not(tmp_path: Path, ending: str, packing: str) -
     path.write_bytes(PACK[packing](content) if packing else content)
     kind = str if ending in (".csv", ".tsv") else int
     assert read_rows(path).records == tuple({**record, "n": kind(record["n"])} for record in RECORDS)
+
+
+def test_each_ending_is_named_in_messages_and_help() -> None:
+    """So that nobody reads of fewer than there are."""
+    endings = [*(ending for form in row_files.FORMATS for ending in form.endings), *PACK]
+    assert sorted(re.findall(r"(?<=[ (])\.[a-z]+|^\.[a-z]+", FILES)) == sorted(endings)
 
 
 def test_zstd_of_several_frames_is_read_whole_and_a_cut_one_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 import fh_notebook as fh
-from fh_notebook.batching.tables.row_sources import ACCEPTED, RowStream, is_columns, open_rows, read_frame, read_rows
+from fh_notebook.batching.tables.accepted import ACCEPTED
+from fh_notebook.batching.tables.row_sources import RowStream, is_columns, open_rows, read_frame, read_rows
 from fh_notebook.errors import InputError
 
 RECORDS = ({"ticket": "late", "n": 1}, {"ticket": "broken", "n": 2})
