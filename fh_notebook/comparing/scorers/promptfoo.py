@@ -118,8 +118,12 @@ _LABEL: Final = ""
 # --- files
 
 
-def _tests_of(path: Path) -> list[dict[str, Any]]:
-    """Return the tests of a file, with what its configuration says of every test."""
+def _tests_of(path: Path, outer: tuple[Path, ...] = ()) -> list[dict[str, Any]]:
+    """Return the tests of a file, with what its configuration says of every test; `outer` files have named it."""
+    if path.resolve() in outer:
+        raise InputError(
+            "is among the tests that it names itself, so they would never end; leave it out there", where=path.name
+        )
     if path.suffix.lower() in (".csv", ".jsonl"):
         records = read_rows(path).records
         return [_test_of_csv(dict(record)) for record in records] if path.suffix.lower() == ".csv" else [*records]
@@ -133,17 +137,17 @@ def _tests_of(path: Path) -> list[dict[str, Any]]:
         tests = [tests]
     if not isinstance(tests, list):
         raise InputError("has no list of tests", where=path.name)
-    found = [test for entry in tests for test in _tests_of_entry(entry, path)]
+    found = [test for entry in tests for test in _tests_of_entry(entry, path, outer)]
     return [_with_common(test, common, path.name) for test in found] if common else found
 
 
-def _tests_of_entry(entry: Any, path: Path) -> list[dict[str, Any]]:
+def _tests_of_entry(entry: Any, path: Path, outer: tuple[Path, ...]) -> list[dict[str, Any]]:
     if isinstance(entry, dict):
         return [entry]
     name = entry.removeprefix("file://") if isinstance(entry, str) else ""
     if not name.lower().endswith((".csv", ".jsonl", ".json", ".yaml", ".yml")) or "://" in name or "*" in name:
         raise InputError(f"the tests {short(entry)} are made by code; write them to a file", where=path.name)
-    return _tests_of(path.parent / name)
+    return _tests_of(path.parent / name, (*outer, path.resolve()))
 
 
 def _load(path: Path) -> Any:

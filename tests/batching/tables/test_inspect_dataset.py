@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,17 @@ SAMPLES: list[dict[str, Any]] = [
 
 @dataclass
 class Message:
+    """As those of `inspect_ai`: a model of pydantic with an id that is drawn."""
+
     role: str
-    text: str
+    content: Any
+    tool_calls: Any = None
+    id: str = "drawn"
+    source: str = "input"
+
+    def model_dump(self, *, mode: str, exclude_none: bool, exclude: set[str]) -> dict[str, Any]:
+        assert (mode, exclude_none) == ("json", True)
+        return {k: v for k, v in asdict(self).items() if v is not None and k not in exclude}
 
 
 @dataclass
@@ -33,6 +42,8 @@ class Sample:
     id: Any = None
     choices: Any = None
     metadata: Any = field(default=None)
+    files: Any = None
+    sandbox: Any = None
 
 
 @pytest.mark.parametrize("ending", ["json", "jsonl", "samples"])
@@ -64,14 +75,45 @@ def test_a_csv_has_lists_and_objects_as_texts(tmp_path: Path) -> None:
     assert rows.index.tolist() == [0]
 
 
+LOOK = [{"type": "text", "text": "look"}, {"type": "image", "image": "data:image/png;base64,AAAA"}]
+CALLS = [{"id": "c1", "function": "find", "arguments": {"x": 1}, "type": "function"}]
+
+
+def test_messages_keep_images_and_tool_calls(tmp_path: Path) -> None:
+    """Of samples as of a file: nothing of them is dropped, and an id that is drawn is no input."""
+    messages = [{"role": "user", "content": LOOK}, {"role": "assistant", "content": "", "tool_calls": CALLS}]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"input": messages}]))
+    for given in (path, [Sample([Message(**m) for m in messages])], [{"input": [Message(**m) for m in messages]}]):
+        assert fh.read_inspect(given)["input"].tolist() == [messages]
+
+
+def test_what_is_left_out_of_samples_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With how many have it; a deployment has neither files nor a sandbox."""
+    fh.read_inspect([Sample("a", files={"a.txt": "x"}, sandbox="docker"), {"input": "b", "files": {"b.txt": "y"}}])
+    told = capsys.readouterr()
+    assert "files of 2 samples and sandbox of 1 sample" in told.out + told.err
+    assert (told.out + told.err).count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (5, "dataset is an int"), ([5], "dataset has 5 at 0"), ([{"target": "x"}], "the sample at 0 has no input"),
-        ([{"input": "x", "metadata": "y"}], "the metadata of the sample at 0 is 'y'"), ("none.jsonl", "no such file"),
+        (5, "dataset is an int"), ([5], "dataset: sample 0: 5 has no input"), ([{"target": "x"}], "sample 0: .* has no input"),
+        ([{"input": "x", "metadata": "y"}], "sample 0: metadata is 'y'"), ("none.jsonl", "no such file"),
+        ([{"input": "x", "choices": 5}], "sample 0: choices is 5; give a list"),
+        ([{"input": ""}, {"input": "x"}, {"metadata": "y"}], "^dataset: 3 problems: sample 0: .*sample 2: .*sample 2: "),
     ],
 )  # fmt: skip
 def test_what_is_no_dataset_is_one_line(given: Any, words: str) -> None:
     """Before anything is run."""
     with pytest.raises(fh.InputError, match=words):
         fh.read_inspect(given)
+
+
+def test_problems_of_a_file_name_it(tmp_path: Path) -> None:
+    """All of them together."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"target": "x"}\n{"input": "y"}\n{"target": "z"}')
+    with pytest.raises(fh.InputError, match="a.jsonl: 2 problems: sample 0: .*sample 2: "):
+        fh.read_inspect(path)

@@ -153,6 +153,15 @@ def test_what_is_not_read_is_listed(tmp_path: Path, assertion: Any, kind: str) -
     assert scored(tests, 0, "x") is None
 
 
+def test_files_that_name_each_other_are_one_line(tmp_path: Path) -> None:
+    """By whatever path; a file that two others name is read twice."""
+    (tmp_path / "b.json").write_text(json.dumps([f"file://../{tmp_path.name}/a.yaml"]))
+    with pytest.raises(fh.InputError, match="^a.yaml: is among the tests that it names itself"):
+        read(tmp_path, "tests: [b.json]\n", "a.yaml")
+    (tmp_path / "b.json").write_text(json.dumps([{"vars": {"x": "y"}}]))
+    assert len(read(tmp_path, "tests: [b.json, b.json]\n", "a.yaml").rows) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "name", "words"),
     [
@@ -166,11 +175,19 @@ def test_what_is_not_read_is_listed(tmp_path: Path, assertion: Any, kind: str) -
         ("- vars: vars.yaml\n", "c.yaml", "vars is 'vars.yaml'"),
         ("- vars: {x: y}\n  assert: [{type: regex, value: '('}]\n", "c.yaml", "pattern"),
         ("- vars: {x: y}\n  assert: [{type: latency}]\n", "c.yaml", "threshold"),
+        ("tests: [c.yaml]\n", "c.yaml", "^c.yaml: is among the tests that it names itself"),
+        ("defaultTest: file://x.yaml\ntests: [{vars: {x: y}}]\n", "c.yaml", "defaultTest is 'file://x.yaml'"),
+        ("scenarios: [{config: []}]\ntests: [{vars: {x: y}}]\n", "c.yaml", "has scenarios"),
+        ("x,__threshold\na,high\n", "c.csv", "__threshold is 'high'; give a number"),
+        ("- vars: {x: []}\n", "c.yaml", "'x' has no value; give at least one"),
+        ("- vars: {x: [a, 'file://x.txt']}\n", "c.yaml", "the value of 'x' is in a file"),
+        ("- {vars: {x: y}, metadata: fast}\n", "c.yaml", "metadata is 'fast'; give names and values"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, text: str, name: str, words: str) -> None:
     """With the file."""
-    with pytest.raises(fh.InputError, match=words):
+    with pytest.raises(fh.InputError, match=words) as caught:
         read(tmp_path, text, name)
+    assert "\n" not in str(caught.value)
     with pytest.raises(fh.InputError, match="no such file"):
         fh.read_promptfoo(tmp_path / "nothing.yaml")
