@@ -72,8 +72,8 @@ class Outbox {
     this.events = [];
     this.seq = 0;
     this.message = 0;
-    this.inFlight = new Map(); // number of a message -> the last event in it
-    this.timer = 0;
+    this.inFlight = new Map(); // number of a message that has no answer yet -> the last event in it
+    this.timer = 0; // runs while a message is waited for
     this.slot = null;
   }
 
@@ -115,18 +115,20 @@ class Outbox {
   }
 
   flush() {
-    if (this.inFlight.size || !this.events.length || !this.slot) return;
+    if (this.timer || !this.events.length || !this.slot) return;
     const part = this.events.slice(0, 200);
     this.inFlight.set(++this.message, part[part.length - 1]);
-    this.timer = setTimeout(() => { this.inFlight.clear(); this.flush(); }, RESEND_MS);
+    this.timer = setTimeout(() => { this.timer = 0; this.flush(); }, RESEND_MS);
     this.send({ kind: 'events', client: this.client, message: this.message, events: part });
   }
 
   acknowledged(message) {
     const last = this.inFlight.get(message);
-    if (!last) return; // it was sent again meanwhile, and that message is answered too
+    if (!last) return;
     clearTimeout(this.timer);
-    this.inFlight.clear();
+    this.timer = 0;
+    // An answer may come after its events were sent again: they are in the store, and what comes of that is nothing new.
+    for (const number of this.inFlight.keys()) if (number <= message) this.inFlight.delete(number);
     this.events.splice(0, this.events.indexOf(last) + 1);
     this.keep();
     this.flush();

@@ -46,7 +46,7 @@ def measure() -> list[list[object]]:
     with tempfile.TemporaryDirectory() as folder, run_lab(Path(folder)) as server, run_browser(chromium) as browser:
         page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
         lab = Lab(page, server, Path(folder))
-        lab.open(setup(2 * KEYS + 10), RATE, KEPT.format(rater="anna"))
+        lab.open(setup(2 * KEYS + 10), RATE, KEPT)
         lab.run(0)
         rating = lab.run(1).locator(".fh-rate")
         rating.locator("button.fh-rate-1").wait_for()

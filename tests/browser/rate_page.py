@@ -38,11 +38,17 @@ def setup(rows: int) -> str:
 
 KEPT: Final = """
 import json
-kept = [x for x in fh.session.session.store().ratings.of_batch() if x.rater == {rater!r} and x.undone_at is None]
-json.dumps([len(kept), len({{x.item for x in kept}}), "".join(
+items = [item.id for item in rater.session.items]
+kept = [
+    x for x in fh.session.session.store().ratings.of_items(items)
+    if x.rater == rater.session.rater and x.undone_at is None]
+json.dumps([len(kept), len({x.item for x in kept}), "".join(
     "t" if x.choice == "tie" else "s" if x.choice == "skip" else "12"[x.shown.index(x.choice)] for x in kept)])
 """
-"""What is kept of a rater: how many, of how many items, and the keys in their order."""
+"""What is kept of the variable `rater`: how many ratings, of how many items, and the keys in their order.
+
+Only of its own items: all tests of a session share one store, and another one may rate under the same name.
+"""
 
 
 def wait_until_saved(rating: Locator, done: int) -> None:

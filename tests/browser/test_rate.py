@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import itertools
 import re
+from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import WebSocket, expect
+from playwright.sync_api import Browser, WebSocket, expect
 
+from fh_notebook.notebook.ui.page_widget import script
 from tests.browser.rate_page import HOSTILE, KEPT, NAMES, pictures, ratings_in, setup, wait_until_saved
 from tests.lab import Lab
 
@@ -30,7 +32,7 @@ def test_200_quick_keys_are_200_ratings_and_the_page_never_knows_whose(lab: Lab)
         )
 
     lab.page.on("websocket", listen)
-    lab.open(setup(ROWS), RATE, KEPT.format(rater="anna"), "import os\nos.kill(os.getpid(), 9)")
+    lab.open(setup(ROWS), RATE, KEPT, "import os\nos.kill(os.getpid(), 9)")
     lab.run(0)
     rating = lab.run(1).locator(".fh-rate")
     expect(rating).to_contain_text("0 of 230")
@@ -108,3 +110,49 @@ def test_keys_work_after_a_click_that_disables_or_hides_its_button(lab: Lab) -> 
     expect(rating).to_be_focused()
     lab.page.keyboard.press("2")
     wait_until_saved(rating, 1)
+
+
+SHOWN: dict[str, Any] = {
+    "kind": "state", "pair": True, "style": "", "question": "Which?", "answers": ["is better"] * 2, "blind": "",
+    "rater": "anna", "fingerprint": "f", "kept": True, "cursor": None, "past": [], "total": 9, "left": 9, "skipped": 0,
+    "items": [{"n": n, "views": ["<p>a</p>", "<p>b</p>"], "about": [], "form": None} for n in range(9)],
+}  # fmt: skip
+
+
+@pytest.mark.long
+def test_a_kernel_that_answers_late_is_heard(browser: Browser) -> None:
+    """An answer that comes after the keys were sent again counts: none is counted twice, and none waits for ever."""
+    page = browser.new_page()
+    page.clock.install()
+    page.set_content("<div></div>")
+    page.evaluate(
+        "async source => { window.sent = []; const on = (_, hear) => { window.hear = hear; };"
+        "const model = {send: content => window.sent.push(content), on, off() {}};"
+        "(await import(`data:text/javascript,${encodeURIComponent(source)}`)).default"
+        ".render({model, el: document.querySelector('div')}); }",
+        script("rater.js", uses=["ui/outputs.js", "ui/correction.js"]),
+    )
+
+    def tell(**told: Any) -> None:
+        page.evaluate("told => window.hear({...told, client: window.sent[0].client})", told)
+
+    def sent() -> list[tuple[int, int]]:
+        return [(m["message"], len(m["events"])) for m in page.evaluate("sent") if m["kind"] == "events"]
+
+    tell(**SHOWN)
+    rating = page.locator(".fh-rate")
+    rating.focus()
+    for key in "121":
+        page.keyboard.press(key)
+    assert sent() == [(1, 1)]
+    page.clock.run_for(4_100)
+    assert sent() == [(1, 1), (2, 3)]
+    tell(kind="ack", message=1, counts={"left": 8}, changed=[0], foreign=[])
+    expect(rating).to_have_attribute("data-done", "3")
+    page.keyboard.press("2")
+    page.clock.run_for(4_100)
+    tell(kind="ack", message=2, counts={"left": 6}, changed=[0, 1, 2], foreign=[])
+    expect(rating).to_have_attribute("data-done", "4")
+    tell(kind="ack", message=sent()[-1][0], counts={"left": 5}, changed=[3], foreign=[])
+    wait_until_saved(rating, 4)
+    page.close()

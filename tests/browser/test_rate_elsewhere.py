@@ -23,7 +23,7 @@ def test_in_notebook_7_while_a_cell_runs(lab: Lab) -> None:
         setup(30),
         "rater = cmp.rate(rater='ben', scale=5, rows=10)\nrater",
         "import time\nwhile rater.session.rated < 12:\n    time.sleep(0.05)",
-        KEPT.format(rater="ben").replace('"t" if x.choice', 'x.choice if x.choice.isdigit() else "t" if x.choice'),
+        KEPT.replace('"t" if x.choice', 'x.choice if x.choice.isdigit() else "t" if x.choice'),
     )
     lab.run(0)
     of_its_own = list(lab.errors)  # Notebook 7.6 has one, on an empty page too
