@@ -85,8 +85,7 @@ def _uncorrected_note(batch: Batch) -> str:
 
     A correction is found by the hash of a row's inputs, and the files of the partitions have no inputs of their own.
     """
-    corrected = {key.deployment for key in Overlay.read(batch.workspace, None).standing_by_inputs}
-    if batch.plan().deployment not in corrected:
+    if batch.plan().deployment not in Overlay.read(batch.workspace, None).deployments:
         return ""
     return f"Corrections of {EXPECTED} are left out: a batch over partitions is scored by the values of its table."
 

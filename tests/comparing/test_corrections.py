@@ -312,3 +312,73 @@ def test_a_text_that_is_no_json_is_told_with_the_tables_value() -> None:
     """As an example of how it is written."""
     with pytest.raises(fh.InputError, match="expected is no JSON"):
         expected_of_text("billing", {"label": "other"})
+
+
+class Teams(Triage):
+    """A hive with a second deployment that answers the same inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        hive = fh.local.LocalHive(name="corrections")
+        for name in ("triage", "intake"):
+            hive.workflow(name, variant="v")(lambda text: "billing")
+        hive.workflow("duel", variant="v")(self._prefer)
+        self.hive = hive
+        self.client = hive.client()
+
+    def _prefer(self, output_a: str, output_b: str, expected: str = "") -> str:
+        self.asked.append(expected)
+        return "a" if output_a == expected else "b" if output_b == expected else "tie"
+
+    def of(self, *deployments: str, name: str, rows: Any = TABLE) -> fh.Batch:
+        """Run rows through one variant of each of these deployments."""
+        variants = [(deployment, "v") for deployment in deployments]
+        return fh.batch(rows, deployments[0], variants=variants, client=self.client, progress=False, name=name)
+
+
+def test_all_variants_of_a_row_are_scored_by_one_expected_output() -> None:
+    """Also those of a deployment whose inputs were never corrected; of two corrections the newer one counts."""
+    teams = Teams()
+    fh.compare(teams.of("triage", name="one")).correct(0, expected="billing")
+    both = teams.of("triage", "intake", name="both")
+    cmp = fh.compare(both)
+    assert expected(cmp)[0] == "billing"
+    assert set(means(cmp).values()) == {2 / 3}
+    assert cmp.corrections()["applies"].tolist() == [True, True]
+    assert "1 applies" in " ".join(cmp.notes)
+    fh.compare(teams.of("intake", name="other")).correct(0, expected="refund")
+    assert (expected(fh.compare(both))[0], expected(fh.compare(teams.of("triage", name="one")))[0]) == (
+        "refund",
+        "billing",
+    )
+    again = fh.compare(both).correct(0, expected="other")
+    assert (again.corrections().empty, set(means(again).values())) == (True, {1 / 3})
+
+
+def test_rows_of_the_same_place_in_two_batches_are_two_rows() -> None:
+    """Though they have one place and one expected output."""
+    teams = Teams()
+    rows = [{"text": "Elsewhere", "expected_output": "other"}]
+    fh.compare(teams.of("triage", name="one")).correct(0, expected="billing")
+    cmp = fh.compare({"here": teams.of("triage", name="one"), "there": teams.of("triage", name="two", rows=rows)})
+    cmp.correct(3, expected="refund")
+    assert cmp.corrections()["row"].tolist() == [0, 2, 3]
+    assert means(cmp)["there"] == 0.0
+
+
+def test_a_judge_of_pairs_is_asked_again_for_whole_pairs() -> None:
+    """Where the correction is one of one of the two batches only."""
+    teams = Teams()
+    right = [{**row, "expected_output": "billing"} for row in TABLE]
+    judge = fh.score.judge("duel", variant="v", pairwise=True, client=teams.client, progress=False)
+    teams.hive.workflow("intake", variant="late")(lambda text: "other")
+    late = fh.batch(right, "intake", variants=["late"], client=teams.client, progress=False, name="late")
+    sources = {"monday": teams.of("triage", name="one"), "today": late}
+    cmp = fh.compare(sources, score=judge)
+    before = cmp.scores()
+    teams.asked.clear()
+    cmp.correct(0, expected="refund")
+    assert teams.asked == ["refund"] * 2, "in both orders"
+    after = cmp.scores()
+    assert before.query("variant == 'monday'").iloc[:, 2].tolist() == [0.0, 0.5, 0.0, 1.0]
+    assert after.query("variant == 'monday'").iloc[:, 2].tolist() == [0.5, 0.5, 0.5, 1.0]

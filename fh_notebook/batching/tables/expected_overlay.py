@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from fh_notebook.batching.tables.values import is_missing, plain
@@ -175,18 +176,29 @@ class Overlay:
             return cls({})
         return overlay
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no correction."""
-        return not self.standing_by_inputs
+    @cached_property
+    def deployments(self) -> frozenset[str]:
+        """The deployments that have corrections: the inputs of no other one need to be looked up."""
+        return frozenset(key.deployment for key in self.standing_by_inputs)
 
-    def standing(self, key: InputsKey, table_value: str) -> Standing:
-        """Return the corrections of some inputs, whose table says this value (as `canonical_expected`)."""
-        by_value = self.standing_by_inputs.get(key)
-        if not by_value:
-            return NONE_STANDING
-        if applied := by_value.get(table_value):
-            return Standing(applied=applied)
-        newest = [*by_value.values()][-1]
+    def standing(self, keys: Iterable[InputsKey], table_value: str) -> Standing:
+        """Return the corrections of a row of a table.
+
+        Parameters
+        ----------
+        keys : iterable of InputsKey
+            The inputs of the row, of each deployment that it was run through: one expected output is of all of them.
+        table_value : str
+            What the table says, as `canonical_expected`.
+        """
+        known = [by_value for key in keys if (by_value := self.standing_by_inputs.get(key))]
+        if applied := [by_value[table_value] for by_value in known if table_value in by_value]:
+            return Standing(applied=max(applied, key=_moment))
+        newest = [[*by_value.values()][-1] for by_value in known]
         # A table that says the corrected value itself has taken the correction over.
-        return NONE_STANDING if canonical_expected(newest.expected) == table_value else Standing(outdated=newest)
+        outdated = [correction for correction in newest if canonical_expected(correction.expected) != table_value]
+        return Standing(outdated=max(outdated, key=_moment)) if outdated else NONE_STANDING
+
+
+def _moment(correction: Correction) -> tuple[datetime, str]:
+    return correction.corrected_at, correction.uid

@@ -66,6 +66,8 @@ class Observation:
     """What was called; ``None`` for a line of a table."""
     workspace: str = field(default="", repr=False, compare=False)
     """The workspace of its batch; empty for a line of a table."""
+    batch: Batch | None = field(default=None, repr=False, compare=False)
+    """Its batch, where there are several: its rows have the positions that those of another one have, too."""
     corrections: Standing = field(default=NONE_STANDING, repr=False, compare=False)
     """The corrections of its inputs' expected output; the one that applies is in the row already."""
 
@@ -144,6 +146,8 @@ class Observations(Sequence[Observation]):
     """As `Observation.store`."""
     workspaces: Sequence[str] = field(repr=False)
     """As `Observation.workspace`."""
+    batches: Sequence[Batch | None] = field(repr=False)
+    """As `Observation.batch`."""
     hiding: Sequence[int] = field(repr=False)
     """Which of them may have password Start variables."""
     names: tuple[str, ...] = field(repr=False)
@@ -179,6 +183,7 @@ class Observations(Sequence[Observation]):
             lines=[o.line for o in held],
             stores=[o.store for o in held],
             workspaces=[o.workspace for o in held],
+            batches=[o.batch for o in held],
             hiding=[place for place, o in enumerate(held) if o.hidden],
             names=tuple(dict.fromkeys(chain.from_iterable(o.row for o in held))),
             cells=lambda name, default: [o.row.get(name, default) for o in held],
@@ -297,6 +302,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
             sent=sent,
             job=job,
             workspace=workspace,
+            batch=batch,
         )
 
     return Observations(
@@ -311,6 +317,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
         lines=table.lines,
         stores=[batch.file_store] * len(table),
         workspaces=[workspace] * len(table),
+        batches=[batch] * len(table),
         hiding=[place for place, is_secret in enumerate(table.secret) if is_secret],
         names=names,
         cells=cells,
@@ -338,28 +345,49 @@ def corrected_observations(observations: Sequence[Observation]) -> Observations:
     runs = Observations.of(observations)
     if EXPECTED not in runs.names:
         return runs
-    sources = list(zip(runs.workspaces, map(id, runs.stores), strict=True))
-    first_places = {of_source: place for place, of_source in reversed(list(enumerate(sources)))}
-    overlays = {of_source: Overlay.read(of_source[0], runs.stores[place]) for of_source, place in first_places.items()}
-    standing_of: dict[tuple[Any, ...], Standing] = {}
+    places_of: dict[tuple[Any, ...], list[int]] = {}
+    for place, source in enumerate(zip(runs.workspaces, map(id, runs.stores), map(id, runs.batches), strict=True)):
+        places_of.setdefault(source, []).append(place)
     changed: dict[int, Observation] = {}
-    for place, of_source in enumerate(sources):
-        if overlays[of_source].is_empty and place not in runs.corrections:
-            continue
-        observation = runs[place]
-        if observation.job is None or EXPECTED not in observation.row:
-            continue
-        job, table_value = observation.job, canonical_expected(observation.table_expected)
-        key = (*of_source, job.deployment, id(job.inputs), table_value)  # runs of a row share its inputs: hashed once
-        if key not in standing_of:
-            inputs_key = observation.inputs_key
-            standing_of[key] = (
-                NONE_STANDING if inputs_key is None else overlays[of_source].standing(inputs_key, table_value)
-            )
-        corrected = observation.with_corrections(standing_of[key])
-        if corrected is not observation:
-            changed[place] = corrected
+    for places in places_of.values():
+        overlay = Overlay.read(runs.workspaces[places[0]], runs.stores[places[0]])
+        if not overlay.deployments or overlay.deployments.isdisjoint(_deployments(runs, places)):
+            places = [place for place in places if place in runs.corrections]
+        changed |= _changed_by(overlay, {place: runs[place] for place in places})
     return runs.with_expected(changed) if changed else runs
+
+
+def _deployments(runs: Observations, places: Sequence[int]) -> set[str]:
+    """Return the deployments of the runs of one source; each of its variants is one of one deployment."""
+    first_of_variant = {runs.variants[place]: place for place in reversed(places)}
+    return {job.deployment for place in first_of_variant.values() if (job := runs[place].job) is not None}
+
+
+def _changed_by(overlay: Overlay, observations: Mapping[int, Observation]) -> dict[int, Observation]:
+    """Return, by their places, those runs of one source whose corrections are other ones by this overlay.
+
+    All runs of a row have the same: its variants are compared by one expected output, also where one of them is of
+    another deployment, of which nothing was corrected.
+    """
+    places_of: dict[tuple[int, str], list[int]] = {}
+    for place, observation in observations.items():
+        if observation.job is not None and EXPECTED in observation.row:
+            row = observation.job.position, canonical_expected(observation.table_expected)
+            places_of.setdefault(row, []).append(place)
+    changed: dict[int, Observation] = {}
+    for (_, table_value), places in places_of.items():
+        of_inputs = {  # runs of a row share its inputs: hashed once
+            (job.deployment, id(job.inputs)): observations[place]
+            for place in places
+            if (job := observations[place].job) is not None and job.deployment in overlay.deployments
+        }
+        keys = [key for observation in of_inputs.values() if (key := observation.inputs_key) is not None]
+        standing = overlay.standing(keys, table_value)
+        for place in places:
+            corrected = observations[place].with_corrections(standing)
+            if corrected is not observations[place]:
+                changed[place] = corrected
+    return changed
 
 
 class JobCells(Mapping[str, Any]):

@@ -287,10 +287,21 @@ class KeptScores:
         """Return the results of all runs: the kept ones, and those of the changed runs by the scorer."""
         columns = (self.lines[name] for name in ("score", "score_error", "parts"))
         score_list = list(starmap(ScoreResult, zip(*columns, strict=True)))
-        again = results(scorer, [observations[place] for place in self.changed])
-        for place, result in zip(self.changed, again, strict=True):
+        places = self._with_their_rows(observations) if _scores_pairs(scorer) else self.changed
+        again = results(scorer, [observations[place] for place in places])
+        for place, result in zip(places, again, strict=True):
             score_list[place] = result
         return score_list
+
+    def _with_their_rows(self, observations: Sequence[Observation]) -> list[int]:
+        pairs = Observations.of(observations).pairs
+        changed_pairs = {pairs[place] for place in self.changed}
+        return [place for place, pair in enumerate(pairs) if pair in changed_pairs]
+
+
+def _scores_pairs(scorer: Any) -> bool:
+    """Whether the score of a run depends on the other runs of its row: of a judge of pairs, or one of its parts."""
+    return bool(getattr(scorer, "pairwise", False)) or any(map(_scores_pairs, getattr(scorer, "members", ())))
 
 
 def score_runs(
