@@ -682,8 +682,11 @@ class Comparison:
     def write_corrected(self, path: str | PathLike[str]) -> Path:
         """Write the batch's table with the corrections in ``expected_output`` to a new file, and return its path.
 
-        It has the rows and columns that were run, and can be run again at no call: ``fh.batch(path, ...)``. Texts are
-        written as they are, for a program and not for a spreadsheet; values of password Start variables are masked.
+        It has the rows and columns that were run. Values keep their kinds in ``.parquet``, ``.json`` and ``.jsonl``,
+        so ``fh.batch(path, ..., reuse="store")`` makes no call; a cell of a ``.csv`` or ``.tsv`` is read as text, which
+        is another input than a number was. In ``.parquet`` a column of several kinds is text, and JSON what is none;
+        ``.json`` and ``.jsonl`` do not hold labels of rows. Texts are written as they are, for a program and not for a
+        spreadsheet; values of password Start variables are masked.
 
         Parameters
         ----------
@@ -695,7 +698,8 @@ class Comparison:
         InputError
             It is not the comparison of one batch.
         SettingsError
-            The file is there already, cannot be written there, or what it needs is not installed.
+            The file is there already, cannot be written there, cannot hold the rows' labels, or what it needs is not
+            installed.
         """
         arguments.check(Comparison.write_corrected, locals())
         return write_corrected(self.data.runs, path)

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import pandas as pd
 
+from fh_notebook.batching.export.columns import text_of
 from fh_notebook.batching.export.export import checked_target, replacing, suffix_of
 from fh_notebook.batching.tables.expected_overlay import canonical_expected, text_of_expected
 from fh_notebook.batching.tables.rows import EXPECTED, label_from
@@ -250,6 +251,11 @@ def write_corrected(runs: ScoredRuns, path: Any) -> Path:
     if target.exists():
         raise SettingsError(f"{target} is there already, and is left as it is; give the name of a new file")
     table = _table_of(runs)
+    if suffix in _WITHOUT_LABELS and not isinstance(table.index, pd.RangeIndex):
+        raise SettingsError(
+            f"the rows have labels of their own, such as {short(table.index[0])}, which {suffix} does not hold; "
+            "write .csv, .tsv or .parquet"
+        )
     with replacing(target) as file:
         _WRITERS[suffix](table, file)
     return target
@@ -297,7 +303,23 @@ def _write_jsonl(table: pd.DataFrame, file: BinaryIO) -> None:
 
 
 def _write_parquet(table: pd.DataFrame, file: BinaryIO) -> None:
-    table.infer_objects().to_parquet(file)
+    columns = {name: object_series(_of_one_kind(table[name].tolist())) for name in table}
+    written = pd.DataFrame(columns).set_axis(table.index, axis=0)
+    if not isinstance(table.index, pd.RangeIndex):
+        written.index = pd.Index(_of_one_kind(table.index.tolist()))
+    written.to_parquet(file)
+
+
+def _of_one_kind(values: list[Any]) -> list[Any]:
+    """Return values that a column of Parquet gives back as they are; of several kinds, as text, JSON where none is."""
+    import pyarrow as pa
+
+    try:
+        if pa.array(values).to_pylist() == values:
+            return values
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):  # half a character is a ValueError
+        pass
+    return [None if value is None else text_of(value).encode("utf-8", "replace").decode() for value in values]
 
 
 _WRITERS: Final[dict[str, Callable[[pd.DataFrame, BinaryIO], None]]] = {
@@ -308,3 +330,5 @@ _WRITERS: Final[dict[str, Callable[[pd.DataFrame, BinaryIO], None]]] = {
     ".parquet": _write_parquet,
 }
 CORRECTED_SUFFIXES: Final = tuple(_WRITERS)
+_WITHOUT_LABELS: Final = (".json", ".jsonl")
+"""What is read as a list of records, in which rows are named by their places."""

@@ -181,10 +181,37 @@ def test_the_corrected_table_is_a_new_file_that_runs_at_no_call(triage: Triage, 
 
 
 def test_a_corrected_table_keeps_the_labels_of_its_rows(triage: Triage, tmp_path: Path) -> None:
-    """An index of the user's own is the first column, without a name."""
-    cmp = fh.compare(triage.run(pd.DataFrame(TABLE, index=["a", "b", "c", "d"])))
-    path = cmp.correct("c", expected="billing").write_corrected(tmp_path / "t.csv")
-    assert triage.run(path, name=None).frame["row"].unique().tolist() == ["a", "b", "c", "d"]
+    """Or says that the file cannot."""
+    cmp = fh.compare(triage.run(pd.DataFrame(TABLE, index=["a", "b", "c", "d"]))).correct("c", expected="billing")
+    for suffix in (".csv", ".tsv", ".parquet"):
+        path = cmp.write_corrected(tmp_path / f"t{suffix}")
+        assert triage.run(path, name=None).frame["row"].unique().tolist() == ["a", "b", "c", "d"]
+    for suffix in (".json", ".jsonl"):
+        with pytest.raises(fh.SettingsError, match=r"labels of their own, such as 'a'.* write \.csv"):
+            cmp.write_corrected(tmp_path / f"t{suffix}")
+        assert not (tmp_path / f"t{suffix}").exists()
+
+
+MIXED: list[dict[str, Any]] = [
+    {"text": "Charged", "n": 1, "tags": ["a", None], "extra": {"a": 1}, "expected_output": "other"},
+    {"text": "Parcel", "n": 2, "tags": [], "extra": {"b": [2]}, "expected_output": {"label": "delivery"}},
+    {"text": "Refund", "n": None, "tags": None, "extra": 2**70, "cut": "half \ud83d", "expected_output": 3},
+]
+
+
+def test_values_of_a_corrected_table_keep_their_kinds(triage: Triage, tmp_path: Path) -> None:
+    """Where the file has kinds; a column of Parquet that has several is text, and JSON what is none."""
+    cmp = fh.compare(triage.run(MIXED, variants=["good"])).correct(0, expected=True)
+    for suffix in (".json", ".jsonl"):
+        batch = triage.run(cmp.write_corrected(tmp_path / f"t{suffix}"), name=None, variants=["good"])
+        assert [row["extra"] for _, _, row in batch.entries()] == [row["extra"] for row in MIXED]
+    path = cmp.correct(0, expected="other").write_corrected(tmp_path / "t.parquet")
+    rows = [row for _, _, row in triage.run(path, name=None, variants=["good"]).entries()]
+    assert [row["n"] for row in rows] == [1, 2, None]
+    assert [row["tags"] for row in rows] == [["a", None], [], None]
+    assert [row["extra"] for row in rows] == ['{"a": 1}', '{"b": [2]}', str(2**70)]
+    assert [row["expected_output"] for row in rows] == ["other", '{"label": "delivery"}', "3"]
+    assert [row["cut"] for row in rows] == [None, None, "half ?"]
 
 
 def test_what_cannot_be_corrected_is_told_before_anything_is_kept(triage: Triage) -> None:
