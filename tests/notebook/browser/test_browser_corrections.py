@@ -59,9 +59,8 @@ def test_a_correction_of_the_page_is_one_of_the_comparison(triage: Triage) -> No
     assert [row["corrected"] for row in shown["rows"]] == ["corrected from other", "", "corrected from other", ""]
     assert [row["cells"][0]["right"] for row in shown["rows"]] == [True] * 4
     assert shown["open"]["form"] == {"text": "billing", "is_corrected": True}
-    told = dict(part[:2] for part in shown["open"]["own"])["corrected"]
-    assert told.startswith("from other by ")
-    assert told.endswith(": a <b>charge</b>")
+    assert shown["open"]["story"].startswith("from other by ")
+    assert shown["open"]["story"].endswith(": a <b>charge</b>")
     assert dangers(browser._repr_html_()) == []
     for saved in (browser._repr_html_(), repr(browser)):
         assert "corrected from other" in saved
@@ -69,6 +68,14 @@ def test_a_correction_of_the_page_is_one_of_the_comparison(triage: Triage) -> No
 
     assert page.correct(0, restore=True) == ""
     assert (cmp.corrections().empty, browser.widget.page["rows"][0]["corrected"]) == (True, "")
+
+
+def test_a_column_of_the_users_named_corrected_is_no_correction(triage: Triage) -> None:
+    """It is shown among the row's own columns, and is not in the text of the page."""
+    browser = fh.compare(triage.run([{**row, "corrected": "by hand"} for row in TABLE])).browse(columns=[])
+    opened = Page(browser).send(view={"open": 0})["open"]
+    assert (opened["story"], ["corrected", "by hand", 0] in opened["own"]) == ("", True)
+    assert "corrected" not in repr(browser)
 
 
 def test_what_cannot_be_corrected_is_told_beside_the_form(triage: Triage) -> None:
