@@ -98,6 +98,12 @@ class Deployment:
     def from_snippet(cls, text: str) -> Deployment:
         """Return the deployment that a pasted Code Snippet calls; kinds of inputs are guessed from its values.
 
+        Parameters
+        ----------
+        text : str
+            A curl command, the JSON body of a call, or the call of an official SDK in Python, TypeScript, PHP or Ruby
+            with literal arguments. Nothing is evaluated, and a key in it is dropped.
+
         Raises
         ------
         SnippetError

@@ -55,6 +55,18 @@ CMD: Final = (
 ANSI: Final = (
     '$ curl https://api.fetchhive.com/v1/workflow/invoke --json $\'{"deployment":"d","inputs":{"a":"\\u00e9\\\'"}}\''
 )
+SDKS: Final = (
+    f'client = FetchHive(api_key="{KEY}")\nrun = client.invoke_workflow(\n  deployment="d", inputs={{"a": ["x", 1, None]}},  # c\n)',
+    f"const client = new FetchHive({{ apiKey: '{KEY}' }});\nconst r = await client.invokeWorkflow({{\n  deployment: 'd',"
+    " inputs: { a: `x\\u00e9`, b: [1, null] }, // c\n});",
+    f"<?php\n$client = new FetchHive(['api_key' => '{KEY}']);\n$run = $client->invokeWorkflow(['deployment' => 'd',"
+    " 'inputs' => ['a' => \"x\\u{e9}\", 'b' => array(1, null)]]);",
+    f'client = FetchHive::Client.new(api_key: "{KEY}")\nrun = client.invoke_workflow(deployment: "d", inputs: {{ a: :x, "b" => %w[c] }})',
+)  # fmt: skip
+CODE: Final = (
+    "#{`touch x`}", "${", "{$x}", "__import__('os').system('touch x')", "<<~EOT\n", "%x(touch x)", "/*", "//", "f'", "b'", "**x", "...", "=>", "::",
+    "client.invoke_workflow(", ".invokeWorkflow({", "->invokeWorkflow([", "lambda: 1", "array(", "(object) [", "\\u{110000}", "\\xff", "\\777",
+)  # fmt: skip
 CELL: Final = """# what is late
 ticket: |
   Parcel is late, {{ name }} says: {{ rows[0]["text"] | x }}
@@ -227,7 +239,7 @@ def cell(text: str) -> None:
 
 Target = Callable[[Any], None]
 TARGETS: Final[dict[str, tuple[Target, st.SearchStrategy[Any]]]] = {
-    "snippet": (snippet, _torn((CURL, CMD, ANSI, CURL.replace("'", '"')), SHELL)),
+    "snippet": (snippet, _torn((CURL, CMD, ANSI, CURL.replace("'", '"'), *SDKS), SHELL + CODE)),
     "wire": (
         wire,
         st.tuples(

@@ -7,8 +7,8 @@ Rules of this file:
 2. A snippet that is not understood wholly is refused with a line that says what it is and what to do, and a workspace
    key in it leaves as a `Secret` or not at all: no error and no repr shows it.
 
-The shapes are those of CONTRACT section 9: curl for a POSIX shell, and the JSON body alone. The way back,
-:func:`to_curl` and :func:`to_python`, is in `writer`.
+The shapes are those of CONTRACT sections 9 and 10: curl for a POSIX shell, the JSON body alone, and a call of an
+official SDK; each is a row of `DIALECTS`. The way back, :func:`to_curl` and :func:`to_python`, is in `writer`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.schema.build import infer
 from fh_notebook.contract.snippet.curl import CurlCall, Word, line_and_column, read_curl, split_posix
+from fh_notebook.contract.snippet.sdk import SDK_DIALECTS, SdkDialect, key_candidates
 from fh_notebook.contract.snippet.writer import to_curl, to_python
 from fh_notebook.core.redaction import MASK, Hidden, Secret, redact
 from fh_notebook.core.text.formatting import nearest, short
@@ -144,6 +146,7 @@ def read_fields(body: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
     """
     if refusal := _wrong_type(body):
         raise SnippetError(refusal)
+    body = _with_deployment(body)
     fields = {name: body.get(name) for name in ("deployment", "variant", "metadata", "user", "tool_approval")}
     fields["inputs"] = body.get("inputs") if body.get("inputs") is not None else {}
     problems = [problem for name, value in fields.items() if (problem := _type_problem(name, value))]
@@ -164,6 +167,17 @@ def _wrong_type(body: Mapping[str, Any]) -> str:
         return "this is the body of a prompt; open a workflow's deployment and copy its Code Snippet"
     return ""
 
+
+def _with_deployment(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body with the name of the deployment in its field: older ones have it in ``endpoint``."""
+    if "endpoint" not in body:
+        return body
+    if body.get("deployment") not in (None, body["endpoint"]):
+        raise SnippetError("the body has deployment and endpoint, its older name, with two values; keep deployment")
+    return {"deployment": body["endpoint"], **{name: value for name, value in body.items() if name not in _NAMES}}
+
+
+_NAMES: Final = ("deployment", "endpoint")
 
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
     "deployment": (str, "the name of the deployment as a text"),
@@ -226,11 +240,15 @@ _CURL: Final = re.compile(r"^[ \t]*(?:[$%>][ \t]+)?(?=curl(?:\.exe)?[ \t\u00a0\\
 
 _FENCE: Final = re.compile(r"^[ \t]*```[^\n]*$", re.MULTILINE)
 
-_BODY_MARKS: Final = ('"deployment"', '"inputs"')
+_BODY_MARKS: Final = (('"deployment"', '"inputs"'), ('"endpoint"', '"inputs"'))
 
 _CODE: Final = re.compile(
-    r"^\s*(?:import (?:requests|httpx|json)\b|from \w+ import\b|(?:const|let|var) \w+|(?:await )?fetch\(|require\()"
+    r"\s*(?:<\?php\b|import [\w{*'\"]|from [\w.]+ import\b|use [\w\\]+;|require(?:_once|_relative)?[ (]*['\"]"
+    r"|(?:const|let|var) \w+|(?:await )?fetch\("
+    r"|(?:(?:await|return|print|puts|echo|console\.log|var_dump)\b[\s(]*)?[$\w.]+\s*(?:->|\.)\s*invoke"
+    r"|\$?\w+(?:\s*:\s*[\w.\[\]]+)?\s*=[^=>])"
 )
+"""How program code begins."""
 
 
 def looks_like_snippet(text: str) -> bool:
@@ -242,22 +260,34 @@ def looks_like_snippet(text: str) -> bool:
     (True, False)
     >>> looks_like_snippet('{"ticket": "late"}'), looks_like_snippet('{"deployment": "d", "inputs": {}}')
     (False, True)
+    >>> looks_like_snippet("run = client.invoke_workflow(deployment='d')")
+    True
     """
-    start = _unfenced(text.removeprefix("\ufeff")).lstrip()
-    head = _without_comments(start)[:200]
-    if _CURL.match(head):
-        return any(mark in start for mark in ("://", "/invoke", "--data", "--json", " -d", " -X", " -H"))
-    if start.startswith("{"):
-        return all(mark in start for mark in _BODY_MARKS) and _is_body(start)
-    return bool(_CODE.match(start)) and "/invoke" in start
+    start = _without_comments(_unfenced(text.removeprefix("\ufeff"))).lstrip()
+    return any(dialect.is_meant(start) for dialect in DIALECTS) or (_is_code(start) and "/invoke" in start)
+
+
+def _is_code(text: str) -> bool:
+    return bool(_CODE.match(text))
+
+
+def _is_call(text: str, dialect: SdkDialect) -> bool:
+    return _is_code(text) and dialect.call.search(text) is not None
+
+
+def _is_curl(text: str) -> bool:
+    marks = ("://", "/invoke", "--data", "--json", " -d", " -X", " -H")
+    return bool(_CURL.match(text[:200])) and any(mark in text for mark in marks)
 
 
 def _is_body(text: str) -> bool:
+    if not text.startswith("{") or not any(all(mark in text for mark in marks) for marks in _BODY_MARKS):
+        return False
     try:
         body = read_body(Word(text, [(0, 0)]), text)
     except SnippetError:
         return True  # its marks are those of a body: the error says where it is broken
-    return isinstance(body.get("deployment"), str) and isinstance(body.get("inputs"), Mapping)
+    return isinstance(body.get("deployment", body.get("endpoint")), str) and isinstance(body.get("inputs"), Mapping)
 
 
 def parse_snippet(text: str | Hidden) -> Snippet:
@@ -266,7 +296,8 @@ def parse_snippet(text: str | Hidden) -> Snippet:
     Parameters
     ----------
     text : str or Hidden
-        A curl command in POSIX quoting, or the JSON body of the call alone.
+        A curl command in POSIX quoting, the JSON body of the call alone, or the call of an official SDK in Python,
+        TypeScript, PHP or Ruby.
 
     Raises
     ------
@@ -292,9 +323,20 @@ def parse_snippet(text: str | Hidden) -> Snippet:
 
 def _read(text: str) -> Snippet:
     text = _unfenced(text.replace("\r\n", "\n").removeprefix("\ufeff"))
-    if text.lstrip().startswith("{"):
-        return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
-    return _parse_command(text)
+    # What stands in a string of one dialect may be a call in another: the first to begin is the one.
+    found = [(match.start(), dialect) for dialect in DIALECTS if (match := dialect.begins.search(text))]
+    if not found:
+        raise SnippetError(_not_a_snippet_message(text))
+    return min(found, key=lambda place: place[0])[1].read(text)
+
+
+def _parse_body(text: str) -> Snippet:
+    return _snippet(read_body(Word(text, [(0, 0)]), text), None, "")
+
+
+def _parse_call(text: str, dialect: SdkDialect) -> Snippet:
+    key = _key(key_candidates(text))  # before anything is refused: what is redacted then knows it
+    return _snippet(dialect.read(text), key, "")
 
 
 def _parse_command(text: str) -> Snippet:
@@ -302,7 +344,7 @@ def _parse_command(text: str) -> Snippet:
     if start is None:
         raise SnippetError(_not_a_snippet_message(text))
     call = read_curl(_split_command(text, start.end()))
-    key = _key(call)  # before anything is refused: what is redacted then knows it
+    key = _key(_curl_key_candidates(call))  # before anything is refused: what is redacted then knows it
     url = _address(call)
     if call.body is None:
         raise SnippetError("the command has no body; paste the snippet with its --data-raw")
@@ -321,17 +363,23 @@ def _unfenced(text: str) -> str:
 
 def _without_comments(text: str) -> str:
     lines = text.split("\n", 20)
-    while len(lines) > 1 and (not lines[0].strip() or lines[0].lstrip().startswith("#")):
+    while len(lines) > 1 and (not lines[0].strip() or lines[0].lstrip().startswith(("#", "//"))):
         lines.pop(0)
     return "\n".join(lines)
 
 
 def _not_a_snippet_message(text: str) -> str:
-    if _CODE.match(text):
-        return "this is program code; choose cURL in the Code Snippet dialog, or paste the JSON body alone"
+    if _is_code(_without_comments(text)):
+        return (
+            "this is program code without a call of an official SDK, such as client.invoke_workflow(deployment=...);"
+            " choose cURL in the Code Snippet dialog, or paste the JSON body alone"
+        )
     if re.search(r"\bcurl\b", text):
         return "the line with curl is not at the beginning of a line; paste the snippet as the dialog gives it"
-    return "this is not a Code Snippet; paste the curl command of the Code Snippet dialog, or its JSON body alone"
+    return (
+        "this is not a Code Snippet; paste the curl command of the Code Snippet dialog, its JSON body alone,"
+        " or the call of an official SDK"
+    )
 
 
 _POSIX_ONLY: Final = (
@@ -360,15 +408,19 @@ _KEY_PLACEHOLDER: Final = re.compile(
 )
 
 
-def _key(call: CurlCall) -> Secret | None:
+def _key(candidates: Sequence[str]) -> Secret | None:
+    real = [key for k in candidates if not _KEY_PLACEHOLDER.fullmatch(key := k.strip())]
+    return Secret(real[-1]) if real else None
+
+
+def _curl_key_candidates(call: CurlCall) -> list[str]:
     candidates = [] if call.bearer is None else [call.bearer.text]
     for header in call.headers:
         name, _, value = header.text.partition(":")
         if name.strip().lower() == "authorization":
             scheme, _, token = value.strip().partition(" ")
             candidates.append(token if scheme.lower() == "bearer" else value)
-    real = [key for k in candidates if not _KEY_PLACEHOLDER.fullmatch(key := k.strip())]
-    return Secret(real[-1]) if real else None
+    return candidates
 
 
 _OTHER_ADDRESSES: Final = {
@@ -458,13 +510,59 @@ def is_open(text: str) -> bool:
     --------
     >>> is_open("curl 'http://x/' \\"), is_open("curl 'http://x/' -d '{"), is_open("curl 'http://x/'")
     (True, True, False)
+    >>> is_open("client = FetchHive()"), is_open("client.invoke_workflow(deployment='d')")
+    (True, False)
     """
-    if text.lstrip().startswith("{"):
-        try:
-            json.loads(text)
-        except ValueError:
-            return True
-        return False
+    found = next((dialect for dialect in DIALECTS if dialect.begins.search(text)), None)
+    return _is_code(text) if found is None else found.is_open(text)
+
+
+def _is_open_body(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    return False
+
+
+def _is_open_command(text: str) -> bool:
     remainder = _TOKENS.sub("", text).rstrip(" ")
     # A command for Windows' cmd is refused whole, so its lines (`^`) are read on, too.
     return remainder.endswith(("\\", "^")) or "'" in remainder or '"' in remainder
+
+
+def _is_open_call(text: str) -> bool:
+    remainder = _TOKENS.sub("", text)
+    return sum(remainder.count(char) for char in "([{") > sum(remainder.count(char) for char in ")]}")
+
+
+# --- the dialects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dialect:
+    """One spelling of a call, and how its text is recognised and read."""
+
+    begins: re.Pattern[str]
+    """Where it begins in a pasted text."""
+    is_meant: Callable[[str], bool]
+    """Whether a text that begins so, without comments, hardly can be anything else."""
+    read: Callable[[str], Snippet]
+    is_open: Callable[[str], bool]
+    """Whether a part of it goes on in the next line."""
+
+
+DIALECTS: Final = (
+    _Dialect(begins=re.compile(r"\A\s*\{"), is_meant=_is_body, read=_parse_body, is_open=_is_open_body),
+    _Dialect(begins=_CURL, is_meant=_is_curl, read=_parse_command, is_open=_is_open_command),
+    *(
+        _Dialect(
+            begins=dialect.call,
+            is_meant=partial(_is_call, dialect=dialect),
+            read=partial(_parse_call, dialect=dialect),
+            is_open=_is_open_call,
+        )
+        for dialect in SDK_DIALECTS
+    ),
+)
+"""Every spelling that is read; of two that begin at the same place, the first."""

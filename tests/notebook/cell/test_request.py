@@ -186,6 +186,21 @@ def test_the_seeds_requests_are_read_as_they_stand() -> None:
     assert read_cell(SEED, variants=("a", "b")).variants == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "client = FetchHive(api_key='fhk_0123')\nrun = client.invoke_workflow(deployment='d', variant='v', inputs={'a': 1})",
+        "const c = new FetchHive({ apiKey: 'fhk_0123' });\n"
+        "await c.invokeWorkflow({ deployment: 'd', variant: 'v', inputs: { a: 1 } });",
+    ],
+)
+def test_the_code_of_an_sdk_is_a_snippet_whose_key_is_dropped(code: str) -> None:
+    """As curl is: the call is read, and nothing is evaluated."""
+    call = read_cell(code)
+    assert [request.body() for request in call.requests()] == [{"deployment": "d", "variant": "v", "inputs": {"a": 1}}]
+    assert call.key_was_dropped
+
+
 def test_a_snippet_of_something_else_is_refused() -> None:
     """A prompt's snippet is not a workflow's."""
     with pytest.raises(SnippetError):

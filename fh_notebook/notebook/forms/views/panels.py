@@ -410,7 +410,7 @@ def _copyable(text: str, *, is_cell: bool) -> html.Html:
     return html.el("div", html.Html(f"<style>{COPY_STYLE}</style>"), bar, box, cls="fh")
 
 
-_PASTE: Final = "Paste the Code Snippet (curl) of the deployment here, and leave the box."
+_PASTE: Final = "Paste the Code Snippet of the deployment here (curl, or the call of an SDK), and leave the box."
 
 
 class SchemaPanel:

@@ -1,0 +1,358 @@
+"""Calls as the official SDKs spell them: read as the body that they would send, and never evaluated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from shutil import which
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fh_notebook.contract.invoke_request import InvokeRequest
+from fh_notebook.contract.snippet.parser import is_open, looks_like_snippet, parse_snippet, unfolded
+from fh_notebook.errors import SnippetError
+from tests.contract.snippet.snippets import KEY, refusal
+from tests.security.watching import watching
+
+PYTHON = """from fetch_hive_sdk import FetchHive
+
+client = FetchHive()  # reads FETCH_HIVE_API_KEY
+
+run = client.invoke_workflow(
+    deployment="YOUR_DEPLOYMENT_NAME",
+    variant="YOUR_VARIANT_NAME",
+    inputs={"topic": "State of enterprise AI in 2026"},
+)
+print(run["run_status"], run.get("output"))
+"""
+TYPESCRIPT = """import { FetchHive } from '@fetch-hive/sdk';
+
+const client = new FetchHive({ apiKey: process.env.FETCH_HIVE_API_KEY! });
+
+const response = await client.invokeWorkflow({
+  deployment: 'YOUR_DEPLOYMENT_NAME',
+  variant: 'YOUR_VARIANT_NAME',
+  inputs: { topic: 'State of enterprise AI in 2026' },
+});
+console.log(response.status);
+"""
+PHP = """<?php
+require_once 'vendor/autoload.php';
+
+use FetchHive\\Sdk\\FetchHive;
+
+$client = new FetchHive();
+
+$run = $client->invokeWorkflow([
+    'deployment' => 'YOUR_DEPLOYMENT_NAME',
+    'variant'    => 'YOUR_VARIANT_NAME',
+    'inputs'     => ['topic' => 'State of enterprise AI in 2026'],
+]);
+echo $run['run_status'] . PHP_EOL;
+"""
+RUBY = """require "fetch_hive"
+
+client = FetchHive::Client.new
+
+run = client.invoke_workflow(
+  deployment: "YOUR_DEPLOYMENT_NAME",
+  variant: "YOUR_VARIANT_NAME",
+  inputs: { topic: "State of enterprise AI in 2026" }
+)
+puts run["output"]
+"""
+WHOLE = {"Python": PYTHON, "TypeScript": TYPESCRIPT, "PHP": PHP, "Ruby": RUBY}
+# A call of which all that is written is the value of the input `a`.
+FRAMES = {
+    "Python": "client.invoke_workflow(deployment='d', inputs={{'a': {}}})",
+    "TypeScript": "await client.invokeWorkflow({{deployment: 'd', inputs: {{a: {}}}}})",
+    "PHP": "$client->invokeWorkflow(['deployment' => 'd', 'inputs' => ['a' => {}]])",
+    "Ruby": "client.invoke_workflow(deployment: 'd', inputs: {{ a: {} }})",
+}
+
+
+def value_of(language: str, literal: str) -> Any:
+    return parse_snippet(FRAMES[language].format(literal)).request.inputs["a"]
+
+
+@pytest.mark.parametrize("language", WHOLE)
+@pytest.mark.parametrize("wrap", ["{}", "\ufeff{}", "```\n{}\n```", "# pasted\n\n{}"])
+def test_the_code_of_every_sdk_is_the_call_that_curl_makes(language: str, wrap: str) -> None:
+    """With imports, a client and what is done with the answer around it."""
+    text = wrap.format(WHOLE[language])
+    assert looks_like_snippet(text)
+    snippet = parse_snippet(text)
+    assert snippet.request == InvokeRequest(
+        deployment="YOUR_DEPLOYMENT_NAME",
+        variant="YOUR_VARIANT_NAME",
+        inputs={"topic": "State of enterprise AI in 2026"},
+    )
+    assert (snippet.key, snippet.url, snippet.ignored) == (None, "", ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "client.invoke_workflow(deployment='d', async_mode=True, callback_url='https://x/c', user='u', metadata={'n': 1})",
+        "client.invokeWorkflow({deployment: 'd', async: {enabled: true, callback_url: 'https://x/c'}, user: 'u',"
+        " metadata: {n: 1}})",
+        "client.invokeWorkflow({deployment: 'd', asyncMode: true, callbackUrl: 'https://x/c', user: 'u', metadata: {n: 1}})",
+        "$c->invokeWorkflow(array('deployment'=>'d','async_mode'=>TRUE,'callback_url'=>'https://x/c','user'=>'u',"
+        "'metadata'=>['n'=>1]));",
+        "c.invoke_workflow(:deployment => 'd', async_mode: true, 'callback_url' => 'https://x/c', \"user\": 'u',"
+        " metadata: {n: 1},)",
+    ],
+)
+def test_every_argument_of_the_sdks_is_its_field_of_the_body(text: str) -> None:
+    """``async_mode`` and ``callback_url`` are ``async``, in either spelling."""
+    assert parse_snippet(text).request.body() == {
+        "deployment": "d",
+        "async": {"enabled": True, "callback_url": "https://x/c"},
+        "inputs": {},
+        "metadata": {"n": 1},
+        "user": "u",
+    }
+
+
+@pytest.mark.parametrize(
+    ("language", "literal", "value"),
+    [
+        ("Python", "(1, -2.5, +3, None, True, False, [])", [1, -2.5, 3, None, True, False, []]),
+        ("Python", "'a' \"b\" r'\\d' '''c\n'd' ''' \"\"", "ab\\dc\n'd' "),
+        ("Python", "{'x': {}, 'y': 0x1F, 'z': 1_000,}  # ) closes\n", {"x": {}, "y": 31, "z": 1000}),
+        ("TypeScript", "[1, -2.5, .5, 1e3, 0xff, 1_000, true, null, undefined,]", [1, -2.5, 0.5, 1000, 255, 1000, True, None, None]),
+        ("TypeScript", r"""'it\'s \u00e9 \ud83d\ude00 \u{1F600} \xe9 \n\
+x "y"'""", 'it\'s é 😀 😀 é \nx "y"'),
+        ("TypeScript", "`two\nlines, $5 \\${x} \\``", "two\nlines, $5 ${x} `"),
+        ("TypeScript", "{ 'b c': 1, d /* } */ : \"x\", // '\n e: undefined }", {"b c": 1, "d": "x"}),
+        ("PHP", r"'it\'s \n $x {$y} #{z} \\'", "it's \\n $x {$y} #{z} \\"),
+        ("PHP", r'"\$5 \t\u{e9} \xc3\xa9 \q # 5$ {x} \" \101"', '$5 \té é \\q # 5$ {x} " A'),
+        ("PHP", "array(1, TRUE, Null, [], ['x' => [2,],])  # ]\n", [1, True, None, [], {"x": [2]}]),
+        ("PHP", "['b' => new stdClass(), 'c' => (object) [], /* ] */ 'd' => (object) ['e' => 1]]", {"b": {}, "c": {}, "d": {"e": 1}}),
+        ("Ruby", "[1, nil, true, :sym, :\"s t\", %w[a b], %i(c), 1_000]", [1, None, True, "sym", "s t", ["a", "b"], ["c"], 1000]),
+        ("Ruby", r"""'a\'b\n #{x} \\' "\tc\u00e9 # 5 \#{d}" """, "a'b\\n #{x} \\\tcé # 5 #{d}"),
+        ("Ruby", "{ :b => 1, \"c\" => 2, 'd': 3, e: { } } # }\n", {"b": 1, "c": 2, "d": 3, "e": {}}),
+    ],
+)  # fmt: skip
+def test_literals_have_the_value_that_their_language_gives_them(language: str, literal: str, value: Any) -> None:
+    """Escapes, numbers, constants, comments, trailing commas and nested values."""
+    assert value_of(language, literal) == value
+
+
+@pytest.mark.parametrize(
+    ("language", "literal", "what"),
+    [
+        *[("Python", text, "inputs.a") for text in ("topic", "f'{x}'", "open('x').read()", "os.environ['X']", "1 + 1")],
+        *[("Python", text, "inputs.a") for text in ("{1, 2}", "b'x'", "...", "1j", "[i for i in x]", "-True", "not 1")],
+        ("Python", "{1: 2}", "a name in inputs.a"), ("Python", "{**x}", "a name in inputs.a"),
+        *[("TypeScript", text, "inputs.a") for text in ("topic", "process.env.X", "`${x}`", "'a' + 'b'", "new Date()")],
+        *[("TypeScript", text, "inputs.a") for text in ("1 + 1", "() => 1", "/x/g", "!true", "10n", "010", "1.2.3")],
+        ("TypeScript", "{ ...rest }", "inputs.a"), ("TypeScript", "{ topic }", "inputs.a"), ("TypeScript", "{ [x]: 1 }", "inputs.a"),
+        *[("PHP", text, "inputs.a") for text in ("$topic", '"for $topic"', '"{$x}"', '"${x}"', "'a' . $b", "getenv('X')")],
+        *[("PHP", text, "inputs.a") for text in ("<<<EOT\nx\nEOT", "PHP_EOL", "`ls`", "[1 => 2]", "['x' => 1, 2]")],
+        *[("Ruby", text, "inputs.a") for text in ("topic", '"for #{x}"', '"#@x"', "ENV['X']", "`ls`", "<<~EOT", "%q(x)")],
+        *[("Ruby", text, "inputs.a") for text in ("'a' + b", "1..2", "%w[#{x}]", "{ topic => 1 }", "-> { 1 }")],
+    ],
+)  # fmt: skip
+def test_what_is_not_a_literal_is_refused_with_its_line_and_never_evaluated(
+    language: str, literal: str, what: str
+) -> None:
+    """One line says which argument it is, in which line, and that its value is wanted."""
+    with watching() as seen:
+        message = refusal("\n\n" + FRAMES[language].format(literal))
+    assert seen == []
+    assert message.startswith("line 3: ")
+    assert what in message
+    assert "nothing in a snippet is evaluated" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("run = client.invoke_workflow(\n  deployment='d',\n", "the ( that opens in line 1, column 29 is never closed"),
+        ("await client.invokeWorkflow({\n  deployment: 'd", "the ' that opens in line 2, column 15 is never closed"),
+        ("await client.invokeWorkflow({ deployment: 'd',", "the { that opens in line 1, column 29 is never closed"),
+        ("await client.invokeWorkflow({ deployment: 'd\n', })", "the ' that opens in line 1"),
+        ("$c->invokeWorkflow(['deployment' => \"d", 'the " that opens in line 1'),
+        ("c.invoke_workflow(deployment: 'd'", "the ( that opens in line 1"),
+        ("run = client.invoke_workflow(deployment=", "the ( that opens"),
+        ("run = client.invoke_workflow(\n  deployment='d' variant='v')", "line 2: the Python is broken"),
+        ("run = client.invoke_workflow('d', 'v')", "an argument has no name"),
+        ("run = client.invoke_workflow(**call)", "an argument has no name"),
+        ("await client.invokeWorkflow(call)", "is not a name with a literal value"),
+        ("await client.invokeWorkflow({deployment: 'd'}, options)", "followed by another one"),
+        ("await client.invokeWorkflow(['d'])", "names with values, not a list"),
+        ("run = client.invoke_workflow(deployment='d', deployment='d')", "line 1"),
+        ("await client.invokeWorkflow({deployment: 'd', deployment: 'e'})", "'deployment' is given twice in the call"),
+        ("run = client.invoke_workflow(deployment='d', inputs={'a': 1, 'a': 2})", "'a' is given twice in inputs"),
+        ("client.invoke_workflow(deployment='d')\nclient.invoke_workflow(deployment='e')", "two calls"),
+        ("run = client.invoke_prompt(deployment='d')", "a prompt"),
+        ("for await (const x of client.invokePromptStream({})) {}", "a prompt"),
+        ("const x = await client.invokeAgent({ agent: 'a' })", "an agent"),
+        ("$run = $client->invokeHiveAgent([])", "an agent"),
+        ("run = client.invoke_workflow(variant='v')", "deployment: is missing"),
+        ("run = client.invoke_workflow(deployment='d', input={'a': 1})", "did you mean 'inputs'"),
+        ("run = client.invoke_workflow(deployment='d', async_mode=True)", "callback_url: is missing"),
+        ("import os\nos.system('x')", "program code without a call"),
+        ("await client.invokeWorkflow({deployment: 'd', inputs: {a: " + "[" * 100_000, "levels deep"),
+        ("c.invoke_workflow(deployment='d', inputs=" + "[" * 150 + "]" * 150 + ")", "levels deep"),
+        ("c.invoke_workflow(deployment='d', inputs=" + "[" * 100_000 + "]" * 100_000 + ")", "line 1"),
+        ("c.invoke_workflow(deployment='d', user=" + "-" * 100_000 + "1)", "line 1"),
+        ("c.invoke_workflow(deployment='d', user=1" + "0" * 5000 + ")", "line 1"),
+        ("c.invokeWorkflow({deployment: 'd', user: 1" + "0" * 5000 + "})", "too many digits"),
+        ("c.invoke_workflow(deployment='d', user='\x00')", "line 1"),
+    ],
+)  # fmt: skip
+def test_half_typed_and_hostile_code_is_refused_in_one_line(text: str, part: str) -> None:
+    """Whatever is wrong, where it is and what to do is said shortly."""
+    message = refusal(text)
+    assert part in message
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "constructor",
+    [
+        f'client = FetchHive(api_key="{KEY}")',
+        f"const client = new FetchHive({{ apiKey: '{KEY}', baseUrl: url }});",
+        f"$client = new FetchHive(['api_key' => '{KEY}']);",
+        f'client = FetchHive::Client.new(api_key: "{KEY}")',
+        f"API_KEY = '{KEY}'",
+    ],
+)
+@pytest.mark.parametrize("language", FRAMES)
+def test_a_key_in_the_code_is_a_secret_and_in_no_word(constructor: str, language: str) -> None:
+    """It is told from its placeholders, and no error and no repr has it."""
+    call = FRAMES[language].format("'x'")
+    snippet = parse_snippet(f"{constructor}\n{call}")
+    assert snippet.key is not None
+    assert snippet.key.reveal() == KEY
+    assert KEY not in repr(snippet)
+    assert parse_snippet(f"{constructor.replace(KEY, 'fhk_...')}\n{call}").key is None
+    assert KEY not in refusal(f"{constructor}\n{FRAMES[language].format(KEY)}")
+    assert KEY not in refusal(f"{constructor}\n{FRAMES[language].format(chr(34) + KEY)}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "question: why does client.invokeWorkflow({}) fail?",
+        "Why does client.invoke_workflow(deployment='d') fail?",
+        "ticket: |\n  run = client.invoke_workflow(deployment='d')",
+        "# client.invoke_workflow(deployment='d')\nticket: late",
+        "client.invoke(deployment='d')",
+        '{"ticket": "client.invoke_workflow(deployment=1)"}',
+    ],
+)
+def test_a_body_that_speaks_of_a_call_is_no_snippet(text: str) -> None:
+    """A cell's body is taken for a snippet only when it hardly can be anything else."""
+    assert not looks_like_snippet(text)
+
+
+def test_what_begins_first_is_the_snippet() -> None:
+    """A call in a string of another one is a value."""
+    body = '{"deployment": "d", "inputs": {"a": "\\nclient.invoke_workflow(deployment=1)"}}'
+    for text in (body, f"curl https://x/v1/workflow/invoke -d '{body}'", f"c.invokeWorkflow({body})"):
+        assert parse_snippet(text).request.inputs == {"a": "\nclient.invoke_workflow(deployment=1)"}
+    code = "c.invokeWorkflow({deployment: 'd', inputs: {a: `\ncurl https://x -d 1\n`}})"
+    assert parse_snippet(code).request.inputs == {"a": "\ncurl https://x -d 1\n"}
+
+
+def test_a_call_that_is_commented_out_is_none() -> None:
+    """The vendor's pages show the other way in a comment."""
+    text = "// await client.invokeWorkflow({ deployment: 'old' })\nawait client\n  .invokeWorkflow({ deployment: 'd' })"
+    assert parse_snippet(text).request.deployment == "d"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"endpoint": "d", "inputs": {"a": 1}}', "c.invoke_workflow(endpoint='d', inputs={'a': 1})"]
+)
+def test_an_older_snippet_names_its_deployment_endpoint(text: str) -> None:
+    """It is a snippet all the same; two names that differ are refused."""
+    assert parse_snippet(text).request == InvokeRequest(deployment="d", inputs={"a": 1})
+    assert parse_snippet(text).ignored == ()
+    assert "keep deployment" in refusal('{"endpoint": "d", "deployment": "e", "inputs": {}}')
+    assert looks_like_snippet('{"endpoint": "d", "inputs": {}}')
+
+
+@pytest.mark.parametrize("language", WHOLE)
+def test_a_terminal_reads_on_until_the_call_is_whole(language: str) -> None:
+    """And a page's box that drops line breaks leaves a call that can be read."""
+    lines = WHOLE[language].splitlines()
+    end = next(i for i, line in enumerate(lines) if line.startswith((")", "}", "]")))
+    assert all(is_open("\n".join(lines[: i + 1])) for i in range(end))
+    assert not is_open("\n".join(lines[: end + 1]))
+    joined = " ".join(line for line in lines if "#" not in line)
+    assert parse_snippet(unfolded(joined)).request.deployment == "YOUR_DEPLOYMENT_NAME"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_any_value_is_read_back_from_its_literal(value: Any) -> None:
+    """Python's repr, and JSON, which is TypeScript."""
+    assert value_of("Python", repr(value)) == value
+    assert value_of("TypeScript", json.dumps(value)) == value
+    assert value_of("TypeScript", json.dumps(value, ensure_ascii=False)) == value
+
+
+@pytest.mark.skipif(which("node") is None, reason="there is no node here")
+def test_typescript_strings_have_the_value_that_node_gives_them() -> None:
+    """Every escape of one character, in each kind of quotes; those that strict code may not have are left out."""
+    escaped = [f"\\{chr(code)}" for code in range(32, 127) if chr(code) not in "ux123456789"]
+    literals = [f"{q}{e}{q}" for q in "'\"`" for e in (*escaped, r"\u00e9\xe9\u{1f600}", r"\ud83d\ude00", "\\\n")]
+    done = subprocess.run(
+        ["node", "-p", f"JSON.stringify([{', '.join(literals)}])"], capture_output=True, check=True, timeout=20
+    )
+    assert value_of("TypeScript", f"[{', '.join(literals)}]") == json.loads(done.stdout)
+
+
+@given(st.text())
+def test_any_text_is_read_back_from_plain_quotes(value: str) -> None:
+    """PHP and Ruby escape only the quote and the backslash there."""
+    quoted = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    for language in ("PHP", "Ruby"):
+        assert value_of(language, quoted) == value.replace("\r\n", "\n")
+
+
+@given(st.sampled_from(sorted(FRAMES)), st.text() | st.text("'\"`\\${}[]()<>=:#%,\n /*w1_a"))
+def test_any_arguments_are_read_or_refused(language: str, text: str) -> None:
+    """Whatever stands in a call, the answer is a snippet or a SnippetError."""
+    for pasted in (FRAMES[language].format(text), FRAMES[language].format("1").partition("(")[0] + "(" + text):
+        looks_like_snippet(pasted)
+        is_open(pasted)
+        try:
+            parse_snippet(pasted)
+        except SnippetError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "unit", ["'a', ", "[", "(", "{a: ", "['a' => ", "\\", "'", "/* ", "# \n", "a.", ". ", "\n", "\t\n", "%w[", "x = "]
+)
+def test_reading_takes_linear_time(unit: str) -> None:
+    """A text of any piece takes some four times the time of a quarter of it, at most."""
+
+    def cpu_s(length: int) -> float:
+        start = time.thread_time()
+        for frame in FRAMES.values():
+            for pasted in (frame.partition("(")[0] + "(" + unit * (length // len(unit)), unit * (length // len(unit))):
+                looks_like_snippet(pasted)
+                try:
+                    parse_snippet(pasted)
+                except SnippetError:
+                    continue
+        return time.thread_time() - start
+
+    assert cpu_s(20_000) < max(0.3, 10 * cpu_s(5_000))
