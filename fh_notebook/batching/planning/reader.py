@@ -29,7 +29,7 @@ from fh_notebook.batching.rendering import ErrorGroup, error_groups
 from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTable
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
 from fh_notebook.contract.run import Run
-from fh_notebook.core import hooks
+from fh_notebook.core import collector, hooks
 from fh_notebook.store.tables.answers import RunFields
 
 __all__ = ["BatchReader", "BatchTables", "Entry"]
@@ -229,7 +229,8 @@ class BatchReader:
 
     def entry_table(self) -> EntryTable:
         """Return the jobs of :meth:`entries` as columns."""
-        return EntryTable.joined(map(self._table_of, self._windows(lambda kind: True)))
+        with collector.paused():
+            return EntryTable.joined(map(self._table_of, self._windows(lambda kind: True)))
 
     def answer_ids(self) -> Iterator[int]:
         """Return the numbers of the answers in the store."""
