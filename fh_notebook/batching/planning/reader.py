@@ -26,10 +26,11 @@ from fh_notebook.batching.model import (
 )
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.rendering import ErrorGroup, error_groups
+from fh_notebook.batching.tables import collector
 from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTable
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
 from fh_notebook.contract.run import Run
-from fh_notebook.core import collector, hooks
+from fh_notebook.core import hooks
 from fh_notebook.store.tables.answers import RunFields
 
 __all__ = ["BatchReader", "BatchTables", "Entry"]
