@@ -24,9 +24,9 @@ from fh_notebook.batching.model import (
     OutcomeTable,
     run_of_invalid,
 )
+from fh_notebook.batching.planning import collector
 from fh_notebook.batching.planning.work_queue import WorkQueue
 from fh_notebook.batching.rendering import ErrorGroup, error_groups
-from fh_notebook.batching.tables import collector
 from fh_notebook.batching.tables.entry_table import PENDING_RUN, Entry, EntryTable
 from fh_notebook.batching.tables.frames import ATTRS, OutputKeys, tidy_frame
 from fh_notebook.contract.run import Run

@@ -38,8 +38,7 @@ from fh_notebook.errors import InputError
 __all__ = ["UNKNOWN_ROWS", "RowStream", "is_columns", "is_table", "open_rows", "read_frame", "read_rows"]
 
 UNKNOWN_ROWS: Final = (
-    "which are not known of an iterator, nor of an Arrow table, or a Parquet or Arrow file, of more than "
-    f"{LARGE_ROWS:,} rows"
+    f"which are not known of an iterator, nor of an Arrow or Parquet table of more than {LARGE_ROWS:,} rows"
 )
 """Of which sources not all rows are known, for the messages of what needs them."""
 

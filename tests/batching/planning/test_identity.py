@@ -303,12 +303,12 @@ def test_an_iterator_must_continue_the_earlier_batch_in_its_order(shouting: Shou
     for other in ([*first[1:], first[0]], [{"text": "other"}, *first[1:]]):
         with pytest.raises(
             fh.InputError,
-            match=rf"in the rows 0 to {window - 1} of the iterator; a list may be in any order.*nothing was called",
+            match=rf"in the rows 0 to {window - 1} of the stream; a list may be in any order.*nothing was called",
         ):
             run(shouting, iter(other))
     assert shouting.calls == before
     late = [*first[:fewer], {"text": "other"}, *first[fewer + 1 :]]
-    places = f"in the rows {window} to {all_rows - 1} of the iterator"
+    places = f"in the rows {window} to {all_rows - 1} of the stream"
     with pytest.raises(fh.InputError, match=rf"{places}.*nothing of these was called"):
         run(shouting, iter(late))
     assert opened(shouting).frame["text"].is_unique

@@ -40,7 +40,7 @@ def test_one_row_of_an_iterator_is_named_by_its_number(client: fh.Client) -> Non
         yield {"text": text}
 
     fh.batch(one("a"), "shout", name="x", client=client, **PLAIN)
-    with pytest.raises(fh.InputError, match="in row 0 of the iterator"):
+    with pytest.raises(fh.InputError, match="in row 0 of the stream"):
         fh.batch(one("b"), "shout", name="x", client=client, **PLAIN)
 
 

@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from fh_notebook.batching.tables import collector
+from fh_notebook.batching.planning import collector
 
 
 def test_the_last_of_several_pauses_ends_it() -> None:
