@@ -23,18 +23,28 @@ from fh_notebook.batching.tables.rows import column_names
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.redaction import error_text
-from fh_notebook.core.text.formatting import one_line, type_text
+from fh_notebook.core.text.formatting import one_line, short, type_text
 from fh_notebook.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LARGE_ROWS", "FrameStream", "frame_of_arrow", "is_arrow", "read_batches", "read_exported"]
+__all__ = [
+    "CORRECT_QUERY",
+    "LARGE_ROWS",
+    "PROBLEM_CAP",
+    "FrameStream",
+    "frame_of_arrow",
+    "is_arrow",
+    "read_batches",
+    "read_exported",
+]
 
 LARGE_ROWS: Final = 100_000
 """Arrow tables of more rows are read in windows: as jobs, so many take about 200 MB."""
 PROBLEM_CAP: Final = 300
 """Characters of what another library says: a failed query repeats itself."""
+CORRECT_QUERY: Final = "correct the query or the file that they come from"
 
 
 def is_arrow(source: Any) -> bool:
@@ -92,9 +102,9 @@ def read_exported(source: Any, *, whole: bool) -> pd.DataFrame | FrameStream:
     try:  # the other library's own code runs here, perhaps a whole query: any error is its
         reader = pa.RecordBatchReader.from_stream(source)
     except Exception as exc:
-        problem = one_line(error_text(exc), PROBLEM_CAP)
+        problem = _reason(exc)
     if problem:
-        raise InputError(f"rows are {type_text(source)} that cannot be read: {problem}")
+        raise InputError(f"rows are {type_text(source)} that cannot be read: {problem}; {CORRECT_QUERY}")
     return read_batches(reader.schema, reader, whole=whole)
 
 
@@ -143,13 +153,13 @@ def _readable(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         try:
             batch = next(coming, None)
         except (pa.ArrowException, OSError) as exc:
-            problem = one_line(error_text(exc), PROBLEM_CAP)
+            problem = _reason(exc)
         else:
             if batch is None:
                 return
             yield batch
             continue
-        raise InputError(f"the rows cannot be read: {problem}")
+        raise InputError(f"the rows cannot be read: {problem}; {CORRECT_QUERY}")
 
 
 def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFrame:
@@ -165,7 +175,7 @@ def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFr
     Raises
     ------
     InputError
-        pandas has nothing for a type.
+        pandas has nothing for the values of a column; all such columns together.
 
     Examples
     --------
@@ -174,24 +184,45 @@ def frame_of_arrow(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFr
     >>> frame.dtypes["case"], frame["tags"].tolist()
     (Int64Dtype(), [['late'], []])
     """
+    problems = []
+    try:
+        return _converted(table, may_have_null=may_have_null)
+    except _unreadable() as exc:
+        problems = [*_column_problems(table)] or [_reason(exc)]
+    raise InputError(problems)
+
+
+def _column_problems(table: pa.Table) -> Iterator[str]:
+    for name in table.column_names:
+        try:
+            _converted(table.select([name]).replace_schema_metadata(None))
+        except _unreadable() as exc:
+            yield f"the column {short(name)} cannot be read ({_reason(exc)}); leave it out, or make its values texts"
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    import pyarrow as pa
+
+    return (pa.ArrowException, KeyError, ValueError, OverflowError)  # a date beyond the year 9999, say
+
+
+def _reason(exc: Exception) -> str:
+    return one_line(error_text(exc), PROBLEM_CAP)
+
+
+def _converted(table: pa.Table, *, may_have_null: bool = False) -> pd.DataFrame:
     import pyarrow as pa
 
     nullable = _nullable_dtypes()
     with_null = {column.type for column in table.columns if may_have_null or column.null_count}
     # In the order of the frame's columns, where a place may have a name of another kind.
     places = [name for name in table.column_names if name not in _index_columns(table.schema)]
-    problem = ""
-    try:
-        objects = {name: _values(table[name]) for name in places if _is_object(table.schema.field(name).type)}
-        for name in objects:
-            table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table)))
-        frame: pd.DataFrame = table.to_pandas(
-            types_mapper=lambda kind: nullable.get(kind) if kind in with_null else None, maps_as_pydicts="strict"
-        )
-    except (pa.ArrowException, KeyError, ValueError, OverflowError) as exc:  # a date beyond the year 9999, say
-        problem = one_line(error_text(exc), PROBLEM_CAP)
-    if problem:
-        raise InputError(f"the rows have a column that cannot be read: {problem}")
+    objects = {name: _values(table[name]) for name in places if _is_object(table.schema.field(name).type)}
+    for name in objects:
+        table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table)))
+    frame: pd.DataFrame = table.to_pandas(
+        types_mapper=lambda kind: nullable.get(kind) if kind in with_null else None, maps_as_pydicts="strict"
+    )
     for name, values in objects.items():
         frame.isetitem(places.index(name), object_series(values).array)
     return frame

@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import pandas as pd
 
 from fh_notebook.batching.tables.accepted import FILES
-from fh_notebook.batching.tables.arrow_tables import FrameStream, read_batches
+from fh_notebook.batching.tables.arrow_tables import PROBLEM_CAP, FrameStream, read_batches
 from fh_notebook.batching.tables.rows import Items, column_names, first_problems, typed_column
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text.formatting import listed, nearest, one_line, short
@@ -51,6 +51,8 @@ class FileFormat:
     endings: tuple[str, ...]
     read: Callable[[FilePath, bool], FileContent]
     """Of the file, and whether all rows are wanted at once."""
+    hint: str
+    """What to do about a file that cannot be read."""
     is_text: bool = False
     """Whether it is UTF-8 text, which may be packed."""
 
@@ -155,6 +157,10 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
     SettingsError
         A package for it is not installed.
     """
+    if address := _ADDRESS.match(str(source)):
+        raise InputError(
+            f"rows are given as an address ({address[0]}...); download the file, or read it yourself and give the frame"
+        )
     file = FilePath.of(source)
     form = file.format
     if form is None:
@@ -166,23 +172,44 @@ def read_file(source: Path, *, whole: bool) -> FileContent:
     except InputError as exc:
         problems = exc.problems
     except FileNotFoundError:
-        problems = ("there is no such file",)
+        problems = (f"there is no such file; {_near(file.path)}",)
     except pd.errors.EmptyDataError:
         problems = ("the file is empty; its first line names the columns",)
     except pd.errors.ParserWarning:
         problems = ("a line has more cells than the header; quote cells that hold the separator",)
     except UnicodeDecodeError as exc:
         problems = (
-            f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself "
-            "with pandas.read_csv(..., encoding=...) and give the frame",
+            f"it is not UTF-8 text ({exc.reason} at byte {exc.start:,}); save it as UTF-8, or read it yourself, by its "
+            "encoding, and give the frame",
         )
     except RecursionError:
-        problems = ("it cannot be read: something in it is nested too deep",)
+        problems = (f"it cannot be read (something in it is nested too deep); {form.hint}",)
     except (OSError, EOFError, ValueError, TypeError, OverflowError, NotImplementedError, *_BROKEN) as exc:
-        problems = (f"it cannot be read: {exc}",)
+        # Of the file system, or of what is in the file: pyarrow's errors are OSErrors too, without a number.
+        is_of_system = isinstance(exc, OSError) and exc.errno is not None
+        hint = "look at its path and its permissions" if is_of_system else form.hint
+        problems = (_unreadable(exc, hint),)
     # Outside of the block: IPython would show the context too.
     raise InputError(problems, where=str(file.path))
 
+
+def _unreadable(exc: Exception, hint: str) -> str:
+    return f"it cannot be read ({one_line(str(exc), PROBLEM_CAP)}); {hint}"
+
+
+def _near(path: Path) -> str:
+    """Return what to do about a path of no file."""
+    try:
+        close = nearest(path.name, os.listdir(path.parent))
+    except OSError:
+        return (
+            f"nor is there the folder {short(str(path.parent))}; give the path from the working folder, or a full one"
+        )
+    return f"did you mean {close!r}?" if close else "look at its name, and at the folder that it is in"
+
+
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""How an address begins, also as `pathlib` writes it; a drive of Windows has one letter."""
 
 _BROKEN: Final = (zlib.error, zipfile.BadZipFile)
 """What is raised by files that are no packed ones. Besides, pyarrow says by a `TypeError` that types do not fit."""
@@ -232,10 +259,13 @@ def _is_same_file(one: Path, other: Path) -> bool:
 
 
 def _read_text(file: FilePath) -> str:
-    packing = file.packing
-    if not packing:
+    if not file.packing:
         return file.path.read_bytes().decode("utf-8-sig")
-    content = _UNPACKED[packing](file.path)
+    with file.path.open("rb") as packed:
+        try:
+            content = _UNPACKED[file.packing](packed)
+        except (OSError, EOFError, *_BROKEN) as exc:
+            raise InputError(_unreadable(exc, f"pack it again, or give it without {file.packing}")) from None
     if len(content) > MAX_UNPACKED_BYTES:
         raise InputError(_too_large())
     return content.decode("utf-8-sig")
@@ -245,21 +275,21 @@ def _too_large() -> str:
     return f"unpacks to more than {MAX_UNPACKED_BYTES // 2**20} MiB; unpack it first, if it is meant so"
 
 
-def _unpack_gzip(path: Path) -> bytes:
-    with gzip.open(path) as packed:
+def _unpack_gzip(file: BinaryIO) -> bytes:
+    with gzip.open(file) as packed:
         return packed.read(MAX_UNPACKED_BYTES + 1)
 
 
-def _unpack_zstd(path: Path) -> bytes:
+def _unpack_zstd(file: BinaryIO) -> bytes:
     ensure_installed("pyarrow", "zstd files need")
     import pyarrow as pa
 
-    with path.open("rb") as file, pa.CompressedInputStream(file, "zstd") as packed:
+    with pa.CompressedInputStream(file, "zstd") as packed:
         content: bytes = packed.read(MAX_UNPACKED_BYTES + 1)
         return content
 
 
-_UNPACKED: Final[dict[str, Callable[[Path], bytes]]] = {".gz": _unpack_gzip, ".zst": _unpack_zstd}
+_UNPACKED: Final[dict[str, Callable[[BinaryIO], bytes]]] = {".gz": _unpack_gzip, ".zst": _unpack_zstd}
 
 
 def _read_csv(file: FilePath, _: bool) -> pd.DataFrame:
@@ -307,10 +337,13 @@ def _separator(file: FilePath, text: str) -> str:
     return next((s for s in (";", "\t") if s in header), ",")
 
 
+AS_JSON: Final = "give a list of objects, or one object a line in a .jsonl file"
+
+
 def _read_json(file: FilePath, _: bool) -> Items:
     value = json.loads(_read_text(file))
     if not isinstance(value, list):
-        raise InputError(f"holds {short(value)}; give a list of objects, or one object a line in a .jsonl file")
+        raise InputError(f"holds {short(value)}; {AS_JSON}")
     return Items(values=value, where=lambda i: f"item {i}", source=str(file.path))
 
 
@@ -325,7 +358,7 @@ def _read_jsonl(file: FilePath, _: bool) -> Items:
             values.append(json.loads(line))
             lines.append(number)
         except (ValueError, RecursionError) as exc:
-            problems.append(f"line {number} is not JSON ({exc})")
+            problems.append(f"line {number} is not JSON ({exc}); write one object a line")
     if problems:
         raise InputError(first_problems(problems))
     return Items(values=values, where=lambda i: f"line {lines[i]}", source=str(file.path))
@@ -350,7 +383,8 @@ def _read_parquet(file: FilePath, whole: bool) -> pd.DataFrame | FrameStream:
 
     files = file.parquet_files()
     if not files:
-        raise InputError(f"no .parquet file is {'in this folder' if file.path.is_dir() else 'named so'}")
+        where = "in this folder" if file.path.is_dir() else "named so"
+        raise InputError(f"no .parquet file is {where}; give a folder or a pattern of some, or the path of one file")
     options = ds.FileSystemFactoryOptions(
         partition_base_dir=str(file.base()), partitioning=ds.HivePartitioning.discover()
     )
@@ -412,10 +446,17 @@ def _batches_of(file: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
 # --- spreadsheets
 
 
+_COMPOUND_FILE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+"""How a workbook with a password begins, as do those of Excel 97."""
+
+
 def _read_spreadsheet(file: FilePath, _: bool) -> pd.DataFrame:
     ensure_installed("python_calamine", "Spreadsheets need")
     from python_calamine import CalamineError, CalamineWorkbook
 
+    with file.path.open("rb") as opened:
+        if opened.read(len(_COMPOUND_FILE)) == _COMPOUND_FILE:
+            raise InputError("has a password, or is an old .xls file; save it as .xlsx without a password")
     with zipfile.ZipFile(file.path) as packed:
         if sum(part.file_size for part in packed.infolist()) > MAX_UNPACKED_BYTES:
             raise InputError(_too_large())
@@ -424,7 +465,7 @@ def _read_spreadsheet(file: FilePath, _: bool) -> pd.DataFrame:
             sheet = file.sheet or book.sheet_names[0]
             if sheet not in book.sheet_names:
                 close = nearest(sheet, book.sheet_names)
-                hint = f"did you mean {close!r}?" if close else f"there are {listed(book.sheet_names, 'and')}"
+                hint = f"did you mean {close!r}?" if close else f"it has {listed(book.sheet_names, 'and')}"
                 raise InputError(f"there is no sheet {short(sheet)}; {hint}")
             lines = [[*map(_cell, line)] for line in book.get_sheet_by_name(sheet).to_python()]
     except CalamineError as exc:
@@ -453,14 +494,21 @@ def _cell(value: Any) -> Any:
     return int(value) if type(value) is float and value.is_integer() else value
 
 
-PARQUET: Final = FileFormat(endings=(".parquet",), read=_read_parquet)
+PARQUET: Final = FileFormat(
+    endings=(".parquet",), read=_read_parquet, hint="write it again, a column of the same type in all files"
+)
 
 FORMATS: Final = (
-    FileFormat(endings=(".csv", ".tsv"), read=_read_csv, is_text=True),
-    FileFormat(endings=(".jsonl", ".ndjson"), read=_read_jsonl, is_text=True),
-    FileFormat(endings=(".json",), read=_read_json, is_text=True),
+    FileFormat(
+        endings=(".csv", ".tsv"),
+        read=_read_csv,
+        hint="quote cells that hold the separator, a quote or a line break",
+        is_text=True,
+    ),
+    FileFormat(endings=(".jsonl", ".ndjson"), read=_read_jsonl, hint="write one object a line", is_text=True),
+    FileFormat(endings=(".json",), read=_read_json, hint=AS_JSON, is_text=True),
     PARQUET,
-    FileFormat(endings=(".arrow", ".feather"), read=_read_arrow),
-    FileFormat(endings=(".xlsx", ".ods"), read=_read_spreadsheet),
+    FileFormat(endings=(".arrow", ".feather"), read=_read_arrow, hint="write it again"),
+    FileFormat(endings=(".xlsx", ".ods"), read=_read_spreadsheet, hint="save it again, without a password"),
 )
 """Each of them has its name in `accepted.FILES`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
@@ -23,7 +23,14 @@ import numpy as np
 import pandas as pd
 
 from fh_notebook.batching.tables.accepted import ACCEPTED
-from fh_notebook.batching.tables.arrow_tables import LARGE_ROWS, FrameStream, is_arrow, read_exported
+from fh_notebook.batching.tables.arrow_tables import (
+    CORRECT_QUERY,
+    LARGE_ROWS,
+    PROBLEM_CAP,
+    FrameStream,
+    is_arrow,
+    read_exported,
+)
 from fh_notebook.batching.tables.row_files import FilePath, is_readable, read_file
 from fh_notebook.batching.tables.rows import Items, Rows, rows_of_frame, rows_of_items, typed_column
 from fh_notebook.batching.tables.values import object_series
@@ -191,8 +198,11 @@ class _Reading:
         """Return the rows of a content."""
         if isinstance(content, Rows):
             return content
-        if isinstance(content, Items) and content.values and all(isinstance(item, str) for item in content.values):
-            _check_no_paths(content.values)
+        if isinstance(content, Items) and content.values and all(map(_is_path, content.values)):
+            raise InputError(
+                "rows are paths of files; give one path, a pattern of Parquet files, or what you read from them: "
+                "pd.concat(map(pd.read_csv, paths))"
+            )
         return rows_of_frame(content) if isinstance(content, pd.DataFrame) else rows_of_items(content, self.text_column)
 
     def text_column(self) -> str:
@@ -276,25 +286,21 @@ def _is_open_file(source: Any) -> bool:
     return isinstance(source, io.IOBase)
 
 
+def _refuse_awaitable(source: Any, _: _Reading) -> Content:
+    raise InputError(f"rows are {type_text(source)}, which has not run yet; give what it returns: await it first")
+
+
 def _refuse_open_file(source: Any, _: _Reading) -> Content:
     name = getattr(source, "name", None)
     cure = f"its path, {name!r}" if isinstance(name, str) else "the path of a file"
     raise InputError(f"rows are an open file, whose lines are no rows; give {cure}")
 
 
-def _check_no_paths(texts: Sequence[str]) -> None:
-    """Raise where texts are paths of files: as rows, their names would be called.
-
-    Raises
-    ------
-    InputError
-        They are.
-    """
-    if all(is_readable(Path(text)) and os.path.isfile(FilePath.of(text).path) for text in texts):
-        raise InputError(
-            f"rows are {counted(len(texts), 'path')} of files; give one path, a pattern of Parquet files, or what you "
-            "read from them: pd.concat(map(pd.read_csv, paths))"
-        )
+def _is_path(item: Any) -> bool:
+    """Whether an item is the path of a file: as a row, its name would be called."""
+    if not isinstance(item, str):
+        return isinstance(item, PathLike)
+    return is_readable(Path(item)) and os.path.isfile(FilePath.of(item).path)
 
 
 def _collected(query: Any) -> Any:
@@ -302,8 +308,8 @@ def _collected(query: Any) -> Any:
     try:
         return query.collect()
     except Exception as exc:  # the other library's: a query failed
-        problem = error_text(exc)
-    raise InputError(f"rows are {type_text(query)} that cannot be read: {one_line(problem, 300)}")
+        problem = one_line(error_text(exc), PROBLEM_CAP)
+    raise InputError(f"rows are {type_text(query)} that cannot be read: {problem}; {CORRECT_QUERY}")
 
 
 def _is_record_array(source: Any) -> bool:
@@ -311,6 +317,10 @@ def _is_record_array(source: Any) -> bool:
 
 
 def _frame_of_columns(source: Mapping[Any, Any]) -> pd.DataFrame:
+    if tables := [name for name, values in source.items() if is_table(values)]:
+        raise InputError(
+            f"rows are {counted(len(tables), 'table')} by name; give one of them, that of {listed(tables, 'or')}"
+        )
     problems = [
         f"the column {short(name)} is {type_text(values)}, not a list of values; give a list for each column, or "
         "for one row a list of one dict"
@@ -345,6 +355,7 @@ SOURCES: Final = (
     SourceKind(matches=_is_of(pd.DataFrame), read=lambda frame, _: frame, is_table=True),
     SourceKind(matches=_is_of(str, PathLike), read=_read_path),
     SourceKind(matches=_is_open_file, read=_refuse_open_file),
+    SourceKind(matches=_has("__await__"), read=_refuse_awaitable),
     SourceKind(matches=_has("__dask_graph__"), read=_refuse_dask),
     SourceKind(matches=_has("to_frame", "to_list", "rename", "name"), read=_read_series),
     SourceKind(matches=_has("to_pylist", "type"), read=lambda array, _: Items(values=array.to_pylist())),
@@ -358,6 +369,11 @@ SOURCES: Final = (
         read=lambda query, reading: reading.content(_collected(query)),
         is_table=True,
     ),
+    SourceKind(  # a dataset of Hugging Face
+        matches=_has("column_names", "to_pandas", "__getitem__"),
+        read=lambda dataset, _: Items(values=list(dataset)),
+        is_table=True,
+    ),
     SourceKind(
         matches=_is_record_array,
         read=lambda array, _: _frame_of_columns({name: array[name] for name in array.dtype.names}),
@@ -365,7 +381,7 @@ SOURCES: Final = (
     ),
     SourceKind(matches=_is_of(Mapping), read=lambda columns, _: _frame_of_columns(columns)),
     SourceKind(
-        matches=lambda source: is_iterable(source) and not isinstance(source, bytes),
+        matches=lambda source: is_iterable(source) and not isinstance(source, bytes | bytearray | memoryview),
         read=lambda items, _: Items(values=list(items)),
     ),
 )

@@ -363,13 +363,13 @@ def rows_of_items(items: Items, text_column: Callable[[], str]) -> Rows:
 
 
 def _rows_of_records(records: list[Any], where: Callable[[int], str]) -> Rows:
-    problems = [
-        f"{where(i)}: {short(r)} is not a dict of column names to values"
-        for i, r in enumerate(records)
-        if not isinstance(r, Mapping)
-    ]
+    others = [i for i, record in enumerate(records) if not isinstance(record, Mapping)]
+    hint = "make it one, or leave it out"
+    if len(others) == len(records):  # one problem, however many there are
+        others, hint = others[:1], "give a list of dicts, such as [{'text': 'late'}], or a DataFrame"
+    problems = [f"{where(i)}: {short(records[i])} is not a dict of column names to values; {hint}" for i in others]
     problems = problems or [
-        f"{where(i)}: the column name {short(name)} is not a text"
+        f"{where(i)}: the column name {short(name)} is not a text; write it as one"
         for i, record in enumerate(records)
         for name in record
         if not isinstance(name, str)

@@ -127,6 +127,35 @@ def test_a_folder_without_parquet_is_told(tmp_path: Path, name: str, said: str) 
         read_rows(tmp_path / name)
 
 
+def test_a_parquet_file_that_is_encrypted_or_broken_in_the_middle_is_one_line(tmp_path: Path) -> None:
+    """The first is refused by its footer, the second while it is read."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": ["x" * 50] * 100}), path, compression="none")
+    content = path.read_bytes()
+    for damaged, said in (
+        (content[:-4] + b"PARE", "a.parquet: it cannot be read "),
+        (content[:4] + b"\xff" * 40 + content[44:], "a.parquet: the rows cannot be read: "),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError) as caught:
+            read_rows(path)
+        assert said in str(caught.value)
+        assert "; " in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_columns_whose_values_python_has_not_are_named(tmp_path: Path) -> None:
+    """All of them; the others are fine."""
+    days = pa.array([-(10**7)], pa.date32())  # in the year -25410
+    pq.write_table(pa.table({"a": ["x"], "before": days, "long before": days}), tmp_path / "a.parquet")
+    with pytest.raises(InputError) as caught:
+        read_rows(tmp_path / "a.parquet")
+    assert [problem.message.split(" (")[0] for problem in caught.value.problems] == [
+        "the column 'before' cannot be read",
+        "the column 'long before' cannot be read",
+    ]
+
+
 # --- spreadsheets
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -28,6 +30,21 @@ class Stream:
         return pa.Table.from_pandas(FRAME).__arrow_c_stream__(requested_schema)
 
 
+class Dataset:
+    """As those of Hugging Face: a list of dicts that says its columns."""
+
+    column_names = ("ticket", "n")
+
+    def __len__(self) -> int:
+        return len(RECORDS)
+
+    def __getitem__(self, place: int) -> Any:
+        return RECORDS[place]
+
+    def to_pandas(self) -> pd.DataFrame:
+        return FRAME
+
+
 SOURCES: dict[str, Any] = {
     "pandas": lambda: FRAME,
     "Polars": lambda: pl.DataFrame(RECORDS),
@@ -46,6 +63,7 @@ SOURCES: dict[str, Any] = {
     "arrays of pyarrow": lambda: {"ticket": pa.array(["late", "broken"]), "n": pa.chunked_array([[1], [2]])},
     "dicts": lambda: list(RECORDS),
     "a tuple": lambda: RECORDS,
+    "a dataset": Dataset,
 }
 
 
@@ -102,7 +120,7 @@ def test_a_missing_cell_of_a_column_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    [3, object(), np.array(0), b"a", np.zeros((), dtype=[("a", "i8")])],
+    [3, None, object(), np, np.array(0), b"a", bytearray(b"a"), np.zeros((), dtype=[("a", "i8")]), pl.col("a"), fh.Run],
     ids=lambda value: type(value).__name__,
 )
 def test_anything_else_is_told_with_all_that_is_accepted(source: Any) -> None:
@@ -123,22 +141,83 @@ def test_anything_else_is_told_with_all_that_is_accepted(source: Any) -> None:
         assert name in ACCEPTED
 
 
+class Later:
+    """What is awaited, as what an async function returns."""
+
+    def __await__(self) -> Iterator[Any]:
+        yield
+
+
+NO_ROWS: list[Any] = [
+    [1, 2],
+    range(1_000),
+    (number for number in range(3)),
+    [["ticket", "n"], ["late", 1]],
+    [[1, 2], [3, 4]],
+    {frozenset({1})},
+    np.zeros((2, 2)),
+    [None],
+    [FRAME],
+    FRAME.groupby("ticket"),
+]
+
+
+def test_an_open_file_and_paths_in_a_list_are_told(tmp_path: Path) -> None:
+    """Their lines and names would be called; whole or window by window."""
+    path = tmp_path / "a.csv"
+    path.write_text("ticket\nlate\n")
+    deployment = fh.Deployment("triage", inputs={"ticket": fh.text()})
+
+    def first_window(source: Any) -> Any:
+        opened = open_rows(source, deployment)
+        return opened.read(next(opened.windows(2))) if isinstance(opened, RowStream) else opened
+
+    with path.open() as file:
+        for make, said in (
+            (lambda: file, f"rows are an open file, whose lines are no rows; give its path, {str(path)!r}"),
+            (lambda: io.StringIO("ticket"), "whose lines are no rows; give the path of a file"),
+            (lambda: [str(path)] * 2, "rows are paths of files; give one path"),
+            (lambda: iter([str(path)]), "rows are paths of files; give one path"),
+        ):
+            for read in (lambda source: read_rows(source, deployment), first_window):
+                with pytest.raises(InputError) as caught:
+                    read(make())
+                assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ({"a": FRAME}, "the column 'a' is a DataFrame, not a list of values"),
+        ({"a": FRAME}, "rows are 1 table by name; give one of them, that of 'a'"),
+        (
+            {"train": Dataset(), "test": Dataset()},
+            "rows are 2 tables by name; give one of them, that of 'train' or 'test'",
+        ),
         ({"a": {1, 2}}, "the column 'a' is a set, not a list of values"),
         ({"a": 1}, "the column 'a' is an int, not a list of values; give a list for each column, or for one row"),
         ({("a", "b"): [1], ("a", "c"): [2]}, "several levels"),
         (pl.Series([1, 2]), "row 0: 1 is not a dict"),
         (["a", None], "row 0: 'a' is not a dict"),
+        ([{"a": 1}, 5], "row 1: 5 is not a dict of column names to values; make it one, or leave it out"),
+        ({"a": [1], "b": [1, 2]}, "the columns are of different lengths ('a': 1 value, 'b': 2 values); give each"),
+        ([{1: "a"}], "row 0: the column name 1 is not a text; write it as one"),
+        *((rows, "is not a dict of column names to values; give a list of dicts") for rows in NO_ROWS),
+        ([Path("a.csv"), Path("b.csv")], "rows are paths of files; give one path"),
+        (Later(), "rows are a Later, which has not run yet; give what it returns: await it first"),
+        ("", "rows are given as an empty text; give a DataFrame"),
+        ("https://user:secret@example.com/a.csv?key=secret", "as an address (https:/...); download the file"),
+        ("s3://bucket/a.parquet", "download the file, or read it yourself and give the frame"),
     ],
 )
 def test_what_does_not_fit_in_a_source_is_said(source: Any, said: str) -> None:
-    """With its place."""
+    """With its place, and then what to do; in one line, however many rows there are."""
     with pytest.raises(InputError) as caught:
         read_rows(source, fh.Deployment("triage", inputs={"ticket": fh.text()}))
     assert said in str(caught.value)
+    assert "; " in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert len(str(caught.value)) < 700
 
 
 def test_an_iterator_is_a_stream_and_a_reader_of_arrow_is_a_table() -> None:

@@ -214,20 +214,29 @@ def test_parquet_keeps_its_kinds_and_its_index(tmp_path: Path) -> None:
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"a,b\n1,2,3\n", "more cells than the header"),
         ("a.csv", b"a,b\n1,2\n1,2,3\n", "line 3"),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", "; quote cells that hold the separator"),
+        ("a.csv", b'a,b\n"1,2\n', "; quote cells that hold the separator"),
+        ("a.csv", "a\nb\n".encode("utf-16"), "; save it as UTF-8"),
         ("a.csv", b"a,a\n1,2\n", "column 'a' is there more than once"),
         ("a.csv", "a\nGrüße\n".encode("latin-1"), "not UTF-8 text"),
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is not JSON"),
         ("a.jsonl", b'{"a": 1}\n\n3\n', "line 3: 3 is not a dict"),
         ("a.json", b'{"a": 1}', "give a list of objects"),
+        ("a.json", b"5", "holds 5; give a list of objects"),
+        ("a.json", b"", "; give a list of objects"),
+        ("a.json", b"[1, 2]", "item 0: 1 is not a dict of column names to values; give a list of dicts"),
         ("a.json", b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
         ("a.csv.gz", PACKED[:12] + b"\xff" * 8 + PACKED[20:], "cannot be read"),
-        ("a.csv.gz", PACKED[:-12], "cannot be read"),
+        ("a.csv.gz", PACKED[:-12], "; pack it again, or give it without .gz"),
+        ("a.csv.gz", b"a\n1\n", "; pack it again, or give it without .gz"),
         ("a.csv.jsonl.gz", PACKED, "line 1 is not JSON"),
         ("a.parquet.gz", PACKED, "rows are read from .csv"),
         ("a.parquet", b"no parquet", "cannot be read"),
-        ("a.csv.zst", b"no zstd", "cannot be read"),
-        ("a.arrow", b"no arrow", "cannot be read"),
-        ("a.xlsx", b"", "cannot be read"),
+        ("a.parquet", b"", "; write it again"),
+        ("a.csv.zst", b"no zstd", "; pack it again, or give it without .zst"),
+        ("a.arrow", b"no arrow", "; write it again"),
+        ("a.xlsx", b"", "; save it again, without a password"),
+        ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), "has a password, or is an old .xls file; save it"),
         ("a.doc", b"", "rows are read from .csv"),
         ("a", b"", "rows are read from .csv"),
     ],
@@ -242,13 +251,21 @@ def test_a_file_that_cannot_be_read_is_named_with_the_place(
         read_rows(path)
     assert said in str(caught.value)
     assert name in str(caught.value)
+    assert "; " in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """With its path."""
-    with pytest.raises(InputError, match=r"none\.csv: there is no such file"):
-        read_rows(tmp_path / "none.csv")
+    """With its path, and the one that was meant."""
+    (tmp_path / "tickets.csv").write_text("a\n1\n")
+    for name, said in (
+        ("none.csv", r"none\.csv: there is no such file; look at its name"),
+        ("tikets.csv", r"tikets\.csv: there is no such file; did you mean 'tickets.csv'\?"),
+        ("none/a.csv", r"a\.csv: there is no such file; nor is there the folder .*; give "),
+    ):
+        with pytest.raises(InputError, match=said):
+            read_rows(tmp_path / name)
 
 
 cells = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63), 2**63 - 1))
