@@ -364,6 +364,7 @@ SOURCES: Final = (
         read=lambda table, reading: read_exported(table, whole=reading.whole),
         is_table=True,
     ),
+    SourceKind(matches=_has("as_table", "get_name"), read=lambda column, reading: reading.content(column.as_table())),
     SourceKind(  # a lazy frame of Polars
         matches=_has("collect", "collect_schema"),
         read=lambda query, reading: reading.content(_collected(query)),

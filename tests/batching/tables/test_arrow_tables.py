@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import fh_notebook as fh
 from fh_notebook.batching.tables import arrow_tables
 from fh_notebook.batching.tables.arrow_tables import FrameStream, frame_of_arrow, is_arrow, read_batches, read_exported
 from fh_notebook.batching.tables.row_sources import read_rows
@@ -64,6 +65,40 @@ def test_a_query_of_duckdb_is_rows() -> None:
     moment = record.pop("at")
     assert dt.datetime.fromisoformat(moment) == dt.datetime(2026, 5, 1, 8, 30, tzinfo=dt.UTC)
     assert record == {"case": 4007, "parts": {"k": 1}, "tone": "a", "sizes": [1, 2], "id": f"{'0' * 8}-0000-0000-0000-{'0' * 11}1"}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # by Ibis, of what is new in DuckDB
+def test_an_expression_of_ibis_is_rows() -> None:
+    """A query, also one with nulls and lists, and a column by its name; one that fails is one line."""
+    ibis = pytest.importorskip("ibis")
+    connection = ibis.duckdb.connect()
+    connection.con.execute(
+        "create table tickets as select * from (values ('late', 1, date '2026-05-01', 1.50::decimal(4, 2), ['a']), "
+        "('lost', null, null, null, null), ('broken', 3, date '2026-05-02', 2.50::decimal(4, 2), [])) "
+        "tickets(ticket, n, day, price, tags)"
+    )
+    tickets = connection.table("tickets")
+    hive = fh.local.LocalHive()
+
+    @hive.workflow("shout", variant="v")
+    def shout(ticket: str) -> str:
+        return ticket.upper()
+
+    with hive.client() as client:
+        chosen = tickets.filter(tickets.ticket != "late").mutate(double=tickets.n * 2).order_by("ticket")
+        frame = fh.batch(chosen, "shout", client=client, progress=False).frame
+        assert frame["output"].tolist() == ["BROKEN", "LOST"]
+        assert frame.loc[0, ["n", "day", "price", "tags", "double"]].tolist() == [3, dt.date(2026, 5, 2), Decimal("2.50"), [], 6]  # fmt: skip
+        assert frame.loc[1, ["n", "day", "price", "tags", "double"]].isna().all()
+        assert fh.batch(tickets.ticket, "shout", client=client, progress=False).frame["output"].tolist()[0] == "LATE"
+        assert fh.form("shout", over=chosen, client=client).mapping.columns == {"ticket": "ticket"}
+        for failing in (tickets.mutate(n=tickets.ticket.cast("int")), ibis.table({"ticket": "string"}, name="nowhere")):
+            with pytest.raises(
+                InputError, match="rows are a Table that cannot be read: .*; correct the query"
+            ) as caught:
+                fh.batch(failing, "shout", client=client, progress=False)
+            assert "\n" not in str(caught.value)
 
 
 def test_an_integer_without_a_null_has_the_dtype_of_a_pandas_frame() -> None:
