@@ -443,6 +443,7 @@ def browse_correct(stage: Stage) -> Iterator[Locator]:
     """All rows, one of them opened, and its expected output being corrected by keys."""
     shown = _comparison(stage, "cmp.correct(1, expected='complaint', note='It is no question.').browse()")
     shown.get_by_role("rowheader").nth(1).click()
+    expect(shown.get_by_role("button", name="Change the correction")).to_be_visible()
     shown.get_by_role("treegrid").press("c")
     shown.get_by_label("Note").fill("They were charged twice.")
     yield stage.cell(2)
