@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from fh_notebook.contract.output import Asset
 from fh_notebook.contract.run import Run
 from fh_notebook.core import event_loop
 from fh_notebook.core.config.urls import LOCAL, is_loopback
-from fh_notebook.core.files import atomic_file, remove_dead
+from fh_notebook.core.files import atomic_file, remove_dead, safe_name
 from fh_notebook.core.redaction import redact
 from fh_notebook.errors import CallError, SettingsError
 
@@ -170,9 +169,6 @@ MAX_ASSET_BYTES: Final = 256 * 1024 * 1024
 
 TIMEOUT_S: Final = 60.0
 
-MAX_NAME_BYTES: Final = 120
-"""File systems take 255 bytes; a number may still be put behind the name."""
-
 
 def save_assets(run: Run, folder: Path) -> list[Path]:
     """Fetch the assets of `run` into `folder`; see :meth:`fh_notebook.Run.save_assets`."""
@@ -239,31 +235,6 @@ async def _fetch(http: httpx.AsyncClient, address: AssetAddress, file: BinaryIO)
                 file.write(chunk)
             return
     raise CallError("an asset's address redirects too often")
-
-
-_UNSAFE: Final = re.compile(r"[^\w.\- ]+")
-
-# Names that Windows gives to devices whatever their ending: learn.microsoft.com, "Naming Files, Paths, and Namespaces".
-_DEVICES: Final = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
-
-
-def safe_name(name: str, *, fallback: str) -> str:
-    """Return `name` as a plain file name: no folder, no leading dot, at most 120 bytes.
-
-    Examples
-    --------
-    >>> safe_name("../../etc/passwd", fallback="asset-1")
-    'passwd'
-    >>> safe_name("..", fallback="asset-1")
-    'asset-1'
-    """
-    last = re.split(r"[/\\]", name)[-1]
-    clean = _UNSAFE.sub("_", last).strip(" .")
-    stem, dot, ending = clean.rpartition(".")
-    if len(clean.encode()) > MAX_NAME_BYTES:
-        beginning = (stem or ending).encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
-        clean = beginning + (dot + ending.encode()[:18].decode(errors="ignore") if stem else "")
-    return fallback if not clean or _DEVICES.match(clean) else clean
 
 
 def _put_new(part: Path, folder: Path, name: str) -> Path:

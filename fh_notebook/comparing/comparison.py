@@ -23,7 +23,7 @@ from fh_notebook.comparing.rating import labels as labelling
 from fh_notebook.comparing.rating.agreement import Agreement
 from fh_notebook.comparing.rating.human_ratings import HumanRatings, check_rater
 from fh_notebook.comparing.rating.ratings import Ratings
-from fh_notebook.comparing.report import display, report
+from fh_notebook.comparing.report import display, inspect_logs, mlflow_runs, report
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.runner import Score, parts_table
 from fh_notebook.comparing.stats.pairs import ALPHA, POWER
@@ -1087,6 +1087,97 @@ class Comparison:
         """
         arguments.check(Comparison.report, locals())
         return report.write_report(self.data, path)
+
+    # --- what other tools read
+
+    def to_mlflow(
+        self,
+        experiment: str,
+        *,
+        tracking_uri: str | PathLike[str] | None = None,
+        baseline: str | None = None,
+        parent_run: str | None = None,
+    ) -> dict[str, str]:
+        """Write the comparison to MLflow, a run for each variant, and return the ids of the runs by variant.
+
+        A run has as parameters where the answers are from and how they were scored (``deployment``, ``batch``,
+        ``variant``, ``scorer``, ``rows``, ``baseline``, ``fh_notebook``, ...); as metrics the columns of
+        :meth:`summary`, and ``difference`` from the baseline with ``difference_ci_low, difference_ci_high, p, p_holm``,
+        as in :meth:`pairs`; a number that is not known is no metric. The table ``rows.json`` has its runs with every
+        score, ``report.html`` is that of :meth:`report`, and the description is the verdict. Metrics are of the
+        comparison's own score; ``cmp.by(name).to_mlflow(...)`` writes those of another one. The runs of one call have
+        the same tag ``fh_notebook.comparison``, and ``fh_notebook.baseline_run`` is the run of the baseline. Secrets
+        are masked as in :meth:`report`.
+
+        A second call writes new runs, and changes none that are there. Where a run cannot be written, all runs of the
+        call are marked as failed. The active run and the tracking URI of the process stay as they are. MLflow is
+        installed by ``pip install mlflow``; beside a newer pandas than it takes, ``mlflow-skinny`` is enough.
+
+        Parameters
+        ----------
+        experiment : str
+            The name of the experiment, which is made where there is none.
+        tracking_uri : str or path, optional
+            The address of a server, ``sqlite:///mlflow.db``, or the folder of a file store (newer releases of MLflow
+            ask for ``MLFLOW_ALLOW_FILE_STORE=true`` with it); by default what MLflow is configured for.
+        baseline : str, optional
+            The variant that the others are compared with; by default the first one.
+        parent_run : str, optional
+            The id of a run under which MLflow shows these ones.
+
+        Raises
+        ------
+        InputError
+            There is no such variant, or no name of an experiment.
+        SettingsError
+            MLflow is not installed, or it cannot write the runs, with the reason.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 0, 1, 1], "variant": ["a", "b"] * 2, "s": [1, 0, 1, 1]})
+        >>> runs = compare(frame, score="s").to_mlflow("triage", tracking_uri="sqlite:///mlflow.db")  # doctest: +SKIP
+        >>> list(runs)  # doctest: +SKIP
+        ['a', 'b']
+        """
+        arguments.check(Comparison.to_mlflow, locals())
+        return mlflow_runs.write_mlflow_runs(
+            self.data, self.score_set.lines_by_name(), experiment=experiment, tracking_uri=tracking_uri,
+            baseline=baseline, parent_run=parent_run,
+        )  # fmt: skip
+
+    def to_inspect(self, path: str | PathLike[str]) -> dict[str, Path]:
+        """Write the runs as logs of Inspect, a file for each variant, and return the files by variant.
+
+        ``inspect view --log-dir PATH`` opens them, and ``inspect_ai.log.read_eval_log`` reads them. The model of a log
+        is the variant. A sample is a run: its id is the label of the row, its epoch the repeat; its input is the one
+        text variable, or all Start variables as JSON (of a table, its columns); its target is ``expected_output``; it
+        has every score that there is, the columns of the row as metadata, and the error of a run that has no answer.
+        The metrics of a score are ``mean`` and its interval ``ci_low, ci_high``, as in :meth:`summary`, and ``stderr``
+        over distinct rows. Runs that are pending are left out, and the log says that it was cancelled. The viewer shows
+        outputs as plain text, and secrets are masked as in :meth:`report`.
+
+        Inspect is installed by ``pip install inspect-ai``.
+
+        Parameters
+        ----------
+        path : path
+            The folder of the logs, which is made where there is none. A file is called ``<variant>.eval``, with ``_``
+            for what a file name cannot have; one of that name is replaced.
+
+        Raises
+        ------
+        SettingsError
+            Inspect is not installed, or the logs cannot be written there.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"row": [0, 0], "variant": ["a", "b"], "output": ["x", "y"], "expected_output": "x"})
+        >>> files = compare(frame).to_inspect("logs")  # doctest: +SKIP
+        >>> files["a"].name  # doctest: +SKIP
+        'a.eval'
+        """
+        arguments.check(Comparison.to_inspect, locals())
+        return inspect_logs.write_inspect_logs(self.data, self.score_set.lines_by_name(), path)
 
     def __repr__(self) -> str:
         return display.comparison_text(self.data)

@@ -255,6 +255,18 @@ class ComparisonData:
             self.row_columns, key=lambda name: (name not in sent and name[:3] != "in.", name.startswith("metadata."))
         )
 
+    @cached_property
+    def counted_repeats(self) -> list[int]:
+        """The number of each run among those of its row and variant, from 1."""
+        groups = [pd.factorize(self.lines[name])[0] for name in ("pair", "variant")]
+        return (self.lines.groupby(groups).cumcount() + 1).tolist()
+
+    @cached_property
+    def repeats(self) -> list[Any]:
+        """The repeat of each run: the column of that name, or counted where a table has none."""
+        repeats = self.runs.column("repeat") if "repeat" in self.runs.names else None
+        return self.counted_repeats if repeats is None else repeats.tolist()
+
     # --- labels
 
     @cached_property

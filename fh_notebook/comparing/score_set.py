@@ -227,11 +227,7 @@ class ScoreSet:
             raise InputError("nothing was scored; give compare(..., score=...)")
         lines, runs = self.data.lines, self.data.runs
         pairs, variants = (label_series(lines[name].tolist()) for name in ("pair", "variant"))
-        table = {self.data.pair_on: pairs, "variant": variants}
-        # A table need not have the column: then the lines of a row and variant are its repeats.
-        repeats = runs.column("repeat") if "repeat" in runs.names else None
-        counted = lines.groupby([pd.factorize(lines[name])[0] for name in ("pair", "variant")]).cumcount() + 1
-        table["repeat"] = label_series((counted if repeats is None else repeats).tolist())
+        table = {self.data.pair_on: pairs, "variant": variants, "repeat": label_series(self.data.repeats)}
         taken = {*map(str, table), "scorer", "score"}
         for column in columns:
             cells = runs.column(runs.column_named(column, "of the rows"))

@@ -1,4 +1,4 @@
-"""Files that processes share: a lock that the kernel releases, and a file that replaces its target when complete.
+"""Files that processes share: a lock that the kernel releases, a file that replaces its target whole, and safe names.
 
 Rules of this file:
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-__all__ = ["AtomicFile", "atomic_file", "is_at", "remove_dead", "share", "try_lock"]
+__all__ = ["AtomicFile", "atomic_file", "is_at", "remove_dead", "safe_name", "share", "try_lock"]
 
 
 def try_lock(descriptor: int) -> bool:
@@ -250,3 +250,33 @@ def _forget_marks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_marks)
+
+
+# --- names
+
+MAX_NAME_BYTES: Final = 120
+"""File systems take 255 bytes; a number may still be put behind the name."""
+
+_UNSAFE: Final = re.compile(r"[^\w.\- ]+")
+
+# Names that Windows gives to devices whatever their ending: learn.microsoft.com, "Naming Files, Paths, and Namespaces".
+_DEVICES: Final = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")
+
+
+def safe_name(name: str, *, fallback: str) -> str:
+    """Return `name` as a plain file name: no folder, no leading dot, at most 120 bytes.
+
+    Examples
+    --------
+    >>> safe_name("../../etc/passwd", fallback="asset-1")
+    'passwd'
+    >>> safe_name("..", fallback="asset-1")
+    'asset-1'
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    clean = _UNSAFE.sub("_", last).strip(" .")
+    stem, dot, ending = clean.rpartition(".")
+    if len(clean.encode()) > MAX_NAME_BYTES:
+        beginning = (stem or ending).encode()[: MAX_NAME_BYTES - 20].decode(errors="ignore")
+        clean = beginning + (dot + ending.encode()[:18].decode(errors="ignore") if stem else "")
+    return fallback if not clean or _DEVICES.match(clean) else clean

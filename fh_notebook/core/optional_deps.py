@@ -45,6 +45,8 @@ OPTIONAL: Final[Mapping[str, OptionalPackage]] = MappingProxyType(
         "dotenv": OptionalPackage("python-dotenv", "the key in a .env file", "keyring"),
         "dask": OptionalPackage("Dask", "batches past one machine", "dask"),
         "distributed": OptionalPackage("Dask", "batches past one machine", "dask"),
+        "mlflow": OptionalPackage("MLflow", "cmp.to_mlflow"),
+        "inspect_ai": OptionalPackage("inspect-ai", "cmp.to_inspect"),
     }
 )
 """By the name under which each is imported."""

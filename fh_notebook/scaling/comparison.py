@@ -277,7 +277,7 @@ class ScaledComparison:
         return max((total.rows for total in self._sums.variants.values()), default=0)
 
     def report(self, *_: Any, **__: Any) -> Any:
-        """Refuse: it shows rows, of which there are too many.
+        """Refuse: it is made of rows, of which there are too many.
 
         Raises
         ------
@@ -285,11 +285,15 @@ class ScaledComparison:
             Always, with what to do.
         """
         raise SettingsError(
-            "that shows rows, and these are in many partitions; compare some of them: "
+            "that is made of rows, and these are in many partitions; compare some of them: "
             "fh.compare(batch.frame.partitions[0].compute(), ...)"
         )
 
-    wide = diff = browse = rate = plot = report
+    wide = disagreements = slice = diff = browse = plot = report
+    long = __arrow_c_stream__ = parts = score_errors = classes = repeats = report
+    correct = corrections = write_corrected = report
+    rate = rated = ratings = agreement = label = corrected = report
+    to_mlflow = to_inspect = report
 
     @property
     def _yes_no(self) -> bool:

@@ -280,6 +280,8 @@ class World:
             "Comparison.diff": {"row": 0},
             "Comparison.report": {"path": self.fresh(".html")},
             "Comparison.slice": {"by": "ticket"},
+            "Comparison.to_inspect": {"path": self.folder / "logs"},
+            "Comparison.to_mlflow": {"experiment": "triage", "tracking_uri": self.folder / "runs"},
             "Deployment.complete": {"inputs": {"ticket": "a"}},
             "Deployment.problems": {"inputs": {"ticket": "a"}},
             "Deployment.variant_problem": {"variants": ["keywords"]},

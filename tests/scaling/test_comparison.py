@@ -104,8 +104,17 @@ def test_a_lazy_batch_is_compared_by_any_scorer() -> None:
     alone = fh.batch(frame[:1], "shout", variants=["loud"], client=counting.hive.client(), progress=False)
     fh.compare(alone).correct(0, expected="another")
     assert any("Corrections of expected_output are left out" in note for note in fh.compare(batch).notes)
-    with pytest.raises(fh.SettingsError, match="in many partitions"):
-        own.report("x.html")
+    for refused in (
+        own.report,
+        own.long,
+        own.__arrow_c_stream__,
+        own.correct,
+        own.corrections,
+        own.to_mlflow,
+        own.to_inspect,
+    ):
+        with pytest.raises(fh.SettingsError, match="in many partitions"):
+            refused("x")
 
 
 def test_the_version_of_a_function_is_read_once_for_all_partitions(capsys: pytest.CaptureFixture[str]) -> None:
