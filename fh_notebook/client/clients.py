@@ -32,7 +32,7 @@ from fh_notebook.contract.callbacks import ids_of, is_accepted
 from fh_notebook.contract.deployment import Deployment
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import Response
-from fh_notebook.contract.retry import RetryAction, RetryDecision
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, RetryAction, RetryDecision
 from fh_notebook.contract.run import Run
 from fh_notebook.contract.secrets import Secrets
 from fh_notebook.contract.wire import AttemptResult, decode_answer, decode_retrieved, encode_request, encode_trigger
@@ -445,16 +445,21 @@ class AsyncClient:
     async def look_up(self, request_id: str | None, run_id: str | None) -> Run:
         """Ask by whichever ids there are: the first address by a request id, the older one by a run id.
 
+        Where only a run id came, the first address is asked by it, too, when the older one does not know it: the two
+        ids of a run can be the same (CONTRACT section 10).
+
         Raises
         ------
         AuthError
             The service refused the key.
         """
         run = Run(status="unknown", error="there is no id to ask for", error_code="no_id")
-        if request_id:
-            run = await self._look_up(f"/public/requests/{_path_safe(request_id)}", request_id)
-        if run_id and (not request_id or (run.status == "unknown" and run.status_code == 404)):
-            run = await self._look_up(f"/workflow_runs/{_path_safe(run_id)}", request_id or "")
+        asked = [("/public/requests", request_id), ("/workflow_runs", run_id)]
+        if not request_id:
+            asked = [("/workflow_runs", run_id), ("/public/requests", run_id)]
+        for path, identity in asked:
+            if identity and (run.error_code == "no_id" or run.status_code in NOT_FOUND_STATUSES):
+                run = await self._look_up(f"{path}/{_path_safe(identity)}", request_id or "")
         return run
 
     async def _look_up(self, path: str, request_id: str) -> Run:

@@ -107,7 +107,7 @@ class PendingRun:
 
     @property
     def status(self) -> str:
-        """The run's status as far as it is known: ``queued``, ``running``, ``awaiting_approval``, ``completed``, ..."""
+        """The run's status as far as it is known: ``queued``, ``pending``, ``running``, ``completed``, ..."""
         return self._run.status
 
     @property

@@ -23,7 +23,7 @@ from itertools import count
 from typing import Final, Protocol
 
 from fh_notebook.contract.callbacks import with_final_status
-from fh_notebook.contract.retry import is_daily_cap, next_reset
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, is_daily_cap, next_reset
 from fh_notebook.contract.run import Run, one_line
 from fh_notebook.core import event_loop
 from fh_notebook.core.event_loop import on_loop
@@ -226,7 +226,7 @@ class StatusLookup:
             self._not_found = 0
             return LookUpResult(run=self._with_output(run))
         message = one_line(run.error or run.error_code or "the look-up failed")
-        if run.status_code == 404:
+        if run.status_code in NOT_FOUND_STATUSES:
             self._not_found += 1
             if self._not_found >= NOT_FOUND_LOOKS:
                 unknown = f"the service does not know this run ({message}); it may have run"

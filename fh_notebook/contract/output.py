@@ -22,6 +22,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from itertools import accumulate, islice
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ from fh_notebook.core.text import html
 from fh_notebook.core.text.formatting import byte_size, one_line, with_partial_repr
 from fh_notebook.core.text.markdown import plain_text
 from fh_notebook.core.text.messages import counted
+from fh_notebook.core.values import is_number
 
 __all__ = [
     "CSS",
@@ -687,6 +689,11 @@ class Asset:
     file_size: int | None = None
     """Bytes."""
     file_type: str | None = None
+    expires_at: datetime | None = None
+    """UTC; when its address ends, where the service tells: who keeps the address alone then has no file any more."""
+    asset_type: str | None = None
+    error_message: str | None = None
+    """Why there is no file, where making it failed."""
 
     def __post_init__(self) -> None:
         arguments.check(Asset.__init__, {each.name: getattr(self, each.name) for each in fields(self)})
@@ -696,8 +703,23 @@ class Asset:
         """Return the asset of one entry of ``output.assets``; what is not of the right kind is left out."""
         arguments.check(Asset.from_wire, locals())
         size = value.get("file_size")
-        texts = {k: str(value[k]) for k in ("id", "file_url", "file_name", "file_type") if value.get(k) is not None}
-        return cls(file_size=size if isinstance(size, int) else None, **texts)
+        texts = {name: str(value[name]) for name in _ASSET_TEXTS if value.get(name) is not None}
+        expires_at = _instant_of(value.get("file_url_expires_at"))
+        return cls(file_size=size if isinstance(size, int) else None, expires_at=expires_at, **texts)
+
+
+_ASSET_TEXTS: Final = ("id", "file_url", "file_name", "file_type", "asset_type", "error_message")
+
+
+def _instant_of(value: Any) -> datetime | None:
+    """Return a time of the service in UTC, ISO 8601 or seconds since 1970 (UNKNOWN which); ``None``: it is neither."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return datetime.fromtimestamp(value, UTC) if is_number(value) else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def assets_of(output: Any) -> tuple[Asset, ...]:

@@ -20,6 +20,7 @@ from fh_notebook.contract.run import CREDIT_CODES, DAILY_CODE
 __all__ = [
     "CUT_OFF",
     "DEFAULT_POLICY",
+    "NOT_FOUND_STATUSES",
     "NOT_REACHED",
     "Absence",
     "RetryAction",
@@ -122,6 +123,9 @@ _NO_SUCH_NAME: Final = re.compile(
     r"|(unknown|no_such)_(workflow_)?(deployment|variant)"
 )
 
+NOT_FOUND_STATUSES: Final = frozenset({404, 422})
+"""The statuses of a look-up of something that the service does not know: a look-up has no inputs to be wrong."""
+
 _PROVIDER_CODE: Final = "too_many_requests"
 _ROW_402_CODES: Final = frozenset(
     {
@@ -202,8 +206,8 @@ def absence_of(response: Response) -> Absence:
     """Return what a response reports as not found.
 
     Which code the service has for an unknown deployment or variant is UNKNOWN, and its status may be 404 or 422
-    (CONTRACT sections 2 and 10); its text is localised. So a code that names the one or the other beside "not found" or
-    "unknown" is believed; any other 404, and any other "not found", may be about what the inputs name.
+    (CONTRACT sections 2 and 10). So a code that names the one or the other beside "not found" or "unknown" is believed;
+    any other 404, and any other "not found", may be about what the inputs name.
 
     Examples
     --------
@@ -218,10 +222,20 @@ def absence_of(response: Response) -> Absence:
         or _action_for(response)[0] is not RetryAction.FAILED
     ):
         return Absence.NOTHING
-    code = (code_of(object_of(response.body)) or "").lower()
+    body = object_of(response.body)
+    code = (code_of(body) or "").lower()
     if _NO_SUCH_NAME.fullmatch(code):
         return Absence.OF_THE_NAME
-    return Absence.SOMETHING if response.status_code == 404 or code.endswith("not_found") else Absence.NOTHING
+    is_absent = response.status_code == 404 or code.endswith("not_found") or (not code and _says_not_found(body))
+    return Absence.SOMETHING if is_absent else Absence.NOTHING
+
+
+def _says_not_found(body: Mapping[str, Any]) -> bool:
+    """Whether the text of an error without a code says "not found": the 422s that are known to say so have no code.
+
+    The text is localised: where it says so in another language, the row fails as any other, and nothing is stopped.
+    """
+    return "not found" in f"{body.get('error') or ''} {body.get('message') or ''}".lower()
 
 
 def _action_for(response: Response) -> tuple[RetryAction, str]:

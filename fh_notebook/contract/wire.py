@@ -25,7 +25,7 @@ from fh_notebook.contract.response import (
     text_of_page,
     without_surrogates,
 )
-from fh_notebook.contract.retry import may_have_run
+from fh_notebook.contract.retry import NOT_FOUND_STATUSES, may_have_run
 from fh_notebook.contract.run import STATUSES, Run
 from fh_notebook.contract.secrets import mask_body
 from fh_notebook.core import arguments
@@ -165,7 +165,7 @@ def _refused_run(response: Response, body: Any, request: InvokeRequest, call: di
     status_code = response.status_code or 0
     message, code = error_of(body)
     message = message or text_of_page(response, body)
-    if status_code == 404 and PLACEHOLDERS & {request.deployment, request.variant}:
+    if status_code in NOT_FOUND_STATUSES and PLACEHOLDERS & {request.deployment, request.variant}:
         message += "; YOUR_DEPLOYMENT_NAME and YOUR_VARIANT_NAME are placeholders of the snippet: put your own names"
     if not request.by_callback and needs_callback(response):
         message = f"{message.rstrip('.')}; {BY_CALLBACK}"

@@ -447,10 +447,11 @@ def _kind_of_generic(node: ast.Subscript) -> ArgumentKind | None:
 
 
 def _one_of(choices: list[Any]) -> ArgumentKind:
-    """Return the kind of a text out of several; the function itself checks which texts are known."""
+    """Return the kind of a value out of several; the function itself checks which ones are known."""
     literals = [repr(choice) for choice in choices]
     takes = " or ".join(part for part in (", ".join(literals[:-1]), literals[-1]) if part)
-    return ArgumentKind(takes, lambda value: isinstance(value, str) or (value is None and None in choices))
+    types = {type(choice) for choice in choices}
+    return ArgumentKind(takes, lambda value: type(value) in types or (str in types and isinstance(value, str)))
 
 
 def _list_of(item: ArgumentKind | None, length: int | None = None) -> ArgumentKind:

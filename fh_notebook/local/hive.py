@@ -29,6 +29,8 @@ from fh_notebook.local.options import (
     KEEP_ALIVE_S,
     MAX_BODY_BYTES,
     Latency,
+    NotFoundStatus,
+    QueueStatus,
     Spelling,
     options_from,
 )
@@ -95,6 +97,10 @@ class LocalHive:
         Larger requests are answered 413.
     retry_after_s : float, optional
         What a refusal by the concurrency cap names in ``Retry-After``; the service documents none, so none is sent.
+    not_found_status : {404, 422}
+        The status for an unknown deployment or variant; as 422 the answer has a text and no code.
+    queue_status : {"queued", "pending"}
+        The status of a run that waits for its slot.
     keep : int
         Finished runs and deliveries that are remembered (:attr:`calls`, retrieving a run). Counters count all.
 
@@ -133,6 +139,8 @@ class LocalHive:
         callback_timeout_s: float = CALLBACK_TIMEOUT_S,
         max_body_bytes: int = MAX_BODY_BYTES,
         retry_after_s: float | None = None,
+        not_found_status: NotFoundStatus = 404,
+        queue_status: QueueStatus = "queued",
         keep: int = KEEP,
     ) -> None:
         api_key = as_secret(api_key)
@@ -150,6 +158,8 @@ class LocalHive:
                 "callback_timeout_s": callback_timeout_s,
                 "max_body_bytes": max_body_bytes,
                 "retry_after_s": retry_after_s,
+                "not_found_status": not_found_status,
+                "queue_status": queue_status,
                 "keep": keep,
             }
         )

@@ -22,7 +22,9 @@ __all__ = [
     "KEEP_ALIVE_S",
     "MAX_BODY_BYTES",
     "Latency",
+    "NotFoundStatus",
     "Options",
+    "QueueStatus",
     "Spelling",
     "draw_latency",
     "options_from",
@@ -30,6 +32,12 @@ __all__ = [
 
 Spelling = Literal["docs", "sdk"]
 SPELLINGS: Final = ("docs", "sdk")
+
+NotFoundStatus = Literal[404, 422]
+"""Which of the two the service has for an unknown deployment or variant is UNKNOWN (CONTRACT section 10)."""
+
+QueueStatus = Literal["queued", "pending"]
+"""The word for a run that waits for its slot: ``pending`` exists for one kind of runs (CONTRACT section 10)."""
 
 CALLBACK_BACKOFF_S: Final = (1.0, 5.0, 25.0)
 """Whether and how the service tries again is not known (CONTRACT section 6): half a minute, then it gives up."""
@@ -73,6 +81,8 @@ class Options:
     max_body_bytes: int = MAX_BODY_BYTES
     retry_after_s: float | None = None
     """What a refusal by the concurrency cap names in ``Retry-After``; ``None``: nothing, as the service."""
+    not_found_status: NotFoundStatus = 404
+    queue_status: QueueStatus = "queued"
     keep: int = KEEP
     """Finished runs and deliveries that are remembered. Counters always count all."""
 
@@ -95,6 +105,10 @@ class Options:
         problems = []
         if not isinstance(self.spelling, str) or self.spelling not in SPELLINGS:
             problems.append(f"spelling is 'docs' or 'sdk', not {short(self.spelling)}")
+        if self.not_found_status not in (404, 422):
+            problems.append(f"not_found_status is 404 or 422, not {short(self.not_found_status)}")
+        if self.queue_status not in ("queued", "pending"):
+            problems.append(f"queue_status is 'queued' or 'pending', not {short(self.queue_status)}")
         if not _is_latency(self.latency_s):
             problems.append(
                 f"latency_s is seconds, (low, high) or a function of a random.Random, not {short(self.latency_s)}"

@@ -54,7 +54,7 @@ class Call:
     deployment: str
     variant: str
     status: str
-    """``queued``, ``running``, ``awaiting_approval``, ``completed`` or ``failed``."""
+    """``queued`` or ``pending``, ``running``, ``awaiting_approval``, ``completed`` or ``failed``."""
     error: str | None
     callback_url: str | None
     """Given: the call asked for callback delivery."""
@@ -132,8 +132,8 @@ class RunRecords:
         self._done: OrderedDict[str, Record] = OrderedDict()
         self._by_run_id: dict[str, Record] = {}
 
-    def open(self, request: ParsedRequest, base_url: str, now: datetime, *, queued: bool) -> Record:
-        """Add the record of an admitted call, and return it."""
+    def open(self, request: ParsedRequest, base_url: str, now: datetime, *, waiting: str | None) -> Record:
+        """Add the record of an admitted call, and return it; `waiting` is its status where it waits for its slot."""
         self.calls += 1
         # One read of the system's randomness for both ids: they must not repeat when a hive is started again.
         digits = os.urandom(32).hex()
@@ -147,8 +147,8 @@ class RunRecords:
             callback_url=request.callback_url,
             base_url=base_url,
             created_at=now,
-            status="queued" if queued else "running",
-            started_at=None if queued else now,
+            status=waiting or "running",
+            started_at=None if waiting else now,
         )
         self._live[record.request_id] = record
         self._by_run_id[record.run_id] = record

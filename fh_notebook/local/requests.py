@@ -116,6 +116,8 @@ class Refusal(Exception):
         Further fields of the body, such as ``limit`` and ``current``.
     headers : mapping, optional
         Further headers, such as ``Retry-After``.
+    status : int, optional
+        Another HTTP status than the code's. The body has the text alone then, as those of such answers do.
 
     Examples
     --------
@@ -131,9 +133,10 @@ class Refusal(Exception):
         *,
         more: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        status: int | None = None,
     ) -> None:
         self.code = code
-        self.status = BY_CODE[code].http_status
+        self.status = BY_CODE[code].http_status if status is None else status
         self.message = message or BY_CODE[code].message
         self.more = dict(more or {})
         self.headers = dict(headers or {})
@@ -162,7 +165,8 @@ def read_invoke(body: bytes) -> ParsedRequest:
         ``invalid_json``, ``validation_error`` or ``invalid_tool_approval``.
     """
     fields = _json_object(body)
-    deployment, variant = fields.get("deployment"), fields.get("variant")
+    # Older bodies have the name of the deployment in `endpoint` (CONTRACT section 10).
+    deployment, variant = fields.get("deployment") or fields.get("endpoint"), fields.get("variant")
     if not deployment or not variant:
         raise Refusal("validation_error", "Missing required field: deployment or variant")
     if not isinstance(deployment, str) or not isinstance(variant, str):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from fh_notebook.local.options import Spelling
 from fh_notebook.local.records import Call, Record
-from fh_notebook.local.requests import CODES, Refusal
+from fh_notebook.local.requests import BY_CODE, CODES, Refusal
 
 __all__ = [
     "EncodedResponse",
@@ -61,7 +61,8 @@ def accepted(record: Record, status: str, spelling: Spelling, webhook_secret: st
     `status` is what was true when the call was let in; by now the run may have ended.
     """
     if spelling == "sdk":
-        return _json(202, {"run_id": record.run_id, "status": "queued"})
+        waiting = "queued" if status == "running" else status
+        return _json(202, {"run_id": record.run_id, "status": waiting})
     fields = {"request_id": record.request_id, "run_status": status, "webhook_secret": webhook_secret}
     return _json(200, fields)
 
@@ -146,10 +147,14 @@ def models() -> EncodedResponse:
 
 
 def refused(refusal: Refusal) -> EncodedResponse:
-    """Write a refusal with the three fields that the documentation gives every error (CONTRACT section 2)."""
-    body = _encode(
-        _dumps({"error": refusal.message, "message": refusal.message, "error_code": refusal.code, **refusal.more})
-    )
+    """Write a refusal with the three fields that the documentation gives every error (CONTRACT section 2).
+
+    One with a status that is not its code's has ``error`` alone: so does the documentation's 422 for what is not found.
+    """
+    named = {"message": refusal.message, "error_code": refusal.code}
+    if refusal.status != BY_CODE[refusal.code].http_status:
+        named = {}
+    body = _encode(_dumps({"error": refusal.message, **named, **refusal.more}))
     return EncodedResponse(refusal.status, body, {**JSON_HEADERS, **refusal.headers})
 
 

@@ -218,8 +218,9 @@ class RunQueue:
             if admission in (Admission.BUSY, Admission.CAPPED):
                 return None, admission
             queued = admission is Admission.QUEUE
+            waiting = self.options.queue_status if queued else None
             job = QueuedRun(
-                self.records.open(request, base_url, now, queued=queued), workflow, request.inputs, os.getpid()
+                self.records.open(request, base_url, now, waiting=waiting), workflow, request.inputs, os.getpid()
             )
             if queued:
                 self._queue.append(job)
@@ -402,7 +403,8 @@ class Service:
             Whatever CONTRACT section 2 has for it.
         """
         request = requests.read_invoke(body)
-        return await self._admit(request, self.registry.find(request.deployment, request.variant), base_url)
+        workflow = self.registry.find(request.deployment, request.variant, self.runs.options.not_found_status)
+        return await self._admit(request, workflow, base_url)
 
     async def trigger(
         self, endpoint_id: str, variant_id: str, secret: str, body: bytes, base_url: str
@@ -494,7 +496,7 @@ class Service:
         if request.callback_url is None:
             await self.runs.run(job)
             return self._with_fault(responses.finished(record, spelling), fault)
-        status = "running" if admission is Admission.RUN else "queued"
+        status = "running" if admission is Admission.RUN else self.runs.options.queue_status
         reply = responses.accepted(record, status, spelling, self.registry.signing_secrets[request.deployment].reveal())
         if admission is Admission.RUN:
             self.runs.run_later(job)

@@ -125,20 +125,20 @@ class Registry:
             self.signing_secrets[deployment] = new_secret()
         return previous is not None and previous.func is not func
 
-    def find(self, deployment: str, variant: str) -> Workflow:
+    def find(self, deployment: str, variant: str, not_found_status: int | None = None) -> Workflow:
         """Return the workflow of that name.
 
         Raises
         ------
         Refusal
-            ``not_found``: no such deployment, or no such variant of it.
+            ``not_found``: no such deployment, or no such variant of it; with another status, if one is given.
         """
         variants = self.workflows.get(deployment)
         if variants is None:
-            raise Refusal("not_found", "Deployment not found")
+            raise Refusal("not_found", "Deployment not found", status=not_found_status)
         workflow = variants.get(variant)
         if workflow is None:
-            raise Refusal("not_found", "Variant not found")
+            raise Refusal("not_found", "Variant not found", status=not_found_status)
         return workflow
 
     def add_endpoint(self, deployment: str, variant: str, secret: str | Secret | None) -> WebhookEndpoint:

@@ -46,6 +46,46 @@ def _submit(held: Held, text: str = "a", **more: Any) -> PendingRun:
 
 
 @pytest.mark.parametrize("spelling", ["docs", "sdk"])
+def test_a_run_that_is_pending_is_waited_for(spelling: str) -> None:
+    """As a queued one: another word for it."""
+    held = Held(spelling=spelling, concurrency=1, queue_status="pending", latency_s=0.0)
+    first, second = _submit(held, poll=False), _submit(held, "b")
+    assert (second.status, second.done) == ("pending", False)
+    assert second.refresh().status in ("pending", "running")
+    held.let_go(2)
+    assert (second.wait(timeout_s=20).output, first.refresh().output) == ("B", "A")
+
+
+@pytest.mark.parametrize(
+    ("ids", "asked"),
+    [
+        ({"request_id": "req_1"}, ["/v1/public/requests/req_1"]),
+        ({"request_id": "req_1", "run_id": "run_1"}, ["/v1/public/requests/req_1", "/v1/workflow_runs/run_1"]),
+        ({"run_id": "run_1"}, ["/v1/workflow_runs/run_1", "/v1/public/requests/run_1"]),
+    ],
+)
+@pytest.mark.parametrize("status", [404, 422])
+def test_a_run_is_looked_up_by_each_id_that_came(ids: dict[str, str], asked: list[str], status: int) -> None:
+    """The second address is asked where the first does not know it: a run id may be the request's."""
+    paths: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
+        if len(paths) < len(asked):
+            return httpx.Response(status, json={"error": "Nicht da."})
+        return httpx.Response(200, json={"status": "completed", "data": {"output": "hi"}})
+
+    async def main() -> fh.Run:
+        async with fh.AsyncClient(
+            api_key=KEY, base_url="https://service.test/v1", transport=httpx.MockTransport(answer)
+        ) as client:
+            return await client.look_up(ids.get("request_id"), ids.get("run_id"))
+
+    assert event_loop.run(main()).output == "hi"
+    assert paths == asked
+
+
+@pytest.mark.parametrize("spelling", ["docs", "sdk"])
 def test_a_run_is_submitted_and_its_callback_waited_for(spelling: str, receiver: fh.CallbackReceiver) -> None:
     """In both spellings: running, then the outcome with all that is known of the call, kept in the store."""
     held = Held(spelling=spelling)

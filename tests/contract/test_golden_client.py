@@ -136,6 +136,7 @@ VERDICTS = {
     "error_metadata_nested": (RetryAction.FAILED, "validation_error"),
     "error_variant_not_found": (RetryAction.FAILED, "not_found"),
     "error_deployment_not_found": (RetryAction.FAILED, "not_found"),
+    "error_deployment_not_found_422": (RetryAction.FAILED, "http_422"),
 }
 
 

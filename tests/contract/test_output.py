@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -245,6 +246,28 @@ def test_what_a_file_is_comes_from_its_type_and_else_from_its_name() -> None:
     assert not is_picture(fh.Asset(file_type="application/pdf", file_name="a.png"))
     assert not is_picture(fh.Asset())
     assert "2.5 MB" in _page({"assets": [{"file_name": "a", "file_size": 2_500_000}]})
+
+
+@pytest.mark.parametrize(
+    ("told", "expires_at"),
+    [
+        ("2026-11-29T10:00:00.250Z", datetime(2026, 11, 29, 10, 0, 0, 250_000, tzinfo=UTC)),
+        ("2026-11-29T12:00:00+02:00", datetime(2026, 11, 29, 10, tzinfo=UTC)),
+        ("2026-11-29T10:00:00", datetime(2026, 11, 29, 10, tzinfo=UTC)),
+        (1_795_946_400, datetime(2026, 11, 29, 10, tzinfo=UTC)),
+        *((value, None) for value in (None, "", "soon", "2026-13-99", True, [], {}, 1e300, float("nan"), -1e17)),
+    ],
+)
+def test_when_the_address_of_a_file_ends_is_read_or_left_out(told: object, expires_at: datetime | None) -> None:
+    """In UTC; how the service writes it for workflows is not known."""
+    (asset,) = fh.Run(
+        status="completed",
+        output={
+            "assets": [{"file_name": "a.png", "file_url_expires_at": told, "asset_type": "image", "error_message": 3}]
+        },
+    ).assets
+    assert asset.expires_at == expires_at
+    assert (asset.asset_type, asset.error_message) == ("image", "3")
 
 
 def test_markdown_is_cut_between_blocks() -> None:

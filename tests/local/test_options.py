@@ -55,6 +55,8 @@ def test_latencies_depend_on_seed_and_order_alone() -> None:
         ({"latency_s": (2, 1)}, "latency_s"),
         ({"latency_s": "fast"}, "latency_s"),
         ({"spelling": "rest"}, "'docs' or 'sdk'"),
+        ({"not_found_status": 410}, "not_found_status is 404 or 422"),
+        ({"queue_status": "waiting"}, "'queued' or 'pending'"),
         ({"api_key": "  "}, "api_key is empty"),
         ({"callback_backoff_s": (-1,)}, "callback_backoff_s"),
         ({"max_body_bytes": 0}, "max_body_bytes"),

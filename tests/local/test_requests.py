@@ -99,6 +99,12 @@ def test_a_good_request_is_read(fields: dict[str, Any]) -> None:
     assert read.inputs == (fields["inputs"] or {} if "inputs" in fields else {"text": "hi"})
 
 
+def test_an_older_body_names_the_deployment_endpoint() -> None:
+    """The newer name counts where both are there."""
+    assert read_invoke(b'{"endpoint": "echo", "variant": "v"}').deployment == "echo"
+    assert read_invoke(b'{"endpoint": "echo", "deployment": "new", "variant": "v"}').deployment == "new"
+
+
 def test_any_web_address_may_be_a_callback_url() -> None:
     """Whether it is delivered to is another question."""
     for url in (

@@ -55,6 +55,19 @@ def test_a_misspelt_name_costs_a_few_calls_and_no_row(
     assert "rows are pending; correct the name" in batch.summary()
 
 
+def test_a_service_that_says_not_found_by_422_is_understood(shouting: Shouting) -> None:
+    """Without a code, as it does for other resources; and any other 422 without one is the failure of its row."""
+    shouting.hive.configure(not_found_status=422)
+    client = shouting.hive.client()
+    batch = fh.batch(ROWS, _unchecked("shuot"), variants="loud", client=client, **ONE_AT_ONCE)
+    assert (batch.counts.calls, batch.counts.failed) == (TRIED, 0)
+    assert batch.stopped is not None
+    assert "does not know shuot/loud (422, " in batch.stopped.message
+    shouting.hive.fail_next(5, status=422, body=b'{"error": "inputs are wrong"}')
+    rest = fh.batch(ROWS, "shout", variants="loud", client=client, **ONE_AT_ONCE)
+    assert (rest.counts.failed, rest.stopped) == (5, None)
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 8])
 def test_calls_that_are_out_when_the_first_answer_comes_are_all_that_it_costs(shouting: Shouting, at_once: int) -> None:
     """Or three calls, where fewer are out: they tell a name from a row."""
