@@ -276,7 +276,13 @@ class Batch:
         arguments.check(Batch.to_fhb, locals())
         return to_fhb(self.name, self._control, self._tables, path)
 
-    def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
+    def browse(
+        self,
+        *,
+        columns: Sequence[ColumnName] | None = None,
+        page_size: int = 25,
+        corrections: bool | None = None,
+    ) -> Any:
         """Return a live table of the rows, variants beside each other, also while it runs.
 
         It is ``fh.compare(batch).browse()``, which has a scorer too (see ``Comparison.browse``).
@@ -287,6 +293,9 @@ class Batch:
             The rows' own columns to be shown; by default the first two.
         page_size : int
             Rows a page, from 1 to 100.
+        corrections : bool, optional
+            Whether the page corrects expected outputs (see ``Comparison.correct``); by default it does, except in an
+            app (Voila), whose visitors would correct for everybody.
 
         Raises
         ------
@@ -298,7 +307,7 @@ class Batch:
         if self._tables.unbrowsable:
             raise SettingsError(self._tables.unbrowsable)
         arguments.check(Batch.browse, locals(), but={"columns"})
-        return hooks.frontend().browse(self, columns=columns, page_size=page_size)
+        return hooks.frontend().browse(self, columns=columns, page_size=page_size, corrections=corrections)
 
     def plan(self) -> Plan:
         """Return what the last start was going to do: jobs, what was answered, calls, cost, time."""

@@ -704,9 +704,8 @@ class Comparison:
         arguments.check(Comparison.write_corrected, locals())
         return write_corrected(self.data.runs, path)
 
-    @property
-    def _expected_editor(self) -> ExpectedEditor:
-        return ExpectedEditor(lambda: self.data, self.correct)
+    def _expected_editor(self, *, is_offered: bool | None = None) -> ExpectedEditor:
+        return ExpectedEditor(lambda: self.data, self.correct, self.score_set.subscribe, is_offered=is_offered)
 
     # --- ratings
 
@@ -722,6 +721,7 @@ class Comparison:
         show: Sequence[ColumnName] | None = None,
         skipped: bool = False,
         question: str | None = None,
+        corrections: bool | None = None,
     ) -> Any:
         """Rate outputs blind, by keys: two beside each other, or with `scale` or `labels` one at a time.
 
@@ -752,6 +752,9 @@ class Comparison:
         question : str, optional
             What is asked above the outputs, such as ``"Which letter would you send?"``. Ratings by any wording count
             together.
+        corrections : bool, optional
+            Whether the page corrects expected outputs (see :meth:`correct`); by default it does, except in an app
+            (Voila), whose visitors would correct for everybody.
 
         Returns
         -------
@@ -766,7 +769,7 @@ class Comparison:
         arguments.check(Comparison.rate, locals(), but={"pair", "rows", "show"})
         return self._ratings.rate(
             self.data, pair=pair, rater=rater, rows=rows, scale=scale, labels=labels, seed=seed, show=show,
-            skipped=skipped, question=question, corrections=self._expected_editor,
+            skipped=skipped, question=question, corrections=self._expected_editor(is_offered=corrections),
         )  # fmt: skip
 
     def ratings(self, *, rater: str | None = None) -> Ratings:
@@ -873,7 +876,7 @@ class Comparison:
         scale, answers = labelling.question_of_labels(self.data, scale)
         return self._ratings.rate(
             self.data, pair=None, rater=rater, rows=labelling.rows_drawn(n), scale=scale, labels=answers, seed=seed,
-            show=show, skipped=False, question=None, corrections=self._expected_editor,
+            show=show, skipped=False, question=None, corrections=self._expected_editor(),
         )  # fmt: skip
 
     def corrected(
@@ -998,7 +1001,13 @@ class Comparison:
         arguments.check(Comparison.diff, locals())
         return compare_row(self.data, row, a=a, b=b)
 
-    def browse(self, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Any:
+    def browse(
+        self,
+        *,
+        columns: Sequence[ColumnName] | None = None,
+        page_size: int = 25,
+        corrections: bool | None = None,
+    ) -> Any:
         """Return a live table of the rows, variants beside each other: sorted, searched, filtered, opened, by keyboard.
 
         A page shows one page of it at a time and asks the kernel for the next, so 100,000 rows embed nothing. An opened
@@ -1011,6 +1020,9 @@ class Comparison:
             The rows' own columns to be shown; by default the first two.
         page_size : int
             Rows a page, from 1 to 100.
+        corrections : bool, optional
+            Whether the page corrects expected outputs (see :meth:`correct`); by default it does, except in an app
+            (Voila), whose visitors would correct for everybody.
 
         Returns
         -------
@@ -1030,7 +1042,7 @@ class Comparison:
         [0]
         """
         arguments.check(Comparison.browse, locals(), but={"columns"})
-        return hooks.frontend().browse(self, columns=columns, page_size=page_size)
+        return hooks.frontend().browse(self, columns=columns, page_size=page_size, corrections=corrections)
 
     def plot(
         self,

@@ -23,6 +23,7 @@ from fh_notebook.batching.tables.rows import EXPECTED, label_from
 from fh_notebook.batching.tables.values import object_series
 from fh_notebook.comparing.data import ComparisonData, ScoredRuns
 from fh_notebook.comparing.scorers.observations import JobCells, Observation
+from fh_notebook.core import hooks
 from fh_notebook.core.json_values import json_problems, jsonable
 from fh_notebook.core.optional_deps import ensure_installed
 from fh_notebook.core.text import html
@@ -35,7 +36,6 @@ from fh_notebook.store.tables.corrections import TICK_S, CorrectionRow
 __all__ = [
     "CORRECTED_SUFFIXES",
     "ExpectedEditor",
-    "can_correct",
     "corrections_frame",
     "expected_of_text",
     "planned_corrections",
@@ -52,7 +52,7 @@ FORM_CAP: Final = 20_000
 """Characters of an expected output that a page edits."""
 
 
-def can_correct(data: ComparisonData) -> bool:
+def _can_correct(data: ComparisonData) -> bool:
     """Return whether expected outputs can be corrected: the runs are those of a batch whose table has them."""
     is_scored = not data.rated and data.label_grid is None
     return is_scored and data.runs.expected is not None and _are_of_batch(data.runs)
@@ -143,30 +143,56 @@ class ExpectedEditor:
         Returns the compared runs of this moment.
     correct : callable
         Corrects the expected output of a row: ``Comparison.correct``.
+    subscribe : callable
+        Takes a method that is called after each correction, wherever it was made: ``ScoreSet.subscribe``.
+    is_offered : bool, optional
+        Whether pages offer corrections; by default not in an app, whose visitors are other people than its author.
     """
 
-    def __init__(self, data: Callable[[], ComparisonData], correct: Callable[..., object]) -> None:
+    def __init__(
+        self,
+        data: Callable[[], ComparisonData],
+        correct: Callable[..., object],
+        subscribe: Callable[[Callable[[], object]], object],
+        *,
+        is_offered: bool | None = None,
+    ) -> None:
         self._data = data
         self._correct = correct
+        self._is_offered = is_offered
+        self.subscribe = subscribe
 
     @property
     def data(self) -> ComparisonData:
         """The compared runs of this moment."""
         return self._data()
 
-    def values(self, row: Any) -> dict[str, Any] | None:
-        """Return what a page edits of a row: the ``text`` of its expected output, and whether it ``is_corrected``.
+    @property
+    def can_correct(self) -> bool:
+        """Whether the page corrects: that is offered, and the runs have expected outputs that can be corrected."""
+        is_offered = not hooks.frontend().is_app() if self._is_offered is None else self._is_offered
+        return is_offered and _can_correct(self.data)
 
-        ``None`` where a page cannot edit it: it is too long, holds a secret, or cannot be corrected.
+    def text(self, row: Any) -> str | None:
+        """Return the text of a row's expected output, as corrected, which a page shows.
+
+        ``None`` where that is none which could be corrected, is too long, or holds a secret.
         """
-        data = self.data
-        runs = data.runs
+        runs = self.data.runs
         expected = None if runs.expected is None else runs.expected.get(row)
         text = text_of_expected(expected)
         is_whole = len(text) <= FORM_CAP and runs.secret().masks().value(row, expected) == expected
-        if not is_whole or not can_correct(data) or not _is_editable(text):
+        return text if is_whole and _can_correct(self.data) else None
+
+    def values(self, row: Any) -> dict[str, Any] | None:
+        """Return what a page edits of a row: the ``text`` of its expected output, and whether it ``is_corrected``.
+
+        ``None`` where the page does not correct it, or a field of it would change the text.
+        """
+        text = self.text(row)
+        if text is None or not self.can_correct or not _is_editable(text):
             return None
-        return {"text": text, "is_corrected": runs.correction_of(row) is not None}
+        return {"text": text, "is_corrected": self.data.runs.correction_of(row) is not None}
 
     def submit(self, row: Any, message: Mapping[str, Any], *, author: str | None = None) -> None:
         """Correct a row as a page says: its text and note, or with ``restore`` the table's own value.
@@ -174,10 +200,12 @@ class ExpectedEditor:
         Raises
         ------
         InputError
-            The text is none that the table's value could be, or there is nothing to correct.
+            The page does not correct, the text is none that the table's value could be, or there is nothing to correct.
         StoreError
             It cannot be kept.
         """
+        if not self.can_correct:
+            raise InputError("this page does not correct expected outputs; show it with corrections=True")
         runs = self.data.runs
         correction = runs.correction_of(row)
         table_value = correction.replaced if correction is not None else (runs.expected or {}).get(row)

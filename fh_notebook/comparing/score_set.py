@@ -7,9 +7,10 @@ runs stay the same until the source is read again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakMethod
 
 import pandas as pd
 
@@ -58,6 +59,7 @@ class ScoreSet:
         self._others: dict[str, ScoredRuns] = {}
         self._lock = threading.RLock()
         """Held by whoever changes the set: a cell, and pages that correct, each on a thread of its own."""
+        self._listeners: list[WeakMethod[Callable[[], object]]] = []
 
     @classmethod
     def of(cls, source: Any, score: Score, *, pair_on: ColumnName, failed: str) -> ScoreSet:
@@ -133,30 +135,39 @@ class ScoreSet:
             runs = replace(self._score_runs(score, fresh=fresh, reread=True), scorer=self.data.scorer)
             self.data = replace(self.data, runs=runs, preferences=None)
 
+    def subscribe(self, listener: Callable[[], object]) -> None:
+        """Have a method called after each correction, on the thread that corrects, while its object is in use."""
+        self._listeners.append(WeakMethod(listener, self._listeners.remove))
+
     def correct(self, row: Any, expected: Any, *, note: str, author: str) -> None:
         """Correct the expected output of a row, and score it again (see ``Comparison.correct``)."""
         self._check_is_scored()
+        before = self.data
+        try:
+            with self._lock:
+                self._correct(row, expected, note=note, author=author)
+        finally:
+            if self.data is not before:
+                for method in filter(None, [listener() for listener in self._listeners]):
+                    method()
+
+    def _correct(self, row: Any, expected: Any, *, note: str, author: str) -> None:
+        self._apply_corrections()  # another comparison may have corrected it since
+        rows = planned_corrections(self._runs, row, expected, note=note, author=author, now=utc_now())
+        session.store_or_memory().corrections.add(rows).result()
         problem = ""
-        with self._lock:
-            self.apply_corrections()  # another page or comparison may have corrected it since
-            rows = planned_corrections(self._runs, row, expected, note=note, author=author, now=utc_now())
-            session.store_or_memory().corrections.add(rows).result()
-            try:
-                self.apply_corrections()
-            except FetchHiveError as exc:
-                problem = str(exc)
+        try:
+            self._apply_corrections()
+        except FetchHiveError as exc:
+            problem = str(exc)
         if problem:
             raise InputError(f"the correction is kept, but not scored: {problem}; cmp.rescore() scores it")
 
-    def apply_corrections(self) -> None:
+    def _apply_corrections(self) -> None:
         """Read the kept corrections again, and score the rows whose expected output they change.
 
         The other rows keep their scores: neither a function nor a judge is asked again.
         """
-        with self._lock:
-            self._apply_corrections()
-
-    def _apply_corrections(self) -> None:
         before = self._runs.observations
         if before is None:
             return

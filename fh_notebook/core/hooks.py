@@ -164,7 +164,11 @@ class Frontend(Protocol):
         """Return a new display of a race; ``None`` where there is no notebook."""
         ...
 
-    def browse(self, shown: Any, *, columns: Sequence[str] | None, page_size: int) -> Any:
+    def is_app(self) -> bool:
+        """Whether the kernel is that of an app, whose visitors see the pages (Voila)."""
+        ...
+
+    def browse(self, shown: Any, *, columns: Sequence[str] | None, page_size: int, corrections: bool | None) -> Any:
         """Return a live table of a `Comparison` or a `Batch`."""
         ...
 

@@ -94,11 +94,20 @@ def race_progress(race: Race) -> RaceDisplay | None:
     return live_race(race)
 
 
-def browse(shown: Comparison | Batch, *, columns: Sequence[str] | None, page_size: int) -> Browser:
+def is_app() -> bool:
+    """Return whether the kernel is that of an app, whose visitors see the pages (Voila)."""
+    from fh_notebook.notebook.ui import buttons
+
+    return buttons.is_app()
+
+
+def browse(
+    shown: Comparison | Batch, *, columns: Sequence[str] | None, page_size: int, corrections: bool | None
+) -> Browser:
     """Return a live table of a comparison, or of a batch's rows."""
     from fh_notebook.notebook.browser import browser as browser
 
-    return browser.browse(shown, columns=columns, page_size=page_size)
+    return browser.browse(shown, columns=columns, page_size=page_size, corrections=corrections)
 
 
 def show_rater(

@@ -143,6 +143,7 @@ function render({ model, el }) {
   const outbox = new Outbox(client, send);
   let state = null, current = null, shownAt = 0, asking = false, problem = '';
   const queue = [], past = [], early = [];
+  const held = () => [...(current ? [current] : []), ...queue, ...past.map(one => one.item)];
 
   // --- what there is to see
 
@@ -174,7 +175,7 @@ function render({ model, el }) {
   const correction = correctionControl({
     key: 'c',
     back: () => root.focus({ preventScroll: true }),
-    save: values => send({ kind: 'correct', client, n: current.n, held: [current, ...queue, ...past.map(one => one.item)].map(item => item.n), ...values }),
+    save: values => send({ kind: 'correct', client, n: current.n, held: held().map(item => item.n), ...values }),
   });
   root.append(style, sheet, head, blind, bar, about, correction.element, panes, result, keys, foot);
   el.append(root);
@@ -364,12 +365,13 @@ function render({ model, el }) {
     },
     problem(told) { problem = told.text; draw(); },
     output(told) { asked.get(told.key)?.(told); },
-    corrected(told) {
-      const held = new Map([...(current ? [current] : []), ...queue, ...past.map(one => one.item)].map(item => [item.n, item]));
-      for (const { n, about, form } of told.items) Object.assign(held.get(n) ?? {}, { about, form });
-      correction.told(told.n, told.problem);
+    about(told) {
+      const items = new Map(held().map(item => [item.n, item]));
+      for (const { n, about, form } of told.items) Object.assign(items.get(n) ?? {}, { about, form });
       draw();
     },
+    corrected(told) { correction.told(told.n, told.problem); HEAR.about(told); },
+    outdated() { if (state) send({ kind: 'about', client, held: held().map(item => item.n) }); }, // corrected elsewhere
     result(told) { result.replaceChildren(...told.lines.map(line => make('p', {text: line}))); },
   };
   const hear = told => { if (told && (!told.to || told.to === client) && HEAR[told.kind]) HEAR[told.kind](told); };

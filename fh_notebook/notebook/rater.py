@@ -2,7 +2,8 @@
 
 The page gets texts and numbers of items as messages, never by a trait: widget state is saved with a notebook, and
 neither outputs nor names belong in it. A handler returns at once, on any thread; messages are served on the background
-loop, one after the other, and a key is acknowledged after its commit. This module is imported when a rater is shown:
+loop, one after the other, and a key is acknowledged after its commit. Corrections wait for each other only, since a
+judge may be asked again: keys count meanwhile. This module is imported when a rater is shown:
 importing anywidget takes some 0.2 s.
 """
 
@@ -93,10 +94,11 @@ class Rater:
         self._corrections = corrections
         self._items, self._store, self._result, self._now = items, store, result, now
         self._is_stored = store.path != IN_MEMORY
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time, self._one_correction = asyncio.Lock(), asyncio.Lock()
         self._display = WidgetDisplay(self._page, self.__repr__)
         self._twin_is_due = False
         self._widget: Any = None
+        corrections.subscribe(self._follow_correction)
 
     # --- the page's messages
 
@@ -113,11 +115,12 @@ class Rater:
             "events": self._events,
             "result": self._send_result,
             "output": self._send_output,
+            "about": self._send_about,
             "correct": self._correct,
         }.get(str(content.get("kind")))
         if serve is None:
             return
-        async with self._one_at_a_time:
+        async with self._one_correction if serve == self._correct else self._one_at_a_time:
             try:
                 for message in await serve(content):
                     send(message)
@@ -187,7 +190,7 @@ class Rater:
 
     async def _correct(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Correct the expected output of an item's row, and send what all items of the page say of theirs now."""
-        n, raw_held = content.get("n"), content.get("held")
+        n = content.get("n")
         if type(n) is not int or not 0 <= n < self.session.total:
             return []
         problem = ""
@@ -197,9 +200,22 @@ class Rater:
             await asyncio.to_thread(self._corrections.submit, row, content, author=author)
         except FetchHiveError as exc:
             problem = html.printable(str(exc))
+        items = self._about_held(content)
+        return [{"kind": "corrected", "to": content["client"], "n": n, "problem": problem, "items": items}]
+
+    async def _send_about(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Send what the items of a page say of their expected outputs, after a correction that was made elsewhere."""
+        return [{"kind": "about", "to": content["client"], "items": self._about_held(content)}]
+
+    def _about_held(self, content: Mapping[str, Any]) -> list[dict[str, Any]]:
+        raw_held = content.get("held")
         held = [x for x in (raw_held if isinstance(raw_held, list) else []) if type(x) is int][:EVENTS_AT_ONCE]
-        changed = [self._about(x) for x in held if 0 <= x < self.session.total]
-        return [{"kind": "corrected", "to": content["client"], "n": n, "problem": problem, "items": changed}]
+        return [self._about(x) for x in held if 0 <= x < self.session.total]
+
+    def _follow_correction(self) -> None:
+        """Have the pages ask what their items say now."""
+        if self._widget is not None and not is_closed(self._widget):
+            self._widget.send({"kind": "outdated"})
 
     def _counts(self) -> dict[str, int]:
         session = self.session
@@ -231,15 +247,15 @@ class Rater:
         A note of a correction may name a variant, so only the mark is shown.
         """
         item, runs = self.session.items[n], self._corrections.data.runs
-        values = self._corrections.values(item.row)
+        reference = self._corrections.text(item.row)
         mark = runs.correction_mark(item.row)
         about, has_reference = [], False
         for name, text in self._items.about(item):
             shown = text
-            if name == EXPECTED and values is not None:
-                has_reference, shown = True, values["text"] + (f" ({mark})" if mark else "")
+            if name == EXPECTED and reference is not None:
+                has_reference, shown = True, reference + (f" ({mark})" if mark else "")
             about.append([_cut(ABOUT_NAMES.get(name, name), 200), _cut(shown, ABOUT_CAP)])
-        return {"n": n, "about": about, "form": values if has_reference else None}
+        return {"n": n, "about": about, "form": self._corrections.values(item.row) if has_reference else None}
 
     # --- where it is shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import fh_notebook as fh
 from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_text
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
+
+PATIENCE_S = 30.0
 
 TABLE = [
     {"text": "Charged twice", "expected_output": "other", "language": "en"},
@@ -28,6 +31,9 @@ class Triage:
 
     def __init__(self, name: str | None = "corrections") -> None:
         self.asked: list[str] = []
+        self.answers = threading.Event()
+        """While it is not set, the judge waits."""
+        self.answers.set()
         hive = fh.local.LocalHive(name=name)
 
         def label(text: str, token: str = "") -> str:
@@ -36,6 +42,7 @@ class Triage:
 
         def judge(output: str, expected: str = "") -> float:
             self.asked.append(expected)
+            assert self.answers.wait(PATIENCE_S)
             return float(output == expected)
 
         hive.workflow("triage", variant="good")(label)

@@ -4,8 +4,8 @@
   runs on a thread, and no key is dropped. The last state, as plain HTML and text, stays in the saved notebook.
 - The static page is shown first, so it can be read while the libraries of the widget are imported (0.3 s, once in a
   kernel). The widget hides it; where widgets are unknown, it stays.
-- A correction of an expected output is one of the comparison itself, whose scores the page then has. It is made outside
-  of the lock: a judge may be asked again, and answers on the loop that shows pages, too.
+- A correction of an expected output is one of the comparison itself, whose scores this page and all others of it then
+  have. It is made beside what the page asks for otherwise, which is served meanwhile: a judge may be asked again.
 - Reading a running batch takes at most a fifth of the time. Nothing is called for it: scores that need the service (a
   judge's) stay as they are until ``cmp.rescore()``, and the page says so.
 """
@@ -27,7 +27,7 @@ import pandas as pd
 from fh_notebook.batching.batch import Batch
 from fh_notebook.comparing import tables
 from fh_notebook.comparing.comparison import compare
-from fh_notebook.comparing.corrections import ExpectedEditor, can_correct
+from fh_notebook.comparing.corrections import ExpectedEditor
 from fh_notebook.comparing.data import ComparisonData
 from fh_notebook.comparing.score_set import ScoreSet
 from fh_notebook.comparing.scorers.base import NO_SCORE, ScoreResult
@@ -84,6 +84,8 @@ class LiveComparison:
         """Held while the scores are made anew: on the thread that follows a batch, or on that of a correction."""
         self._following = False
         self._seen = self._counts()
+        self._taken = scores.data
+        """What it has of the comparison."""
 
     @property
     def going(self) -> bool:
@@ -114,7 +116,7 @@ class LiveComparison:
             self._read_again()
 
     def _read_again(self) -> None:
-        self._seen = self._counts()
+        self._seen, self._taken = self._counts(), self._of.data
         score = self._scores.own_score
         keeps = self.data.rated or _asks(score)
         # Those of the comparison may be newer: it is scored again after a correction, and by `rescore`.
@@ -124,13 +126,26 @@ class LiveComparison:
         self._on_new_data(self.data)
 
     def take_over(self) -> None:
-        """Take over the scores of the comparison after a correction of it, on this thread."""
+        """Take over the scores of the comparison after a correction of it, on this thread; once for each."""
         with self._reading:
+            if self._taken is self._of.data:
+                return
             if self._is_reread:
                 self._read_again()
             else:
                 self._scores = self._of.copy()
+                self._taken = self._scores.data
                 self._on_new_data(self.data)
+
+    def follow_correction(self) -> None:
+        """Take over the scores of the comparison soon. From any thread."""
+        event_loop.background().submit(self._take_over_soon())
+
+    async def _take_over_soon(self) -> None:
+        try:
+            await asyncio.to_thread(self.take_over)
+        except Exception:
+            log.warning("a browser of rows could not take over a correction", exc_info=True)
 
     @property
     def data(self) -> ComparisonData:
@@ -214,7 +229,13 @@ WARM_AFTER_S: Final = 0.5
 """Behind the first page: what a search needs is made while a person reads."""
 
 
-def browse(shown: Comparison | Batch, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> Browser:
+def browse(
+    shown: Comparison | Batch,
+    *,
+    columns: Sequence[ColumnName] | None = None,
+    page_size: int = 25,
+    corrections: bool | None = None,
+) -> Browser:
     """Return the browser of a comparison, or of a batch's rows (see ``Comparison.browse`` and ``Batch.browse``)."""
     if isinstance(page_size, bool) or not isinstance(page_size, int) or not 1 <= page_size <= LARGEST_PAGE:
         raise InputError(f"page_size is {short(page_size)}; give a whole number from 1 to {LARGEST_PAGE}")
@@ -222,7 +243,7 @@ def browse(shown: Comparison | Batch, *, columns: Sequence[ColumnName] | None = 
         raise InputError(f"columns is {short(columns)}; give a list of columns: [{short(columns)}]")
     arguments.check_one("columns", columns, "Sequence[Any] | None")
     cmp = compare(shown) if isinstance(shown, Batch) else shown
-    return Browser(cmp, columns=columns, page_size=page_size)
+    return Browser(cmp, columns=columns, page_size=page_size, corrections=corrections)
 
 
 class Browser:
@@ -232,9 +253,16 @@ class Browser:
     same from a cell.
     """
 
-    def __init__(self, cmp: Comparison, *, columns: Sequence[ColumnName] | None = None, page_size: int = 25) -> None:
+    def __init__(
+        self,
+        cmp: Comparison,
+        *,
+        columns: Sequence[ColumnName] | None = None,
+        page_size: int = 25,
+        corrections: bool | None = None,
+    ) -> None:
         self._lock = threading.RLock()
-        self._editor = ExpectedEditor(lambda: self._data, cmp.correct)
+        self._editor = ExpectedEditor(lambda: self._data, cmp.correct, cmp.score_set.subscribe, is_offered=corrections)
         self._data = cmp.data
         self._finder = RowFinder(browser_table(cmp.data))
         table = self._finder.table
@@ -246,14 +274,18 @@ class Browser:
         self._last_number = 0
         self._messages: deque[Mapping[str, Any]] = deque()
         self._error = ""
+        self._to_correct: deque[tuple[Mapping[str, Any], Any]] = deque()
+        """The corrections that the page has sent, with the numbers of their messages."""
         self._corrections: deque[dict[str, Any]] = deque(maxlen=CORRECTIONS_TOLD)
-        """What came of the last corrections that the page has sent."""
+        """What came of the last of them."""
         self._class = f"fh-browse-{uuid4().hex[:8]}"
         self._widget: Any = None
         self._live = LiveComparison(cmp.score_set, self._on_new_data)
+        self._editor.subscribe(self._live.follow_correction)
         self._head = self._new_head()
         self._page: dict[str, Any] = {}
         self._task = LatestTask(self._show_error)
+        self._correcting = LatestTask(self._show_error)
         self._display = BrowserDisplay(
             lambda: page_html(self._head, self._now(), cls=self._class), lambda: page_text(self._head, self._now())
         )
@@ -355,7 +387,7 @@ class Browser:
 
     def _new_head(self) -> dict[str, Any]:
         head = table_head(self._finder.table, self._columns, live=self._live.going)
-        return head | {"static": self._class, "can_correct": can_correct(self._data)}
+        return head | {"static": self._class, "can_correct": self._editor.can_correct}
 
     def _now(self) -> dict[str, Any]:
         with self._lock:
@@ -372,13 +404,14 @@ class Browser:
     def _receive(self, message: Mapping[str, Any]) -> None:
         self._messages.append(message)  # every one is done, in their order: keys come faster than pages are made
         self._task.do(self._look, lambda _: self._show())
+        if isinstance(correction := message.get("correct"), Mapping):
+            self._to_correct.append((correction, message.get("number")))
+            self._correcting.do(self._correct_all, lambda _: self._show())
         self._live.follow()
 
     def _look(self) -> None:
         while self._messages:
             message = self._messages.popleft()
-            if isinstance(correction := message.get("correct"), Mapping):
-                self._correct(correction, message.get("number"))
             with self._lock:
                 self._error, self._page = "", {}
                 number = message.get("number")
@@ -386,6 +419,10 @@ class Browser:
                 self._view = query_after(self._view, message, self._finder)
         with self._lock:
             self._now()
+
+    def _correct_all(self) -> None:
+        while self._to_correct:
+            self._correct(*self._to_correct.popleft())
 
     def _correct(self, correction: Mapping[str, Any], number: Any) -> None:
         """Correct the expected output of a row as the page says, and note what came of it."""
@@ -401,6 +438,8 @@ class Browser:
             problem = str(exc)
         with self._lock:
             self._corrections.append({"number": number, "row": row, "problem": html.printable(problem)})
+            self._page = {}
+            self._now()
 
     def _on_new_data(self, data: ComparisonData) -> None:
         """Show what a batch has answered meanwhile, on the background loop's thread."""

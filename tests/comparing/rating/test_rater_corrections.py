@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import fh_notebook as fh
-from tests.comparing.rating.page import Page
+from tests.comparing.rating.page import PATIENCE_S, Page
 from tests.comparing.test_corrections import TABLE, Triage, means
 
 
@@ -64,3 +64,47 @@ def test_a_form_is_only_where_the_reference_is_shown_and_can_be_corrected(cmp: f
     lines = [{"row": 0, "variant": v, "output": v, "expected_output": "x"} for v in "ab"]
     (state,) = Page(fh.compare(lines).rate(rater="anna")).send(kind="hello")
     assert [item["form"] for item in state["items"]] == [None]
+
+
+def test_keys_count_while_a_judge_is_asked_again() -> None:
+    """They are in the store before the correction is told."""
+    triage = Triage()
+    judge = fh.score.judge("grade", variant="v", client=triage.client, progress=False)
+    page = Page(fh.compare(triage.run(), score=judge).rate(rater="anna"))
+    page.send(kind="hello")
+    n = next(n for n, item in enumerate(page.rater.session.items) if item.row == 0)
+    triage.answers.clear()
+    told: list[dict[str, Any]] = []
+    message = {"client": page.client, "kind": "correct", "n": n, "held": [n], "expected": "billing", "note": ""}
+    job = page.rater.receive(message, told.append)
+    (ack,) = page.press((n, "1"))
+    assert (ack["kind"], page.rater.session.rated, told) == ("ack", 1, [])
+    triage.answers.set()
+    assert job.finished.wait(PATIENCE_S)
+    assert [(message["kind"], message["problem"]) for message in told] == [("corrected", "")]
+
+
+def test_other_pages_ask_what_their_items_say_after_a_correction(cmp: fh.Comparison) -> None:
+    """Wherever it was made; the answer has the items that the page holds."""
+    page = Page(cmp.rate(rater="ben"))
+    page.send(kind="hello")
+    said: list[dict[str, Any]] = []
+    page.rater._make_widget().send = said.append
+    cmp.correct(0, expected="billing")
+    assert said == [{"kind": "outdated"}]
+    n = next(n for n, item in enumerate(page.rater.session.items) if item.row == 0)
+    (told,) = page.send(kind="about", held=[n, 99, "x"])
+    assert [(item["n"], _reference(item)) for item in told["items"]] == [(n, "billing (corrected from other)")]
+
+
+def test_a_page_without_corrections_offers_none_and_makes_none(cmp: fh.Comparison) -> None:
+    """As in an app, by default."""
+    page = Page(cmp.rate(rater="anna", corrections=False))
+    (state,) = page.send(kind="hello")
+    assert [item["form"] for item in state["items"]] == [None] * len(state["items"])
+    (told,) = page.send(kind="correct", n=0, held=[], expected="x")
+    assert "corrections=True" in told["problem"]
+    assert cmp.corrections().empty
+    cmp.correct(0, expected="billing")
+    (told,) = page.send(kind="about", held=[*range(len(state["items"]))])
+    assert "billing (corrected from other)" in map(_reference, told["items"])

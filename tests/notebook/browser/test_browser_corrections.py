@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,19 +29,36 @@ class Page:
     def send(self, **said: Any) -> dict[str, Any]:
         """Send a message, and return the page that answers it."""
         self.number += 1
-        shown = threading.Event()
-        widget = self.browser.widget
-        widget.observe(lambda change: change["new"]["heard"] == self.number and shown.set(), "page")
+        self.browser.widget  # noqa: B018 (a page is only there once it is made)
         self.browser._receive({"number": self.number, **said})
-        assert shown.wait(PATIENCE_S)
+        return self.shown(lambda page: page["heard"] >= self.number)
+
+    def shown(self, is_meant: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Return the page as soon as it is the one that is meant."""
+        came = threading.Event()
+        widget = self.browser.widget
+
+        def look(_: Any = None) -> None:
+            if is_meant(widget.page):
+                came.set()
+
+        widget.observe(look, "page")
+        look()
+        assert came.wait(PATIENCE_S)
+        widget.unobserve(look, "page")
         page: dict[str, Any] = widget.page
         return page
 
+    def told(self, number: int) -> list[dict[str, Any]]:
+        """Return what the page was told of the correction with this number."""
+        page: dict[str, Any] = self.browser.widget.page
+        return [correction for correction in page["corrections"] if correction["number"] == number]
+
     def correct(self, row: int, **values: Any) -> str:
         """Send a correction, and return why it was not made."""
-        correction = self.send(correct={"row": row, **values})["corrections"][-1]
-        assert correction["number"] == self.number
-        return str(correction["problem"])
+        self.send(correct={"row": row, **values})
+        self.shown(lambda _: bool(self.told(self.number)))
+        return str(self.told(self.number)[0]["problem"])
 
 
 @pytest.fixture
@@ -147,3 +167,54 @@ def test_a_judge_is_asked_once_for_a_correction_of_the_page(triage: Triage) -> N
     assert page.correct(0, expected="billing") == ""
     assert triage.asked == ["billing", "billing"]
     assert [cell["score"] for cell in page.browser.widget.page["rows"][0]["cells"]] == ["✓ right", "✗ wrong"]
+
+
+def test_other_pages_of_the_comparison_have_a_correction_at_once(triage: Triage) -> None:
+    """Wherever it was made: on a page, or in a cell; a page that nobody has any more is not held."""
+    cmp = fh.compare(triage.run())
+    page, other = Page(cmp.browse()), Page(cmp.browse())
+    for one in (page, other):
+        one.send(view={"open": 0})
+    gone = weakref.ref(cmp.browse()._live)
+    gc.collect()
+    assert gone() is None
+    assert page.correct(0, expected="billing") == ""
+    marks = ["corrected from other", "", "corrected from other", ""]
+    shown = other.shown(lambda page: bool(page["rows"][0]["corrected"]))
+    assert [row["corrected"] for row in shown["rows"]] == marks
+    assert [row["cells"][0]["right"] for row in shown["rows"]] == [True] * 4
+    cmp.correct(0, expected="other")
+    for one in (page, other):
+        one.shown(lambda page: not page["rows"][0]["corrected"])
+
+
+def test_the_page_is_served_while_a_judge_is_asked_again(triage: Triage) -> None:
+    """Two corrections come one after the other; what a person looks at meanwhile is shown."""
+    judge = fh.score.judge("grade", variant="v", client=triage.client, progress=False)
+    page = Page(fh.compare(triage.run(), score=judge).browse())
+    page.send(view={"open": 0})
+    triage.answers.clear()
+    page.send(correct={"row": 0, "expected": "billing"})
+    first = page.number
+    page.send(correct={"row": 3, "expected": "refund"})
+    assert page.send(view={"open": 1})["open"]["row"] == 1
+    assert page.told(first) == page.told(first + 1) == []
+    triage.answers.set()
+    shown = page.shown(lambda _: bool(page.told(first + 1)))
+    assert [told["problem"] for told in shown["corrections"]] == ["", ""]
+    assert [bool(row["corrected"]) for row in shown["rows"]] == [True, False, True, True]
+
+
+def test_an_app_offers_its_visitors_no_corrections(triage: Triage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless its author says so; a message that asks for one all the same is refused."""
+    cmp = fh.compare(triage.run())
+    assert not cmp.browse(corrections=False).widget.head["can_correct"]
+    monkeypatch.setenv("VOILA_PREHEAT", "False")
+    page = Page(cmp.browse())
+    assert page.send(view={"open": 0})["open"]["form"] is None
+    assert not page.browser.widget.head["can_correct"]
+    assert "corrections=True" in page.correct(0, expected="billing")
+    assert cmp.corrections().empty
+    offered = Page(cmp.browse(corrections=True))
+    assert offered.browser.widget.head["can_correct"]
+    assert offered.correct(0, expected="billing") == ""
