@@ -21,7 +21,7 @@ from fh_notebook.comparing.data import ComparisonData, check_failed
 from fh_notebook.comparing.diff.row_diff import RowDiff, compare_row
 from fh_notebook.comparing.rating import labels as labelling
 from fh_notebook.comparing.rating.agreement import Agreement
-from fh_notebook.comparing.rating.human_ratings import HumanRatings, check_rater
+from fh_notebook.comparing.rating.human_ratings import HumanRatings, check_person
 from fh_notebook.comparing.rating.ratings import Ratings
 from fh_notebook.comparing.report import display, inspect_logs, mlflow_runs, report
 from fh_notebook.comparing.score_set import ScoreSet
@@ -663,7 +663,7 @@ class Comparison:
         (['billing'], ['other'])
         """
         arguments.check(Comparison.correct, locals())
-        self.score_set.correct(row, expected, note=note, author=check_rater(author, "author"))
+        self.score_set.correct(row, expected, note=note, author=check_person(author, "author"))
         if resolution.store_path() is None:
             session.tell_once("Corrections are not kept (store=None): they end with this kernel.")
         return self

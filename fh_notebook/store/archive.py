@@ -3,12 +3,11 @@
 Rules of this file:
 
 1. A check raises ``ValueError`` or ``TypeError``; the function that opened the file writes the message.
-2. The file is a store with one batch: its jobs, rows, answers, scores, ratings and the corrections of its inputs, as
-   they may be shown (a password's
-   value is in no store, so in no archive), and nothing else. A file that is read comes from a stranger: it is opened
-   read-only, must have exactly the tables, indices and triggers of a store (so that none of its code can run), and is
-   read within limits of size and time. Every value is checked by its type, every JSON text is parsed, and only then
-   are they copied, value by value, into a store in memory.
+2. The file is a store with one batch and nothing else: its jobs, rows, answers, scores and ratings, and the
+   corrections of its inputs. A password's value is in no store, so in no archive.
+3. A file that is read comes from a stranger: it is opened read-only, must have exactly the tables, indices and triggers
+   of a store (so that none of its code can run), and is read within limits of size and time. Every value is checked by
+   its type, every JSON text is parsed, and only then are they copied, value by value, into a store in memory.
 """
 
 from __future__ import annotations

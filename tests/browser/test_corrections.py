@@ -82,7 +82,8 @@ def test_an_opened_row_is_corrected_by_keys_and_by_mouse(lab: Lab) -> None:
 def test_a_rating_goes_on_after_a_correction_by_keys(lab: Lab) -> None:
     """What is typed is no rating; the reference is marked, and the next key rates."""
     lab.resize(1200, 1000)
-    lab.open(SETUP, "cmp.rate(rater='anna')", SAID)
+    elsewhere = "cmp.correct(rating.session.items[1].row, expected='refund') and None"
+    lab.open(SETUP, "rating = cmp.rate(rater='anna')\nrating", SAID, elsewhere)
     lab.run(0)
     rating = lab.run(1).locator(".fh-rate")
     expect(rating).to_contain_text("0 of 6")
@@ -107,3 +108,48 @@ def test_a_rating_goes_on_after_a_correction_by_keys(lab: Lab) -> None:
     expect(rating).to_contain_text("1 of 6")
     expect(rating).to_have_attribute("data-saved", "yes")
     expect(lab.run(2)).to_contain_text('"billing",""')
+    lab.run(3)
+    expect(rating.locator(".fh-rate-about")).to_contain_text("refund (corrected from")
+
+
+SLOW = f"""{SETUP}
+import threading
+go_on = threading.Event()
+go_on.set()
+hive.workflow("grade", variant="v")(lambda output, expected="": float(output == expected) if go_on.wait(180) else None)
+cmp = fh.compare(batch, score=fh.score.judge("grade", variant="v", client=hive.client(), progress=False))
+go_on.clear()
+"""
+
+
+@pytest.mark.long
+def test_the_answer_of_save_goes_to_its_own_row(lab: Lab) -> None:
+    """Which is not open any more; what is typed in another row stays, and another page hears of the correction."""
+    lab.resize(1400, 1000)
+    lab.open(SLOW, "cmp.browse()", "cmp.browse()", "go_on.set()")
+    lab.run(0)
+    table, other = lab.run(1).locator(".fhb"), lab.run(2).locator(".fhb")
+    keys, detail = lab.page.keyboard, table.locator(".fhb-detail")
+    form, row = detail.locator(".fh-correct form"), table.locator("[role=row][data-row='0']")
+    value = form.get_by_label("Expected output")
+    row.get_by_role("rowheader").click()
+    detail.get_by_role("button", name="Correct expected output").click()
+    value.fill("billing")
+    keys.press("Enter")
+    expect(form.get_by_role("button", name="Saving…")).to_be_disabled()
+    table.locator("[role=row][data-row='2']").get_by_role("rowheader").click()
+    expect(form).to_be_hidden()
+    detail.get_by_role("button", name="Correct expected output").click()
+    value.fill("a draft")
+    expect(row.locator("[data-name=expected]")).to_have_text("other")
+    lab.run(3)
+    for page in (table, other):
+        expect(page.locator("[role=row][data-row='0'] [data-name=expected]")).to_have_text(
+            "billingcorrected from other"
+        )
+    expect(value).to_have_value("a draft")
+    expect(detail.get_by_text("Saved")).to_have_count(0)
+    expect(table.locator(".fhb-corrected")).to_have_count(1)
+    row.get_by_role("rowheader").click()
+    detail.get_by_role("button", name="Change the correction").click()
+    expect(value).to_have_value("billing")

@@ -12,6 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_text
+from fh_notebook.comparing.scorers.observations import corrected_observations
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
 
@@ -114,6 +115,44 @@ def test_the_tables_own_value_takes_a_correction_back(triage: Triage) -> None:
     assert (expected(cmp)[0], means(cmp), cmp.corrections().empty) == ("other", before, True)
     assert len(session.store_or_memory().corrections.of_workspace(triage.client.workspace)) == 3
     assert expected(fh.compare(triage.run()))[0] == "other"
+
+
+def test_a_correction_that_is_taken_back_in_one_table_stays_in_others(triage: Triage) -> None:
+    """Of the same inputs, and of the same row in one comparison, whose tables say different values."""
+    fh.compare(triage.run()).correct(0, expected="billing")
+    others = triage.run([TABLE[0] | {"expected_output": "refund"}], name="others", variants=["good"])
+    fh.compare(others).correct(0, expected="complaint")
+    both = fh.compare({"monday": triage.run(variants=["good"]), "today": others})
+    both.correct(0, expected="other")
+    assert expected(fh.compare(triage.run()))[0] == "other"
+    assert expected(fh.compare(others)) == ["complaint"]
+
+
+def test_two_threads_correct_one_comparison(triage: Triage) -> None:
+    """As two pages do; the second one's scores are not those of before the first."""
+    is_scoring, go_on = threading.Event(), threading.Event()
+
+    def own(run: fh.Run, row: dict[str, Any]) -> bool:
+        if row["expected_output"] == "refund":
+            is_scoring.set()
+            assert go_on.wait(PATIENCE_S)
+        return bool(run.output == row["expected_output"])
+
+    batch = triage.run(TABLE[:2])
+    cmp = fh.compare(batch, score=fh.score.scorer(own, version="1"))
+    threads = [
+        threading.Thread(target=cmp.correct, args=(row,), kwargs={"expected": value})
+        for row, value in enumerate(("refund", "billing"))
+    ]
+    threads[0].start()
+    assert is_scoring.wait(PATIENCE_S)
+    threads[1].start()
+    threads[1].join(0.05)  # without a lock it would end now, and the first one would undo its scores
+    go_on.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert (expected(cmp), means(cmp)) == (["refund", "billing"], {"good": 0.0, "bad": 0.0})
+    assert means(cmp) == means(fh.compare(batch, score=fh.score.scorer(own, version="2")))
 
 
 def test_only_the_rows_that_change_are_scored_again(triage: Triage) -> None:
@@ -387,6 +426,16 @@ def test_all_variants_of_a_row_are_scored_by_one_expected_output() -> None:
     )
     again = fh.compare(both).correct(0, expected="other")
     assert (again.corrections().empty, set(means(again).values())) == (True, {1 / 3})
+
+
+def test_rows_of_a_deployment_without_corrections_are_not_looked_up() -> None:
+    """Nor is a run made of any of them, but the first of each variant."""
+    teams = Teams()
+    fh.compare(teams.of("triage", name="one")).correct(0, expected="billing")
+    runs = fh.compare(teams.of("intake", name="other")).data.runs.observations
+    assert runs is not None
+    assert corrected_observations(runs) is runs
+    assert [*runs.made] == [0]
 
 
 def test_rows_of_the_same_place_in_two_batches_are_two_rows() -> None:

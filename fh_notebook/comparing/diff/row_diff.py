@@ -198,9 +198,9 @@ class RowDiff:
     scored_path: tuple[str | int, ...] = ()
     """The part of an output that is scored; empty for the whole."""
     alone: tuple[VariantAnswer, ...] = ()
+    """Of a row with nothing to compare: the only variant's answer."""
     correction: str = ""
     """From what the expected output was corrected, by whom and why; empty where it was not."""
-    """Of a row with nothing to compare: the only variant's answer."""
 
     @property
     def same(self) -> bool:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HumanRatings",
     "check_pair",
-    "check_rater",
+    "check_person",
     "check_shown_columns",
     "check_wording",
     "nothing_to_rate",
@@ -49,31 +49,31 @@ __all__ = [
 ]
 
 
-RATER_CAP: Final = 60
-"""Characters of a rater's name."""
+PERSON_CAP: Final = 60
+"""Characters of a person's name."""
 
 QUESTION_CAP: Final = 200
 """Characters of a question's wording."""
 
 
-def check_rater(rater: Any, name: str = "rater") -> str:
-    """Return the name of the rater, or of another person: the given one, else the user of this machine.
+def check_person(name: Any, parameter: str) -> str:
+    """Return the name of a person, who rates or corrects: the given one, or that of the user of this machine.
 
     Raises
     ------
     InputError
-        It is no name.
+        It is no name; the message calls it by its parameter.
     """
-    if rater is None:
+    if name is None:
         from getpass import getuser
 
         try:
-            return getuser()[:RATER_CAP] or "me"
+            return getuser()[:PERSON_CAP] or "me"
         except (OSError, KeyError, ImportError):  # a container without a user's name
             return "me"
-    if not isinstance(rater, str) or not rater.strip() or len(rater) > RATER_CAP:
-        raise InputError(f"{name} is {short(rater)}; give a name of at most {RATER_CAP} characters")
-    return rater.strip()
+    if not isinstance(name, str) or not name.strip() or len(name) > PERSON_CAP:
+        raise InputError(f"{parameter} is {short(name)}; give a name of at most {PERSON_CAP} characters")
+    return name.strip()
 
 
 def check_wording(question: str) -> str:
@@ -158,7 +158,7 @@ class HumanRatings:
     ) -> Any:
         """Return the page that asks a person for ratings (see ``Comparison.rate``)."""
         kind = question_of(scale, labels)
-        rater_name = check_rater(rater)
+        rater_name = check_person(rater, "rater")
         wording = kind.wording if question is None else check_wording(question)
         shown_columns = check_shown_columns(show, data.runs)
         items = self._requested_items(data, kind, pair=pair, rows=rows, seed=seed, show=shown_columns)
