@@ -148,8 +148,9 @@ class ScoreSet:
                 self._correct(row, expected, note=note, author=author)
         finally:
             if self.data is not before:
-                for method in filter(None, [listener() for listener in self._listeners]):
-                    method()
+                for listener in [*self._listeners]:
+                    if (method := listener()) is not None:
+                        method()
 
     def _correct(self, row: Any, expected: Any, *, note: str, author: str) -> None:
         self._apply_corrections()  # another comparison may have corrected it since

@@ -213,9 +213,13 @@ class Rater:
         return [self._about(x) for x in held if 0 <= x < self.session.total]
 
     def _follow_correction(self) -> None:
-        """Have the pages ask what their items say now."""
+        """Have the pages ask what their items say now. From any thread."""
         if self._widget is not None and not is_closed(self._widget):
-            self._widget.send({"kind": "outdated"})
+            event_loop.background().submit(self._say_outdated(self._widget))
+
+    async def _say_outdated(self, widget: Any) -> None:
+        async with self._one_at_a_time:  # behind items that say what was expected before
+            widget.send({"kind": "outdated"})
 
     def _counts(self) -> dict[str, int]:
         session = self.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from typing import Any
 
 import pytest
@@ -88,10 +89,10 @@ def test_other_pages_ask_what_their_items_say_after_a_correction(cmp: fh.Compari
     """Wherever it was made; the answer has the items that the page holds."""
     page = Page(cmp.rate(rater="ben"))
     page.send(kind="hello")
-    said: list[dict[str, Any]] = []
-    page.rater._make_widget().send = said.append
+    said: queue.Queue[dict[str, Any]] = queue.Queue()
+    page.rater._make_widget().send = said.put
     cmp.correct(0, expected="billing")
-    assert said == [{"kind": "outdated"}]
+    assert said.get(timeout=PATIENCE_S) == {"kind": "outdated"}
     n = next(n for n, item in enumerate(page.rater.session.items) if item.row == 0)
     (told,) = page.send(kind="about", held=[n, 99, "x"])
     assert [(item["n"], _reference(item)) for item in told["items"]] == [(n, "billing (corrected from other)")]
