@@ -133,7 +133,7 @@ def test_two_threads_correct_one_comparison(triage: Triage) -> None:
     is_scoring, go_on = threading.Event(), threading.Event()
 
     def own(run: fh.Run, row: dict[str, Any]) -> bool:
-        if row["expected_output"] == "refund":
+        if row["expected_output"] == "refund" and not is_scoring.is_set():  # the first time
             is_scoring.set()
             assert go_on.wait(PATIENCE_S)
         return bool(run.output == row["expected_output"])
@@ -147,7 +147,7 @@ def test_two_threads_correct_one_comparison(triage: Triage) -> None:
     threads[0].start()
     assert is_scoring.wait(PATIENCE_S)
     threads[1].start()
-    threads[1].join(0.05)  # without a lock it would end now, and the first one would undo its scores
+    threads[1].join(0.1)  # without a lock it would end now, and the first one would undo its scores
     go_on.set()
     for thread in threads:
         thread.join(PATIENCE_S)
@@ -450,18 +450,19 @@ def test_rows_of_the_same_place_in_two_batches_are_two_rows() -> None:
 
 
 def test_a_judge_of_pairs_is_asked_again_for_whole_pairs() -> None:
-    """Where the correction is one of one of the two batches only."""
+    """Where the expected output of one of the two runs is corrected, in another comparison."""
     teams = Teams()
     right = [{**row, "expected_output": "billing"} for row in TABLE]
     judge = fh.score.judge("duel", variant="v", pairwise=True, client=teams.client, progress=False)
     teams.hive.workflow("intake", variant="late")(lambda text: "other")
     late = fh.batch(right, "intake", variants=["late"], client=teams.client, progress=False, name="late")
-    sources = {"monday": teams.of("triage", name="one"), "today": late}
-    cmp = fh.compare(sources, score=judge)
+    monday = teams.of("triage", name="one")
+    cmp = fh.compare({"monday": monday, "today": late}, score=judge)
     before = cmp.scores()
+    fh.compare(monday).correct(0, expected="refund")
     teams.asked.clear()
-    cmp.correct(0, expected="refund")
-    assert teams.asked == ["refund"] * 2, "in both orders"
+    cmp.correct(3, expected="other")
+    assert teams.asked == ["refund"] * 2, "in both orders; what is asked of row 3 was asked before"
     after = cmp.scores()
     assert before.query("variant == 'monday'").iloc[:, 2].tolist() == [0.0, 0.5, 0.0, 1.0]
-    assert after.query("variant == 'monday'").iloc[:, 2].tolist() == [0.5, 0.5, 0.5, 1.0]
+    assert after.query("variant == 'monday'").iloc[:, 2].tolist() == [0.5, 0.5, 0.5, 0.0]
