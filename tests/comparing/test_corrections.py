@@ -12,7 +12,7 @@ import pytest
 
 import fh_notebook as fh
 from fh_notebook.comparing.corrections import CORRECTED_SUFFIXES, expected_of_text
-from fh_notebook.comparing.scorers.observations import corrected_observations
+from fh_notebook.comparing.scorers.observations import corrected_observations, read_observations
 from fh_notebook.core.config import resolution
 from fh_notebook.session import session
 
@@ -429,13 +429,15 @@ def test_all_variants_of_a_row_are_scored_by_one_expected_output() -> None:
 
 
 def test_rows_of_a_deployment_without_corrections_are_not_looked_up() -> None:
-    """Nor is a run made of any of them, but the first of each variant."""
+    """One job of each variant tells of which one it is; and no run is made of a row that was not corrected."""
     teams = Teams()
     fh.compare(teams.of("triage", name="one")).correct(0, expected="billing")
-    runs = fh.compare(teams.of("intake", name="other")).data.runs.observations
-    assert runs is not None
-    assert corrected_observations(runs) is runs
-    assert [*runs.made] == [0]
+    for deployment, looked_up, made in (("intake", [0], []), ("triage", [0, 0, 1, 2, 3], [0, 2])):
+        runs = read_observations(teams.of(deployment, name=deployment), pair_on="row")
+        jobs: list[int] = []
+        table = replace(runs.base or runs, job=lambda place, job=runs.job, jobs=jobs: jobs.append(place) or job(place))
+        corrected = corrected_observations(table)
+        assert (jobs, [*corrected.corrections], [*table.made]) == (looked_up, made, made)
 
 
 def test_rows_of_the_same_place_in_two_batches_are_two_rows() -> None:

@@ -92,10 +92,7 @@ class Observation:
     @property
     def inputs_key(self) -> InputsKey | None:
         """What its corrections belong to; ``None`` for a line of a table, or inputs that have no JSON form."""
-        if self.job is None:
-            return None
-        inputs = hash_of_inputs(self.job.shown_inputs)
-        return InputsKey(self.workspace, self.job.deployment, inputs) if inputs else None
+        return None if self.job is None else _inputs_key(self.job, self.workspace)
 
     @property
     def table_expected(self) -> Any:
@@ -154,6 +151,8 @@ class Observations(Sequence[Observation]):
     """The names of all columns of the rows, in the order in which they appear."""
     cells: Callable[[str, Any], list[Any]] = field(repr=False)
     """Returns the cells of a column by its name, and the given value for rows that do not have it."""
+    job: Callable[[int], Job | None] = field(repr=False)
+    """Returns what was called, by its place; ``None`` for a line of a table."""
     make: Callable[[int], Observation] = field(repr=False)
     """Makes one of them, under the labels that it was read with."""
     corrections: Mapping[int, Standing] = field(default_factory=dict, repr=False)
@@ -187,6 +186,7 @@ class Observations(Sequence[Observation]):
             hiding=[place for place, o in enumerate(held) if o.hidden],
             names=tuple(dict.fromkeys(chain.from_iterable(o.row for o in held))),
             cells=lambda name, default: [o.row.get(name, default) for o in held],
+            job=lambda place: held[place].job,
             make=held.__getitem__,
             corrections={place: o.corrections for place, o in enumerate(held) if o.corrections is not NONE_STANDING},
         )
@@ -321,6 +321,7 @@ def _observe_batch(batch: Batch, pair_on: str) -> Observations:
         hiding=[place for place, is_secret in enumerate(table.secret) if is_secret],
         names=names,
         cells=cells,
+        job=table.job,
         make=make,
     )
 
@@ -353,41 +354,47 @@ def corrected_observations(observations: Sequence[Observation]) -> Observations:
         overlay = Overlay.read(runs.workspaces[places[0]], runs.stores[places[0]])
         if not overlay.deployments or overlay.deployments.isdisjoint(_deployments(runs, places)):
             places = [place for place in places if place in runs.corrections]
-        changed |= _changed_by(overlay, {place: runs[place] for place in places})
+        for place, standing in _standings(overlay, runs, places).items():
+            if standing != runs.corrections.get(place, NONE_STANDING):
+                changed[place] = runs[place].with_corrections(standing)
     return runs.with_expected(changed) if changed else runs
 
 
 def _deployments(runs: Observations, places: Sequence[int]) -> set[str]:
     """Return the deployments of the runs of one source; each of its variants is one of one deployment."""
     first_of_variant = {runs.variants[place]: place for place in reversed(places)}
-    return {job.deployment for place in first_of_variant.values() if (job := runs[place].job) is not None}
+    return {job.deployment for place in first_of_variant.values() if (job := runs.job(place)) is not None}
 
 
-def _changed_by(overlay: Overlay, observations: Mapping[int, Observation]) -> dict[int, Observation]:
-    """Return, by their places, those runs of one source whose corrections are other ones by this overlay.
+def _standings(overlay: Overlay, runs: Observations, places: Sequence[int]) -> dict[int, Standing]:
+    """Return the corrections of the runs of one source, by their places.
 
     All runs of a row have the same: its variants are compared by one expected output, also where one of them is of
-    another deployment, of which nothing was corrected.
+    another deployment, of which nothing was corrected. No run is made for that, and the inputs of other deployments
+    are not hashed.
     """
-    places_of: dict[tuple[int, str], list[int]] = {}
-    for place, observation in observations.items():
-        if observation.job is not None and EXPECTED in observation.row:
-            row = observation.job.position, canonical_expected(observation.table_expected)
-            places_of.setdefault(row, []).append(place)
-    changed: dict[int, Observation] = {}
-    for (_, table_value), places in places_of.items():
-        of_inputs = {  # runs of a row share its inputs: hashed once
-            (job.deployment, id(job.inputs)): observations[place]
-            for place in places
-            if (job := observations[place].job) is not None and job.deployment in overlay.deployments
-        }
-        keys = [key for observation in of_inputs.values() if (key := observation.inputs_key) is not None]
-        standing = overlay.standing(keys, table_value)
-        for place in places:
-            corrected = observations[place].with_corrections(standing)
-            if corrected is not observations[place]:
-                changed[place] = corrected
-    return changed
+    cells = runs.cells(EXPECTED, MISSING) if places else []
+    rows: dict[tuple[int, str], dict[int, Job]] = {}
+    for place in places:
+        job, applied = runs.job(place), runs.corrections.get(place, NONE_STANDING).applied
+        if job is not None and cells[place] is not MISSING:
+            table_value = canonical_expected(cells[place] if applied is None else applied.replaced)
+            rows.setdefault((job.position, table_value), {})[place] = job
+    standings: dict[int, Standing] = {}
+    for (_, table_value), jobs in rows.items():
+        first_of_variant = {job.label: (job, runs.workspaces[place]) for place, job in reversed(jobs.items())}
+        keys = [
+            _inputs_key(job, workspace)
+            for job, workspace in first_of_variant.values()
+            if job.deployment in overlay.deployments
+        ]
+        standings |= dict.fromkeys(jobs, overlay.standing(filter(None, keys), table_value))
+    return standings
+
+
+def _inputs_key(job: Job, workspace: str) -> InputsKey | None:
+    inputs = hash_of_inputs(job.shown_inputs)
+    return InputsKey(workspace, job.deployment, inputs) if inputs else None
 
 
 class JobCells(Mapping[str, Any]):
