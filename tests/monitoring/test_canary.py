@@ -273,6 +273,23 @@ def test_copies_of_a_row_in_the_baseline_count_once(watch: Watch) -> None:
     assert watch.run(baseline="thrice", name="twice").evidence == once.evidence
 
 
+@pytest.mark.parametrize("expected", [["yes", "no"], ["yes", "yes"]])
+def test_an_error_names_no_row_by_its_password(watch: Watch, expected: list[str]) -> None:
+    """Where labels show what a password begins with, as those of a grid do: rows are named by their positions."""
+    token = f"s3cret-{'x' * 50}"
+    deployment = fh.Deployment(
+        "quiz", variants=["a"], inputs={"number": fh.integer(minimum=3), "token": fh.text(secret=True)}
+    )
+    table = pd.DataFrame(
+        {"number": [3, 3] if expected[1] == "no" else [3, 1], "token": token, "expected_output": expected}
+    )
+    table.index = pd.Index([f"{n} / {token[:29]}…" for n in "ab"])
+    with pytest.raises(InputError, match="rows 0 and 1 have equal inputs|row 1: number") as caught:
+        fh.canary(table, deployment, variant="a", score=fh.score.exact(), client=watch.client)
+    assert "s3cret" not in str(caught.value)
+    assert watch.answering.calls == 0
+
+
 def test_rows_with_equal_inputs_must_agree_in_what_is_expected(watch: Watch) -> None:
     """Also in a column that exact() names; refused before any call. A column that no score reads may differ."""
     watch.rows = [*rows(10), {"number": 3, "expected_output": "no"}]

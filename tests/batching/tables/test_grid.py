@@ -132,8 +132,20 @@ def test_a_race_and_a_form_run_a_grid() -> None:
         assert fh.form("reply", over=grid, client=client).mapping.columns == {"ticket": "ticket", "tone": "tone"}
 
 
-def test_no_label_repeats_a_password() -> None:
-    """Its rows are named by their positions, in the frame, the store and what is sent."""
+@pytest.mark.parametrize(
+    "token",
+    [
+        "{}-s3cret",
+        "{}-s3cret-" + "x" * 50,  # a label has its beginning
+        "{}\n  s3cret \t" + "x" * 50,  # with one blank for several
+        "{}" + "\N{GRINNING FACE}" * 28 + "s3cret",
+    ],
+    ids=["short", "cut", "blanks", "emoji"],
+)
+def test_no_label_repeats_a_password(token: str) -> None:
+    """Nor what a label shows of it: its rows are named by their positions, in the frame, the store and what is sent."""
+    tokens = [token.format(name) for name in ("qqq", "zzz")]
+    assert len(set(fh.grid(user=["ann"], token=tokens).index)) == 2
     hive = fh.local.LocalHive()
     opening = fh.Deployment("open", variants=["v"], inputs={"user": fh.text(), "token": fh.text(secret=True)})
 
@@ -142,12 +154,13 @@ def test_no_label_repeats_a_password() -> None:
         return f"hello {user}"
 
     with hive.client() as client:
-        batch = fh.batch(fh.grid(user=["ann", "bo"], token=["s3cret-1", "s3cret-2"]), opening, client=client, progress=False, name="p")  # fmt: skip
+        batch = fh.batch(fh.grid(user=["ann", "bo"], token=tokens), opening, client=client, progress=False, name="p")
         again = fh.open_batch("p", client=client)
     sent = [json.dumps(json.loads(call.body)["metadata"]) for call in hive.calls]
     assert [json.loads(metadata)["fh_row"] for metadata in sent] == [0, 1, 2, 3]
     assert batch.frame["row"].tolist() == again.frame["row"].tolist() == [0, 1, 2, 3]
-    assert "s3cret" not in batch.frame.to_string() + again.frame.to_string() + "".join(sent)
+    shown = batch.frame.to_string() + again.frame.to_string() + "".join(sent)
+    assert not [part for part in ("s3cret", "qqq", "zzz", "xxx", "\N{GRINNING FACE}") if part in shown]
 
 
 @pytest.mark.parametrize(

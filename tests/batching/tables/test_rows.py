@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +267,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=said):
             read_rows(tmp_path / name)
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**63), 2**63 - 1, 2**63, 2**64 - 1, 10**30])
+def test_a_large_whole_number_beside_none_keeps_every_digit(number: int, tmp_path: Path) -> None:
+    """A float has not all of them: in the rows, their frame, and that of a grid; of dicts, columns and a file."""
+    (tmp_path / "a.jsonl").write_text(json.dumps({"n": number}) + '\n{"n": null}\n')
+    for source in ([{"n": number}, {"n": None}], {"n": [number, None]}, tmp_path / "a.jsonl"):
+        rows = read_rows(source)
+        assert rows.records[0] == {"n": number}
+        assert [type(value) for value in rows.records[0].values()] == [int]
+        assert int(rows.frame["n"][0]) == number
+        assert rows.frame["n"].isna().tolist() == [False, True]
+    assert fh.grid(n=[number, None])["n"].tolist() == [number, None]
 
 
 cells = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63), 2**63 - 1))

@@ -78,6 +78,17 @@ def test_a_row_that_does_not_fit_is_named(mapping: RowMapping) -> None:
     assert rules(mapping.preview().problems)[0] == "ticket: column"
 
 
+def test_no_label_of_a_preview_shows_a_password() -> None:
+    """Nor does a problem: such rows are named by their positions."""
+    tokens = [f"{n}-s3cret-{'x' * 50}" for n in (1, 2)]
+    grid = fh.grid(ticket=["late"], words=[0, 10], token=tokens)
+    assert grid.index[0].startswith("late / 0 / 1-s3cret")
+    preview = RowMapping(DEPLOYMENT, grid).preview()
+    assert preview.labels == (0, 1, 2)
+    assert "s3cret" not in repr(preview)
+    assert sentences(preview.problems)[0].startswith("row 0: words: 0 is too small")
+
+
 def test_what_is_not_declared_is_a_column_each() -> None:
     """The expected output and metadata are none."""
     rows = [{"topic": "AI", "expected_output": "x", "metadata.case": 1}]
