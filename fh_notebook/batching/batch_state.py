@@ -38,6 +38,7 @@ from fh_notebook.batching.planning.work_queue import (
     ready_windows,
 )
 from fh_notebook.batching.status import Caller
+from fh_notebook.contract.callbacks import with_final_status
 from fh_notebook.contract.job_key import job_key_of_parts
 from fh_notebook.contract.run import Run
 from fh_notebook.core.config.urls import LOCAL
@@ -369,7 +370,7 @@ async def _retrieve_outcome(client: Client, job: Job, run: Run) -> Run | None:
     """Return the outcome of a call; ``None`` where the service does not know it."""
     if not run.request_id:
         return None
-    answer = await client.aclient.retrieve(run.request_id, run_id=run.run_id)
+    answer = with_final_status(await client.aclient.retrieve(run.request_id, run_id=run.run_id))
     if answer.status not in ("completed", "failed") or (
         answer.status == "failed" and answer.output is None and not answer.error
     ):

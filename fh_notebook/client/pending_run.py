@@ -84,7 +84,9 @@ class PendingRun:
         let_go: Callable[[], None] | None = None,
     ) -> None:
         self._connection = client.connection
-        self._lookup = polling.StatusLookup(client.look_up, first.request_id, first.run_id)
+        self._lookup = polling.StatusLookup(
+            client.look_up, first.request_id, first.run_id, has_callback=receiver is not None
+        )
         self._request = request
         self._first = first
         self._receiver = receiver

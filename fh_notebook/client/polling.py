@@ -206,12 +206,15 @@ class StatusLookup:
         Asks the service.
     request_id, run_id : str or None
         The ids of the run.
+    has_callback : bool
+        Whether a callback may bring the outcome, too.
     """
 
-    def __init__(self, look_up: LookUp, request_id: str | None, run_id: str | None) -> None:
+    def __init__(self, look_up: LookUp, request_id: str | None, run_id: str | None, *, has_callback: bool) -> None:
         self._look_up = look_up
         self._ids = request_id, run_id
-        self._not_found = self._without_output = 0
+        self._not_found = 0
+        self._awaits_output = has_callback
         self.count = 0
         """Look-ups so far."""
 
@@ -234,12 +237,12 @@ class StatusLookup:
         return LookUpResult(problem=message, pause_s=_pause_of(run) if run.status_code == 429 else 0.0)
 
     def _with_output(self, run: Run) -> Run:
-        """Return `run`; the first time that it has ended without an output, as still running.
+        """Return `run`; where a callback is expected and it has ended without an output, as still running, once.
 
         UNKNOWN whether a look-up has the output (CONTRACT section 3): so the callback gets time to bring it.
         """
-        if run.status == "completed" and run.output is None and not self._without_output:
-            self._without_output += 1
+        if run.status == "completed" and run.output is None and self._awaits_output:
+            self._awaits_output = False
             return replace(run, status="running")
         return run
 

@@ -16,8 +16,8 @@ from fh_notebook.contract.response import Response, code_of, object_of
 from fh_notebook.contract.run import Run, one_line
 
 __all__ = [
-    "NOWHERE", "approval_request_of", "ids_of", "is_accepted", "is_outcome", "needs_callback", "waits_for",
-    "was_refused_directly", "with_call_data", "with_final_status",
+    "NOWHERE", "NO_OUTPUT_CODE", "approval_request_of", "ids_of", "is_accepted", "is_outcome", "needs_callback",
+    "noting_missing_output", "waits_for", "was_refused_directly", "with_call_data", "with_final_status",
 ]  # fmt: skip
 
 NOWHERE: Final = "https://no-receiver.invalid/fetchhive"
@@ -89,7 +89,36 @@ def with_final_status(run: Run) -> Run:
     status = _ENDED.get(run.status.lower())
     if status is None and not run.done and _has_ended(run.raw):
         status = "failed" if run.error and run.output is None else "completed"
-    return run if status is None else replace(run, status=status)
+    return noting_missing_output(run if status is None else replace(run, status=status))
+
+
+NO_OUTPUT_CODE: Final = "output_not_retrieved"
+"""Our code of a completed run whose output is at the service alone."""
+
+
+def noting_missing_output(run: Run) -> Run:
+    """Return a looked-up run; one that completed, and of whose output nothing is said, with a note where to look.
+
+    UNKNOWN whether a look-up has the output (CONTRACT sections 3 and 10). The run is completed all the same: it is kept
+    and reused, and not called again. An output that is null is an output.
+
+    Examples
+    --------
+    >>> print(noting_missing_output(Run(status="completed", request_id="req_1", raw={"status": "completed"})).error)
+    it completed, and the service did not send its output; look for req_1 in the logs of Fetch Hive
+    """
+    if run.status != "completed" or run.output is not None or run.error or _tells_output(run.raw):
+        return run
+    name = one_line(run.request_id or run.run_id or "it")
+    note = f"it completed, and the service did not send its output; look for {name} in the logs of Fetch Hive"
+    return replace(run, error=note, error_code=NO_OUTPUT_CODE)
+
+
+def _tells_output(raw: Any) -> bool:
+    parts = [raw] if isinstance(raw, Mapping) else []
+    for name in ("request", "workflow_run", "data"):
+        parts += [part[name] for part in list(parts) if isinstance(part.get(name), Mapping)]
+    return any(name in part for part in parts for name in ("output", "output_content", "response"))
 
 
 def is_outcome(run: Run) -> bool:

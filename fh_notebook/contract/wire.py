@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from fh_notebook.contract.callbacks import needs_callback
+from fh_notebook.contract.callbacks import needs_callback, noting_missing_output
 from fh_notebook.contract.invoke_request import InvokeRequest
 from fh_notebook.contract.response import (
     Response,
@@ -200,7 +200,7 @@ def decode_retrieved(response: Response, *, request_id: str, origin: str = "") -
     message, code = error_of(body, failed=status == "failed")
     ids = ids_of_body(body, {})
     metadata = body.get("user_metadata") or body.get("metadata")
-    return Run(
+    run = Run(
         status=status,
         output=output_of(body),
         error=message,
@@ -214,6 +214,7 @@ def decode_retrieved(response: Response, *, request_id: str, origin: str = "") -
         raw=mask_body(body),
         **call,
     )
+    return noting_missing_output(run)
 
 
 def _instant(value: Any) -> datetime | None:

@@ -101,6 +101,8 @@ class LocalHive:
         The status for an unknown deployment or variant; as 422 the answer has a text and no code.
     queue_status : {"queued", "pending"}
         The status of a run that waits for its slot.
+    retrieves_output : bool
+        Whether a look-up of a run has its output, which is not known of the service.
     keep : int
         Finished runs and deliveries that are remembered (:attr:`calls`, retrieving a run). Counters count all.
 
@@ -141,6 +143,7 @@ class LocalHive:
         retry_after_s: float | None = None,
         not_found_status: NotFoundStatus = 404,
         queue_status: QueueStatus = "queued",
+        retrieves_output: bool = True,
         keep: int = KEEP,
     ) -> None:
         api_key = as_secret(api_key)
@@ -160,6 +163,7 @@ class LocalHive:
                 "retry_after_s": retry_after_s,
                 "not_found_status": not_found_status,
                 "queue_status": queue_status,
+                "retrieves_output": retrieves_output,
                 "keep": keep,
             }
         )

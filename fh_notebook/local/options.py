@@ -83,6 +83,8 @@ class Options:
     """What a refusal by the concurrency cap names in ``Retry-After``; ``None``: nothing, as the service."""
     not_found_status: NotFoundStatus = 404
     queue_status: QueueStatus = "queued"
+    retrieves_output: bool = True
+    """Whether a look-up of a run has its output: UNKNOWN of the service (CONTRACT section 10)."""
     keep: int = KEEP
     """Finished runs and deliveries that are remembered. Counters always count all."""
 

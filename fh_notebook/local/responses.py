@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from fh_notebook.local.options import Spelling
+from fh_notebook.local.options import Options, Spelling
 from fh_notebook.local.records import Call, Record
 from fh_notebook.local.requests import BY_CODE, CODES, Refusal
 
@@ -81,7 +81,7 @@ def event(record: Record, spelling: Spelling) -> bytes:
     return _encode(f'{head[:-1]}, "data": {inner}}}')
 
 
-def request_details(call: Call, spelling: Spelling) -> EncodedResponse:
+def request_details(call: Call, options: Options) -> EncodedResponse:
     """Answer ``GET /v1/public/requests/{id}`` (CONTRACT section 3): the fields of [S].
 
     UNKNOWN: the values of ``status``, and what ``data`` holds; here the run's own status, and ``output`` or ``error``.
@@ -101,15 +101,16 @@ def request_details(call: Call, spelling: Spelling) -> EncodedResponse:
         "metadata": {"deployment": call.deployment, "variant": call.variant},
         "user_metadata": call.metadata,
     }
-    inner = f'{{"output": {call.output_json or "null"}, "error": {_dumps(call.error)}}}'
+    output = f'"output": {call.output_json or "null"}, ' if options.retrieves_output else ""
+    inner = f'{{{output}"error": {_dumps(call.error)}}}'
     if call.status == "awaiting_approval":  # UNKNOWN whether the service says who it waits for
         approval = _dumps({"waiting_for": call.waiting_for, "question": call.question})
         inner = f'{inner[:-1]}, "approval": {approval}}}'
     text = f'{_dumps(details)[:-1]}, "data": {inner}}}'
-    return EncodedResponse(200, _encode(f'{{"request": {text}}}' if spelling == "sdk" else text), JSON_HEADERS)
+    return EncodedResponse(200, _encode(f'{{"request": {text}}}' if options.spelling == "sdk" else text), JSON_HEADERS)
 
 
-def workflow_run(call: Call) -> EncodedResponse:
+def workflow_run(call: Call, options: Options) -> EncodedResponse:
     """Answer ``GET /v1/workflow_runs/{run_id}`` (CONTRACT section 3), the older address. Nothing here costs tokens."""
     started, ended = call.started_at, call.ended_at
     details = {
@@ -123,7 +124,8 @@ def workflow_run(call: Call) -> EncodedResponse:
         "total_tokens": 0,
         "total_charge": 0,
     }
-    text = f'{_dumps(details)[:-1]}, "output_content": {call.output_json or "null"}}}'
+    output = f', "output_content": {call.output_json or "null"}' if options.retrieves_output else ""
+    text = f"{_dumps(details)[:-1]}{output}}}"
     return EncodedResponse(200, _encode(f'{{"workflow_run": {text}}}'), JSON_HEADERS)
 
 

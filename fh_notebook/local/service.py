@@ -431,8 +431,8 @@ class Service:
         with self.runs.lock:
             record = self.runs.records.by_request_id(request_id)
             call = view(record) if record else None
-        spelling = self.runs.options.spelling
-        return self._status_response(call, lambda c: responses.request_details(c, spelling), "Request not found")
+        options = self.runs.options
+        return self._status_response(call, lambda c: responses.request_details(c, options), "Request not found")
 
     def workflow_run(self, run_id: str) -> ServiceResponse:
         """Answer ``GET /v1/workflow_runs/{id}``.
@@ -445,7 +445,10 @@ class Service:
         with self.runs.lock:
             record = self.runs.records.by_run_id(run_id)
             call = view(record) if record else None
-        return self._status_response(call, responses.workflow_run, "Prompt workflow run not found")
+        options = self.runs.options
+        return self._status_response(
+            call, lambda c: responses.workflow_run(c, options), "Prompt workflow run not found"
+        )
 
     # What is set and looked at -------------------------------------------------
 

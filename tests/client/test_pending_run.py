@@ -19,6 +19,7 @@ import pytest
 import fh_notebook as fh
 from fh_notebook.batching.execution.engine_run import budget_of
 from fh_notebook.client.pending_run import PendingRun
+from fh_notebook.client.polling import StatusLookup
 from fh_notebook.contract.callbacks import NOWHERE, needs_callback, waits_for
 from fh_notebook.contract.response import Response
 from fh_notebook.core import event_loop
@@ -336,11 +337,46 @@ def test_a_look_up_before_the_end_ends_nothing(word: str) -> None:
 
 
 def test_a_look_up_without_an_output_leaves_the_callback_a_chance() -> None:
-    """It is not known whether a look-up has the output: the second one that has none counts."""
-    with _service({"status": "completed"}) as client:
+    """It is not known whether a look-up has the output: where a callback may come, the second that has none counts."""
+
+    async def look_up(request_id: str | None, run_id: str | None) -> fh.Run:
+        return fh.Run(status="completed", status_code=200, request_id=request_id)
+
+    async def main() -> list[str | None]:
+        lookup = StatusLookup(look_up, "req_1", None, has_callback=True)
+        return [result.run.status if (result := await lookup.ask()).run else None for _ in range(2)]
+
+    assert asyncio.run(main()) == ["running", "completed"]
+
+
+@pytest.mark.parametrize(
+    "looked_up", [{"status": "completed"}, {"request": {"status": "succeeded", "data": {"error": None}}}]
+)
+def test_a_run_whose_output_no_look_up_has_is_completed_and_says_where_to_look(looked_up: Any) -> None:
+    """Where no callback can come, the first look-up counts: each may cost a call of the day."""
+    with _service(looked_up) as client:
         pending = client.submit("d", variant="v")
-        assert pending.refresh().status == "running"
-        assert (pending.refresh().status, pending.run.output) == ("completed", None)
+        run = pending.refresh()
+        assert (run.status, run.output, run.error_code) == ("completed", None, "output_not_retrieved")
+        assert "look for req_1 in the logs" in (run.error or "")
+        assert run.raise_for_status() is run
+        assert pending.polls == 1
+        looked = client.retrieve("req_1")
+        assert (looked.status == "completed") == (looked.error_code == "output_not_retrieved")
+
+
+@pytest.mark.parametrize(
+    "looked_up",
+    [
+        {"status": "completed", "data": {"output": None}},
+        {"workflow_run": {"run_status": "completed", "output_content": None}},
+    ],
+)
+def test_an_output_that_is_null_is_an_output(looked_up: Any) -> None:
+    """Nothing is missing then."""
+    with _service(looked_up) as client:
+        run = client.submit("d", variant="v").refresh()
+    assert (run.status, run.output, run.error, run.error_code) == ("completed", None, None, None)
 
 
 def test_a_run_that_the_service_does_not_know_is_unknown_in_the_end() -> None:

@@ -95,6 +95,20 @@ def test_by_polling_every_row_comes_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not session.receiver().running
 
 
+def test_runs_whose_output_no_look_up_brings_are_done_and_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row says where to look, and the same cell again calls nothing."""
+    monkeypatch.setattr(polling, "FIRST_S", 0.05)
+    monkeypatch.setattr(polling, "EVERY_S", 0.002)
+    counting = Counting(name="lasting", retrieves_output=False)
+    for _ in range(2):
+        batch = _batch(counting, 3, delivery="poll")
+        assert (batch.counts.done, batch.counts.failed, batch.counts.unknown) == (3, 0, 0)
+        assert batch.frame["error_code"].tolist() == ["output_not_retrieved"] * 3
+        assert all(f"look for {row.request_id} in the logs" in row.error for row in batch.frame.itertuples())
+    assert counting.ran == Counter({f"t{i}": 1 for i in range(3)})
+    assert counting.hive.counts.calls == 3
+
+
 def test_a_run_that_fails_is_a_row_and_a_refusal_too() -> None:
     """As in a direct batch."""
     counting = Counting()

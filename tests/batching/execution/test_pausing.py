@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -268,6 +269,28 @@ def test_a_plan_forecasts_by_how_long_such_calls_took() -> None:
     assert 11 * 0.02 <= planned.seconds < 11 * 2
     paced = fh.batch(rows(104), "shout", variants="loud", client=client, rate=1, dry_run=True).plan()
     assert paced.seconds == pytest.approx(104, rel=0.05)
+
+
+def test_what_may_have_run_is_known_without_its_output() -> None:
+    """A look-up that says completed settles it: it is not called again, and its row says where the output is."""
+    hive = LocalHive(name="lasting", api_key=KEY, retrieves_output=False)
+    ran: list[str] = []
+
+    @hive.workflow("shout", variant="loud")
+    def loud(text: str) -> str:
+        ran.append(text)
+        return text.upper()
+
+    client = hive.client()
+    # An answer that is lost on the way, but for the id of its request.
+    earlier = client.invoke("shout", variant="loud", inputs={"text": "t0"})
+    hive.fail_next(1, status=500, body=json.dumps({"request_id": earlier.request_id}).encode())
+    batch = fh.batch(rows(1), "shout", variants="loud", client=client, progress=False)
+    assert batch.counts.unknown == 1
+    batch.resolve_unknown()
+    batch.resume(retry_unknown=True)
+    assert (batch.counts.done, ran) == (1, ["t0"])
+    assert batch.frame["error_code"].tolist() == ["output_not_retrieved"]
 
 
 def test_what_may_have_run_is_asked_for_by_its_request_id(capsys: pytest.CaptureFixture[str]) -> None:
